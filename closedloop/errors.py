@@ -1,0 +1,65 @@
+"""What can go wrong that a person can mend.
+
+::
+
+    ClosedLoopError
+    ├── DocumentError      a file of ours is missing, malformed, of a newer version, or not the one that was promised
+    │   ├── ProtocolError  the experiment's description asks for something unknown or impossible
+    │   └── ManifestError  a published file no longer matches its sha256
+    ├── ImageError         an image or an image folder cannot be used
+    ├── CheckpointError    a weight file cannot be used
+    ├── RecordingError     a Blackrock file cannot be read, or is not of this session
+    ├── AlignmentError     the journal and the recording do not belong together
+    ├── SessionError       the rig cannot present a session folder, or its display or hardware is not fit
+    ├── StudyError         the study folder cannot be advanced (two loops, another version, simulated mixed with real)
+    └── StorageError       the disk is full or the folder cannot be written
+
+The text of each is one line, *place: what was expected, what was found. What to do.*
+The command line prints it and exits with code 1; a programmer's mistake stays a ``ValueError`` or ``TypeError``.
+"""
+
+from __future__ import annotations
+
+
+class ClosedLoopError(Exception):
+    """Anything a user, an operator or a file did that the program cannot go on with."""
+
+
+class DocumentError(ClosedLoopError):
+    """A file of ours is missing, malformed, of a newer version, or not the one that was promised."""
+
+
+class ProtocolError(DocumentError):
+    """The experiment's description asks for something unknown or impossible."""
+
+
+class ManifestError(DocumentError):
+    """A published file no longer matches its sha256."""
+
+
+class ImageError(ClosedLoopError):
+    """An image or an image folder cannot be used."""
+
+
+class CheckpointError(ClosedLoopError):
+    """A weight file cannot be used."""
+
+
+class RecordingError(ClosedLoopError):
+    """A Blackrock file cannot be read, or is not of this session."""
+
+
+class AlignmentError(ClosedLoopError):
+    """The journal and the recording do not belong together."""
+
+
+class SessionError(ClosedLoopError):
+    """The rig cannot present a session folder, or its display or hardware is not fit."""
+
+
+class StudyError(ClosedLoopError):
+    """The study folder cannot be advanced."""
+
+
+class StorageError(ClosedLoopError):
+    """The disk is full or the folder cannot be written."""
