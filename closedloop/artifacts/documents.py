@@ -1,0 +1,104 @@
+"""What every JSON document of ours has in common: strict fields, a kind, a version, the mark of simulated data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from closedloop.artifacts.storage import write_bytes
+from closedloop.errors import ClosedLoopError, DocumentError
+
+FORMAT_VERSION = 1
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A part of a document: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Document(Section):
+    """A JSON file of ours. Subclasses add a `kind` with one literal value."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    simulated: bool
+
+    def to_bytes(self) -> bytes:
+        """Return the file's content: indented JSON, fields in the order of the class, one newline at the end."""
+        return (self.model_dump_json(indent=2) + "\n").encode()
+
+    def write(self, path: Path) -> None:
+        """Write the document atomically."""
+        write_bytes(path, self.to_bytes())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check a document.
+
+        Raises
+        ------
+        DocumentError
+            The file is missing, not JSON, of a newer version, or not of this kind.
+        """
+        content = _read_json(path)
+        _refuse_newer_version(path, content)
+        return validate(cls, content, place=str(path))
+
+
+def validate(model: type[AnyModel], content: Any, *, place: str, error: type[ClosedLoopError] = DocumentError) -> AnyModel:
+    """Check plain data against a model; the first fault becomes one line that names the place.
+
+    Parameters
+    ----------
+    model
+        The class to fill.
+    content
+        Plain dictionaries, lists and values.
+    place
+        What the message begins with: a file, usually.
+    error
+        The exception to raise.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as fault:
+        raise error(f"{place}: {first_fault(fault)}") from fault
+
+
+def first_fault(fault: ValidationError) -> str:
+    """Say in one line which field is wrong, what was expected and what was found."""
+    faults = fault.errors(include_url=False)
+    first = faults[0]
+    field = ".".join(str(part) for part in first["loc"]) or "document"
+    others = f" ({len(faults) - 1} more faults follow once this is mended.)" if len(faults) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{field}: expected a known key, found this one. Remove it or correct its spelling.{others}"
+    if first["type"] == "missing":
+        return f"{field}: expected a value, found none. Add it.{others}"
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "value_error":
+        return f"{field}: {message}.{others}"
+    return f"{field}: {message}, found {first['input']!r:.60}. Correct it.{others}"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DocumentError(f"{path}: expected a file, found none. Run the stage that writes it, or restore it.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{path}: expected JSON, found something else ({error}). Restore the file.") from error
+
+
+def _refuse_newer_version(path: Path, content: Any) -> None:
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise DocumentError(
+            f"{path}: expected format version {FORMAT_VERSION} or older, found {version}. "
+            "It was written by a newer closedloop; upgrade this one."
+        )

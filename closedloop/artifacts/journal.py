@@ -1,0 +1,215 @@
+"""The rig's journal: one JSON line an event, written as it happens, never rewritten.
+
+A line is complete when it ends in a newline; a torn last line (the rig was killed while writing) never happened.
+A segment opens at the start and at each resume and states its first ordinal: rows of earlier segments with that ordinal
+or a later one are void. On a real display nothing is ever voided. On a virtual clock nobody saw a trial that was not
+finished, and the resumed run shows it again at the same virtual time, so that a killed dry run ends like an undisturbed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from closedloop.artifacts.documents import Document, Section, first_fault
+from closedloop.errors import DocumentError
+
+RejectionReason = Literal["fixation_broken", "frames_dropped", "session_stopped"]
+
+
+class SegmentOpened(Section):
+    """The rig started or resumed presenting."""
+
+    event: Literal["segment_opened"] = "segment_opened"
+    segment: int = Field(ge=0)
+    session_id: str
+    simulated: bool
+    display: Literal["headless", "psychopy"]
+    clock: Literal["virtual", "real"]
+    refresh_hz: float = Field(gt=0, description="measured frame rate, frames per second")
+    first_ordinal: int = Field(ge=0, description="ordinal of this segment's first presentation; voids older rows from there")
+    first_trial: int = Field(ge=0)
+    time_s: float = Field(description="rig clock, seconds")
+    utc: str | None = Field(description="wall clock, ISO 8601; null on a virtual clock")
+
+
+class TrialStarted(Section):
+    """A fixation point went on."""
+
+    event: Literal["trial_started"] = "trial_started"
+    trial: int = Field(ge=0)
+    code: int = Field(ge=1, le=65535)
+    time_s: float
+
+
+class Presentation(Section):
+    """One image was shown once, to its end or to the break of fixation."""
+
+    event: Literal["presentation"] = "presentation"
+    ordinal: int = Field(ge=0, description="count of presentations begun in this session")
+    trial: int = Field(ge=0)
+    position: int = Field(ge=0, description="place within the trial")
+    presentation_index: int = Field(ge=0, description="row of presentations.parquet")
+    image_index: int = Field(ge=0, description="row of images.npy")
+    stimulus_id: str
+    repetition: int = Field(ge=0)
+    code: int = Field(ge=1, le=65535)
+    onset_s: float = Field(description="rig clock at the flip that put the image on")
+    offset_s: float = Field(description="rig clock at the flip that took it off")
+    planned_on_frames: int = Field(ge=1)
+    on_frames: int = Field(ge=0, description="frames the image was really up, from the flip times")
+    planned_off_frames: int = Field(ge=0)
+    outcome: Literal["accepted", "rejected"]
+    reason: RejectionReason | None = None
+
+
+class TrialEnded(Section):
+    """A trial was finished, broken or ignored."""
+
+    event: Literal["trial_ended"] = "trial_ended"
+    trial: int = Field(ge=0)
+    outcome: Literal["completed", "broken", "ignored", "stopped"]
+    reward_ms: float = Field(ge=0)
+    time_s: float
+
+
+class TimeOut(Section):
+    """Too many misses in a row: a pause."""
+
+    event: Literal["time_out"] = "time_out"
+    misses: int
+    duration_s: float
+    time_s: float
+
+
+class SessionEnded(Section):
+    """Everything planned was accepted, or the operator stopped."""
+
+    event: Literal["session_ended"] = "session_ended"
+    outcome: Literal["complete", "stopped"]
+    n_remaining: int = Field(ge=0, description="planned presentations not accepted")
+    time_s: float
+
+
+JournalRow = Annotated[
+    SegmentOpened | TrialStarted | Presentation | TrialEnded | TimeOut | SessionEnded, Field(discriminator="event")
+]
+ROW: TypeAdapter[JournalRow] = TypeAdapter(JournalRow)
+
+
+class SessionSummary(Document):
+    """What the rig says of a finished session (summary.json)."""
+
+    kind: Literal["session_summary"] = "session_summary"
+    session_id: str
+    display: Literal["headless", "psychopy"]
+    outcome: Literal["complete", "stopped"]
+    n_segments: int
+    n_trials: int
+    n_trials_completed: int
+    n_trials_broken: int
+    n_trials_ignored: int
+    n_presentations: int
+    n_accepted: int
+    n_rejected: dict[str, int] = Field(description="presentations rejected, by reason")
+    n_remaining: int
+    n_time_outs: int
+    duration_s: float
+    reward_ms: float = Field(description="reward valve open in all")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal as it counts: void rows and a torn last line taken out, both counted.
+
+    Attributes
+    ----------
+    rows
+        All rows that stand, in order.
+    n_void
+        Rows voided by a resume on a virtual clock.
+    n_torn
+        1 where the last line was cut by a crash, else 0.
+    n_bytes_whole
+        Length of the file up to its last complete line; a resume cuts the torn rest there.
+    """
+
+    rows: tuple[JournalRow, ...]
+    n_void: int
+    n_torn: int
+    n_bytes_whole: int
+
+    @property
+    def presentations(self) -> tuple[Presentation, ...]:
+        """The presentations that stand, in the order shown."""
+        return tuple(row for row in self.rows if isinstance(row, Presentation))
+
+    @property
+    def segments(self) -> tuple[SegmentOpened, ...]:
+        """The segments, in order."""
+        return tuple(row for row in self.rows if isinstance(row, SegmentOpened))
+
+    @property
+    def ended(self) -> SessionEnded | None:
+        """The end of the session, once it has been written."""
+        return next((row for row in self.rows if isinstance(row, SessionEnded)), None)
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal.
+
+    Raises
+    ------
+    DocumentError
+        The file is missing, or a complete line is not a journal row.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DocumentError(f"{path}: expected the rig's journal, found no file. Run `rig present` first.") from error
+    whole, _, torn = content.rpartition(b"\n")
+    lines = whole.split(b"\n") if whole else []
+    rows = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
+    standing = standing_rows(rows)
+    return Journal(
+        rows=tuple(standing),
+        n_void=len(rows) - len(standing),
+        n_torn=int(bool(torn)),
+        n_bytes_whole=len(content) - len(torn),
+    )
+
+
+def standing_rows(rows: Sequence[JournalRow]) -> list[JournalRow]:
+    """Drop what a later segment voids; see the module's text."""
+    standing: list[JournalRow] = []
+    for row in rows:
+        if isinstance(row, SegmentOpened):
+            standing = [old for old in standing if not _is_voided(old, row)]
+        standing.append(row)
+    return standing
+
+
+def _is_voided(row: JournalRow, segment: SegmentOpened) -> bool:
+    match row:
+        case Presentation():
+            return row.ordinal >= segment.first_ordinal
+        case TrialStarted() | TrialEnded():
+            return row.trial >= segment.first_trial
+        case _:
+            return False
+
+
+def _parse(path: Path, number: int, line: bytes) -> JournalRow:
+    try:
+        return ROW.validate_json(line)
+    except ValidationError as error:
+        raise DocumentError(f"{path}, line {number}: {first_fault(error)}") from error
+
+
+def accepted(rows: Iterable[JournalRow]) -> list[Presentation]:
+    """Return the accepted presentations."""
+    return [row for row in rows if isinstance(row, Presentation) and row.outcome == "accepted"]

@@ -1,0 +1,101 @@
+"""The manifest of a published folder: written last, a promise that its files are these bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.storage import sha256_file
+from closedloop.errors import ManifestError
+
+MANIFEST_NAME = "manifest.json"
+
+
+class FileEntry(Section):
+    """One file of a published folder."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    n_bytes: int = Field(ge=0)
+
+
+class Manifest(Document):
+    """manifest.json: what a stage read and wrote, and with which code."""
+
+    kind: Literal["manifest"] = "manifest"
+    stage: str
+    day: int | None = Field(description="null for folders that belong to no day")
+    seed: int
+    code_version: str
+    protocol_sha256: str
+    input_hash: str = Field(description="sha256 over stage, protocol, seed and the inputs' sha256; equal means no work")
+    inputs: dict[str, str] = Field(description="sha256 by path, relative to the study")
+    outputs: dict[str, FileEntry] = Field(description="by path, relative to the folder")
+    seconds: float = Field(ge=0)
+    peak_memory_mb: float = Field(ge=0)
+
+
+def describe_files(folder: Path, *, known: Mapping[str, str] | None = None) -> dict[str, FileEntry]:
+    """Hash every file of a folder but its manifest.
+
+    Parameters
+    ----------
+    folder
+        The folder to describe.
+    known
+        sha256 by relative path, for files already hashed.
+    """
+    known = known or {}
+    return {name: FileEntry(sha256=known.get(name) or sha256_file(folder / name), n_bytes=(folder / name).stat().st_size)
+            for name in relative_files(folder)}
+
+
+def relative_files(folder: Path) -> list[str]:
+    """List the files of a folder but its manifest, sorted, as posix paths relative to it."""
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+    names = sorted(file.relative_to(folder).as_posix() for file in files)
+    return [name for name in names if name != MANIFEST_NAME]
+
+
+def verify_files(folder: Path, manifest: Manifest, *, only: Iterable[str] | None = None) -> None:
+    """Compare the files of a folder with its manifest, byte for byte.
+
+    Raises
+    ------
+    ManifestError
+        A file is missing or differs.
+    """
+    for name in only if only is not None else manifest.outputs:
+        verify_file(folder / name, manifest.outputs[name])
+
+
+def verify_file(path: Path, entry: FileEntry) -> None:
+    """Compare one file with its entry: size first, then the hash.
+
+    Raises
+    ------
+    ManifestError
+        The file is missing or differs.
+    """
+    remedy = "Restore it from a copy, or remove its folder to have the stage run again."
+    if not path.is_file():
+        raise ManifestError(f"{path}: expected a file of {entry.n_bytes} bytes, found none. {remedy}")
+    n_bytes = path.stat().st_size
+    if n_bytes != entry.n_bytes:
+        raise ManifestError(f"{path}: expected {entry.n_bytes} bytes, found {n_bytes}. {remedy}")
+    if sha256_file(path) != entry.sha256:
+        raise ManifestError(f"{path}: expected the bytes its manifest promises, found others. {remedy}")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a published folder.
+
+    Raises
+    ------
+    DocumentError
+        There is none, or it is damaged.
+    """
+    return Manifest.read(folder / MANIFEST_NAME)

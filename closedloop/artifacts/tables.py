@@ -1,0 +1,125 @@
+"""Parquet tables with declared columns: name, type, unit; one place writes them and one place checks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from closedloop.artifacts.documents import FORMAT_VERSION
+from closedloop.artifacts.storage import atomic_file
+from closedloop.errors import DocumentError
+
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table file.
+
+    Attributes
+    ----------
+    dtype
+        Arrow's name of the type: ``int32``, ``float64``, ``string``, ``bool`` ...
+    unit
+        Unit of the values, or "" where there is none.
+    meaning
+        What the column says, for docs/files.md.
+    """
+
+    dtype: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """What a table file of one kind contains."""
+
+    kind: str
+    columns: Mapping[str, Column]
+
+    def arrow_schema(self, *, simulated: bool) -> pa.Schema:
+        """Return the Arrow schema, with kind, version and mark as metadata."""
+        fields = [
+            pa.field(name, pa.type_for_alias(column.dtype), metadata={"unit": column.unit})
+            for name, column in self.columns.items()
+        ]
+        marks = {"kind": self.kind, "format_version": str(FORMAT_VERSION), "simulated": str(simulated).lower()}
+        return pa.schema(fields, metadata=marks)
+
+
+def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, simulated: bool) -> None:
+    """Write a table atomically (parquet, zstd).
+
+    Raises
+    ------
+    ValueError
+        The columns are not exactly those of the layout.
+    """
+    if set(columns) != set(layout.columns):
+        raise ValueError(f"{layout.kind}: expected columns {sorted(layout.columns)}, found {sorted(columns)}")
+    schema = layout.arrow_schema(simulated=simulated)
+    table = pa.table({name: pa.array(columns[name], type=schema.field(name).type) for name in layout.columns}, schema=schema)
+    with atomic_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_table(path: Path, layout: TableLayout) -> Columns:
+    """Read a table as numpy arrays by column name, in the layout's order.
+
+    Raises
+    ------
+    DocumentError
+        The file is missing, is no parquet, or is not of this kind and version.
+    """
+    table = _open(path)
+    _check(path, layout, table.schema)
+    return {name: np.asarray(table[name].to_numpy(zero_copy_only=False)) for name in layout.columns}
+
+
+def is_simulated(path: Path) -> bool:
+    """Return the mark of simulated data in a table file."""
+    metadata = _open(path).schema.metadata or {}
+    return bool(metadata.get(b"simulated") == b"true")
+
+
+def _open(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise DocumentError(f"{path}: expected a table, found no file. Run the stage that writes it.") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DocumentError(f"{path}: expected a parquet table, found a damaged file. Restore or remove it.") from error
+
+
+def _check(path: Path, layout: TableLayout, schema: pa.Schema) -> None:
+    metadata = schema.metadata or {}
+    kind = metadata.get(b"kind", b"none").decode()
+    version = int(metadata.get(b"format_version", b"0"))
+    if kind != layout.kind:
+        raise DocumentError(f"{path}: expected a table of kind {layout.kind}, found {kind}. Put the right file there.")
+    if version > FORMAT_VERSION:
+        raise DocumentError(
+            f"{path}: expected format version {FORMAT_VERSION} or older, found {version}. Upgrade closedloop."
+        )
+    missing = [name for name in layout.columns if name not in schema.names]
+    if missing:
+        raise DocumentError(f"{path}: expected a column {missing[0]}, found {schema.names}. Restore the file.")
+
+
+PRESENTATIONS = TableLayout(
+    kind="planned_presentations",
+    columns={
+        "presentation_index": Column("int32", "", "row number; the order to be shown in"),
+        "stimulus_id": Column("string", "", "content hash of the pixels"),
+        "image_index": Column("int32", "", "row of images.npy"),
+        "repetition": Column("int32", "", "which showing of this stimulus, from 0"),
+    },
+)
