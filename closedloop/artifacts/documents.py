@@ -50,7 +50,9 @@ class Document(Section):
         return validate(cls, content, place=str(path))
 
 
-def validate(model: type[AnyModel], content: Any, *, place: str, error: type[ClosedLoopError] = DocumentError) -> AnyModel:
+def validate(
+    model: type[AnyModel], content: Any, *, place: str, error: type[ClosedLoopError] = DocumentError
+) -> AnyModel:
     """Check plain data against a model; the first fault becomes one line that names the place.
 
     Parameters
@@ -90,7 +92,9 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise DocumentError(f"{path}: expected a file, found none. Run the stage that writes it, or restore it.") from error
+        raise DocumentError(
+            f"{path}: expected a file, found none. Run the stage that writes it, or restore it."
+        ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: expected JSON, found something else ({error}). Restore the file.") from error
 

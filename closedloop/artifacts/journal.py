@@ -31,7 +31,9 @@ class SegmentOpened(Section):
     display: Literal["headless", "psychopy"]
     clock: Literal["virtual", "real"]
     refresh_hz: float = Field(gt=0, description="measured frame rate, frames per second")
-    first_ordinal: int = Field(ge=0, description="ordinal of this segment's first presentation; voids older rows from there")
+    first_ordinal: int = Field(
+        ge=0, description="ordinal of this segment's first presentation; voids older rows from there"
+    )
     first_trial: int = Field(ge=0)
     time_s: float = Field(description="rig clock, seconds")
     utc: str | None = Field(description="wall clock, ISO 8601; null on a virtual clock")

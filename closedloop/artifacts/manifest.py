@@ -49,8 +49,10 @@ def describe_files(folder: Path, *, known: Mapping[str, str] | None = None) -> d
         sha256 by relative path, for files already hashed.
     """
     known = known or {}
-    return {name: FileEntry(sha256=known.get(name) or sha256_file(folder / name), n_bytes=(folder / name).stat().st_size)
-            for name in relative_files(folder)}
+    return {
+        name: FileEntry(sha256=known.get(name) or sha256_file(folder / name), n_bytes=(folder / name).stat().st_size)
+        for name in relative_files(folder)
+    }
 
 
 def relative_files(folder: Path) -> list[str]:

@@ -66,7 +66,9 @@ def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, 
     if set(columns) != set(layout.columns):
         raise ValueError(f"{layout.kind}: expected columns {sorted(layout.columns)}, found {sorted(columns)}")
     schema = layout.arrow_schema(simulated=simulated)
-    table = pa.table({name: pa.array(columns[name], type=schema.field(name).type) for name in layout.columns}, schema=schema)
+    table = pa.table(
+        {name: pa.array(columns[name], type=schema.field(name).type) for name in layout.columns}, schema=schema
+    )
     with atomic_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 

@@ -1,0 +1,98 @@
+"""A study on disk: its identity (study.json) and where everything lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from closedloop.artifacts.documents import Document, Section
+
+STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
+
+
+class PoolDescription(Section):
+    """Where clean images come from; enough to open the pool again."""
+
+    kind: Literal["procedural", "imagenet_folder", "flat_folder"]
+    folder: str | None = None
+    side_px: int
+    seed: int | None = None
+    n_categories: int | None = None
+    n_per_category: int | None = None
+
+
+class StudyDocument(Document):
+    """study.json: who, simulated or real, which versions. Written once by init."""
+
+    kind: Literal["study"] = "study"
+    study_id: str = Field(description="hash of subject, protocol and seed: marks every session of the study")
+    subject: str
+    protocol_name: str
+    protocol_sha256: str
+    code_version: str = Field(description="closedloop that made the study")
+    arrays: tuple[str, ...]
+    pool: PoolDescription
+    base_model: str = Field(description="name of shipped weights or path of the file that was imported")
+
+
+@dataclass(frozen=True)
+class DayPaths:
+    """The folders of one recording day."""
+
+    root: Path
+
+    def folder(self, stage: str) -> Path:
+        """Return the published folder of a stage."""
+        return self.root / stage
+
+    def working(self, stage: str) -> Path:
+        """Return the folder a stage writes into before it is published; a killed stage finds its own work there."""
+        return self.root / f".{stage}.partial"
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Where the files of a study lie."""
+
+    root: Path
+
+    @property
+    def protocol(self) -> Path:
+        """The protocol as the study was made with."""
+        return self.root / "protocol.yaml"
+
+    @property
+    def study(self) -> Path:
+        """The study's identity."""
+        return self.root / "study.json"
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite ledger."""
+        return self.root / "ledger.sqlite"
+
+    @property
+    def start(self) -> Path:
+        """What day 0 starts from: first queue, model 0, the hidden subject's identity."""
+        return self.root / "start"
+
+    @property
+    def report(self) -> Path:
+        """The pages and sensitivity.csv."""
+        return self.root / "report"
+
+    @property
+    def log(self) -> Path:
+        """JSON lines of what happened."""
+        return self.root / "closedloop.log.jsonl"
+
+    def day(self, day: int) -> DayPaths:
+        """Return the folders of a day."""
+        return DayPaths(self.root / f"day-{day:02d}")
+
+    def relative(self, path: Path) -> str:
+        """Return a path as the ledger and the manifests name it."""
+        return path.relative_to(self.root).as_posix()
