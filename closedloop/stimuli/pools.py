@@ -1,62 +1,51 @@
-"""Where clean images come from: the port that every pool fulfils, and how a pool is opened again from its description.
+"""Where clean images come from, and how a pool is opened again from its description.
 
 Three pools exist: a folder in ImageNet's layout and any flat folder (``folders``), and images that are computed
-(``procedural``). A pool hands out uint8 images of one size; the identity of an image is a text within its pool.
+(``procedural``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from closedloop.errors import ImageError
+from closedloop.stimuli.folders import FlatFolderPool, ImageNetFolderPool, open_folder_pool
+from closedloop.stimuli.port import ImagePool, PoolImage, images_by_category, load_images
+from closedloop.stimuli.procedural import ProceduralPool
 
-Uint8Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class PoolImage:
-    """One image that a pool can load: its identity within the pool and its category."""
-
-    image_id: str
-    category: str
-
-
-class ImagePool(Protocol):
-    """Clean images of one size."""
-
-    @property
-    def side_px(self) -> int:
-        """Height and width of every image."""
-
-    def images(self) -> tuple[PoolImage, ...]:
-        """Every image, sorted by ``image_id``."""
-
-    def load(self, image_id: str) -> Uint8Image:
-        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
-
-    def description(self) -> dict[str, str | int]:
-        """Return what ``open_pool`` needs to open this pool again."""
+__all__ = [
+    "FlatFolderPool",
+    "ImageNetFolderPool",
+    "ImagePool",
+    "PoolImage",
+    "ProceduralPool",
+    "images_by_category",
+    "load_images",
+    "open_folder_pool",
+    "open_pool",
+]
 
 
-def load_images(pool: ImagePool, image_ids: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Pixels of several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for."""
-    batch = np.empty((len(image_ids), pool.side_px, pool.side_px, 3), dtype=np.uint8)
-    for row, image_id in enumerate(image_ids):
-        batch[row] = pool.load(image_id)
-    return batch
+def open_pool(description: Mapping[str, str | int]) -> ImagePool:
+    """Open the pool that ``ImagePool.description`` described.
+
+    Raises
+    ------
+    ImageError
+        The kind is unknown, an entry is missing, or a folder is not there any more.
+    """
+    kind = description.get("kind")
+    if kind == "procedural":
+        sizes = {key: int(_entry(description, key)) for key in ("seed", "side_px", "n_categories", "n_per_category")}
+        return ProceduralPool(**sizes)
+    if kind in ("imagenet_folder", "flat_folder"):
+        folder, side_px = Path(str(_entry(description, "folder"))), int(_entry(description, "side_px"))
+        return ImageNetFolderPool(folder, side_px) if kind == "imagenet_folder" else FlatFolderPool(folder, side_px)
+    raise ImageError(f"image pool: kind {kind!r} is unknown. Use procedural, imagenet_folder or flat_folder.")
 
 
-def images_by_category(pool: ImagePool) -> dict[str, tuple[str, ...]]:
-    """Image identities of each category, both sorted."""
-    groups: dict[str, list[str]] = {}
-    for image in pool.images():
-        groups.setdefault(image.category, []).append(image.image_id)
-    return {category: tuple(groups[category]) for category in sorted(groups)}
-
-
-def folder_path(folder: str | Path) -> Path:
-    """Absolute path of an image folder, so that a description stays true in another working directory."""
-    return Path(folder).expanduser().resolve()
+def _entry(description: Mapping[str, str | int], key: str) -> str | int:
+    if key not in description:
+        raise ImageError(f"image pool: the description lacks {key!r}. Take it from the pool's own description().")
+    return description[key]

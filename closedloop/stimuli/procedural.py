@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import ImageError
-from closedloop.stimuli.pools import PoolImage, Uint8Image
+from closedloop.stimuli.port import PoolImage, Uint8Image
 
 Plane = NDArray[np.floating]
 
@@ -182,7 +182,7 @@ def _triangle(x: Plane, y: Plane) -> Plane:
 
 
 def _star(x: Plane, y: Plane) -> Plane:
-    return np.hypot(x, y) * (1 + 0.42 * np.cos(5 * np.arctan2(y, x))) - 0.62
+    return np.asarray(np.hypot(x, y) * (1 + 0.42 * np.cos(5 * np.arctan2(y, x))) - 0.62)
 
 
 def _cross(x: Plane, y: Plane) -> Plane:

@@ -1,0 +1,169 @@
+"""Pools of photographs: a folder in ImageNet's layout (one folder a class) or any flat folder.
+
+Every image becomes square by ImageNet's evaluation recipe, under which the published accuracies of the base models
+hold: the shorter side is resized to side * 256 / 224 (bilinear, antialiased), then the centre is cut out (He et al.
+2016; `torchvision` reference, ``Resize(256)``, ``CenterCrop(224)``). Orientation tags are ignored, as there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from closedloop.errors import ImageError
+from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+RESIZE_OVER_CROP = 256 / 224
+MODES_BEYOND_8_BITS = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+UNCATEGORISED = "uncategorised"
+
+
+@dataclass(frozen=True)
+class ImageNetFolderPool:
+    """Class folders of image files; the category is the folder's name, the identity ``class/file``."""
+
+    folder: Path
+    side_px: int
+
+    def __post_init__(self) -> None:
+        """Refuse at once a folder that has no image in any class folder."""
+        _refuse_empty(self._images, self.folder, "no class folder with an image")
+
+    @cached_property
+    def _images(self) -> tuple[PoolImage, ...]:
+        classes = [entry for entry in _entries(self.folder) if entry.is_dir()]
+        files = ((c.name, f.name) for c in classes for f in _image_files(c))
+        return tuple(sorted((PoolImage(f"{c}/{f}", c) for c, f in files), key=lambda image: image.image_id))
+
+    def images(self) -> tuple[PoolImage, ...]:
+        """Every image, sorted by ``image_id``."""
+        return self._images
+
+    def load(self, image_id: str) -> Uint8Image:
+        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
+        return load_square(_member(self.folder, image_id), side_px=self.side_px)
+
+    def description(self) -> dict[str, str | int]:
+        """Return what ``open_pool`` needs to open this pool again."""
+        return {"kind": "imagenet_folder", "folder": str(self.folder.resolve()), "side_px": self.side_px}
+
+
+@dataclass(frozen=True)
+class FlatFolderPool:
+    """Image files in one folder; one category for all, the identity is the file's name."""
+
+    folder: Path
+    side_px: int
+
+    def __post_init__(self) -> None:
+        """Refuse at once a folder that has no image."""
+        _refuse_empty(self._images, self.folder, "no image")
+
+    @cached_property
+    def _images(self) -> tuple[PoolImage, ...]:
+        return tuple(
+            sorted((PoolImage(f.name, UNCATEGORISED) for f in _image_files(self.folder)), key=lambda i: i.image_id)
+        )
+
+    def images(self) -> tuple[PoolImage, ...]:
+        """Every image, sorted by ``image_id``."""
+        return self._images
+
+    def load(self, image_id: str) -> Uint8Image:
+        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
+        return load_square(_member(self.folder, image_id), side_px=self.side_px)
+
+    def description(self) -> dict[str, str | int]:
+        """Return what ``open_pool`` needs to open this pool again."""
+        return {"kind": "flat_folder", "folder": str(self.folder.resolve()), "side_px": self.side_px}
+
+
+def open_folder_pool(folder: Path, side_px: int) -> ImagePool:
+    """Open a folder of photographs, in ImageNet's layout or flat, whichever it is.
+
+    Raises
+    ------
+    ImageError
+        The folder is missing, holds no image, or holds images both beside and inside its folders.
+    """
+    entries = _entries(folder)
+    has_images = any(_is_image_file(entry) for entry in entries)
+    has_classes = any(entry.is_dir() and _image_files(entry) for entry in entries)
+    if has_images and has_classes:
+        raise ImageError(f"{folder}: images lie both in the folder and in its subfolders. Keep one of the two layouts.")
+    return ImageNetFolderPool(folder, side_px) if has_classes else FlatFolderPool(folder, side_px)
+
+
+def load_square(path: Path, *, side_px: int) -> Uint8Image:
+    """Read an image file as a square, uint8, shape (side_px, side_px, 3).
+
+    Raises
+    ------
+    ImageError
+        The file is missing, truncated, not an image, deeper than 8 bits, or has transparent pixels.
+    """
+    image = _read_rgb(path)
+    image = image.resize(_resized_size(image.size, side_px=side_px), Image.Resampling.BILINEAR)
+    left, top = (round((length - side_px) / 2) for length in image.size)
+    return np.array(image.crop((left, top, left + side_px, top + side_px)), dtype=np.uint8)
+
+
+def _resized_size(size: tuple[int, int], *, side_px: int) -> tuple[int, int]:
+    short, shorter_side = min(size), round(side_px * RESIZE_OVER_CROP)
+    width, height = (shorter_side if length == short else int(shorter_side * length / short) for length in size)
+    return width, height
+
+
+def _read_rgb(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return _as_rgb(image, path)
+    except FileNotFoundError:
+        raise ImageError(
+            f"{path}: the image is missing. Put it back, or point the study at the right folder."
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(
+            f"{path}: not a readable image ({reason}). Copy it again, or take it out of the folder."
+        ) from None
+
+
+def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
+    if image.mode in MODES_BEYOND_8_BITS:
+        raise ImageError(f"{path}: 8 bits a colour expected, found mode {image.mode}. Convert it to 8-bit RGB.")
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise ImageError(f"{path}: opaque pixels expected, found transparent ones. Flatten it onto a background.")
+    return image.convert("RGB")
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: no such image folder. Give a folder of JPEG or PNG files, or of class folders.")
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return [entry for entry in _entries(folder) if _is_image_file(entry)]
+
+
+def _is_image_file(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _member(folder: Path, image_id: str) -> Path:
+    """Path of an image, refusing an identity that leads out of the folder."""
+    if Path(image_id).is_absolute() or ".." in Path(image_id).parts:
+        raise ImageError(f"{folder}: {image_id!r} is no image of this folder. Use an identity the pool listed.")
+    return folder / image_id
+
+
+def _refuse_empty(images: tuple[PoolImage, ...], folder: Path, what: str) -> None:
+    if not images:
+        raise ImageError(f"{folder}: {what} was found. Give a folder of JPEG or PNG files, or of class folders.")
