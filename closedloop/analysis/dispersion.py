@@ -1,0 +1,110 @@
+"""A site's dynamic range over clean images: sigma, by which sensitivity is divided (section 2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closedloop.analysis.estimate import Floats, Indices
+
+
+def sigma(rates: Floats) -> Floats:
+    """Return the SD of each site over clean images, measurement noise included (the paper's sigma).
+
+    Parameters
+    ----------
+    rates
+        Mean response of each clean image, (n_images, n_sites); NaN where an image has none.
+
+    Returns
+    -------
+    ndarray
+        (n_sites,), in the unit of the rates; NaN with fewer than two images.
+    """
+    n, mean = _count_and_mean(rates)
+    squares = np.where(np.isfinite(rates), (rates - mean) ** 2, 0.0).sum(axis=0)
+    return np.sqrt(_divide(squares, n - 1))
+
+
+def sigma_corrected(half_a: Floats, half_b: Floats) -> Floats:
+    """Return the SD of each site over clean images, measurement noise taken out.
+
+    The covariance of two independent halves of the repetitions holds the images' variance and not the noise's.
+
+    Parameters
+    ----------
+    half_a, half_b
+        Mean response of each clean image in the two halves, (n_images, n_sites); NaN where an image has none.
+
+    Returns
+    -------
+    ndarray
+        (n_sites,); NaN where the covariance is not positive, that is where noise hides the images' variance.
+    """
+    covariance = split_half_covariance(half_a, half_b)
+    return np.sqrt(np.where(covariance > 0, covariance, np.nan))
+
+
+def split_half_covariance(half_a: Floats, half_b: Floats) -> Floats:
+    """Return the covariance over images of two halves, (n_sites,), from images with both."""
+    both = np.isfinite(half_a) & np.isfinite(half_b)
+    a, b = np.where(both, half_a, np.nan), np.where(both, half_b, np.nan)
+    n, mean_a = _count_and_mean(a)
+    _, mean_b = _count_and_mean(b)
+    products = np.where(both, (a - mean_a) * (b - mean_b), 0.0).sum(axis=0)
+    return _divide(products, n - 1)
+
+
+def normalize(change: Floats, site_sigma: Floats, *, site_index: Indices) -> Floats:
+    """Divide each pair's change by the sigma of its site.
+
+    Parameters
+    ----------
+    change
+        (n_pairs,), in the unit of sigma.
+    site_sigma
+        (n_sites,).
+    site_index
+        Row of `site_sigma` of each pair, (n_pairs,).
+
+    Returns
+    -------
+    ndarray
+        (n_pairs,), dimensionless; NaN where the site's sigma is NaN or zero: a site that never varies has no scale.
+    """
+    return _divide(change, site_sigma[site_index])
+
+
+def random_pair_change(rates: Floats) -> Floats:
+    """Return mean |r(x) - r(y)| over all pairs of different clean images, a site (Figure 1A, dashed blue line).
+
+    Gini's mean difference, from the sorted responses: ``2 / (n (n - 1)) * sum_i (2 i - n - 1) r_(i)``.
+    Measurement noise is included. For normal responses it is 2 / sqrt(pi) sigma.
+
+    Parameters
+    ----------
+    rates
+        Mean response of each clean image, (n_images, n_sites); NaN where an image has none.
+
+    Returns
+    -------
+    ndarray
+        (n_sites,), in the unit of the rates; NaN with fewer than two images.
+    """
+    ordered = np.sort(rates, axis=0)  # NaN last
+    n = np.isfinite(rates).sum(axis=0)
+    rank = np.arange(1, len(rates) + 1)[:, None]
+    weighted = np.where(np.isfinite(ordered), (2 * rank - n - 1) * ordered, 0.0).sum(axis=0)
+    return _divide(2 * weighted, n * (n - 1))
+
+
+def _count_and_mean(rates: Floats) -> tuple[Indices, Floats]:
+    finite = np.isfinite(rates)
+    n = finite.sum(axis=0)
+    return n, _divide(np.where(finite, rates, 0.0).sum(axis=0), n)
+
+
+def _divide(values: Floats, by: Floats | Indices) -> Floats:
+    """Divide where the divisor is positive; NaN elsewhere, without a warning."""
+    quotient = np.full(np.broadcast_shapes(values.shape, by.shape), np.nan)
+    np.divide(values, by, out=quotient, where=by > 0)
+    return quotient

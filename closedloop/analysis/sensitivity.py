@@ -1,0 +1,145 @@
+"""How far a site really moves: the paper's estimator, a model-free check of it, and the controls' measure.
+
+Everywhere ``change = r(x + delta) - r(x)``, one number a pair of (image, site), the mean over repetitions on each side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from closedloop.analysis.estimate import Estimate, Floats, Indices, mean_over_pairs
+
+Estimator = Callable[..., Estimate]
+
+
+def paper_estimate(change: Floats, predicted_sign: Indices, *, image_index: Indices, site_index: Indices) -> Estimate:
+    """Estimate mean |change| without counting noise: section 3.1, last equation.
+
+    Mean of ``sign(f(x) - f(x + delta)) (r(x) - r(x + delta))``, f the previous day's model: the sign was fixed before
+    the responses were seen, so noise averages out. Never above the mean of |change| in expectation; equal to it where all
+    signs are right, and ``(2 p - 1)`` of it where a part p of them is and the size is the same everywhere. A pair with
+    predicted sign 0 contributes 0, as the formula says.
+
+    Parameters
+    ----------
+    change
+        Measured change of each pair, (n_pairs,); NaN where a response is missing (left out, counted).
+    predicted_sign
+        -1, 0 or 1: predicted sign of the same difference, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+    """
+    return mean_over_pairs(np.sign(predicted_sign) * change, image_index=image_index, site_index=site_index)
+
+
+def cross_fitted_estimate(
+    change_half_a: Floats, change_half_b: Floats, *, image_index: Indices, site_index: Indices
+) -> Estimate:
+    """Estimate mean |change| with no model: the sign from one half of the repetitions, the size from the other.
+
+    Averaged over both ways. It falls short where noise turns the sign (its expectation is |change| times 2 p - 1, p
+    the chance that a half has the right sign), but a wrong model, channel map or sign convention does not touch it: far
+    above the paper's estimate, it is an alarm.
+
+    Parameters
+    ----------
+    change_half_a, change_half_b
+        Change from disjoint halves of the repetitions, of the clean image as of the changed one, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+    """
+    both_ways = (np.sign(change_half_a) * change_half_b + np.sign(change_half_b) * change_half_a) / 2
+    return mean_over_pairs(both_ways, image_index=image_index, site_index=site_index)
+
+
+def noise_corrected_rms(
+    change_half_a: Floats, change_half_b: Floats, *, image_index: Indices, site_index: Indices
+) -> Estimate:
+    """Estimate the root mean square of the change, measurement noise taken out (controls, Figure 5).
+
+    The square of one measurement holds its noise variance; the product of two independent halves does not. With
+    ``m = mean(a b)`` the estimate is the signed root ``sign(m) sqrt(|m|)``: below zero where chance made the halves
+    disagree, so that a control without effect scatters around zero instead of above it. The standard error is half the
+    width of the root of ``[m - s, m + s]``, s that of m: the delta method's ``s / (2 sqrt(m))`` where m is well above
+    s, and finite at zero, where the delta method is not.
+
+    Parameters
+    ----------
+    change_half_a, change_half_b
+        Change from disjoint halves of the repetitions, of the clean image as of the changed one, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+    """
+    return _root(mean_over_pairs(change_half_a * change_half_b, image_index=image_index, site_index=site_index))
+
+
+def noiseless_rms(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
+    """Return the root mean square of changes known without noise (the simulation's hidden truth, artificial units)."""
+    return _root(mean_over_pairs(change**2, image_index=image_index, site_index=site_index))
+
+
+def noiseless_mean_absolute(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
+    """Return mean |change| (eq. 2) of changes known without noise; on measured changes it would count noise."""
+    return mean_over_pairs(np.abs(change), image_index=image_index, site_index=site_index)
+
+
+def paired_difference(before: Floats, after: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
+    """Compare two days on the same (image, site) pairs: mean of after minus before, with its standard error.
+
+    Fresh images make sensitivity jitter from day to day; on the same images the difference is free of it.
+
+    Parameters
+    ----------
+    before, after
+        What each pair contributed on the two days, for example predicted sign times change, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+    """
+    return mean_over_pairs(after - before, image_index=image_index, site_index=site_index)
+
+
+def by_site(
+    estimator: Estimator, arrays: Sequence[Floats | Indices], *, image_index: Indices, site_index: Indices
+) -> dict[int, Estimate]:
+    """Apply an estimator of this module to each site alone (Figure 3A).
+
+    Parameters
+    ----------
+    estimator
+        For example `paper_estimate`.
+    arrays
+        Its positional arguments, each (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+
+    Returns
+    -------
+    dict
+        Estimate by site index, ascending.
+    """
+    estimates = {}
+    for site in np.unique(site_index):
+        own = site_index == site
+        chosen = [array[own] for array in arrays]
+        estimates[int(site)] = estimator(*chosen, image_index=image_index[own], site_index=site_index[own])
+    return estimates
+
+
+def _root(squared: Estimate) -> Estimate:
+    low = signed_root(squared.mean - squared.standard_error)
+    high = signed_root(squared.mean + squared.standard_error)
+    return Estimate(
+        mean=signed_root(squared.mean),
+        standard_error=(high - low) / 2,
+        n_images=squared.n_images,
+        n_sites=squared.n_sites,
+        n_pairs=squared.n_pairs,
+        n_left_out=squared.n_left_out,
+    )
+
+
+def signed_root(value: float) -> float:
+    """Return sign(value) sqrt(|value|)."""
+    return float(np.sign(value) * np.sqrt(np.abs(value)))
