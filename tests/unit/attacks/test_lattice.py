@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm, squared_levels, to_lattice
+
+
+def best_gain(x: NDArray[np.int64], gain: NDArray[np.float64], budget: int, levels: int) -> float:
+    """Brute force over every image of the lattice inside the ball."""
+    reach = int(np.sqrt(budget))
+    steps = [[q for q in range(-reach, reach + 1) if 0 <= value + q <= levels] for value in x]
+    changes = np.array([q for q in itertools.product(*steps) if sum(v * v for v in q) <= budget])
+    return float((changes @ gain).max())
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    side=st.integers(1, 5),
+    epsilon=st.floats(0.0, 60.0),
+    scale=st.sampled_from([0.0, 1e-30, 1e-4, 1.0, 1e6]),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_norm_on_the_lattice_is_never_above_the_radius(seed: int, side: int, epsilon: float, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    clean = rng.integers(0, 256, (2, side, side, 3), dtype=np.uint8)
+    clean[rng.random(clean.shape) < 0.3] = rng.choice([0, 255])
+    delta = scale * rng.standard_normal(clean.shape)
+    radius = np.array([epsilon, epsilon / 3]) * side / 224
+    shown = to_lattice(clean, delta, radius=radius, gain_gradient=rng.standard_normal(clean.shape))
+    for squared, r in zip(squared_levels(clean, shown), radius, strict=True):
+        assert Fraction(int(squared)) <= (255 * Fraction(r)) ** 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_lattice_image_is_within_one_move_of_the_brute_force_optimum_of_a_linear_response(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels, budget = 7, int(rng.integers(1, 20))
+    clean = rng.integers(0, levels + 1, (1, 1, 2, 3)).astype(np.uint8)
+    gain = rng.standard_normal(clean.shape)
+    radius = np.array([np.sqrt(budget + 0.5) / levels])
+    shown = to_lattice(clean, gain, radius=radius, levels=levels)
+    change = (shown.astype(int) - clean).ravel()
+    optimum = best_gain(clean.ravel().astype(int), gain.ravel(), budget, levels)
+    # A greedy fill of a knapsack lacks at most the one move that did not fit.
+    assert optimum - np.abs(gain).max() <= change @ gain.ravel() <= optimum + 1e-12
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_move_along_the_gain_is_left_that_would_still_fit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clean = rng.integers(0, 256, (1, 4, 4, 3), dtype=np.uint8)
+    delta, gain = rng.standard_normal((2, *clean.shape))
+    radius = np.array([rng.uniform(0.005, 0.2)])
+    change = to_lattice(clean, delta, radius=radius, gain_gradient=gain).astype(int) - clean
+    left = (255 * radius[0]) ** 2 - (change**2).sum()
+    outward = np.sign(gain) * change >= 0
+    inside = (clean + change + np.sign(gain) >= 0) & (clean + change + np.sign(gain) <= 255)
+    assert bool((2 * np.abs(change) + 1 > left)[outward & inside].all())
+
+
+def test_a_direction_of_equal_pixels_is_filled_one_level_at_a_time() -> None:
+    clean = np.full((1, 2, 2, 3), 100, dtype=np.uint8)
+    radius = np.array([np.sqrt(5.0) / 255 * (1 + 1e-12)])  # five pixels may change by one level, twelve want to
+    shown = to_lattice(clean, np.ones(clean.shape), radius=radius)
+    assert sorted((shown.astype(int) - clean).ravel()) == [0] * 7 + [1] * 5
+
+
+def test_rounding_a_perturbation_that_is_on_the_lattice_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    clean = rng.integers(60, 200, (3, 8, 8, 3), dtype=np.uint8)
+    levels = rng.integers(-4, 5, clean.shape)
+    radius = np.sqrt((levels**2).sum(axis=(1, 2, 3))) / 255 * (1 + 1e-12)
+    assert np.array_equal(to_lattice(clean, levels / 255, radius=radius), clean + levels)
+
+
+def test_the_gain_decides_where_the_rest_of_the_budget_goes() -> None:
+    clean = np.full((1, 1, 1, 3), 100, dtype=np.uint8)
+    delta = np.array([[[[1.0, 1e-9, 1e-9]]]])
+    gain = np.array([[[[1.0, 0.1, -0.9]]]])
+    shown = to_lattice(clean, delta, radius=np.array([np.sqrt(2.5) / 255]), gain_gradient=gain)
+    assert shown.ravel().tolist() == [101, 100, 99]
+
+
+def test_a_radius_below_one_level_shows_the_clean_image() -> None:
+    clean = np.full((1, 2, 2, 3), 10, dtype=np.uint8)
+    assert np.array_equal(to_lattice(clean, np.ones(clean.shape), radius=np.array([0.999 / 255])), clean)
+
+
+def test_saturated_pixels_stop_at_the_box() -> None:
+    clean = np.full((1, 1, 1, 3), 250, dtype=np.uint8)
+    shown = to_lattice(clean, np.ones(clean.shape), radius=np.array([100.0]))
+    assert shown.ravel().tolist() == [255, 255, 255]
+
+
+def test_realised_epsilon_is_stated_on_224_pixels() -> None:
+    clean = np.zeros((32, 32, 3), dtype=np.uint8)
+    shown = clean.copy()
+    shown[0, 0] = [0, 30, 40]
+    assert float(realised_norm(clean, shown)) == pytest.approx(50 / 255, rel=1e-12)
+    assert float(realised_epsilon(clean, shown)) == pytest.approx(50 / 255 * 7, rel=1e-12)
+
+
+def test_realised_epsilon_does_not_wrap_around_in_uint8() -> None:
+    black = np.zeros((2, 224, 224, 3), dtype=np.uint8)
+    white = np.full_like(black, 255)
+    expected = [np.sqrt(3) * 224] * 2
+    assert realised_epsilon(white, black).tolist() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 2.5, 10.0])
+def test_a_gaussian_control_reaches_the_norm_asked_for_within_a_thousandth(epsilon: float) -> None:
+    rng = np.random.default_rng(5)
+    clean = rng.integers(30, 220, (4, 32, 32, 3), dtype=np.uint8)
+    wanted = np.full(4, epsilon / 7)
+    shown = scale_to_norm(clean, rng.standard_normal(clean.shape), norm=wanted)
+    reached = realised_norm(clean, shown)
+    assert bool((reached <= wanted).all())
+    assert reached.tolist() == pytest.approx(wanted.tolist(), rel=1e-3)
+
+
+def test_an_interpolation_control_lies_between_the_two_images() -> None:
+    rng = np.random.default_rng(6)
+    clean, other = rng.integers(0, 256, (2, 1, 16, 16, 3), dtype=np.uint8)
+    shown = scale_to_norm(clean, other.astype(float) - clean, norm=np.array([0.7]))
+    low, high = np.minimum(clean, other), np.maximum(clean, other)
+    assert bool(((shown >= low) & (shown <= high)).all())
+    change = (shown.astype(float) - clean).ravel()
+    full = (other.astype(float) - clean).ravel()
+    assert change @ full / np.linalg.norm(change) / np.linalg.norm(full) > 0.99
+
+
+def test_shapes_that_do_not_belong_together_are_refused() -> None:
+    clean = np.zeros((2, 4, 4, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match="one radius an image"):
+        to_lattice(clean, np.zeros((2, 4, 4, 3)), radius=np.array([1.0]))
