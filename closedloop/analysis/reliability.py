@@ -115,8 +115,8 @@ def split_half_reliability(responses: Floats, image_index: Indices, *, seed: int
 def explained_fraction(r: Floats, reliability: Floats) -> Floats:
     """Return the part of the explainable variance that a prediction explains: r^2 / rho, sign of r kept.
 
-    Prediction against the mean of all repetitions, rho their Spearman-Brown reliability. (r / rho)^2 would divide by the
-    ceiling twice and pass 1: at two repetitions of 3 spikes a true fraction of .60 became 1.48 (measured).
+    Prediction against the mean of all repetitions, rho their Spearman-Brown reliability. (r / rho)^2 would divide by
+    the ceiling twice and pass 1: at two repetitions of 3 spikes a true fraction of .60 became 1.48 (measured).
 
     Returns
     -------

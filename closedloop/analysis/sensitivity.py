@@ -18,9 +18,9 @@ def paper_estimate(change: Floats, predicted_sign: Indices, *, image_index: Indi
     """Estimate mean |change| without counting noise: section 3.1, last equation.
 
     Mean of ``sign(f(x) - f(x + delta)) (r(x) - r(x + delta))``, f the previous day's model: the sign was fixed before
-    the responses were seen, so noise averages out. Never above the mean of |change| in expectation; equal to it where all
-    signs are right, and ``(2 p - 1)`` of it where a part p of them is and the size is the same everywhere. A pair with
-    predicted sign 0 contributes 0, as the formula says.
+    the responses were seen, so noise averages out. Never above the mean of |change| in expectation; equal to it where
+    all signs are right, and ``(2 p - 1)`` of it where a part p of them is and the size is the same everywhere. A pair
+    with predicted sign 0 contributes 0, as the formula says.
 
     Parameters
     ----------
