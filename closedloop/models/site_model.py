@@ -1,0 +1,152 @@
+"""The model of the recorded sites: pixels in, predicted z-scored responses out; and of artificial units, likewise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from closedloop.models.backbones import Normalisation, architecture_named
+from closedloop.models.readout import FactorisedReadout, calibrate
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A classifier cut at a layer: where its features come from, and the part of the network that makes them."""
+
+    architecture: str
+    layer: str
+    trunk: nn.Sequential
+
+
+@dataclass(frozen=True)
+class SiteModelSpec:
+    """What must be known to build a site model's shape again."""
+
+    architecture: str
+    layer: str
+    side_px: int
+    n_sites: int
+
+
+class SiteModel(nn.Module):
+    """Normalisation, cut base model and readout; made by ``build_site_model`` or ``load_site_model``."""
+
+    def __init__(self, spec: SiteModelSpec, *, trunk: nn.Sequential, readout: FactorisedReadout) -> None:
+        super().__init__()
+        self.spec = spec
+        self.normalisation = _normalisation(spec.architecture)
+        self.trunk = trunk
+        self.readout = readout
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images in [0, 1], (n, 3, side, side), to predicted z-scored responses, (n, n_sites)."""
+        predicted: Tensor = self.readout(self.features(images))
+        return predicted
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature map that the readout sees, (n, n_channels, height, width)."""
+        feature_map: Tensor = self.trunk(self.normalisation(images))
+        return feature_map
+
+
+class UnitModel(nn.Module):
+    """Artificial units of a cut base model, averaged over space: the paper's comparison (section 3.2, ``avgpool``)."""
+
+    def __init__(self, base: BaseModel) -> None:
+        super().__init__()
+        self.normalisation = _normalisation(base.architecture)
+        self.trunk = base.trunk
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images in [0, 1], (n, 3, side, side), to activations, (n, n_units)."""
+        activations: Tensor = self.trunk(self.normalisation(images)).mean(dim=(2, 3))
+        return activations
+
+
+def build_site_model(base: BaseModel, *, n_sites: int, side_px: int, seed: int) -> SiteModel:
+    """Site model on a base model with a random, not yet calibrated readout; the trunk is used, not copied."""
+    spec = SiteModelSpec(base.architecture, base.layer, side_px, n_sites)
+    shape = feature_shape(base.trunk, side_px=side_px)
+    readout = FactorisedReadout(n_sites=n_sites, feature_shape=shape, seed=seed)
+    return SiteModel(spec, trunk=base.trunk, readout=readout).eval()
+
+
+@torch.no_grad()
+def feature_shape(trunk: nn.Sequential, *, side_px: int) -> tuple[int, int, int]:
+    """Channels, height and width of what a trunk makes of a square image."""
+    was_training = trunk.training
+    trunk.eval()
+    n_channels, height, width = trunk(torch.zeros(1, 3, side_px, side_px)).shape[1:]
+    trunk.train(was_training)
+    return n_channels, height, width
+
+
+def calibrate_readout(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int = 64) -> None:
+    """Make the model's outputs on clean images, uint8 (n, side, side, 3), z-scored at every site."""
+    calibrate(model.readout, features_of(model, images, batch_size=batch_size))
+
+
+def freeze_for_attack(model: nn.Module) -> nn.Module:
+    """Set evaluation mode and no weight gradients, so that an attack pays for the image's gradient alone."""
+    return model.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
+    """Output of a model for uint8 images.
+
+    Parameters
+    ----------
+    model
+        A ``SiteModel`` or ``UnitModel``; put into evaluation mode.
+    images
+        uint8, (n, side, side, 3).
+    batch_size
+        Every batch is filled up to this size, so that an image's prediction does not depend on its neighbours.
+
+    Returns
+    -------
+    float32, (n, n_outputs).
+    """
+    model.eval()
+    rows = [model(batch)[:n].float().cpu().numpy() for batch, n in _full_batches(model, images, batch_size=batch_size)]
+    return np.concatenate(rows)
+
+
+@torch.no_grad()
+def features_of(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int = 64) -> Tensor:
+    """Feature maps of uint8 images (n, side, side, 3): (n, n_channels, height, width), on the processor's memory."""
+    model.eval()
+    batches = _full_batches(model, images, batch_size=batch_size)
+    return torch.cat([model.features(batch)[:n].float().cpu() for batch, n in batches])
+
+
+def images_to_tensor(images: NDArray[np.uint8], *, device: torch.device) -> Tensor:
+    """Images uint8 (n, side, side, 3) as float in [0, 1], (n, 3, side, side)."""
+    contiguous = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return torch.from_numpy(contiguous).to(device).float() / 255
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's weights live."""
+    return next(model.parameters()).device
+
+
+def _full_batches(model: nn.Module, images: NDArray[np.uint8], *, batch_size: int) -> Iterator[tuple[Tensor, int]]:
+    """Batches of exactly ``batch_size`` images, the last filled up with black ones, and how many of each count."""
+    if images.ndim != 4 or images.shape[-1] != 3 or not len(images):
+        raise ValueError(f"images: expected uint8 (n, side, side, 3) with n > 0, found {images.shape}")
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        padding = ((0, batch_size - len(part)), (0, 0), (0, 0), (0, 0))
+        yield images_to_tensor(np.pad(part, padding), device=device_of(model)), len(part)
+
+
+def _normalisation(architecture: str) -> Normalisation:
+    row = architecture_named(architecture)
+    return Normalisation(row.mean, row.std)
