@@ -1,0 +1,291 @@
+"""Train a base model against L2 attacks (Madry et al. 2018), or without, from a pool of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from closedloop.models.backbones import Normalisation, architecture_named, build_classifier
+from closedloop.models.checkpoints import save_classifier
+from closedloop.models.site_model import device_of, images_to_tensor
+from closedloop.stimuli.pools import ImagePool, images_by_category, load_images
+from closedloop.training.resumable import Progress, fingerprint, resume_training, save_training
+
+REFERENCE_SIDE_PX = 224  # epsilon is stated for images of this side (section 2)
+EVALUATION_EPOCH = 1_000_000  # names the images for evaluation; no training reaches it
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How a base model is trained.
+
+    Parameters
+    ----------
+    architecture
+        A row of ``models.backbones.ARCHITECTURES``.
+    epsilon
+        L2 radius of the attacks for a 224 px image; scaled by side / 224, so that the change a pixel stays the same.
+        0 trains without attacks.
+    pgd_steps
+        Gradient steps of each attack; the step is ``1.5 epsilon / pgd_steps``.
+    epochs, images_per_epoch
+        Length; the images of every epoch are drawn anew from the pool.
+    batch_size, learning_rate, weight_decay
+        Of AdamW; the rate rises over the first tenth of the training and then falls to zero as half a cosine.
+    evaluation_images, evaluation_steps
+        Images for the accuracies and gradient steps of the attacks on them. A pool that has enough images keeps them
+        apart from those of the training.
+    seed
+        Of the first weights and of every draw.
+    """
+
+    architecture: str = "small_resnet"
+    epsilon: float = 2.0
+    pgd_steps: int = 2
+    epochs: int = 8
+    images_per_epoch: int = 16_000
+    batch_size: int = 128
+    learning_rate: float = 4e-3
+    weight_decay: float = 5e-4
+    evaluation_images: int = 1000
+    evaluation_steps: int = 10
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a training reached: mean loss of each epoch, accuracy on clean and on attacked images it was not shown."""
+
+    losses: tuple[float, ...]
+    clean_accuracy: float
+    robust_accuracy: float
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Identities and classes that a training draws from."""
+
+    pool: ImagePool
+    image_ids: tuple[str, ...]
+    classes: NDArray[np.int64]
+
+
+def train_classifier(
+    recipe: TrainingRecipe,
+    pool: ImagePool,
+    out: Path,
+    *,
+    checkpoint: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> TrainingReport:
+    """Train a classifier of a pool's categories and write it as safetensors with its recipe and accuracies.
+
+    Parameters
+    ----------
+    recipe
+        How to train.
+    pool
+        Images with categories.
+    out
+        Weight file to write.
+    checkpoint
+        File that holds the state after each epoch, for a run that was killed; None keeps none.
+    progress
+        Called after every step.
+
+    Raises
+    ------
+    ProtocolError
+        The architecture is unknown.
+    ImageError
+        An image of the pool cannot be read.
+    StorageError
+        A file cannot be written.
+    """
+    training, evaluation = _split(pool, recipe)
+    n_classes = int(training.classes.max()) + 1
+    classifier = build_classifier(recipe.architecture, n_classes=n_classes, seed=recipe.seed)
+    row = architecture_named(recipe.architecture)
+    network = nn.Sequential(Normalisation(row.mean, row.std), classifier)
+    losses = _descend(network, training, recipe=recipe, checkpoint=checkpoint, progress=progress)
+    report = TrainingReport(tuple(losses), *_accuracies(network, evaluation, recipe=recipe))
+    details = {"recipe": asdict(recipe), "pool": _portable(pool.description()), **asdict(report)}
+    save_classifier(out, classifier, architecture=recipe.architecture, n_classes=n_classes, details=details)
+    return report
+
+
+def scaled_epsilon(epsilon: float, *, side_px: int) -> float:
+    """Radius for a smaller image with the same root-mean-square change a pixel as ``epsilon`` at 224 px."""
+    return epsilon * side_px / REFERENCE_SIDE_PX
+
+
+def l2_attack(
+    network: nn.Module, images: Tensor, classes: Tensor, *, epsilon: float, steps: int, generator: torch.Generator
+) -> Tensor:
+    """Images that a classifier gets wrong: projected gradient ascent of the cross entropy from a random start.
+
+    Parameters
+    ----------
+    network
+        Images in [0, 1] to logits.
+    images, classes
+        (n, 3, side, side) and (n,).
+    epsilon
+        Radius of the L2 ball in [0, 1] pixel units of these images.
+    steps
+        Gradient steps, each ``1.5 epsilon / steps`` long.
+    generator
+        Of the random start.
+
+    Returns
+    -------
+    (n, 3, side, side) in [0, 1], within the ball.
+    """
+    noise = torch.randn(images.shape, generator=generator).to(images.device)
+    attacked = (images + _to_norm(noise, epsilon * 0.5)).clamp(0, 1)
+    for _ in range(steps):
+        attacked.requires_grad_(True)
+        (gradient,) = torch.autograd.grad(cross_entropy(network(attacked), classes, reduction="sum"), attacked)
+        moved = attacked.detach() + _to_norm(gradient, 1.5 * epsilon / steps)
+        attacked = (images + _into_ball(moved - images, epsilon)).clamp(0, 1)
+    return attacked.detach()
+
+
+def _descend(
+    network: nn.Sequential,
+    training: _Examples,
+    *,
+    recipe: TrainingRecipe,
+    checkpoint: Path | None,
+    progress: Callable[[Progress], None] | None,
+) -> list[float]:
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    identity = fingerprint(f"{recipe} {training.pool.description()} {training.image_ids}", [])
+    losses = resume_training(checkpoint, identity=identity, module=network, optimizer=optimizer)
+    for epoch in range(len(losses), recipe.epochs):
+        losses.append(_epoch(network, training, optimizer=optimizer, recipe=recipe, epoch=epoch, progress=progress))
+        save_training(checkpoint, identity=identity, module=network, optimizer=optimizer, losses=losses)
+    return losses
+
+
+def _epoch(
+    network: nn.Sequential,
+    training: _Examples,
+    *,
+    optimizer: torch.optim.AdamW,
+    recipe: TrainingRecipe,
+    epoch: int,
+    progress: Callable[[Progress], None] | None,
+) -> float:
+    """Run one epoch; the mean loss over its batches."""
+    rng = np.random.default_rng([recipe.seed, epoch])
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    n_batches = max(recipe.images_per_epoch // recipe.batch_size, 1)
+    total = 0.0
+    for index in range(n_batches):
+        step = epoch * n_batches + index
+        _set_rate(optimizer, recipe, fraction_done=step / (recipe.epochs * n_batches))
+        images, classes = _draw(training, rng.integers(len(training.classes), size=recipe.batch_size), network)
+        attacked = _attacked(network, images, classes, recipe=recipe, steps=recipe.pgd_steps, generator=generator)
+        loss = cross_entropy(network.train()(attacked), classes)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item()
+        if progress is not None:
+            progress(Progress(epoch, step + 1, recipe.epochs * n_batches, total / (index + 1)))
+    return total / n_batches
+
+
+def _attacked(
+    network: nn.Module,
+    images: Tensor,
+    classes: Tensor,
+    *,
+    recipe: TrainingRecipe,
+    steps: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack in evaluation mode, so that attacks leave no trace in BatchNorm's statistics."""
+    epsilon = scaled_epsilon(recipe.epsilon, side_px=images.shape[-1])
+    if not epsilon:
+        return images
+    return l2_attack(network.eval(), images, classes, epsilon=epsilon, steps=steps, generator=generator)
+
+
+def _accuracies(network: nn.Sequential, evaluation: _Examples, *, recipe: TrainingRecipe) -> tuple[float, float]:
+    """Fractions right on clean images and on attacked ones; attacks of epsilon 2 where the recipe has none."""
+    network.eval()
+    attack = recipe if recipe.epsilon else TrainingRecipe()
+    generator = torch.Generator().manual_seed(recipe.seed)
+    clean = robust = 0
+    for start in range(0, len(evaluation.classes), recipe.batch_size):
+        rows = np.arange(start, min(start + recipe.batch_size, len(evaluation.classes)))
+        images, classes = _draw(evaluation, rows, network)
+        attacked = _attacked(
+            network, images, classes, recipe=attack, steps=recipe.evaluation_steps, generator=generator
+        )
+        clean += _n_right(network, images, classes)
+        robust += _n_right(network, attacked, classes)
+    return clean / len(evaluation.classes), robust / len(evaluation.classes)
+
+
+@torch.no_grad()
+def _n_right(network: nn.Module, images: Tensor, classes: Tensor) -> int:
+    return int((network(images).argmax(dim=1) == classes).sum())
+
+
+def _split(pool: ImagePool, recipe: TrainingRecipe) -> tuple[_Examples, _Examples]:
+    """Images for training and, never more than a fifth of the pool, for evaluation."""
+    categories = {category: index for index, category in enumerate(images_by_category(pool))}
+    images = pool.images()
+    order = np.random.default_rng([recipe.seed, EVALUATION_EPOCH]).permutation(len(images))
+    n_evaluation = max(min(recipe.evaluation_images, len(images) // 5), 1)
+    parts = order[n_evaluation:], order[:n_evaluation]
+    training, evaluation = (
+        _Examples(
+            pool,
+            tuple(images[i].image_id for i in rows),
+            np.array([categories[images[i].category] for i in rows], dtype=np.int64),
+        )
+        for rows in parts
+    )
+    return training, evaluation
+
+
+def _draw(examples: _Examples, rows: NDArray[np.int64], network: nn.Module) -> tuple[Tensor, Tensor]:
+    pixels = load_images(examples.pool, tuple(examples.image_ids[row] for row in rows))
+    device = device_of(network)
+    return images_to_tensor(pixels, device=device), torch.from_numpy(examples.classes[rows]).to(device)
+
+
+def _set_rate(optimizer: torch.optim.AdamW, recipe: TrainingRecipe, *, fraction_done: float) -> None:
+    warm_up = 0.1
+    late = max(fraction_done - warm_up, 0) / (1 - warm_up)
+    factor = min((fraction_done + 0.01) / warm_up, 1) * 0.5 * (1 + np.cos(np.pi * late))
+    for group in optimizer.param_groups:
+        group["lr"] = float(recipe.learning_rate * factor)
+
+
+def _to_norm(direction: Tensor, norm: float) -> Tensor:
+    lengths = direction.flatten(1).norm(dim=1).clamp_min(1e-12)
+    scaled: Tensor = direction * (norm / lengths).view(-1, 1, 1, 1)
+    return scaled
+
+
+def _into_ball(change: Tensor, radius: float) -> Tensor:
+    lengths = change.flatten(1).norm(dim=1).clamp_min(1e-12)
+    shortened: Tensor = change * (radius / lengths).clamp_max(1).view(-1, 1, 1, 1)
+    return shortened
+
+
+def _portable(description: dict[str, str | int]) -> dict[str, str | int]:
+    """Drop the path of a folder on somebody's computer from a pool's description: weights are to travel."""
+    return {key: value for key, value in description.items() if key != "folder"}

@@ -1,0 +1,107 @@
+"""State of a training between two epochs, on disk: whole or absent, and only ever continued by the same training."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from closedloop.errors import CheckpointError
+from closedloop.models.weight_files import write_atomically
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands, for whoever shows it.
+
+    Parameters
+    ----------
+    epoch
+        Counted from 0; the one under way or just finished.
+    step, n_steps
+        Steps done of the whole training.
+    loss
+        Mean over the epoch so far.
+    """
+
+    epoch: int
+    step: int
+    n_steps: int
+    loss: float
+
+
+def fingerprint(description: str, arrays: Iterable[NDArray[Any]]) -> str:
+    """Identity of a training: what it is told and what it is fed (sha256)."""
+    digest = hashlib.sha256(description.encode())
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def save_training(
+    path: Path | None, *, identity: str, module: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]
+) -> None:
+    """Write the state after ``len(losses)`` epochs, if a path is given."""
+    if path is None:
+        return
+    buffer = io.BytesIO()
+    state = {"identity": identity, "losses": losses, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def resume_training(
+    path: Path | None, *, identity: str, module: nn.Module, optimizer: torch.optim.Optimizer
+) -> list[float]:
+    """Restore a saved state and return the losses of the epochs done; empty when there is nothing of this training.
+
+    A state that another recipe, seed or other data left behind is passed over: the training starts anew and
+    overwrites it.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read.
+    """
+    if path is None or not path.exists():
+        return []
+    state = _read(path)
+    if state.get("identity") != identity:
+        return []
+    module.load_state_dict(state["module"])
+    optimizer.load_state_dict(state["optimizer"])
+    return [float(loss) for loss in state["losses"]]
+
+
+def shuffled(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Order of an epoch's examples, from the seed and the epoch alone."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+def tensors_as_arrays(module: nn.Module) -> list[NDArray[Any]]:
+    """All weights of a module in the order of its state dict."""
+    return [_as_array(tensor) for tensor in module.state_dict().values()]
+
+
+def _as_array(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.detach().cpu().numpy()
+    return array
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path}: unreadable training state ({type(error).__name__}). Delete it and run again."
+        ) from None
