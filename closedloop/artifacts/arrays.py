@@ -117,6 +117,11 @@ STIMULUS_IMAGES = ArrayLayout(
     datasets={"images": Dataset("uint8", ("image", "height", "width", "channel"), "grey level")},
 )
 
+PREDICTIONS = ArrayLayout(
+    kind="sealed_predictions",
+    datasets={"predicted": Dataset("float32", ("clean image", "site"), "z")},
+)
+
 RESPONSE_COUNTS = ArrayLayout(
     kind="response_counts",
     datasets={

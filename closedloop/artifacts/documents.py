@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from closedloop.artifacts.storage import write_bytes
 from closedloop.errors import ClosedLoopError, DocumentError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 

@@ -71,6 +71,7 @@ class Attack(Section):
     epsilons: tuple[Positive, ...] = Field(
         min_length=1, description="L2 norms on a 224 x 224 x 3 image in [0, 1] pixels"
     )
+    anchors_per_site: CountOrNone = Field(description="anchor images attacked for each site, the same ones every day")
     fresh_images_per_site: CountOrNone = Field(
         description="of the day's clean images, attacked for each site; fitted afterwards"
     )
@@ -89,6 +90,7 @@ class Controls(Section):
 
     gaussian: bool
     linear_interpolation: bool
+    n_images: CountOrNone = Field(description="of the anchors, given controls at every epsilon")
     repetitions: int = Field(ge=2)
 
 
@@ -225,15 +227,16 @@ class Protocol(Section):
 
     @model_validator(mode="after")
     def _images_attacked_are_shown(self) -> Protocol:
-        if self.attack.fresh_images_per_site > self.images.clean_per_day:
-            raise ValueError(
-                f"attack.fresh_images_per_site: expected at most images.clean_per_day ({self.images.clean_per_day}), "
-                f"found {self.attack.fresh_images_per_site}. Show more clean images or attack fewer"
-            )
-        if self.images.anchors + self.attack.fresh_images_per_site == 0:
-            raise ValueError(
-                "images.anchors: expected anchors or fresh images to attack, found neither. Raise one of them"
-            )
+        images, attack = self.images, self.attack
+        for place, wanted, name, shown in (
+            ("attack.fresh_images_per_site", attack.fresh_images_per_site, "images.clean_per_day", images.clean_per_day),
+            ("attack.anchors_per_site", attack.anchors_per_site, "images.anchors", images.anchors),
+            ("controls.n_images", self.controls.n_images, "images.anchors", images.anchors),
+        ):
+            if wanted > shown:
+                raise ValueError(f"{place}: expected at most {name} ({shown}), found {wanted}. Show more images or use fewer")
+        if attack.anchors_per_site + attack.fresh_images_per_site == 0:
+            raise ValueError("attack.anchors_per_site: expected images to attack, found none. Raise it or fresh_images_per_site")
         return self
 
     @model_validator(mode="after")
@@ -249,14 +252,14 @@ class Protocol(Section):
 
 def attacked_per_day(protocol: Protocol) -> int:
     """Count the attacked images of a day: (anchors + fresh) x sites x epsilons."""
-    images_per_site = protocol.images.anchors + protocol.attack.fresh_images_per_site
+    images_per_site = protocol.attack.anchors_per_site + protocol.attack.fresh_images_per_site
     return images_per_site * protocol.sites.n_sites * len(protocol.attack.epsilons)
 
 
 def controls_per_day(protocol: Protocol) -> int:
-    """Count the control images of a day: one an anchor, epsilon and kind; they serve all sites."""
+    """Count the control images of a day: one an image, epsilon and kind; they serve all sites."""
     kinds = int(protocol.controls.gaussian) + int(protocol.controls.linear_interpolation)
-    return kinds * protocol.images.anchors * len(protocol.attack.epsilons)
+    return kinds * protocol.controls.n_images * len(protocol.attack.epsilons)
 
 
 def presentations_per_day(protocol: Protocol) -> int:

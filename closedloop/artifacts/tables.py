@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,11 @@ def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, 
     )
     with atomic_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def as_columns(rows: Sequence[Mapping[str, Any]], layout: TableLayout) -> dict[str, list[Any]]:
+    """Turn rows into the columns of a layout."""
+    return {name: [row[name] for row in rows] for name in layout.columns}
 
 
 def read_table(path: Path, layout: TableLayout) -> Columns:

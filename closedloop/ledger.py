@@ -1,0 +1,231 @@
+"""Which stage of which day is done, from which inputs: SQLite in the study folder, and the lock that keeps two loops apart.
+
+The published folders are the truth; the ledger is the loop's memory of them (states, attempts, errors, events, checked
+files). It survives `kill -9`: WAL, synchronous=FULL, and a lock that the kernel gives back when its holder dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.storage import sha256_file, storage_errors
+from closedloop.errors import DocumentError, StudyError
+
+State = Literal["running", "done", "failed", "waiting", "stale"]
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS stages (
+    day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
+    attempt INTEGER NOT NULL, error TEXT, seconds REAL, updated REAL NOT NULL, PRIMARY KEY (day, stage));
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY, time REAL NOT NULL, owner TEXT NOT NULL, day INTEGER, stage TEXT, event TEXT NOT NULL,
+    detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS checked_files (
+    path TEXT PRIMARY KEY, n_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One row of the ledger.
+
+    Attributes
+    ----------
+    day
+        Recording day; -1 for the study's start.
+    attempt
+        How often the stage was begun with these inputs.
+    seconds
+        How long it took, once done.
+    """
+
+    day: int
+    stage: str
+    state: State
+    input_hash: str
+    owner: str
+    attempt: int
+    error: str | None
+    seconds: float | None
+
+
+def owner_name() -> str:
+    """Name this process, as host:pid."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Ledger:
+    """The study's SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        with storage_errors(path):
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise DocumentError(
+                f"{path}: expected the study's SQLite ledger, found a damaged file ({error}). "
+                "Remove it: the published folders are enough to go on."
+            ) from error
+
+    def _open(self, path: Path) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _SCHEMA_VERSION:
+            self._connection.close()
+            raise StudyError(
+                f"{path}: expected ledger version {_SCHEMA_VERSION} or older, found {version}. Upgrade closedloop."
+            )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_SCHEMA)
+        self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def begin(self, day: int, stage: str, input_hash: str) -> int:
+        """Write that a stage is running; return which attempt with these inputs it is."""
+        with self._transaction() as connection:
+            known = connection.execute(
+                "SELECT input_hash, attempt FROM stages WHERE day=? AND stage=?", (day, stage)
+            ).fetchone()
+            attempt = known[1] + 1 if known and known[0] == input_hash else 1
+            self._put(day, stage, "running", input_hash, attempt, error=None, seconds=None)
+            self._event(day, stage, "begin", f"attempt {attempt}")
+        return attempt
+
+    def finish(self, day: int, stage: str, input_hash: str, *, seconds: float) -> None:
+        """Write that a stage is published."""
+        self._end(day, stage, "done", input_hash, error=None, seconds=seconds)
+
+    def fail(self, day: int, stage: str, input_hash: str, error: str) -> None:
+        """Write why a stage did not finish."""
+        self._end(day, stage, "failed", input_hash, error=error, seconds=None)
+
+    def wait(self, day: int, stage: str, input_hash: str, what: str) -> None:
+        """Write that a stage waits for a person, and for what."""
+        self._end(day, stage, "waiting", input_hash, error=what, seconds=None)
+
+    def mark_stale(self, day: int, stage: str, input_hash: str, why: str) -> None:
+        """Write that a published stage no longer follows from its inputs."""
+        self._end(day, stage, "stale", input_hash, error=why, seconds=None)
+
+    def _end(
+        self, day: int, stage: str, state: State, input_hash: str, *, error: str | None, seconds: float | None
+    ) -> None:
+        with self._transaction() as connection:
+            known = connection.execute("SELECT attempt FROM stages WHERE day=? AND stage=?", (day, stage)).fetchone()
+            self._put(day, stage, state, input_hash, known[0] if known else 1, error=error, seconds=seconds)
+            self._event(day, stage, state, error or "")
+
+    def _put(
+        self,
+        day: int,
+        stage: str,
+        state: State,
+        input_hash: str,
+        attempt: int,
+        *,
+        error: str | None,
+        seconds: float | None,
+    ) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (day, stage, state, input_hash, owner_name(), attempt, error, seconds, time.time()),
+        )
+
+    def _event(self, day: int, stage: str, event: str, detail: str) -> None:
+        self._connection.execute(
+            "INSERT INTO events (time, owner, day, stage, event, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            (time.time(), owner_name(), day, stage, event, detail),
+        )
+
+    def records(self) -> list[StageRecord]:
+        """Return every row, by day and in the order the stages were begun."""
+        rows = self._connection.execute(
+            "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
+        )
+        return [StageRecord(*row) for row in rows]
+
+    def checked_sha256(self, path: Path, name: str) -> str:
+        """Hash a file, or remember its hash when size and modification time are as they were.
+
+        Parameters
+        ----------
+        path
+            The file.
+        name
+            Its name in the ledger, relative to the study.
+        """
+        status = path.stat()
+        known = self._connection.execute(
+            "SELECT sha256 FROM checked_files WHERE path=? AND n_bytes=? AND mtime_ns=?",
+            (name, status.st_size, status.st_mtime_ns),
+        ).fetchone()
+        if known:
+            return str(known[0])
+        digest = sha256_file(path)
+        self.remember(path, name, digest)
+        return digest
+
+    def remember(self, path: Path, name: str, sha256: str) -> None:
+        """Remember the hash of a file that was just written or read."""
+        status = path.stat()
+        self._connection.execute(
+            "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)", (name, status.st_size, status.st_mtime_ns, sha256)
+        )
+
+
+@contextmanager
+def study_lock(root: Path) -> Iterator[None]:
+    """Hold the study: one loop at a time. The kernel releases the lock when its holder dies, however it dies.
+
+    Raises
+    ------
+    StudyError
+        Another loop holds it.
+    """
+    path = root / ".loop.lock"
+    with storage_errors(path), path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise StudyError(
+                f"{root}: expected no other loop on this study, found {holder} running it. "
+                "Wait for it to end, or stop it, and run the same command again."
+            ) from error
+        file.truncate(0)
+        file.write(owner_name())
+        file.flush()
+        yield
+
+
+@contextmanager
+def open_ledger(path: Path) -> Iterator[Ledger]:
+    """Open the ledger and close it again."""
+    with closing(Ledger(path)) as ledger:
+        yield ledger

@@ -1,0 +1,144 @@
+"""Synthesize: the day's attacks and controls as bytes, with what model t predicts for them, sealed before anyone looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.arrays import PREDICTIONS, STIMULUS_IMAGES, write_arrays
+from closedloop.artifacts.day_files import MODEL_NAME, model_folder
+from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.storage import sha256_file
+from closedloop.artifacts.tables import Columns, read_table, write_table
+from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
+from closedloop.attacks.search import Paper31
+from closedloop.attacks.synthesis import AttackItem, SynthesisResult, synthesize
+from closedloop.models.checkpoints import load_site_model
+from closedloop.models.site_model import SiteModel, freeze_for_attack, predict
+from closedloop.stages.context import StageContext
+from closedloop.stages.pool import open_study_pool
+from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
+from closedloop.stimuli.pools import load_images
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The day's tables with the pixels of the clean images, in the order of the image table."""
+
+    images: Columns
+    items: Columns
+    clean: Images
+
+    def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the clean image of planned items, as a row of the image table."""
+        place = {image_id: row for row, image_id in enumerate(self.images["image_id"])}
+        return np.array([place[image_id] for image_id in self.items["image_id"][rows]], dtype=np.int64)
+
+    def items_of(self, *kinds: str) -> NDArray[np.int64]:
+        """Return the rows of the item table of these kinds."""
+        return np.flatnonzero(np.isin(self.items["kind"], kinds))
+
+
+def run(context: StageContext) -> None:
+    """Write stimuli.parquet, images.h5 and predictions.h5."""
+    plan = _read_plan(context)
+    model_file = model_folder(context.paths, context.day) / MODEL_NAME
+    model = load_site_model(model_file)
+    freeze_for_attack(model)
+    attacks = _attack(context, plan, model, model_file)
+    controls = _make_controls(context, plan, attacks)
+    images = np.concatenate([plan.clean, attacks.attacked, controls])
+    columns = _stimulus_columns(plan, attacks, images)
+    simulated = context.simulated
+    write_arrays(context.working / "images.h5", STIMULUS_IMAGES, {"images": images}, simulated=simulated)
+    write_table(context.working / "stimuli.parquet", STIMULI, columns, simulated=simulated)
+    sealed = {"predicted": predict(model, plan.clean)}
+    write_arrays(context.working / "predictions.h5", PREDICTIONS, sealed, simulated=simulated)
+
+
+def _read_plan(context: StageContext) -> _Plan:
+    folder = context.published("plan")
+    images = read_table(folder / "images.parquet", PLANNED_IMAGES)
+    items = read_table(folder / "items.parquet", PLANNED_ITEMS)
+    pool = open_study_pool(context.study)
+    return _Plan(images, items, load_images(pool, tuple(images["image_id"])))
+
+
+def _attack(context: StageContext, plan: _Plan, model: SiteModel, model_file: Path) -> SynthesisResult:
+    rows = plan.items_of("attacked")
+    items = [
+        AttackItem(
+            item_name=f"{context.seed()}|{plan.items['item_id'][row]}",
+            image_index=int(clean),
+            site_index=int(plan.items["site_index"][row]),
+            epsilon=float(plan.items["epsilon"][row]),
+        )
+        for row, clean in zip(rows, plan.clean_index(rows), strict=True)
+    ]
+    attack = context.protocol.attack
+    return synthesize(
+        model,
+        items,
+        plan.clean,
+        model_hash=sha256_file(model_file),
+        settings=Paper31(steps=attack.steps, step_fraction=attack.step_fraction),
+        batch_size=attack.batch_size,
+        shard_folder=context.scratch,
+        progress=context.progress,
+    )
+
+
+def _make_controls(context: StageContext, plan: _Plan, attacks: SynthesisResult) -> Images:
+    """Change the control images by as much as the attacks of the same epsilon were really changed, in bytes."""
+    rows = plan.items_of("gaussian", "linear")
+    if not len(rows):
+        return np.empty((0, *plan.clean.shape[1:]), dtype=np.uint8)
+    clean = plan.clean[plan.clean_index(rows)]
+    direction = np.stack([_direction(context, plan, int(row), image) for row, image in zip(rows, clean, strict=True)])
+    attacked = plan.items_of("attacked")
+    attack_norm = realised_norm(plan.clean[plan.clean_index(attacked)], attacks.attacked)
+    attack_epsilon = plan.items["epsilon"][attacked]
+    norm = np.array([attack_norm[attack_epsilon == epsilon].mean() for epsilon in plan.items["epsilon"][rows]])
+    return scale_to_norm(clean, direction, norm=norm)
+
+
+def _direction(context: StageContext, plan: _Plan, row: int, image: Images) -> NDArray[np.float32]:
+    if plan.items["kind"][row] == "gaussian":
+        return gaussian_direction(image.shape, context.seed(plan.items["item_id"][row]))
+    other = np.flatnonzero(plan.images["image_id"] == plan.items["other_image_id"][row])[0]
+    return interpolation_direction(image, plan.clean[other])
+
+
+def _stimulus_columns(plan: _Plan, attacks: SynthesisResult, images: Images) -> dict[str, Any]:
+    """Put clean images first, in the order of the image table, then attacks and controls in that of the item table."""
+    rows = np.concatenate([plan.items_of("attacked"), plan.items_of("gaussian", "linear")])
+    n_clean, n_controls = len(plan.clean), len(rows) - len(attacks.attacked)
+    clean_index = np.r_[np.arange(n_clean), plan.clean_index(rows)]
+    return {
+        "stimulus_id": [stimulus_id(image) for image in images],
+        "image_index": np.arange(len(images)),
+        "kind": ["clean"] * n_clean + list(plan.items["kind"][rows]),
+        "role": plan.images["role"][clean_index],
+        "image_id": plan.images["image_id"][clean_index],
+        "category": plan.images["category"][clean_index],
+        "item_id": [""] * n_clean + list(plan.items["item_id"][rows]),
+        "clean_index": clean_index,
+        "site_index": np.r_[np.full(n_clean, -1), plan.items["site_index"][rows]],
+        "epsilon": np.r_[np.zeros(n_clean), plan.items["epsilon"][rows]],
+        "realised_epsilon": realised_epsilon(images[clean_index], images),
+        "predicted_clean": _only_attacks(attacks.predicted_clean, n_clean, n_controls, np.nan),
+        "predicted_attacked": _only_attacks(attacks.predicted_attacked, n_clean, n_controls, np.nan),
+        "predicted_sign": _only_attacks(np.sign(attacks.predicted_change), n_clean, n_controls, 0).astype(np.int32),
+        "repetitions": np.r_[plan.images["repetitions"], plan.items["repetitions"][rows]],
+    }
+
+
+def _only_attacks(values: NDArray[Any], n_before: int, n_after: int, missing: float) -> NDArray[Any]:
+    return np.r_[np.full(n_before, missing), values, np.full(n_after, missing)]

@@ -1,0 +1,63 @@
+"""Orders of presentation: random, yet with an image and its changed twins far apart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_JITTER = 0.25  # of a family's spacing: neighbours of a family stay at least half a spacing apart
+
+
+def spread_order(family: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
+    """Order presentations so that each family is spread evenly over the session.
+
+    A family is a clean image with everything made from it. Its members, in random order, take places one spacing
+    (session / members) apart with a random phase and a jitter of a quarter spacing; families are independent, so that
+    apart from this the order is a shuffle (section 3.1: "shuffled across the experiment").
+
+    Parameters
+    ----------
+    family
+        Family of each presentation, any integers.
+    seed
+        Decides the order.
+
+    Returns
+    -------
+    NDArray
+        Permutation: indices into `family`, in the order to be shown.
+    """
+    random = np.random.default_rng(seed)
+    members = np.lexsort((random.random(len(family)), family))
+    _, first, count = np.unique(family[members], return_index=True, return_counts=True)
+    place = np.arange(len(family)) - np.repeat(first, count)
+    phase = np.repeat(random.random(len(count)), count)
+    jitter = random.uniform(-_JITTER, _JITTER, len(family))
+    position = (place + phase + jitter) / np.repeat(count, count)
+    return members[np.argsort(position % 1.0, kind="stable")]
+
+
+def twin_separation(image_index: NDArray[np.int64], clean_index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count, for each presentation of a changed image, the presentations to the nearest showing of its clean twin.
+
+    Parameters
+    ----------
+    image_index
+        Image of each presentation, in the order shown.
+    clean_index
+        For each image, the clean image it was made from (itself, where it is clean).
+
+    Returns
+    -------
+    NDArray
+        One distance a presentation of a changed image whose clean twin is shown at all.
+    """
+    shown_at: dict[int, list[int]] = {}
+    for place, image in enumerate(image_index.tolist()):
+        shown_at.setdefault(image, []).append(place)
+    distances = [
+        min(abs(place - twin) for twin in shown_at[int(clean_index[image])])
+        for place, image in enumerate(image_index.tolist())
+        if clean_index[image] != image and int(clean_index[image]) in shown_at
+    ]
+    return np.asarray(distances, dtype=np.int64)
