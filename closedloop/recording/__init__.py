@@ -1,1 +1,17 @@
-"""recording."""
+"""Blackrock recordings: read and write NSx and NEV, detect threshold crossings, align clocks, count spikes.
+
+Arrays and plain values in, arrays and frozen dataclasses out; no document, no study, no day.
+
+nsx, nsx_writer, nsx_header, nsx_layout
+    Continuous samples (``.ns1`` to ``.ns6``): chunks in bounded memory through neo, a streaming writer, headers.
+nev, nev_writer, nev_header, nev_layout
+    Spikes, digital codes and comments (``.nev``), likewise.
+info
+    What is in a file, without its samples.
+detection, agreement
+    Threshold crossings by named definition; how well two sets of spikes agree.
+alignment, code_matching, clock, photodiode
+    From the rig's journal to onsets in the array's clock.
+counts, arrays
+    Spikes per presentation and electrode; which electrode belongs to which Utah array.
+"""

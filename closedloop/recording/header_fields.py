@@ -1,0 +1,52 @@
+"""Fields that NSx and NEV headers share: text, the date, and a read that fails in one line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from closedloop.errors import RecordingError
+
+
+def text(field: bytes) -> str:
+    """Decode a fixed-width text field, which ends at its first NUL byte."""
+    return field.split(b"\0", 1)[0].decode("latin_1")
+
+
+def read_exactly(stream: BinaryIO, n_bytes: int, *, file: Path, what: str) -> bytes:
+    """Read `n_bytes` of a header.
+
+    Raises
+    ------
+    RecordingError
+        The file ends before.
+    """
+    data = stream.read(n_bytes)
+    if len(data) < n_bytes:
+        raise RecordingError(
+            f"{file}: expected {n_bytes} bytes of {what}, found {len(data)}. The file is truncated: copy it again."
+        )
+    return data
+
+
+def read_date(header: np.void) -> datetime | None:
+    """When the recording started, in UTC as the recorder writes it; None where the recorder's clock was not set."""
+    year, month, day, hour, minute, second, millisecond = (
+        int(header[name]) for name in ("year", "month", "day", "hour", "minute", "second", "millisecond")
+    )
+    try:
+        return datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def write_date(header: np.void, start: datetime) -> None:
+    """Fill a header's eight date fields with `start`, converted to UTC; a time without zone is taken as UTC."""
+    moment = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+    header["year"], header["month"], header["day"] = moment.year, moment.month, moment.day
+    header["weekday"] = moment.isoweekday() % 7  # Sunday is 0
+    header["hour"], header["minute"], header["second"] = moment.hour, moment.minute, moment.second
+    header["millisecond"] = moment.microsecond // 1000
