@@ -5,7 +5,8 @@ No compression; images one chunk each: a random read touches one chunk, and a wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,34 @@ def read_arrays(path: Path, layout: ArrayLayout) -> dict[str, NDArray[Any]]:
     DocumentError
         The file is missing, damaged, or not of this kind and version.
     """
+    with _opened(path, layout) as file:
+        return {name: file[name][...] for name in layout.datasets}
+
+
+def read_rows(path: Path, layout: ArrayLayout, *, name: str, rows: Sequence[int]) -> NDArray[Any]:
+    """Read some rows of one dataset, in the order asked for, without reading the others.
+
+    Raises
+    ------
+    DocumentError
+        The file is missing, damaged, not of this kind and version, or has no such row.
+    """
+    with _opened(path, layout) as file:
+        dataset = file[name]
+        missing = [row for row in rows if not 0 <= row < len(dataset)]
+        if missing:
+            raise DocumentError(
+                f"{path}: expected row {missing[0]} of {name}, found {len(dataset)} rows. Restore the file."
+            )
+        return np.stack([dataset[row] for row in rows]) if rows else np.empty((0, *dataset.shape[1:]), dataset.dtype)
+
+
+@contextmanager
+def _opened(path: Path, layout: ArrayLayout) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             _check(path, layout, file)
-            return {name: file[name][...] for name in layout.datasets}
+            yield file
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected an array file, found none. Run the stage that writes it.") from error
     except (OSError, KeyError) as error:

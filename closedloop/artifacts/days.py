@@ -306,5 +306,9 @@ class EvaluationReport(Document):
     )
     reliability: dict[str, float | None]
     preferred_hz: dict[str, float] = Field(description="mean response to the most preferred category")
+    random_pair: float | None = Field(
+        default=None,
+        description="mean |difference| between two random clean images, sigma, mean over sites (Figure 1A)",
+    )
     examples: tuple[Example, ...]
     rasters: tuple[RasterExample, ...]
