@@ -1,0 +1,181 @@
+"""The simulated cortex: images in, firing rates of 96 electrodes out, through a network that no model of it shares.
+
+A loop sees it only as spikes. `HiddenCortex.rates_hz` and `HiddenCortex.response_model` tell the hidden truth; they are
+for evaluation, which draws the columns "true" and "white box", and for nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from closedloop.simulation.cortex_electrodes import (
+    CortexBiology,
+    DayTuning,
+    Electrodes,
+    draw_electrodes,
+    tuning_on,
+)
+from closedloop.simulation.cortex_network import CORTEX_SIDE_PX, CortexNetwork
+from closedloop.simulation.cortex_training import CortexRecipe, load_cortex_network
+from closedloop.stimuli.pools import ProceduralPool, load_images
+
+_BATCH = 64
+_N_REFERENCE_IMAGES = 480
+_REFERENCE_POOL_SEED = CortexRecipe().pool_seed + 1
+
+
+@dataclass(frozen=True)
+class HiddenCortex:
+    """One simulated subject.
+
+    Parameters
+    ----------
+    seed
+        Decides tuning, drift and noise: the subject.
+    n_electrodes
+        Contacts of the array.
+    biology
+        How hard the cortex is to model.
+    weights
+        Other weights of the hidden network than the shipped ones.
+    """
+
+    seed: int
+    n_electrodes: int = 96
+    biology: CortexBiology = field(default_factory=CortexBiology)
+    weights: Path | None = None
+
+    @cached_property
+    def electrodes(self) -> Electrodes:
+        """What the electrodes are tuned to on day 0 (hidden truth)."""
+        return draw_electrodes(self.biology, seed=self.seed, n_electrodes=self.n_electrodes)
+
+    @property
+    def baseline_rate_hz(self) -> NDArray[np.float64]:
+        """Spontaneous rates on a grey screen, about 9 Hz on average, shape (n_electrodes,)."""
+        return self.electrodes.baseline_hz
+
+    def rates_hz(self, images: NDArray[np.uint8], *, day: int) -> NDArray[np.float64]:
+        """Give the expected rate in the response window, without noise: the hidden truth, for evaluation only.
+
+        Parameters
+        ----------
+        images
+            uint8, shape (n_images, height, width, 3), any size.
+        day
+            Recording day, counted from 0.
+
+        Returns
+        -------
+        NDArray
+            Rates in Hz, shape (n_images, n_electrodes). An image's rates do not depend on its neighbours.
+        """
+        model = self.response_model(day)
+        if not len(images):
+            return np.empty((0, self.n_electrodes))
+        with torch.no_grad():
+            batches = [_rates_of_batch(model, images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
+        return np.concatenate(batches)
+
+    def response_model(self, day: int) -> nn.Module:
+        """Differentiable hidden truth of one day, for white-box attacks by evaluation only.
+
+        Returns
+        -------
+        nn.Module
+            Images (n, 3, height, width) in [0, 1] to rates in Hz (n, n_electrodes); frozen, in ``eval`` mode.
+        """
+        tuning = tuning_on(self.electrodes, self.biology, seed=self.seed, day=day)
+        model = _CortexResponses(
+            self._network, self.electrodes, tuning, reference=self._reference, interaction=self.biology.interaction
+        )
+        return model.eval().requires_grad_(False)
+
+    @cached_property
+    def _network(self) -> CortexNetwork:
+        return load_cortex_network(self.weights)
+
+    @cached_property
+    def reference_images(self) -> NDArray[np.uint8]:
+        """Clean images of no experiment, against which drives are standardised, uint8, shape (480, 32, 32, 3)."""
+        pool = ProceduralPool(_REFERENCE_POOL_SEED, side_px=CORTEX_SIDE_PX, n_per_category=_N_REFERENCE_IMAGES // 30)
+        return load_images(pool, tuple(image.image_id for image in pool.images()))
+
+    @cached_property
+    def _reference(self) -> _Reference:
+        with torch.no_grad():
+            features = self._network.features(_to_tensor(self.reference_images))
+        return _Reference(features, features.mean((0, 2, 3)), features.std((0, 2, 3)))
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """Feature maps of the reference images, and each channel's mean and standard deviation over them."""
+
+    features: Tensor
+    mean: Tensor
+    sd: Tensor
+
+
+class _CortexResponses(nn.Module):
+    """Hidden network, sparse mixtures seen through receptive fields, their interaction, and a sigmoid to the rate."""
+
+    def __init__(
+        self,
+        network: CortexNetwork,
+        electrodes: Electrodes,
+        tuning: DayTuning,
+        *,
+        reference: _Reference,
+        interaction: float,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.interaction = interaction
+        self.field, self.floor_hz, self.slope, self.threshold = (
+            _float32(values)
+            for values in (electrodes.field, electrodes.floor_hz, electrodes.slope, electrodes.threshold)
+        )
+        self.range_hz = _float32(electrodes.range_hz * tuning.gain)
+        self.channel_mean, self.channel_sd = reference.mean, reference.sd
+        self.mixtures = torch.stack([_float32(tuning.mixture), _float32(tuning.partner)])
+        self.drive_mean, self.drive_sd = self._moments(reference)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Rates in Hz, shape (n, n_electrodes), of images in [0, 1]."""
+        first, second = (self._mixed(self.network.features(images)) - self.drive_mean) / self.drive_sd
+        drive = (first + self.interaction * first * second) / (1 + self.interaction**2) ** 0.5
+        return self.floor_hz + self.range_hz * torch.sigmoid(self.slope * (drive - self.threshold))
+
+    def _mixed(self, features: Tensor) -> Tensor:
+        """Both mixtures of the standardised channels in each receptive field, shape (2, n, n_electrodes)."""
+        standardised = (features - self.channel_mean.view(-1, 1, 1)) / self.channel_sd.view(-1, 1, 1)
+        seen = torch.einsum("nchw,ehw->nec", standardised, self.field)
+        return torch.einsum("nec,mec->mne", seen, self.mixtures)
+
+    @torch.no_grad()
+    def _moments(self, reference: _Reference) -> tuple[Tensor, Tensor]:
+        mixed = self._mixed(reference.features)
+        return mixed.mean(1, keepdim=True), mixed.std(1, keepdim=True)
+
+
+def _rates_of_batch(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Rates of up to a batch of images, filled up with black: sums then round alike for every number of images."""
+    padded = np.pad(images, ((0, _BATCH - len(images)), (0, 0), (0, 0), (0, 0)))
+    rates: Tensor = model(_to_tensor(padded))[: len(images)]
+    return np.asarray(rates.double().numpy())
+
+
+def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
+
+
+def _float32(values: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(values).float()

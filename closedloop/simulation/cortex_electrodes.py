@@ -1,0 +1,167 @@
+"""What each simulated electrode is tuned to, how well, and how that changes from day to day.
+
+Everything is a function of the cortex's seed and the day. The numbers are the simulation's biology, chosen so that some
+electrodes are not worth recording from and the others answer as the paper's sites do: up to 316 Hz ("310 +- 60 Hz",
+section 2), about 72 Hz on average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.simulation.cortex_network import CORTEX_MAP_SIDE, N_CORTEX_CHANNELS
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CortexBiology:
+    """How hard the simulated cortex is to model.
+
+    Parameters
+    ----------
+    n_channels_mixed
+        Channels of the hidden network that drive one electrode.
+    field_sd
+        Standard deviation of the Gaussian receptive field, smallest and largest, in pixels of the 8 x 8 map.
+    interaction
+        Weight of the product of two mixtures beside the first mixture itself.
+    slope, threshold
+        Of the sigmoid from drive, in standard deviations over clean images, to rate; smallest and largest.
+    poor_share, medium_share
+        Shares of electrodes with a small or a middling range of rates and with more noise.
+    tuning_drift_rad
+        Angle by which an electrode's mixture turns from one day to the next.
+    gain_drift
+        Standard deviation over days of the logarithm of an electrode's gain.
+    """
+
+    n_channels_mixed: int = 6
+    field_sd: tuple[float, float] = (1.0, 2.2)
+    interaction: float = 0.3
+    slope: tuple[float, float] = (1.2, 2.0)
+    threshold: tuple[float, float] = (0.0, 1.0)
+    poor_share: float = 0.25
+    medium_share: float = 0.25
+    tuning_drift_rad: float = 0.10
+    gain_drift: float = 0.08
+
+
+@dataclass(frozen=True)
+class Electrodes:
+    """What does not change: one row an electrode.
+
+    Parameters
+    ----------
+    mixture, partner
+        Unit-length channel mixtures on day 0, shape (n_electrodes, 64); their product is the interaction.
+    field
+        Receptive fields that sum to 1, shape (n_electrodes, 8, 8).
+    floor_hz, range_hz
+        Lowest rate and distance to the highest, shape (n_electrodes,).
+    slope, threshold
+        Of the sigmoid, shape (n_electrodes,).
+    baseline_hz
+        Spontaneous rate on a grey screen, shape (n_electrodes,).
+    trial_noise
+        Standard deviation of the logarithm of the gain from presentation to presentation, shape (n_electrodes,).
+    """
+
+    mixture: Floats
+    partner: Floats
+    field: Floats
+    floor_hz: Floats
+    range_hz: Floats
+    slope: Floats
+    threshold: Floats
+    baseline_hz: Floats
+    trial_noise: Floats
+
+
+@dataclass(frozen=True)
+class DayTuning:
+    """What drifts: mixtures of unit length (n_electrodes, 64) and gains around 1 (n_electrodes,)."""
+
+    mixture: Floats
+    partner: Floats
+    gain: Floats
+
+
+def draw_electrodes(biology: CortexBiology, *, seed: int, n_electrodes: int) -> Electrodes:
+    """Electrodes of one simulated subject, on day 0."""
+    rng = _generator(seed, "electrodes")
+    quality = _quality(biology, n_electrodes, rng)
+    return Electrodes(
+        mixture=_sparse_mixtures(biology, n_electrodes, rng),
+        partner=_sparse_mixtures(biology, n_electrodes, rng),
+        field=_receptive_fields(biology, n_electrodes, rng),
+        floor_hz=rng.uniform(0.3, 3.0, n_electrodes),
+        range_hz=rng.uniform(*_by_quality(quality, poor=(4, 40), medium=(60, 150), good=(190, 313))),
+        slope=rng.uniform(*biology.slope, n_electrodes),
+        threshold=rng.uniform(*biology.threshold, n_electrodes),
+        baseline_hz=9.0 * rng.lognormal(-0.5 * 0.4**2, 0.4, n_electrodes),
+        trial_noise=rng.uniform(*_by_quality(quality, poor=(0.3, 0.6), medium=(0.15, 0.35), good=(0.08, 0.18))),
+    )
+
+
+def tuning_on(electrodes: Electrodes, biology: CortexBiology, *, seed: int, day: int) -> DayTuning:
+    """Tuning after `day` nights of drift, each a turn in a direction of its own; the gain is drawn anew every day."""
+    if day < 0:
+        raise ValueError(f"days are counted from 0, found {day}")
+    mixture, partner = electrodes.mixture, electrodes.partner
+    for night in range(1, day + 1):
+        rng = _generator(seed, f"night {night}")
+        mixture = _turned(mixture, biology.tuning_drift_rad, rng)
+        partner = _turned(partner, biology.tuning_drift_rad, rng)
+    log_gain = biology.gain_drift * _generator(seed, f"gain of day {day}").standard_normal(len(mixture))
+    return DayTuning(mixture, partner, np.exp(log_gain))
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def _quality(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """0 poor, 1 medium, 2 good, in exact shares and random places on the array."""
+    n_poor = round(biology.poor_share * n_electrodes)
+    n_medium = round(biology.medium_share * n_electrodes)
+    ordered = np.repeat([0, 1, 2], [n_poor, n_medium, n_electrodes - n_poor - n_medium])
+    return rng.permutation(ordered)
+
+
+def _by_quality(
+    quality: NDArray[np.int64], *, poor: tuple[float, float], medium: tuple[float, float], good: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Lower and upper limit for each electrode."""
+    limits = np.array([poor, medium, good], dtype=np.float64)[quality]
+    return limits[:, 0], limits[:, 1]
+
+
+def _sparse_mixtures(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> Floats:
+    mixtures = np.zeros((n_electrodes, N_CORTEX_CHANNELS))
+    for row in mixtures:
+        chosen = rng.choice(N_CORTEX_CHANNELS, biology.n_channels_mixed, replace=False)
+        row[chosen] = rng.standard_normal(biology.n_channels_mixed)
+    return _unit_rows(mixtures)
+
+
+def _receptive_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> Floats:
+    centre = rng.uniform(1.5, CORTEX_MAP_SIDE - 2.5, (n_electrodes, 2, 1))
+    sd = rng.uniform(*biology.field_sd, (n_electrodes, 1, 1))
+    down, across = np.moveaxis(np.exp(-0.5 * ((np.arange(CORTEX_MAP_SIDE) - centre) / sd) ** 2), 1, 0)
+    fields = down[:, :, None] * across[:, None, :]
+    return np.asarray(fields / fields.sum(axis=(1, 2), keepdims=True))
+
+
+def _turned(mixtures: Floats, angle_rad: float, rng: np.random.Generator) -> Floats:
+    """Each unit row turned by an angle towards a random direction orthogonal to it."""
+    direction = rng.standard_normal(mixtures.shape)
+    direction -= (direction * mixtures).sum(axis=1, keepdims=True) * mixtures
+    return np.asarray(np.cos(angle_rad) * mixtures + np.sin(angle_rad) * _unit_rows(direction))
+
+
+def _unit_rows(rows: Floats) -> Floats:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))

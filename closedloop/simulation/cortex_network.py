@@ -1,0 +1,73 @@
+"""The network inside the simulated cortex: on purpose another one than any base model.
+
+Plain convolutions, GELU and GroupNorm, no shortcuts; a base model of the dry run is a residual network
+with ReLU and BatchNorm. Were they alike, the loop would be asked to find what it already has.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CORTEX_SIDE_PX = 32
+N_CORTEX_CHANNELS = 64
+CORTEX_MAP_SIDE = 8
+
+_WIDTHS = (24, 48, 64, 64, N_CORTEX_CHANNELS)
+_KERNELS = (5, 3, 3, 3, 3)
+_STRIDES = (2, 2, 1, 1, 1)  # 32 -> 16 -> 8 pixels
+_CHANNELS_A_GROUP = 8
+
+
+class CortexNetwork(nn.Module):
+    """Classifier whose last feature map the simulated electrodes read.
+
+    Parameters
+    ----------
+    n_categories
+        Categories it is trained on.
+    """
+
+    def __init__(self, n_categories: int) -> None:
+        super().__init__()
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        n_in = 3
+        for index, (width, kernel, stride) in enumerate(zip(_WIDTHS, _KERNELS, _STRIDES, strict=True)):
+            layers[f"area{index}"] = _area(n_in, width, kernel=kernel, stride=stride)
+            n_in = width
+        self.areas = nn.Sequential(layers)
+        self.categories = nn.Linear(N_CORTEX_CHANNELS, n_categories)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Last feature map, shape (n, 64, 8, 8), of images in [0, 1], shape (n, 3, height, width), any size.
+
+        Other sizes than 32 pixels are averaged over areas (or spread, if smaller), which keeps gradients.
+        """
+        if images.shape[-2:] != (CORTEX_SIDE_PX, CORTEX_SIDE_PX):
+            images = functional.adaptive_avg_pool2d(images, CORTEX_SIDE_PX)
+        features: Tensor = self.areas(4.0 * (images - 0.5))
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores of the categories, shape (n, n_categories)."""
+        scores: Tensor = self.categories(self.features(images).mean(dim=(2, 3)))
+        return scores
+
+
+def untrained_network(n_categories: int, *, seed: int) -> CortexNetwork:
+    """Network with initial weights drawn from the seed, without touching the global generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return CortexNetwork(n_categories)
+
+
+def _area(n_in: int, width: int, *, kernel: int, stride: int) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(n_in, width, kernel, padding=kernel // 2, stride=stride, bias=False),
+        norm=nn.GroupNorm(width // _CHANNELS_A_GROUP, width),
+        gelu=nn.GELU(),
+    )
+    return nn.Sequential(layers)

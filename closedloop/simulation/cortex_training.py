@@ -1,0 +1,214 @@
+"""How the weights of the simulated cortex were made; run as ``python -m closedloop.simulation.cortex_training``.
+
+Adversarial training (Madry et al. 2018) on the procedural images, at half the epsilon of the dry run's base model: the
+cortex must be smooth enough to be attacked from a model of it, and must differ from that model.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from closedloop.attacks import balls
+from closedloop.attacks.objectives import value_and_gradient
+from closedloop.errors import CheckpointError, StorageError
+from closedloop.simulation.cortex_network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
+from closedloop.stimuli.pools import ProceduralPool, load_images
+
+WEIGHTS_NAME = "cortex.safetensors"
+
+Progress = Callable[[int, int], None]
+"""Called with (batches done, batches in all)."""
+
+
+@dataclass(frozen=True)
+class CortexRecipe:
+    """Everything that decides the weights.
+
+    Parameters
+    ----------
+    seed
+        Of initial weights, order of images and random starts.
+    pool_seed
+        Of the training images; experiments use other pools.
+    epsilon
+        L2 radius of the attacks trained against, in 224 px units.
+    attack_steps, attack_step_fraction
+        Steps of the inner search and their size in radii.
+    """
+
+    seed: int = 20221
+    pool_seed: int = 990001
+    n_categories: int = 30
+    n_images_per_category: int = 1000
+    epochs: int = 3
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    epsilon: float = 1.0
+    attack_steps: int = 2
+    attack_step_fraction: float = 0.75
+
+
+@dataclass(frozen=True)
+class TrainedCortex:
+    """A trained network with the shares of held-out images it names rightly, clean and attacked."""
+
+    network: CortexNetwork
+    recipe: CortexRecipe
+    clean_accuracy: float
+    attacked_accuracy: float
+
+
+def train_cortex_network(recipe: CortexRecipe, *, progress: Progress | None = None) -> TrainedCortex:
+    """Train the hidden network; a few minutes on one core.
+
+    Parameters
+    ----------
+    recipe
+        Decides the result up to the rounding of the machine's convolutions.
+    progress
+        Called after every batch.
+    """
+    images, labels = _labelled_images(recipe, first=0, n=recipe.n_images_per_category)
+    network = untrained_network(recipe.n_categories, seed=recipe.seed)
+    n_batches = recipe.epochs * (len(images) // recipe.batch_size)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=recipe.learning_rate, total_steps=n_batches, pct_start=0.1
+    )
+    for number, batch in enumerate(_batches(recipe, n_images=len(images))):
+        x, target = _scaled(images[batch]), torch.from_numpy(labels[batch])
+        attacked = x + _worst_case(network, x, target=target, recipe=recipe, seed=recipe.seed + number)
+        optimiser.zero_grad()
+        functional.cross_entropy(network(attacked), target).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        if progress is not None:
+            progress(number + 1, n_batches)
+    return _evaluated(network.eval(), recipe)
+
+
+def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
+    """Write weights with their recipe and accuracy in the file's metadata.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written.
+    """
+    metadata = {
+        "recipe": json.dumps(asdict(trained.recipe), sort_keys=True),
+        "clean_accuracy": f"{trained.clean_accuracy:.4f}",
+        "attacked_accuracy": f"{trained.attacked_accuracy:.4f}",
+        "made_by": "python -m closedloop.simulation.cortex_training",
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(trained.network.state_dict(), path, metadata=metadata)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"{path}: expected to write weights, found {error}. Choose a writable folder.") from error
+
+
+def load_cortex_network(path: Path | None = None) -> CortexNetwork:
+    """Open trained weights, the shipped ones unless a file is given; frozen and in ``eval`` mode.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing or does not hold a cortex.
+    """
+    if path is None:
+        with as_file(files("closedloop.simulation") / "weights" / WEIGHTS_NAME) as shipped:
+            return load_cortex_network(shipped)
+    try:
+        with safe_open(path, framework="pt") as stored:
+            recipe = json.loads((stored.metadata() or {})["recipe"])
+            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        network = untrained_network(int(recipe["n_categories"]), seed=0)
+        network.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: expected weights of the simulated cortex, found {type(error).__name__}. "
+            "Make them with python -m closedloop.simulation.cortex_training FILE."
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def _evaluated(network: CortexNetwork, recipe: CortexRecipe) -> TrainedCortex:
+    n_held_out = 20
+    images, labels = _labelled_images(recipe, first=recipe.n_images_per_category, n=n_held_out)
+    x, target = _scaled(images), torch.from_numpy(labels)
+    attacked = x + _worst_case(network, x, target=target, recipe=recipe, seed=recipe.seed)
+    return TrainedCortex(network, recipe, _accuracy(network, x, target), _accuracy(network, attacked, target))
+
+
+@torch.no_grad()
+def _accuracy(network: CortexNetwork, images: Tensor, target: Tensor) -> float:
+    return float((network(images).argmax(1) == target).float().mean())
+
+
+def _worst_case(network: CortexNetwork, clean: Tensor, *, target: Tensor, recipe: CortexRecipe, seed: int) -> Tensor:
+    """Perturbations that raise the classification loss, from a random start."""
+    radius = torch.full((len(clean),), balls.radius_at(recipe.epsilon, CORTEX_SIDE_PX))
+    starts = np.random.default_rng(seed).integers(0, 2**62, len(clean)).tolist()
+    delta = balls.project(balls.random_start(radius, shape=clean.shape[1:], seeds=starts), clean=clean, radius=radius)
+    step = balls.per_item(recipe.attack_step_fraction * radius, clean)
+    for _ in range(recipe.attack_steps):
+        gradient = value_and_gradient(_loss_of(network, target), clean + delta).gradient
+        delta = balls.project(delta + step * balls.normalised(gradient), clean=clean, radius=radius)
+    return delta
+
+
+def _loss_of(network: nn.Module, target: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda images: functional.cross_entropy(network(images), target, reduction="none")
+
+
+def _batches(recipe: CortexRecipe, *, n_images: int) -> Iterator[NDArray[np.int64]]:
+    rng = np.random.default_rng(recipe.seed)
+    for _ in range(recipe.epochs):
+        order = rng.permutation(n_images)
+        for number in range(n_images // recipe.batch_size):
+            yield order[number * recipe.batch_size : (number + 1) * recipe.batch_size]
+
+
+def _labelled_images(recipe: CortexRecipe, *, first: int, n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """`n` images of each category from the `first` on, with their category's number."""
+    pool = ProceduralPool(
+        recipe.pool_seed, side_px=CORTEX_SIDE_PX, n_categories=recipe.n_categories, n_per_category=first + n
+    )
+    ids = [f"{category}-{index:06d}" for category in pool.categories for index in range(first, first + n)]
+    return load_images(pool, tuple(ids)), np.repeat(np.arange(recipe.n_categories), n)
+
+
+def _scaled(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
+
+
+def main(arguments: list[str]) -> None:
+    """Train with the default recipe and write the file named, or replace the package's own."""
+    here = Path(__file__).parent / "weights" / WEIGHTS_NAME
+    trained = train_cortex_network(CortexRecipe(), progress=_report)
+    save_cortex_network(trained, Path(arguments[0]) if arguments else here)
+    sys.stderr.write(f"\nclean {trained.clean_accuracy:.3f}, attacked {trained.attacked_accuracy:.3f}\n")
+
+
+def _report(done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        sys.stderr.write(f"\rbatch {done} of {total}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
