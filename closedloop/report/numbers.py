@@ -1,0 +1,145 @@
+"""The study's numbers: sensitivity.csv, truth.csv and the day-by-day table, from the documents alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from closedloop.artifacts.days import EpsilonEvaluation, EvaluationReport
+from closedloop.artifacts.storage import write_bytes
+from closedloop.artifacts.study import StudyPaths
+from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
+
+CSV_COLUMNS = ("day", "epsilon", "estimate", "mean", "standard_error", "n_images", "n_sites")
+ESTIMATES = (
+    "paper",
+    "cross_fitted",
+    "gaussian",
+    "linear",
+    "true",
+    "white_box",
+    "vanilla_units",
+    "robust_units",
+)
+CONTROLS = ("gaussian", "linear")
+TRUTHS = ("true", "gaussian", "linear", "white_box")
+
+
+@dataclass(frozen=True)
+class EpsilonCell:
+    """A day's sensitivity at one epsilon; None where the study has no such estimate."""
+
+    epsilon: float
+    paper: SensitivityRow | None
+    true: SensitivityRow | None
+
+
+@dataclass(frozen=True)
+class DayRow:
+    """One line of the day-by-day table.
+
+    Attributes
+    ----------
+    r
+        Median over sites: the day's sealed model against clean images it never saw.
+    sign_agreement_measured, sign_agreement_true
+        Part of the pairs of all epsilons that moved the way the seal says, as measured and in the hidden truth.
+    n_used, n_presented
+        Accepted presentations that count, and all of them.
+    """
+
+    day: int
+    r: float | None
+    sign_agreement_measured: float | None
+    sign_agreement_true: float | None
+    epsilons: tuple[EpsilonCell, ...]
+    n_used: int | None
+    n_presented: int | None
+
+
+def write_sensitivity_csv(paths: StudyPaths) -> Path:
+    """Write report/sensitivity.csv, and report/truth.csv beside it in a simulated study.
+
+    The measured controls stand in sensitivity.csv, their noiseless twins in truth.csv. Fixed decimals: the same numbers
+    give the same bytes.
+
+    Returns
+    -------
+    Path
+        The sensitivity.csv.
+    """
+    rows = summary_rows(read_sensitivity(paths))
+    measured = [row for row in rows if not (row.estimate in CONTROLS and row.truth)]
+    truths = [row for row in rows if row.truth and row.estimate in TRUTHS]
+    target = paths.report / "sensitivity.csv"
+    write_bytes(target, _csv_bytes(measured))
+    if truths:
+        write_bytes(paths.report / "truth.csv", _csv_bytes(truths))
+    return target
+
+
+def summary_rows(rows: Sequence[SensitivityRow]) -> list[SensitivityRow]:
+    """Keep the means over sites on the anchor images (on all images where the study has no anchors), sorted."""
+    image_set = "anchors" if any(row.image_set == "anchors" for row in rows) else "all"
+    kept = [row for row in rows if row.image_set == image_set and row.site == ""]
+    return sorted(kept, key=lambda row: (row.day, ESTIMATES.index(row.estimate), row.epsilon))
+
+
+def _csv_bytes(rows: Iterable[SensitivityRow]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in rows:
+        mean, error = _fixed(row.mean), _fixed(row.standard_error)
+        writer.writerow([row.day, _fixed(row.epsilon), row.estimate, mean, error, row.n_images, row.n_sites])
+    return text.getvalue().encode()
+
+
+def _fixed(value: float) -> str:
+    """Six decimals, and no minus before a zero: rounding noise around zero must not change the bytes' sign."""
+    text = f"{value:.6f}"
+    return "0.000000" if text == "-0.000000" else text
+
+
+def day_table(paths: StudyPaths) -> list[DayRow]:
+    """Return the day-by-day table of a study for the command line; days without *ingest* have no line."""
+    return day_rows(read_study(paths))
+
+
+def day_rows(record: StudyRecord) -> list[DayRow]:
+    """Return the day-by-day table of a study that has been read."""
+    summary = summary_rows([row for day in record.days for row in day.sensitivity])
+    return [_day_row(day, summary) for day in record.days if day.quality is not None]
+
+
+def _day_row(day: DayRecord, summary: Sequence[SensitivityRow]) -> DayRow:
+    own = {(row.estimate, row.epsilon): row for row in summary if row.day == day.day and row.estimate not in CONTROLS}
+    epsilons = sorted({epsilon for estimate, epsilon in own if estimate == "paper"})
+    evaluation, quality = day.evaluation, day.quality
+    return DayRow(
+        day=day.day,
+        r=median_r(evaluation) if evaluation else None,
+        sign_agreement_measured=_agreement(evaluation.epsilons, true=False) if evaluation else None,
+        sign_agreement_true=_agreement(evaluation.epsilons, true=True) if evaluation else None,
+        epsilons=tuple(EpsilonCell(e, own.get(("paper", e)), own.get(("true", e))) for e in epsilons),
+        n_used=quality.n_used if quality else None,
+        n_presented=quality.n_presented if quality else None,
+    )
+
+
+def median_r(evaluation: EvaluationReport) -> float | None:
+    """Return the median over sites of the sealed model's correlation with unseen clean responses."""
+    known = [r for r in evaluation.r_predicted.values() if r is not None]
+    return median(known) if known else None
+
+
+def _agreement(epsilons: Sequence[EpsilonEvaluation], *, true: bool) -> float | None:
+    """Average sign agreement over epsilons, by pairs."""
+    values = [(e.sign_agreement_true if true else e.sign_agreement_measured, e.n_pairs) for e in epsilons]
+    known = [(value, n) for value, n in values if value is not None and n > 0]
+    total = sum(n for _, n in known)
+    return sum(value * n for value, n in known) / total if total else None
