@@ -127,7 +127,7 @@ def _imagenet_resnet(
     children["relu"] = nn.ReLU(inplace=True)
     children["maxpool"] = nn.MaxPool2d(3, stride=2, padding=1)
     widths = tuple(64 * 2**stage for stage in range(len(depths)))
-    children.update(_stages(block, expansion=expansion, n_in=64, widths=widths, depths=depths, first_stride=1))
+    children.update(_stages(block, expansion=expansion, n_in=64, widths=widths, depths=depths))
     children.update(_head(widths[-1] * expansion, n_classes))
     return nn.Sequential(children)
 
@@ -137,8 +137,8 @@ def _small_resnet(n_classes: int) -> nn.Sequential:
     children["conv1"] = nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False)
     children["bn1"] = nn.BatchNorm2d(16)
     children["relu"] = nn.ReLU(inplace=True)
-    widths = (16, 24, 40)
-    children.update(_stages(BasicBlock, expansion=1, n_in=16, widths=widths, depths=(2, 2, 2), first_stride=1))
+    widths = (16, 32, 64)
+    children.update(_stages(BasicBlock, expansion=1, n_in=16, widths=widths, depths=(1, 1, 1)))
     children.update(_head(widths[-1], n_classes))
     return nn.Sequential(children)
 
@@ -150,15 +150,13 @@ def _stages(
     n_in: int,
     widths: tuple[int, ...],
     depths: tuple[int, ...],
-    first_stride: int,
 ) -> OrderedDict[str, nn.Module]:
     """``layer1``, ``layer2``, ...: each but the first halves the image in its first block."""
     stages: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
         blocks = []
         for position in range(depth):
-            first = position == 0
-            stride = (first_stride if number == 1 else 2) if first else 1
+            stride = 2 if position == 0 and number > 1 else 1
             blocks.append(block(n_in, width, stride=stride))
             n_in = width * expansion
         stages[f"layer{number}"] = nn.Sequential(*blocks)
@@ -189,7 +187,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "resnet50": Architecture(build=_resnet50_like(Bottleneck), side_px=224, n_classes=1000),
     "wide_resnet50_2": Architecture(build=_resnet50_like(_wide(2)), side_px=224, n_classes=1000),
     "wide_resnet50_4": Architecture(build=_resnet50_like(_wide(4)), side_px=224, n_classes=1000),
-    # For 32 x 32 images: about 80 k parameters, trained in minutes on one core.
+    # For 32 x 32 images: 79 k parameters, trained in minutes on one core.
     "small_resnet": Architecture(
         build=_small_resnet, side_px=32, n_classes=30, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
     ),

@@ -127,9 +127,8 @@ def features_of(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int 
 
 
 def images_to_tensor(images: NDArray[np.uint8], *, device: torch.device) -> Tensor:
-    """Images uint8 (n, side, side, 3) as float in [0, 1], (n, 3, side, side)."""
-    contiguous = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return torch.from_numpy(contiguous).to(device).float() / 255
+    """Images uint8 (n, side, side, 3) as float in [0, 1], (n, 3, side, side), channels last in memory (faster)."""
+    return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float() / 255
 
 
 def device_of(model: nn.Module) -> torch.device:

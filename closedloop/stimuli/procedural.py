@@ -20,8 +20,8 @@ from closedloop.stimuli.port import PoolImage, Uint8Image
 Plane = NDArray[np.floating]
 
 N_PER_CATEGORY = 1000
-BACKGROUND_CONTRAST = 0.14  # standard deviation over pixels; natural photographs have .15 to .25
-MINIMAL_COLOUR_DISTANCE = 0.55  # between the two colours of a texture, Euclidean in [0, 1] RGB
+BACKGROUND_CONTRAST = 0.1  # standard deviation over pixels; more, and no network of 80 k parameters learns robustly
+MINIMAL_COLOUR_DISTANCE = 0.7  # between the two colours of a texture, Euclidean in [0, 1] RGB
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def _grid(side_px: int) -> tuple[Plane, Plane]:
 def _object_coordinates(side_px: int, rng: np.random.Generator) -> tuple[Plane, Plane, float]:
     """Coordinates in which the object has radius 1, rotated and shifted at random, and the width of a pixel in them."""
     across, down = _grid(side_px)
-    radius = rng.uniform(0.45, 0.8)
-    centre = rng.uniform(-1, 1, 2) * (0.95 - radius)
+    radius = rng.uniform(0.6, 0.92)
+    centre = rng.uniform(-1, 1, 2) * (1 - radius)
     angle = rng.uniform(0, 2 * np.pi)
     cos, sin = np.float32(np.cos(angle) / radius), np.float32(np.sin(angle) / radius)
     a, d = across - np.float32(centre[0]), down - np.float32(centre[1])
@@ -145,8 +145,8 @@ def _object_coordinates(side_px: int, rng: np.random.Generator) -> tuple[Plane, 
 
 
 def _texture_phases(x: Plane, y: Plane, *, edge: float, rng: np.random.Generator) -> Plane:
-    """Phases in radians along two orthogonal directions unrelated to the shape's; period .12 to .22 of the side."""
-    period = rng.uniform(0.12, 0.22) * edge * x.shape[0]
+    """Phases in radians along two orthogonal directions unrelated to the shape's; period .2 to .32 of the side."""
+    period = rng.uniform(0.2, 0.32) * edge * x.shape[0]
     angle, shift = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi, 2).astype(np.float32)
     k = 2 * np.pi / period
     cos, sin = np.float32(np.cos(angle) * k), np.float32(np.sin(angle) * k)
@@ -203,7 +203,7 @@ def _stripes(phase: Plane, rng: np.random.Generator) -> Plane:
 
 
 def _checks(phase: Plane, rng: np.random.Generator) -> Plane:
-    return np.asarray(0.5 + rng.uniform(1.5, 3) * np.sin(phase[0] / 1.4) * np.sin(phase[1] / 1.4))
+    return np.asarray(0.5 + rng.uniform(1.5, 3) * np.sin(phase[0]) * np.sin(phase[1]))
 
 
 def _dots(phase: Plane, rng: np.random.Generator) -> Plane:

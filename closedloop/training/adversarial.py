@@ -19,6 +19,7 @@ from closedloop.stimuli.pools import ImagePool, images_by_category, load_images
 from closedloop.training.resumable import Progress, fingerprint, resume_training, save_training
 
 REFERENCE_SIDE_PX = 224  # epsilon is stated for images of this side (section 2)
+WARM_UP_RATE, WARM_UP_EPSILON = 0.1, 0.25  # fractions of the training
 EVALUATION_EPOCH = 1_000_000  # names the images for evaluation; no training reaches it
 
 
@@ -32,7 +33,8 @@ class TrainingRecipe:
         A row of ``models.backbones.ARCHITECTURES``.
     epsilon
         L2 radius of the attacks for a 224 px image; scaled by side / 224, so that the change a pixel stays the same.
-        0 trains without attacks.
+        0 trains without attacks. It grows from 0 over the first quarter of the training, without which a small
+        network stays at chance for epochs.
     pgd_steps
         Gradient steps of each attack; the step is ``1.5 epsilon / pgd_steps``.
     epochs, images_per_epoch
@@ -52,7 +54,7 @@ class TrainingRecipe:
     epochs: int = 8
     images_per_epoch: int = 16_000
     batch_size: int = 128
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     weight_decay: float = 5e-4
     evaluation_images: int = 1000
     evaluation_steps: int = 10
@@ -193,7 +195,8 @@ def _epoch(
         step = epoch * n_batches + index
         _set_rate(optimizer, recipe, fraction_done=step / (recipe.epochs * n_batches))
         images, classes = _draw(training, rng.integers(len(training.classes), size=recipe.batch_size), network)
-        attacked = _attacked(network, images, classes, recipe=recipe, steps=recipe.pgd_steps, generator=generator)
+        epsilon = recipe.epsilon * min((step + 1) / (WARM_UP_EPSILON * recipe.epochs * n_batches), 1)
+        attacked = _attacked(network, images, classes, epsilon=epsilon, steps=recipe.pgd_steps, generator=generator)
         loss = cross_entropy(network.train()(attacked), classes)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -209,28 +212,28 @@ def _attacked(
     images: Tensor,
     classes: Tensor,
     *,
-    recipe: TrainingRecipe,
+    epsilon: float,
     steps: int,
     generator: torch.Generator,
 ) -> Tensor:
     """Attack in evaluation mode, so that attacks leave no trace in BatchNorm's statistics."""
-    epsilon = scaled_epsilon(recipe.epsilon, side_px=images.shape[-1])
     if not epsilon:
         return images
-    return l2_attack(network.eval(), images, classes, epsilon=epsilon, steps=steps, generator=generator)
+    radius = scaled_epsilon(epsilon, side_px=images.shape[-1])
+    return l2_attack(network.eval(), images, classes, epsilon=radius, steps=steps, generator=generator)
 
 
 def _accuracies(network: nn.Sequential, evaluation: _Examples, *, recipe: TrainingRecipe) -> tuple[float, float]:
     """Fractions right on clean images and on attacked ones; attacks of epsilon 2 where the recipe has none."""
     network.eval()
-    attack = recipe if recipe.epsilon else TrainingRecipe()
+    epsilon = recipe.epsilon or TrainingRecipe.epsilon
     generator = torch.Generator().manual_seed(recipe.seed)
     clean = robust = 0
     for start in range(0, len(evaluation.classes), recipe.batch_size):
         rows = np.arange(start, min(start + recipe.batch_size, len(evaluation.classes)))
         images, classes = _draw(evaluation, rows, network)
         attacked = _attacked(
-            network, images, classes, recipe=attack, steps=recipe.evaluation_steps, generator=generator
+            network, images, classes, epsilon=epsilon, steps=recipe.evaluation_steps, generator=generator
         )
         clean += _n_right(network, images, classes)
         robust += _n_right(network, attacked, classes)
@@ -267,9 +270,8 @@ def _draw(examples: _Examples, rows: NDArray[np.int64], network: nn.Module) -> t
 
 
 def _set_rate(optimizer: torch.optim.AdamW, recipe: TrainingRecipe, *, fraction_done: float) -> None:
-    warm_up = 0.1
-    late = max(fraction_done - warm_up, 0) / (1 - warm_up)
-    factor = min((fraction_done + 0.01) / warm_up, 1) * 0.5 * (1 + np.cos(np.pi * late))
+    late = max(fraction_done - WARM_UP_RATE, 0) / (1 - WARM_UP_RATE)
+    factor = min((fraction_done + 0.01) / WARM_UP_RATE, 1) * 0.5 * (1 + np.cos(np.pi * late))
     for group in optimizer.param_groups:
         group["lr"] = float(recipe.learning_rate * factor)
 
