@@ -229,14 +229,23 @@ class Protocol(Section):
     def _images_attacked_are_shown(self) -> Protocol:
         images, attack = self.images, self.attack
         for place, wanted, name, shown in (
-            ("attack.fresh_images_per_site", attack.fresh_images_per_site, "images.clean_per_day", images.clean_per_day),
+            (
+                "attack.fresh_images_per_site",
+                attack.fresh_images_per_site,
+                "images.clean_per_day",
+                images.clean_per_day,
+            ),
             ("attack.anchors_per_site", attack.anchors_per_site, "images.anchors", images.anchors),
             ("controls.n_images", self.controls.n_images, "images.anchors", images.anchors),
         ):
             if wanted > shown:
-                raise ValueError(f"{place}: expected at most {name} ({shown}), found {wanted}. Show more images or use fewer")
+                raise ValueError(
+                    f"{place}: expected at most {name} ({shown}), found {wanted}. Show more images or use fewer"
+                )
         if attack.anchors_per_site + attack.fresh_images_per_site == 0:
-            raise ValueError("attack.anchors_per_site: expected images to attack, found none. Raise it or fresh_images_per_site")
+            raise ValueError(
+                "attack.anchors_per_site: expected images to attack, found none. Raise it or fresh_images_per_site"
+            )
         return self
 
     @model_validator(mode="after")

@@ -19,7 +19,9 @@ def run(context: StageContext) -> None:
     images = _planned_images(context, queue)
     items = [*_attacks(context, queue), *_controls(context, queue)]
     simulated = context.simulated
-    write_table(context.working / "images.parquet", PLANNED_IMAGES, as_columns(images, PLANNED_IMAGES), simulated=simulated)
+    write_table(
+        context.working / "images.parquet", PLANNED_IMAGES, as_columns(images, PLANNED_IMAGES), simulated=simulated
+    )
     write_table(context.working / "items.parquet", PLANNED_ITEMS, as_columns(items, PLANNED_ITEMS), simulated=simulated)
     _summary(context, queue, images, items).write(context.working / "plan.json")
 
@@ -86,7 +88,9 @@ def _fresh_of_site(context: StageContext, clean: tuple[QueuedImage, ...], site: 
 
 def _controls(context: StageContext, queue: ImageQueue) -> list[Item]:
     controls = context.protocol.controls
-    kinds = [kind for kind, wanted in (("gaussian", controls.gaussian), ("linear", controls.linear_interpolation)) if wanted]
+    kinds = [
+        kind for kind, wanted in (("gaussian", controls.gaussian), ("linear", controls.linear_interpolation)) if wanted
+    ]
     return [
         {
             "item_id": f"{image.image_id}|{kind}|epsilon-{epsilon:g}",

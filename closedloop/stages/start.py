@@ -33,7 +33,9 @@ def _first_queue(context: StageContext, pool: ImagePool) -> ImageQueue:
         simulated=context.simulated,
         day=0,
         anchors=draw(available, wanted.anchors, used=used, seed=context.seed("anchors"), place="anchors"),
-        normalizers=draw(available, wanted.normalizers, used=used, seed=context.seed("normalizers"), place="normalizers"),
+        normalizers=draw(
+            available, wanted.normalizers, used=used, seed=context.seed("normalizers"), place="normalizers"
+        ),
         clean=draw(available, wanted.clean_per_day, used=used, seed=context.seed("clean"), place="day 0"),
     )
 

@@ -1,0 +1,91 @@
+"""What reaches the recorder beside spikes: its drifting clock, digital words (some lost, some doubled), light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.journal import JournalRow, Presentation, TrialStarted
+
+TICK_HZ = 30_000
+_WORD_DELAY_S = 0.0003  # from the flip's return to the strobe
+_WORD_JITTER_S = 0.0001
+_DOUBLED_AFTER_S = 0.001
+_LIGHT_JITTER_S = 0.0002
+_LATE_FRAME_PROBABILITY = 0.001  # a frame that the software does not know to be late
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RecorderClock:
+    """The recorder's clock against the rig's: started earlier, running faster or slower.
+
+    Attributes
+    ----------
+    lead_s
+        Recorder time at the rig's zero.
+    drift_ppm
+        Parts per million by which it runs fast.
+    """
+
+    lead_s: float
+    drift_ppm: float
+
+    def ticks(self, rig_s: Floats) -> NDArray[np.int64]:
+        """Return the recorder's ticks at times of the rig's clock."""
+        return np.asarray(np.rint((rig_s * (1 + self.drift_ppm * 1e-6) + self.lead_s) * TICK_HZ), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Digital words as they arrive, in order of time: rig clock in seconds, and values."""
+
+    time_s: Floats
+    value: NDArray[np.int64]
+
+
+def send_words(rows: Sequence[JournalRow], *, lost: float, doubled: float, seed: int) -> Words:
+    """Send a journal's words over a line that loses some and doubles some.
+
+    Parameters
+    ----------
+    rows
+        The journal.
+    lost, doubled
+        Probabilities of each word.
+    """
+    sent = [
+        (row.onset_s, row.code) if isinstance(row, Presentation) else (row.time_s, row.code)
+        for row in rows
+        if isinstance(row, Presentation | TrialStarted)
+    ]
+    time_s, value = np.array([time for time, _ in sent]), np.array([code for _, code in sent], dtype=np.int64)
+    random = np.random.default_rng([seed, *b"words"])
+    arrival = time_s + _WORD_DELAY_S + random.exponential(_WORD_JITTER_S, len(sent))
+    fate = random.random(len(sent))
+    kept, twice = fate >= lost, (fate >= lost) & (fate < lost + doubled)
+    all_times = np.r_[arrival[kept], arrival[twice] + _DOUBLED_AFTER_S]
+    order = np.argsort(all_times, kind="stable")
+    return Words(all_times[order], np.r_[value[kept], value[twice]][order])
+
+
+@dataclass(frozen=True)
+class Light:
+    """When the screen was bright, rig clock in seconds, (n_presentations,) each."""
+
+    on_s: Floats
+    off_s: Floats
+
+
+def light_of(presentations: Sequence[Presentation], *, lag_s: float, frame_s: float, seed: int) -> Light:
+    """Delay flips by the display's lag; a few come a whole frame late without the software's knowing."""
+    random = np.random.default_rng([seed, *b"light"])
+    n = len(presentations)
+    lag = lag_s + random.normal(0, _LIGHT_JITTER_S, n) + frame_s * (random.random(n) < _LATE_FRAME_PROBABILITY)
+    on = np.array([presentation.onset_s for presentation in presentations])
+    off = np.array([presentation.offset_s for presentation in presentations])
+    return Light(on + lag, off + lag)

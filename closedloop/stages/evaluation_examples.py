@@ -1,0 +1,85 @@
+"""Pictures and rasters for the report: which site, which images (Figures 1B, 2A, 2B)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.analysis.psth import spikes_around
+from closedloop.artifacts.arrays import SPIKES, read_arrays
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.days import Example, RasterExample
+from closedloop.stages.context import StageContext
+from closedloop.stages.evaluation_pairs import Measured, Pairs
+
+_N_EXAMPLES = 6
+_RASTER_WINDOW_MS = (-100.0, 300.0)
+
+
+def find_examples(day: DayResponses, measured: Measured, pairs: Pairs) -> tuple[Example, ...]:
+    """Show, at the largest epsilon, the attack of median effect at the most reliable sites: typical, not the best."""
+    if not len(pairs.epsilon):
+        return ()
+    largest = pairs.select(kind="attacked", epsilon=pairs.epsilon.max())
+    examples = []
+    for site in range(min(_N_EXAMPLES, len(day.sites))):
+        own = largest.select(site_index=site)
+        moved = own.predicted_sign * own.change
+        order = np.argsort(np.where(np.isfinite(moved), moved, -np.inf), kind="stable")
+        if len(order):
+            examples.append(_example(day, measured, own, int(order[len(order) // 2])))
+    return tuple(examples)
+
+
+def _example(day: DayResponses, measured: Measured, pairs: Pairs, place: int) -> Example:
+    stimulus, clean, site = (int(values[place]) for values in (pairs.stimulus, pairs.clean_index, pairs.site_index))
+    return Example(
+        neuroid_id=day.sites[site].neuroid_id,
+        epsilon=float(pairs.epsilon[place]),
+        clean_index=clean,
+        attacked_index=stimulus,
+        category=str(day.stimuli.columns["category"][stimulus]),
+        rate_clean_hz=_finite(measured.rates_hz[clean, site]),
+        rate_attacked_hz=_finite(measured.rates_hz[stimulus, site]),
+    )
+
+
+def _finite(value: float) -> float:
+    return round(float(np.nan_to_num(value)), 2)
+
+
+def find_rasters(
+    context: StageContext, day: DayResponses, measured: Measured, pairs: Pairs
+) -> tuple[RasterExample, ...]:
+    """Show the site whose attacks raise it most: its preferred image, a non-preferred one, and attacks on that one."""
+    raised = pairs.select(kind="attacked", predicted_sign=1)
+    if not len(raised.epsilon):
+        return ()
+    largest = raised.select(epsilon=raised.epsilon.max())
+    best = int(np.nanargmax(np.where(np.isfinite(largest.rate_changed_hz), largest.rate_changed_hz, -1)))
+    site, base = int(largest.site_index[best]), int(largest.clean_index[best])
+    clean = day.stimuli.rows(kind="clean", role="clean")
+    preferred = int(clean[np.nanargmax(np.where(np.isfinite(measured.rates_hz[clean, site]), measured.rates_hz[clean, site], -1))])
+    ladder = pairs.select(kind="attacked", site_index=site, clean_index=base)
+    rows = [("preferred, clean", preferred), ("non-preferred, clean", base)]
+    rows += [(f"non-preferred, attacked", int(stimulus)) for stimulus in ladder.stimulus]
+    trains = _spikes_of_site(context, day.sites[site].electrode_id)
+    return tuple(_raster(day, site, title, stimulus, trains) for title, stimulus in rows)
+
+
+def _spikes_of_site(context: StageContext, electrode_id: int) -> NDArray[np.float64]:
+    spikes = read_arrays(context.published("ingest") / "spikes.h5", SPIKES)
+    return np.asarray(spikes["time_s"][spikes["electrode_id"] == electrode_id])
+
+
+def _raster(day: DayResponses, site: int, title: str, stimulus: int, spike_s: NDArray[np.float64]) -> RasterExample:
+    shown = (day.image_index == stimulus) & day.presentations["used"].astype(bool)
+    trains = spikes_around(spike_s, day.presentations["onset_s"][shown], window_ms=_RASTER_WINDOW_MS)
+    return RasterExample(
+        title=title,
+        neuroid_id=day.sites[site].neuroid_id,
+        epsilon=float(day.stimuli.columns["epsilon"][stimulus]),
+        image_index=stimulus,
+        category=str(day.stimuli.columns["category"][stimulus]),
+        spike_times_ms=tuple(tuple(round(float(time), 3) for time in train) for train in trains),
+    )

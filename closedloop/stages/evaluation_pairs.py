@@ -1,0 +1,137 @@
+"""The day's pairs: a clean image and a changed one, at a site, with what the site did to both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.analysis.dispersion import normalize, sigma
+from closedloop.analysis.reliability import mean_response, split_half_means
+from closedloop.artifacts.day_responses import DayResponses
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A day's responses by stimulus.
+
+    Attributes
+    ----------
+    rates_hz
+        (n_images, n_sites), mean over usable repetitions; NaN where there is none.
+    half_a_hz, half_b_hz
+        The same from disjoint halves of the repetitions.
+    n_usable
+        (n_images, n_sites), usable repetitions.
+    sigma_hz
+        (n_sites,), SD over the day's clean images, measurement noise included (the paper's).
+    """
+
+    rates_hz: Floats
+    half_a_hz: Floats
+    half_b_hz: Floats
+    n_usable: Integers
+    sigma_hz: Floats
+
+
+def measure(day: DayResponses, *, seed: int) -> Measured:
+    """Average a day's presentations by stimulus, whole and in random halves."""
+    rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
+    random = np.random.default_rng(seed)
+    half_a, half_b = split_half_means(day.rates_hz, day.image_index, n_images=day.n_images, rng=random)
+    n_usable = np.zeros(rates.shape, dtype=np.int64)
+    np.add.at(n_usable, day.image_index, np.isfinite(day.rates_hz))
+    return Measured(rates, half_a, half_b, n_usable, sigma(rates[day.stimuli.rows(kind="clean", role="clean")]))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One entry a (changed image, site): attacks at their own site, controls at every site.
+
+    Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
+    """
+
+    stimulus: Integers
+    stimulus_id: NDArray[Any]
+    kind: NDArray[Any]
+    role: NDArray[Any]
+    image_id: NDArray[Any]
+    clean_index: Integers
+    site_index: Integers
+    neuroid_id: NDArray[Any]
+    epsilon: Floats
+    realised_epsilon: Floats
+    predicted_sign: Integers
+    rate_clean_hz: Floats
+    rate_changed_hz: Floats
+    change: Floats
+    change_half_a: Floats
+    change_half_b: Floats
+    true_change: Floats
+    n_repetitions: Integers
+
+    def select(self, **equal: Any) -> Self:
+        """Keep the pairs whose columns have the given values."""
+        keep = np.ones(len(self.stimulus), dtype=bool)
+        for name, value in equal.items():
+            keep &= getattr(self, name) == value
+        return type(self)(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
+
+    def table(self) -> dict[str, Any]:
+        """Return the columns of pairs.parquet."""
+        hidden = {"stimulus", "clean_index", "site_index", "change_half_a", "change_half_b"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden}
+
+
+def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> Pairs:
+    """Join every changed stimulus with its clean twin at the sites it is meant for.
+
+    Parameters
+    ----------
+    true_rates_hz
+        The hidden cortex's expected rates, (n_images, n_sites); None in a real experiment.
+    """
+    stimulus, site = _changed_at_sites(day)
+    columns = day.stimuli.columns
+    clean = columns["clean_index"][stimulus].astype(np.int64)
+
+    def change(rates: Floats) -> Floats:
+        return normalize(rates[stimulus, site] - rates[clean, site], measured.sigma_hz, site_index=site)
+
+    return Pairs(
+        stimulus=stimulus,
+        stimulus_id=columns["stimulus_id"][stimulus],
+        kind=columns["kind"][stimulus],
+        role=columns["role"][stimulus],
+        image_id=columns["image_id"][stimulus],
+        clean_index=clean,
+        site_index=site,
+        neuroid_id=np.array([one.neuroid_id for one in day.sites])[site],
+        epsilon=columns["epsilon"][stimulus],
+        realised_epsilon=columns["realised_epsilon"][stimulus],
+        predicted_sign=columns["predicted_sign"][stimulus].astype(np.int64),
+        rate_clean_hz=measured.rates_hz[clean, site],
+        rate_changed_hz=measured.rates_hz[stimulus, site],
+        change=change(measured.rates_hz),
+        change_half_a=change(measured.half_a_hz),
+        change_half_b=change(measured.half_b_hz),
+        true_change=change(true_rates_hz) if true_rates_hz is not None else np.full(len(stimulus), np.nan),
+        n_repetitions=measured.n_usable[stimulus, site],
+    )
+
+
+def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:
+    n_sites = len(day.sites)
+    attacked = day.stimuli.rows(kind="attacked")
+    site = day.stimuli.columns["site_index"][attacked].astype(np.int64)
+    bound = site < n_sites  # on day 0 outputs are attacked before it is known which get an electrode
+    controls = day.stimuli.rows(kind=("gaussian", "linear"))
+    return (
+        np.r_[attacked[bound], np.repeat(controls, n_sites)],
+        np.r_[site[bound], np.tile(np.arange(n_sites), len(controls))],
+    )

@@ -1,0 +1,115 @@
+"""Refit: model t+1 from the clean images of all days and the attacks on them, end to end (section 3.1, Figure 4 box 3).
+
+Anchors, their attacks, normalizers and controls are never fitted: on the anchors days are compared, so a model must not
+have seen them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.analysis.normalizers import z_score
+from closedloop.analysis.reliability import mean_response
+from closedloop.artifacts.day_files import MODEL_NAME, model_folder
+from closedloop.artifacts.day_responses import DayResponses, read_day_responses
+from closedloop.artifacts.days import FitReport
+from closedloop.models.checkpoints import load_site_model, save_site_model
+from closedloop.models.site_model import SiteModel, calibrate_readout
+from closedloop.stages.context import StageContext
+from closedloop.training.closed_form import start_from_closed_form
+from closedloop.training.refit import RefitRecipe, Responses, held_out_correlation, refit
+
+_MS_PER_S = 1000
+
+
+def run(context: StageContext) -> None:
+    """Write model.safetensors and fit.json."""
+    days = [_read_day(context, day) for day in range(context.day + 1)]
+    model = load_site_model(model_folder(context.paths, context.day) / MODEL_NAME)
+    train = _joined([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
+    held_out = _joined([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
+    fit = context.protocol.fit
+    if fit.readout_start == "closed_form" and context.day == 0:
+        start_from_closed_form(model, train, ridge=fit.ridge)
+    context.scratch.mkdir(exist_ok=True)
+    report = refit(
+        model,
+        train,
+        held_out,
+        recipe=_recipe(context),
+        seed=context.seed(),
+        checkpoint=context.scratch / "training.pt",
+        progress=lambda progress: context.progress(progress.done, progress.total),
+    )
+    save_site_model(context.working / MODEL_NAME, model)
+    FitReport(
+        simulated=context.simulated,
+        day=context.day,
+        readout_start=fit.readout_start,
+        n_stimuli=len(train.images),
+        n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
+        n_fitted_by_day=tuple(len(_fitted(day).images) for day in days),
+        loss_by_epoch=report.losses,
+        heldout_images="anchors of all days so far, never fitted",
+        n_heldout=len(held_out.images),
+        r_heldout=_per_site(report.correlation_after),
+        r_fitted=_per_site(held_out_correlation(model, train)),
+    ).write(context.working / "fit.json")
+
+
+def _read_day(context: StageContext, day: int) -> DayResponses:
+    recording = context.protocol.recording
+    window_s = (recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S
+    return read_day_responses(context.paths, day, window_s=window_s)
+
+
+def _recipe(context: StageContext) -> RefitRecipe:
+    fit = context.protocol.fit
+    return RefitRecipe(
+        epochs=fit.epochs,
+        base_learning_rate=fit.base_learning_rate,
+        readout_learning_rate=fit.readout_learning_rate,
+        weight_decay=fit.weight_decay,
+        batch_size=fit.batch_size,
+    )
+
+
+def _fitted(day: DayResponses) -> Responses:
+    return _responses(day, day.stimuli.rows(kind=("clean", "attacked"), role="clean"))
+
+
+def _anchors(day: DayResponses) -> Responses:
+    """Held-out clean images: the anchors, or the normalizers where a protocol has none."""
+    anchors = day.stimuli.rows(kind="clean", role="anchor")
+    return _responses(day, anchors if len(anchors) else day.stimuli.rows(kind="clean", role="normalizer"))
+
+
+def _responses(day: DayResponses, rows: NDArray[np.int64]) -> Responses:
+    """Average repetitions and z-score by the day's normalizers (by its clean images, where a protocol has none)."""
+    rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
+    normalizers = day.stimuli.rows(kind="clean", role="normalizer")
+    reference = normalizers if len(normalizers) else day.stimuli.rows(kind="clean", role="clean")
+    z = z_score(rates[rows], rates[reference])
+    usable = np.zeros(rates.shape)
+    np.add.at(usable, day.image_index, np.isfinite(day.rates_hz))
+    return Responses(day.stimuli.images[rows], z.astype(np.float32), usable[rows].astype(np.float32))
+
+
+def _joined(parts: Sequence[Responses], *, n_outputs: int) -> Responses:
+    """Join the days; outputs of the model that no site was reliable enough for have no response."""
+    return Responses(
+        images=np.concatenate([part.images for part in parts]),
+        responses=_widened(np.concatenate([part.responses for part in parts]), n_outputs, fill=np.nan),
+        weights=_widened(np.concatenate([part.weights for part in parts]), n_outputs, fill=0),
+    )
+
+
+def _widened(values: NDArray[np.float32], n_columns: int, *, fill: float) -> NDArray[np.float32]:
+    return np.pad(values, ((0, 0), (0, n_columns - values.shape[1])), constant_values=fill)
+
+
+def _per_site(correlation: NDArray[np.float32]) -> tuple[float | None, ...]:
+    return tuple(round(float(r), 4) if np.isfinite(r) else None for r in correlation)
