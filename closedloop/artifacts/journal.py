@@ -2,8 +2,9 @@
 
 A line is complete when it ends in a newline; a torn last line (the rig was killed while writing) never happened.
 A segment opens at the start and at each resume and states its first ordinal: rows of earlier segments with that ordinal
-or a later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever voided. On a virtual clock nobody saw a trial that was not
-finished, and the resumed run shows it again at the same virtual time, so that a killed dry run ends like an undisturbed one.
+or a later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever
+voided. On a virtual clock nobody saw a trial that was not finished, and the resumed run shows it again at the same
+virtual time, so that a killed dry run ends like an undisturbed one.
 """
 
 from __future__ import annotations

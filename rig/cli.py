@@ -1,0 +1,103 @@
+"""The `rig` command. Everything heavy is imported inside the commands, so that `rig --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from closedloop.errors import ClosedLoopError
+
+if TYPE_CHECKING:
+    from closedloop.artifacts.journal import SessionSummary
+    from rig.launch import Launch
+
+EXIT_STOPPED = 130  # what a shell reports for a program ended by Ctrl-C
+
+app = typer.Typer(
+    name="rig",
+    help="Show a sealed session folder beside the animal and write a journal of what was shown.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: importing the pretty one takes 0.3 s
+    pretty_exceptions_enable=False,
+)
+
+SessionFolder = Annotated[
+    Path, typer.Argument(metavar="SESSION", help="session folder, as the schedule stage wrote it")
+]
+DisplayOption = Annotated[Literal["psychopy", "headless"], typer.Option(help="a screen, or a virtual clock")]
+
+
+@app.callback()
+def rig() -> None:
+    """Show a sealed session folder beside the animal and write a journal of what was shown."""
+
+
+@app.command()
+def present(
+    session: SessionFolder,
+    display: DisplayOption = "psychopy",
+    *,
+    out: Annotated[Path | None, typer.Option(help="where the journal goes  [default: SESSION/../present]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a journal that is there")] = False,
+    audit_pixels: Annotated[int, typer.Option(min=0, help="read back this many images and compare every pixel")] = 0,
+    gaze: Annotated[
+        Literal["scripted", "mouse"], typer.Option(help="the session's scripted monkey, or the mouse")
+    ] = "scripted",
+    code_device: Annotated[str | None, typer.Option(help="port for digital codes, such as /dev/parport0")] = None,
+) -> None:
+    """Show a session; Ctrl-C stops at the next frame, --resume goes on."""
+    from rig.launch import Launch  # noqa: PLC0415
+
+    launch = Launch(
+        session=session,
+        out=out if out is not None else session.resolve().parent / "present",
+        display=display,
+        resume=resume,
+        audit_pixels=audit_pixels,
+        gaze=gaze,
+        code_device=code_device,
+    )
+    summary, was_complete = _present(launch)
+    typer.echo(_sentence(summary, was_complete), err=True)
+    if summary.outcome == "stopped":
+        typer.echo(f"Go on with: rig present {session} --display {display} --out {launch.out} --resume", err=True)
+        raise typer.Exit(EXIT_STOPPED)
+
+
+def _present(launch: Launch) -> tuple[SessionSummary, bool]:
+    from closedloop.artifacts.session import SessionDocument  # noqa: PLC0415
+    from rig.launch import present as present_session  # noqa: PLC0415
+    from rig.progress_bar import session_progress  # noqa: PLC0415
+    from rig.session_folder import SESSION_NAME  # noqa: PLC0415
+    from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
+
+    request = StopRequest()
+    n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
+    with stop_on_signals(request), session_progress(n_planned) as on_trial:
+        return present_session(launch, stop=request, on_trial=on_trial)
+
+
+def _sentence(summary: SessionSummary, was_complete: bool) -> str:
+    rejected = ", ".join(f"{n} {reason}" for reason, n in summary.n_rejected.items()) or "none"
+    start = "already complete" if was_complete else summary.outcome
+    return (
+        f"{summary.session_id}: {start}: {summary.n_accepted} accepted, rejected: {rejected}, "
+        f"{summary.n_remaining} left, {summary.duration_s / 60:.1f} min"
+    )
+
+
+def main() -> None:
+    """Run the command; an error of the user's is one line and exit code 1."""
+    try:
+        app()
+    except ClosedLoopError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

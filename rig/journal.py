@@ -1,0 +1,62 @@
+"""Writes the journal so that a crash loses at most the line being written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from closedloop.artifacts.documents import Section
+from closedloop.artifacts.storage import storage_errors, sync_folder
+from closedloop.errors import StorageError
+
+
+class JournalWriter:
+    """Appends lines, each in the file as soon as `write` returns; `sync` makes them survive a power cut.
+
+    Parameters
+    ----------
+    path
+        The journal.
+    keep_bytes
+        Length of what is kept of an older journal; a line torn by a crash lies behind and is cut off.
+    """
+
+    def __init__(self, path: Path, *, keep_bytes: int = 0) -> None:
+        self._path = path
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab", buffering=0)
+            self._file.truncate(keep_bytes)
+            sync_folder(path.parent)
+
+    def write(self, row: Section) -> None:
+        """Append one line.
+
+        Raises
+        ------
+        StorageError
+            The disk is full.
+        """
+        line = row.model_dump_json().encode() + b"\n"
+        with storage_errors(self._path):
+            n_written = self._file.write(line)
+        if n_written != len(line):
+            raise StorageError(
+                f"{self._path}: expected room for {len(line)} bytes, found it for {n_written}. "
+                "Free some space and run the same command with --resume; no complete line is lost."
+            )
+
+    def sync(self) -> None:
+        """Make all lines durable."""
+        with storage_errors(self._path):
+            getattr(os, "fdatasync", os.fsync)(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()

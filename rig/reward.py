@@ -1,0 +1,41 @@
+"""The port to the reward valve."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Reward(Protocol):
+    """A valve that can be opened for some time."""
+
+    def give(self, duration_ms: float) -> None:
+        """Open the valve and return at once; it closes by itself."""
+        ...
+
+    def close(self) -> None:
+        """Give the valve back, closed."""
+        ...
+
+
+class SilentReward:
+    """No valve: what would have been given stands in the journal."""
+
+    def give(self, duration_ms: float) -> None:
+        """Give nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class LoggedReward:
+    """A valve for tests: remembers what it was told to give."""
+
+    def __init__(self) -> None:
+        self.given_ms: list[float] = []
+
+    def give(self, duration_ms: float) -> None:
+        """Remember the duration."""
+        self.given_ms.append(duration_ms)
+
+    def close(self) -> None:
+        """Do nothing."""
