@@ -10,7 +10,7 @@ info
     What is in a file, without its samples.
 detection, agreement
     Threshold crossings by named definition; how well two sets of spikes agree.
-alignment, code_matching, clock, photodiode
+alignment, segments, clock_search, code_matching, clock, photodiode
     From the rig's journal to onsets in the array's clock.
 counts, arrays
     Spikes per presentation and electrode; which electrode belongs to which Utah array.
