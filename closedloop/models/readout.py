@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from closedloop.errors import CheckpointError
 
 LARGEST_OUTPUT = 100.0  # far below the 1000 of the paper's loss (section 3.1)
+SMALLEST_VARIATION = 1e-6  # of an output over images, relative to its size; less is float32's rounding
 
 
 class FactorisedReadout(nn.Module):
@@ -68,8 +69,8 @@ def calibrate(readout: FactorisedReadout, features: Tensor) -> None:
     """
     outputs = readout.uncalibrated(features).double()
     mean, spread = outputs.mean(dim=0), outputs.std(dim=0, correction=0)
-    calibrated = (outputs - mean) / spread
-    if not bool(torch.isfinite(calibrated).all()) or float(calibrated.abs().max()) > LARGEST_OUTPUT:
+    varies = bool((spread > SMALLEST_VARIATION * outputs.abs().amax(dim=0)).all())  # False for NaN, too
+    if not varies or float(((outputs - mean) / spread).abs().max()) > LARGEST_OUTPUT:
         raise CheckpointError(
             "base model: its features of the clean images are constant, not finite or full of outliers. "
             "Use other weights or more varied clean images."
