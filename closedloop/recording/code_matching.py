@@ -22,8 +22,8 @@ class MatchingRules:
     """When two codes may be the same.
 
     The score of equal codes exceeds that of changed ones whatever their times; `most_changed_bits` of a code may have
-    flipped. An echo is a received code equal to the one before it, within `echo_s`; it is never taken for the code
-    that it repeats, but may be another one whose flipped bits made it look so.
+    flipped. An echo is a received code equal to the one before it, within `echo_s`; the first of the two
+    scores more, but the second may be a code of its own that follows one whose flipped bits made it look the same.
     """
 
     exact_window_s: float = 0.050
@@ -87,8 +87,8 @@ def match_codes(
     sent, received = _near_pairs(expected_s, received_s, rules.exact_window_s)
     distance = np.abs(received_s[received] - expected_s[sent])
     changed = sent_code[sent] ^ received_code[received]
-    score = _scores(changed, distance, rules)
-    keep = (score > 0) & ~(is_echo[received] & (changed == 0))
+    score = _scores(changed, distance, is_echo[received], rules)
+    keep = score > 0
     return _best_chain(sent[keep], received[keep], score[keep], n_sent=len(sent_code))
 
 
@@ -103,14 +103,15 @@ def _near_pairs(
     return np.repeat(np.arange(len(expected_s)), counts), np.repeat(last - 1, counts) - place
 
 
-def _scores(changed: NDArray[np.int64], distance_s: NDArray[np.float64], rules: MatchingRules) -> NDArray[np.float64]:
-    """Score equal codes 3 to 4 and slightly changed ones 1 to 2, the nearer in time the more; all others 0."""
+def _scores(
+    changed: NDArray[np.int64], distance_s: NDArray[np.float64], is_echo: NDArray[np.bool_], rules: MatchingRules
+) -> NDArray[np.float64]:
+    """Score equal codes 3 to 4, equal echoes 2 to 3, changed codes 1 to 2, the more the nearer in time; others 0."""
     n_changed = np.bitwise_count(changed)
-    exact = (n_changed == 0) & (distance_s <= rules.exact_window_s)
+    equal = (n_changed == 0) & (distance_s <= rules.exact_window_s)
     near = (n_changed <= rules.most_changed_bits) & (distance_s <= rules.changed_window_s)
-    return np.select(
-        [exact, near], [4 - distance_s / rules.exact_window_s, 2 - distance_s / rules.changed_window_s], 0.0
-    )
+    closeness = 1 - distance_s / np.where(equal, rules.exact_window_s, rules.changed_window_s)
+    return np.select([equal & ~is_echo, equal, near], [3.0, 2.0, 1.0], 0.0) + np.where(equal | near, closeness, 0.0)
 
 
 def _best_chain(

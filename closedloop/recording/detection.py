@@ -75,7 +75,7 @@ DEFINITIONS = {
             multiple=-4.0,
             threshold_s=10.0,
             refractory_ms=1.0,
-            source="Quian Quiroga, Nadasdy and Ben-Shaul 2004, eq. 3.1 (4 x median|v|/0.6745); 1 ms refractory",
+            source="threshold of Quian Quiroga, Nadasdy and Ben-Shaul 2004, 4 x median|v|/0.6745; 1 ms refractory",
         ),
     )
 }

@@ -36,12 +36,7 @@ def alone_for_neo(file: Path, extension: str) -> Iterator[Path]:
 def neo_failures(file: Path) -> Iterator[None]:
     """Turn whatever neo raises into a RecordingError of one line."""
     try:
-        with warnings.catch_warnings():
-            # Segments guessed from time stamps; the caller has checked the time stamps itself.
-            warnings.filterwarnings("ignore", message="Detected .* undocumented segments")
-            # neo's spike channels are not used; a reason other than 1 or 129 is counted by the caller.
-            warnings.filterwarnings("ignore", message="Unknown event codes found")
-            yield
+        yield
     except NEO_FAILURES as error:
         reason = " ".join(str(error).split())[:200]
         raise RecordingError(
@@ -50,11 +45,16 @@ def neo_failures(file: Path) -> Iterator[None]:
         ) from error
 
 
-def open_nsx(stem: Path, number: int) -> BlackrockRawIO:
-    """Parse ``stem.nsN`` alone, without the events."""
+@contextmanager
+def nsx_reader(stem: Path, number: int) -> Iterator[BlackrockRawIO]:
+    """Parse ``stem.nsN`` alone, without the events, and close neo's own file at the end."""
     reader = BlackrockRawIO(filename=str(stem), nsx_to_load=number, load_nev=False)
-    reader.parse_header()
-    return reader
+    try:
+        reader.parse_header()
+        yield reader
+    finally:
+        for stream in getattr(reader, "_nsx_fids", {}).values():
+            stream.close()
 
 
 def read_nev_packets(stem: Path) -> dict[str, NDArray[np.void]]:
@@ -67,4 +67,7 @@ def read_nev_packets(stem: Path) -> dict[str, NDArray[np.void]]:
     reader = BlackrockRawIO(filename=str(stem))
     specification = reader._extract_nev_file_spec()
     reader._nev_basic_header, _ = reader._read_nev_header(specification, f"{stem}.nev")
-    return {kind: rows for kind, (rows, _) in reader._read_nev_data(specification, f"{stem}.nev").items()}
+    with warnings.catch_warnings():
+        # Said of time stamps out of order, which only moves segment numbers; the caller has looked at them itself.
+        warnings.filterwarnings("ignore", message="Detected .* undocumented segments")
+        return {kind: rows for kind, (rows, _) in reader._read_nev_data(specification, f"{stem}.nev").items()}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
 from closedloop.recording.chunks import Chunk
-from closedloop.recording.neo_port import alone_for_neo, neo_failures, open_nsx
+from closedloop.recording.neo_port import alone_for_neo, neo_failures, nsx_reader
 from closedloop.recording.nsx_header import NsxBlock, NsxChannel, NsxHeader, read_nsx_header
 
 _ANY_NUMBER = 6  # the link's extension; neo takes the rate from the header, not from the number
@@ -53,8 +53,11 @@ class NsxSamples:
         return np.array([channel.offset for channel in self.channels])
 
     def __iter__(self) -> Iterator[Chunk]:
-        with alone_for_neo(self.file, f".ns{_ANY_NUMBER}") as stem, neo_failures(self.file):
-            reader = open_nsx(stem, _ANY_NUMBER)
+        with (
+            alone_for_neo(self.file, f".ns{_ANY_NUMBER}") as stem,
+            neo_failures(self.file),
+            nsx_reader(stem, _ANY_NUMBER) as reader,
+        ):
             _check_neo_saw_all(reader, self.header, self.file)
             for segment, block in enumerate(self.header.blocks):
                 yield from self._block_chunks(reader, segment, block)

@@ -119,7 +119,8 @@ def assign_photodiode(
 def _range(chunks: Iterable[AnyChunk]) -> tuple[float, float]:
     low, high = np.inf, -np.inf
     for _, samples in chunks:
-        low, high = min(low, float(samples.min(initial=high))), max(high, float(samples.max(initial=low)))
+        if samples.size:
+            low, high = min(low, float(samples.min())), max(high, float(samples.max()))
     return low, high
 
 
