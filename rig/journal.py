@@ -9,27 +9,45 @@ from typing import Self
 
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.storage import storage_errors, sync_folder
-from closedloop.errors import StorageError
+from closedloop.errors import SessionError, StorageError
+from rig.lock import lock_file
 
 
 class JournalWriter:
     """Appends lines, each in the file as soon as `write` returns; `sync` makes them survive a power cut.
 
+    An older journal is kept, and no other rig can write it until this writer is closed.
+
     Parameters
     ----------
     path
         The journal.
-    keep_bytes
-        Length of what is kept of an older journal; a line torn by a crash lies behind and is cut off.
+    patience_s
+        How long to wait for another rig that is just ending.
+
+    Raises
+    ------
+    SessionError
+        Another rig is writing.
+    StorageError
+        The folder cannot be written.
     """
 
-    def __init__(self, path: Path, *, keep_bytes: int = 0) -> None:
+    def __init__(self, path: Path, *, patience_s: float = 10.0) -> None:
         self._path = path
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
-            self._file.truncate(keep_bytes)
             sync_folder(path.parent)
+        try:
+            lock_file(self._file, path, patience_s=patience_s)
+        except SessionError:
+            self._file.close()
+            raise
+
+    def cut(self, n_bytes: int) -> None:
+        """Keep the first bytes of an older journal: a line torn by a crash lies behind them."""
+        self._file.truncate(n_bytes)
 
     def write(self, row: Section) -> None:
         """Append one line.

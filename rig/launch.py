@@ -20,7 +20,7 @@ from rig.present import Apparatus, Presenter
 from rig.recorder import NoRecorder, Recorder, SimulatedRecorder
 from rig.reward import SilentReward
 from rig.session_folder import Session, open_session
-from rig.state import SessionState, finished_rows, fresh_state, last_end_s, replay
+from rig.state import SessionState, finished_rows, last_end_s, replay
 from rig.stop import StopRequest
 from rig.summary import summarize
 from rig.timeline import trial_frames
@@ -70,7 +70,6 @@ class Beginning:
 
     state: SessionState
     segment: int
-    keep_bytes: int
     start_s: float
 
 
@@ -90,12 +89,32 @@ def present(
         The folder, the display, the hardware or the disk is not fit.
     """
     session = open_session(launch.session)
-    journal = _older_journal(launch)
-    if journal is not None and journal.ended is not None and journal.ended.outcome == "complete":
-        return _write_summary(session, launch.out), True
+    with JournalWriter(launch.out / JOURNAL_NAME) as writer:
+        journal = _older_journal(launch)
+        was_complete = is_complete(journal)
+        if not was_complete:
+            _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial)
+        return _write_summary(session, launch.out), was_complete
+
+
+def is_complete(journal: Journal) -> bool:
+    """Return whether every planned presentation was accepted."""
+    return journal.ended is not None and journal.ended.outcome == "complete"
+
+
+def _present_rest(
+    session: Session,
+    launch: Launch,
+    journal: Journal,
+    writer: JournalWriter,
+    *,
+    stop: StopRequest,
+    on_trial: Callable[[SessionState, float], None],
+) -> None:
+    _refuse_other_journal(session, journal, launch)
     beginning = _beginning(session, journal, launch)
+    writer.cut(journal.n_bytes_whole)
     with ExitStack() as stack:
-        writer = stack.enter_context(JournalWriter(launch.out / JOURNAL_NAME, keep_bytes=beginning.keep_bytes))
         apparatus = _open_apparatus(session, launch, beginning.start_s, stack)
         presenter = Presenter(
             session=session,
@@ -109,16 +128,12 @@ def present(
         apparatus.recorder.start(session.document.session_id)
         stack.callback(apparatus.recorder.stop)
         presenter.run()
-    return _write_summary(session, launch.out), False
 
 
-def _older_journal(launch: Launch) -> Journal | None:
+def _older_journal(launch: Launch) -> Journal:
     path = launch.out / JOURNAL_NAME
-    if not path.exists():
-        return None
     journal = read_journal(path)
-    complete = journal.ended is not None and journal.ended.outcome == "complete"
-    if journal.segments and not (launch.resume or complete):
+    if journal.segments and not (launch.resume or is_complete(journal)):
         raise SessionError(
             f"{path}: expected no journal, found one with {len(journal.presentations)} presentations. "
             "Pass --resume to go on with it, or --out for another place."
@@ -126,17 +141,9 @@ def _older_journal(launch: Launch) -> Journal | None:
     return journal
 
 
-def _beginning(session: Session, journal: Journal | None, launch: Launch) -> Beginning:
-    if journal is None:
-        return Beginning(state=fresh_state(session), segment=0, keep_bytes=0, start_s=0.0)
-    _refuse_other_journal(session, journal, launch)
+def _beginning(session: Session, journal: Journal, launch: Launch) -> Beginning:
     rows = finished_rows(journal.rows) if launch.display == "headless" else journal.rows
-    return Beginning(
-        state=replay(session, rows),
-        segment=len(journal.segments),
-        keep_bytes=journal.n_bytes_whole,
-        start_s=last_end_s(rows),
-    )
+    return Beginning(state=replay(session, rows), segment=len(journal.segments), start_s=last_end_s(rows))
 
 
 def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) -> None:
