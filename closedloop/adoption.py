@@ -1,4 +1,4 @@
-"""What a person brings back from the rig of a real study: is it all there, and does it belong to this day?"""
+"""Take over what a person brings back from the rig of a real study, if it is all there and belongs to this day."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
     sessions = {segment.session_id for segment in read_journal(folder / JOURNAL_NAME).segments}
     if sessions | {summary.session_id} != {session.session_id}:
         raise SessionError(
-            f"{folder}: expected session {session.session_id}, found {', '.join(sorted(sessions | {summary.session_id}))}. "
-            "Bring the output of this day's session."
+            f"{folder}: expected session {session.session_id}, "
+            f"found {', '.join(sorted(sessions | {summary.session_id}))}. Bring the output of this day's session."
         )

@@ -1,4 +1,4 @@
-"""Which stage of which day is done, from which inputs: SQLite in the study folder, and the lock that keeps two loops apart.
+"""Which stage of which day is done, from which inputs: SQLite in the study folder, and a lock against a second loop.
 
 The published folders are the truth; the ledger is the loop's memory of them (states, attempts, errors, events, checked
 files). It survives `kill -9`: WAL, synchronous=FULL, and a lock that the kernel gives back when its holder dies.
@@ -194,7 +194,8 @@ class Ledger:
         """Remember the hash of a file that was just written or read."""
         status = path.stat()
         self._connection.execute(
-            "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)", (name, status.st_size, status.st_mtime_ns, sha256)
+            "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)",
+            (name, status.st_size, status.st_mtime_ns, sha256),
         )
 
 
@@ -222,6 +223,19 @@ def study_lock(root: Path) -> Iterator[None]:
         file.write(owner_name())
         file.flush()
         yield
+
+
+def holder_of(root: Path) -> str | None:
+    """Name the loop that holds a study now, as host:pid; None when no loop runs."""
+    path = root / ".loop.lock"
+    if not path.is_file():
+        return None
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip()
+    return None
 
 
 @contextmanager

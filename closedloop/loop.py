@@ -1,4 +1,4 @@
-"""The loop: runs what is missing, in order, and stops where a person is needed. May be killed at any point and run again.
+"""The loop: runs what is missing, in order, and stops where a person is needed. Killed at any point, it runs again.
 
 What is done is told by the published folders: a stage stands when its manifest names the inputs that are there now and
 its files are the bytes the manifest promises. Everything else is run, or said.

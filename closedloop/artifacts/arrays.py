@@ -1,6 +1,6 @@
 """HDF5 files with declared datasets: name, dtype, dimensions, unit. The only home of h5py.
 
-No compression; images one chunk each: a random read touches one chunk, and a write is twenty times faster than with gzip.
+No compression; images one chunk each: a random read touches one chunk, a write is twenty times faster than with gzip.
 """
 
 from __future__ import annotations

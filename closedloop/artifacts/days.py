@@ -20,7 +20,7 @@ class QueuedImage(Section):
 
 
 class ImageQueue(Document):
-    """queue.json: the clean images of one day, balanced over categories and never used before (normalizers and anchors stay)."""
+    """queue.json: the clean images of one day, balanced over categories, never used; normalizers, anchors stay."""
 
     kind: Literal["image_queue"] = "image_queue"
     day: int = Field(ge=0)

@@ -117,8 +117,8 @@ class PresentationTiming(Section):
             if abs(frames - round(frames)) > _FRAME_TOLERANCE:
                 nearest = round(frames) * 1000 / self.refresh_hz
                 raise ValueError(
-                    f"{name}: expected a whole number of frames, found {getattr(self, name):g} ms = {frames:.3f} frames at "
-                    f"{self.refresh_hz:g} Hz. Use {nearest:.3f} ms, or a screen of 60 or 120 Hz"
+                    f"{name}: expected a whole number of frames, found {getattr(self, name):g} ms = {frames:.3f} "
+                    f"frames at {self.refresh_hz:g} Hz. Use {nearest:.3f} ms, or a screen of 60 or 120 Hz"
                 )
         return self
 
@@ -254,7 +254,8 @@ class Protocol(Section):
         if hours > self.trial.hours_per_day:
             raise ValueError(
                 f"trial.hours_per_day: expected a day that fits, found {presentations_per_day(self):,} presentations = "
-                f"{hours:.2f} h against {self.trial.hours_per_day:g} h. Attack fewer images, repeat less, or allow more hours"
+                f"{hours:.2f} h against {self.trial.hours_per_day:g} h. "
+                "Attack fewer images, repeat less, or allow more hours"
             )
         return self
 

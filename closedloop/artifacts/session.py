@@ -108,3 +108,15 @@ class SessionDocument(Document):
         if (self.monkey is not None) != self.simulated:
             raise ValueError("expected a scripted monkey exactly in a simulated session. Rebuild the session folder")
         return self
+
+
+class PixelAudit(Document):
+    """pixel_audit.json: images read back from the screen buffer and compared with their bytes, pixel for pixel."""
+
+    kind: Literal["pixel_audit"] = "pixel_audit"
+    session_id: str
+    image_scale: int = Field(ge=1, description="screen pixels an image pixel")
+    n_images: int = Field(ge=0, description="distinct images compared")
+    n_pixels: int = Field(ge=0, description="screen pixels compared")
+    n_mismatched: int = Field(ge=0, description="screen pixels that differed in any channel")
+    stimulus_ids: tuple[str, ...] = Field(description="the images compared, in the order shown")

@@ -1,4 +1,4 @@
-"""Evaluate: how far the sites moved, by the paper's estimator and by checks of it, with what the day's model had predicted.
+"""Evaluate: how far the sites moved, by the paper's estimator and by checks of it, against what was predicted.
 
 The hidden truth of a simulation is read here (through `hidden_truth`) and nowhere else in the loop.
 """
@@ -33,10 +33,17 @@ def run(context: StageContext) -> None:
     measured = measure(day, seed=context.seed("halves"))
     truth = read_hidden_truth(context, day, measured) if context.simulated else None
     pairs = pairs_of(day, measured, true_rates_hz=truth.rates_hz if truth else None)
-    rows = [*measured_rows(pairs), *(truth_rows(pairs) if truth else []), *_white_box_rows(truth), *unit_rows(context, day)]
+    rows = [
+        *measured_rows(pairs),
+        *(truth_rows(pairs) if truth else []),
+        *_white_box_rows(truth),
+        *unit_rows(context, day),
+    ]
     dated: list[dict[str, Any]] = [{"day": context.day, **row} for row in rows]
     simulated = context.simulated
-    write_table(context.working / "sensitivity.parquet", SENSITIVITY, as_columns(dated, SENSITIVITY), simulated=simulated)
+    write_table(
+        context.working / "sensitivity.parquet", SENSITIVITY, as_columns(dated, SENSITIVITY), simulated=simulated
+    )
     write_table(context.working / "pairs.parquet", PAIRS, pairs.table(), simulated=simulated)
     _report(context, day, measured, pairs).write(context.working / "evaluation.json")
 

@@ -59,10 +59,12 @@ def find_rasters(
     best = int(np.nanargmax(np.where(np.isfinite(largest.rate_changed_hz), largest.rate_changed_hz, -1)))
     site, base = int(largest.site_index[best]), int(largest.clean_index[best])
     clean = day.stimuli.rows(kind="clean", role="clean")
-    preferred = int(clean[np.nanargmax(np.where(np.isfinite(measured.rates_hz[clean, site]), measured.rates_hz[clean, site], -1))])
+    preferred = int(
+        clean[np.nanargmax(np.where(np.isfinite(measured.rates_hz[clean, site]), measured.rates_hz[clean, site], -1))]
+    )
     ladder = pairs.select(kind="attacked", site_index=site, clean_index=base)
     rows = [("preferred, clean", preferred), ("non-preferred, clean", base)]
-    rows += [(f"non-preferred, attacked", int(stimulus)) for stimulus in ladder.stimulus]
+    rows += [("non-preferred, attacked", int(stimulus)) for stimulus in ladder.stimulus]
     trains = _spikes_of_site(context, day.sites[site].electrode_id)
     return tuple(_raster(day, site, title, stimulus, trains) for title, stimulus in rows)
 

@@ -109,7 +109,7 @@ def _controls(context: StageContext, queue: ImageQueue) -> list[Item]:
 
 
 def _other_category(context: StageContext, queue: ImageQueue, image: QueuedImage) -> QueuedImage:
-    """Choose the interpolation's target among the day's clean images of another category (any, where there is one only)."""
+    """Choose the interpolation's target: a clean image of the day of another category (any, where there is but one)."""
     others = [other for other in queue.clean if other.category != image.category] or list(queue.clean)
     return others[np.random.default_rng(context.seed("interpolation", image.image_id)).integers(len(others))]
 

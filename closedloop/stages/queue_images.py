@@ -1,4 +1,4 @@
-"""Queue: the next day's clean images, balanced over categories, none ever used before; the use ledger grows by a day."""
+"""Queue: the next day's clean images, balanced over categories, none used before; the use ledger grows by a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record: in a simulated study, the array's files of the session that was presented. In a real one a person brings them."""
+"""Record: in a simulated study, the array's files of the presented session. In a real one a person brings them."""
 
 from __future__ import annotations
 

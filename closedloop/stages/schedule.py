@@ -1,4 +1,4 @@
-"""Schedule: the session folder for the rig. An image and its changed twins are kept apart; the order is otherwise random."""
+"""Schedule: the session folder for the rig. An image and its changed twins are kept apart; else the order is random."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _check_twins(context: StageContext, stimuli: StimulusSet, image_index: NDArr
     wanted = context.protocol.presentation.twin_separation_min
     if len(separation) and separation.min() < wanted:
         raise ProtocolError(
-            f"{context.paths.protocol}, presentation.twin_separation_min: expected {wanted:g} min between an image and its "
-            f"twin, found {separation.min():.2f} min at best in this session. Lower it, or attack more different images."
+            f"{context.paths.protocol}, presentation.twin_separation_min: expected {wanted:g} min between an image and "
+            f"its twin, found {separation.min():.2f} min in this session. Lower it, or attack more different images."
         )
 
 

@@ -1,4 +1,4 @@
-"""Synthesize: the day's attacks and controls as bytes, with what model t predicts for them, sealed before anyone looks."""
+"""Synthesize: the day's attacks and controls as bytes, and what model t predicts for them, sealed beforehand."""
 
 from __future__ import annotations
 
@@ -141,4 +141,4 @@ def _stimulus_columns(plan: _Plan, attacks: SynthesisResult, images: Images) -> 
 
 
 def _only_attacks(values: NDArray[Any], n_before: int, n_after: int, missing: float) -> NDArray[Any]:
-    return np.r_[np.full(n_before, missing), values, np.full(n_after, missing)]
+    return np.concatenate([np.full(n_before, missing), values, np.full(n_after, missing)])

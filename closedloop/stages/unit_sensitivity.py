@@ -12,7 +12,7 @@ from closedloop.stages.white_box import WhiteBoxItems, items_of_day, largest_cha
 
 _NETWORKS = {"vanilla_units": "small_resnet_vanilla", "robust_units": "small_resnet_robust"}
 _SMALL_SIDE_PX = 32
-_LAST_STAGE = "layer3"
+_LAST_STAGE = "layer3.0"
 
 
 def unit_rows(context: StageContext, day: DayResponses) -> list[Row]:

@@ -50,14 +50,23 @@ def items_of_day(day: DayResponses) -> WhiteBoxItems:
 
 
 def largest_change(
-    context: StageContext, model: nn.Module, items: WhiteBoxItems, day: DayResponses, *, name: str, model_hash: str, steps: int
+    context: StageContext,
+    model: nn.Module,
+    items: WhiteBoxItems,
+    day: DayResponses,
+    *,
+    name: str,
+    model_hash: str,
+    steps: int,
 ) -> Floats:
     """Attack each item with the model's own gradient; return the signed change of its output, (n_items,)."""
     attack = context.protocol.attack
     result = synthesize(
         model,
         [
-            AttackItem(f"{context.seed(name)}|{place}|{clean}|{site}|{epsilon:g}", int(clean), int(site), float(epsilon))
+            AttackItem(
+                f"{context.seed(name)}|{place}|{clean}|{site}|{epsilon:g}", int(clean), int(site), float(epsilon)
+            )
             for place, (clean, site, epsilon) in enumerate(
                 zip(items.clean_index, items.site_index, items.epsilon, strict=True)
             )

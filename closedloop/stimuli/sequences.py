@@ -61,3 +61,27 @@ def twin_separation(image_index: NDArray[np.int64], clean_index: NDArray[np.int6
         if clean_index[image] != image and int(clean_index[image]) in shown_at
     ]
     return np.asarray(distances, dtype=np.int64)
+
+
+def minutes_to_twin(
+    image_index: NDArray[np.int64], onset_s: NDArray[np.float64], clean_index: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Measure, for each presentation of a changed image, the minutes to the nearest showing of its clean twin.
+
+    Parameters
+    ----------
+    image_index, onset_s
+        Image and onset of each presentation, (n_presentations,).
+    clean_index
+        For each image, the clean image it was made from (itself, where it is clean).
+    """
+    clean_of = clean_index[image_index]
+    minutes = []
+    for clean in np.unique(clean_of[clean_of != image_index]):
+        shown_s = np.sort(onset_s[image_index == clean])
+        changed_s = onset_s[(clean_of == clean) & (image_index != clean)]
+        if len(shown_s):
+            after = np.searchsorted(shown_s, changed_s)
+            bounds = np.r_[-np.inf, shown_s, np.inf]
+            minutes.append(np.minimum(changed_s - bounds[after], bounds[after + 1] - changed_s) / 60)
+    return np.concatenate(minutes) if minutes else np.empty(0)

@@ -1,0 +1,161 @@
+"""The `closedloop` command. Heavy imports stand inside the commands, so that `--help` and `status` answer at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closedloop.errors import ClosedLoopError
+
+app = typer.Typer(
+    name="closedloop",
+    help="Closed-loop adversarial experiments in monkey IT cortex: attack, show, record, refit, measure, again.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+recording_app = typer.Typer(help="Look into Blackrock files.", no_args_is_help=True)
+base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True)
+app.add_typer(recording_app, name="recording")
+app.add_typer(base_model_app, name="base-model")
+
+Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images: class folders, or flat")]
+BaseModelOption = Annotated[Path | None, typer.Option(help="weight file in place of the protocol's shipped weights")]
+JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
+
+
+@app.command("dry-run")
+def dry_run(
+    study: Annotated[Path, typer.Argument(metavar="[STUDY]", help="where the study goes")] = Path("dry-run"),
+    days: Annotated[int | None, typer.Option(min=1, help="days to run  [default: the protocol's]")] = None,
+    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a file")] = "dry_run",
+    subject: Annotated[str, typer.Option(help="name of the simulated monkey; decides its cortex")] = "simulated",
+    images: ImagesOption = None,
+    base_model: BaseModelOption = None,
+) -> None:
+    """Run the whole experiment around a simulated monkey; run it again to go on where it stopped."""
+    from closedloop.creation import Request, create_study  # noqa: PLC0415
+
+    if not (study / "study.json").exists():
+        request = Request(
+            root=study, subject=subject, simulated=True, protocol=protocol, images=images, base_model=base_model
+        )
+        create_study(request)
+    _advance(study, days=days)
+
+
+@app.command()
+def init(
+    study: Study,
+    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a file")],
+    subject: Annotated[str, typer.Option(help="the animal's name")],
+    images: Annotated[Path, typer.Option(help="folder of clean images: class folders, or flat")],
+    base_model: BaseModelOption = None,
+) -> None:
+    """Make the folder of a real study and prepare day 0 as far as the session for the rig."""
+    from closedloop.creation import Request, create_study  # noqa: PLC0415
+
+    request = Request(
+        root=study, subject=subject, simulated=False, protocol=protocol, images=images, base_model=base_model
+    )
+    create_study(request)
+    _advance(study, days=None)
+
+
+@app.command()
+def run(study: Study) -> None:
+    """Advance a study until a person is needed or the experiment is done. Run it once per recording day."""
+    _advance(study, days=None)
+
+
+@app.command()
+def status(study: Study, json: JsonOption = False) -> None:
+    """Say which stage of which day is done, and what comes next."""
+    from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
+
+    found = read_status(study)
+    typer.echo(status_as_json(found) if json else "\n".join(status_lines(found)))
+
+
+@app.command()
+def report(study: Study) -> None:
+    """Write the report pages and report/sensitivity.csv anew."""
+    from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
+    from closedloop.loop import open_study  # noqa: PLC0415
+    from closedloop.report.pages import write_report  # noqa: PLC0415
+
+    paths = StudyPaths(study.resolve())
+    open_study(paths)
+    typer.echo(f"Open {write_report(paths)}")
+
+
+@app.command()
+def doctor(json: JsonOption = False) -> None:
+    """Check this machine: libraries, disk, display, a round trip through every kind of file."""
+    from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
+
+    checks = check_machine()
+    typer.echo(checks_as_json(checks) if json else "\n".join(checks_lines(checks)))
+    if any(check.result == "FAIL" for check in checks):
+        raise typer.Exit(1)
+
+
+@recording_app.command("info")
+def recording_info(
+    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6")], json: JsonOption = False
+) -> None:
+    """Say what a Blackrock file holds: specification, channels, scale, blocks, times."""
+    from closedloop.commands.recording import info_as_json, info_lines  # noqa: PLC0415
+    from closedloop.recording.info import read_info  # noqa: PLC0415
+
+    info = read_info(file)
+    typer.echo(info_as_json(info) if json else "\n".join(info_lines(info)))
+
+
+@recording_app.command("detect")
+def recording_detect(
+    file: Annotated[Path, typer.Argument(help=".ns5 or .ns6 with raw voltage")],
+    out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],
+    definition: Annotated[str, typer.Option(help="dicarlo or zero_phase_butter")] = "dicarlo",
+) -> None:
+    """Find threshold crossings in raw voltage by a named definition."""
+    from closedloop.commands.recording import detect_to_file  # noqa: PLC0415
+
+    typer.echo(detect_to_file(file, out, definition=definition))
+
+
+@base_model_app.command("train")
+def base_model_train(
+    out: Annotated[Path, typer.Argument(help="safetensors file to write")],
+    name: Annotated[
+        str, typer.Option(help="recipe: small_resnet_robust or small_resnet_vanilla")
+    ] = "small_resnet_robust",
+    seed: Annotated[int | None, typer.Option(help="another seed than the recipe's")] = None,
+) -> None:
+    """Train the dry run's base model again (a few minutes), as the shipped weights were trained."""
+    from closedloop.commands.base_model import train_to_file  # noqa: PLC0415
+
+    typer.echo(train_to_file(out, name=name, seed=seed))
+
+
+def _advance(study: Path, *, days: int | None) -> None:
+    from closedloop.commands.run import advance  # noqa: PLC0415
+
+    advance(study, days=days)
+
+
+def main() -> None:
+    """Run the command; an error of the user's is one line and exit code 1."""
+    try:
+        app()
+    except ClosedLoopError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

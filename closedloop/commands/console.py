@@ -1,0 +1,89 @@
+"""What a person sees while the loop works: one line a stage, a bar with the time left while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from closedloop.stages.context import ProgressCallback
+
+_N_DAY_STAGES = 9
+
+
+class ConsoleReporter:
+    """Tell a terminal; where there is none (a log file), only the finished lines."""
+
+    def __init__(self, console: Console, *, n_days: int) -> None:
+        self._console = console
+        self._n_days = n_days
+        self._started = time.monotonic()
+        self._stages_done = 0
+        self._seconds_by_stage: dict[str, list[float]] = {}
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[whole]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the bar while the block runs."""
+        with self._progress:
+            yield
+
+    def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
+        """Open a bar for a stage."""
+        self._drop_task()
+        name = _name(day, stage) + (f"  (attempt {attempt})" if attempt > 1 else "")
+        task = self._progress.add_task(name, total=None, whole=self._whole_left(day))
+        self._task = task
+
+        def advance(done: int, total: int) -> None:
+            self._progress.update(task, completed=done, total=max(total, 1))
+
+        return advance
+
+    def end(self, day: int, stage: str, seconds: float) -> None:
+        """Write the finished stage's line."""
+        self._drop_task()
+        self._seconds_by_stage.setdefault(stage, []).append(seconds)
+        elapsed = time.monotonic() - self._started
+        self._console.print(
+            f"  {_name(day, stage):<22} {seconds:7.1f} s   [dim]{_clock(elapsed)} in all[/dim]", highlight=False
+        )
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _drop_task(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def _whole_left(self, day: int) -> str:
+        """Estimate the time to the end of the last day from the days seen so far."""
+        a_day = sum(sum(seconds) / len(seconds) for seconds in self._seconds_by_stage.values())
+        if day < 1 or not a_day:
+            return f"day {max(day, 0) + 1} of {self._n_days}"
+        return f"day {day + 1} of {self._n_days}, about {_clock(a_day * (self._n_days - day))} to the end"
+
+
+def _name(day: int, stage: str) -> str:
+    return stage if day < 0 else f"day {day}  {stage}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

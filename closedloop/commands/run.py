@@ -1,0 +1,99 @@
+"""Advancing a study on a terminal: progress, the day table, where the report is, clean Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.console import ConsoleReporter
+from closedloop.loop import Outcome, open_study, run_study
+
+if TYPE_CHECKING:
+    from closedloop.report.numbers import DayRow, EpsilonCell
+
+_EXIT_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def advance(study: Path, *, days: int | None) -> None:
+    """Run what is missing; say what comes next.
+
+    Raises
+    ------
+    ClosedLoopError
+        Something a person can mend.
+    typer.Exit
+        Interrupted: code 130.
+    """
+    console = Console()
+    paths = StudyPaths(study.resolve())
+    document, protocol = open_study(paths)
+    n_days = protocol.days if days is None else min(days, protocol.days)
+    kind = "simulated" if document.simulated else "real"
+    console.print(
+        f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {n_days} days, in {paths.root}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    reporter = ConsoleReporter(console, n_days=n_days)
+    try:
+        with reporter.shown():
+            outcome = run_study(paths, reporter, days=n_days)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Run the same command again to go on; nothing published is lost.", err=True)
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+    _tell(console, paths, outcome)
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
+    from closedloop.report.numbers import day_table  # noqa: PLC0415 - parquet only once there is a day
+
+    rows = day_table(paths)
+    if rows:
+        console.print(_table(rows))
+    page = paths.report / "index.html"
+    if page.is_file():
+        console.print(f"Open {page}", highlight=False, soft_wrap=True)
+    if outcome.waiting_for:
+        console.print(f"Waiting for you: {outcome.waiting_for}", highlight=False, soft_wrap=True)
+
+
+def _table(rows: list[DayRow]) -> Table:
+    """Lay the days out: fit, signs, then measured (paper's estimator, with its standard error) and true sensitivity."""
+    epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
+    table = Table(title="Day by day: sensitivity in sigma on the anchor images", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("day", "r", "signs", *(f"eps {epsilon:g}: paper (true)" for epsilon in epsilons), "used / shown"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        cells = {cell.epsilon: cell for cell in row.epsilons}
+        table.add_row(
+            str(row.day),
+            _number(row.r, 2),
+            _number(row.sign_agreement_true if row.sign_agreement_true is not None else row.sign_agreement_measured, 2),
+            *(_cell(cells.get(epsilon)) for epsilon in epsilons),
+            f"{row.n_used} / {row.n_presented}",
+        )
+    return table
+
+
+def _cell(cell: EpsilonCell | None) -> str:
+    if cell is None or cell.paper is None:
+        return "-"
+    measured = f"{cell.paper.mean:.3f} ± {cell.paper.standard_error:.3f}"
+    return measured if cell.true is None else f"{measured} ({cell.true.mean:.3f})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
