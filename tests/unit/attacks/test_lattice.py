@@ -140,3 +140,11 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
     clean = np.zeros((2, 4, 4, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match="one radius an image"):
         to_lattice(clean, np.zeros((2, 4, 4, 3)), radius=np.array([1.0]))
+
+
+def test_three_cheap_moves_are_preferred_to_one_dear_one_of_little_more_gain() -> None:
+    clean = np.full((1, 1, 2, 3), 100, dtype=np.uint8)
+    delta = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0]).reshape(clean.shape)  # takes one level each: two of five
+    gain = np.array([1.2, 1.2, 0.9, 0.9, 0.9, 0.0]).reshape(clean.shape)  # a second level there costs all three left
+    shown = to_lattice(clean, delta, radius=np.array([np.sqrt(5.5) / 255]), gain_gradient=gain)
+    assert (shown.astype(int) - clean).ravel().tolist() == [1, 1, 1, 1, 1, 0]
