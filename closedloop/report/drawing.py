@@ -1,0 +1,108 @@
+"""How every figure looks: colours that colour-blind eyes tell apart, one size of type, SVG inside the page.
+
+Figures are drawn through matplotlib's object interface; nothing here or below touches pyplot's global state.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+INK, SOFT, FAINT = "#1f2933", "#627282", "#dde3e9"
+SITE = "#1f6fb4"  # IT in blue, as in the paper
+SITE_LIGHT = "#a9cbe8"
+GAUSSIAN = "#2a9d5c"  # green and orange: Figure 5
+LINEAR = "#e07b00"
+TRUE = "#0b2545"
+WHITE_BOX = "#8b5fbf"
+UNITS = "#111111"
+PREFERRED = "#c8102e"  # red: Figure 2C
+CROSS = "#6fb7c9"
+
+_PAGE_FONTS = "'Inter', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+_SETTINGS: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 9.0,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#aab4be",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#eef1f4",
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "closedloop",
+}
+
+
+def style() -> Any:
+    """Return a context in which figures are made and saved in the page's style."""
+    return mpl.rc_context(_SETTINGS)
+
+
+def new_figure(n_columns: int = 1, n_rows: int = 1, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure (inches) and its axes, row by row."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(n_rows, n_columns, squeeze=False)).ravel().tolist()
+    return figure, axes
+
+
+def svg_uri(figure: Figure) -> str:
+    """Return a figure as a data URI; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    FigureCanvasSVG(figure)
+    with mpl.rc_context(_SETTINGS):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    content = buffer.getvalue().decode().replace("'DejaVu Sans'", _PAGE_FONTS)
+    return data_uri(content.encode(), "image/svg+xml")
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """Return bytes as a URI that needs no file beside the page."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def epsilon_axis(axes: Axes, epsilons: Sequence[float], *, label: bool = True) -> None:
+    """Make x a logarithmic axis that is ticked at the epsilons of the study."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(list(epsilons)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlim(min(epsilons) * 0.82, max(epsilons) * 1.22)
+    if label:
+        axes.set_xlabel("perturbation size ε  (L2, 224-px scale)")
+
+
+def day_axis(axes: Axes, days: Sequence[int]) -> None:
+    """Make x the recording day, ticked at every day."""
+    axes.xaxis.set_major_locator(FixedLocator([float(day) for day in days]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axes.set_xlim(min(days) - 0.4, max(days) + 0.4)
+    axes.set_xlabel("recording day")
+
+
+def day_colours(n_days: int) -> list[str]:
+    """Return blues from light to dark, one a day, the last one the colour of IT's final day."""
+    light, dark = np.array([0.74, 0.85, 0.94]), np.array([0.05, 0.24, 0.47])
+    steps = np.linspace(0, 1, n_days) if n_days > 1 else np.array([1.0])
+    return [mpl.colors.to_hex(light + step * (dark - light)) for step in steps]

@@ -1,0 +1,83 @@
+"""How good the model is: sign agreement, prediction of unseen images, reliability of the sites, the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from closedloop.artifacts.days import EvaluationReport, FitReport
+from closedloop.report import drawing
+
+
+def sign_agreement(evaluations: Sequence[EvaluationReport]) -> Figure:
+    """Draw the part of the attacks that moved their site the way the seal says, by day and epsilon."""
+    figure, (axes,) = drawing.new_figure(width=5.3, height=3.7)
+    epsilons = sorted({e.epsilon for evaluation in evaluations for e in evaluation.epsilons})
+    days = [evaluation.day for evaluation in evaluations]
+    for epsilon, colour in zip(epsilons, drawing.day_colours(len(epsilons)), strict=True):
+        cells = [next((e for e in ev.epsilons if e.epsilon == epsilon), None) for ev in evaluations]
+        measured = _numbers([cell.sign_agreement_measured if cell else None for cell in cells])
+        true = _numbers([cell.sign_agreement_true if cell else None for cell in cells])
+        axes.plot(days, measured, color=colour, marker="o", label=f"ε = {epsilon:g}, measured")
+        if np.isfinite(true).any():
+            axes.plot(days, true, color=colour, marker="o", mfc="white", linestyle="--", label=f"ε = {epsilon:g}, true")
+    axes.axhline(0.5, color=drawing.SOFT, linestyle=":", linewidth=1.2)
+    axes.text(days[0] - 0.35, 0.508, "chance", color=drawing.SOFT, fontsize=9)
+    axes.set_ylim(min(0.4, axes.get_ylim()[0]), 1.03)
+    axes.set_ylabel("sign agreement")
+    drawing.day_axis(axes, days)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def predictivity(evaluations: Sequence[EvaluationReport]) -> Figure:
+    """Draw each site's correlation between sealed prediction and unseen clean responses, by day, with the median."""
+    figure, (axes,) = drawing.new_figure(width=5.3, height=3.7)
+    medians = []
+    for evaluation in evaluations:
+        r = _numbers(list(evaluation.r_predicted.values()))
+        known = r[np.isfinite(r)]
+        spread = np.linspace(-0.16, 0.16, known.size) if known.size > 1 else np.zeros(known.size)
+        axes.plot(evaluation.day + spread, known, linestyle="", marker="o", ms=3.5, color=drawing.SITE_LIGHT)
+        medians.append(float(np.median(known)) if known.size else np.nan)
+    days = [evaluation.day for evaluation in evaluations]
+    axes.plot(days, medians, color=drawing.SITE, marker="o", label="median over sites")
+    axes.plot([], [], linestyle="", marker="o", ms=3.5, color=drawing.SITE_LIGHT, label="single sites")
+    axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
+    axes.set_ylim(top=1.03)
+    axes.set_ylabel("correlation r")
+    drawing.day_axis(axes, days)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def reliability(evaluation: EvaluationReport) -> Figure:
+    """Draw the histogram of the sites' split-half reliability on one day."""
+    figure, (axes,) = drawing.new_figure(width=5.3, height=3.7)
+    values = _numbers(list(evaluation.reliability.values()))
+    known = values[np.isfinite(values)]
+    low = float(np.floor(min(0.0, known.min(initial=0.0)) * 10) / 10)
+    axes.hist(known, bins=np.arange(low, 1.0501, 0.05).tolist(), color=drawing.SITE_LIGHT, edgecolor="white")
+    if known.size:
+        middle = float(np.median(known))
+        axes.axvline(middle, color=drawing.SITE, linewidth=1.6, label=f"median {middle:.2f} (n = {known.size} sites)")
+        axes.legend(loc="upper left")
+    axes.set_xlabel("Spearman-Brown split-half reliability")
+    axes.set_ylabel("sites")
+    return figure
+
+
+def loss(fit: FitReport) -> Figure:
+    """Draw the loss of the day's refit by epoch."""
+    figure, (axes,) = drawing.new_figure(width=5.3, height=3.2)
+    axes.plot(range(1, len(fit.loss_by_epoch) + 1), fit.loss_by_epoch, color=drawing.SITE, marker="o")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("mean squared error (z)")
+    axes.set_ylim(bottom=0)
+    return figure
+
+
+def _numbers(values: Sequence[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,201 @@
+"""The study's page and a page a day: one HTML file each, to be archived with the study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from closedloop import __version__
+from closedloop.artifacts.storage import write_bytes
+from closedloop.artifacts.study import STAGES, StudyPaths
+from closedloop.report import drawing, sections
+from closedloop.report.layout import Card, Link, Page, Section, render
+from closedloop.report.numbers import day_rows, write_sensitivity_csv
+from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
+from closedloop.report.wording import count, number, percent, plus_minus
+
+_ALARM_STANDARD_ERRORS = 3.0
+
+
+def write_report(paths: StudyPaths) -> Path:
+    """Write report/index.html, report/day-XX.html, sensitivity.csv and truth.csv from what the study holds so far.
+
+    Returns
+    -------
+    Path
+        The study's page.
+
+    Raises
+    ------
+    DocumentError
+        A published file is missing, damaged, or of a newer version.
+    StudyError
+        Simulated and real data are mixed.
+    """
+    record = read_study(paths)
+    write_sensitivity_csv(paths)
+    with drawing.style():
+        for day in record.days:
+            write_bytes(paths.report / _day_name(day), render(_day_page(record, day)))
+        index = paths.report / "index.html"
+        write_bytes(index, render(_study_page(record)))
+    return index
+
+
+def _study_page(record: StudyRecord) -> Page:
+    last = record.evaluated[-1] if record.evaluated else None
+    of_last = [sections.sensitivity_of_day(record, last), sections.pictures(last)] if last else []
+    spikes = [sections.rasters(record, last)] if last else []
+    parts = [
+        _headline(record, last) if last else None,
+        sections.days_table(record),
+        sections.sensitivity_over_days(record),
+        *of_last,
+        *spikes,
+        sections.model_over_days(record),
+        sections.quality(record.days),
+    ]
+    return _page(
+        record,
+        title=f"{record.study.subject}: {record.protocol.name}",
+        subtitle="Adversarial sensitivity of inferior temporal (IT) sites, measured in a closed loop.",
+        here=None,
+        parts=parts,
+        notices=[*_progress(record), *(alarm for day in record.evaluated for alarm in _alarms(record, day))],
+    )
+
+
+def _day_page(record: StudyRecord, day: DayRecord) -> Page:
+    parts = [
+        _headline(record, day) if day.evaluation else None,
+        sections.sensitivity_of_day(record, day),
+        sections.pictures(day),
+        sections.rasters(record, day),
+        sections.model_of_day(day),
+        sections.quality([day]),
+        sections.provenance(day),
+    ]
+    return _page(
+        record,
+        title=f"{record.study.subject}: day {day.day}",
+        subtitle=_planned(day),
+        here=day,
+        parts=parts,
+        notices=[*_under_way(day), *_alarms(record, day)],
+    )
+
+
+def _page(
+    record: StudyRecord,
+    *,
+    title: str,
+    subtitle: str,
+    here: DayRecord | None,
+    parts: Iterable[Section | None],
+    notices: Sequence[str],
+) -> Page:
+    links = [Link("Study", "index.html", here is None)]
+    links += [Link(f"Day {day.day}", _day_name(day), day is here) for day in record.days]
+    return Page(
+        title=title,
+        subtitle=subtitle,
+        facts=_facts(record),
+        command=_command(record),
+        simulated=record.study.simulated,
+        notices=tuple(notices),
+        links=tuple(links),
+        sections=tuple(part for part in parts if part is not None),
+    )
+
+
+def _day_name(day: DayRecord) -> str:
+    return f"day-{day.day:02d}.html"
+
+
+def _facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
+    study, pool, attack = record.study, record.study.pool, record.protocol.attack
+    days = f"{len(record.evaluated)} evaluated of {record.protocol.days}"
+    images = f"{pool.kind.replace('_', ' ')}, {pool.side_px} px" + (f", {pool.folder}" if pool.folder else "")
+    return (
+        ("Subject", f"{study.subject} ({'simulated' if study.simulated else 'real'})"),
+        ("Protocol", f"{study.protocol_name}, sha256 {study.protocol_sha256[:12]}, seed {record.protocol.seed}"),
+        ("Days", days),
+        ("Arrays", ", ".join(study.arrays)),
+        ("Images", images),
+        ("Base model", study.base_model),
+        ("Attack", f"{attack.search}, {attack.steps} steps, ε {', '.join(f'{e:g}' for e in attack.epsilons)}"),
+        ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
+    )
+
+
+def _command(record: StudyRecord) -> str:
+    if record.study.simulated:
+        return f"closedloop dry-run STUDY --protocol {record.study.protocol_name} --days {record.protocol.days}"
+    return f"closedloop report {record.paths.root.name}"
+
+
+def _planned(day: DayRecord) -> str:
+    if day.plan is None:
+        return "Not planned yet."
+    plan = day.plan
+    return (
+        f"{count(plan.budget.n_presentations)} presentations planned ({plan.budget.hours:.2f} of "
+        f"{plan.budget.allowed_hours:g} h): {count(plan.n_clean)} clean images, {count(plan.n_anchors)} anchors, "
+        f"{count(plan.n_normalizers)} normalizers, {count(plan.n_attacked)} attacked, "
+        f"{count(plan.n_controls)} controls."
+    )
+
+
+def _progress(record: StudyRecord) -> list[str]:
+    """Say which day is under way, if one is."""
+    if not record.days:
+        return ["No day has been planned yet."]
+    return [f"Day {day.day} is under way. {text}" for day in record.days for text in _under_way(day)]
+
+
+def _under_way(day: DayRecord) -> list[str]:
+    if day.evaluation is not None:
+        return []
+    done = [stage for stage in STAGES if stage in day.manifests]
+    return [f"Finished so far: {', '.join(done) or 'nothing'}. What follows is shown once it exists."]
+
+
+def _alarms(record: StudyRecord, day: DayRecord) -> list[str]:
+    """Warn where the model-free estimate stands far above the paper's: a wrong map or sign. Day 0 has no map."""
+    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record) if r.day == day.day}
+    if day.day == 0:
+        return []
+    return [
+        f"Day {day.day}, ε = {epsilon:g}: the cross-fitted estimate ({plus_minus(cross.mean, cross.standard_error)}) "
+        f"is far above the paper's ({plus_minus(paper.mean, paper.standard_error)}). The sites move, but not where the "
+        "model says: check the channel map, the alignment and the sign before believing this day."
+        for (estimate, epsilon), paper in rows.items()
+        if estimate == "paper" and (cross := rows.get(("cross_fitted", epsilon))) and _far_above(cross, paper)
+    ]
+
+
+def _far_above(cross: SensitivityRow, paper: SensitivityRow) -> bool:
+    return cross.mean - paper.mean > _ALARM_STANDARD_ERRORS * math.hypot(cross.standard_error, paper.standard_error)
+
+
+def _headline(record: StudyRecord, day: DayRecord) -> Section:
+    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record) if r.day == day.day}
+    (line,) = [row for row in day_rows(record) if row.day == day.day]
+    cards = [
+        Card(f"Sensitivity at ε = {epsilon:g}", f"{plus_minus(row.mean, row.standard_error)} σ", _sizes(row))
+        for (estimate, epsilon), row in rows.items()
+        if estimate == "paper"
+    ]
+    cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", "median over sites"))
+    cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true))
+    return Section("headline", f"Day {day.day} in short", cards=tuple(cards))
+
+
+def _sizes(row: SensitivityRow) -> str:
+    return f"paper's estimator, ± SE, {count(row.n_images)} images, {count(row.n_sites)} sites"
+
+
+def _sign_card(measured: float | None, true: float | None) -> Card:
+    note = "of attacks moved their site as sealed"
+    return Card("Signs right", percent(measured), note if true is None else f"{note}; in truth {percent(true)}")

@@ -1,0 +1,96 @@
+"""Example images as the animal saw them, in the page: clean, attacked, and their difference magnified."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_rows
+from closedloop.artifacts.days import Example, RasterExample
+from closedloop.report.drawing import data_uri
+from closedloop.report.wording import number
+
+MAGNIFICATION = 20  # an attack of epsilon 1 moves a pixel by 0.7 grey levels in RMS: unseen unless magnified
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image in the page."""
+
+    uri: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Triple:
+    """A clean image, its attack and their difference, with what the site did."""
+
+    clean: Picture
+    attacked: Picture
+    difference: Picture
+    caption: str
+    rates: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image whose spikes are drawn below it (Figure 2A)."""
+
+    picture: Picture
+    caption: str
+
+
+def triples(examples: Sequence[Example], images: Path) -> list[Triple]:
+    """Read the examples' images and put them in words.
+
+    Raises
+    ------
+    DocumentError
+        The image file is missing, damaged, or has no such row.
+    """
+    rows = [row for example in examples for row in (example.clean_index, example.attacked_index)]
+    pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=rows)
+    return [_triple(example, pixels[2 * i], pixels[2 * i + 1]) for i, example in enumerate(examples)]
+
+
+def shown(examples: Sequence[RasterExample], images: Path) -> list[Shown]:
+    """Read the images of the spike rasters."""
+    pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=[example.image_index for example in examples])
+    return [
+        Shown(_picture(image, alt=f"{example.title}: {example.category}"), f"{example.title} · {example.category}")
+        for example, image in zip(examples, pixels, strict=True)
+    ]
+
+
+def magnified_difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return attacked minus clean, times `MAGNIFICATION`, around mid-grey; what leaves the range is clipped."""
+    difference = attacked.astype(np.int32) - clean.astype(np.int32)
+    return np.clip(128 + MAGNIFICATION * difference, 0, 255).astype(np.uint8)
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """Return an image (height x width x 3) as PNG, pixel for pixel."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _triple(example: Example, clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> Triple:
+    name = f"{example.category}, site {example.neuroid_id}, ε = {example.epsilon:g}"
+    return Triple(
+        clean=_picture(clean, alt=f"clean: {name}"),
+        attacked=_picture(attacked, alt=f"attacked: {name}"),
+        difference=_picture(magnified_difference(clean, attacked), alt=f"difference times {MAGNIFICATION}: {name}"),
+        caption=f"{example.category} · {example.neuroid_id} · ε = {example.epsilon:g}",
+        rates=f"{number(example.rate_clean_hz)} → {number(example.rate_attacked_hz)} Hz",
+    )
+
+
+def _picture(image: NDArray[np.uint8], *, alt: str) -> Picture:
+    return Picture(uri=data_uri(png(image), "image/png"), alt=alt)

@@ -1,0 +1,108 @@
+"""Tables of the recording: what ingest found day by day, raw voltage against the recorder, what the stages took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from closedloop.artifacts.days import IngestQuality, RawAgreement
+from closedloop.artifacts.manifest import Manifest
+from closedloop.report.tables import Table
+from closedloop.report.wording import DASH, count, number, percent
+
+
+def _plain(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _lag(day: IngestQuality) -> str:
+    if day.photodiode_lag_median_ms is None or day.photodiode_lag_iqr_ms is None:
+        return DASH
+    return f"{_plain(day.photodiode_lag_median_ms, 2)} ({day.photodiode_lag_iqr_ms:.2f}) ms"
+
+
+def _twins(day: IngestQuality) -> str:
+    if day.twin_separation_median_min is None or day.twin_separation_min_min is None:
+        return DASH
+    return f"{day.twin_separation_median_min:.1f} ({day.twin_separation_min_min:.1f}) min"
+
+
+def _agreement(agreements: Sequence[RawAgreement]) -> str:
+    if not agreements:
+        return DASH
+    recall = sum(a.recall for a in agreements) / len(agreements)
+    precision = sum(a.precision for a in agreements) / len(agreements)
+    return f"{percent(recall)} / {percent(precision)} (n = {len(agreements)})"
+
+
+_QUALITY: tuple[tuple[str, Callable[[IngestQuality], str]], ...] = (
+    ("presentations accepted", lambda q: count(q.n_presented)),
+    (
+        "… of these used",
+        lambda q: f"{count(q.n_used)} ({percent(q.n_used / q.n_presented if q.n_presented else None)})",
+    ),
+    ("rejected by the rig", lambda q: count(q.n_rejected)),
+    ("spikes", lambda q: f"{count(q.n_spikes)} ({q.spikes_from})"),
+    ("recording", lambda q: f"{q.duration_s / 60:.1f} min"),
+    ("codes sent / matched", lambda q: f"{count(q.codes_sent)} / {count(q.codes_matched)}"),
+    ("codes lost", lambda q: count(q.codes_lost)),
+    ("codes doubled", lambda q: count(q.codes_doubled)),
+    ("codes changed", lambda q: count(q.codes_changed)),
+    ("codes that belong to nothing", lambda q: count(len(q.codes_unmatched))),
+    ("clock drift", lambda q: f"{_plain(q.clock_drift_ppm, 2)} ppm"),
+    ("clock residual, IQR", lambda q: f"{q.clock_residual_iqr_ms:.3f} ms"),
+    ("photodiode lag, median (IQR)", _lag),
+    ("without photodiode", lambda q: count(q.n_without_photodiode)),
+    ("twins apart, median (least)", _twins),
+    ("raw against NEV, recall / precision", lambda q: _agreement(q.raw_agreement)),
+    ("reliability of the sites, median", lambda q: number(q.reliability_median)),
+)
+
+
+def quality(days: Sequence[IngestQuality]) -> Table:
+    """Say by day what ingest found in journal and recording, and why presentations were set aside."""
+    reasons = sorted({reason for day in days for reason in day.set_aside})
+    lines = [(name, *(say(day) for day in days)) for name, say in _QUALITY[:2]]
+    lines += [
+        (f"set aside: {reason.replace('_', ' ')}", *(count(day.set_aside.get(reason, 0)) for day in days))
+        for reason in reasons
+    ]
+    lines += [(name, *(say(day) for day in days)) for name, say in _QUALITY[2:]]
+    return Table(
+        columns=("", *(f"day {day.day}" for day in days)),
+        rows=tuple(lines),
+        caption="Every accepted presentation is used or set aside with a reason. Codes are matched to the journal by "
+        "order and time, never by position; the photodiode decides the onset where it was seen.",
+    )
+
+
+def raw_agreement(agreements: Sequence[RawAgreement]) -> Table:
+    """Compare offline detection on raw voltage with the recorder's own crossings, an electrode a line."""
+    return Table(
+        columns=("electrode", "definition", "offline", "NEV", "recall", "precision", "tolerance"),
+        rows=tuple(
+            (
+                str(a.electrode_id),
+                a.definition,
+                count(a.n_offline),
+                count(a.n_nev),
+                percent(a.recall),
+                percent(a.precision),
+                f"{a.tolerance_ms:g} ms",
+            )
+            for a in agreements
+        ),
+        caption="Recall: part of the NEV's crossings that offline detection finds within the tolerance. Precision: "
+        "part of the offline crossings that the NEV holds.",
+    )
+
+
+def stages(manifests: dict[str, Manifest]) -> Table:
+    """Say what each stage took and with which code."""
+    return Table(
+        columns=("stage", "seconds", "peak memory", "files", "code"),
+        rows=tuple(
+            (stage, f"{m.seconds:.1f}", f"{m.peak_memory_mb:.0f} MB", count(len(m.outputs)), m.code_version)
+            for stage, m in manifests.items()
+        ),
+        caption="From the manifests, which hold the sha256 of every file read and written.",
+    )

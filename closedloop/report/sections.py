@@ -1,0 +1,233 @@
+"""The sections that pages are made of. Each returns None where the study has nothing to show for it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from closedloop.report import curves, model_figures, preference, quality_tables, tables
+from closedloop.report.layout import Plate, Section, plate
+from closedloop.report.numbers import day_rows, summary_rows
+from closedloop.report.pictures import shown, triples
+from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
+from closedloop.report.wording import number
+
+_SE = "Bars: ± one standard error over (image, site) pairs, clustered by image."
+_FLOORED = "Open triangles on the lower edge: at or below zero."
+
+
+def summary_of(record: StudyRecord) -> list[SensitivityRow]:
+    """Return the means over sites of all days, on the anchors where the study has them."""
+    return summary_rows([row for day in record.days for row in day.sensitivity])
+
+
+def days_table(record: StudyRecord) -> Section | None:
+    """Lay out the day-by-day table."""
+    rows = day_rows(record)
+    if not rows:
+        return None
+    return Section("days", "Day by day", tables=(tables.day_by_day(rows),))
+
+
+def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> Section | None:
+    """Show Figures 1A and 3A for one day."""
+    if day.evaluation is None:
+        return None
+    rows = [row for row in summary_of(record) if row.day == day.day]
+    image_set = rows[0].image_set if rows else "all"
+    single = [row for row in day.sensitivity if row.site and row.estimate == "paper" and row.image_set == image_set]
+    paper = curves.select(rows, "paper")
+    if not paper:
+        return None
+    n = f"{max(row.n_images for row in paper)} images, {max(row.n_sites for row in paper)} sites"
+    return Section(
+        f"sensitivity-{day.day}",
+        f"How far the sites move: day {day.day}",
+        f"Change of a site's response in units of its SD over clean images, by size of the perturbation ({n}).",
+        wide=(
+            plate(
+                curves.final_day(rows, random_pair=day.evaluation.random_pair),
+                "Sensitivity against controls and artificial units",
+                caption="As the paper's Figure 1A. Blue: the recorded sites under model-guided attacks, a lower bound. "
+                f"{_SE} The grey line is the site's own SD over clean images. {_FLOORED}",
+            ),
+        ),
+        plates=_site_plates(single, paper) + _rate_plates(day),
+        folded=(
+            ("Every number of this day", tables.every_number(day.sensitivity)),
+            ("The attacks by ε", tables.by_epsilon(day.evaluation)),
+            ("The sites", tables.sites(day.evaluation)),
+        ),
+    )
+
+
+def _site_plates(single: Sequence[SensitivityRow], paper: Sequence[SensitivityRow]) -> tuple[Plate, ...]:
+    if not single:
+        return ()
+    return (
+        plate(
+            curves.sites(single, mean=paper),
+            "Site by site",
+            caption="As the paper's Figure 3A. Light: single sites by the paper's estimator, which noise can push "
+            "below zero. Dark: their mean ± SE.",
+        ),
+    )
+
+
+def _rate_plates(day: DayRecord) -> tuple[Plate, ...]:
+    if day.pairs is None or day.evaluation is None:
+        return ()
+    driven = preference.driven_rates(day.pairs, day.evaluation)
+    if driven is None:
+        return ()
+    crossed = preference.crossings(driven)
+    reached = crossed[np.isfinite(crossed)]
+    sd = f" ± {number(float(reached.std(ddof=1)))} (SD)" if reached.size > 1 else ""
+    where = f"{reached.size} of {crossed.size} sites reach it" + (
+        f", at ε = {number(float(reached.mean()))}{sd}" if reached.size else ""
+    )
+    return (
+        plate(
+            preference.rates(driven),
+            "Rates against the preferred category",
+            caption=f"As the paper's Figure 2C, over the {driven.n_pairs:,} attacks predicted to raise a rate, on "
+            f"images of any category. Red: response to each site's most preferred category, mean ± SD over sites; "
+            f"{where}. The preferred category is the best of many noisy means, so its level is biased upward.",
+        ),
+    )
+
+
+def sensitivity_over_days(record: StudyRecord) -> Section | None:
+    """Show Figure 5, the growth at each epsilon, and the comparison of the first fitted day with the last."""
+    days = [day.day for day in record.evaluated]
+    rows = summary_of(record)
+    if not curves.select(rows, "paper"):
+        return None
+    compared = [day for day in record.evaluated if day.day >= 1]
+    return Section(
+        "growth",
+        "How sensitivity grows over days",
+        "The model is refitted every night; better models find perturbations that move the sites further.",
+        wide=(
+            plate(
+                curves.by_day(rows, days=days),
+                "Sensitivity over ε, day by day",
+                caption="As the paper's Figure 5 (which leaves out day 0, where nothing is mapped). Green and orange: "
+                f"model-free controls of the last day, RMS with measurement noise taken out. {_SE} {_FLOORED}",
+            ),
+            plate(
+                curves.growth(rows, days=days),
+                "Sensitivity over days, at each ε",
+                caption=f"Each panel on its own scale. {_SE} The cross-fitted estimate takes the sign from half of the "
+                "repetitions instead of the model: noise pulls it down, a wrong channel map does not.",
+            ),
+        ),
+        tables=(tables.growth(compared[0], compared[-1], rows),) if len(compared) > 1 else (),
+    )
+
+
+def model_over_days(record: StudyRecord) -> Section | None:
+    """Show sign agreement and predictivity by day, and the last day's reliability."""
+    evaluations = [day.evaluation for day in record.evaluated if day.evaluation is not None]
+    if not evaluations:
+        return None
+    return Section(
+        "model",
+        "How good the model is",
+        "What it says before the recording, against what the recording shows.",
+        plates=(
+            plate(
+                model_figures.sign_agreement(evaluations),
+                "Signs right",
+                caption="Part of the attacks whose measured (and, in a simulation, true) change has the sealed sign.",
+            ),
+            plate(
+                model_figures.predictivity(evaluations),
+                "Prediction of unseen clean images",
+                caption="Correlation over images, a point a site, before any correction for noise.",
+            ),
+            plate(
+                model_figures.reliability(evaluations[-1]),
+                f"Reliability of the sites, day {evaluations[-1].day}",
+                caption="Split-half over repetitions, Spearman-Brown corrected, averaged over random splits.",
+            ),
+        ),
+    )
+
+
+def model_of_day(day: DayRecord) -> Section | None:
+    """Show one day's reliability and the course of its refit."""
+    plates = []
+    if day.evaluation is not None:
+        caption = "Split-half over repetitions, Spearman-Brown corrected, averaged over random splits."
+        plates.append(plate(model_figures.reliability(day.evaluation), "Reliability of the sites", caption=caption))
+    if day.fit is not None:
+        caption = (
+            f"{day.fit.n_stimuli:,} stimuli, {day.fit.n_presentations:,} presentations of {day.day + 1} "
+            f"day{'s' if day.day else ''}; readout start: {day.fit.readout_start.replace('_', ' ')}. "
+            f"Held out: {day.fit.heldout_images} (n = {day.fit.n_heldout:,})."
+        )
+        plates.append(plate(model_figures.loss(day.fit), "The night's refit", caption=caption))
+    return Section("model", "Sites and model", plates=tuple(plates)) if plates else None
+
+
+def pictures(day: DayRecord) -> Section | None:
+    """Show example images: clean, attacked, and their difference magnified."""
+    if day.evaluation is None or day.images is None or not day.evaluation.examples:
+        return None
+    return Section(
+        "pictures",
+        f"What was shown: day {day.day}",
+        "The bytes on the screen, pixel for pixel, and mean rates over the showings. The difference is magnified "
+        "twenty times around mid-grey and clipped.",
+        triples=tuple(triples(day.evaluation.examples, day.images)),
+    )
+
+
+def rasters(record: StudyRecord, day: DayRecord) -> Section | None:
+    """Show the spikes of a site to a preferred and an attacked image (Figures 2A and 2B)."""
+    if day.evaluation is None or day.images is None or not day.evaluation.rasters:
+        return None
+    recording = record.protocol.recording
+    window = f"[{recording.window_start_ms:g}, {recording.window_stop_ms:g}) ms"
+    sites = sorted({example.neuroid_id for example in day.evaluation.rasters})
+    return Section(
+        "rasters",
+        f"Spikes: day {day.day}",
+        f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}.",
+        shown=tuple(shown(day.evaluation.rasters, day.images)),
+        wide=(
+            plate(
+                preference.rasters(day.evaluation.rasters, record.protocol),
+                "Spike rasters",
+                caption="As the paper's Figure 2B. A row a showing, black for clean images, blue for attacked ones; "
+                f"the bar is the image on the screen, the shade the counting window {window}.",
+            ),
+        ),
+    )
+
+
+def quality(days: Sequence[DayRecord]) -> Section | None:
+    """Lay out what ingest found, for one day or for all."""
+    found = [day.quality for day in days if day.quality is not None]
+    if not found:
+        return None
+    raw = [(f"Raw voltage against NEV, day {q.day}", q.raw_agreement) for q in found if q.raw_agreement]
+    unmatched = tuple(f"day {q.day}: {text}" for q in found for text in q.codes_unmatched)
+    stray = tables.Table(("code",), tuple((text,) for text in unmatched), "Received, and belonging to nothing sent.")
+    return Section(
+        "quality",
+        "Alignment and quality of the recording",
+        "Journal of the rig against the recording. Nothing is dropped in silence.",
+        tables=(quality_tables.quality(found),),
+        folded=tuple((name, quality_tables.raw_agreement(agreement)) for name, agreement in raw)
+        + ((("Codes that belong to nothing", stray),) if unmatched else ()),
+    )
+
+
+def provenance(day: DayRecord) -> Section | None:
+    """Say what the day's stages took."""
+    if not day.manifests:
+        return None
+    return Section("stages", "Stages", tables=(quality_tables.stages(day.manifests),))

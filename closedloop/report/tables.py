@@ -1,0 +1,225 @@
+"""Tables of sensitivity: the day-by-day table, growth between two days, every number of a day, epsilons, sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from closedloop.analysis.estimate import Estimate
+from closedloop.analysis.reliability import explained_fraction
+from closedloop.analysis.sensitivity import paired_difference
+from closedloop.artifacts.days import EvaluationReport
+from closedloop.artifacts.tables import Columns
+from closedloop.report.numbers import CONTROLS, DayRow
+from closedloop.report.reading import DayRecord, SensitivityRow
+from closedloop.report.wording import DASH, count, factor, number, percent, plus_minus
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text; the first column names the row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str
+
+
+NAMES = {
+    "paper": "sites, the paper's estimator",
+    "cross_fitted": "sites, cross-fitted sign",
+    "gaussian": "Gaussian noise (RMS)",
+    "linear": "linear interpolation (RMS)",
+    "true": "sites, hidden truth",
+    "white_box": "white-box bound",
+    "vanilla_units": "units, standard training",
+    "robust_units": "units, adversarial training",
+}
+
+
+def day_by_day(rows: Sequence[DayRow]) -> Table:
+    """Lay out the day-by-day table."""
+    epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
+    truths = any(cell.true is not None for row in rows for cell in row.epsilons)
+    kinds = ("measured", "true") if truths else ("measured",)
+    return Table(
+        columns=(
+            "",
+            "r",
+            f"signs right, {' / '.join(kinds)}",
+            *(f"ε = {epsilon:g} {kind}" for epsilon in epsilons for kind in kinds),
+            "used / presented",
+        ),
+        rows=tuple(_day_line(row, epsilons, truths=truths) for row in rows),
+        caption="r: median over sites, the day's sealed model against clean images it never saw. Signs right: part of "
+        "all attacks that moved their site in the sealed direction; noise pulls the measured part towards 50 %. "
+        "Sensitivity in σ, mean ± SE over image and site pairs (clustered by image), on the anchor images where "
+        "the study has them.",
+    )
+
+
+def _day_line(row: DayRow, epsilons: Sequence[float], *, truths: bool) -> tuple[str, ...]:
+    cells = {cell.epsilon: cell for cell in row.epsilons}
+    agreement = [percent(row.sign_agreement_measured), percent(row.sign_agreement_true)]
+    values: list[str] = []
+    for epsilon in epsilons:
+        cell = cells.get(epsilon)
+        values += [_row_value(cell.paper if cell else None), _row_value(cell.true if cell else None)][: 1 + truths]
+    used = f"{count(row.n_used)} / {count(row.n_presented)}"
+    return (f"day {row.day}", number(row.r), " / ".join(agreement[: 1 + truths]), *values, used)
+
+
+def _row_value(row: SensitivityRow | None) -> str:
+    return DASH if row is None else plus_minus(row.mean, row.standard_error)
+
+
+def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow]) -> Table:
+    """Compare two days on the same anchor pairs, and the last one with the white-box bound."""
+    epsilons = sorted({row.epsilon for row in summary if row.estimate == "paper"})
+    return Table(
+        columns=(
+            "",
+            f"day {first.day} measured",
+            f"day {last.day} measured",
+            "paired difference",
+            "pairs / images (n)",
+            "true growth",
+            "attained / white-box",
+        ),
+        rows=tuple(_growth_line(first, last, summary, epsilon=epsilon) for epsilon in epsilons),
+        caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image. True "
+        "growth and attained / white-box (the latter on the last day) come from the hidden cortex and exist in "
+        "simulated studies only. Attained / white-box is the figure of merit; growth depends on how bad the start was.",
+    )
+
+
+def _growth_line(
+    first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow], *, epsilon: float
+) -> tuple[str, ...]:
+    rows = {(row.day, row.estimate): row for row in summary if row.epsilon == epsilon and row.estimate not in CONTROLS}
+    difference = anchor_difference(first.pairs, last.pairs, epsilon=epsilon)
+    true = rows.get((last.day, "true"))
+    return (
+        f"ε = {epsilon:g}",
+        _row_value(rows.get((first.day, "paper"))),
+        _row_value(rows.get((last.day, "paper"))),
+        plus_minus(difference.mean, difference.standard_error) if difference else DASH,
+        f"{difference.n_pairs:,} / {difference.n_images:,}" if difference else DASH,
+        factor(_ratio(true, rows.get((first.day, "true")))),
+        percent(_ratio(true, rows.get((last.day, "white_box")))),
+    )
+
+
+def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon: float) -> Estimate | None:
+    """Return the change of the paper's estimate between two days on the anchor pairs both have; None without any."""
+    if before is None or after is None:
+        return None
+    old, new = _anchor_pairs(before, epsilon), _anchor_pairs(after, epsilon)
+    common = sorted(old.keys() & new.keys())
+    if not common:
+        return None
+    return paired_difference(
+        np.array([old[pair] for pair in common]),
+        np.array([new[pair] for pair in common]),
+        image_index=np.unique([image for image, _ in common], return_inverse=True)[1],
+        site_index=np.unique([site for _, site in common], return_inverse=True)[1],
+    )
+
+
+def _anchor_pairs(pairs: Columns, epsilon: float) -> dict[tuple[str, str], float]:
+    """Return predicted sign times change by (image, site)."""
+    rows = np.flatnonzero((pairs["kind"] == "attacked") & (pairs["role"] == "anchor") & (pairs["epsilon"] == epsilon))
+    return {
+        (str(pairs["image_id"][row]), str(pairs["neuroid_id"][row])): float(
+            np.sign(pairs["predicted_sign"][row]) * pairs["change"][row]
+        )
+        for row in rows
+    }
+
+
+def _ratio(above: SensitivityRow | None, below: SensitivityRow | None) -> float | None:
+    return above.mean / below.mean if above and below and below.mean > 0 else None
+
+
+def every_number(rows: Sequence[SensitivityRow]) -> Table:
+    """List every mean over sites of a day with its error and its n."""
+    return Table(
+        columns=("", "from", "images", "ε", "sensitivity (σ)", "images (n)", "sites (n)"),
+        rows=tuple(
+            (
+                NAMES[row.estimate],
+                "truth" if row.truth else "recording",
+                row.image_set,
+                f"{row.epsilon:g}",
+                plus_minus(row.mean, row.standard_error),
+                count(row.n_images),
+                count(row.n_sites),
+            )
+            for row in rows
+            if row.site == ""
+        ),
+        caption="Mean ± SE, clustered by image. From truth: computed without measurement noise, from the hidden cortex "
+        "of a simulated study or from an artificial network.",
+    )
+
+
+def by_epsilon(evaluation: EvaluationReport) -> Table:
+    """Say how the attacks of each epsilon fared."""
+    return Table(
+        columns=(
+            "",
+            "pairs (n)",
+            "signs right, measured",
+            "true",
+            "realised ε mean",
+            "max",
+            "predicted change",
+            "rate",
+        ),
+        rows=tuple(
+            (
+                f"ε = {e.epsilon:g}",
+                count(e.n_pairs),
+                percent(e.sign_agreement_measured),
+                percent(e.sign_agreement_true),
+                f"{e.realised_epsilon_mean:.4f}",
+                f"{e.realised_epsilon_max:.4f}",
+                number(e.predicted_change, unit="z"),
+                number(e.mean_attacked_hz, unit="Hz"),
+            )
+            for e in evaluation.epsilons
+        ),
+        caption="Realised ε is computed from the bytes shown. Rate: mean over the attacked images, up and down.",
+    )
+
+
+def sites(evaluation: EvaluationReport) -> Table:
+    """List the sites with their range and how well the model predicts them."""
+    lines = []
+    for site, sigma in evaluation.sigma_hz.items():
+        r, rho = evaluation.r_predicted.get(site), evaluation.reliability.get(site)
+        lines.append(
+            (
+                site,
+                number(sigma, unit="Hz"),
+                number(evaluation.sigma_corrected_hz.get(site), unit="Hz"),
+                number(rho),
+                number(r),
+                percent(_explained(r, rho)),
+                number(evaluation.preferred_hz.get(site), unit="Hz"),
+            )
+        )
+    return Table(
+        columns=("site", "σ", "σ without noise", "reliability ρ", "r", "r² / ρ", "preferred category"),
+        rows=tuple(lines),
+        caption="σ: SD over clean images, as in the paper (noise included), and split-half corrected. r² / ρ: "
+        "explained part of what can be explained. The preferred category is chosen on the same responses, so its rate "
+        "is biased upward.",
+    )
+
+
+def _explained(r: float | None, reliability: float | None) -> float | None:
+    if r is None or reliability is None:
+        return None
+    return float(explained_fraction(np.array([r]), np.array([reliability]))[0])

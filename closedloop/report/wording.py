@@ -1,0 +1,47 @@
+"""Numbers as the pages say them: with their standard error, or a dash where there is none."""
+
+from __future__ import annotations
+
+import math
+
+DASH = "–"
+
+
+def plus_minus(mean: float | None, standard_error: float | None) -> str:
+    """Return ``0.614 ± 0.021``; the error is named unknown where it cannot be computed."""
+    if mean is None or not math.isfinite(mean):
+        return DASH
+    if standard_error is None or not math.isfinite(standard_error):
+        return f"{number(mean)} (SE unknown)"
+    digits = _digits(max(abs(mean), standard_error))
+    return f"{_signed(mean, digits)} ± {standard_error:.{digits}f}"
+
+
+def number(value: float | None, *, unit: str = "") -> str:
+    """Return a number with three significant decimals below ten, one above a hundred."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return _signed(value, _digits(abs(value))) + (f" {unit}" if unit else "")
+
+
+def count(value: int | None) -> str:
+    """Return a whole number with thousands set apart."""
+    return DASH if value is None else f"{value:,}"
+
+
+def percent(value: float | None) -> str:
+    """Return a fraction as a percentage with one decimal."""
+    return DASH if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+
+
+def factor(value: float | None) -> str:
+    """Return a ratio as ``2.4 x``."""
+    return DASH if value is None or not math.isfinite(value) else f"{value:.2f} ×"
+
+
+def _digits(size: float) -> int:
+    return 3 if size < 10 else 2 if size < 100 else 1
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
