@@ -7,6 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -166,6 +167,15 @@ def test_rubbish_and_absent_files_are_refused(tmp_path: Path, name: str) -> None
     (tmp_path / name).write_bytes(b"this is a web page that says 404, not a weight file" * 9)
     with pytest.raises(CheckpointError, match="truncated or corrupt"):
         open_base_model(tmp_path / name, architecture="resnet18", layer="layer2.0")
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("beginning", [b"", b"\x80\x02", b"PK\x03\x04"])
+def test_any_rubbish_is_refused_whatever_it_begins_with(tmp_path: Path, beginning: bytes, seed: int) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(beginning + np.random.default_rng(seed).bytes(300))
+    with pytest.raises(CheckpointError, match="truncated or corrupt"):
+        load_foreign_state_dict(path)
 
 
 def site_model(*, seed: int = 1) -> SiteModel:
