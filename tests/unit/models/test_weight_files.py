@@ -31,9 +31,9 @@ from closedloop.models.weight_files import load_foreign_state_dict, read_metadat
 torch.set_num_threads(1)
 
 
-def state(*, n_classes: int = 1000) -> dict[str, Tensor]:
-    """State dict of a ResNet-18 whose BatchNorm statistics are not those of a new network."""
-    weights = build_classifier("resnet18", n_classes=n_classes, seed=5).state_dict()
+def state(*, n_classes: int = 30) -> dict[str, Tensor]:
+    """State dict of a residual network whose BatchNorm statistics are not those of a new network."""
+    weights = build_classifier("small_resnet", n_classes=n_classes, seed=5).state_dict()
     weights["bn1.running_mean"].fill_(0.25)
     return weights
 
@@ -83,25 +83,25 @@ def test_a_foreign_safetensors_file_is_read_by_its_suffix(tmp_path: Path) -> Non
 
 def test_an_opened_base_model_computes_with_the_files_weights(tmp_path: Path) -> None:
     path = saved(tmp_path / "weights.pth", robustness_checkpoint(data_parallel=True))
-    base = open_base_model(path, architecture="resnet18", layer="layer2.1")
-    classifier = build_classifier("resnet18", seed=5).eval()
+    base = open_base_model(path, architecture="small_resnet", layer="layer2.0")
+    classifier = build_classifier("small_resnet", seed=5).eval()
     classifier.load_state_dict(state())
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected = classifier[:6](image)  # conv1, bn1, relu, maxpool, layer1, layer2
+        expected = classifier[:5](image)  # conv1, bn1, relu, layer1, layer2
         assert torch.equal(base.trunk(image), expected)
     assert not base.trunk.training
 
 
 def test_a_classifier_of_other_classes_serves_below_its_last_layer(tmp_path: Path) -> None:
     path = saved(tmp_path / "weights.pth", state(n_classes=7))
-    assert "fc.weight" not in open_base_model(path, architecture="resnet18", layer="avgpool").trunk.state_dict()
+    assert "fc.weight" not in open_base_model(path, architecture="small_resnet", layer="avgpool").trunk.state_dict()
 
 
 def test_old_torchvision_files_without_batch_counters_are_accepted(tmp_path: Path) -> None:
     old = {key: value for key, value in state().items() if not key.endswith("num_batches_tracked")}
-    base = open_base_model(saved(tmp_path / "old.pth", old), architecture="resnet18", layer="layer1.0")
-    assert torch.equal(base.trunk.state_dict()["bn1.running_mean"], torch.full((64,), 0.25))
+    base = open_base_model(saved(tmp_path / "old.pth", old), architecture="small_resnet", layer="layer1.0")
+    assert torch.equal(base.trunk.state_dict()["bn1.running_mean"], torch.full((16,), 0.25))
 
 
 def without(key: str) -> dict[str, Tensor]:
@@ -114,11 +114,11 @@ def without(key: str) -> dict[str, Tensor]:
         (lambda: without("layer1.0.conv2.weight"), r"1 weights missing: layer1\.0\.conv2\.weight\."),
         (lambda: {**state(), "head.weight": torch.ones(2)}, r"1 weights unknown: head\.weight\."),
         (
-            lambda: {**state(), "conv1.weight": torch.ones(64, 3, 3, 3)},
-            r"conv1\.weight \(64, 3, 3, 3\) for \(64, 3, 7, 7\)",
+            lambda: {**state(), "conv1.weight": torch.ones(16, 3, 7, 7)},
+            r"conv1\.weight \(16, 3, 7, 7\) for \(16, 3, 3, 3\)",
         ),
-        (lambda: {**state(), "bn1.weight": torch.full((64,), float("nan"))}, r"not finite: bn1\.weight"),
-        (lambda: build_classifier("resnet50").state_dict(), r"weights missing|weights unknown"),
+        (lambda: {**state(), "bn1.weight": torch.full((16,), float("nan"))}, r"not finite: bn1\.weight"),
+        (lambda: build_classifier("resnet18").state_dict(), r"weights missing|weights unknown"),
         (lambda: {"epoch": 3}, "found no tensor"),
         (lambda: [torch.ones(3)], "found list"),
     ],
@@ -126,7 +126,7 @@ def without(key: str) -> dict[str, Tensor]:
 def test_a_checkpoint_that_does_not_fit_is_refused_with_its_keys(tmp_path: Path, content: Any, message: str) -> None:
     path = saved(tmp_path / "weights.pth", content())
     with pytest.raises(CheckpointError, match=message) as caught:
-        open_base_model(path, architecture="resnet18", layer="layer2.0")
+        open_base_model(path, architecture="small_resnet", layer="layer2.0")
     assert one_line(str(caught.value))
     assert str(path) in str(caught.value)
 
@@ -156,17 +156,17 @@ def test_a_truncated_weight_file_is_refused(tmp_path: Path, suffix: str, kept: f
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(CheckpointError, match=r"truncated or corrupt.*copy it again") as caught:
-        open_base_model(path, architecture="resnet18", layer="layer2.0")
+        open_base_model(path, architecture="small_resnet", layer="layer2.0")
     assert one_line(str(caught.value))
 
 
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 def test_rubbish_and_absent_files_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="no such weight file"):
-        open_base_model(tmp_path / name, architecture="resnet18", layer="layer2.0")
+        open_base_model(tmp_path / name, architecture="small_resnet", layer="layer2.0")
     (tmp_path / name).write_bytes(b"this is a web page that says 404, not a weight file" * 9)
     with pytest.raises(CheckpointError, match="truncated or corrupt"):
-        open_base_model(tmp_path / name, architecture="resnet18", layer="layer2.0")
+        open_base_model(tmp_path / name, architecture="small_resnet", layer="layer2.0")
 
 
 @pytest.mark.parametrize("seed", range(8))
