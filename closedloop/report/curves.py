@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from closedloop.report import drawing
 from closedloop.report.reading import SensitivityRow
@@ -137,7 +137,7 @@ def sites(rows: Sequence[SensitivityRow], *, mean: Sequence[SensitivityRow]) -> 
     axes.axhline(1, color=drawing.SOFT, linewidth=1.2, linestyle="--", label="SD over clean images (σ)")
     drawing.epsilon_axis(axes, _epsilons(mean))
     axes.set_ylabel("normalized sensitivity (σ)")
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
@@ -180,7 +180,7 @@ def _log_axis(axes: Axes, values: Iterable[float]) -> float:
     axes.set_ylim(floor, 1.8 * max([*positive, 1.0]))
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     return floor
 
 

@@ -72,9 +72,18 @@ def svg_uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     FigureCanvasSVG(figure)
     with mpl.rc_context(_SETTINGS):
+        _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     content = buffer.getvalue().decode().replace("'DejaVu Sans'", _PAGE_FONTS)
     return data_uri(content.encode(), "image/svg+xml")
+
+
+def _lay_out(figure: Figure) -> None:
+    """Fix the layout now: saving a figure that still has a layout engine draws everything twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def data_uri(content: bytes, media_type: str) -> str:

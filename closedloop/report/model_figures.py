@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from closedloop.artifacts.days import EvaluationReport, FitReport
 from closedloop.report import drawing
@@ -24,7 +25,7 @@ def sign_agreement(evaluations: Sequence[EvaluationReport]) -> Figure:
         if np.isfinite(true).any():
             axes.plot(days, true, color=colour, marker="o", mfc="white", linestyle="--", label=f"ε = {epsilon:g}, true")
     axes.axhline(0.5, color=drawing.SOFT, linestyle=":", linewidth=1.2)
-    axes.text(days[0] - 0.35, 0.508, "chance", color=drawing.SOFT, fontsize=9)
+    axes.text(days[-1] + 0.38, 0.492, "chance", color=drawing.SOFT, fontsize=9, ha="right", va="top")
     axes.set_ylim(min(0.4, axes.get_ylim()[0]), 1.03)
     axes.set_ylabel("sign agreement")
     drawing.day_axis(axes, days)
@@ -73,6 +74,7 @@ def loss(fit: FitReport) -> Figure:
     """Draw the loss of the day's refit by epoch."""
     figure, (axes,) = drawing.new_figure(width=5.3, height=3.2)
     axes.plot(range(1, len(fit.loss_by_epoch) + 1), fit.loss_by_epoch, color=drawing.SITE, marker="o")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean squared error (z)")
     axes.set_ylim(bottom=0)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import quantiles
 
 from closedloop import __version__
+from closedloop.artifacts.days import EvaluationReport
 from closedloop.artifacts.storage import write_bytes
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.report import drawing, sections
 from closedloop.report.layout import Card, Link, Page, Section, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
-from closedloop.report.wording import count, number, percent, plus_minus
+from closedloop.report.wording import count, number, percent, plus_minus, share
 
 _ALARM_STANDARD_ERRORS = 3.0
 
@@ -36,23 +38,26 @@ def write_report(paths: StudyPaths) -> Path:
     record = read_study(paths)
     write_sensitivity_csv(paths)
     with drawing.style():
+        drawn = {day.day: _day_sections(record, day) for day in record.days}
         for day in record.days:
-            write_bytes(paths.report / _day_name(day), render(_day_page(record, day)))
+            write_bytes(paths.report / _day_name(day), render(_day_page(record, day, drawn[day.day])))
         index = paths.report / "index.html"
-        write_bytes(index, render(_study_page(record)))
+        last = record.evaluated[-1] if record.evaluated else None
+        write_bytes(index, render(_study_page(record, drawn[last.day] if last else (), last=last)))
     return index
 
 
-def _study_page(record: StudyRecord) -> Page:
-    last = record.evaluated[-1] if record.evaluated else None
-    of_last = [sections.sensitivity_of_day(record, last), sections.pictures(last)] if last else []
-    spikes = [sections.rasters(record, last)] if last else []
+def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[Section | None, ...]:
+    """Draw what a day's page and, for the last day, the study's page show; figures are most of a report's time."""
+    return (sections.sensitivity_of_day(record, day), sections.pictures(day), sections.rasters(record, day))
+
+
+def _study_page(record: StudyRecord, of_last: Sequence[Section | None], *, last: DayRecord | None) -> Page:
     parts = [
         _headline(record, last) if last else None,
         sections.days_table(record),
         sections.sensitivity_over_days(record),
         *of_last,
-        *spikes,
         sections.model_over_days(record),
         sections.quality(record.days),
     ]
@@ -66,12 +71,10 @@ def _study_page(record: StudyRecord) -> Page:
     )
 
 
-def _day_page(record: StudyRecord, day: DayRecord) -> Page:
+def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[Section | None]) -> Page:
     parts = [
         _headline(record, day) if day.evaluation else None,
-        sections.sensitivity_of_day(record, day),
-        sections.pictures(day),
-        sections.rasters(record, day),
+        *drawn,
         sections.model_of_day(day),
         sections.quality([day]),
         sections.provenance(day),
@@ -187,8 +190,10 @@ def _headline(record: StudyRecord, day: DayRecord) -> Section:
         for (estimate, epsilon), row in rows.items()
         if estimate == "paper"
     ]
-    cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", "median over sites"))
-    cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true))
+    if day.evaluation is not None:
+        cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
+        n = sum(e.n_pairs for e in day.evaluation.epsilons)
+        cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true, n=n))
     return Section("headline", f"Day {day.day} in short", cards=tuple(cards))
 
 
@@ -196,6 +201,14 @@ def _sizes(row: SensitivityRow) -> str:
     return f"paper's estimator, ± SE, {count(row.n_images)} images, {count(row.n_sites)} sites"
 
 
-def _sign_card(measured: float | None, true: float | None) -> Card:
-    note = "of attacks moved their site as sealed"
-    return Card("Signs right", percent(measured), note if true is None else f"{note}; in truth {percent(true)}")
+def _spread(evaluation: EvaluationReport) -> str:
+    known = [r for r in evaluation.r_predicted.values() if r is not None]
+    if len(known) < 2:
+        return f"median over {len(known)} sites"
+    low, _, high = quantiles(known, n=4, method="inclusive")
+    return f"median over {len(known)} sites, quartiles {number(low)} to {number(high)}"
+
+
+def _sign_card(measured: float | None, true: float | None, *, n: int) -> Card:
+    note = f"of {count(n)} attacks moved their site as sealed (± binomial SE)"
+    return Card("Signs right", share(measured, n), note if true is None else f"{note}; in truth {percent(true)}")

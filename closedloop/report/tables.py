@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from closedloop.artifacts.days import EvaluationReport
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import CONTROLS, DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
-from closedloop.report.wording import DASH, count, factor, number, percent, plus_minus
+from closedloop.report.wording import DASH, count, number, percent, plus_minus, share
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
         rows=tuple(_growth_line(first, last, summary, epsilon=epsilon) for epsilon in epsilons),
         caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image. True "
         "growth and attained / white-box (the latter on the last day) come from the hidden cortex and exist in "
-        "simulated studies only. Attained / white-box is the figure of merit; growth depends on how bad the start was.",
+        "simulated studies only, their SE by the delta method as if the two were independent. "
+        "Attained / white-box is the figure of merit; growth depends on how bad the start was.",
     )
 
 
@@ -106,8 +108,8 @@ def _growth_line(
         _row_value(rows.get((last.day, "paper"))),
         plus_minus(difference.mean, difference.standard_error) if difference else DASH,
         f"{difference.n_pairs:,} / {difference.n_images:,}" if difference else DASH,
-        factor(_ratio(true, rows.get((first.day, "true")))),
-        percent(_ratio(true, rows.get((last.day, "white_box")))),
+        _ratio(true, rows.get((first.day, "true"))),
+        _ratio(true, rows.get((last.day, "white_box"))),
     )
 
 
@@ -138,8 +140,12 @@ def _anchor_pairs(pairs: Columns, epsilon: float) -> dict[tuple[str, str], float
     }
 
 
-def _ratio(above: SensitivityRow | None, below: SensitivityRow | None) -> float | None:
-    return above.mean / below.mean if above and below and below.mean > 0 else None
+def _ratio(above: SensitivityRow | None, below: SensitivityRow | None) -> str:
+    if above is None or below is None or below.mean <= 0:
+        return DASH
+    ratio = above.mean / below.mean
+    error = math.hypot(above.standard_error / below.mean, ratio * below.standard_error / below.mean)
+    return plus_minus(ratio, error)
 
 
 def every_number(rows: Sequence[SensitivityRow]) -> Table:
@@ -181,8 +187,8 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
             (
                 f"ε = {e.epsilon:g}",
                 count(e.n_pairs),
-                percent(e.sign_agreement_measured),
-                percent(e.sign_agreement_true),
+                share(e.sign_agreement_measured, e.n_pairs),
+                share(e.sign_agreement_true, e.n_pairs),
                 f"{e.realised_epsilon_mean:.4f}",
                 f"{e.realised_epsilon_max:.4f}",
                 number(e.predicted_change, unit="z"),
@@ -190,7 +196,8 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
             )
             for e in evaluation.epsilons
         ),
-        caption="Realised ε is computed from the bytes shown. Rate: mean over the attacked images, up and down.",
+        caption="Signs right ± binomial SE. Realised ε is computed from the bytes shown. Rate: mean over the attacked "
+        "images, up and down.",
     )
 
 

@@ -34,9 +34,11 @@ def percent(value: float | None) -> str:
     return DASH if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
 
 
-def factor(value: float | None) -> str:
-    """Return a ratio as ``2.4 x``."""
-    return DASH if value is None or not math.isfinite(value) else f"{value:.2f} ×"
+def share(part: float | None, n: int) -> str:
+    """Return a part of n as ``75.8 ± 1.9 %``, with its binomial standard error."""
+    if part is None or not math.isfinite(part) or n <= 0:
+        return DASH
+    return f"{100 * part:.1f} ± {100 * math.sqrt(part * (1 - part) / n):.1f} %"
 
 
 def _digits(size: float) -> int:

@@ -1,0 +1,138 @@
+"""The pages hold the study's numbers, carry the mark, load nothing, and survive a study in mid-day."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from closedloop.artifacts.study import StudyPaths
+from closedloop.report.pages import write_report
+
+
+class _Text(HTMLParser):
+    """Visible text and the targets of everything that could be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.targets: list[str] = []
+        self.cells: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.targets += [value for name, value in attrs if name in ("src", "href") and value]
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if self.lasttag in ("td", "th") and self.cells:
+            self.cells[-1] += data.strip()
+
+
+def _parse(path: Path) -> _Text:
+    page = _Text()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory, build_study: Any) -> StudyPaths:
+    """Give a study of three evaluated days and a fourth under way, with its report."""
+    paths: StudyPaths = build_study(tmp_path_factory.mktemp("reported") / "study", n_evaluated=3)
+    assert write_report(paths) == paths.report / "index.html"
+    return paths
+
+
+def test_the_study_page_holds_the_days_numbers_with_their_errors(reported: StudyPaths) -> None:
+    cells = _parse(reported.report / "index.html").cells
+    assert {"0.402 ± 0.021", "0.430 ± 0.004", "−0.008 ± 0.021", "2,491 / 2,504", "168 / 56"} <= set(cells)
+
+
+def test_growth_and_attained_part_are_ratios_of_the_truth(reported: StudyPaths) -> None:
+    cells = _parse(reported.report / "index.html").cells
+    assert any(cell.startswith(f"{0.430 / 0.230:.3f} ± ") for cell in cells)
+    assert any(cell.startswith(f"{0.430 / 1.904:.3f} ± ") for cell in cells)
+
+
+def test_the_paired_difference_is_that_of_the_pairs(reported: StudyPaths) -> None:
+    cells = _parse(reported.report / "index.html").cells
+    (line,) = [cells[i : i + 4] for i, cell in enumerate(cells) if cell == "ε = 10" and cells[i + 4] == "168 / 56"]
+    mean, error = (float(text) for text in line[3].split(" ± "))
+    # Days 1 and 2 differ by .226 and by the pair noise of both: .2 sqrt(2) over 168 pairs.
+    assert error == pytest.approx(0.2 * 2**0.5 / 168**0.5, rel=0.35)
+    assert mean == pytest.approx(0.402 - 0.176, abs=4 * error)
+
+
+@pytest.mark.parametrize("name", ["index.html", "day-01.html", "day-03.html"])
+def test_simulated_pages_say_so_and_load_nothing_from_elsewhere(reported: StudyPaths, name: str) -> None:
+    page = _parse(reported.report / name)
+    assert "SIMULATED" in page.words
+    pages = {f"day-{day:02d}.html" for day in range(4)} | {"index.html"}
+    assert {target for target in page.targets if not target.startswith("data:image/")} == pages
+    assert all((reported.report / target).is_file() for target in pages)
+
+
+def test_every_figure_is_a_whole_picture(reported: StudyPaths) -> None:
+    targets = [t for t in _parse(reported.report / "index.html").targets if t.startswith("data:")]
+    figures = [base64.b64decode(t.partition(",")[2]) for t in targets if "svg" in t.partition(",")[0]]
+    pictures = [base64.b64decode(t.partition(",")[2]) for t in targets if "png" in t.partition(",")[0]]
+    assert len(figures) >= 9
+    assert all(figure.rstrip().endswith(b"</svg>") for figure in figures)
+    assert len(pictures) == 6 * 3 + 4
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_the_title_block_names_subject_protocol_versions_and_command(reported: StudyPaths) -> None:
+    text = " ".join(" ".join(_parse(reported.report / "index.html").words).split())
+    assert "Ada (simulated)" in text
+    assert "3 evaluated of 6" in text
+    assert "closedloop dry-run STUDY --protocol dry_run --days 6" in text
+    assert re.search(r"study 5f0c61a2 by closedloop 0\.1\.0", text)
+
+
+def test_a_day_under_way_shows_what_it_has_and_says_what_is_missing(reported: StudyPaths) -> None:
+    page = _parse(reported.report / "day-03.html")
+    text = " ".join(page.words)
+    assert "Finished so far: plan, synthesize, ingest." in text
+    assert "19.87 ppm" in page.cells
+    assert "Sensitivity against controls" not in text
+
+
+def test_quality_says_why_presentations_were_set_aside(reported: StudyPaths) -> None:
+    cells = _parse(reported.report / "day-01.html").cells
+    at = cells.index("set aside: code lost and no photodiode")
+    assert cells[at + 1] == "9"
+    assert {"98.1 % / 99.0 % (n = 1)", "word 17 at 103.52 s"} & set(cells) == {"98.1 % / 99.0 % (n = 1)"}
+    assert "day 1: word 17 at 103.52 s" in cells
+
+
+def test_a_study_before_its_first_evaluation_has_a_page(tmp_path: Path, build_study: Any) -> None:
+    index = write_report(build_study(tmp_path / "s", n_evaluated=0))
+    assert "Day 0 is under way. Finished so far: plan, synthesize, ingest." in " ".join(_parse(index).words)
+
+
+def test_a_study_without_a_day_has_a_page(tmp_path: Path, build_study: Any) -> None:
+    index = write_report(build_study(tmp_path / "s", n_evaluated=0, under_way=False))
+    assert "No day has been planned yet." in _parse(index).words
+
+
+def test_a_real_study_is_not_called_simulated(tmp_path: Path, build_study: Any) -> None:
+    index = write_report(build_study(tmp_path / "s", n_evaluated=1, simulated=False, under_way=False))
+    text = " ".join(_parse(index).words)
+    assert "SIMULATED" not in text
+    assert "Ada (real)" in text
+    assert "Hidden truth" not in text
+
+
+def test_text_from_documents_cannot_become_markup(tmp_path: Path, build_study: Any) -> None:
+    paths = build_study(tmp_path / "s", n_evaluated=0)
+    content = paths.study.read_text().replace('"Ada"', '"<script>alert(1)</script>"')
+    paths.study.write_text(content)
+    page = write_report(paths).read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
