@@ -77,6 +77,11 @@ def _refit(paths: StudyPaths, day: int) -> list[Path]:
     return [model_folder(paths, day), *days]
 
 
+def _evaluate(paths: StudyPaths, day: int) -> list[Path]:
+    """Artificial units are attacked once, on day 0: later days read those rows."""
+    return [*_today("synthesize", "ingest")(paths, day), *([paths.day(0).folder("evaluate")] if day > 0 else [])]
+
+
 def _queue(paths: StudyPaths, day: int) -> list[Path]:
     return [queue_folder(paths, day), *_today("plan", "evaluate")(paths, day)]
 
@@ -91,6 +96,6 @@ DAY: tuple[Stage, ...] = (
     Stage("recording", "closedloop.stages.record", ("recording", "simulation"), _today("schedule", "present")),
     Stage("ingest", "closedloop.stages.ingest", ("recording", "sites"), _ingest),
     Stage("refit", "closedloop.stages.refit", ("fit",), _refit),
-    Stage("evaluate", "closedloop.stages.evaluate", ("evaluation", "simulation"), _today("synthesize", "ingest")),
+    Stage("evaluate", "closedloop.stages.evaluate", ("evaluation", "simulation"), _evaluate),
     Stage("queue", "closedloop.stages.queue_images", ("images",), _queue),
 )

@@ -38,6 +38,9 @@ class SegmentOpened(Section):
     first_trial: int = Field(ge=0)
     time_s: float = Field(description="rig clock, seconds")
     utc: str | None = Field(description="wall clock, ISO 8601; null on a virtual clock")
+    pacing: Literal["vblank", "timer"] | None = Field(
+        default=None, description="who made a flip last a frame: the screen or a timer; null on a virtual clock"
+    )
 
 
 class TrialStarted(Section):

@@ -239,7 +239,7 @@ def _predict(model: Model, images: NDArray[np.uint8], work: _Shard) -> NDArray[n
 
 
 def _to_tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device).float() / GREY_LEVELS
+    return torch.from_numpy(images).permute(0, 3, 1, 2).to(device).float() / GREY_LEVELS
 
 
 def _to_numpy(channels_first: Tensor) -> NDArray[np.float32]:

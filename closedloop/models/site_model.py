@@ -92,7 +92,11 @@ def calibrate_readout(model: SiteModel, images: NDArray[np.uint8], *, batch_size
 
 
 def freeze_for_attack(model: nn.Module) -> nn.Module:
-    """Set evaluation mode and no weight gradients, so that an attack pays for the image's gradient alone."""
+    """Set evaluation mode and no weight gradients, so that an attack pays for the image's gradient alone.
+
+    Channels last in memory: the small network's gradient costs a quarter less (measured, one thread).
+    """
+    model.to(memory_format=torch.channels_last)
     return model.eval().requires_grad_(False)
 
 

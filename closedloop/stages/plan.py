@@ -81,9 +81,10 @@ def _anchors_of_site(anchors: tuple[QueuedImage, ...], site: int, n_images: int)
 
 
 def _fresh_of_site(context: StageContext, clean: tuple[QueuedImage, ...], site: int) -> list[QueuedImage]:
-    chooser = np.random.default_rng(context.seed("fresh", site))
-    chosen = chooser.choice(len(clean), size=context.protocol.attack.fresh_images_per_site, replace=False)
-    return [clean[index] for index in sorted(chosen)]
+    """Deal the day's clean images out in random order: each site has its own, as long as there are enough."""
+    shuffled = np.random.default_rng(context.seed("fresh")).permutation(len(clean))
+    n_images = context.protocol.attack.fresh_images_per_site
+    return [clean[shuffled[(site * n_images + place) % len(clean)]] for place in range(n_images)]
 
 
 def _controls(context: StageContext, queue: ImageQueue) -> list[Item]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from closedloop.analysis.dispersion import sigma
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.days import SENSITIVITY
+from closedloop.artifacts.tables import read_table
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import UnitModel, freeze_for_attack, predict
 from closedloop.stages.context import StageContext
@@ -19,11 +23,19 @@ def unit_rows(context: StageContext, day: DayResponses) -> list[Row]:
     """Attack units of the shipped vanilla and robust networks on the anchors.
 
     Only where the study's images have the size these networks were trained at; a study with other images compares with
-    networks of its own.
+    networks of its own. Networks and anchors stay, so that the rows of day 0 are those of every day.
     """
     if context.protocol.images.side_px != _SMALL_SIDE_PX:
         return []
+    if context.day > 0:
+        return _rows_of_day_0(context)
     return [row for name, weights in _NETWORKS.items() for row in _rows_of(context, day, name, weights)]
+
+
+def _rows_of_day_0(context: StageContext) -> list[Row]:
+    table = read_table(context.published("evaluate", day=0) / "sensitivity.parquet", SENSITIVITY)
+    kept = np.flatnonzero(np.isin(table["estimate"], list(_NETWORKS)))
+    return [{name: column[row] for name, column in table.items() if name != "day"} for row in kept]
 
 
 def _rows_of(context: StageContext, day: DayResponses, name: str, weights: str) -> list[Row]:

@@ -1,0 +1,51 @@
+# make dry-run   set up what is missing, run the six-day experiment around a simulated monkey
+# make test      set up what is missing, run all tests
+# make check     format, lint, import contracts, types, fast tests
+# make bench     measure the figures of docs/benchmarks.md
+
+PYTHON ?= python3.11
+VENV ?= .venv
+STUDY ?= runs/dry-run
+# The index that torch comes from; empty for pip's own. On Linux pip's own may bring the CUDA build.
+TORCH_INDEX ?=
+TORCH_VERSION ?= 2.13.0
+
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.set-up
+SYSTEM := $(VENV)/.system-packages
+# Two processes on one thread each beat one on two (docs/decisions): every command runs torch on one thread.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: dry-run test check bench set-up system-packages
+dry-run: $(SETUP)
+	$(BIN)/closedloop dry-run $(STUDY)
+
+test: $(SETUP) $(SYSTEM)
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: $(SETUP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+bench: $(SETUP)
+	$(BIN)/python -m benchmarks
+
+set-up: $(SETUP)
+system-packages: $(SYSTEM)
+
+# torch by pip first: uv does not look where the CPU build lies, and a bare requirement brings gigabytes of CUDA.
+$(SETUP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip uv
+	$(BIN)/python -c "import torch" 2>/dev/null || \
+	  $(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[lab,rig]' --group dev
+	touch $@
+
+# What PsychoPy needs to draw without a screen. Installed where that is possible, else said exactly.
+$(SYSTEM): $(SETUP)
+	./.ci/system-packages
+	touch $@
