@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +14,7 @@ from closedloop.errors import ClosedLoopError
 
 if TYPE_CHECKING:
     from closedloop.artifacts.journal import SessionSummary
-    from rig.launch import Launch
+    from rig.apparatus import Launch
 
 EXIT_STOPPED = 130  # what a shell reports for a program ended by Ctrl-C
 
@@ -30,6 +32,9 @@ SessionFolder = Annotated[
 ]
 DisplayOption = Annotated[Literal["psychopy", "headless"], typer.Option(help="a screen, or a virtual clock")]
 
+OutOption = Annotated[Path | None, typer.Option(help="where the journal goes  [default: SESSION/../present]")]
+CodeDeviceOption = Annotated[str | None, typer.Option(help="port for digital codes, such as /dev/parport0")]
+
 
 @app.callback()
 def rig() -> None:
@@ -37,24 +42,52 @@ def rig() -> None:
 
 
 @app.command()
+def check(
+    session: SessionFolder,
+    display: DisplayOption = "psychopy",
+    *,
+    out: OutOption = None,
+    code_device: CodeDeviceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="findings for machines, on stdout")] = False,
+) -> None:
+    """Say whether a session can be shown here; exit code 1 when something must be mended first."""
+    from rig.checks import run_checks  # noqa: PLC0415
+
+    findings = run_checks(session, display=display, out=_out(session, out), code_device=code_device)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.status}  {finding.name}: {finding.found}")
+            if finding.fix:
+                typer.echo(f"      fix: {finding.fix}")
+    if any(finding.status == "FAIL" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _out(session: Path, out: Path | None) -> Path:
+    return out if out is not None else session.resolve().parent / "present"
+
+
+@app.command()
 def present(
     session: SessionFolder,
     display: DisplayOption = "psychopy",
     *,
-    out: Annotated[Path | None, typer.Option(help="where the journal goes  [default: SESSION/../present]")] = None,
+    out: OutOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with a journal that is there")] = False,
     audit_pixels: Annotated[int, typer.Option(min=0, help="read back this many images and compare every pixel")] = 0,
     gaze: Annotated[
         Literal["scripted", "mouse"], typer.Option(help="the session's scripted monkey, or the mouse")
     ] = "scripted",
-    code_device: Annotated[str | None, typer.Option(help="port for digital codes, such as /dev/parport0")] = None,
+    code_device: CodeDeviceOption = None,
 ) -> None:
     """Show a session; Ctrl-C stops at the next frame, --resume goes on."""
-    from rig.launch import Launch  # noqa: PLC0415
+    from rig.apparatus import Launch  # noqa: PLC0415
 
     launch = Launch(
         session=session,
-        out=out if out is not None else session.resolve().parent / "present",
+        out=_out(session, out),
         display=display,
         resume=resume,
         audit_pixels=audit_pixels,

@@ -44,21 +44,24 @@ class DisplayFacts:
         Size of the drawing surface.
     measured_hz
         Flips per second as they come, or None where flips are virtual.
-    vblank
-        Whether flips wait for the screen; where they do not, a timer paces them.
+    pacing
+        Who makes a flip last a frame: the screen's vertical blank, a timer, or None on a virtual clock.
     gamma
         What the graphics card does to pixel values after they are drawn.
     grey_level
         The level of the background as read back, or None where nothing is drawn.
+    priority
+        Whether the system runs the rig before everything else.
     """
 
     renderer: str
     width_px: int
     height_px: int
     measured_hz: float | None
-    vblank: bool
+    pacing: Literal["vblank", "timer"] | None
     gamma: Literal["identity", "not identity", "not readable", "none"]
     grey_level: int | None
+    priority: bool
 
 
 class Display(Protocol):

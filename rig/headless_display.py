@@ -44,9 +44,10 @@ class HeadlessDisplay:
             width_px=width_px,
             height_px=height_px,
             measured_hz=None,
-            vblank=True,
+            pacing=None,
             gamma="none",
             grey_level=None,
+            priority=False,
         )
 
     def now_s(self) -> float:

@@ -137,6 +137,7 @@ class Presenter:
                 first_trial=self._state.next_trial,
                 time_s=self._display.now_s(),
                 utc=self._display.utc(),
+                pacing=self._display.facts.pacing,
             )
         )
         self._journal.sync()
