@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,10 @@ from typing import Annotated
 import typer
 
 from closedloop.errors import ClosedLoopError
+
+# torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
+# same number everywhere gives the same bytes everywhere. Whoever sets the variable decides.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="closedloop",

@@ -1,0 +1,131 @@
+"""The house's own rules: layers, drift of the schemas, what must not be imported, names that must not appear."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from closedloop.artifacts.schemas import COMMAND, all_schemas, as_text
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"torch", "neo", "matplotlib", "scipy", "psychopy"}
+
+
+def imported_by(code: str) -> set[str]:
+    """Run code in a fresh interpreter and return the top-level modules it left imported."""
+    program = f"import sys\n{code}\nprint(' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    finished = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return set(finished.stdout.splitlines()[-1].split())
+
+
+def test_the_import_contracts_hold() -> None:
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    finished = subprocess.run([lint_imports], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert finished.returncode == 0, finished.stdout
+
+
+def test_the_committed_schemas_are_those_of_the_classes() -> None:
+    committed = {path.name: path.read_text() for path in (ROOT / "data_schemas").glob("*.json")}
+    generated = {name: as_text(schema) for name, schema in all_schemas().items()}
+    assert committed == generated, f"the schemas have drifted; run: {COMMAND}"
+
+
+def test_every_schema_is_json_with_a_title() -> None:
+    for path in (ROOT / "data_schemas").glob("*.json"):
+        schema = json.loads(path.read_text())
+        assert schema.get("title") or schema.get("oneOf"), path
+
+
+def test_the_command_line_answers_without_torch() -> None:
+    assert not imported_by("import closedloop.cli") & HEAVY
+
+
+def test_status_answers_without_torch(tmp_path: Path) -> None:
+    study = json.dumps(
+        {
+            "format_version": 1,
+            "simulated": True,
+            "kind": "study",
+            "study_id": "0",
+            "subject": "s",
+            "protocol_name": "p",
+            "protocol_sha256": "0",
+            "code_version": "0",
+            "arrays": [],
+            "pool": {"kind": "procedural", "side_px": 32},
+            "base_model": "b",
+        }
+    )
+    (tmp_path / "study.json").write_text(study)
+    code = f"from closedloop.commands.status import *\nprint(status_lines(read_status(Path({str(tmp_path)!r}))))"
+    assert not imported_by("from pathlib import Path\n" + code) & (HEAVY | {"numpy"})
+
+
+def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -> None:
+    modules = sorted(path.stem for path in (ROOT / "closedloop" / "artifacts").glob("[a-z]*.py"))
+    code = "import rig.cli, rig.launch, rig.headless_display\n" + "\n".join(
+        f"import closedloop.artifacts.{name}" for name in modules
+    )
+    assert not imported_by(code) & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [
+        ("psychopy", "rig/psychopy_display.py"),
+        ("neo", "closedloop/recording"),
+        ("dask", "closedloop/execution"),
+        ("h5py", "closedloop/artifacts"),
+    ],
+)
+def test_each_foreign_library_has_one_home(library: str, home: str) -> None:
+    pattern = re.compile(rf"^\s*(import|from) {library}(\.|\s|$)", re.MULTILINE)
+    users = [path for room in ("closedloop", "rig") for path in (ROOT / room).rglob("*.py") if pattern.search(path.read_text())]
+    assert all(path.relative_to(ROOT).as_posix().startswith(home) for path in users), users
+
+
+def test_no_number_of_a_protocol_stands_without_its_source() -> None:
+    for path in sorted((ROOT / "protocols").glob("*.yaml")):
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            if re.match(r"\s*\w+: \S", line):
+                assert re.search(r"# (section|sections|Fig\.|design)", line) or line.startswith("name:"), f"{path}:{number}"
+
+
+def test_no_pickle_is_loaded_but_a_foreign_checkpoint_as_weights_only() -> None:
+    for path in (ROOT / "closedloop").rglob("*.py"):
+        text = path.read_text()
+        assert "import pickle" not in text, path
+        assert text.count("torch.load(") == text.count("weights_only=True"), path
+        assert "allow_pickle=True" not in text, path
+
+
+def readme_commands() -> set[str]:
+    text = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", text, flags=re.DOTALL)
+    return {line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines() if line.strip()}
+
+
+def test_every_make_target_of_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {line.split()[1] for line in readme_commands() if line.startswith("make ")}
+    assert named
+    assert named <= targets
+
+
+def test_every_command_of_the_documents_exists() -> None:
+    lines = [line for line in readme_commands() if re.match(r"(closedloop|rig) ", line)]
+    assert lines
+    for line in lines:
+        words = line.split()
+        command = [word for word in words[1:3] if re.fullmatch(r"[a-z][a-z-]*", word)]
+        for depth in (2, 1):
+            asked = [sys.executable, "-m", f"{words[0]}.cli", *command[:depth], "--help"]
+            if subprocess.run(asked, check=False, capture_output=True).returncode == 0:
+                break
+        else:
+            pytest.fail(f"no such command: {line}")
