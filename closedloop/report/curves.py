@@ -152,7 +152,8 @@ def _draw(axes: Axes, line: Curve, look: Look, *, floor: float) -> None:
     below = y <= 0
     if below.any():  # an empty unclipped line would collapse the layout
         at_floor = np.full(int(below.sum()), floor)
-        axes.plot(x[below], at_floor, linestyle="", marker="v", mfc="white", mec=look.colour, clip_on=False)
+        edge: dict[str, Any] = {"mfc": "white", "mec": look.colour, "mew": 1.6, "ms": 7.0, "zorder": 5}
+        axes.plot(x[below], at_floor, linestyle="", marker="v", clip_on=False, **edge)
 
 
 def _day_lines(axes: Axes, rows: Sequence[SensitivityRow], *, days: Sequence[int], floor: float) -> None:
