@@ -119,6 +119,11 @@ class _Loop:
     reporter: Reporter
 
     def advance(self, n_days: int) -> Outcome:
+        outcome = self._advance(n_days)
+        self._write_report()
+        return outcome
+
+    def _advance(self, n_days: int) -> Outcome:
         for stage, day in self._stages(n_days):
             step = self._step(stage, day)
             if self._stands(step):
@@ -242,10 +247,13 @@ class _Loop:
     def _finish(self, step: _Step, *, seconds: float) -> None:
         self.ledger.finish(step.day, step.stage.name, step.input_hash, seconds=seconds)
         self.reporter.end(step.day, step.stage.name, seconds)
-        if step.stage.name == "evaluate":
-            self._write_report()
 
     def _write_report(self) -> None:
+        """Draw the pages once, at the end: they cost seconds, and are there whenever the loop has stopped by itself."""
+        evaluated = sorted(self.paths.root.glob(f"day-*/evaluate/{MANIFEST_NAME}"))
+        page = self.paths.report / "index.html"
+        if not evaluated or (page.is_file() and page.stat().st_mtime > max(f.stat().st_mtime for f in evaluated)):
+            return
         from closedloop.report.pages import write_report  # noqa: PLC0415 - matplotlib is not needed to look at a study
 
         write_report(self.paths)

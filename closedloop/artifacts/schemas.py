@@ -1,4 +1,4 @@
-"""The JSON Schemas of all documents, generated into data_schemas/; `python -m closedloop.artifacts.schemas` writes them."""
+"""The JSON Schemas of all documents, in data_schemas/; `python -m closedloop.artifacts.schemas` writes them."""
 
 from __future__ import annotations
 

@@ -134,9 +134,7 @@ def _happen(day: ArrayDay, cortex: HiddenCortex, simulation: Simulation) -> _Rec
     light = light_of(
         presentations, lag_s=simulation.display_lag_ms / _MS_PER_S, frame_s=1 / day.refresh_hz, seed=day.seed
     )
-    words = send_words(
-        day.journal.rows, lost=simulation.lost_codes, doubled=simulation.doubled_codes, seed=day.seed
-    )
+    words = send_words(day.journal.rows, lost=simulation.lost_codes, doubled=simulation.doubled_codes, seed=day.seed)
     spikes = draw_spikes(
         light.on_s,
         trial_rates_hz(cortex, _sequence(day, presentations, light.on_s), day=day.day),

@@ -40,10 +40,10 @@ class CortexBiology:
     """
 
     n_channels_mixed: int = 6
-    field_sd: tuple[float, float] = (1.0, 2.2)
+    field_sd: tuple[float, float] = (1.5, 3.0)
     interaction: float = 0.3
     slope: tuple[float, float] = (1.2, 2.0)
-    threshold: tuple[float, float] = (0.0, 1.0)
+    threshold: tuple[float, float] = (-0.3, 0.7)
     poor_share: float = 0.25
     medium_share: float = 0.25
     tuning_drift_rad: float = 0.10

@@ -1,7 +1,8 @@
 """How the weights of the simulated cortex were made; run as ``python -m closedloop.simulation.cortex_training``.
 
-Adversarial training (Madry et al. 2018) on the procedural images, at half the epsilon of the dry run's base model: the
-cortex must be smooth enough to be attacked from a model of it, and must differ from that model.
+Adversarial training (Madry et al. 2018) on the procedural images, at the epsilon of the dry run's base model but with
+one attack step, other images and another network. A cortex trained at half that epsilon was too rough: attacks found
+with a model that predicted its clean rates at r = .87 reached a tenth of what its own gradients reach.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ class CortexRecipe:
     pool_seed: int = 990001
     n_categories: int = 30
     n_images_per_category: int = 1000
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-3
-    epsilon: float = 1.0
-    attack_steps: int = 2
-    attack_step_fraction: float = 0.75
+    epsilon: float = 2.0
+    attack_steps: int = 1
+    attack_step_fraction: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,9 @@ def voltage_chunks(
         near = slice(*np.searchsorted(spike_tick, [start - _WAVEFORM_TICKS, stop + _WAVEFORM_TICKS]))
         for column, electrode in enumerate(raw_electrodes):
             own = spike_tick[near][spike_electrode[near] == electrode]
-            samples[:, column] = _electrode(own, units.waveform_bits[electrode - 1], start=start, stop=stop, random=random)
+            samples[:, column] = _electrode(
+                own, units.waveform_bits[electrode - 1], start=start, stop=stop, random=random
+            )
         yield start, samples
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.dispersion import sigma_corrected
+from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
 from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.reliability import split_half_means
 from closedloop.artifacts.arrays import PREDICTIONS, read_arrays
@@ -71,6 +71,7 @@ def _report(context: StageContext, day: DayResponses, measured: Measured, pairs:
         r_predicted=dict(zip(names, _or_none(_r_predicted(context, day, measured)), strict=True)),
         reliability={site.neuroid_id: site.reliability for site in day.sites},
         preferred_hz=dict(zip(names, _rounded(_preferred_hz(day, measured)), strict=True)),
+        random_pair=_random_pair(day, measured),
         examples=find_examples(day, measured, pairs),
         rasters=find_rasters(context, day, measured, pairs),
     )
@@ -114,6 +115,13 @@ def _r_predicted(context: StageContext, day: DayResponses, measured: Measured) -
     clean = day.stimuli.rows(kind="clean", role="clean")
     predicted = sealed[clean][:, : len(day.sites)].astype(np.float64)
     return correlation(predicted, measured.rates_hz[clean])
+
+
+def _random_pair(day: DayResponses, measured: Measured) -> float | None:
+    """Return the mean |r(x) - r(y)| of two random clean images in sigma, over sites (Figure 1A, dashed blue)."""
+    clean = day.stimuli.rows(kind="clean", role="clean")
+    change = random_pair_change(measured.rates_hz[clean]) / measured.sigma_hz
+    return round(float(np.nanmean(change)), 4) if np.isfinite(change).any() else None
 
 
 def _preferred_hz(day: DayResponses, measured: Measured) -> NDArray[np.float64]:

@@ -85,7 +85,12 @@ def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -
 )
 def test_each_foreign_library_has_one_home(library: str, home: str) -> None:
     pattern = re.compile(rf"^\s*(import|from) {library}(\.|\s|$)", re.MULTILINE)
-    users = [path for room in ("closedloop", "rig") for path in (ROOT / room).rglob("*.py") if pattern.search(path.read_text())]
+    users = [
+        path
+        for room in ("closedloop", "rig")
+        for path in (ROOT / room).rglob("*.py")
+        if pattern.search(path.read_text())
+    ]
     assert all(path.relative_to(ROOT).as_posix().startswith(home) for path in users), users
 
 
@@ -93,7 +98,9 @@ def test_no_number_of_a_protocol_stands_without_its_source() -> None:
     for path in sorted((ROOT / "protocols").glob("*.yaml")):
         for number, line in enumerate(path.read_text().splitlines(), start=1):
             if re.match(r"\s*\w+: \S", line):
-                assert re.search(r"# (section|sections|Fig\.|design)", line) or line.startswith("name:"), f"{path}:{number}"
+                assert re.search(r"# (section|sections|Fig\.|design)", line) or line.startswith("name:"), (
+                    f"{path}:{number}"
+                )
 
 
 def test_no_pickle_is_loaded_but_a_foreign_checkpoint_as_weights_only() -> None:

@@ -26,14 +26,15 @@ def stage_seconds(study: Path) -> list[tuple[int, str, float]]:
 
 
 def planned_kills(study: Path) -> list[tuple[int, str, float, str]]:
-    """Draw (day, stage, seconds into it, victim): each stage of each day once, the rest again; the rig at least twice."""
+    """Draw (day, stage, seconds into it, victim): each stage of each day once, then more; the rig at least twice."""
     draw = random.Random(20)
     stages = stage_seconds(study)
     chosen = [*stages, *draw.sample(stages, N_KILLS - len(stages))]
     order = {(day, stage): place for place, (day, stage, _) in enumerate(stages)}
     chosen.sort(key=lambda entry: order[entry[0], entry[1]])
     return [
-        (day, stage, draw.uniform(0, seconds), "rig" if stage == "present" else "loop") for day, stage, seconds in chosen
+        (day, stage, draw.uniform(0, seconds), "rig" if stage == "present" else "loop")
+        for day, stage, seconds in chosen
     ]
 
 
