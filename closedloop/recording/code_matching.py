@@ -119,8 +119,9 @@ def _best_chain(
 ) -> NDArray[np.int64]:
     """Choose pairs, increasing in both indices, of the largest total score.
 
-    The best chains so far are kept by their last received index, totals increasing: ``last`` and ``total`` and, for the
-    way back, ``pair``. Within one sent index received ones come downwards, so that no two of them chain.
+    The best chains so far are kept by their last received index, neither it nor the totals decreasing: ``last`` and
+    ``total`` and, for the way back, ``pair``. Within one sent index received ones come downwards, so
+    that no two of them chain.
     """
     last: list[int] = []
     total: list[float] = []
@@ -133,8 +134,7 @@ def _best_chain(
         end = at
         while end < len(last) and total[end] <= gain:
             end += 1
-        if end > at or at == len(last) or last[at] > j:
-            last[at:end], total[at:end], pair[at:end] = [j], [gain], [k]
+        last[at:end], total[at:end], pair[at:end] = [j], [gain], [k]
     return _trace(sent, received, before, pair[-1] if pair else UNPAIRED, n_sent)
 
 

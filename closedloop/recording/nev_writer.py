@@ -29,6 +29,7 @@ from closedloop.recording.nsx_layout import PERIOD_CLOCK_HZ
 from closedloop.recording.nsx_writer import encoded
 
 _BUTTERWORTH = 1
+_COMMENT_ENCODING = "latin_1"  # character set 0
 
 
 def _no_ticks() -> NDArray[np.int64]:
@@ -82,7 +83,7 @@ def write_nev(
     waveform_samples
         Width of a spike's waveform, which sets the size of every packet.
     application, comment
-        Header texts, at most 32 and 256 bytes in Latin-1.
+        Header texts, at most 32 and 256 ASCII characters.
 
     Returns
     -------
@@ -202,5 +203,5 @@ def _comments(batch: NevBatch, layout: NevLayout, packet_bytes: int) -> NDArray[
     packets = np.zeros(len(batch.comment_tick), layout.comment_packet(packet_bytes))
     room = packets.dtype["text"].itemsize
     packets["tick"], packets["kind"] = batch.comment_tick, COMMENT_PACKET
-    packets["text"] = [encoded(text, room) for text in batch.comment_text]
+    packets["text"] = [encoded(text, room, _COMMENT_ENCODING) for text in batch.comment_text]
     return packets

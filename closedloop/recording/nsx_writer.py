@@ -47,7 +47,7 @@ def write_nsx(
     start
         Date and time of the recording; without a zone, UTC.
     label, comment
-        Header texts, at most 16 and 256 bytes in Latin-1.
+        Header texts, at most 16 and 256 ASCII characters.
 
     Raises
     ------
@@ -98,15 +98,17 @@ def _channel_headers(layout: NsxLayout, channels: Sequence[NsxChannel]) -> NDArr
     return headers
 
 
-def encoded(value: str, n_bytes: int) -> bytes:
-    """Encode a header text, refusing what would be cut.
+def encoded(value: str, n_bytes: int, encoding: str = "ascii") -> bytes:
+    """Encode a text, refusing what would be cut.
+
+    Headers are ASCII: neo takes them for UTF-8, other readers for Latin-1.
 
     Raises
     ------
     ValueError
-        The text is longer than the field or outside Latin-1.
+        The text is longer than the field or outside the encoding.
     """
-    data = value.encode("latin_1")
+    data = value.encode(encoding)
     if len(data) > n_bytes:
         raise ValueError(f"the text {value!r} has {len(data)} bytes, the field {n_bytes}")
     return data

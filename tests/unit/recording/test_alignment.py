@@ -13,6 +13,7 @@ from closedloop.errors import AlignmentError
 from closedloop.recording.alignment import NOT_PLACED, align
 from closedloop.recording.clock import fit_clock
 from closedloop.recording.clock_search import rough_clock
+from closedloop.recording.code_matching import MatchingRules, match_codes
 from closedloop.recording.codes import ReceivedCodes, SentCodes
 from closedloop.recording.segments import AlignmentRules
 
@@ -258,6 +259,40 @@ def test_without_a_photodiode_the_code_is_the_onset() -> None:
     np.testing.assert_array_equal(found.onset_tick, made.true_tick)
     assert found.quality.photodiode_lag_median_ms is None
     assert found.quality.n_without_photodiode == 60
+
+
+def score(sent: int, received: int, distance_s: float, *, is_echo: bool) -> float:
+    """Score a pair after the rules' description: windows 0.55 s for equal codes, 0.25 s for one changed bit."""
+    if sent == received and distance_s <= 0.55:
+        return (2 if is_echo else 3) + 1 - distance_s / 0.55
+    return 2 - distance_s / 0.25 if (sent ^ received).bit_count() == 1 and distance_s <= 0.25 else 0.0
+
+
+listed = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20), st.booleans()), min_size=1, max_size=9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(sent=listed, received=listed)
+def test_the_chosen_pairs_have_the_score_of_a_full_edit_distance_table(sent: list, received: list) -> None:
+    sent, received = (sorted(codes, key=lambda code: code[1]) for codes in (sent, received))
+    gain = [[score(a, b, abs(s - t) / 10, is_echo=echo) for b, t, echo in received] for a, s, _ in sent]
+    table = np.zeros((len(sent) + 1, len(received) + 1))
+    for i, row in enumerate(gain):
+        for j, own in enumerate(row):
+            table[i + 1, j + 1] = max(table[i, j + 1], table[i + 1, j], table[i, j] + own)
+    codes = [np.array([code for code, _, _ in codes]) for codes in (sent, received)]
+    times = [np.array([time / 10 for _, time, _ in codes]) for codes in (sent, received)]
+    matched = match_codes(
+        codes[0],
+        times[0],
+        codes[1],
+        times[1],
+        is_echo=np.array([echo for _, _, echo in received]),
+        rules=MatchingRules(exact_window_s=0.55, changed_window_s=0.25, most_changed_bits=1),
+    )
+    pairs = [(i, j) for i, j in enumerate(matched.tolist()) if j >= 0]
+    assert sum(gain[i][j] for i, j in pairs) == pytest.approx(table[-1, -1])
+    assert all(np.diff([j for _, j in pairs]) > 0)
 
 
 def test_lists_out_of_order_are_refused() -> None:

@@ -183,6 +183,8 @@ def test_a_file_cut_anywhere_in_its_last_block_or_headers_is_refused(tmp_path: P
             assert read_info(cut).blocks == ()
         else:
             fails_in_one_line(cut)
+            with pytest.raises(RecordingError, match=r"cut\.ns6: expected"):
+                read_info(cut)
 
 
 def test_a_recorder_that_crashed_leaves_a_block_without_a_count_which_is_refused(tmp_path: Path) -> None:
@@ -248,6 +250,19 @@ def test_the_writer_refuses_what_the_format_cannot_hold(
 ) -> None:
     with pytest.raises(ValueError, match=r"."):
         write(tmp_path / "made.ns6", chunks, rate_hz=rate_hz, specification=specification)
+
+
+@pytest.mark.parametrize("label", ["µ-electrode", "a label of seventeen"])
+def test_the_writer_refuses_labels_that_neo_cannot_read_or_that_would_be_cut(tmp_path: Path, label: str) -> None:
+    with pytest.raises(ValueError, match=r"ascii|20 bytes"):
+        write_nsx(
+            tmp_path / "made.ns6",
+            [NsxChannel(1, label)],
+            rate_hz=30_000.0,
+            specification="2.3",
+            chunks=[],
+            start=START,
+        )
 
 
 def test_ticks_beyond_32_bits_fit_3_0(tmp_path: Path) -> None:
