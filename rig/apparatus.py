@@ -116,18 +116,30 @@ def _open_display(
 
 
 def _open_gaze(session: Session, launch: Launch, display: Display) -> Gaze:
-    monkey = session.document.monkey
-    if monkey is not None and launch.gaze == "scripted":
-        screen, trial = session.document.screen, session.document.trial
-        frames = trial_frames(trial, screen.refresh_hz)
-        n_frames = frames.hold + trial.presentations_per_trial * frames.per_presentation
-        return ScriptedGaze(monkey, fixation_s=n_frames / screen.refresh_hz)
+    if session.document.simulated and launch.gaze == "scripted":
+        return scripted_gaze(session)
     if launch.gaze == "mouse" and launch.display == "psychopy":
         return _mouse_gaze(session, display)
     raise SessionError(
         f"{launch.session}: expected a source of gaze, found a real session without an eye tracker. "
         "Pass --display psychopy --gaze mouse for a demonstration."
     )
+
+
+def scripted_gaze(session: Session) -> Gaze:
+    """Return the monkey of a simulated session.
+
+    Raises
+    ------
+    ValueError
+        The session is a real one.
+    """
+    monkey, trial, refresh_hz = session.document.monkey, session.document.trial, session.document.screen.refresh_hz
+    if monkey is None:
+        raise ValueError("expected a simulated session")
+    frames = trial_frames(trial, refresh_hz)
+    n_frames = frames.hold + trial.presentations_per_trial * frames.per_presentation
+    return ScriptedGaze(monkey, fixation_s=n_frames / refresh_hz)
 
 
 def open_codes(session: Session, device: str | None, recorder: Recorder) -> CodePort:

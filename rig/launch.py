@@ -45,7 +45,13 @@ def present(
     ClosedLoopError
         The folder, the display, the hardware or the disk is not fit.
     """
-    session = open_session(launch.session)
+    return present_opened(open_session(launch.session), launch, stop=stop, on_trial=on_trial)
+
+
+def present_opened(
+    session: Session, launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
+) -> tuple[SessionSummary, bool]:
+    """Present a session whose folder was opened before; see `present`."""
     with JournalWriter(launch.out / JOURNAL_NAME) as writer:
         journal = _older_journal(launch)
         was_complete = is_complete(journal)

@@ -152,6 +152,7 @@ class Presenter:
         self._state.settle(taken, self._shown)
         self._state.end_trial(outcome)
         self._journal.sync()
+        self._state.refuse_dropping_display()
 
     def _start_trial(self, taken: Sequence[int]) -> None:
         self._trial, self._shown = self._state.next_trial, []

@@ -63,11 +63,6 @@ class SessionState:
         """Put back what a trial did not get accepted.
 
         What was not shown returns to the front in its order; what was rejected goes to a seeded place behind it.
-
-        Raises
-        ------
-        SessionError
-            The display drops frames again and again.
         """
         unshown = list(taken[len(shown) :])
         self.queue = unshown + self.queue
@@ -94,15 +89,21 @@ class SessionState:
         if row.reason == "frames_dropped":
             self.drops[index] += 1
             self.drops_in_a_row += 1
-            self._refuse_a_bad_display(index)
 
-    def _refuse_a_bad_display(self, index: int) -> None:
-        if self.drops_in_a_row < MAX_DROPS_IN_A_ROW and self.drops[index] < MAX_DROPS_OF_ONE:
+    def refuse_dropping_display(self) -> None:
+        """Give up on a display that shows images for other times than planned, again and again.
+
+        Raises
+        ------
+        SessionError
+            Too many presentations in a row, or one of them too often, had dropped frames.
+        """
+        worst = max(self.drops.values(), default=0)
+        if self.drops_in_a_row < MAX_DROPS_IN_A_ROW and worst < MAX_DROPS_OF_ONE:
             return
         raise SessionError(
-            f"presentation {index}: expected its planned number of frames, found another {self.drops[index]} times "
-            f"({self.drops_in_a_row} presentations in a row). "
-            "Close other programs, run `rig check`, then present with --resume."
+            f"display: expected the planned number of frames, found another for {self.drops_in_a_row} presentations "
+            f"in a row, {worst} times for one. Close other programs, run `rig check`, then present with --resume."
         )
 
 
@@ -141,7 +142,9 @@ def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
             case TimeOut():
                 state.time_out_written = True
             case SegmentOpened(clock="real"):
-                # A presentation that dropped frames is a matter of the segment: the operator has mended the display.
+                state.settle(taken, shown)
+                taken, shown = [], []
+                # Dropped frames are a matter of the segment: the operator has mended the display since.
                 state.drops.clear()
                 state.drops_in_a_row = 0
     state.settle(taken, shown)

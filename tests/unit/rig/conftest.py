@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from closedloop.artifacts.journal import Journal, read_journal
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.session import CodeSettings, ScreenSettings, ScriptedMonkey, SessionDocument, TrialSettings
 from closedloop.artifacts.tables import PRESENTATIONS, write_table
+from rig.apparatus import scripted_gaze
+from rig.clock import VirtualClock
+from rig.codes import FileCodes
+from rig.gaze import Gaze, GazePoint
+from rig.headless_display import HeadlessDisplay
+from rig.journal import JournalWriter
+from rig.present import Apparatus, Presenter
+from rig.recorder import NoRecorder
+from rig.reward import LoggedReward
+from rig.session_folder import Session, open_session
+from rig.state import SessionState, fresh_state
+from rig.stop import StopRequest
 
 BuildSession = Callable[..., Path]
 
@@ -109,3 +127,112 @@ def build_session(
 def make_session(tmp_path: Path) -> BuildSession:
     """Give `build_session`, writing into the test's folder."""
     return lambda name="schedule", **settings: build_session(tmp_path / name, **settings)
+
+
+class SteadyGaze:
+    """An eye that always fixates, but for the spans [begin, end) of rig time given, where it looks 10 degrees away."""
+
+    def __init__(self, *away_s: tuple[float, float]) -> None:
+        self.away_s = away_s
+
+    def start_trial(self, trial: int, time_s: float) -> None:
+        """Do nothing."""
+
+    def look(self, time_s: float) -> GazePoint:
+        """Look at the fixation point, or away."""
+        away = any(begin <= time_s < end for begin, end in self.away_s)
+        return GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Rig:
+    """A session folder and a headless rig around it; `run` presents it in this process."""
+
+    session: Session
+    out: Path
+    reward: LoggedReward = field(default_factory=LoggedReward)
+    gaze: Gaze = field(default_factory=SteadyGaze)
+    stop: StopRequest = field(default_factory=StopRequest)
+    dropped_frames: Collection[int] = ()
+
+    def look_away(self, begin_s: float, end_s: float) -> None:
+        """Have the eye look away from `begin_s` to before `end_s`."""
+        self.gaze = SteadyGaze((begin_s, end_s))
+
+    @property
+    def journal(self) -> Journal:
+        """The journal so far."""
+        return read_journal(self.out / "journal.jsonl")
+
+    def run(self, *, stop_after: int | None = None) -> str:
+        """Present; `stop_after` that many trials a stop is asked for."""
+        screen = self.session.document.screen
+        display = HeadlessDisplay(
+            VirtualClock(screen.refresh_hz),
+            refresh_hz=screen.refresh_hz,
+            width_px=screen.width_px,
+            height_px=screen.height_px,
+            dropped_frames=self.dropped_frames,
+        )
+        apparatus = Apparatus(
+            display=display, gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
+        )
+
+        def after_trial(state: SessionState, now_s: float) -> None:
+            if stop_after is not None and state.next_trial >= stop_after:
+                self.stop.ask()
+
+        with JournalWriter(self.out / "journal.jsonl") as journal:
+            return Presenter(
+                session=self.session,
+                apparatus=apparatus,
+                journal=journal,
+                state=fresh_state(self.session),
+                segment=0,
+                stop=self.stop,
+                after_trial=after_trial,
+            ).run()
+
+
+@pytest.fixture
+def make_rig(make_session: BuildSession, tmp_path: Path) -> Callable[..., Rig]:
+    """Give a rig around a session of the given settings, whose subject always fixates."""
+
+    return lambda **settings: Rig(session=open_session(make_session(**settings)), out=tmp_path / "present")
+
+
+@pytest.fixture(scope="session")
+def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]:
+    """Give a rig in a folder of its own, whose subject is the session's scripted monkey; for generated cases."""
+
+    def make(**settings: object) -> Rig:
+        folder = tmp_path_factory.mktemp("rig")
+        session = open_session(build_session(folder / "schedule", **settings))
+        return Rig(session=session, out=folder / "present", gaze=scripted_gaze(session))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def x_display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Give the environment of a display: the one there is, or an Xvfb of our own."""
+    home = tmp_path_factory.mktemp("home")  # PsychoPy writes preferences
+    environment = os.environ | {"HOME": str(home), "PSYCHOPYNOPACKAGES": "1"}
+    if "DISPLAY" in os.environ:
+        yield environment
+        return
+    if shutil.which("Xvfb") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Xvfb: install the packages xvfb and libgl1-mesa-dri")
+        pytest.skip("no DISPLAY and no Xvfb: install the packages xvfb and libgl1-mesa-dri")
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        number = server.stdout.readline().strip()
+        # The server draws for a rig that runs in real time: without its own priority a busy machine delays frames.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
+        yield environment | {"DISPLAY": f":{number}"}
+        server.terminate()
