@@ -51,20 +51,20 @@ def _finite(value: float) -> float:
 def find_rasters(
     context: StageContext, day: DayResponses, measured: Measured, pairs: Pairs
 ) -> tuple[RasterExample, ...]:
-    """Show the site whose attacks raise it most: its preferred image, a non-preferred one, and attacks on that one."""
+    """Show the site and image that an attack raised most: the site's preferred image, this one, and the attacks on it."""
     raised = pairs.select(kind="attacked", predicted_sign=1)
     if not len(raised.epsilon):
         return ()
     largest = raised.select(epsilon=raised.epsilon.max())
-    best = int(np.nanargmax(np.where(np.isfinite(largest.rate_changed_hz), largest.rate_changed_hz, -1)))
+    best = int(np.argmax(np.nan_to_num(largest.rate_changed_hz - largest.rate_clean_hz, nan=-np.inf)))
     site, base = int(largest.site_index[best]), int(largest.clean_index[best])
     clean = day.stimuli.rows(kind="clean", role="clean")
     preferred = int(
         clean[np.nanargmax(np.where(np.isfinite(measured.rates_hz[clean, site]), measured.rates_hz[clean, site], -1))]
     )
     ladder = pairs.select(kind="attacked", site_index=site, clean_index=base)
-    rows = [("preferred, clean", preferred), ("non-preferred, clean", base)]
-    rows += [("non-preferred, attacked", int(stimulus)) for stimulus in ladder.stimulus]
+    rows = [("preferred, clean", preferred), ("another image, clean", base)]
+    rows += [("the same, attacked", int(stimulus)) for stimulus in ladder.stimulus]
     trains = _spikes_of_site(context, day.sites[site].electrode_id)
     return tuple(_raster(day, site, title, stimulus, trains) for title, stimulus in rows)
 

@@ -75,7 +75,7 @@ def _check_missing(context: StageContext, onsets: Onsets, file: Path) -> None:
         reasons = ", ".join(f"{n} {reason}" for reason, n in onsets.set_aside().items())
         raise AlignmentError(
             f"{file}: expected at most {allowed:.0%} of {n_accepted} presentations unusable, "
-            f"found {n_missing} ({reasons}). Check the recording; recording.max_missing_fraction of the protocol sets the limit."
+            f"found {n_missing} ({reasons}). Check the recording; recording.max_missing_fraction sets the limit."
         )
 
 
