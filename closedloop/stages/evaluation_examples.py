@@ -51,7 +51,7 @@ def _finite(value: float) -> float:
 def find_rasters(
     context: StageContext, day: DayResponses, measured: Measured, pairs: Pairs
 ) -> tuple[RasterExample, ...]:
-    """Show the site and image that an attack raised most: the site's preferred image, this one, and the attacks on it."""
+    """Show the site and image that an attack raised most: its preferred image, this one, and the attacks on it."""
     raised = pairs.select(kind="attacked", predicted_sign=1)
     if not len(raised.epsilon):
         return ()
