@@ -81,7 +81,7 @@ class SerialCodes:
             self._port = serial.Serial(device, baud, timeout=0, write_timeout=0.005)
         except serial.SerialException as error:
             raise SessionError(
-                f"serial port {device}: expected to open it, found {error}. Name the right one with --code-port."
+                f"serial port {device}: expected to open it, found {error}. Name the right one with --code-device."
             ) from error
 
     def send(self, code: int) -> None:

@@ -118,9 +118,9 @@ class PsychoPyDisplay:
         return judge_flips(flips_s, refresh_hz=self._screen.refresh_hz, renderer=renderer, simulated=simulated)
 
     def _read_grey(self) -> int | None:
-        self._draw(BLANK)
+        self.draw(BLANK)
         square = self._placement.image
-        pixels = _read_back(square.left_px, square.bottom_px, square.side_px)
+        pixels = read_back(square.left_px, square.bottom_px, square.side_px)
         self.window.flip()
         return int(pixels[0, 0, 0]) if np.all(pixels == pixels[0, 0, 0]) else None
 
@@ -152,7 +152,7 @@ class PsychoPyDisplay:
 
     def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
         """Show a picture at the next frame and return when it appeared, seconds."""
-        self._draw(picture)
+        self.draw(picture)
         self._pacing.wait()
         self.window.callOnFlip(self._note_flip)
         if at_flip is not None:
@@ -166,13 +166,22 @@ class PsychoPyDisplay:
     def _note_flip(self) -> None:
         self._flipped_s = self._clock.now_s()
 
-    def _draw(self, picture: Picture) -> None:
+    def draw(self, picture: Picture) -> None:
+        """Draw a picture into the back buffer; `flip` shows it.
+
+        Raises
+        ------
+        ValueError
+            The slot was not prepared.
+        """
         if picture.slot is not None:
+            if picture.slot >= len(self._slots):
+                raise ValueError(f"expected a slot below {len(self._slots)}, found {picture.slot}")
             self._images[picture.slot].draw()
             if self._auditor is not None and picture.slot != self._shown_slot:
                 square = self._placement.image
                 self._auditor.offer(
-                    self._slots[picture.slot], lambda: _read_back(square.left_px, square.bottom_px, square.side_px)
+                    self._slots[picture.slot], lambda: read_back(square.left_px, square.bottom_px, square.side_px)
                 )
         if self._patch is not None:
             self._patch.fillColor = (255, 255, 255) if picture.slot is not None else (0, 0, 0)
@@ -331,7 +340,8 @@ def _pil(pixels: NDArray[np.uint8]) -> Any:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _read_back(left_px: int, bottom_px: int, side_px: int) -> NDArray[np.uint8]:
+def read_back(left_px: int, bottom_px: int, side_px: int) -> NDArray[np.uint8]:
+    """Return a square of the back buffer, row x column x RGB, the top row first."""
     from pyglet import gl  # noqa: PLC0415
 
     buffer = (ctypes.c_ubyte * (side_px * side_px * 3))()

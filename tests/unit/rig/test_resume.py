@@ -45,8 +45,8 @@ def tear(whole, torn, n_bytes):
 @pytest.fixture
 def whole(make_session, tmp_path):
     """An undisturbed run with every kind of row: misses are frequent and two in a row cost a pause."""
-    trial = {"presentations_per_trial": 2, "misses_before_time_out": 2}
-    folder = make_session(n_presentations=4, trial=trial, ignore=0.2, leave=0.6)
+    trial = {"presentations_per_trial": 3, "misses_before_time_out": 2}
+    folder = make_session(n_presentations=5, trial=trial, ignore=0.3, leave=0.9)
     run(folder, tmp_path / "whole")
     rows = read_journal(tmp_path / "whole" / "journal.jsonl").rows
     assert {"fixation_broken", None} == {row.reason for row in rows if isinstance(row, Presentation)}

@@ -1,0 +1,70 @@
+"""Digital words on their wires."""
+
+from __future__ import annotations
+
+import os
+import pty
+import tty
+
+import pytest
+
+from closedloop.errors import SessionError
+from rig.apparatus import open_codes
+from rig.codes import CommentCodes, ParallelCodes, SerialCodes
+from rig.recorder import NoRecorder, SimulatedRecorder
+from rig.session_folder import open_session
+
+
+class Register:
+    def __init__(self):
+        self.states = []
+
+    def setData(self, data):  # noqa: N802
+        self.states.append(data)
+
+
+def test_a_word_on_a_parallel_port_is_cleared_so_that_the_same_word_can_follow():
+    register = Register()
+    port = ParallelCodes(register)
+    port.send(7)
+    port.send(7)
+    assert register.states == [7, 0, 7, 0]
+
+
+def test_words_pass_a_serial_line_as_single_bytes():
+    ours, theirs = pty.openpty()
+    tty.setraw(ours)
+    port = SerialCodes(os.ttyname(theirs))
+    for code in (1, 17, 19, 255):  # 17 and 19 are XON and XOFF: they must pass too
+        port.send(code)
+    received = b""
+    while len(received) < 4:
+        received += os.read(ours, 4)
+    port.close()
+    os.close(ours)
+    os.close(theirs)
+    assert list(received) == [1, 17, 19, 255]
+
+
+def test_a_missing_serial_port_is_one_line_with_the_remedy():
+    with pytest.raises(SessionError, match=r"serial port /dev/none: expected to open it.*--code-device"):
+        SerialCodes("/dev/none")
+
+
+def test_words_as_comments_reach_the_recorder():
+    recorder = SimulatedRecorder()
+    CommentCodes(recorder).send(42)
+    assert recorder.events == [("comment", "code 42")]
+
+
+def test_a_comment_longer_than_the_recorder_keeps_is_refused():
+    SimulatedRecorder().comment("x" * 127)
+    with pytest.raises(SessionError, match="at most 127 bytes, found 128"):
+        SimulatedRecorder().comment("x" * 128)
+
+
+@pytest.mark.parametrize("transport", ["serial", "parallel"])
+def test_a_wire_without_a_name_is_asked_for(make_session, transport):
+    session = open_session(make_session(codes={"transport": transport}))
+    with pytest.raises(SessionError, match="--code-device"):
+        open_codes(session, None, NoRecorder())

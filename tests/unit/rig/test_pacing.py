@@ -1,0 +1,82 @@
+"""Which flips are a screen's, and a timer in place of one."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from closedloop.errors import SessionError
+from rig.pacing import TimerPacing, judge_flips
+
+SOFTWARE, CARD = "llvmpipe (LLVM 15.0.6, 256 bits)", "GeForce"
+
+
+def flips(hz, *, jitter=0.0):
+    intervals_s = 1 / hz + np.random.default_rng(1).uniform(-jitter, jitter, 60) / hz
+    return list(np.cumsum(intervals_s))
+
+
+@pytest.mark.parametrize("renderer", [SOFTWARE, CARD])
+def test_flips_at_the_planned_rate_are_a_screens(renderer):
+    rate = judge_flips(flips(59.94, jitter=0.05), refresh_hz=60.0, renderer=renderer, simulated=False)
+    assert rate.pacing == "vblank"
+    assert rate.measured_hz == pytest.approx(59.94, rel=0.01)
+
+
+def test_flips_that_do_not_wait_are_paced_by_a_timer_in_a_simulated_session():
+    rate = judge_flips(flips(500, jitter=0.5), refresh_hz=60.0, renderer=SOFTWARE, simulated=True)
+    assert rate.pacing == "timer"
+
+
+def test_a_busy_machine_does_not_make_unpaced_flips_a_screen():
+    slow = [*[1 / 60] * 45, *[1 / 300] * 15]  # the median alone would pass for 60 Hz
+    rate = judge_flips(list(np.cumsum(slow)), refresh_hz=60.0, renderer=SOFTWARE, simulated=True)
+    assert rate.pacing == "timer"
+
+
+@pytest.mark.parametrize(
+    ("hz", "renderer", "simulated"),
+    [(75, CARD, True), (30, CARD, False), (144, CARD, True), (500, SOFTWARE, False), (75, SOFTWARE, True)],
+)
+def test_another_rate_is_refused_with_both_numbers(hz, renderer, simulated):
+    with pytest.raises(SessionError, match=rf"expected 60 frames per second, found {hz}\.\d \({renderer[:4]}"):
+        judge_flips(flips(hz), refresh_hz=60.0, renderer=renderer, simulated=simulated)
+
+
+class SteppingClock:
+    """Each look at it takes a tenth of a millisecond."""
+
+    kind = "real"
+
+    def __init__(self):
+        self.ticks = itertools.count()
+        self.ahead_s = 0.0
+
+    def now_s(self):
+        return next(self.ticks) * 1e-4 + self.ahead_s
+
+    def utc(self):
+        return None
+
+
+def test_the_timer_returns_on_a_raster_of_frames():
+    clock = SteppingClock()
+    pacing = TimerPacing(clock, refresh_hz=2000.0)  # half a millisecond: the wait is spent looking at the clock
+    returned_s = []
+    for _ in range(20):
+        pacing.wait()
+        returned_s.append(clock.now_s())
+    assert np.diff(returned_s) == pytest.approx(np.full(19, 0.0005), abs=1.01e-4)
+    assert returned_s[-1] - returned_s[0] == pytest.approx(19 * 0.0005, abs=2e-4)
+
+
+def test_a_missed_frame_is_gone_and_the_raster_stays():
+    clock = SteppingClock()
+    pacing = TimerPacing(clock, refresh_hz=2000.0)
+    pacing.wait()
+    first_s = clock.now_s()
+    clock.ahead_s += 0.00125  # two and a half frames late
+    pacing.wait()
+    assert clock.now_s() - first_s == pytest.approx(0.0015, abs=2e-4)

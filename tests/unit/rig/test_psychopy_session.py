@@ -1,0 +1,101 @@
+"""A short session in real time on a PsychoPy window: frame counts, pixels, Ctrl-C, kill and resume."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from closedloop.artifacts.journal import SegmentOpened, SessionSummary, TrialEnded, accepted, read_journal
+from closedloop.artifacts.session import PixelAudit
+
+pytestmark = [pytest.mark.slow, pytest.mark.display]
+
+N_IMAGES = 24
+
+
+@pytest.fixture
+def short_session(make_session):
+    return make_session(
+        n_images=N_IMAGES,
+        n_presentations=26,
+        side_px=64,
+        screen={"image_scale": 2},
+        trial={"presentations_per_trial": 6, "intertrial_ms": 200.0, "acquire_timeout_ms": 700.0},
+    )
+
+
+def command(folder, out, *options):
+    return [sys.executable, "-m", "rig", "present", str(folder), "--display", "psychopy", "--out", str(out), *options]
+
+
+def interrupt(folder, out, environment, number, *, n_presentations):
+    """Start presenting and send a signal once some presentations are in the journal."""
+    journal = out / "journal.jsonl"
+    started = subprocess.Popen(command(folder, out), env=environment, stderr=subprocess.PIPE, text=True)
+    with started as process:
+        while not journal.exists() or journal.read_bytes().count(b'"presentation"') < n_presentations:
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(number)
+        _, said = process.communicate()
+    return process.returncode, said
+
+
+def test_a_real_time_session_has_its_planned_frames_and_the_planned_pixels(short_session, tmp_path, x_display):
+    out = tmp_path / "present"
+    done = subprocess.run(
+        command(short_session, out, "--audit-pixels", str(N_IMAGES)),
+        env=x_display,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    journal = read_journal(out / "journal.jsonl")
+    shown = accepted(journal.rows)
+    assert sorted(row.presentation_index for row in shown) == list(range(26))
+    assert {(row.on_frames, row.planned_on_frames) for row in shown} == {(6, 6)}
+    assert all(abs((row.offset_s - row.onset_s) * 60 - 6) < 0.5 for row in shown)
+    audit = PixelAudit.read(out / "pixel_audit.json")
+    assert (audit.n_images, audit.n_pixels, audit.n_mismatched) == (N_IMAGES, N_IMAGES * 128 * 128, 0)
+    assert set(audit.stimulus_ids) == {row.stimulus_id for row in shown}
+    segment = journal.segments[0]
+    assert (segment.display, segment.clock, segment.utc is None) == ("psychopy", "real", False)
+
+
+def test_ctrl_c_ends_at_the_next_frame_and_resume_completes(short_session, tmp_path, x_display):
+    out = tmp_path / "present"
+    code, said = interrupt(short_session, out, x_display, signal.SIGINT, n_presentations=3)
+    assert code == 130, said
+    assert "--resume" in said.strip().splitlines()[-1]
+    stopped = read_journal(out / "journal.jsonl")
+    assert stopped.ended.outcome == "stopped"
+    assert [row.outcome for row in stopped.rows if isinstance(row, TrialEnded)][-1] in (
+        "stopped",
+        "completed",
+        "broken",
+    )
+    _completes(short_session, out, x_display)
+
+
+def test_a_killed_session_is_resumed_and_keeps_every_row(short_session, tmp_path, x_display):
+    out = tmp_path / "present"
+    code, _ = interrupt(short_session, out, x_display, signal.SIGKILL, n_presentations=4)
+    assert code == -signal.SIGKILL
+    before = [row for row in read_journal(out / "journal.jsonl").rows if not isinstance(row, SegmentOpened)]
+    after = _completes(short_session, out, x_display)
+    assert [row for row in after.rows if not isinstance(row, SegmentOpened)][: len(before)] == before
+
+
+def _completes(folder, out, environment):
+    done = subprocess.run(
+        command(folder, out, "--resume"), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    journal = read_journal(out / "journal.jsonl")
+    assert [row.ordinal for row in journal.presentations] == list(range(len(journal.presentations)))
+    assert sorted(row.presentation_index for row in accepted(journal.rows)) == list(range(26))
+    assert SessionSummary.read(out / "summary.json").n_segments == 2
+    return journal
