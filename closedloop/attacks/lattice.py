@@ -7,6 +7,7 @@ counted in whole grey levels and never exceeds the radius.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,46 +134,50 @@ def _lattice_image(
     budget: int,
     levels: int,
 ) -> NDArray[np.uint8]:
-    x = clean.astype(np.int64).ravel()
-    change = _largest_rounded(x, levels * delta.astype(np.float64).ravel(), budget=budget, levels=levels)
-    change = _spend(x, change, gain=gain.astype(np.float64).ravel(), budget=budget, levels=levels)
-    return (x + change).astype(np.uint8).reshape(clean.shape)
+    room = _Room(-clean.astype(np.float64).ravel(), levels - clean.astype(np.float64).ravel())
+    change = _largest_rounded(room, levels * delta.astype(np.float64).ravel(), budget=budget)
+    change = _spend(room, change, gain=gain.astype(np.float64).ravel(), budget=budget)
+    return (change - room.lowest).astype(np.uint8).reshape(clean.shape)
 
 
-def _largest_rounded(
-    x: NDArray[np.int64], direction: NDArray[np.float64], *, budget: int, levels: int
-) -> NDArray[np.int64]:
+class _Room(NamedTuple):
+    """How far each value can go down and up. Whole levels as floats: exact, and faster than integers to clip."""
+
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+
+def _largest_rounded(room: _Room, direction: NDArray[np.float64], *, budget: int) -> NDArray[np.float64]:
     """Change of the rounded ``x + c direction`` for the largest c inside the budget; its norm never falls with c."""
     length = float(np.linalg.norm(direction))
     if length == 0.0:
-        return np.zeros_like(x)
+        return np.zeros_like(direction)
     low, high = 0.0, 2.0 * np.sqrt(budget) / length
     for _ in range(_DOUBLINGS):
-        if _squared(_rounded(x, high * direction, levels)) > budget:
+        if _squared(_rounded(room, high * direction)) > budget:
             break
         low, high = high, 2.0 * high
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        fits = _squared(_rounded(x, middle * direction, levels)) <= budget
+        fits = _squared(_rounded(room, middle * direction)) <= budget
         low, high = (middle, high) if fits else (low, middle)
-    return _rounded(x, low * direction, levels)
+    return _rounded(room, low * direction)
 
 
-def _spend(
-    x: NDArray[np.int64], change: NDArray[np.int64], *, gain: NDArray[np.float64], budget: int, levels: int
-) -> NDArray[np.int64]:
+def _spend(room: _Room, change: NDArray[np.float64], *, gain: NDArray[np.float64], budget: int) -> NDArray[np.float64]:
     """Spend the rest of the budget on single-level moves along the gain, best gain over cost first.
 
     A move from q to q + 1 levels costs 2 q + 1. Moves against a perturbation already made would earn budget instead;
     they are not taken: that far from the clean image, the float optimum knows better than its gradient.
     """
-    towards = np.sign(gain).astype(np.int64)
+    towards = np.sign(gain)
     change = change.copy()
     while True:
         left = budget - _squared(change)
         cost = 2 * towards * change + 1
-        moved = x + change + towards
-        open_moves = np.flatnonzero((towards != 0) & (cost > 0) & (cost <= left) & (moved >= 0) & (moved <= levels))
+        moved = change + towards
+        inside = (moved >= room.lowest) & (moved <= room.highest)
+        open_moves = np.flatnonzero((towards != 0) & (cost > 0) & (cost <= left) & inside)
         if open_moves.size == 0:
             return change
         best_first = open_moves[np.argsort(-np.abs(gain[open_moves]) / cost[open_moves], kind="stable")]
@@ -180,11 +185,13 @@ def _spend(
         change[taken] += towards[taken]
 
 
-def _rounded(x: NDArray[np.int64], step: NDArray[np.float64], levels: int) -> NDArray[np.int64]:
-    return np.clip(np.rint(x + step), 0, levels).astype(np.int64) - x
+def _rounded(room: _Room, step: NDArray[np.float64]) -> NDArray[np.float64]:
+    rounded = np.rint(step)
+    return np.minimum(np.maximum(rounded, room.lowest, out=rounded), room.highest, out=rounded)
 
 
-def _squared(change: NDArray[np.int64]) -> int:
+def _squared(change: NDArray[np.float64]) -> int:
+    """Squared norm of whole levels, exact: below 2^53 for any image of fewer than 10^11 values."""
     return int(change @ change)
 
 
