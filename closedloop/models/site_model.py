@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.models.backbones import Normalisation, architecture_named
+from closedloop.models.folding import fold_batch_norm
 from closedloop.models.readout import FactorisedReadout, calibrate
 
 
@@ -92,12 +93,14 @@ def calibrate_readout(model: SiteModel, images: NDArray[np.uint8], *, batch_size
 
 
 def freeze_for_attack(model: nn.Module) -> nn.Module:
-    """Set evaluation mode and no weight gradients, so that an attack pays for the image's gradient alone.
+    """Prepare a model for attacks, in place: evaluation mode, no weight gradients, BatchNorm folded, channels last.
 
-    Channels last in memory: the small network's gradient costs a quarter less (measured, one thread).
+    An attack then pays for the image's gradient alone. Folding and channels last together take a third off the small
+    network's gradient (measured, one thread).
     """
+    fold_batch_norm(model.eval())
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
-    return model.eval().requires_grad_(False)
+    return model.requires_grad_(False)
 
 
 @torch.no_grad()
