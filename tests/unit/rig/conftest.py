@@ -217,10 +217,19 @@ def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]
 
 
 @pytest.fixture(scope="session")
-def x_display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def process_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give the environment of a rig started as a process: what one start has compiled, the next ones reuse."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
+
+
+@pytest.fixture(scope="session")
+def x_display(
+    tmp_path_factory: pytest.TempPathFactory, process_environment: dict[str, str]
+) -> Iterator[dict[str, str]]:
     """Give the environment of a display: the one there is, or an Xvfb of our own."""
     home = tmp_path_factory.mktemp("home")  # PsychoPy writes preferences
-    environment = os.environ | {"HOME": str(home), "PSYCHOPYNOPACKAGES": "1"}
+    environment = process_environment | {"HOME": str(home), "PSYCHOPYNOPACKAGES": "1"}
     if "DISPLAY" in os.environ:
         yield environment
         return

@@ -11,12 +11,18 @@ import pytest
 from closedloop.artifacts.journal import SessionSummary
 
 
-def rig(*arguments, **options):
-    command = [sys.executable, "-m", "rig", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+@pytest.fixture
+def rig(process_environment):
+    """Run the command as a process."""
+
+    def run(*arguments, environment=process_environment):
+        command = [sys.executable, "-m", "rig", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    return run
 
 
-def test_help_imports_nothing_heavy():
+def test_help_imports_nothing_heavy(rig):
     code = "import sys, rig.cli; print(sorted({'numpy', 'pydantic', 'pyarrow', 'psychopy', 'rich'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -31,7 +37,7 @@ def test_the_rig_imports_without_torch_neo_and_matplotlib():
     assert found.stdout.strip() == "[]"
 
 
-def test_a_session_is_presented_and_summarised(make_session, tmp_path):
+def test_a_session_is_presented_and_summarised(rig, make_session, tmp_path):
     done = rig("present", make_session(n_presentations=12), "--display", "headless")
     assert done.returncode == 0, done.stderr
     assert "study/day-00: complete: 12 accepted" in done.stderr
@@ -47,29 +53,30 @@ def test_a_session_is_presented_and_summarised(make_session, tmp_path):
         (["--display", "headless", "--gaze", "mouse"], "expected a source of gaze"),
     ],
 )
-def test_an_error_is_one_line_and_exit_code_1(make_session, options, line):
+def test_an_error_is_one_line_and_exit_code_1(rig, make_session, options, line):
     done = rig("present", make_session(n_presentations=3), *options)
     assert done.returncode == 1
     assert line in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_missing_session_is_one_line(tmp_path):
+def test_a_missing_session_is_one_line(rig, tmp_path):
     done = rig("present", tmp_path / "nowhere", "--display", "headless")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_without_a_screen_psychopy_is_one_line(make_session, monkeypatch):
+@pytest.mark.slow
+def test_without_a_screen_psychopy_is_one_line(rig, make_session, process_environment):
     pytest.importorskip("psychopy")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    done = rig("present", make_session(n_presentations=3), "--display", "psychopy")
+    blind = {name: value for name, value in process_environment.items() if name != "DISPLAY"}
+    done = rig("present", make_session(n_presentations=3), "--display", "psychopy", environment=blind)
     assert done.returncode == 1
     assert "display: expected a screen, found none" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_check_prints_findings_for_machines_and_exits_1_on_a_failure(make_session):
+def test_check_prints_findings_for_machines_and_exits_1_on_a_failure(rig, make_session):
     good = rig("check", make_session(), "--display", "headless", "--json")
     assert good.returncode == 0
     assert {finding["status"] for finding in json.loads(good.stdout)} == {"PASS"}

@@ -182,7 +182,7 @@ def test_a_stop_in_an_image_takes_it_off_at_the_next_frame(make_rig):
     assert rig.journal.ended.n_remaining == 11
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     n=st.integers(1, 30),
     per_trial=st.integers(1, 7),
