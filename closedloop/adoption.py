@@ -58,3 +58,8 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             f"{folder}: expected session {session.session_id}, "
             f"found {', '.join(sorted(sessions | {summary.session_id}))}. Bring the output of this day's session."
         )
+    if summary.outcome == "stopped":
+        raise SessionError(
+            f"{folder}: expected a session presented to its end, found it stopped with {summary.n_remaining} "
+            "presentations left. Go on with it by `rig present --resume`, and bring the output again."
+        )

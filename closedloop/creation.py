@@ -67,7 +67,7 @@ def create_study(request: Request) -> StudyPaths:
     Raises
     ------
     StudyError
-        The folder holds something already.
+        The folder holds something already, or a real study has no images to show.
     ProtocolError
         The protocol asks for something unknown or impossible.
     ImageError
@@ -75,11 +75,14 @@ def create_study(request: Request) -> StudyPaths:
     """
     paths = StudyPaths(request.root.resolve())
     _refuse_used_folder(paths)
+    if request.images is None and not request.simulated:
+        raise StudyError(
+            f"{paths.root}: expected a folder of images to show an animal, found none given. Give one by --images."
+        )
     source = find_protocol(request.protocol)
     content = source.read_bytes()
     protocol = parse_protocol(content, place=str(source))
     pool = _pool(request, protocol)
-    paths.root.mkdir(parents=True, exist_ok=True)
     write_bytes(paths.protocol, content)
     StudyDocument(
         simulated=request.simulated,

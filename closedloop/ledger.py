@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.storage import sha256_file, storage_errors
-from closedloop.errors import DocumentError, StudyError
+from closedloop.errors import DocumentError, StorageError, StudyError
 
 State = Literal["running", "done", "failed", "waiting", "stale"]
 
@@ -44,7 +44,7 @@ class StageRecord:
     day
         Recording day; -1 for the study's start.
     attempt
-        How often the stage was begun with these inputs.
+        How often the stage was begun with these inputs; 0 where a person did its work, or where it is stale.
     seconds
         How long it took, once done.
     """
@@ -64,25 +64,39 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the disk, or of a file that is none of its own, into one line with a remedy."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            f"{path}: expected a ledger that can be written, found: {error}. Free some space, or change the folder's "
+            "permissions, and run the same command again; nothing published is lost."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise DocumentError(
+            f"{path}: expected the study's SQLite ledger, found a damaged file ({error}). "
+            "Remove it: the published folders are enough to go on."
+        ) from error
+
+
 class Ledger:
     """The study's SQLite file."""
 
     def __init__(self, path: Path) -> None:
-        with storage_errors(path):
+        self._path = path
+        with _sqlite_errors(path):
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
-            self._open(path)
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise DocumentError(
-                f"{path}: expected the study's SQLite ledger, found a damaged file ({error}). "
-                "Remove it: the published folders are enough to go on."
-            ) from error
+            try:
+                self._open(path)
+            except BaseException:
+                self._connection.close()
+                raise
 
     def _open(self, path: Path) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _SCHEMA_VERSION:
-            self._connection.close()
             raise StudyError(
                 f"{path}: expected ledger version {_SCHEMA_VERSION} or older, found {version}. Upgrade closedloop."
             )
@@ -97,13 +111,9 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _sqlite_errors(self._path), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
     def begin(self, day: int, stage: str, input_hash: str) -> int:
         """Write that a stage is running; return which attempt with these inputs it is."""
@@ -136,8 +146,10 @@ class Ledger:
         self, day: int, stage: str, state: State, input_hash: str, *, error: str | None, seconds: float | None
     ) -> None:
         with self._transaction() as connection:
-            known = connection.execute("SELECT attempt FROM stages WHERE day=? AND stage=?", (day, stage)).fetchone()
-            self._put(day, stage, state, input_hash, known[0] if known else 1, error=error, seconds=seconds)
+            known = connection.execute(
+                "SELECT attempt FROM stages WHERE day=? AND stage=? AND input_hash=?", (day, stage, input_hash)
+            ).fetchone()
+            self._put(day, stage, state, input_hash, known[0] if known else 0, error=error, seconds=seconds)
             self._event(day, stage, state, error or "")
 
     def _put(
@@ -193,10 +205,11 @@ class Ledger:
     def remember(self, path: Path, name: str, sha256: str) -> None:
         """Remember the hash of a file that was just written or read."""
         status = path.stat()
-        self._connection.execute(
-            "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)",
-            (name, status.st_size, status.st_mtime_ns, sha256),
-        )
+        with _sqlite_errors(self._path):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)",
+                (name, status.st_size, status.st_mtime_ns, sha256),
+            )
 
 
 @contextmanager

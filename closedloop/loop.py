@@ -105,6 +105,7 @@ def run_study(paths: StudyPaths, reporter: Reporter, *, days: int | None = None)
         Something a person can mend; what was published before stands.
     """
     study, protocol = open_study(paths)
+    _check_protocol_is_the_study_s(study, protocol, paths)
     n_days = protocol.days if days is None else days
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
         return _Loop(paths, study, protocol, ledger, reporter).advance(n_days)
@@ -288,14 +289,8 @@ def _what_changed(manifest: Manifest, step: _Step) -> str:
     return f"{changed[0]}{more} changed"
 
 
-def check_protocol_is_the_study_s(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
-    """Refuse a real study whose protocol.yaml is not the one it was made with.
-
-    Raises
-    ------
-    ProtocolError
-        It was edited.
-    """
+def _check_protocol_is_the_study_s(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
+    """Refuse a real study whose protocol.yaml is not the one it was made with."""
     if not study.simulated and protocol_sha256(protocol) != study.protocol_sha256:
         raise ProtocolError(
             f"{paths.protocol}: expected the protocol this study began with, found another. "

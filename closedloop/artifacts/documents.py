@@ -84,7 +84,7 @@ def first_fault(fault: ValidationError) -> str:
         return f"{field}: expected a value, found none. Add it.{others}"
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
     if first["type"] == "value_error":
-        return f"{field}: {message}.{others}"
+        return f"{field}: {message}.{others}" if first["loc"] else f"{message}.{others}"
     return f"{field}: {message}, found {first['input']!r:.60}. Correct it.{others}"
 
 

@@ -112,10 +112,11 @@ class PresentationTiming(Section):
 
     @model_validator(mode="after")
     def _whole_frames(self) -> PresentationTiming:
-        for name in ("on_ms", "off_ms"):
+        for name, least in (("on_ms", 1), ("off_ms", 0)):
             frames = getattr(self, name) * self.refresh_hz / 1000
-            if abs(frames - round(frames)) > _FRAME_TOLERANCE:
-                nearest = round(frames) * 1000 / self.refresh_hz
+            whole = max(round(frames), least)
+            if abs(frames - whole) > _FRAME_TOLERANCE:
+                nearest = whole * 1000 / self.refresh_hz
                 raise ValueError(
                     f"{name}: expected a whole number of frames, found {getattr(self, name):g} ms = {frames:.3f} "
                     f"frames at {self.refresh_hz:g} Hz. Use {nearest:.3f} ms, or a screen of 60 or 120 Hz"
@@ -284,12 +285,19 @@ def presentations_per_day(protocol: Protocol) -> int:
     )
 
 
-def session_hours(protocol: Protocol) -> float:
-    """Estimate a session's length from its presentations, the trial's timing and the expected broken trials."""
+def session_hours(protocol: Protocol, *, n_presentations: int | None = None) -> float:
+    """Estimate a session's length from its presentations, the trial's timing and the expected broken trials.
+
+    Parameters
+    ----------
+    n_presentations
+        Presentations of the session; those of a day with every site, by default.
+    """
     timing, trial = protocol.presentation, protocol.trial
+    shown = presentations_per_day(protocol) if n_presentations is None else n_presentations
     acquire_ms = 250.0  # a trained animal's saccade to the point
     trial_ms = acquire_ms + trial.hold_ms + timing.per_trial * (timing.on_ms + timing.off_ms) + trial.intertrial_ms
-    n_trials = presentations_per_day(protocol) / timing.per_trial / (1 - trial.expected_broken_fraction)
+    n_trials = shown / timing.per_trial / (1 - trial.expected_broken_fraction)
     return n_trials * (trial_ms + trial.reward_ms) / 3.6e6
 
 

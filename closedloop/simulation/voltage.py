@@ -80,6 +80,7 @@ def voltage_chunks(
     units: Units,
     n_ticks: int,
     seed: int,
+    chunk_ticks: int = _CHUNK_TICKS,
 ) -> Iterator[Chunk]:
     """Yield samples of the raw electrodes and, last, the photodiode.
 
@@ -93,9 +94,11 @@ def voltage_chunks(
         Electrode ids that are written.
     n_ticks
         Length of the recording.
+    seed, chunk_ticks
+        Decide the noise, which is drawn chunk by chunk; the signal does not depend on where chunks end.
     """
-    for number, start in enumerate(range(0, n_ticks, _CHUNK_TICKS)):
-        stop = min(start + _CHUNK_TICKS, n_ticks)
+    for number, start in enumerate(range(0, n_ticks, chunk_ticks)):
+        stop = min(start + chunk_ticks, n_ticks)
         random = np.random.default_rng([seed, number, *b"voltage"])
         samples = np.empty((stop - start, len(raw_electrodes) + 1), dtype=np.int16)
         samples[:, -1] = _photodiode(light_on, light_off, start=start, stop=stop, random=random)

@@ -117,13 +117,14 @@ def _other_category(context: StageContext, queue: ImageQueue, image: QueuedImage
 
 def _summary(context: StageContext, queue: ImageQueue, images: list[Item], items: list[Item]) -> DayPlan:
     n_attacked = sum(item["kind"] == "attacked" for item in items)
+    n_presentations = sum(int(row["repetitions"]) for row in [*images, *items])
     return DayPlan(
         simulated=context.simulated,
         day=context.day,
         budget=Budget(
-            n_presentations=sum(int(row["repetitions"]) for row in [*images, *items]),
+            n_presentations=n_presentations,
             n_images=len(images) + len(items),
-            hours=session_hours(context.protocol),
+            hours=session_hours(context.protocol, n_presentations=n_presentations),
             allowed_hours=context.protocol.trial.hours_per_day,
         ),
         n_clean=len(queue.clean),

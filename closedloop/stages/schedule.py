@@ -52,7 +52,9 @@ def _repetition_numbers(image_index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _check_twins(context: StageContext, stimuli: StimulusSet, image_index: NDArray[np.int64]) -> None:
-    minutes = session_hours(context.protocol) * _MINUTES_PER_HOUR / len(image_index)
+    n_presentations = len(image_index)
+    hours = session_hours(context.protocol, n_presentations=n_presentations)
+    minutes = hours * _MINUTES_PER_HOUR / n_presentations
     separation = twin_separation(image_index, stimuli.columns["clean_index"]) * minutes
     wanted = context.protocol.presentation.twin_separation_min
     if len(separation) and separation.min() < wanted:

@@ -1,0 +1,131 @@
+"""HDF5 files with declared datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from closedloop.artifacts.arrays import (
+    RESPONSE_COUNTS,
+    SPIKES,
+    STIMULUS_IMAGES,
+    ArrayLayout,
+    read_arrays,
+    read_rows,
+    write_arrays,
+)
+from closedloop.errors import DocumentError
+from tests.unit.messages import refused
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 6, 5, 3), dtype=np.uint8)
+
+
+def images_file(folder: Path, images: NDArray[np.uint8] = IMAGES) -> Path:
+    write_arrays(folder / "images.h5", STIMULUS_IMAGES, {"images": images}, simulated=True)
+    return folder / "images.h5"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(counts=hnp.arrays(np.float64, hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=5)))
+def test_responses_are_read_back_bit_for_bit_missing_ones_included(tmp_path: Path, counts: NDArray[np.float64]) -> None:
+    path = tmp_path / "responses.h5"
+    electrode = np.arange(counts.shape[1])
+    write_arrays(path, RESPONSE_COUNTS, {"counts": counts, "electrode_id": electrode}, simulated=False)
+    found = read_arrays(path, RESPONSE_COUNTS)
+    np.testing.assert_array_equal(found["counts"], counts)
+    assert found["electrode_id"].tolist() == electrode.tolist()
+    assert (found["counts"].dtype, found["electrode_id"].dtype) == (np.float64, np.uint16)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_images_are_read_back_and_lie_one_chunk_an_image(tmp_path: Path, n: int) -> None:
+    path = images_file(tmp_path, IMAGES[:n])
+    np.testing.assert_array_equal(read_arrays(path, STIMULUS_IMAGES)["images"], IMAGES[:n])
+    with h5py.File(path) as file:
+        assert file["images"].compression is None
+        assert file["images"].chunks == ((1, 6, 5, 3) if n else None)
+
+
+def test_the_file_tells_other_programs_its_kind_units_and_mark(tmp_path: Path) -> None:
+    empty = {"electrode_id": np.zeros(0), "epoch": np.zeros(0), "tick": np.zeros(0), "time_s": np.zeros(0)}
+    write_arrays(tmp_path / "s.h5", SPIKES, empty, simulated=True, attributes={"definition": "dicarlo"})
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert (file.attrs["kind"], file.attrs["format_version"], bool(file.attrs["simulated"])) == ("spikes", 1, True)
+        assert file.attrs["definition"] == "dicarlo"
+        assert file["time_s"].attrs["unit"] == "s"
+        assert list(file["time_s"].attrs["dimensions"]) == ["spike"]
+
+
+def test_the_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
+    first = images_file(tmp_path).read_bytes()
+    assert images_file(tmp_path).read_bytes() == first
+
+
+def test_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    path = images_file(tmp_path)
+    rows = read_rows(path, STIMULUS_IMAGES, name="images", rows=[5, 0, 5])
+    np.testing.assert_array_equal(rows, IMAGES[[5, 0, 5]])
+    none = read_rows(path, STIMULUS_IMAGES, name="images", rows=[])
+    assert (none.shape, none.dtype) == ((0, 6, 5, 3), np.uint8)
+
+
+@pytest.mark.parametrize("row", [7, -1])
+def test_a_row_that_is_not_there_is_refused(tmp_path: Path, row: int) -> None:
+    path = images_file(tmp_path)
+    with refused(DocumentError, path, f"expected row {row} of images, found 7 rows"):
+        read_rows(path, STIMULUS_IMAGES, name="images", rows=[0, row])
+
+
+def test_wrong_arrays_are_the_programmers_mistake_and_leave_the_old_file(tmp_path: Path) -> None:
+    path = images_file(tmp_path)
+    with pytest.raises(ValueError, match="expected datasets"):
+        write_arrays(path, STIMULUS_IMAGES, {"pixels": IMAGES}, simulated=True)
+    with pytest.raises(ValueError, match="expected dimensions"):
+        write_arrays(path, STIMULUS_IMAGES, {"images": IMAGES[0]}, simulated=True)
+    np.testing.assert_array_equal(read_arrays(path, STIMULUS_IMAGES)["images"], IMAGES)
+    assert [file.name for file in tmp_path.iterdir()] == ["images.h5"]
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with refused(DocumentError, tmp_path / "none.h5", "found none"):
+        read_arrays(tmp_path / "none.h5", STIMULUS_IMAGES)
+
+
+def test_a_file_of_another_kind_is_refused_though_it_has_the_dataset(tmp_path: Path) -> None:
+    path = images_file(tmp_path)
+    other = ArrayLayout("pictures", STIMULUS_IMAGES.datasets)
+    with refused(DocumentError, path, "of kind pictures, found stimulus_images"):
+        read_arrays(path, other)
+
+
+def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = images_file(tmp_path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 2
+    with refused(DocumentError, path, "version 1 or older, found 2", "Upgrade"):
+        read_arrays(path, STIMULUS_IMAGES)
+
+
+def test_a_file_without_its_dataset_is_damaged(tmp_path: Path) -> None:
+    path = images_file(tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["images"]
+    with refused(DocumentError, path, "damaged"):
+        read_arrays(path, STIMULUS_IMAGES)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(part=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_anywhere_is_refused_by_name(tmp_path: Path, part: float) -> None:
+    path = images_file(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with refused(DocumentError, path, "damaged"):
+        read_arrays(path, STIMULUS_IMAGES)

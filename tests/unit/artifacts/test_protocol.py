@@ -1,0 +1,187 @@
+"""The experiment's description: whole frames, the day's budget by hand, and what cannot be asked for."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from closedloop.artifacts.protocol import (
+    Protocol,
+    attacked_per_day,
+    controls_per_day,
+    parse_protocol,
+    presentations_per_day,
+    protocol_sha256,
+    read_protocol,
+    session_hours,
+)
+from closedloop.errors import ProtocolError
+from tests.unit.messages import refused
+
+PROTOCOLS = Path(__file__).parents[3] / "protocols"
+SMOKE: dict[str, Any] = yaml.safe_load((PROTOCOLS / "smoke.yaml").read_text())
+
+
+def changed(**values: Any) -> bytes:
+    """Return smoke.yaml with some values replaced; `section__key=value`."""
+    plain = deepcopy(SMOKE)
+    for name, value in values.items():
+        *sections, key = name.split("__")
+        place = plain
+        for section in sections:
+            place = place[section]
+        place[key] = value
+    return yaml.safe_dump(plain).encode()
+
+
+def parsed(**values: Any) -> Protocol:
+    return parse_protocol(changed(**values), place="here")
+
+
+@pytest.mark.parametrize("file", sorted(PROTOCOLS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_shipped_protocols_are_possible_and_named_as_their_files(file: Path) -> None:
+    assert read_protocol(file).name == file.stem
+
+
+def test_the_papers_day_adds_up_by_hand() -> None:
+    """Section 3.1: 21 sites, 42 images a site and epsilon are 882 images per epsilon."""
+    guo = read_protocol(PROTOCOLS / "guo2022.yaml")
+    assert attacked_per_day(guo) == 4 * 882
+    assert controls_per_day(guo) == 2 * 16 * 4
+    presentations = 1000 * 2 + 168 * 4 + 25 * 10 + 4 * 882 * 2 + 2 * 16 * 4 * 2
+    assert presentations_per_day(guo) == presentations
+    trial_s = 0.250 + 0.160 + 6 * (0.100 + 0.100) + 0.500 + 0.120
+    assert session_hours(guo) == pytest.approx(presentations / 6 / (1 - 0.2) * trial_s / 3600, rel=1e-12)
+
+
+def test_a_control_kind_that_is_off_costs_nothing() -> None:
+    assert controls_per_day(parsed(controls__gaussian=False)) == 3 * 2
+    assert controls_per_day(parsed(controls__gaussian=False, controls__linear_interpolation=False)) == 0
+
+
+@pytest.mark.parametrize(
+    ("hz", "on_ms", "off_ms", "frames"),
+    [
+        (60, 100, 100, (6, 6)),
+        (120, 100, 50, (12, 6)),
+        (60, 100, 0, (6, 0)),
+        (75, 40, 200, (3, 15)),
+        (85, 200, 0, (17, 0)),
+    ],
+)
+def test_times_become_whole_frames(hz: float, on_ms: float, off_ms: float, frames: tuple[int, int]) -> None:
+    timing = parsed(presentation__refresh_hz=hz, presentation__on_ms=on_ms, presentation__off_ms=off_ms).presentation
+    assert (timing.on_frames, timing.off_frames) == frames
+
+
+@pytest.mark.parametrize("name", ["on_ms", "off_ms"])
+def test_100_ms_at_59_94_hz_are_5_994_frames_and_refused(name: str) -> None:
+    fitting = {"presentation__on_ms": 6 / 59.94 * 1000, "presentation__off_ms": 6 / 59.94 * 1000}
+    values = fitting | {f"presentation__{name}": 100.0, "presentation__refresh_hz": 59.94}
+    with refused(ProtocolError, f"here: presentation: {name}:", "5.994 frames at 59.94 Hz", "Use 100.100 ms"):
+        parsed(**values)
+
+
+@pytest.mark.parametrize("hz", [59.94, 75, 144, 239.76])
+def test_the_times_that_the_message_names_are_accepted(hz: float) -> None:
+    six_or_so = round(0.1 * hz) / hz * 1000
+    text = float(f"{six_or_so:.3f}")
+    timing = parsed(presentation__refresh_hz=hz, presentation__on_ms=text, presentation__off_ms=text).presentation
+    assert timing.on_frames == round(0.1 * hz)
+
+
+@pytest.mark.parametrize("on_ms", [0.01, 5.0])
+def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
+    with refused(ProtocolError, "here: presentation: on_ms:", "whole number of frames", "Use 16.667 ms"):
+        parsed(presentation__on_ms=on_ms)
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "found"),
+    [
+        ({"attack__epsilons": [10.0, 2.5]}, "attack: epsilons:", "[10.0, 2.5]"),
+        ({"attack__epsilons": [2.5, 2.5]}, "attack: epsilons:", "[2.5, 2.5]"),
+        ({"attack__epsilons": []}, "attack.epsilons:", "at least 1"),
+        ({"attack__epsilons": [0.0, 1.0]}, "attack.epsilons.0:", "greater than 0"),
+        ({"attack__repetitions": 1}, "attack.repetitions:", "greater than or equal to 2"),
+        ({"attack__fresh_images_per_site": 31}, "attack.fresh_images_per_site:", "clean_per_day (30), found 31"),
+        ({"attack__anchors_per_site": 7}, "attack.anchors_per_site:", "images.anchors (6), found 7"),
+        ({"controls__n_images": 7}, "controls.n_images:", "images.anchors (6), found 7"),
+        (
+            {"attack__anchors_per_site": 0, "attack__fresh_images_per_site": 0},
+            "attack.anchors_per_site:",
+            "found none",
+        ),
+        ({"recording__window_stop_ms": 70.0}, "recording: window_stop_ms:", "[70, 70) ms"),
+        ({"recording__window_start_ms": 170.5}, "recording: window_stop_ms:", "[170.5, 170) ms"),
+        ({"attack__steps": float("nan")}, "attack.steps:", "nan"),
+        ({"fit__ridge": float("inf")}, "fit.ridge:", "inf"),
+        ({"name": "Guo 2022"}, "name:", "Guo 2022"),
+        ({"trial__expected_broken_fraction": 1.0}, "trial.expected_broken_fraction:", "less than 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(values: dict[str, Any], field: str, found: str) -> None:
+    with refused(ProtocolError, f"here: {field}", found):
+        parsed(**values)
+
+
+def test_images_at_the_limit_of_what_is_shown_are_allowed() -> None:
+    limit = parsed(attack__fresh_images_per_site=30, attack__anchors_per_site=6, controls__n_images=6)
+    assert attacked_per_day(limit) == (30 + 6) * 4 * 2
+
+
+def test_a_day_that_does_not_fit_says_what_it_costs() -> None:
+    """smoke.yaml: 90 + 12 + 10 + 2 * 32 + 2 * 12 presentations in trials of 2.23 s, 28 % of them broken."""
+    n = 30 * 3 + 6 * 2 + 5 * 2 + (2 + 2) * 4 * 2 * 2 + 2 * 3 * 2 * 2
+    hours = n / 6 / 0.72 * 2.23 / 3600
+    assert session_hours(parsed(trial__hours_per_day=hours * 1.001)) == pytest.approx(hours)
+    with refused(ProtocolError, "here: trial.hours_per_day:", f"{n} presentations = {hours:.2f} h"):
+        parsed(trial__hours_per_day=hours * 0.999)
+
+
+def test_a_day_with_fewer_presentations_is_shorter_in_proportion() -> None:
+    protocol = parsed()
+    whole = session_hours(protocol)
+    assert session_hours(protocol, n_presentations=presentations_per_day(protocol)) == pytest.approx(whole)
+    assert session_hours(protocol, n_presentations=100) == pytest.approx(whole * 100 / presentations_per_day(protocol))
+
+
+def test_an_unknown_and_a_missing_key_are_named() -> None:
+    with refused(ProtocolError, "here: attack.stepz:", "spelling"):
+        parsed(attack__stepz=3)
+    plain = deepcopy(SMOKE)
+    del plain["trial"]["hold_ms"]
+    with refused(ProtocolError, "here: trial.hold_ms:", "found none"):
+        parse_protocol(yaml.safe_dump(plain).encode(), place="here")
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"a: b: c", b"\xff\xfe\x00", b"a: !!python/object:os.system {}"])
+def test_what_is_no_yaml_is_refused_in_one_line(content: bytes) -> None:
+    with refused(ProtocolError, "here: expected YAML"):
+        parse_protocol(content, place="here")
+
+
+@pytest.mark.parametrize(("content", "found"), [(b"", "NoneType"), (b"- 1\n- 2\n", "list"), (b"text", "str")])
+def test_a_file_without_sections_is_refused(content: bytes, found: str) -> None:
+    with refused(ProtocolError, "here: expected sections", f"found {found}"):
+        parse_protocol(content, place="here")
+
+
+def test_a_missing_protocol_says_which_names_there_are(tmp_path: Path) -> None:
+    with refused(ProtocolError, tmp_path / "none.yaml", "guo2022, dry_run, smoke"):
+        read_protocol(tmp_path / "none.yaml")
+
+
+def test_the_hash_is_of_what_a_protocol_says_not_of_how_it_is_written() -> None:
+    whole = (PROTOCOLS / "smoke.yaml").read_bytes()
+    reordered = yaml.safe_dump({name: SMOKE[name] for name in reversed(SMOKE)}, sort_keys=False).encode()
+    spelled = whole.replace(b"days: 1 ", b"days: 0x1 ")
+    assert spelled != whole
+    hashes = {protocol_sha256(parse_protocol(content, place="here")) for content in (whole, reordered, spelled)}
+    assert hashes == {protocol_sha256(parsed())}
+    assert protocol_sha256(parsed(seed=2023)) not in hashes
+    assert protocol_sha256(parsed(recording__window_stop_ms=170.1)) not in hashes

@@ -1,0 +1,37 @@
+"""Where the files of a study lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from closedloop.artifacts.day_files import model_folder, queue_folder
+from closedloop.artifacts.study import STAGES, StudyPaths
+
+PATHS = StudyPaths(Path("/lab/study"))
+
+
+def test_the_folders_are_those_of_the_design() -> None:
+    named = [PATHS.protocol, PATHS.study, PATHS.ledger, PATHS.start, PATHS.report]
+    assert [path.name for path in named] == ["protocol.yaml", "study.json", "ledger.sqlite", "start", "report"]
+    assert PATHS.day(3).folder("plan") == Path("/lab/study/day-03/plan")
+    assert PATHS.day(12).root == Path("/lab/study/day-12")
+
+
+def test_half_done_work_has_a_hidden_name_that_no_stage_has() -> None:
+    working = [PATHS.day(0).working(stage) for stage in STAGES]
+    assert all(path.name.startswith(".") for path in working)
+    assert len({*working, *(PATHS.day(0).folder(stage) for stage in STAGES)}) == 2 * len(STAGES)
+
+
+def test_names_in_ledger_and_manifests_are_relative_to_the_study() -> None:
+    assert PATHS.relative(PATHS.day(0).folder("plan") / "plan.json") == "day-00/plan/plan.json"
+    with pytest.raises(ValueError, match="not in the subpath"):
+        PATHS.relative(Path("/elsewhere/file"))
+
+
+def test_day_0_starts_from_the_studys_start_and_others_from_the_day_before() -> None:
+    assert queue_folder(PATHS, 0) == model_folder(PATHS, 0) == PATHS.start
+    assert queue_folder(PATHS, 2) == PATHS.day(1).folder("queue")
+    assert model_folder(PATHS, 2) == PATHS.day(1).folder("refit")
