@@ -68,7 +68,8 @@ def test_a_presentations_rates_do_not_depend_on_what_was_computed_before() -> No
 def test_noise_differs_between_days_ordinals_and_subjects() -> None:
     def gains(subject: HiddenCortex, day: int, first: int) -> NDArray[np.float64]:
         rates = trial_rates_hz(subject, sequence([0], first=first), day=day)
-        return np.asarray(rates / subject.rates_hz(images()[:1], day=day))
+        slow = slow_gain(subject, np.array([first * 0.2]), day=day)  # it differs between days by itself
+        return np.asarray(rates / subject.rates_hz(images()[:1], day=day) / slow)
 
     once = gains(cortex(), 0, 0)
     assert np.array_equal(once, gains(HiddenCortex(seed=9, n_electrodes=24), 0, 0))
