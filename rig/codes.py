@@ -8,6 +8,7 @@ from typing import Protocol
 from closedloop.errors import SessionError
 from rig.recorder import Recorder
 
+_REPLUG = "Check the cable, then run the same command with --resume."
 _WORD_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
 
 
@@ -77,16 +78,30 @@ class SerialCodes:
     def __init__(self, device: str, *, baud: int = 115_200) -> None:
         import serial  # noqa: PLC0415 - of the rig extra; sessions without a wire do without
 
+        self._place = f"serial port {device}"
         try:
-            self._port = serial.Serial(device, baud, timeout=0, write_timeout=0.005)
+            self._port = serial.Serial(device, baud, timeout=0, write_timeout=0)
         except serial.SerialException as error:
             raise SessionError(
                 f"serial port {device}: expected to open it, found {error}. Name the right one with --code-device."
             ) from error
 
     def send(self, code: int) -> None:
-        """Send one byte."""
-        self._port.write(bytes([code]))
+        """Hand one byte to the system, which never waits.
+
+        Raises
+        ------
+        SessionError
+            The port is gone, or takes nothing any more.
+        """
+        import serial  # noqa: PLC0415 - loaded when the port was opened
+
+        try:
+            n_sent = self._port.write(bytes([code]))
+        except serial.SerialException as error:
+            raise SessionError(f"{self._place}: expected to send a code, found {error}. {_REPLUG}") from error
+        if n_sent != 1:
+            raise SessionError(f"{self._place}: expected room for a code, found its buffer full. {_REPLUG}")
 
     def close(self) -> None:
         """Close the port."""

@@ -51,6 +51,16 @@ def test_a_missing_serial_port_is_one_line_with_the_remedy():
         SerialCodes("/dev/none")
 
 
+def test_a_serial_line_that_is_unplugged_ends_the_session_with_the_remedy():
+    ours, theirs = pty.openpty()
+    port = SerialCodes(os.ttyname(theirs))
+    os.close(theirs)
+    os.close(ours)
+    with pytest.raises(SessionError, match=r"serial port .*: expected to send a code.*--resume"):
+        port.send(1)
+    port.close()
+
+
 def test_words_as_comments_reach_the_recorder():
     recorder = SimulatedRecorder()
     CommentCodes(recorder).send(42)
