@@ -24,6 +24,7 @@ _BLUR_SD_PX = 0.7
 _SHARPENING = 8.0  # pooled features differ little between images; without this the scores learn several times slower
 _STRIDES = (2, 2, 1, 1, 1)  # 32 -> 16 -> 8 pixels
 _CHANNELS_A_GROUP = 8
+_LEAST_BLUR_WEIGHT = 1e-9  # products of smaller ones are denormal numbers, a hundred times slower
 
 
 class CortexNetwork(nn.Module):
@@ -72,9 +73,11 @@ def _blurred(images: Tensor) -> Tensor:
     """Gaussian blur down and across; weights sum to 1 at the edge too, so that a uniform image stays as it is."""
     place = torch.arange(CORTEX_SIDE_PX, dtype=images.dtype, device=images.device)
     weights = torch.exp(-0.5 * ((place - place[:, None]) / _BLUR_SD_PX) ** 2)
+    weights = torch.where(weights > _LEAST_BLUR_WEIGHT, weights, 0)
     across = weights / weights.sum(dim=1, keepdim=True)
-    blurred_across = functional.linear(images, across)
-    return functional.linear(blurred_across.transpose(2, 3), across).transpose(2, 3)
+    n_images, n_colours = images.shape[:2]
+    planes = images.reshape(n_images * n_colours, CORTEX_SIDE_PX, CORTEX_SIDE_PX)
+    return (across @ (planes @ across.T)).reshape(images.shape)
 
 
 def _area(n_in: int, width: int, *, kernel: int, stride: int) -> nn.Sequential:
