@@ -1,0 +1,91 @@
+"""A day's stimuli and responses, as later stages read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from closedloop.artifacts.arrays import RESPONSE_COUNTS, write_arrays
+from closedloop.artifacts.day_files import StimulusSet, read_stimulus_set
+from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.days import RESPONSES
+from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.tables import write_table
+from closedloop.errors import DocumentError
+from tests.unit.days import pixels, site_table, stimulus, stimulus_columns, write_stimuli
+from tests.unit.messages import refused
+
+ROWS = [
+    stimulus("clean", "clean", 0),
+    stimulus("clean", "anchor", 1),
+    stimulus("attacked", "anchor", 1, site_index=0, epsilon=2.5),
+    stimulus("attacked", "anchor", 1, site_index=1, epsilon=10.0),
+    stimulus("gaussian", "anchor", 1, epsilon=10.0),
+]
+
+
+def test_rows_are_found_by_what_stands_in_their_columns() -> None:
+    stimuli = StimulusSet(stimulus_columns(ROWS), pixels(len(ROWS)))
+    assert stimuli.rows(kind="clean").tolist() == [0, 1]
+    assert stimuli.rows(kind="clean", role="anchor").tolist() == [1]
+    assert stimuli.rows(kind=("attacked", "gaussian"), epsilon=10.0).tolist() == [3, 4]
+    assert stimuli.rows(kind="linear").tolist() == []
+    assert stimuli.rows().tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_stimulus_set_is_read_from_table_and_images(tmp_path: Path) -> None:
+    paths = StudyPaths(tmp_path)
+    write_stimuli(paths, 2, ROWS)
+    stimuli = read_stimulus_set(paths, 2)
+    np.testing.assert_array_equal(stimuli.images, pixels(len(ROWS)))
+    for name, expected in stimulus_columns(ROWS).items():
+        np.testing.assert_array_equal(stimuli.columns[name], expected)
+
+
+@pytest.mark.parametrize("name", ["stimuli.parquet", "images.h5"])
+def test_a_set_without_one_of_its_files_is_refused(tmp_path: Path, name: str) -> None:
+    paths = StudyPaths(tmp_path)
+    write_stimuli(paths, 0, ROWS)
+    (paths.day(0).folder("synthesize") / name).unlink()
+    with refused(DocumentError, paths.day(0).folder("synthesize") / name):
+        read_stimulus_set(paths, 0)
+
+
+def write_responses(root: Path, *, electrodes: tuple[int, ...]) -> StudyPaths:
+    """Two presentations; electrode e counts e spikes in the first one, and the second one is unusable."""
+    paths = StudyPaths(root)
+    write_stimuli(paths, 1, ROWS)
+    folder = paths.day(1).folder("ingest")
+    columns = {
+        "ordinal": [0, 1],
+        "presentation_index": [1, 0],
+        "image_index": [3, 0],
+        "stimulus_id": ["x", "y"],
+        "repetition": [0, 0],
+        "onset_s": [1.0, np.nan],
+        "onset_source": ["code", "none"],
+        "used": [True, False],
+        "reason": ["", "no light"],
+    }
+    counts = np.array([electrodes, np.full(len(electrodes), np.nan)], dtype=float)
+    write_table(folder / "responses.parquet", RESPONSES, columns, simulated=True)
+    arrays = {"counts": counts, "electrode_id": np.array(electrodes)}
+    write_arrays(folder / "responses.h5", RESPONSE_COUNTS, arrays, simulated=True)
+    site_table(1, index_of={3: 1, 5: None, 7: 0, 9: 2}).write(folder / "sites.json")
+    return paths
+
+
+def test_responses_are_rates_of_the_chosen_sites_in_the_order_of_the_models_outputs(tmp_path: Path) -> None:
+    day = read_day_responses(write_responses(tmp_path, electrodes=(5, 9, 3, 7)), 1, window_s=0.1)
+    assert [site.electrode_id for site in day.sites] == [7, 3, 9]
+    np.testing.assert_allclose(day.rates_hz, [[70, 30, 90], [np.nan] * 3])
+    assert day.image_index.tolist() == [3, 0]
+    assert day.n_images == len(ROWS)
+
+
+def test_a_chosen_site_that_was_not_recorded_is_named(tmp_path: Path) -> None:
+    paths = write_responses(tmp_path, electrodes=(5, 9, 3))
+    with refused(DocumentError, paths.day(1).folder("ingest"), "found array1-007 missing"):
+        read_day_responses(paths, 1, window_s=0.1)

@@ -1,0 +1,196 @@
+"""Pairs and rows of a day small enough to work out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from closedloop.artifacts.day_files import StimulusSet
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.days import PAIRS, SENSITIVITY
+from closedloop.stages.evaluation_pairs import Pairs, measure, pairs_of
+from closedloop.stages.evaluation_rows import Row, absolute_rows, measured_rows, truth_rows
+from tests.unit.days import pixels, site_table, stimulus, stimulus_columns
+
+NAN = float("nan")
+# Three clean images and an anchor; the anchor and one clean image attacked at site 0 and at a site that was not bound;
+# a Gaussian control of the anchor, which serves both sites.
+ROWS = [
+    stimulus("clean", "clean", 0),
+    stimulus("clean", "clean", 1),
+    stimulus("clean", "clean", 2),
+    stimulus("clean", "anchor", 3),
+    stimulus("attacked", "anchor", 3, site_index=0, epsilon=2.5, predicted_sign=1, realised_epsilon=2.4),
+    stimulus("attacked", "clean", 1, site_index=0, epsilon=2.5, predicted_sign=-1, realised_epsilon=2.5),
+    stimulus("attacked", "clean", 1, site_index=2, epsilon=2.5, predicted_sign=1),
+    stimulus("gaussian", "anchor", 3, epsilon=2.5),
+]
+# Two repetitions of each, rates in Hz at (site 0, site 1).
+RATES = np.array(
+    [
+        [[10, 0], [10, 20]],
+        [[20, 10], [20, 10]],
+        [[30, 40], [30, 20]],
+        [[20, 30], [20, 30]],
+        [[30, 5], [50, 5]],
+        [[40, 5], [20, NAN]],
+        [[90, 90], [90, 90]],
+        [[24, 25], [24, NAN]],
+    ]
+)
+MEANS = np.array([[10, 10], [20, 10], [30, 30], [20, 30], [40, 5], [30, 5], [90, 90], [24, 25]], dtype=float)
+# SD over the three fresh clean images: (10, 20, 30) and (10, 10, 30)
+SIGMA = np.array([10.0, np.sqrt(400 / 3)])
+
+
+def day() -> DayResponses:
+    """Present everything twice, in a scrambled order."""
+    order = np.random.default_rng(1).permutation(2 * len(ROWS))
+    image_index = np.repeat(np.arange(len(ROWS)), 2)[order]
+    return DayResponses(
+        stimuli=StimulusSet(stimulus_columns(ROWS), pixels(len(ROWS))),
+        sites=site_table(0, index_of={7: 0, 3: 1}).chosen(),
+        presentations={"image_index": image_index},
+        rates_hz=RATES.reshape(-1, 2)[order],
+    )
+
+
+def pairs(*, true_rates_hz: NDArray[np.float64] | None = None) -> Pairs:
+    return pairs_of(day(), measure(day(), seed=3), true_rates_hz=true_rates_hz)
+
+
+def row_of(rows: list[Row], **equal: Any) -> Row:
+    (found,) = [row for row in rows if all(row[name] == value for name, value in equal.items())]
+    return found
+
+
+def test_repetitions_are_averaged_where_usable_and_counted() -> None:
+    measured = measure(day(), seed=3)
+    np.testing.assert_allclose(measured.rates_hz, MEANS)
+    assert measured.n_usable.tolist() == [[2, 2]] * 5 + [[2, 1], [2, 2], [2, 1]]
+
+
+def test_sigma_is_over_the_days_fresh_clean_images_and_no_others() -> None:
+    np.testing.assert_allclose(measure(day(), seed=3).sigma_hz, SIGMA)
+
+
+def test_halves_are_of_different_repetitions_and_make_up_the_whole() -> None:
+    measured = measure(day(), seed=3)
+    halves = np.stack([measured.half_a_hz, measured.half_b_hz])
+    twice = np.isfinite(RATES).all(axis=1)
+    np.testing.assert_allclose(np.sort(halves, axis=0)[:, twice], np.sort(RATES.transpose(1, 0, 2), axis=0)[:, twice])
+
+
+def test_attacks_are_paired_at_their_own_site_and_controls_at_every_site() -> None:
+    found = pairs()
+    assert list(zip(found.stimulus.tolist(), found.site_index.tolist(), strict=True)) == [
+        (4, 0),
+        (5, 0),
+        (7, 0),
+        (7, 1),
+    ]
+    assert found.clean_index.tolist() == [3, 1, 3, 3]
+    assert found.neuroid_id.tolist() == ["array1-007", "array1-007", "array1-007", "array1-003"]
+    assert found.predicted_sign.tolist() == [1, -1, 0, 0]
+
+
+def test_an_attack_at_an_output_without_an_electrode_is_no_pair() -> None:
+    assert 6 not in pairs().stimulus
+
+
+def test_changes_are_changed_minus_clean_in_units_of_the_sites_sigma() -> None:
+    found = pairs()
+    np.testing.assert_allclose(found.rate_clean_hz, [20, 20, 20, 30])
+    np.testing.assert_allclose(found.rate_changed_hz, [40, 30, 24, 25])
+    np.testing.assert_allclose(found.change, [2.0, 1.0, 0.4, -5 / SIGMA[1]])
+    np.testing.assert_allclose((found.change_half_a + found.change_half_b)[:2] / 2, [2.0, 1.0])
+    assert found.n_repetitions.tolist() == [2, 2, 2, 1]
+    assert np.isnan(found.true_change).all()
+
+
+def test_the_truth_of_a_simulation_is_scaled_by_the_measured_sigma() -> None:
+    found = pairs(true_rates_hz=MEANS + np.arange(8)[:, None])
+    np.testing.assert_allclose(found.true_change, [2.1, 1.4, 0.8, -1 / SIGMA[1]])
+
+
+def test_the_table_has_the_columns_of_its_layout() -> None:
+    assert set(pairs().table()) == set(PAIRS.columns)
+    assert {len(values) for values in pairs().table().values()} == {4}
+
+
+def test_a_selection_keeps_whole_pairs() -> None:
+    found = pairs().select(kind="attacked", predicted_sign=-1)
+    assert (found.stimulus.tolist(), found.change.tolist()) == ([5], [1.0])
+    assert len(pairs().select(kind="linear").stimulus) == 0
+
+
+def test_the_papers_row_is_the_mean_of_sealed_sign_times_change() -> None:
+    """One sign was right and one wrong: (2 - 1) / 2; the pairs lie 1.5 from it, so the standard error is 1.5."""
+    row = row_of(measured_rows(pairs()), estimate="paper", image_set="all", site="")
+    assert row == {
+        "epsilon": 2.5,
+        "estimate": "paper",
+        "truth": False,
+        "image_set": "all",
+        "site": "",
+        "mean": 0.5,
+        "standard_error": 1.5,
+        "n_images": 2,
+        "n_sites": 1,
+    }
+    assert {"day", *row} == set(SENSITIVITY.columns)
+
+
+def test_anchors_and_fresh_images_have_rows_of_their_own() -> None:
+    rows = measured_rows(pairs())
+    anchors = row_of(rows, estimate="paper", image_set="anchors", site="")
+    fresh = row_of(rows, estimate="paper", image_set="fresh", site="")
+    assert (anchors["mean"], fresh["mean"]) == (2.0, -1.0)
+    assert (anchors["n_images"], fresh["n_images"]) == (1, 1)
+
+
+def test_every_site_that_has_pairs_has_a_row_and_no_other_has() -> None:
+    rows = measured_rows(pairs())
+    assert {row["site"] for row in rows if row["estimate"] == "paper"} == {"", "array1-007"}
+    assert {row["site"] for row in rows if row["estimate"] == "gaussian"} == {"", "array1-007", "array1-003"}
+    assert not [row for row in rows if row["estimate"] == "linear"]
+    assert not [row for row in rows if row["estimate"] == "gaussian" and row["image_set"] == "fresh"]
+
+
+def test_the_cross_fitted_row_takes_the_sign_from_the_other_half() -> None:
+    """The halves moved by (1, 3) and by (2, 0) sigma: (1 + 3) / 2 and, a half without a sign, 0."""
+    row = row_of(measured_rows(pairs()), estimate="cross_fitted", image_set="all", site="")
+    assert row["mean"] == pytest.approx((2.0 + 0.0) / 2)
+
+
+def test_the_controls_row_is_the_root_of_the_product_of_the_halves() -> None:
+    """Both halves of the control moved site 0 by 0.4 sigma; at site 1 one half is missing, so that it is left out."""
+    rows = measured_rows(pairs())
+    one = row_of(rows, estimate="gaussian", image_set="all", site="array1-007")
+    assert one["mean"] == pytest.approx(0.4)
+    assert row_of(rows, estimate="gaussian", image_set="all", site="")["mean"] == pytest.approx(0.4)
+    assert np.isnan(row_of(rows, estimate="gaussian", image_set="all", site="array1-003")["mean"])
+
+
+def test_truth_rows_are_mean_absolute_changes_of_attacks_and_rms_of_controls() -> None:
+    rows = truth_rows(pairs(true_rates_hz=MEANS + np.arange(8)[:, None]))
+    assert {row["truth"] for row in rows} == {True}
+    assert row_of(rows, estimate="true", image_set="all", site="")["mean"] == pytest.approx((2.1 + 1.4) / 2)
+    rms = np.sqrt((0.8**2 + (1 / SIGMA[1]) ** 2) / 2)
+    assert row_of(rows, estimate="gaussian", image_set="all", site="")["mean"] == pytest.approx(rms)
+
+
+def test_changes_known_without_noise_are_averaged_by_epsilon_whatever_their_sign() -> None:
+    rows = absolute_rows(
+        "white_box",
+        np.array([1.0, -3.0, 5.0]),
+        epsilon=np.array([1.0, 1.0, 10.0]),
+        image_index=np.array([0, 1, 0]),
+        site_index=np.array([0, 0, 1]),
+        image_set="anchors",
+    )
+    assert [(row["epsilon"], row["mean"], row["n_images"]) for row in rows] == [(1.0, 2.0, 2), (10.0, 5.0, 1)]
+    assert {(row["estimate"], row["truth"], row["image_set"]) for row in rows} == {("white_box", True, "anchors")}
