@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from closedloop.attacks.lattice import GREY_LEVELS, realised_epsilon, to_lattice
 from closedloop.attacks.objectives import Model, mse1000, responses_of, value_and_gradient
 from closedloop.attacks.search import Paper31, search
 from closedloop.attacks.shards import Arrays, load_shard, save_shard
+from closedloop.execution.local import run_in_processes
 
 _FORMAT = "attack shard 1"
 
@@ -98,6 +100,7 @@ def synthesize(
     batch_size: int,
     shard_folder: Path,
     device: torch.device | str = "cpu",
+    n_processes: int = 1,
     progress: Progress | None = None,
 ) -> SynthesisResult:
     """Find all attacks; for each item both directions, the larger predicted change kept (section 3.1).
@@ -124,6 +127,8 @@ def synthesize(
         Where finished shards are kept; made if missing.
     device
         Where the model lives.
+    n_processes
+        Forked processes that share the shards out; with a GPU it must be 1. The result does not depend on it.
     progress
         Called with (items done, items in all) after every shard.
 
@@ -140,13 +145,26 @@ def synthesize(
         A shard cannot be written.
     """
     _check(items, clean_images, batch_size)
-    shards: list[Arrays] = []
-    for start in range(0, len(items), batch_size):
-        work = _Shard(tuple(items[start : start + batch_size]), clean_images, settings, torch.device(device))
-        shards.append(_computed_or_stored(model, work, model_hash=model_hash, folder=shard_folder))
+    shards = [
+        _Shard(tuple(items[start : start + batch_size]), clean_images, settings, torch.device(device))
+        for start in range(0, len(items), batch_size)
+    ]
+
+    def find(shard: _Shard) -> Arrays:
+        return _computed_or_stored(model, shard, model_hash=model_hash, folder=shard_folder)
+
+    def tell(n_done: int) -> None:
         if progress is not None:
-            progress(start + len(work.items), len(items))
-    return SynthesisResult(**{name: np.concatenate([shard[name] for shard in shards]) for name in _ARRAY_NAMES})
+            progress(min(n_done * batch_size, len(items)), len(items))
+
+    run_in_processes([partial(_leave, find, shard) for shard in shards], n_processes=n_processes, on_done=tell)
+    found = [find(shard) for shard in shards]
+    return SynthesisResult(**{name: np.concatenate([shard[name] for shard in found]) for name in _ARRAY_NAMES})
+
+
+def _leave(find: Callable[[_Shard], Arrays], shard: _Shard) -> None:
+    """Find a shard for the file it leaves."""
+    find(shard)
 
 
 def seed_of(item_name: str, direction: int) -> int:

@@ -18,6 +18,7 @@ from closedloop.artifacts.tables import Columns, read_table, write_table
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
 from closedloop.attacks.search import Paper31
 from closedloop.attacks.synthesis import AttackItem, SynthesisResult, synthesize
+from closedloop.execution.local import usable_processors
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import SiteModel, freeze_for_attack, predict
 from closedloop.stages.context import StageContext
@@ -90,6 +91,7 @@ def _attack(context: StageContext, plan: _Plan, model: SiteModel, model_file: Pa
         model_hash=sha256_file(model_file),
         settings=Paper31(steps=attack.steps, step_fraction=attack.step_fraction),
         batch_size=attack.batch_size,
+        n_processes=usable_processors(),
         shard_folder=context.scratch,
         progress=context.progress,
     )

@@ -10,6 +10,7 @@ from torch import nn
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.attacks.search import Paper31
 from closedloop.attacks.synthesis import AttackItem, synthesize
+from closedloop.execution.local import usable_processors
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluation_pairs import Floats, Integers
 from closedloop.stages.evaluation_rows import ALL, ANCHORS
@@ -75,6 +76,7 @@ def largest_change(
         model_hash=model_hash,
         settings=Paper31(steps=steps, step_fraction=attack.step_fraction),
         batch_size=attack.batch_size,
+        n_processes=usable_processors(),
         shard_folder=context.scratch / name,
         progress=context.progress,
     )
