@@ -1,0 +1,1 @@
+"""Measured figures of docs/benchmarks.md; `python -m benchmarks` runs them."""
