@@ -96,7 +96,8 @@ def report(random: Run, closed_form: Run) -> None:
     epsilons = sorted({epsilon for _, epsilon, _ in truth})
     last = max(day for day, _, _ in truth)
     print(
-        "\n| epsilon | gaussian | linear | day 1 | day 4 | day 5 | white box | day 5 / day 1 | closed form day 1 | in order |"
+        "\n| epsilon | gaussian | linear | day 1 | day 4 | day 5 | white box | day 5 / day 1 "
+        "| closed form day 1 | in order |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for epsilon in epsilons:

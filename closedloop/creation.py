@@ -7,9 +7,9 @@ from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol import Protocol, parse_protocol, protocol_sha256
-from closedloop.artifacts.storage import sha256_bytes, write_bytes
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.errors import ProtocolError, StudyError
+from closedloop.storage import sha256_bytes, write_bytes
 
 _SHIPPED_PLACES = (Path(__file__).parent / "protocols", Path(__file__).parents[1] / "protocols")
 _ID_HEX_DIGITS = 8

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.storage import sha256_file, storage_errors
 from closedloop.errors import DocumentError, StorageError, StudyError
+from closedloop.storage import sha256_file, storage_errors
 
 State = Literal["running", "done", "failed", "waiting", "stale"]
 

@@ -20,12 +20,12 @@ from closedloop.adoption import adopt, awaited
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest, relative_files
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol import Protocol, protocol_sha256, read_protocol
-from closedloop.artifacts.storage import publish_folder, sha256_bytes, storage_errors
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StudyError
 from closedloop.ledger import Ledger, open_ledger, study_lock
 from closedloop.stage_table import BEFORE_THE_SESSION, BY_A_PERSON, DAY, START, START_DAY, Stage
 from closedloop.stages.context import ProgressCallback, StageContext
+from closedloop.storage import publish_folder, sha256_bytes, storage_errors
 
 _INPUT_HASH_NAME = ".input_hash"
 

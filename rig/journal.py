@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.storage import storage_errors, sync_folder
 from closedloop.errors import SessionError, StorageError
+from closedloop.storage import storage_errors, sync_folder
 from rig.lock import lock_file
 
 

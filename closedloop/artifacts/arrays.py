@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION
-from closedloop.artifacts.storage import atomic_file
 from closedloop.errors import DocumentError
+from closedloop.storage import atomic_file
 
 
 @dataclass(frozen=True)

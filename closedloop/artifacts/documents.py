@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from closedloop.artifacts.storage import write_bytes
 from closedloop.errors import ClosedLoopError, DocumentError
+from closedloop.storage import write_bytes
 
 FORMAT_VERSION: Final = 1
 

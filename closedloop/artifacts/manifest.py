@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.storage import sha256_file
 from closedloop.errors import ManifestError
+from closedloop.storage import sha256_file
 
 MANIFEST_NAME = "manifest.json"
 

@@ -13,8 +13,8 @@ import yaml
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
-from closedloop.artifacts.storage import sha256_bytes
 from closedloop.errors import ProtocolError
+from closedloop.storage import sha256_bytes
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

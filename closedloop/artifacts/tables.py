@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION
-from closedloop.artifacts.storage import atomic_file
 from closedloop.errors import DocumentError
+from closedloop.storage import atomic_file
 
 Columns = dict[str, NDArray[Any]]
 
@@ -100,16 +100,18 @@ def is_simulated(path: Path) -> bool:
 def _open(path: Path) -> pa.Table:
     try:
         with pq.ParquetFile(path) as file:  # pq.read_table would import pandas where it is installed: seconds
-            return file.read()
+            table = file.read()
+        table.validate(full=True)  # text that is no UTF-8, in cells or names, would fail only where it is used
+        return table.select(table.column_names)
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected a table, found no file. Run the stage that writes it.") from error
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: expected a parquet table, found a damaged file. Restore or remove it.") from error
 
 
 def _check(path: Path, layout: TableLayout, schema: pa.Schema) -> None:
     metadata = schema.metadata or {}
-    kind = metadata.get(b"kind", b"none").decode()
+    kind = metadata.get(b"kind", b"none").decode(errors="replace")
     version = int(metadata.get(b"format_version", b"0"))
     if kind != layout.kind:
         raise DocumentError(f"{path}: expected a table of kind {layout.kind}, found {kind}. Put the right file there.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.errors import DocumentError, StorageError
+from closedloop.errors import DocumentError
+from closedloop.storage import atomic_file
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,33 +51,5 @@ def save_shard(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     StorageError
         The disk is full or the folder cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_and_rename(path, arrays)
-    except OSError as error:
-        raise StorageError(
-            f"{path.parent}: expected to write a shard, found {error.strerror or error}. "
-            "Make room or permit writing, then run again: finished shards are kept."
-        ) from error
-
-
-def _write_and_rename(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".shard-", suffix=".part", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)

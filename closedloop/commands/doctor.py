@@ -93,7 +93,7 @@ def _file_system(name: str) -> Check:
 
 
 def _atomic_rename(name: str) -> Check:
-    from closedloop.artifacts.storage import publish_folder, write_bytes  # noqa: PLC0415
+    from closedloop.storage import publish_folder, write_bytes  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         working, final = Path(folder) / ".stage.partial", Path(folder) / "stage"

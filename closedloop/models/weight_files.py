@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
-from closedloop.errors import CheckpointError, StorageError
+from closedloop.errors import CheckpointError
+from closedloop.storage import write_bytes
 
 METADATA_KEY = "closedloop"  # one key: safetensors writes several in no fixed order
 WRAPPERS = ("module.", "model.")  # DataParallel's, and the robustness library's AttackerModel
@@ -30,28 +30,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mappin
     """Write tensors and a JSON-able description as safetensors: whole or not at all, the same input the same bytes."""
     contiguous = {key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}
     described = {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
-    write_atomically(path, tensors_to_bytes(contiguous, metadata=described))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by new content such that a reader, or a kill at any moment, sees the old or the new whole.
-
-    Raises
-    ------
-    StorageError
-        The disk is full or the folder cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written ({error.strerror}). Free space or fix the permissions."
-        ) from None
+    write_bytes(path, tensors_to_bytes(contiguous, metadata=described))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 
 from closedloop.artifacts.days import EpsilonEvaluation, EvaluationReport
-from closedloop.artifacts.storage import write_bytes
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
+from closedloop.storage import write_bytes
 
 CSV_COLUMNS = ("day", "epsilon", "estimate", "mean", "standard_error", "n_images", "n_sites")
 ESTIMATES = (

@@ -9,13 +9,13 @@ from statistics import quantiles
 
 from closedloop import __version__
 from closedloop.artifacts.days import EvaluationReport
-from closedloop.artifacts.storage import write_bytes
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.report import drawing, sections
 from closedloop.report.layout import Card, Link, Page, Section, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.wording import count, number, percent, plus_minus, share
+from closedloop.storage import write_bytes
 
 _ALARM_STANDARD_ERRORS = 3.0
 

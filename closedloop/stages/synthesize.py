@@ -13,7 +13,6 @@ from closedloop.artifacts.arrays import PREDICTIONS, STIMULUS_IMAGES, write_arra
 from closedloop.artifacts.day_files import MODEL_NAME, model_folder
 from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.storage import sha256_file
 from closedloop.artifacts.tables import Columns, read_table, write_table
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
 from closedloop.attacks.search import Paper31
@@ -25,6 +24,7 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.pool import open_study_pool
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
+from closedloop.storage import sha256_file
 
 Images = NDArray[np.uint8]
 

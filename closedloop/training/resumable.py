@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.errors import CheckpointError
-from closedloop.models.weight_files import write_atomically
+from closedloop.storage import write_bytes
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def save_training(
     buffer = io.BytesIO()
     state = {"identity": identity, "losses": losses, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
     torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def resume_training(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,16 @@ def test_a_table_cut_anywhere_is_refused_by_name(tmp_path: Path, part: float) ->
     path.write_bytes(content[: int(part * len(content))])
     with refused(DocumentError, path, "damaged"):
         read_table(path, PRESENTATIONS)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_one_line_or_goes_unseen_but_never_a_traceback(tmp_path: Path, place: float, bit: int) -> None:
+    """Only the manifest's sha256 tells every change; here it is enough that no other exception comes out."""
+    path = tmp_path / "table.parquet"
+    write_table(path, PRESENTATIONS, SMALL, simulated=True)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    with suppress(DocumentError):
+        assert list(read_table(path, PRESENTATIONS)) == list(PRESENTATIONS.columns)

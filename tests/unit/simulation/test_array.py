@@ -190,6 +190,17 @@ def test_evoked_spikes_follow_the_hidden_rates(specification: str) -> None:
 
 
 @both_specifications
+def test_until_70_ms_after_light_there_is_the_baseline_alone(specification: str) -> None:
+    """A window ends 30 ms before the next light: in the 100 ms up to a window counts are Poisson of the baseline."""
+    found = files(specification)
+    lit = found.onset_word_tick + LAG_S * 30_000
+    for electrode, ticks in found.spikes.items():
+        count = (np.searchsorted(ticks, lit + 2070) - np.searchsorted(ticks, lit - 870)).sum()
+        mean = cortex().baseline_rate_hz[electrode - 1] * len(lit) * 2940 / 30_000
+        assert abs(count - mean) < 5 * np.sqrt(mean)
+
+
+@both_specifications
 def test_raw_voltage_has_its_trough_at_every_spike_of_the_event_file(specification: str) -> None:
     found = files(specification)
     assert found.voltage.shape[1] == len(DAY.raw_electrodes) + 1

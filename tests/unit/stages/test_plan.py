@@ -111,13 +111,15 @@ def test_controls_are_one_an_image_epsilon_and_kind_and_serve_all_sites(tmp_path
 
 
 def test_an_image_is_interpolated_to_a_clean_image_of_the_day_of_another_category(tmp_path: Path) -> None:
-    _, items = planned(tmp_path)
-    linear = items["kind"] == "linear"
-    assert set(items["other_image_id"][~linear]) == {""}
-    targets = list(zip(items["image_id"][linear], items["other_image_id"][linear], strict=True))
-    assert all(other.startswith("clean-0-") for _, other in targets)
-    assert all(int(image.split("-")[1]) % 4 != int(other.split("-")[2]) % 4 for image, other in targets)
-    assert len(set(targets)) == 2  # an image has one target, at every epsilon
+    choose_sites(tmp_path, {1: 0})
+    for day in range(4):
+        _, items = planned(tmp_path, day=day, controls=CONTROLS | {"n_images": 6})
+        linear = items["kind"] == "linear"
+        assert set(items["other_image_id"][~linear]) == {""}
+        targets = list(zip(items["image_id"][linear], items["other_image_id"][linear], strict=True))
+        assert all(other.startswith(f"clean-{day}-") for _, other in targets)
+        assert all(int(image.split("-")[1]) % 4 != int(other.split("-")[2]) % 4 for image, other in targets)
+        assert len(set(targets)) == 6  # an image has one target, at every epsilon
 
 
 @pytest.mark.parametrize(("gaussian", "linear"), [(True, False), (False, True), (False, False)])

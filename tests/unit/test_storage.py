@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.storage import (
+from closedloop.errors import StorageError
+from closedloop.storage import (
     atomic_file,
     publish_folder,
     sha256_bytes,
@@ -18,14 +19,13 @@ from closedloop.artifacts.storage import (
     storage_errors,
     write_bytes,
 )
-from closedloop.errors import StorageError
 from tests.unit.messages import refused
 
 # The child prints the error's message as a user would see it; anything but a StorageError is a traceback and code 1.
 PRELUDE = """
 import os, resource, sys
 from pathlib import Path
-from closedloop.artifacts.storage import publish_folder, write_bytes
+from closedloop.storage import publish_folder, write_bytes
 from closedloop.errors import StorageError
 def attempt(work):
     try:
