@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.storage import sha256_file, storage_errors
@@ -23,6 +23,7 @@ from closedloop.storage import sha256_file, storage_errors
 State = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
+_LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stages (
     day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
@@ -199,17 +200,12 @@ class Ledger:
         if known:
             return str(known[0])
         digest = sha256_file(path)
-        self.remember(path, name, digest)
-        return digest
-
-    def remember(self, path: Path, name: str, sha256: str) -> None:
-        """Remember the hash of a file that was just written or read."""
-        status = path.stat()
         with _sqlite_errors(self._path):
             self._connection.execute(
                 "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)",
-                (name, status.st_size, status.st_mtime_ns, sha256),
+                (name, status.st_size, status.st_mtime_ns, digest),
             )
+        return digest
 
 
 @contextmanager
@@ -224,7 +220,7 @@ def study_lock(root: Path) -> Iterator[None]:
     path = root / ".loop.lock"
     with storage_errors(path), path.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_patiently(file)
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "another process"
@@ -236,6 +232,16 @@ def study_lock(root: Path) -> Iterator[None]:
         file.write(owner_name())
         file.flush()
         yield
+
+
+def _lock_patiently(file: IO[str]) -> None:
+    """Try for a moment: `holder_of` holds the lock for an instant when somebody asks for the status."""
+    for _ in range(_LOCK_TRIES - 1):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def holder_of(root: Path) -> str | None:

@@ -106,7 +106,7 @@ def run_study(paths: StudyPaths, reporter: Reporter, *, days: int | None = None)
     """
     study, protocol = open_study(paths)
     _check_protocol_is_the_study_s(study, protocol, paths)
-    n_days = protocol.days if days is None else days
+    n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
         return _Loop(paths, study, protocol, ledger, reporter).advance(n_days)
 
@@ -140,9 +140,8 @@ class _Loop:
     def _stages(self, n_days: int) -> Iterator[tuple[Stage, int]]:
         yield START, START_DAY
         for day in range(n_days):
-            last = day == self.protocol.days - 1
             for stage in DAY:
-                if not (stage.name == "queue" and last):
+                if not (stage.name == "queue" and day == n_days - 1):  # no day after it is wanted
                     yield stage, day
 
     def _step(self, stage: Stage, day: int) -> _Step:

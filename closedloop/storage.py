@@ -13,7 +13,7 @@ from pathlib import Path
 from closedloop.errors import StorageError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 _READ_BLOCK_BYTES = 1 << 20
 
 
@@ -42,7 +42,7 @@ def storage_errors(place: Path) -> Iterator[None]:
         if error.errno in _NOT_WRITABLE:
             raise StorageError(
                 f"{place}: expected a writable folder, found {error.strerror}. "
-                "Change its permissions or choose another study folder."
+                "Change its permissions or choose another folder, then run again."
             ) from error
         raise
 

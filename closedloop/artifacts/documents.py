@@ -75,9 +75,10 @@ def validate(
 def first_fault(fault: ValidationError) -> str:
     """Say in one line which field is wrong, what was expected and what was found."""
     faults = fault.errors(include_url=False)
-    first = faults[0]
+    unknown = [entry for entry in faults if entry["type"] == "extra_forbidden"]
+    first = (unknown or faults)[0]  # a misspelt key is also a missing one: what was written says more
     field = ".".join(str(part) for part in first["loc"]) or "document"
-    others = f" ({len(faults) - 1} more faults follow once this is mended.)" if len(faults) > 1 else ""
+    others = f" ({len(faults) - 1} more once this is mended.)" if len(faults) > 1 else ""
     if first["type"] == "extra_forbidden":
         return f"{field}: expected a known key, found this one. Remove it or correct its spelling.{others}"
     if first["type"] == "missing":

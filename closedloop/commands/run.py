@@ -63,6 +63,7 @@ def _tell(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
     rows = day_table(paths)
     if rows:
         console.print(_table(rows))
+        console.print(_presentations(rows), highlight=False, soft_wrap=True)
     page = paths.report / "index.html"
     if page.is_file():
         console.print(f"Open {page}", highlight=False, soft_wrap=True)
@@ -73,9 +74,10 @@ def _tell(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
 def _table(rows: list[DayRow]) -> Table:
     """Lay the days out: fit, signs, then measured (paper's estimator, with its standard error) and true sensitivity."""
     epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
-    table = Table(title="Day by day: sensitivity in sigma on the anchor images", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("day", "r", "signs", *(f"eps {epsilon:g}: paper (true)" for epsilon in epsilons), "used / shown"):
-        table.add_column(name, justify="right")
+    title = "Day by day: sensitivity in sigma, measured (true), on the anchor images"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("day", "r", "signs", *(f"epsilon {epsilon:g}" for epsilon in epsilons)):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         cells = {cell.epsilon: cell for cell in row.epsilons}
         table.add_row(
@@ -83,16 +85,32 @@ def _table(rows: list[DayRow]) -> Table:
             _number(row.r, 2),
             _number(row.sign_agreement_true if row.sign_agreement_true is not None else row.sign_agreement_measured, 2),
             *(_cell(cells.get(epsilon)) for epsilon in epsilons),
-            f"{row.n_used} / {row.n_presented}",
         )
     return table
+
+
+def _presentations(rows: list[DayRow]) -> str:
+    """Say how many presentations count, and on which days some were set aside."""
+    n_used, n_shown = sum(row.n_used or 0 for row in rows), sum(row.n_presented or 0 for row in rows)
+    lost = [
+        f"day {row.day}: {row.n_presented - row.n_used}"
+        for row in rows
+        if row.n_used and row.n_presented and row.n_used < row.n_presented
+    ]
+    aside = f"; set aside, with reasons in the report: {', '.join(lost)}" if lost else ""
+    return f"{n_used:,} of {n_shown:,} accepted presentations are used{aside}."
 
 
 def _cell(cell: EpsilonCell | None) -> str:
     if cell is None or cell.paper is None:
         return "-"
-    measured = f"{cell.paper.mean:.3f} ± {cell.paper.standard_error:.3f}"
-    return measured if cell.true is None else f"{measured} ({cell.true.mean:.3f})"
+    measured = f"{_short(cell.paper.mean)}±{_short(cell.paper.standard_error)}"
+    return measured if cell.true is None else f"{measured} ({_short(cell.true.mean)})"
+
+
+def _short(value: float) -> str:
+    """Three decimals without the zero before the point, so that three epsilons fit on a line."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,8 @@ def read_hidden_truth(context: StageContext, day: DayResponses, measured: Measur
     cortex = simulated_cortex(context.protocol, context.study)
     columns = [site.electrode_id - 1 for site in day.sites]
     rates = cortex.rates_hz(day.stimuli.images, day=context.day)[:, columns]
-    model = freeze_for_attack(_ChosenSites(cortex.response_model(context.day), columns))
+    # A copy: the cortex keeps its network between days, and another memory layout would change later rates' last bits.
+    model = freeze_for_attack(_ChosenSites(copy.deepcopy(cortex.response_model(context.day)), columns))
     items = items_of_day(day)
     change = largest_change(
         context,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import sqlite3
@@ -67,8 +68,9 @@ def wait_for_rig(loop: subprocess.Popen[bytes]) -> psutil.Process | None:
     parent = psutil.Process(loop.pid)
     while loop.poll() is None:
         for child in parent.children():
-            if "rig" in child.cmdline():
-                return child
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "rig" in child.cmdline():
+                    return child
         time.sleep(POLL_S)
     return None
 

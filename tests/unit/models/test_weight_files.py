@@ -222,9 +222,10 @@ def test_weights_that_are_no_site_model_are_refused_as_one() -> None:
         load_site_model(shipped_weights("small_resnet_robust"))
 
 
-def test_a_folder_that_is_not_there_is_a_storage_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be written"):
-        save_site_model(tmp_path / "absent" / "model.safetensors", site_model())
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StorageError, match="expected a writable folder"):
+        save_site_model(tmp_path / "file" / "model.safetensors", site_model())
 
 
 def test_a_classifier_keeps_its_architecture_and_details(tmp_path: Path) -> None:
