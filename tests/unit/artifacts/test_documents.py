@@ -106,7 +106,7 @@ def test_a_wrong_value_deep_inside_is_named_by_its_whole_path(tmp_path: Path) ->
 
 def test_of_several_faults_the_first_is_said_and_the_others_are_counted(tmp_path: Path) -> None:
     path = written(tmp_path, leaves=[{"count": -1}, {"count": -2}, {"count": -3}])
-    with refused(DocumentError, f"{path}: leaves.0.count:", "2 more faults"):
+    with refused(DocumentError, f"{path}: leaves.0.count:", "2 more once this is mended"):
         Tree.read(path)
 
 
