@@ -20,8 +20,10 @@ export OMP_NUM_THREADS ?= 1
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
+# The display tests show images in real time: alone, so that nothing else takes their frames.
 test: $(SETUP) $(SYSTEM)
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -m display
+	$(BIN)/pytest -n 2 --dist worksteal -m "not display"
 
 check: $(SETUP)
 	$(BIN)/ruff format --check .
