@@ -21,9 +21,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: the boxed one takes half a second of imports
 )
-recording_app = typer.Typer(help="Look into Blackrock files.", no_args_is_help=True)
-base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True)
+recording_app = typer.Typer(help="Look into Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
+base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 
@@ -42,7 +43,10 @@ def dry_run(
     images: ImagesOption = None,
     base_model: BaseModelOption = None,
 ) -> None:
-    """Run the whole experiment around a simulated monkey; run it again to go on where it stopped."""
+    """Run the experiment around a simulated monkey.
+
+    Run the same command again to go on where it stopped.
+    """
     from closedloop.creation import Request, create_study  # noqa: PLC0415
 
     if not (study / "study.json").exists():
@@ -61,7 +65,10 @@ def init(
     images: Annotated[Path, typer.Option(help="folder of clean images: class folders, or flat")],
     base_model: BaseModelOption = None,
 ) -> None:
-    """Make the folder of a real study and prepare day 0 as far as the session for the rig."""
+    """Make a real study and prepare its first session.
+
+    Day 0 is prepared as far as the session folder for the rig.
+    """
     from closedloop.creation import Request, create_study  # noqa: PLC0415
 
     request = Request(
@@ -73,13 +80,16 @@ def init(
 
 @app.command()
 def run(study: Study) -> None:
-    """Advance a study until a person is needed or the experiment is done. Run it once per recording day."""
+    """Advance a study: once per recording day.
+
+    It goes on until a person is needed or the experiment is done.
+    """
     _advance(study, days=None)
 
 
 @app.command()
 def status(study: Study, json: JsonOption = False) -> None:
-    """Say which stage of which day is done, and what comes next."""
+    """Say what is done and what comes next."""
     from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
 
     found = read_status(study)
@@ -88,7 +98,7 @@ def status(study: Study, json: JsonOption = False) -> None:
 
 @app.command()
 def report(study: Study) -> None:
-    """Write the report pages and report/sensitivity.csv anew."""
+    """Write the report pages and sensitivity.csv anew."""
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
     from closedloop.loop import open_study  # noqa: PLC0415
     from closedloop.report.pages import write_report  # noqa: PLC0415
@@ -100,7 +110,10 @@ def report(study: Study) -> None:
 
 @app.command()
 def doctor(json: JsonOption = False) -> None:
-    """Check this machine: libraries, disk, display, a round trip through every kind of file."""
+    """Check this machine.
+
+    Libraries, disk, display, a round trip through every kind of file.
+    """
     from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
 
     checks = check_machine()

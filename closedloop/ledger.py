@@ -103,8 +103,9 @@ class Ledger:
             )
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.executescript(_SCHEMA)
-        self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        if version < _SCHEMA_VERSION:  # looking at a study writes nothing
+            self._connection.executescript(_SCHEMA)
+            self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Close the file."""
