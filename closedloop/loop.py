@@ -186,10 +186,11 @@ class _Loop:
                 )
 
     def _refuse_to_lose_a_recording(self, step: _Step, why: str) -> None:
-        recorded = (self.paths.day(step.day).folder("recording") / MANIFEST_NAME).is_file()
-        if step.stage.name in (*BEFORE_THE_SESSION, *BY_A_PERSON) and step.day != START_DAY and recorded:
+        day = max(step.day, 0)  # the start is what day 0 was recorded with
+        recorded = (self.paths.day(day).folder("recording") / MANIFEST_NAME).is_file()
+        if step.stage.name in (START.name, *BEFORE_THE_SESSION, *BY_A_PERSON) and recorded:
             raise StudyError(
-                f"{step.folder}: expected what day {step.day} was recorded with, found it stale ({why}). "
+                f"{step.folder}: expected what day {day} was recorded with, found it stale ({why}). "
                 "A recording cannot be made again: restore what changed."
             )
 

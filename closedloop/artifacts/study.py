@@ -76,18 +76,13 @@ class StudyPaths:
 
     @property
     def start(self) -> Path:
-        """What day 0 starts from: first queue, model 0, the hidden subject's identity."""
+        """What day 0 starts from: the first queue and model 0."""
         return self.root / "start"
 
     @property
     def report(self) -> Path:
         """The pages and sensitivity.csv."""
         return self.root / "report"
-
-    @property
-    def log(self) -> Path:
-        """JSON lines of what happened."""
-        return self.root / "closedloop.log.jsonl"
 
     def day(self, day: int) -> DayPaths:
         """Return the folders of a day."""

@@ -197,14 +197,13 @@ def test_a_recording_of_another_session_is_refused(study_copy: StudyCopy) -> Non
     assert f"{identity}-day-00" in message
 
 
-def test_an_animal_s_study_refuses_simulated_sessions(undisturbed: Path, tmp_path: Path) -> None:
-    import shutil
-
-    study = Path(shutil.copytree(undisturbed, tmp_path / "study"))
+def test_a_real_study_never_makes_anew_what_a_day_was_recorded_with(study_copy: StudyCopy) -> None:
+    study = study_copy()
+    before = {path: path.read_bytes() for path in study.rglob("manifest.json")}
     edit_json(study / "study.json", simulated=False)
     message = one_line_error(closedloop("run", study))
-    assert "stale" in message or "simulated" in message
-    assert (study / "day-01" / "recording" / "array1.nev").is_file()
+    assert message.startswith(f"{study / 'start'}: expected what day 0 was recorded with, found it stale")
+    assert {path: path.read_bytes() for path in study.rglob("manifest.json")} == before
 
 
 def test_a_folder_that_is_no_study_is_refused(tmp_path: Path) -> None:
