@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from closedloop.commands.recording_files.app import recording_app
 from closedloop.errors import ClosedLoopError
 
 # torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
@@ -23,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the boxed one takes half a second of imports
 )
-recording_app = typer.Typer(help="Look into Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
 base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
@@ -120,30 +120,6 @@ def doctor(json: JsonOption = False) -> None:
     typer.echo(checks_as_json(checks) if json else "\n".join(checks_lines(checks)))
     if any(check.result == "FAIL" for check in checks):
         raise typer.Exit(1)
-
-
-@recording_app.command("info")
-def recording_info(
-    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6")], json: JsonOption = False
-) -> None:
-    """Say what a Blackrock file holds: specification, channels, scale, blocks, times."""
-    from closedloop.commands.recording import info_as_json, info_lines  # noqa: PLC0415
-    from closedloop.recording.info import read_info  # noqa: PLC0415
-
-    info = read_info(file)
-    typer.echo(info_as_json(info) if json else "\n".join(info_lines(info)))
-
-
-@recording_app.command("detect")
-def recording_detect(
-    file: Annotated[Path, typer.Argument(help=".ns5 or .ns6 with raw voltage")],
-    out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],
-    definition: Annotated[str, typer.Option(help="dicarlo or zero_phase_butter")] = "dicarlo",
-) -> None:
-    """Find threshold crossings in raw voltage by a named definition."""
-    from closedloop.commands.recording import detect_to_file  # noqa: PLC0415
-
-    typer.echo(detect_to_file(file, out, definition=definition))
 
 
 @base_model_app.command("train")

@@ -1,0 +1,86 @@
+"""The port between continuous samples and whoever computes on them: read any part of any stretch, and time it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.recording.stretches import Stretch
+
+
+class SampleSource(Protocol):
+    """Continuous samples of some channels.
+
+    `nsx.NsxSamples` reads them from a file, `ArraySource` from memory. A source is small, can be pickled, and may be
+    read from several processes at once.
+    """
+
+    @property
+    def stretches(self) -> Sequence[Stretch]:
+        """Uninterrupted stretches in the file's order."""
+
+    @property
+    def rate_hz(self) -> float:
+        """Nominal samples per second of a channel."""
+
+    @property
+    def tick_hz(self) -> int:
+        """Ticks per second of the recorder's clock."""
+
+    @property
+    def n_channels(self) -> int:
+        """Columns of what `read` gives."""
+
+    def read(self, stretch: int, start: int, stop: int) -> NDArray[Any]:
+        """Read samples start to stop (exclusive) of one stretch, shape (stop - start, n_channels), in bits."""
+
+    def ticks(self, stretch: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time samples of one stretch by their index in it, any shape."""
+
+
+def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: Fraction) -> NDArray[np.int64]:
+    """Time samples that follow one another at a fixed number of ticks, to the nearest tick."""
+    numerator, denominator = ticks_per_sample.numerator, ticks_per_sample.denominator
+    return np.asarray(first_tick + (2 * sample * numerator + denominator) // (2 * denominator), np.int64)
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """Samples in memory: one array (n_samples, n_channels) a stretch, each with its epoch and first tick."""
+
+    arrays: tuple[NDArray[Any], ...]
+    first_ticks: tuple[int, ...] = (0,)
+    epochs: tuple[int, ...] = (0,)
+    rate_hz: float = 30_000.0
+    tick_hz: int = 30_000
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Uninterrupted stretches."""
+        rows = zip(self.epochs, self.first_ticks, self.arrays, strict=True)
+        return tuple(
+            Stretch(epoch, first, int(regular_ticks(first, np.array(len(array)), self._step)), len(array))
+            for epoch, first, array in rows
+        )
+
+    @property
+    def n_channels(self) -> int:
+        """Columns of the arrays."""
+        return int(self.arrays[0].shape[1])
+
+    @property
+    def _step(self) -> Fraction:
+        return Fraction(self.tick_hz) / Fraction(self.rate_hz).limit_denominator(1_000_000)
+
+    def read(self, stretch: int, start: int, stop: int) -> NDArray[Any]:
+        """Give a view of the array."""
+        return self.arrays[stretch][start:stop]
+
+    def ticks(self, stretch: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time samples by the nominal rate."""
+        return regular_ticks(self.first_ticks[stretch], sample, self._step)

@@ -1,0 +1,43 @@
+"""Spikes of a device: when, in which run of its clock, on which electrode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Spikes in order of epoch, then tick, then electrode.
+
+    `epoch` (uint16), `tick` (int64) and `electrode_id` (uint16, the recorder's number) have shape (n_spikes,).
+    """
+
+    epoch: NDArray[np.uint16]
+    tick: NDArray[np.int64]
+    electrode_id: NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        return len(self.tick)
+
+    def on(self, electrode_id: int) -> Spikes:
+        """Give one electrode's spikes."""
+        own = self.electrode_id == electrode_id
+        return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
+
+
+def in_order(spikes: Spikes) -> Spikes:
+    """Sort spikes by epoch, then tick, then electrode."""
+    order = np.lexsort((spikes.electrode_id, spikes.tick, spikes.epoch))
+    return Spikes(spikes.epoch[order], spikes.tick[order], spikes.electrode_id[order])
+
+
+def joined(parts: Sequence[Spikes]) -> Spikes:
+    """Put parts one after the other; they must follow one another in time."""
+    empty = Spikes(np.zeros(0, np.uint16), np.zeros(0, np.int64), np.zeros(0, np.uint16))
+    columns = zip(*((part.epoch, part.tick, part.electrode_id) for part in (empty, *parts)), strict=True)
+    epoch, tick, electrode_id = (np.concatenate(column) for column in columns)
+    return Spikes(epoch, tick, electrode_id)
