@@ -1,4 +1,8 @@
-"""Which electrode belongs to which Utah array, and the name under which a site is known across days."""
+"""Which electrode belongs to which Utah array, where on it, and the name under which its site is known across days.
+
+A recorder numbers the electrodes of each of its processors (NSP) from 1, so that a number alone names no site: an
+electrode is known by (processor, number), a site by its `neuroid_id`, such as "array2-042".
+"""
 
 from __future__ import annotations
 
@@ -7,85 +11,125 @@ from dataclasses import dataclass
 
 from closedloop.errors import RecordingError
 
+_BANK_ELECTRODES = 32  # contacts of a bank: a Blackrock front end's connector
+
 
 @dataclass(frozen=True)
-class UtahArray:
-    """One array, whose electrodes the recorder numbers without a hole."""
+class MappedElectrode:
+    """A contact of an array.
 
-    name: str
-    first_electrode_id: int
-    n_electrodes: int
+    Attributes
+    ----------
+    neuroid_id
+        Name of its site: array and place.
+    array
+        Name of the array.
+    processor
+        Which of the recorder's processors it is wired to, from 1.
+    electrode_id
+        That processor's number of it.
+    label
+        Its name in the recorder's files; empty where unknown.
+    row, column
+        Place on the array as the map counts it, from 0; None without a map.
+    """
 
-    @property
-    def electrode_ids(self) -> range:
-        """The recorder's numbers of its electrodes."""
-        return range(self.first_electrode_id, self.first_electrode_id + self.n_electrodes)
+    neuroid_id: str
+    array: str
+    processor: int
+    electrode_id: int
+    label: str = ""
+    row: int | None = None
+    column: int | None = None
 
 
 @dataclass(frozen=True)
 class ArrayMap:
-    """All arrays of a subject.
+    """All contacts of a subject's arrays.
 
     Raises
     ------
     ValueError
-        Two arrays share a name or an electrode.
+        Two contacts share a name, or a processor's number.
     """
 
-    arrays: tuple[UtahArray, ...]
+    electrodes: tuple[MappedElectrode, ...]
 
     def __post_init__(self) -> None:
-        names = [array.name for array in self.arrays]
-        if len(set(names)) < len(names) or len(set(self.electrode_ids)) < len(self.electrode_ids):
-            raise ValueError("two arrays share a name or an electrode")
+        for shared in (
+            [one.neuroid_id for one in self.electrodes],
+            [(one.processor, one.electrode_id) for one in self.electrodes],
+        ):
+            if len(set(shared)) < len(shared):
+                raise ValueError("two electrodes share a name or a recorder's number")
 
     @property
-    def electrode_ids(self) -> tuple[int, ...]:
-        """The recorder's numbers of all electrodes, array by array."""
-        return tuple(electrode for array in self.arrays for electrode in array.electrode_ids)
+    def arrays(self) -> tuple[str, ...]:
+        """Names of the arrays, in order."""
+        return tuple(dict.fromkeys(one.array for one in self.electrodes))
 
     @property
     def neuroid_ids(self) -> tuple[str, ...]:
-        """Names of all sites, in the order of `electrode_ids`."""
-        return tuple(self.neuroid_id(electrode) for electrode in self.electrode_ids)
+        """Names of all sites."""
+        return tuple(one.neuroid_id for one in self.electrodes)
 
-    def neuroid_id(self, electrode_id: int) -> str:
-        """Name a site by array and place in it: "array1-042".
+    def by_number(self, processor: int, electrode_id: int) -> MappedElectrode:
+        """Find a contact by the recorder's number.
 
         Raises
         ------
         RecordingError
-            No array has this electrode.
+            No array has it.
         """
-        for array in self.arrays:
-            if electrode_id in array.electrode_ids:
-                return f"{array.name}-{electrode_id - array.first_electrode_id + 1:03d}"
-        raise RecordingError(
-            f"electrode {electrode_id}: expected an electrode of {', '.join(array.name for array in self.arrays)}, "
-            "found none. Check the array map of the study."
-        )
+        where = f"processor {processor}, electrode {electrode_id}"
+        found = [one for one in self.electrodes if (one.processor, one.electrode_id) == (processor, electrode_id)]
+        return self._only(found, where)
 
-    def electrode_id(self, neuroid_id: str) -> int:
-        """Find the recorder's number of a named site.
+    def by_label(self, label: str, *, processor: int | None = None) -> MappedElectrode:
+        """Find a contact by its label, on one processor or on all.
+
+        Raises
+        ------
+        RecordingError
+            No array has it, or several processors do.
+        """
+        where = f"electrode {label!r}" if processor is None else f"processor {processor}, electrode {label!r}"
+        found = [one for one in self.electrodes if one.label == label and processor in (None, one.processor)]
+        return self._only(found, where)
+
+    def by_name(self, neuroid_id: str) -> MappedElectrode:
+        """Find a contact by its site's name.
 
         Raises
         ------
         RecordingError
             No array has this site.
         """
-        for electrode_id in self.electrode_ids:
-            if self.neuroid_id(electrode_id) == neuroid_id:
-                return electrode_id
+        return self._only([one for one in self.electrodes if one.neuroid_id == neuroid_id], f"site {neuroid_id}")
+
+    def _only(self, found: Sequence[MappedElectrode], where: str) -> MappedElectrode:
+        if len(found) == 1:
+            return found[0]
         raise RecordingError(
-            f"site {neuroid_id}: expected a site of {', '.join(array.name for array in self.arrays)}, found none. "
-            "Check the array map of the study."
+            f"{where}: expected one electrode of {', '.join(self.arrays) or 'a mapped array'}, found {len(found)}. "
+            "Check the array map."
         )
 
 
-def utah_arrays(n_electrodes: Sequence[int] = (96, 96), *, first_electrode_id: int = 1) -> ArrayMap:
-    """Map "array1", "array2" and so on to electrodes numbered one after the other, as on one processor."""
-    arrays: list[UtahArray] = []
-    for index, size in enumerate(n_electrodes):
-        arrays.append(UtahArray(f"array{index + 1}", first_electrode_id, size))
-        first_electrode_id += size
-    return ArrayMap(tuple(arrays))
+def numbered_array(
+    processor: int, electrode_ids: Sequence[int], *, labels: Sequence[str] | None = None
+) -> tuple[MappedElectrode, ...]:
+    """Take a processor's electrodes for one array, where there is no map: "array1-042" is number 42 of the first.
+
+    The name follows from the numbers alone, not from which electrodes a day happens to have.
+    """
+    name = f"array{processor}"
+    return tuple(
+        MappedElectrode(f"{name}-{electrode:03d}", name, processor, electrode, label)
+        for electrode, label in zip(electrode_ids, labels or [""] * len(electrode_ids), strict=True)
+    )
+
+
+def electrode_of_bank(bank: int, electrode: int) -> int:
+    """Give the recorder's number of contact 1 to 32 of a bank (A is 0)."""
+    return _BANK_ELECTRODES * bank + electrode

@@ -1,54 +1,159 @@
-"""Spikes of every presentation on every electrode, and the presentations for which that cannot be told."""
+"""Spikes of every presentation on every electrode, in memory that does not grow with the number of spikes.
+
+A presentation is known by (epoch, tick) of its onset. Windows are half-open: a spike exactly at the start is counted,
+one exactly at the stop is not. Where something around an onset was not recorded, counts are NaN, never 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.spikes import Spikes, in_order
+
 RESPONSE_WINDOW_MS = (70.0, 170.0)  # after onset, half-open (section 3.1)
-NEEDED_MS = (-100.0, 170.0)  # what must have been recorded around an onset
 
-NO_ONSET = "no onset"
-OUTSIDE = "before the start or after the end of the recording"
-IN_GAP = "touches a gap of the recording"
+_N_RECORDER_NUMBERS = 1 << 16  # electrode ids are 16-bit
+_ELSEWHERE = -1  # column of an electrode that was not asked for
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
-class Stretch(Protocol):
-    """A stretch of recording without a pause (an NSx block is one)."""
+@dataclass(frozen=True)
+class SpikeCounter:
+    """Spikes in bins after every onset, counted from parts of a recording.
+
+    Made by `spike_counter`; `add` it the parts, in any order; then read `counts`, or `psth` for means over the
+    presentations of a condition.
+
+    Attributes
+    ----------
+    epoch
+        Epoch of each presentation, -1 where its onset is unknown, shape (n_presentations,).
+    edge_tick
+        First tick that belongs to each bin, and the one after the last bin, shape (n_presentations, n_bins + 1).
+    row
+        Row of `total` that each presentation adds to: itself, or its condition, shape (n_presentations,).
+    column_of
+        Column of `total` by the recorder's number, -1 for none, shape (65536,).
+    total
+        Spikes so far, shape (n_rows, n_electrodes, n_bins).
+    width_s
+        Length of each bin in seconds, shape (n_bins,).
+    """
+
+    epoch: Integers
+    edge_tick: Integers
+    row: Integers
+    column_of: Integers
+    total: Floats
+    width_s: Floats
+
+    def add(self, spikes: Spikes) -> None:
+        """Count a part: every spike of the recording belongs to exactly one part; within it they are in order."""
+        for epoch in np.unique(spikes.epoch).tolist():
+            own = slice(*np.searchsorted(spikes.epoch, [epoch, epoch + 1]))
+            self._add_epoch(epoch, spikes.tick[own], self.column_of[spikes.electrode_id[own]])
+
+    def _add_epoch(self, epoch: int, tick: Integers, column: Integers) -> None:
+        near = np.flatnonzero(
+            (self.epoch == epoch) & (self.edge_tick[:, 0] <= tick[-1]) & (self.edge_tick[:, -1] > tick[0])
+        )
+        if len(near) == 0:
+            return
+        order = np.argsort(column, kind="stable")
+        bounds = np.searchsorted(column, np.arange(self.total.shape[1] + 1), sorter=order)
+        edges = self.edge_tick[near]
+        for place, (low, high) in enumerate(pairwise(bounds.tolist())):
+            if low < high:
+                counted = np.diff(np.searchsorted(tick[order[low:high]], edges), axis=1)
+                np.add.at(self.total[:, place], self.row[near], counted)
 
     @property
-    def first_tick(self) -> int:
-        """Tick of its first sample."""
+    def n_usable(self) -> Integers:
+        """Presentations with an onset behind each row, shape (n_rows,)."""
+        return np.bincount(self.row[self.epoch >= 0], minlength=len(self.total))
 
-    @property
-    def n_samples(self) -> int:
-        """Its length in samples."""
+    def counts(self) -> Floats:
+        """Give the spikes of each row, shape (n_rows, n_electrodes, n_bins); NaN where no presentation is usable."""
+        return np.where((self.n_usable > 0)[:, None, None], self.total, np.nan)
+
+    def psth(self) -> Floats:
+        """Give the mean rate over the usable presentations of each row, spikes per second, of the shape of `counts`."""
+        return np.asarray(self.counts() / np.maximum(self.n_usable, 1)[:, None, None] / self.width_s)
 
 
-def count_spikes(
-    spike_tick: NDArray[np.int64],
-    spike_electrode: NDArray[np.int64],
+def spike_counter(
+    onset_epoch: NDArray[np.integer],
+    onset_tick: Floats,
     *,
-    onset_tick: NDArray[np.float64],
     electrodes: Sequence[int],
     tick_hz: float,
-    window_ms: tuple[float, float] = RESPONSE_WINDOW_MS,
-) -> NDArray[np.float64]:
-    """Count spikes in a half-open window after every onset.
+    edges_ms: Sequence[float] = RESPONSE_WINDOW_MS,
+    condition: Integers | None = None,
+    n_conditions: int | None = None,
+) -> SpikeCounter:
+    """Make a counter of spikes in half-open bins after every onset.
 
     Parameters
     ----------
-    spike_tick, spike_electrode
-        Tick and electrode id of every spike, shape (n_spikes,), in any order.
-    onset_tick
-        Onset of every presentation in the same clock, shape (n_presentations,); NaN where unusable.
+    onset_epoch, onset_tick
+        When each presentation's light came, shape (n_presentations,); the tick may lie between two ticks and is NaN
+        where the presentation cannot be used.
     electrodes
-        Electrode ids, one a column of the result.
+        Recorder's numbers, one a column.
     tick_hz
         Ticks per second.
+    edges_ms
+        Ascending edges of the bins in milliseconds after onset: two for one window.
+    condition
+        Which condition each presentation belongs to, from 0, shape (n_presentations,): the rows of the result are
+        conditions, not presentations. 90,000 presentations x 192 sites x 60 bins would be 8 GB.
+    n_conditions
+        Rows of the result; one more than the largest condition if None.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two edges, or edges that do not ascend; an electrode given twice.
+    """
+    if len(edges_ms) < 2 or (np.diff(edges_ms) <= 0).any():
+        raise ValueError(f"edges_ms must be two or more ascending edges, not {list(edges_ms)}")
+    if len(set(electrodes)) < len(electrodes):
+        raise ValueError("an electrode is given twice")
+    row = np.arange(len(onset_tick)) if condition is None else np.asarray(condition, np.int64)
+    n_rows = int(row.max(initial=-1)) + 1 if n_conditions is None else n_conditions
+    return SpikeCounter(
+        epoch=np.where(np.isnan(onset_tick), -1, np.asarray(onset_epoch, np.int64)),
+        edge_tick=edge_ticks(onset_tick, edges_ms, tick_hz=tick_hz),
+        row=row,
+        column_of=_columns(electrodes),
+        total=np.zeros((n_rows, len(electrodes), len(edges_ms) - 1)),
+        width_s=np.diff(edges_ms) / 1000,
+    )
+
+
+def count_spikes(
+    spikes: Spikes,
+    *,
+    onset_epoch: NDArray[np.integer],
+    onset_tick: Floats,
+    electrodes: Sequence[int],
+    tick_hz: float,
+    window_ms: tuple[float, float] = RESPONSE_WINDOW_MS,
+) -> Floats:
+    """Count spikes in one half-open window after every onset, all spikes being in memory and in any order.
+
+    Parameters
+    ----------
+    spikes, onset_epoch, onset_tick, electrodes, tick_hz
+        See `spike_counter`.
     window_ms
         Start (counted) and stop (not counted) after the onset.
 
@@ -57,60 +162,24 @@ def count_spikes(
     NDArray[np.float64]
         Counts, shape (n_presentations, n_electrodes); a row of NaN where the onset is NaN.
     """
-    start, stop = (onset_tick + bound * tick_hz / 1000 for bound in window_ms)
-    counts = np.full((len(onset_tick), len(electrodes)), np.nan)
-    known = np.isfinite(onset_tick)
-    first, last = (np.ceil(bound[known]).astype(np.int64) for bound in (start, stop))
-    for column, ticks in enumerate(_by_electrode(spike_tick, spike_electrode, electrodes)):
-        counts[known, column] = np.searchsorted(ticks, last) - np.searchsorted(ticks, first)
-    return counts
+    counter = spike_counter(onset_epoch, onset_tick, electrodes=electrodes, tick_hz=tick_hz, edges_ms=window_ms)
+    counter.add(in_order(spikes))
+    return counter.counts()[:, :, 0]
 
 
-def _by_electrode(
-    spike_tick: NDArray[np.int64], spike_electrode: NDArray[np.int64], electrodes: Sequence[int]
-) -> list[NDArray[np.int64]]:
-    order = np.lexsort((spike_tick, spike_electrode))
-    ticks, ids = spike_tick[order], spike_electrode[order]
-    edges = [np.searchsorted(ids, electrodes, side=side) for side in ("left", "right")]
-    return [ticks[low:high] for low, high in zip(*edges, strict=True)]
+def edge_ticks(onset_tick: Floats, edges_ms: Sequence[float], *, tick_hz: float) -> Integers:
+    """Find the first tick at or after each edge, shape (n_presentations, n_edges); 0 where the onset is NaN.
 
-
-def usable(
-    onset_tick: NDArray[np.float64],
-    blocks: Sequence[Stretch],
-    *,
-    ticks_per_sample: int,
-    tick_hz: float,
-    needed_ms: tuple[float, float] = NEEDED_MS,
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Set aside presentations around which something was not recorded.
-
-    Parameters
-    ----------
-    onset_tick
-        Shape (n_presentations,); NaN is set aside already.
-    blocks
-        The recording's uninterrupted stretches in time order.
-    ticks_per_sample
-        Ticks of the array's clock from one sample to the next.
-    tick_hz
-        Ticks per second.
-    needed_ms
-        From when to when around the onset every sample must have been recorded.
-
-    Returns
-    -------
-    onset_tick : NDArray[np.float64]
-        The onsets, NaN where set aside.
-    reasons : tuple of str
-        Why, one a presentation; empty where usable.
+    Whole ticks are added as integers: nanoseconds since 1970 do not fit a float, and 33.3 ms at 30 kHz are 999 ticks.
     """
-    starts = np.array([block.first_tick for block in blocks], np.int64)
-    stops = starts + np.array([block.n_samples for block in blocks], np.int64) * ticks_per_sample
-    first, last = (onset_tick + bound * tick_hz / 1000 for bound in needed_ms)
-    block = np.searchsorted(starts, first, side="right") - 1
-    inside = (block >= 0) & (last <= np.append(stops, -1)[block])
-    no_onset = np.isnan(onset_tick)
-    outside = (first < starts.min(initial=np.iinfo(np.int64).max)) | (last > stops.max(initial=-1))
-    reasons = np.select([no_onset, inside, outside], [NO_ONSET, "", OUTSIDE], IN_GAP)
-    return np.where(inside & ~no_onset, onset_tick, np.nan), tuple(reasons.tolist())
+    known = np.where(np.isnan(onset_tick), 0.0, onset_tick)
+    whole = np.floor(known)
+    bounds = [Fraction(str(float(edge))) * Fraction(tick_hz) / 1000 for edge in edges_ms]
+    beyond = np.ceil((known - whole)[:, None] + np.array([float(bound) for bound in bounds]))
+    return np.asarray(whole.astype(np.int64)[:, None] + beyond.astype(np.int64))
+
+
+def _columns(electrodes: Sequence[int]) -> Integers:
+    column_of = np.full(_N_RECORDER_NUMBERS, _ELSEWHERE)
+    column_of[list(electrodes)] = np.arange(len(electrodes))
+    return column_of

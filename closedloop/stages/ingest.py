@@ -18,9 +18,10 @@ from closedloop.artifacts.session import SessionDocument
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import AlignmentError, RecordingError
 from closedloop.recording.alignment import Alignment, align
-from closedloop.recording.arrays import utah_arrays
+from closedloop.recording.arrays import ArrayMap, numbered_array
 from closedloop.recording.codes import ReceivedCodes
 from closedloop.recording.counts import count_spikes
+from closedloop.recording.spikes import Spikes
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest_onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest_quality import quality_of
@@ -82,8 +83,12 @@ def _check_missing(context: StageContext, onsets: Onsets, file: Path) -> None:
 def _count(context: StageContext, onsets: Onsets, recording: DayRecording) -> NDArray[np.float64]:
     window = context.protocol.recording
     return count_spikes(
-        recording.spike_tick,
-        recording.spike_electrode,
+        Spikes(
+            np.zeros(len(recording.spike_tick), np.uint16),
+            recording.spike_tick,
+            recording.spike_electrode.astype(np.uint16),
+        ),
+        onset_epoch=np.zeros(len(onsets.onset_tick), np.int64),
         onset_tick=np.where(onsets.used, onsets.onset_tick, np.nan),
         electrodes=recording.electrode_ids,
         tick_hz=recording.tick_hz,
@@ -101,10 +106,10 @@ def _site_table(
     mean = mean_response(rates[clean], onsets.image_index[clean], n_images=len(stimuli.images))
     fresh = mean[stimuli.rows(kind="clean", role="clean")]
     index_of = _site_index(context, recording.electrode_ids, reliability)
-    names = utah_arrays((len(recording.electrode_ids),), first_electrode_id=min(recording.electrode_ids))
+    names = ArrayMap(numbered_array(1, recording.electrode_ids))
     sites = tuple(
         Site(
-            neuroid_id=names.neuroid_id(electrode),
+            neuroid_id=names.by_number(1, electrode).neuroid_id,
             electrode_id=electrode,
             reliability=round(float(rho), 4) if np.isfinite(rho) else None,
             mean_rate_hz=round(float(np.nan_to_num(rate)), 3),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.journal import Journal, Presentation, SegmentOpened, TrialStarted
 from closedloop.recording.alignment import Alignment
 from closedloop.recording.codes import SentCodes
-from closedloop.recording.counts import usable
+from closedloop.recording.usability import usable
 from closedloop.stages.ingest_recording import DayRecording
 
 
@@ -95,9 +95,9 @@ def onsets_of(journal: Journal, alignment: Alignment, recording: DayRecording) -
     """Take the presentations out of the aligned words and set aside what cannot be used."""
     shown = sent_codes(journal).is_lit
     onset, recorded_reason = usable(
+        np.zeros(int(shown.sum()), np.int64),
         alignment.onset_tick[shown],
         recording.blocks,
-        ticks_per_sample=recording.ticks_per_sample,
         tick_hz=recording.tick_hz,
     )
     rows = journal.presentations

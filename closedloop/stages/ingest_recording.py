@@ -16,8 +16,9 @@ from closedloop.recording.detection import DEFINITIONS, as_spikes, detect
 from closedloop.recording.nev import NevEvents, read_nev
 from closedloop.recording.nev_header import NevHeader, read_nev_header
 from closedloop.recording.nsx import open_samples
-from closedloop.recording.nsx_header import NsxHeader, read_nsx_header
+from closedloop.recording.nsx_header import NsxBlock, NsxHeader, read_nsx_header
 from closedloop.recording.photodiode import photodiode_edges
+from closedloop.recording.stretches import Stretch
 from closedloop.simulation.array import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
 
@@ -34,14 +35,6 @@ class _Detected:
     electrode_ids: tuple[int, ...]
     spike_tick: NDArray[np.int64]
     spike_electrode: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A stretch of recording without a pause."""
-
-    first_tick: int
-    n_samples: int
 
 
 @dataclass(frozen=True)
@@ -131,7 +124,7 @@ def read_day_recording(folder: Path, context: StageContext, session: SessionDocu
         electrode_ids=from_raw.electrode_ids if from_raw else tuple(e.electrode_id for e in header.electrodes),
         detected=detected,
         photodiode_edge_tick=_photodiode(nsx_file, nsx),
-        blocks=tuple(Stretch(b.first_tick, b.n_samples) for b in nsx.blocks) if nsx else (_whole_nev(nev),),
+        blocks=tuple(_stretch(b, nsx.ticks_per_sample) for b in nsx.blocks) if nsx else (_whole_nev(nev),),
         ticks_per_sample=nsx.ticks_per_sample if nsx else 1,
         definition=f"raw voltage by {wanted.detection}" if from_raw else "the recorder's threshold crossings (NEV)",
     )
@@ -186,7 +179,12 @@ def _photodiode(file: Path | None, header: NsxHeader | None) -> NDArray[np.float
 def _whole_nev(nev: NevEvents) -> Stretch:
     """Take a NEV without NSx as one stretch from its first to its last packet."""
     ticks = np.concatenate([nev.spike_tick, nev.code_tick])
-    return Stretch(first_tick=int(ticks.min()), n_samples=int(ticks.max() - ticks.min()) + 1)
+    first, end = int(ticks.min()), int(ticks.max()) + 1
+    return Stretch(epoch=0, first_tick=first, end_tick=end, n_samples=end - first)
+
+
+def _stretch(block: NsxBlock, step: int) -> Stretch:
+    return Stretch(0, block.first_tick, block.first_tick + block.n_samples * step, block.n_samples)
 
 
 def raw_agreement(recording: DayRecording, definition: str) -> tuple[RawAgreement, ...]:

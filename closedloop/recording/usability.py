@@ -1,0 +1,70 @@
+"""Which presentations can be used: everything around the onset was recorded, in one stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.recording.stretches import Stretch
+
+NEEDED_MS = (-100.0, 170.0)  # what must have been recorded around an onset
+
+USABLE = ""
+NO_ONSET = "no onset"
+OUTSIDE = "before the start or after the end of the recording"
+IN_GAP = "touches a gap of the recording"
+AT_RESET = "touches a reset of the recorder's clock"
+
+
+def usable(
+    onset_epoch: NDArray[np.integer],
+    onset_tick: NDArray[np.float64],
+    stretches: Sequence[Stretch],
+    *,
+    tick_hz: float,
+    needed_ms: tuple[float, float] = NEEDED_MS,
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Set aside presentations around which something was not recorded.
+
+    Parameters
+    ----------
+    onset_epoch, onset_tick
+        Shape (n_presentations,); a tick of NaN is set aside already.
+    stretches
+        The recording's uninterrupted stretches, in time order.
+    tick_hz
+        Ticks per second.
+    needed_ms
+        From when to when around the onset every sample must have been recorded, in one stretch.
+
+    Returns
+    -------
+    onset_tick : NDArray[np.float64]
+        The onsets, NaN where set aside.
+    reasons : tuple of str
+        Why, one a presentation; empty where usable.
+    """
+    reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
+    epochs = sorted({stretch.epoch for stretch in stretches})
+    for epoch in epochs:
+        own = np.flatnonzero(onset_epoch == epoch)
+        runs = [stretch for stretch in stretches if stretch.epoch == epoch]
+        first, last = (onset_tick[own] + bound * tick_hz / 1000 for bound in needed_ms)
+        reasons[own] = _reasons(first, last, runs, before=epoch > epochs[0], after=epoch < epochs[-1])
+    reasons[np.isnan(onset_tick)] = NO_ONSET
+    return np.where(reasons == USABLE, onset_tick, np.nan), tuple(reasons.tolist())
+
+
+def _reasons(
+    first: NDArray[np.float64], last: NDArray[np.float64], runs: Sequence[Stretch], *, before: bool, after: bool
+) -> NDArray[np.str_]:
+    """Judge the presentations of one epoch; `before` and `after` say whether another epoch precedes or follows it."""
+    starts = np.array([run.first_tick for run in runs], np.int64)
+    stops = np.array([run.end_tick for run in runs], np.int64)
+    run = np.searchsorted(starts, first, side="right") - 1
+    inside = (run >= 0) & (last <= stops[run])
+    early, late = first < starts[0], last > stops[-1]
+    at_reset = (early & before) | (late & after)
+    return np.select([inside, at_reset, early | late], [USABLE, AT_RESET, OUTSIDE], IN_GAP)
