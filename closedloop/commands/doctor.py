@@ -132,8 +132,8 @@ def _blackrock(name: str) -> Check:
         channels = [NsxChannel(1, "elec1"), NsxChannel(2, "elec2")]
         start = datetime(2022, 1, 1, tzinfo=UTC)
         write_nsx(path, channels, rate_hz=30_000, specification="2.3", chunks=[(0, samples)], start=start)
-        same = bool((np.concatenate([chunk for _, chunk in open_samples(path)]) == samples).all())
-    return Check(name, "PASS" if same else "FAIL", "an NSx file written and read back through neo")
+        same = bool((open_samples(path).read(0, 0, len(samples)) == samples).all())
+    return Check(name, "PASS" if same else "FAIL", "an NSx file written and read back")
 
 
 def _display(name: str) -> Check:

@@ -1,12 +1,15 @@
-"""Pieces of a continuous recording, as they pass from a file to whoever computes on them."""
+"""Pieces of a continuous recording, as they pass from whoever makes samples to the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from closedloop.recording.source import SampleSource
 
 Chunk: TypeAlias = tuple[int, NDArray[np.int16]]
 """First tick of the chunk in the array's clock, and its samples, shape (n_samples, n_channels), in bits."""
@@ -15,17 +18,15 @@ AnyChunk: TypeAlias = tuple[int, NDArray[Any]]
 """A chunk of any number type."""
 
 
-def rescaled(
-    chunks: Iterable[AnyChunk], *, scale: NDArray[np.float64], offset: NDArray[np.float64]
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Turn chunks of bits into chunks in the channels' units.
+@dataclass(frozen=True)
+class ChunksOf:
+    """The samples of a source one chunk after the other, read anew by each iteration."""
 
-    Parameters
-    ----------
-    chunks
-        Pairs of first tick and samples, shape (n_samples, n_channels).
-    scale, offset
-        Units per bit and units at bit zero, shape (n_channels,).
-    """
-    for first_tick, samples in chunks:
-        yield first_tick, samples * scale + offset
+    source: SampleSource
+    chunk_samples: int = 30_000
+
+    def __iter__(self) -> Iterator[AnyChunk]:
+        for number, stretch in enumerate(self.source.stretches):
+            for start in range(0, stretch.n_samples, self.chunk_samples):
+                samples = self.source.read(number, start, min(start + self.chunk_samples, stretch.n_samples))
+                yield int(self.source.ticks(number, np.array(start))), samples

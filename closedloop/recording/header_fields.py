@@ -24,10 +24,13 @@ def read_exactly(stream: BinaryIO, n_bytes: int, *, file: Path, what: str) -> by
     RecordingError
         The file ends before.
     """
-    data = stream.read(n_bytes)
+    at = stream.tell()
+    held = stream.seek(0, 2) - at  # asked first: a corrupt header can call for more than there is memory
+    stream.seek(at)
+    data = stream.read(n_bytes) if n_bytes <= held else b""
     if len(data) < n_bytes:
         raise RecordingError(
-            f"{file}: expected {n_bytes} bytes of {what}, found {len(data)}. The file is truncated: copy it again."
+            f"{file}: expected {n_bytes} bytes of {what}, found {max(held, 0)}. The file is truncated: copy it again."
         )
     return data
 

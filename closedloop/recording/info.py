@@ -103,8 +103,8 @@ def _nsx_info(file: Path, header: NsxHeader) -> RecordingInfo:
     channels = tuple(
         ChannelInfo(c.channel_id, c.label, c.units, c.scale, c.offset, c.is_electrode) for c in header.channels
     )
-    blocks = tuple(BlockInfo(b.first_tick, b.first_tick / header.tick_hz, b.n_samples) for b in header.blocks)
-    last_tick = blocks[-1].first_tick + blocks[-1].n_samples * header.ticks_per_sample if blocks else 0
+    blocks = tuple(BlockInfo(b.first_tick, b.first_tick / header.tick_hz, b.n_samples) for b in header.stretches)
+    last_tick = header.stretches[-1].end_tick if blocks else 0
     return RecordingInfo(
         file=str(file),
         kind="nsx",

@@ -1,46 +1,63 @@
-"""Samples of an NSx file through neo, in bounded memory, with the places guarded where neo loses data."""
+"""Samples of an NSx file: any part of any stretch, in bounded memory.
+
+Read with plain reads into a fresh buffer: neo maps the file into memory, whose pages count as ours and stay until the
+map is closed, and gives no access to damaged files (docs/decisions/0008).
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
-from closedloop.recording.chunks import Chunk
-from closedloop.recording.neo_port import alone_for_neo, neo_failures, nsx_reader
-from closedloop.recording.nsx_header import NsxBlock, NsxChannel, NsxHeader, read_nsx_header
+from closedloop.recording.nsx_channels import ChannelKind, find_channels
+from closedloop.recording.nsx_header import NsxChannel, NsxHeader, read_nsx_header
+from closedloop.recording.nsx_packets import Progress
+from closedloop.recording.source import regular_ticks
+from closedloop.recording.stretches import Stretch
 
-_ANY_NUMBER = 6  # the link's extension; neo takes the rate from the header, not from the number
+_BUFFER_BYTES = 1 << 21  # stays in the processor's cache while columns are picked out of it
+_BYTES_A_SINGLE_READ = 8192  # in the time of one read of 8 bytes, a long read gets about as far (measured)
 
 
 @dataclass(frozen=True)
 class NsxSamples:
-    """The samples of some channels, read anew by each iteration.
+    """The samples of some channels: a `SampleSource` that opens the file anew for every read.
 
-    Iterating gives ``(first_tick, samples)`` with samples int16, shape (n_samples, n_channels), in bits, at most
-    `chunk_samples` long; a chunk never spans a pause.
+    `columns` are the channels' places in the file's rows.
     """
 
     file: Path
     header: NsxHeader
     channels: tuple[NsxChannel, ...]
     columns: tuple[int, ...]
-    chunk_samples: int
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Uninterrupted stretches in the file's order."""
+        return self.header.stretches
 
     @property
     def rate_hz(self) -> float:
-        """Samples per second."""
+        """Nominal samples per second."""
         return self.header.rate_hz
 
     @property
-    def ticks_per_sample(self) -> int:
-        """Ticks of the array's clock from one sample to the next."""
-        return self.header.ticks_per_sample
+    def tick_hz(self) -> int:
+        """Ticks per second of the recorder's clock."""
+        return self.header.tick_hz
+
+    @property
+    def n_channels(self) -> int:
+        """Columns of what `read` gives."""
+        return len(self.columns)
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -52,85 +69,163 @@ class NsxSamples:
         """Units at bit zero, shape (n_channels,)."""
         return np.array([channel.offset for channel in self.channels])
 
-    def __iter__(self) -> Iterator[Chunk]:
-        with (
-            alone_for_neo(self.file, f".ns{_ANY_NUMBER}") as stem,
-            neo_failures(self.file),
-            nsx_reader(stem, _ANY_NUMBER) as reader,
-        ):
-            _check_neo_saw_all(reader, self.header, self.file)
-            for segment, block in enumerate(self.header.blocks):
-                yield from self._block_chunks(reader, segment, block)
+    def read(self, stretch: int, start: int, stop: int) -> NDArray[np.int16]:
+        """Read samples start to stop (exclusive) of one stretch, shape (stop - start, n_channels), in bits.
 
-    def _block_chunks(self, reader: Any, segment: int, block: NsxBlock) -> Iterator[Chunk]:
-        for start in range(0, block.n_samples, self.chunk_samples):
-            stop = min(start + self.chunk_samples, block.n_samples)
-            view = reader.get_analogsignal_chunk(
-                seg_index=segment, i_start=start, i_stop=stop, stream_index=0, channel_indexes=list(self.columns)
+        Raises
+        ------
+        ValueError
+            The stretch has no such samples.
+        RecordingError
+            The file is no longer what it was when it was opened.
+        """
+        if not 0 <= start <= stop <= self.stretches[stretch].n_samples:
+            raise ValueError(
+                f"stretch {stretch} has samples 0 to {self.stretches[stretch].n_samples}, not {start} to {stop}"
             )
-            yield block.first_tick + start * self.ticks_per_sample, np.array(view, dtype=np.int16)
+        with self._opened() as stream:
+            if self._is_whole_rows:
+                rows = np.empty((stop - start, self.n_channels), "<i2")
+                self._read_into(stream, rows, stretch=stretch, start=start)
+                return rows
+            return self._picked(stream, stretch=stretch, start=start, stop=stop)
+
+    def ticks(self, stretch: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time samples of one stretch by their index in it, any shape; a PTP file has a time stamp for each.
+
+        Raises
+        ------
+        ValueError
+            The stretch has no such samples.
+        RecordingError
+            The file is no longer what it was when it was opened.
+        """
+        sample = np.asarray(sample, np.int64)
+        found = self.stretches[stretch]
+        if sample.size and not 0 <= sample.min() <= sample.max() <= found.n_samples - 1:
+            raise ValueError(
+                f"stretch {stretch} has samples 0 to {found.n_samples}, not {sample.min()} to {sample.max()}"
+            )
+        if not self.header.layout.one_sample_a_block:
+            return regular_ticks(found.first_tick, sample, self.header.ticks_per_sample)
+        wanted, place = np.unique(sample, return_inverse=True)
+        return self._time_stamps(stretch, wanted)[place].reshape(sample.shape)
+
+    @property
+    def _row(self) -> np.dtype[np.void]:
+        """Type what lies in the file from one sample to the next."""
+        n_channels = len(self.header.channels)
+        if self.header.layout.one_sample_a_block:
+            return self.header.layout.packet(n_channels)
+        return np.dtype([("samples", "<i2", (n_channels,))])
+
+    @property
+    def _is_whole_rows(self) -> bool:
+        whole = self.columns == tuple(range(len(self.header.channels)))
+        return whole and not self.header.layout.one_sample_a_block
+
+    def _byte(self, stretch: int, sample: int) -> int:
+        """Find where the row of a sample starts."""
+        row = self._row
+        return self.header.first_bytes[stretch] - _offset_of(row, "samples") + sample * row.itemsize
+
+    def _picked(self, stream: BinaryIO, *, stretch: int, start: int, stop: int) -> NDArray[np.int16]:
+        """Read rows through a small buffer and keep the wanted columns."""
+        picked = np.empty((stop - start, self.n_channels), "<i2")
+        wanted = _as_slice(self.columns)
+        for at, rows in self._rows(stream, stretch=stretch, start=start, stop=stop):
+            picked[at - start : at - start + len(rows)] = rows["samples"][:, wanted]
+        return picked
+
+    def _rows(self, stream: BinaryIO, *, stretch: int, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.void]]]:
+        """Read rows buffer by buffer, each with its first sample; the next read overwrites the last."""
+        buffer = np.empty(min(max(_BUFFER_BYTES // self._row.itemsize, 1), stop - start), self._row)
+        for at in range(start, stop, max(len(buffer), 1)):
+            rows = buffer[: min(len(buffer), stop - at)]
+            self._read_into(stream, rows, stretch=stretch, start=at)
+            yield at, rows
+
+    def _time_stamps(self, stretch: int, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the time stamps of increasing samples: one by one where they are far apart, else in passing over all."""
+        stamps = np.empty(len(wanted), "<i8")
+        if len(wanted) == 0:
+            return stamps
+        first, stop = int(wanted[0]), int(wanted[-1]) + 1
+        with self._opened() as stream:
+            if (stop - first) * self._row.itemsize > len(wanted) * _BYTES_A_SINGLE_READ:
+                offset = _offset_of(self._row, "timestamp")
+                for index, sample in enumerate(wanted.tolist()):
+                    _fill(stream, stamps[index : index + 1], self._byte(stretch, sample) + offset, file=self.file)
+                return stamps
+            for at, rows in self._rows(stream, stretch=stretch, start=first, stop=stop):
+                here = slice(*np.searchsorted(wanted, [at, at + len(rows)]))
+                stamps[here] = rows["timestamp"][wanted[here] - at]
+        return stamps
+
+    def _read_into(self, stream: BinaryIO, rows: NDArray[Any], *, stretch: int, start: int) -> None:
+        _fill(stream, rows, self._byte(stretch, start), file=self.file)
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        try:
+            with self.file.open("rb", buffering=0) as stream:
+                yield stream
+        except OSError as error:
+            raise RecordingError(
+                f"{self.file}: expected a readable file, found: {error.strerror}. Check the disk and run again."
+            ) from error
 
 
-def open_samples(file: Path, *, channel_ids: Sequence[int] | None = None, chunk_samples: int = 30_000) -> NsxSamples:
-    """Open an NSx file for reading samples in chunks.
+def open_samples(
+    file: Path,
+    *,
+    channel_ids: Sequence[int] | None = None,
+    labels: Sequence[str] | None = None,
+    kind: ChannelKind | None = None,
+    progress: Progress | None = None,
+) -> NsxSamples:
+    """Open an NSx file of any specification.
 
     Parameters
     ----------
     file
         An ``.ns1`` to ``.ns6`` file.
-    channel_ids
-        Which channels, in this order; all of the file if None.
-    chunk_samples
-        Longest chunk, in samples.
+    channel_ids, labels
+        Which channels, in this order, by number or by label; all of the file if both are None.
+    kind
+        "electrode" or "analog": looked for among these alone.
+    progress
+        Called with (done, total) bytes while a PTP file is passed over.
 
     Raises
     ------
     RecordingError
-        The file cannot be read, lacks a channel, or neo would lose or misplace some of its samples.
+        The file cannot be read, or lacks a channel, or has it twice.
     """
-    if chunk_samples < 1:
-        raise ValueError(f"chunk_samples must be at least 1, not {chunk_samples}")
-    header = read_nsx_header(file)
-    _check_one_clock(header, file)
-    columns = _columns(header, channel_ids, file)
-    return NsxSamples(file, header, tuple(header.channels[column] for column in columns), columns, chunk_samples)
+    header = read_nsx_header(file, progress=progress)
+    columns = find_channels(header.channels, channel_ids=channel_ids, labels=labels, kind=kind, file=file)
+    return NsxSamples(file, header, tuple(header.channels[column] for column in columns), columns)
 
 
-def _columns(header: NsxHeader, channel_ids: Sequence[int] | None, file: Path) -> tuple[int, ...]:
-    if channel_ids is None:
-        return tuple(range(len(header.channels)))
-    column_of = {channel.channel_id: column for column, channel in enumerate(header.channels)}
-    missing = [channel_id for channel_id in channel_ids if channel_id not in column_of]
-    if missing:
-        raise RecordingError(
-            f"{file}: expected channels {missing[:8]}, found {len(column_of)} others. "
-            "See `closedloop recording info` for the channels of the file."
-        )
-    return tuple(column_of[channel_id] for channel_id in channel_ids)
+def _as_slice(columns: tuple[int, ...]) -> slice | list[int]:
+    """Neighbouring columns as a slice, which is copied several times faster than a list of them."""
+    if columns and columns == tuple(range(columns[0], columns[-1] + 1)):
+        return slice(columns[0], columns[-1] + 1)
+    return list(columns)
 
 
-def _check_one_clock(header: NsxHeader, file: Path) -> None:
-    """Refuse what neo drops (blocks below two samples) and what has no single time line (a clock reset)."""
-    for index, block in enumerate(header.blocks):
-        if block.n_samples < 2:
+def _offset_of(row: np.dtype[np.void], name: str) -> int:
+    return int(row.fields[name][1])  # type: ignore[index]
+
+
+def _fill(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) -> None:
+    """Read from a place in the file until the array is full."""
+    left = rows.view(np.uint8).reshape(-1).data if rows.size else memoryview(b"")
+    while len(left):
+        n_read = os.preadv(stream.fileno(), [left], byte)
+        if n_read == 0:
             raise RecordingError(
-                f"{file}: expected data blocks of at least 2 samples, found {block.n_samples} in block {index}, "
-                "which neo would drop. Split the file at this block with the recorder's tools."
+                f"{file}: expected {len(left)} more bytes at {byte}, found the end of the file, which has become "
+                "shorter since it was opened. Leave it alone while it is read, and run again."
             )
-    for index, (before, after) in enumerate(zip(header.blocks, header.blocks[1:], strict=False)):
-        end = before.first_tick + before.n_samples * header.ticks_per_sample
-        if after.first_tick < end:
-            raise RecordingError(
-                f"{file}: expected block {index + 1} to start at tick {end} or later, found {after.first_tick}: "
-                "the recorder's clock was reset. Split the file at this block with the recorder's tools."
-            )
-
-
-def _check_neo_saw_all(reader: Any, header: NsxHeader, file: Path) -> None:
-    found = [reader.get_signal_size(0, segment, 0) for segment in range(reader.segment_count(0))]
-    expected = [block.n_samples for block in header.blocks]
-    if found != expected:
-        raise RecordingError(
-            f"{file}: expected {len(expected)} blocks with {sum(expected)} samples, neo gives {len(found)} with "
-            f"{sum(found)}. Report this file; nothing was read from it."
-        )
+        left, byte = left[n_read:], byte + n_read

@@ -1,9 +1,16 @@
-"""The head of an NSx file and the walk over its data blocks, checked before any sample is read."""
+"""What an NSx file says of itself: its headers, checked, and where its samples lie.
+
+Everything is read by our own lines, healthy files too: whether a file is healthy is known only after a walk over all
+its blocks, and neo fails on, or drops samples of, truncated and crashed files, resets, PTP gaps and 2.1
+(docs/decisions/0008).
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,10 +18,16 @@ import numpy as np
 
 from closedloop.errors import RecordingError
 from closedloop.recording.header_fields import read_date, read_exactly, text
-from closedloop.recording.nsx_layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_RESOLUTION, NsxLayout
+from closedloop.recording.nsx_blocks import one_block, walk_blocks
+from closedloop.recording.nsx_layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
+from closedloop.recording.nsx_packets import Progress, has_a_header_for_each_sample, walk_packets
+from closedloop.recording.nsx_stretches import DataPart, FoundData
+from closedloop.recording.stretches import Stretch
 
-_ELECTRODE_LABELS = ("elec", "chan")
-_ANALOG_LABELS = ("ainp", "anal", "audio")
+_LONGEST_PERIOD = PERIOD_CLOCK_HZ  # one sample a second; the recorder's slowest is 500 a second
+_ELECTRODE_LABEL = re.compile(r"(elec|chan)\W*\d+", re.IGNORECASE)
+_ANALOG_LABEL = re.compile(r"ainp|anal|audio", re.IGNORECASE)
+_ELECTRODES_OF_2_1 = 128
 
 
 @dataclass(frozen=True)
@@ -53,10 +66,9 @@ class NsxChannel:
         Channel numbers do not tell: 129 is the first analog input of a 128-channel processor and an electrode of a
         256-channel one.
         """
-        label = self.label.lower()
-        if label.startswith(_ELECTRODE_LABELS + _ANALOG_LABELS):
-            return label.startswith(_ELECTRODE_LABELS)
-        return self.units.lower() in {"uv", "µv"}
+        if _ANALOG_LABEL.match(self.label):
+            return False
+        return bool(_ELECTRODE_LABEL.fullmatch(self.label)) or self.units.lower() in {"uv", "µv"}
 
 
 def analog_input(channel_id: int, label: str) -> NsxChannel:
@@ -73,18 +85,36 @@ def analog_input(channel_id: int, label: str) -> NsxChannel:
     )
 
 
-@dataclass(frozen=True)
-class NsxBlock:
-    """A stretch of samples without a pause: the first sample's tick, the number of samples, their place in the file."""
+def unscaled_channel(channel_id: int) -> NsxChannel:
+    """Describe a channel of a 2.1 file, which holds its number only: bits have no unit, the number gives the name.
 
-    first_tick: int
-    n_samples: int
-    byte: int
+    The recorder of that time had electrodes 1 to 128 and analog inputs from 129; the labels are those that neo gives.
+    The scale stands in the NEV file of the same recording.
+    """
+    is_electrode = channel_id <= _ELECTRODES_OF_2_1
+    label = f"chan{channel_id}" if is_electrode else f"ainp{channel_id - _ELECTRODES_OF_2_1}"
+    return NsxChannel(channel_id, label, units="", digital_min=-1, digital_max=1, analog_min=-1, analog_max=1)
 
 
 @dataclass(frozen=True)
 class NsxHeader:
-    """What an NSx file says of itself."""
+    """What an NSx file says of itself, and where its samples lie.
+
+    Attributes
+    ----------
+    specification
+        "2.1", "2.2", "2.3", "3.0" or "3.0-ptp".
+    period
+        Samples come every `period` / 30000 s.
+    start
+        Date and time; None where the file has none (2.1) or the recorder's clock was not set.
+    stretches
+        Uninterrupted stretches in the file's order.
+    repairs
+        One sentence for each thing that was mended or had to be left out.
+    layout, first_bytes
+        The version's row of the table, and the byte of each stretch's first sample.
+    """
 
     specification: str
     label: str
@@ -93,97 +123,131 @@ class NsxHeader:
     tick_hz: int
     start: datetime | None
     channels: tuple[NsxChannel, ...]
-    blocks: tuple[NsxBlock, ...]
+    stretches: tuple[Stretch, ...]
+    repairs: tuple[str, ...]
+    layout: NsxLayout
+    first_bytes: tuple[int, ...]
 
     @property
     def rate_hz(self) -> float:
-        """Samples per second."""
+        """Nominal samples per second."""
         return PERIOD_CLOCK_HZ / self.period
 
     @property
-    def ticks_per_sample(self) -> int:
-        """Ticks of the array's clock from one sample to the next."""
-        return self.period * self.tick_hz // PERIOD_CLOCK_HZ
+    def ticks_per_sample(self) -> Fraction:
+        """Nominal ticks of the recorder's clock from one sample to the next."""
+        return Fraction(self.period * self.tick_hz, PERIOD_CLOCK_HZ)
 
 
-def read_nsx_header(file: Path) -> NsxHeader:
-    """Read and check the head of an NSx file and every block header, but no sample.
+def read_nsx_header(file: Path, *, progress: Progress | None = None) -> NsxHeader:
+    """Read and check the head of an NSx file and walk over its blocks.
+
+    No sample is read, but for a PTP file, whose time stamps stand between the samples: the walk passes over all of it,
+    in bounded memory.
+
+    Parameters
+    ----------
+    progress
+        Called with (done, total) bytes during that walk.
 
     Raises
     ------
     RecordingError
-        The file is missing, foreign, of a version outside the table, corrupt or truncated.
+        The file is missing, foreign, of a version outside the table, its headers are corrupt, or no sample can be
+        saved.
     """
     try:
         with file.open("rb") as stream:
-            return _read(stream, file)
+            return _read(stream, file, progress)
     except OSError as error:
         raise RecordingError(
             f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
         ) from error
 
 
-def _read(stream: BinaryIO, file: Path) -> NsxHeader:
+def _read(stream: BinaryIO, file: Path, progress: Progress | None) -> NsxHeader:
     layout = _layout(stream, file)
-    basic = np.frombuffer(
-        read_exactly(stream, layout.basic_header.itemsize, file=file, what="the basic header"), layout.basic_header
-    )[0]
-    _check_basic(basic, layout, file)
-    raw = read_exactly(
-        stream, int(basic["n_channels"]) * layout.channel_header.itemsize, file=file, what="channel headers"
+    raw = read_exactly(stream, layout.basic_header.itemsize, file=file, what="the basic header")
+    basic = np.frombuffer(raw, layout.basic_header)[0]
+    tick_hz = int(basic["resolution"]) if _has(basic, "resolution") else layout.tick_hz
+    _check_basic(basic, layout, tick_hz=tick_hz, file=file)
+    n_channels, period = int(basic["n_channels"]), int(basic["period"])
+    raw = read_exactly(stream, n_channels * layout.channel_header.itemsize, file=file, what="channel headers")
+    part = DataPart(
+        file=file,
+        layout=layout,
+        first_byte=stream.tell(),
+        size=stream.seek(0, 2),
+        n_channels=n_channels,
+        ticks_per_sample=Fraction(period * tick_hz, PERIOD_CLOCK_HZ),
     )
+    found_layout, data = _walk(stream, part, tick_hz=tick_hz, progress=progress)
     return NsxHeader(
-        specification=layout.specification,
+        specification=found_layout.specification,
         label=text(basic["label"]),
-        comment=text(basic["comment"]),
-        period=int(basic["period"]),
-        tick_hz=int(basic["resolution"]),
-        start=read_date(basic),
+        comment=text(basic["comment"]) if _has(basic, "comment") else "",
+        period=period,
+        tick_hz=tick_hz,
+        start=read_date(basic) if _has(basic, "year") else None,
         channels=tuple(_channel(row, file) for row in np.frombuffer(raw, layout.channel_header)),
-        blocks=tuple(_walk_blocks(stream, basic, layout, file)),
+        stretches=data.stretches,
+        repairs=data.repairs,
+        layout=found_layout,
+        first_bytes=data.first_bytes,
     )
+
+
+def _has(row: np.void, name: str) -> bool:
+    return name in (row.dtype.names or ())
 
 
 def _layout(stream: BinaryIO, file: Path) -> NsxLayout:
-    """Choose the table's row from the first ten bytes, and rewind."""
+    """Choose the table's row from the first ten bytes, and rewind; 3.0 and its PTP variant differ only later."""
     head = read_exactly(stream, 10, file=file, what="an NSx header")
     stream.seek(0)
     if head[:8] not in NSX_FILE_IDS:
         raise RecordingError(
-            f"{file}: expected an NSx file (NEURALCD or BRSMPGRP), found {head[:8]!r}. Give an .ns1 to .ns6 file."
+            f"{file}: expected an NSx file (NEURALSG, NEURALCD or BRSMPGRP), found {head[:8]!r}. "
+            "Give an .ns1 to .ns6 file."
         )
-    specification = "2.1" if head[:8] == b"NEURALSG" else f"{head[8]}.{head[9]}"
-    layout = NSX_LAYOUTS.get(specification)
-    if layout is None or layout.file_id != head[:8]:
-        known = ", ".join(NSX_LAYOUTS)
-        raise RecordingError(
-            f"{file}: expected NSx specification {known}, found {specification} ({head[:8].decode()}). "
-            "Convert the file with the recorder's tools."
-        )
-    return layout
+    for layout in NSX_LAYOUTS.values():
+        if layout.file_id == head[:8] and layout.version in (None, tuple(head[8:])):
+            return layout
+    raise RecordingError(
+        f"{file}: expected NSx specification {', '.join(NSX_LAYOUTS)}, found {head[8]}.{head[9]} "
+        f"({head[:8].decode()}). Convert the file with the recorder's tools."
+    )
 
 
-def _check_basic(basic: np.void, layout: NsxLayout, file: Path) -> None:
-    n_channels, period, tick_hz = int(basic["n_channels"]), int(basic["period"]), int(basic["resolution"])
+def _walk(stream: BinaryIO, part: DataPart, *, tick_hz: int, progress: Progress | None) -> tuple[NsxLayout, FoundData]:
+    """Find the stretches by the way in which this version stores its samples."""
+    if part.layout.block_header is None:
+        return part.layout, one_block(part)
+    if tick_hz == PTP_TICK_HZ and has_a_header_for_each_sample(stream, part):
+        return NSX_LAYOUTS["3.0-ptp"], walk_packets(stream, part, progress=progress)
+    return part.layout, walk_blocks(stream, part)
+
+
+def _check_basic(basic: np.void, layout: NsxLayout, *, tick_hz: int, file: Path) -> None:
+    n_channels, period = int(basic["n_channels"]), int(basic["period"])
     expected = layout.basic_header.itemsize + n_channels * layout.channel_header.itemsize
-    if n_channels == 0 or int(basic["header_bytes"]) != expected:
+    found = int(basic["header_bytes"]) if _has(basic, "header_bytes") else expected
+    if n_channels == 0 or found != expected:
         raise RecordingError(
-            f"{file}: expected {expected} header bytes for {n_channels} channels (at least 1), "
-            f"found {int(basic['header_bytes'])}. The header is corrupt: copy the file again."
-        )
-    if tick_hz == PTP_RESOLUTION:
-        raise RecordingError(
-            f"{file}: expected a clock in 1/30000 s, found the PTP variant (nanoseconds, one packet a sample). "
-            "Record without PTP time stamps or convert the file with the recorder's tools."
-        )
-    if period == 0 or tick_hz == 0 or (period * tick_hz) % PERIOD_CLOCK_HZ:
-        raise RecordingError(
-            f"{file}: expected a whole number of ticks a sample, found period {period} at {tick_hz} ticks/s. "
+            f"{file}: expected {expected} header bytes for {n_channels} channels (at least 1), found {found}. "
             "The header is corrupt: copy the file again."
+        )
+    in_range = 1 <= period <= _LONGEST_PERIOD and 1 <= tick_hz <= PTP_TICK_HZ
+    if not in_range or Fraction(period * tick_hz, PERIOD_CLOCK_HZ).denominator not in (1, 3):
+        raise RecordingError(
+            f"{file}: expected a sample at least every second and whole ticks, found period {period} (in 1/30000 s) "
+            f"at {tick_hz} ticks/s. The header is corrupt: copy the file again."
         )
 
 
 def _channel(row: np.void, file: Path) -> NsxChannel:
+    if not _has(row, "tag"):
+        return unscaled_channel(int(row["channel_id"]))
     if row["tag"] != b"CC" or row["digital_min"] >= row["digital_max"]:
         raise RecordingError(
             f"{file}: expected a 'CC' channel header with a digital range, found {bytes(row['tag'])!r} with "
@@ -197,39 +261,3 @@ def _channel(row: np.void, file: Path) -> NsxChannel:
         high_pass_hz=int(row["high_pass_mhz"]) / 1000,
         low_pass_hz=int(row["low_pass_mhz"]) / 1000,
     )
-
-
-def _walk_blocks(stream: BinaryIO, basic: np.void, layout: NsxLayout, file: Path) -> list[NsxBlock]:
-    blocks: list[NsxBlock] = []
-    sample_bytes = 2 * int(basic["n_channels"])
-    size = stream.seek(0, 2)
-    at = int(basic["header_bytes"])
-    while at < size:
-        stream.seek(at)
-        where = f"the header of data block {len(blocks)}"
-        raw = read_exactly(stream, layout.block_header.itemsize, file=file, what=where)
-        head = np.frombuffer(raw, layout.block_header)[0]
-        block = NsxBlock(int(head["timestamp"]), int(head["n_samples"]), at + layout.block_header.itemsize)
-        _check_block(
-            block, flag=int(head["flag"]), index=len(blocks), held=(size - block.byte) // sample_bytes, file=file
-        )
-        blocks.append(block)
-        at = block.byte + block.n_samples * sample_bytes
-    return blocks
-
-
-def _check_block(block: NsxBlock, *, flag: int, index: int, held: int, file: Path) -> None:
-    if flag != 1:
-        raise RecordingError(
-            f"{file}: expected data block {index} to start with 1, found {flag}. The file is corrupt: copy it again."
-        )
-    if block.n_samples == 0 and held > 0:
-        raise RecordingError(
-            f"{file}: expected the number of samples of data block {index}, found 0 before {held} samples: "
-            "the recorder stopped without closing the file. Repair it with the recorder's tools."
-        )
-    if block.n_samples > held:
-        raise RecordingError(
-            f"{file}: expected {block.n_samples} samples in data block {index}, found {held}. "
-            "The file is truncated: copy it again."
-        )

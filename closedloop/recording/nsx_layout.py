@@ -1,7 +1,7 @@
 """NSx on disk, one table row per version of the file specification.
 
-Source: Blackrock "NSx file format" 2.2, 2.3 and 3.0. All fields are little-endian and packed. 2.1 (no blocks, no
-scale) and the 3.0 PTP variant (one packet a sample, nanoseconds) are not in the table.
+Source: Blackrock "NSx file format" 2.1, 2.2, 2.3 and 3.0. All fields are little-endian and packed. 3.0-ptp is 3.0 as
+recorders with the Precision Time Protocol write it: nanoseconds, and a data block of its own for every sample.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 DATE_FIELDS = ("year", "month", "weekday", "day", "hour", "minute", "second", "millisecond")
-PTP_RESOLUTION = 1_000_000_000  # a tick of 1 ns marks the Precision Time Protocol variant of 3.0
+PTP_TICK_HZ = 1_000_000_000
 PERIOD_CLOCK_HZ = 30_000  # the header's "period" counts 1/30000 s in every version
 
+_BASIC_HEADER_2_1 = np.dtype([("file_id", "S8"), ("label", "S16"), ("period", "<u4"), ("n_channels", "<u4")])
+_CHANNEL_HEADER_2_1 = np.dtype([("channel_id", "<u4")])
 _BASIC_HEADER = np.dtype(
     [
         ("file_id", "S8"),
@@ -56,26 +58,56 @@ def _block_header(timestamp: str) -> np.dtype[np.void]:
 
 @dataclass(frozen=True)
 class NsxLayout:
-    """How one version of the specification lays out its headers and data blocks."""
+    """How one version of the specification lays out its headers and its data.
+
+    Attributes
+    ----------
+    specification
+        Our name of the version.
+    file_id
+        The first eight bytes.
+    version
+        The two bytes after them; None where the version has none.
+    block_header
+        What stands before each run of samples; None where all samples follow the headers at once (2.1).
+    tick_hz
+        The usual clock; what a header says goes before.
+    one_sample_a_block
+        Whether every sample has a block header of its own (PTP).
+    """
 
     specification: str
     file_id: bytes
+    version: tuple[int, int] | None
     basic_header: np.dtype[np.void]
     channel_header: np.dtype[np.void]
-    block_header: np.dtype[np.void]
+    block_header: np.dtype[np.void] | None
+    tick_hz: int = PERIOD_CLOCK_HZ
+    one_sample_a_block: bool = False
 
     @property
     def largest_tick(self) -> int:
         """The largest timestamp that a block header can hold."""
-        return int(np.iinfo(self.block_header["timestamp"]).max)
+        return 0 if self.block_header is None else int(np.iinfo(self.block_header["timestamp"]).max)
+
+    def packet(self, n_channels: int) -> np.dtype[np.void]:
+        """Type a block header with the one sample of each channel that follows it."""
+        if self.block_header is None:
+            raise ValueError(f"specification {self.specification} has no block headers")
+        fields = [(name, self.block_header[name]) for name in self.block_header.names or ()]
+        return np.dtype([*fields, ("samples", "<i2", (n_channels,))])
 
 
 NSX_LAYOUTS = {
     layout.specification: layout
     for layout in (
-        NsxLayout("2.2", b"NEURALCD", _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u4")),
-        NsxLayout("2.3", b"NEURALCD", _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u4")),
-        NsxLayout("3.0", b"BRSMPGRP", _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u8")),
+        NsxLayout("2.1", b"NEURALSG", None, _BASIC_HEADER_2_1, _CHANNEL_HEADER_2_1, None),
+        NsxLayout("2.2", b"NEURALCD", (2, 2), _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u4")),
+        NsxLayout("2.3", b"NEURALCD", (2, 3), _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u4")),
+        NsxLayout("3.0", b"BRSMPGRP", (3, 0), _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u8")),
+        NsxLayout(
+            "3.0-ptp", b"BRSMPGRP", (3, 0), _BASIC_HEADER, _CHANNEL_HEADER, _block_header("<u8"), PTP_TICK_HZ, True
+        ),
     )
 }
-NSX_FILE_IDS = frozenset({b"NEURALSG", *(layout.file_id for layout in NSX_LAYOUTS.values())})
+NSX_FILE_IDS = frozenset(layout.file_id for layout in NSX_LAYOUTS.values())

@@ -12,14 +12,15 @@ from closedloop.artifacts.days import RawAgreement
 from closedloop.artifacts.session import SessionDocument
 from closedloop.errors import RecordingError, StudyError
 from closedloop.recording.agreement import agreement
+from closedloop.recording.chunks import ChunksOf
 from closedloop.recording.detection import DEFINITIONS, as_spikes, detect
 from closedloop.recording.nev import NevEvents, read_nev
 from closedloop.recording.nev_header import NevHeader, read_nev_header
 from closedloop.recording.nsx import open_samples
-from closedloop.recording.nsx_header import NsxBlock, NsxHeader, read_nsx_header
+from closedloop.recording.nsx_header import NsxHeader, read_nsx_header
 from closedloop.recording.photodiode import photodiode_edges
 from closedloop.recording.stretches import Stretch
-from closedloop.simulation.array import SIMULATED_APPLICATION
+from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
 
 _TOLERANCE_MS = 0.5
@@ -124,8 +125,8 @@ def read_day_recording(folder: Path, context: StageContext, session: SessionDocu
         electrode_ids=from_raw.electrode_ids if from_raw else tuple(e.electrode_id for e in header.electrodes),
         detected=detected,
         photodiode_edge_tick=_photodiode(nsx_file, nsx),
-        blocks=tuple(_stretch(b, nsx.ticks_per_sample) for b in nsx.blocks) if nsx else (_whole_nev(nev),),
-        ticks_per_sample=nsx.ticks_per_sample if nsx else 1,
+        blocks=nsx.stretches if nsx else (_whole_nev(nev),),
+        ticks_per_sample=int(nsx.ticks_per_sample) if nsx else 1,
         definition=f"raw voltage by {wanted.detection}" if from_raw else "the recorder's threshold crossings (NEV)",
     )
 
@@ -162,7 +163,8 @@ def _detect(file: Path | None, header: NsxHeader | None, definition: str) -> _De
     if file is None or not electrodes:
         return None
     samples = open_samples(file, channel_ids=electrodes)
-    found = detect(samples, samples.rate_hz, DEFINITIONS[definition], ticks_per_sample=samples.ticks_per_sample)
+    step = int(samples.header.ticks_per_sample)
+    found = detect(ChunksOf(samples), samples.rate_hz, DEFINITIONS[definition], ticks_per_sample=step)
     return _Detected(electrodes, *as_spikes(found, electrodes))
 
 
@@ -173,7 +175,7 @@ def _photodiode(file: Path | None, header: NsxHeader | None) -> NDArray[np.float
     if file is None or not found:
         return None
     samples = open_samples(file, channel_ids=found[:1])
-    return photodiode_edges(samples, ticks_per_sample=samples.ticks_per_sample)
+    return photodiode_edges(ChunksOf(samples), ticks_per_sample=int(samples.header.ticks_per_sample))
 
 
 def _whole_nev(nev: NevEvents) -> Stretch:
@@ -181,10 +183,6 @@ def _whole_nev(nev: NevEvents) -> Stretch:
     ticks = np.concatenate([nev.spike_tick, nev.code_tick])
     first, end = int(ticks.min()), int(ticks.max()) + 1
     return Stretch(epoch=0, first_tick=first, end_tick=end, n_samples=end - first)
-
-
-def _stretch(block: NsxBlock, step: int) -> Stretch:
-    return Stretch(0, block.first_tick, block.first_tick + block.n_samples * step, block.n_samples)
 
 
 def raw_agreement(recording: DayRecording, definition: str) -> tuple[RawAgreement, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import SPIKES, write_arrays
 from closedloop.errors import RecordingError
+from closedloop.recording.chunks import ChunksOf
 from closedloop.recording.detection import DEFINITIONS, as_spikes, detect
 from closedloop.recording.info import read_info
 from closedloop.recording.nsx import open_samples
@@ -31,7 +32,8 @@ def detect_to_file(file: Path, out: Path, *, definition: str) -> str:
             f"{file}: expected electrodes, found analog inputs only. Choose the file with raw voltage."
         )
     samples = open_samples(file, channel_ids=electrodes)
-    found = detect(samples, samples.rate_hz, DEFINITIONS[definition], ticks_per_sample=samples.ticks_per_sample)
+    step = int(samples.header.ticks_per_sample)
+    found = detect(ChunksOf(samples), samples.rate_hz, DEFINITIONS[definition], ticks_per_sample=step)
     tick, electrode = as_spikes(found, electrodes)
     arrays: dict[str, NDArray[Any]] = {
         "electrode_id": electrode,
