@@ -150,7 +150,7 @@ class _Loop:
             for folder in stage.inputs(self.paths, day)
             for name, entry in read_manifest(folder).outputs.items()
         }
-        sections = {name: self.protocol.model_dump(mode="json")[name] for name in stage.sections}
+        sections = {name: self.protocol.model_dump(mode="json", exclude_defaults=True)[name] for name in stage.sections}
         content = [stage.name, day, self.protocol.seed, self.study.subject, self.study.simulated, sections, inputs]
         if stage is START:
             content += [self.study.pool.model_dump(mode="json"), self.study.base_model]

@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.recorder_faults import SimulatedFault
 from closedloop.errors import ProtocolError
 from closedloop.storage import sha256_bytes
 
@@ -153,11 +154,13 @@ class Trial(Section):
 class Recording(Section):
     """What is recorded and how spikes are counted."""
 
-    specification: Literal["2.3", "3.0"] = Field(description="of the files a simulated array writes")
+    specification: Literal["2.1", "2.2", "2.3", "3.0", "3.0-ptp"] = Field(
+        description="of the files a simulated array writes"
+    )
     spikes_from: Literal["nev", "raw"]
     raw_electrodes: CountOrNone = Field(description="electrodes written at 30 kHz on raw days")
     raw_days: tuple[CountOrNone, ...] = Field(description="days on which raw voltage is written")
-    detection: Literal["dicarlo", "zero_phase_butter"]
+    detection: Literal["dicarlo", "zero_phase_butter", "causal"]
     waveform_samples: int = Field(ge=8, le=128, description="samples of a spike packet")
     window_start_ms: float
     window_stop_ms: float = Field(description="half-open window [start, stop) after light onset")
@@ -205,6 +208,8 @@ class Simulation(Section):
     lost_codes: Fraction
     doubled_codes: Fraction
     display_lag_ms: float = Field(ge=0, le=50, description="flip to light")
+    n_processors: int = Field(default=1, ge=1, le=2, description="of the recorder; each writes files of its own")
+    recorder_faults: tuple[SimulatedFault, ...] = Field(default=(), description="what goes wrong with the recorder")
 
 
 class Protocol(Section):
@@ -333,5 +338,8 @@ def parse_protocol(content: bytes, *, place: str) -> Protocol:
 
 
 def protocol_sha256(protocol: Protocol) -> str:
-    """Hash what a protocol says, not how its file is written: comments and order of keys do not count."""
-    return sha256_bytes(protocol.model_dump_json().encode())
+    """Hash what a protocol says, not how its file is written: comments, order and written-out defaults do not count.
+
+    Keys that came with a later version have defaults, so that a study keeps its identity.
+    """
+    return sha256_bytes(protocol.model_dump_json(exclude_defaults=True).encode())

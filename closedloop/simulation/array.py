@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,22 +12,16 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.journal import Journal, Presentation
 from closedloop.artifacts.protocol import Recording, Simulation
-from closedloop.recording.nev_header import NevElectrode
-from closedloop.recording.nev_writer import NevBatch, write_nev
-from closedloop.recording.nsx_header import NsxChannel
-from closedloop.recording.nsx_writer import write_nsx
 from closedloop.simulation.cortex import HiddenCortex
 from closedloop.simulation.cortex_trials import PresentationSequence, psth_profile, trial_rates_hz
-from closedloop.simulation.events import TICK_HZ, RecorderClock, light_of, send_words
+from closedloop.simulation.events import light_of
+from closedloop.simulation.processor import FileFormat
+from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, write_recording
 from closedloop.simulation.spikes import draw_spikes
-from closedloop.simulation.voltage import Units, draw_units, photodiode_channel, snippets, voltage_chunks
+from closedloop.simulation.voltage import draw_units
 
-ARRAY_NAME = "array1"
-SIMULATED_APPLICATION = "closedloop simulated array"
 _FIRST_DAY = datetime(2022, 1, 3, 9, tzinfo=UTC)  # files carry a date; a simulated day's is made up and says nothing
 _TAIL_S = 2.0
-_LEAD_S = (2.0, 8.0)
-_BATCH_TICKS = 20 * TICK_HZ
 _MS_PER_S = 1000
 
 
@@ -44,7 +38,7 @@ class ArrayDay:
     refresh_hz
         Of the display.
     raw_electrodes
-        Electrodes whose voltage is written, by id.
+        Electrodes whose voltage is written, numbered over all processors from 1.
     seed
         Of this day's noise.
     """
@@ -58,19 +52,6 @@ class ArrayDay:
     seed: int
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """Everything that happened, in the recorder's ticks."""
-
-    spike_tick: NDArray[np.int64]
-    spike_electrode: NDArray[np.int64]
-    word_tick: NDArray[np.int64]
-    word_value: NDArray[np.int64]
-    light_on: NDArray[np.int64]
-    light_off: NDArray[np.int64]
-    n_ticks: int
-
-
 def record(
     folder: Path,
     day: ArrayDay,
@@ -80,80 +61,62 @@ def record(
     simulation: Simulation,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Write array1.nev and array1.ns6 of a session.
+    """Write the files of a session, a .nev and an .ns6 for each of the recorder's processors.
 
     Parameters
     ----------
     folder
         Where the files go.
     progress
-        Called with (done, total) ticks as the files grow.
+        Called with (done, total) samples as the files grow.
     """
-    recorded = _happen(day, cortex, simulation)
-    units = draw_units(cortex.n_electrodes, seed=cortex.seed)
-    start = _FIRST_DAY + timedelta(days=day.day)
-    comment = f"{SIMULATED_APPLICATION}; session {day.session_id}"
-    total = 2 * recorded.n_ticks
-    write_nev(
-        folder / f"{ARRAY_NAME}.nev",
-        [NevElectrode(electrode, f"elec{electrode}") for electrode in range(1, cortex.n_electrodes + 1)],
-        specification=recording.specification,
-        batches=_batches(recorded, day, units, recording.waveform_samples, lambda done: progress(done, total)),
-        start=start,
-        waveform_samples=recording.waveform_samples,
-        application=SIMULATED_APPLICATION,
-        comment=comment,
-    )
-    chunks = voltage_chunks(
-        light_on=recorded.light_on,
-        light_off=recorded.light_off,
-        spike_tick=recorded.spike_tick,
-        spike_electrode=recorded.spike_electrode,
+    recorder = recorder_of(day, cortex, recording=recording, simulation=simulation)
+    write_recording(folder, recorder, happened_on(day, cortex, recorder, simulation), progress=progress)
+
+
+def recorder_of(day: ArrayDay, cortex: HiddenCortex, *, recording: Recording, simulation: Simulation) -> Recorder:
+    """Set the recorder up for a day."""
+    return Recorder(
+        n_electrodes=cortex.n_electrodes,
+        n_processors=simulation.n_processors,
         raw_electrodes=day.raw_electrodes,
-        units=units,
-        n_ticks=recorded.n_ticks,
+        clock_drift_ppm=simulation.clock_drift_ppm,
+        line=Line(lost=simulation.lost_codes, doubled=simulation.doubled_codes),
+        units=draw_units(cortex.n_electrodes, seed=cortex.seed),
+        form=FileFormat(
+            recording.specification, recording.waveform_samples, _FIRST_DAY + timedelta(days=day.day), day.session_id
+        ),
         seed=day.seed,
-    )
-    write_nsx(
-        folder / f"{ARRAY_NAME}.ns6",
-        [*(NsxChannel(electrode, f"elec{electrode}") for electrode in day.raw_electrodes), photodiode_channel()],
-        rate_hz=TICK_HZ,
-        specification=recording.specification,
-        chunks=_told(chunks, lambda done: progress(recorded.n_ticks + done, total)),
-        start=start,
-        label="raw" if day.raw_electrodes else "analog",
-        comment=comment,
+        faults=faults_on(day.day, simulation),
     )
 
 
-def _happen(day: ArrayDay, cortex: HiddenCortex, simulation: Simulation) -> _Recorded:
+def faults_on(day: int, simulation: Simulation) -> tuple[Fault, ...]:
+    """Return a day's faults."""
+    every = tuple(range(1, simulation.n_processors + 1))
+    return tuple(
+        Fault(fault.name, every if fault.processor is None else (fault.processor,))
+        for fault in simulation.recorder_faults
+        if fault.day in (None, day)
+    )
+
+
+def happened_on(day: ArrayDay, cortex: HiddenCortex, recorder: Recorder, simulation: Simulation) -> Happened:
+    """Draw what there is to record on a day."""
     presentations = day.journal.presentations
-    random = np.random.default_rng([day.seed, *b"clock"])
-    clock = RecorderClock(random.uniform(*_LEAD_S), simulation.clock_drift_ppm)
     end_s = max(row.offset_s for row in presentations) + _TAIL_S
     light = light_of(
         presentations, lag_s=simulation.display_lag_ms / _MS_PER_S, frame_s=1 / day.refresh_hz, seed=day.seed
     )
-    words = send_words(day.journal.rows, lost=simulation.lost_codes, doubled=simulation.doubled_codes, seed=day.seed)
     spikes = draw_spikes(
         light.on_s,
         trial_rates_hz(cortex, _sequence(day, presentations, light.on_s), day=day.day),
         baseline_hz=cortex.baseline_rate_hz,
         profile=psth_profile(),
-        span_s=(-clock.lead_s, end_s),
+        span_s=(-recorder.longest_lead_s, end_s),
         seed=day.seed,
     )
-    spike_tick, n_ticks = clock.ticks(spikes.time_s), int(clock.ticks(np.array([end_s]))[0])
-    kept = (spike_tick >= 0) & (spike_tick < n_ticks)
-    return _Recorded(
-        spike_tick=spike_tick[kept],
-        spike_electrode=spikes.electrode_id[kept],
-        word_tick=clock.ticks(words.time_s),
-        word_value=words.value,
-        light_on=clock.ticks(light.on_s),
-        light_off=clock.ticks(light.off_s),
-        n_ticks=n_ticks,
-    )
+    return Happened(day.journal.rows, spikes, light, end_s)
 
 
 def _sequence(
@@ -167,32 +130,3 @@ def _sequence(
         onset_s=light_on_s,
         follows_previous=np.r_[False, trial[1:] == trial[:-1]],
     )
-
-
-def _batches(
-    recorded: _Recorded, day: ArrayDay, units: Units, waveform_samples: int, progress: Callable[[int], None]
-) -> Iterator[NevBatch]:
-    for number, start in enumerate(range(0, recorded.n_ticks, _BATCH_TICKS)):
-        spikes = slice(*np.searchsorted(recorded.spike_tick, [start, start + _BATCH_TICKS]))
-        words = slice(*np.searchsorted(recorded.word_tick, [start, start + _BATCH_TICKS]))
-        electrode = recorded.spike_electrode[spikes]
-        random = np.random.default_rng([day.seed, number, *b"snippets"])
-        opening = number == 0
-        yield NevBatch(
-            spike_tick=recorded.spike_tick[spikes],
-            spike_electrode=electrode,
-            spike_waveform=snippets(units, electrode, n_samples=waveform_samples, random=random),
-            code_tick=recorded.word_tick[words],
-            code_value=recorded.word_value[words],
-            comment_tick=np.zeros(int(opening), dtype=np.int64),
-            comment_text=(day.session_id,) if opening else (),
-        )
-        progress(min(start + _BATCH_TICKS, recorded.n_ticks))
-
-
-def _told(
-    chunks: Iterator[tuple[int, NDArray[np.int16]]], progress: Callable[[int], None]
-) -> Iterator[tuple[int, NDArray[np.int16]]]:
-    for first_tick, samples in chunks:
-        yield first_tick, samples
-        progress(first_tick + len(samples))

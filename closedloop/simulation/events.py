@@ -48,15 +48,19 @@ class Words:
     value: NDArray[np.int64]
 
 
-def send_words(rows: Sequence[JournalRow], *, lost: float, doubled: float, seed: int) -> Words:
-    """Send a journal's words over a line that loses some and doubles some.
+def send_words(
+    rows: Sequence[JournalRow], *, lost: float, doubled: float, seed: int, flipped: float = 0.0, n_bits: int = 8
+) -> Words:
+    """Send a journal's words over a line that loses some, doubles some and flips a bit of some.
 
     Parameters
     ----------
     rows
         The journal.
-    lost, doubled
+    lost, doubled, flipped
         Probabilities of each word.
+    n_bits
+        Width of the port: which bits may flip.
     """
     sent = [
         (row.onset_s, row.code) if isinstance(row, Presentation) else (row.time_s, row.code)
@@ -70,7 +74,13 @@ def send_words(rows: Sequence[JournalRow], *, lost: float, doubled: float, seed:
     kept, twice = fate >= lost, (fate >= lost) & (fate < lost + doubled)
     all_times = np.r_[arrival[kept], arrival[twice] + _DOUBLED_AFTER_S]
     order = np.argsort(all_times, kind="stable")
-    return Words(all_times[order], np.r_[value[kept], value[twice]][order])
+    return Words(all_times[order], _flip(np.r_[value[kept], value[twice]][order], flipped, n_bits=n_bits, seed=seed))
+
+
+def _flip(value: NDArray[np.int64], share: float, *, n_bits: int, seed: int) -> NDArray[np.int64]:
+    random = np.random.default_rng([seed, *b"flips"])
+    hit = random.random(len(value)) < share
+    return np.where(hit, value ^ (1 << random.integers(0, n_bits, len(value))), value)
 
 
 @dataclass(frozen=True)

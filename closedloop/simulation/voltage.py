@@ -12,7 +12,7 @@ from closedloop.recording.chunks import Chunk
 from closedloop.recording.nsx_header import NsxChannel
 from closedloop.simulation.events import TICK_HZ
 
-PHOTODIODE_CHANNEL_ID = 10_241  # an analog input: beyond any electrode's number
+ANALOG_CHANNEL_ID = 10_241  # an analog input: beyond any electrode's number
 PHOTODIODE_LABEL = "photodiode"
 _UV_PER_BIT = 0.25
 _NOISE_UV = 8.0  # SD of the background
@@ -25,17 +25,22 @@ _WAVEFORM_TICKS = 30
 Integers = NDArray[np.int64]
 
 
-def photodiode_channel() -> NsxChannel:
-    """Describe the analog input of the photodiode: +-5 V on 16 bits."""
+def analog_channel(label: str) -> NsxChannel:
+    """Describe the first analog input: +-5 V on 16 bits."""
     return NsxChannel(
-        channel_id=PHOTODIODE_CHANNEL_ID,
-        label=PHOTODIODE_LABEL,
+        channel_id=ANALOG_CHANNEL_ID,
+        label=label,
         units="mV",
         digital_min=-32767,
         digital_max=32767,
         analog_min=-5000,
         analog_max=5000,
     )
+
+
+def photodiode_channel() -> NsxChannel:
+    """Describe the analog input that the photodiode is on."""
+    return analog_channel(PHOTODIODE_LABEL)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from neo.rawio import BlackrockRawIO
 from closedloop.artifacts.journal import Journal, JournalRow, Presentation, TrialEnded, TrialStarted
 from closedloop.artifacts.protocol import Protocol, read_protocol
 from closedloop.simulation import array
-from closedloop.simulation.array import SIMULATED_APPLICATION, ArrayDay, record
+from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex import HiddenCortex
+from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.recorder import hear
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
 torch.set_num_threads(1)
@@ -167,12 +169,14 @@ def test_the_light_follows_every_flip_by_the_lag(specification: str) -> None:
 @both_specifications
 def test_the_files_hold_every_spike_that_was_drawn_and_no_other(specification: str) -> None:
     found = files(specification)
-    drawn = array._happen(DAY, cortex(), smoke().simulation.model_copy(update=GOOD))
+    good = smoke().simulation.model_copy(update=GOOD)
+    recorder = array.recorder_of(DAY, cortex(), recording=smoke().recording, simulation=good)
+    drawn = hear(recorder, 1, array.happened_on(DAY, cortex(), recorder, good))
     assert set(found.spikes) == set(range(1, N_ELECTRODES + 1))
     for electrode, ticks in found.spikes.items():
-        np.testing.assert_array_equal(ticks, drawn.spike_tick[drawn.spike_electrode == electrode])
+        np.testing.assert_array_equal(ticks, drawn.spike_sample[drawn.spike_electrode == electrode])
         assert found.snippets[electrode].shape == (len(ticks), smoke().recording.waveform_samples)
-    assert len(found.voltage) == drawn.n_ticks
+    assert len(found.voltage) == drawn.n_samples
 
 
 @both_specifications
