@@ -1,53 +1,55 @@
-"""From the rig's journal to onsets in the array's clock.
+"""From the rig's journal to onsets on the clocks of one or several recorders.
 
-1. The codes of each rig segment (the rig's clock may start anew when it is resumed) find their place in the recording
-   by a vote over equal codes (`clock_search`), largest segment first.
-2. Sent and received codes are paired by dynamic programming (`code_matching`).
-3. A robust line relates the clocks (`clock`) and times the presentations whose code was lost.
-4. The photodiode, where there is one, has the last word on the onset (`photodiode`).
+1. Each run, a segment of the rig (its clock may start anew when it is resumed) on an epoch of the recorder (its clock
+   may be reset), finds its place by a vote over equal codes (`clock_search`, `run_search`, `placement`).
+2. Sent and received codes are paired by dynamic programming (`code_matching`, `pairing`).
+3. A robust line and the wander around it relate the clocks (`clock`); they time the presentations whose code was lost
+   or came off time, as far as that can be known (`markers`).
+4. The photodiode, where there is one, has the last word on the onset (`light`), on all devices (`shared_light`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.errors import AlignmentError
 from closedloop.recording.alignment_quality import AlignmentQuality, describe
-from closedloop.recording.clock import ClockFit
-from closedloop.recording.code_matching import UNPAIRED, match_codes
-from closedloop.recording.codes import ReceivedCodes, SentCodes, changed_codes, check_lists, take
-from closedloop.recording.photodiode import assign_photodiode
-from closedloop.recording.segments import (
-    AlignmentRules,
-    expected_s,
-    find_echoes,
-    place_segments,
-    refit_segments,
-)
+from closedloop.recording.code_matching import UNPAIRED
+from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
+from closedloop.recording.markers import NOT_PLACED
+from closedloop.recording.one_device import OneDevice, align_device
+from closedloop.recording.run_search import AlignmentRules
+from closedloop.recording.shared_light import SharedLight, shared_light
+from closedloop.recording.stretches import Stretch
 
-NOT_PLACED = "the codes of its rig segment are not in the recording"
+ODD_LIGHT = "its light was seen at an unusual moment only"
+_MS_PER_S = 1000
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """When everything sent happened on the array's clock.
+    """When everything sent happened on one device's clock.
 
-    All arrays have shape (n_sent,). `onset_tick` is the light's rising edge (source "photodiode"); without one, the
-    received code ("code") or, where the code was lost, the clock fit ("fit"), both moved by the median lag of the light
-    if there is any; NaN ("none") where neither is known, with the reason. `code_tick` is NaN where the code was lost;
-    `received_index` is then -1. `changed` marks codes that arrived with flipped bits. `fits` goes by rig segment.
+    All arrays have shape (n_sent,). `onset_tick`, in `epoch`, is the light's rising edge (source "photodiode"); without
+    one, the received code ("code") or, where the code was lost or came off time, the clocks ("fit"), both moved by the
+    usual lag of the light at that time of the day, if there is any; NaN ("none") where neither is known, with the
+    reason in plain words. `epoch` is -1 where unknown. `code_tick` is NaN where the code was lost; `received_index` is
+    then -1. `changed` marks codes that arrived with flipped bits. `late_ms` is the received code minus the clocks' line
+    and `lag_ms` the light minus the marker, NaN where there is none.
     """
 
+    epoch: NDArray[np.int64]
     onset_tick: NDArray[np.float64]
     source: NDArray[np.str_]
     reason: tuple[str, ...]
     code_tick: NDArray[np.float64]
     received_index: NDArray[np.int64]
     changed: NDArray[np.bool_]
-    fits: dict[int, ClockFit]
+    late_ms: NDArray[np.float64]
+    lag_ms: NDArray[np.float64]
     quality: AlignmentQuality
 
 
@@ -55,18 +57,22 @@ def align(
     sent: SentCodes,
     received: ReceivedCodes,
     *,
-    photodiode_edge_tick: NDArray[np.float64] | None = None,
+    edges: Edges | None = None,
+    stretches: Sequence[Stretch] | None = None,
     rules: AlignmentRules | None = None,
     place: str = "recording",
 ) -> Alignment:
-    """Find every sent code in the recording and the onset that goes with it.
+    """Find every sent code in a device's recording, and the onset that goes with it.
 
     Parameters
     ----------
     sent, received
         Both lists of codes.
-    photodiode_edge_tick
-        Rising edges of the light, increasing ticks; None where no photodiode was recorded.
+    edges
+        Rising edges of the light; None where no photodiode was recorded.
+    stretches
+        When the device recorded: a presentation whose code was lost is timed by the clocks inside of these only. If
+        None, only the time from the first to the last code of each epoch is taken for recorded.
     rules
         What is accepted.
     place
@@ -75,68 +81,94 @@ def align(
     Raises
     ------
     AlignmentError
-        Too few of the sent codes are in the recording: it belongs to another session.
+        Too few of the codes are in the recording: it belongs to another session.
+    """
+    return align_devices(
+        sent,
+        {place: received},
+        edges={} if edges is None else {place: edges},
+        stretches={} if stretches is None else {place: stretches},
+        rules=rules,
+    )[place]
+
+
+def align_devices(
+    sent: SentCodes,
+    received: Mapping[str, ReceivedCodes],
+    *,
+    edges: Mapping[str, Edges] | None = None,
+    stretches: Mapping[str, Sequence[Stretch]] | None = None,
+    rules: AlignmentRules | None = None,
+) -> dict[str, Alignment]:
+    """Align every device by itself; the light that one saw times the others too.
+
+    Parameters
+    ----------
+    sent
+        What the rig sent.
+    received, edges, stretches
+        What each device received, saw and recorded, by its name, as for `align`. A device without an entry in `edges`
+        has no photodiode.
+    rules
+        What is accepted.
+
+    Raises
+    ------
+    AlignmentError
+        A device's recording belongs to another session.
     """
     rules = rules or AlignmentRules()
-    check_lists(sent, received)
-    is_echo = find_echoes(sent, received, rules.matching)
-    fits = place_segments(sent, received, is_echo, rules)
-    index = match_codes(
-        sent.code,
-        expected_s(sent, fits),
-        received.value,
-        received.time_s,
-        is_echo=is_echo,
-        rules=rules.matching,
-    )
-    _check_share(sent, received, index, rules, place)
-    fits = refit_segments(sent, received, index, fits)
-    marker, source = _markers(received, index, expected_s(sent, fits))
-    light = _light(marker, sent, received, photodiode_edge_tick, rules)
-    lag_ms = (light - marker)[(source == "code") & ~np.isnan(light)] / received.tick_hz * 1000
-    usual_lag = float(np.median(lag_ms)) * received.tick_hz / 1000 if len(lag_ms) else 0.0
-    seen = ~np.isnan(light)
-    return Alignment(
-        onset_tick=np.where(seen, light, marker + usual_lag * sent.is_lit),
-        source=np.where(seen, "photodiode", source),
-        reason=tuple(np.where(source == "none", NOT_PLACED, "").tolist()),
-        code_tick=np.where(index == UNPAIRED, np.nan, take(received.tick, index)),
-        received_index=index,
-        changed=changed_codes(sent, received, index),
-        fits=fits,
-        quality=describe(sent, received, index, fits, lag_ms=lag_ms, light=light, marker=marker),
-    )
-
-
-def _check_share(
-    sent: SentCodes, received: ReceivedCodes, index: NDArray[np.int64], rules: AlignmentRules, place: str
-) -> None:
-    n_equal = int(np.count_nonzero((index != UNPAIRED) & ~changed_codes(sent, received, index)))
-    if n_equal == 0 or n_equal < rules.smallest_share * len(sent.code):
-        raise AlignmentError(
-            f"{place}: expected at least {rules.smallest_share:.0%} of the journal's {len(sent.code)} codes, found "
-            f"{n_equal} of them among {len(received.tick)} received. The recording belongs to another session: "
-            "give the one that was made with this journal."
+    devices = {
+        name: align_device(
+            sent,
+            codes,
+            edges=(edges or {}).get(name),
+            stretches=(stretches or {}).get(name),
+            rules=rules,
+            place=name,
         )
+        for name, codes in received.items()
+    }
+    return {
+        name: _assembled(sent, received[name], device, shared_light(name, devices)) for name, device in devices.items()
+    }
 
 
-def _markers(
-    received: ReceivedCodes, index: NDArray[np.int64], expected: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """When the code came or, where it was lost, should have come, in ticks, and which of the two."""
+def _assembled(sent: SentCodes, received: ReceivedCodes, device: OneDevice, light: SharedLight) -> Alignment:
+    lists, pairing, markers = device.lists, device.pairing, device.markers
+    marker = device.marker_tick
+    seen = ~np.isnan(light.tick)
+    odd = light.odd & ~seen & (markers.source != "none")
+    usual = np.nan_to_num(light.track.lag_ms) * sent.is_lit * received.tick_hz / _MS_PER_S
+    onset = np.where(seen, light.tick, marker + usual)
+    source = np.where(odd, "none", np.where(seen, "photodiode", markers.source))
+    reason = tuple(np.where(odd, ODD_LIGHT, markers.reason).tolist())
+    index = pairing.received
+    lag_ms = (light.tick - marker) / received.tick_hz * _MS_PER_S
     lost = index == UNPAIRED
-    marker = np.where(lost, expected * received.tick_hz, take(received.tick, index))
-    return marker, np.select([~lost, ~np.isnan(marker)], ["code", "fit"], "none")
+    return Alignment(
+        epoch=device.epoch,
+        onset_tick=np.where(odd, np.nan, onset),
+        source=source,
+        reason=reason,
+        code_tick=np.where(lost, np.nan, np.append(received.tick, 0)[index]),
+        received_index=index,
+        changed=~lost & (np.append(lists.value, 0)[index] != lists.code),
+        late_ms=pairing.late_s * _MS_PER_S,
+        lag_ms=lag_ms,
+        quality=describe(
+            lists,
+            pairing,
+            markers,
+            sent_code=sent.code,
+            is_lit=sent.is_lit,
+            source=source,
+            reason=reason,
+            lag_ms=lag_ms,
+            late_frame=light.late_frame & seen,
+            light_from=light.light_from,
+        ),
+    )
 
 
-def _light(
-    marker: NDArray[np.float64],
-    sent: SentCodes,
-    received: ReceivedCodes,
-    edges: NDArray[np.float64] | None,
-    rules: AlignmentRules,
-) -> NDArray[np.float64]:
-    if edges is None:
-        return np.full(len(marker), np.nan)
-    expected = np.where(sent.is_lit, marker, np.nan)
-    return assign_photodiode(expected, edges, tick_hz=received.tick_hz, window_ms=rules.photodiode_window_ms)
+__all__ = ["NOT_PLACED", "ODD_LIGHT", "Alignment", "align", "align_devices"]

@@ -19,8 +19,9 @@ from closedloop.artifacts.tables import write_table
 from closedloop.errors import AlignmentError, RecordingError
 from closedloop.recording.alignment import Alignment, align
 from closedloop.recording.arrays import ArrayMap, numbered_array
-from closedloop.recording.codes import ReceivedCodes
+from closedloop.recording.codes import Edges, ReceivedCodes
 from closedloop.recording.counts import count_spikes
+from closedloop.recording.run_search import AlignmentRules
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest_onsets import Onsets, onsets_of, sent_codes
@@ -59,11 +60,16 @@ def run(context: StageContext) -> None:
 
 
 def _align(journal: Journal, recording: DayRecording) -> Alignment:
-    received = ReceivedCodes(recording.code_tick, recording.code_value, recording.tick_hz)
+    received = ReceivedCodes(
+        np.zeros(len(recording.code_tick), np.int64), recording.code_tick, recording.code_value, recording.tick_hz
+    )
+    edge_tick = recording.photodiode_edge_tick
     return align(
         sent_codes(journal),
         received,
-        photodiode_edge_tick=recording.photodiode_edge_tick,
+        edges=None if edge_tick is None else Edges(np.zeros(len(edge_tick), np.int64), edge_tick),
+        stretches=recording.blocks,
+        rules=AlignmentRules(frame_ms=_MS_PER_S / journal.segments[0].refresh_hz),
         place=str(recording.nev_file),
     )
 

@@ -95,7 +95,7 @@ def onsets_of(journal: Journal, alignment: Alignment, recording: DayRecording) -
     """Take the presentations out of the aligned words and set aside what cannot be used."""
     shown = sent_codes(journal).is_lit
     onset, recorded_reason = usable(
-        np.zeros(int(shown.sum()), np.int64),
+        alignment.epoch[shown],
         alignment.onset_tick[shown],
         recording.blocks,
         tick_hz=recording.tick_hz,
