@@ -34,3 +34,42 @@ def recording_detect(
     from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
 
     typer.echo(detect_to_file(file, out, definition=definition))
+
+
+@recording_app.command("make")
+def recording_make(
+    folder: Annotated[Path | None, typer.Argument(help="new folder for the session")] = None,
+    *,
+    specification: Annotated[str, typer.Option(help="2.1, 2.2, 2.3, 3.0 or 3.0-ptp")] = "2.3",
+    seconds: Annotated[float, typer.Option(help="length")] = 60.0,
+    channels: Annotated[int, typer.Option(help="electrodes in all")] = 8,
+    processors: Annotated[int, typer.Option(help="1 or 2; each writes files of its own")] = 1,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="what goes wrong; may be given several times; `--fault list` names all")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="another one gives another session")] = 0,
+) -> None:
+    """Make a small session with its recording and the truth about it, sound or with faults.
+
+    Writes journal.jsonl, a .nev and an .ns6 for each processor, and truth.parquet.
+    """
+    from closedloop.commands.console import bar  # noqa: PLC0415
+    from closedloop.commands.recording_files.make import fault_lines, make_in_folder  # noqa: PLC0415
+
+    if "list" in (fault or []):
+        typer.echo("\n".join(fault_lines()))
+        return
+    if folder is None:
+        raise typer.BadParameter("FOLDER is missing")
+    with bar("make") as progress:
+        lines = make_in_folder(
+            folder,
+            specification=specification,
+            seconds=seconds,
+            n_channels=channels,
+            n_processors=processors,
+            faults=fault or [],
+            seed=seed,
+            progress=progress,
+        )
+    typer.echo("\n".join(lines))

@@ -1,0 +1,68 @@
+"""`closedloop recording make`: a small session with its recording, sound or with the faults asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from closedloop.artifacts.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
+from closedloop.errors import RecordingError
+from closedloop.recording.nsx_layout import NSX_LAYOUTS
+from closedloop.simulation.sessions import MadeSession, make_session
+
+_FAULTS: dict[str, RecorderFault | LineFault] = {
+    **{name: name for name in RECORDER_FAULTS},
+    **{name: name for name in LINE_FAULTS},
+}
+
+
+def fault_lines() -> list[str]:
+    """Say what each fault is, one a line."""
+    named = [*RECORDER_FAULTS.items(), *LINE_FAULTS.items()]
+    width = max(len(name) for name, _ in named)
+    return [f"{name:<{width}}  {line}" for name, line in named]
+
+
+def make_in_folder(
+    folder: Path,
+    *,
+    specification: str,
+    seconds: float,
+    n_channels: int,
+    n_processors: int,
+    faults: Sequence[str],
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> list[str]:
+    """Make a session; return what to tell the user.
+
+    Raises
+    ------
+    RecordingError
+        The folder is used, or nothing of the kind exists.
+    """
+    _check_names(specification, n_processors, faults)
+    if folder.exists() and any(folder.iterdir()):
+        raise RecordingError(f"{folder}: expected a new or empty folder, found files in it. Give another one.")
+    wanted = MadeSession(
+        specification=specification,
+        seconds=seconds,
+        n_channels=n_channels,
+        n_processors=n_processors,
+        faults=tuple(_FAULTS[name] for name in dict.fromkeys(faults)),
+        seed=seed,
+    )
+    make_session(folder, wanted, progress=progress)
+    return [f"{path}: {path.stat().st_size / 1e6:.1f} MB" for path in sorted(folder.iterdir())]
+
+
+def _check_names(specification: str, n_processors: int, faults: Sequence[str]) -> None:
+    unknown = [name for name in faults if name not in _FAULTS]
+    if unknown:
+        raise RecordingError(f"fault {unknown[0]}: expected one of {', '.join(_FAULTS)}. Correct the name.")
+    if specification not in NSX_LAYOUTS:
+        raise RecordingError(
+            f"specification {specification}: expected one of {', '.join(NSX_LAYOUTS)}. Choose one of them."
+        )
+    if n_processors not in (1, 2):
+        raise RecordingError(f"{n_processors} processors: expected 1 or 2. Choose one of them.")
