@@ -37,8 +37,9 @@ class Alignment:
     one, the received code ("code") or, where the code was lost or came off time, the clocks ("fit"), both moved by the
     usual lag of the light at that time of the day, if there is any; NaN ("none") where neither is known, with the
     reason in plain words. `epoch` is -1 where unknown. `code_tick` is NaN where the code was lost; `received_index` is
-    then -1. `changed` marks codes that arrived with flipped bits. `late_ms` is the received code minus the clocks' line
-    and `lag_ms` the light minus the marker, NaN where there is none.
+    then -1. `changed` marks codes that arrived with flipped bits. `run` is the index of the run in ``quality.runs``, -1
+    where unknown. `late_ms` is the received code minus the moment that the clocks tell and `lag_ms` the light minus the
+    marker, NaN where there is none.
     """
 
     epoch: NDArray[np.int64]
@@ -48,6 +49,7 @@ class Alignment:
     code_tick: NDArray[np.float64]
     received_index: NDArray[np.int64]
     changed: NDArray[np.bool_]
+    run: NDArray[np.int64]
     late_ms: NDArray[np.float64]
     lag_ms: NDArray[np.float64]
     quality: AlignmentQuality
@@ -154,6 +156,7 @@ def _assembled(sent: SentCodes, received: ReceivedCodes, device: OneDevice, ligh
         code_tick=np.where(lost, np.nan, np.append(received.tick, 0)[index]),
         received_index=index,
         changed=~lost & (np.append(lists.value, 0)[index] != lists.code),
+        run=markers.run,
         late_ms=pairing.late_s * _MS_PER_S,
         lag_ms=lag_ms,
         quality=describe(

@@ -47,12 +47,18 @@ class Markers:
 
 @dataclass(frozen=True)
 class _Side:
-    """What the nearest trusted code before (or after) each sent one in its segment says; -1 and NaN without one."""
+    """What the nearest trusted code before (or after) each sent one in its segment says, arrays of shape (n_sent,).
+
+    Its `run` and the time on that run's clock, -1 and NaN without one; how far it is apart; the wander there; whether
+    the device recorded at that time; and whether the run's clock reaches that far.
+    """
 
     run: Integers
     array_s: Floats
     apart_s: Floats
     wander_s: Floats
+    covered: Flags
+    reached: Flags
 
 
 def mark_codes(
@@ -70,37 +76,75 @@ def mark_codes(
     rules
         How far a clock is trusted.
     """
-    before, after = _side(lists, pairing, step=-1), _side(lists, pairing, step=1)
-    covered = [_covered(lists, pairing, side, stretches) for side in (before, after)]
-    reached = [_reached(pairing, side) & (side.apart_s <= rules.farthest_s) for side in (before, after)]
-    between = (before.run == after.run) & (before.run != UNPAIRED)
-    bridged = between & (np.fmax(before.apart_s, after.apart_s) <= rules.widest_gap_s)
-    same = between | (np.abs(before.array_s - after.array_s) <= _SAME_TIME_S) & _same_epoch(pairing, before, after)
-    jumped = between & _jumped(before, after, rules)
-    first = covered[0] & ~(covered[1] & ~same)
-    second = covered[1] & ~covered[0]
-    timed = np.where(first, bridged | reached[0] | (reached[1] & same), reached[1]) & (first | second) & ~jumped
-    run = np.where(first, before.run, after.run)
-    array_s = np.where(first, before.array_s, after.array_s)
+    before, after = (_side(lists, pairing, stretches, rules, step=step) for step in (-1, 1))
+    one_place = _one_place(pairing, before, after)
     own = pairing.trusted
-    run, array_s = np.where(own, pairing.run, run), np.where(own, _received_s(lists, pairing), array_s)
-    known = own | timed
-    tells = [covered[0] & covered[1] & ~same, jumped, first | second]
-    doubt = np.select(tells, [AT_BORDER, AT_BORDER, TOO_FAR], NOT_RECORDED if stretches is not None else NO_COVER)
+    not_covered = NO_COVER if stretches is None else NOT_RECORDED
+    doubt = _doubts(before, after, one_place, rules, not_covered=not_covered)
     nowhere = (before.run == UNPAIRED) & (after.run == UNPAIRED)
-    doubt = np.where(nowhere, _why_nowhere(lists, pairing), doubt)
-    undecided = ~known & ~nowhere
+    reason = np.select([own, nowhere], ["", _why_nowhere(lists, pairing)], doubt)
+    known = reason == ""
+    run = np.where(before.covered, before.run, after.run)
+    array_s = np.where(before.covered, before.array_s, after.array_s)
+    received_s = np.append(lists.array_s, np.nan)[pairing.received]
     return Markers(
-        run=np.where(known, run, UNPAIRED),
-        array_s=np.where(known, array_s, np.nan),
-        source=np.select([own, timed], ["code", "fit"], "none"),
-        reason=np.where(known, "", doubt),
-        choices=(_choice(before, undecided), _choice(after, undecided & ~same)),
+        run=np.select([own, known], [pairing.run, run], UNPAIRED),
+        array_s=np.select([own, known], [received_s, array_s], np.nan),
+        source=np.select([own, known], ["code", "fit"], "none"),
+        reason=reason,
+        choices=(_choice(before, ~known), _choice(after, ~known & ~one_place)),
     )
 
 
-def _side(lists: WordLists, pairing: Pairing, *, step: int) -> _Side:
+def _doubts(
+    before: _Side, after: _Side, one_place: Flags, rules: AlignmentRules, *, not_covered: str
+) -> NDArray[np.str_]:
+    """Say why the clocks cannot tell when a code should have come; empty where they can."""
+    two_places = before.covered & after.covered & ~one_place
+    jumped = one_place & _jumped(before, after, rules)
+    bridged = (before.run == after.run) & (np.fmax(before.apart_s, after.apart_s) <= rules.widest_gap_s)
+    near = bridged | (before.covered & before.reached) | (after.covered & after.reached)
+    tests = [~(before.covered | after.covered), two_places | jumped, ~near]
+    return np.select(tests, [not_covered, AT_BORDER, TOO_FAR], "")
+
+
+def _one_place(pairing: Pairing, before: _Side, after: _Side) -> Flags:
+    """Whether both sides put the code at the same moment."""
+    epoch = np.array([*(run.epoch for run in pairing.runs), UNPAIRED])
+    at_once = np.abs(before.array_s - after.array_s) <= _SAME_TIME_S
+    same = (before.run == after.run) | ((epoch[before.run] == epoch[after.run]) & at_once)
+    return np.asarray(same & (before.run != UNPAIRED))
+
+
+def _jumped(before: _Side, after: _Side, rules: AlignmentRules) -> Flags:
+    """Whether the clock jumped somewhere between the two sides: no quartz wanders that fast."""
+    step_s = np.abs(after.wander_s - before.wander_s)
+    usual_s = (before.apart_s + after.apart_s) * rules.same_quartz_ppm * 1e-6
+    return np.asarray((before.run == after.run) & (step_s > np.maximum(usual_s, _SAME_TIME_S)))
+
+
+def _side(
+    lists: WordLists, pairing: Pairing, stretches: Sequence[Stretch] | None, rules: AlignmentRules, *, step: int
+) -> _Side:
     """Look from every sent code back (step -1) or on (1) to the nearest trusted one of its segment."""
+    at, there = _nearest_trusted(lists, pairing, step=step)
+    run = np.where(there, pairing.run[at], UNPAIRED)
+    array_s, wander_s = np.full(len(at), np.nan), np.full(len(at), np.nan)
+    covered, reach_s = np.zeros(len(at), bool), np.full(len(at), -1.0)
+    for k, own in enumerate(pairing.runs):
+        rows = np.flatnonzero(run == k)
+        array_s[rows] = own.clock.array_s(lists.rig_s[rows])
+        if len(rows):
+            wander_s[rows] = np.interp(lists.rig_s[at[rows]], own.clock.rig_s, own.clock.wander_s)
+            reach_s[rows] = min(rules.farthest_s, _SPANS_BEYOND * float(np.ptp(own.clock.rig_s)))
+        for first_s, end_s in _spans(lists, own.epoch, stretches):
+            covered[rows] |= (array_s[rows] >= first_s) & (array_s[rows] < end_s)
+    apart_s = np.where(there, np.abs(lists.rig_s - lists.rig_s[at]), np.inf)
+    return _Side(run, array_s, apart_s, wander_s, covered, apart_s <= reach_s)
+
+
+def _nearest_trusted(lists: WordLists, pairing: Pairing, *, step: int) -> tuple[Integers, Flags]:
+    """Index of the nearest trusted code before or after each one, itself included, and whether there is any."""
     n = len(lists.code)
     if step < 0:
         at = np.maximum.accumulate(np.where(pairing.trusted, np.arange(n), -1))
@@ -108,26 +152,8 @@ def _side(lists: WordLists, pairing: Pairing, *, step: int) -> _Side:
         at = np.minimum.accumulate(np.where(pairing.trusted, np.arange(n), n)[::-1])[::-1]
     there = (at >= 0) & (at < n)
     at = np.where(there, at, 0)
-    there &= lists.segment[at] == lists.segment
-    matched = pairing.run != UNPAIRED
-    there &= ~matched | (pairing.run[at] == pairing.run)  # a late code was received: its run is known
-    run = np.where(there, pairing.run[at], UNPAIRED)
-    array_s, wander_s = np.full(n, np.nan), np.full(n, np.nan)
-    for k, own in enumerate(pairing.runs):
-        rows = np.flatnonzero(run == k)
-        array_s[rows] = own.clock.array_s(lists.rig_s[rows])
-        wander_s[rows] = np.interp(lists.rig_s[at[rows]], own.clock.rig_s, own.clock.wander_s)
-    return _Side(run, array_s, np.where(there, np.abs(lists.rig_s - lists.rig_s[at]), np.inf), wander_s)
-
-
-def _covered(lists: WordLists, pairing: Pairing, side: _Side, stretches: Sequence[Stretch] | None) -> Flags:
-    """Whether the device recorded at the time that a side gives."""
-    covered = np.zeros(len(side.run), bool)
-    for k, run in enumerate(pairing.runs):
-        rows = np.flatnonzero(side.run == k)
-        for first_s, end_s in _spans(lists, run.epoch, stretches):
-            covered[rows] |= (side.array_s[rows] >= first_s) & (side.array_s[rows] < end_s)
-    return covered
+    off_time = (pairing.run != UNPAIRED) & (pairing.run[at] != pairing.run)  # it was received: its run is known
+    return at, there & (lists.segment[at] == lists.segment) & ~off_time
 
 
 def _spans(lists: WordLists, epoch: int, stretches: Sequence[Stretch] | None) -> list[tuple[float, float]]:
@@ -136,29 +162,6 @@ def _spans(lists: WordLists, epoch: int, stretches: Sequence[Stretch] | None) ->
         return [(float(own[0]), float(own[-1]))]
     origin, hz = lists.origin_tick[epoch], lists.tick_hz
     return [((s.first_tick - origin) / hz, (s.end_tick - origin) / hz) for s in stretches if s.epoch == epoch]
-
-
-def _reached(pairing: Pairing, side: _Side) -> Flags:
-    """Whether the run is long enough to be followed that far beyond its codes."""
-    lengths = [float(np.ptp(run.clock.rig_s)) if len(run.clock.rig_s) else 0.0 for run in pairing.runs]
-    reach = np.array([*(_SPANS_BEYOND * length for length in lengths), -1.0])
-    return np.asarray(side.apart_s <= reach[side.run])
-
-
-def _same_epoch(pairing: Pairing, before: _Side, after: _Side) -> Flags:
-    epoch = np.array([*(run.epoch for run in pairing.runs), UNPAIRED])
-    return np.asarray(epoch[before.run] == epoch[after.run])
-
-
-def _jumped(before: _Side, after: _Side, rules: AlignmentRules) -> Flags:
-    """Whether the clock jumped somewhere between the two sides: no quartz wanders that fast."""
-    step_s = np.abs(after.wander_s - before.wander_s)
-    usual_s = (before.apart_s + after.apart_s) * rules.same_quartz_ppm * 1e-6
-    return np.asarray(step_s > np.maximum(usual_s, _SAME_TIME_S))
-
-
-def _received_s(lists: WordLists, pairing: Pairing) -> Floats:
-    return np.append(lists.array_s, np.nan)[pairing.received]
 
 
 def _why_nowhere(lists: WordLists, pairing: Pairing) -> NDArray[np.str_]:

@@ -66,13 +66,23 @@ def align_device(
     """
     matching = rules.matching
     lists = word_lists(sent, received, code_bits=matching.code_bits, echo_s=matching.echo_s)
-    runs = place_runs(lists, rules) if len(lists.code) and len(lists.value) else []
+    _check_any(lists, place)
+    runs = place_runs(lists, rules)
     if not runs:
         raise _other_session(lists, 0, rules, place)
     pairing = pair_codes(lists, runs, rules)
     _check_share(lists, pairing, rules, place)
     markers = mark_codes(lists, pairing, stretches, rules)
     return _with_light(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)
+
+
+def _check_any(lists: WordLists, place: str) -> None:
+    n_heard = int(np.count_nonzero(~lists.is_rest))
+    if len(lists.code) == 0 or n_heard == 0:
+        raise AlignmentError(
+            f"{place}: expected codes to align, found {len(lists.code)} in the journal and {n_heard} in the recording. "
+            "Give a journal and a recording with codes; was the recorder's digital input connected?"
+        )
 
 
 def _check_share(lists: WordLists, pairing: Pairing, rules: AlignmentRules, place: str) -> None:

@@ -55,9 +55,15 @@ class Link:
     here: bool
 
 
+EXPERIMENT = (
+    "Source of the experiment: Guo et al. 2022, “Adversarially trained neural representations may already be as robust "
+    "as corresponding biological neural representations”."
+)
+
+
 @dataclass(frozen=True)
 class Page:
-    """A whole page."""
+    """A whole page; `source` stands in its last line."""
 
     title: str
     subtitle: str
@@ -67,6 +73,7 @@ class Page:
     notices: tuple[str, ...]
     links: tuple[Link, ...]
     sections: tuple[Section, ...]
+    source: str = EXPERIMENT
 
 
 def plate(figure: Figure, title: str, *, caption: str) -> Plate:
