@@ -1,197 +1,255 @@
-"""NSx files: the real ones, round trips through neo, and every fault that neo would pass over."""
+"""NSx files of every specification: the real ones, and round trips against what was written and what neo reads."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+import pickle
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from neo.rawio import BlackrockRawIO
 
 from closedloop.errors import RecordingError
-from closedloop.recording.chunks import rescaled
-from closedloop.recording.info import read_info
 from closedloop.recording.nsx import open_samples
-from closedloop.recording.nsx_header import NsxChannel, analog_input
-from closedloop.recording.nsx_writer import write_nsx
+from closedloop.recording.nsx_header import NsxChannel, analog_input, read_nsx_header
+from closedloop.recording.stretches import Stretch
+from tests.unit.recording.nsx_files import CHANNELS, DATA, IN_BLOCKS, SPECIFICATIONS, START, ReadByNeo, ramp, write
 
-DATA = Path(__file__).parents[2] / "data" / "blackrock"
-START = datetime(2024, 5, 6, 7, 8, 9, 123000, tzinfo=UTC)
-CHANNELS = (NsxChannel(1, "elec1"), NsxChannel(130, "elec130"), analog_input(257, "ainp1"))
-
-
-def ramp(n: int, n_channels: int = 3, start: int = 0) -> np.ndarray:
-    return (np.arange(start, start + n * n_channels) % 60_000 - 30_000).astype(np.int16).reshape(n, n_channels)
+PTP_PERIOD_NS = Fraction(100_000, 3)  # at 30 kHz
 
 
-def write(file: Path, chunks: list, *, specification: str = "2.3", rate_hz: float = 30_000.0) -> Path:
-    write_nsx(file, CHANNELS, rate_hz=rate_hz, specification=specification, chunks=chunks, start=START)
-    return file
+def all_samples(file: Path) -> list[np.ndarray]:
+    source = open_samples(file)
+    return [source.read(number, 0, stretch.n_samples) for number, stretch in enumerate(source.stretches)]
 
 
-def fails_in_one_line(file: Path, *words: str) -> None:
-    with pytest.raises(RecordingError) as caught:
-        list(open_samples(file))
-    message = str(caught.value)
-    assert message.startswith(str(file))
-    assert "\n" not in message
-    assert all(word in message for word in words), message
+@pytest.mark.parametrize(
+    ("name", "specification", "stretches", "scale", "units"),
+    [
+        ("Test_anonymized", "2.3", (Stretch(0, 114_000, 115_500, 100),), 0.25, "uV"),
+        ("test_BRSMPGRP_raw", "3.0", (Stretch(0, 0, 1500, 100), Stretch(0, 2250, 4500, 150)), 5000 / 8192, "mV"),
+    ],
+)
+def test_the_real_files_have_the_shape_and_times_of_their_readme_and_the_samples_that_neo_gives(
+    name: str, specification: str, stretches: tuple[Stretch, ...], scale: float, units: str
+) -> None:
+    source, neo = open_samples(DATA / f"{name}.ns3"), ReadByNeo(DATA / name, 3)
+    assert (source.header.specification, source.rate_hz, source.tick_hz) == (specification, 2000.0, 30_000)
+    assert source.stretches == stretches
+    assert source.header.repairs == ()
+    assert {(channel.scale, channel.units) for channel in source.channels} == {(scale, units)}
+    neo_labels = [label.split("\0")[0] for label in neo.channels["name"]]  # it keeps what stands after the end
+    assert [channel.label for channel in source.channels] == neo_labels
+    assert [stretch.first_tick / 30_000 for stretch in source.stretches] == neo.t_starts
+    for ours, segment in zip(all_samples(DATA / f"{name}.ns3"), neo.segments, strict=True):
+        np.testing.assert_array_equal(ours, segment)
 
 
-def samples_by_neo(stem: Path, number: int) -> tuple[BlackrockRawIO, list[np.ndarray]]:
-    reader = BlackrockRawIO(filename=str(stem), nsx_to_load=number, load_nev=False)
-    reader.parse_header()
-    segments = [
-        np.array(reader.get_analogsignal_chunk(0, segment, None, None, 0)) for segment in range(reader.segment_count(0))
-    ]
-    for stream in reader._nsx_fids.values():
-        stream.close()
-    return reader, segments
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    specification=st.sampled_from(IN_BLOCKS),
+    rate_hz=st.sampled_from([30_000.0, 10_000.0, 2_000.0]),
+    blocks=st.lists(st.tuples(st.integers(1, 500), st.lists(st.integers(1, 40), min_size=2, max_size=4)), max_size=4),
+)
+def test_blocks_are_read_as_they_were_written_and_as_neo_reads_them(
+    tmp_path: Path, specification: str, rate_hz: float, blocks: list[tuple[int, list[int]]]
+) -> None:
+    step = round(30_000 / rate_hz)
+    chunks, written, stretches, tick = [], [], [], 0
+    for pause, lengths in [(7, [2]), *blocks]:
+        tick += pause
+        written.append(ramp(sum(lengths), start=tick))
+        stretches.append(Stretch(0, tick, tick + sum(lengths) * step, sum(lengths)))
+        for at, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
+            chunks.append((tick, written[-1][at : at + length]))
+            tick += length * step
+    file = write(tmp_path / "made.ns6", chunks, specification=specification, rate_hz=rate_hz)
+    source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6)
+    assert source.stretches == tuple(stretches)
+    assert (source.header.specification, source.rate_hz, neo.rate_hz) == (specification, rate_hz, rate_hz)
+    assert neo.t_starts == [stretch.first_tick / 30_000 for stretch in stretches]
+    for ours, segment, samples in zip(all_samples(file), neo.segments, written, strict=True):
+        np.testing.assert_array_equal(ours, samples)
+        np.testing.assert_array_equal(segment, samples)
 
 
-def test_the_real_2_3_file_has_the_shape_scale_and_times_of_its_readme() -> None:
-    info = read_info(DATA / "Test_anonymized.ns3")
-    assert (info.kind, info.specification, info.rate_hz, info.tick_hz) == ("nsx", "2.3", 2000.0, 30_000)
-    assert [(block.first_tick, block.first_s, block.n_samples) for block in info.blocks] == [(114_000, 3.8, 100)]
-    assert {channel.scale for channel in info.channels} == {0.25}
-    assert [channel.label for channel in info.channels] == ["RAMY01", "RAMY02", "RAMY05", "RTMa03", "RTMa08"]
-    assert info.duration_s == 0.05
-
-
-def test_the_real_3_0_file_has_the_shape_scale_and_times_of_its_readme() -> None:
-    info = read_info(DATA / "test_BRSMPGRP_raw.ns3")
-    assert (info.specification, info.rate_hz, len(info.channels)) == ("3.0", 2000.0, 128)
-    assert [(block.first_tick, block.n_samples) for block in info.blocks] == [(0, 100), (2250, 150)]
-    assert {(channel.scale, channel.units) for channel in info.channels} == {(5000 / 8192, "mV")}
-    assert info.duration_s == 0.075 + 150 / 2000
-    assert info.start == "2023-01-31T14:36:44.600000+00:00"
-
-
-@pytest.mark.parametrize("name", ["Test_anonymized", "test_BRSMPGRP_raw"])
-def test_the_real_files_give_the_samples_that_neo_gives(name: str) -> None:
-    _, segments = samples_by_neo(DATA / name, 3)
-    chunks = list(open_samples(DATA / f"{name}.ns3", chunk_samples=33))
-    assert max(len(samples) for _, samples in chunks) == 33
-    first_ticks = {"Test_anonymized": [114_000], "test_BRSMPGRP_raw": [0, 2250]}[name]
-    lengths = [len(segment) for segment in segments]
-    expected = [first + at * 15 for first, n in zip(first_ticks, lengths, strict=True) for at in range(0, n, 33)]
-    assert [first_tick for first_tick, _ in chunks] == expected
-    np.testing.assert_array_equal(np.concatenate([samples for _, samples in chunks]), np.concatenate(segments))
-
-
-def test_what_info_says_can_be_written_as_json() -> None:
-    said = json.loads(json.dumps(read_info(DATA / "Test_anonymized.ns3").to_json_dict()))
-    assert said["channels"][0]["channel_id"] == 1
-    assert said["blocks"][0]["first_tick"] == 114_000
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(n_samples=st.integers(3, 60), n_channels=st.integers(1, 6), rate_hz=st.sampled_from([30_000.0, 500.0]))
+def test_a_2_1_file_is_read_to_its_last_sample_which_neo_drops(
+    tmp_path: Path, n_samples: int, n_channels: int, rate_hz: float
+) -> None:
+    channels = [NsxChannel(126 + number, f"any{number}") for number in range(n_channels)]
+    data = ramp(n_samples, n_channels)
+    file = write(tmp_path / "made.ns5", [(0, data)], specification="2.1", rate_hz=rate_hz, channels=channels)
+    source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 5)
+    np.testing.assert_array_equal(source.read(0, 0, n_samples), data)
+    np.testing.assert_array_equal(neo.segments[0], data[:-1])
+    assert (source.header.specification, source.rate_hz, neo.rate_hz) == ("2.1", rate_hz, rate_hz)
+    assert source.stretches == (Stretch(0, 0, round(n_samples * 30_000 / rate_hz), n_samples),)
+    assert [channel.label for channel in source.channels] == neo.channels["name"].tolist()
+    assert [str(channel.channel_id) for channel in source.channels] == neo.channels["id"].tolist()
+    assert source.scale.tolist() == neo.channels["gain"].tolist() == [1.0] * n_channels
+    assert source.offset.tolist() == neo.channels["offset"].tolist() == [0.0] * n_channels
+    assert {channel.units for channel in source.channels} == set(neo.channels["units"].tolist()) == {""}
+    assert [channel.is_electrode for channel in source.channels] == [c.channel_id <= 128 for c in channels]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    specification=st.sampled_from(["2.2", "2.3", "3.0"]),
-    rate_hz=st.sampled_from([30_000.0, 2_000.0]),
-    blocks=st.lists(st.tuples(st.integers(1, 500), st.lists(st.integers(1, 40), min_size=2, max_size=4)), max_size=4),
+    first_tick=st.integers(0, 2**61),
+    lengths=st.lists(st.integers(2, 50), min_size=1, max_size=5),
+    gaps=st.lists(st.integers(2, 10_000), min_size=4, max_size=4),
 )
-def test_neo_reads_back_what_was_written(
-    tmp_path: Path, specification: str, rate_hz: float, blocks: list[tuple[int, list[int]]]
+def test_ptp_packets_are_read_as_they_were_written_and_as_neo_reads_them(
+    tmp_path: Path, first_tick: int, lengths: list[int], gaps: list[int]
 ) -> None:
-    step = round(30_000 / rate_hz)
-    chunks, expected, tick = [], [], 0
-    for pause, lengths in [(7, [2]), *blocks]:
-        tick += pause
-        expected.append((tick, ramp(sum(lengths), start=tick)))
-        at = 0
-        for length in lengths:
-            chunks.append((tick, expected[-1][1][at : at + length]))
-            at, tick = at + length, tick + length * step
-    file = write(tmp_path / "made.ns6", chunks, specification=specification, rate_hz=rate_hz)
-    reader, segments = samples_by_neo(tmp_path / "made", 6)
-    assert [len(segment) for segment in segments] == [len(samples) for _, samples in expected]
-    for index, (first_tick, samples) in enumerate(expected):
-        np.testing.assert_array_equal(segments[index], samples)
-        assert reader.get_signal_t_start(0, index, 0) == first_tick / 30_000
-    assert reader.get_signal_sampling_rate(0) == rate_hz
-    ours = [(first_tick, samples) for first_tick, samples in open_samples(file)]
-    assert [first_tick for first_tick, _ in ours] == [first_tick for first_tick, _ in expected]
-    np.testing.assert_array_equal(np.concatenate([samples for _, samples in ours]), np.concatenate(segments))
+    index = np.concatenate([np.arange(n) + skip for n, skip in zip(lengths, skips(lengths, gaps), strict=True)])
+    ticks = first_tick + (index * 100_000) // 3
+    data = ramp(len(ticks))
+    file = write(tmp_path / "made.ns6", [(ticks, data)], specification="3.0-ptp")
+    source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=1e-6)
+    assert source.header.specification == "3.0-ptp"
+    assert [stretch.n_samples for stretch in source.stretches] == lengths
+    assert {stretch.epoch for stretch in source.stretches} == {0}
+    np.testing.assert_array_equal(np.concatenate(all_samples(file)), data)
+    np.testing.assert_array_equal(np.concatenate(neo.segments), data)
+    found = [source.ticks(number, np.arange(stretch.n_samples)) for number, stretch in enumerate(source.stretches)]
+    np.testing.assert_array_equal(np.concatenate(found), ticks)
+    for stretch, stamps in zip(source.stretches, found, strict=True):
+        assert (stretch.first_tick, stretch.end_tick) == (stamps[0], stamps[-1] + 33_333)
+
+
+def skips(lengths: list[int], gaps: list[int]) -> list[int]:
+    """Where each run of samples starts when `gaps` samples are missing between them."""
+    return [sum(lengths[:number]) + sum(gaps[:number]) for number in range(len(lengths))]
+
+
+def test_neo_sees_the_same_ptp_gap_when_it_is_allowed_to(tmp_path: Path) -> None:
+    ticks = np.concatenate([np.arange(20), np.arange(300, 330)]) * 100_000 // 3
+    file = write(tmp_path / "made.ns6", [(ticks, ramp(50))], specification="3.0-ptp")
+    neo = ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=0.1)
+    assert [len(segment) for segment in neo.segments] == [s.n_samples for s in open_samples(file).stretches] == [20, 30]
+
+
+def test_a_3_0_file_in_nanoseconds_but_in_blocks_is_read(tmp_path: Path) -> None:
+    data = ramp(90)
+    chunks = [(5, data[:40]), (5 + 1_333_333, data[40:60]), (10**7, data[60:])]
+    file = write(tmp_path / "made.ns6", chunks, specification="3.0", tick_hz=1_000_000_000)
+    source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6)
+    assert (source.header.specification, source.tick_hz, source.rate_hz) == ("3.0", 1_000_000_000, 30_000.0)
+    assert source.stretches == (Stretch(0, 5, 5 + 2_000_000, 60), Stretch(0, 10**7, 10**7 + 1_000_000, 30))
+    assert source.ticks(0, np.array([0, 1, 2, 3])).tolist() == [5, 5 + 33_333, 5 + 66_667, 5 + 100_000]
+    for ours, segment in zip(all_samples(file), neo.segments, strict=True):
+        np.testing.assert_array_equal(ours, segment)
+
+
+def test_a_sync_stub_of_one_sample_before_blocks_in_nanoseconds_is_not_taken_for_ptp(tmp_path: Path) -> None:
+    chunks = [(7 * 10**9, ramp(1)), (0, ramp(50, start=3))]
+    file = write(tmp_path / "made.ns6", chunks, specification="3.0", tick_hz=1_000_000_000)
+    source = open_samples(file)
+    assert source.header.specification == "3.0"
+    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.stretches] == [(0, 7 * 10**9, 1), (1, 0, 50)]
 
 
 def test_neo_agrees_on_channels_and_scale(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(0, ramp(50))], specification="3.0")
-    reader, _ = samples_by_neo(tmp_path / "made", 6)
-    channels = reader.header["signal_channels"]
-    info = read_info(file)
-    assert [c.label for c in info.channels] == channels["name"].tolist() == ["elec1", "elec130", "ainp1"]
-    assert [str(c.channel_id) for c in info.channels] == channels["id"].tolist()
-    assert [c.units for c in info.channels] == channels["units"].tolist() == ["uV", "uV", "mV"]
-    np.testing.assert_allclose([c.scale for c in info.channels], channels["gain"], rtol=1e-12)
-    np.testing.assert_allclose([c.offset for c in info.channels], channels["offset"], atol=1e-9)
-    assert [c.is_electrode for c in info.channels] == [True, True, False]
-    assert info.start == START.isoformat()
+    source, channels = open_samples(file), ReadByNeo(tmp_path / "made", 6).channels
+    assert [c.label for c in source.channels] == channels["name"].tolist() == ["elec1", "elec130", "ainp1"]
+    assert [str(c.channel_id) for c in source.channels] == channels["id"].tolist()
+    assert [c.units for c in source.channels] == channels["units"].tolist() == ["uV", "uV", "mV"]
+    np.testing.assert_allclose(source.scale, channels["gain"], rtol=1e-12)
+    np.testing.assert_allclose(source.offset, channels["offset"], atol=1e-9)
 
 
-def test_channels_come_in_the_order_asked_for_and_in_their_units(tmp_path: Path) -> None:
-    data = ramp(10)
-    samples = open_samples(write(tmp_path / "made.ns6", [(0, data)]), channel_ids=[257, 1])
-    ((first_tick, values),) = rescaled(samples, scale=samples.scale, offset=samples.offset)
-    assert first_tick == 0
-    np.testing.assert_allclose(values[:, 0], data[:, 2] * (5000 / 32767), rtol=1e-12)
-    np.testing.assert_allclose(values[:, 1], data[:, 0] * 0.25, rtol=1e-12)
+@pytest.mark.parametrize("specification", SPECIFICATIONS)
+def test_texts_and_date_are_kept_where_the_version_has_room(tmp_path: Path, specification: str) -> None:
+    header = read_nsx_header(write(tmp_path / "made.ns6", [(0, ramp(5))], specification=specification))
+    expected = ("test", "", None) if specification == "2.1" else ("test", "a file for tests", START)
+    assert (header.label, header.comment, header.start) == expected
 
 
-def test_the_same_samples_can_be_gone_through_again(tmp_path: Path) -> None:
-    samples = open_samples(write(tmp_path / "made.ns6", [(0, ramp(10))]))
-    assert len(list(samples)) == len(list(samples)) == 1
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    specification=st.sampled_from(SPECIFICATIONS),
+    wanted=st.lists(st.integers(0, 6), min_size=1, max_size=7, unique=True),
+    bounds=st.tuples(st.integers(0, 400), st.integers(0, 400)),
+)
+def test_any_part_of_any_channels_in_any_order_is_what_was_written(
+    tmp_path: Path, specification: str, wanted: list[int], bounds: tuple[int, int]
+) -> None:
+    channels = [NsxChannel(number + 1, f"elec{number + 1}") for number in range(7)]
+    data = ramp(400, 7)
+    file = write(tmp_path / "made.ns6", [(0, data)], specification=specification, channels=channels)
+    source = open_samples(file, channel_ids=[number + 1 for number in wanted])
+    start, stop = sorted(bounds)
+    part = source.read(0, start, stop)
+    assert part.dtype == np.int16
+    assert part.flags.c_contiguous
+    assert part.flags.writeable
+    np.testing.assert_array_equal(part, data[start:stop, wanted])
 
 
-def test_the_writer_holds_one_chunk_at_a_time(tmp_path: Path) -> None:
-    file = tmp_path / "made.ns6"
-    sizes = []
-
-    def chunks():
-        for index in range(4):
-            yield index * 20_000, ramp(20_000)
-            sizes.append(file.stat().st_size)
-
-    write(file, chunks())
-    assert sizes == sorted(set(sizes)), "each chunk was on disk before the next was asked for"
+@pytest.mark.parametrize("specification", SPECIFICATIONS)
+def test_parts_longer_than_the_buffer_are_read_whole(tmp_path: Path, specification: str) -> None:
+    data = np.random.default_rng(1).integers(-32768, 32767, (500_000, 3), np.int16)  # 3 MB, with the buffer at 2
+    file = write(tmp_path / "made.ns6", [(0, data)], specification=specification)
+    np.testing.assert_array_equal(open_samples(file).read(0, 0, 500_000), data)
+    np.testing.assert_array_equal(open_samples(file, channel_ids=[257, 1]).read(0, 7, 499_999), data[7:-1, [2, 0]])
 
 
-def test_a_broken_neighbour_of_the_same_stem_does_not_matter(tmp_path: Path) -> None:
+def test_a_source_works_after_it_was_pickled(tmp_path: Path) -> None:
+    source = open_samples(write(tmp_path / "made.ns6", [(0, ramp(10))]))
+    again = pickle.loads(pickle.dumps(source))
+    assert again == source
+    np.testing.assert_array_equal(again.read(0, 3, 7), ramp(10)[3:7])
+
+
+@pytest.mark.parametrize("part", [(-1, 5), (0, 11), (6, 5)])
+def test_samples_that_a_stretch_has_not_are_the_programmers_mistake(tmp_path: Path, part: tuple[int, int]) -> None:
+    source = open_samples(write(tmp_path / "made.ns6", [(0, ramp(10))]))
+    with pytest.raises(ValueError, match="stretch 0 has samples 0 to 10"):
+        source.read(0, *part)
+    with pytest.raises(ValueError, match="stretch 0 has samples 0 to 10"):
+        source.ticks(0, np.array(part)[[0, 1]] if part != (6, 5) else np.array([10]))
+
+
+@pytest.mark.parametrize("specification", SPECIFICATIONS)
+def test_ticks_keep_the_shape_of_what_is_asked(tmp_path: Path, specification: str) -> None:
+    source = open_samples(write(tmp_path / "made.ns6", [(0, ramp(10))], specification=specification))
+    wanted = np.array([[9, 0, 3], [3, 3, 1]])
+    ns = np.array([[300_000, 0, 100_000], [100_000, 100_000, 33_333]])
+    np.testing.assert_array_equal(source.ticks(0, wanted), ns if specification == "3.0-ptp" else wanted)
+    assert source.ticks(0, np.zeros((0, 4), np.int64)).shape == (0, 4)
+
+
+def test_ptp_ticks_far_apart_and_close_by_are_the_packets_own(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    ticks = np.cumsum(random.integers(30_000, 36_000, 100_000))  # jitter of a tenth of a period
+    source = open_samples(write(tmp_path / "made.ns6", [(ticks, ramp(100_000))], specification="3.0-ptp"))
+    few, many = np.array([99_999, 0, 50_000]), random.integers(0, 100_000, 30_000)
+    np.testing.assert_array_equal(source.ticks(0, few), ticks[few])
+    np.testing.assert_array_equal(source.ticks(0, many), ticks[many])
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.ns6", [(0, ramp(10))])
+    source = open_samples(file)
+    file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(RecordingError, match=r"made\.ns6: expected 7 more bytes"):
+        source.read(0, 0, 10)
+    file.unlink()
+    with pytest.raises(RecordingError, match=r"made\.ns6: expected a readable file"):
+        source.read(0, 0, 10)
+
+
+def test_neighbours_and_names_of_the_file_do_not_matter(tmp_path: Path) -> None:
     (tmp_path / "made.ns2").write_bytes(b"not a recording")
     (tmp_path / "made.nev").write_bytes(b"nor this")
-    assert [len(samples) for _, samples in open_samples(write(tmp_path / "made.ns6", [(0, ramp(10))]))] == [10]
-
-
-@pytest.mark.parametrize("name", ["MADE.NS6", "a.ns6.copy/made.ns5", "with space/made"])
-def test_the_name_of_the_file_does_not_matter(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    assert [len(samples) for _, samples in open_samples(write(tmp_path / name, [(0, ramp(10))]))] == [10]
-
-
-@pytest.mark.parametrize("specification", ["2.3", "3.0"])
-def test_a_file_cut_anywhere_in_its_last_block_or_headers_is_refused(tmp_path: Path, specification: str) -> None:
-    whole = write(tmp_path / "whole.ns6", [(0, ramp(5)), (100, ramp(5))], specification=specification).read_bytes()
-    first_block_end = len(whole) - (30 + (9 if specification == "2.3" else 13))
-    cut = tmp_path / "cut.ns6"
-    for n_bytes in [*range(first_block_end + 1, len(whole)), *range(0, first_block_end - 30, 13)]:
-        cut.write_bytes(whole[:n_bytes])
-        if n_bytes == 314 + 3 * 66:
-            assert read_info(cut).blocks == ()
-        else:
-            fails_in_one_line(cut)
-            with pytest.raises(RecordingError, match=r"cut\.ns6: expected"):
-                read_info(cut)
-
-
-def test_a_recorder_that_crashed_leaves_a_block_without_a_count_which_is_refused(tmp_path: Path) -> None:
-    data = bytearray(write(tmp_path / "made.ns6", [(0, ramp(5))]).read_bytes())
-    data[314 + 3 * 66 + 5 : 314 + 3 * 66 + 9] = bytes(4)
-    (tmp_path / "made.ns6").write_bytes(data)
-    fails_in_one_line(tmp_path / "made.ns6", "found 0 before 5 samples")
+    for name in ("made.ns6", "MADE.NS6", "a.ns6.copy/made.ns5", "with space/made"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        np.testing.assert_array_equal(open_samples(write(tmp_path / name, [(0, ramp(9))])).read(0, 0, 9), ramp(9))
 
 
 def patched(tmp_path: Path, at: int, value: bytes) -> Path:
@@ -205,66 +263,73 @@ def patched(tmp_path: Path, at: int, value: bytes) -> Path:
     ("at", "value", "word"),
     [
         (0, b"RIFFWAVE", "NEURALCD"),
-        (0, b"NEURALSG", "2.1"),
-        (9, b"\x07", "2.7"),
-        (290, (1_000_000_000).to_bytes(4, "little"), "PTP"),
+        (0, b"BRSMPGRP", "found 2.3"),
+        (9, b"\x07", "found 2.7"),
+        (10, (711).to_bytes(4, "little"), "expected 512 header bytes"),
         (310, (70_000).to_bytes(4, "little"), "header bytes"),
+        (310, bytes(4), "0 channels"),
         (286, bytes(4), "period 0"),
+        (286, (30_001).to_bytes(4, "little"), "period 30001"),
+        (290, bytes(4), "at 0 ticks/s"),
+        (290, (30_001).to_bytes(4, "little"), "at 30001 ticks/s"),
         (314, b"XX", "'CC'"),
-        (314 + 3 * 66, b"\x05", "found 5"),
-        (314 + 3 * 66 + 9 + 30 + 1, (3).to_bytes(4, "little"), "clock was reset"),
+        (314 + 22, bytes(4), "0 to 0"),
     ],
 )
-def test_a_corrupt_foreign_or_unsupported_file_is_refused(tmp_path: Path, at: int, value: bytes, word: str) -> None:
-    fails_in_one_line(patched(tmp_path, at, value), word)
-
-
-def test_a_block_that_neo_would_drop_is_refused_not_lost(tmp_path: Path) -> None:
-    file = write(tmp_path / "made.ns6", [(0, ramp(1)), (50, ramp(5))])
-    _, segments = samples_by_neo(tmp_path / "made", 6)
-    assert [len(segment) for segment in segments] == [5], "neo still drops it: the guard is needed"
-    fails_in_one_line(file, "neo would drop")
-
-
-def test_a_missing_file_and_a_missing_channel_are_refused(tmp_path: Path) -> None:
-    fails_in_one_line(tmp_path / "none.ns6", "No such file")
-    file = write(tmp_path / "made.ns6", [(0, ramp(5))])
-    with pytest.raises(RecordingError, match=r"expected channels \[3\]"):
-        open_samples(file, channel_ids=[1, 3])
-
-
-@pytest.mark.parametrize(
-    ("chunks", "rate_hz", "specification"),
-    [
-        ([(0, ramp(5)), (4, ramp(5))], 30_000.0, "2.3"),
-        ([(-1, ramp(5))], 30_000.0, "2.3"),
-        ([(2**32, ramp(5))], 30_000.0, "2.3"),
-        ([(0, ramp(5).astype(np.int32))], 30_000.0, "2.3"),
-        ([(0, ramp(5, 2))], 30_000.0, "2.3"),
-        ([(0, ramp(5))], 7_000.0, "2.3"),
-        ([(0, ramp(5))], 30_000.0, "2.1"),
-    ],
-)
-def test_the_writer_refuses_what_the_format_cannot_hold(
-    tmp_path: Path, chunks: list, rate_hz: float, specification: str
+def test_a_corrupt_foreign_or_unsupported_header_is_refused_in_one_line(
+    tmp_path: Path, at: int, value: bytes, word: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        write(tmp_path / "made.ns6", chunks, rate_hz=rate_hz, specification=specification)
+    file = patched(tmp_path, at, value)
+    with pytest.raises(RecordingError) as caught:
+        open_samples(file)
+    assert str(caught.value).startswith(f"{file}: expected")
+    assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("label", ["µ-electrode", "a label of seventeen"])
-def test_the_writer_refuses_labels_that_neo_cannot_read_or_that_would_be_cut(tmp_path: Path, label: str) -> None:
-    with pytest.raises(ValueError, match=r"ascii|20 bytes"):
-        write_nsx(
-            tmp_path / "made.ns6",
-            [NsxChannel(1, label)],
-            rate_hz=30_000.0,
-            specification="2.3",
-            chunks=[],
-            start=START,
-        )
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"none\.ns6: expected a readable file, found: No such file"):
+        open_samples(tmp_path / "none.ns6")
 
 
-def test_ticks_beyond_32_bits_fit_3_0(tmp_path: Path) -> None:
-    file = write(tmp_path / "made.ns6", [(2**40, ramp(5))], specification="3.0")
-    assert [first_tick for first_tick, _ in open_samples(file)] == [2**40]
+MIXED = (
+    NsxChannel(1, "elec1"),
+    NsxChannel(2, "A-002"),
+    NsxChannel(3, "chan3", units="mV"),
+    analog_input(1, "ainp1"),
+    analog_input(9, "photodiode"),
+    analog_input(10, "chanEye"),
+    NsxChannel(11, "analog 2", units="uV"),
+    NsxChannel(12, "eye x", units="V"),
+)
+
+
+def test_electrodes_are_told_from_analog_inputs_by_label_then_by_unit(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.ns6", [(0, ramp(4, 8))], channels=MIXED)
+    assert [c.label for c in open_samples(file, kind="electrode").channels] == ["elec1", "A-002", "chan3"]
+    assert [c.channel_id for c in open_samples(file, kind="analog").channels] == [1, 9, 10, 11, 12]
+
+
+def test_channels_are_found_by_number_and_by_label_also_where_numbers_collide(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.ns6", [(0, ramp(4, 8))], channels=MIXED)
+    data = ramp(4, 8)
+    by_number = open_samples(file, channel_ids=[2, 1], kind="electrode")
+    np.testing.assert_array_equal(by_number.read(0, 0, 4), data[:, [1, 0]])
+    np.testing.assert_array_equal(open_samples(file, channel_ids=[1], kind="analog").read(0, 0, 4), data[:, [3]])
+    np.testing.assert_array_equal(open_samples(file, labels=["photodiode"]).read(0, 0, 4), data[:, [4]])
+    for wanted, message in [
+        ({"channel_ids": [1]}, "expected one channel 1 among 8, found 2"),
+        ({"channel_ids": [77]}, "expected one channel 77 among 8, found 0"),
+        ({"labels": ["photodiode"], "kind": "electrode"}, "expected one electrode 'photodiode' among 3, found 0"),
+    ]:
+        with pytest.raises(RecordingError, match=message):
+            open_samples(file, **wanted)
+    with pytest.raises(ValueError, match="not both"):
+        open_samples(file, channel_ids=[1], labels=["ainp1"])
+
+
+def test_scale_and_offset_follow_the_channels_asked_for(tmp_path: Path) -> None:
+    source = open_samples(write(tmp_path / "made.ns6", [(0, ramp(2))]), channel_ids=[257, 1])
+    np.testing.assert_allclose(source.scale, [5000 / 32767, 0.25], rtol=1e-12)
+    np.testing.assert_allclose(source.offset, [0, 0], atol=1e-9)
+    assert source.channels == (CHANNELS[2], CHANNELS[0])
