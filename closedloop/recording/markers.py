@@ -82,7 +82,8 @@ def mark_codes(
     not_covered = NO_COVER if stretches is None else NOT_RECORDED
     doubt = _doubts(before, after, one_place, rules, not_covered=not_covered)
     nowhere = (before.run == UNPAIRED) & (after.run == UNPAIRED)
-    reason = np.select([own, nowhere], ["", _why_nowhere(lists, pairing)], doubt)
+    reasons: list[NDArray[np.str_] | str] = ["", _why_nowhere(lists, pairing), AT_BORDER]
+    reason = np.select([own, nowhere, pairing.doubtful], reasons, doubt)
     known = reason == ""
     run = np.where(before.covered, before.run, after.run)
     array_s = np.where(before.covered, before.array_s, after.array_s)

@@ -67,10 +67,10 @@ def align_device(
     matching = rules.matching
     lists = word_lists(sent, received, code_bits=matching.code_bits, echo_s=matching.echo_s)
     _check_any(lists, place)
-    runs = place_runs(lists, rules)
-    if not runs:
+    placement = place_runs(lists, rules)
+    if not placement.runs:
         raise _other_session(lists, 0, rules, place)
-    pairing = pair_codes(lists, runs, rules)
+    pairing = pair_codes(lists, placement, rules)
     _check_share(lists, pairing, rules, place)
     markers = mark_codes(lists, pairing, stretches, rules)
     return _with_light(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)

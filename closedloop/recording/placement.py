@@ -7,7 +7,8 @@ could lie elsewhere. What lies between accepted runs is searched again by itself
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,38 +23,66 @@ from closedloop.recording.run_search import (
     run_of,
 )
 
-_LEAST_GAIN = 2.0  # codes by which a run must beat the best chain without it
-_GAIN_SDS = 3.0  # and by so many SDs of the count that the best other place reaches
-_LEAST_AFTER_JUMP = 5  # codes of a run that claims that a clock jumped
+_LEAST_GAIN = 2.0  # codes by which a run must beat the best chain without it, if that has none of them
+_GAIN_OVER_OTHERS = 5.0  # and if that explains some: trials of a session look alike
+_AFTER_JUMP = 50  # codes of a run that claims that a clock jumped: several trials, whose intervals differ
 
 
-def place_runs(lists: WordLists, rules: AlignmentRules) -> list[Run]:
-    """Place the segments on the epochs; give the runs in their order, each with its clock, wander included."""
+@dataclass(frozen=True)
+class Placement:
+    """The runs in their order, each with its clock, and the rows of the sent list whose clock is in doubt.
+
+    `doubtful` holds first and last rows of stretches that fit, by a few codes, a clock that jumped.
+    """
+
+    runs: tuple[Run, ...]
+    doubtful: tuple[tuple[int, int], ...]
+
+
+def place_runs(lists: WordLists, rules: AlignmentRules) -> Placement:
+    """Place the segments on the epochs."""
     everything = Region((0, len(lists.code)), (0, len(lists.value)))
-    runs = _without_doubtful_jumps(_joined(_placed(lists, everything, rules), lists))
+    sure, doubtful = _placed(lists, everything, rules, known=[])
+    runs = _joined(sure, lists)
     if not runs:
-        return []
+        return Placement((), ())
     drift_ppm = max(runs, key=lambda run: run.n_equal).clock.fit.drift_ppm
     fitted = (
-        _final(lists, run, region, rules, drift_ppm) for run, region in zip(runs, rooms(runs, everything), strict=True)
+        _final(lists, run, room, rules, drift_ppm) for run, room in zip(runs, rooms(runs, everything), strict=True)
     )
-    return [run for run in fitted if run is not None]
+    return Placement(tuple(run for run in fitted if run is not None), tuple(run.sent for run in doubtful))
 
 
-def _placed(lists: WordLists, region: Region, rules: AlignmentRules) -> list[Run]:
+def _placed(
+    lists: WordLists, region: Region, rules: AlignmentRules, *, known: list[Run]
+) -> tuple[list[Run], list[Run]]:
+    """Find the runs within a region, and those that are in doubt; `known` are the runs around it."""
     if region.sent[0] >= region.sent[1] or region.received[0] >= region.received[1]:
-        return []
+        return [], []
     accepted = _accepted(candidate_runs(lists, region, rules), lists)
-    if not accepted:
-        return []
+    sure = _sure(accepted, known, lists)
+    doubtful = [run for run in accepted if run not in sure]
     runs: list[Run] = []
-    for run, gap in zip([*accepted, None], _gaps(accepted, region), strict=True):
-        runs += _placed(lists, gap, rules)
-        runs += [run] if run is not None else []
-    return runs
+    for k, gap in enumerate(_gaps(sure, region) if sure else ()):
+        inner, more = _placed(lists, gap, rules, known=[*known, *sure])
+        runs += [*inner, *sure[k : k + 1]]
+        doubtful += more
+    return runs, doubtful
 
 
-def _gaps(runs: list[Run], region: Region) -> list[Region]:
+def _sure(accepted: list[Run], known: list[Run], lists: WordLists) -> list[Run]:
+    """Keep the runs that do not have a clock jump within a segment and an epoch on the word of a few codes."""
+    sure: list[Run] = []
+    for run in sorted(accepted, key=lambda run: -run.n_equal):
+        others = [other for other in (*known, *sure) if other.place == run.place]
+        middle_s = float(lists.rig_s[(run.sent[0] + run.sent[1]) // 2])
+        agrees = any(run.agrees_with(other, middle_s) for other in others)
+        if not others or agrees or run.n_equal >= _AFTER_JUMP:
+            sure.append(run)
+    return sorted(sure, key=lambda run: run.sent)
+
+
+def _gaps(runs: Sequence[Run], region: Region) -> list[Region]:
     """List what lies before, between and after runs."""
     sent = [region.sent[0], *(edge for run in runs for edge in (run.sent[0], run.sent[1] + 1)), region.sent[1]]
     received = [
@@ -64,7 +93,7 @@ def _gaps(runs: list[Run], region: Region) -> list[Region]:
     return [Region((sent[k], sent[k + 1]), (received[k], received[k + 1])) for k in range(0, 2 * len(runs) + 1, 2)]
 
 
-def rooms(runs: list[Run], region: Region) -> list[Region]:
+def rooms(runs: Sequence[Run], region: Region) -> list[Region]:
     """List what belongs to each run or to nobody: from the end of the one before to the start of the one after."""
     gaps = _gaps(runs, region)
     return [
@@ -81,7 +110,7 @@ def _accepted(candidates: list[Run], lists: WordLists) -> list[Run]:
         middle_s = float(lists.rig_s[(run.sent[0] + run.sent[1]) // 2])
         without, _ = _best_chain([other for other in candidates if not other.agrees_with(run, middle_s)])
         gain = total - without
-        if gain >= max(_LEAST_GAIN, _GAIN_SDS * float(np.sqrt(max(run.n_equal - gain, 0)))):
+        if gain >= (_LEAST_GAIN if gain >= run.n_equal else _GAIN_OVER_OTHERS):
             kept.append(run)
     return kept
 
@@ -123,15 +152,6 @@ def _joined(runs: list[Run], lists: WordLists) -> list[Run]:
         else:
             joined.append(run)
     return joined
-
-
-def _without_doubtful_jumps(runs: list[Run]) -> list[Run]:
-    """Leave out the runs of a few codes that would have a clock jump within a segment and an epoch."""
-    largest: dict[tuple[int, int], int] = {}
-    for run in runs:
-        place = (run.segment, run.epoch)
-        largest[place] = max(largest.get(place, 0), run.n_equal)
-    return [run for run in runs if run.n_equal >= min(_LEAST_AFTER_JUMP, largest[run.segment, run.epoch])]
 
 
 def _final(lists: WordLists, run: Run, room: Region, rules: AlignmentRules, drift_ppm: float) -> Run | None:

@@ -65,11 +65,18 @@ class Run:
     received: tuple[int, int]
     n_equal: int
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Segment and epoch."""
+        return self.segment, self.epoch
+
     def agrees_with(self, other: Run, at_s: float) -> bool:
         """Say whether two runs of one segment and epoch have the same clock at a rig time."""
-        same = (self.segment, self.epoch) == (other.segment, other.epoch)
         here = np.array([at_s])
-        return same and abs(float((self.clock.fit.array_s(here) - other.clock.fit.array_s(here))[0])) < _SAME_CLOCK_S
+        return (
+            self.place == other.place
+            and abs(float((self.clock.fit.array_s(here) - other.clock.fit.array_s(here))[0])) < _SAME_CLOCK_S
+        )
 
 
 def candidate_runs(lists: WordLists, region: Region, rules: AlignmentRules) -> list[Run]:

@@ -66,7 +66,7 @@ def session_minutes(sent: SentCodes) -> Floats:
 
 def day_strip(devices: Sequence[DeviceRecord], sent: SentCodes) -> Figure:
     """Draw when each device recorded, epoch by epoch, what was lost and what is set aside."""
-    figure, axes = new_figure(1, len(devices), width=11.2, height=0.7 + 1.15 * len(devices))
+    figure, axes = new_figure(1, len(devices), width=11.2, height=0.7 + 1.35 * len(devices))
     minutes = session_minutes(sent)
     for device, ax in zip(devices, axes, strict=True):
         _strip(ax, device, sent, minutes)
@@ -127,11 +127,16 @@ def recorded_minutes(
 
 
 def _room(device: DeviceRecord, run: RunQuality, minutes: Floats) -> tuple[float, float]:
-    """Between the codes of the runs before and after: there an epoch's own edges decide."""
+    """Up to the codes of the runs before and after; half way to them within an epoch, where no edge decides."""
     runs = device.alignment.quality.runs
     k = runs.index(run)
-    low = float(minutes[runs[k - 1].last_sent]) if k else -np.inf
-    high = float(minutes[runs[k + 1].first_sent]) if k + 1 < len(runs) else np.inf
+    low, high = -np.inf, np.inf
+    if k:
+        edge, own = float(minutes[runs[k - 1].last_sent]), float(minutes[run.first_sent])
+        low = (edge + own) / 2 if runs[k - 1].epoch == run.epoch else edge
+    if k + 1 < len(runs):
+        edge, own = float(minutes[runs[k + 1].first_sent]), float(minutes[run.last_sent])
+        high = (edge + own) / 2 if runs[k + 1].epoch == run.epoch else edge
     return low, high
 
 
@@ -147,7 +152,7 @@ def clock_difference(device: DeviceRecord, sent: SentCodes) -> Figure:
         colour = _run_colour(run.epoch)
         apart.plot(minutes[rows], (lag_s - line_s[:1]) * 1000, color=colour, **_DOT)
         residual.plot(minutes[rows], (lag_s - line_s) * 1000, color=colour, **_DOT)
-    apart.set_title("Recorder minus rig, from the start of each epoch")
+    apart.set_title("Recorder minus rig, from the start of each run")
     apart.set_ylabel("ms")
     residual.set_title("… and minus the line: wander and jitter")
     residual.set_ylabel("ms")
