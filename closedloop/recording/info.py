@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from closedloop.errors import RecordingError
-from closedloop.recording.nev import read_comments
-from closedloop.recording.nev_header import NevHeader, read_nev_header, scan_packets
+from closedloop.recording.nev import read_nev
+from closedloop.recording.nev_header import NevHeader, read_nev_header
 from closedloop.recording.nev_layout import NEV_FILE_IDS
+from closedloop.recording.nev_scan import scan_packets
 from closedloop.recording.nsx_header import NsxHeader, read_nsx_header
 from closedloop.recording.nsx_layout import NSX_FILE_IDS
 
@@ -124,7 +125,9 @@ def _nev_info(file: Path, header: NevHeader) -> RecordingInfo:
     channels = tuple(
         ChannelInfo(e.electrode_id, e.label, "uV", e.nv_per_bit / 1000, 0.0, True) for e in header.electrodes
     )
-    comments = tuple((tick / header.tick_hz, text) for tick, text in read_comments(file, header))
+    events = read_nev(file, spikes=False)
+    times_s = (events.comments.tick / header.tick_hz).tolist()
+    comments = tuple(zip(times_s, events.comments.text, strict=True))
     return RecordingInfo(
         file=str(file),
         kind="nev",
@@ -132,8 +135,8 @@ def _nev_info(file: Path, header: NevHeader) -> RecordingInfo:
         start=None if header.start is None else header.start.isoformat(),
         rate_hz=None,
         tick_hz=header.tick_hz,
-        duration_s=(scan.last_tick - scan.first_tick) / header.tick_hz,
+        duration_s=sum(run.last_tick - run.first_tick for run in scan.runs) / header.tick_hz,
         channels=channels,
         blocks=(),
-        events=EventCounts(scan.n_spikes, scan.n_digital, scan.n_other, scan.n_steps_back, comments),
+        events=EventCounts(scan.n_spikes, scan.n_digital, scan.n_other, scan.n_out_of_order, comments),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,46 +12,26 @@ from numpy.typing import NDArray
 from closedloop.recording.header_fields import write_date
 from closedloop.recording.nev_header import NevElectrode
 from closedloop.recording.nev_layout import (
-    COMMENT_PACKET,
     DIGITAL_LABEL_HEADER,
     EXTENDED_HEADER,
     FILTER_HEADER,
     LABEL_HEADER,
     LARGEST_ELECTRODE,
     NEV_LAYOUTS,
-    PARALLEL,
+    PARALLEL_REASON,
     WAVEFORM_HEADER,
     WAVEFORMS_ARE_INT16,
     NevLayout,
 )
+from closedloop.recording.nev_packing import NevBatch, packing
 from closedloop.recording.nsx_layout import PERIOD_CLOCK_HZ
 from closedloop.recording.nsx_writer import encoded
+from closedloop.storage import storage_errors
+
+__all__ = ["NevBatch", "write_nev"]
 
 _BUTTERWORTH = 1
-_COMMENT_ENCODING = "latin_1"  # character set 0
-
-
-def _no_ticks() -> NDArray[np.int64]:
-    return np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True)
-class NevBatch:
-    """Packets of one stretch of time, in any order within it.
-
-    `spike_tick` (ticks of 1/30000 s) and `spike_electrode` (electrode ids) have shape (n_spikes,), `spike_waveform`
-    int16 shape (n_spikes, width), in bits (None stores zeros). `code_tick` goes with `code_value` (16-bit words of the
-    parallel port), `comment_tick` with `comment_text`. Packets of one tick are stored spikes first, then codes, then
-    comments.
-    """
-
-    spike_tick: NDArray[np.int64] = field(default_factory=_no_ticks)
-    spike_electrode: NDArray[np.int64] = field(default_factory=_no_ticks)
-    spike_waveform: NDArray[np.int16] | None = None
-    code_tick: NDArray[np.int64] = field(default_factory=_no_ticks)
-    code_value: NDArray[np.int64] = field(default_factory=_no_ticks)
-    comment_tick: NDArray[np.int64] = field(default_factory=_no_ticks)
-    comment_text: tuple[str, ...] = ()
+_INT16_BYTES = 2
 
 
 def write_nev(
@@ -63,10 +42,14 @@ def write_nev(
     batches: Iterable[NevBatch],
     start: datetime,
     waveform_samples: int = 48,
+    tick_hz: int | None = None,
+    int16_waveforms: bool = True,
+    extra_headers: Sequence[tuple[str, bytes]] = (),
+    in_order: bool = True,
     application: str = "closedloop",
     comment: str = "",
 ) -> int:
-    """Write packets sorted by time; only one batch is in memory.
+    """Write packets sorted by time within each batch; only one batch is in memory.
 
     Parameters
     ----------
@@ -75,13 +58,22 @@ def write_nev(
     electrodes
         The contacts that the extended headers describe.
     specification
-        "2.3" (32-bit ticks) or "3.0" (64-bit ticks).
+        "2.1", "2.2", "2.3" (32-bit ticks), "3.0" or "3.0-ptp" (64-bit ticks).
     batches
-        Packets; each batch starts no earlier than the one before ended.
+        Packets.
     start
         Date and time of the recording; without a zone, UTC.
     waveform_samples
         Width of a spike's waveform, which sets the size of every packet.
+    tick_hz
+        Ticks per second, if not the specification's usual 30000 (3.0-ptp: 1e9).
+    int16_waveforms
+        Flag bit 0. Without it each electrode's `bytes_per_sample` counts.
+    extra_headers
+        More extended headers (ARRAYNME, MAPFILE, ...), as pairs of tag and at most 24 bytes.
+    in_order
+        Whether each batch must start no earlier than the one before ended; otherwise the clock may go back between
+        batches, as after a reset.
     application, comment
         Header texts, at most 32 and 256 ASCII characters.
 
@@ -94,23 +86,36 @@ def write_nev(
     ------
     ValueError
         Something that the format cannot hold, or batches out of order.
+    StorageError
+        The disk is full or the folder cannot be written.
     """
     layout = _layout(specification)
-    packet_bytes = layout.packet_bytes(waveform_samples)
-    extended = _extended_headers(electrodes, waveform_samples)
+    widest = max([_INT16_BYTES, *(one.bytes_per_sample for one in electrodes if not int16_waveforms)])
+    packet_bytes = layout.packet_bytes(waveform_samples * widest)
+    extended = _extended_headers(electrodes, layout, waveform_samples, extra_headers)
     header = _basic_header(layout, len(extended), packet_bytes, start)
+    header["resolution"] = layout.tick_hz if tick_hz is None else tick_hz
+    header["flags"] = WAVEFORMS_ARE_INT16 if int16_waveforms else 0
     header["application"], header["comment"] = encoded(application, 32), encoded(comment, 256)
+    how = packing(layout, packet_bytes, () if int16_waveforms else electrodes)
     n_packets, last_tick = 0, 0
-    with file.open("wb") as stream:
+    with storage_errors(file), file.open("wb") as stream:
         stream.write(header.tobytes())
         stream.write(extended.tobytes())
         for batch in batches:
-            packets, first, last = _packets(batch, layout, packet_bytes)
-            if first < last_tick:
-                raise ValueError(f"a batch starts at tick {first}, before the last one's end {last_tick}")
+            packets, ticks = how.pack(batch)
+            last_tick = _checked_last(ticks, last_tick) if in_order else 0
             stream.write(packets.data)
-            n_packets, last_tick = n_packets + len(packets), last
+            n_packets += len(packets)
     return n_packets
+
+
+def _checked_last(ticks: NDArray[np.int64], before: int) -> int:
+    if len(ticks) == 0:
+        return before
+    if ticks[0] < before:
+        raise ValueError(f"a batch starts at tick {ticks[0]}, before the last one's end {before}")
+    return int(ticks[-1])
 
 
 def _layout(specification: str) -> NevLayout:
@@ -122,86 +127,60 @@ def _layout(specification: str) -> NevLayout:
 def _basic_header(layout: NevLayout, n_extended: int, packet_bytes: int, start: datetime) -> NDArray[np.void]:
     header = np.zeros(1, layout.basic_header)
     header["file_id"] = layout.file_id
-    header["major"], header["minor"] = (int(part) for part in layout.specification.split("."))
-    header["flags"] = WAVEFORMS_ARE_INT16
+    header["major"], header["minor"] = layout.version
     header["header_bytes"] = layout.basic_header.itemsize + n_extended * EXTENDED_HEADER.itemsize
     header["packet_bytes"], header["n_extended"] = packet_bytes, n_extended
-    header["resolution"] = header["sample_resolution"] = PERIOD_CLOCK_HZ
+    header["sample_resolution"] = PERIOD_CLOCK_HZ
     write_date(header[0], start)
     return header
 
 
-def _extended_headers(electrodes: Sequence[NevElectrode], width: int) -> NDArray[np.void]:
+def _extended_headers(
+    electrodes: Sequence[NevElectrode], layout: NevLayout, width: int, extra: Sequence[tuple[str, bytes]]
+) -> NDArray[np.void]:
     ids = [electrode.electrode_id for electrode in electrodes]
     if len(set(ids)) < len(ids) or not all(1 <= i <= LARGEST_ELECTRODE for i in ids):
         raise ValueError(f"electrode ids must be unique and 1 to {LARGEST_ELECTRODE}")
-    waveforms, labels, filters = (np.zeros(len(ids), dtype) for dtype in (WAVEFORM_HEADER, LABEL_HEADER, FILTER_HEADER))
-    waveforms["tag"], labels["tag"], filters["tag"] = b"NEUEVWAV", b"NEUEVLBL", b"NEUEVFLT"
-    for headers in (waveforms, labels, filters):
-        headers["electrode_id"] = ids
-    for name in ("nv_per_bit", "connector", "pin", "low_threshold"):
-        waveforms[name] = [getattr(electrode, name) for electrode in electrodes]
-    waveforms["bytes_per_sample"], waveforms["width"] = 2, width
-    labels["label"] = [encoded(electrode.label, 16) for electrode in electrodes]
+    parts = [_waveform_headers(electrodes, width if layout.has_labels else 0)]
+    if layout.has_labels:
+        parts += [_label_headers(electrodes), _filter_headers(electrodes), _digital_label()]
+    return np.concatenate([part.view(EXTENDED_HEADER) for part in (*parts, _extra_headers(extra))])
+
+
+def _waveform_headers(electrodes: Sequence[NevElectrode], width: int) -> NDArray[np.void]:
+    headers = np.zeros(len(electrodes), WAVEFORM_HEADER)
+    headers["tag"] = b"NEUEVWAV"
+    for name in ("electrode_id", "nv_per_bit", "connector", "pin", "low_threshold", "bytes_per_sample"):
+        headers[name] = [getattr(electrode, name) for electrode in electrodes]
+    headers["width"] = width
+    return headers
+
+
+def _label_headers(electrodes: Sequence[NevElectrode]) -> NDArray[np.void]:
+    headers = np.zeros(len(electrodes), LABEL_HEADER)
+    headers["tag"], headers["electrode_id"] = b"NEUEVLBL", [electrode.electrode_id for electrode in electrodes]
+    headers["label"] = [encoded(electrode.label, 16) for electrode in electrodes]
+    return headers
+
+
+def _filter_headers(electrodes: Sequence[NevElectrode]) -> NDArray[np.void]:
+    headers = np.zeros(len(electrodes), FILTER_HEADER)
+    headers["tag"], headers["electrode_id"] = b"NEUEVFLT", [electrode.electrode_id for electrode in electrodes]
     for name in ("high_pass", "low_pass"):
-        filters[f"{name}_mhz"] = [round(getattr(electrode, f"{name}_hz") * 1000) for electrode in electrodes]
-        filters[f"{name}_order"], filters[f"{name}_type"] = 4, _BUTTERWORTH
-    return np.concatenate([part.view(EXTENDED_HEADER) for part in (waveforms, labels, filters, _digital_label())])
+        headers[f"{name}_mhz"] = [round(getattr(electrode, f"{name}_hz") * 1000) for electrode in electrodes]
+        headers[f"{name}_order"], headers[f"{name}_type"] = 4, _BUTTERWORTH
+    return headers
 
 
 def _digital_label() -> NDArray[np.void]:
     header = np.zeros(1, DIGITAL_LABEL_HEADER)
-    header["tag"], header["label"], header["mode"] = b"DIGLABEL", b"digin", PARALLEL
+    header["tag"], header["label"], header["mode"] = b"DIGLABEL", b"digin", PARALLEL_REASON
     return header
 
 
-def _packets(batch: NevBatch, layout: NevLayout, packet_bytes: int) -> tuple[NDArray[np.void], int, int]:
-    """Merge a batch into packets sorted by time; give them with the first and last tick."""
-    parts = [
-        _spikes(batch, layout, packet_bytes),
-        _codes(batch, layout, packet_bytes),
-        _comments(batch, layout, packet_bytes),
-    ]
-    ticks = np.concatenate([batch.spike_tick, batch.code_tick, batch.comment_tick])
-    packets = np.concatenate([part.view(f"V{packet_bytes}") for part in parts])
-    if len(ticks) == 0:
-        return packets, np.iinfo(np.int64).max, 0
-    _check_ticks(ticks, layout)
-    order = np.argsort(ticks, kind="stable")
-    return packets[order], int(ticks[order[0]]), int(ticks[order[-1]])
-
-
-def _check_ticks(ticks: NDArray[np.int64], layout: NevLayout) -> None:
-    if ticks.min() < 0 or ticks.max() > layout.largest_tick:
-        raise ValueError(
-            f"ticks {ticks.min()} to {ticks.max()} do not fit specification {layout.specification} "
-            f"(0 to {layout.largest_tick})"
-        )
-
-
-def _spikes(batch: NevBatch, layout: NevLayout, packet_bytes: int) -> NDArray[np.void]:
-    packets = np.zeros(len(batch.spike_tick), layout.spike_packet(packet_bytes))
-    electrodes = np.asarray(batch.spike_electrode)
-    if len(electrodes) and not (electrodes.min() >= 1 and electrodes.max() <= LARGEST_ELECTRODE):
-        raise ValueError(f"spike electrode ids must be 1 to {LARGEST_ELECTRODE}")
-    packets["tick"], packets["kind"] = batch.spike_tick, electrodes
-    if batch.spike_waveform is not None:
-        packets["waveform"] = batch.spike_waveform
-    return packets
-
-
-def _codes(batch: NevBatch, layout: NevLayout, packet_bytes: int) -> NDArray[np.void]:
-    packets = np.zeros(len(batch.code_tick), layout.digital_packet(packet_bytes))
-    values = np.asarray(batch.code_value)
-    if len(values) and not (values.min() >= 0 and values.max() <= 65535):
-        raise ValueError("digital codes must fit 16 bits")
-    packets["tick"], packets["reason"], packets["value"] = batch.code_tick, PARALLEL, values
-    return packets
-
-
-def _comments(batch: NevBatch, layout: NevLayout, packet_bytes: int) -> NDArray[np.void]:
-    packets = np.zeros(len(batch.comment_tick), layout.comment_packet(packet_bytes))
-    room = packets.dtype["text"].itemsize
-    packets["tick"], packets["kind"] = batch.comment_tick, COMMENT_PACKET
-    packets["text"] = [encoded(text, room, _COMMENT_ENCODING) for text in batch.comment_text]
-    return packets
+def _extra_headers(extra: Sequence[tuple[str, bytes]]) -> NDArray[np.void]:
+    room = EXTENDED_HEADER["payload"].itemsize
+    if any(len(payload) > room for _, payload in extra):
+        raise ValueError(f"an extended header holds {room} bytes")
+    rows = [encoded(tag, 8).ljust(8, b"\0") + payload.ljust(room, b"\0") for tag, payload in extra]
+    return np.frombuffer(b"".join(rows), EXTENDED_HEADER)

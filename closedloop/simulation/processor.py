@@ -133,6 +133,7 @@ def write_processor(
         batches=_batches(processor, heard, form, lambda done: progress(done, total)),
         start=form.start,
         waveform_samples=form.waveform_samples,
+        in_order=False,
         application=SIMULATED_APPLICATION,
         comment=form.comment,
     )
