@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from closedloop.errors import RecordingError
 
 JITTER_S = 1.0  # a step back of less is jitter between packet streams
-_MOST_STRAYS = 3  # packets in a row
+_MOST_STRAYS = 3  # packets in a row; and so many are too few to tell where the clock was before
 _RESUMES_WITHIN = 10  # after strays the clock goes on nearer to where it was than a tenth of the way they were off
 _RESUMES_S = 0.1  # and may be this much behind, for jitter
 _MOST_RUNS = 1000  # a day has a handful; noise has as many as packets
@@ -164,7 +164,8 @@ class RunFinder:
     def _resumes(self, n_before: int, n_after: int) -> bool:
         """Whether the packets are all off by more than a second, and the one after them goes on where it was."""
         first, after = self._next - n_before, self._next + n_after
-        if n_before >= len(self._highs) or after >= len(self._ticks):
+        n_known = 0 if self._run is None else self._run.n_packets - n_before
+        if n_known <= _MOST_STRAYS or n_before >= len(self._highs) or after >= len(self._ticks):
             return False
         high = self._highs[-1 - n_before]
         ahead = int(self._ticks[after]) - high
