@@ -40,11 +40,11 @@ def all_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _layouts(kind: type[Any]) -> list[Any]:
-    from closedloop.artifacts import arrays, tables  # noqa: PLC0415 - only here are modules walked through
+    from closedloop.artifacts import arrays, recording_tables, tables  # noqa: PLC0415 - here alone all are walked
 
     found = {
         id(value): value
-        for module in (days, tables, arrays)
+        for module in (days, tables, arrays, recording_tables)
         for value in vars(module).values()
         if isinstance(value, kind)
     }

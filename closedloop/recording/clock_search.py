@@ -64,7 +64,8 @@ def rough_clocks(
     Returns
     -------
     list of RoughClock
-        The best one first; none where no code occurs on both sides.
+        None where no code occurs on both sides. In a long session only a share of the pairs votes: their order is not
+        that of the clocks' worth.
     """
     sent, received = _equal_pairs(sent_code, received_code)
     if len(sent) == 0:
@@ -73,7 +74,7 @@ def rough_clocks(
     together_s = min(float(np.ptp(sent_s)), float(np.ptp(received_s)))  # true pairs spread over no more than this
     width = max(largest_drift_ppm * 1e-6 * together_s + _FINE_S, float(np.ptp(lag)) / _MOST_BINS)
     spans = _fullest(lag, width, n_clocks)
-    return sorted((_best_drift(rig_s, lag, span, largest_drift_ppm * 1e-6) for span in spans), reverse=True)
+    return [_best_drift(rig_s, lag, span, largest_drift_ppm * 1e-6) for span in spans]
 
 
 def _equal_pairs(sent_code: Integers, received_code: Integers) -> tuple[Integers, Integers]:

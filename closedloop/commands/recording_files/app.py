@@ -36,6 +36,26 @@ def recording_detect(
     typer.echo(detect_to_file(file, out, definition=definition))
 
 
+@recording_app.command("align")
+def recording_align(
+    journal: Annotated[Path, typer.Argument(help="the rig's journal.jsonl")],
+    files: Annotated[list[Path], typer.Argument(help=".nev and .ns1 to .ns6 of the session, of one or several NSPs")],
+    report: Annotated[Path, typer.Option(help="HTML page to write")],
+    out: Annotated[Path | None, typer.Option(help="parquet table of every code's onset and fate")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find when every presentation happened on the recorder's clock, and say how that is known."""
+    from closedloop.commands.console import bar  # noqa: PLC0415
+    from closedloop.commands.recording_files import align  # noqa: PLC0415
+
+    with bar("align") as progress:
+        session = align.align_files(journal, files, progress=progress)
+        align.write_page(session, report, journal_file=journal, files=files)
+        if out is not None:
+            align.write_onsets(session, out)
+    typer.echo(align.session_as_json(session) if json else "\n".join(align.session_lines(session)))
+
+
 @recording_app.command("make")
 def recording_make(
     folder: Annotated[Path | None, typer.Argument(help="new folder for the session")] = None,

@@ -1,0 +1,174 @@
+"""`closedloop recording align`: from a journal and the recorder's files to onsets and a page about them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.journal import Journal, Presentation, TrialStarted, read_journal
+from closedloop.artifacts.recording_tables import ALIGNED_CODES
+from closedloop.artifacts.tables import write_table
+from closedloop.errors import AlignmentError
+from closedloop.recording.alignment import Alignment, align_devices
+from closedloop.recording.codes import SentCodes
+from closedloop.recording.device import Device, Progress, read_devices
+from closedloop.recording.run_search import AlignmentRules
+from closedloop.recording.usability import usable
+from closedloop.report.alignment_figures import DeviceRecord
+from closedloop.report.alignment_page import alignment_page
+from closedloop.stages.ingest_onsets import sent_codes
+from closedloop.storage import write_bytes
+
+_MS_PER_S = 1000
+_SOURCES = {"photodiode": "the light", "code": "their code", "fit": "the clocks"}
+
+
+@dataclass(frozen=True)
+class AlignedSession:
+    """A journal with its recording on every device."""
+
+    journal: Journal
+    sent: SentCodes
+    devices: tuple[Device, ...]
+    alignments: dict[str, Alignment]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a program made the session."""
+        return self.journal.segments[0].simulated
+
+
+def align_files(journal_file: Path, files: Sequence[Path], *, progress: Progress) -> AlignedSession:
+    """Align the recorder's files with a journal, device by device.
+
+    Raises
+    ------
+    AlignmentError
+        The recording belongs to another session, or the journal shows nothing.
+    DocumentError, RecordingError
+        A file cannot be read.
+    """
+    journal = read_journal(journal_file)
+    if not journal.presentations:
+        raise AlignmentError(f"{journal_file}: expected presentations, found none. Give the journal of a session.")
+    sent = sent_codes(journal)
+    devices = read_devices(files, spikes=False, progress=progress)
+    alignments = align_devices(
+        sent,
+        {device.name: device.codes for device in devices},
+        edges={device.name: device.edges for device in devices if device.edges is not None},
+        stretches={device.name: device.stretches for device in devices},
+        rules=AlignmentRules(frame_ms=_MS_PER_S / journal.segments[0].refresh_hz),
+    )
+    return AlignedSession(journal, sent, devices, alignments)
+
+
+def write_page(session: AlignedSession, report: Path, *, journal_file: Path, files: Sequence[Path]) -> None:
+    """Write the page about an alignment."""
+    records = [
+        DeviceRecord(device.name, session.alignments[device.name], device.tick_hz, device.stretches, device.repairs)
+        for device in session.devices
+    ]
+    words = ["closedloop", "recording", "align", journal_file.name, *(file.name for file in files)]
+    page = alignment_page(
+        records,
+        session.sent,
+        session_id=session.journal.segments[0].session_id,
+        simulated=session.simulated,
+        files=[file.name for file in (journal_file, *files)],
+        command=shlex.join([*words, "--report", report.name]),
+    )
+    write_bytes(report, page)
+
+
+def write_onsets(session: AlignedSession, out: Path) -> None:
+    """Write every sent code's fate and onset, device by device."""
+    parts = [_columns(session, name, found) for name, found in session.alignments.items()]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in ALIGNED_CODES.columns}
+    write_table(out, ALIGNED_CODES, columns, simulated=session.simulated)
+
+
+def _columns(session: AlignedSession, name: str, found: Alignment) -> dict[str, NDArray[Any]]:
+    rows = [row for row in session.journal.rows if isinstance(row, Presentation | TrialStarted)]
+    shown = [row if isinstance(row, Presentation) else None for row in rows]
+    return {
+        "device": np.full(len(rows), name),
+        "sent_index": np.arange(len(rows)),
+        "ordinal": np.array([row.ordinal if row else -1 for row in shown]),
+        "presentation_index": np.array([row.presentation_index if row else -1 for row in shown]),
+        "accepted": np.array([row is not None and row.outcome == "accepted" for row in shown]),
+        "code": session.sent.code,
+        "rig_s": session.sent.time_s,
+        "epoch": found.epoch,
+        "onset_tick": found.onset_tick,
+        "source": found.source,
+        "reason": np.array(found.reason),
+        "code_tick": found.code_tick,
+        "received_index": found.received_index,
+        "changed": found.changed,
+        "lag_ms": found.lag_ms,
+    }
+
+
+def session_as_json(session: AlignedSession) -> str:
+    """Return the quality of every device's alignment, and what was recovered in its files, as JSON."""
+    said = {
+        device.name: {
+            "repairs": list(device.repairs),
+            "touching_a_gap": dict(_touching(session, device)),
+            **session.alignments[device.name].quality.to_json_dict(),
+        }
+        for device in session.devices
+    }
+    return json.dumps({"session_id": session.journal.segments[0].session_id, "devices": said}, indent=2)
+
+
+def session_lines(session: AlignedSession) -> list[str]:
+    """Return what a person needs to know."""
+    return [line for device in session.devices for line in _device_lines(session, device)]
+
+
+def _device_lines(session: AlignedSession, device: Device) -> list[str]:
+    quality = session.alignments[device.name].quality
+    sources = ", ".join(f"{quality.n_by_source[name]:,} by {words}" for name, words in _SOURCES.items())
+    drifts = ", ".join(f"{run.drift_ppm:+.2f}" for run in quality.runs)
+    lines = [
+        f"{device.name}: {quality.n_presentations - quality.n_set_aside:,} of {quality.n_presentations:,} "
+        f"presentations timed ({sources})",
+        f"  {quality.n_matched:,} of {quality.n_sent:,} codes matched, {quality.n_lost + quality.n_unplaced:,} lost, "
+        f"{quality.n_changed:,} changed; {quality.n_doubled:,} second copies, {quality.n_foreign:,} of nothing sent",
+        f"  drift {drifts} ppm ({len(quality.runs)} run{'s' * (len(quality.runs) > 1)} of the clocks); "
+        f"{_light_words(session, device)}",
+    ]
+    lines += [f"  set aside: {n:,} because {reason}" for reason, n in quality.set_aside_by_reason().items()]
+    lines += [f"  timed, but cannot be used: {n:,}, {reason}" for reason, n in _touching(session, device)]
+    lines += [
+        f"  epoch {one.epoch}: {one.n_codes} codes without a place, {one.reason}" for one in quality.unplaced_epochs
+    ]
+    return lines + [f"  recovered: {sentence}" for sentence in device.repairs]
+
+
+def _light_words(session: AlignedSession, device: Device) -> str:
+    quality = session.alignments[device.name].quality
+    if quality.photodiode_lag_median_ms is None:
+        return "no light was seen"
+    return (
+        f"light {quality.photodiode_lag_median_ms:.2f} ms after the code (IQR {quality.photodiode_lag_iqr_ms:.2f} ms, "
+        f"{quality.n_without_photodiode:,} without, seen by {quality.light_from})"
+    )
+
+
+def _touching(session: AlignedSession, device: Device) -> list[tuple[str, int]]:
+    """Count the presentations that have an onset around which something was not recorded, by reason."""
+    found = session.alignments[device.name]
+    timed = session.sent.is_lit & ~np.isnan(found.onset_tick)
+    _, reasons = usable(found.epoch[timed], found.onset_tick[timed], device.stretches, tick_hz=device.tick_hz)
+    return sorted(Counter(reason for reason in reasons if reason).items())
