@@ -301,25 +301,26 @@ MIXED = (
     analog_input(10, "chanEye"),
     NsxChannel(11, "analog 2", units="uV"),
     NsxChannel(12, "eye x", units="V"),
+    NsxChannel(13, "chan1 of the eye", units="mV"),
 )
 
 
 def test_electrodes_are_told_from_analog_inputs_by_label_then_by_unit(tmp_path: Path) -> None:
-    file = write(tmp_path / "made.ns6", [(0, ramp(4, 8))], channels=MIXED)
+    file = write(tmp_path / "made.ns6", [(0, ramp(4, 9))], channels=MIXED)
     assert [c.label for c in open_samples(file, kind="electrode").channels] == ["elec1", "A-002", "chan3"]
-    assert [c.channel_id for c in open_samples(file, kind="analog").channels] == [1, 9, 10, 11, 12]
+    assert [c.channel_id for c in open_samples(file, kind="analog").channels] == [1, 9, 10, 11, 12, 13]
 
 
 def test_channels_are_found_by_number_and_by_label_also_where_numbers_collide(tmp_path: Path) -> None:
-    file = write(tmp_path / "made.ns6", [(0, ramp(4, 8))], channels=MIXED)
-    data = ramp(4, 8)
+    file = write(tmp_path / "made.ns6", [(0, ramp(4, 9))], channels=MIXED)
+    data = ramp(4, 9)
     by_number = open_samples(file, channel_ids=[2, 1], kind="electrode")
     np.testing.assert_array_equal(by_number.read(0, 0, 4), data[:, [1, 0]])
     np.testing.assert_array_equal(open_samples(file, channel_ids=[1], kind="analog").read(0, 0, 4), data[:, [3]])
     np.testing.assert_array_equal(open_samples(file, labels=["photodiode"]).read(0, 0, 4), data[:, [4]])
     for wanted, message in [
-        ({"channel_ids": [1]}, "expected one channel 1 among 8, found 2"),
-        ({"channel_ids": [77]}, "expected one channel 77 among 8, found 0"),
+        ({"channel_ids": [1]}, "expected one channel 1 among 9, found 2"),
+        ({"channel_ids": [77]}, "expected one channel 77 among 9, found 0"),
         ({"labels": ["photodiode"], "kind": "electrode"}, "expected one electrode 'photodiode' among 3, found 0"),
     ]:
         with pytest.raises(RecordingError, match=message):

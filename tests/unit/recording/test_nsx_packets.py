@@ -109,6 +109,15 @@ def test_single_packets_with_a_damaged_time_stamp_are_left_out_and_open_no_epoch
     assert source.header.repairs[0].startswith("2 packets with a damaged")
 
 
+def test_packets_on_both_sides_of_a_damaged_one_are_never_one_stretch(tmp_path: Path) -> None:
+    ticks = regular(50) - np.where(np.arange(50) > 20, 33_333, 0)  # as if packet 20 had never taken time
+    file = write(tmp_path / "made.ns6", [(ticks, ramp(50))], specification="3.0-ptp")
+    nsx_faults.spoil_packet(file, packet=20, name="flag", value=0)
+    source = open_samples(file)
+    assert [(s.epoch, s.n_samples) for s in source.stretches] == [(0, 20), (0, 29)]
+    np.testing.assert_array_equal(samples_of(source), np.delete(ramp(50), 20, axis=0))
+
+
 def test_the_walk_tells_how_far_it_is(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(regular(500_000), ramp(500_000))], specification="3.0-ptp")
     told: list[tuple[int, int]] = []
