@@ -155,6 +155,17 @@ RESPONSE_COUNTS = ArrayLayout(
     },
 )
 
+ONSETS = ArrayLayout(
+    kind="onsets",
+    datasets={
+        "processor": Dataset("uint8", ("device",), ""),
+        "tick_hz": Dataset("float64", ("device",), "ticks per second"),
+        "epoch": Dataset("int32", ("device", "presentation"), "run of the clock; -1 where unknown"),
+        "tick": Dataset("float64", ("device", "presentation"), "recorder ticks; NaN where unusable on this device"),
+        "time_s": Dataset("float64", ("device", "presentation"), "s, the clock's runs laid end to end"),
+    },
+)
+
 SPIKES = ArrayLayout(
     kind="spikes",
     datasets={

@@ -18,6 +18,11 @@ MODEL_NAME = "model.safetensors"
 QUEUE_NAME = "queue.json"
 
 
+def spikes_name(processor: int) -> str:
+    """Return the name of the file with a processor's spikes: each counts on a clock of its own."""
+    return "spikes.h5" if processor == 1 else f"spikes-{processor}.h5"
+
+
 def queue_folder(paths: StudyPaths, day: int) -> Path:
     """Return the folder whose queue.json is shown on this day."""
     return paths.start if day == 0 else paths.day(day - 1).folder("queue")

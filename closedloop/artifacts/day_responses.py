@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class DayResponses:
     presentations
         The response table (`days.RESPONSES`), a numpy array a column.
     rates_hz
-        (n_presentations, n_sites); NaN where unusable.
+        (n_presentations, n_sites); NaN where unusable, a whole column where the day's recording lacks the site.
     """
 
     stimuli: StimulusSet
@@ -58,21 +59,34 @@ def read_day_responses(paths: StudyPaths, day: int, *, window_s: float) -> DayRe
     Raises
     ------
     DocumentError
-        A file is missing or damaged, or a chosen site was not recorded.
+        A file is missing or damaged, or two do not belong together.
     """
     folder = paths.day(day).folder("ingest")
-    sites = SiteTable.read(folder / "sites.json").chosen()
+    table = SiteTable.read(folder / "sites.json")
     counts = read_arrays(folder / "responses.h5", RESPONSE_COUNTS)
-    column = {int(electrode): place for place, electrode in enumerate(counts["electrode_id"])}
-    missing = [site.neuroid_id for site in sites if site.electrode_id not in column]
-    if missing:
-        raise DocumentError(
-            f"{folder}: expected every chosen site, found {missing[0]} missing. Check the recording's electrodes."
-        )
-    chosen = [column[site.electrode_id] for site in sites]
+    _check_columns(folder, table, counts["electrode_id"])
     return DayResponses(
         stimuli=read_stimulus_set(paths, day),
-        sites=sites,
+        sites=table.chosen(),
         presentations=read_table(folder / "responses.parquet", RESPONSES),
-        rates_hz=counts["counts"][:, chosen] / window_s,
+        rates_hz=_columns_of(table, counts["counts"]) / window_s,
     )
+
+
+def _check_columns(folder: Path, table: SiteTable, electrode_id: NDArray[np.uint16]) -> None:
+    expected = [site.electrode_id for site in table.sites[: len(electrode_id)]]
+    if expected != electrode_id.tolist():
+        raise DocumentError(
+            f"{folder}: expected the electrodes of sites.json in responses.h5, found others. Restore the files of one "
+            "ingest."
+        )
+
+
+def _columns_of(table: SiteTable, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pick the chosen sites' columns by their names; a site that was not recorded is NaN."""
+    recorded = {site.neuroid_id: place for place, site in enumerate(table.sites[: counts.shape[1]])}
+    picked = np.full((len(counts), len(table.chosen())), np.nan)
+    for column, site in enumerate(table.chosen()):
+        if site.neuroid_id in recorded:
+            picked[:, column] = counts[:, recorded[site.neuroid_id]]
+    return picked

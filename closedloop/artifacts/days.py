@@ -107,7 +107,7 @@ RESPONSES = TableLayout(
         "onset_s": Column("float64", "s", "light onset on the recorder's clock; NaN where unknown"),
         "onset_source": Column("string", "", "photodiode, code, fit, or none"),
         "used": Column("bool", "", "whether the counts stand"),
-        "reason": Column("string", "", "why not, else empty"),
+        "reason": Column("string", "", "why not, or on which processor not; else empty"),
     },
 )
 
@@ -126,17 +126,24 @@ class Site(Section):
     """A recorded multi-unit."""
 
     neuroid_id: str = Field(description="identity across days: array and electrode")
-    electrode_id: int
+    electrode_id: int = Field(description="the recorder's number, counted anew on each of its processors")
     reliability: float | None = Field(
         description="Spearman-Brown split half of this day; null where it cannot be computed"
     )
     mean_rate_hz: float
     sigma_hz: float = Field(description="SD over the clean images' mean rates")
     site_index: int | None = Field(description="output of the model; null for electrodes not chosen on day 0")
+    processor: int = Field(default=1, description="which of the recorder's processors it is wired to")
+    label: str = Field(default="", description="its name in the recorder's files")
+    row: int | None = Field(default=None, description="place on the array by its map (.cmp); null without one")
+    column: int | None = None
 
 
 class SiteTable(Document):
-    """sites.json: every electrode of the day, and which are sites."""
+    """sites.json: every electrode of the day, in the order of responses.h5, and which are sites.
+
+    A site that the model has and the day's recording lacks stands last, without reliability, and has no column.
+    """
 
     kind: Literal["site_table"] = "site_table"
     day: int
@@ -152,12 +159,50 @@ class RawAgreement(Section):
     """How well offline detection on raw voltage finds the recorder's own threshold crossings on one electrode."""
 
     electrode_id: int
+    processor: int = 1
     definition: str
     n_offline: int
     n_nev: int
     recall: float = Field(description="part of the NEV's crossings with an offline one within the tolerance")
     precision: float = Field(description="part of the offline crossings with one in the NEV")
     tolerance_ms: float
+
+
+class ClockRun(Section):
+    """One segment of the rig on one run of a recorder's clock."""
+
+    segment: int
+    epoch: int
+    n_codes: int
+    offset_s: float
+    drift_ppm: float
+    residual_iqr_ms: float
+
+
+class DeviceQuality(Section):
+    """What ingest found in the files of one processor of the recorder."""
+
+    name: str
+    processor: int
+    duration_s: float
+    n_epochs: int = Field(description="runs of its clock: one more than resets")
+    n_stretches: int = Field(description="recorded without a pause")
+    n_electrodes: int
+    n_spikes: int
+    n_used: int
+    set_aside: dict[str, int] = Field(description="accepted presentations that it cannot answer for, by reason")
+    codes_received: int
+    codes_matched: int
+    codes_lost: int
+    codes_doubled: int
+    codes_changed: int
+    codes_unmatched: tuple[str, ...]
+    clocks: tuple[ClockRun, ...]
+    light_from: str | None = Field(description="the device whose photodiode timed the onsets")
+    photodiode_lag_median_ms: float | None
+    photodiode_lag_iqr_ms: float | None
+    n_without_photodiode: int
+    repairs: tuple[str, ...] = Field(description="what was wrong with its files and how they were read nevertheless")
 
 
 class IngestQuality(Document):
@@ -176,7 +221,7 @@ class IngestQuality(Document):
     )
     n_used: int
     set_aside: dict[str, int] = Field(description="accepted presentations that are not used, by reason")
-    codes_sent: int
+    codes_sent: int = Field(description="this and the numbers of codes, clock and light are the first device's")
     codes_received: int
     codes_matched: int
     codes_lost: int
@@ -195,6 +240,9 @@ class IngestQuality(Document):
     twin_separation_min_min: float | None
     raw_agreement: tuple[RawAgreement, ...]
     reliability_median: float | None = Field(description="over the chosen sites")
+    devices: tuple[DeviceQuality, ...] = Field(default=(), description="by processor; empty in files of version 0.1")
+    sites_new: tuple[str, ...] = Field(default=(), description="recorded today, not on day 0")
+    sites_missing: tuple[str, ...] = Field(default=(), description="recorded on day 0, not today")
 
 
 class FitReport(Document):

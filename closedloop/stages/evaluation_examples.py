@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.psth import spikes_around
-from closedloop.artifacts.arrays import SPIKES, read_arrays
+from closedloop.artifacts.arrays import ONSETS, SPIKES, read_arrays
+from closedloop.artifacts.day_files import spikes_name
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.days import Example, RasterExample
+from closedloop.artifacts.days import Example, RasterExample, Site
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluation_pairs import Measured, Pairs
 
@@ -56,7 +59,10 @@ def find_rasters(
     if not len(raised.epsilon):
         return ()
     largest = raised.select(epsilon=raised.epsilon.max())
-    best = int(np.argmax(np.nan_to_num(largest.rate_changed_hz - largest.rate_clean_hz, nan=-np.inf)))
+    raised_hz = largest.rate_changed_hz - largest.rate_clean_hz
+    if not np.isfinite(raised_hz).any():
+        return ()
+    best = int(np.argmax(np.nan_to_num(raised_hz, nan=-np.inf)))
     site, base = int(largest.site_index[best]), int(largest.clean_index[best])
     clean = day.stimuli.rows(kind="clean", role="clean")
     preferred = int(
@@ -65,18 +71,36 @@ def find_rasters(
     ladder = pairs.select(kind="attacked", site_index=site, clean_index=base)
     rows = [("preferred, clean", preferred), ("another image, clean", base)]
     rows += [("the same, attacked", int(stimulus)) for stimulus in ladder.stimulus]
-    trains = _spikes_of_site(context, day.sites[site].electrode_id)
-    return tuple(_raster(day, site, title, stimulus, trains) for title, stimulus in rows)
+    folder = context.published("ingest")
+    spike_s, onset_s = _spikes_of_site(folder, day.sites[site]), _onsets_of_site(folder, day, day.sites[site])
+    return tuple(_raster(day, site, title, stimulus, spike_s=spike_s, onset_s=onset_s) for title, stimulus in rows)
 
 
-def _spikes_of_site(context: StageContext, electrode_id: int) -> NDArray[np.float64]:
-    spikes = read_arrays(context.published("ingest") / "spikes.h5", SPIKES)
-    return np.asarray(spikes["time_s"][spikes["electrode_id"] == electrode_id])
+def _spikes_of_site(folder: Path, site: Site) -> NDArray[np.float64]:
+    spikes = read_arrays(folder / spikes_name(site.processor), SPIKES)
+    return np.asarray(spikes["time_s"][spikes["electrode_id"] == site.electrode_id])
 
 
-def _raster(day: DayResponses, site: int, title: str, stimulus: int, spike_s: NDArray[np.float64]) -> RasterExample:
-    shown = (day.image_index == stimulus) & day.presentations["used"].astype(bool)
-    trains = spikes_around(spike_s, day.presentations["onset_s"][shown], window_ms=_RASTER_WINDOW_MS)
+def _onsets_of_site(folder: Path, day: DayResponses, site: Site) -> NDArray[np.float64]:
+    """Read when each presentation came on the site's own clock, NaN where it does not count there."""
+    if not (folder / "onsets.h5").exists():  # ingested by version 0.1, which knew one processor
+        return np.where(day.presentations["used"].astype(bool), day.presentations["onset_s"], np.nan)
+    onsets = read_arrays(folder / "onsets.h5", ONSETS)
+    device = onsets["processor"].tolist().index(site.processor)
+    return np.where(day.presentations["used"].astype(bool), onsets["time_s"][device], np.nan)
+
+
+def _raster(
+    day: DayResponses,
+    site: int,
+    title: str,
+    stimulus: int,
+    *,
+    spike_s: NDArray[np.float64],
+    onset_s: NDArray[np.float64],
+) -> RasterExample:
+    shown = (day.image_index == stimulus) & np.isfinite(onset_s)
+    trains = spikes_around(spike_s, onset_s[shown], window_ms=_RASTER_WINDOW_MS)
     return RasterExample(
         title=title,
         neuroid_id=day.sites[site].neuroid_id,

@@ -12,6 +12,7 @@ from torch import nn
 
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.models.site_model import freeze_for_attack
+from closedloop.simulation.recorder import electrodes_each
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluation_pairs import Measured
@@ -50,7 +51,9 @@ class _ChosenSites(nn.Module):
 def read_hidden_truth(context: StageContext, day: DayResponses, measured: Measured) -> HiddenTruth:
     """Ask the hidden cortex of this day."""
     cortex = simulated_cortex(context.protocol, context.study)
-    columns = [site.electrode_id - 1 for site in day.sites]
+    simulation = context.protocol.simulation
+    each = electrodes_each(simulation.n_electrodes, simulation.n_processors)
+    columns = [(site.processor - 1) * each + site.electrode_id - 1 for site in day.sites]
     rates = cortex.rates_hz(day.stimuli.images, day=context.day)[:, columns]
     # A copy: the cortex keeps its network between days, and another memory layout would change later rates' last bits.
     model = freeze_for_attack(_ChosenSites(copy.deepcopy(cortex.response_model(context.day)), columns))

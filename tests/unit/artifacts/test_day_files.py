@@ -10,7 +10,7 @@ import pytest
 from closedloop.artifacts.arrays import RESPONSE_COUNTS, write_arrays
 from closedloop.artifacts.day_files import StimulusSet, read_stimulus_set
 from closedloop.artifacts.day_responses import read_day_responses
-from closedloop.artifacts.days import RESPONSES
+from closedloop.artifacts.days import RESPONSES, SiteTable
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import DocumentError
@@ -73,7 +73,9 @@ def write_responses(root: Path, *, electrodes: tuple[int, ...]) -> StudyPaths:
     write_table(folder / "responses.parquet", RESPONSES, columns, simulated=True)
     arrays = {"counts": counts, "electrode_id": np.array(electrodes)}
     write_arrays(folder / "responses.h5", RESPONSE_COUNTS, arrays, simulated=True)
-    site_table(1, index_of={3: 1, 5: None, 7: 0, 9: 2}).write(folder / "sites.json")
+    index_of = {3: 1, 5: None, 7: 0, 9: 2}
+    missing = [electrode for electrode in index_of if electrode not in electrodes]
+    site_table(1, index_of={e: index_of[e] for e in (*electrodes, *missing)}).write(folder / "sites.json")
     return paths
 
 
@@ -85,7 +87,27 @@ def test_responses_are_rates_of_the_chosen_sites_in_the_order_of_the_models_outp
     assert day.n_images == len(ROWS)
 
 
-def test_a_chosen_site_that_was_not_recorded_is_named(tmp_path: Path) -> None:
-    paths = write_responses(tmp_path, electrodes=(5, 9, 3))
-    with refused(DocumentError, paths.day(1).folder("ingest"), "found array1-007 missing"):
+def test_a_chosen_site_that_was_not_recorded_is_unknown_not_zero(tmp_path: Path) -> None:
+    day = read_day_responses(write_responses(tmp_path, electrodes=(5, 9, 3)), 1, window_s=0.1)
+    np.testing.assert_allclose(day.rates_hz, [[np.nan, 30, 90], [np.nan] * 3])
+
+
+def test_counts_of_other_electrodes_than_the_site_table_are_refused(tmp_path: Path) -> None:
+    paths = write_responses(tmp_path, electrodes=(5, 9, 3, 7))
+    folder = paths.day(1).folder("ingest")
+    site_table(1, index_of={3: 1, 5: None, 7: 0, 9: 2}).write(folder / "sites.json")
+    with refused(DocumentError, folder, "found others"):
         read_day_responses(paths, 1, window_s=0.1)
+
+
+def test_two_processors_that_both_number_from_1_are_told_apart_by_name(tmp_path: Path) -> None:
+    paths = write_responses(tmp_path, electrodes=(7, 7))
+    folder = paths.day(1).folder("ingest")
+    first, second = (site_table(1, index_of={7: index}).sites[0] for index in (1, 0))
+    second = second.model_copy(update={"neuroid_id": "array2-007", "processor": 2})
+    SiteTable(simulated=True, day=1, sites=(first, second)).write(folder / "sites.json")
+    counts = {"counts": np.array([[5.0, np.nan], [1.0, 2.0]]), "electrode_id": np.array([7, 7])}
+    write_arrays(folder / "responses.h5", RESPONSE_COUNTS, counts, simulated=True)
+    day = read_day_responses(paths, 1, window_s=0.1)
+    assert [site.neuroid_id for site in day.sites] == ["array2-007", "array1-007"]
+    np.testing.assert_allclose(day.rates_hz, [[np.nan, 50], [20, 10]])
