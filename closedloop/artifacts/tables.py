@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Column:
     Attributes
     ----------
     dtype
-        Arrow's name of the type: ``int32``, ``float64``, ``string``, ``bool`` ...
+        Arrow's name of the type: ``int32``, ``float64``, ``string``, ``bool`` ...; ``category`` is text of few values.
     unit
         Unit of the values, or "" where there is none.
     meaning
@@ -48,11 +49,15 @@ class TableLayout:
     def arrow_schema(self, *, simulated: bool) -> pa.Schema:
         """Return the Arrow schema, with kind, version and mark as metadata."""
         fields = [
-            pa.field(name, pa.type_for_alias(column.dtype), metadata={"unit": column.unit})
+            pa.field(name, _arrow_type(column.dtype), metadata={"unit": column.unit})
             for name, column in self.columns.items()
         ]
         marks = {"kind": self.kind, "format_version": str(FORMAT_VERSION), "simulated": str(simulated).lower()}
         return pa.schema(fields, metadata=marks)
+
+
+def _arrow_type(dtype: str) -> pa.DataType:
+    return pa.dictionary(pa.int8(), pa.string()) if dtype == "category" else pa.type_for_alias(dtype)
 
 
 def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, simulated: bool) -> None:
@@ -71,6 +76,33 @@ def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, 
     )
     with atomic_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+@contextmanager
+def table_writer(
+    path: Path, layout: TableLayout, *, simulated: bool, attributes: Mapping[str, str] | None = None
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write a table in parts, each a row group, atomically: after an exception there is no file.
+
+    Parameters
+    ----------
+    attributes
+        More metadata.
+
+    Yields
+    ------
+    Callable
+        Takes a part's columns, exactly those of the layout.
+    """
+    schema = layout.arrow_schema(simulated=simulated)
+    schema = schema.with_metadata({**schema.metadata, **(attributes or {})})
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+
+        def write(columns: Mapping[str, Any]) -> None:
+            parts = [pa.array(columns[name], type=schema.field(name).type) for name in layout.columns]
+            writer.write_table(pa.table(parts, schema=schema))
+
+        yield write
 
 
 def as_columns(rows: Sequence[Mapping[str, Any]], layout: TableLayout) -> dict[str, list[Any]]:
@@ -131,5 +163,19 @@ PRESENTATIONS = TableLayout(
         "stimulus_id": Column("string", "", "content hash of the pixels"),
         "image_index": Column("int32", "", "row of images.npy"),
         "repetition": Column("int32", "", "which showing of this stimulus, from 0"),
+    },
+)
+
+RECORDING_EVENTS = TableLayout(
+    kind="recording_events",
+    columns={
+        "kind": Column("category", "", "spike, digital, serial, comment, pause, resume, or other"),
+        "epoch": Column("uint16", "", "run of the recorder's clock, from 0; ticks count anew in each"),
+        "tick": Column("int64", "ticks", "on the recorder's clock; metadata tick_hz says how many a second"),
+        "time_s": Column("float64", "s", "the same in seconds"),
+        "electrode_id": Column("uint16", "", "the recorder's number of a spike's electrode, else null"),
+        "unit": Column("uint8", "", "a spike's unit as the recorder sorted it, 0 unsorted; else null"),
+        "value": Column("uint16", "", "a digital or serial word, another packet's id; else null"),
+        "text": Column("string", "", "a comment's text, else null"),
     },
 )

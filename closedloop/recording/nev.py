@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 
 from closedloop.recording.nev_collect import Collected
 from closedloop.recording.nev_comments import Comments, read_texts
-from closedloop.recording.nev_epochs import plan_epochs
-from closedloop.recording.nev_header import NevHeader, read_nev_header
 from closedloop.recording.nev_kinds import is_code, is_comment, is_serial
-from closedloop.recording.nev_order import packets_in_order
 from closedloop.recording.nev_packets import Packets
-from closedloop.recording.nev_pauses import Pause, pauses_of, stretches_of
-from closedloop.recording.nev_scan import scan_packets
+from closedloop.recording.nev_pauses import Pause
+from closedloop.recording.nev_survey import NevSurvey, survey_nev
 from closedloop.recording.spikes import Spikes
 from closedloop.recording.stretches import Stretch
 
@@ -104,61 +101,34 @@ def read_nev(
     RecordingError
         The file cannot be read: missing, foreign, its header corrupt, or its ticks make no sense.
     """
-    header = read_nev_header(file)
-    told = Told(progress, 2 * header.n_packets)
-    scan = scan_packets(file, header, progress=told.add)
-    plan = plan_epochs(file, header, scan, epochs)
-    collected = Collected(sum(scan.n_spikes.values()) if spikes else 0)
-    for ordered in packets_in_order(file, header, plan, progress=told.add):
+    survey = survey_nev(file, epochs=epochs, progress=progress)
+    collected = Collected(sum(survey.scan.n_spikes.values()) if spikes else 0)
+    for ordered in survey.in_order():
         collected.add(ordered)
-    epoch, rest = collected.rest()
     found, unit = collected.spikes()
+    epoch, rest = collected.rest()
     codes, serial = _words(rest, epoch, is_code(rest)), _words(rest, epoch, is_serial(rest))
-    comments = _comments(file, header, rest, epoch)
-    pauses = pauses_of(scan, plan, header.tick_hz)
+    comments = _comments(survey, rest, epoch)
     return NevEvents(
-        tick_hz=header.tick_hz,
+        tick_hz=survey.header.tick_hz,
         spikes=found,
         spike_unit=unit,
         codes=codes,
         serial=serial,
         comments=comments,
-        pauses=pauses,
-        stretches=stretches_of(scan, pauses, header) if epochs is None else tuple(epochs),
+        pauses=survey.pauses,
+        stretches=survey.stretches,
         n_out_of_order=collected.n_out_of_order,
-        n_stray=len(plan.strays),
+        n_stray=len(survey.plan.strays),
         n_other=len(rest) - len(codes) - len(serial) - len(comments),
-        repairs=(*header.repairs, *plan.repairs, *_sorted_in(collected.n_out_of_order), *_set_aside(len(plan.strays))),
+        repairs=survey.repairs(collected.n_out_of_order),
     )
-
-
-@dataclass
-class Told:
-    """Adds up batches of packets for whoever wants to know how far the reading is."""
-
-    progress: Callable[[int, int], None] | None
-    total: int
-    done: int = 0
-
-    def add(self, n_packets: int) -> None:
-        """Count another batch."""
-        self.done += n_packets
-        if self.progress is not None:
-            self.progress(self.done, self.total)
 
 
 def _words(rest: Packets, epoch: NDArray[np.uint16], own: NDArray[np.bool_]) -> Words:
     return Words(epoch[own], rest.tick[own], rest.value[own].astype(np.int64))
 
 
-def _comments(file: Path, header: NevHeader, rest: Packets, epoch: NDArray[np.uint16]) -> Comments:
+def _comments(survey: NevSurvey, rest: Packets, epoch: NDArray[np.uint16]) -> Comments:
     own = is_comment(rest)
-    return Comments(epoch[own], rest.tick[own], read_texts(file, header, rest.index[own]))
-
-
-def _sorted_in(n_packets: int) -> tuple[str, ...]:
-    return (f"{n_packets} packets stood out of order and were sorted in",) if n_packets else ()
-
-
-def _set_aside(n_packets: int) -> tuple[str, ...]:
-    return (f"{n_packets} packets with an absurd time stamp were set aside",) if n_packets else ()
+    return Comments(epoch[own], rest.tick[own], read_texts(survey.file, survey.header, rest.index[own]))

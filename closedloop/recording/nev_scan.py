@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.recording.nev_header import NevHeader
 from closedloop.recording.nev_layout import COMMENT_PACKET, DIGITAL_PACKET, LARGEST_ELECTRODE, RECORDING_PACKET
-from closedloop.recording.nev_packets import Packets, Progress, read_packets
+from closedloop.recording.nev_packets import Progress, read_heads, ticks_of
 from closedloop.recording.nev_runs import Run, RunFinder
 
 CLOSE_S = 0.01  # packets this near a recording event may have been on their way
@@ -87,10 +87,11 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Progress | None = N
     n_by_kind = np.zeros(_N_KINDS, np.int64)
     finder = RunFinder(header.tick_hz, str(file))
     marks = _MarkFinder(int(CLOSE_S * header.tick_hz))
-    for packets in read_packets(file, header, progress=progress):
-        n_by_kind += np.bincount(packets.kind, minlength=_N_KINDS)
-        finder.add(packets.tick)
-        marks.add(packets)
+    for batch in read_heads(file, header, progress=progress):
+        ticks, kinds = ticks_of(batch), np.ascontiguousarray(batch["kind"])
+        n_by_kind += np.bincount(kinds, minlength=_N_KINDS)
+        finder.add(ticks)
+        marks.add(ticks, kinds)
     runs = finder.finish()
     return NevScan(n_by_kind, runs.runs, runs.strays, marks.finish())
 
@@ -100,14 +101,17 @@ class _MarkFinder:
 
     def __init__(self, close: int) -> None:
         self._close = close
+        self._n_packets = 0
         self._rows: list[list[int]] = []  # index, tick, next tick
 
-    def add(self, packets: Packets) -> None:
-        at = np.flatnonzero(packets.kind == RECORDING_PACKET)
-        self._follow(packets.tick[: at[0]] if len(at) else packets.tick)
-        for start, stop in pairwise([*at.tolist(), len(packets)]):
-            self._rows.append([int(packets.index[start]), int(packets.tick[start]), _NEVER])
-            self._follow(packets.tick[start:stop])
+    def add(self, ticks: NDArray[np.int64], kinds: NDArray[np.uint16]) -> None:
+        """Take the next packets."""
+        at = np.flatnonzero(kinds == RECORDING_PACKET)
+        self._follow(ticks[: at[0]] if len(at) else ticks)
+        for start, stop in pairwise([*at.tolist(), len(ticks)]):
+            self._rows.append([self._n_packets + start, int(ticks[start]), _NEVER])
+            self._follow(ticks[start:stop])
+        self._n_packets += len(ticks)
 
     def _follow(self, ticks: NDArray[np.int64]) -> None:
         """Take packets after the latest event."""

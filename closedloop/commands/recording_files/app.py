@@ -36,6 +36,22 @@ def recording_detect(
     typer.echo(detect_to_file(file, out, definition=definition))
 
 
+@recording_app.command("events")
+def recording_events(
+    file: Annotated[Path, typer.Argument(help=".nev")],
+    out: Annotated[Path, typer.Option(help="parquet table to write, a row for each packet")],
+    nsx: Annotated[Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose epochs then count")] = None,
+    spikes: Annotated[bool, typer.Option(help="whether spikes are wanted")] = True,
+) -> None:
+    """Write all events of a .nev as a table, in order of epoch and tick."""
+    from closedloop.commands.console import bar  # noqa: PLC0415
+    from closedloop.commands.recording_files.events import events_to_table  # noqa: PLC0415
+
+    with bar("events") as progress:
+        lines = events_to_table(file, out, nsx_file=nsx, spikes=spikes, progress=progress)
+    typer.echo("\n".join(lines))
+
+
 @recording_app.command("align")
 def recording_align(
     journal: Annotated[Path, typer.Argument(help="the rig's journal.jsonl")],

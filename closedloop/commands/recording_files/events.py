@@ -1,0 +1,121 @@
+"""`closedloop recording events`: every packet of a NEV file as a row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from closedloop.artifacts.tables import RECORDING_EVENTS, table_writer
+from closedloop.recording.nev_comments import read_texts
+from closedloop.recording.nev_kinds import is_code, is_comment, is_serial, is_spike
+from closedloop.recording.nev_layout import RECORDING_PACKET
+from closedloop.recording.nev_order import OrderedPackets
+from closedloop.recording.nev_packets import Packets
+from closedloop.recording.nev_survey import NevSurvey, survey_nev
+from closedloop.recording.nsx_header import read_nsx_header
+from closedloop.simulation.processor import SIMULATED_APPLICATION
+
+_KINDS = ("other", "spike", "digital", "serial", "comment", "pause", "resume")
+_OTHER, _SPIKE, _DIGITAL, _SERIAL, _COMMENT, _PAUSE, _RESUME = range(len(_KINDS))
+_GROUP_ROWS = 1 << 17
+
+
+def events_to_table(
+    file: Path, out: Path, *, nsx_file: Path | None, spikes: bool, progress: Callable[[int, int], None]
+) -> list[str]:
+    """Write a NEV's packets in order of epoch and tick, in bounded memory; return what to tell the user.
+
+    Parameters
+    ----------
+    nsx_file
+        The same processor's NSx file, whose epochs then count.
+    spikes
+        Whether spikes are wanted.
+
+    Raises
+    ------
+    RecordingError
+        A file cannot be read.
+    StorageError
+        The table cannot be written.
+    """
+    epochs = read_nsx_header(nsx_file).stretches if nsx_file else None
+    survey = survey_nev(file, epochs=epochs, progress=progress)
+    simulated = survey.header.application.startswith(SIMULATED_APPLICATION)
+    n_by_kind, n_late = np.zeros(len(_KINDS), np.int64), 0
+    attributes = {"file": file.name, "tick_hz": str(survey.header.tick_hz)}
+    with table_writer(out, RECORDING_EVENTS, simulated=simulated, attributes=attributes) as write:
+        for group in _groups(survey.in_order()):
+            n_late += sum(ordered.n_out_of_order for ordered in group)
+            parts = [_columns(survey, ordered, spikes=spikes) for ordered in group]
+            rows = {name: pa.concat_arrays([part[name] for part in parts]) for name in RECORDING_EVENTS.columns}
+            n_by_kind += np.bincount(rows["kind"].indices, minlength=len(_KINDS))
+            write(rows)
+    return _told(out, survey, n_by_kind, n_late)
+
+
+def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]:
+    """Gather batches up to a row group."""
+    group: list[OrderedPackets] = []
+    for ordered in batches:
+        group.append(ordered)
+        if sum(len(one.packets) for one in group) >= _GROUP_ROWS:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> Mapping[str, pa.Array]:
+    packets = ordered.packets if spikes else ordered.packets.take(~is_spike(ordered.packets))
+    kind = _kinds(survey, ordered.epoch, packets)
+    is_word = (kind == _DIGITAL) | (kind == _SERIAL)
+    value = np.where(is_word, packets.value, packets.kind)
+    unit = packets.detail.astype(np.uint8)
+    return {
+        "kind": pa.DictionaryArray.from_arrays(pa.array(kind), pa.array(_KINDS)),
+        "epoch": pa.array(np.full(len(packets), ordered.epoch, np.uint16)),
+        "tick": pa.array(packets.tick),
+        "time_s": pa.array(packets.tick / survey.header.tick_hz),
+        "electrode_id": pa.array(packets.kind, mask=kind != _SPIKE),
+        "unit": pa.array(unit, mask=kind != _SPIKE),
+        "value": pa.array(value, mask=~(is_word | (kind == _OTHER))),
+        "text": _texts(survey, packets, kind == _COMMENT),
+    }
+
+
+def _kinds(survey: NevSurvey, epoch: int, packets: Packets) -> NDArray[np.int8]:
+    pauses = [pause for pause in survey.pauses if pause.epoch == epoch]
+    is_event = packets.kind == RECORDING_PACKET
+    conditions: list[tuple[NDArray[Any], int]] = [
+        (is_spike(packets), _SPIKE),
+        (is_code(packets), _DIGITAL),
+        (is_serial(packets), _SERIAL),
+        (is_comment(packets), _COMMENT),
+        (is_event & np.isin(packets.tick, [pause.pause_tick for pause in pauses]), _PAUSE),
+        (is_event & np.isin(packets.tick, [pause.resume_tick for pause in pauses]), _RESUME),
+    ]
+    kind = np.full(len(packets), _OTHER, np.int8)
+    for own, number in conditions:
+        kind[own] = number
+    return kind
+
+
+def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> pa.Array:
+    texts: list[str | None] = [None] * len(packets)
+    rows = np.flatnonzero(own)
+    for row, text in zip(rows.tolist(), read_texts(survey.file, survey.header, packets.index[rows]), strict=True):
+        texts[row] = text
+    return pa.array(texts, pa.string())
+
+
+def _told(out: Path, survey: NevSurvey, n_by_kind: NDArray[np.int64], n_late: int) -> list[str]:
+    counts = ", ".join(f"{n} {kind}" for kind, n in zip(_KINDS, n_by_kind.tolist(), strict=True) if n)
+    n_epochs = len({span.epoch for span in survey.plan.spans})
+    repairs = "; ".join(survey.repairs(n_late)) or "nothing had to be repaired"
+    return [f"{out}: {counts or 'no packets'} in {n_epochs} epoch(s)", f"{survey.file}: {repairs}"]
