@@ -8,40 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.chunks import AnyChunk
+from closedloop.recording.codes import Edges
+from closedloop.recording.source import SampleSource
 
-WINDOW_MS = (0.0, 50.0)  # after the marker (facts of the labs' recordings: light follows by 25 to 33 ms)
 _REARM = 0.25  # share of the way from dark to light below which the next edge is armed
 _N_BINS = 4096
 _DISTINCT = 5.0  # levels further apart than this many SDs within them are two; one normal distribution cut in two: 2.6
+_CHUNK_SAMPLES = 300_000
+_SPOTS, _SPOT_S = 200, 0.5  # what the levels are told from: 100 s of a day
 
-
-def photodiode_levels(chunks: Iterable[AnyChunk]) -> tuple[float, float] | None:
-    """Find the dark and the light level of a channel by two means over its histogram.
-
-    Parameters
-    ----------
-    chunks
-        Pairs of first tick and samples, shape (n_samples, 1); gone through twice.
-
-    Returns
-    -------
-    tuple of float or None
-        Dark and light level in the samples' unit; None where the voltage has no two distinct levels.
-    """
-    low, high = _range(chunks)
-    if not low < high:
-        return None
-    edges = np.linspace(low, high, _N_BINS + 1)
-    counts = np.zeros(_N_BINS, np.int64)
-    for _, samples in chunks:
-        counts += np.histogram(samples[:, 0], edges)[0]
-    return _two_means((edges[:-1] + edges[1:]) / 2, counts)
+Samples = NDArray[Any]
 
 
 def photodiode_edges(
-    chunks: Iterable[AnyChunk], *, ticks_per_sample: int = 1, levels: tuple[float, float] | None = None
-) -> NDArray[np.float64]:
+    source: SampleSource, *, levels: tuple[float, float] | None = None, chunk_samples: int = _CHUNK_SAMPLES
+) -> Edges:
     """Find when the light went on.
 
     An edge is where the voltage crosses midway between dark and light upwards, after it was in the darkest quarter of
@@ -49,79 +30,80 @@ def photodiode_edges(
 
     Parameters
     ----------
-    chunks
-        Pairs of first tick and samples, shape (n_samples, 1), in time order. Gone through three times unless `levels`
-        are given: pass what can be iterated anew, not an iterator.
-    ticks_per_sample
-        Ticks of the array's clock from one sample to the next.
+    source
+        One channel. Gone through once; twice where its levels are not seen in a sample of it.
     levels
-        Dark and light level in the samples' unit; found from the samples if None.
+        Dark and light level in bits; found from the samples if None.
+    chunk_samples
+        How many samples are read at a time; the result is the same for all.
 
     Returns
     -------
-    NDArray[np.float64]
-        Ticks of the rising edges, shape (n_edges,); none where the voltage has no two distinct levels.
-
-    Raises
-    ------
-    TypeError
-        `chunks` can be gone through only once and no levels are given.
+    Edges
+        In the source's epochs; none where the voltage has no two distinct levels.
     """
-    if levels is None and isinstance(chunks, Iterator):
-        raise TypeError("photodiode_edges goes through the chunks three times: pass an iterable, not an iterator")
-    levels = levels or photodiode_levels(chunks)
-    if levels is None:
-        return np.zeros(0)
-    dark, light = levels
-    found = list(_rising(chunks, ticks_per_sample, middle=(dark + light) / 2, rearm=dark + _REARM * (light - dark)))
-    return np.concatenate([np.zeros(0), *found])
+    levels = levels or photodiode_levels(source, chunk_samples=chunk_samples)
+    epochs, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for number, stretch in enumerate(source.stretches if levels else ()):
+        moments = _moments(source, number, levels or (0.0, 0.0), chunk_samples)
+        ticks.append(_timed(source, number, moments))
+        epochs.append(np.full(len(moments), stretch.epoch))
+    return Edges(np.concatenate(epochs), np.concatenate(ticks))
 
 
-def assign_photodiode(
-    expected_tick: NDArray[np.float64],
-    edge_tick: NDArray[np.float64],
-    *,
-    tick_hz: float,
-    window_ms: tuple[float, float] = WINDOW_MS,
-) -> NDArray[np.float64]:
-    """Give every presentation the first rising edge within the window after its marker.
+def photodiode_levels(source: SampleSource, *, chunk_samples: int = _CHUNK_SAMPLES) -> tuple[float, float] | None:
+    """Find the dark and the light level of a channel by two means over its histogram.
 
-    An edge belongs to one presentation; where two could claim it, to the later one, whose marker is nearer.
-
-    Parameters
-    ----------
-    expected_tick
-        When the marker came, shape (n_presentations,), increasing where not NaN.
-    edge_tick
-        Rising edges, increasing, shape (n_edges,).
-    tick_hz
-        Ticks per second.
-    window_ms
-        From when to when after the marker, inclusive.
+    A sample of the recording is looked at first, all of it only where that shows no two levels.
 
     Returns
     -------
-    NDArray[np.float64]
-        Tick of the edge, shape (n_presentations,); NaN where there is none.
+    tuple of float or None
+        Dark and light level in bits; None where the voltage has no two distinct levels.
     """
-    assigned = np.full(len(expected_tick), np.nan)
-    if len(edge_tick) == 0:
-        return assigned
-    known = np.flatnonzero(~np.isnan(expected_tick))
-    first, last = (expected_tick[known] + bound * tick_hz / 1000 for bound in window_ms)
-    index = np.minimum(np.searchsorted(edge_tick, first), len(edge_tick) - 1)
-    inside = (edge_tick[index] >= first) & (edge_tick[index] <= last)
-    later_claims = np.append(inside[1:] & (index[1:] == index[:-1]), False)[: len(inside)]
-    assigned[known] = np.where(inside & ~later_claims, edge_tick[index], np.nan)
-    return assigned
+    return _levels_of(list(_spots(source))) or _levels_of(_Whole(source, chunk_samples))
 
 
-def _range(chunks: Iterable[AnyChunk]) -> tuple[float, float]:
-    low, high = np.inf, -np.inf
-    for _, samples in chunks:
-        if samples.size:
-            low, high = min(low, float(samples.min())), max(high, float(samples.max()))
-    return low, high
+def _spots(source: SampleSource) -> Iterator[Samples]:
+    """Read short parts, spread evenly over all stretches."""
+    lengths = np.array([stretch.n_samples for stretch in source.stretches])
+    ends = np.cumsum(lengths)
+    n = round(_SPOT_S * source.rate_hz)
+    for at in np.linspace(0, max(lengths.sum() - n, 0), _SPOTS).astype(int) if len(lengths) else ():
+        stretch = int(np.searchsorted(ends, at, side="right"))
+        if stretch < len(lengths):
+            start = int(at - ends[stretch] + lengths[stretch])
+            yield source.read(stretch, start, min(start + n, int(lengths[stretch])))
+
+
+class _Whole:
+    """All samples, chunk by chunk, read anew by each iteration."""
+
+    def __init__(self, source: SampleSource, chunk_samples: int) -> None:
+        self._source, self._chunk_samples = source, chunk_samples
+
+    def __iter__(self) -> Iterator[Samples]:
+        for number in range(len(self._source.stretches)):
+            for _, samples in _chunks(self._source, number, self._chunk_samples):
+                yield samples
+
+
+def _chunks(source: SampleSource, stretch: int, chunk_samples: int) -> Iterator[tuple[int, Samples]]:
+    n_samples = source.stretches[stretch].n_samples
+    for start in range(0, n_samples, chunk_samples):
+        yield start, source.read(stretch, start, min(start + chunk_samples, n_samples))
+
+
+def _levels_of(parts: Iterable[Samples]) -> tuple[float, float] | None:
+    bounds = [(float(part.min()), float(part.max())) for part in parts if part.size]
+    low, high = (min(bound[0] for bound in bounds), max(bound[1] for bound in bounds)) if bounds else (0.0, 0.0)
+    if not low < high:
+        return None
+    edges = np.linspace(low, high, _N_BINS + 1)
+    counts = np.zeros(_N_BINS, np.int64)
+    for part in parts:
+        counts += np.histogram(part, edges)[0]
+    return _two_means((edges[:-1] + edges[1:]) / 2, counts)
 
 
 def _two_means(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[float, float] | None:
@@ -140,20 +122,27 @@ def _two_means(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[
     return (low, high) if high - low > _DISTINCT * sd else None
 
 
-def _rising(chunks: Iterable[AnyChunk], step: int, *, middle: float, rearm: float) -> Iterator[NDArray[np.float64]]:
-    """Edges of each chunk; the last sample and whether an edge is armed are carried over to the next."""
-    armed, carried, next_tick = False, np.zeros(0), -1
-    for first_tick, samples in chunks:
-        if len(samples) == 0:
-            continue
-        if first_tick != next_tick:
-            armed, carried = False, np.zeros(0)
+def _moments(
+    source: SampleSource, stretch: int, levels: tuple[float, float], chunk_samples: int
+) -> NDArray[np.float64]:
+    """Find the edges of a stretch, in samples; the last sample and a pending edge pass from chunk to chunk."""
+    dark, light = levels
+    middle, rearm = (dark + light) / 2, dark + _REARM * (light - dark)
+    armed, carried, found = False, np.zeros(0), [np.zeros(0)]
+    for start, samples in _chunks(source, stretch, chunk_samples):
         volts = np.concatenate([carried, samples[:, 0].astype(np.float64)])
-        start_tick = first_tick - len(carried) * step
         at, armed = _crossings(volts, armed, middle=middle, rearm=rearm)
         share = (middle - volts[at - 1]) / (volts[at] - volts[at - 1])
-        yield start_tick + (at - 1 + share) * step
-        carried, next_tick = volts[-1:], first_tick + len(samples) * step
+        found.append(start - len(carried) + at - 1 + share)
+        carried = volts[-1:]
+    return np.concatenate(found)
+
+
+def _timed(source: SampleSource, stretch: int, moment: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time moments between two samples."""
+    whole = np.floor(moment).astype(np.int64)
+    before, after = source.ticks(stretch, whole), source.ticks(stretch, whole + (whole < moment))
+    return np.asarray(before + (moment - whole) * (after - before))
 
 
 def _crossings(volts: NDArray[Any], armed: bool, *, middle: float, rearm: float) -> tuple[NDArray[np.int64], bool]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import SPIKES, write_arrays
 from closedloop.errors import RecordingError
-from closedloop.recording.chunks import ChunksOf
-from closedloop.recording.detection import DEFINITIONS, as_spikes, detect
+from closedloop.recording.detection import detect
 from closedloop.recording.info import read_info
 from closedloop.recording.nsx import open_samples
+from closedloop.recording.spike_definitions import DEFINITIONS
 
 
 def detect_to_file(file: Path, out: Path, *, definition: str) -> str:
@@ -32,17 +31,15 @@ def detect_to_file(file: Path, out: Path, *, definition: str) -> str:
             f"{file}: expected electrodes, found analog inputs only. Choose the file with raw voltage."
         )
     samples = open_samples(file, channel_ids=electrodes)
-    step = int(samples.header.ticks_per_sample)
-    found = detect(ChunksOf(samples), samples.rate_hz, DEFINITIONS[definition], ticks_per_sample=step)
-    tick, electrode = as_spikes(found, electrodes)
+    spikes = detect(samples, DEFINITIONS[definition], electrode_ids=electrodes)
     arrays: dict[str, NDArray[Any]] = {
-        "electrode_id": electrode,
-        "epoch": np.zeros(len(tick), dtype=np.uint16),
-        "tick": tick,
-        "time_s": tick / samples.header.tick_hz,
+        "electrode_id": spikes.electrode_id,
+        "epoch": spikes.epoch,
+        "tick": spikes.tick,
+        "time_s": spikes.tick / samples.tick_hz,
     }
     source = DEFINITIONS[definition].source
     write_arrays(
         out, SPIKES, arrays, simulated=False, attributes={"definition": definition, "source": source, "file": file.name}
     )
-    return f"{out}: {len(tick)} threshold crossings on {len(electrodes)} electrodes by {definition}"
+    return f"{out}: {len(spikes)} threshold crossings on {len(electrodes)} electrodes by {definition}"

@@ -1,0 +1,282 @@
+"""Filter and search: the loops over samples, compiled by numba when they are first called.
+
+Samples are float32 or int16, one row a moment; `LANES` channels (a tile) run side by side with the filter's state in
+registers. Compilation takes about ten seconds of a machine's first detection and is kept beside this file, or in the
+user's cache where that cannot be written.
+"""
+# ruff: noqa: ARG001, PLR0917 - numba wants the same arguments of all variants, and by position
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.extending import overload
+
+from closedloop.recording.lanes import (
+    LANES,
+    below,
+    channel_of,
+    first_bit,
+    fma,
+    load,
+    magnitude,
+    one_more_where_below,
+    plus,
+    splat,
+    store,
+)
+
+_PER_SECTION = 3  # beta, -a1, -a2
+_FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
+
+
+def _splats(coefficients: Any) -> Any:
+    """Give each coefficient to all channels."""
+    raise NotImplementedError
+
+
+@overload(_splats)
+def _splats_compiled(coefficients: Any) -> Any:
+    if len(coefficients) == 1:
+
+        def last(coefficients: Any) -> Any:
+            return (splat(np.float32(coefficients[0])),)
+
+        return last
+
+    def first(coefficients: Any) -> Any:
+        return (splat(np.float32(coefficients[0])), *_splats(coefficients[1:]))
+
+    return first
+
+
+def _loads(coefficients: Any, state: Any, row: Any) -> Any:
+    """Take the state of all sections, two rows a section."""
+    raise NotImplementedError
+
+
+@overload(_loads)
+def _loads_compiled(coefficients: Any, state: Any, row: Any) -> Any:
+    if len(coefficients) == _PER_SECTION:
+
+        def last(coefficients: Any, state: Any, row: Any) -> Any:
+            return (load(state, row, 0), load(state, row + 1, 0))
+
+        return last
+
+    def first(coefficients: Any, state: Any, row: Any) -> Any:
+        return (load(state, row, 0), load(state, row + 1, 0), *_loads(coefficients[3:], state, row + 2))
+
+    return first
+
+
+def _cascade(x: Any, c: Any, s: Any) -> Any:
+    """Run one sample through all sections; give the output and the new state."""
+    raise NotImplementedError
+
+
+@overload(_cascade)
+def _cascade_compiled(x: Any, c: Any, s: Any) -> Any:
+    if len(c) == _PER_SECTION:
+
+        def last(x: Any, c: Any, s: Any) -> Any:
+            y = plus(x, s[0])
+            return y, (fma(c[1], y, fma(c[0], x, s[1])), fma(c[2], y, x))
+
+        return last
+
+    def section(x: Any, c: Any, s: Any) -> Any:
+        y = plus(x, s[0])
+        state = (fma(c[1], y, fma(c[0], x, s[1])), fma(c[2], y, x))
+        z, rest = _cascade(y, c[3:], s[2:])
+        return z, state + rest
+
+    return section
+
+
+@njit(cache=True)
+def _keep_state(state: Any, registers: Any) -> None:
+    for row, value in enumerate(registers):
+        store(state, row, 0, value)
+    for row in range(state.shape[0]):
+        for lane in range(LANES):
+            if abs(state[row, lane]) < _FORGOTTEN:
+                state[row, lane] = 0
+
+
+@njit(cache=True)
+def forward(rows: Any, coefficients: Any, state: Any, out: Any, at: int) -> None:
+    """Filter forwards and keep the output.
+
+    Parameters
+    ----------
+    rows
+        Samples, int16 or float32, (n_rows, n_tiles * LANES).
+    coefficients
+        Of all sections, as `filter_design.Sections` has them.
+    state
+        float32, (n_tiles, 2 * n_sections, LANES); carried on.
+    out, at
+        float32, (n_tiles, at least at + n_rows, LANES), filled from row `at`.
+    """
+    c = _splats(coefficients)
+    for tile in range(state.shape[0]):
+        s = _loads(coefficients, state[tile], 0)
+        for row in range(rows.shape[0]):
+            y, s = _cascade(load(rows, row, tile * LANES), c, s)
+            store(out[tile], at + row, 0, y)
+        _keep_state(state[tile], s)
+
+
+@njit(cache=True)
+def backward(rows: Any, coefficients: Any, state: Any) -> None:
+    """Filter backwards in place; `rows` is float32, (n_tiles, n_rows, LANES), the rest as in `forward`."""
+    c = _splats(coefficients)
+    for tile in range(state.shape[0]):
+        s = _loads(coefficients, state[tile], 0)
+        for row in range(rows.shape[1] - 1, -1, -1):
+            y, s = _cascade(load(rows[tile], row, 0), c, s)
+            store(rows[tile], row, 0, y)
+        _keep_state(state[tile], s)
+
+
+@njit(cache=True)
+def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any) -> None:
+    """Filter forwards and look at the output, without keeping it.
+
+    Parameters
+    ----------
+    rows, coefficients, state
+        As in `forward`.
+    first_row
+        Number of the first row within the piece.
+    seek, found
+        `search.Seek` and `search.Found`.
+    """
+    c = _splats(coefficients)
+    for tile in range(state.shape[0]):
+        s = _loads(coefficients, state[tile], 0)
+        low, high, weakest, n_below = _begin(seek, tile)
+        for row in range(rows.shape[0]):
+            y, s = _cascade(load(rows, row, tile * LANES), c, s)
+            if ((first_row + row) & (seek.every - 1)) == 0:
+                n_below = _look_for_noise(y, low, high, tile, n_below, found)
+            _look_for_spikes(y, weakest, tile, first_row + row, found)
+        _keep_state(state[tile], s)
+        _end(n_below, tile, found)
+
+
+@njit(cache=True)
+def backward_search(
+    rows: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, n_wanted: int, seek: Any, found: Any
+) -> None:
+    """Filter backwards from row `n_rows` and look at the first `n_wanted` rows of the output, without keeping it.
+
+    `rows` is float32, (n_tiles, at least n_rows, LANES); the rest as in `forward_search`.
+    """
+    c = _splats(coefficients)
+    for tile in range(state.shape[0]):
+        s = _loads(coefficients, state[tile], 0)
+        for row in range(n_rows - 1, n_wanted - 1, -1):
+            y, s = _cascade(load(rows[tile], row, 0), c, s)
+        low, high, weakest, n_below = _begin(seek, tile)
+        n_before = found.n_under[tile].copy()
+        for row in range(n_wanted - 1, -1, -1):
+            y, s = _cascade(load(rows[tile], row, 0), c, s)
+            if ((first_row + row) & (seek.every - 1)) == 0:
+                n_below = _look_for_noise(y, low, high, tile, n_below, found)
+            _look_for_spikes(y, weakest, tile, first_row + row, found)
+        _end(n_below, tile, found)
+        _put_in_order(n_before, tile, found)
+
+
+@njit(cache=True)
+def _begin(seek: Any, tile: int) -> Any:
+    return load(seek.low, tile, 0), load(seek.high, tile, 0), load(seek.weakest, tile, 0), splat(np.float32(0))
+
+
+@njit(cache=True)
+def _look_for_noise(y: Any, low: Any, high: Any, tile: int, n_below: Any, found: Any) -> Any:
+    """Count what is below the bracket of the median, keep what is in it."""
+    inside, n_inside = found.inside, found.n_inside
+    size = magnitude(y)
+    hits = below(size, high) & ~below(size, low)
+    while hits:
+        lane = first_bit(hits)
+        hits &= hits - np.uint32(1)
+        n = n_inside[tile, lane]
+        if n < inside.shape[2]:
+            inside[tile, lane, n] = channel_of(size, lane)
+        n_inside[tile, lane] = n + 1
+    return one_more_where_below(n_below, size, low)
+
+
+@njit(cache=True)
+def _look_for_spikes(y: Any, weakest: Any, tile: int, row: int, found: Any) -> None:
+    """Keep what could be under the threshold."""
+    under, n_under = found.under, found.n_under
+    hits = below(y, weakest)
+    while hits:
+        lane = first_bit(hits)
+        hits &= hits - np.uint32(1)
+        n = n_under[tile, lane]
+        if n < under.shape[2]:
+            under[tile, lane, n]["row"] = row
+            under[tile, lane, n]["value"] = channel_of(y, lane)
+        n_under[tile, lane] = n + 1
+
+
+@njit(cache=True)
+def _end(n_below: Any, tile: int, found: Any) -> None:
+    for lane in range(LANES):
+        found.n_below[tile, lane] += np.int64(channel_of(n_below, lane))
+
+
+@njit(cache=True)
+def _put_in_order(n_before: Any, tile: int, found: Any) -> None:
+    """Turn round what was found backwards."""
+    under, n_under = found.under, found.n_under
+    for lane in range(LANES):
+        first = min(n_before[lane], under.shape[2])
+        last = min(n_under[tile, lane], under.shape[2]) - 1
+        while first < last:
+            early = under[tile, lane, first]["row"], under[tile, lane, first]["value"]
+            under[tile, lane, first]["row"] = under[tile, lane, last]["row"]
+            under[tile, lane, first]["value"] = under[tile, lane, last]["value"]
+            under[tile, lane, last]["row"], under[tile, lane, last]["value"] = early
+            first += 1
+            last -= 1
+
+
+@njit(cache=True)
+def mark_crossings(under: Any, threshold: Any, under_before: bool, marked: Any) -> int:
+    """Mark samples under the threshold that follow one which is not; give the last row under it, or a number below 0.
+
+    Parameters
+    ----------
+    under
+        `search.UNDER`, by increasing row, with all samples under the threshold among them.
+    under_before
+        Whether the sample before row 0 was under its own threshold.
+    marked
+        bool, (n,); filled.
+    """
+    last = -1 if under_before else -2
+    for place in range(len(under)):
+        row = under[place]["row"]
+        is_under = under[place]["value"] < threshold
+        marked[place] = is_under and row != last + 1
+        if is_under:
+            last = row
+    return last
+
+
+@njit(cache=True)
+def keep_late_enough(sample: Any, electrode: Any, last_kept: Any, apart: int, kept: Any) -> None:
+    """Mark every spike at least `apart` samples after the last one kept on its electrode; `last_kept` is carried on."""
+    for place in range(len(sample)):
+        kept[place] = sample[place] - last_kept[electrode[place]] >= apart
+        if kept[place]:
+            last_kept[electrode[place]] = sample[place]

@@ -1,0 +1,199 @@
+"""Filter any part of a stretch, block by block, as if the whole stretch were filtered at once.
+
+A part is computed from its samples and margins alone, on a grid of blocks that starts where the part does: the result
+is the same, bit by bit, however the samples are read and whoever computes the part. At the true ends of a stretch the
+rule of scipy's `sosfiltfilt` applies: the (notched) voltage is continued by reflection in its end point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.recording.detection_kernels import backward, backward_search, forward, forward_search
+from closedloop.recording.filter_design import Coefficients, Filters, Sections
+from closedloop.recording.lanes import LANES
+from closedloop.recording.search import Found, Seek
+from closedloop.recording.source import SampleSource
+
+BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int16] | NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples start to stop (exclusive) of one stretch, filtered.
+
+    `chunk_samples` is how many samples are read at a time, at most; by default one block. With a `tile`, only those
+    `LANES` channels are filtered.
+    """
+
+    source: SampleSource
+    filters: Filters
+    stretch: int
+    start: int
+    stop: int
+    chunk_samples: int | None = None
+    tile: int | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of the whole stretch."""
+        return self.source.stretches[self.stretch].n_samples
+
+    @property
+    def n_tiles(self) -> int:
+        """Groups of `LANES` channels."""
+        return 1 if self.tile is not None else -(-self.source.n_channels // LANES)
+
+    @property
+    def end(self) -> int:
+        """Up to where samples are needed."""
+        return min(self.stop + self.filters.lookahead, self.n_samples)
+
+    def blocks(self, start: int, stop: int) -> Iterator[tuple[int, Rows]]:
+        """Read rows block by block, each with its first sample."""
+        held, held_from = self.rows(start, start), start
+        for first, last in pairwise([*range(start, stop, BLOCK), stop]):
+            while (at := held_from + len(held)) < last:
+                more = self.rows(at, min(at + self.chunk_samples, stop) if self.chunk_samples else last)
+                held, held_from = _joined(held[first - held_from :], more), first
+            yield first, held[first - held_from : last - held_from]
+
+    def rows(self, start: int, stop: int) -> Rows:
+        """Read rows as the kernels take them: int16 or float32, with columns of zeros up to whole tiles."""
+        samples = np.asarray(self.source.read(self.stretch, start, stop))
+        if self.tile is not None:
+            samples = samples[:, self.tile * LANES : (self.tile + 1) * LANES]
+        kind = np.int16 if samples.dtype == np.int16 else np.float32
+        missing = self.n_tiles * LANES - samples.shape[1]
+        if missing:
+            samples = np.pad(samples, ((0, 0), (0, missing)))
+        return np.require(samples, kind, ["C_CONTIGUOUS", "WRITEABLE"])
+
+
+def _joined(first: Rows, second: Rows) -> Rows:
+    return np.concatenate([first, second]) if len(first) else second
+
+
+def filtered(window: Window) -> Floats:
+    """Filter a window and keep it: (n_tiles, stop - start, LANES), in units of 1 / `Filters.gain`."""
+    out = np.empty((window.n_tiles, window.end - window.start, LANES), np.float32)
+    state = _state_before(window)
+    for first, rows in window.blocks(window.start, window.end):
+        forward(rows, window.filters.forward, state, out, first - window.start)
+    if window.filters.zero_phase:
+        backward(out, window.filters.band.coefficients, _state_after(window, state, out[:, -1]))
+    return out[:, : window.stop - window.start]
+
+
+def search(window: Window, seek: Seek, found: Found) -> None:
+    """Filter a window and look at it without keeping it; adds to what was `found`."""
+    state = _state_before(window)
+    if window.filters.zero_phase:
+        _search_both_ways(window, state, seek, found)
+        return
+    for first, rows in window.blocks(window.start, window.stop):
+        forward_search(rows, window.filters.forward, state, first - window.start, seek, found)
+
+
+def _search_both_ways(window: Window, state: Floats, seek: Seek, found: Found) -> None:
+    """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
+    ahead = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
+    done, n_held = window.start, 0
+    for first, rows in window.blocks(window.start, window.end):
+        forward(rows, window.filters.forward, state, ahead, n_held)
+        n_held += len(rows)
+        known = first + len(rows)
+        ready = window.stop if known == window.end else min(known - window.filters.lookahead, window.stop)
+        if ready <= done:
+            continue
+        back = _state_after(window, state, ahead[:, n_held - 1], known)
+        n_ready = ready - done
+        backward_search(
+            ahead, n_held, window.filters.band.coefficients, back, done - window.start, n_ready, seek, found
+        )
+        ahead[:, : n_held - n_ready] = ahead[:, n_ready:n_held].copy()
+        done, n_held = ready, n_held - n_ready
+
+
+def _state_before(window: Window) -> Floats:
+    """Give the state of the forward filters before the window's first sample."""
+    origin = max(window.start - window.filters.lead, 0)
+    state = _state_at_start(window) if origin == 0 else _settled_state(window, origin)
+    ignored = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
+    for _, rows in window.blocks(origin, window.start):
+        forward(rows, window.filters.forward, state, ignored, 0)
+    return state
+
+
+def _settled_state(window: Window, sample: int) -> Floats:
+    """Give the state as if the voltage had always been that of one sample."""
+    volts = _tiled(window.rows(sample, sample + 1))[:, 0]
+    notched = volts / np.float32(window.filters.notch.gain)
+    return np.concatenate([_settled(window.filters.notch, volts), _settled(window.filters.band, notched)], axis=1)
+
+
+def _state_at_start(window: Window) -> Floats:
+    """Give the state before a stretch's first sample, after the reflection that comes before it."""
+    state = _settled_state(window, 0)
+    padding = min(window.filters.padding, window.n_samples - 1)
+    if padding:
+        n_notch = 2 * window.filters.notch.n_sections
+        near = _notched(window, window.rows(0, padding + 1), state[:, :n_notch].copy())
+        reflected = 2 * near[:, :1] - near[:, :0:-1]
+        band = _settled(window.filters.band, reflected[:, 0])
+        _run(reflected, window.filters.band.coefficients, band)
+        state[:, n_notch:] = band
+    return state
+
+
+def _state_after(window: Window, state: Floats, last: Floats, known: int | None = None) -> Floats:
+    """Give the state of the backward filter after the last sample that is known.
+
+    `state` is that of the forward filters, `last` their last output.
+    """
+    if (window.end if known is None else known) < window.n_samples:
+        return _settled(window.filters.band, last)
+    padding = min(window.filters.padding, window.n_samples - 1)
+    if not padding:
+        return _settled(window.filters.band, last)
+    first = max(window.n_samples - padding - 1 - window.filters.notch.tail, 0)
+    n_notch = 2 * window.filters.notch.n_sections
+    notch = _settled_state(window, first)[:, :n_notch].copy()
+    near = _notched(window, window.rows(first, window.n_samples), notch)[:, -padding - 1 :]
+    reflected = 2 * near[:, -1:] - near[:, -2::-1]
+    after = _run(reflected, window.filters.band.coefficients, state[:, n_notch:].copy())
+    back = _settled(window.filters.band, after[:, -1])
+    backward(after, window.filters.band.coefficients, back)
+    return back
+
+
+def _notched(window: Window, rows: Rows, state: Floats) -> Floats:
+    """Run the notch alone, in the scale in which the band-pass gets it: (n_tiles, n_rows, LANES)."""
+    volts = _tiled(rows)
+    return _run(volts, window.filters.notch.coefficients, state) if state.shape[1] else volts
+
+
+def _run(tiles: Floats, coefficients: Coefficients, state: Floats) -> Floats:
+    rows = np.ascontiguousarray(tiles.transpose(1, 0, 2)).reshape(tiles.shape[1], -1)
+    out = np.empty(tiles.shape, np.float32)
+    forward(rows, coefficients, state, out, 0)
+    return out
+
+
+def _tiled(rows: Rows) -> Floats:
+    """Turn rows into tiles, (n_tiles, n_rows, LANES)."""
+    tiles = rows.reshape(len(rows), -1, LANES).transpose(1, 0, 2)
+    return np.ascontiguousarray(tiles, np.float32)
+
+
+def _settled(sections: Sections, level: Floats) -> Floats:
+    """Give the state after an endless input of `level`, (n_tiles, LANES): (n_tiles, 2 * n_sections, LANES)."""
+    return np.ascontiguousarray(sections.settled[None, :, None] * level[:, None, :], np.float32)

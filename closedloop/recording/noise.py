@@ -1,0 +1,41 @@
+"""The noise of a filtered channel: median |v| / 0.6745, exactly, without sorting all samples."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAD_OF_NORMAL = 0.6745  # median |v| of a normal distribution with SD 1, as Quian Quiroga et al. 2004 round it
+_DEVIATIONS = 4.0  # a bracket misses once in 16,000 times where the sample is like the whole
+_CORRELATED = 2.0  # neighbouring samples are alike: a sample of n tells as much as one of n / 2
+
+
+def exact_median(sizes: NDArray[Any]) -> float:
+    """Give the median of a channel's |v|, (n,); half of the samples are put out of order in a copy."""
+    return _middle(sizes, n=len(sizes), n_below=0)
+
+
+def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give bounds of the median of many |v| from a sample of them, (n_channels, n_sample), for each channel."""
+    n = sizes.shape[1]
+    reach = math.ceil(_DEVIATIONS * 0.5 * math.sqrt(n * _CORRELATED))
+    ordered = np.sort(sizes, axis=1)
+    return ordered[:, max(n // 2 - reach, 0)], ordered[:, min(n // 2 + reach, n - 1)]
+
+
+def median_in_bracket(n: int, n_below: int, inside: NDArray[np.float32]) -> float | None:
+    """Give the median of `n` values of which `n_below` lie below a bracket and `inside` in it; None where it missed."""
+    if n_below > (n - 1) // 2 or n_below + len(inside) <= n // 2:
+        return None
+    return _middle(inside, n=n, n_below=n_below)
+
+
+def _middle(values: NDArray[Any], *, n: int, n_below: int) -> float:
+    upper = n // 2 - n_below
+    parted = np.partition(values, upper)  # one place only: with two, numpy is seven times slower
+    if n % 2:
+        return float(parted[upper])
+    return float((parted[:upper].max() + parted[upper]) / 2)

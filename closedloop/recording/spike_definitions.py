@@ -1,0 +1,97 @@
+"""What counts as a spike: one table of named definitions, each with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Notch:
+    """A causal second-order notch."""
+
+    center_hz: float
+    width_hz: float
+
+
+@dataclass(frozen=True)
+class BandPass:
+    """A band-pass of an even order; a zero-phase one runs forwards and then backwards."""
+
+    family: Literal["ellip", "butter"]
+    order: int
+    low_hz: float
+    high_hz: float
+    zero_phase: bool
+    ripple_db: float = 0.0
+    attenuation_db: float = 0.0
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What counts as a spike: the first sample below `multiple` times the noise.
+
+    Attributes
+    ----------
+    multiple
+        Threshold in units of the noise, which is median |v| / 0.6745 of the filtered voltage.
+    threshold_s
+        The noise is that of each so many seconds, counted from the start of an uninterrupted stretch.
+    noise_from
+        Which of these windows sets the threshold of one: "own", or "before" (an online threshold; the first window of
+        a stretch, before which nothing is known, has its own).
+    noise_every
+        The median is over every so many-th sample, a power of two.
+    refractory_ms
+        A crossing sooner after the last one that counted does not count.
+    """
+
+    name: str
+    notch: Notch | None
+    band: BandPass
+    multiple: float
+    threshold_s: float
+    noise_from: Literal["own", "before"]
+    refractory_ms: float
+    source: str
+    noise_every: int = 1
+
+
+DEFINITIONS = {
+    definition.name: definition
+    for definition in (
+        Definition(
+            name="dicarlo",
+            notch=Notch(60.0, 10.0),
+            band=BandPass("ellip", 2, 300.0, 6000.0, zero_phase=True, ripple_db=0.1, attenuation_db=40.0),
+            multiple=-3.0,
+            threshold_s=10.0,
+            noise_from="own",
+            refractory_ms=0.0,
+            source="the spike tools of the laboratory that made the recordings of Guo et al. 2022: "
+            "60 Hz notch, ellip(2, 0.1, 40, [300, 6000]) by filtfilt, -3 x median|v|/0.6745 every 10 s",
+        ),
+        Definition(
+            name="zero_phase_butter",
+            notch=None,
+            band=BandPass("butter", 4, 300.0, 6000.0, zero_phase=True),
+            multiple=-4.0,
+            threshold_s=10.0,
+            noise_from="own",
+            refractory_ms=1.0,
+            source="threshold of Quian Quiroga, Nadasdy and Ben-Shaul 2004, 4 x median|v|/0.6745; "
+            "butter(4, [300, 6000]) by filtfilt; 1 ms refractory",
+        ),
+        Definition(
+            name="causal",
+            notch=None,
+            band=BandPass("butter", 4, 300.0, 6000.0, zero_phase=False),
+            multiple=-4.0,
+            threshold_s=10.0,
+            noise_from="before",
+            refractory_ms=0.0,
+            source="what a recorder can do online: butter(4, [300, 6000]) forwards, -4 x median|v|/0.6745 of the 10 s "
+            "before (Quian Quiroga, Nadasdy and Ben-Shaul 2004, of the past alone); no refractory period",
+        ),
+    )
+}
