@@ -1,12 +1,14 @@
-"""Fields that NSx and NEV headers share: text, the date, and a read that fails in one line."""
+"""What reading NSx and NEV files has in common: text and date of the headers, and reads that fail in one line."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
 
@@ -33,6 +35,25 @@ def read_exactly(stream: BinaryIO, n_bytes: int, *, file: Path, what: str) -> by
             f"{file}: expected {n_bytes} bytes of {what}, found {max(held, 0)}. The file is truncated: copy it again."
         )
     return data
+
+
+def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) -> None:
+    """Fill an array with what stands from a byte of a file on, without a buffer between.
+
+    Raises
+    ------
+    RecordingError
+        The file ends before the array is full.
+    """
+    left = rows.view(np.uint8).reshape(-1).data if rows.size else memoryview(b"")
+    while len(left):
+        n_read = os.preadv(stream.fileno(), [left], byte)
+        if n_read == 0:
+            raise RecordingError(
+                f"{file}: expected {len(left)} more bytes at {byte}, found the end of the file, which has become "
+                "shorter since it was opened. Leave it alone while it is read, and run again."
+            )
+        left, byte = left[n_read:], byte + n_read
 
 
 def read_date(header: np.void) -> datetime | None:

@@ -6,7 +6,6 @@ map is closed, and gives no access to damaged files (docs/decisions/0008).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
+from closedloop.recording.header_fields import read_into
 from closedloop.recording.nsx_channels import ChannelKind, find_channels
 from closedloop.recording.nsx_header import NsxChannel, NsxHeader, read_nsx_header
 from closedloop.recording.nsx_packets import Progress
 from closedloop.recording.source import regular_ticks
 from closedloop.recording.stretches import Stretch
 
-_BUFFER_BYTES = 1 << 21  # stays in the processor's cache while columns are picked out of it
+_BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it
 _BYTES_A_SINGLE_READ = 8192  # in the time of one read of 8 bytes, a long read gets about as far (measured)
 
 
@@ -132,9 +132,8 @@ class NsxSamples:
     def _picked(self, stream: BinaryIO, *, stretch: int, start: int, stop: int) -> NDArray[np.int16]:
         """Read rows through a small buffer and keep the wanted columns."""
         picked = np.empty((stop - start, self.n_channels), "<i2")
-        wanted = _as_slice(self.columns)
         for at, rows in self._rows(stream, stretch=stretch, start=start, stop=stop):
-            picked[at - start : at - start + len(rows)] = rows["samples"][:, wanted]
+            _pick(rows["samples"], self.columns, out=picked[at - start : at - start + len(rows)])
         return picked
 
     def _rows(self, stream: BinaryIO, *, stretch: int, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.void]]]:
@@ -155,7 +154,7 @@ class NsxSamples:
             if (stop - first) * self._row.itemsize > len(wanted) * _BYTES_A_SINGLE_READ:
                 offset = _offset_of(self._row, "timestamp")
                 for index, sample in enumerate(wanted.tolist()):
-                    _fill(stream, stamps[index : index + 1], self._byte(stretch, sample) + offset, file=self.file)
+                    read_into(stream, stamps[index : index + 1], self._byte(stretch, sample) + offset, file=self.file)
                 return stamps
             for at, rows in self._rows(stream, stretch=stretch, start=first, stop=stop):
                 here = slice(*np.searchsorted(wanted, [at, at + len(rows)]))
@@ -163,7 +162,7 @@ class NsxSamples:
         return stamps
 
     def _read_into(self, stream: BinaryIO, rows: NDArray[Any], *, stretch: int, start: int) -> None:
-        _fill(stream, rows, self._byte(stretch, start), file=self.file)
+        read_into(stream, rows, self._byte(stretch, start), file=self.file)
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
@@ -207,25 +206,14 @@ def open_samples(
     return NsxSamples(file, header, tuple(header.channels[column] for column in columns), columns)
 
 
-def _as_slice(columns: tuple[int, ...]) -> slice | list[int]:
-    """Neighbouring columns as a slice, which is copied several times faster than a list of them."""
-    if columns and columns == tuple(range(columns[0], columns[-1] + 1)):
-        return slice(columns[0], columns[-1] + 1)
-    return list(columns)
+def _pick(rows: NDArray[np.int16], columns: tuple[int, ...], *, out: NDArray[np.int16]) -> None:
+    """Copy columns; those at equal distances as a slice, which is several times faster than one by one (measured)."""
+    step = columns[1] - columns[0] if len(columns) > 1 else 1
+    if step > 0 and columns and columns == tuple(range(columns[0], columns[-1] + 1, step)):
+        out[:] = rows[:, columns[0] : columns[-1] + 1 : step]
+    else:
+        np.take(rows, columns, axis=1, out=out, mode="clip")  # the default mode makes a copy of `out` first
 
 
 def _offset_of(row: np.dtype[np.void], name: str) -> int:
     return int(row.fields[name][1])  # type: ignore[index]
-
-
-def _fill(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) -> None:
-    """Read from a place in the file until the array is full."""
-    left = rows.view(np.uint8).reshape(-1).data if rows.size else memoryview(b"")
-    while len(left):
-        n_read = os.preadv(stream.fileno(), [left], byte)
-        if n_read == 0:
-            raise RecordingError(
-                f"{file}: expected {len(left)} more bytes at {byte}, found the end of the file, which has become "
-                "shorter since it was opened. Leave it alone while it is read, and run again."
-            )
-        left, byte = left[n_read:], byte + n_read

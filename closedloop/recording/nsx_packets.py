@@ -13,13 +13,14 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.header_fields import read_into
 from closedloop.recording.nsx_stretches import LARGEST_TICK, DataPart, FoundData, StretchList
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and the whole, in bytes."""
 
 _LONGEST_STEP, _SHORTEST_STEP = 1.5, 0.5  # in nominal periods: beyond lies a gap, below a backward jump
-_CHUNK_BYTES = 1 << 22
+_CHUNK_BYTES = 1 << 20
 _TRIED_PACKETS = 16
 
 
@@ -69,14 +70,17 @@ def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Progress | None 
 
 
 def _chunks(stream: BinaryIO, part: DataPart, progress: Progress | None) -> Iterator[NDArray[np.void]]:
+    """Read packets into a buffer, which the next read overwrites."""
     packet = part.layout.packet(part.n_channels)
     n_packets = (part.size - part.first_byte) // packet.itemsize
-    a_chunk = max(_CHUNK_BYTES // packet.itemsize, 1)
+    buffer = np.empty(max(min(_CHUNK_BYTES // packet.itemsize, n_packets), 1), packet)
     stream.seek(part.first_byte)
-    for start in range(0, n_packets, a_chunk):
-        yield np.frombuffer(stream.read(min(a_chunk, n_packets - start) * packet.itemsize), packet)
+    for start in range(0, n_packets, len(buffer)):
+        heads = buffer[: n_packets - start]
+        read_into(stream, heads, part.first_byte + start * packet.itemsize, file=part.file)
+        yield heads
         if progress:
-            progress(min(start + a_chunk, n_packets) * packet.itemsize, n_packets * packet.itemsize)
+            progress((start + len(heads)) * packet.itemsize, n_packets * packet.itemsize)
 
 
 def _is_sound(heads: NDArray[np.void]) -> NDArray[np.bool_]:
