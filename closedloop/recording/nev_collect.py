@@ -62,6 +62,11 @@ class Collected:
         self._n += len(tick)
 
 
+def tie_order(packets: Packets) -> NDArray[np.intp]:
+    """Give the order of `in_order_of_electrode` for few packets."""
+    return np.lexsort((packets.detail.astype(np.uint8), packets.kind, packets.tick))
+
+
 def in_order_of_electrode(
     tick: NDArray[np.int64], electrode: NDArray[np.uint16], unit: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint8]]:

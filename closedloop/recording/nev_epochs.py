@@ -73,7 +73,7 @@ def _split(file: Path, header: NevHeader, run: Run, epochs: Sequence[DeviceEpoch
     """Cut a run where the clock steps back from one of its epochs to the next."""
     edges = [run.first_packet]
     for before, after in pairwise(epochs):
-        edges.append(_first_packet_after(file, header, edges[-1], run.end_packet, (before, after)))
+        edges.append(_first_packet_after(file, header, run, edges[-1], (before, after)))
     edges.append(run.end_packet)
     return [
         Span(one.epoch, first, stop) for one, (first, stop) in zip(epochs, pairwise(edges), strict=True) if first < stop
@@ -81,17 +81,28 @@ def _split(file: Path, header: NevHeader, run: Run, epochs: Sequence[DeviceEpoch
 
 
 def _first_packet_after(
-    file: Path, header: NevHeader, first: int, stop: int, step: tuple[DeviceEpoch, DeviceEpoch]
+    file: Path, header: NevHeader, run: Run, first: int, step: tuple[DeviceEpoch, DeviceEpoch]
 ) -> int:
-    """Find the packet at which an epoch begins, among packets first to stop: look at those around the step back."""
+    """Find the run's packet at which an epoch begins, from packet `first` on: look at those around the step back.
+
+    Where nothing in the packets tells of the step, the later epoch begins where its first sample does, or it holds
+    none of them because the earlier one holds all.
+    """
     before, after = step
     around = max(int(_AROUND_S * header.tick_hz), before.end_tick - after.first_tick)
 
-    def passes(index: int, tick: int) -> bool:
-        return tick_at(file, header, index) >= tick
+    def first_from(start: int, tick: int) -> int:
+        later = bisect_left(range(start, run.end_packet), True, key=lambda i: tick_at(file, header, i) >= tick)
+        return start + later
 
-    start = bisect_left(range(first, stop), True, key=lambda i: passes(i, after.first_tick - around)) + first
-    end = bisect_left(range(start, stop), True, key=lambda i: passes(i, before.end_tick + around)) + start
+    start = first_from(first, after.first_tick - around)
+    end = first_from(start, before.end_tick + around)
     batches = [packets.tick for packets in read_packets(file, header, first=start, stop=end)]
     ticks = np.concatenate([np.zeros(0, np.int64), *batches])
-    return start + first_after_step(ticks, before, after, header.tick_hz)
+    found = first_after_step(ticks, before, after, header.tick_hz)
+    if found is not None:
+        return start + found
+    if run.last_tick < before.end_tick:
+        return run.end_packet
+    later = np.flatnonzero(ticks >= after.first_tick)
+    return start + int(later[0]) if len(later) else end

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.nev_runs import Run
+from closedloop.recording.nev_runs import JITTER_S, Run
 from closedloop.recording.stretches import Stretch
 
 _SPANNED_S = 60.0  # a run of packets may go on over a step back of at most this; a larger one is seen in any file
@@ -22,7 +22,7 @@ _STRANGE_S = 60.0  # a few packets this far outside every epoch belong to none
 _NEVER_S = 1e9
 _ANOTHER_EPOCH_S = 1e-3  # a run covers no more epochs than it needs
 _LONGER_EPOCH = 1e-9  # of two epochs in which a run fits, the longer one
-_JITTER_S = 1e-3  # packet streams overtake one another by some ticks
+_OVERTAKEN_S = 1e-3  # packet streams overtake one another by some ticks
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,27 @@ def match_runs(runs: Sequence[Run], epochs: Sequence[DeviceEpoch], tick_hz: int)
         came = origin[i][j]
         found.append(None if came is None else range(*came))
         j = j if came is None else came[0]
-    return found[::-1]
+    return _widened(found[::-1], epochs, tick_hz)
+
+
+def _widened(found: list[range | None], epochs: Sequence[DeviceEpoch], tick_hz: int) -> list[range | None]:
+    """Add the epochs on either side that are nobody's, where a run could go on without a visible step back."""
+    taken = {j for covered in found if covered is not None for j in covered}
+    widened: list[range | None] = []
+    for covered in found:
+        first, stop = (covered.start, covered.stop) if covered is not None else (0, 0)
+        while first > 0 and first - 1 not in taken and _hidden(epochs[first - 1], epochs[first], tick_hz):
+            first -= 1
+            taken.add(first)
+        while 0 < stop < len(epochs) and stop not in taken and _hidden(epochs[stop - 1], epochs[stop], tick_hz):
+            taken.add(stop)
+            stop += 1
+        widened.append(None if covered is None else range(first, stop))
+    return widened
+
+
+def _hidden(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
+    return 0 < before.end_tick - after.first_tick <= JITTER_S * tick_hz
 
 
 def _next_row(
@@ -103,7 +123,7 @@ def _starts_early(run: Run, epoch: DeviceEpoch, tick_hz: int) -> float:
     return max(0, epoch.first_tick - run.first_tick) / tick_hz - _LONGER_EPOCH * length_s
 
 
-def first_after_step(ticks: NDArray[np.int64], before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> int:
+def first_after_step(ticks: NDArray[np.int64], before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> int | None:
     """Find the first packet of the later epoch among packets around a step back of the clock.
 
     Parameters
@@ -113,16 +133,15 @@ def first_after_step(ticks: NDArray[np.int64], before: DeviceEpoch, after: Devic
 
     Returns
     -------
-    int
-        Position of the first packet after the step: where the ticks fall back most. Where they do not fall back by
-        half the step or a millisecond, nothing stands between the two epochs, and the later one begins where its first
-        sample does.
+    int or None
+        Position of the packet before which the ticks fall back most; None where they do not fall back by half the step
+        or by a millisecond.
     """
-    least = min((before.end_tick - after.first_tick) // 2, int(_JITTER_S * tick_hz))
-    if len(ticks) > 1:
-        fall = np.maximum.accumulate(ticks)[:-1] - np.minimum.accumulate(ticks[::-1])[::-1][1:]
-        if fall.max() > least:
-            likely = np.flatnonzero(fall == fall.max())
-            return int(likely[np.argmax(ticks[likely] - ticks[likely + 1])]) + 1
-    later = np.flatnonzero(ticks >= after.first_tick)
-    return int(later[0]) if len(later) else len(ticks)
+    least = min((before.end_tick - after.first_tick) // 2, int(_OVERTAKEN_S * tick_hz))
+    if len(ticks) < 2:
+        return None
+    fall = np.maximum.accumulate(ticks)[:-1] - np.minimum.accumulate(ticks[::-1])[::-1][1:]
+    if fall.max() <= least:
+        return None
+    likely = np.flatnonzero(fall == fall.max())
+    return int(likely[np.argmax(ticks[likely] - ticks[likely + 1])]) + 1
