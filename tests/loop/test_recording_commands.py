@@ -27,22 +27,22 @@ def test_a_real_file_of_specification_2_3() -> None:
     assert found["rate_hz"] == 2000
     assert len(found["channels"]) == 5
     assert found["channels"][0]["scale"] == pytest.approx(0.25, rel=1e-3)
-    assert [(block["first_tick"], block["n_samples"]) for block in found["blocks"]] == [(114000, 100)]
-    assert found["blocks"][0]["first_s"] == pytest.approx(3.8)
+    assert [(block["t0_tick"], block["n_samples"]) for block in found["blocks"]] == [(114000, 100)]
+    assert found["blocks"][0]["t0_s"] == pytest.approx(3.8)
 
 
 def test_a_real_file_of_specification_3_0() -> None:
     found = info("test_BRSMPGRP_raw.ns3")
     assert found["specification"] == "3.0"
     assert len(found["channels"]) == 128
-    assert [(block["first_tick"], block["n_samples"]) for block in found["blocks"]] == [(0, 100), (2250, 150)]
+    assert [(block["t0_tick"], block["n_samples"]) for block in found["blocks"]] == [(0, 100), (2250, 150)]
     assert found["channels"][0]["scale"] == pytest.approx(5000 / 8192, rel=1e-3)
 
 
 def test_people_get_lines() -> None:
     finished = closedloop("recording", "info", DATA / "test_BRSMPGRP_raw.ns3")
-    assert "128 channels" in finished.stdout
-    assert "... and 116 more" in finished.stdout
+    assert "128 electrodes, 0 elec0 to 127 elec127: 0.610352 mV a bit" in finished.stdout
+    assert "100 samples x 128 channels" in finished.stdout
 
 
 def test_a_file_that_is_no_recording_is_one_line(tmp_path: Path) -> None:

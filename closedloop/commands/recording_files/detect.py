@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from closedloop.artifacts.arrays import SPIKES, write_arrays
 from closedloop.errors import RecordingError
 from closedloop.recording.detection import detect
-from closedloop.recording.info import read_info
 from closedloop.recording.nsx import open_samples
 from closedloop.recording.spike_definitions import DEFINITIONS
 
@@ -25,12 +24,12 @@ def detect_to_file(file: Path, out: Path, *, definition: str) -> str:
     """
     if definition not in DEFINITIONS:
         raise RecordingError(f"definition {definition}: expected one of {', '.join(DEFINITIONS)}. Correct the name.")
-    electrodes = [channel.channel_id for channel in read_info(file).channels if channel.is_electrode]
+    samples = open_samples(file, kind="electrode")
+    electrodes = [channel.channel_id for channel in samples.channels]
     if not electrodes:
         raise RecordingError(
             f"{file}: expected electrodes, found analog inputs only. Choose the file with raw voltage."
         )
-    samples = open_samples(file, channel_ids=electrodes)
     spikes = detect(samples, DEFINITIONS[definition], electrode_ids=electrodes)
     arrays: dict[str, NDArray[Any]] = {
         "electrode_id": spikes.electrode_id,

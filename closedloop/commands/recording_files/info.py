@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
 
-from closedloop.recording.info import RecordingInfo
+from closedloop.commands.console import bar
+from closedloop.recording.info import ChannelInfo, EventInfo, RecordingInfo, read_info
 
 _MOST_LINES = 12
+_KINDS = {"electrode": ("electrode", "electrodes"), "analog": ("analog input", "analog inputs")}
+
+
+def described(file: Path) -> RecordingInfo:
+    """Read what a file holds, with the time left where that takes long."""
+    with bar(file.name) as progress:
+        return read_info(file, progress=progress)
 
 
 def info_as_json(info: RecordingInfo) -> str:
@@ -15,33 +26,63 @@ def info_as_json(info: RecordingInfo) -> str:
 
 
 def info_lines(info: RecordingInfo) -> list[str]:
-    """Return what a person wants to know of a file."""
-    rate = f"{info.rate_hz:g} samples a second" if info.rate_hz else f"{info.tick_hz} ticks a second"
-    lines = [
-        f"{info.file}: {info.kind.upper()} {info.specification}, {rate}, {info.duration_s:.3f} s, "
-        f"recorded {info.start or 'at an unknown time'}"
+    """Return what a person wants to know of a file: first what was wrong with it."""
+    name = {"nsx": "NSx", "nev": "NEV"}[info.kind]
+    rate = f"{info.rate_hz:g} samples a second, " if info.rate_hz else ""
+    return [
+        f"{info.file}: {name} {info.specification}, {rate}{info.tick_hz} ticks a second, "
+        f"recorded {info.start or 'at an unknown time'}",
+        *_shortened([f"  mended: {sentence}" for sentence in info.repairs]),
+        *_shortened(_channel_lines(info.channels)),
+        *_block_lines(info),
+        *(_event_lines(info.events) if info.events else []),
     ]
-    lines += _shortened(
-        [
-            f"  channel {channel.channel_id} {channel.label}: {channel.scale:g} {channel.units} a bit, "
-            f"{'electrode' if channel.is_electrode else 'analog input'}"
-            for channel in info.channels
-        ]
-    )
-    lines += _shortened(
-        [
-            f"  block from {block.first_s:.6f} s: {block.n_samples} samples x {len(info.channels)} channels"
-            for block in info.blocks
-        ]
-    )
-    if info.events:
-        n_spikes = sum(info.events.n_spikes.values())
-        lines.append(
-            f"  {n_spikes} spikes on {len(info.events.n_spikes)} electrodes, {info.events.n_digital} digital words, "
-            f"{len(info.events.comments)} comments"
-        )
-        lines += _shortened([f"  comment at {time_s:.6f} s: {text}" for time_s, text in info.events.comments])
-    return lines
+
+
+def _channel_lines(channels: Sequence[ChannelInfo]) -> list[str]:
+    """Name neighbours of one kind and scale together."""
+    groups = groupby(channels, lambda channel: (channel.kind, channel.units, channel.scale, channel.offset))
+    return [_group_line(list(own)) for _, own in groups]
+
+
+def _group_line(own: Sequence[ChannelInfo]) -> str:
+    first, last = own[0], own[-1]
+    names = f"{first.id} {first.label}" if len(own) == 1 else f"{first.id} {first.label} to {last.id} {last.label}"
+    what = _KINDS[first.kind][len(own) > 1]
+    scale = f"{first.scale:g} {first.units} a bit" if first.units else "without a scale (the .nev has it)"
+    zero = f", zero at {first.offset:g} {first.units}" if abs(first.offset) > first.scale / 2 else ""
+    return f"  {len(own)} {what}, {names}: {scale}{zero}"
+
+
+def _block_lines(info: RecordingInfo) -> list[str]:
+    n_epochs = len({block.epoch for block in info.blocks})
+    resets = f", the clock was reset {_times(n_epochs - 1)}" if n_epochs > 1 else ""
+    blocks = "block" if len(info.blocks) == 1 else "blocks"
+    of = f" x {len(info.channels)} channels" if info.kind == "nsx" else ""
+    return [
+        f"  {info.duration_s:.3f} s in {len(info.blocks)} uninterrupted {blocks}{resets}",
+        *_shortened(
+            [
+                f"    epoch {block.epoch}, from {block.t0_s:.6f} s: {block.duration_s:.6f} s"
+                + (f", {block.n_samples} samples{of}" if info.kind == "nsx" else "")
+                for block in info.blocks
+            ]
+        ),
+    ]
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
+def _event_lines(events: EventInfo) -> list[str]:
+    return [
+        f"  {events.n_packets} packets: {sum(events.n_spikes.values())} spikes on {len(events.n_spikes)} channels, "
+        f"{events.n_digital} digital words, {events.n_serial} serial words, {len(events.comments)} comments, "
+        f"{events.n_other} others",
+        *_shortened([f"  paused in epoch {p.epoch} from {p.from_s:.6f} s to {p.to_s:.6f} s" for p in events.pauses]),
+        *_shortened([f"  comment in epoch {c.epoch} at {c.t_s:.6f} s: {c.text}" for c in events.comments]),
+    ]
 
 
 def _shortened(lines: list[str]) -> list[str]:
