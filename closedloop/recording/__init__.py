@@ -2,8 +2,11 @@
 
 Arrays and plain values in, arrays and frozen dataclasses out; no document, no study, no day.
 
-nsx, nsx_writer, nsx_header, nsx_layout
-    Continuous samples (``.ns1`` to ``.ns6``): chunks in bounded memory through neo, a streaming writer, headers.
+nsx, nsx_channels, nsx_writer, nsx_faults
+    Continuous samples (``.ns1`` to ``.ns6``) of every specification: any part of any stretch, channels by label and
+    number; a streaming writer, and damage on request.
+nsx_header, nsx_layout, nsx_blocks, nsx_packets, nsx_stretches
+    How they are read: headers, one table row a version, the walks that find stretches and mend what is broken.
 nev, nev_writer, nev_header, nev_layout
     Spikes, digital codes and comments (``.nev``), likewise.
 info

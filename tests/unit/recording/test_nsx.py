@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.errors import RecordingError
+from closedloop.recording import nsx_faults
 from closedloop.recording.nsx import open_samples
 from closedloop.recording.nsx_header import NsxChannel, analog_input, read_nsx_header
 from closedloop.recording.stretches import Stretch
@@ -197,6 +198,22 @@ def test_parts_longer_than_the_buffer_are_read_whole(tmp_path: Path, specificati
     file = write(tmp_path / "made.ns6", [(0, data)], specification=specification)
     np.testing.assert_array_equal(open_samples(file).read(0, 0, 500_000), data)
     np.testing.assert_array_equal(open_samples(file, channel_ids=[257, 1]).read(0, 7, 499_999), data[7:-1, [2, 0]])
+
+
+def test_a_day_of_214_gb_is_opened_and_read_at_its_end(tmp_path: Path) -> None:
+    n_channels, n_samples = 198, 5 * 3600 * 30_000
+    channels = [NsxChannel(number + 1, f"elec{number + 1}") for number in range(n_channels)]
+    file = write(tmp_path / "day.ns6", [(0, ramp(1, n_channels))], channels=channels)
+    nsx_faults.write_last_count(file, n_samples)
+    first_byte = file.stat().st_size - 2 * n_channels
+    with file.open("rb+") as stream:  # a file with a hole: nothing of it lies on the disk
+        stream.seek(first_byte + (n_samples - 2) * 2 * n_channels)
+        stream.write(ramp(2, n_channels, start=7).tobytes())
+    assert file.stat().st_size > 213e9
+    source = open_samples(file, channel_ids=[3, 198])
+    assert source.stretches == (Stretch(0, 0, n_samples, n_samples),)
+    assert source.header.repairs == ()
+    np.testing.assert_array_equal(source.read(0, n_samples - 2, n_samples), ramp(2, n_channels, start=7)[:, [2, 197]])
 
 
 def test_a_source_works_after_it_was_pickled(tmp_path: Path) -> None:
