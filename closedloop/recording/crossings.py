@@ -18,7 +18,7 @@ from closedloop.recording.filter_design import NO_SECTIONS, Filters, design
 from closedloop.recording.filtering import Window, filtered, search
 from closedloop.recording.lanes import LANES
 from closedloop.recording.noise import MAD_OF_NORMAL, bracket, exact_median, median_in_bracket
-from closedloop.recording.search import UNDER, Found, Seek, room_for
+from closedloop.recording.search import UNDER, Found, Seek, room_for, sizes, steps
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spike_definitions import Definition
 
@@ -201,12 +201,13 @@ def _look_once(detector: Detector, window: Window, known: Floats | None, seen: _
     search(window, seek, found)
     n = -(-seen.n_rows // seek.every)
     n_below, n_inside, n_under = (counts.ravel().tolist() for counts in (found.n_below, found.n_inside, found.n_under))
-    is_flat = (seek.low == seek.high).ravel().tolist()
+    is_flat = (seek.width == 0).ravel().tolist()
     for channel in range(len(seen.median)):
         tile, lane = divmod(channel, LANES)
         if n_inside[channel] > found.inside.shape[2] or n_under[channel] > found.under.shape[2]:
             continue
-        median = median_in_bracket(n, n_below[channel], found.inside[tile, lane, : n_inside[channel]])
+        inside = sizes(found.inside[tile, lane, : n_inside[channel]] + steps(seek.low)[tile, lane])
+        median = median_in_bracket(n, n_below[channel], inside)
         if is_flat[channel] and n_below[channel] > n // 2:
             median = 0.0
         if median is not None:
@@ -219,6 +220,7 @@ def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
     low, high = bracket(_sizes_at_spots(window) / np.float32(window.filters.notch.gain))
     seems_flat = high < detector.least_median
     low[seems_flat] = high[seems_flat] = detector.least_median
+    width = steps(high) - steps(low)
     decisive = np.where(seems_flat, 0, low).astype(np.float32)
     if known is not None:
         decisive[: len(known)] = known
@@ -226,7 +228,7 @@ def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
     shape = (window.n_tiles, LANES)
     return Seek(
         low.reshape(shape),
-        high.reshape(shape),
+        width.reshape(shape),
         weakest.astype(np.float32).reshape(shape),
         detector.definition.noise_every,
     )

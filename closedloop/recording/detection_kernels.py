@@ -26,9 +26,11 @@ from closedloop.recording.lanes import (
     plus,
     splat,
     store,
+    store_excess,
 )
 
 _PER_SECTION = 3  # beta, -a1, -a2
+_AT_ONCE = 256  # rows whose sizes wait in the fastest cache
 _FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
 
 
@@ -156,16 +158,24 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         `search.Seek` and `search.Found`.
     """
     c = _splats(coefficients)
+    excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
         s = _loads(coefficients, state[tile], 0)
-        low, high, weakest, n_below = _begin(seek, tile)
-        for row in range(rows.shape[0]):
-            y, s = _cascade(load(rows, row, tile * LANES), c, s)
-            if ((first_row + row) & (seek.every - 1)) == 0:
-                n_below = _look_for_noise(y, low, high, tile, n_below, found)
-            _look_for_spikes(y, weakest, tile, first_row + row, found)
+        low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
+        n_below = splat(np.float32(0))
+        under, n_under = found.under[tile], found.n_under[tile]
+        for top in range(0, rows.shape[0], _AT_ONCE):
+            n = 0
+            for row in range(top, min(top + _AT_ONCE, rows.shape[0])):
+                y, s = _cascade(load(rows, row, tile * LANES), c, s)
+                _note_spikes(y, weakest, first_row + row, under, n_under)
+                if ((first_row + row) & (seek.every - 1)) == 0:
+                    n_below = one_more_where_below(n_below, magnitude(y), low)
+                    store_excess(excess, n, y, low)
+                    n += 1
+            _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
         _keep_state(state[tile], s)
-        _end(n_below, tile, found)
+        _add_counts(n_below, found.n_below[tile])
 
 
 @njit(cache=True)
@@ -177,75 +187,78 @@ def backward_search(
     `rows` is float32, (n_tiles, at least n_rows, LANES); the rest as in `forward_search`.
     """
     c = _splats(coefficients)
+    excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
         s = _loads(coefficients, state[tile], 0)
+        own = rows[tile]
         for row in range(n_rows - 1, n_wanted - 1, -1):
-            y, s = _cascade(load(rows[tile], row, 0), c, s)
-        low, high, weakest, n_below = _begin(seek, tile)
-        n_before = found.n_under[tile].copy()
-        for row in range(n_wanted - 1, -1, -1):
-            y, s = _cascade(load(rows[tile], row, 0), c, s)
-            if ((first_row + row) & (seek.every - 1)) == 0:
-                n_below = _look_for_noise(y, low, high, tile, n_below, found)
-            _look_for_spikes(y, weakest, tile, first_row + row, found)
-        _end(n_below, tile, found)
-        _put_in_order(n_before, tile, found)
+            y, s = _cascade(load(own, row, 0), c, s)
+        low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
+        n_below = splat(np.float32(0))
+        under, n_under = found.under[tile], found.n_under[tile]
+        n_before = n_under.copy()
+        for top in range(n_wanted, 0, -_AT_ONCE):
+            n = 0
+            for row in range(top - 1, max(top - _AT_ONCE, 0) - 1, -1):
+                y, s = _cascade(load(own, row, 0), c, s)
+                _note_spikes(y, weakest, first_row + row, under, n_under)
+                if ((first_row + row) & (seek.every - 1)) == 0:
+                    n_below = one_more_where_below(n_below, magnitude(y), low)
+                    store_excess(excess, n, y, low)
+                    n += 1
+            _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+        _add_counts(n_below, found.n_below[tile])
+        _put_in_order(n_before, under, n_under)
 
 
-@njit(cache=True)
-def _begin(seek: Any, tile: int) -> Any:
-    return load(seek.low, tile, 0), load(seek.high, tile, 0), load(seek.weakest, tile, 0), splat(np.float32(0))
-
-
-@njit(cache=True)
-def _look_for_noise(y: Any, low: Any, high: Any, tile: int, n_below: Any, found: Any) -> Any:
-    """Count what is below the bracket of the median, keep what is in it."""
-    inside, n_inside = found.inside, found.n_inside
-    size = magnitude(y)
-    hits = below(size, high) & ~below(size, low)
-    while hits:
-        lane = first_bit(hits)
-        hits &= hits - np.uint32(1)
-        n = n_inside[tile, lane]
-        if n < inside.shape[2]:
-            inside[tile, lane, n] = channel_of(size, lane)
-        n_inside[tile, lane] = n + 1
-    return one_more_where_below(n_below, size, low)
-
-
-@njit(cache=True)
-def _look_for_spikes(y: Any, weakest: Any, tile: int, row: int, found: Any) -> None:
+@njit(cache=True, forceinline=True)
+def _note_spikes(y: Any, weakest: Any, row: int, under: Any, n_under: Any) -> None:
     """Keep what could be under the threshold."""
-    under, n_under = found.under, found.n_under
     hits = below(y, weakest)
     while hits:
         lane = first_bit(hits)
         hits &= hits - np.uint32(1)
-        n = n_under[tile, lane]
-        if n < under.shape[2]:
-            under[tile, lane, n]["row"] = row
-            under[tile, lane, n]["value"] = channel_of(y, lane)
-        n_under[tile, lane] = n + 1
+        n = n_under[lane]
+        if n < under.shape[1]:
+            under[lane, n]["row"] = row
+            under[lane, n]["value"] = channel_of(y, lane)
+        n_under[lane] = n + 1
 
 
 @njit(cache=True)
-def _end(n_below: Any, tile: int, found: Any) -> None:
+def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
+    """Keep what is less than `width` above the lower end of the bracket, without a branch to be guessed wrong."""
     for lane in range(LANES):
-        found.n_below[tile, lane] += np.int64(channel_of(n_below, lane))
+        n = np.uintp(n_inside[lane])
+        if n + np.uintp(n_rows) > np.uintp(inside.shape[1]):
+            n_inside[lane] = inside.shape[1] + 1
+            continue
+        own, wide = inside[lane], width[lane]
+        for row in range(n_rows):
+            value = excess[np.uintp(row), np.uintp(lane)]
+            own[n] = value
+            n += np.uintp(value < wide)
+        n_inside[lane] = n
 
 
 @njit(cache=True)
-def _put_in_order(n_before: Any, tile: int, found: Any) -> None:
+def _add_counts(n_below: Any, counts: Any) -> None:
+    for lane in range(LANES):
+        counts[lane] += np.int64(channel_of(n_below, lane))
+
+
+@njit(cache=True)
+def _put_in_order(n_before: Any, under: Any, n_under: Any) -> None:
     """Turn round what was found backwards."""
-    under, n_under = found.under, found.n_under
     for lane in range(LANES):
-        first = min(n_before[lane], under.shape[2])
-        last = min(n_under[tile, lane], under.shape[2]) - 1
+        first = min(n_before[lane], under.shape[1])
+        last = min(n_under[lane], under.shape[1]) - 1
         while first < last:
-            early = under[tile, lane, first]["row"], under[tile, lane, first]["value"]
-            under[tile, lane, first]["row"] = under[tile, lane, last]["row"]
-            under[tile, lane, first]["value"] = under[tile, lane, last]["value"]
-            under[tile, lane, last]["row"], under[tile, lane, last]["value"] = early
+            row, value = under[lane, first]["row"], under[lane, first]["value"]
+            under[lane, first]["row"] = under[lane, last]["row"]
+            under[lane, first]["value"] = under[lane, last]["value"]
+            under[lane, last]["row"] = row
+            under[lane, last]["value"] = value
             first += 1
             last -= 1
 

@@ -164,7 +164,7 @@ def _state_after(window: Window, state: Floats, last: Floats, known: int | None 
     padding = min(window.filters.padding, window.n_samples - 1)
     if not padding:
         return _settled(window.filters.band, last)
-    first = max(window.n_samples - padding - 1 - window.filters.notch.tail, 0)
+    first = max(window.n_samples - padding - 1 - 2 * window.filters.notch.tail, 0)  # here nothing damps its ringing
     n_notch = 2 * window.filters.notch.n_sections
     notch = _settled_state(window, first)[:, :n_notch].copy()
     near = _notched(window, window.rows(first, window.n_samples), notch)[:, -padding - 1 :]

@@ -39,6 +39,8 @@ class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 def _address(context: Any, builder: Any, array_type: Any, array: Any, index: tuple[Any, ...]) -> Any:
+    if array_type.layout != "C":
+        raise TypeError(f"lanes are neighbours in memory: need a C-contiguous array, not {array_type}")
     view = context.make_array(array_type)(context, builder, array)
     shape, strides = cgutils.unpack_tuple(builder, view.shape), cgutils.unpack_tuple(builder, view.strides)
     return cgutils.get_item_pointer2(context, builder, view.data, shape, strides, array_type.layout, index)
@@ -131,6 +133,24 @@ def _one_more_where_below(typing: Any, count: Any, a: Any, b: Any) -> Any:
     return lanes(lanes, lanes, lanes), code
 
 
+def _store_excess(typing: Any, rows: Any, row: Any, value: Any, low: Any) -> Any:
+    """Write, as uint32, how many steps of float32 |value| lies above `low`, which is positive; below it, far more.
+
+    The bits of positive floats, taken for whole numbers, are in the floats' order.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = ir.VectorType(ir.IntType(32), LANES)
+        value, low = (builder.bitcast(argument, whole) for argument in arguments[2:])
+        size = builder.and_(value, ir.Constant(whole, [0x7FFFFFFF] * LANES))
+        zero = ir.Constant(ir.IntType(64), 0)
+        at = builder.bitcast(_address(context, builder, rows, arguments[0], (arguments[1], zero)), whole.as_pointer())
+        builder.store(builder.sub(size, low), at, align=4)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, lanes, lanes), code
+
+
 def _first_bit(typing: Any, bits: Any) -> Any:
     """Give the place of the lowest bit that is set."""
 
@@ -158,6 +178,7 @@ fma: Any = intrinsic(_fma)
 plus: Any = intrinsic(_plus)
 magnitude: Any = intrinsic(_magnitude)
 below: Any = intrinsic(_below)
+store_excess: Any = intrinsic(_store_excess)
 one_more_where_below: Any = intrinsic(_one_more_where_below)
 first_bit: Any = intrinsic(_first_bit)
 channel_of: Any = intrinsic(_channel_of)

@@ -23,7 +23,7 @@ def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np
     n = sizes.shape[1]
     reach = math.ceil(_DEVIATIONS * 0.5 * math.sqrt(n * _CORRELATED))
     ordered = np.sort(sizes, axis=1)
-    return ordered[:, max(n // 2 - reach, 0)], ordered[:, min(n // 2 + reach, n - 1)]
+    return ordered[:, max(n // 2 - reach, 0)].copy(), ordered[:, min(n // 2 + reach, n - 1)].copy()
 
 
 def median_in_bracket(n: int, n_below: int, inside: NDArray[np.float32]) -> float | None:

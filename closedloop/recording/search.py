@@ -22,13 +22,14 @@ Floats = NDArray[np.float32]
 
 
 class Seek(NamedTuple):
-    """Per channel, (n_tiles, LANES): the bracket [low, high) of the median of |v|, and the weakest threshold.
+    """Per channel, (n_tiles, LANES): the bracket of the median of |v|, and the weakest threshold.
 
-    The noise is looked for in every `every`-th row of the piece.
+    The bracket is [low, low + width), `width` in steps of float32. The noise is looked for in every `every`-th row of
+    the piece.
     """
 
     low: Floats
-    high: Floats
+    width: NDArray[np.uint32]
     weakest: Floats
     every: int
 
@@ -36,11 +37,11 @@ class Seek(NamedTuple):
 class Found(NamedTuple):
     """Per channel, (n_tiles, LANES): how many |v| below the bracket and inside, and how many samples may be spikes.
 
-    `inside` and `under` hold those, as far as there is room.
+    `inside` (steps of float32 above the lower end of the bracket) and `under` hold those, as far as there is room.
     """
 
     n_below: NDArray[np.int64]
-    inside: Floats
+    inside: NDArray[np.uint32]
     n_inside: NDArray[np.int64]
     under: NDArray[np.void]
     n_under: NDArray[np.int64]
@@ -54,6 +55,16 @@ class Found(NamedTuple):
 def room_for(n_tiles: int, n_rows: int) -> Found:
     """Give room for pieces of up to so many rows; only what is used takes memory."""
     counts = [np.zeros((n_tiles, LANES), np.int64) for _ in range(3)]
-    inside = np.empty((n_tiles, LANES, int(n_rows * _INSIDE_SHARE) + 1), np.float32)
+    inside = np.empty((n_tiles, LANES, int(n_rows * _INSIDE_SHARE) + 1), np.uint32)
     under = np.empty((n_tiles, LANES, int(n_rows * _UNDER_SHARE) + 1), UNDER)
     return Found(counts[0], inside, counts[1], under, counts[2])
+
+
+def steps(sizes: Floats) -> NDArray[np.uint32]:
+    """Turn positive values of float32 into whole numbers whose differences are its steps."""
+    return sizes.view(np.uint32)
+
+
+def sizes(numbers: NDArray[np.uint32]) -> Floats:
+    """Turn such numbers back."""
+    return numbers.view(np.float32)
