@@ -6,13 +6,16 @@ flicker, missing edges and a drift of the lag do no harm; where lags agree on no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.clock import running_median
+
 _N_NEIGHBOURS = 61  # presentations with an edge whose lags tell the usual one
 _STRIDE = 10
+_N_NEARBY = 9  # lags whose median is the usual one where an edge is missing
 _LEAST_TOLERANCE_MS = 0.5
 _TOLERANCE_HALVES = 4.0  # half of normal lags lie within 1.35 SD: five SDs and more
 _SHARP_MS = 2.0  # lags that agree so well are light whatever else is seen
@@ -76,9 +79,17 @@ def find_light(marker_s: Floats, edge_s: Floats, *, window_ms: tuple[float, floa
         late |= later >= 0
         edge = np.maximum(edge, later)
     edge = _one_each(edge)
+    usual = (edge >= 0) & ~late
+    if usual.any():
+        track = replace(track, lag_ms=_nearby_ms((edge_s[edge[usual]] - marker_s[usual]) * 1000, usual))
     any_edge = ~np.isnan(_first_lags_ms(marker_s, edge_s, window_ms))
     odd = any_edge & (edge < 0) & (track.tolerance_ms >= 0) & (frame_ms is None)
     return Light(edge, late & (edge >= 0), odd, track)
+
+
+def _nearby_ms(lags_ms: Floats, usual: Flags) -> Floats:
+    """Follow the usual lag from one presentation to the next, also where no edge was seen, shape (n_sent,)."""
+    return np.interp(np.arange(len(usual)), np.flatnonzero(usual), running_median(lags_ms, _N_NEARBY))
 
 
 def nearest_edge(expected_s: Floats, edge_s: Floats, tolerance_ms: Floats) -> Integers:

@@ -74,6 +74,7 @@ class Seen:
     edges: Edges | None
     epoch: np.ndarray
     tick: np.ndarray
+    light_epoch: np.ndarray
     light_tick: np.ndarray
     arrived: np.ndarray
     flipped: np.ndarray
@@ -107,7 +108,7 @@ def make_world(
     world_s = 30.0 * segment + np.cumsum(np.where(in_trial == 0, between, np.where(in_trial == 1, 0.4, 0.2)))
     lit = in_trial > 0
     frames_late = rng.random(n) < late_frames
-    lag_s = (lag_ms + lag_drift_ms * np.arange(n) / n + rng.normal(0, 0.1, n)) / 1000 + frames_late / 60
+    lag_s = (lag_ms + lag_drift_ms * np.arange(n) / n + rng.normal(0, 0.05, n)) / 1000 + frames_late / 60
     code = first_code + np.arange(n) % n_codes
     starts = np.array([world_s[segment == k][0] for k in range(restarts + 1)])
     rig_s = (world_s - starts[segment]) * (1 + rig_ppm * 1e-6) + 7.0 * segment
@@ -174,6 +175,7 @@ def observe(world: World, device: Device, *, seed: int, line: Line | None = None
         edges=_edges(clock, world.light_s[seen], rng, stops_s) if device.photodiode else None,
         epoch=epoch,
         tick=np.round(tick),
+        light_epoch=light_epoch,
         light_tick=light_tick,
         arrived=arrived,
         flipped=arrived & (flip != 0),

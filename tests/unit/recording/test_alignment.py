@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from closedloop.recording.alignment import NOT_PLACED, ODD_LIGHT, Alignment, align
+from closedloop.errors import AlignmentError
+from closedloop.recording.alignment import NOT_PLACED, ODD_LIGHT, Alignment, align, align_devices
 from closedloop.recording.markers import AT_BORDER, NO_CLOCK, NO_COVER, NOT_RECORDED, TOO_FAR
+from closedloop.recording.run_search import AlignmentRules
 from tests.unit.recording.sessions import Device, Line, Seen, World, make_world, observe
 
 CLEAN = Line(lost=0.0, doubled=0.0, flipped=0.0)
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking a session takes minutes
 FEW = 12  # codes of a run: below, it may be ambiguous and then is listed
 REASONS = {NOT_PLACED, NOT_RECORDED, NO_COVER, AT_BORDER, TOO_FAR, NO_CLOCK, ODD_LIGHT}
 
 
-def check_against_truth(world: World, seen: Seen, found: Alignment, *, light_ms: float = 0.0) -> None:
+def check_against_truth(
+    world: World, seen: Seen, found: Alignment, *, light: bool = False, judged: np.ndarray | None = None
+) -> None:
     """Every onset is right within 0.5 ms, none is where nothing was recorded, everything else has its reason."""
     timed = ~np.isnan(found.onset_tick)
-    by_light = seen.light_seen | (light_ms > 0)
-    truth = np.where(by_light & world.lit, seen.light_tick, seen.tick)
-    error_ms = np.abs(found.onset_tick - truth)[timed] / seen.received.tick_hz * 1000
+    truth = np.where(light & world.lit, seen.light_tick, seen.tick)
+    judged = timed if judged is None else timed & judged
+    error_ms = np.abs(found.onset_tick - truth)[judged] / seen.received.tick_hz * 1000
     assert error_ms.max(initial=0.0) <= 0.5
-    np.testing.assert_array_equal(found.epoch[timed], seen.epoch[timed])
-    assert not timed[seen.epoch < 0].any(), "none invented"
+    by_own_light = (found.source == "photodiode") & seen.light_seen
+    epoch = np.where(by_own_light, seen.light_epoch, seen.epoch)
+    np.testing.assert_array_equal(found.epoch[timed], epoch[timed])
+    assert not timed[epoch < 0].any(), "none invented"
     np.testing.assert_array_equal(found.source == "none", ~timed)
     assert [bool(reason) for reason in found.reason] == (~timed).tolist()
     assert set(found.reason) - {""} <= REASONS
@@ -34,16 +41,20 @@ def check_against_truth(world: World, seen: Seen, found: Alignment, *, light_ms:
 def check_all_recovered(world: World, seen: Seen, found: Alignment) -> None:
     """Whatever was recorded in a run of more than a few codes is timed, and every word's fate is the true one."""
     timed = ~np.isnan(found.onset_tick)
-    runs = [(world.segment == segment) & (seen.epoch == epoch) for segment, epoch in segments_on_epochs(world, seen)]
-    large = [run for run in runs if np.count_nonzero(run & seen.arrived) >= FEW]
+    large = large_runs(world, seen)
     recoverable = np.any(large, axis=0)
     np.testing.assert_array_equal(timed[recoverable], True)
-    if len(large) == len(runs):
+    if len(large) == len(segments_on_epochs(world, seen)):
         quality = found.quality
-        by_code = found.received_index >= 0
-        np.testing.assert_array_equal(by_code, seen.arrived)
+        np.testing.assert_array_equal(found.received_index >= 0, seen.arrived)
         np.testing.assert_array_equal(found.changed, seen.flipped)
         assert (quality.n_doubled, quality.n_foreign) == (seen.copies, 0)
+
+
+def large_runs(world: World, seen: Seen) -> list[np.ndarray]:
+    """Mark the codes of each segment on each epoch that holds more than a few."""
+    runs = [(world.segment == segment) & (seen.epoch == epoch) for segment, epoch in segments_on_epochs(world, seen)]
+    return [run for run in runs if np.count_nonzero(run & seen.arrived) >= FEW]
 
 
 def segments_on_epochs(world: World, seen: Seen) -> set[tuple[int, int]]:
@@ -101,7 +112,11 @@ def faulty_sessions(draw: st.DrawFn) -> tuple[World, Device, Line, int]:
 def check_session(session: tuple[World, Device, Line, int]) -> None:
     world, device, line, seed = session
     seen = observe(world, device, seed=seed, line=line)
-    found = align(world.sent, seen.received, stretches=seen.stretches)
+    try:
+        found = align(world.sent, seen.received, stretches=seen.stretches)
+    except AlignmentError:
+        assert not large_runs(world, seen), "only a recording of a few codes may be refused"
+        return
     check_against_truth(world, seen, found)
     check_all_recovered(world, seen, found)
 
@@ -115,7 +130,73 @@ def test_every_recoverable_code_is_right_and_every_other_one_listed(
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, phases=UNSHRUNK, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(session=faulty_sessions())
 def test_every_recoverable_code_is_right_in_hundreds_of_sessions(session: tuple[World, Device, Line, int]) -> None:
     check_session(session)
+
+
+@st.composite
+def lit_sessions(draw: st.DrawFn) -> tuple[World, dict[str, Device], int]:
+    """Draw a session on two recorders of which one has a photodiode, good or bad."""
+    n, seed = draw(st.integers(150, 900)), draw(st.integers(0, 10_000))
+    world = make_world(
+        n,
+        seed=seed,
+        restarts=draw(st.integers(0, 1)),
+        lag_ms=draw(st.floats(5.0, 32.0)),
+        lag_drift_ms=draw(st.sampled_from([0.0, 5.0])),
+        late_frames=draw(st.sampled_from([0.0, 0.01])),
+    )
+    end_s = float(world.world_s[-1])
+    resets = st.sampled_from([(), (0.3 * end_s,), (0.71 * end_s,)])
+    first = Device(
+        t0_s=draw(st.floats(5.0, 5000.0)),
+        ppm=draw(st.floats(-100, 100)),
+        resets_s=draw(resets),
+        photodiode=True,
+        edges_lost=draw(st.sampled_from([0.0, 0.1])),
+        dies_s=draw(st.sampled_from([np.inf, 0.8 * end_s])),
+    )
+    second = Device(
+        t0_s=draw(st.floats(5.0, 5000.0)),
+        ppm=draw(st.floats(-100, 100)),
+        wander_ms=draw(st.sampled_from([0.0, 3.0])),
+        resets_s=draw(resets),
+        restart_s=draw(st.sampled_from([0.0, 50.0])),
+    )
+    return world, {"NSP1": first, "NSP2": second}, seed
+
+
+def check_devices(session: tuple[World, dict[str, Device], int]) -> None:
+    world, devices, seed = session
+    seen = {name: observe(world, device, seed=seed + k) for k, (name, device) in enumerate(devices.items())}
+    found = align_devices(
+        world.sent,
+        {name: own.received for name, own in seen.items()},
+        edges={name: own.edges for name, own in seen.items() if own.edges is not None},
+        stretches={name: own.stretches for name, own in seen.items()},
+        rules=AlignmentRules(frame_ms=1000 / 60),
+    )
+    # Nobody saw that a light came a frame late, nor how its lag drifted on, once the photodiode had failed.
+    lag_s = world.light_s - world.world_s
+    for name, own in seen.items():
+        unseen = found[name].source != "photodiode"
+        unknowable = (lag_s - np.median(lag_s) > 0.012) | (world.world_s > devices["NSP1"].dies_s)
+        check_against_truth(world, own, found[name], light=True, judged=~(unseen & unknowable))
+        check_all_recovered(world, own, found[name])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(session=lit_sessions())
+def test_light_seen_by_one_device_is_right_on_both(session: tuple[World, dict[str, Device], int]) -> None:
+    check_devices(session)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, phases=UNSHRUNK, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(session=lit_sessions())
+def test_light_seen_by_one_device_is_right_on_both_in_many_sessions(
+    session: tuple[World, dict[str, Device], int],
+) -> None:
+    check_devices(session)
