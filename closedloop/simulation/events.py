@@ -91,11 +91,29 @@ class Light:
     off_s: Floats
 
 
-def light_of(presentations: Sequence[Presentation], *, lag_s: float, frame_s: float, seed: int) -> Light:
-    """Delay flips by the display's lag; a few come a whole frame late without the software's knowing."""
+def light_of(
+    presentations: Sequence[Presentation],
+    *,
+    lag_s: float,
+    frame_s: float,
+    seed: int,
+    jitter_s: float = _LIGHT_JITTER_S,
+    late_frame_probability: float = _LATE_FRAME_PROBABILITY,
+) -> Light:
+    """Delay flips by the display's lag; a few come a whole frame late without the software's knowing.
+
+    Parameters
+    ----------
+    lag_s, jitter_s
+        From flip to light: mean and SD.
+    frame_s
+        Length of a frame.
+    late_frame_probability
+        Of each presentation.
+    """
     random = np.random.default_rng([seed, *b"light"])
     n = len(presentations)
-    lag = lag_s + random.normal(0, _LIGHT_JITTER_S, n) + frame_s * (random.random(n) < _LATE_FRAME_PROBABILITY)
+    lag = lag_s + random.normal(0, jitter_s, n) + frame_s * (random.random(n) < late_frame_probability)
     on = np.array([presentation.onset_s for presentation in presentations])
     off = np.array([presentation.offset_s for presentation in presentations])
     return Light(on + lag, off + lag)

@@ -154,7 +154,7 @@ def write_recording(
     for number, one in heard.items():
         processor = recorder.processor(number, n_samples=one.n_samples)
         write_processor(folder, processor, one, recorder.form, progress=_moved(progress, before=before, total=total))
-        spoil_files(folder / processor.name, recorder.faults_of(number), seed=processor.seed)
+        spoil_files(folder / processor.name, recorder.faults_of(number))
         before += 2 * one.n_samples
 
 

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from closedloop.artifacts.recorder_faults import RecorderFault
+from closedloop.recording.nev_faults import flip_tick_bit, insert_packets, shuffle
+from closedloop.recording.nev_header import read_nev_header
+from closedloop.recording.nev_layout import EXTENDED_HEADER
+from closedloop.recording.nsx_faults import cut_off, forget_last_count
 from closedloop.recording.nsx_layout import NSX_LAYOUTS
 from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, whole
 
@@ -16,6 +22,8 @@ PTP_START_TICK: Final = 1_700_000_000 * 10**9  # nanoseconds since 1970: what a 
 _STUB_SAMPLES = 500
 _PTP_DRIFT_PPM = 50.0
 _JUMP_BACK_S = 2
+_LATE_S = 5 / SAMPLE_HZ
+_LARGE_ID = 3000
 
 
 def _share(n_samples: int, percent: int) -> int:
@@ -68,5 +76,59 @@ def timeline_with(faults: Iterable[RecorderFault], n_samples: int, *, specificat
     return timeline
 
 
-def spoil_files(stem: Path, faults: Iterable[RecorderFault], *, seed: int) -> None:
+def _truncate(stem: Path) -> None:
+    """Cut 5 % off the samples, in the middle of one."""
+    file = stem.with_suffix(".ns6")
+    cut_off(file, file.stat().st_size // 20 // 2 * 2 + 1)
+
+
+def _crash(stem: Path) -> None:
+    forget_last_count(stem.with_suffix(".ns6"))
+
+
+def _shuffle(stem: Path) -> None:
+    file = stem.with_suffix(".nev")
+    shuffle(file, ticks=round(_LATE_S * read_nev_header(file).tick_hz))
+
+
+def _stray(stem: Path) -> None:
+    """Flip the fourth bit from the top of three time stamps: years off with 64 bits, an hour or more with 32."""
+    file = stem.with_suffix(".nev")
+    header = read_nev_header(file)
+    places = [header.n_packets * quarter // 4 for quarter in (1, 2, 3)]
+    flip_tick_bit(file, packets=places, bit=8 * header.layout.timestamp.itemsize - 4)
+
+
+def _large_ids(stem: Path) -> None:
+    insert_packets(stem.with_suffix(".nev"), kind=_LARGE_ID, every=50)
+
+
+def _unknown_headers(stem: Path) -> None:
+    """Put headers before the others: two that crash other readers, and one that does not exist."""
+    file = stem.with_suffix(".nev")
+    layout = read_nev_header(file).layout
+    content = file.read_bytes()
+    basic = np.frombuffer(content, layout.basic_header, 1).copy()
+    more = np.zeros(3, EXTENDED_HEADER)
+    more["tag"], more["payload"] = [b"ARRAYNME", b"MAPFILE", b"NOSUCHID"], b"closedloop"
+    basic["header_bytes"] += more.nbytes
+    basic["n_extended"] += len(more)
+    file.write_bytes(basic.tobytes() + more.tobytes() + content[basic.nbytes :])
+
+
+_OF_THE_FILES: dict[RecorderFault, Callable[[Path], None]] = {
+    "out_of_order": _shuffle,
+    "stray_ticks": _stray,
+    "large_electrode_ids": _large_ids,
+    "unknown_headers": _unknown_headers,
+    "crashed": _crash,
+    "truncated": _truncate,
+}
+
+
+def spoil_files(stem: Path, faults: Iterable[RecorderFault]) -> None:
     """Damage a processor's finished files, given without their extension."""
+    wanted = set(faults)
+    for name, spoil in _OF_THE_FILES.items():
+        if name in wanted:
+            spoil(stem)

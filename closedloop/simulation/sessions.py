@@ -33,14 +33,14 @@ from closedloop.simulation.events import light_of
 from closedloop.simulation.processor import FileFormat
 from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, located, write_recording
 from closedloop.simulation.spikes import SpikeTrains
-from closedloop.simulation.voltage import draw_units
+from closedloop.simulation.voltage import HALF_BRIGHT_S, draw_units
 from closedloop.storage import write_bytes
 
 ONSET, SPIKE = "onset", "spike"
 TRUTH = TableLayout(
     kind="recording_truth",
     columns={
-        "event": Column("string", "", "onset (of light) or spike"),
+        "event": Column("string", "", "onset (the light at half its brightness) or spike"),
         "processor": Column("int32", "", "which processor's clock the row is in, from 1"),
         "ordinal": Column("int32", "", "presentation in the journal; -1 for spikes"),
         "electrode_id": Column("int32", "", "the processor's number of the electrode; -1 for onsets"),
@@ -54,6 +54,7 @@ _PER_TRIAL, _ON_S, _PERIOD_S, _TRIAL_S, _FIRST_IMAGE_S = 6, 0.1, 0.2, 2.0, 0.4
 _REFRESH_HZ, _DISPLAY_LAG_S, _TAIL_S = 60.0, 0.012, 1.0
 _RATE_HZ, _DEAD_TIME_S = 20.0, 0.002
 _N_IMAGES = 40
+_LIGHT_JITTER_S = 0.00005  # so that the code tells the onset where the photodiode does not
 _CODES = 65_535
 _CLOCK_DRIFT_PPM = 100.0
 _WIDE_PORT = 16
@@ -209,7 +210,14 @@ def _befalling(fault: RecorderFault, n_processors: int) -> Fault:
 
 def _happened(wanted: MadeSession, rows: tuple[JournalRow, ...]) -> Happened:
     shown = [row for row in rows if isinstance(row, Presentation)]
-    light = light_of(shown, lag_s=_DISPLAY_LAG_S, frame_s=1 / _REFRESH_HZ, seed=wanted.seed)
+    light = light_of(
+        shown,
+        lag_s=_DISPLAY_LAG_S,
+        frame_s=1 / _REFRESH_HZ,
+        seed=wanted.seed,
+        jitter_s=_LIGHT_JITTER_S,
+        late_frame_probability=0.0,
+    )
     end_s = shown[-1].offset_s + _TAIL_S
     return Happened(rows, _steady_spikes(wanted, end_s), light, end_s)
 
@@ -239,7 +247,7 @@ def _truth_of(recorder: Recorder, number: int, happened: Happened) -> Iterator[d
     mine = (spikes.electrode_id >= own.start) & (spikes.electrode_id < own.stop)
     n_onsets, n_spikes = len(happened.light.on_s), int(mine.sum())
     for event, time_s, ordinal, electrode in (
-        (ONSET, happened.light.on_s, np.arange(n_onsets), np.full(n_onsets, -1)),
+        (ONSET, happened.light.on_s + HALF_BRIGHT_S, np.arange(n_onsets), np.full(n_onsets, -1)),
         (SPIKE, spikes.time_s[mine], np.full(n_spikes, -1), spikes.electrode_id[mine] - own.start + 1),
     ):
         epoch, tick = located(recorder, number, happened, time_s)

@@ -18,6 +18,7 @@ _UV_PER_BIT = 0.25
 _NOISE_UV = 8.0  # SD of the background
 _DARK_BITS, _BRIGHT_BITS, _PHOTODIODE_NOISE_BITS = 600, 13_000, 60
 _RISE_TICKS = 15  # the diode's time constant, 0.5 ms
+HALF_BRIGHT_S = _RISE_TICKS * float(np.log(2)) / TICK_HZ  # from light on to half of its voltage
 _SETTLED_TICKS = 10 * _RISE_TICKS
 _CHUNK_TICKS = 10 * TICK_HZ
 _WAVEFORM_TICKS = 30
