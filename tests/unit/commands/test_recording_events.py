@@ -1,0 +1,128 @@
+"""`closedloop recording events`: every packet is a row, in order, with what it says and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from closedloop.artifacts.tables import RECORDING_EVENTS, is_simulated, read_table
+from closedloop.cli import app
+from closedloop.commands.recording_files import events as command
+from closedloop.errors import RecordingError
+from closedloop.recording.nev import read_nev
+from closedloop.recording.nev_faults import cut_off, flip_tick_bit, shuffle
+from closedloop.recording.nsx_header import NsxChannel
+from closedloop.recording.nsx_writer import write_nsx
+from closedloop.simulation.processor import SIMULATED_APPLICATION
+from tests.unit.recording.nev_files import START, batch, with_codes, write
+
+
+def rows_of(out: Path) -> list[dict]:
+    with pq.ParquetFile(out) as file:
+        return file.read().to_pylist()
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["recording", "events", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_each_kind_of_packet_is_a_row_with_its_own_columns(tmp_path: Path) -> None:
+    made = batch(
+        [(30, 7)], [(60, 65535)], [(90, "hello")], serial=[(45, 3)], pauses=[(30_000, 60_000)], others=[(90_000, 65534)]
+    )
+    output = run(write(tmp_path / "made.nev", made), "--out", tmp_path / "events.parquet")
+    nothing = {"epoch": 0, "electrode_id": None, "unit": None, "value": None, "text": None}
+    assert rows_of(tmp_path / "events.parquet") == [
+        {**nothing, "kind": "spike", "tick": 30, "time_s": 0.001, "electrode_id": 7, "unit": 0},
+        {**nothing, "kind": "serial", "tick": 45, "time_s": 0.0015, "value": 3},
+        {**nothing, "kind": "digital", "tick": 60, "time_s": 0.002, "value": 65535},
+        {**nothing, "kind": "comment", "tick": 90, "time_s": 0.003, "text": "hello"},
+        {**nothing, "kind": "pause", "tick": 30_000, "time_s": 1.0},
+        {**nothing, "kind": "resume", "tick": 60_000, "time_s": 2.0},
+        {**nothing, "kind": "other", "tick": 90_000, "time_s": 3.0, "value": 65534},
+    ]
+    assert "1 spike, 1 digital, 1 serial, 1 comment, 1 pause, 1 resume" in output
+    assert "nothing had to be repaired" in output
+
+
+def test_without_spikes_the_other_rows_stay(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.nev", batch([(30, 7), (70, 8)], [(60, 5)]))
+    run(file, "--out", tmp_path / "events.parquet", "--no-spikes")
+    assert [row["kind"] for row in rows_of(tmp_path / "events.parquet")] == ["digital"]
+
+
+def test_the_table_holds_what_read_nev_gives_in_row_groups(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    ticks = np.sort(random.integers(0, 30_000 * 3600, 60_000))
+    parts = [batch([(int(tick), int(tick) % 90 + 1) for tick in part]) for part in np.split(ticks, 3)]
+    file = write(tmp_path / "made.nev", *parts, *parts, in_order=False, waveform_samples=200)
+    out = tmp_path / "events.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "_GROUP_ROWS", 20_000)
+        run(file, "--out", out)
+    columns, events = read_table(out, RECORDING_EVENTS), read_nev(file)
+    assert np.array_equal(columns["tick"], events.spikes.tick)
+    assert np.array_equal(columns["epoch"], events.spikes.epoch)
+    assert sorted(columns["electrode_id"]) == sorted(events.spikes.electrode_id)
+    assert pq.ParquetFile(out).num_row_groups > 2
+
+
+def test_repairs_are_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.nev", batch([(tick, 1) for tick in range(0, 90_000, 3)]))
+    shuffle(file, ticks=9)
+    flip_tick_bit(file, packets=[900], bit=31)
+    cut_off(file, 7)
+    output = run(file, "--out", tmp_path / "events.parquet")
+    assert all(word in output for word in ("ends within a packet", "were sorted in", "1 packets with an absurd"))
+    assert len(rows_of(tmp_path / "events.parquet")) == 29_998
+
+
+def test_the_nsx_tells_the_epochs_when_it_is_given(tmp_path: Path) -> None:
+    file = with_codes(tmp_path / "made.nev", range(0, 60_000, 300))
+    nsx = tmp_path / "made.ns6"
+    chunks = [(0, np.zeros((500, 1), np.int16)), (0, np.zeros((60_000, 1), np.int16))]
+    write_nsx(nsx, [NsxChannel(1, "elec1")], rate_hz=30_000.0, specification="2.3", chunks=chunks, start=START)
+    run(file, "--out", tmp_path / "alone.parquet")
+    run(file, "--out", tmp_path / "agreed.parquet", "--nsx", nsx)
+    assert {row["epoch"] for row in rows_of(tmp_path / "alone.parquet")} == {0}
+    assert {row["epoch"] for row in rows_of(tmp_path / "agreed.parquet")} == {1}
+
+
+def test_the_table_says_its_clock_and_whether_it_is_simulated(tmp_path: Path) -> None:
+    for application, simulated in ((SIMULATED_APPLICATION, True), ("Central", False)):
+        file = write(tmp_path / "made.nev", batch([(5, 1)]), specification="3.0-ptp", application=application)
+        run(file, "--out", tmp_path / "events.parquet")
+        assert is_simulated(tmp_path / "events.parquet") == simulated
+    metadata = pq.read_schema(tmp_path / "events.parquet").metadata
+    assert (metadata[b"tick_hz"], metadata[b"file"], metadata[b"kind"]) == (
+        b"1000000000",
+        b"made.nev",
+        b"recording_events",
+    )
+
+
+def test_a_file_that_cannot_be_read_leaves_no_table(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.nev", batch([(tick, 1) for tick in range(50)]))
+    out = tmp_path / "events.parquet"
+    out.write_bytes(b"older")
+
+    def shorten(n_done: int, _: int) -> None:
+        if n_done:
+            file.write_bytes(file.read_bytes()[:-30])
+
+    with pytest.raises(RecordingError):
+        command.events_to_table(file, out, nsx_file=None, spikes=True, progress=shorten)
+    assert out.read_bytes() == b"older"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.parquet", "made.nev"]
+
+
+def test_a_file_without_packets_is_a_table_without_rows(tmp_path: Path) -> None:
+    output = run(write(tmp_path / "made.nev"), "--out", tmp_path / "events.parquet")
+    assert rows_of(tmp_path / "events.parquet") == []
+    assert "no packets" in output
