@@ -117,6 +117,7 @@ def outcomes(folder: Path, *, n_mutants: int, seed: int) -> Iterator[str]:
     random, sound, file = np.random.default_rng(seed), victims(folder), folder / "mutant.ns6"
     for number in range(n_mutants):
         content = mutated(sound[number % len(sound)], random)
+        file.unlink(missing_ok=True)  # some file systems wait for the disk when a file is emptied and written again
         file.write_bytes(content)
         try:
             source = open_samples(file)

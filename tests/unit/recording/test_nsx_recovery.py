@@ -34,6 +34,7 @@ def test_a_file_cut_at_any_byte_of_its_last_block_keeps_every_whole_sample(tmp_p
     cut = tmp_path / "cut.ns6"
     last_block = len(whole) - 7 * SAMPLE_BYTES - BLOCK_HEADER_BYTES[specification]
     for n_bytes in range(last_block, len(whole) + 1):
+        cut.unlink(missing_ok=True)
         cut.write_bytes(whole[:n_bytes])
         source = open_samples(cut)
         n_held = max(n_bytes - last_block - BLOCK_HEADER_BYTES[specification], 0) // SAMPLE_BYTES
@@ -51,6 +52,7 @@ def test_a_file_without_blocks_cut_at_any_byte_keeps_every_whole_sample(tmp_path
     cut = tmp_path / "cut.ns6"
     a_sample = BLOCK_HEADER_BYTES[specification] + SAMPLE_BYTES
     for n_bytes in range(HEADER_BYTES[specification] + a_sample, len(whole) + 1):
+        cut.unlink(missing_ok=True)
         cut.write_bytes(whole[:n_bytes])
         n_held, rest = divmod(n_bytes - HEADER_BYTES[specification], a_sample)
         source = open_samples(cut)
@@ -67,6 +69,7 @@ def test_a_file_cut_within_its_headers_or_before_its_first_sample_is_refused_in_
     headers, block = HEADER_BYTES[specification], BLOCK_HEADER_BYTES[specification]
     cut = tmp_path / "cut.ns6"
     for n_bytes in range(headers + block + SAMPLE_BYTES):
+        cut.unlink(missing_ok=True)
         cut.write_bytes(whole[:n_bytes])
         if n_bytes == headers:
             assert read_nsx_header(cut).stretches == ()  # a recorder that was started and stopped
