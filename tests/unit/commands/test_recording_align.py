@@ -1,0 +1,79 @@
+"""`closedloop recording align`: a made session with faults, its files, and the truth beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from closedloop.artifacts.recording_tables import ALIGNED_CODES
+from closedloop.artifacts.tables import read_table
+from closedloop.cli import app
+from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
+from tests.loop.studies import closedloop, one_line_error
+
+LIMIT_MS = 0.5
+
+
+def made(folder: Path, wanted: MadeSession) -> Path:
+    make_session(folder, wanted, progress=lambda _done, _total: None)
+    return folder
+
+
+def recordings(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.nev"), *folder.glob("*.ns?")])
+
+
+def align(folder: Path, *options: object) -> str:
+    words = ["recording", "align", folder / "journal.jsonl", *recordings(folder), *options]
+    result = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    faults = ("clock_drift", "lost_codes", "doubled_codes", "code_wrap", "pause")
+    wanted = MadeSession(seconds=40.0, n_channels=2, n_processors=2, faults=faults, seed=3)
+    return made(tmp_path_factory.mktemp("session") / "s", wanted)
+
+
+def test_files_of_two_processors_give_right_onsets_a_page_and_a_table(session: Path, tmp_path: Path) -> None:
+    report, out = tmp_path / "align.html", tmp_path / "onsets.parquet"
+    first, *lines = align(session, "--report", report, "--out", out).splitlines()
+    assert first.startswith("array1: 120 of 120 presentations timed (")
+    assert any("because the recorder was not recording" in line for line in lines)
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+    onsets, truth = read_table(out, ALIGNED_CODES), read_table(session / "truth.parquet", TRUTH)
+    for processor, device in ((1, "array1"), (2, "array2")):
+        of_truth = (truth["event"] == "onset") & (truth["processor"] == processor)
+        own = (onsets["device"] == device) & (onsets["ordinal"] >= 0)
+        np.testing.assert_array_equal(onsets["ordinal"][own], truth["ordinal"][of_truth])
+        recorded = truth["epoch"][of_truth] >= 0
+        np.testing.assert_array_equal(onsets["epoch"][own][recorded], truth["epoch"][of_truth][recorded])
+        error_ms = (onsets["onset_tick"][own] - truth["tick"][of_truth])[recorded] / 30
+        assert np.abs(error_ms).max() <= LIMIT_MS
+        np.testing.assert_array_equal(np.isnan(onsets["onset_tick"][own]), ~recorded)
+        assert all(bool(reason) != known for reason, known in zip(onsets["reason"][own], recorded, strict=True))
+
+
+def test_machines_get_the_whole_quality_of_every_device(session: Path, tmp_path: Path) -> None:
+    said = json.loads(align(session, "--report", tmp_path / "page.html", "--json"))["devices"]
+    assert set(said) == {"array1", "array2"}
+    for quality in said.values():
+        assert quality["n_sent"] == 140 == quality["n_matched"] + quality["n_lost"] + quality["n_unplaced"]
+        assert len(quality["set_aside"]) == 120 - sum(quality["n_by_source"].values())
+
+
+def test_a_recording_of_another_session_is_one_line(session: Path, tmp_path: Path) -> None:
+    other = made(tmp_path / "other", MadeSession(seconds=10.0, n_channels=1, faults=("code_wrap",), seed=9))
+    error = one_line_error(
+        closedloop(
+            "recording", "align", other / "journal.jsonl", *recordings(session), "--report", tmp_path / "page.html"
+        )
+    )
+    assert "array1: expected at least 50% of the journal's 35 codes" in error
+    assert not (tmp_path / "page.html").exists()
