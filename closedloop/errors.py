@@ -12,6 +12,7 @@
     ├── AlignmentError     the journal and the recording do not belong together
     ├── SessionError       the rig cannot present a session folder, or its display or hardware is not fit
     ├── StudyError         the study folder cannot be advanced (two loops, another version, simulated mixed with real)
+    ├── ExecutionError     the workers that were asked for cannot be had, or were lost
     └── StorageError       the disk is full or the folder cannot be written
 
 The text of each is one line, *place: what was expected, what was found. What to do.*
@@ -59,6 +60,10 @@ class SessionError(ClosedLoopError):
 
 class StudyError(ClosedLoopError):
     """The study folder cannot be advanced."""
+
+
+class ExecutionError(ClosedLoopError):
+    """The workers that were asked for cannot be had, or were lost."""
 
 
 class StorageError(ClosedLoopError):

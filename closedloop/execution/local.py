@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, ExecutionError
 
 _FAILED = 1
 _MOST_MESSAGE_BYTES = 4096  # a write of up to this size to a pipe is never mixed with another's
@@ -44,8 +44,10 @@ def run_in_processes(
     ------
     ClosedLoopError
         A piece raised one; the first message that arrived.
+    ExecutionError
+        A process was killed.
     RuntimeError
-        A process died or raised something else; its traceback went to the error stream.
+        A piece raised something else; its traceback went to the error stream.
     """
     if n_processes == 1 or len(pieces) < 2:
         for place, piece in enumerate(pieces, start=1):
@@ -58,12 +60,17 @@ def run_in_processes(
     os.close(writer)
     with _killed_on_error(children):
         messages = _read_messages(reader, on_done)
-        failed = [child for child in children if os.waitpid(child, 0)[1] != 0]
+        status = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         children.clear()
     if messages:
         raise ClosedLoopError(messages[0])
-    if failed:
-        raise RuntimeError(f"{len(failed)} of {n} processes failed; see the traceback above")
+    if killed := [-code for code in status if code < 0]:
+        raise ExecutionError(
+            f"local:{n}: expected all processes to finish, found {len(killed)} killed by signal {killed[0]}. "
+            "Free some memory and run the same command again: what is done is kept."
+        )
+    if failed := sum(code != 0 for code in status):
+        raise RuntimeError(f"{failed} of {n} processes failed; see the traceback above")
 
 
 def _tell(on_done: Callable[[int], None] | None, n_done: int) -> None:

@@ -79,7 +79,11 @@ def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -
     [
         ("psychopy", "rig/psychopy_display.py"),
         ("neo", "closedloop/recording"),
-        ("dask", "closedloop/execution"),
+        ("dask", "closedloop/execution/dask.py"),
+        ("distributed", "closedloop/execution/dask.py"),
+        ("dask_jobqueue", "closedloop/execution/dask.py"),
+        ("llvmlite", "closedloop/recording/lanes.py"),
+        ("numba", "closedloop/recording"),
         ("h5py", "closedloop/artifacts"),
     ],
 )

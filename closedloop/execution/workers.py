@@ -1,0 +1,93 @@
+"""Who does independent pieces of work, as a user names them, and having the work done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from closedloop.errors import ExecutionError
+from closedloop.execution.local import run_in_processes
+
+FORMS = "N or local:N (processes of this machine), dask:N, tcp://HOST:PORT (a Dask scheduler) or slurm:FILE"
+_MOST_PROCESSES = 1024
+
+Piece = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work.
+
+    Attributes
+    ----------
+    kind
+        "local": processes of this machine, forked (1: this process). "dask": a Dask cluster of processes of this
+        machine. "scheduler": a Dask cluster that runs already. "slurm": a Dask cluster of batch jobs.
+    n
+        How many processes, for "local" and "dask"; else 0.
+    address
+        The scheduler's address, or the file that describes the jobs; else "".
+    """
+
+    kind: Literal["local", "dask", "scheduler", "slurm"]
+    n: int = 0
+    address: str = ""
+
+
+HERE = Workers("local", 1)
+
+
+def parse_workers(text: str) -> Workers:
+    """Understand what a user says of the workers.
+
+    Parameters
+    ----------
+    text
+        ``N``, ``local:N``, ``dask:N``, ``tcp://HOST:PORT`` (or ``tls://``), or ``slurm:FILE``.
+
+    Raises
+    ------
+    ExecutionError
+        The text is none of these.
+    """
+    if found := re.fullmatch(r"(?:(local|dask):)?([0-9]+)", text):
+        kind, n = found[1] or "local", int(found[2])
+        if 1 <= n <= _MOST_PROCESSES:
+            return Workers("dask" if kind == "dask" else "local", n)
+    if re.fullmatch(r"(tcp|tls)://[^/\s]+:[0-9]+", text):
+        return Workers("scheduler", address=text)
+    if text.startswith("slurm:") and len(text) > len("slurm:"):
+        return Workers("slurm", address=text.removeprefix("slurm:"))
+    raise ExecutionError(f"--workers {text}: expected {FORMS}, found none of them. Correct it.")
+
+
+def run_pieces(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[int], None] | None = None) -> None:
+    """Have all pieces of work done.
+
+    Parameters
+    ----------
+    pieces
+        Independent pieces; each leaves its result in a file (`shards.made_once`) and can be done again. For Dask they
+        must be picklable: `functools.partial` of a module's function.
+    workers
+        Who does them; the results are the same for all.
+    on_done
+        Called in this process with the number of pieces done so far.
+
+    Raises
+    ------
+    ClosedLoopError
+        A piece raised one.
+    ExecutionError
+        The workers cannot be had, or died; what was done stays done.
+    RuntimeError
+        A piece raised something else.
+    """
+    if workers.kind == "local":
+        run_in_processes(pieces, n_processes=workers.n, on_done=on_done)
+        return
+    from closedloop.execution.dask import run_on_dask  # noqa: PLC0415 - only who asks for Dask needs it
+
+    run_on_dask(pieces, workers, on_done)
