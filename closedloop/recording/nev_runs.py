@@ -21,7 +21,7 @@ _RESUMES_WITHIN = 10  # after strays the clock goes on nearer to where it was th
 _RESUMES_S = 0.1  # and may be this much behind, for jitter
 _MOST_RUNS = 1000  # a day has a handful; noise has as many as packets
 _NO_SILENCES = np.zeros((0, 2), np.int64)
-_BLOCK = 1 << 14  # packets looked at in one go; a strange one costs looking at the rest of its block again
+_BLOCK = 1 << 15  # packets looked at in one go; a strange one costs looking at the rest of its block again
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,14 @@ class RunFinder:
             block = self._ticks[self._next : min(self._next + _BLOCK, stop)]
             if self._run is None:
                 self._open(int(block[0]))
-            highs = np.maximum(np.maximum.accumulate(block), self._run_high())
-            reset = block < highs - self._limit
-            n_good = int(reset.argmax()) if reset.any() else len(block)
-            self._accept(block[:n_good], highs[:n_good])
-            if n_good < len(block):
+            highs = np.maximum.accumulate(block)
+            if highs[0] < self._run_high():
+                np.maximum(highs, self._run_high(), out=highs)
+            behind = highs - block
+            is_near = behind.max() <= self._limit
+            n_good = len(block) if is_near else int((behind > self._limit).argmax())
+            self._accept(block[:n_good], highs[:n_good], int(np.count_nonzero(behind[:n_good])))
+            if not is_near:
                 self._judge()
 
     def _run_high(self) -> int:
@@ -128,15 +131,15 @@ class RunFinder:
         self._runs.append(replace(self._run, end_packet=end, last_tick=self._run_high(), silences=self._silences))
         self._run = None
 
-    def _accept(self, ticks: NDArray[np.int64], highs: NDArray[np.int64]) -> None:
+    def _accept(self, ticks: NDArray[np.int64], highs: NDArray[np.int64], n_late: int) -> None:
         if len(ticks) == 0 or self._run is None:
             return
         self._silences = np.concatenate([self._silences, _silences(highs, self._highs[-1:], self._limit)])
         self._run = replace(
             self._run,
-            first_tick=min(self._run.first_tick, int(ticks.min())),
+            first_tick=min(self._run.first_tick, int(ticks.min() if n_late else ticks[0])),
             n_packets=self._run.n_packets + len(ticks),
-            n_out_of_order=self._run.n_out_of_order + int(np.count_nonzero(ticks < highs)),
+            n_out_of_order=self._run.n_out_of_order + n_late,
         )
         self._highs = [*self._highs, *highs[-_MOST_STRAYS - 1 :].tolist()][-_MOST_STRAYS - 1 :]
         self._next += len(ticks)
@@ -189,7 +192,10 @@ class RunFinder:
 
 def _silences(highs: NDArray[np.int64], before: list[int], limit: int) -> NDArray[np.int64]:
     highs = np.concatenate([np.array(before, np.int64), highs])
-    at = np.flatnonzero(np.diff(highs) > limit)
+    steps = np.diff(highs)
+    if not len(steps) or steps.max() <= limit:
+        return _NO_SILENCES
+    at = np.flatnonzero(steps > limit)
     return np.stack([highs[at], highs[at + 1]], axis=1)
 
 

@@ -89,7 +89,8 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Progress | None = N
     marks = _MarkFinder(int(CLOSE_S * header.tick_hz))
     for batch in read_heads(file, header, progress=progress):
         ticks, kinds = ticks_of(batch), np.ascontiguousarray(batch["kind"])
-        n_by_kind += np.bincount(kinds, minlength=_N_KINDS)
+        counts = np.bincount(kinds)
+        n_by_kind[: len(counts)] += counts
         finder.add(ticks)
         marks.add(ticks, kinds)
     runs = finder.finish()
