@@ -345,15 +345,15 @@ class EvaluationReport(Document):
     n_sites: int
     n_attacked: int
     epsilons: tuple[EpsilonEvaluation, ...]
-    sigma_hz: dict[str, float] = Field(
-        description="by neuroid_id: SD over clean images, measurement noise included (the paper's)"
+    sigma_hz: dict[str, float | None] = Field(
+        description="by neuroid_id: SD over clean images, measurement noise included (the paper's); null without any"
     )
     sigma_corrected_hz: dict[str, float | None] = Field(description="split-half corrected")
     r_predicted: dict[str, float | None] = Field(
         description="by neuroid_id: the day's sealed model against the responses to clean images it never saw"
     )
     reliability: dict[str, float | None]
-    preferred_hz: dict[str, float] = Field(description="mean response to the most preferred category")
+    preferred_hz: dict[str, float | None] = Field(description="mean response to the most preferred category")
     random_pair: float | None = Field(
         default=None,
         description="mean |difference| between two random clean images, sigma, mean over sites (Figure 1A)",

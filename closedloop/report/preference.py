@@ -45,7 +45,7 @@ def driven_rates(pairs: Columns, evaluation: EvaluationReport) -> DrivenRates | 
     rows, preferred = [], []
     for site, preferred_hz in evaluation.preferred_hz.items():
         own = raising & (pairs["neuroid_id"] == site)
-        if set(epsilons) == set(pairs["epsilon"][own]):
+        if preferred_hz is not None and set(epsilons) == set(pairs["epsilon"][own]):
             clean = float(np.nanmean(pairs["rate_clean_hz"][own]))
             at = [float(pairs["rate_changed_hz"][own & (pairs["epsilon"] == epsilon)].mean()) for epsilon in epsilons]
             rows.append([clean, *at])

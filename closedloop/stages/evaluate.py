@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
 from closedloop.analysis.predictivity import correlation
-from closedloop.analysis.reliability import split_half_means
+from closedloop.analysis.reliability import mean_response, split_half_means
 from closedloop.artifacts.arrays import PREDICTIONS, read_arrays
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.artifacts.days import PAIRS, SENSITIVITY, EpsilonEvaluation, EvaluationReport
@@ -66,11 +66,11 @@ def _report(context: StageContext, day: DayResponses, measured: Measured, pairs:
         n_sites=len(day.sites),
         n_attacked=len(day.stimuli.rows(kind="attacked")),
         epsilons=tuple(_epsilon(day, pairs, epsilon) for epsilon in context.protocol.attack.epsilons),
-        sigma_hz=dict(zip(names, _rounded(measured.sigma_hz), strict=True)),
+        sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
         sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(context, day)), strict=True)),
         r_predicted=dict(zip(names, _or_none(_r_predicted(context, day, measured)), strict=True)),
         reliability={site.neuroid_id: site.reliability for site in day.sites},
-        preferred_hz=dict(zip(names, _rounded(_preferred_hz(day, measured)), strict=True)),
+        preferred_hz=dict(zip(names, _or_none(_preferred_hz(day, measured)), strict=True)),
         random_pair=_random_pair(day, measured),
         examples=find_examples(day, measured, pairs),
         rasters=find_rasters(context, day, measured, pairs),
@@ -125,15 +125,12 @@ def _random_pair(day: DayResponses, measured: Measured) -> float | None:
 
 
 def _preferred_hz(day: DayResponses, measured: Measured) -> NDArray[np.float64]:
-    """Return each site's mean response to its most preferred category."""
+    """Return each site's mean response to its most preferred category; NaN for a site without any response."""
     clean = day.stimuli.rows(kind="clean", role="clean")
-    categories = day.stimuli.columns["category"][clean]
-    means = [np.nanmean(measured.rates_hz[clean[categories == name]], axis=0) for name in np.unique(categories)]
-    return np.asarray(np.max(means, axis=0))
-
-
-def _rounded(values: NDArray[np.float64]) -> list[float]:
-    return [round(float(value), 4) for value in values]
+    categories, category = np.unique(day.stimuli.columns["category"][clean], return_inverse=True)
+    means = mean_response(measured.rates_hz[clean], category, n_images=len(categories))
+    best = np.max(np.where(np.isfinite(means), means, -np.inf), axis=0)
+    return np.where(np.isfinite(best), best, np.nan)
 
 
 def _or_none(values: NDArray[np.float64]) -> list[float | None]:
