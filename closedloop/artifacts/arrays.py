@@ -5,9 +5,10 @@ No compression; images one chunk each: a random read touches one chunk, a write 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from closedloop.artifacts.documents import FORMAT_VERSION
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file
+
+_APPENDED_CHUNK = 1 << 16  # rows
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,41 @@ def write_arrays(
             _write_dataset(file, name, declared, np.asarray(arrays[name]))
 
 
+@contextmanager
+def appended_arrays(
+    path: Path, layout: ArrayLayout, *, simulated: bool, attributes: Mapping[str, str | int | float] | None = None
+) -> Iterator[Callable[[Mapping[str, NDArray[Any]]], None]]:
+    """Write an array file of columns part by part, atomically, without having all of it in memory.
+
+    Yields
+    ------
+    Callable
+        Appends one array, (n,), to every dataset of the layout.
+    """
+    with atomic_file(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        file.attrs.update(kind=layout.kind, format_version=FORMAT_VERSION, simulated=simulated, **(attributes or {}))
+        for name, declared in layout.datasets.items():
+            dataset = file.create_dataset(
+                name, (0,), declared.dtype, maxshape=(None,), chunks=(_APPENDED_CHUNK,), track_times=False
+            )
+            _describe(dataset, declared)
+        yield partial(_append, file, layout)
+
+
+def _append(file: h5py.File, layout: ArrayLayout, arrays: Mapping[str, NDArray[Any]]) -> None:
+    if set(arrays) != set(layout.datasets) or len({array.shape for array in arrays.values()}) != 1:
+        raise ValueError(f"{layout.kind}: expected columns {sorted(layout.datasets)} of one length")
+    for name, values in arrays.items():
+        n = len(file[name])
+        file[name].resize((n + len(values),))
+        file[name][n:] = values
+
+
+def _describe(dataset: h5py.Dataset, declared: Dataset) -> None:
+    dataset.attrs["unit"] = declared.unit
+    dataset.attrs["dimensions"] = list(declared.dimensions)
+
+
 def _write_dataset(file: h5py.File, name: str, declared: Dataset, values: NDArray[Any]) -> None:
     if values.ndim != len(declared.dimensions):
         raise ValueError(f"{name}: expected dimensions {declared.dimensions}, found shape {values.shape}")
@@ -77,8 +115,7 @@ def _write_dataset(file: h5py.File, name: str, declared: Dataset, values: NDArra
     dataset = file.create_dataset(
         name, data=values.astype(declared.dtype, copy=False), chunks=chunks, track_times=False
     )
-    dataset.attrs["unit"] = declared.unit
-    dataset.attrs["dimensions"] = list(declared.dimensions)
+    _describe(dataset, declared)
 
 
 def read_arrays(path: Path, layout: ArrayLayout) -> dict[str, NDArray[Any]]:

@@ -27,12 +27,20 @@ def recording_info(
 def recording_detect(
     file: Annotated[Path, typer.Argument(help=".ns5 or .ns6 with raw voltage")],
     out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],
-    definition: Annotated[str, typer.Option(help="dicarlo or zero_phase_butter")] = "dicarlo",
+    *,
+    definition: Annotated[str, typer.Option(help="dicarlo, zero_phase_butter or causal")] = "dicarlo",
+    workers: Annotated[
+        str, typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE")
+    ] = "1",
+    chunk: Annotated[float | None, typer.Option(help="seconds read at a time; the result is the same for all")] = None,
 ) -> None:
-    """Find threshold crossings in raw voltage by a named definition."""
+    """Find threshold crossings in raw voltage by a named definition; after a kill, the same command goes on."""
+    from closedloop.commands.console import bar  # noqa: PLC0415
     from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
 
-    typer.echo(detect_to_file(file, out, definition=definition))
+    with bar("detect") as progress:
+        lines = detect_to_file(file, out, definition=definition, workers=workers, chunk_s=chunk, progress=progress)
+    typer.echo("\n".join(lines))
 
 
 @recording_app.command("events")

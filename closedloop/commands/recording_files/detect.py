@@ -2,43 +2,148 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import SPIKES, write_arrays
+from closedloop import __version__
+from closedloop.artifacts.arrays import SPIKES, appended_arrays
+from closedloop.commands.recording_files.detection_shards import Shard, leave_shard, read_shard, shards_of
 from closedloop.errors import RecordingError
-from closedloop.recording.detection import detect
-from closedloop.recording.nsx import open_samples
-from closedloop.recording.spike_definitions import DEFINITIONS
+from closedloop.execution.workers import parse_workers, run_pieces
+from closedloop.recording.crossings import LEAST_NOISE_BITS, PieceCrossings
+from closedloop.recording.detection import spikes_of
+from closedloop.recording.filter_design import check_fits
+from closedloop.recording.nsx import NsxSamples, open_samples
+from closedloop.recording.spike_definitions import DEFINITIONS, Definition
+from closedloop.simulation.processor import SIMULATED_APPLICATION
+
+_MOST_NAMED = 12
+
+Progress = Callable[[int, int], None]
 
 
-def detect_to_file(file: Path, out: Path, *, definition: str) -> str:
+def detect_to_file(
+    file: Path, out: Path, *, definition: str, workers: str, chunk_s: float | None, progress: Progress
+) -> list[str]:
     """Detect threshold crossings on every electrode of a file and write them; return what to tell the user.
+
+    Finished parts wait in a folder beside `out` until all are there; after a kill the same command goes on with them,
+    with whatever workers.
 
     Raises
     ------
     RecordingError
-        The definition is unknown, or the file has no raw electrode.
+        The file cannot be read, has no electrode or too low a rate, or the definition or chunk is not one.
+    ExecutionError
+        The workers cannot be had or were lost.
+    StorageError
+        The result cannot be written.
     """
-    if definition not in DEFINITIONS:
-        raise RecordingError(f"definition {definition}: expected one of {', '.join(DEFINITIONS)}. Correct the name.")
+    chosen, who = _definition(definition), parse_workers(workers)
+    if chunk_s is not None and chunk_s <= 0:
+        raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
+    samples = _electrodes(file, chosen)
+    chunk_samples = None if chunk_s is None else max(round(chunk_s * samples.rate_hz), 1)
+    folder = out.with_name(f"{out.name}.parts")
+    shards = shards_of(samples, chosen, folder=folder, chunk_samples=chunk_samples)
+    progress(sum(shard.path.exists() for shard in shards), len(shards))
+    run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
+    tally = _merge(shards, samples, chosen, out)
+    shutil.rmtree(folder, ignore_errors=True)
+    return [*_said(out, samples, chosen, tally), *(f"  mended: {repair}" for repair in samples.header.repairs)]
+
+
+def _definition(name: str) -> Definition:
+    if name not in DEFINITIONS:
+        raise RecordingError(f"definition {name}: expected one of {', '.join(DEFINITIONS)}. Correct the name.")
+    return DEFINITIONS[name]
+
+
+def _electrodes(file: Path, definition: Definition) -> NsxSamples:
     samples = open_samples(file, kind="electrode")
-    electrodes = [channel.channel_id for channel in samples.channels]
-    if not electrodes:
+    if not samples.channels:
         raise RecordingError(
             f"{file}: expected electrodes, found analog inputs only. Choose the file with raw voltage."
         )
-    spikes = detect(samples, DEFINITIONS[definition], electrode_ids=electrodes)
-    arrays: dict[str, NDArray[Any]] = {
-        "electrode_id": spikes.electrode_id,
-        "epoch": spikes.epoch,
-        "tick": spikes.tick,
-        "time_s": spikes.tick / samples.tick_hz,
+    try:
+        check_fits(definition, samples.rate_hz)
+    except ValueError as error:
+        raise RecordingError(
+            f"{file}: {definition.name} expected raw voltage, found that {error}. Choose the file with raw voltage."
+        ) from error
+    return samples
+
+
+@dataclass
+class _Tally:
+    """What passed on the way to the file: crossings and windows without a signal, by electrode."""
+
+    n_crossings: NDArray[np.int64]
+    n_flat: NDArray[np.int64]
+    n_pieces: int = 0
+    ids: list[int] = field(default_factory=list)
+
+
+def _merge(shards: Sequence[Shard], samples: NsxSamples, definition: Definition, out: Path) -> _Tally:
+    """Put the parts into one file, piece by piece."""
+    ids = [channel.channel_id for channel in samples.channels]
+    tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)
+    simulated = samples.header.comment.startswith(SIMULATED_APPLICATION)
+    pieces = _counted((found for shard in shards for found in read_shard(shard)), tally)
+    with appended_arrays(out, SPIKES, simulated=simulated, attributes=_attributes(samples, definition)) as append:
+        for spikes in spikes_of(pieces, samples, definition, electrode_ids=ids):
+            tally.n_crossings += np.bincount(spikes.electrode_id, minlength=1 << 16)
+            append(
+                {
+                    "electrode_id": spikes.electrode_id,
+                    "epoch": spikes.epoch,
+                    "tick": spikes.tick,
+                    "time_s": spikes.tick / samples.tick_hz,
+                }
+            )
+    return tally
+
+
+def _counted(pieces: Iterator[PieceCrossings], tally: _Tally) -> Iterator[PieceCrossings]:
+    for found in pieces:
+        tally.n_pieces += 1
+        tally.n_flat += found.noise < LEAST_NOISE_BITS
+        yield found
+
+
+def _attributes(samples: NsxSamples, definition: Definition) -> dict[str, str | int | float]:
+    return {
+        "definition": definition.name,
+        "parameters": repr(asdict(definition)),
+        "source": definition.source,
+        "file": samples.file.name,
+        "specification": samples.header.specification,
+        "rate_hz": samples.rate_hz,
+        "tick_hz": samples.tick_hz,
+        "code_version": __version__,
     }
-    source = DEFINITIONS[definition].source
-    write_arrays(
-        out, SPIKES, arrays, simulated=False, attributes={"definition": definition, "source": source, "file": file.name}
-    )
-    return f"{out}: {len(spikes)} threshold crossings on {len(electrodes)} electrodes by {definition}"
+
+
+def _said(out: Path, samples: NsxSamples, definition: Definition, tally: _Tally) -> list[str]:
+    seconds = sum(stretch.n_samples for stretch in samples.stretches) / samples.rate_hz
+    rates = tally.n_crossings[tally.ids] / max(seconds, 1 / samples.rate_hz)
+    lines = [
+        f"{out}: {int(tally.n_crossings.sum()):,} threshold crossings on {len(tally.ids)} electrodes "
+        f"by {definition.name}, {seconds:,.1f} s",
+        f"  {rates.min():.1f} to {rates.max():.1f} crossings a second, median {np.median(rates):.1f}",
+    ]
+    flat = [
+        f"{electrode} in {n} of {tally.n_pieces}" if n < tally.n_pieces else f"{electrode}"
+        for electrode, n in zip(tally.ids, tally.n_flat.tolist(), strict=True)
+        if n
+    ]
+    if flat:
+        more = f" and {len(flat) - _MOST_NAMED} more" if len(flat) > _MOST_NAMED else ""
+        lines.append(f"  without a signal: electrode {', '.join(flat[:_MOST_NAMED])}{more}")
+    return lines
