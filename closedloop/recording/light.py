@@ -21,7 +21,6 @@ _TOLERANCE_HALVES = 4.0  # half of normal lags lie within 1.35 SD: five SDs and 
 _SHARP_MS = 2.0  # lags that agree so well are light whatever else is seen
 _WIDEST_MS = 10.0  # half of the lags of a display that waits for its frame lie within 8.3 ms at 60 Hz
 _LEAST_ENRICHMENT = 1.5  # of edges after markers against any time, where lags do not agree sharply
-_WORSE = 4.0  # than on the day's better quarter: the photodiode has failed there
 _MOST_FRAMES = 3
 
 Floats = NDArray[np.float64]
@@ -126,8 +125,7 @@ def _follow_lag(marker_s: Floats, edge_s: Floats, window_ms: tuple[float, float]
         return LagTrack(unknown, unknown - 1)
     at, middle, width = _halves(lags_ms[seen])
     widest = _WIDEST_MS if _enriched(marker_s, edge_s, window_ms) else _SHARP_MS
-    usual = max(float(np.percentile(width, 25)), _LEAST_TOLERANCE_MS / _TOLERANCE_HALVES)
-    good = width <= min(widest, _WORSE * usual)
+    good = width <= widest
     if not good.any():
         return LagTrack(unknown, unknown - 1)
     rows = np.arange(len(marker_s))

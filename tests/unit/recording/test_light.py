@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from closedloop.recording.alignment import ODD_LIGHT, Alignment, align, align_devices
-from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
-from closedloop.recording.light import nearest_edge
+from closedloop.recording.codes import ReceivedCodes
+from closedloop.recording.light import find_light, nearest_edge
 from closedloop.recording.run_search import AlignmentRules
 from tests.unit.recording.sessions import Device, Line, Seen, World, make_world, observe
 
@@ -116,15 +116,12 @@ def test_light_decides_where_a_code_lost_next_to_a_reset_lay() -> None:
     np.testing.assert_array_equal(found.onset_tick[[400, 401]], seen.light_tick[[400, 401]])
 
 
-def test_an_edge_of_one_presentation_serves_no_other() -> None:
-    sent = SentCodes(np.arange(1, 101), np.sort(np.r_[np.arange(50) * 1.0, np.arange(50) * 1.0 + 0.02]))
-    tick = np.round(sent.time_s * 30_000).astype(np.int64)
-    edges = Edges(np.zeros(50), tick[1::2] + 300.0)  # 10 ms after the second, 30 ms after the first
-    codes = ReceivedCodes(np.zeros(100, np.int64), tick, sent.code)
-    found = align(sent, codes, edges=edges)
-    assert len(set(found.onset_tick[found.source == "photodiode"].tolist())) == np.count_nonzero(
-        found.source == "photodiode"
-    )
+def test_an_edge_that_two_presentations_could_claim_goes_to_the_later_one() -> None:
+    edge_s = np.arange(50) * 0.2 + 0.028
+    marker_s = np.insert(np.arange(50) * 0.2, 26, 5.0003)
+    light = find_light(marker_s, edge_s, window_ms=(0.0, 50.0), frame_ms=None)
+    np.testing.assert_array_equal(np.delete(light.edge, 25), np.arange(50))
+    assert light.edge[25] == -1
 
 
 def test_the_nearest_edge_counts_within_the_tolerance() -> None:
