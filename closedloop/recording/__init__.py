@@ -13,8 +13,12 @@ info
     What is in a file, without its samples.
 detection, agreement
     Threshold crossings by named definition; how well two sets of spikes agree.
-alignment, segments, clock_search, code_matching, clock, photodiode
-    From the rig's journal to onsets in the array's clock.
+alignment, alignment_quality, codes
+    From the rig's journal to onsets on the clocks of one or several devices, and the report on codes, clocks and light.
+run_search, clock_search, placement, pairing, code_matching, clock, markers
+    Its steps: where runs of the rig lie on epochs, who is whose, which clock follows, which moments can be known.
+photodiode, light, one_device, shared_light
+    Edges of the light, whose they are, and light that another device saw.
 counts, arrays
     Spikes per presentation and electrode; which electrode belongs to which Utah array.
 """
