@@ -121,7 +121,7 @@ def check_session(session: tuple[World, Device, Line, int]) -> None:
     check_all_recovered(world, seen, found)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(session=faulty_sessions())
 def test_every_recoverable_code_is_right_and_every_other_one_listed(
     session: tuple[World, Device, Line, int],
@@ -187,7 +187,7 @@ def check_devices(session: tuple[World, dict[str, Device], int]) -> None:
         check_all_recovered(world, own, found[name])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(session=lit_sessions())
 def test_light_seen_by_one_device_is_right_on_both(session: tuple[World, dict[str, Device], int]) -> None:
     check_devices(session)
