@@ -20,7 +20,10 @@ from closedloop.recording.device_files import DeviceFiles, Recording, find_devic
 from closedloop.recording.device_light import find_photodiode
 from closedloop.recording.epoch_maps import map_epochs
 from closedloop.recording.nev import NevEvents, read_nev
+from closedloop.recording.nev_collect import in_order_of_electrode
 from closedloop.recording.nev_header import NevHeader, read_nev_header
+from closedloop.recording.nev_kinds import is_spike
+from closedloop.recording.nev_survey import NevSurvey, survey_nev
 from closedloop.recording.nsx import NsxSamples, open_samples
 from closedloop.recording.nsx_channels import find_channels
 from closedloop.recording.photodiode import photodiode_edges
@@ -28,6 +31,7 @@ from closedloop.recording.spikes import Spikes
 from closedloop.recording.stretches import Stretch
 
 PHOTODIODE = "photodiode"
+_RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
 
 Progress = Callable[[int, int], None]
 
@@ -65,7 +69,9 @@ class RecordingPart:
     Attributes
     ----------
     header, events
-        Of the .nev; None where there is none.
+        Of the .nev, its spikes left out; None where there is none.
+    survey
+        By which its spikes are read, in parts; None where there is none, or they are not wanted.
     samples
         All channels of each NSx, the one that says when was recorded first; empty where there is none.
     """
@@ -74,6 +80,7 @@ class RecordingPart:
     first_epoch: int
     header: NevHeader | None
     events: NevEvents | None
+    survey: NevSurvey | None
     samples: tuple[NsxSamples, ...]
 
     @property
@@ -87,6 +94,29 @@ class RecordingPart:
     def n_epochs(self) -> int:
         """How many epochs of the device it takes."""
         return 1 + max((stretch.epoch for stretch in self.own_stretches), default=-1)
+
+    @property
+    def n_spikes(self) -> int:
+        """Spike packets of the .nev, strays included."""
+        return sum(self.survey.scan.n_spikes.values()) if self.survey else 0
+
+    def spikes(self) -> Iterator[Spikes]:
+        """Read the spikes of the .nev in parts that follow one another, in bounded memory."""
+        for ordered in self.survey.in_order() if self.survey else ():
+            own = is_spike(ordered.packets)
+            found, contact = ordered.packets.tick[own], ordered.packets.kind[own]
+            tick, electrode, _ = in_order_of_electrode(found, contact, np.zeros(len(found), np.uint8))
+            yield Spikes(np.full(len(tick), self.first_epoch + ordered.epoch, np.uint16), tick, electrode)
+
+    def voltages(self) -> Iterator[Voltage]:
+        """Give the files with raw voltage, the fastest first."""
+        seen: set[int] = set()
+        for samples in sorted(self.samples, key=lambda one: -one.rate_hz):
+            contacts = [channel.channel_id for channel in samples.channels if channel.is_electrode]
+            own = [contact for contact in contacts if contact not in seen]
+            if own and samples.rate_hz >= _RAW_HZ:
+                yield Voltage(_columns(samples, own), self.epoch_of(samples))
+            seen.update(own)
 
     def epoch_of(self, samples: NsxSamples) -> dict[int, int]:
         """Give the device's epoch by a file's own."""
@@ -136,20 +166,13 @@ class Device:
 
     @property
     def voltages(self) -> tuple[Voltage, ...]:
-        """Files with raw voltage of electrodes, in order of time."""
-        return tuple(
-            Voltage(_columns(samples, electrodes), part.epoch_of(samples))
-            for part in self.parts
-            for samples in part.samples
-            if (electrodes := [channel.channel_id for channel in samples.channels if channel.is_electrode])
-        )
+        """Files with raw voltage, in order of time; an electrode that two files of a recording have, in the faster."""
+        return tuple(voltage for part in self.parts for voltage in part.voltages())
 
     def spikes(self) -> Iterator[Spikes]:
-        """Give the spikes that the recorder found, in parts that follow one another."""
+        """Read the spikes that the recorder found, in parts that follow one another, in bounded memory."""
         for part in self.parts:
-            if part.events is not None:
-                found = part.events.spikes
-                yield replace(found, epoch=(found.epoch + part.first_epoch).astype(np.uint16))
+            yield from part.spikes()
 
     def seconds(self, epoch: NDArray[np.integer], tick: NDArray[np.float64]) -> NDArray[np.float64]:
         """Place moments on one axis: seconds of the first epoch's clock, later epochs following end to end.
@@ -233,8 +256,9 @@ def _read_part(recording: Recording, first_epoch: int, *, spikes: bool, progress
     samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
     epochs = samples[0].stretches if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
-    events = read_nev(recording.nev, spikes=spikes, epochs=epochs, progress=progress) if recording.nev else None
-    part = RecordingPart(recording, first_epoch, header, events, tuple(samples))
+    events = read_nev(recording.nev, spikes=False, epochs=epochs, progress=progress) if recording.nev else None
+    survey = survey_nev(recording.nev, epochs=epochs) if recording.nev and spikes else None
+    part = RecordingPart(recording, first_epoch, header, events, survey, tuple(samples))
     for other in samples:
         part.epoch_of(other)
     return part

@@ -28,6 +28,11 @@ class Spikes:
         own = self.electrode_id == electrode_id
         return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
 
+    def on_any(self, electrode_ids: Sequence[int]) -> Spikes:
+        """Give the spikes of several electrodes."""
+        own = np.isin(self.electrode_id, np.asarray(electrode_ids))
+        return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
+
 
 def in_order(spikes: Spikes) -> Spikes:
     """Sort spikes by epoch, then tick, then electrode."""

@@ -18,7 +18,7 @@ from closedloop.errors import AlignmentError
 from closedloop.recording.alignment import Alignment, align_devices
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.run_search import AlignmentRules
-from closedloop.recording.spikes import Spikes, joined
+from closedloop.recording.spikes import in_order, joined
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest_onsets import DeviceOnsets, Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest_quality import quality_of
@@ -110,7 +110,7 @@ def _count(context: StageContext, onsets: Onsets, own: DayDevice, at: DeviceOnse
 def _write_spikes(path: Path, own: DayDevice, sites: SiteTable, *, definition: str, simulated: bool) -> None:
     """Keep the chosen sites' spikes of a device: rasters are drawn from them."""
     chosen = [site.electrode_id for site in sites.chosen() if site.processor == own.device.processor]
-    kept = joined([_on(part, chosen) for part in own.spikes()])
+    kept = in_order(joined([part.on_any(chosen) for part in own.spikes()]))
     arrays: dict[str, NDArray[Any]] = {
         "electrode_id": kept.electrode_id,
         "epoch": kept.epoch,
@@ -118,8 +118,3 @@ def _write_spikes(path: Path, own: DayDevice, sites: SiteTable, *, definition: s
         "time_s": own.device.seconds(kept.epoch, kept.tick.astype(np.float64)),
     }
     write_arrays(path, SPIKES, arrays, simulated=simulated, attributes={"definition": definition})
-
-
-def _on(spikes: Spikes, electrodes: list[int]) -> Spikes:
-    own = np.isin(spikes.electrode_id, electrodes)
-    return Spikes(spikes.epoch[own], spikes.tick[own], spikes.electrode_id[own])

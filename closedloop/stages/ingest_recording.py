@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from closedloop.artifacts.session import SessionDocument
 from closedloop.errors import RecordingError, StudyError
 from closedloop.recording.agreement import agreement
 from closedloop.recording.device import Device, Electrode, RecordingPart, read_devices
-from closedloop.recording.spikes import Spikes
+from closedloop.recording.spikes import Spikes, in_order, joined
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
-from closedloop.stages.ingest_detection import detect_on
+from closedloop.stages.ingest_detection import Detected, detect_on
 
 _TOLERANCE_MS = 0.5
+_MOST_COMPARED = 32
 _MS_PER_S = 1000
 _DAY_MARK = "-day-"
 
@@ -33,15 +34,14 @@ class DayDevice:
     electrodes
         Contacts that were looked at: those of the .nev, or those with raw voltage.
     detected
-        Threshold crossings found offline, and on which contacts was looked for them; None without raw voltage.
+        Threshold crossings found offline, by file; empty without raw voltage.
     from_raw
         Whether these are counted, not the recorder's own.
     """
 
     device: Device
     electrodes: tuple[Electrode, ...]
-    detected: Spikes | None
-    detected_on: tuple[int, ...]
+    detected: tuple[Detected, ...]
     from_raw: bool
 
     @property
@@ -49,12 +49,19 @@ class DayDevice:
         """The recorder's numbers of the contacts."""
         return tuple(electrode.electrode_id for electrode in self.electrodes)
 
+    @property
+    def detected_on(self) -> tuple[int, ...]:
+        """Contacts with raw voltage."""
+        return tuple(sorted({electrode for one in self.detected for electrode in one.electrode_ids}))
+
+    def detected_spikes(self) -> Iterator[Spikes]:
+        """Read what was found offline, in parts; those of one file follow one another."""
+        for one in self.detected:
+            yield from one.spikes()
+
     def spikes(self) -> Iterator[Spikes]:
-        """Give the spikes that are counted, in parts that follow one another."""
-        if self.from_raw and self.detected is not None:
-            yield self.detected
-        else:
-            yield from self.device.spikes()
+        """Read the spikes that are counted, in parts, in bounded memory."""
+        return self.detected_spikes() if self.from_raw else self.device.spikes()
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,8 @@ def read_day_recording(folder: Path, context: StageContext, session: SessionDocu
         for part in device.parts:
             _check_mark(part, folder, context)
         _check_session(device, folder, session)
-    own = tuple(_day_device(device, context) for device in devices)
+    detected = detect_on(devices, context)
+    own = tuple(_day_device(device, detected[device.processor], context) for device in devices)
     if wanted.spikes_from == "raw" and not any(one.from_raw for one in own):
         raise RecordingError(
             f"{folder}: expected raw voltage in an .ns5 or .ns6 file, found none. Record it, or count from the NEV."
@@ -96,14 +104,12 @@ def read_day_recording(folder: Path, context: StageContext, session: SessionDocu
     return DayRecording(folder, own, definition)
 
 
-def _day_device(device: Device, context: StageContext) -> DayDevice:
-    wanted = context.protocol.recording
-    detected = detect_on(device, context) if device.voltages else None
-    on = tuple(sorted({electrode for one in device.voltages for electrode in one.electrode_ids}))
-    from_raw = wanted.spikes_from == "raw" and detected is not None
-    looked_at = set(on) if from_raw else _nev_electrodes(device)
+def _day_device(device: Device, detected: tuple[Detected, ...], context: StageContext) -> DayDevice:
+    from_raw = context.protocol.recording.spikes_from == "raw" and bool(detected)
+    on = {electrode for one in detected for electrode in one.electrode_ids}
+    looked_at = on if from_raw else _nev_electrodes(device)
     electrodes = tuple(electrode for electrode in device.electrodes if electrode.electrode_id in looked_at)
-    return DayDevice(device, electrodes, detected, on, from_raw)
+    return DayDevice(device, electrodes, detected, from_raw)
 
 
 def _nev_electrodes(device: Device) -> set[int]:
@@ -136,36 +142,40 @@ def _check_session(device: Device, folder: Path, session: SessionDocument) -> No
 
 
 def raw_agreement(recording: DayRecording, definition: str) -> tuple[RawAgreement, ...]:
-    """Compare offline detection with the recorder's threshold crossings, electrode by electrode."""
-    return tuple(
-        _agreement_on(own, own.detected, electrode, definition)
-        for own in recording.devices
-        if own.detected is not None
-        for electrode in own.detected_on
-    )
+    """Compare offline detection with the recorder's threshold crossings, electrode by electrode.
+
+    At most 32 electrodes of a device, evenly spread, are compared: their spikes are in memory at once.
+    """
+    return tuple(row for own in recording.devices for row in _agreements(own, definition))
 
 
-def _agreement_on(own: DayDevice, detected: Spikes, electrode: int, definition: str) -> RawAgreement:
-    device = own.device
-    nev = _one_axis(device, [part.on(electrode) for part in device.spikes()])
-    offline = _one_axis(device, [detected.on(electrode)])
-    both = agreement(nev, offline, tolerance_ticks=round(_TOLERANCE_MS / _MS_PER_S * device.tick_hz))
-    return RawAgreement(
-        electrode_id=electrode,
-        processor=device.processor,
-        definition=definition,
-        n_offline=len(offline),
-        n_nev=len(nev),
-        recall=round(float(np.nan_to_num(both.recall)), 4),
-        precision=round(float(np.nan_to_num(both.precision)), 4),
-        tolerance_ms=_TOLERANCE_MS,
-    )
+def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
+    device, all_of_them = own.device, own.detected_on
+    electrodes = all_of_them[:: max(-(-len(all_of_them) // _MOST_COMPARED), 1)]
+    if not electrodes:
+        return
+    recorded = joined([part.on_any(electrodes) for part in device.spikes()])
+    detected = in_order(joined([part.on_any(electrodes) for part in own.detected_spikes()]))
+    tolerance_ticks = round(_TOLERANCE_MS / _MS_PER_S * device.tick_hz)
+    for electrode in electrodes:
+        nev, offline = (_one_axis(device, spikes.on(electrode)) for spikes in (recorded, detected))
+        both = agreement(nev, offline, tolerance_ticks=tolerance_ticks)
+        yield RawAgreement(
+            electrode_id=electrode,
+            processor=device.processor,
+            definition=definition,
+            n_offline=len(offline),
+            n_nev=len(nev),
+            recall=round(float(np.nan_to_num(both.recall)), 4),
+            precision=round(float(np.nan_to_num(both.precision)), 4),
+            tolerance_ms=_TOLERANCE_MS,
+        )
 
 
-def _one_axis(device: Device, parts: Sequence[Spikes]) -> NDArray[np.int64]:
+def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:
     """Give the spikes of all epochs in ticks of one axis, on which the epochs follow end to end."""
-    seconds = [device.seconds(part.epoch, part.tick.astype(np.float64)) for part in parts]
-    return np.asarray(np.rint(np.concatenate([np.zeros(0), *seconds]) * device.tick_hz), np.int64)
+    seconds = device.seconds(spikes.epoch, spikes.tick.astype(np.float64))
+    return np.asarray(np.rint(seconds * device.tick_hz), np.int64)
 
 
 def recording_lines(recording: DayRecording) -> dict[str, str]:
@@ -187,7 +197,7 @@ def _part_lines(part: RecordingPart) -> dict[str, str]:
     if part.files.nev is None or part.events is None:
         return lines
     nev = (
-        f"NEV, {len(part.events.spikes)} spikes, {len(part.events.codes)} words, "
+        f"NEV, {part.n_spikes} spikes, {len(part.events.codes)} words, "
         f"{part.events.n_out_of_order} packets out of order"
     )
     return {part.files.nev.name: nev, **lines}

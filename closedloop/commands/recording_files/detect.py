@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.artifacts.arrays import SPIKES, appended_arrays
-from closedloop.commands.recording_files.detection_shards import Shard, leave_shard, read_shard, shards_of
 from closedloop.errors import RecordingError
 from closedloop.execution.workers import parse_workers, run_pieces
 from closedloop.recording.crossings import LEAST_NOISE_BITS, PieceCrossings
@@ -22,6 +21,7 @@ from closedloop.recording.filter_design import check_fits
 from closedloop.recording.nsx import NsxSamples, open_samples
 from closedloop.recording.spike_definitions import DEFINITIONS, Definition
 from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.stages.detection_shards import Shard, leave_shard, read_shard, shards_of
 
 _MOST_NAMED = 12
 

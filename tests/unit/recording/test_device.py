@@ -14,6 +14,7 @@ from closedloop.recording.nev_header import NevElectrode
 from closedloop.recording.nev_writer import NevBatch, write_nev
 from closedloop.recording.nsx_header import NsxChannel, analog_input
 from closedloop.recording.nsx_writer import write_nsx
+from closedloop.recording.spikes import joined
 from tests.unit.messages import refused
 
 START = datetime(2024, 5, 6, tzinfo=UTC)
@@ -57,7 +58,7 @@ def test_two_recordings_of_a_day_follow_one_another_in_epochs(tmp_path: Path) ->
     assert [stretch.epoch for stretch in device.stretches] == [0, 0, 1, 2, 2, 3]
     assert device.codes.epoch.tolist() == [0, 0, 1, 2, 2, 3]
     assert device.codes.value.tolist() == [7, 7, 8, 7, 7, 8]
-    assert [part.epoch.tolist() for part in device.spikes()] == [[1], [3]]
+    assert joined(list(device.spikes())).epoch.tolist() == [1, 3]
 
 
 def test_times_of_all_epochs_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_the_fastest_file_with_all_epochs_says_when_was_recorded(tmp_path: Path)
     device = read_one(tmp_path)
     assert [stretch.n_samples for stretch in device.stretches] == [1, 30_000]
     assert device.codes.epoch.tolist() == [1]
-    assert [voltage.epoch_of for voltage in device.voltages] == [{0: 0, 1: 1}, {0: 1}]
+    assert [(voltage.samples.file.suffix, voltage.epoch_of) for voltage in device.voltages] == [(".ns6", {0: 0, 1: 1})]
 
 
 def test_the_photodiode_is_found_in_any_file_by_its_label(tmp_path: Path) -> None:
@@ -95,6 +96,15 @@ def test_electrodes_come_from_both_files_and_analog_inputs_are_none(tmp_path: Pa
     device = read_one(tmp_path)
     assert [(one.electrode_id, one.label) for one in device.electrodes] == [(1, "elec1"), (2, "elec2"), (3, "elec3")]
     assert [voltage.electrode_ids for voltage in device.voltages] == [(3,)]
+
+
+def test_an_electrode_in_two_files_is_taken_from_the_faster_and_field_potentials_from_none(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 30_000)])
+    nsx(tmp_path, "a.ns5", [NsxChannel(1, "elec1"), NsxChannel(2, "elec2")], [(0, 15_000)], rate_hz=15_000.0)
+    nsx(tmp_path, "a.ns2", [NsxChannel(3, "elec3")], [(0, 1000)], rate_hz=1000.0)
+    nev(tmp_path, "a", words(100))
+    found = [(voltage.samples.file.suffix, voltage.electrode_ids) for voltage in read_one(tmp_path).voltages]
+    assert found == [(".ns6", (1,)), (".ns5", (2,))]
 
 
 def test_a_nev_alone_tells_when_was_recorded(tmp_path: Path) -> None:
