@@ -113,13 +113,12 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
     layout = _layout(stream, file)
     raw = read_exactly(stream, layout.basic_header.itemsize, file=file, what="the basic header")
     basic = np.frombuffer(raw, layout.basic_header)[0]
-    n_bytes = _size(stream)
-    _check_basic(basic, layout, n_bytes=n_bytes, file=file)
+    _check_basic(basic, layout, file)
     raw = read_exactly(stream, int(basic["n_extended"]) * EXTENDED_HEADER.itemsize, file=file, what="extended headers")
     extended = np.frombuffer(raw, EXTENDED_HEADER)
     electrodes = _electrodes(extended, all_int16=bool(int(basic["flags"]) & WAVEFORMS_ARE_INT16))
     _check_waveforms(electrodes, int(basic["packet_bytes"]) - layout.timestamp.itemsize - 4, file)
-    n_packets, rest = divmod(n_bytes - int(basic["header_bytes"]), int(basic["packet_bytes"]))
+    n_packets, rest = divmod(stream.seek(0, 2) - int(basic["header_bytes"]), int(basic["packet_bytes"]))
     return NevHeader(
         layout=layout,
         header_bytes=int(basic["header_bytes"]),
@@ -134,13 +133,6 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
         n_packets=n_packets,
         repairs=_truncated(rest, int(basic["packet_bytes"])),
     )
-
-
-def _size(stream: BinaryIO) -> int:
-    here = stream.tell()
-    size = stream.seek(0, 2)
-    stream.seek(here)
-    return size
 
 
 def _layout(stream: BinaryIO, file: Path) -> NevLayout:
@@ -162,17 +154,13 @@ def _layout(stream: BinaryIO, file: Path) -> NevLayout:
     return next((row for row in rows if row.tick_hz == tick_hz), rows[0])
 
 
-def _check_basic(basic: np.void, layout: NevLayout, *, n_bytes: int, file: Path) -> None:
+def _check_basic(basic: np.void, layout: NevLayout, file: Path) -> None:
     expected = layout.basic_header.itemsize + int(basic["n_extended"]) * EXTENDED_HEADER.itemsize
     header_bytes, packet_bytes = int(basic["header_bytes"]), int(basic["packet_bytes"])
     if header_bytes != expected:
         raise RecordingError(
             f"{file}: expected {expected} header bytes for {int(basic['n_extended'])} extended headers, found "
             f"{header_bytes}. The header is corrupt: copy the file again."
-        )
-    if header_bytes > n_bytes:
-        raise RecordingError(
-            f"{file}: expected {header_bytes} bytes of headers, found {n_bytes}. The file is truncated: copy it again."
         )
     sizes = range(layout.smallest_packet, _LARGEST_PACKET + 1, 2)
     if packet_bytes not in sizes or int(basic["resolution"]) == 0:

@@ -79,8 +79,7 @@ def read_packets(
     """
     for batch in read_heads(file, header, first=first, stop=stop, progress=progress):
         index = np.arange(first, first + len(batch))
-        detail, value = np.ascontiguousarray(batch["detail"]), np.ascontiguousarray(batch["value"])
-        yield Packets(index, ticks_of(batch), np.ascontiguousarray(batch["kind"]), detail, value)
+        yield Packets(index, ticks_of(batch), batch["kind"].copy(), batch["detail"].copy(), batch["value"].copy())
         first += len(batch)
 
 

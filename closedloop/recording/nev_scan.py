@@ -88,7 +88,7 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Progress | None = N
     finder = RunFinder(header.tick_hz, str(file))
     marks = _MarkFinder(int(CLOSE_S * header.tick_hz))
     for batch in read_heads(file, header, progress=progress):
-        ticks, kinds = ticks_of(batch), np.ascontiguousarray(batch["kind"])
+        ticks, kinds = ticks_of(batch), batch["kind"].copy()
         counts = np.bincount(kinds)
         n_by_kind[: len(counts)] += counts
         finder.add(ticks)

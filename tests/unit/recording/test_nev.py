@@ -129,10 +129,10 @@ def test_spikes_of_one_tick_stand_in_order_of_electrode_and_keep_their_units(tmp
 
 def test_spikes_months_apart_are_sorted_as_well(tmp_path: Path) -> None:
     far = 1 << 45  # beyond what fits a sorting key
-    made = batch([(0, 2), (5, 3), (5, 1), (far, 9), (far, 2)])
+    made = batch([(0, 2), (5, 3), (5, 1), (far, 9), (far, 2), (far + 90_000, 4)])
     events = read_nev(write(tmp_path / "made.nev", made, specification="3.0"))
-    assert events.spikes.tick.tolist() == [0, 5, 5, far, far]
-    assert events.spikes.electrode_id.tolist() == [2, 1, 3, 2, 9]
+    assert events.spikes.tick.tolist() == [0, 5, 5, far, far, far + 90_000]
+    assert events.spikes.electrode_id.tolist() == [2, 1, 3, 2, 9, 4]
 
 
 def test_without_spikes_the_rest_is_the_same(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.errors import RecordingError
+from closedloop.recording import nev_packets
 from closedloop.recording.nev import read_nev
 from closedloop.recording.nev_matching import DeviceEpoch, first_after_step
 from closedloop.recording.nev_runs import find_runs
 from closedloop.recording.stretches import Stretch
-from tests.unit.recording.nev_files import batch, swapped, with_codes, write
+from tests.unit.recording.nev_files import batch, packet_bytes, swapped, with_codes, write
 
 HZ = 30_000
 per_file = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -45,7 +46,10 @@ def streams(draw: st.DrawFn, *, hz: int = HZ) -> Stream:
     ticks, epochs = [], []
     for epoch in range(draw(st.integers(1, 4))):
         length = draw(st.integers(5, 30))
-        own = np.sort(random.integers(0, length * hz, 10 * length))
+        near = random.integers(0, length * hz, 2)[:, None] + random.integers(0, 20, (2, 20))  # where jitter tells
+        own = np.sort(
+            np.concatenate([random.integers(0, length * hz, 10 * length), near.clip(0, length * hz - 1).ravel()])
+        )
         own[[0, -1]] = 0, length * hz - 1
         ticks.append(own[np.argsort(own + random.integers(0, 6, len(own)), kind="stable")])
         epochs.append(np.full(len(own), epoch))
@@ -62,6 +66,21 @@ def test_every_packet_is_of_its_epoch_and_in_order_of_time(tmp_path: Path, strea
     assert found.epoch.tolist() == stream.epoch[order].tolist()
     assert found.tick.tolist() == stream.tick[order].tolist()
     assert (n_late, events.n_stray) == (stream.n_late, 0)
+
+
+@per_file
+@given(stream=streams(), n_packets=st.sampled_from([1, 3, 17, 40]))
+def test_events_do_not_depend_on_how_many_packets_are_read_at_once(
+    tmp_path: Path, stream: Stream, n_packets: int
+) -> None:
+    file = with_codes(tmp_path / "made.nev", stream.tick)
+    whole = read_nev(file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nev_packets, "_BATCH_BYTES", n_packets * packet_bytes("2.3"))
+        parts = read_nev(file)
+    for name in ("epoch", "tick", "value"):
+        assert np.array_equal(getattr(parts.codes, name), getattr(whole.codes, name))
+    assert (parts.n_out_of_order, parts.stretches) == (whole.n_out_of_order, whole.stretches)
 
 
 @per_file
@@ -229,13 +248,20 @@ def test_a_run_of_the_clock_that_the_nsx_lacks_is_an_epoch_of_its_own_and_said(t
     assert any("300 packets are of a run of the clock without samples" in line for line in events.repairs)
 
 
-def test_a_first_packet_with_an_absurd_tick_is_set_aside_once_the_nsx_tells(tmp_path: Path) -> None:
-    ticks = [2**31, *regular(0, 30 * HZ)]
+def test_first_packets_with_an_absurd_tick_are_set_aside_once_the_nsx_tells(tmp_path: Path) -> None:
+    ticks = [2**31, 2**31 + 5, *regular(0, 30 * HZ)]
     device = [stretch(0, 0, 30 * HZ)]
     events = read_nev(with_codes(tmp_path / "made.nev", ticks), epochs=device)
-    assert (events.n_stray, set(events.codes.epoch.tolist())) == (1, {0})
+    assert (events.n_stray, events.codes.epoch.tolist()) == (2, [0] * 300)
+    assert events.codes.value.tolist() == list(range(2, 302))
     alone = read_nev(with_codes(tmp_path / "made.nev", ticks))
-    assert alone.codes.epoch.tolist() == [0] + [1] * 300, "nothing tells a stray from an epoch of one packet"
+    assert alone.codes.epoch.tolist() == [0, 0] + [1] * 300, "nothing tells strays from an epoch of two packets"
+
+
+def test_three_packets_and_a_reset_are_an_epoch_and_no_strays(tmp_path: Path) -> None:
+    ticks = [0, 2 * HZ, 3 * HZ, 200, *regular(300, 30 * HZ)]
+    events = read_nev(with_codes(tmp_path / "made.nev", ticks))
+    assert (events.n_stray, events.codes.epoch.tolist()) == (0, [0, 0, 0] + [1] * 301)
 
 
 def test_a_step_back_is_where_ticks_fall_back_most_and_not_where_they_do_not() -> None:
@@ -252,6 +278,7 @@ def test_a_step_back_is_where_ticks_fall_back_most_and_not_where_they_do_not() -
         ([*regular(0, 90_000), *regular(90_300, 200_000)], 30),  # nothing between the epochs
         ([*regular(0, 90_000), 89_990, *regular(92_000, 200_000)], 30),  # one within the step: of the later
         (regular(0, 89_000), 30),  # all of the earlier
+        ([*regular(0, 89_000), 89_900], 31),  # and so is one within the step, with nothing after it
         ([*regular(0, 89_900), 89_950, 89_860, 89_900], 31),  # the later one's, that end before the earlier's end
     ],
 )
