@@ -7,8 +7,12 @@ nsx, nsx_channels, nsx_writer, nsx_faults
     number; a streaming writer, and damage on request.
 nsx_header, nsx_layout, nsx_blocks, nsx_packets, nsx_stretches
     How they are read: headers, one table row a version, the walks that find stretches and mend what is broken.
-nev, nev_writer, nev_header, nev_layout
-    Spikes, digital codes and comments (``.nev``), likewise.
+nev, nev_waveforms, nev_writer, nev_faults
+    Spikes, digital codes, comments and pauses (``.nev``) of every specification by epoch and tick; likewise.
+nev_survey, nev_header, nev_layout, nev_packets, nev_scan, nev_order, nev_kinds, nev_collect, nev_comments, nev_packing
+    How they are read and written: one pass that looks, one that takes packets in order, in bounded memory.
+nev_runs, nev_epochs, nev_matching, nev_pauses
+    Which packets are of which run of the clock, agreed with the NSx's epochs; when was recorded.
 info
     What is in a file, without its samples.
 detection, agreement
