@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from closedloop.artifacts.days import IngestQuality, RawAgreement
+from closedloop.artifacts.days import DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.manifest import Manifest
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
@@ -75,13 +75,64 @@ def quality(days: Sequence[IngestQuality]) -> Table:
     )
 
 
+def devices(days: Sequence[IngestQuality]) -> Table | None:
+    """Say by processor what each recorded and lost; None where one processor recorded all in one go."""
+    rows = [(day, device) for day in days for device in day.devices]
+    if all(len(day.devices) < 2 for day in days) and not any(_is_notable(device) for _, device in rows):
+        return None
+    return Table(
+        columns=(
+            "day",
+            "device",
+            "recorded",
+            "runs of its clock",
+            "drift",
+            "codes matched",
+            "used",
+            "set aside",
+            "mended",
+        ),
+        rows=tuple(
+            (
+                str(day.day),
+                device.name,
+                f"{device.duration_s / 60:.1f} min in {count(device.n_stretches)}",
+                count(device.n_epochs),
+                ", ".join(f"{_plain(run.drift_ppm, 2)} ppm" for run in device.clocks),
+                f"{count(device.codes_matched)} of {count(day.codes_sent)}",
+                count(device.n_used),
+                "; ".join(f"{count(n)} {reason}" for reason, n in device.set_aside.items()) or DASH,
+                "; ".join(device.repairs) or DASH,
+            )
+            for day, device in rows
+        ),
+        caption="Each processor of the recorder has its own clock and files. What one could not record is unknown on its "
+        "electrodes alone.",
+    )
+
+
+def site_changes(days: Sequence[IngestQuality]) -> Table | None:
+    """Name the electrodes that appeared or vanished since day 0; None where there are none."""
+    rows = tuple(
+        (str(day.day), kind, ", ".join(names))
+        for day in days
+        for kind, names in (("new", day.sites_new), ("missing", day.sites_missing))
+        if names
+    )
+    return Table(("day", "", "electrodes"), rows, "Compared with day 0.") if rows else None
+
+
+def _is_notable(device: DeviceQuality) -> bool:
+    return bool(device.repairs) or device.n_stretches > 1
+
+
 def raw_agreement(agreements: Sequence[RawAgreement]) -> Table:
     """Compare offline detection on raw voltage with the recorder's own crossings, an electrode a line."""
     return Table(
         columns=("electrode", "definition", "offline", "NEV", "recall", "precision", "tolerance"),
         rows=tuple(
             (
-                str(a.electrode_id),
+                str(a.electrode_id) if a.processor == 1 else f"{a.electrode_id} of processor {a.processor}",
                 a.definition,
                 count(a.n_offline),
                 count(a.n_nev),

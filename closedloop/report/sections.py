@@ -220,7 +220,15 @@ def quality(days: Sequence[DayRecord]) -> Section | None:
         "quality",
         "Alignment and quality of the recording",
         "Journal of the rig against the recording. Nothing is dropped in silence.",
-        tables=(quality_tables.quality(found),),
+        tables=tuple(
+            table
+            for table in (
+                quality_tables.quality(found),
+                quality_tables.devices(found),
+                quality_tables.site_changes(found),
+            )
+            if table is not None
+        ),
         folded=tuple((name, quality_tables.raw_agreement(agreement)) for name, agreement in raw)
         + ((("Codes that belong to nothing", stray),) if unmatched else ()),
     )

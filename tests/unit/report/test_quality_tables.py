@@ -1,0 +1,94 @@
+"""The tables about the recorder's processors: shown when there is something to say."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.days import ClockRun, DeviceQuality, IngestQuality
+from closedloop.report.quality_tables import devices, site_changes
+
+
+def device(processor: int, **changes: object) -> DeviceQuality:
+    usual = DeviceQuality(
+        name=f"nsp{processor}",
+        processor=processor,
+        duration_s=600.0,
+        n_epochs=1,
+        n_stretches=1,
+        n_electrodes=96,
+        n_spikes=1000,
+        n_used=90,
+        set_aside={"touches a gap of the recording": 10},
+        codes_received=120,
+        codes_matched=118,
+        codes_lost=2,
+        codes_doubled=0,
+        codes_changed=0,
+        codes_unmatched=(),
+        clocks=(ClockRun(segment=0, epoch=0, n_codes=118, offset_s=1.0, drift_ppm=-20.5, residual_iqr_ms=0.1),),
+        light_from="nsp1",
+        photodiode_lag_median_ms=12.0,
+        photodiode_lag_iqr_ms=0.1,
+        n_without_photodiode=0,
+        repairs=(),
+    )
+    return usual.model_copy(update=changes)
+
+
+def quality(*of_devices: DeviceQuality, **changes: object) -> IngestQuality:
+    return IngestQuality(
+        simulated=True,
+        day=1,
+        session_id="x",
+        files={},
+        spikes_from="nev",
+        n_spikes=1000,
+        duration_s=600.0,
+        n_presented=100,
+        n_rejected=0,
+        n_used=100,
+        set_aside={},
+        codes_sent=120,
+        codes_received=120,
+        codes_matched=118,
+        codes_lost=2,
+        codes_doubled=0,
+        codes_changed=0,
+        codes_unmatched=(),
+        clock_offset_s=0.0,
+        clock_drift_ppm=0.0,
+        clock_residual_iqr_ms=0.0,
+        photodiode_lag_median_ms=None,
+        photodiode_lag_iqr_ms=None,
+        n_without_photodiode=0,
+        twin_separation_median_min=None,
+        twin_separation_min_min=None,
+        raw_agreement=(),
+        reliability_median=None,
+        devices=of_devices,
+    ).model_copy(update=changes)
+
+
+def test_one_sound_processor_needs_no_table() -> None:
+    assert devices([quality(device(1))]) is None
+    assert devices([quality()]) is None
+
+
+def test_two_processors_are_listed_with_what_each_lost() -> None:
+    table = devices([quality(device(1, set_aside={}), device(2))])
+    assert table is not None
+    assert [row[1] for row in table.rows] == ["nsp1", "nsp2"]
+    assert table.rows[1][4] == "−20.50 ppm"
+    assert table.rows[1][5] == "118 of 120"
+    assert table.rows[1][7] == "10 touches a gap of the recording"
+
+
+def test_what_was_mended_is_said_even_of_one_processor() -> None:
+    table = devices([quality(device(1, repairs=("a.ns6: cut",)))])
+    assert table is not None
+    assert table.rows[0][-1] == "a.ns6: cut"
+
+
+def test_electrodes_that_appear_or_vanish_are_named() -> None:
+    assert site_changes([quality()]) is None
+    table = site_changes([quality(sites_new=("array1-003",), sites_missing=("array1-001", "array1-002"))])
+    assert table is not None
+    assert table.rows == (("1", "new", "array1-003"), ("1", "missing", "array1-001, array1-002"))
