@@ -106,8 +106,8 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
             )
             for day, device in rows
         ),
-        caption="Each processor of the recorder has its own clock and files. What one could not record is unknown on its "
-        "electrodes alone.",
+        caption="Each processor of the recorder has its own clock and files. What one could not record is unknown on "
+        "its electrodes alone.",
     )
 
 
