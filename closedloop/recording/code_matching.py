@@ -32,8 +32,8 @@ class MatchingRules:
 
     code_bits: int = 16
     exact_window_s: float = 0.050
-    least_on_time_s: float = 0.0004
-    on_time_jitters: float = 8.0
+    least_on_time_s: float = 0.0003
+    on_time_jitters: float = 5.0
     most_changed_bits: int = 2
     echo_s: float = 1.0
 

@@ -122,7 +122,9 @@ def _with_light(
     edge_s = _seconds(lists, epoch, tick)
     base = _bases(lists, unlit.epoch, markers.array_s, epoch, edge_s)
     axis_s = edge_s + base[epoch]
-    marker_s = np.where(is_lit, markers.array_s + base[unlit.epoch], np.nan)
+    # By the clock, not by the code: a code that came .6 ms late would make its own light look early.
+    on_clock_s = markers.array_s - np.where(markers.source == "code", pairing.late_s, 0.0)
+    marker_s = np.where(is_lit, on_clock_s + base[unlit.epoch], np.nan)
     light = find_light(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
     light, markers = _decided(pairing, markers, light, axis_s, base, is_lit=is_lit)
     return OneDevice(lists, pairing, markers, light, np.append(tick, np.nan)[light.edge])
