@@ -34,6 +34,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "float64": st.floats(),
     "string": st.text(st.characters(codec="utf-8"), max_size=6),
     "bool": st.booleans(),
+    "category": st.sampled_from(["spike", "other"]),
+    "uint8": st.integers(0, 255),
+    "uint16": st.integers(0, 65535),
+    "int64": st.integers(-(2**63), 2**63 - 1),
 }
 SMALL = {"presentation_index": [0, 1], "stimulus_id": ["a", "b"], "image_index": [4, 5], "repetition": [0, 0]}
 
@@ -59,7 +63,8 @@ def test_every_table_is_read_back_as_it_was_written(
     assert list(found) == list(layout.columns)
     for name, column in layout.columns.items():
         np.testing.assert_array_equal(found[name], np.array(columns[name], dtype=found[name].dtype))
-        assert found[name].dtype == (object if column.dtype == "string" else np.dtype(column.dtype))
+        is_text = column.dtype in {"string", "category"}
+        assert found[name].dtype == (object if is_text else np.dtype(column.dtype))
     assert is_simulated(path) == simulated
 
 
