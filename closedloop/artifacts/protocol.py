@@ -165,6 +165,9 @@ class Recording(Section):
     window_start_ms: float
     window_stop_ms: float = Field(description="half-open window [start, stop) after light onset")
     max_missing_fraction: Fraction = Field(description="largest part of the presentations that may be unusable")
+    photodiode: str = Field(
+        default="photodiode", min_length=1, description="channel that saw the light: beginning of its label, or number"
+    )
 
     @model_validator(mode="after")
     def _window(self) -> Recording:

@@ -7,7 +7,7 @@ those the fastest, says when was recorded; the others and the NEV are brought on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,24 +16,16 @@ from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
 from closedloop.recording.codes import Edges, ReceivedCodes
-from closedloop.recording.device_files import DeviceFiles, Recording, find_devices
+from closedloop.recording.device_files import DeviceFiles, find_devices
 from closedloop.recording.device_light import find_photodiode
-from closedloop.recording.epoch_maps import map_epochs
-from closedloop.recording.nev import NevEvents, read_nev
-from closedloop.recording.nev_collect import in_order_of_electrode
-from closedloop.recording.nev_header import NevHeader, read_nev_header
-from closedloop.recording.nev_kinds import is_spike
-from closedloop.recording.nev_survey import NevSurvey, survey_nev
-from closedloop.recording.nsx import NsxSamples, open_samples
-from closedloop.recording.nsx_channels import find_channels
+from closedloop.recording.device_part import Progress, RecordingPart, Voltage, read_part
 from closedloop.recording.photodiode import photodiode_edges
 from closedloop.recording.spikes import Spikes
 from closedloop.recording.stretches import Stretch
 
 PHOTODIODE = "photodiode"
-_RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
 
-Progress = Callable[[int, int], None]
+__all__ = ["Device", "Electrode", "Progress", "RecordingPart", "Voltage", "read_device", "read_devices"]
 
 
 @dataclass(frozen=True)
@@ -42,86 +34,6 @@ class Electrode:
 
     electrode_id: int
     label: str
-
-
-@dataclass(frozen=True)
-class Voltage:
-    """The electrodes' samples in one file; `epoch_of` gives the device's epoch by the file's own."""
-
-    samples: NsxSamples
-    epoch_of: dict[int, int]
-
-    @property
-    def electrode_ids(self) -> tuple[int, ...]:
-        """The recorder's numbers of the columns."""
-        return tuple(channel.channel_id for channel in self.samples.channels)
-
-    def device_epoch(self, epoch: NDArray[np.integer]) -> NDArray[np.uint16]:
-        """Give the device's epochs of the file's own, any shape."""
-        table = np.array([self.epoch_of[own] for own in sorted(self.epoch_of)], np.uint16)
-        return np.asarray(table[epoch])
-
-
-@dataclass(frozen=True)
-class RecordingPart:
-    """One recording of a device, with the device's number of its first epoch.
-
-    Attributes
-    ----------
-    header, events
-        Of the .nev, its spikes left out; None where there is none.
-    survey
-        By which its spikes are read, in parts; None where there is none, or they are not wanted.
-    samples
-        All channels of each NSx, the one that says when was recorded first; empty where there is none.
-    """
-
-    files: Recording
-    first_epoch: int
-    header: NevHeader | None
-    events: NevEvents | None
-    survey: NevSurvey | None
-    samples: tuple[NsxSamples, ...]
-
-    @property
-    def own_stretches(self) -> tuple[Stretch, ...]:
-        """When was recorded, in the recording's own epochs."""
-        if self.samples:
-            return tuple(self.samples[0].stretches)
-        return self.events.stretches if self.events else ()
-
-    @property
-    def n_epochs(self) -> int:
-        """How many epochs of the device it takes."""
-        return 1 + max((stretch.epoch for stretch in self.own_stretches), default=-1)
-
-    @property
-    def n_spikes(self) -> int:
-        """Spike packets of the .nev, strays included."""
-        return sum(self.survey.scan.n_spikes.values()) if self.survey else 0
-
-    def spikes(self) -> Iterator[Spikes]:
-        """Read the spikes of the .nev in parts that follow one another, in bounded memory."""
-        for ordered in self.survey.in_order() if self.survey else ():
-            own = is_spike(ordered.packets)
-            found, contact = ordered.packets.tick[own], ordered.packets.kind[own]
-            tick, electrode, _ = in_order_of_electrode(found, contact, np.zeros(len(found), np.uint8))
-            yield Spikes(np.full(len(tick), self.first_epoch + ordered.epoch, np.uint16), tick, electrode)
-
-    def voltages(self) -> Iterator[Voltage]:
-        """Give the files with raw voltage, the fastest first."""
-        seen: set[int] = set()
-        for samples in sorted(self.samples, key=lambda one: -one.rate_hz):
-            contacts = [channel.channel_id for channel in samples.channels if channel.is_electrode]
-            own = [contact for contact in contacts if contact not in seen]
-            if own and samples.rate_hz >= _RAW_HZ:
-                yield Voltage(_columns(samples, own), self.epoch_of(samples))
-            seen.update(own)
-
-    def epoch_of(self, samples: NsxSamples) -> dict[int, int]:
-        """Give the device's epoch by a file's own."""
-        own = map_epochs(samples.stretches, self.own_stretches, place=str(samples.file))
-        return {epoch: self.first_epoch + to for epoch, to in own.items()}
 
 
 @dataclass(frozen=True)
@@ -139,7 +51,7 @@ class Device:
     stretches
         When was recorded.
     codes
-        Words of the digital port.
+        Words of the parallel port, or of the serial one where nothing came over the other.
     comments
         Texts of the .nev, in order.
     edges
@@ -220,7 +132,7 @@ def read_device(
     Parameters
     ----------
     photodiode
-        Beginning of the label of the channel that saw the light, in any NSx; capitals do not matter.
+        The channel that saw the light, in any NSx: the beginning of its label, capitals aside, or its number.
     spikes
         Whether spikes of the .nev are wanted.
     progress
@@ -234,7 +146,7 @@ def read_device(
     parts: list[RecordingPart] = []
     for recording in files.recordings:
         first_epoch = parts[-1].first_epoch + parts[-1].n_epochs if parts else 0
-        parts.append(_read_part(recording, first_epoch, spikes=spikes, progress=progress))
+        parts.append(read_part(recording, first_epoch, spikes=spikes, progress=progress))
     tick_hz = _one_clock(files, parts)
     return Device(
         name=files.name,
@@ -250,23 +162,6 @@ def read_device(
         parts=tuple(parts),
         repairs=_repairs(parts),
     )
-
-
-def _read_part(recording: Recording, first_epoch: int, *, spikes: bool, progress: Progress | None) -> RecordingPart:
-    samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
-    epochs = samples[0].stretches if samples else None
-    header = read_nev_header(recording.nev) if recording.nev else None
-    events = read_nev(recording.nev, spikes=False, epochs=epochs, progress=progress) if recording.nev else None
-    survey = survey_nev(recording.nev, epochs=epochs) if recording.nev and spikes else None
-    part = RecordingPart(recording, first_epoch, header, events, survey, tuple(samples))
-    for other in samples:
-        part.epoch_of(other)
-    return part
-
-
-def _authority(samples: NsxSamples) -> tuple[int, float]:
-    """Order files by what they can tell: all epochs, then the finest time."""
-    return len({stretch.epoch for stretch in samples.stretches}), samples.rate_hz
 
 
 def _one_clock(files: DeviceFiles, parts: Sequence[RecordingPart]) -> int:
@@ -295,7 +190,9 @@ def _electrodes(parts: Sequence[RecordingPart]) -> tuple[Electrode, ...]:
 
 
 def _codes(parts: Sequence[RecordingPart], tick_hz: int) -> ReceivedCodes:
-    words = [(part.first_epoch, part.events.codes) for part in parts if part.events is not None]
+    events = [(part.first_epoch, part.events) for part in parts if part.events is not None]
+    parallel = any(len(found.codes.tick) for _, found in events)
+    words = [(first, found.codes if parallel else found.serial) for first, found in events]
     return ReceivedCodes(
         np.concatenate([np.zeros(0, np.int64), *(first + found.epoch.astype(np.int64) for first, found in words)]),
         np.concatenate([np.zeros(0, np.int64), *(found.tick for _, found in words)]),
@@ -325,14 +222,4 @@ def _light(parts: Sequence[RecordingPart], label: str) -> Edges | None:
             [np.array([epoch_of[epoch] for epoch in own.epoch.tolist()], np.int64) for epoch_of, own in edges]
         ),
         np.concatenate([own.tick for _, own in edges]),
-    )
-
-
-def _columns(samples: NsxSamples, channel_ids: Sequence[int]) -> NsxSamples:
-    """Keep some channels of a file that is open already."""
-    places = find_channels(samples.channels, channel_ids=channel_ids, kind="electrode", file=samples.file)
-    return replace(
-        samples,
-        channels=tuple(samples.channels[place] for place in places),
-        columns=tuple(samples.columns[place] for place in places),
     )

@@ -6,12 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from closedloop.recording.nsx import NsxSamples
+from closedloop.recording.nsx_header import NsxChannel
 
 
-def find_photodiode(files: Sequence[NsxSamples], label: str) -> NsxSamples | None:
-    """Find the channel whose label begins like that, capitals aside, in the fastest file that has one."""
+def find_photodiode(files: Sequence[NsxSamples], name: str) -> NsxSamples | None:
+    """Find the photodiode's channel in the fastest file that has it.
+
+    Parameters
+    ----------
+    files
+        All channels of each NSx.
+    name
+        Beginning of the channel's label, capitals aside, or the number of an analog input.
+    """
     for samples in sorted(files, key=lambda one: -one.rate_hz):
         for place, channel in zip(samples.columns, samples.channels, strict=True):
-            if channel.label.lower().startswith(label.lower()):
+            if _is_named(channel, name):
                 return replace(samples, channels=(channel,), columns=(place,))
     return None
+
+
+def _is_named(channel: NsxChannel, name: str) -> bool:
+    if name.isdigit():
+        return channel.channel_id == int(name) and not channel.is_electrode
+    return channel.label.lower().startswith(name.lower())

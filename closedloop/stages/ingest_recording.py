@@ -89,7 +89,7 @@ def read_day_recording(folder: Path, context: StageContext, session: SessionDocu
         Simulated and real data would be mixed.
     """
     wanted = context.protocol.recording
-    devices = read_devices(sorted(folder.iterdir()))
+    devices = read_devices(sorted(folder.iterdir()), photodiode=context.protocol.recording.photodiode)
     for device in devices:
         for part in device.parts:
             _check_mark(part, folder, context)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from closedloop.artifacts.journal import Journal, Presentation, TrialStarted, read_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import write_table
-from closedloop.errors import AlignmentError
+from closedloop.errors import AlignmentError, RecordingError
 from closedloop.recording.alignment import Alignment, align_devices
 from closedloop.recording.codes import SentCodes
-from closedloop.recording.device import Device, Progress, read_devices
+from closedloop.recording.device import PHOTODIODE, Device, Progress, read_devices
 from closedloop.recording.run_search import AlignmentRules
 from closedloop.recording.usability import usable
 from closedloop.report.alignment_figures import DeviceRecord
@@ -46,21 +46,34 @@ class AlignedSession:
         return self.journal.segments[0].simulated
 
 
-def align_files(journal_file: Path, files: Sequence[Path], *, progress: Progress) -> AlignedSession:
+def align_files(
+    journal_file: Path, files: Sequence[Path], *, photodiode: str | None, progress: Progress
+) -> AlignedSession:
     """Align the recorder's files with a journal, device by device.
+
+    Parameters
+    ----------
+    photodiode
+        The channel that saw the light: the beginning of its label, or its number. None: one labelled photodiode, if
+        there is any.
 
     Raises
     ------
     AlignmentError
         The recording belongs to another session, or the journal shows nothing.
     DocumentError, RecordingError
-        A file cannot be read.
+        A file cannot be read, or has no such channel.
     """
     journal = read_journal(journal_file)
     if not journal.presentations:
         raise AlignmentError(f"{journal_file}: expected presentations, found none. Give the journal of a session.")
     sent = sent_codes(journal)
-    devices = read_devices(files, spikes=False, progress=progress)
+    devices = read_devices(files, photodiode=photodiode or PHOTODIODE, spikes=False, progress=progress)
+    if photodiode is not None and all(device.edges is None for device in devices):
+        raise RecordingError(
+            f"photodiode {photodiode}: expected a channel of that label or number, found none. "
+            "See `closedloop recording info` for the channels of each file."
+        )
     alignments = align_devices(
         sent,
         {device.name: device.codes for device in devices},

@@ -65,6 +65,9 @@ def recording_align(
     files: Annotated[list[Path], typer.Argument(help=".nev and .ns1 to .ns6 of the session, of one or several NSPs")],
     report: Annotated[Path, typer.Option(help="HTML page to write")],
     out: Annotated[Path | None, typer.Option(help="parquet table of every code's onset and fate")] = None,
+    photodiode: Annotated[
+        str | None, typer.Option(help="channel that saw the light: beginning of its label, or its number")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Find when every presentation happened on the recorder's clock, and say how that is known."""
@@ -72,7 +75,7 @@ def recording_align(
     from closedloop.commands.recording_files import align  # noqa: PLC0415
 
     with bar("align") as progress:
-        session = align.align_files(journal, files, progress=progress)
+        session = align.align_files(journal, files, photodiode=photodiode, progress=progress)
         align.write_page(session, report, journal_file=journal, files=files)
         if out is not None:
             align.write_onsets(session, out)

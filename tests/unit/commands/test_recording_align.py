@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import read_table
 from closedloop.cli import app
-from closedloop.errors import AlignmentError
+from closedloop.errors import AlignmentError, RecordingError
 from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
 
 LIMIT_MS = 0.5
@@ -78,3 +78,22 @@ def test_a_recording_of_another_session_is_one_line(session: Path, tmp_path: Pat
         align(tmp_path, "--report", tmp_path / "page.html")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_photodiode_without_a_label_is_named_by_its_number(tmp_path: Path) -> None:
+    folder = made(tmp_path / "s", MadeSession(specification="2.1", seconds=20.0, n_channels=2))  # 2.1 has no labels
+    unnamed = json.loads(align(folder, "--report", tmp_path / "a.html", "--json"))["devices"]["array1"]
+    assert unnamed["n_by_source"]["photodiode"] == 0
+    out = tmp_path / "onsets.parquet"
+    named = align(folder, "--report", tmp_path / "b.html", "--out", out, "--photodiode", "10241")
+    assert "60 of 60 presentations timed (60 by the light" in named
+    onsets, truth = read_table(out, ALIGNED_CODES), read_table(folder / "truth.parquet", TRUTH)
+    own, of_truth = onsets["ordinal"] >= 0, truth["event"] == "onset"
+    assert np.abs(onsets["onset_tick"][own] - truth["tick"][of_truth]).max() / 30 <= LIMIT_MS
+
+
+def test_a_photodiode_that_no_file_has_is_an_error(session: Path, tmp_path: Path) -> None:
+    words = ["recording", "align", session / "journal.jsonl", *recordings(session), "--report", tmp_path / "a.html"]
+    result = CliRunner().invoke(app, [*map(str, words), "--photodiode", "ainp9"])
+    assert isinstance(result.exception, RecordingError)
+    assert str(result.exception).startswith("photodiode ainp9: expected a channel")

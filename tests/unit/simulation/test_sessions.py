@@ -40,7 +40,7 @@ def made(folder: Path, specification: str, *faults: Fault, n_processors: int = 1
 
 def aligned(folder: Path) -> AlignedSession:
     files = sorted(path for path in folder.iterdir() if path.suffix in {".nev", ".ns6"})
-    return align_files(folder / "journal.jsonl", files, progress=lambda _done, _total: None)
+    return align_files(folder / "journal.jsonl", files, photodiode=None, progress=lambda _done, _total: None)
 
 
 def check_onsets(truth: Columns, device: Device, found: Alignment, lit: np.ndarray) -> int:
