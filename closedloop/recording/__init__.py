@@ -23,6 +23,10 @@ run_search, clock_search, placement, pairing, code_matching, clock, markers
     Its steps: where runs of the rig lie on epochs, who is whose, which clock follows, which moments can be known.
 photodiode, light, one_device, shared_light
     Edges of the light, whose they are, and light that another device saw.
-counts, arrays
-    Spikes per presentation and electrode; which electrode belongs to which Utah array.
+device, device_part, device_files, device_light, epoch_maps
+    All files of one processor of the recorder, on one set of epochs.
+counts, usability
+    Spikes per presentation and electrode, in parts; which presentations were recorded without a gap.
+arrays, array_files
+    Which electrode belongs to which Utah array, its name across days, and maps (``.cmp``).
 """
