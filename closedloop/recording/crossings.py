@@ -17,7 +17,7 @@ from closedloop.recording.detection_kernels import mark_crossings
 from closedloop.recording.filter_design import NO_SECTIONS, Filters, design
 from closedloop.recording.filtering import Window, filtered, search
 from closedloop.recording.lanes import LANES
-from closedloop.recording.noise import MAD_OF_NORMAL, bracket, exact_median, median_in_bracket
+from closedloop.recording.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
 from closedloop.recording.search import UNDER, Found, Seek, room_for, sizes, steps
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spike_definitions import Definition
@@ -206,13 +206,12 @@ def _look_once(detector: Detector, window: Window, known: Floats | None, seen: _
         tile, lane = divmod(channel, LANES)
         if n_inside[channel] > found.inside.shape[2] or n_under[channel] > found.under.shape[2]:
             continue
-        inside = sizes(found.inside[tile, lane, : n_inside[channel]] + steps(seek.low)[tile, lane])
-        median = median_in_bracket(n, n_below[channel], inside)
+        middle = middle_in_bracket(n, n_below[channel], found.inside[tile, lane, : n_inside[channel]])
         if is_flat[channel] and n_below[channel] > n // 2:
-            median = 0.0
-        if median is not None:
-            seen.median[channel] = median
-            seen.under[channel] = found.under[tile, lane, : n_under[channel]]
+            seen.median[channel] = 0
+        elif middle is not None:
+            seen.median[channel] = sizes(middle + steps(seek.low)[tile, lane]).mean()
+        seen.under[channel] = found.under[tile, lane, : n_under[channel]]
 
 
 def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:

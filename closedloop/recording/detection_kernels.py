@@ -20,6 +20,7 @@ from closedloop.recording.lanes import (
     channel_of,
     first_bit,
     fma,
+    keep_less,
     load,
     magnitude,
     one_more_where_below,
@@ -27,10 +28,12 @@ from closedloop.recording.lanes import (
     splat,
     store,
     store_excess,
+    transpose,
 )
 
 _PER_SECTION = 3  # beta, -a1, -a2
 _AT_ONCE = 256  # rows whose sizes wait in the fastest cache
+_BEYOND = np.uint32(0xFFFFFFFF)  # any bracket
 _FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
 
 
@@ -158,7 +161,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         `search.Seek` and `search.Found`.
     """
     c = _splats(coefficients)
-    excess = np.empty((_AT_ONCE, LANES), np.uint32)
+    room = np.empty((_AT_ONCE, LANES), np.uint32), np.empty((LANES, _AT_ONCE), np.uint32)
     for tile in range(state.shape[0]):
         s = _loads(coefficients, state[tile], 0)
         low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
@@ -171,44 +174,112 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
                 _note_spikes(y, weakest, first_row + row, under, n_under)
                 if ((first_row + row) & (seek.every - 1)) == 0:
                     n_below = one_more_where_below(n_below, magnitude(y), low)
-                    store_excess(excess, n, y, low)
+                    store_excess(room[0], n, y, low)
                     n += 1
-            _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+            _keep_inside(room, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
         _keep_state(state[tile], s)
         _add_counts(n_below, found.n_below[tile])
 
 
 @njit(cache=True)
-def backward_search(
-    rows: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, n_wanted: int, seek: Any, found: Any
+def both_ways_search(
+    rows: Any,
+    coefficients: Any,
+    state: Any,
+    held: Any,
+    n_held: int,
+    back_coefficients: Any,
+    settled: Any,
+    first_row: int,
+    n_wanted: int,
+    seek: Any,
+    found: Any,
 ) -> None:
-    """Filter backwards from row `n_rows` and look at the first `n_wanted` rows of the output, without keeping it.
+    """Filter forwards and, where enough is known of what comes after, backwards; look at that without keeping it.
 
-    `rows` is float32, (n_tiles, at least n_rows, LANES); the rest as in `forward_search`.
+    Parameters
+    ----------
+    rows, coefficients, state, seek, found
+        As in `forward_search`; forwards.
+    held, n_held
+        float32, (n_tiles, at least n_held + n_rows, LANES): what came forwards and still has to go backwards, and how
+        many rows of it; `n_wanted` fewer afterwards, and those of `rows` more.
+    back_coefficients, settled
+        Backwards, and the state after an endless input of 1, in which it starts.
+    first_row
+        Number of the first row held within the piece.
+    n_wanted
+        How many of the first rows held are looked at.
     """
     c = _splats(coefficients)
-    excess = np.empty((_AT_ONCE, LANES), np.uint32)
+    room = np.empty((_AT_ONCE, LANES), np.uint32), np.empty((LANES, _AT_ONCE), np.uint32)
+    back = np.empty((len(settled), LANES), np.float32)
+    n_rows = n_held + rows.shape[0]
     for tile in range(state.shape[0]):
+        own = held[tile]
         s = _loads(coefficients, state[tile], 0)
-        own = rows[tile]
-        for row in range(n_rows - 1, n_wanted - 1, -1):
+        for row in range(rows.shape[0]):
+            y, s = _cascade(load(rows, row, tile * LANES), c, s)
+            store(own, n_held + row, 0, y)
+        _keep_state(state[tile], s)
+        if n_wanted > 0:
+            _settle(back, settled, own[n_rows - 1])
+            _search_backwards(own, n_rows, back_coefficients, back, first_row, n_wanted, tile, seek, found, room)
+            for row in range(n_wanted, n_rows):
+                store(own, row - n_wanted, 0, load(own, row, 0))
+
+
+@njit(cache=True)
+def backward_search(
+    held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
+) -> None:
+    """Filter the last rows of a stretch backwards from a state, and look at all of the output without keeping it."""
+    room = np.empty((_AT_ONCE, LANES), np.uint32), np.empty((LANES, _AT_ONCE), np.uint32)
+    for tile in range(state.shape[0]):
+        _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, room)
+
+
+@njit(cache=True)
+def _settle(state: Any, settled: Any, level: Any) -> None:
+    for row in range(len(settled)):
+        for lane in range(LANES):
+            state[row, lane] = settled[row] * level[lane]
+
+
+@njit(cache=True)
+def _search_backwards(
+    own: Any,
+    n_rows: int,
+    coefficients: Any,
+    state: Any,
+    first_row: int,
+    n_wanted: int,
+    tile: int,
+    seek: Any,
+    found: Any,
+    room: Any,
+) -> None:
+    """Filter a tile backwards from row `n_rows`, and look at its first `n_wanted` rows."""
+    c = _splats(coefficients)
+    s = _loads(coefficients, state, 0)
+    for row in range(n_rows - 1, n_wanted - 1, -1):
+        y, s = _cascade(load(own, row, 0), c, s)
+    low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
+    n_below = splat(np.float32(0))
+    under, n_under = found.under[tile], found.n_under[tile]
+    n_before = n_under.copy()
+    for top in range(n_wanted, 0, -_AT_ONCE):
+        n = 0
+        for row in range(top - 1, max(top - _AT_ONCE, 0) - 1, -1):
             y, s = _cascade(load(own, row, 0), c, s)
-        low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
-        n_below = splat(np.float32(0))
-        under, n_under = found.under[tile], found.n_under[tile]
-        n_before = n_under.copy()
-        for top in range(n_wanted, 0, -_AT_ONCE):
-            n = 0
-            for row in range(top - 1, max(top - _AT_ONCE, 0) - 1, -1):
-                y, s = _cascade(load(own, row, 0), c, s)
-                _note_spikes(y, weakest, first_row + row, under, n_under)
-                if ((first_row + row) & (seek.every - 1)) == 0:
-                    n_below = one_more_where_below(n_below, magnitude(y), low)
-                    store_excess(excess, n, y, low)
-                    n += 1
-            _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
-        _add_counts(n_below, found.n_below[tile])
-        _put_in_order(n_before, under, n_under)
+            _note_spikes(y, weakest, first_row + row, under, n_under)
+            if ((first_row + row) & (seek.every - 1)) == 0:
+                n_below = one_more_where_below(n_below, magnitude(y), low)
+                store_excess(room[0], n, y, low)
+                n += 1
+        _keep_inside(room, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+    _add_counts(n_below, found.n_below[tile])
+    _put_in_order(n_before, under, n_under)
 
 
 @njit(cache=True, forceinline=True)
@@ -226,18 +297,24 @@ def _note_spikes(y: Any, weakest: Any, row: int, under: Any, n_under: Any) -> No
 
 
 @njit(cache=True)
-def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
-    """Keep what is less than `width` above the lower end of the bracket, without a branch to be guessed wrong."""
+def _keep_inside(room: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
+    """Keep what is less than `width` above the lower end of the bracket, channel by channel, without a branch.
+
+    `room` holds `n_rows` rows of sizes, (_AT_ONCE, LANES), and has as much space to turn them round.
+    """
+    excess, turned = room
+    n_whole = -(-n_rows // LANES) * LANES
+    excess[n_rows:n_whole] = _BEYOND
+    for row in range(0, n_whole, LANES):
+        transpose(excess, row, turned)
     for lane in range(LANES):
-        n = np.uintp(n_inside[lane])
-        if n + np.uintp(n_rows) > np.uintp(inside.shape[1]):
+        n = n_inside[lane]
+        if n + n_whole > inside.shape[1]:
             n_inside[lane] = inside.shape[1] + 1
             continue
-        own, wide = inside[lane], width[lane]
-        for row in range(n_rows):
-            value = excess[np.uintp(row), np.uintp(lane)]
-            own[n] = value
-            n += np.uintp(value < wide)
+        own = inside[lane]
+        for row in range(0, n_whole, LANES):
+            n = keep_less(turned, lane, row, width[lane], own, n)
         n_inside[lane] = n
 
 

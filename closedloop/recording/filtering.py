@@ -14,13 +14,20 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.detection_kernels import backward, backward_search, forward, forward_search
+from closedloop.recording.detection_kernels import (
+    backward,
+    backward_search,
+    both_ways_search,
+    forward,
+    forward_search,
+)
 from closedloop.recording.filter_design import Coefficients, Filters, Sections
 from closedloop.recording.lanes import LANES
 from closedloop.recording.search import Found, Seek
 from closedloop.recording.source import SampleSource
 
 BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
+_READ_SAMPLES = 2 * BLOCK  # at a time, unless asked otherwise
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int16] | NDArray[np.float32]
@@ -30,7 +37,7 @@ Rows = NDArray[np.int16] | NDArray[np.float32]
 class Window:
     """Samples start to stop (exclusive) of one stretch, filtered.
 
-    `chunk_samples` is how many samples are read at a time, at most; by default one block. With a `tile`, only those
+    `chunk_samples` is how many samples are read at a time, at most. With a `tile`, only those
     `LANES` channels are filtered.
     """
 
@@ -62,7 +69,7 @@ class Window:
         held, held_from = self.rows(start, start), start
         for first, last in pairwise([*range(start, stop, BLOCK), stop]):
             while (at := held_from + len(held)) < last:
-                more = self.rows(at, min(at + self.chunk_samples, stop) if self.chunk_samples else last)
+                more = self.rows(at, min(at + (self.chunk_samples or _READ_SAMPLES), stop))
                 held, held_from = _joined(held[first - held_from :], more), first
             yield first, held[first - held_from : last - held_from]
 
@@ -89,7 +96,9 @@ def filtered(window: Window) -> Floats:
     for first, rows in window.blocks(window.start, window.end):
         forward(rows, window.filters.forward, state, out, first - window.start)
     if window.filters.zero_phase:
-        backward(out, window.filters.band.coefficients, _state_after(window, state, out[:, -1]))
+        at_end = window.end == window.n_samples
+        after = _state_at_end(window, state, out[:, -1]) if at_end else _settled(window.filters.band, out[:, -1])
+        backward(out, window.filters.band.coefficients, after)
     return out[:, : window.stop - window.start]
 
 
@@ -105,22 +114,33 @@ def search(window: Window, seek: Seek, found: Found) -> None:
 
 def _search_both_ways(window: Window, state: Floats, seek: Seek, found: Found) -> None:
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
-    ahead = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
+    forward_coefficients, band = window.filters.forward, window.filters.band
+    held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
     done, n_held = window.start, 0
     for first, rows in window.blocks(window.start, window.end):
-        forward(rows, window.filters.forward, state, ahead, n_held)
-        n_held += len(rows)
         known = first + len(rows)
-        ready = window.stop if known == window.end else min(known - window.filters.lookahead, window.stop)
-        if ready <= done:
+        if known == window.n_samples:
+            forward(rows, forward_coefficients, state, held, n_held)
+            n_held += len(rows)
+            after = _state_at_end(window, state, held[:, n_held - 1])
+            backward_search(held, n_held, band.coefficients, after, done - window.start, seek, found)
             continue
-        back = _state_after(window, state, ahead[:, n_held - 1], known)
-        n_ready = ready - done
-        backward_search(
-            ahead, n_held, window.filters.band.coefficients, back, done - window.start, n_ready, seek, found
+        ready = window.stop if known == window.end else known - window.filters.lookahead
+        n_ready = max(ready - done, 0)
+        both_ways_search(
+            rows,
+            forward_coefficients,
+            state,
+            held,
+            n_held,
+            band.coefficients,
+            band.settled,
+            done - window.start,
+            n_ready,
+            seek,
+            found,
         )
-        ahead[:, : n_held - n_ready] = ahead[:, n_ready:n_held].copy()
-        done, n_held = ready, n_held - n_ready
+        done, n_held = done + n_ready, n_held + len(rows) - n_ready
 
 
 def _state_before(window: Window) -> Floats:
@@ -154,13 +174,11 @@ def _state_at_start(window: Window) -> Floats:
     return state
 
 
-def _state_after(window: Window, state: Floats, last: Floats, known: int | None = None) -> Floats:
-    """Give the state of the backward filter after the last sample that is known.
+def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
+    """Give the state of the backward filter after a stretch's last sample, through the reflection that comes after it.
 
     `state` is that of the forward filters, `last` their last output.
     """
-    if (window.end if known is None else known) < window.n_samples:
-        return _settled(window.filters.band, last)
     padding = min(window.filters.padding, window.n_samples - 1)
     if not padding:
         return _settled(window.filters.band, last)

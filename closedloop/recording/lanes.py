@@ -1,12 +1,14 @@
 """Sixteen channels side by side in one register, for kernels that numba compiles.
 
 numba has no vector type of its own, and leaves it to the compiler to find out that sixteen channels could share an
-instruction; in a recursive filter it does not (the state goes through memory on every sample: 3 times slower, a
-backward pass 8 times, measured). `Lanes` is such a type: a value holds one sample of `LANES` channels.
+instruction; in a recursive filter it does so with the state in memory (1.7 times slower) or not at all (backwards: 8
+times, measured). `Lanes` is such a type: a value holds one sample of `LANES` channels.
 On a processor with narrower registers the compiler splits it; the multiplication and addition of `fma` is rounded once
 everywhere, so that all processors give the same bits.
+
+numba keeps compiled kernels by the time stamp of the kernels' own file: touch `detection_kernels` after a change here.
 """
-# ruff: noqa: ARG001 - numba calls all of these with arguments of its own
+# ruff: noqa: ARG001, PLR0917 - numba calls all of these with arguments of its own, by position
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ from numba.extending import intrinsic
 
 LANES = 16
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_WHOLES = ir.VectorType(ir.IntType(32), LANES)
 _BITS = ir.IntType(LANES)
 
 
@@ -140,15 +143,72 @@ def _store_excess(typing: Any, rows: Any, row: Any, value: Any, low: Any) -> Any
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        whole = ir.VectorType(ir.IntType(32), LANES)
-        value, low = (builder.bitcast(argument, whole) for argument in arguments[2:])
-        size = builder.and_(value, ir.Constant(whole, [0x7FFFFFFF] * LANES))
+        value, low = (builder.bitcast(argument, _WHOLES) for argument in arguments[2:])
+        size = builder.and_(value, ir.Constant(_WHOLES, [0x7FFFFFFF] * LANES))
         zero = ir.Constant(ir.IntType(64), 0)
-        at = builder.bitcast(_address(context, builder, rows, arguments[0], (arguments[1], zero)), whole.as_pointer())
+        at = builder.bitcast(_address(context, builder, rows, arguments[0], (arguments[1], zero)), _WHOLES.as_pointer())
         builder.store(builder.sub(size, low), at, align=4)
         return context.get_dummy_value()
 
     return types.void(rows, types.intp, lanes, lanes), code
+
+
+def _transpose(typing: Any, source: Any, row: Any, target: Any) -> Any:
+    """Turn `LANES` rows of uint32, (n, LANES), into columns row to row + LANES of (LANES, n)."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = ir.Constant(ir.IntType(64), 0)
+
+        def at(array_type: Any, array: Any, index: tuple[Any, Any]) -> Any:
+            return builder.bitcast(_address(context, builder, array_type, array, index), _WHOLES.as_pointer())
+
+        def counted(place: int) -> Any:
+            return ir.Constant(ir.IntType(64), place)
+
+        rows = [
+            builder.load(at(source, arguments[0], (builder.add(arguments[1], counted(n)), zero)), align=4)
+            for n in range(LANES)
+        ]
+        for half in (8, 4, 2, 1):
+            rows = _halves_exchanged(builder, rows, half)
+        for n, column in enumerate(rows):
+            builder.store(column, at(target, arguments[2], (counted(n), arguments[1])), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, target), code
+
+
+def _halves_exchanged(builder: Any, rows: list[Any], half: int) -> list[Any]:
+    """Exchange, for each pair of rows `half` apart, the upper part of the one with the lower part of the other."""
+    first = [place if not place & half else place - half + LANES for place in range(LANES)]
+    second = [place + half if not place & half else place + LANES for place in range(LANES)]
+    exchanged = list(rows)
+    for n in range(LANES):
+        if not n & half:
+            pair = rows[n], rows[n + half]
+            for place, order in ((n, first), (n + half, second)):
+                exchanged[place] = builder.shuffle_vector(*pair, ir.Constant(_WHOLES, order))
+    return exchanged
+
+
+def _keep_less(typing: Any, source: Any, row: Any, column: Any, limit: Any, target: Any, place: Any) -> Any:
+    """Copy, of `LANES` neighbours of a row of uint32, what is below `limit` to a place; give the place after it."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source_at = _address(context, builder, source, arguments[0], tuple(arguments[1:3]))
+        values = builder.load(builder.bitcast(source_at, _WHOLES.as_pointer()), align=4)
+        lane = ir.Constant(ir.IntType(32), 0)
+        one = builder.insert_element(ir.Constant(_WHOLES, ir.Undefined), arguments[3], lane)
+        limits = builder.shuffle_vector(one, ir.Constant(_WHOLES, ir.Undefined), ir.Constant(_WHOLES, [0] * LANES))
+        below = builder.icmp_unsigned("<", values, limits)
+        target_at = _address(context, builder, target, arguments[4], (arguments[5],))
+        kind = ir.FunctionType(ir.VoidType(), [_WHOLES, target_at.type, below.type])
+        together = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.compressstore.v{LANES}i32")
+        builder.call(together, [values, target_at, below])
+        count = builder.ctpop(builder.bitcast(below, _BITS))
+        return builder.add(arguments[5], builder.zext(count, ir.IntType(64)))
+
+    return types.intp(source, types.intp, types.intp, types.uint32, target, types.intp), code
 
 
 def _first_bit(typing: Any, bits: Any) -> Any:
@@ -178,6 +238,8 @@ fma: Any = intrinsic(_fma)
 plus: Any = intrinsic(_plus)
 magnitude: Any = intrinsic(_magnitude)
 below: Any = intrinsic(_below)
+transpose: Any = intrinsic(_transpose)
+keep_less: Any = intrinsic(_keep_less)
 store_excess: Any = intrinsic(_store_excess)
 one_more_where_below: Any = intrinsic(_one_more_where_below)
 first_bit: Any = intrinsic(_first_bit)

@@ -15,7 +15,7 @@ _CORRELATED = 2.0  # neighbouring samples are alike: a sample of n tells as much
 
 def exact_median(sizes: NDArray[Any]) -> float:
     """Give the median of a channel's |v|, (n,); half of the samples are put out of order in a copy."""
-    return _middle(sizes, n=len(sizes), n_below=0)
+    return float(_middle(sizes, n=len(sizes), n_below=0).mean())
 
 
 def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -26,16 +26,17 @@ def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np
     return ordered[:, max(n // 2 - reach, 0)].copy(), ordered[:, min(n // 2 + reach, n - 1)].copy()
 
 
-def median_in_bracket(n: int, n_below: int, inside: NDArray[np.float32]) -> float | None:
-    """Give the median of `n` values of which `n_below` lie below a bracket and `inside` in it; None where it missed."""
+def middle_in_bracket(n: int, n_below: int, inside: NDArray[Any]) -> NDArray[Any] | None:
+    """Give the one or two middle values of `n`, of which `n_below` lie below a bracket and `inside` in it.
+
+    None where the bracket missed them; their mean is the median.
+    """
     if n_below > (n - 1) // 2 or n_below + len(inside) <= n // 2:
         return None
     return _middle(inside, n=n, n_below=n_below)
 
 
-def _middle(values: NDArray[Any], *, n: int, n_below: int) -> float:
+def _middle(values: NDArray[Any], *, n: int, n_below: int) -> NDArray[Any]:
     upper = n // 2 - n_below
     parted = np.partition(values, upper)  # one place only: with two, numpy is seven times slower
-    if n % 2:
-        return float(parted[upper])
-    return float((parted[:upper].max() + parted[upper]) / 2)
+    return parted[upper : upper + 1] if n % 2 else np.array([parted[:upper].max(), parted[upper]])

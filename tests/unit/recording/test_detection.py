@@ -274,6 +274,15 @@ def test_a_flat_a_clipped_and_a_half_silent_channel() -> None:
     np.testing.assert_array_equal(found[3], later[later >= round(4.0 * RATE_HZ)])
 
 
+def test_online_a_spike_in_a_channel_that_died_is_judged_by_the_noise_before() -> None:
+    volts = recording(80_000, n_channels=1)
+    volts[40_000:] = 9
+    volts[60_000:60_010] = -2_000
+    (found,), (expected,) = found_in(in_memory(volts), "causal"), whole_file(volts, "causal")
+    np.testing.assert_array_equal(found, expected)
+    assert np.isin([60_000], found).all()
+
+
 def test_a_noise_that_changes_within_a_window_is_measured_over_all_of_it() -> None:
     """The spots that are looked at beforehand see the loud part too rarely; the result is exact all the same."""
     rng = np.random.default_rng(4)
