@@ -1,5 +1,30 @@
-"""`python -m benchmarks`: the six-day dry run, timed, and what it must show."""
+"""`python -m benchmarks [NAME]`: the figures of docs/benchmarks.md, each beside its peers in one run."""
 
-from benchmarks.first_light import main
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+NAMES = {
+    "first_light": "the six-day dry run, timed, and what it must show (the default)",
+    "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
+    "nev": "ten million packets of a NEV file against neo",
+    "nsx_reading": "raw voltage from an NSx file against neo",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"  {name:<12} {what}" for name, what in NAMES.items()),
+    )
+    parser.add_argument("name", nargs="?", default="first_light", choices=NAMES, metavar="NAME", help="see below")
+    options, rest = parser.parse_known_args()
+    sys.argv = [f"python -m benchmarks {options.name}", *rest]
+    import_module(f"benchmarks.{options.name}").main()
+
 
 main()

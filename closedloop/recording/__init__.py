@@ -15,8 +15,11 @@ nev_runs, nev_epochs, nev_matching, nev_pauses
     Which packets are of which run of the clock, agreed with the NSx's epochs; when was recorded.
 info
     What is in a file, without its samples.
-detection, agreement
+detection, spike_definitions, agreement
     Threshold crossings by named definition; how well two sets of spikes agree.
+crossings, filtering, filter_design, search, noise, detection_kernels, lanes
+    How they are found: piece by piece, each filtered as part of its whole stretch, in one pass that gives the exact
+    noise and the crossings, on sixteen channels at a time.
 alignment, alignment_quality, codes
     From the rig's journal to onsets on the clocks of one or several devices, and the report on codes, clocks and light.
 run_search, clock_search, placement, pairing, code_matching, clock, markers

@@ -17,6 +17,7 @@ from closedloop.artifacts.arrays import (
     SPIKES,
     STIMULUS_IMAGES,
     ArrayLayout,
+    appended_arrays,
     read_arrays,
     read_rows,
     write_arrays,
@@ -129,3 +130,30 @@ def test_a_file_cut_anywhere_is_refused_by_name(tmp_path: Path, part: float) -> 
     path.write_bytes(content[: int(part * len(content))])
     with refused(DocumentError, path, "damaged"):
         read_arrays(path, STIMULUS_IMAGES)
+
+
+@pytest.mark.parametrize("lengths", [(), (0,), (3, 0, 70_000, 5)])
+def test_columns_that_are_appended_part_by_part_are_read_back_as_one(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    path, rng = tmp_path / "spikes.h5", np.random.default_rng(2)
+    parts = [{name: rng.integers(0, 60_000, n) for name in SPIKES.datasets} for n in lengths]
+    with appended_arrays(path, SPIKES, simulated=False, attributes={"definition": "dicarlo"}) as append:
+        for part in parts:
+            append(part)
+    for name, found in read_arrays(path, SPIKES).items():
+        np.testing.assert_array_equal(found, np.concatenate([np.zeros(0), *(part[name] for part in parts)]))
+        assert found.dtype == SPIKES.datasets[name].dtype
+    with h5py.File(path) as file:
+        assert (file["tick"].attrs["unit"], file.attrs["definition"]) == ("recorder ticks", "dicarlo")
+
+
+def append_unequal_columns(path: Path) -> None:
+    equal = dict.fromkeys(SPIKES.datasets, np.zeros(2))
+    with appended_arrays(path, SPIKES, simulated=False) as append:
+        append(equal)
+        append({**equal, "tick": np.zeros(3)})
+
+
+def test_a_file_that_is_appended_to_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="of one length"):
+        append_unequal_columns(tmp_path / "spikes.h5")
+    assert list(tmp_path.iterdir()) == []
