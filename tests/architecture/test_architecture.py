@@ -132,12 +132,15 @@ def test_every_make_target_of_the_documents_exists() -> None:
 def test_every_command_of_the_documents_exists() -> None:
     lines = [line for line in readme_commands() if re.match(r"(closedloop|rig) ", line)]
     assert lines
-    for line in lines:
-        words = line.split()
-        command = [word for word in words[1:3] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    for program, *command in sorted({_command_of(line) for line in lines}):
         for depth in (2, 1):
-            asked = [sys.executable, "-m", f"{words[0]}.cli", *command[:depth], "--help"]
+            asked = [sys.executable, "-m", f"{program}.cli", *command[:depth], "--help"]
             if subprocess.run(asked, check=False, capture_output=True).returncode == 0:
                 break
         else:
-            pytest.fail(f"no such command: {line}")
+            pytest.fail(f"no such command: {program} {' '.join(command)}")
+
+
+def _command_of(line: str) -> tuple[str, ...]:
+    program, *words = line.split()
+    return (program, *(word for word in words[:2] if re.fullmatch(r"[a-z][a-z-]*", word)))

@@ -64,6 +64,7 @@ def recording_align(
     journal: Annotated[Path, typer.Argument(help="the rig's journal.jsonl")],
     files: Annotated[list[Path], typer.Argument(help=".nev and .ns1 to .ns6 of the session, of one or several NSPs")],
     report: Annotated[Path, typer.Option(help="HTML page to write")],
+    *,
     out: Annotated[Path | None, typer.Option(help="parquet table of every code's onset and fate")] = None,
     photodiode: Annotated[
         str | None, typer.Option(help="channel that saw the light: beginning of its label, or its number")

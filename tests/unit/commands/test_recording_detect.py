@@ -102,6 +102,7 @@ detect_to_file(Path(sys.argv[1]), Path(sys.argv[2]), definition="dicarlo", worke
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_with_what_was_done(recording: Path, expected: bytes, tmp_path: Path) -> None:
     out = tmp_path / "spikes.h5"
     command = [sys.executable, "-c", PROGRAM, str(recording), str(out)]
