@@ -23,7 +23,7 @@ def ours(file: Path, name: str) -> Detect:
     """Run the library as the command does: all electrodes, piece by piece, spikes counted as they come."""
     from closedloop.recording.crossings import crossings, detector_of, pieces_of
     from closedloop.recording.detection import detect, spikes_of
-    from closedloop.recording.nsx import open_samples
+    from closedloop.recording.nsx.samples import open_samples
     from closedloop.recording.source import ArraySource
     from closedloop.recording.spike_definitions import DEFINITIONS
 

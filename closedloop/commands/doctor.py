@@ -122,9 +122,9 @@ def _blackrock(name: str) -> Check:
 
     import numpy as np  # noqa: PLC0415
 
-    from closedloop.recording.nsx import open_samples  # noqa: PLC0415
-    from closedloop.recording.nsx_header import NsxChannel  # noqa: PLC0415
-    from closedloop.recording.nsx_writer import write_nsx  # noqa: PLC0415
+    from closedloop.recording.nsx.header import NsxChannel  # noqa: PLC0415
+    from closedloop.recording.nsx.samples import open_samples  # noqa: PLC0415
+    from closedloop.recording.nsx.writer import write_nsx  # noqa: PLC0415
 
     samples = np.arange(600, dtype=np.int16).reshape(300, 2)
     with tempfile.TemporaryDirectory() as folder:

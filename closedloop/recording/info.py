@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from closedloop.errors import RecordingError
-from closedloop.recording.nev import NevEvents, read_nev
-from closedloop.recording.nev_header import NevHeader, read_nev_header
-from closedloop.recording.nev_layout import NEV_FILE_IDS
-from closedloop.recording.nev_scan import NevScan, scan_packets
-from closedloop.recording.nsx_channels import ChannelKind, kind_of
-from closedloop.recording.nsx_header import NsxChannel, read_nsx_header
-from closedloop.recording.nsx_layout import NSX_FILE_IDS
+from closedloop.recording.nev.events import NevEvents, read_nev
+from closedloop.recording.nev.header import NevHeader, read_nev_header
+from closedloop.recording.nev.layout import NEV_FILE_IDS
+from closedloop.recording.nev.scan import NevScan, scan_packets
+from closedloop.recording.nsx.channels import ChannelKind, kind_of
+from closedloop.recording.nsx.header import NsxChannel, read_nsx_header
+from closedloop.recording.nsx.layout import NSX_FILE_IDS
 from closedloop.recording.stretches import Stretch
 
 Progress = Callable[[int, int], None]

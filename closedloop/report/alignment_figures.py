@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from closedloop.recording.alignment import Alignment
-from closedloop.recording.alignment_quality import RunQuality
-from closedloop.recording.codes import SentCodes
+from closedloop.recording.alignment.align import Alignment
+from closedloop.recording.alignment.codes import SentCodes
+from closedloop.recording.alignment.quality import RunQuality
 from closedloop.recording.stretches import Stretch
 from closedloop.report.drawing import FAINT, GAUSSIAN, INK, LINEAR, PREFERRED, SITE, SITE_LIGHT, SOFT, new_figure
 

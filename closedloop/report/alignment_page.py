@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closedloop import __version__
-from closedloop.recording.alignment_quality import AlignmentQuality
-from closedloop.recording.codes import SentCodes
+from closedloop.recording.alignment.codes import SentCodes
+from closedloop.recording.alignment.quality import AlignmentQuality
 from closedloop.report import drawing
 from closedloop.report.alignment_figures import DeviceRecord, clock_difference, day_strip, light_lag
 from closedloop.report.layout import Card, Page, Plate, Section, plate, render

@@ -28,7 +28,7 @@ from closedloop.artifacts.naming import derive_seed, generator
 from closedloop.artifacts.recorder_faults import RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.artifacts.tables import Column, TableLayout, write_table
 from closedloop.errors import RecordingError
-from closedloop.recording.nsx_layout import NSX_LAYOUTS
+from closedloop.recording.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.events import light_of
 from closedloop.simulation.processor import FileFormat
 from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, located, write_recording

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.recording.chunks import Chunk
-from closedloop.recording.nsx_header import NsxChannel
+from closedloop.recording.nsx.header import NsxChannel
 from closedloop.simulation.events import TICK_HZ
 
 ANALOG_CHANNEL_ID = 10_241  # an analog input: beyond any electrode's number

@@ -14,7 +14,7 @@ import numpy as np
 from closedloop import __version__
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.recording.crossings import Piece, PieceCrossings, crossings, detector_of, pieces_of
-from closedloop.recording.nsx import NsxSamples
+from closedloop.recording.nsx.samples import NsxSamples
 from closedloop.recording.spike_definitions import Definition
 
 _FORMAT = "crossings 1"

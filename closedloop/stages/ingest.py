@@ -15,9 +15,9 @@ from closedloop.artifacts.journal import Journal, read_journal
 from closedloop.artifacts.session import SessionDocument
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import AlignmentError
-from closedloop.recording.alignment import Alignment, align_devices
+from closedloop.recording.alignment.align import Alignment, align_devices
+from closedloop.recording.alignment.run_search import AlignmentRules
 from closedloop.recording.counts import spike_counter
-from closedloop.recording.run_search import AlignmentRules
 from closedloop.recording.spikes import in_order, joined
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest_onsets import DeviceOnsets, Onsets, onsets_of, sent_codes

@@ -9,7 +9,7 @@ from functools import partial
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers, run_pieces
 from closedloop.recording.detection import spikes_of
-from closedloop.recording.device import Device, Voltage
+from closedloop.recording.devices.device import Device, Voltage
 from closedloop.recording.spike_definitions import DEFINITIONS, Definition
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.context import StageContext

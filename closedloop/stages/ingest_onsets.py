@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.journal import Journal, Presentation, SegmentOpened, TrialStarted
-from closedloop.recording.alignment import Alignment
-from closedloop.recording.codes import SentCodes
-from closedloop.recording.device import Device
+from closedloop.recording.alignment.align import Alignment
+from closedloop.recording.alignment.codes import SentCodes
+from closedloop.recording.devices.device import Device
 from closedloop.recording.usability import NEEDED_MS, usable
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from closedloop.artifacts.day_files import StimulusSet
 from closedloop.artifacts.days import ClockRun, DeviceQuality, IngestQuality, SiteTable
 from closedloop.artifacts.journal import Journal
-from closedloop.recording.alignment import Alignment
-from closedloop.recording.alignment_quality import AlignmentQuality
+from closedloop.recording.alignment.align import Alignment
+from closedloop.recording.alignment.quality import AlignmentQuality
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest_onsets import DeviceOnsets, Onsets
 from closedloop.stages.ingest_recording import DayDevice, DayRecording, raw_agreement, recording_lines

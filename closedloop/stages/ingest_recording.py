@@ -13,7 +13,7 @@ from closedloop.artifacts.days import RawAgreement
 from closedloop.artifacts.session import SessionDocument
 from closedloop.errors import RecordingError, StudyError
 from closedloop.recording.agreement import agreement
-from closedloop.recording.device import Device, Electrode, RecordingPart, read_devices
+from closedloop.recording.devices.device import Device, Electrode, RecordingPart, read_devices
 from closedloop.recording.spikes import Spikes, in_order, joined
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext

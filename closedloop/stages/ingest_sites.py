@@ -16,7 +16,7 @@ from closedloop.artifacts.days import Site, SiteTable
 from closedloop.errors import RecordingError
 from closedloop.recording.array_files import read_array_map
 from closedloop.recording.arrays import ArrayMap, MappedElectrode, numbered_array
-from closedloop.recording.device_files import processor_of
+from closedloop.recording.devices.files import processor_of
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest_onsets import Onsets
 from closedloop.stages.ingest_recording import DayDevice, DayRecording

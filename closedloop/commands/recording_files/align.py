@@ -17,10 +17,10 @@ from closedloop.artifacts.journal import Journal, Presentation, TrialStarted, re
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import AlignmentError, RecordingError
-from closedloop.recording.alignment import Alignment, align_devices
-from closedloop.recording.codes import SentCodes
-from closedloop.recording.device import PHOTODIODE, Device, Progress, read_devices
-from closedloop.recording.run_search import AlignmentRules
+from closedloop.recording.alignment.align import Alignment, align_devices
+from closedloop.recording.alignment.codes import SentCodes
+from closedloop.recording.alignment.run_search import AlignmentRules
+from closedloop.recording.devices.device import PHOTODIODE, Device, Progress, read_devices
 from closedloop.recording.usability import usable
 from closedloop.report.alignment_figures import DeviceRecord
 from closedloop.report.alignment_page import alignment_page

@@ -11,13 +11,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from closedloop.artifacts.tables import RECORDING_EVENTS, table_writer
-from closedloop.recording.nev_comments import read_texts
-from closedloop.recording.nev_kinds import is_code, is_comment, is_serial, is_spike
-from closedloop.recording.nev_layout import RECORDING_PACKET
-from closedloop.recording.nev_order import OrderedPackets
-from closedloop.recording.nev_packets import Packets
-from closedloop.recording.nev_survey import NevSurvey, survey_nev
-from closedloop.recording.nsx_header import read_nsx_header
+from closedloop.recording.nev.comments import read_texts
+from closedloop.recording.nev.kinds import is_code, is_comment, is_serial, is_spike
+from closedloop.recording.nev.layout import RECORDING_PACKET
+from closedloop.recording.nev.order import OrderedPackets
+from closedloop.recording.nev.packets import Packets
+from closedloop.recording.nev.survey import NevSurvey, survey_nev
+from closedloop.recording.nsx.header import read_nsx_header
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 
 _KINDS = ("other", "spike", "digital", "serial", "comment", "pause", "resume")

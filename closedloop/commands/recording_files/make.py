@@ -7,7 +7,7 @@ from pathlib import Path
 
 from closedloop.artifacts.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.errors import RecordingError
-from closedloop.recording.nsx_layout import NSX_LAYOUTS
+from closedloop.recording.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.sessions import MadeSession, make_session
 
 _FAULTS: dict[str, RecorderFault | LineFault] = {

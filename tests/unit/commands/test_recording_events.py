@@ -13,12 +13,12 @@ from closedloop.artifacts.tables import RECORDING_EVENTS, is_simulated, read_tab
 from closedloop.cli import app
 from closedloop.commands.recording_files import events as command
 from closedloop.errors import RecordingError
-from closedloop.recording.nev import read_nev
-from closedloop.recording.nev_faults import cut_off, flip_tick_bit, shuffle
-from closedloop.recording.nsx_header import NsxChannel
-from closedloop.recording.nsx_writer import write_nsx
+from closedloop.recording.nev.events import read_nev
+from closedloop.recording.nev.faults import cut_off, flip_tick_bit, shuffle
+from closedloop.recording.nsx.header import NsxChannel
+from closedloop.recording.nsx.writer import write_nsx
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from tests.unit.recording.nev_files import START, batch, with_codes, write
+from tests.unit.recording.nev.nev_files import START, batch, with_codes, write
 
 
 def rows_of(out: Path) -> list[dict]:

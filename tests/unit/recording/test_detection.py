@@ -323,7 +323,9 @@ def test_what_does_not_fit_is_refused() -> None:
         detect(in_memory(volts, rate_hz=10_000.0), SHORT["dicarlo"], electrode_ids=[1, 2])
     with pytest.raises(ValueError, match="2 channels, 1 electrode ids"):
         detect(in_memory(volts), SHORT["dicarlo"], electrode_ids=[1])
-    odd = replace(SHORT["causal"], band=BandPass("butter", 3, 300, 6000, zero_phase=False))
+    odd = replace(
+        SHORT["causal"], band=BandPass("ellip", 3, 300, 6000, zero_phase=False, ripple_db=0.1, attenuation_db=40)
+    )
     with pytest.raises(ValueError, match="even order"):
         detect(in_memory(volts), odd, electrode_ids=[1, 2])
 

@@ -11,11 +11,11 @@ import pytest
 
 from closedloop.commands.recording_files.info import info_as_json, info_lines
 from closedloop.errors import RecordingError
-from closedloop.recording import nsx_faults
 from closedloop.recording.info import read_info
-from closedloop.recording.nev_header import NevElectrode
-from closedloop.recording.nev_writer import NevBatch, write_nev
-from tests.unit.recording.nsx_files import DATA, SPECIFICATIONS, ReadByNeo, ramp, write
+from closedloop.recording.nev.header import NevElectrode
+from closedloop.recording.nev.writer import NevBatch, write_nev
+from closedloop.recording.nsx import faults
+from tests.unit.recording.nsx.nsx_files import DATA, SPECIFICATIONS, ReadByNeo, ramp, write
 
 
 def test_json_says_specification_channels_rate_and_blocks_with_times_in_seconds() -> None:
@@ -72,7 +72,7 @@ def test_pauses_count_in_the_duration_and_resets_do_not(tmp_path: Path) -> None:
 
 def test_people_are_told_first_what_was_mended_and_then_of_channels_in_groups(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(0, ramp(300))])
-    nsx_faults.forget_last_count(file)
+    faults.forget_last_count(file)
     assert info_lines(read_info(file)) == [
         f"{file}: NSx 2.3, 30000 samples a second, 30000 ticks a second, recorded 2024-05-06T07:08:09.123000+00:00",
         "  mended: data block 0 was never closed by the recorder: 300 samples found",

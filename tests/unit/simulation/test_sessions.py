@@ -16,9 +16,9 @@ from closedloop.commands.recording_files.align import AlignedSession, align_file
 from closedloop.commands.recording_files.make import fault_lines, make_in_folder
 from closedloop.errors import RecordingError
 from closedloop.recording.agreement import agreement
-from closedloop.recording.alignment import Alignment
+from closedloop.recording.alignment.align import Alignment
 from closedloop.recording.detection import detect
-from closedloop.recording.device import Device, read_devices
+from closedloop.recording.devices.device import Device, read_devices
 from closedloop.recording.spike_definitions import DEFINITIONS
 from closedloop.recording.spikes import joined
 from closedloop.simulation.sessions import TRUTH, MadeSession, can_have, make_session

@@ -10,9 +10,9 @@ import pytest
 
 from closedloop.artifacts.days import SiteTable
 from closedloop.errors import RecordingError
-from closedloop.recording.device import read_devices
-from closedloop.recording.nev_header import NevElectrode
-from closedloop.recording.nev_writer import NevBatch, write_nev
+from closedloop.recording.devices.device import read_devices
+from closedloop.recording.nev.header import NevElectrode
+from closedloop.recording.nev.writer import NevBatch, write_nev
 from closedloop.stages.ingest_recording import DayDevice, DayRecording
 from closedloop.stages.ingest_sites import named_electrodes, new_and_missing
 from tests.unit.days import site_table
