@@ -42,7 +42,7 @@ def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[in
                     on_done(n_done)
         except distributed.scheduler.KilledWorker as error:
             raise ExecutionError(
-                f"{_named(workers)}: expected workers that finish, found more than {_DEATHS_ALLOWED} killed at one piece. "
+                f"{_named(workers)}: expected workers that finish, found over {_DEATHS_ALLOWED} killed at one piece. "
                 "Give them more memory and run the same command again: what is done is kept."
             ) from error
         except (asyncio.CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
