@@ -24,6 +24,7 @@ from closedloop.recording.spike_definitions import Definition
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
 _SPOTS, _SPOT_ROWS = 8, 512  # where the noise is looked at beforehand: 1.4 % of ten seconds
+_SPOT_MARGIN_SHARE = 3  # of the filter's memory: within one in a hundred, which does for a look
 
 Floats = NDArray[np.float32]
 
@@ -216,7 +217,7 @@ def _look_once(detector: Detector, window: Window, known: Floats | None, seen: _
 
 def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
     """Bracket the medians by what a few spots of the piece show; a channel that seems flat only has to prove it."""
-    low, high = bracket(_sizes_at_spots(window) / np.float32(window.filters.notch.gain))
+    low, high = bracket(_sizes_at_spots(window))
     seems_flat = high < detector.least_median
     low[seems_flat] = high[seems_flat] = detector.least_median
     width = steps(high) - steps(low)
@@ -235,7 +236,8 @@ def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
 
 def _sizes_at_spots(window: Window) -> Floats:
     """Filter a few spots spread over the piece, without the notch: |v|, (n_tiles * LANES, n)."""
-    filters = replace(window.filters, notch=NO_SECTIONS, lead=window.filters.band.tail)
+    near = window.filters.band.tail // _SPOT_MARGIN_SHARE
+    filters = replace(window.filters, notch=NO_SECTIONS, lead=near, lookahead=min(near, window.filters.lookahead))
     starts = np.linspace(window.start, window.stop - _SPOT_ROWS, _SPOTS).astype(int).tolist()
     spots = [filtered(replace(window, filters=filters, start=start, stop=start + _SPOT_ROWS)) for start in starts]
     sizes = np.abs(np.concatenate(spots, axis=1)).transpose(0, 2, 1)

@@ -20,6 +20,7 @@ from closedloop.recording.lanes import (
     channel_of,
     first_bit,
     fma,
+    fused_minus,
     keep_less,
     load,
     magnitude,
@@ -31,28 +32,38 @@ from closedloop.recording.lanes import (
     transpose,
 )
 
-_PER_SECTION = 3  # beta, -a1, -a2
+_ZEROS_AT_ENDS = 2  # coefficients of a section whose zeros are 1 and -1
 _AT_ONCE = 256  # rows whose sizes wait in the fastest cache
 _BEYOND = np.uint32(0xFFFFFFFF)  # any bracket
 _FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
 
 
-def _splats(coefficients: Any) -> Any:
-    """Give each coefficient to all channels."""
+def _is_tuple(kind: Any) -> bool:
+    return hasattr(kind, "__len__")  # numba's types of tuples have a length
+
+
+def _splats(numbers: Any) -> Any:
+    """Give each number of a tuple to all channels."""
     raise NotImplementedError
 
 
 @overload(_splats)
-def _splats_compiled(coefficients: Any) -> Any:
-    if len(coefficients) == 1:
+def _splats_compiled(numbers: Any) -> Any:
+    if not _is_tuple(numbers):
 
-        def last(coefficients: Any) -> Any:
-            return (splat(np.float32(coefficients[0])),)
+        def one(numbers: Any) -> Any:
+            return splat(np.float32(numbers))
+
+        return one
+    if len(numbers) == 1:
+
+        def last(numbers: Any) -> Any:
+            return (_splats(numbers[0]),)
 
         return last
 
-    def first(coefficients: Any) -> Any:
-        return (splat(np.float32(coefficients[0])), *_splats(coefficients[1:]))
+    def first(numbers: Any) -> Any:
+        return (_splats(numbers[0]), *_splats(numbers[1:]))
 
     return first
 
@@ -64,7 +75,7 @@ def _loads(coefficients: Any, state: Any, row: Any) -> Any:
 
 @overload(_loads)
 def _loads_compiled(coefficients: Any, state: Any, row: Any) -> Any:
-    if len(coefficients) == _PER_SECTION:
+    if len(coefficients) == 1:
 
         def last(coefficients: Any, state: Any, row: Any) -> Any:
             return (load(state, row, 0), load(state, row + 1, 0))
@@ -72,7 +83,7 @@ def _loads_compiled(coefficients: Any, state: Any, row: Any) -> Any:
         return last
 
     def first(coefficients: Any, state: Any, row: Any) -> Any:
-        return (load(state, row, 0), load(state, row + 1, 0), *_loads(coefficients[3:], state, row + 2))
+        return (load(state, row, 0), load(state, row + 1, 0), *_loads(coefficients[1:], state, row + 2))
 
     return first
 
@@ -84,21 +95,48 @@ def _cascade(x: Any, c: Any, s: Any) -> Any:
 
 @overload(_cascade)
 def _cascade_compiled(x: Any, c: Any, s: Any) -> Any:
-    if len(c) == _PER_SECTION:
+    if len(c) == 1:
 
         def last(x: Any, c: Any, s: Any) -> Any:
-            y = plus(x, s[0])
-            return y, (fma(c[1], y, fma(c[0], x, s[1])), fma(c[2], y, x))
+            return _section(x, c[0], s)
 
         return last
 
-    def section(x: Any, c: Any, s: Any) -> Any:
-        y = plus(x, s[0])
-        state = (fma(c[1], y, fma(c[0], x, s[1])), fma(c[2], y, x))
-        z, rest = _cascade(y, c[3:], s[2:])
+    def first(x: Any, c: Any, s: Any) -> Any:
+        y, state = _section(x, c[0], s)
+        z, rest = _cascade(y, c[1:], s[2:])
         return z, state + rest
 
-    return section
+    return first
+
+
+def _section(x: Any, c: Any, s: Any) -> Any:
+    """Run one sample through one section (`filter_design.Sections`); give the output and its two new states."""
+    raise NotImplementedError
+
+
+@overload(_section)
+def _section_compiled(x: Any, c: Any, s: Any) -> Any:
+    if _is_tuple(c[0]):
+
+        def notch(x: Any, c: Any, s: Any) -> Any:
+            resonance = plus(x, s[0])
+            return fma(c[1], resonance, x), (fma(c[0][0], resonance, s[1]), fused_minus(c[0][1], resonance, x))
+
+        return notch
+    if len(c) == _ZEROS_AT_ENDS:
+
+        def section(x: Any, c: Any, s: Any) -> Any:
+            y = plus(x, s[0])
+            return y, (fma(c[0], y, s[1]), fused_minus(c[1], y, x))
+
+        return section
+
+    def pair(x: Any, c: Any, s: Any) -> Any:
+        y = plus(x, s[0])
+        return y, (fma(c[1], y, fma(c[0], x, s[1])), fma(c[2], y, x))
+
+    return pair
 
 
 @njit(cache=True)

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import signal
 
 from closedloop.recording.detection_kernels import (
     backward,
@@ -21,7 +22,7 @@ from closedloop.recording.detection_kernels import (
     forward,
     forward_search,
 )
-from closedloop.recording.filter_design import Coefficients, Filters, Sections
+from closedloop.recording.filter_design import Filters, Sections
 from closedloop.recording.lanes import LANES
 from closedloop.recording.search import Found, Seek
 from closedloop.recording.source import SampleSource
@@ -155,9 +156,8 @@ def _state_before(window: Window) -> Floats:
 
 def _settled_state(window: Window, sample: int) -> Floats:
     """Give the state as if the voltage had always been that of one sample."""
-    volts = _tiled(window.rows(sample, sample + 1))[:, 0]
-    notched = volts / np.float32(window.filters.notch.gain)
-    return np.concatenate([_settled(window.filters.notch, volts), _settled(window.filters.band, notched)], axis=1)
+    volts = window.rows(sample, sample + 1).reshape(-1, LANES).astype(np.float32)
+    return np.concatenate([_settled(window.filters.notch, volts), _settled(window.filters.band, volts)], axis=1)
 
 
 def _state_at_start(window: Window) -> Floats:
@@ -165,12 +165,11 @@ def _state_at_start(window: Window) -> Floats:
     state = _settled_state(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
     if padding:
-        n_notch = 2 * window.filters.notch.n_sections
-        near = _notched(window, window.rows(0, padding + 1), state[:, :n_notch].copy())
-        reflected = 2 * near[:, :1] - near[:, :0:-1]
-        band = _settled(window.filters.band, reflected[:, 0])
-        _run(reflected, window.filters.band.coefficients, band)
-        state[:, n_notch:] = band
+        near = _notched(window, 0, padding + 1)
+        reflected = 2 * near[:1] - near[:0:-1]
+        band = window.filters.band
+        _, before = signal.sosfilt(band.plain, reflected, axis=0, zi=band.scipys_state(reflected[0]))
+        state[:, 2 * window.filters.notch.n_sections :] = _by_tile(before)
     return state
 
 
@@ -183,32 +182,33 @@ def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
     if not padding:
         return _settled(window.filters.band, last)
     first = max(window.n_samples - padding - 1 - 2 * window.filters.notch.tail, 0)  # here nothing damps its ringing
-    n_notch = 2 * window.filters.notch.n_sections
-    notch = _settled_state(window, first)[:, :n_notch].copy()
-    near = _notched(window, window.rows(first, window.n_samples), notch)[:, -padding - 1 :]
-    reflected = 2 * near[:, -1:] - near[:, -2::-1]
-    after = _run(reflected, window.filters.band.coefficients, state[:, n_notch:].copy())
-    back = _settled(window.filters.band, after[:, -1])
-    backward(after, window.filters.band.coefficients, back)
-    return back
+    near = _notched(window, first, window.n_samples)[-padding - 1 :]
+    reflected = 2 * near[-1:] - near[-2::-1]
+    band = window.filters.band
+    now = state[:, 2 * window.filters.notch.n_sections :].transpose(1, 0, 2).reshape(band.n_sections, 2, -1)
+    after, _ = signal.sosfilt(band.plain, reflected, axis=0, zi=now)
+    _, back = signal.sosfilt(band.plain, after[::-1], axis=0, zi=band.scipys_state(after[-1]))
+    return _by_tile(back)
 
 
-def _notched(window: Window, rows: Rows, state: Floats) -> Floats:
-    """Run the notch alone, in the scale in which the band-pass gets it: (n_tiles, n_rows, LANES)."""
-    volts = _tiled(rows)
-    return _run(volts, window.filters.notch.coefficients, state) if state.shape[1] else volts
+def _notched(window: Window, start: int, stop: int) -> NDArray[np.float64]:
+    """Run the notch alone from a settled state and keep the end, at least a block: (n_rows, n_tiles * LANES).
+
+    These few samples are left to scipy.
+    """
+    notch, kept = window.filters.notch, np.zeros((0, window.n_tiles * LANES))
+    state = notch.scipys_state(window.rows(start, start + 1)[0]) if notch.n_sections else None
+    for _, rows in window.blocks(start, stop):
+        volts = rows.astype(np.float64)
+        if state is not None:
+            volts, state = signal.sosfilt(notch.plain, volts, axis=0, zi=state)
+        kept = np.concatenate([kept[-BLOCK:], volts])
+    return kept
 
 
-def _run(tiles: Floats, coefficients: Coefficients, state: Floats) -> Floats:
-    rows = np.ascontiguousarray(tiles.transpose(1, 0, 2)).reshape(tiles.shape[1], -1)
-    out = np.empty(tiles.shape, np.float32)
-    forward(rows, coefficients, state, out, 0)
-    return out
-
-
-def _tiled(rows: Rows) -> Floats:
-    """Turn rows into tiles, (n_tiles, n_rows, LANES)."""
-    tiles = rows.reshape(len(rows), -1, LANES).transpose(1, 0, 2)
+def _by_tile(state: NDArray[np.float64]) -> Floats:
+    """Turn scipy's state, (n_sections, 2, n_channels), into the kernels', (n_tiles, 2 * n_sections, LANES)."""
+    tiles = state.reshape(2 * len(state), -1, LANES).transpose(1, 0, 2)
     return np.ascontiguousarray(tiles, np.float32)
 
 

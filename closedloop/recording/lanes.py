@@ -25,6 +25,18 @@ _WHOLES = ir.VectorType(ir.IntType(32), LANES)
 _BITS = ir.IntType(LANES)
 
 
+# Four rounds turn sixteen rows into columns. Each mixes two rows by one instruction: by fours, or singly within fours.
+_SINGLY = (
+    [n for four in range(0, LANES, 4) for n in (four, four + LANES, four + 1, four + 1 + LANES)],
+    [n for four in range(0, LANES, 4) for n in (four + 2, four + 2 + LANES, four + 3, four + 3 + LANES)],
+)
+_BY_FOURS = (
+    [first + n for first in (0, 8, 16, 24) for n in range(4)],
+    [first + n for first in (4, 12, 20, 28) for n in range(4)],
+)
+_TURNS = ((2, *_SINGLY), (1, *_SINGLY), (4, *_BY_FOURS), (8, *_BY_FOURS))
+
+
 class LanesType(types.Type):
     """numba's name of the type."""
 
@@ -104,6 +116,18 @@ def _plus(typing: Any, a: Any, b: Any) -> Any:
     return lanes(lanes, lanes), code
 
 
+def _fused_minus(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """Give a * b - c, rounded once."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+        fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+        a, b, c = arguments
+        return builder.call(fused, [a, b, builder.fneg(c)])
+
+    return lanes(lanes, lanes, lanes), code
+
+
 def _magnitude(typing: Any, value: Any) -> Any:
     """Give |value|."""
 
@@ -169,8 +193,8 @@ def _transpose(typing: Any, source: Any, row: Any, target: Any) -> Any:
             builder.load(at(source, arguments[0], (builder.add(arguments[1], counted(n)), zero)), align=4)
             for n in range(LANES)
         ]
-        for half in (8, 4, 2, 1):
-            rows = _halves_exchanged(builder, rows, half)
+        for distance, low, high in _TURNS:
+            rows = _paired(builder, rows, distance, low, high)
         for n, column in enumerate(rows):
             builder.store(column, at(target, arguments[2], (counted(n), arguments[1])), align=4)
         return context.get_dummy_value()
@@ -178,17 +202,15 @@ def _transpose(typing: Any, source: Any, row: Any, target: Any) -> Any:
     return types.void(source, types.intp, target), code
 
 
-def _halves_exchanged(builder: Any, rows: list[Any], half: int) -> list[Any]:
-    """Exchange, for each pair of rows `half` apart, the upper part of the one with the lower part of the other."""
-    first = [place if not place & half else place - half + LANES for place in range(LANES)]
-    second = [place + half if not place & half else place + LANES for place in range(LANES)]
-    exchanged = list(rows)
+def _paired(builder: Any, rows: list[Any], distance: int, low: list[int], high: list[int]) -> list[Any]:
+    """Mix each two rows that stand so far apart; of a pair, the low mixture comes first."""
+    mixed = list(rows)
     for n in range(LANES):
-        if not n & half:
-            pair = rows[n], rows[n + half]
-            for place, order in ((n, first), (n + half, second)):
-                exchanged[place] = builder.shuffle_vector(*pair, ir.Constant(_WHOLES, order))
-    return exchanged
+        if not n & distance:
+            pair = rows[n], rows[n + distance]
+            for place, order in ((n, low), (n + distance, high)):
+                mixed[place] = builder.shuffle_vector(*pair, ir.Constant(_WHOLES, order))
+    return mixed
 
 
 def _keep_less(typing: Any, source: Any, row: Any, column: Any, limit: Any, target: Any, place: Any) -> Any:
@@ -235,6 +257,7 @@ load: Any = intrinsic(_load)
 store: Any = intrinsic(_store)
 splat: Any = intrinsic(_splat)
 fma: Any = intrinsic(_fma)
+fused_minus: Any = intrinsic(_fused_minus)
 plus: Any = intrinsic(_plus)
 magnitude: Any = intrinsic(_magnitude)
 below: Any = intrinsic(_below)
