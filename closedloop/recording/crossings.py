@@ -23,7 +23,7 @@ from closedloop.recording.source import SampleSource
 from closedloop.recording.spike_definitions import Definition
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
-_SPOTS, _SPOT_ROWS = 8, 512  # where the noise is looked at beforehand: 1.4 % of ten seconds
+_SPOTS, _SPOT_ROWS = 8, 256  # where the noise is looked at beforehand: 0.7 % of ten seconds
 _SPOT_MARGIN_SHARE = 3  # of the filter's memory: within one in a hundred, which does for a look
 
 Floats = NDArray[np.float32]

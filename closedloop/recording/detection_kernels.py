@@ -29,7 +29,6 @@ from closedloop.recording.lanes import (
     splat,
     store,
     store_excess,
-    transpose,
 )
 
 _ZEROS_AT_ENDS = 2  # coefficients of a section whose zeros are 1 and -1
@@ -199,7 +198,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         `search.Seek` and `search.Found`.
     """
     c = _splats(coefficients)
-    room = np.empty((_AT_ONCE, LANES), np.uint32), np.empty((LANES, _AT_ONCE), np.uint32)
+    excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
         s = _loads(coefficients, state[tile], 0)
         low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
@@ -212,9 +211,9 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
                 _note_spikes(y, weakest, first_row + row, under, n_under)
                 if ((first_row + row) & (seek.every - 1)) == 0:
                     n_below = one_more_where_below(n_below, magnitude(y), low)
-                    store_excess(room[0], n, y, low)
+                    store_excess(excess, n, y, low)
                     n += 1
-            _keep_inside(room, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+            _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
         _keep_state(state[tile], s)
         _add_counts(n_below, found.n_below[tile])
 
@@ -250,7 +249,7 @@ def both_ways_search(
         How many of the first rows held are looked at.
     """
     c = _splats(coefficients)
-    room = np.empty((_AT_ONCE, LANES), np.uint32), np.empty((LANES, _AT_ONCE), np.uint32)
+    excess = np.empty((_AT_ONCE, LANES), np.uint32)
     back = np.empty((len(settled), LANES), np.float32)
     n_rows = n_held + rows.shape[0]
     for tile in range(state.shape[0]):
@@ -262,7 +261,7 @@ def both_ways_search(
         _keep_state(state[tile], s)
         if n_wanted > 0:
             _settle(back, settled, own[n_rows - 1])
-            _search_backwards(own, n_rows, back_coefficients, back, first_row, n_wanted, tile, seek, found, room)
+            _search_backwards(own, n_rows, back_coefficients, back, first_row, n_wanted, tile, seek, found, excess)
             for row in range(n_wanted, n_rows):
                 store(own, row - n_wanted, 0, load(own, row, 0))
 
@@ -272,9 +271,9 @@ def backward_search(
     held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
 ) -> None:
     """Filter the last rows of a stretch backwards from a state, and look at all of the output without keeping it."""
-    room = np.empty((_AT_ONCE, LANES), np.uint32), np.empty((LANES, _AT_ONCE), np.uint32)
+    excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
-        _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, room)
+        _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, excess)
 
 
 @njit(cache=True)
@@ -295,7 +294,7 @@ def _search_backwards(
     tile: int,
     seek: Any,
     found: Any,
-    room: Any,
+    excess: Any,
 ) -> None:
     """Filter a tile backwards from row `n_rows`, and look at its first `n_wanted` rows."""
     c = _splats(coefficients)
@@ -313,9 +312,9 @@ def _search_backwards(
             _note_spikes(y, weakest, first_row + row, under, n_under)
             if ((first_row + row) & (seek.every - 1)) == 0:
                 n_below = one_more_where_below(n_below, magnitude(y), low)
-                store_excess(room[0], n, y, low)
+                store_excess(excess, n, y, low)
                 n += 1
-        _keep_inside(room, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+        _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
     _add_counts(n_below, found.n_below[tile])
     _put_in_order(n_before, under, n_under)
 
@@ -335,25 +334,18 @@ def _note_spikes(y: Any, weakest: Any, row: int, under: Any, n_under: Any) -> No
 
 
 @njit(cache=True)
-def _keep_inside(room: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
+def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
     """Keep what is less than `width` above the lower end of the bracket, channel by channel, without a branch.
 
-    `room` holds `n_rows` rows of sizes, (_AT_ONCE, LANES), and has as much space to turn them round.
+    `excess` holds `n_rows` rows of sizes; where there might not be room for all, none are kept any more.
     """
-    excess, turned = room
     n_whole = -(-n_rows // LANES) * LANES
     excess[n_rows:n_whole] = _BEYOND
+    if n_inside.max() + n_whole > inside.shape[1]:
+        n_inside[:] = inside.shape[1] + 1
+        return
     for row in range(0, n_whole, LANES):
-        transpose(excess, row, turned)
-    for lane in range(LANES):
-        n = n_inside[lane]
-        if n + n_whole > inside.shape[1]:
-            n_inside[lane] = inside.shape[1] + 1
-            continue
-        own = inside[lane]
-        for row in range(0, n_whole, LANES):
-            n = keep_less(turned, lane, row, width[lane], own, n)
-        n_inside[lane] = n
+        keep_less(excess, row, width, inside, n_inside)
 
 
 @njit(cache=True)

@@ -165,7 +165,7 @@ def _state_at_start(window: Window) -> Floats:
     state = _settled_state(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
     if padding:
-        near = _notched(window, 0, padding + 1)
+        near = _notched(window, 0, padding + 1, padding + 1)
         reflected = 2 * near[:1] - near[:0:-1]
         band = window.filters.band
         _, before = signal.sosfilt(band.plain, reflected, axis=0, zi=band.scipys_state(reflected[0]))
@@ -182,7 +182,7 @@ def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
     if not padding:
         return _settled(window.filters.band, last)
     first = max(window.n_samples - padding - 1 - 2 * window.filters.notch.tail, 0)  # here nothing damps its ringing
-    near = _notched(window, first, window.n_samples)[-padding - 1 :]
+    near = _notched(window, first, window.n_samples, padding + 1)
     reflected = 2 * near[-1:] - near[-2::-1]
     band = window.filters.band
     now = state[:, 2 * window.filters.notch.n_sections :].transpose(1, 0, 2).reshape(band.n_sections, 2, -1)
@@ -191,19 +191,16 @@ def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
     return _by_tile(back)
 
 
-def _notched(window: Window, start: int, stop: int) -> NDArray[np.float64]:
-    """Run the notch alone from a settled state and keep the end, at least a block: (n_rows, n_tiles * LANES).
-
-    These few samples are left to scipy.
-    """
-    notch, kept = window.filters.notch, np.zeros((0, window.n_tiles * LANES))
-    state = notch.scipys_state(window.rows(start, start + 1)[0]) if notch.n_sections else None
-    for _, rows in window.blocks(start, stop):
-        volts = rows.astype(np.float64)
-        if state is not None:
-            volts, state = signal.sosfilt(notch.plain, volts, axis=0, zi=state)
-        kept = np.concatenate([kept[-BLOCK:], volts])
-    return kept
+def _notched(window: Window, start: int, stop: int, n_last: int) -> NDArray[np.float64]:
+    """Run the notch alone over part of a stretch, settled at first; give the last rows, (n_last, n_tiles * LANES)."""
+    notch, last = window.filters.notch, window.rows(stop - n_last, stop)
+    if not notch.n_sections:
+        return last.astype(np.float64)
+    out = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
+    state = _settled(notch, window.rows(start, start + 1).reshape(-1, LANES).astype(np.float32))
+    for rows in (*(rows for _, rows in window.blocks(start, stop - n_last)), last):
+        forward(rows, notch.coefficients, state, out, 0)
+    return out[:, :n_last].transpose(1, 0, 2).reshape(n_last, -1).astype(np.float64)
 
 
 def _by_tile(state: NDArray[np.float64]) -> Floats:

@@ -89,9 +89,7 @@ def _splat(typing: Any, number: Any) -> Any:
     """Give all channels the same number."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0))
-        places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return builder.shuffle_vector(one, ir.Constant(_FLOATS, ir.Undefined), places)
+        return _spread(builder, arguments[0], _FLOATS)
 
     return lanes(types.float32), code
 
@@ -177,29 +175,47 @@ def _store_excess(typing: Any, rows: Any, row: Any, value: Any, low: Any) -> Any
     return types.void(rows, types.intp, lanes, lanes), code
 
 
-def _transpose(typing: Any, source: Any, row: Any, target: Any) -> Any:
-    """Turn `LANES` rows of uint32, (n, LANES), into columns row to row + LANES of (LANES, n)."""
+def _keep_less(typing: Any, source: Any, row: Any, limits: Any, target: Any, counts: Any) -> Any:
+    """Append, for each column of `LANES` rows of uint32, what is below its limit to a row of another array.
+
+    `limits` and `counts` have shape (LANES,), `target` (LANES, n); a count says where to go on and is moved on.
+    """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        zero = ir.Constant(ir.IntType(64), 0)
-
-        def at(array_type: Any, array: Any, index: tuple[Any, Any]) -> Any:
-            return builder.bitcast(_address(context, builder, array_type, array, index), _WHOLES.as_pointer())
-
-        def counted(place: int) -> Any:
-            return ir.Constant(ir.IntType(64), place)
-
-        rows = [
-            builder.load(at(source, arguments[0], (builder.add(arguments[1], counted(n)), zero)), align=4)
-            for n in range(LANES)
-        ]
+        first, zero = arguments[1], ir.Constant(ir.IntType(64), 0)
+        rows = []
+        for n in range(LANES):
+            row = builder.add(first, ir.Constant(ir.IntType(64), n))
+            at = _address(context, builder, source, arguments[0], (row, zero))
+            rows.append(builder.load(builder.bitcast(at, _WHOLES.as_pointer()), align=4))
         for distance, low, high in _TURNS:
             rows = _paired(builder, rows, distance, low, high)
         for n, column in enumerate(rows):
-            builder.store(column, at(target, arguments[2], (counted(n), arguments[1])), align=4)
+            place = ir.Constant(ir.IntType(64), n)
+            limit = builder.load(_address(context, builder, limits, arguments[2], (place,)))
+            count_at = _address(context, builder, counts, arguments[4], (place,))
+            count = builder.load(count_at)
+            below = builder.icmp_unsigned("<", column, _spread(builder, limit, _WHOLES))
+            target_at = _address(context, builder, target, arguments[3], (place, count))
+            _store_together(builder, column, target_at, below)
+            n_below = builder.zext(builder.ctpop(builder.bitcast(below, _BITS)), ir.IntType(64))
+            builder.store(builder.add(count, n_below), count_at)
         return context.get_dummy_value()
 
-    return types.void(source, types.intp, target), code
+    return types.void(source, types.intp, limits, target, counts), code
+
+
+def _store_together(builder: Any, values: Any, at: Any, chosen: Any) -> None:
+    """Store the chosen values one after the other."""
+    kind = ir.FunctionType(ir.VoidType(), [values.type, at.type, chosen.type])
+    name = f"llvm.masked.compressstore.v{LANES}i32"
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [values, at, chosen])
+
+
+def _spread(builder: Any, number: Any, kind: Any) -> Any:
+    """Give all channels the same number."""
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_WHOLES, [0] * LANES))
 
 
 def _paired(builder: Any, rows: list[Any], distance: int, low: list[int], high: list[int]) -> list[Any]:
@@ -211,26 +227,6 @@ def _paired(builder: Any, rows: list[Any], distance: int, low: list[int], high: 
             for place, order in ((n, low), (n + distance, high)):
                 mixed[place] = builder.shuffle_vector(*pair, ir.Constant(_WHOLES, order))
     return mixed
-
-
-def _keep_less(typing: Any, source: Any, row: Any, column: Any, limit: Any, target: Any, place: Any) -> Any:
-    """Copy, of `LANES` neighbours of a row of uint32, what is below `limit` to a place; give the place after it."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source_at = _address(context, builder, source, arguments[0], tuple(arguments[1:3]))
-        values = builder.load(builder.bitcast(source_at, _WHOLES.as_pointer()), align=4)
-        lane = ir.Constant(ir.IntType(32), 0)
-        one = builder.insert_element(ir.Constant(_WHOLES, ir.Undefined), arguments[3], lane)
-        limits = builder.shuffle_vector(one, ir.Constant(_WHOLES, ir.Undefined), ir.Constant(_WHOLES, [0] * LANES))
-        below = builder.icmp_unsigned("<", values, limits)
-        target_at = _address(context, builder, target, arguments[4], (arguments[5],))
-        kind = ir.FunctionType(ir.VoidType(), [_WHOLES, target_at.type, below.type])
-        together = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.compressstore.v{LANES}i32")
-        builder.call(together, [values, target_at, below])
-        count = builder.ctpop(builder.bitcast(below, _BITS))
-        return builder.add(arguments[5], builder.zext(count, ir.IntType(64)))
-
-    return types.intp(source, types.intp, types.intp, types.uint32, target, types.intp), code
 
 
 def _first_bit(typing: Any, bits: Any) -> Any:
@@ -261,7 +257,6 @@ fused_minus: Any = intrinsic(_fused_minus)
 plus: Any = intrinsic(_plus)
 magnitude: Any = intrinsic(_magnitude)
 below: Any = intrinsic(_below)
-transpose: Any = intrinsic(_transpose)
 keep_less: Any = intrinsic(_keep_less)
 store_excess: Any = intrinsic(_store_excess)
 one_more_where_below: Any = intrinsic(_one_more_where_below)
