@@ -21,11 +21,11 @@ Detect = Callable[[], int]
 
 def ours(file: Path, name: str) -> Detect:
     """Run the library as the command does: all electrodes, piece by piece, spikes counted as they come."""
-    from closedloop.recording.crossings import crossings, detector_of, pieces_of
-    from closedloop.recording.detection import detect, spikes_of
+    from closedloop.recording.detection.crossings import crossings, detector_of, pieces_of
+    from closedloop.recording.detection.definitions import DEFINITIONS
+    from closedloop.recording.detection.detect import detect, spikes_of
     from closedloop.recording.nsx.samples import open_samples
     from closedloop.recording.source import ArraySource
-    from closedloop.recording.spike_definitions import DEFINITIONS
 
     definition = DEFINITIONS[name]
     noise = np.random.default_rng(0).normal(0, 40, (30_000, 1)).astype(np.int16)

@@ -8,11 +8,8 @@ devices
     All files of one processor of the recorder, on one set of epochs.
 info
     What is in a file, without its samples.
-detection, spike_definitions, agreement
-    Threshold crossings by named definition; how well two sets of spikes agree.
-crossings, filtering, filter_design, search, noise, detection_kernels, lanes
-    How they are found: piece by piece, each filtered as part of its whole stretch, in one pass that gives the exact
-    noise and the crossings, on sixteen channels at a time.
+detection
+    Threshold crossings by named definition.
 alignment
     From the rig's journal to onsets on the clocks of one or several devices.
 counts, usability

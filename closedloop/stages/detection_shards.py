@@ -13,9 +13,9 @@ import numpy as np
 
 from closedloop import __version__
 from closedloop.execution.shards import made_once, shard_name
-from closedloop.recording.crossings import Piece, PieceCrossings, crossings, detector_of, pieces_of
+from closedloop.recording.detection.crossings import Piece, PieceCrossings, crossings, detector_of, pieces_of
+from closedloop.recording.detection.definitions import Definition
 from closedloop.recording.nsx.samples import NsxSamples
-from closedloop.recording.spike_definitions import Definition
 
 _FORMAT = "crossings 1"
 _MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is computed twice

@@ -8,9 +8,9 @@ from functools import partial
 
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers, run_pieces
-from closedloop.recording.detection import spikes_of
+from closedloop.recording.detection.definitions import DEFINITIONS, Definition
+from closedloop.recording.detection.detect import spikes_of
 from closedloop.recording.devices.device import Device, Voltage
-from closedloop.recording.spike_definitions import DEFINITIONS, Definition
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.context import StageContext
 from closedloop.stages.detection_shards import Shard, leave_shard, read_shard, shards_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.days import RawAgreement
 from closedloop.artifacts.session import SessionDocument
 from closedloop.errors import RecordingError, StudyError
-from closedloop.recording.agreement import agreement
+from closedloop.recording.detection.agreement import agreement
 from closedloop.recording.devices.device import Device, Electrode, RecordingPart, read_devices
 from closedloop.recording.spikes import Spikes, in_order, joined
 from closedloop.simulation.processor import SIMULATED_APPLICATION

@@ -82,7 +82,7 @@ def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -
         ("dask", "closedloop/execution/dask.py"),
         ("distributed", "closedloop/execution/dask.py"),
         ("dask_jobqueue", "closedloop/execution/dask.py"),
-        ("llvmlite", "closedloop/recording/lanes.py"),
+        ("llvmlite", "closedloop/recording/detection/lanes.py"),
         ("numba", "closedloop/recording"),
         ("h5py", "closedloop/artifacts"),
     ],

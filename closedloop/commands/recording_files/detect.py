@@ -15,11 +15,11 @@ from closedloop import __version__
 from closedloop.artifacts.arrays import SPIKES, appended_arrays
 from closedloop.errors import RecordingError
 from closedloop.execution.workers import parse_workers, run_pieces
-from closedloop.recording.crossings import LEAST_NOISE_BITS, PieceCrossings
-from closedloop.recording.detection import spikes_of
-from closedloop.recording.filter_design import check_fits
+from closedloop.recording.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
+from closedloop.recording.detection.definitions import DEFINITIONS, Definition
+from closedloop.recording.detection.detect import spikes_of
+from closedloop.recording.detection.filter_design import check_fits
 from closedloop.recording.nsx.samples import NsxSamples, open_samples
-from closedloop.recording.spike_definitions import DEFINITIONS, Definition
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.detection_shards import Shard, leave_shard, read_shard, shards_of
 

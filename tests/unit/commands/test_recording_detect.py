@@ -15,11 +15,11 @@ import pytest
 from closedloop.artifacts.arrays import SPIKES, read_arrays
 from closedloop.commands.recording_files.detect import detect_to_file
 from closedloop.errors import ExecutionError, RecordingError
-from closedloop.recording.detection import detect
+from closedloop.recording.detection.definitions import DEFINITIONS
+from closedloop.recording.detection.detect import detect
 from closedloop.recording.nsx.header import NsxChannel, analog_input
 from closedloop.recording.nsx.samples import open_samples
 from closedloop.recording.nsx.writer import write_nsx
-from closedloop.recording.spike_definitions import DEFINITIONS
 
 START = datetime(2022, 1, 3, tzinfo=UTC)
 N_ELECTRODES = 3

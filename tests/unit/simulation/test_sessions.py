@@ -15,11 +15,11 @@ from closedloop.artifacts.tables import Columns, read_table
 from closedloop.commands.recording_files.align import AlignedSession, align_files
 from closedloop.commands.recording_files.make import fault_lines, make_in_folder
 from closedloop.errors import RecordingError
-from closedloop.recording.agreement import agreement
 from closedloop.recording.alignment.align import Alignment
-from closedloop.recording.detection import detect
+from closedloop.recording.detection.agreement import agreement
+from closedloop.recording.detection.definitions import DEFINITIONS
+from closedloop.recording.detection.detect import detect
 from closedloop.recording.devices.device import Device, read_devices
-from closedloop.recording.spike_definitions import DEFINITIONS
 from closedloop.recording.spikes import joined
 from closedloop.simulation.sessions import TRUTH, MadeSession, can_have, make_session
 from tests.unit.messages import refused

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closedloop.recording.agreement import Agreement, agreement
+from closedloop.recording.detection.agreement import Agreement, agreement
 
 
 def test_precision_and_recall_of_a_worked_example() -> None:

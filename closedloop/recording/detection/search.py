@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.lanes import LANES
+from closedloop.recording.detection.lanes import LANES
 
 UNDER = np.dtype([("row", np.int32), ("value", np.float32)])
 _INSIDE_SHARE = 0.25  # most of a piece that a bracket can hold

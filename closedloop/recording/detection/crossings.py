@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.detection_kernels import mark_crossings
-from closedloop.recording.filter_design import NO_SECTIONS, Filters, design
-from closedloop.recording.filtering import Window, filtered, search
-from closedloop.recording.lanes import LANES
-from closedloop.recording.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
-from closedloop.recording.search import UNDER, Found, Seek, room_for, sizes, steps
+from closedloop.recording.detection.definitions import Definition
+from closedloop.recording.detection.filter_design import NO_SECTIONS, Filters, design
+from closedloop.recording.detection.filtering import Window, filtered, search
+from closedloop.recording.detection.kernels import mark_crossings
+from closedloop.recording.detection.lanes import LANES
+from closedloop.recording.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
+from closedloop.recording.detection.search import UNDER, Found, Seek, room_for, sizes, steps
 from closedloop.recording.source import SampleSource
-from closedloop.recording.spike_definitions import Definition
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
 _SPOTS, _SPOT_ROWS = 8, 256  # where the noise is looked at beforehand: 0.7 % of ten seconds

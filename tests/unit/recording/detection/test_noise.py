@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closedloop.recording.noise import bracket, exact_median, middle_in_bracket
+from closedloop.recording.detection.noise import bracket, exact_median, middle_in_bracket
 
 values = st.lists(st.integers(0, 30), min_size=1, max_size=25).map(lambda found: np.array(found, np.float32))
 

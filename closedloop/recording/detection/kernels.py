@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from closedloop.recording.lanes import (
+from closedloop.recording.detection.lanes import (
     LANES,
     below,
     channel_of,

@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from closedloop.recording.detection_kernels import (
+from closedloop.recording.detection.filter_design import Filters, Sections
+from closedloop.recording.detection.kernels import (
     backward,
     backward_search,
     both_ways_search,
     forward,
     forward_search,
 )
-from closedloop.recording.filter_design import Filters, Sections
-from closedloop.recording.lanes import LANES
-from closedloop.recording.search import Found, Seek
+from closedloop.recording.detection.lanes import LANES
+from closedloop.recording.detection.search import Found, Seek
 from closedloop.recording.source import SampleSource
 
 BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions

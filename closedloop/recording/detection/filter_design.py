@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from closedloop.recording.spike_definitions import BandPass, Definition, Notch
+from closedloop.recording.detection.definitions import BandPass, Definition, Notch
 
 Section = tuple[float, ...] | tuple[tuple[float, float], float]
 """Of one biquad: ``-a1, -a2`` with zeros at 1 and -1; ``beta, -a1, -a2`` with a pair; ``(-a1, -a2), -g`` of a notch."""

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.crossings import PieceCrossings, crossings, detector_of, pieces_of
-from closedloop.recording.detection_kernels import keep_late_enough
+from closedloop.recording.detection.crossings import PieceCrossings, crossings, detector_of, pieces_of
+from closedloop.recording.detection.definitions import Definition
+from closedloop.recording.detection.kernels import keep_late_enough
 from closedloop.recording.source import SampleSource
-from closedloop.recording.spike_definitions import Definition
 from closedloop.recording.spikes import Spikes, joined
 
 _N_ELECTRODES = 1 << 16  # ids are uint16
