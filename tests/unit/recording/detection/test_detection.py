@@ -229,16 +229,6 @@ def test_whether_a_window_begins_in_a_spike_is_judged_online_by_the_noise_two_wi
     assert decisive > 0
 
 
-def test_a_spike_that_a_stretch_begins_in_has_no_crossing() -> None:
-    begun = 0
-    for seed in range(40):
-        volts = recording(600, n_channels=1, seed=seed)
-        np.testing.assert_array_equal(found_in(in_memory(volts), "dicarlo")[0], whole_file(volts, "dicarlo")[0])
-        v = whole_filtered(volts[:, 0].astype(float), "dicarlo")
-        begun += v[0] < -3 * np.median(np.abs(v)) / 0.6745
-    assert begun > 0
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_short_flat_recording_has_no_spikes_whatever_the_rounding(name: str) -> None:
     volts = np.tile(np.array([[0, 32_767, -5]], np.int16), (3_000, 1))
