@@ -45,7 +45,7 @@ def test_a_piece_whose_worker_was_killed_is_done_by_another(tmp_path: Path) -> N
 
 
 def test_a_piece_that_kills_every_worker_is_one_line() -> None:
-    with pytest.raises(ExecutionError, match="found more than 3 killed at the same piece") as caught:
+    with pytest.raises(ExecutionError, match="found over 3 killed at one piece") as caught:
         run_pieces([die], Workers("dask", 1))
     assert "\n" not in str(caught.value)
 
