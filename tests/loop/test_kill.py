@@ -52,9 +52,7 @@ def kill_during(study: Path, day: int, stage: str, after_s: float, victim: str) 
         folder = working_folder(study, day, stage)
         while not folder.exists() and loop.poll() is None:
             time.sleep(POLL_S)
-        target: psutil.Process | None = psutil.Process(loop.pid)
-        if victim == "rig":
-            target = wait_for_rig(loop)
+        target = wait_for_rig(loop) if victim == "rig" else running(loop)
         time.sleep(after_s)
         if target is None or not target.is_running() or loop.poll() is not None:
             loop.wait()
@@ -64,11 +62,15 @@ def kill_during(study: Path, day: int, stage: str, after_s: float, victim: str) 
         return True
 
 
+def running(loop: subprocess.Popen[bytes]) -> psutil.Process | None:
+    """Give the loop's process; None where the stage was done before and the loop has ended."""
+    return psutil.Process(loop.pid) if loop.poll() is None else None
+
+
 def wait_for_rig(loop: subprocess.Popen[bytes]) -> psutil.Process | None:
-    parent = psutil.Process(loop.pid)
     while loop.poll() is None:
-        for child in parent.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(loop.pid).children():
                 if "rig" in child.cmdline():
                     return child
         time.sleep(POLL_S)

@@ -93,7 +93,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(undisturbed: Path, tmp_
         text=True,
         start_new_session=True,
     ) as loop:
-        while not (study / "day-00" / ".synthesize.partial").exists() and loop.poll() is None:
+        while not (study / "day-00" / "plan").exists() and loop.poll() is None:  # published: it stays
             time.sleep(0.002)
         os.killpg(loop.pid, signal.SIGINT)
         _, errors = loop.communicate()
