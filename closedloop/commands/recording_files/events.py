@@ -115,7 +115,7 @@ def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> pa.Ar
 
 
 def _told(out: Path, survey: NevSurvey, n_by_kind: NDArray[np.int64], n_late: int) -> list[str]:
-    counts = ", ".join(f"{n} {kind}" for kind, n in zip(_KINDS, n_by_kind.tolist(), strict=True) if n)
+    counts = ", ".join(f"{kind} {n:,}" for kind, n in zip(_KINDS, n_by_kind.tolist(), strict=True) if n)
     n_epochs = len({span.epoch for span in survey.plan.spans})
     repairs = "; ".join(survey.repairs(n_late)) or "nothing had to be repaired"
-    return [f"{out}: {counts or 'no packets'} in {n_epochs} epoch(s)", f"{survey.file}: {repairs}"]
+    return [f"{out}: {counts or 'no packets'}; epochs {n_epochs}", f"{survey.file}: {repairs}"]

@@ -47,7 +47,7 @@ def test_each_kind_of_packet_is_a_row_with_its_own_columns(tmp_path: Path) -> No
         {**nothing, "kind": "resume", "tick": 60_000, "time_s": 2.0},
         {**nothing, "kind": "other", "tick": 90_000, "time_s": 3.0, "value": 65534},
     ]
-    assert "1 spike, 1 digital, 1 serial, 1 comment, 1 pause, 1 resume" in output
+    assert "spike 1, digital 1, serial 1, comment 1, pause 1, resume 1; epochs 1" in output
     assert "nothing had to be repaired" in output
 
 
