@@ -54,9 +54,10 @@ def kill_during(study: Path, day: int, stage: str, after_s: float, victim: str) 
             time.sleep(POLL_S)
         target = wait_for_rig(loop) if victim == "rig" else running(loop)
         time.sleep(after_s)
-        if target is None or not target.is_running() or loop.poll() is not None:
-            loop.wait()
+        if loop.poll() is not None:
             return False
+        if target is None or not target.is_running():  # the rig was faster: the loop dies in what it does next
+            target = psutil.Process(loop.pid)
         target.send_signal(signal.SIGKILL)
         loop.wait()
         return True

@@ -91,6 +91,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(undisturbed: Path, tmp_
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
         start_new_session=True,
     ) as loop:
         while not (study / "day-00" / "plan").exists() and loop.poll() is None:  # published: it stays
