@@ -91,7 +91,8 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(undisturbed: Path, tmp_
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+        # Ignored where tests run in the background; no thread runs here.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         start_new_session=True,
     ) as loop:
         while not (study / "day-00" / "plan").exists() and loop.poll() is None:  # published: it stays
