@@ -39,37 +39,44 @@ def planned_kills(study: Path) -> list[tuple[int, str, float, str]]:
     ]
 
 
-def working_folder(study: Path, day: int, stage: str) -> Path:
-    return study / ".start.partial" if day < 0 else study / f"day-{day:02d}" / f".{stage}.partial"
+def stage_folders(study: Path, day: int, stage: str) -> tuple[Path, Path]:
+    """Give the folder a stage works in and the one its result is renamed to."""
+    parent = study if day < 0 else study / f"day-{day:02d}"
+    name = "start" if day < 0 else stage
+    return parent / f".{name}.partial", parent / name
 
 
 def kill_during(study: Path, day: int, stage: str, after_s: float, victim: str) -> bool:
-    """Start the loop, kill it (or its rig) inside a stage; tell whether the kill hit before the loop ended."""
-    arguments = ("dry-run", study, "--protocol", PROTOCOL)
+    """Start the loop, kill it (or its rig) inside a stage; tell whether the kill hit before the loop ended.
+
+    A stage may be faster here than it was undisturbed (a cold cache then, a warm one now) and a rig faster than
+    its kill: the loop is then killed in what it does next, so that it never runs on past later kills.
+    """
+    working, done = stage_folders(study, day, stage)
     with subprocess.Popen(
-        command(*arguments), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command("dry-run", study, "--protocol", PROTOCOL),
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as loop:
-        folder = working_folder(study, day, stage)
-        while not folder.exists() and loop.poll() is None:
+        while not (working.exists() or done.exists()) and loop.poll() is None:
             time.sleep(POLL_S)
-        target = wait_for_rig(loop) if victim == "rig" else running(loop)
-        time.sleep(after_s)
+        target = wait_for_rig(loop, done) if victim == "rig" else None
+        deadline = time.monotonic() + after_s
+        while time.monotonic() < deadline and not done.exists() and loop.poll() is None:
+            time.sleep(POLL_S)
         if loop.poll() is not None:
             return False
-        if target is None or not target.is_running():  # the rig was faster: the loop dies in what it does next
+        if target is None or not target.is_running():
             target = psutil.Process(loop.pid)
         target.send_signal(signal.SIGKILL)
         loop.wait()
         return True
 
 
-def running(loop: subprocess.Popen[bytes]) -> psutil.Process | None:
-    """Give the loop's process; None where the stage was done before and the loop has ended."""
-    return psutil.Process(loop.pid) if loop.poll() is None else None
-
-
-def wait_for_rig(loop: subprocess.Popen[bytes]) -> psutil.Process | None:
-    while loop.poll() is None:
+def wait_for_rig(loop: subprocess.Popen[bytes], done: Path) -> psutil.Process | None:
+    """Wait for the rig's process; None where presenting was done without our seeing it, or the loop has ended."""
+    while loop.poll() is None and not done.exists():
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(loop.pid).children():
                 if "rig" in child.cmdline():
@@ -104,7 +111,7 @@ def test_a_loop_killed_while_its_rig_presents_finds_the_orphan_and_goes_on(undis
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as loop:
-        rig = wait_for_rig(loop)
+        rig = wait_for_rig(loop, study / "day-00" / "present")
         assert rig is not None
         journal = study / "day-00" / ".present.partial" / "journal.jsonl"
         while not journal.exists() and loop.poll() is None:
