@@ -2,24 +2,57 @@
 
 A network is a plain sequence of named children, so that its state dict has torchvision's keys (``conv1.weight``,
 ``layer1.0.bn1.running_mean``, ..., ``fc.bias``) and cutting it is taking the first children. Sources: He et al. 2016
-(residual networks); Goyal et al. 2017 (stride in the 3 x 3 convolution, torchvision's "v1.5"); Zagoruyko and
-Komodakis 2016 (wide).
+(residual networks); Zagoruyko and Komodakis 2016 (wide).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from closedloop.errors import ProtocolError
+from closedloop.models.blocks import BGR, RGB, BasicBlock, Bottleneck, Normalisation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # over ImageNet's training pixels in [0, 1]; what torchvision's weights expect
 IMAGENET_STD = (0.229, 0.224, 0.225)
+CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)  # red, green, blue of Caffe's nets, which take pixels 0 to 255
+CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
 AFTER_STEM = "layer1"
+
+Block = Callable[..., nn.Module]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Shape of a residual network.
+
+    Parameters
+    ----------
+    block
+        Makes a block from channels in, width and ``stride``.
+    expansion
+        Channels that a block gives, over its width.
+    depths
+        Blocks of each stage.
+    stem
+        Children before ``layer1``, which end in `n_stem` channels.
+    n_stem
+        Channels of the stem.
+    first_width
+        Width of ``layer1``; doubles in each further stage.
+    """
+
+    block: Block
+    expansion: int
+    depths: tuple[int, ...]
+    stem: Callable[[int], OrderedDict[str, nn.Module]]
+    n_stem: int = 64
+    first_width: int = 64
 
 
 @dataclass(frozen=True)
@@ -28,168 +61,86 @@ class Architecture:
 
     Parameters
     ----------
-    build
-        Makes the whole classifier for a number of classes, with untrained weights.
+    shape
+        What the network consists of.
     side_px
         Side of the images that it was made for.
     n_classes
         Classes of the published weights.
     mean, std
-        Normalisation of the pixels in [0, 1], a colour each.
+        Normalisation of the pixels in [0, 1]: of red, green and blue.
+    colours
+        Which colour each channel of the network sees.
     """
 
-    build: Callable[[int], nn.Sequential]
-    side_px: int
-    n_classes: int
+    shape: Shape
+    side_px: int = 224
+    n_classes: int = 1000
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    colours: tuple[int, ...] = field(default=RGB)
 
 
-class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut."""
-
-    expansion = 1
-
-    def __init__(self, n_in: int, width: int, *, stride: int) -> None:
-        super().__init__()
-        self.conv1 = _conv(n_in, width, kernel=3, stride=stride)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = _conv(width, width, kernel=3)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(n_in, width, stride=stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, n_in, h, w) to (n, width, h / stride, w / stride)."""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return torch.relu(y + self.downsample(x))
+def _imagenet_stem(n_stem: int, *, ceil_mode: bool = False) -> OrderedDict[str, nn.Module]:
+    """7 x 7 convolution and pool; Caffe's pool pads nothing and rounds up, which is one row further for even sides."""
+    pool = nn.MaxPool2d(3, stride=2, padding=0 if ceil_mode else 1, ceil_mode=ceil_mode)
+    convolution = nn.Conv2d(3, n_stem, 7, stride=2, padding=3, bias=False)
+    return OrderedDict(conv1=convolution, bn1=nn.BatchNorm2d(n_stem), relu=nn.ReLU(inplace=True), maxpool=pool)
 
 
-class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 (with the stride), 1 x 1 convolutions around a shortcut; four times as wide at its end."""
-
-    expansion = 4
-
-    def __init__(self, n_in: int, width: int, *, stride: int, widening: int = 1) -> None:
-        super().__init__()
-        inner, outer = width * widening, width * self.expansion
-        self.conv1 = _conv(n_in, inner, kernel=1)
-        self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = _conv(inner, inner, kernel=3, stride=stride)
-        self.bn2 = nn.BatchNorm2d(inner)
-        self.conv3 = _conv(inner, outer, kernel=1)
-        self.bn3 = nn.BatchNorm2d(outer)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(n_in, outer, stride=stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, n_in, h, w) to (n, 4 width, h / stride, w / stride)."""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        return torch.relu(y + self.downsample(x))
+def _small_stem(n_stem: int) -> OrderedDict[str, nn.Module]:
+    convolution = nn.Conv2d(3, n_stem, 3, stride=2, padding=1, bias=False)
+    return OrderedDict(conv1=convolution, bn1=nn.BatchNorm2d(n_stem), relu=nn.ReLU(inplace=True))
 
 
-class Normalisation(nn.Module):
-    """Pixels in [0, 1] to the mean and spread that the network was trained with."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalise images (n, 3, h, w)."""
-        return (images - self.mean) / self.std
-
-
-def _conv(n_in: int, n_out: int, *, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=kernel // 2, bias=False)
-
-
-def _shortcut(n_in: int, n_out: int, *, stride: int) -> nn.Sequential:
-    """Identity where shapes agree (no parameter, no key), else a 1 x 1 convolution and BatchNorm."""
-    if n_in == n_out and stride == 1:
-        return nn.Sequential()
-    return nn.Sequential(_conv(n_in, n_out, kernel=1, stride=stride), nn.BatchNorm2d(n_out))
-
-
-def _imagenet_resnet(
-    block: Callable[..., BasicBlock | Bottleneck], *, expansion: int, depths: tuple[int, ...], n_classes: int
-) -> nn.Sequential:
-    children: OrderedDict[str, nn.Module] = OrderedDict()
-    children["conv1"] = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
-    children["bn1"] = nn.BatchNorm2d(64)
-    children["relu"] = nn.ReLU(inplace=True)
-    children["maxpool"] = nn.MaxPool2d(3, stride=2, padding=1)
-    widths = tuple(64 * 2**stage for stage in range(len(depths)))
-    children.update(_stages(block, expansion=expansion, n_in=64, widths=widths, depths=depths))
-    children.update(_head(widths[-1] * expansion, n_classes))
-    return nn.Sequential(children)
-
-
-def _small_resnet(n_classes: int) -> nn.Sequential:
-    children: OrderedDict[str, nn.Module] = OrderedDict()
-    children["conv1"] = nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False)
-    children["bn1"] = nn.BatchNorm2d(16)
-    children["relu"] = nn.ReLU(inplace=True)
-    widths = (16, 32, 64)
-    children.update(_stages(BasicBlock, expansion=1, n_in=16, widths=widths, depths=(1, 1, 1)))
-    children.update(_head(widths[-1], n_classes))
-    return nn.Sequential(children)
-
-
-def _stages(
-    block: Callable[..., BasicBlock | Bottleneck],
-    *,
-    expansion: int,
-    n_in: int,
-    widths: tuple[int, ...],
-    depths: tuple[int, ...],
-) -> OrderedDict[str, nn.Module]:
+def _stages(shape: Shape) -> OrderedDict[str, nn.Module]:
     """``layer1``, ``layer2``, ...: each but the first halves the image in its first block."""
     stages: OrderedDict[str, nn.Module] = OrderedDict()
-    for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
-        blocks = []
+    n_in = shape.n_stem
+    for number, depth in enumerate(shape.depths, start=1):
+        width, blocks = shape.first_width * 2 ** (number - 1), []
         for position in range(depth):
             stride = 2 if position == 0 and number > 1 else 1
-            blocks.append(block(n_in, width, stride=stride))
-            n_in = width * expansion
+            blocks.append(shape.block(n_in, width, stride=stride))
+            n_in = width * shape.expansion
         stages[f"layer{number}"] = nn.Sequential(*blocks)
     return stages
 
 
-def _head(n_in: int, n_classes: int) -> OrderedDict[str, nn.Module]:
-    return OrderedDict(avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(n_in, n_classes))
+def _build(shape: Shape, n_classes: int) -> nn.Sequential:
+    n_last = shape.first_width * 2 ** (len(shape.depths) - 1) * shape.expansion
+    head = OrderedDict(avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(n_last, n_classes))
+    return nn.Sequential(OrderedDict([*shape.stem(shape.n_stem).items(), *_stages(shape).items(), *head.items()]))
 
 
-def _wide(widening: int) -> Callable[..., Bottleneck]:
-    def block(n_in: int, width: int, *, stride: int) -> Bottleneck:
-        return Bottleneck(n_in, width, stride=stride, widening=widening)
-
-    return block
-
-
-def _resnet50_like(block: Callable[..., Bottleneck]) -> Callable[[int], nn.Sequential]:
-    return lambda n_classes: _imagenet_resnet(block, expansion=4, depths=(3, 4, 6, 3), n_classes=n_classes)
+def _imagenet(depths: tuple[int, ...], *, basic: bool = False, widening: int = 1) -> Architecture:
+    block = BasicBlock if basic else partial(Bottleneck, widening=widening)
+    return Architecture(Shape(block, 1 if basic else 4, depths, _imagenet_stem))
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "resnet18": Architecture(
-        build=lambda n: _imagenet_resnet(BasicBlock, expansion=1, depths=(2, 2, 2, 2), n_classes=n),
-        side_px=224,
-        n_classes=1000,
+    "resnet18": _imagenet((2, 2, 2, 2), basic=True),
+    "resnet34": _imagenet((3, 4, 6, 3), basic=True),
+    "resnet50": _imagenet((3, 4, 6, 3)),
+    "resnet101": _imagenet((3, 4, 23, 3)),
+    "resnet152": _imagenet((3, 8, 36, 3)),
+    "wide_resnet50_2": _imagenet((3, 4, 6, 3), widening=2),
+    "wide_resnet50_4": _imagenet((3, 4, 6, 3), widening=4),  # the robustness library's
+    "wide_resnet101_2": _imagenet((3, 4, 23, 3), widening=2),
+    # Half as wide, as Caffe trained it: the stride in the first convolution of a block, blue first.
+    "resnet50_1by2": Architecture(
+        Shape(partial(Bottleneck, strided="conv1"), 4, (3, 4, 6, 3), partial(_imagenet_stem, ceil_mode=True), 64, 32),
+        mean=CAFFE_MEAN,
+        std=CAFFE_STD,
+        colours=BGR,
     ),
-    "resnet50": Architecture(build=_resnet50_like(Bottleneck), side_px=224, n_classes=1000),
-    "wide_resnet50_2": Architecture(build=_resnet50_like(_wide(2)), side_px=224, n_classes=1000),
-    "wide_resnet50_4": Architecture(build=_resnet50_like(_wide(4)), side_px=224, n_classes=1000),
     # For 32 x 32 images: 79 k parameters, trained in minutes on one core.
     "small_resnet": Architecture(
-        build=_small_resnet, side_px=32, n_classes=30, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
+        Shape(BasicBlock, 1, (1, 1, 1), _small_stem, 16, 16),
+        side_px=32,
+        n_classes=30,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
     ),
 }
 
@@ -207,11 +158,17 @@ def architecture_named(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
+def normalisation_of(name: str) -> Normalisation:
+    """Make what a named architecture's pixels go through first."""
+    row = architecture_named(name)
+    return Normalisation(row.mean, row.std, colours=row.colours)
+
+
 def build_classifier(name: str, *, n_classes: int | None = None, seed: int = 0) -> nn.Sequential:
     """Untrained classifier, initial weights drawn from the seed (He normal, fan out); takes normalised images."""
     architecture = architecture_named(name)
     with torch.random.fork_rng(devices=[]):  # the layers' own initial draws must not disturb the caller's
-        classifier = architecture.build(n_classes or architecture.n_classes)
+        classifier = _build(architecture.shape, n_classes or architecture.n_classes)
     _initialise(classifier, torch.Generator().manual_seed(seed))
     return classifier
 

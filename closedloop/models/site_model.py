@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.models.backbones import Normalisation, architecture_named
+from closedloop.models.backbones import normalisation_of
 from closedloop.models.folding import fold_batch_norm
 from closedloop.models.readout import FactorisedReadout, calibrate
 
@@ -40,7 +40,7 @@ class SiteModel(nn.Module):
     def __init__(self, spec: SiteModelSpec, *, trunk: nn.Sequential, readout: FactorisedReadout) -> None:
         super().__init__()
         self.spec = spec
-        self.normalisation = _normalisation(spec.architecture)
+        self.normalisation = normalisation_of(spec.architecture)
         self.trunk = trunk
         self.readout = readout
 
@@ -60,7 +60,7 @@ class UnitModel(nn.Module):
 
     def __init__(self, base: BaseModel) -> None:
         super().__init__()
-        self.normalisation = _normalisation(base.architecture)
+        self.normalisation = normalisation_of(base.architecture)
         self.trunk = base.trunk
 
     def forward(self, images: Tensor) -> Tensor:
@@ -151,8 +151,3 @@ def _full_batches(model: nn.Module, images: NDArray[np.uint8], *, batch_size: in
         part = images[start : start + batch_size]
         padding = ((0, batch_size - len(part)), (0, 0), (0, 0), (0, 0))
         yield images_to_tensor(np.pad(part, padding), device=device_of(model)), len(part)
-
-
-def _normalisation(architecture: str) -> Normalisation:
-    row = architecture_named(architecture)
-    return Normalisation(row.mean, row.std)

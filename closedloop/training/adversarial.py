@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from closedloop.models.backbones import Normalisation, architecture_named, build_classifier
+from closedloop.models.backbones import build_classifier, normalisation_of
 from closedloop.models.checkpoints import save_classifier
 from closedloop.models.site_model import device_of, images_to_tensor
 from closedloop.stimuli.pools import ImagePool, images_by_category, load_images
@@ -114,8 +114,7 @@ def train_classifier(
     training, evaluation = _split(pool, recipe)
     n_classes = int(training.classes.max()) + 1
     classifier = build_classifier(recipe.architecture, n_classes=n_classes, seed=recipe.seed)
-    row = architecture_named(recipe.architecture)
-    network = nn.Sequential(Normalisation(row.mean, row.std), classifier)
+    network = nn.Sequential(normalisation_of(recipe.architecture), classifier)
     losses = _descend(network, training, recipe=recipe, checkpoint=checkpoint, progress=progress)
     report = TrainingReport(tuple(losses), *_accuracies(network, evaluation, recipe=recipe))
     details = {"recipe": asdict(recipe), "pool": _portable(pool.description()), **asdict(report)}

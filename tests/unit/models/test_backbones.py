@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from closedloop.errors import ProtocolError
-from closedloop.models.backbones import Normalisation, architecture_named, build_classifier, cut, layer_names
+from closedloop.models.backbones import build_classifier, cut, layer_names, normalisation_of
 
 torch.set_num_threads(1)
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -151,8 +151,7 @@ def test_first_weights_are_a_function_of_the_seed_and_leave_global_randomness_al
 
 
 def test_normalisation_uses_imagenets_published_mean_and_spread() -> None:
-    row = architecture_named("resnet50")
-    normalised = Normalisation(row.mean, row.std)(torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) + 0.229)
+    normalised = normalisation_of("resnet50")(torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) + 0.229)
     assert torch.allclose(normalised.flatten(), torch.tensor([1.0, 0.229 / 0.224, 0.229 / 0.225]))
 
 
