@@ -10,15 +10,14 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.networks import onnx_file, photographs, trained_base_model, trained_classifier
 from closedloop.models.backbones import normalisation_of
-from closedloop.models.site_model import images_to_tensor
 
 torch.set_num_threads(1)
-LOGITS, PROBABILITIES = "/Add_126_output_0", "4195"
-# The graph's tensors (n, height, width, channels) that are the outputs of the stem and of residual blocks: a block ends
-# in every third ReLU after the stem's.
+LOGITS, STEM = "/Add_126_output_0", "/MaxPool_output_0"
+# ReLUs of the graph, which are (n, height, width, channels), in which blocks end: every third after the stem's.
 BLOCK_ENDS = {"stem": 0, "layer1.0": 3, "layer2.3": 21, "layer3.0": 24, "layer4.0": 42, "layer4.2": 48}
 
 
@@ -30,7 +29,7 @@ def relu(number: int) -> str:
 def session() -> onnxruntime.InferenceSession:
     """The package's graph with further outputs."""
     model = onnx.load(onnx_file())
-    for name in (LOGITS, "/MaxPool_output_0", *(relu(number) for number in BLOCK_ENDS.values() if number)):
+    for name in (LOGITS, STEM, *(relu(number) for number in BLOCK_ENDS.values() if number)):
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -43,11 +42,50 @@ def independent(pixels: NDArray[np.floating], output: str) -> NDArray[np.float32
     return session().run([output], {"input_0": caffe.astype(np.float32)})[0]
 
 
+def normalised(images: NDArray[np.floating]) -> Tensor:
+    pixels = torch.tensor(images, dtype=torch.float32).permute(0, 3, 1, 2)
+    return normalisation_of("resnet50_1by2")(pixels)
+
+
 def test_logits_on_photographs_are_those_of_an_independent_runtime() -> None:
-    images = photographs(n=8)
-    expected = independent(images / 255, LOGITS)
+    images = photographs(n=8) / 255
+    expected = independent(images, LOGITS)
     with torch.no_grad():
-        x = normalisation_of("resnet50_1by2")(images_to_tensor(images, device=torch.device("cpu")))
-        found = trained_classifier()(x).numpy()
+        found = trained_classifier()(normalised(images)).numpy()
     assert np.ptp(expected) > 5
     np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("layer", BLOCK_ENDS)
+def test_the_network_cut_at_a_layer_gives_what_the_independent_runtime_has_there(layer: str) -> None:
+    images = photographs(n=2) / 255
+    output = relu(BLOCK_ENDS[layer]) if layer != "stem" else STEM
+    expected = independent(images, output)
+    expected = expected if layer == "stem" else expected.transpose(0, 3, 1, 2)
+    with torch.no_grad():
+        found = trained_base_model(layer).trunk(normalised(images)).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_the_input_gradient_is_the_independent_runtimes_slope() -> None:
+    # A photograph's flat areas are ties of the max pool, where a slope is no gradient's product: a generic point.
+    rng = np.random.default_rng(5)
+    images = (photographs(n=4) + rng.uniform(-0.5, 0.5, (4, 224, 224, 3))).clip(0, 255) / 255
+    gradients = gradient_of_the_margin(images)
+    for direction in (unit(gradients), unit(unit(gradients) + unit(rng.standard_normal(gradients.shape)))):
+        step = 1e-4  # smaller than the distance to most kinks, larger than float32's rounding
+        above, below = (independent(images + sign * step * direction, LOGITS) for sign in (1, -1))
+        slope = np.diff(above - below, axis=1)[:, 0] / (2 * step)
+        np.testing.assert_allclose((gradients * direction).sum(axis=(1, 2, 3)), slope, rtol=0.01)
+
+
+def gradient_of_the_margin(images: NDArray[np.floating]) -> NDArray[np.float64]:
+    x = torch.tensor(images, dtype=torch.float32, requires_grad=True)
+    logits = trained_classifier()(normalisation_of("resnet50_1by2")(x.permute(0, 3, 1, 2)))
+    (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), x)
+    return gradient.double().numpy()
+
+
+def unit(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    return x / np.sqrt((x**2).sum(axis=(1, 2, 3), keepdims=True))
