@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import realised_norm, scale_to_norm
-from closedloop.attacks.search import Paper31
+from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.synthesis import AttackItem, SynthesisResult, synthesize
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
@@ -163,7 +164,7 @@ def attack(model: torch.nn.Module, anchors: Bytes, *, steps: int, day: int) -> S
             items,
             anchors,
             model_hash="now",
-            settings=Paper31(steps=steps),
+            method=Method(Paper31(steps=steps)),
             batch_size=84,
             shard_folder=Path(folder),
         )

@@ -1,18 +1,125 @@
-"""What counts: a number an item that the search makes as large as it can."""
+"""What counts: a number an item that the search makes as large as it can, from the model's responses to its image.
+
+An objective holds one row of parameters an item. The engine asks for the values of any rows in any order, so that a
+batch may mix items.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 Model = Callable[[Tensor], Tensor]
-"""Images (n_items, 3, height, width) in [0, 1] to responses (n_items, n_sites)."""
+"""Images (n_items, 3, height, width) in [0, 1] to responses (n_items, n_outputs)."""
 
-Objective = Callable[[Tensor], Tensor]
+ValueOf = Callable[[Tensor], Tensor]
 """Images (n_items, 3, height, width) in [0, 1] to one value an item (n_items,), larger is better."""
+
+
+class Objective(Protocol):
+    """Responses of some items to one value each, larger is better."""
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Evaluate items.
+
+        Parameters
+        ----------
+        responses
+            What the model answers to the items' images, shape (n, n_outputs).
+        rows
+            Which items these are: rows of the objective's parameters, int64, shape (n,).
+
+        Returns
+        -------
+        Tensor
+            Shape (n,).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SignedResponse:
+    """``sign * r_i(x)``: drive each item's own output up (+1) or down (-1).
+
+    Attributes
+    ----------
+    output_index
+        The model's output attacked in each item, int64, shape (n_items,).
+    sign
+        +1 or -1 for each item, shape (n_items,).
+    """
+
+    output_index: Tensor
+    sign: Tensor
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Return ``sign * r_i``, (n,)."""
+        return response_of(responses, self.output_index[rows]) * self.sign[rows].to(responses.dtype)
+
+
+@dataclass(frozen=True)
+class Mse1000:
+    """The paper's loss, negated: ``-(r_i(x) - 1000 sign)^2`` (section 3.1).
+
+    Its gradient points along ``sign * dr`` while ``|r| < 1000``, where a normalised step is that of `SignedResponse`.
+    Beyond 1000 the paper's square turns round and drives the site back; here it is linear from there on, so that a site
+    is driven on.
+
+    Attributes
+    ----------
+    output_index, sign
+        As for `SignedResponse`.
+    """
+
+    output_index: Tensor
+    sign: Tensor
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Return minus the squared distance to the target, (n,); beyond it, the distance passed."""
+        driven = response_of(responses, self.output_index[rows]) * self.sign[rows].to(responses.dtype)
+        short = driven - _TARGET
+        return torch.where(short < 0, -(short * short), short)
+
+
+@dataclass(frozen=True)
+class PopulationVector:
+    """``w . r(x)``: move the population along a direction.
+
+    Attributes
+    ----------
+    weights
+        One direction an item, shape (n_items, n_outputs).
+    """
+
+    weights: Tensor
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Return ``sum_k w_k r_k``, (n,)."""
+        return (responses * self.weights[rows].to(responses.dtype)).sum(dim=1)
+
+
+@dataclass(frozen=True)
+class TargetPattern:
+    """``-mean_k (r_k(x) - t_k)^2``: bring the population to a pattern.
+
+    Attributes
+    ----------
+    target
+        One pattern an item, shape (n_items, n_outputs); NaN where an output is free.
+    """
+
+    target: Tensor
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Return minus the mean squared distance over the outputs that matter, (n,)."""
+        target = self.target[rows].to(responses.dtype)
+        matters = ~target.isnan()
+        distance = torch.where(matters, responses - target.nan_to_num(), torch.zeros_like(responses))
+        return -distance.square().sum(dim=1) / matters.sum(dim=1).clamp_min(1)
 
 
 class ValueAndGradient(NamedTuple):
@@ -22,50 +129,34 @@ class ValueAndGradient(NamedTuple):
     gradient: Tensor
 
 
-def signed_response(model: Model, *, site_index: Tensor, sign: Tensor) -> Objective:
-    """``sign * r_i(x)``: drive each item's own site up (+1) or down (-1).
-
-    Parameters
-    ----------
-    model
-        Responses of all sites; must treat the images of a batch independently (a module in ``eval`` mode).
-    site_index
-        The site attacked in each item, shape (n_items,), int64.
-    sign
-        +1 or -1 for each item, shape (n_items,).
-    """
-    _check_independent(model)
-    return lambda images: responses_of(model, images, site_index=site_index) * sign
-
-
-def mse1000(model: Model, *, site_index: Tensor, sign: Tensor) -> Objective:
-    """Minimise the paper's ``MSE(r_i(x + delta), +-1000)`` (section 3.1).
-
-    Its gradient, ``2 (r - 1000 s) dr``, points along ``-s dr`` while ``|r| < 1000``, and the search normalises it: the
-    steps are those of ``s r``, which is what is returned. Beyond 1000 the square would turn round and drive the site
-    back; ``s r`` does not.
-    """
-    return signed_response(model, site_index=site_index, sign=sign)
-
-
-def value_and_gradient(objective: Objective, images: Tensor) -> ValueAndGradient:
+def value_and_gradient(value_of: ValueOf, images: Tensor) -> ValueAndGradient:
     """Evaluate an objective and its input gradient; no gradient of the model's weights is computed.
 
     A model that does not depend on its input at all has the gradient zero.
     """
     leaf = images.detach().requires_grad_()
-    value = objective(leaf)
+    value = value_of(leaf)
     if not value.requires_grad:
         return ValueAndGradient(value.detach(), torch.zeros_like(images))
     (gradient,) = torch.autograd.grad(value.sum(), leaf, materialize_grads=True)
     return ValueAndGradient(value.detach(), gradient)
 
 
-def responses_of(model: Model, images: Tensor, *, site_index: Tensor) -> Tensor:
-    """Response of each item's own site, shape (n_items,)."""
-    return model(images).gather(1, site_index.view(-1, 1)).squeeze(1)
+def response_of(responses: Tensor, output_index: Tensor) -> Tensor:
+    """Response of each item's own output, shape (n_items,)."""
+    return responses.gather(1, output_index.view(-1, 1)).squeeze(1)
 
 
-def _check_independent(model: Model) -> None:
+def check_independent(model: Model) -> None:
+    """Refuse a model whose responses depend on the batch.
+
+    Raises
+    ------
+    ValueError
+        It is in training mode.
+    """
     if isinstance(model, nn.Module) and model.training:
         raise ValueError("an attacked model must be in eval mode: in training mode its responses depend on the batch")
+
+
+_TARGET = 1000.0

@@ -14,14 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from closedloop.attacks.balls import radius_at
+from closedloop.attacks.balls.units import radius_at
+from closedloop.attacks.engine import Method, Problem, find, from_bytes
 from closedloop.attacks.lattice import GREY_LEVELS, realised_epsilon, to_lattice
-from closedloop.attacks.objectives import Model, mse1000, responses_of, value_and_gradient
-from closedloop.attacks.search import Paper31, search
+from closedloop.attacks.objectives import Model, SignedResponse, ValueOf, response_of, value_and_gradient
 from closedloop.attacks.shards import Arrays, load_shard, save_shard
+from closedloop.attacks.slots import Task
 from closedloop.execution.local import run_in_processes
 
-_FORMAT = "attack shard 1"
+_FORMAT = "attack shard 2"
+_DIRECTIONS = (+1, -1)
 
 Progress = Callable[[int, int], None]
 """Called with (items done, items in all) after every shard."""
@@ -96,7 +98,7 @@ def synthesize(
     clean_images: NDArray[np.uint8],
     *,
     model_hash: str,
-    settings: Paper31,
+    method: Method,
     batch_size: int,
     shard_folder: Path,
     device: torch.device | str = "cpu",
@@ -119,8 +121,8 @@ def synthesize(
         uint8, shape (n_images, height, width, 3), square.
     model_hash
         Identifies the model's state: another model must have another hash.
-    settings
-        Search settings.
+    method
+        How to search.
     batch_size
         Items per shard, and images per forward pass.
     shard_folder
@@ -146,7 +148,7 @@ def synthesize(
     """
     _check(items, clean_images, batch_size)
     shards = [
-        _Shard(tuple(items[start : start + batch_size]), clean_images, settings, torch.device(device))
+        _Shard(tuple(items[start : start + batch_size]), clean_images, method, torch.device(device))
         for start in range(0, len(items), batch_size)
     ]
 
@@ -179,7 +181,7 @@ class _Shard:
 
     items: tuple[AttackItem, ...]
     clean_images: NDArray[np.uint8]
-    settings: Paper31
+    method: Method
     device: torch.device
 
     @property
@@ -201,7 +203,9 @@ def _computed_or_stored(model: Model, work: _Shard, *, model_hash: str, folder: 
     stored = load_shard(path, names=_ARRAY_NAMES)
     if stored is not None:
         return stored
-    computed = _larger_change(_attack(model, work, direction=+1), _attack(model, work, direction=-1))
+    delta, sign = _search(model, work)
+    up, down = (_on_bytes(model, work, one, s) for one, s in zip(delta, sign, strict=True))
+    computed = _larger_change(up, down)
     save_shard(path, computed)
     return computed
 
@@ -210,8 +214,7 @@ def _hash_of_inputs(work: _Shard, model_hash: str) -> str:
     inputs = {
         "format": _FORMAT,
         "model": model_hash,
-        "search": type(work.settings).__name__,
-        "settings": asdict(work.settings),
+        "method": _named(work.method),
         "items": [asdict(item) for item in work.items],
         "images": [hashlib.sha256(image.tobytes()).hexdigest() for image in work.clean],
         "shape": work.clean.shape,
@@ -219,25 +222,47 @@ def _hash_of_inputs(work: _Shard, model_hash: str) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _attack(model: Model, work: _Shard, *, direction: int) -> Arrays:
-    """Attack every item of a shard in one direction."""
+def _named(settings: object) -> str:
+    """Name settings by type and fields; they are frozen dataclasses of plain values and of each other."""
+    return repr(settings)
+
+
+def _search(model: Model, work: _Shard) -> tuple[Tensor, Tensor]:
+    """Search both directions of every item: perturbations, (2, n_items, 3, height, width), up before down."""
+    n = len(work.items)
+    sign = torch.tensor(_DIRECTIONS, dtype=torch.float32, device=work.device).repeat_interleave(n)
+    objective = SignedResponse(work.site_index.repeat(len(_DIRECTIONS)), sign)
+    problem = Problem(model, from_bytes(work.clean_images, device=work.device), objective)
+    tasks = [
+        Task(row=place * n + row, image=item.image_index, radii=(radius,), seed=seed_of(item.item_name, direction))
+        for place, direction in enumerate(_DIRECTIONS)
+        for row, (item, radius) in enumerate(zip(work.items, work.radius.tolist(), strict=True))
+    ]
+    found = {one.task.row: one.delta for one in find(problem, tasks, method=work.method, batch_size=n)}
+    deltas = torch.stack([found[row] for row in range(len(tasks))]).to(work.device)
+    return deltas.view(len(_DIRECTIONS), n, *deltas.shape[1:]), sign.view(len(_DIRECTIONS), n)
+
+
+def _on_bytes(model: Model, work: _Shard, delta: Tensor, sign: Tensor) -> Arrays:
+    """Put the attacks of one direction on eight bits, and say what the model predicts for them."""
     clean = work.clean
     x = _to_tensor(clean, work.device)
-    radius = torch.as_tensor(work.radius, dtype=torch.float32, device=work.device)
-    sign = torch.full_like(radius, direction)
-    seeds = [seed_of(item.item_name, direction) for item in work.items]
-    delta = search(model, x, site_index=work.site_index, sign=sign, radius=radius, seeds=seeds, settings=work.settings)
-    at_optimum = value_and_gradient(mse1000(model, site_index=work.site_index, sign=sign), x + delta)
+    at_optimum = value_and_gradient(_driven(model, work, sign), x + delta)
     attacked = to_lattice(clean, _to_numpy(delta), radius=work.radius, gain_gradient=_to_numpy(at_optimum.gradient))
     predicted_clean = _predict(model, clean, work)
+    direction = sign.double().cpu().numpy()
     return {
         "attacked": attacked,
         "predicted_clean": predicted_clean,
         "predicted_attacked": _predict(model, attacked, work),
         "predicted_change_float": direction * at_optimum.value.double().cpu().numpy() - predicted_clean,
         "realised_epsilon": realised_epsilon(clean, attacked),
-        "direction": np.full(len(work.items), direction),
+        "direction": direction.astype(np.int64),
     }
+
+
+def _driven(model: Model, work: _Shard, sign: Tensor) -> ValueOf:
+    return lambda images: response_of(model(images), work.site_index) * sign
 
 
 def _larger_change(up: Arrays, down: Arrays) -> Arrays:
@@ -252,7 +277,7 @@ def _larger_change(up: Arrays, down: Arrays) -> Arrays:
 
 def _predict(model: Model, images: NDArray[np.uint8], work: _Shard) -> NDArray[np.float64]:
     with torch.no_grad():
-        responses = responses_of(model, _to_tensor(images, work.device), site_index=work.site_index)
+        responses = response_of(model(_to_tensor(images, work.device)), work.site_index)
     return np.asarray(responses.double().cpu().numpy())
 
 

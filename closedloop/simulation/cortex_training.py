@@ -22,7 +22,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from closedloop.attacks import balls
+from closedloop.attacks.balls.ball import per_item
+from closedloop.attacks.balls.l2 import L2
+from closedloop.attacks.balls.units import radius_at
 from closedloop.attacks.objectives import value_and_gradient
 from closedloop.errors import CheckpointError, StorageError
 from closedloop.simulation.cortex_network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
@@ -163,13 +165,14 @@ def _accuracy(network: CortexNetwork, images: Tensor, target: Tensor) -> float:
 
 def _worst_case(network: CortexNetwork, clean: Tensor, *, target: Tensor, recipe: CortexRecipe, seed: int) -> Tensor:
     """Perturbations that raise the classification loss, from a random start."""
-    radius = torch.full((len(clean),), balls.radius_at(recipe.epsilon, CORTEX_SIDE_PX))
+    radius = torch.full((len(clean),), radius_at(recipe.epsilon, CORTEX_SIDE_PX))
     starts = np.random.default_rng(seed).integers(0, 2**62, len(clean)).tolist()
-    delta = balls.project(balls.random_start(radius, shape=clean.shape[1:], seeds=starts), clean=clean, radius=radius)
-    step = balls.per_item(recipe.attack_step_fraction * radius, clean)
+    ball = L2()
+    delta = ball.project(ball.start(radius, shape=clean.shape[1:], seeds=starts), clean=clean, radius=radius)
+    step = per_item(recipe.attack_step_fraction * radius, clean)
     for _ in range(recipe.attack_steps):
         gradient = value_and_gradient(_loss_of(network, target), clean + delta).gradient
-        delta = balls.project(delta + step * balls.normalised(gradient), clean=clean, radius=radius)
+        delta = ball.project(delta + step * ball.ascent(gradient), clean=clean, radius=radius)
     return delta
 
 

@@ -14,8 +14,9 @@ from closedloop.artifacts.day_files import MODEL_NAME, model_folder
 from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table, write_table
+from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
-from closedloop.attacks.search import Paper31
+from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.synthesis import AttackItem, SynthesisResult, synthesize
 from closedloop.execution.local import usable_processors
 from closedloop.models.checkpoints import load_site_model
@@ -89,7 +90,7 @@ def _attack(context: StageContext, plan: _Plan, model: SiteModel, model_file: Pa
         items,
         plan.clean,
         model_hash=sha256_file(model_file),
-        settings=Paper31(steps=attack.steps, step_fraction=attack.step_fraction),
+        method=Method(Paper31(steps=attack.steps, step_fraction=attack.step_fraction)),
         batch_size=attack.batch_size,
         n_processes=usable_processors(),
         shard_folder=context.scratch,

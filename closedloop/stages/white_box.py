@@ -8,7 +8,8 @@ import numpy as np
 from torch import nn
 
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.attacks.search import Paper31
+from closedloop.attacks.engine import Method
+from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.synthesis import AttackItem, synthesize
 from closedloop.execution.local import usable_processors
 from closedloop.stages.context import StageContext
@@ -74,7 +75,7 @@ def largest_change(
         ],
         day.stimuli.images,
         model_hash=model_hash,
-        settings=Paper31(steps=steps, step_fraction=attack.step_fraction),
+        method=Method(Paper31(steps=steps, step_fraction=attack.step_fraction)),
         batch_size=attack.batch_size,
         n_processes=usable_processors(),
         shard_folder=context.scratch / name,

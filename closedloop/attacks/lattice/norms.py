@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.attacks.balls import PAPER_SIDE_PX
+from closedloop.attacks.balls.units import PAPER_SIDE_PX
 from closedloop.attacks.lattice.grid import GREY_LEVELS
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.objectives import mse1000, signed_response, value_and_gradient
-from closedloop.attacks.search import Paper31, search
+from closedloop.attacks.engine import Method, Problem, find
+from closedloop.attacks.objectives import Mse1000, SignedResponse, value_and_gradient
+from closedloop.attacks.searches.paper31 import Paper31
+from closedloop.attacks.slots import Task
 
 torch.set_num_threads(1)
 
@@ -20,6 +23,23 @@ def linear_model(weights: Tensor, offset: float = 0.0) -> nn.Module:
     model[1].weight.data = weights
     model[1].bias.data = torch.full((weights.shape[0],), offset)
     return model.eval()
+
+
+def search(
+    model: object,
+    clean: Tensor,
+    *,
+    site_index: Tensor,
+    sign: Tensor,
+    radius: Tensor,
+    seeds: Iterable[int],
+    settings: Paper31,
+) -> Tensor:
+    """Perturbations in the order of the images, searched in a batch smaller than they are many."""
+    problem = Problem(model, lambda places: clean[list(places)], SignedResponse(site_index, sign))  # type: ignore[arg-type]
+    tasks = [Task(row, row, (r,), seed) for row, (r, seed) in enumerate(zip(radius.tolist(), seeds, strict=True))]
+    found = {one.task.row: one.delta for one in find(problem, tasks, method=Method(settings), batch_size=4)}
+    return torch.stack([found[row] for row in range(len(clean))])
 
 
 def attack(model: object, clean: Tensor, *, sign: float = 1.0, radius: float = 0.2, **settings: object) -> Tensor:
@@ -75,10 +95,10 @@ def test_the_result_is_at_least_as_good_as_every_point_the_model_was_asked_about
         seen.append(responses.detach()[:, 0])
         return responses
 
-    clean = torch.rand(5, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(4))
+    clean = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(4))
     delta = attack(rugged, clean, steps=30, radius=1.0)
     visited = torch.stack(seen).amax(0)
-    final = torch.stack(seen)[-1]
+    final = seen[-1]
     reached = rugged(clean + delta)[:, 0]
     assert torch.allclose(reached, visited, atol=1e-5)
     assert bool((visited > final + 1e-3).any())  # the end point alone would have failed
@@ -119,8 +139,8 @@ def test_mse1000_climbs_along_the_papers_loss_below_1000(weights: Tensor) -> Non
     for sign in (1.0, -1.0):
         loss = ((model(images)[:, 1] - sign * 1000) ** 2).sum()
         (of_the_paper,) = torch.autograd.grad(-loss, images)
-        objective = mse1000(model, site_index=torch.full((3,), 1), sign=torch.full((3,), sign))
-        ours = value_and_gradient(objective, images).gradient
+        objective = Mse1000(torch.full((3,), 1), torch.full((3,), sign))
+        ours = value_and_gradient(lambda x, o=objective: o.value(model(x), torch.arange(3)), images).gradient  # type: ignore[misc]
         cosine = nn.functional.cosine_similarity(of_the_paper.flatten(1), ours.flatten(1))
         assert torch.allclose(cosine, torch.ones(3), atol=1e-6)
 
@@ -133,7 +153,7 @@ def test_attacking_leaves_the_models_weights_without_gradients(weights: Tensor) 
 
 def test_a_model_in_training_mode_is_refused(weights: Tensor) -> None:
     with pytest.raises(ValueError, match="eval mode"):
-        signed_response(linear_model(weights).train(), site_index=torch.tensor([0]), sign=torch.ones(1))
+        attack(linear_model(weights).train(), torch.full((1, 3, SIDE, SIDE), 0.5))
 
 
 @pytest.mark.parametrize("settings", [{"steps": 0}, {"step_fraction": 0.0}, {"step_fraction": math.nan}])

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import squared_levels
-from closedloop.attacks.search import Paper31
+from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.synthesis import AttackItem, SynthesisResult, seed_of, synthesize
 from closedloop.errors import DocumentError, StorageError
 
@@ -54,7 +55,9 @@ def items() -> list[AttackItem]:
 
 
 def run(model: nn.Module, items: list[AttackItem], clean: NDArray[np.uint8], folder: Path) -> SynthesisResult:
-    return synthesize(model, items, clean, model_hash="m", settings=Paper31(steps=8), batch_size=5, shard_folder=folder)
+    return synthesize(
+        model, items, clean, model_hash="m", method=Method(Paper31(steps=8)), batch_size=5, shard_folder=folder
+    )
 
 
 def same(a: SynthesisResult, b: SynthesisResult) -> bool:
@@ -107,7 +110,9 @@ def test_a_linear_response_changes_by_radius_times_slope(clean: NDArray[np.uint8
     linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 1)).eval()
     grey = np.full_like(clean, 128)
     items = [AttackItem(str(epsilon), 0, 0, epsilon) for epsilon in (10.0, 40.0)]
-    result = synthesize(linear, items, grey, model_hash="m", settings=Paper31(), batch_size=2, shard_folder=tmp_path)
+    result = synthesize(
+        linear, items, grey, model_hash="m", method=Method(Paper31()), batch_size=2, shard_folder=tmp_path
+    )
     slope = float(linear[1].weight.detach().norm())
     expected = [epsilon * SIDE / 224 * slope for epsilon in (10.0, 40.0)]
     np.testing.assert_allclose(np.abs(result.predicted_change_float), expected, rtol=1e-3)
@@ -142,8 +147,8 @@ def test_every_input_of_a_shard_is_part_of_its_name(
     model: Curved, items: list[AttackItem], clean: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     def shards(items: list[AttackItem], images: NDArray[np.uint8], model_hash: str, steps: int) -> int:
-        settings = Paper31(steps=steps)
-        synthesize(model, items, images, model_hash=model_hash, settings=settings, batch_size=1, shard_folder=tmp_path)
+        method = Method(Paper31(steps=steps))
+        synthesize(model, items, images, model_hash=model_hash, method=method, batch_size=1, shard_folder=tmp_path)
         return len(list(tmp_path.iterdir()))
 
     one = items[:1]
@@ -185,7 +190,7 @@ def test_progress_counts_items_up_to_all_of_them(
         items,
         clean,
         model_hash="m",
-        settings=Paper31(steps=1),
+        method=Method(Paper31(steps=1)),
         batch_size=10,
         shard_folder=tmp_path,
         progress=lambda done, total: seen.append((done, total)),
