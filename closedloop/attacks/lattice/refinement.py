@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedloop.attacks.lattice.grid import GREY_LEVELS, LatticeBall, lattice_ball
-from closedloop.attacks.lattice.rounding import round_into
+from closedloop.attacks.lattice.rounding import first_order_share, round_into
 
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images (n_items, 3, height, width) in [0, 1] to each item's value (n_items,), larger is better, and its gradient."""
@@ -30,7 +30,8 @@ class LatticeSettings:
     Attributes
     ----------
     steps
-        Gradients taken at lattice images. 0 projects the float optimum and nothing else.
+        Steps taken from lattice image to lattice image. 0 projects the float optimum and nothing else. Measured on the
+        shipped networks: 4 recover a third to a half of what projection loses against float, 16 hardly more.
     step_fraction
         Length of the first step over the radius; the steps shrink in proportion to what is left of them.
     levels
@@ -38,7 +39,7 @@ class LatticeSettings:
     """
 
     steps: int = 4
-    step_fraction: float = 1.0
+    step_fraction: float = 0.2
     levels: int = GREY_LEVELS
 
     def __post_init__(self) -> None:
@@ -55,12 +56,18 @@ class LatticeOptimum(NamedTuple):
         In whole levels, float32, shape of the clean images.
     value
         The objective there, shape (n_items,).
+    value_float
+        The objective at the float optimum, shape (n_items,).
+    bound
+        What part of the float optimum the lattice allows to first order (`first_order_share`), shape (n_items,).
     n_gradients
         Gradients an item has cost here.
     """
 
     pixels: Tensor
     value: Tensor
+    value_float: Tensor
+    bound: Tensor
     n_gradients: int
 
 
@@ -93,15 +100,15 @@ def refine_on_lattice(
     ball = lattice_ball(pixels, radius, levels=settings.levels)
     path = _Path(evaluate, ball, pixels)
     wanted, size = delta.flatten(1), torch.as_tensor(np.asarray(radius), dtype=delta.dtype, device=delta.device)
-    gain = path.gradient_at(clean + delta)
-    best = path.visit(round_into(ball, wanted, gain=gain))
-    here = best
+    value_float, gradient = path.at(clean + delta)
+    best = here = path.visit(round_into(ball, wanted, gain=gradient))
     for step in range(settings.steps):
         length = settings.step_fraction * (1 - step / settings.steps) * size
         wanted = _stepped(wanted, here.gradient, length=length, radius=size)
         here = path.visit(round_into(ball, wanted, gain=here.gradient))
         best = _better(best, here)
-    return LatticeOptimum((best.change - ball.lowest).view_as(pixels), best.value, settings.steps + 2)
+    shown = (best.change - ball.lowest).view_as(pixels)
+    return LatticeOptimum(shown, best.value, value_float, first_order_share(ball, gradient), settings.steps + 2)
 
 
 class _Visit(NamedTuple):
@@ -121,12 +128,11 @@ class _Path:
     pixels: Tensor
 
     def visit(self, change: Tensor) -> _Visit:
-        shown = (self.pixels + change.view_as(self.pixels)) / self.ball.levels
-        value, gradient = self.evaluate(shown)
-        return _Visit(change, value.detach(), gradient.flatten(1))
+        return _Visit(change, *self.at((self.pixels + change.view_as(self.pixels)) / self.ball.levels))
 
-    def gradient_at(self, images: Tensor) -> Tensor:
-        return self.evaluate(images)[1].flatten(1)
+    def at(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = self.evaluate(images)
+        return value.detach(), gradient.flatten(1)
 
 
 def _stepped(wanted: Tensor, gradient: Tensor, *, length: Tensor, radius: Tensor) -> Tensor:
