@@ -136,6 +136,22 @@ def base_model_train(
     typer.echo(train_to_file(out, name=name, seed=seed))
 
 
+@base_model_app.command("import")
+def base_model_import(
+    file: Annotated[Path, typer.Argument(help="state dict of torchvision, or checkpoint of the robustness library")],
+    out: Annotated[Path, typer.Option(help="safetensors file to write")],
+    architecture: Annotated[str | None, typer.Option(help="[default: recognised from keys and shapes]")] = None,
+    labelled_images: Annotated[
+        Path | None, typer.Option(help="folder of class folders, to measure the accuracy on")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a foreign checkpoint a base model for `--base-model`, and say what it is."""
+    from closedloop.commands.base_model_import import import_and_describe  # noqa: PLC0415
+
+    typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
+
+
 def _advance(study: Path, *, days: int | None) -> None:
     from closedloop.commands.run import advance  # noqa: PLC0415
 

@@ -55,10 +55,27 @@ class Sites(Section):
     )
 
 
+ArchitectureName = Literal[
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "wide_resnet50_2",
+    "wide_resnet50_4",
+    "wide_resnet101_2",
+    "resnet50_1by2",
+    "small_resnet",
+]
+"""The rows of ``models.backbones.ARCHITECTURES``, which documents do not know."""
+
+
 class BaseModelChoice(Section):
     """The network under the readout."""
 
-    architecture: Literal["small_resnet", "resnet50", "wide_resnet50_4"]
+    architecture: ArchitectureName | None = Field(
+        default=None, description="the network; a weight file of another is refused. Left out: whatever the file is"
+    )
     layer: str = Field(description="named layer whose output is read out")
     weights: str = Field(description="name of shipped weights; `init --base-model FILE` takes its place")
 

@@ -22,7 +22,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # over ImageNet's training pixels in [0, 
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)  # red, green, blue of Caffe's nets, which take pixels 0 to 255
 CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
-AFTER_STEM = "layer1"
+AFTER_STEM, LOGITS = "layer1", "fc"
 
 Block = Callable[..., nn.Module]
 
@@ -107,7 +107,9 @@ def _stages(shape: Shape) -> OrderedDict[str, nn.Module]:
     return stages
 
 
-def _build(shape: Shape, n_classes: int) -> nn.Sequential:
+def build_network(name: str, *, n_classes: int) -> nn.Sequential:
+    """Network of a named architecture with whatever weights torch gives it; ``build_classifier`` draws them."""
+    shape = architecture_named(name).shape
     n_last = shape.first_width * 2 ** (len(shape.depths) - 1) * shape.expansion
     head = OrderedDict(avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(n_last, n_classes))
     return nn.Sequential(OrderedDict([*shape.stem(shape.n_stem).items(), *_stages(shape).items(), *head.items()]))
@@ -168,7 +170,7 @@ def build_classifier(name: str, *, n_classes: int | None = None, seed: int = 0) 
     """Untrained classifier, initial weights drawn from the seed (He normal, fan out); takes normalised images."""
     architecture = architecture_named(name)
     with torch.random.fork_rng(devices=[]):  # the layers' own initial draws must not disturb the caller's
-        classifier = _build(architecture.shape, n_classes or architecture.n_classes)
+        classifier = build_network(name, n_classes=n_classes or architecture.n_classes)
     _initialise(classifier, torch.Generator().manual_seed(seed))
     return classifier
 
@@ -183,14 +185,16 @@ def _initialise(classifier: nn.Sequential, generator: torch.Generator) -> None:
 
 
 def layer_names(classifier: nn.Sequential) -> tuple[str, ...]:
-    """Names at which a classifier can be cut: ``stem``, every block, ``avgpool`` (the penultimate layer)."""
+    """Names at which a classifier can be cut: ``stem``, every block, ``avgpool`` (penultimate), ``fc`` (the logits)."""
     stages = [(name, child) for name, child in classifier.named_children() if name.startswith("layer")]
     blocks = [f"{name}.{index}" for name, child in stages for index in range(len(list(child.children())))]
-    return ("stem", *blocks, "avgpool")
+    return ("stem", *blocks, "avgpool", LOGITS)
 
 
 def cut(classifier: nn.Sequential, layer: str) -> nn.Sequential:
     """Part of a classifier up to and including a layer; it shares the classifier's weights and keys.
+
+    What comes out has height and width, (n, n_channels, h, w), at ``avgpool`` and ``fc`` of one pixel.
 
     Parameters
     ----------
@@ -215,4 +219,6 @@ def cut(classifier: nn.Sequential, layer: str) -> nn.Sequential:
         kept[name] = nn.Sequential(*list(child.children())[: int(block) + 1]) if name == stage and block else child
         if name == stage:
             break
+    if layer == LOGITS:
+        kept["map"] = nn.Unflatten(1, (-1, 1, 1))
     return nn.Sequential(kept)

@@ -17,6 +17,7 @@ from torch import nn
 
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, cut
+from closedloop.models.recognition import classes_of, recognise
 from closedloop.models.site_model import BaseModel, SiteModel, SiteModelSpec, build_site_model
 from closedloop.models.weight_files import (
     load_foreign_state_dict,
@@ -73,7 +74,8 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
     source
         Name of a shipped base model (``shipped_names``) or a weight file.
     architecture
-        Needed for a foreign file; a file of ours knows its own, and a different one given here is refused.
+        A file of ours knows its own, and a different one given here is refused. A foreign file is recognised by its
+        keys and shapes where none is named.
     layer
         Where to cut; for instance ``"layer4.0"``.
 
@@ -86,10 +88,13 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
     """
     path = shipped_weights(str(source)) if str(source) in shipped_names() else Path(source)
     own = read_metadata(path) if path.suffix == ".safetensors" else {}
-    name = _agreed_architecture(path, own.get("architecture"), architecture)
-    classifier = build_classifier(name)
+    state = load_foreign_state_dict(path)
+    name = (
+        _agreed_architecture(path, own.get("architecture"), architecture) or recognise(state, source=path).architecture
+    )
+    classifier = build_classifier(name, n_classes=classes_of(state) or None)
     trunk = cut(classifier, layer)
-    load_into(trunk, load_foreign_state_dict(path), source=path, known=classifier)
+    load_into(trunk, state, source=path, known=classifier)
     return BaseModel(name, layer, trunk.eval())
 
 
@@ -133,16 +138,12 @@ def _weights_folder() -> Path:
     return Path(str(files("closedloop.models"))) / "weights"
 
 
-def _agreed_architecture(path: Path, found: str | None, asked: str | None) -> str:
-    if found is None and asked is None:
-        raise CheckpointError(
-            f"{path}: the file does not say its architecture. Name it in the protocol, e.g. resnet50."
-        )
+def _agreed_architecture(path: Path, found: str | None, asked: str | None) -> str | None:
     if found is not None and asked is not None and found != asked:
         raise CheckpointError(
             f"{path}: expected architecture {asked}, found {found}. Name the file's own, or another file."
         )
-    return str(found or asked)
+    return found or asked
 
 
 def _spec(path: Path, metadata: Mapping[str, Any]) -> SiteModelSpec:

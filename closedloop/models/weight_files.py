@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +148,15 @@ def _shapes(key: str, expected: Tensor, found: Tensor) -> str:
 def _refuse(source: Path, what: str, keys: list[str]) -> None:
     if not keys:
         return
-    shown = ", ".join(keys[:N_KEYS_SHOWN]) + (", ..." if len(keys) > N_KEYS_SHOWN else "")
     raise CheckpointError(
-        f"{source}: {len(keys)} weights {what}: {shown}. "
+        f"{source}: {len(keys)} weights {what}: {listed(keys)}. "
         "Name the architecture that the file was saved from, or give another file."
     )
+
+
+def listed(keys: Sequence[str]) -> str:
+    """Name the first few keys of a list."""
+    return ", ".join(keys[:N_KEYS_SHOWN]) + (", ..." if len(keys) > N_KEYS_SHOWN else "")
 
 
 def _require(path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from closedloop.artifacts.protocol import ArchitectureName
 from closedloop.errors import ProtocolError
-from closedloop.models.backbones import build_classifier, cut, layer_names, normalisation_of
+from closedloop.models.backbones import ARCHITECTURES, build_classifier, cut, layer_names, normalisation_of
 
 torch.set_num_threads(1)
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -130,7 +133,9 @@ def test_every_cut_computes_what_the_whole_network_has_there(name: str) -> None:
         classifier(images)
         expected = dict(seen)
         for layer in layer_names(classifier):
-            assert torch.equal(cut(classifier, layer)(images), expected[layer]), layer
+            found = cut(classifier, layer)(images)
+            assert torch.equal(found.flatten(1), expected[layer].flatten(1)), layer
+            assert found.ndim == 4
 
 
 def test_a_cut_keeps_the_keys_of_the_whole_network() -> None:
@@ -155,10 +160,14 @@ def test_normalisation_uses_imagenets_published_mean_and_spread() -> None:
     assert torch.allclose(normalised.flatten(), torch.tensor([1.0, 0.229 / 0.224, 0.229 / 0.225]))
 
 
-@pytest.mark.parametrize("layer", ["layer4.0", "layer1", "layer0.0", "fc", ""])
+@pytest.mark.parametrize("layer", ["layer4.0", "layer1", "layer0.0", "flatten", ""])
 def test_an_unknown_layer_is_refused_with_those_that_exist(layer: str) -> None:
-    with pytest.raises(ProtocolError, match=r"stem, layer1\.0, .*avgpool"):
+    with pytest.raises(ProtocolError, match=r"stem, layer1\.0, .*avgpool, fc"):
         cut(build_classifier("small_resnet"), layer)
+
+
+def test_a_protocol_may_name_every_architecture_and_no_other() -> None:
+    assert get_args(ArchitectureName) == tuple(ARCHITECTURES)
 
 
 def test_an_unknown_architecture_is_refused_with_those_that_exist() -> None:

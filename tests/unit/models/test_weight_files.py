@@ -240,9 +240,10 @@ def test_a_classifier_keeps_its_architecture_and_details(tmp_path: Path) -> None
         open_base_model(path, architecture="resnet18", layer="stem")
 
 
-def test_a_foreign_file_needs_its_architecture_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not say its architecture"):
-        open_base_model(saved(tmp_path / "w.pth", state()), layer="layer1.0")
+def test_a_foreign_file_is_recognised_where_no_architecture_is_named(tmp_path: Path) -> None:
+    assert open_base_model(saved(tmp_path / "w.pth", state()), layer="layer1.0").architecture == "small_resnet"
+    with pytest.raises(CheckpointError, match="none of them"):
+        open_base_model(saved(tmp_path / "w.pth", without("conv1.weight")), layer="layer1.0")
 
 
 @pytest.mark.parametrize("name", ["small_resnet_robust", "small_resnet_vanilla"])
