@@ -96,6 +96,34 @@ STIMULI = TableLayout(
     },
 )
 
+AUDIT_COLUMNS = {
+    "realised_epsilon": Column("float64", "224-px L2", "norm of the change, from the bytes"),
+    "n_changed": Column("int32", "", "values (a colour of a pixel each) that differ from the clean image"),
+    "n_clipped": Column("int32", "", "values at black or white that were not there in the clean image"),
+    "largest_change": Column("int32", "grey level", "largest change of a value"),
+    "luminance_clean": Column("float64", "", "mean brightness of the clean image, pixel values in [0, 1], BT.709"),
+    "luminance_shift": Column("float64", "", "mean brightness of the changed image minus that"),
+    "contrast_clean": Column("float64", "", "RMS contrast of the clean image: SD of its brightness over pixels"),
+    "contrast_shift": Column("float64", "", "RMS contrast of the changed image minus that"),
+    "predicted_change_float": Column("float64", "z", "predicted change before the image was put on whole levels"),
+    "predicted_change": Column("float64", "z", "and of the bytes; both NaN where nothing is predicted"),
+    "rounding_loss": Column("float64", "z", "size of the first minus size of the second"),
+}
+
+STIMULUS_AUDIT = TableLayout(
+    kind="stimulus_audit",
+    columns={
+        "stimulus_id": Column("string", "", "content hash of the bytes shown"),
+        "image_index": Column("int32", "", "row of images.h5"),
+        "clean_index": Column("int32", "", "row of the clean image in images.h5"),
+        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "category": Column("string", "", "underlying image's category"),
+        "site_index": Column("int32", "", "attacked site; -1 for controls"),
+        "epsilon": Column("float64", "224-px L2", "budget"),
+        **AUDIT_COLUMNS,
+    },
+)
+
 RESPONSES = TableLayout(
     kind="responses",
     columns={

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -63,52 +64,71 @@ class PixelAudit:
         return _over(self.contrast_shift, self.contrast_clean)
 
 
-def audit_pixels(clean: Pixels, shown: Pixels, *, levels: int = GREY_LEVELS) -> PixelAudit:
-    """Compare images with the clean ones they were made from.
+def audit_pixels(pairs: Iterable[tuple[Pixels, Pixels]], *, levels: int = GREY_LEVELS) -> PixelAudit:
+    """Compare images with the clean ones they were made from, one by one.
 
     Parameters
     ----------
-    clean, shown
-        Images in whole levels, shape (n_images, height, width, 3), one clean image for each shown.
+    pairs
+        A clean image and the one shown in its place, in whole levels, each of shape (height, width, 3).
     levels
         Lattice steps between 0 and 1.
     """
+    rows = [_of_pair(clean, shown, levels) for clean, shown in pairs]
+    columns = np.array(rows, dtype=np.float64).reshape(len(rows), len(fields(PixelAudit))).T
+    return PixelAudit(*columns[:2], *columns[2:5].astype(np.int64), *columns[5:])
+
+
+def audit_columns(
+    pairs: Iterable[tuple[Pixels, Pixels]],
+    *,
+    predicted_change_float: NDArray[np.float64],
+    predicted_change: NDArray[np.float64],
+    levels: int = GREY_LEVELS,
+) -> dict[str, NDArray[Any]]:
+    """Lay the audit out as the columns of a table, with what the model predicts before and after rounding.
+
+    Parameters
+    ----------
+    pairs
+        As for `audit_pixels`.
+    predicted_change_float, predicted_change
+        Change of the predicted response at the float optimum and on the bytes, shape (n_images,); NaN without one.
+    levels
+        Lattice steps between 0 and 1.
+    """
+    audit = audit_pixels(pairs, levels=levels)
+    named = ("realised_epsilon", "n_changed", "n_clipped", "largest_change", "luminance_clean", "luminance_shift")
+    return {
+        **{name: getattr(audit, name) for name in (*named, "contrast_clean", "contrast_shift")},
+        "predicted_change_float": predicted_change_float,
+        "predicted_change": predicted_change,
+        "rounding_loss": np.abs(predicted_change_float) - np.abs(predicted_change),
+    }
+
+
+def _of_pair(clean: Pixels, shown: Pixels, levels: int) -> tuple[float, ...]:
     if clean.shape != shown.shape or clean.dtype != shown.dtype:
-        raise ValueError(f"expected one clean image for each shown, found {clean.dtype} {clean.shape}, {shown.shape}")
-    rows = [_of_image(before, after, levels) for before, after in zip(clean, shown, strict=True)]
-    columns = np.array(rows, dtype=np.float64).reshape(len(rows), _N_OF_IMAGE).T
-    n_changed, n_clipped, largest, *brightness = columns
-    return PixelAudit(
-        realised_epsilon(clean, shown, levels=levels),
-        realised_norm(clean, shown, levels=levels),
-        n_changed.astype(np.int64),
-        n_clipped.astype(np.int64),
-        largest.astype(np.int64),
-        *brightness,
-    )
-
-
-_N_OF_IMAGE = 7
-
-
-def _of_image(clean: Pixels, shown: Pixels, levels: int) -> tuple[float, ...]:
+        raise ValueError(f"expected two images of one kind, found {clean.dtype} {clean.shape} and {shown.shape}")
     change = shown.astype(np.int64) - clean
     at_edge = ((shown == 0) | (shown == levels)) & (change != 0)
     before, after = _brightness(clean, levels), _brightness(shown, levels)
-    contrast = before.std()
+    contrast = float(before.std())
     return (
-        np.count_nonzero(change),
-        np.count_nonzero(at_edge),
-        np.abs(change).max(initial=0),
-        before.mean(),
-        after.mean() - before.mean(),
+        float(realised_epsilon(clean, shown, levels=levels)),
+        float(realised_norm(clean, shown, levels=levels)),
+        float(np.count_nonzero(change)),
+        float(np.count_nonzero(at_edge)),
+        float(np.abs(change).max(initial=0)),
+        float(before.mean()),
+        float(after.mean() - before.mean()),
         contrast,
-        after.std() - contrast,
+        float(after.std()) - contrast,
     )
 
 
 def _brightness(image: Pixels, levels: int) -> NDArray[np.float64]:
-    return image.astype(np.float64) @ _LUMA / levels
+    return np.asarray(image.astype(np.float64) @ _LUMA / levels)
 
 
 def _over(shift: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import PREDICTIONS, STIMULUS_IMAGES, write_arrays
 from closedloop.artifacts.day_files import MODEL_NAME, model_folder
-from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI
+from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI, STIMULUS_AUDIT
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table, write_table
+from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
 from closedloop.attacks.searches.paper31 import Paper31
@@ -49,7 +50,7 @@ class _Plan:
 
 
 def run(context: StageContext) -> None:
-    """Write stimuli.parquet, images.h5 and predictions.h5."""
+    """Write stimuli.parquet, audit.parquet, images.h5 and predictions.h5."""
     plan = _read_plan(context)
     model_file = model_folder(context.paths, context.day) / MODEL_NAME
     model = load_site_model(model_file)
@@ -61,6 +62,8 @@ def run(context: StageContext) -> None:
     simulated = context.simulated
     write_arrays(context.working / "images.h5", STIMULUS_IMAGES, {"images": images}, simulated=simulated)
     write_table(context.working / "stimuli.parquet", STIMULI, columns, simulated=simulated)
+    audit = _audit_columns(columns, images, attacks)
+    write_table(context.working / "audit.parquet", STIMULUS_AUDIT, audit, simulated=simulated)
     sealed = {"predicted": predict(model, plan.clean)}
     write_arrays(context.working / "predictions.h5", PREDICTIONS, sealed, simulated=simulated)
 
@@ -141,6 +144,19 @@ def _stimulus_columns(plan: _Plan, attacks: SynthesisResult, images: Images) -> 
         "predicted_sign": _only_attacks(np.sign(attacks.predicted_change), n_clean, n_controls, 0).astype(np.int32),
         "repetitions": np.r_[plan.images["repetitions"], plan.items["repetitions"][rows]],
     }
+
+
+def _audit_columns(columns: dict[str, Any], images: Images, attacks: SynthesisResult) -> dict[str, Any]:
+    """Audit what is no clean image: the attacks, then the controls."""
+    changed = np.flatnonzero(np.array(columns["kind"]) != "clean")
+    n_controls = len(changed) - len(attacks.attacked)
+    named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
+    audit = audit_columns(
+        ((images[columns["clean_index"][row]], images[row]) for row in changed),
+        predicted_change_float=_only_attacks(attacks.predicted_change_float, 0, n_controls, np.nan),
+        predicted_change=_only_attacks(attacks.predicted_change, 0, n_controls, np.nan),
+    )
+    return {name: np.array(columns[name])[changed] for name in named} | audit
 
 
 def _only_attacks(values: NDArray[Any], n_before: int, n_after: int, missing: float) -> NDArray[Any]:
