@@ -178,7 +178,10 @@ def _step(problem: Problem, slots: Slots, method: Method) -> tuple[Slots, Tensor
     state = slots.state
     with ascending(method.precision, state.clean.device):
         value, gradient = _estimate(problem, slots, method)
-    state, improved = _remembered(state, value=value, ascent=method.ball.ascent(gradient))
+    if method.estimator.comparable:
+        state, improved = _remembered(state, value=value, ascent=method.ball.ascent(gradient))
+    else:
+        improved = torch.ones_like(slots.progress.taken, dtype=torch.bool)  # no step tells; the last one is compared
     move = method.search.move(slots.progress, improved)
     from_best = per_item(move.from_best, state.delta) > 0
     start = torch.where(from_best, state.best_delta, state.delta)
@@ -219,11 +222,10 @@ def _chosen(problem: Problem, ended: Slots, method: Method) -> tuple[Tensor, Ten
     state, n = ended.state, len(ended.runs)
     padded = _padded(n)
     value_of = _value_of(problem, state.row[padded])
-    draws = _draws(ended, padded)
 
     def scored(delta: Tensor) -> tuple[Tensor, Tensor]:
         images = (state.clean + delta)[padded].contiguous(memory_format=torch.channels_last)
-        return value_of(images)[:n], method.estimator.value(value_of, images, draws)[:n]
+        return value_of(images)[:n], method.estimator.value(value_of, images)[:n]
 
     with torch.no_grad():
         (best_value, best_score), (last_value, last_score) = scored(state.best_delta), scored(state.delta)

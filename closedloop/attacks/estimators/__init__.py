@@ -4,4 +4,12 @@ estimator
     The port.
 plain
     The model's own gradient at the image.
+averaged
+    The mean over samples of a randomly changed image.
+transforms
+    What changes it: shift, zoom, noise. A new one is a new class here.
+blurred
+    Any of them without the gradient's finest detail.
+numbers
+    Random numbers that depend on item, step and sample alone.
 """

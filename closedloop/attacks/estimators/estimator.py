@@ -32,13 +32,18 @@ class GradientEstimator(Protocol):
         """Gradients of a model that one estimate costs."""
         ...
 
+    @property
+    def comparable(self) -> bool:
+        """Whether the values of two steps tell which image is better: not where each step has draws of its own."""
+        ...
+
     def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:
         """Estimate each item's value and gradient at its image.
 
         Parameters
         ----------
         value_of
-            The items' objective, of any images in [0, 1] of the same shape.
+            The items' objective, of any images of the same shape; a changed image may leave [0, 1] a little.
         images
             Images in [0, 1], shape (n_items, 3, height, width).
         draws
@@ -46,6 +51,9 @@ class GradientEstimator(Protocol):
         """
         ...
 
-    def value(self, value_of: ValueOf, images: Tensor, draws: Draws) -> Tensor:
-        """Estimate the values alone, (n_items,): what a search chooses the best of its last candidates by."""
+    def value(self, value_of: ValueOf, images: Tensor) -> Tensor:
+        """Estimate the values alone, (n_items,), by the same draws whenever it is asked.
+
+        By it a search chooses between its last candidates, starts and radii.
+        """
         ...

@@ -19,10 +19,15 @@ class Plain:
         """One."""
         return 1
 
+    @property
+    def comparable(self) -> bool:
+        """Always."""
+        return True
+
     def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:  # noqa: ARG002 - the port's
         """Return the value and gradient at the images."""
         return value_and_gradient(value_of, images)
 
-    def value(self, value_of: ValueOf, images: Tensor, draws: Draws) -> Tensor:  # noqa: ARG002 - the port's
+    def value(self, value_of: ValueOf, images: Tensor) -> Tensor:
         """Return the value at the images."""
         return value_of(images)
