@@ -11,6 +11,7 @@ from closedloop import __version__
 from closedloop.artifacts.days import EvaluationReport
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.report import drawing, sections
+from closedloop.report.audit_page import AuditRecord, audit_page
 from closedloop.report.layout import Card, Link, Page, Section, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
@@ -21,7 +22,7 @@ _ALARM_STANDARD_ERRORS = 3.0
 
 
 def write_report(paths: StudyPaths) -> Path:
-    """Write report/index.html, report/day-XX.html, sensitivity.csv and truth.csv from what the study holds so far.
+    """Write what the study holds so far: index.html, day-XX.html, day-XX-stimuli.html, sensitivity.csv and truth.csv.
 
     Returns
     -------
@@ -41,6 +42,8 @@ def write_report(paths: StudyPaths) -> Path:
         drawn = {day.day: _day_sections(record, day) for day in record.days}
         for day in record.days:
             write_bytes(paths.report / _day_name(day), render(_day_page(record, day, drawn[day.day])))
+            if _is_audited(day):
+                write_bytes(paths.report / _stimuli_name(day), _stimuli_page(record, day))
         index = paths.report / "index.html"
         last = record.evaluated[-1] if record.evaluated else None
         write_bytes(index, render(_study_page(record, drawn[last.day] if last else (), last=last)))
@@ -98,8 +101,6 @@ def _page(
     parts: Iterable[Section | None],
     notices: Sequence[str],
 ) -> Page:
-    links = [Link("Study", "index.html", here is None)]
-    links += [Link(f"Day {day.day}", _day_name(day), day is here) for day in record.days]
     return Page(
         title=title,
         subtitle=subtitle,
@@ -107,9 +108,40 @@ def _page(
         command=_command(record),
         simulated=record.study.simulated,
         notices=tuple(notices),
-        links=tuple(links),
+        links=_links(record, here=here),
         sections=tuple(part for part in parts if part is not None),
     )
+
+
+def _links(record: StudyRecord, *, here: DayRecord | None, at_stimuli: bool = False) -> tuple[Link, ...]:
+    """Name the pages beside a page: the study's, every day's, and of the day one is at its stimuli."""
+    links = [Link("Study", "index.html", here is None)]
+    for day in record.days:
+        links.append(Link(f"Day {day.day}", _day_name(day), day is here and not at_stimuli))
+        if day is here and _is_audited(day):
+            links.append(Link(f"Day {day.day}: stimuli", _stimuli_name(day), at_stimuli))
+    return tuple(links)
+
+
+def _is_audited(day: DayRecord) -> bool:
+    return day.audit is not None and len(day.audit["kind"]) > 0
+
+
+def _stimuli_page(record: StudyRecord, day: DayRecord) -> bytes:
+    if day.audit is None or day.images is None:
+        raise ValueError(f"day {day.day} has no audited stimuli")
+    return audit_page(
+        AuditRecord(day.audit, day.images),
+        title=f"{record.study.subject}: stimuli of day {day.day}",
+        facts=_facts(record),
+        command=_command(record),
+        simulated=record.study.simulated,
+        links=_links(record, here=day, at_stimuli=True),
+    )
+
+
+def _stimuli_name(day: DayRecord) -> str:
+    return f"day-{day.day:02d}-stimuli.html"
 
 
 def _day_name(day: DayRecord) -> str:

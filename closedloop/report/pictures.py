@@ -46,6 +46,29 @@ class Shown:
     caption: str
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A clean image and what is shown in its place, uint8, height x width x 3, with the words under them."""
+
+    clean: NDArray[np.uint8]
+    shown: NDArray[np.uint8]
+    caption: str
+    numbers: str
+
+
+def triple(pair: Pair) -> Triple:
+    """Put two images and their difference into the page."""
+    return Triple(
+        clean=_picture(pair.clean, alt=f"clean: {pair.caption}"),
+        attacked=_picture(pair.shown, alt=f"shown: {pair.caption}"),
+        difference=_picture(
+            magnified_difference(pair.clean, pair.shown), alt=f"difference times {MAGNIFICATION}: {pair.caption}"
+        ),
+        caption=pair.caption,
+        rates=pair.numbers,
+    )
+
+
 def triples(examples: Sequence[Example], images: Path) -> list[Triple]:
     """Read the examples' images and put them in words.
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from closedloop.artifacts.days import (
     PAIRS,
     SENSITIVITY,
+    STIMULUS_AUDIT,
     DayPlan,
     EvaluationReport,
     FitReport,
@@ -49,6 +50,8 @@ class DayRecord:
     ----------
     images
         The stimulus set's images.h5, to read single pictures from; None before *synthesize*.
+    audit
+        Columns of `days.STIMULUS_AUDIT`; None before *synthesize*, and for a day that an older version synthesized.
     sensitivity
         All rows of the day; empty before *evaluate*.
     pairs
@@ -60,6 +63,7 @@ class DayRecord:
     day: int
     plan: DayPlan | None
     images: Path | None
+    audit: Columns | None
     summary: SessionSummary | None
     quality: IngestQuality | None
     fit: FitReport | None
@@ -118,6 +122,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         day=number,
         plan=_document(DayPlan, day.folder("plan") / "plan.json", simulated=simulated),
         images=synthesized / "images.h5" if synthesized.is_dir() else None,
+        audit=_audit(synthesized / "audit.parquet", simulated=simulated),
         summary=_document(SessionSummary, day.folder("present") / "summary.json", simulated=simulated),
         quality=_document(IngestQuality, day.folder("ingest") / "quality.json", simulated=simulated),
         fit=_document(FitReport, day.folder("refit") / "fit.json", simulated=simulated),
@@ -143,6 +148,10 @@ def _table(path: Path, layout: TableLayout, *, simulated: bool) -> Columns | Non
     columns = read_table(path, layout)
     _same_mark(path, found=is_simulated(path), study=simulated)
     return columns
+
+
+def _audit(path: Path, *, simulated: bool) -> Columns | None:
+    return _table(path, STIMULUS_AUDIT, simulated=simulated) if path.exists() else None
 
 
 def _same_mark(path: Path, *, found: bool, study: bool) -> None:

@@ -17,6 +17,7 @@ from closedloop.artifacts.arrays import STIMULUS_IMAGES, write_arrays
 from closedloop.artifacts.days import (
     PAIRS,
     SENSITIVITY,
+    STIMULUS_AUDIT,
     Budget,
     DayPlan,
     EpsilonEvaluation,
@@ -78,6 +79,7 @@ def _ingested(paths: StudyPaths, day: int, *, simulated: bool) -> None:
     images = np.concatenate([clean, attacked]).astype(np.uint8)
     target = paths.day(day).folder("synthesize") / "images.h5"
     write_arrays(target, STIMULUS_IMAGES, {"images": images}, simulated=simulated)
+    write_table(target.with_name("audit.parquet"), STIMULUS_AUDIT, audit_columns(), simulated=simulated)
     _quality(day, simulated=simulated).write(paths.day(day).folder("ingest") / "quality.json")
     for stage in ("plan", "synthesize", "ingest"):
         _manifest(paths, day, stage, simulated=simulated)
@@ -121,6 +123,31 @@ def sensitivity_columns(day: int, *, anchors: bool, simulated: bool) -> dict[str
             for site in SITES:
                 row("paper", PAPER[day][index] * rng.uniform(0.4, 1.6), truth=False, site=site, n_sites=1)
     return {name: [row[i] for row in rows] for i, name in enumerate(SENSITIVITY.columns)}
+
+
+def audit_columns() -> dict[str, Any]:
+    """Return five attacks and a control, each of a clean image of its own; only the third is at all clipped."""
+    n = 6
+    return {
+        "stimulus_id": [f"s{k}" for k in range(n)],
+        "image_index": np.arange(n) + 6,
+        "clean_index": np.arange(n),
+        "kind": ["attacked"] * 5 + ["gaussian"],
+        "category": [f"disc_dots_{k}" for k in range(n)],
+        "site_index": [0, 1, 2, 3, 4, -1],
+        "epsilon": [1.0, 1.0, 10.0, 10.0, 10.0, 10.0],
+        "realised_epsilon": [0.99, 0.999, 9.9, 9.99, 9.999, 9.98],
+        "n_changed": [100, 200, 1500, 1600, 1700, 1800],
+        "n_clipped": [0, 0, 7, 0, 0, 0],
+        "largest_change": [2, 3, 11, 12, 13, 14],
+        "luminance_clean": [0.5] * n,
+        "luminance_shift": [0.0, 0.0, 0.0, -0.01, 0.0, 0.0],
+        "contrast_clean": [0.2] * n,
+        "contrast_shift": [0.0, 0.0, 0.0, 0.0, 0.01, 0.0],
+        "predicted_change_float": [1.0, -0.5, 2.0, 2.0, -2.0, np.nan],
+        "predicted_change": [0.75, -0.375, 2.0, 1.9, -2.1, np.nan],
+        "rounding_loss": [0.25, 0.125, 0.0, 0.1, -0.1, np.nan],
+    }
 
 
 def pair_columns(day: int) -> dict[str, list[Any]]:

@@ -68,11 +68,12 @@ def test_the_paired_difference_is_that_of_the_pairs(reported: StudyPaths) -> Non
     assert mean == pytest.approx(0.402 - 0.176, abs=4 * error)
 
 
-@pytest.mark.parametrize("name", ["index.html", "day-01.html", "day-03.html"])
+@pytest.mark.parametrize("name", ["index.html", "day-01.html", "day-03.html", "day-01-stimuli.html"])
 def test_simulated_pages_say_so_and_load_nothing_from_elsewhere(reported: StudyPaths, name: str) -> None:
     page = _parse(reported.report / name)
     assert "SIMULATED" in page.words
     pages = {f"day-{day:02d}.html" for day in range(4)} | {"index.html"}
+    pages |= {f"{name[:6]}-stimuli.html"} if name != "index.html" else set()
     assert {target for target in page.targets if not target.startswith("data:image/")} == pages
     assert all((reported.report / target).is_file() for target in pages)
 

@@ -1,0 +1,69 @@
+"""What an audit looks like over all stimuli: what rounding kept, and what else changed than was meant to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from closedloop.artifacts.tables import Columns
+from closedloop.report import drawing
+
+_COLOURS = {"attacked": drawing.SITE, "gaussian": drawing.GAUSSIAN, "linear": drawing.LINEAR}
+
+
+def by_epsilon(columns: Columns) -> Figure:
+    """Draw medians and quartiles by epsilon: share of the float change kept, brightness and contrast shift."""
+    figure, axes = drawing.new_figure(3, width=11.2, height=3.4)
+    epsilons = sorted({float(epsilon) for epsilon in columns["epsilon"]})
+    for values, label, one in (
+        (kept(columns), "predicted change kept (%)", axes[0]),
+        (shift(columns, "luminance"), "brightness shift (%)", axes[1]),
+        (shift(columns, "contrast"), "contrast shift (%)", axes[2]),
+    ):
+        _spread(one, columns, values=100 * values, epsilons=epsilons)
+        one.set_ylabel(label)
+        drawing.epsilon_axis(one, epsilons)
+    axes[0].axhline(100, color=drawing.SOFT, linestyle=":", linewidth=1.2)
+    for one in axes[1:]:
+        one.axhline(0, color=drawing.SOFT, linewidth=0.8)
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def kept(columns: Columns) -> NDArray[np.float64]:
+    """Share of the float optimum's predicted change that the bytes keep, a stimulus each; NaN without a prediction."""
+    return over(np.abs(columns["predicted_change"]), np.abs(columns["predicted_change_float"]))
+
+
+def over(part: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a ratio, NaN where there is nothing to compare with."""
+    return np.asarray(np.divide(part, of, out=np.full(len(part), np.nan), where=of > 0))
+
+
+def shift(columns: Columns, what: Literal["luminance", "contrast"]) -> NDArray[np.float64]:
+    """Shift of brightness or contrast over that of the clean image, a stimulus each."""
+    return over(columns[f"{what}_shift"], columns[f"{what}_clean"])
+
+
+def _spread(axes: Axes, columns: Columns, *, values: NDArray[np.float64], epsilons: Sequence[float]) -> None:
+    kinds = [kind for kind in _COLOURS if np.isfinite(values[columns["kind"] == kind]).any()]
+    for place, kind in enumerate(kinds):
+        quartiles = np.array([_quartiles(values[_rows(columns, kind, epsilon)]) for epsilon in epsilons])
+        shifted = np.array(epsilons) * 1.05 ** (place - (len(kinds) - 1) / 2)
+        reach = np.abs(quartiles[:, [0, 2]] - quartiles[:, [1]]).T
+        axes.errorbar(shifted, quartiles[:, 1], reach, color=_COLOURS[kind], marker="o", linestyle="", label=kind)
+
+
+def _rows(columns: Columns, kind: str, epsilon: float) -> NDArray[np.bool_]:
+    return np.asarray((columns["kind"] == kind) & (columns["epsilon"] == epsilon))
+
+
+def _quartiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = values[np.isfinite(values)]
+    return np.quantile(known, [0.25, 0.5, 0.75]) if known.size else np.full(3, np.nan)
