@@ -131,7 +131,7 @@ def _by_size(record: AuditRecord) -> Section:
     table = Table(
         columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept", *_PIXEL_COLUMNS),
         rows=tuple(_line(columns, kind, epsilon) for kind, epsilon in groups),
-        caption="Means over the stimuli; in brackets the largest realised ε. Largest: change of a value, in grey levels. "
+        caption="Means over the stimuli; in brackets the largest realised ε. Largest: of the changes, in levels. "
         "Kept: predicted change on the bytes over that of the float optimum. Clipped: values at black or white "
         "that were not there before. Brightness (BT.709 weights of pixel values) and RMS contrast: mean size of the "
         "shift, over the clean image's.",
