@@ -155,7 +155,7 @@ def check_independent(model: Model) -> None:
     ValueError
         It is in training mode.
     """
-    if isinstance(model, nn.Module) and model.training:
+    if isinstance(model, nn.Module) and any(part.training for part in model.modules()):
         raise ValueError("an attacked model must be in eval mode: in training mode its responses depend on the batch")
 
 

@@ -30,7 +30,7 @@ class BasicBlock(nn.Module):
         """Map (n, n_in, h, w) to (n, width, h / stride, w / stride)."""
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        return torch.relu(y + self.downsample(x))
+        return torch.relu_(y.add_(self.downsample(x)))
 
 
 class Bottleneck(nn.Module):
@@ -76,7 +76,7 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return torch.relu(y + self.downsample(x))
+        return torch.relu_(y.add_(self.downsample(x)))
 
 
 class Normalisation(nn.Module):
