@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import realised_norm, scale_to_norm
 from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, SynthesisResult, synthesize
+from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, synthesize
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
 from closedloop.simulation.cortex import HiddenCortex
@@ -159,15 +159,14 @@ def attack(model: torch.nn.Module, anchors: Bytes, *, steps: int, day: int) -> S
         for epsilon in EPSILONS
     ]
     with tempfile.TemporaryDirectory() as folder:
-        return synthesize(
-            model,
+        result = synthesize(
+            InMemory(model, "now"),
             items,
             anchors,
-            model_hash="now",
             method=Method(Paper31(steps=steps)),
-            batch_size=84,
             shard_folder=Path(folder),
         )
+        return replace(result, attacked=np.array(result.attacked))
 
 
 def shown(subject: Subject, images: Bytes, *, day: int) -> Floats:

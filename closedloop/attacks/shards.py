@@ -1,4 +1,4 @@
-"""Finished work on disk: one file a shard, named by what it was computed from, so that a killed run resumes."""
+"""Finished attacks on disk: one file a shard, read and written whole."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import DocumentError
-from closedloop.storage import atomic_file
 
 Arrays = dict[str, NDArray[Any]]
 
 
-def load_shard(path: Path, *, names: tuple[str, ...]) -> Arrays | None:
-    """Arrays of a finished shard, or None where it has not been computed yet.
+def read_shard(path: Path, *, names: tuple[str, ...]) -> Arrays:
+    """Read the arrays of a finished shard.
 
     Parameters
     ----------
@@ -29,10 +28,8 @@ def load_shard(path: Path, *, names: tuple[str, ...]) -> Arrays | None:
     Raises
     ------
     DocumentError
-        The file is there but is not a shard of these arrays.
+        The file is not a shard of these arrays.
     """
-    if not path.exists():
-        return None
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in names}
@@ -43,13 +40,7 @@ def load_shard(path: Path, *, names: tuple[str, ...]) -> Arrays | None:
         ) from error
 
 
-def save_shard(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Publish a finished shard: it is there whole, or not at all.
-
-    Raises
-    ------
-    StorageError
-        The disk is full or the folder cannot be written.
-    """
-    with atomic_file(path) as temporary, temporary.open("wb") as file:
+def write_shard(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Write a shard's file (through `execution.shards.made_once`)."""
+    with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -98,6 +98,8 @@ class Slots:
 
 def joined(parts: Sequence[Slots]) -> Slots:
     """Slots of several groups, one after the other; at least one group."""
+    if len(parts) == 1:
+        return parts[0]
     return Slots(
         tuple(run for part in parts for run in part.runs),
         State(*(torch.cat(fields) for fields in zip(*(part.state for part in parts), strict=True))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,8 @@ from typing import Any
 import yaml
 
 from closedloop.errors import ExecutionError
-from closedloop.execution.workers import Piece, Workers
+from closedloop.execution.local import WORKER_INDEX
+from closedloop.execution.workers import HERE, Piece, Workers
 
 _DEATHS_ALLOWED = 3  # of workers at the same piece: then it is the piece (Dask's `allowed-failures`)
 _CONNECT_S = 10.0
@@ -57,6 +59,9 @@ def _lost(workers: Workers) -> ExecutionError:
 
 
 def _do(piece: Piece) -> None:
+    name = _distributed(HERE).get_worker().name
+    if isinstance(name, int):  # a worker that was started by hand has its address for a name, and its own devices
+        os.environ[WORKER_INDEX] = str(name)
     piece()
 
 

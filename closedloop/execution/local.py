@@ -16,6 +16,9 @@ from contextlib import contextmanager
 
 from closedloop.errors import ClosedLoopError, ExecutionError
 
+WORKER_INDEX = "CLOSEDLOOP_WORKER_INDEX"
+"""Environment variable of a worker's process: its number among the workers."""
+
 _FAILED = 1
 _MOST_MESSAGE_BYTES = 4096  # a write of up to this size to a pipe is never mixed with another's
 _DONE = b"\n"
@@ -56,7 +59,7 @@ def run_in_processes(
         return
     reader, writer = os.pipe()
     n = min(n_processes, len(pieces))
-    children = [_fork(pieces[first::n], writer, reader) for first in range(n)]
+    children = [_fork(pieces[first::n], writer, reader, index=first) for first in range(n)]
     os.close(writer)
     with _killed_on_error(children):
         messages = _read_messages(reader, on_done)
@@ -78,7 +81,7 @@ def _tell(on_done: Callable[[int], None] | None, n_done: int) -> None:
         on_done(n_done)
 
 
-def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int) -> int:
+def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, *, index: int) -> int:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -88,6 +91,7 @@ def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int) -> int
     status = _FAILED
     try:
         os.close(reader)
+        os.environ[WORKER_INDEX] = str(index)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         status = _work(pieces, writer, parent)

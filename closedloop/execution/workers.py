@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from closedloop.errors import ExecutionError
-from closedloop.execution.local import run_in_processes
+from closedloop.execution.local import WORKER_INDEX, run_in_processes
 
 FORMS = "N or local:N (processes of this machine), dask:N, tcp://HOST:PORT (a Dask scheduler) or slurm:FILE"
 _MOST_PROCESSES = 1024
@@ -91,3 +92,11 @@ def run_pieces(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[int
     from closedloop.execution.dask import run_on_dask  # noqa: PLC0415 - only who asks for Dask needs it
 
     run_on_dask(pieces, workers, on_done)
+
+
+def worker_index() -> int:
+    """Return this process's number among the workers, from 0; 0 in a process that is no worker.
+
+    Workers of one machine share out by it what the machine has several of.
+    """
+    return int(os.environ.get(WORKER_INDEX, "0"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.attacks.sources import InMemory
 from closedloop.models.site_model import freeze_for_attack
 from closedloop.simulation.recorder import electrodes_each
 from closedloop.simulation.subject import simulated_cortex
@@ -60,11 +61,10 @@ def read_hidden_truth(context: StageContext, day: DayResponses, measured: Measur
     items = items_of_day(day)
     change = largest_change(
         context,
-        model,
+        InMemory(model, f"hidden cortex {context.seed()}"),
         items,
         day,
         name="white box",
-        model_hash=f"hidden cortex {context.seed()}",
         steps=context.protocol.evaluation.white_box_steps,
     )
     rows = absolute_rows(

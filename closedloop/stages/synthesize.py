@@ -15,18 +15,16 @@ from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI, ST
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table, write_table
 from closedloop.attacks.audit import audit_columns
-from closedloop.attacks.engine import Method
+from closedloop.attacks.devices import own_workers
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, SynthesisResult, synthesize
-from closedloop.execution.local import usable_processors
+from closedloop.attacks.synthesis import AttackItem, SynthesisResult, site_model_file, synthesize
 from closedloop.models.checkpoints import load_site_model
-from closedloop.models.site_model import SiteModel, freeze_for_attack, predict
+from closedloop.models.site_model import freeze_for_attack, predict
+from closedloop.stages.attack_method import method_of
 from closedloop.stages.context import StageContext
 from closedloop.stages.pool import open_study_pool
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
-from closedloop.storage import sha256_file
 
 Images = NDArray[np.uint8]
 
@@ -53,9 +51,7 @@ def run(context: StageContext) -> None:
     """Write stimuli.parquet, audit.parquet, images.h5 and predictions.h5."""
     plan = _read_plan(context)
     model_file = model_folder(context.paths, context.day) / MODEL_NAME
-    model = load_site_model(model_file)
-    freeze_for_attack(model)
-    attacks = _attack(context, plan, model, model_file)
+    attacks = _attack(context, plan, model_file)
     controls = _make_controls(context, plan, attacks)
     images = np.concatenate([plan.clean, attacks.attacked, controls])
     columns = _stimulus_columns(plan, attacks, images)
@@ -64,6 +60,7 @@ def run(context: StageContext) -> None:
     write_table(context.working / "stimuli.parquet", STIMULI, columns, simulated=simulated)
     audit = _audit_columns(columns, images, attacks)
     write_table(context.working / "audit.parquet", STIMULUS_AUDIT, audit, simulated=simulated)
+    model = freeze_for_attack(load_site_model(model_file))
     sealed = {"predicted": predict(model, plan.clean)}
     write_arrays(context.working / "predictions.h5", PREDICTIONS, sealed, simulated=simulated)
 
@@ -76,7 +73,7 @@ def _read_plan(context: StageContext) -> _Plan:
     return _Plan(images, items, load_images(pool, tuple(images["image_id"])))
 
 
-def _attack(context: StageContext, plan: _Plan, model: SiteModel, model_file: Path) -> SynthesisResult:
+def _attack(context: StageContext, plan: _Plan, model_file: Path) -> SynthesisResult:
     rows = plan.items_of("attacked")
     items = [
         AttackItem(
@@ -89,13 +86,12 @@ def _attack(context: StageContext, plan: _Plan, model: SiteModel, model_file: Pa
     ]
     attack = context.protocol.attack
     return synthesize(
-        model,
+        site_model_file(model_file),
         items,
         plan.clean,
-        model_hash=sha256_file(model_file),
-        method=Method(Paper31(steps=attack.steps, step_fraction=attack.step_fraction)),
+        method=method_of(attack),
         batch_size=attack.batch_size,
-        n_processes=usable_processors(),
+        workers=own_workers(),
         shard_folder=context.scratch,
         progress=context.progress,
     )

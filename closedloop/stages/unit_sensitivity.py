@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from closedloop.analysis.dispersion import sigma
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.days import SENSITIVITY
 from closedloop.artifacts.tables import read_table
-from closedloop.models.checkpoints import open_base_model
-from closedloop.models.site_model import UnitModel, freeze_for_attack, predict
+from closedloop.attacks.sources import units_file
+from closedloop.models.site_model import predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluation_rows import Row, absolute_rows
 from closedloop.stages.white_box import WhiteBoxItems, items_of_day, largest_change
@@ -39,14 +40,13 @@ def _rows_of_day_0(context: StageContext) -> list[Row]:
 
 
 def _rows_of(context: StageContext, day: DayResponses, name: str, weights: str) -> list[Row]:
-    model = UnitModel(open_base_model(weights, layer=_LAST_STAGE))
-    freeze_for_attack(model)
+    source = units_file(weights, layer=_LAST_STAGE)
     clean = day.stimuli.rows(kind="clean", role="clean")
-    activations = predict(model, day.stimuli.images[clean])
+    activations = predict(source.load(torch.device("cpu")), day.stimuli.images[clean])
     spread = sigma(activations.astype(float))
     items = _first_units(items_of_day(day), n_units=min(context.protocol.evaluation.n_units, len(spread)))
     steps = context.protocol.evaluation.unit_steps
-    change = largest_change(context, model, items, day, name=name, model_hash=weights, steps=steps)
+    change = largest_change(context, source, items, day, name=name, steps=steps)
     return absolute_rows(
         name,
         change / spread[items.site_index],

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.attacks.devices import own_workers
 from closedloop.attacks.engine import Method
 from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, synthesize
-from closedloop.execution.local import usable_processors
+from closedloop.attacks.synthesis import AttackItem, ModelSource, synthesize
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluation_pairs import Floats, Integers
 from closedloop.stages.evaluation_rows import ALL, ANCHORS
@@ -53,18 +52,17 @@ def items_of_day(day: DayResponses) -> WhiteBoxItems:
 
 def largest_change(
     context: StageContext,
-    model: nn.Module,
+    source: ModelSource,
     items: WhiteBoxItems,
     day: DayResponses,
     *,
     name: str,
-    model_hash: str,
     steps: int,
 ) -> Floats:
     """Attack each item with the model's own gradient; return the signed change of its output, (n_items,)."""
     attack = context.protocol.attack
     result = synthesize(
-        model,
+        source,
         [
             AttackItem(
                 f"{context.seed(name)}|{place}|{clean}|{site}|{epsilon:g}", int(clean), int(site), float(epsilon)
@@ -74,10 +72,9 @@ def largest_change(
             )
         ],
         day.stimuli.images,
-        model_hash=model_hash,
         method=Method(Paper31(steps=steps, step_fraction=attack.step_fraction)),
         batch_size=attack.batch_size,
-        n_processes=usable_processors(),
+        workers=own_workers(),
         shard_folder=context.scratch / name,
         progress=context.progress,
     )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import squared_levels
 from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, SynthesisResult, seed_of, synthesize
+from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, seed_of, synthesize
 from closedloop.errors import DocumentError, StorageError
 
 torch.set_num_threads(1)
@@ -56,8 +56,18 @@ def items() -> list[AttackItem]:
 
 def run(model: nn.Module, items: list[AttackItem], clean: NDArray[np.uint8], folder: Path) -> SynthesisResult:
     return synthesize(
-        model, items, clean, model_hash="m", method=Method(Paper31(steps=8)), batch_size=5, shard_folder=folder
+        InMemory(model, "m"),
+        items,
+        clean,
+        method=Method(Paper31(steps=8)),
+        batch_size=4,
+        items_per_shard=5,
+        shard_folder=folder,
     )
+
+
+def shards_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.npz"))
 
 
 def same(a: SynthesisResult, b: SynthesisResult) -> bool:
@@ -110,9 +120,7 @@ def test_a_linear_response_changes_by_radius_times_slope(clean: NDArray[np.uint8
     linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 1)).eval()
     grey = np.full_like(clean, 128)
     items = [AttackItem(str(epsilon), 0, 0, epsilon) for epsilon in (10.0, 40.0)]
-    result = synthesize(
-        linear, items, grey, model_hash="m", method=Method(Paper31()), batch_size=2, shard_folder=tmp_path
-    )
+    result = synthesize(InMemory(linear, "m"), items, grey, method=Method(Paper31()), shard_folder=tmp_path)
     slope = float(linear[1].weight.detach().norm())
     expected = [epsilon * SIDE / 224 * slope for epsilon in (10.0, 40.0)]
     np.testing.assert_allclose(np.abs(result.predicted_change_float), expected, rtol=1e-3)
@@ -125,7 +133,7 @@ def test_half_the_shards_lost_gives_the_same_bytes_again(
 ) -> None:
     whole = run(model, items, clean, tmp_path)
     cost = model.images_shown
-    shards = sorted(tmp_path.iterdir())
+    shards = shards_in(tmp_path)
     assert len(shards) == 5
     for shard in shards[::2]:
         shard.unlink()
@@ -148,8 +156,8 @@ def test_every_input_of_a_shard_is_part_of_its_name(
 ) -> None:
     def shards(items: list[AttackItem], images: NDArray[np.uint8], model_hash: str, steps: int) -> int:
         method = Method(Paper31(steps=steps))
-        synthesize(model, items, images, model_hash=model_hash, method=method, batch_size=1, shard_folder=tmp_path)
-        return len(list(tmp_path.iterdir()))
+        synthesize(InMemory(model, model_hash), items, images, method=method, shard_folder=tmp_path)
+        return len(shards_in(tmp_path))
 
     one = items[:1]
     changed = clean.copy()
@@ -186,12 +194,11 @@ def test_progress_counts_items_up_to_all_of_them(
 ) -> None:
     seen: list[tuple[int, int]] = []
     synthesize(
-        model,
+        InMemory(model, "m"),
         items,
         clean,
-        model_hash="m",
         method=Method(Paper31(steps=1)),
-        batch_size=10,
+        items_per_shard=10,
         shard_folder=tmp_path,
         progress=lambda done, total: seen.append((done, total)),
     )
@@ -202,7 +209,7 @@ def test_a_file_that_is_no_shard_stops_with_the_remedy(
     model: Curved, items: list[AttackItem], clean: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     run(model, items, clean, tmp_path)
-    shard = sorted(tmp_path.iterdir())[2]
+    shard = shards_in(tmp_path)[2]
     shard.write_bytes(shard.read_bytes()[:100])
     with pytest.raises(DocumentError, match=r"Delete the file and run again") as failure:
         run(model, items, clean, tmp_path)

@@ -1,0 +1,127 @@
+"""How many images to attack at once: what this machine is fastest with, as far as its memory goes.
+
+It decides nothing but time: what is found does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from closedloop.attacks.objectives import value_and_gradient
+from closedloop.attacks.precision import ascending
+from closedloop.attacks.problem import Method
+
+BatchSize = int | Literal["auto"]
+
+_MARGIN = 0.8  # of the memory that is free now
+_STATE_IMAGES = 12  # float32 images of the engine's own a slot: clean, iterate, best, directions and what is in flight
+_TRIAL = 4
+_MOST = {"cpu": 32, "cuda": 1024}
+_PIXELS_AT_ONCE = 4 * 224**2  # of the processor, where wider batches leave its caches and gain nothing (measured)
+
+
+def chosen_batch_size(
+    asked: BatchSize, model: nn.Module, size: tuple[int, int], *, device: torch.device, n_sharing: int, method: Method
+) -> int:
+    """Return what was asked for, or choose.
+
+    Parameters
+    ----------
+    asked
+        A number, or "auto".
+    model
+        On `device`.
+    size
+        Height and width of the images.
+    device
+        Where the model is.
+    n_sharing
+        Processes that choose at the same time and share this machine's memory.
+    method
+        Its precision decides what an image costs.
+    """
+    if asked != "auto":
+        return asked
+    fastest = fastest_batch(size, device)
+    if fastest <= _TRIAL:
+        return fastest
+    cost = measured_cost(model, size, device=device, method=method)
+    return fitting(fastest, cost=cost, free=free_bytes(device), n_sharing=1 if device.type == "cuda" else n_sharing)
+
+
+def fastest_batch(size: tuple[int, int], device: torch.device) -> int:
+    """Widest batch that still gains speed: what fills a graphics card, or stays in a processor's caches."""
+    if device.type != "cpu":
+        return _MOST["cuda"]
+    wide = _PIXELS_AT_ONCE // (size[0] * size[1])
+    return min(max(wide, _TRIAL), _MOST["cpu"])
+
+
+def fitting(fastest: int, *, cost: float, free: int, n_sharing: int) -> int:
+    """Largest power of two that is not beyond the fastest width and fits into a share of the free memory; at least 1.
+
+    Parameters
+    ----------
+    fastest
+        Width beyond which there is no gain.
+    cost
+        Bytes an image.
+    free
+        Bytes that can be had now.
+    n_sharing
+        Processes that share them.
+    """
+    fits = int(_MARGIN * free / n_sharing / max(cost, 1.0))
+    widest = max(min(fastest, fits), 1)
+    return 1 << (widest.bit_length() - 1)
+
+
+def measured_cost(model: nn.Module, size: tuple[int, int], *, device: torch.device, method: Method) -> float:
+    """Bytes that one more image takes at the peak of a gradient and in the engine, from one small batch."""
+    images = torch.zeros(_TRIAL, 3, *size, device=device)
+
+    def trial() -> None:
+        with ascending(method.precision, device):
+            value_and_gradient(lambda x: _summed(model(x)), images)
+
+    peak = _peak_on_cuda(trial, device) if device.type == "cuda" else _peak_on_processor(trial)
+    return peak / _TRIAL + _STATE_IMAGES * images[0].numel() * images.element_size()
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can be had now, without swapping."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return 1024 * _kilobytes(Path("/proc/meminfo"), "MemAvailable")
+
+
+def _summed(responses: Tensor) -> Tensor:
+    return responses.float().flatten(1).sum(dim=1)
+
+
+def _peak_on_cuda(trial: Callable[[], None], device: torch.device) -> int:
+    trial()  # what the libraries allocate once is not an image's
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    trial()
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _peak_on_processor(trial: Callable[[], None]) -> int:
+    """Growth of the resident memory's high-water mark (Linux)."""
+    status = Path("/proc/self/status")
+    trial()
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
+    before = _kilobytes(status, "VmRSS")
+    trial()
+    return 1024 * max(_kilobytes(status, "VmHWM") - before, 0)
+
+
+def _kilobytes(file: Path, name: str) -> int:
+    line = next(line for line in file.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1])

@@ -1,0 +1,184 @@
+"""Where a process gets the attacked model from: each loads its own, once, so that work can go to any process."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from closedloop.errors import CheckpointError
+from closedloop.models.checkpoints import load_site_model, open_base_model, shipped_names, shipped_weights
+from closedloop.models.site_model import UnitModel, freeze_for_attack
+from closedloop.storage import sha256_file
+
+
+class ModelSource(Protocol):
+    """A model by where it is. It goes to other processes, so it is small and can be pickled."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the model's weights: another model has another name."""
+        ...
+
+    @property
+    def travels(self) -> bool:
+        """Whether a process that was not forked from this one can load it."""
+        ...
+
+    def load(self, device: torch.device) -> nn.Module:
+        """Return the model on a device, ready for attacks; the same object every time in one process."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """A model that is loaded already: for this process and those forked from it.
+
+    Attributes
+    ----------
+    model
+        In ``eval`` mode; used as it is, moved to another device as a copy.
+    name
+        Identifies its weights.
+    """
+
+    model: nn.Module
+    name: str
+
+    @property
+    def travels(self) -> bool:
+        """It does not: processes elsewhere load a file."""
+        return False
+
+    def load(self, device: torch.device) -> nn.Module:
+        """Return the model, or its copy on another device."""
+        first = next(iter([*self.model.parameters(), *self.model.buffers()]), None)
+        if first is None or first.device == device:
+            return self.model
+        return _copied(self.model, device)
+
+
+@dataclass(frozen=True)
+class SiteModelFile:
+    """A site model in a file that every worker can read; made by `site_model_file`."""
+
+    path: Path
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's hash."""
+        return self.sha256
+
+    @property
+    def travels(self) -> bool:
+        """It does, as a path."""
+        return True
+
+    def load(self, device: torch.device) -> nn.Module:
+        """Read the file.
+
+        Raises
+        ------
+        CheckpointError
+            The file is missing, unusable, or no longer the one that was named.
+        """
+        return _loaded(self, device)
+
+    def read(self) -> nn.Module:
+        """Read the file anew."""
+        check_unchanged(self.path, self.sha256)
+        return load_site_model(self.path)
+
+
+@dataclass(frozen=True)
+class UnitsFile:
+    """Artificial units of a base model's layer, averaged over space; made by `units_file`."""
+
+    path: Path
+    sha256: str
+    layer: str
+    architecture: str | None
+
+    @property
+    def name(self) -> str:
+        """The file's hash and the layer."""
+        return f"{self.sha256} {self.architecture} {self.layer}"
+
+    @property
+    def travels(self) -> bool:
+        """It does, as a path."""
+        return True
+
+    def load(self, device: torch.device) -> nn.Module:
+        """Read the file.
+
+        Raises
+        ------
+        CheckpointError
+            The file is missing, unusable, or no longer the one that was named.
+        ProtocolError
+            The architecture or the layer does not exist.
+        """
+        return _loaded(self, device)
+
+    def read(self) -> nn.Module:
+        """Read the file anew."""
+        check_unchanged(self.path, self.sha256)
+        return UnitModel(open_base_model(self.path, architecture=self.architecture, layer=self.layer))
+
+
+def site_model_file(path: Path) -> SiteModelFile:
+    """Name a site model's file as it is now."""
+    return SiteModelFile(path.resolve(), sha256_file(path))
+
+
+def units_file(weights: str | Path, *, layer: str, architecture: str | None = None) -> UnitsFile:
+    """Name the units of a base model: one that ships, by its name, or a weight file.
+
+    Raises
+    ------
+    CheckpointError
+        No base model of this name ships and no such file exists.
+    """
+    path = shipped_weights(str(weights)) if str(weights) in shipped_names() else Path(weights)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: expected a weight file, found none. Use one of {', '.join(shipped_names())}.")
+    return UnitsFile(path.resolve(), sha256_file(path), layer, architecture)
+
+
+def check_unchanged(path: Path, sha256: str) -> None:
+    """Refuse a file that is not the one that was named.
+
+    Raises
+    ------
+    CheckpointError
+        It is another one now, or missing.
+    """
+    found = sha256_file(path) if path.is_file() else "none"
+    if found != sha256:
+        raise CheckpointError(
+            f"{path}: expected weights with the hash {sha256[:16]}, found {found[:16]}. "
+            "Restore the file, or start the command again."
+        )
+
+
+class _Read(Protocol):
+    """A source in a file."""
+
+    def read(self) -> nn.Module: ...
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: _Read, device: torch.device) -> nn.Module:
+    return freeze_for_attack(source.read()).to(device)
+
+
+@lru_cache(maxsize=2)
+def _copied(model: nn.Module, device: torch.device) -> nn.Module:
+    return copy.deepcopy(model).to(device)
