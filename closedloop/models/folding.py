@@ -22,7 +22,7 @@ def fold_batch_norm(module: nn.Module) -> None:
             convolution, norm = children[first], children.get(second)
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(inner, first, fuse_conv_bn_eval(convolution, norm))
-                setattr(inner, second, nn.Identity())
+                setattr(inner, second, nn.Identity().eval())
 
 
 def _candidates(module: nn.Module, names: list[str]) -> list[tuple[str, str]]:
