@@ -45,8 +45,13 @@ class SiteModel(nn.Module):
         self.readout = readout
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images in [0, 1], (n, 3, side, side), to predicted z-scored responses, (n, n_sites)."""
-        predicted: Tensor = self.readout(self.features(images))
+        """Map images in [0, 1], (n, 3, side, side), to predicted z-scored responses, (n, n_sites), in float32.
+
+        Under autocast the trunk alone runs in the lower precision; the readout sums up in float32, at no cost.
+        """
+        features = self.features(images)
+        with torch.autocast(features.device.type, enabled=False):
+            predicted: Tensor = self.readout(features.to(self.readout.gain.dtype))
         return predicted
 
     def features(self, images: Tensor) -> Tensor:
@@ -64,9 +69,9 @@ class UnitModel(nn.Module):
         self.trunk = base.trunk
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images in [0, 1], (n, 3, side, side), to activations, (n, n_units)."""
-        activations: Tensor = self.trunk(self.normalisation(images)).mean(dim=(2, 3))
-        return activations
+        """Map images in [0, 1], (n, 3, side, side), to activations, (n, n_units); averaged in their own precision."""
+        features: Tensor = self.trunk(self.normalisation(images))
+        return features.to(images.dtype).mean(dim=(2, 3))
 
 
 def build_site_model(base: BaseModel, *, n_sites: int, side_px: int, seed: int) -> SiteModel:

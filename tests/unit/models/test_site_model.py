@@ -87,3 +87,17 @@ def predict_map(classifier: torch.nn.Sequential, images: np.ndarray) -> np.ndarr
 def test_something_that_is_no_batch_of_images_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         predict(site_model(), np.zeros(shape, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["sites", "units"])
+def test_under_autocast_the_trunk_alone_is_bfloat16(kind: str) -> None:
+    model = site_model() if kind == "sites" else UnitModel(base()).eval()
+    features: list[torch.Tensor] = []
+    model.trunk.register_forward_hook(lambda _, __, output: features.append(output))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = model(torch.tensor(pictures(4)).permute(0, 3, 1, 2).float() / 255)
+    assert (features[0].dtype, found.dtype) == (torch.bfloat16, torch.float32)
+    with torch.no_grad():
+        seen = features[0].float()
+        expected = model.readout(seen) if isinstance(model, SiteModel) else seen.mean(dim=(2, 3))
+    torch.testing.assert_close(found, expected)  # 1e-5: sums in bfloat16 would be off by 1e-2
