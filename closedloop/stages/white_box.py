@@ -9,7 +9,7 @@ import numpy as np
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.attacks.devices import own_workers
 from closedloop.attacks.engine import Method
-from closedloop.attacks.searches.paper31 import Paper31
+from closedloop.attacks.searches.cosine import Cosine
 from closedloop.attacks.synthesis import AttackItem, ModelSource, synthesize
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluation_pairs import Floats, Integers
@@ -72,7 +72,7 @@ def largest_change(
             )
         ],
         day.stimuli.images,
-        method=Method(Paper31(steps=steps, step_fraction=attack.step_fraction)),
+        method=Method(Cosine(steps=steps)),
         batch_size=attack.batch_size,
         workers=own_workers(),
         shard_folder=context.scratch / name,

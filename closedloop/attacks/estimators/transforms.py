@@ -125,10 +125,13 @@ def _resampled(images: Tensor, rows: NDArray[np.float64], columns: NDArray[np.fl
     rows, columns
         Where each output row and column is read, in pixels, shape (n_items, side).
     """
-    over_rows, over_columns = (_weights(places).to(images).unsqueeze(1) for places in (rows, columns))
-    read: Tensor = over_rows @ images @ over_columns.transpose(-1, -2)
-    channels_last = images.is_contiguous(memory_format=torch.channels_last)
-    return read.contiguous(memory_format=torch.channels_last) if channels_last else read
+    n, n_colours = images.shape[:2]
+    over_rows, over_columns = (
+        _weights(places).to(images).repeat_interleave(n_colours, 0) for places in (rows, columns)
+    )
+    planes = images.reshape(n * n_colours, *images.shape[2:])
+    read: Tensor = over_rows @ planes @ over_columns.transpose(1, 2)
+    return read.view(images.shape)
 
 
 def _weights(places: NDArray[np.float64]) -> Tensor:

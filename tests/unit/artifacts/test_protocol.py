@@ -107,6 +107,10 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
         ({"attack__epsilons": [2.5, 2.5]}, "attack: epsilons:", "[2.5, 2.5]"),
         ({"attack__epsilons": []}, "attack.epsilons:", "at least 1"),
         ({"attack__epsilons": [0.0, 1.0]}, "attack.epsilons.0:", "greater than 0"),
+        ({"attack__gradient": {"samples": 2}}, "attack.gradient: samples:", "found 2 equal ones"),
+        ({"attack__gradient": {"shift": 1.0}}, "attack.gradient.shift:", "less than 1"),
+        ({"attack__gradient": {"noise": -0.1}}, "attack.gradient.noise:", "greater than or equal to 0"),
+        ({"attack__gradient": {"shift": 0.1}, "attack__search": "annealed"}, "attack: search:", "Use cosine"),
         ({"attack__repetitions": 1}, "attack.repetitions:", "greater than or equal to 2"),
         ({"attack__fresh_images_per_site": 31}, "attack.fresh_images_per_site:", "clean_per_day (30), found 31"),
         ({"attack__anchors_per_site": 7}, "attack.anchors_per_site:", "images.anchors (6), found 7"),
@@ -185,3 +189,11 @@ def test_the_hash_is_of_what_a_protocol_says_not_of_how_it_is_written() -> None:
     assert hashes == {protocol_sha256(parsed())}
     assert protocol_sha256(parsed(seed=2023)) not in hashes
     assert protocol_sha256(parsed(recording__window_stop_ms=170.1)) not in hashes
+
+
+def test_a_protocol_from_before_there_was_a_choice_of_gradients_keeps_its_identity() -> None:
+    plain = deepcopy(SMOKE)
+    del plain["attack"]["gradient"]
+    before = parse_protocol(yaml.safe_dump(plain).encode(), place="here")
+    written_out = parsed(attack__gradient={"shift": 0, "scale": 0, "noise": 0, "blur": 0, "samples": 1})
+    assert protocol_sha256(written_out) == protocol_sha256(before) != protocol_sha256(parsed())
