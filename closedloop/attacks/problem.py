@@ -64,6 +64,13 @@ class Method:
     ball: Ball = field(default_factory=L2)
     precision: Precision = "float32"
 
+    def __post_init__(self) -> None:
+        if self.search.goes_back and not self.estimator.comparable:
+            raise ValueError(
+                "a search that goes back to its best step needs a gradient whose values compare between steps, found "
+                f"{self.search} with {self.estimator}: use Cosine or Paper31"
+            )
+
 
 def from_bytes(images: NDArray[Any], *, device: torch.device, levels: int = 255) -> ImageSource:
     """Clean images from whole numbers, (n_images, height, width, 3), 0 to `levels`; any array that can be indexed."""

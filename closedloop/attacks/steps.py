@@ -66,14 +66,17 @@ def stepped(evaluator: Evaluator, slots: Slots) -> tuple[Slots, Tensor]:
 
 def best_of(evaluator: Evaluator, ended: Slots) -> Best:
     """Choose between the best and the last iterate of ended slots, in float32."""
-    state = ended.state
+    state, compared = ended.state, _compared(evaluator, ended)
+    if not bool(compared.any()):
+        value = evaluator.value(state.clean + state.delta, state.row)
+        return Best(state.delta, value, value)
     best_value, best_score = evaluator.value_and_score(state.clean + state.best_delta, state.row)
     last_value, last_score = evaluator.value_and_score(state.clean + state.delta, state.row)
-    last = last_score + _rounding(last_score) >= best_score
+    last = (last_score + _rounding(last_score) >= best_score) | (state.best_value == -torch.inf)
     return Best(
         torch.where(_mask(last, state.delta), state.delta, state.best_delta),
         torch.where(last, last_value, best_value),
-        torch.where(last, last_score, best_score),
+        torch.where(compared, torch.where(last, last_score, best_score), last_value),
     )
 
 
@@ -97,6 +100,13 @@ def next_rungs(evaluator: Evaluator, ended: Slots, best: Best) -> Slots | None:
         radius=radius,
     )
     return Slots(runs, state, progress)
+
+
+def _compared(evaluator: Evaluator, ended: Slots) -> Tensor:
+    """Say which ends are compared with another iterate, start or radius; to ask costs as much as a few gradients."""
+    always = evaluator.method.estimator.comparable or evaluator.method.search.restarts > 1
+    compared = [always or len(run.task.radii) > 1 for run in ended.runs]
+    return torch.tensor(compared, device=ended.state.radius.device)
 
 
 def _radii(runs: Sequence[Run], like: Tensor) -> Tensor:

@@ -56,6 +56,11 @@ class Annealed:
         """The largest step."""
         return self.step_fraction
 
+    @property
+    def goes_back(self) -> bool:
+        """After a step without progress."""
+        return True
+
     def ball_fraction(self, phase: Tensor) -> Tensor:
         """One ball only."""
         return torch.ones_like(phase, dtype=torch.float32)

@@ -47,6 +47,11 @@ class Paper31:
         """The constant step."""
         return self.step_fraction
 
+    @property
+    def goes_back(self) -> bool:
+        """Never."""
+        return False
+
     def ball_fraction(self, phase: Tensor) -> Tensor:
         """One ball only."""
         return torch.ones_like(phase, dtype=torch.float32)

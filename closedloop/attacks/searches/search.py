@@ -77,6 +77,11 @@ class Search(Protocol):
         """Step size an item begins with, as a fraction of its radius."""
         ...
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether it steps from the best iterate at times, and so needs values that compare between steps."""
+        ...
+
     def ball_fraction(self, phase: Tensor) -> Tensor:
         """Radius of the ball of a phase (n_items,), as a fraction of the item's; 1 in the last phase."""
         ...

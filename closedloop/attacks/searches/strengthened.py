@@ -68,6 +68,11 @@ class Strengthened:
         """The largest step."""
         return self.step_fraction
 
+    @property
+    def goes_back(self) -> bool:
+        """When a schedule begins again, and when the ball changes."""
+        return True
+
     def ball_fraction(self, phase: Tensor) -> Tensor:
         """Phase 0 is in the wide ball, phase 1 in the item's own."""
         return torch.where(phase == 0, self.wide_fraction, 1.0)
