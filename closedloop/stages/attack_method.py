@@ -9,6 +9,7 @@ from closedloop.attacks.estimators.blurred import Blurred
 from closedloop.attacks.estimators.estimator import GradientEstimator
 from closedloop.attacks.estimators.plain import Plain
 from closedloop.attacks.estimators.transforms import Noise, Scale, Shift, Transform
+from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.searches.annealed import Annealed
 from closedloop.attacks.searches.cosine import Cosine
 from closedloop.attacks.searches.paper31 import Paper31
@@ -20,6 +21,15 @@ def method_of(attack: Attack) -> Method:
     """Return how the day's attacks are searched."""
     search = _SEARCHES[attack.search](steps=attack.steps, step_fraction=attack.step_fraction)
     return Method(search, estimator_of(attack.gradient))
+
+
+def lattice_of(attack: Attack) -> LatticeSettings:
+    """Return how the day's float optima are put on eight bits.
+
+    Steps from one lattice image to the next follow the gradient at single images. Under a smoothed gradient they were
+    measured to raise what the model predicts and to lower what the cortex does (docs/decisions/0012).
+    """
+    return LatticeSettings() if attack.gradient == Gradient() else LatticeSettings(steps=0)
 
 
 def estimator_of(gradient: Gradient) -> GradientEstimator:

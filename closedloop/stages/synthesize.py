@@ -20,7 +20,7 @@ from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to
 from closedloop.attacks.synthesis import AttackItem, SynthesisResult, site_model_file, synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import freeze_for_attack, predict
-from closedloop.stages.attack_method import method_of
+from closedloop.stages.attack_method import lattice_of, method_of
 from closedloop.stages.context import StageContext
 from closedloop.stages.pool import open_study_pool
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
@@ -90,6 +90,7 @@ def _attack(context: StageContext, plan: _Plan, model_file: Path) -> SynthesisRe
         items,
         plan.clean,
         method=method_of(attack),
+        lattice=lattice_of(attack),
         batch_size=attack.batch_size,
         workers=own_workers(),
         shard_folder=context.scratch,
@@ -151,6 +152,7 @@ def _audit_columns(columns: dict[str, Any], images: Images, attacks: SynthesisRe
         ((images[columns["clean_index"][row]], images[row]) for row in changed),
         predicted_change_float=_only_attacks(attacks.predicted_change_float, 0, n_controls, np.nan),
         predicted_change=_only_attacks(attacks.predicted_change, 0, n_controls, np.nan),
+        lattice_bound=_only_attacks(attacks.lattice_bound, 0, n_controls, np.nan),
     )
     return {name: np.array(columns[name])[changed] for name in named} | audit
 

@@ -13,11 +13,12 @@ from closedloop.attacks.estimators.blurred import Blurred
 from closedloop.attacks.estimators.estimator import GradientEstimator
 from closedloop.attacks.estimators.plain import Plain
 from closedloop.attacks.estimators.transforms import Noise, Scale, Shift
+from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.searches.annealed import Annealed
 from closedloop.attacks.searches.cosine import Cosine
 from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.searches.search import Search
-from closedloop.stages.attack_method import estimator_of, method_of
+from closedloop.stages.attack_method import estimator_of, lattice_of, method_of
 
 PROTOCOLS = Path(__file__).parents[3] / "protocols"
 
@@ -32,6 +33,12 @@ def test_the_papers_protocol_asks_for_its_own_search_and_the_models_own_gradient
 def test_the_dry_run_follows_what_it_says() -> None:
     method = method_of(read_protocol(PROTOCOLS / "dry_run.yaml").attack)
     assert method == Method(Cosine(steps=10, step_fraction=1.0), Blurred(0.025, Averaged((Shift(0.094),), samples=1)))
+
+
+def test_steps_on_the_lattice_are_taken_with_the_models_own_gradient_alone() -> None:
+    paper, dry_run = (read_protocol(PROTOCOLS / f"{name}.yaml").attack for name in ("guo2022", "dry_run"))
+    assert lattice_of(paper) == LatticeSettings()
+    assert lattice_of(dry_run) == LatticeSettings(steps=0)
 
 
 @pytest.mark.parametrize(
