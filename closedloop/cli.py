@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from closedloop.commands.attack.app import attack
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.errors import ClosedLoopError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
+app.command("attack")(attack)
 
 Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images: class folders, or flat")]

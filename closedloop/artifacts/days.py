@@ -108,6 +108,7 @@ AUDIT_COLUMNS = {
     "predicted_change_float": Column("float64", "z", "predicted change before the image was put on whole levels"),
     "predicted_change": Column("float64", "z", "and of the bytes; both NaN where nothing is predicted"),
     "rounding_loss": Column("float64", "z", "size of the first minus size of the second"),
+    "lattice_bound": Column("float64", "", "part of the first that whole levels allow to first order; NaN without one"),
 }
 
 STIMULUS_AUDIT = TableLayout(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from closedloop.artifacts import days, journal, manifest, protocol, session, study
+from closedloop.artifacts import attack_sets, days, journal, manifest, protocol, session, study
 from closedloop.artifacts.arrays import ArrayLayout
 from closedloop.artifacts.tables import TableLayout
 
@@ -27,6 +27,7 @@ _DOCUMENTS: dict[str, type[BaseModel]] = {
     "ingest_quality": days.IngestQuality,
     "fit_report": days.FitReport,
     "evaluation": days.EvaluationReport,
+    "attack_set": attack_sets.AttackSetDocument,
 }
 
 
@@ -44,7 +45,7 @@ def _layouts(kind: type[Any]) -> list[Any]:
 
     found = {
         id(value): value
-        for module in (days, tables, arrays, recording_tables)
+        for module in (days, tables, arrays, recording_tables, attack_sets)
         for value in vars(module).values()
         if isinstance(value, kind)
     }

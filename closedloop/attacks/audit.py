@@ -84,6 +84,7 @@ def audit_columns(
     *,
     predicted_change_float: NDArray[np.float64],
     predicted_change: NDArray[np.float64],
+    lattice_bound: NDArray[np.float64],
     levels: int = GREY_LEVELS,
 ) -> dict[str, NDArray[Any]]:
     """Lay the audit out as the columns of a table, with what the model predicts before and after rounding.
@@ -94,6 +95,8 @@ def audit_columns(
         As for `audit_pixels`.
     predicted_change_float, predicted_change
         Change of the predicted response at the float optimum and on the bytes, shape (n_images,); NaN without one.
+    lattice_bound
+        What part of the first the lattice allows to first order, shape (n_images,); NaN without a prediction.
     levels
         Lattice steps between 0 and 1.
     """
@@ -104,6 +107,7 @@ def audit_columns(
         "predicted_change_float": predicted_change_float,
         "predicted_change": predicted_change,
         "rounding_loss": np.abs(predicted_change_float) - np.abs(predicted_change),
+        "lattice_bound": lattice_bound,
     }
 
 

@@ -129,10 +129,11 @@ def _by_size(record: AuditRecord) -> Section:
         for epsilon in sorted(set(columns["epsilon"][columns["kind"] == kind].tolist()))
     ]
     table = Table(
-        columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept", *_PIXEL_COLUMNS),
+        columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept [possible]", *_PIXEL_COLUMNS),
         rows=tuple(_line(columns, kind, epsilon) for kind, epsilon in groups),
         caption="Means over the stimuli; in brackets the largest realised ε. Largest: of the changes, in levels. "
-        "Kept: predicted change on the bytes over that of the float optimum. Clipped: values at black or white "
+        "Kept: predicted change on the bytes over that of the float optimum; in brackets "
+        "what whole levels allow to first order. Clipped: values at black or white "
         "that were not there before. Brightness (BT.709 weights of pixel values) and RMS contrast: mean size of the "
         "shift, over the clean image's.",
     )
@@ -159,7 +160,7 @@ def _line(columns: Columns, kind: str, epsilon: float) -> tuple[str, ...]:
         f"{mean['realised_epsilon']:.4f} [{columns['realised_epsilon'][rows].max():.4f}]",
         number(change["predicted_change_float"]),
         number(change["predicted_change"]),
-        percent(ratio),
+        f"{percent(ratio)} [{percent(_mean(columns['lattice_bound'][rows]))}]" if np.isfinite(ratio) else DASH,
         count(round(mean["n_changed"])),
         count(int(columns["largest_change"][rows].max())),
         f"{mean['n_clipped']:.1f}",

@@ -85,6 +85,8 @@ def test_the_rounding_loss_is_what_the_bytes_move_less_than_the_float_optimum_wh
         zip(grey(1, 2), grey(2, 2), strict=True),
         predicted_change_float=np.array([-2.0]),
         predicted_change=np.array([-1.5]),
+        lattice_bound=np.array([0.8]),
     )
     assert columns["rounding_loss"].tolist() == [0.5]
     assert columns["n_changed"].tolist() == [12]
+    assert columns["lattice_bound"].tolist() == [0.8]

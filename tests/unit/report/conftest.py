@@ -147,6 +147,7 @@ def audit_columns() -> dict[str, Any]:
         "predicted_change_float": [1.0, -0.5, 2.0, 2.0, -2.0, np.nan],
         "predicted_change": [0.75, -0.375, 2.0, 1.9, -2.1, np.nan],
         "rounding_loss": [0.25, 0.125, 0.0, 0.1, -0.1, np.nan],
+        "lattice_bound": [0.8, 0.7, 0.99, 0.98, 0.97, np.nan],
     }
 
 

@@ -1,0 +1,163 @@
+"""What a user asks of `closedloop attack`, understood and checked before any work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from closedloop.artifacts.attack_sets import AttackedModel
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.attacks.sources import ModelSource, site_model_file, units_file
+from closedloop.errors import ImageError, ProtocolError
+from closedloop.models.backbones import architecture_named
+from closedloop.models.checkpoints import SITE_MODEL, open_base_model, shipped_names
+from closedloop.models.site_model import UnitModel
+from closedloop.models.weight_files import read_metadata
+from closedloop.stimuli.folders import load_square, open_folder_pool
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model that is attacked, by where it is, and what it is."""
+
+    source: ModelSource
+    model: AttackedModel
+
+
+@dataclass(frozen=True)
+class CleanImages:
+    """The images that are changed: their names, unique, and their pixels, uint8 (n, side, side, 3)."""
+
+    image_ids: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+
+    @property
+    def digest(self) -> str:
+        """Hash of names and pixels."""
+        names = [f"{name} {stimulus_id(image)}" for name, image in zip(self.image_ids, self.pixels, strict=True)]
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def subject_of(model: str, *, layer: str | None, architecture: str | None, side_px: int | None) -> Subject:
+    """Find out what a model is.
+
+    Parameters
+    ----------
+    model
+        A site model's file, a base model's file, or the name of shipped weights.
+    layer
+        For a base model: where it is cut; its units are the channels there, averaged over space.
+    architecture
+        Of a foreign weight file.
+    side_px
+        Side of the images for a base model's units; the architecture's own where None.
+
+    Raises
+    ------
+    CheckpointError
+        The weights cannot be used.
+    ProtocolError
+        The layer is missing, or was given for a site model.
+    """
+    path = Path(model)
+    if model not in shipped_names() and _is_site_model(path):
+        if layer or architecture or side_px:
+            raise ProtocolError(f"{model}: --layer, --architecture and --side-px are a base model's. Leave them out.")
+        return _site_model(path)
+    if layer is None:
+        raise ProtocolError(f"{model}: expected --layer with a base model, e.g. layer4.0, found none. Name one.")
+    return _units(model, layer=layer, architecture=architecture, side_px=side_px)
+
+
+def read_images(places: Sequence[Path], *, side_px: int) -> CleanImages:
+    """Read images as squares, by ImageNet's evaluation recipe.
+
+    Parameters
+    ----------
+    places
+        Image files, or folders of them (flat, or one folder a class).
+    side_px
+        Side wanted.
+
+    Raises
+    ------
+    ImageError
+        One cannot be read, or two have the same name.
+    """
+    found: dict[str, NDArray[np.uint8]] = {}
+    for place in places:
+        for name, pixels in _images_at(place, side_px):
+            if name in found:
+                raise ImageError(f"{place}: two images are called {name}. Rename one, or give one folder.")
+            found[name] = pixels
+    return CleanImages(tuple(found), np.stack(list(found.values())))
+
+
+def outputs_of(text: str, *, n_outputs: int) -> tuple[int, ...]:
+    """Understand which outputs are meant: ``all``, or numbers and ranges like ``0-20,35``.
+
+    Raises
+    ------
+    ProtocolError
+        The text is none of these, or the model lacks an output.
+    """
+    if text == "all":
+        return tuple(range(n_outputs))
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ProtocolError(f"--outputs {text}: expected all, or numbers and ranges like 0-20,35. Correct it.")
+        chosen |= set(range(int(first), int(last or first) + 1))
+    if not chosen or max(chosen) >= n_outputs:
+        raise ProtocolError(f"--outputs {text}: expected some of 0-{n_outputs - 1}, which the model has. Correct it.")
+    return tuple(sorted(chosen))
+
+
+def _is_site_model(path: Path) -> bool:
+    return path.suffix == ".safetensors" and read_metadata(path).get("kind") == SITE_MODEL
+
+
+def _site_model(path: Path) -> Subject:
+    described, source = read_metadata(path), site_model_file(path)
+    model = AttackedModel(
+        source=str(path),
+        sha256=source.sha256,
+        kind="site_model",
+        architecture=described["architecture"],
+        layer=described["layer"],
+        n_outputs=described["n_sites"],
+        side_px=described["side_px"],
+    )
+    return Subject(source, model)
+
+
+def _units(model: str, *, layer: str, architecture: str | None, side_px: int | None) -> Subject:
+    source = units_file(model, layer=layer, architecture=architecture)
+    base = open_base_model(source.path, architecture=architecture, layer=layer)
+    side = side_px or architecture_named(base.architecture).side_px
+    with torch.no_grad():
+        n_outputs = UnitModel(base)(torch.zeros(1, 3, side, side)).shape[1]
+    described = AttackedModel(
+        source=model,
+        sha256=source.sha256,
+        kind="units",
+        architecture=base.architecture,
+        layer=layer,
+        n_outputs=n_outputs,
+        side_px=side,
+    )
+    return Subject(source, described)
+
+
+def _images_at(place: Path, side_px: int) -> list[tuple[str, NDArray[np.uint8]]]:
+    if place.is_dir():
+        pool = open_folder_pool(place, side_px)
+        return [(image.image_id, pool.load(image.image_id)) for image in pool.images()]
+    return [(place.name, load_square(place, side_px=side_px))]
