@@ -11,6 +11,7 @@ import typer
 
 from closedloop.commands.attack.app import attack
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.commands.studies.app import studies_app
 from closedloop.errors import ClosedLoopError
 
 # torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
@@ -28,6 +29,7 @@ app = typer.Typer(
 base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
+app.add_typer(studies_app, name="studies")
 app.command("attack")(attack)
 
 Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from closedloop.artifacts import attack_sets, days, journal, manifest, protocol, session, study
+from closedloop.artifacts import attack_sets, days, journal, manifest, protocol, session, studies, study
 from closedloop.artifacts.arrays import ArrayLayout
 from closedloop.artifacts.tables import TableLayout
 
@@ -27,6 +27,7 @@ _DOCUMENTS: dict[str, type[BaseModel]] = {
     "ingest_quality": days.IngestQuality,
     "fit_report": days.FitReport,
     "evaluation": days.EvaluationReport,
+    "unit_sensitivity_study": studies.UnitSensitivityStudy,
     "attack_set": attack_sets.AttackSetDocument,
 }
 

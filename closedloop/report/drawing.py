@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -29,6 +30,7 @@ PREFERRED = "#c8102e"  # red: Figure 2C
 CROSS = "#6fb7c9"
 
 _PAGE_FONTS = "'Inter', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+_PNG_DPI = 160
 _SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10.5,
@@ -69,13 +71,27 @@ def new_figure(n_columns: int = 1, n_rows: int = 1, *, width: float, height: flo
 
 def svg_uri(figure: Figure) -> str:
     """Return a figure as a data URI; the same figure gives the same bytes."""
+    return data_uri(svg(figure), "image/svg+xml")
+
+
+def svg(figure: Figure) -> bytes:
+    """Return a figure as a file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     FigureCanvasSVG(figure)
     with mpl.rc_context(_SETTINGS):
         _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    content = buffer.getvalue().decode().replace("'DejaVu Sans'", _PAGE_FONTS)
-    return data_uri(content.encode(), "image/svg+xml")
+    return buffer.getvalue().decode().replace("'DejaVu Sans'", _PAGE_FONTS).encode()
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as an image file, for slides; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    with mpl.rc_context(_SETTINGS):
+        _lay_out(figure)
+        figure.savefig(buffer, format="png", dpi=_PNG_DPI, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _lay_out(figure: Figure) -> None:

@@ -20,11 +20,12 @@ from closedloop.report.wording import DASH, count, number, percent, plus_minus, 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text; the first column names the row."""
+    """A table as text; the first column names the row. Cells are numbers, or sentences where `prose` says so."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
+    prose: bool = False
 
 
 NAMES = {

@@ -84,6 +84,11 @@ class StudyFiles:
         return self.folder / "sensitivity.parquet"
 
     @property
+    def page(self) -> Path:
+        """What to open."""
+        return self.folder / "index.html"
+
+    @property
     def shards(self) -> Path:
         """Finished pieces of work."""
         return self.folder / "shards"

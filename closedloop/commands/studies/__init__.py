@@ -1,0 +1,1 @@
+"""`closedloop studies ...`: single questions outside the loop."""
