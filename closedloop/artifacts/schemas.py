@@ -46,7 +46,7 @@ def _layouts(kind: type[Any]) -> list[Any]:
 
     found = {
         id(value): value
-        for module in (days, tables, arrays, recording_tables, attack_sets)
+        for module in (days, tables, arrays, recording_tables, attack_sets, studies)
         for value in vars(module).values()
         if isinstance(value, kind)
     }
