@@ -7,9 +7,11 @@ plain
 averaged
     The mean over samples of a randomly changed image.
 transforms
-    What changes it: shift, zoom, noise. A new one is a new class here.
+    What changes it: shift, scale, noise. A new one is a new class here.
 blurred
     Any of them without the gradient's finest detail.
+ensemble
+    Several models as one.
 numbers
     Random numbers that depend on item, step and sample alone.
 """

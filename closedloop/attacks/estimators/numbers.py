@@ -62,7 +62,8 @@ class Numbers:
         return both[:, :n].view(-1, *shape)
 
     def _keys(self, *, counted: bool) -> UInt64s:
-        keys = _mixed(np.array(self.seeds, dtype=np.uint64) + np.uint64(self.stream) * _STRIDE)
+        stream = np.array([self.stream], dtype=np.uint64)  # an array's products wrap without a warning
+        keys = _mixed(np.array(self.seeds, dtype=np.uint64) + stream * _STRIDE)
         return _mixed(keys + np.array(self.samples, dtype=np.uint64)) if counted else keys
 
 
