@@ -103,7 +103,7 @@ def _in_short(record: AuditRecord) -> Section:
         "in-short",
         "In short",
         cards=(
-            Card("attacked images", count(int(attacked.sum())), f"and {count(int((~attacked).sum()))} controls"),
+            Card("attacked images", count(int(attacked.sum())), _controls(int((~attacked).sum()))),
             Card(
                 "of the budget used",
                 _thousandths(_median(used)),
@@ -237,6 +237,10 @@ def _numbers(record: AuditRecord, row: int) -> str:
 def _n_pictures(record: AuditRecord) -> int:
     (first,) = read_rows(record.images, STIMULUS_IMAGES, name="images", rows=[0])
     return _PICTURES if first.shape[0] <= _LARGE_SIDE_PX else _PICTURES_OF_LARGE_IMAGES
+
+
+def _controls(n: int) -> str:
+    return f"and {count(n)} controls" if n else "and no controls"
 
 
 def _most_clipped(columns: Columns) -> str:
