@@ -33,7 +33,7 @@ class Annealed:
     """
 
     steps: int = 100
-    step_fraction: float = 1.0
+    step_fraction: float = 1.5
     factor: float = 0.7
     patience: int = 1
     floor: float = 0.01

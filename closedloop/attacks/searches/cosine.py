@@ -20,7 +20,8 @@ class Cosine:
     steps
         Gradients an item takes.
     step_fraction
-        Size of the first step as a fraction of the radius.
+        Size of the first step as a fraction of the radius. On units of the shipped networks 1.5 gained more than 1, 2
+        and 3, at 10, 25 and 50 gradients (`python -m benchmarks attack_gain`).
     random_start
         Whether to start at a random point of the ball, or at the clean image.
     restarts
@@ -28,7 +29,7 @@ class Cosine:
     """
 
     steps: int = 100
-    step_fraction: float = 1.0
+    step_fraction: float = 1.5
     random_start: bool = True
     restarts: int = 1
 

@@ -1,0 +1,136 @@
+"""Memory that does not suffice, precision, and how many images go at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from closedloop.attacks.balls.units import radius_at
+from closedloop.attacks.batch_size import chosen_batch_size, fastest_batch, fitting, free_bytes, measured_cost
+from closedloop.attacks.engine import Method, Problem, Task, find, from_bytes
+from closedloop.attacks.objectives import SignedResponse
+from closedloop.attacks.precision import Precision, chosen_precision, exactly
+from closedloop.attacks.searches.cosine import Cosine
+from closedloop.attacks.sources import units_file
+from closedloop.errors import ExecutionError
+from tests.unit.attacks.sources import SIDE, Curved
+
+torch.set_num_threads(1)
+
+CPU = torch.device("cpu")
+
+
+class Narrow(nn.Module):
+    """A model on a device with room for some images."""
+
+    def __init__(self, room: int, error: Exception) -> None:
+        super().__init__()
+        self.inner, self.room, self.error = Curved(), room, error
+        self.asked: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.asked.append(len(images))
+        if len(images) > self.room:
+            raise self.error
+        return self.inner(images)
+
+
+def deltas(model: nn.Module, *, batch_size: int) -> list[Tensor]:
+    clean = torch.rand(13, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    objective = SignedResponse(torch.arange(13) % 3, torch.ones(13))
+    problem = Problem(model.eval(), lambda places: clean[list(places)], objective)
+    tasks = [Task(row, row, (0.3,), row) for row in range(13)]
+    found = find(problem, tasks, method=Method(Cosine(steps=3)), batch_size=batch_size)
+    return [one.delta for one in sorted(found, key=lambda one: one.task.row)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_where_memory_is_short_the_batch_is_halved_for_good_and_nothing_else_changes(error: Exception) -> None:
+    narrow = Narrow(room=5, error=error)
+    expected = deltas(Curved(), batch_size=13)
+    assert all(torch.equal(a, b) for a, b in zip(deltas(narrow, batch_size=13), expected, strict=True))
+    assert [n for n in narrow.asked if n > 5] == [16, 8]
+
+
+def test_too_little_memory_for_a_few_images_is_one_line_with_a_remedy() -> None:
+    with pytest.raises(ExecutionError, match="Free some"):
+        deltas(Narrow(room=0, error=MemoryError()), batch_size=8)
+
+
+def test_an_error_that_is_not_about_memory_arrives_as_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        deltas(Narrow(room=0, error=RuntimeError("shapes differ")), batch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("fastest", "cost", "free", "n_sharing", "expected"),
+    [(32, 1.0, 1000, 1, 32), (1024, 1.0, 1000, 1, 512), (1024, 1.0, 1000, 4, 128), (32, 1e9, 1000, 1, 1)],
+)
+def test_the_batch_is_the_largest_power_of_two_that_fits(
+    fastest: int, cost: float, free: int, n_sharing: int, expected: int
+) -> None:
+    assert fitting(fastest, cost=cost, free=free, n_sharing=n_sharing) == expected
+
+
+def test_the_cost_of_an_image_is_at_least_what_its_activations_take() -> None:
+    class Wide(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.tanh(images.repeat(1, 200, 1, 1)).flatten(1)  # 600 planes that a gradient must keep
+
+    side = 64
+    cost = measured_cost(Wide().eval(), (side, side), device=CPU, method=Method())
+    assert 600 * side**2 * 4 < cost < 20 * 600 * side**2 * 4
+
+
+def test_a_processor_takes_few_large_images_and_more_small_ones() -> None:
+    assert fastest_batch((224, 224), CPU) < fastest_batch((32, 32), CPU)
+    assert chosen_batch_size(7, nn.Identity(), (224, 224), device=CPU, n_sharing=1, method=Method()) == 7
+    assert chosen_batch_size("auto", Curved().eval(), (SIDE, SIDE), device=CPU, n_sharing=1, method=Method()) == 32
+    assert 0 < free_bytes(CPU) < 1 << 50
+
+
+def test_automatic_precision_is_bfloat16_only_where_the_processor_has_tiles_for_it() -> None:
+    flags = Path("/proc/cpuinfo").read_text()
+    assert chosen_precision("auto", CPU) == ("bfloat16" if "amx_bf16" in flags else "float32")
+    with pytest.raises(ValueError, match="tf32"):
+        chosen_precision("tf32", CPU)
+
+
+def test_tf32_is_off_where_values_are_reported_and_back_afterwards() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    with exactly():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["small_resnet_robust", "small_resnet_vanilla"])
+def test_ascent_in_bfloat16_gains_within_two_percent_of_float32(weights: str) -> None:
+    model = units_file(weights, layer="layer3.0").load(CPU)
+    rng = np.random.default_rng(0)
+    smooth = rng.integers(0, 256, (8, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    images = from_bytes(smooth, device=CPU)
+    with torch.no_grad():
+        clean = model(images(range(8)))
+
+    def gain(precision: Precision) -> float:
+        problem = Problem(model, images, SignedResponse(torch.arange(8), torch.ones(8)))
+        tasks = [Task(row, row, (radius_at(2.5, 32),), row) for row in range(8)]
+        method = Method(Cosine(steps=15), precision=precision)
+        found = find(problem, tasks, method=method, batch_size=8)
+        return float(np.mean([one.value - float(clean[one.task.row, one.task.row]) for one in found]))
+
+    assert gain("bfloat16") == pytest.approx(gain("float32"), rel=0.02)
