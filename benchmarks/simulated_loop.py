@@ -90,20 +90,20 @@ def main() -> None:
     torch.set_num_threads(1)
     started = time.process_time()
     pool = ProceduralPool(options.pool_seed)
-    anchors, other, unseen = (_category_balanced(pool, n, first=f) for n, f in ((8, 0), (8, 1), (150, 2)))
-    subject = screened(HiddenCortex(options.seed), _category_balanced(pool, 300, first=20))
+    anchors, other, unseen = (category_balanced(pool, n, first=f) for n, f in ((8, 0), (8, 1), (150, 2)))
+    subject = screened(HiddenCortex(options.seed), category_balanced(pool, 300, first=20))
     base = open_base_model(options.base, layer=options.layer)
     model = build_site_model(base, n_sites=N_SITES, side_px=32, seed=options.seed)
-    calibrate_readout(model, _category_balanced(pool, 300, first=20))
+    calibrate_readout(model, category_balanced(pool, 300, first=20))
     print("day       r    true |change|        signed true          paper's estimator    sign   predicted")
     days: list[Day] = []
     for number in range(options.days):
-        clean = np.concatenate([anchors, _category_balanced(pool, options.clean, first=100 + 40 * number)])
+        clean = np.concatenate([anchors, category_balanced(pool, options.clean, first=100 + 40 * number)])
         attacks = attack(model, anchors, steps=options.steps, day=number)
         rates_hz = shown(subject, np.concatenate([clean, attacks.attacked]), day=number)
         days.append(Day(number, clean, attacks, rates_hz))
         report_day(subject, model, days[-1], unseen)
-        fit(model, days, held_out=_true_responses(subject, unseen, number))
+        fit(model, days, held_out=true_responses(subject, unseen, number), recipe=RefitRecipe())
     report_bounds(subject, days[-1], anchors, other)
     print(f"{time.process_time() - started:.0f} CPU-s")
 
@@ -120,10 +120,10 @@ def screened(cortex: HiddenCortex, images: Bytes) -> Subject:
     return Subject(cortex, sites)
 
 
-def fit(model: SiteModel, days: list[Day], *, held_out: Responses) -> None:
+def fit(model: SiteModel, days: list[Day], *, held_out: Responses, recipe: RefitRecipe) -> None:
     parts = [vars(day.responses()).values() for day in days]
     everything = Responses(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    refit(model, everything, held_out, recipe=RefitRecipe(), seed=days[-1].number)
+    refit(model, everything, held_out, recipe=recipe, seed=days[-1].number)
 
 
 def report_day(subject: Subject, model: SiteModel, day: Day, unseen: Bytes) -> None:
@@ -206,12 +206,12 @@ def _site_and_image() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return site, np.repeat(np.arange(N_ANCHORS), N_SITES * len(EPSILONS))
 
 
-def _true_responses(subject: Subject, images: Bytes, day: int) -> Responses:
+def true_responses(subject: Subject, images: Bytes, day: int) -> Responses:
     truth = subject.truth(images, day).astype(np.float32)
     return Responses(images, truth, np.ones(len(images), dtype=np.float32))
 
 
-def _category_balanced(pool: ProceduralPool, n: int, *, first: int) -> Bytes:
+def category_balanced(pool: ProceduralPool, n: int, *, first: int) -> Bytes:
     groups = list(images_by_category(pool).values())
     ids = [groups[i % len(groups)][first + i // len(groups)] for i in range(n)]
     return load_images(pool, tuple(ids))
