@@ -80,6 +80,7 @@ UNIT_SENSITIVITY = TableLayout(
         "low": Column("float64", "sd", "95 % bootstrap interval of the mean, units drawn with their images"),
         "high": Column("float64", "sd", "its other end"),
         "rises": Column("float64", "", "part of (unit, image) pairs that can be raised further than lowered"),
+        "unmoved": Column("float64", "", "part of pairs that no search moved: silent, without a gradient"),
         "random_pair": Column("float64", "sd", "mean absolute difference of two random clean images, mean over units"),
         "n_units": Column("int32", "", "units"),
         "n_pairs": Column("int32", "", "(unit, image) pairs"),

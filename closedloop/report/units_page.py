@@ -115,8 +115,18 @@ def _units(changes: Columns, names: Sequence[str]) -> Section:
 
 def _table(sensitivity: Columns, names: Sequence[str]) -> Table:
     return Table(
-        columns=("", "ε", "sensitivity (σ)", "95 % interval", "SD over units", "rises", "random pair (σ)",
-                 "units (n)", "pairs (n)", "gradients a pair"),
+        columns=(
+            "",
+            "ε",
+            "sensitivity (σ)",
+            "95 % interval",
+            "SD over units",
+            "rises",
+            "random pair (σ)",
+            "units (n)",
+            "pairs (n)",
+            "gradients a pair",
+        ),
         rows=tuple(
             (
                 name,
@@ -125,6 +135,7 @@ def _table(sensitivity: Columns, names: Sequence[str]) -> Table:
                 _interval(row),
                 number(row["sd_over_units"]),
                 percent(row["rises"]),
+                percent(row["unmoved"]),
                 number(row["random_pair"]),
                 count(row["n_units"]),
                 count(row["n_pairs"]),
@@ -133,9 +144,11 @@ def _table(sensitivity: Columns, names: Sequence[str]) -> Table:
             for name in names
             for row in _rows(sensitivity, name)
         ),
-        caption="Rises: part of (unit, image) pairs that can be raised further than lowered. Gradients: both "
-        f"directions, all starts, at this epsilon; the paper's search takes up to {count(PAPER_GRADIENTS)}.",
-    )  # fmt: skip
+        caption="Rises: part of (unit, image) pairs that can be raised further than lowered. Unmoved: part "
+        "that no search moved; a rectified unit that is silent on an image has no gradient to start from, and counts "
+        "as 0 here. Gradients: both directions, all starts, at this epsilon; the paper's search takes up to "
+        f"{count(PAPER_GRADIENTS)}.",
+    )
 
 
 def _unit_table(changes: Columns, name: str) -> Table:

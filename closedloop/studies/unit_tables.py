@@ -38,6 +38,7 @@ def _summary_row(own: Columns, name: str, epsilon: float, *, seed: int) -> dict[
         "low": found.low,
         "high": found.high,
         "rises": float((own["change"] > 0).mean()),
+        "unmoved": float((own["change"] == 0).mean()),
         "random_pair": mean_over_units(own["random_pair"], own["unit"], seed=0).mean,
         "n_units": found.n_units,
         "n_pairs": found.n_values,
