@@ -35,6 +35,13 @@ app.command("attack")(attack)
 Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images: class folders, or flat")]
 BaseModelOption = Annotated[Path | None, typer.Option(help="weight file in place of the protocol's shipped weights")]
+WorkersOption = Annotated[
+    str | None,
+    typer.Option(
+        help="who computes attacks: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE  "
+        "[default: this machine's graphics cards, or its processors]"
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
 
 
@@ -46,6 +53,7 @@ def dry_run(
     subject: Annotated[str, typer.Option(help="name of the simulated monkey; decides its cortex")] = "simulated",
     images: ImagesOption = None,
     base_model: BaseModelOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Run the experiment around a simulated monkey.
 
@@ -58,7 +66,7 @@ def dry_run(
             root=study, subject=subject, simulated=True, protocol=protocol, images=images, base_model=base_model
         )
         create_study(request)
-    _advance(study, days=days)
+    _advance(study, days=days, workers=workers)
 
 
 @app.command()
@@ -83,12 +91,12 @@ def init(
 
 
 @app.command()
-def run(study: Study) -> None:
+def run(study: Study, workers: WorkersOption = None) -> None:
     """Advance a study: once per recording day.
 
     It goes on until a person is needed or the experiment is done.
     """
-    _advance(study, days=None)
+    _advance(study, days=None, workers=workers)
 
 
 @app.command()
@@ -156,10 +164,10 @@ def base_model_import(
     typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
 
 
-def _advance(study: Path, *, days: int | None) -> None:
+def _advance(study: Path, *, days: int | None, workers: str | None = None) -> None:
     from closedloop.commands.run import advance  # noqa: PLC0415
 
-    advance(study, days=days)
+    advance(study, days=days, workers=workers)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StudyError
+from closedloop.execution.workers import Workers
 from closedloop.ledger import Ledger, open_ledger, study_lock
 from closedloop.stage_table import BEFORE_THE_SESSION, BY_A_PERSON, DAY, START, START_DAY, Stage
 from closedloop.stages.context import ProgressCallback, StageContext
@@ -91,13 +92,17 @@ def open_study(paths: StudyPaths) -> tuple[StudyDocument, Protocol]:
     return StudyDocument.read(paths.study), read_protocol(paths.protocol)
 
 
-def run_study(paths: StudyPaths, reporter: Reporter, *, days: int | None = None) -> Outcome:
+def run_study(
+    paths: StudyPaths, reporter: Reporter, *, days: int | None = None, workers: Workers | None = None
+) -> Outcome:
     """Advance a study until a person is needed or all days are done.
 
     Parameters
     ----------
     days
         Days to run, at most the protocol's; all of them by default.
+    workers
+        Who does what can be shared out; this machine by default. No result depends on it.
 
     Raises
     ------
@@ -108,7 +113,7 @@ def run_study(paths: StudyPaths, reporter: Reporter, *, days: int | None = None)
     _check_protocol_is_the_study_s(study, protocol, paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
-        return _Loop(paths, study, protocol, ledger, reporter).advance(n_days)
+        return _Loop(paths, study, protocol, ledger, reporter, workers).advance(n_days)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class _Loop:
     protocol: Protocol
     ledger: Ledger
     reporter: Reporter
+    workers: Workers | None
 
     def advance(self, n_days: int) -> Outcome:
         outcome = self._advance(n_days)
@@ -217,6 +223,7 @@ class _Loop:
             stage=step.stage.name,
             working=step.working,
             progress=progress,
+            workers=self.workers,
         )
 
     def _publish(self, step: _Step, *, seconds: float) -> None:

@@ -119,7 +119,9 @@ class Attack(Section):
         description="of the day's clean images, attacked for each site; fitted afterwards"
     )
     repetitions: int = Field(ge=2, description="showings of each attacked image (section 3.1: at least two)")
-    batch_size: Count
+    batch_size: Count | Literal["auto"] = Field(
+        description="images at once; auto: as memory allows. It decides nothing but time"
+    )
 
     @model_validator(mode="after")
     def _ascending(self) -> Attack:

@@ -5,6 +5,7 @@ It decides nothing but time: what is found does not depend on it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ BatchSize = int | Literal["auto"]
 _MARGIN = 0.8  # of the memory that is free now
 _STATE_IMAGES = 12  # float32 images of the engine's own a slot: clean, iterate, best, directions and what is in flight
 _TRIAL = 4
+_PASSING = 2  # what is in flight beside what is kept, at most as much again
 _MOST = {"cpu": 32, "cuda": 1024}
 _PIXELS_AT_ONCE = 4 * 224**2  # of the processor, where wider batches leave its caches and gain nothing (measured)
 
@@ -87,21 +89,27 @@ def measured_cost(model: nn.Module, size: tuple[int, int], *, device: torch.devi
 
     def trial() -> None:
         with ascending(method.precision, device):
-            value_and_gradient(lambda x: _summed(model(x)), images)
+            value_and_gradient(lambda x: model(x).float().flatten(1).sum(dim=1), images)
 
-    peak = _peak_on_cuda(trial, device) if device.type == "cuda" else _peak_on_processor(trial)
+    peak = _peak_on_cuda(trial, device) if device.type == "cuda" else _PASSING * _kept_for_backward(trial, model)
     return peak / _TRIAL + _STATE_IMAGES * images[0].numel() * images.element_size()
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that can be had now, without swapping."""
+    """Memory that can be had now, without swapping: of the card, or of this machine and this process's group."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return 1024 * _kilobytes(Path("/proc/meminfo"), "MemAvailable")
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    available = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    return min(available, _left_to_group(Path("/sys/fs/cgroup")))
 
 
-def _summed(responses: Tensor) -> Tensor:
-    return responses.float().flatten(1).sum(dim=1)
+def _left_to_group(folder: Path) -> int:
+    """Read what a control group (a container, a batch job) may still take; without one there is no such limit."""
+    most, now = folder / "memory.max", folder / "memory.current"
+    if not most.is_file() or not now.is_file() or (limit := most.read_text().strip()) == "max":
+        return sys.maxsize
+    return int(limit) - int(now.read_text())
 
 
 def _peak_on_cuda(trial: Callable[[], None], device: torch.device) -> int:
@@ -112,16 +120,17 @@ def _peak_on_cuda(trial: Callable[[], None], device: torch.device) -> int:
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def _peak_on_processor(trial: Callable[[], None]) -> int:
-    """Growth of the resident memory's high-water mark (Linux)."""
-    status = Path("/proc/self/status")
-    trial()
-    Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
-    before = _kilobytes(status, "VmRSS")
-    trial()
-    return 1024 * max(_kilobytes(status, "VmHWM") - before, 0)
+def _kept_for_backward(trial: Callable[[], None], model: nn.Module) -> int:
+    """Count the bytes that a gradient keeps between its two passes, without the model's own."""
+    own = {one.untyped_storage().data_ptr() for one in [*model.parameters(), *model.buffers()]}
+    kept: dict[int, int] = {}
 
+    def keep(one: Tensor) -> Tensor:
+        storage = one.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return one
 
-def _kilobytes(file: Path, name: str) -> int:
-    line = next(line for line in file.read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1])
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        trial()
+    return sum(kept.values())

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
+from closedloop.execution.workers import parse_workers
 from closedloop.loop import Outcome, open_study, run_study
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _EXIT_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
-def advance(study: Path, *, days: int | None) -> None:
+def advance(study: Path, *, days: int | None, workers: str | None = None) -> None:
     """Run what is missing; say what comes next.
 
     Raises
@@ -32,6 +33,7 @@ def advance(study: Path, *, days: int | None) -> None:
     typer.Exit
         Interrupted: code 130.
     """
+    who = None if workers is None else parse_workers(workers)
     console = Console()
     paths = StudyPaths(study.resolve())
     document, protocol = open_study(paths)
@@ -46,7 +48,7 @@ def advance(study: Path, *, days: int | None) -> None:
     reporter = ConsoleReporter(console, n_days=n_days)
     try:
         with reporter.shown():
-            outcome = run_study(paths, reporter, days=n_days)
+            outcome = run_study(paths, reporter, days=n_days, workers=who)
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command again to go on; nothing published is lost.", err=True)
         raise typer.Exit(_EXIT_INTERRUPTED) from None

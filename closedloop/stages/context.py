@@ -9,6 +9,7 @@ from pathlib import Path
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.execution.workers import Workers
 
 ProgressCallback = Callable[[int, int], None]
 """Called with (done, total); totals may be presentations, items, batches or bytes."""
@@ -27,6 +28,8 @@ class StageContext:
         stage with the same inputs finds its own half-done work there.
     progress
         To be told how far the work is.
+    workers
+        Who does what can be shared out; None: this machine, as a stage sees fit. No result depends on it.
     """
 
     paths: StudyPaths
@@ -36,6 +39,7 @@ class StageContext:
     stage: str
     working: Path
     progress: ProgressCallback
+    workers: Workers | None = None
 
     @property
     def simulated(self) -> bool:

@@ -92,7 +92,7 @@ def _attack(context: StageContext, plan: _Plan, model_file: Path) -> SynthesisRe
         method=method_of(attack),
         lattice=lattice_of(attack),
         batch_size=attack.batch_size,
-        workers=own_workers(),
+        workers=context.workers or own_workers(),
         shard_folder=context.scratch,
         progress=context.progress,
     )
