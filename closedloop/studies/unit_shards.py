@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from closedloop import __version__
 from closedloop.attacks.balls.units import radius_at
 from closedloop.attacks.batch_size import BatchSize, chosen_batch_size
-from closedloop.attacks.devices import own_device
+from closedloop.attacks.devices import on_cuda, own_device
 from closedloop.attacks.largest_change import Changes, Target, largest_changes
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches.strengthened import Strengthened
@@ -24,7 +24,7 @@ from closedloop.storage import sha256_bytes
 
 _FORMAT = "unit sensitivity 1"
 _ARRAYS = ("up", "down", "n_gradients")
-_RUNS_PER_SHARD = 64  # searches a piece begins with at least, so that it fills a batch
+_RUNS_PER_SHARD = {"cpu": 64, "cuda": 2048}  # searches a piece begins with at least, so that it fills a batch
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,10 @@ class UnitShard:
         return self.folder / f"{name}.npz"
 
 
-def pairs_per_shard(search: Strengthened) -> int:
+def pairs_per_shard(search: Strengthened, *, device: str) -> int:
     """How many (unit, image) pairs fill a piece: each is searched in two directions from every start."""
-    return max(1, _RUNS_PER_SHARD // (2 * search.restarts))
+    n_runs = _RUNS_PER_SHARD["cuda" if on_cuda(device) else "cpu"]
+    return max(1, n_runs // (2 * search.restarts))
 
 
 def leave_shard(shard: UnitShard) -> None:
