@@ -8,8 +8,11 @@ from importlib import import_module
 
 NAMES = {
     "first_light": "the six-day dry run, timed, and what it must show (the default)",
+    "attack_speed": "attacks against foolbox, torchattacks and robustness: the same gradients, the same gain",
+    "attack_gain": "what each search gains for its gradients, on float images and on bytes",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "nev": "ten million packets of a NEV file against neo",
+    "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",
 }
 
