@@ -54,7 +54,15 @@ class Blurred:
 
 
 def _kernel(side: int, sd_px: float) -> Tensor:
-    """Gaussian weights between pixels, (side, side), symmetric; the image is black beyond its border."""
-    apart = np.arange(side)[:, None] - np.arange(side)
-    kernel = np.exp(-0.5 * (apart / sd_px) ** 2)
-    return torch.from_numpy(kernel / np.exp(-0.5 * (np.arange(-side, side + 1) / sd_px) ** 2).sum())
+    """Gaussian weights between pixels, (side, side), symmetric; the image is black beyond its border.
+
+    Weights beyond 6 standard deviations are nothing: left in, most of them are denormal numbers in float32, with which
+    a product took 20 times as long.
+    """
+    apart = np.abs(np.arange(side)[:, None] - np.arange(side))
+    whole = np.exp(-0.5 * (np.arange(-side, side + 1) / sd_px) ** 2).sum()
+    kernel = np.where(apart <= _REACH * sd_px, np.exp(-0.5 * (apart / sd_px) ** 2) / whole, 0)
+    return torch.from_numpy(kernel)
+
+
+_REACH = 6
