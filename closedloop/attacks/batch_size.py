@@ -23,8 +23,8 @@ _MARGIN = 0.8  # of the memory that is free now
 _STATE_IMAGES = 12  # float32 images of the engine's own a slot: clean, iterate, best, directions and what is in flight
 _TRIAL = 4
 _PASSING = 2  # what is in flight beside what is kept, at most as much again
-_MOST = {"cpu": 32, "cuda": 1024}
-_PIXELS_AT_ONCE = 4 * 224**2  # of the processor, where wider batches leave its caches and gain nothing (measured)
+_MOST = {"cpu": 64, "cuda": 1024}
+_PIXELS_AT_ONCE = 4 * 224**2  # of the processor, where wider batches gain nothing (measured, docs/decisions/0011)
 
 
 def chosen_batch_size(

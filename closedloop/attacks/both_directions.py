@@ -37,6 +37,8 @@ class Work:
         How to search, and how to put the float optimum on the lattice.
     directions
         +1 to raise the response, -1 to lower it; of several the larger change is kept.
+    ladders
+        Places of items that are searched one from the other, by ascending epsilon (`items.ladders_of`).
     device
         Where the model is.
     """
@@ -46,6 +48,7 @@ class Work:
     method: Method
     lattice: LatticeSettings
     directions: tuple[int, ...]
+    ladders: Sequence[tuple[int, ...]]
     device: torch.device
 
     def clean(self, places: Sequence[int]) -> NDArray[Any]:
@@ -74,24 +77,25 @@ def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[
 
 
 def _tasks(work: Work) -> Iterator[Task]:
-    """Let the directions of an item follow each other; a task's row tells item and direction."""
+    """Let the directions of a ladder follow each other; a task's row tells ladder and direction."""
     side_px = work.clean_images.shape[1]
-    for place, item in enumerate(work.items):
-        radii = (radius_at(item.epsilon, side_px),)
-        for number, direction in enumerate(work.directions):
-            row = len(work.directions) * place + number
-            yield Task(row, item.image_index, radii, seed_of(item.item_name, direction))
+    for number, ladder in enumerate(work.ladders):
+        first = work.items[ladder[0]]
+        radii = tuple(radius_at(work.items[place].epsilon, side_px) for place in ladder)
+        for side, direction in enumerate(work.directions):
+            row = len(work.directions) * number + side
+            yield Task(row, first.image_index, radii, seed_of(first.item_name, direction))
 
 
 def _objective(work: Work) -> SignedResponse:
-    site = torch.tensor([item.site_index for item in work.items], device=work.device)
+    site = torch.tensor([work.items[ladder[0]].site_index for ladder in work.ladders], device=work.device)
     sign = torch.tensor(work.directions, dtype=torch.float32, device=work.device)
     return SignedResponse(site.repeat_interleave(len(sign)), sign.repeat(len(site)))
 
 
 def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Found]) -> Iterator[tuple[int, Attacked]]:
     """Put attacks of one direction on the lattice, and say what the model predicts for them."""
-    items = [found.task.row // len(work.directions) for found in group]
+    items = [work.ladders[found.task.row // len(work.directions)][found.rung] for found in group]
     directions = [work.directions[found.task.row % len(work.directions)] for found in group]
     delta = torch.stack([found.delta for found in group]).to(work.device)
     rows = torch.tensor([found.task.row for found in group], device=work.device)

@@ -13,7 +13,7 @@ from closedloop import __version__
 from closedloop.attacks.batch_size import BatchSize, chosen_batch_size
 from closedloop.attacks.both_directions import Work, attacks
 from closedloop.attacks.devices import own_device
-from closedloop.attacks.items import Attacked, AttackItem
+from closedloop.attacks.items import Attacked, AttackItem, ladders_of
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.shards import Arrays, write_shard
@@ -45,6 +45,8 @@ class Piece:
         The model.
     method, lattice, directions
         How to search, how to put the float optimum on the lattice, and which directions to try.
+    climb
+        Whether items of one image and site go on from what the smaller epsilon found.
     batch_size
         Images at once, or "auto".
     device
@@ -59,6 +61,7 @@ class Piece:
     method: Method
     lattice: LatticeSettings
     directions: tuple[int, ...]
+    climb: bool
     batch_size: BatchSize
     device: str
     n_sharing: int
@@ -72,11 +75,12 @@ def named_shard(
     method: Method,
     lattice: LatticeSettings,
     directions: tuple[int, ...],
+    climb: bool,
     folder: Path,
 ) -> Shard:
     """Name a shard by everything that decides what is in it; batch size, workers and devices play no part."""
     images = tuple(image_hashes[item.image_index] for item in items)
-    how = (repr(method), repr(lattice), repr(directions))
+    how = (repr(method), repr(lattice), repr(directions), repr(climb))
     name = shard_name(_FORMAT, __version__, source.name, *how, repr(items), repr(images))
     return Shard(items, folder / f"{name}.npz")
 
@@ -90,7 +94,8 @@ def do_piece(piece: Piece) -> None:
     model = piece.source.load(device)
     images = np.load(piece.images_file, mmap_mode="r")
     items = [item for shard in missing for item in shard.items]
-    work = Work(items, images, piece.method, piece.lattice, piece.directions, device)
+    ladders = ladders_of(items, climb=piece.climb)
+    work = Work(items, images, piece.method, piece.lattice, piece.directions, ladders, device)
     batch_size = chosen_batch_size(
         piece.batch_size, model, images.shape[1:3], device=device, n_sharing=piece.n_sharing, method=piece.method
     )

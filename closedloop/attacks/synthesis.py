@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from closedloop.attacks.batch_size import BatchSize
 from closedloop.attacks.devices import on_cuda
-from closedloop.attacks.items import IMAGES, NUMBERS, AttackItem, SynthesisResult, check_items, seed_of
+from closedloop.attacks.items import IMAGES, NUMBERS, AttackItem, SynthesisResult, check_items, ladders_of, seed_of
 from closedloop.attacks.lattice import LatticeSettings, pixel_type
 from closedloop.attacks.pieces import Piece, Shard, do_piece, named_shard
 from closedloop.attacks.problem import Method
@@ -58,6 +58,7 @@ def synthesize(
     shard_folder: Path,
     lattice: LatticeSettings | None = None,
     directions: tuple[int, ...] = (+1, -1),
+    climb: bool = False,
     workers: Workers = HERE,
     device: str = "auto",
     batch_size: BatchSize = "auto",
@@ -84,6 +85,9 @@ def synthesize(
         How float optima are put on the lattice, and on which; 255 levels by default.
     directions
         +1 raises the response, -1 lowers it; of both the larger change is kept.
+    climb
+        Whether items of one image and site are searched by ascending epsilon, each from what the one before found
+        (docs/decisions/0011). What an item becomes then depends on the smaller epsilons that are asked for.
     workers
         Who does it.
     device
@@ -116,26 +120,49 @@ def synthesize(
         raise ValueError(f"directions: expected +1, -1 or both, found {directions}")
     _check_travels(source, workers)
     hashes = [sha256_bytes(image.tobytes() + repr(image.shape).encode()) for image in clean_images]
+    parts = _parts(items, climb=climb, size=items_per_shard)
     shards = [
         named_shard(
-            tuple(items[start : start + items_per_shard]),
+            tuple(items[place] for place in part),
             image_hashes=hashes,
             source=source,
             method=method,
             lattice=settings,
             directions=directions,
+            climb=climb,
             folder=shard_folder.resolve(),
         )
-        for start in range(0, len(items), items_per_shard)
+        for part in parts
     ]
     images_file = shard_folder.resolve() / f"clean-{shard_name(*hashes)}.npy"
     made_once(images_file, partial(_save, clean_images))
     pieces = [
-        Piece(group, images_file, source, method, settings, directions, batch_size, device, n_sharing=max(workers.n, 1))
+        Piece(
+            group,
+            images_file,
+            source,
+            method,
+            settings,
+            directions,
+            climb,
+            batch_size,
+            device,
+            n_sharing=max(workers.n, 1),
+        )
         for group in _groups(shards, device)
     ]
     _run(pieces, workers, progress, n_items=len(items))
-    return _collected(shards, shard_folder.resolve())
+    return _collected(shards, [place for part in parts for place in part], shard_folder.resolve())
+
+
+def _parts(items: Sequence[AttackItem], *, climb: bool, size: int) -> list[list[int]]:
+    """Divide the places of items into shards of a size; what climbs together stays together."""
+    parts: list[list[int]] = [[]]
+    for ladder in ladders_of(items, climb=climb):
+        if parts[-1] and len(parts[-1]) + len(ladder) > size:
+            parts.append([])
+        parts[-1].extend(ladder)
+    return parts
 
 
 def _groups(shards: Sequence[Shard], device: str) -> Iterator[tuple[Shard, ...]]:
@@ -149,28 +176,32 @@ def _run(pieces: Sequence[Piece], workers: Workers, progress: Progress | None, *
 
     def tell(n_done: int) -> None:
         if progress is not None:
-            progress(min(n_done * sizes[0], n_items), n_items)
+            progress(min(n_done * max(sizes), n_items), n_items)
 
     run_pieces([partial(do_piece, piece) for piece in pieces], workers, tell)
 
 
-def _collected(shards: Sequence[Shard], folder: Path) -> SynthesisResult:
+def _collected(shards: Sequence[Shard], places: Sequence[int], folder: Path) -> SynthesisResult:
     """Put the images of all shards into one file, shard by shard, and map it; the numbers are read."""
     numbers = [read_shard(shard.path, names=NUMBERS) for shard in shards]
-    file = folder / f"attacked-{shard_name(*[shard.path.name for shard in shards])}.npy"
-    made_once(file, partial(_save_images, shards))
-    columns = {name: np.concatenate([one[name] for one in numbers]) for name in NUMBERS}
+    file = folder / f"attacked-{shard_name(repr(places), *[shard.path.name for shard in shards])}.npy"
+    made_once(file, partial(_save_images, shards, places))
+    order = np.argsort(places)
+    columns = {name: np.concatenate([one[name] for one in numbers])[order] for name in NUMBERS}
     return SynthesisResult(attacked=np.load(file, mmap_mode="r"), **columns)
 
 
-def _save_images(shards: Sequence[Shard], path: Path) -> None:
-    first = read_shard(shards[0].path, names=(IMAGES,))[IMAGES]
-    shape = (sum(len(shard.items) for shard in shards), *first.shape[1:])
-    header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": shape}
-    with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for shard in shards:
-            stream.write(read_shard(shard.path, names=(IMAGES,))[IMAGES].tobytes())
+def _save_images(shards: Sequence[Shard], places: Sequence[int], path: Path) -> None:
+    """Write each image at the place of its item."""
+    mapped: NDArray[Any] | None = None
+    n_written = 0
+    for shard in shards:
+        images = read_shard(shard.path, names=(IMAGES,))[IMAGES]
+        if mapped is None:
+            shape = (len(places), *images.shape[1:])
+            mapped = np.lib.format.open_memmap(path, mode="w+", dtype=images.dtype, shape=shape)
+        mapped[places[n_written : n_written + len(images)]] = images
+        n_written += len(images)
 
 
 def _save(images: NDArray[Any], path: Path) -> None:

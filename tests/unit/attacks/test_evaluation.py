@@ -96,7 +96,7 @@ def test_the_cost_of_an_image_is_at_least_what_its_activations_take() -> None:
 def test_a_processor_takes_few_large_images_and_more_small_ones() -> None:
     assert fastest_batch((224, 224), CPU) < fastest_batch((32, 32), CPU)
     assert chosen_batch_size(7, nn.Identity(), (224, 224), device=CPU, n_sharing=1, method=Method()) == 7
-    assert chosen_batch_size("auto", Curved().eval(), (SIDE, SIDE), device=CPU, n_sharing=1, method=Method()) == 32
+    assert chosen_batch_size("auto", Curved().eval(), (SIDE, SIDE), device=CPU, n_sharing=1, method=Method()) == 64
     assert 0 < free_bytes(CPU) < 1 << 50
 
 

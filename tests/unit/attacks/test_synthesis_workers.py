@@ -24,6 +24,7 @@ from closedloop.attacks.items import AttackItem, SynthesisResult
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.searches.annealed import Annealed
+from closedloop.attacks.searches.cosine import Cosine
 from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.sources import InMemory, ModelSource, site_model_file, units_file
 from closedloop.attacks.synthesis import synthesize
@@ -94,6 +95,33 @@ def test_files_and_bytes_do_not_depend_on_the_batch_size(expected: Path, batch_s
 
 def test_what_is_found_does_not_depend_on_the_shards(expected: Path, tmp_path: Path) -> None:
     assert same(run(expected), run(tmp_path, items_per_shard=5))
+
+
+def test_items_that_climb_go_on_from_the_smaller_epsilon_and_come_back_in_order(tmp_path: Path) -> None:
+    epsilons = (10.0, 40.0, 41.0)
+    items = [AttackItem(f"{epsilon} {site}", 0, site, epsilon) for epsilon in epsilons[::-1] for site in (0, 1)]
+
+    def climbed(name: str, items: list[AttackItem], size: int) -> SynthesisResult:
+        method = Method(Cosine(steps=1))
+        return synthesize(
+            CurvedSource(),
+            items,
+            images(),
+            method=method,
+            climb=True,
+            lattice=LatticeSettings(steps=0),
+            items_per_shard=size,
+            shard_folder=tmp_path / name,
+        )
+
+    together = climbed("together", items, 6)
+    assert together.realised_epsilon == pytest.approx([item.epsilon for item in items], rel=0.02)
+    size = np.abs(together.predicted_change_float).reshape(3, 2)[::-1]
+    assert bool((np.diff(size, axis=0) >= 0).all())
+    assert same(together, climbed("cut", items, 3))
+    apart = [climbed(str(place), [items[place]], 1) for place in (4, 2)]
+    assert apart[0].predicted_change_float[0] == together.predicted_change_float[4]  # the first rung is a plain search
+    assert abs(apart[1].predicted_change_float[0]) < abs(together.predicted_change_float[2])  # the second is not
 
 
 def test_two_processes_leave_the_same_bytes(expected: Path, tmp_path: Path) -> None:
