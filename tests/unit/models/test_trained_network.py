@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,10 +11,12 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
-from benchmarks.networks import onnx_file, photographs, trained_base_model, trained_classifier
+from benchmarks.networks import onnx_file, photographs, trained_base_model, trained_classifier, trained_weights
 from closedloop.models.backbones import normalisation_of
+from closedloop.models.imports import import_base_model
 
 torch.set_num_threads(1)
 LOGITS, STEM = "/Add_126_output_0", "/MaxPool_output_0"
@@ -78,6 +81,23 @@ def test_the_input_gradient_is_the_independent_runtimes_slope() -> None:
         above, below = (independent(images + sign * step * direction, LOGITS) for sign in (1, -1))
         slope = np.diff(above - below, axis=1)[:, 0] / (2 * step)
         np.testing.assert_allclose((gradients * direction).sum(axis=(1, 2, 3)), slope, rtol=0.01)
+
+
+def test_an_imported_network_has_the_independent_runtimes_accuracy(tmp_path: Path) -> None:
+    torch.save({"state_dict": trained_weights()}, tmp_path / "network.pth")
+    labels = (0, 0, 1, 1)  # the second two are wrong on purpose
+    for index, (label, image) in enumerate(zip(labels, photographs(n=4, side_px=256), strict=True)):
+        (tmp_path / "images" / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "images" / str(label) / f"{index}.png")
+    report = import_base_model(
+        tmp_path / "network.pth", tmp_path / "ours.safetensors", labelled_images=tmp_path / "images"
+    )
+    assert (report.match.architecture, report.match.n_classes) == ("resnet50_1by2", 2)
+    middles = photographs(n=4, side_px=256)[:, 16:240, 16:240]  # 256 px are cut to 224 without resizing
+    expected = independent(middles / 255, LOGITS).argmax(axis=1) == labels
+    assert report.accuracy is not None
+    assert report.accuracy.top1 == expected.mean()
+    assert 0 < expected.mean() < 1
 
 
 def gradient_of_the_margin(images: NDArray[np.floating]) -> NDArray[np.float64]:
