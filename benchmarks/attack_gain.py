@@ -34,11 +34,12 @@ SEARCHES = {"paper31": Paper31, "cosine": Cosine, "annealed": Annealed}
 
 @dataclass(frozen=True)
 class Network:
-    """A model with the images it is attacked on."""
+    """A model with the images it is attacked on, and each unit's standard deviation over all photographs."""
 
     source: ModelSource
     images: NDArray[np.uint8]
     n_units: int
+    spread: NDArray[np.float32]
 
     def items(self, epsilon: float) -> list[AttackItem]:
         """Every image with one unit or another."""
@@ -46,19 +47,14 @@ class Network:
             AttackItem(f"{image} {epsilon}", image, image % self.n_units, epsilon) for image in range(len(self.images))
         ]
 
-    def spread(self) -> NDArray[np.float64]:
-        """Standard deviation of each unit over the images."""
-        model = self.source.load(torch.device("cpu"))
-        return predict(model, self.images, batch_size=16).std(axis=0).astype(np.float64)
-
 
 def main() -> None:
     options = _options()
     torch.set_num_threads(1)
     for name in options.networks:
         network = _network(name, options.images)
-        print(f"\n{name}, {len(network.images)} images: mean |change| in SD at 10/25/50/100 gradients, float (8 bits)")
-        for epsilon in EPSILONS:
+        print(f"\n{name}, {len(network.images)} images: mean |change| in SD, float (8 bits) in gradients")
+        for epsilon in options.epsilons:
             print(f"\n| eps {epsilon:g} |" + "".join(f" {n} |" for n in options.budgets) + " CPU-s |")
             print("|---|" + "---|" * (len(options.budgets) + 1))
             for label, search in SEARCHES.items():
@@ -68,9 +64,9 @@ def main() -> None:
 
 
 def _cell(network: Network, search: Search, epsilon: float) -> str:
-    found, spread = attack(network, search, epsilon), network.spread()
+    found = attack(network, search, epsilon)
     unit = [item.site_index for item in network.items(epsilon)]
-    sizes = [np.abs(change) / spread[unit] for change in (found.predicted_change_float, found.predicted_change)]
+    sizes = [np.abs(change) / network.spread[unit] for change in (found.predicted_change_float, found.predicted_change)]
     gradients = found.n_gradients.mean() / 2
     return f"{sizes[0].mean():.4f} ({sizes[1].mean():.4f}) in {gradients:.0f}"
 
@@ -85,10 +81,13 @@ def attack(network: Network, search: Search, epsilon: float) -> SynthesisResult:
 
 def _network(name: str, n_images: int) -> Network:
     if name == "trained":
-        model = freeze_for_attack(trained_site_model())
-        return Network(InMemory(model, "trained"), photographs(n=n_images), n_units=21)
-    source = units_file(f"small_resnet_{name}", layer="layer3.0")
-    return Network(source, photographs(side_px=32, n=n_images), n_units=64)
+        source: ModelSource = InMemory(freeze_for_attack(trained_site_model()), "trained")
+        images, n_units = photographs(), 21
+    else:
+        source = units_file(f"small_resnet_{name}", layer="layer3.0")
+        images, n_units = photographs(side_px=32), 64
+    spread = predict(source.load(torch.device("cpu")), images, batch_size=16).std(axis=0)
+    return Network(source, images[:n_images], n_units, spread)
 
 
 def _options() -> argparse.Namespace:
@@ -97,6 +96,7 @@ def _options() -> argparse.Namespace:
         "--networks", nargs="+", default=["robust", "vanilla"], choices=["robust", "vanilla", "trained"]
     )
     parser.add_argument("--images", type=int, default=32, help="at most 32; fewer for the trained network")
+    parser.add_argument("--epsilons", type=float, nargs="+", default=list(EPSILONS))
     parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS))
     return parser.parse_args()
 

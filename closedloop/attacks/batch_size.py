@@ -101,10 +101,10 @@ def free_bytes(device: torch.device) -> int:
         return torch.cuda.mem_get_info(device)[0]
     lines = Path("/proc/meminfo").read_text().splitlines()
     available = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    return min(available, _left_to_group(Path("/sys/fs/cgroup")))
+    return min(available, left_to_group(Path("/sys/fs/cgroup")))
 
 
-def _left_to_group(folder: Path) -> int:
+def left_to_group(folder: Path) -> int:
     """Read what a control group (a container, a batch job) may still take; without one there is no such limit."""
     most, now = folder / "memory.max", folder / "memory.current"
     if not most.is_file() or not now.is_file() or (limit := most.read_text().strip()) == "max":

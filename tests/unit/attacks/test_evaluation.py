@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.batch_size import chosen_batch_size, fastest_batch, fitting, free_bytes, measured_cost
+from closedloop.attacks.batch_size import (
+    chosen_batch_size,
+    fastest_batch,
+    fitting,
+    free_bytes,
+    left_to_group,
+    measured_cost,
+)
 from closedloop.attacks.engine import Method, Problem, Task, find, from_bytes
 from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.precision import Precision, chosen_precision, exactly
@@ -91,6 +98,14 @@ def test_the_cost_of_an_image_is_at_least_what_its_activations_take() -> None:
     side = 64
     cost = measured_cost(Wide().eval(), (side, side), device=CPU, method=Method())
     assert 600 * side**2 * 4 < cost < 20 * 600 * side**2 * 4
+
+
+def test_a_container_s_limit_counts_and_without_one_there_is_none(tmp_path: Path) -> None:
+    assert left_to_group(tmp_path) > 1 << 60
+    (tmp_path / "memory.current").write_text("300\n")
+    for limit, left in (("1000\n", 700), ("max\n", left_to_group(tmp_path / "none"))):
+        (tmp_path / "memory.max").write_text(limit)
+        assert left_to_group(tmp_path) == left
 
 
 def test_a_processor_takes_few_large_images_and_more_small_ones() -> None:
