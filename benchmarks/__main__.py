@@ -11,7 +11,7 @@ NAMES = {
     "attack_speed": "attacks against foolbox, torchattacks and robustness: the same gradients, the same gain",
     "attack_gain": "what each search gains for its gradients, on float images and on bytes",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
-    "lattice": "what whole grey levels cost an attack, and what steps on the lattice gain back (--trained: a ResNet-50)",
+    "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",
