@@ -145,7 +145,7 @@ def _part(study: UnitStudy, choice: NetworkChoice, network: OpenNetwork, images:
 
 
 def _shards(study: UnitStudy, part: _Part, means: _Means) -> list[UnitShard]:
-    size = pairs_per_shard(study.search, device=means.device)
+    size = pairs_per_shard(study.search, side_px=part.network.side_px, device=means.device)
     groups = [part.pairs[start : start + size] for start in range(0, len(part.pairs), size)]
     return [
         UnitShard(

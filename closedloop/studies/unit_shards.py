@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.batch_size import BatchSize, chosen_batch_size
+from closedloop.attacks.batch_size import BatchSize, chosen_batch_size, fastest_batch
 from closedloop.attacks.devices import on_cuda, own_device
 from closedloop.attacks.largest_change import Changes, Target, largest_changes
 from closedloop.attacks.problem import Method
@@ -24,7 +25,7 @@ from closedloop.storage import sha256_bytes
 
 _FORMAT = "unit sensitivity 1"
 _ARRAYS = ("up", "down", "n_gradients")
-_RUNS_PER_SHARD = {"cpu": 64, "cuda": 2048}  # searches a piece begins with at least, so that it fills a batch
+_BATCHES_PER_SHARD = 1  # searches that a piece begins with: its batch is full, and little is lost by a kill
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ class UnitShard:
         return self.folder / f"{name}.npz"
 
 
-def pairs_per_shard(search: Strengthened, *, device: str) -> int:
+def pairs_per_shard(search: Strengthened, *, side_px: int, device: str) -> int:
     """How many (unit, image) pairs fill a piece: each is searched in two directions from every start."""
-    n_runs = _RUNS_PER_SHARD["cuda" if on_cuda(device) else "cpu"]
-    return max(1, n_runs // (2 * search.restarts))
+    batch = fastest_batch((side_px, side_px), torch.device("cuda" if on_cuda(device) else "cpu"))
+    return max(1, _BATCHES_PER_SHARD * batch // (2 * search.restarts))
 
 
 def leave_shard(shard: UnitShard) -> None:
