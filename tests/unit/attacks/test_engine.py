@@ -20,6 +20,7 @@ from closedloop.attacks.searches.cosine import Cosine
 from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.searches.search import Search
 from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.sources import units_file
 
 torch.set_num_threads(1)
 
@@ -150,6 +151,17 @@ def test_what_is_found_does_not_depend_on_batch_size_and_order(search: Search) -
         for key, one in found.items():
             assert torch.equal(one.delta, expected[key].delta)
             assert (one.value, one.n_gradients) == (expected[key].value, expected[key].n_gradients)
+
+
+def test_a_convolutional_network_s_attack_has_the_same_bits_alone_and_among_others() -> None:
+    model = units_file("small_resnet_robust", layer="layer3.0").load(torch.device("cpu"))
+    clean = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(6))
+    tasks = [Task(row, row, (0.3,), row) for row in range(3)]
+    alone, together = (
+        find_all(model, clean, driven([0, 1, 2], [1.0] * 3), tasks, search=Paper31(steps=3), batch_size=batch_size)
+        for batch_size in (1, 3)
+    )
+    assert all(torch.equal(alone[key].delta, together[key].delta) for key in together)
 
 
 @pytest.mark.parametrize("search", SHORT, ids=lambda search: type(search).__name__)
