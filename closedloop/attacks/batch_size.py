@@ -5,6 +5,7 @@ It decides nothing but time: what is found does not depend on it.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,8 @@ def chosen_batch_size(
     if fastest <= _TRIAL:
         return fastest
     cost = measured_cost(model, size, device=device, method=method)
-    return fitting(fastest, cost=cost, free=free_bytes(device), n_sharing=1 if device.type == "cuda" else n_sharing)
+    cards = torch.cuda.device_count() if device.type == "cuda" else 1
+    return fitting(fastest, cost=cost, free=free_bytes(device), n_sharing=math.ceil(n_sharing / cards))
 
 
 def fastest_batch(size: tuple[int, int], device: torch.device) -> int:
