@@ -110,12 +110,12 @@ def _lines(sensitivity: Columns) -> list[str]:
     names = list(dict.fromkeys(sensitivity["network"].tolist()))
     width = max(len(name) for name in names)
     epsilons = sorted(set(sensitivity["epsilon"].tolist()))
-    lines = [" " * width + "".join(f"{f'epsilon {epsilon:g}':>22}" for epsilon in epsilons)]
+    lines = [" " * width + "".join(f"{f'epsilon {epsilon:g}':>25}" for epsilon in epsilons)]
     for name in names:
         own = {key: column[sensitivity["network"] == name] for key, column in sensitivity.items()}
         cells = [
             f"{mean:.3f} [{low:.3f}, {high:.3f}]"
             for mean, low, high in zip(own["mean"], own["low"], own["high"], strict=True)
         ]
-        lines.append(name.ljust(width) + "".join(f"{cell:>22}" for cell in cells))
+        lines.append(name.ljust(width) + "".join(f"{cell:>25}" for cell in cells))
     return [*lines, "Mean over units of |change| / SD over clean images, with its 95 % interval."]
