@@ -122,6 +122,7 @@ def _table(sensitivity: Columns, names: Sequence[str]) -> Table:
             "95 % interval",
             "SD over units",
             "rises",
+            "unmoved",
             "random pair (σ)",
             "units (n)",
             "pairs (n)",

@@ -118,7 +118,11 @@ def page() -> _Text:
 
 
 def test_the_table_says_every_mean_with_its_interval_spread_and_number(page: _Text) -> None:
-    place = page.cells.index("random pair (σ)") + 4
+    header = page.cells.index("sensitivity (σ)") - 2
+    names = page.cells[header : header + 11]
+    assert names[5:8] == ["rises", "unmoved", "random pair (σ)"]
+    assert names[10] == "gradients a pair"
+    place = header + 11
     assert page.cells[place : place + 11] == [
         *("vanilla", "1", "0.517", "[0.401, 0.602]", "0.811", "87.5 %", "6.2 %", "1.071", "2", "2", "777")
     ]
