@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ from tests.loop.studies import dry_run
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small study, run once to its end, whichever test process asks first."""
-    shared = tmp_path_factory.getbasetemp().parent / "undisturbed"
+    own = tmp_path_factory.getbasetemp()  # of this run; with several processes each has its own folder in the run's
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "undisturbed"
     with FileLock(f"{shared}.lock"):
         if not (shared / "done").exists():
             shared.mkdir(exist_ok=True)
