@@ -23,13 +23,13 @@ def method_of(attack: Attack) -> Method:
     return Method(search, estimator_of(attack.gradient))
 
 
-def lattice_of(attack: Attack) -> LatticeSettings:
-    """Return how the day's float optima are put on eight bits.
+def lattice_of(gradient: Gradient) -> LatticeSettings:
+    """Return how float optima found by a gradient are put on eight bits.
 
     Steps from one lattice image to the next follow the gradient at single images. Under a smoothed gradient they were
     measured to raise what the model predicts and to lower what the cortex does (docs/decisions/0012).
     """
-    return LatticeSettings() if attack.gradient == Gradient() else LatticeSettings(steps=0)
+    return LatticeSettings() if gradient == Gradient() else LatticeSettings(steps=0)
 
 
 def estimator_of(gradient: Gradient) -> GradientEstimator:

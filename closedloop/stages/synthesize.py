@@ -90,7 +90,7 @@ def _attack(context: StageContext, plan: _Plan, model_file: Path) -> SynthesisRe
         items,
         plan.clean,
         method=method_of(attack),
-        lattice=lattice_of(attack),
+        lattice=lattice_of(attack.gradient),
         batch_size=attack.batch_size,
         workers=context.workers or own_workers(),
         shard_folder=context.scratch,

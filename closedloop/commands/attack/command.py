@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import typer
 
-from closedloop.attacks.lattice import LatticeSettings
+from closedloop.artifacts.protocol import Gradient
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches.annealed import Annealed
 from closedloop.attacks.searches.cosine import Cosine
@@ -23,6 +23,7 @@ from closedloop.commands.attack.run import Attack, attack_to_folder
 from closedloop.commands.console import bar
 from closedloop.errors import ProtocolError
 from closedloop.execution.workers import parse_workers
+from closedloop.stages.attack_method import estimator_of, lattice_of
 
 Meaning = TypeVar("Meaning")
 
@@ -50,6 +51,7 @@ class Words:
     steps: int
     direction: str
     seed: int
+    gradient: Gradient
     workers: str
     layer: str | None
     architecture: str | None
@@ -96,10 +98,19 @@ def understood(words: Words) -> Attack:
         outputs=outputs_of(words.outputs, n_outputs=subject.model.n_outputs),
         epsilons=epsilons,
         directions=directions,
-        method=Method(search=search(words.steps)),
-        lattice=LatticeSettings(),
+        method=_method(search(words.steps), words),
+        lattice=lattice_of(words.gradient),
         seed=words.seed,
     )
+
+
+def _method(search: Search, words: Words) -> Method:
+    if search.goes_back and words.gradient.is_random:
+        raise ProtocolError(
+            f"--search {words.search}: expected cosine or paper31 with random shift, noise or scale: it compares "
+            "one step with another. Name one of them, or leave the random changes out."
+        )
+    return Method(search, estimator_of(words.gradient))
 
 
 def _one_of(table: Mapping[str, Meaning], name: str, *, option: str) -> Meaning:
@@ -112,7 +123,8 @@ def _again(words: Words) -> str:
     """Say the command that makes the folder again; workers do not change it."""
     images = " ".join(map(str, words.images))
     sizes = " ".join(f"--epsilon {epsilon:g}" for epsilon in words.epsilons)
-    named = {"--layer": words.layer, "--architecture": words.architecture, "--side-px": words.side_px}
+    changed = {f"--{name}": value for name, value in words.gradient.model_dump(exclude_defaults=True).items()}
+    named = {"--layer": words.layer, "--architecture": words.architecture, "--side-px": words.side_px, **changed}
     optional = "".join(f" {option} {value}" for option, value in named.items() if value is not None)
     return (
         f"closedloop attack {words.model} {images} --out {words.out} --outputs {words.outputs} {sizes} "

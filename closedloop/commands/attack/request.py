@@ -21,6 +21,9 @@ from closedloop.models.site_model import UnitModel
 from closedloop.models.weight_files import read_metadata
 from closedloop.stimuli.folders import load_square, open_folder_pool
 
+PENULTIMATE = "avgpool"
+"""Where section 3.2 looks at artificial units."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -52,7 +55,8 @@ def subject_of(model: str, *, layer: str | None, architecture: str | None, side_
     model
         A site model's file, a base model's file, or the name of shipped weights.
     layer
-        For a base model: where it is cut; its units are the channels there, averaged over space.
+        For a base model: where it is cut, the penultimate layer where None; its units are the channels there, averaged
+        over space.
     architecture
         Of a foreign weight file.
     side_px
@@ -63,16 +67,14 @@ def subject_of(model: str, *, layer: str | None, architecture: str | None, side_
     CheckpointError
         The weights cannot be used.
     ProtocolError
-        The layer is missing, or was given for a site model.
+        The base model has no such layer, or one was given for a site model.
     """
     path = Path(model)
     if model not in shipped_names() and _is_site_model(path):
         if layer or architecture or side_px:
             raise ProtocolError(f"{model}: --layer, --architecture and --side-px are a base model's. Leave them out.")
         return _site_model(path)
-    if layer is None:
-        raise ProtocolError(f"{model}: expected --layer with a base model, e.g. layer4.0, found none. Name one.")
-    return _units(model, layer=layer, architecture=architecture, side_px=side_px)
+    return _units(model, layer=layer or PENULTIMATE, architecture=architecture, side_px=side_px)
 
 
 def read_images(places: Sequence[Path], *, side_px: int) -> CleanImages:

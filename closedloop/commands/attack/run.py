@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.artifacts.attack_sets import AttackSetDocument
@@ -151,6 +152,12 @@ def _document(attack: Attack, found: SynthesisResult) -> AttackSetDocument:
     )
 
 
+def _of_no_effect(change: NDArray[np.floating]) -> str:
+    """Say how many attacks moved nothing: a unit that a rectification keeps silent has no gradient to follow."""
+    n = int((change == 0).sum())
+    return f"; {n} of {len(change)} moved nothing (a silent unit has no gradient)" if n else ""
+
+
 def _summary(attack: Attack, found: SynthesisResult, out: Path) -> list[str]:
     """Say in a line an epsilon how far the outputs are predicted to move."""
     epsilon = np.array([item.epsilon for item in attack.items()])
@@ -164,5 +171,6 @@ def _summary(attack: Attack, found: SynthesisResult, out: Path) -> list[str]:
         lines.append(
             f"epsilon {one:g}: mean predicted change {change:.4g}{kept}; "
             f"realised epsilon at most {found.realised_epsilon[rows].max():.5f}"
+            + _of_no_effect(found.predicted_change_float[rows])
         )
     return [*lines, f"{len(found.attacked)} attacks. Open {out / PAGE_NAME}"]

@@ -18,7 +18,11 @@ from PIL import Image
 from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_arrays
 from closedloop.artifacts.attack_sets import ATTACK_SET, AttackSetDocument
 from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.protocol import Gradient
 from closedloop.artifacts.tables import Columns, read_table
+from closedloop.attacks.estimators.averaged import Averaged
+from closedloop.attacks.estimators.blurred import Blurred
+from closedloop.attacks.estimators.transforms import Shift
 from closedloop.commands.attack.command import Words, attack_by, understood
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder
@@ -54,6 +58,7 @@ def words(photographs: Path) -> Words:
         steps=3,
         direction="both",
         seed=3,
+        gradient=Gradient(),
         workers="1",
         layer=LAYER,
         architecture=None,
@@ -215,7 +220,7 @@ def test_a_site_models_sites_are_attacked_at_its_own_size(words: Words, tmp_path
         ({"outputs": "60-64"}, ProtocolError, r"--outputs 60-64: expected some of 0-63"),
         ({"outputs": "5-"}, ProtocolError, r"--outputs 5-: expected all, or numbers and ranges"),
         ({"outputs": "7-3"}, ProtocolError, r"--outputs 7-3"),
-        ({"layer": None}, ProtocolError, r"expected --layer"),
+        ({"search": "annealed", "gradient": Gradient(shift=0.1)}, ProtocolError, r"--search annealed: expected cosine"),
         ({"layer": "layer9.9"}, ProtocolError, r"layer9.9"),
         ({"search": "luck"}, ProtocolError, r"--search luck: expected one of cosine"),
         ({"direction": "left"}, ProtocolError, r"--direction left: expected one of both, up, down"),
@@ -232,6 +237,18 @@ def test_what_cannot_be_done_is_said_before_any_work(
         attack_by(replace(words, out=tmp_path / "set", **change))  # type: ignore[arg-type]
     assert "\n" not in str(failure.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_layer_the_units_are_the_penultimate_ones(words: Words) -> None:
+    model = understood(replace(words, layer=None)).subject.model
+    assert (model.layer, model.n_outputs) == ("avgpool", 64)
+
+
+def test_a_smoothed_gradient_is_followed_and_is_another_request(words: Words) -> None:
+    smoothed = understood(replace(words, gradient=Gradient(shift=0.094, blur=0.025)))
+    assert smoothed.method.estimator == Blurred(0.025, Averaged((Shift(0.094),)))
+    assert smoothed.lattice.steps == 0  # steps by single gradients would undo it (docs/decisions/0012)
+    assert smoothed.digest != understood(words).digest
 
 
 def test_two_images_of_one_name_are_refused(words: Words, photographs: Path) -> None:

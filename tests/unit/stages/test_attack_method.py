@@ -37,8 +37,8 @@ def test_the_dry_run_follows_what_it_says() -> None:
 
 def test_steps_on_the_lattice_are_taken_with_the_models_own_gradient_alone() -> None:
     paper, dry_run = (read_protocol(PROTOCOLS / f"{name}.yaml").attack for name in ("guo2022", "dry_run"))
-    assert lattice_of(paper) == LatticeSettings()
-    assert lattice_of(dry_run) == LatticeSettings(steps=0)
+    assert lattice_of(paper.gradient) == LatticeSettings()
+    assert lattice_of(dry_run.gradient) == LatticeSettings(steps=0)
 
 
 @pytest.mark.parametrize(
