@@ -33,6 +33,8 @@ from closedloop.execution.workers import HERE, Workers, parse_workers, run_piece
 from tests.unit.attacks.sources import SIDE, Curved, CurvedSource, DeadlyOnce
 from tests.unit.execution.pieces import wait_for
 
+pytestmark = pytest.mark.slow  # processes: in `make test`, not in `make check`
+
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parents[3]

@@ -16,6 +16,8 @@ from closedloop.cli import app
 from closedloop.errors import AlignmentError, RecordingError
 from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
 
+pytestmark = pytest.mark.slow  # whole sessions: in `make test`, not in `make check`
+
 LIMIT_MS = 0.5
 
 

@@ -74,6 +74,7 @@ def test_a_frozen_model_has_the_gradient_of_the_model_it_was(architecture: str) 
     assert (found - expected).norm() < 1e-4 * expected.norm()
 
 
+@pytest.mark.slow
 def test_a_backward_pass_through_a_frozen_model_asks_for_no_weights_gradient() -> None:
     model = site_model()
     with WatchedKernels() as of_a_trainable_one:

@@ -18,6 +18,8 @@ from benchmarks.networks import onnx_file, photographs, trained_base_model, trai
 from closedloop.models.backbones import normalisation_of
 from closedloop.models.imports import import_base_model
 
+pytestmark = pytest.mark.slow  # a network of full size: in `make test`, not in `make check`
+
 torch.set_num_threads(1)
 LOGITS, STEM = "/Add_126_output_0", "/MaxPool_output_0"
 # ReLUs of the graph, which are (n, height, width, channels), in which blocks end: every third after the stem's.

@@ -13,6 +13,8 @@ import pytest
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.pages import write_report
 
+pytestmark = pytest.mark.slow  # all figures of a study: in `make test`, not in `make check`
+
 
 class _Text(HTMLParser):
     """Visible text and the targets of everything that could be loaded."""

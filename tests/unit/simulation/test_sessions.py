@@ -121,6 +121,7 @@ def test_with_faults_every_recoverable_onset_is_right_and_every_other_one_is_lis
     assert all(100 < n <= 120 for n in check_all(tmp_path, truth))
 
 
+@pytest.mark.slow
 def test_detection_finds_the_made_spikes_of_every_epoch(tmp_path: Path) -> None:
     truth = made(tmp_path, "2.3", "pause", "reset", seconds=20.0)
     (device,) = read_devices([tmp_path / "array1.nev", tmp_path / "array1.ns6"])

@@ -108,6 +108,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_interrupted_and_called_again_it_leaves_the_same_bytes_with_any_workers(tmp_path: Path) -> None:
     networks = parse_networks(["small_resnet_vanilla"], architecture=None)
     search = Strengthened(restarts=4, steps=3)
