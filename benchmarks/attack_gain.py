@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,12 @@ from closedloop.models.site_model import freeze_for_attack, predict
 
 EPSILONS = (1.0, 2.5, 10.0)
 BUDGETS = (10, 25, 50, 100)
-SEARCHES = {"paper31": Paper31, "cosine": Cosine, "annealed": Annealed}
+SEARCHES: dict[str, Callable[[int], Search]] = {
+    "paper31": lambda steps: Paper31(steps=steps),
+    "cosine": lambda steps: Cosine(steps=steps),
+    "cosine, last step .1": lambda steps: Cosine(steps=steps, last_fraction=0.1),  # the default of `closedloop attack`
+    "annealed": lambda steps: Annealed(steps=steps),
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def main() -> None:
             print("|---|" + "---|" * (len(options.budgets) + 1))
             for label, search in SEARCHES.items():
                 started = time.process_time()
-                cells = [_cell(network, search(steps=steps), epsilon) for steps in options.budgets]
+                cells = [_cell(network, search(steps), epsilon) for steps in options.budgets]
                 print(f"| {label} | {' | '.join(cells)} | {time.process_time() - started:.1f} |", flush=True)
 
 

@@ -29,8 +29,10 @@ Meaning = TypeVar("Meaning")
 
 _EXIT_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
+_BEFORE_THE_LATTICE = 0.1  # of the radius: what the last steps leave to those on the lattice
+
 SEARCHES: Mapping[str, Callable[[int], Search]] = {
-    "cosine": lambda steps: Cosine(steps=steps),
+    "cosine": lambda steps: Cosine(steps=steps, last_fraction=_BEFORE_THE_LATTICE),
     "paper31": lambda steps: Paper31(steps=steps),
     "annealed": lambda steps: Annealed(steps=steps),
     "strengthened": lambda steps: Strengthened(steps=steps),

@@ -35,6 +35,12 @@ def test_cosine_steps_fall_from_the_first_to_nearly_nothing() -> None:
     assert [bool(move.done) for move in made] == [False, False, False, True]
 
 
+def test_cosine_steps_may_end_at_more_than_nothing() -> None:
+    made = moves(Cosine(steps=4, step_fraction=2.0, last_fraction=1.0), [True] * 4)
+    expected = [1.5 + math.cos(math.pi * step / 4) / 2 for step in range(4)]
+    assert numbers([move.step for move in made]) == pytest.approx(expected, abs=1e-6)
+
+
 def test_annealing_goes_back_and_steps_less_far_after_no_progress() -> None:
     search = Annealed(steps=100, step_fraction=1.0, factor=0.5, floor=0.2)
     made = moves(search, [True, False, True, False, False])
@@ -84,6 +90,8 @@ def test_the_strengthened_search_takes_no_more_than_its_gradients_in_any_case() 
     [
         lambda: Cosine(steps=0),
         lambda: Cosine(step_fraction=0.0),
+        lambda: Cosine(step_fraction=1.0, last_fraction=1.1),
+        lambda: Cosine(last_fraction=-0.1),
         lambda: Annealed(floor=2.0),
         lambda: Annealed(factor=1.0),
         lambda: Strengthened(wide_fraction=0.5),
