@@ -9,6 +9,7 @@ from statistics import quantiles
 
 from closedloop import __version__
 from closedloop.artifacts.days import EvaluationReport
+from closedloop.artifacts.protocol import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.report import drawing, sections
 from closedloop.report.audit_page import AuditRecord, audit_page
@@ -159,9 +160,16 @@ def _facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Arrays", ", ".join(study.arrays)),
         ("Images", images),
         ("Base model", study.base_model),
-        ("Attack", f"{attack.search}, {attack.steps} steps, ε {', '.join(f'{e:g}' for e in attack.epsilons)}"),
+        ("Attack", _attack_in_words(attack)),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
     )
+
+
+def _attack_in_words(attack: Attack) -> str:
+    smoothed = attack.gradient.model_dump(exclude_defaults=True)
+    gradient = f"gradient by {', '.join(f'{name} {size:g}' for name, size in smoothed.items())}" if smoothed else ""
+    epsilons = f"ε {', '.join(f'{epsilon:g}' for epsilon in attack.epsilons)}"
+    return ", ".join(filter(None, [f"{attack.search}, {attack.steps} steps", gradient, epsilons]))
 
 
 def _command(record: StudyRecord) -> str:
