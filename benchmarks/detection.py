@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.recording.nsx.header import NsxChannel
-from closedloop.recording.nsx.writer import write_nsx
+from closedloop.blackrock.nsx.header import NsxChannel
+from closedloop.blackrock.nsx.writer import write_nsx
 
 N_CHANNELS, RATE_HZ = 192, 30_000
 BYTES_A_SECOND = N_CHANNELS * RATE_HZ * 2

@@ -21,10 +21,10 @@ Detect = Callable[[], int]
 
 def ours(file: Path, name: str) -> Detect:
     """Run the library as the command does: all electrodes, piece by piece, spikes counted as they come."""
-    from closedloop.recording.detection.crossings import crossings, detector_of, pieces_of
-    from closedloop.recording.detection.definitions import DEFINITIONS
-    from closedloop.recording.detection.detect import detect, spikes_of
-    from closedloop.recording.nsx.samples import open_samples
+    from closedloop.blackrock.nsx.samples import open_samples
+    from closedloop.detection.crossings import crossings, detector_of, pieces_of
+    from closedloop.detection.definitions import DEFINITIONS
+    from closedloop.detection.detect import detect, spikes_of
     from closedloop.recording.source import ArraySource
 
     definition = DEFINITIONS[name]

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.days import PAIRS, EvaluationReport
+from closedloop.artifacts.day.evaluation import PAIRS, EvaluationReport
 from closedloop.artifacts.tables import read_table
 
 Table = dict[tuple[int, float, str], tuple[float, float]]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.recording.nev.header import NevElectrode
-from closedloop.recording.nev.writer import NevBatch, write_nev
+from closedloop.blackrock.nev.header import NevElectrode
+from closedloop.blackrock.nev.writer import NevBatch, write_nev
 
 _HZ = 30_000
 _HOUR = 3600 * _HZ
@@ -30,7 +30,7 @@ _BATCHES = 40
 _READERS = {
     "closedloop": """
 from pathlib import Path
-from closedloop.recording.nev.events import read_nev
+from closedloop.blackrock.nev.events import read_nev
 events = read_nev(Path({file!r}))
 print(len(events.spikes) + len(events.codes))
 """,
@@ -44,7 +44,7 @@ print(n_spikes + len(reader.get_event_timestamps(0, 0, names.index("digital_inpu
 """,
 }
 
-_SHUFFLE = "from pathlib import Path; from closedloop.recording.nev.faults import shuffle; shuffle(Path({file!r}))"
+_SHUFFLE = "from pathlib import Path; from closedloop.blackrock.nev.faults import shuffle; shuffle(Path({file!r}))"
 
 
 @dataclass(frozen=True)

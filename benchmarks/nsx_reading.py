@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from neo.rawio import BlackrockRawIO
 
-from closedloop.recording.nsx.header import NsxChannel
-from closedloop.recording.nsx.samples import open_samples
-from closedloop.recording.nsx.writer import write_nsx
+from closedloop.blackrock.nsx.header import NsxChannel
+from closedloop.blackrock.nsx.samples import open_samples
+from closedloop.blackrock.nsx.writer import write_nsx
 
 N_CHANNELS, RATE_HZ, PIECE_S = 192, 30_000, 1
 ROUNDS = 3

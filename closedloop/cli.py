@@ -11,8 +11,8 @@ import typer
 
 from closedloop.commands.attack.app import attack
 from closedloop.commands.recording_files.app import recording_app
-from closedloop.commands.studies.app import studies_app
 from closedloop.errors import ClosedLoopError
+from closedloop.studies.app import studies_app
 
 # torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
 # same number everywhere gives the same bytes everywhere. Whoever sets the variable decides.
@@ -59,7 +59,7 @@ def dry_run(
 
     Run the same command again to go on where it stopped.
     """
-    from closedloop.creation import Request, create_study  # noqa: PLC0415
+    from closedloop.study.create import Request, create_study  # noqa: PLC0415
 
     if not (study / "study.json").exists():
         request = Request(
@@ -81,7 +81,7 @@ def init(
 
     Day 0 is prepared as far as the session folder for the rig.
     """
-    from closedloop.creation import Request, create_study  # noqa: PLC0415
+    from closedloop.study.create import Request, create_study  # noqa: PLC0415
 
     request = Request(
         root=study, subject=subject, simulated=False, protocol=protocol, images=images, base_model=base_model
@@ -112,8 +112,8 @@ def status(study: Study, json: JsonOption = False) -> None:
 def report(study: Study) -> None:
     """Write the report pages and sensitivity.csv anew."""
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
-    from closedloop.loop import open_study  # noqa: PLC0415
     from closedloop.report.pages import write_report  # noqa: PLC0415
+    from closedloop.study.loop import open_study  # noqa: PLC0415
 
     paths = StudyPaths(study.resolve())
     open_study(paths)

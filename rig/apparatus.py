@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.errors import SessionError
-from rig.clock import VirtualClock
-from rig.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
-from rig.display import Display, DisplayName
-from rig.gaze import Gaze, ScriptedGaze
-from rig.headless_display import HeadlessDisplay
-from rig.pixel_audit import PixelAuditor
-from rig.placement import place
-from rig.present import Apparatus
-from rig.recorder import NoRecorder, Recorder, SimulatedRecorder
-from rig.reward import SilentReward
-from rig.session_folder import Session
+from rig.display.display import Display, DisplayName
+from rig.display.headless import HeadlessDisplay
+from rig.display.pixel_audit import PixelAuditor
+from rig.display.placement import place
+from rig.machine.present import Apparatus
+from rig.machine.timeline import trial_frames
+from rig.ports.clock import VirtualClock
+from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
+from rig.ports.gaze import Gaze, ScriptedGaze
+from rig.ports.recorder import NoRecorder, Recorder, SimulatedRecorder
+from rig.ports.reward import SilentReward
+from rig.session.folder import Session
 from rig.stop import StopRequest
-from rig.timeline import trial_frames
 
 AUDIT_NAME = "pixel_audit.json"
 
@@ -110,7 +110,7 @@ def _open_display(
         return HeadlessDisplay(
             clock, refresh_hz=screen.refresh_hz, width_px=screen.width_px, height_px=screen.height_px
         )
-    from rig.psychopy_display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
+    from rig.display.psychopy import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
     return PsychoPyDisplay(session, stop=stop, auditor=auditor)
 
@@ -162,13 +162,13 @@ def open_codes(session: Session, device: str | None, recorder: Recorder) -> Code
         )
     if transport == "serial":
         return SerialCodes(device)
-    from rig.psychopy_display import open_parallel_port  # noqa: PLC0415
+    from rig.display.psychopy import open_parallel_port  # noqa: PLC0415
 
     return ParallelCodes(open_parallel_port(device))
 
 
 def _mouse_gaze(session: Session, display: Display) -> Gaze:
-    from rig.psychopy_display import MouseGaze, PsychoPyDisplay  # noqa: PLC0415
+    from rig.display.psychopy import MouseGaze, PsychoPyDisplay  # noqa: PLC0415
 
     if not isinstance(display, PsychoPyDisplay):
         raise TypeError(f"expected a PsychoPy display, found {display.name}")

@@ -13,7 +13,7 @@ import typer
 from closedloop.errors import ClosedLoopError
 
 if TYPE_CHECKING:
-    from closedloop.artifacts.journal import SessionSummary
+    from closedloop.artifacts.day.journal import SessionSummary
     from rig.apparatus import Launch
 
 EXIT_STOPPED = 130  # what a shell reports for a program ended by Ctrl-C
@@ -51,7 +51,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="findings for machines, on stdout")] = False,
 ) -> None:
     """Say whether a session can be shown here; exit code 1 when something must be mended first."""
-    from rig.checks import run_checks  # noqa: PLC0415
+    from rig.check import run_checks  # noqa: PLC0415
 
     findings = run_checks(session, display=display, out=_out(session, out), code_device=code_device)
     if as_json:
@@ -102,10 +102,10 @@ def present(
 
 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
-    from closedloop.artifacts.session import SessionDocument  # noqa: PLC0415
+    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
     from rig.launch import present as present_session  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
-    from rig.session_folder import SESSION_NAME  # noqa: PLC0415
+    from rig.session.folder import SESSION_NAME  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     request = StopRequest()

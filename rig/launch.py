@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.journal import Journal, SessionSummary, read_journal
+from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.errors import SessionError
 from rig.apparatus import Launch, open_apparatus
-from rig.journal import JournalWriter
-from rig.present import Presenter
-from rig.session_folder import Session, open_session
-from rig.state import SessionState, finished_rows, last_end_s, replay
+from rig.machine.present import Presenter
+from rig.machine.state import SessionState, finished_rows, last_end_s, replay
+from rig.session.folder import Session, open_session
+from rig.session.journal import JournalWriter
+from rig.session.summary import summarize
 from rig.stop import StopRequest
-from rig.summary import summarize
 
 JOURNAL_NAME = "journal.jsonl"
 SUMMARY_NAME = "summary.json"

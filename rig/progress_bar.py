@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from rig.state import SessionState
+from rig.machine.state import SessionState
 
 _QUIET_S = 20.0  # between lines, where stderr is no terminal
 

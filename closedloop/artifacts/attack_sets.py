@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from closedloop.artifacts.days import AUDIT_COLUMNS
+from closedloop.artifacts.day.stimuli import AUDIT_COLUMNS
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.tables import Column, TableLayout
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_arrays
-from closedloop.artifacts.days import STIMULI
+from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.stimuli import STIMULI, STIMULUS_IMAGES
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns, read_table
 

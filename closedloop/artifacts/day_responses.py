@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import RESPONSE_COUNTS, read_arrays
+from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, Site, SiteTable
 from closedloop.artifacts.day_files import StimulusSet, read_stimulus_set
-from closedloop.artifacts.days import RESPONSES, Site, SiteTable
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.errors import DocumentError

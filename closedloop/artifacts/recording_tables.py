@@ -24,3 +24,18 @@ ALIGNED_CODES = TableLayout(
         "lag_ms": Column("float64", "ms", "light minus code (or its expected time); NaN without light"),
     },
 )
+
+
+RECORDING_EVENTS = TableLayout(
+    kind="recording_events",
+    columns={
+        "kind": Column("category", "", "spike, digital, serial, comment, pause, resume, or other"),
+        "epoch": Column("uint16", "", "run of the recorder's clock, from 0; ticks count anew in each"),
+        "tick": Column("int64", "ticks", "on the recorder's clock; metadata tick_hz says how many a second"),
+        "time_s": Column("float64", "s", "the same in seconds"),
+        "electrode_id": Column("uint16", "", "the recorder's number of a spike's electrode, else null"),
+        "unit": Column("uint8", "", "a spike's unit as the recorder sorted it, 0 unsorted; else null"),
+        "value": Column("uint16", "", "a digital or serial word, another packet's id; else null"),
+        "text": Column("string", "", "a comment's text, else null"),
+    },
+)

@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
-from closedloop.artifacts import attack_sets, days, journal, manifest, protocol, session, studies, study
 from closedloop.artifacts.arrays import ArrayLayout
+from closedloop.artifacts.day import journal
+from closedloop.artifacts.documents import Document
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import TableLayout
+
+Layout = TypeVar("Layout", TableLayout, ArrayLayout)
 
 COMMAND = "python -m closedloop.artifacts.schemas"
 
-_DOCUMENTS: dict[str, type[BaseModel]] = {
-    "protocol": protocol.Protocol,
-    "study": study.StudyDocument,
-    "manifest": manifest.Manifest,
-    "image_queue": days.ImageQueue,
-    "day_plan": days.DayPlan,
-    "session": session.SessionDocument,
-    "pixel_audit": session.PixelAudit,
-    "session_summary": journal.SessionSummary,
-    "site_table": days.SiteTable,
-    "ingest_quality": days.IngestQuality,
-    "fit_report": days.FitReport,
-    "evaluation": days.EvaluationReport,
-    "unit_sensitivity_study": studies.UnitSensitivityStudy,
-    "attack_set": attack_sets.AttackSetDocument,
-}
+_STUDY_DOCUMENTS = "documents"  # a study keeps its documents in a module of this name, in its own folder
 
 
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by file name: documents, journal rows, tables and array files."""
-    schemas = {f"{name}.json": model.model_json_schema() for name, model in _DOCUMENTS.items()}
-    schemas["journal_row.json"] = journal.ROW.json_schema()
-    schemas |= {f"{layout.kind}.table.json": _table(layout) for layout in _layouts(TableLayout)}
-    schemas |= {f"{layout.kind}.arrays.json": _arrays(layout) for layout in _layouts(ArrayLayout)}
+    schemas = {"protocol.json": Protocol.model_json_schema(), "journal_row.json": journal.ROW.json_schema()}
+    schemas |= {f"{kind}.json": document.model_json_schema() for kind, document in _documents()}
+    schemas |= {f"{layout.kind}.table.json": _table(layout) for layout in declared(TableLayout)}
+    schemas |= {f"{layout.kind}.arrays.json": _arrays(layout) for layout in declared(ArrayLayout)}
     return dict(sorted(schemas.items()))
 
 
-def _layouts(kind: type[Any]) -> list[Any]:
-    from closedloop.artifacts import arrays, recording_tables, tables  # noqa: PLC0415 - here alone all are walked
+def declared(kind: type[Layout]) -> list[Layout]:
+    """Return all layouts of one kind that any document module declares."""
+    return [value for value in _values() if isinstance(value, kind)]
 
-    found = {
-        id(value): value
-        for module in (days, tables, arrays, recording_tables, attack_sets, studies)
-        for value in vars(module).values()
-        if isinstance(value, kind)
-    }
-    return list(found.values())
+
+def _documents() -> Iterator[tuple[str, type[Document]]]:
+    for value in _values():
+        if inspect.isclass(value) and issubclass(value, Document) and "kind" in value.model_fields:
+            yield value.model_fields["kind"].default, value
+
+
+def _values() -> Iterator[Any]:
+    for module in _modules():
+        yield from vars(module).values()
+
+
+def _modules() -> Iterator[ModuleType]:
+    """Import every module of this room, and the documents of every study: a new study touches no other room."""
+    rooms = [importlib.import_module("closedloop.artifacts"), importlib.import_module("closedloop.studies")]
+    for room in rooms:
+        for module in pkgutil.walk_packages(room.__path__, prefix=f"{room.__name__}."):
+            if room is rooms[0] or module.name.endswith(f".{_STUDY_DOCUMENTS}"):
+                yield importlib.import_module(module.name)
 
 
 def _table(layout: TableLayout) -> dict[str, Any]:

@@ -154,28 +154,3 @@ def _check(path: Path, layout: TableLayout, schema: pa.Schema) -> None:
     missing = [name for name in layout.columns if name not in schema.names]
     if missing:
         raise DocumentError(f"{path}: expected a column {missing[0]}, found {schema.names}. Restore the file.")
-
-
-PRESENTATIONS = TableLayout(
-    kind="planned_presentations",
-    columns={
-        "presentation_index": Column("int32", "", "row number; the order to be shown in"),
-        "stimulus_id": Column("string", "", "content hash of the pixels"),
-        "image_index": Column("int32", "", "row of images.npy"),
-        "repetition": Column("int32", "", "which showing of this stimulus, from 0"),
-    },
-)
-
-RECORDING_EVENTS = TableLayout(
-    kind="recording_events",
-    columns={
-        "kind": Column("category", "", "spike, digital, serial, comment, pause, resume, or other"),
-        "epoch": Column("uint16", "", "run of the recorder's clock, from 0; ticks count anew in each"),
-        "tick": Column("int64", "ticks", "on the recorder's clock; metadata tick_hz says how many a second"),
-        "time_s": Column("float64", "s", "the same in seconds"),
-        "electrode_id": Column("uint16", "", "the recorder's number of a spike's electrode, else null"),
-        "unit": Column("uint8", "", "a spike's unit as the recorder sorted it, 0 unsorted; else null"),
-        "value": Column("uint16", "", "a digital or serial word, another packet's id; else null"),
-        "text": Column("string", "", "a comment's text, else null"),
-    },
-)

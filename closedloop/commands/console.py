@@ -87,24 +87,3 @@ def _name(day: int, stage: str) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
-
-
-@contextmanager
-def bar(name: str) -> Iterator[ProgressCallback]:
-    """Show one bar with the time left on standard error while the block runs; nothing where there is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(
-        SpinnerColumn(),
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as shown:
-        task = shown.add_task(name, total=None)
-
-        def advance(done: int, total: int) -> None:
-            shown.update(task, completed=done, total=max(total, 1))
-
-        yield advance

@@ -107,7 +107,8 @@ def _atomic_rename(name: str) -> Check:
 def _hdf5(name: str) -> Check:
     import numpy as np  # noqa: PLC0415
 
-    from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_arrays, write_arrays  # noqa: PLC0415
+    from closedloop.artifacts.arrays import read_arrays, write_arrays  # noqa: PLC0415
+    from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES  # noqa: PLC0415
 
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,9 +123,9 @@ def _blackrock(name: str) -> Check:
 
     import numpy as np  # noqa: PLC0415
 
-    from closedloop.recording.nsx.header import NsxChannel  # noqa: PLC0415
-    from closedloop.recording.nsx.samples import open_samples  # noqa: PLC0415
-    from closedloop.recording.nsx.writer import write_nsx  # noqa: PLC0415
+    from closedloop.blackrock.nsx.header import NsxChannel  # noqa: PLC0415
+    from closedloop.blackrock.nsx.samples import open_samples  # noqa: PLC0415
+    from closedloop.blackrock.nsx.writer import write_nsx  # noqa: PLC0415
 
     samples = np.arange(600, dtype=np.int16).reshape(300, 2)
     with tempfile.TemporaryDirectory() as folder:

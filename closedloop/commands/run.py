@@ -15,7 +15,7 @@ from rich.table import Table
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.execution.workers import parse_workers
-from closedloop.loop import Outcome, open_study, run_study
+from closedloop.study.loop import Outcome, open_study, run_study
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell

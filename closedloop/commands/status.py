@@ -8,7 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import StudyError
-from closedloop.ledger import StageRecord, holder_of, open_ledger
+from closedloop.study.ledger import StageRecord, holder_of, open_ledger
 
 _START_DAY = -1
 

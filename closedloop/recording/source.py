@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.stretches import Stretch
+from closedloop.recording.segments import Stretch
 
 
 class SampleSource(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.stretches import Stretch
+from closedloop.recording.segments import Stretch
 
 NEEDED_MS = (-100.0, 170.0)  # what must have been recorded around an onset
 

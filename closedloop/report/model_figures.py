@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from closedloop.artifacts.days import EvaluationReport, FitReport
+from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.fit import FitReport
 from closedloop.report import drawing
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from closedloop.artifacts.days import EpsilonEvaluation, EvaluationReport
+from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
 from closedloop.storage import write_bytes

@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import quantiles
 
 from closedloop import __version__
-from closedloop.artifacts.days import EvaluationReport
-from closedloop.artifacts.protocol import Attack
+from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.report import drawing, sections
-from closedloop.report.audit_page import AuditRecord, audit_page
+from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.layout import Card, Link, Page, Section, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_rows
-from closedloop.artifacts.days import Example, RasterExample
+from closedloop.artifacts.arrays import read_rows
+from closedloop.artifacts.day.evaluation import Example, RasterExample
+from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.report.drawing import data_uri
 from closedloop.report.wording import number
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from closedloop.artifacts.days import EvaluationReport, RasterExample
-from closedloop.artifacts.protocol import Protocol
+from closedloop.artifacts.day.evaluation import EvaluationReport, RasterExample
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 

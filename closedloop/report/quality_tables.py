@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from closedloop.artifacts.days import DeviceQuality, IngestQuality, RawAgreement
+from closedloop.artifacts.day.quality import DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.manifest import Manifest
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent

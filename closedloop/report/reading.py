@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from closedloop.artifacts.days import (
-    PAIRS,
-    SENSITIVITY,
-    STIMULUS_AUDIT,
-    DayPlan,
-    EvaluationReport,
-    FitReport,
-    IngestQuality,
-)
+from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY, EvaluationReport
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.journal import SessionSummary
+from closedloop.artifacts.day.plan import DayPlan
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT
 from closedloop.artifacts.documents import Document
-from closedloop.artifacts.journal import SessionSummary
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
-from closedloop.artifacts.protocol import Protocol, read_protocol
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns, TableLayout, is_simulated, read_table
 from closedloop.errors import StudyError

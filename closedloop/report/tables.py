@@ -11,7 +11,7 @@ import numpy as np
 from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.reliability import explained_fraction
 from closedloop.analysis.sensitivity import paired_difference
-from closedloop.artifacts.days import EvaluationReport
+from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import CONTROLS, DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.journal import Journal, Presentation
-from closedloop.artifacts.protocol import Recording, Simulation
+from closedloop.artifacts.day.journal import Journal, Presentation
+from closedloop.artifacts.protocol.analysis import Simulation
+from closedloop.artifacts.protocol.session import Recording
 from closedloop.simulation.cortex import HiddenCortex
 from closedloop.simulation.cortex_trials import PresentationSequence, psth_profile, trial_rates_hz
 from closedloop.simulation.events import light_of

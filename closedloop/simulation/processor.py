@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.nev.header import NevElectrode
-from closedloop.recording.nev.writer import NevBatch, write_nev
-from closedloop.recording.nsx.header import NsxChannel
-from closedloop.recording.nsx.layout import NSX_LAYOUTS
-from closedloop.recording.nsx.writer import WrittenChunk, write_nsx
+from closedloop.blackrock.nev.header import NevElectrode
+from closedloop.blackrock.nev.writer import NevBatch, write_nev
+from closedloop.blackrock.nsx.header import NsxChannel
+from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
+from closedloop.blackrock.nsx.writer import WrittenChunk, write_nsx
 from closedloop.simulation.timeline import SAMPLE_HZ, Span, Timeline
 from closedloop.simulation.voltage import Units, analog_channel, photodiode_channel, snippets, voltage_chunks
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.journal import JournalRow
+from closedloop.artifacts.day.journal import JournalRow
 from closedloop.artifacts.naming import derive_seed, generator
 from closedloop.simulation.events import Light, RecorderClock, send_words
 from closedloop.simulation.processor import FileFormat, Heard, Processor, write_processor

@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from closedloop.artifacts.recorder_faults import RecorderFault
-from closedloop.recording.nev.faults import flip_tick_bit, insert_packets, shuffle
-from closedloop.recording.nev.header import read_nev_header
-from closedloop.recording.nev.layout import EXTENDED_HEADER
-from closedloop.recording.nsx.faults import cut_off, forget_last_count
-from closedloop.recording.nsx.layout import NSX_LAYOUTS
+from closedloop.artifacts.protocol.recorder_faults import RecorderFault
+from closedloop.blackrock.nev.faults import flip_tick_bit, insert_packets, shuffle
+from closedloop.blackrock.nev.header import read_nev_header
+from closedloop.blackrock.nev.layout import EXTENDED_HEADER
+from closedloop.blackrock.nsx.faults import cut_off, forget_last_count
+from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, whole
 
 __all__ = ["RecorderFault", "spoil_files", "timeline_with"]

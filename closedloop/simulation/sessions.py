@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.journal import (
+from closedloop.artifacts.day.journal import (
     ROW,
     JournalRow,
     Presentation,
@@ -25,10 +25,10 @@ from closedloop.artifacts.journal import (
     TrialStarted,
 )
 from closedloop.artifacts.naming import derive_seed, generator
-from closedloop.artifacts.recorder_faults import RECORDER_FAULTS, LineFault, RecorderFault
+from closedloop.artifacts.protocol.recorder_faults import RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.artifacts.tables import Column, TableLayout, write_table
+from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.errors import RecordingError
-from closedloop.recording.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.events import light_of
 from closedloop.simulation.processor import FileFormat
 from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, located, write_recording

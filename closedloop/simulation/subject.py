@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument
 from closedloop.simulation.cortex import HiddenCortex
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.recording.chunks import Chunk
-from closedloop.recording.nsx.header import NsxChannel
 from closedloop.simulation.events import TICK_HZ
 
 ANALOG_CHANNEL_ID = 10_241  # an analog input: beyond any electrode's number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.execution.workers import Workers
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan
+from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
+from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.day_files import QUEUE_NAME, queue_folder
-from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan, ImageQueue, QueuedImage, SiteTable
-from closedloop.artifacts.protocol import session_hours
+from closedloop.artifacts.protocol.protocol import session_hours
 from closedloop.artifacts.tables import as_columns, write_table
 from closedloop.stages.context import StageContext
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from closedloop.artifacts.days import QueuedImage
+from closedloop.artifacts.day.queue import QueuedImage
 from closedloop.artifacts.study import StudyDocument
 from closedloop.stimuli.drawing import draw_balanced
 from closedloop.stimuli.pools import ImagePool, PoolImage, open_pool

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from closedloop.artifacts.journal import SessionSummary
+from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.errors import SessionError
 from closedloop.stages.context import StageContext
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from closedloop.artifacts.journal import read_journal
-from closedloop.artifacts.session import SessionDocument
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.session import SessionDocument
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
+from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_files import MODEL_NAME, model_folder
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
-from closedloop.artifacts.days import FitReport
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.models.site_model import SiteModel, features_of
 from closedloop.stages.context import StageContext

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts.day.session import (
+    PRESENTATIONS,
+    CodeSettings,
+    ScreenSettings,
+    ScriptedMonkey,
+    SessionDocument,
+    TrialSettings,
+)
 from closedloop.artifacts.day_files import StimulusSet, read_stimulus_set
-from closedloop.artifacts.protocol import Protocol, session_hours
-from closedloop.artifacts.session import CodeSettings, ScreenSettings, ScriptedMonkey, SessionDocument, TrialSettings
-from closedloop.artifacts.tables import PRESENTATIONS, write_table
+from closedloop.artifacts.protocol.protocol import Protocol, session_hours
+from closedloop.artifacts.tables import write_table
 from closedloop.errors import ProtocolError
 from closedloop.stages.context import StageContext
 from closedloop.stimuli.sequences import spread_order, twin_separation

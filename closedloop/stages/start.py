@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.day_files import MODEL_NAME, QUEUE_NAME
-from closedloop.artifacts.days import ImageQueue
 from closedloop.models.checkpoints import open_base_model, save_site_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout
 from closedloop.stages.context import StageContext

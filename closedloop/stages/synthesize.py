@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import PREDICTIONS, STIMULUS_IMAGES, write_arrays
+from closedloop.artifacts.arrays import write_arrays
+from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS
+from closedloop.artifacts.day.stimuli import PREDICTIONS, STIMULI, STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.day_files import MODEL_NAME, model_folder
-from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, STIMULI, STIMULUS_AUDIT
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table, write_table
 from closedloop.attacks.audit import audit_columns
@@ -20,8 +21,8 @@ from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to
 from closedloop.attacks.synthesis import AttackItem, SynthesisResult, site_model_file, synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import freeze_for_attack, predict
-from closedloop.stages.attack_method import lattice_of, method_of
 from closedloop.stages.context import StageContext
+from closedloop.stages.from_protocol import lattice_of, method_of
 from closedloop.stages.pool import open_study_pool
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images

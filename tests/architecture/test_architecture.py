@@ -71,23 +71,22 @@ def test_status_answers_without_torch(tmp_path: Path) -> None:
 
 
 def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -> None:
-    modules = sorted(path.stem for path in (ROOT / "closedloop" / "artifacts").glob("[a-z]*.py"))
-    code = "import rig.cli, rig.launch, rig.headless_display\n" + "\n".join(
-        f"import closedloop.artifacts.{name}" for name in modules
-    )
+    files = sorted((ROOT / "closedloop" / "artifacts").rglob("[a-z]*.py"))
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    code = "import rig.cli, rig.launch, rig.display.headless\n" + "\n".join(f"import {name}" for name in modules)
     assert not imported_by(code) & HEAVY
 
 
 @pytest.mark.parametrize(
     ("library", "home"),
     [
-        ("psychopy", "rig/psychopy_display.py"),
-        ("neo", "closedloop/recording"),
+        ("psychopy", "rig/display/psychopy.py"),
+        ("neo", "closedloop/blackrock"),
         ("dask", "closedloop/execution/dask.py"),
         ("distributed", "closedloop/execution/dask.py"),
         ("dask_jobqueue", "closedloop/execution/dask.py"),
-        ("llvmlite", "closedloop/recording/detection/lanes.py"),
-        ("numba", "closedloop/recording"),
+        ("llvmlite", "closedloop/detection/lanes.py"),
+        ("numba", "closedloop/detection"),
         ("h5py", "closedloop/artifacts"),
     ],
 )

@@ -11,7 +11,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from closedloop.artifacts.session import SessionDocument
+from closedloop.artifacts.day.session import SessionDocument
 from closedloop.models.backbones import build_classifier
 from tests.loop.studies import PROTOCOL, closedloop, one_line_error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.days import IngestQuality
+from closedloop.artifacts.day.quality import IngestQuality
 from tests.loop.studies import closedloop
 
 

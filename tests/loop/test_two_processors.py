@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.artifacts.arrays import ONSETS, RESPONSE_COUNTS, SPIKES, read_arrays
-from closedloop.artifacts.days import RESPONSES, IngestQuality, SiteTable
+from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.day.responses import ONSETS, RESPONSE_COUNTS, RESPONSES, SPIKES, SiteTable
 from closedloop.artifacts.tables import read_table
 from tests.loop.studies import closedloop
 

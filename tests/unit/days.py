@@ -10,10 +10,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, write_arrays
-from closedloop.artifacts.days import STIMULI, ImageQueue, QueuedImage, Site, SiteTable
+from closedloop.artifacts.arrays import write_arrays
+from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
+from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.artifacts.day.stimuli import STIMULI, STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol import Protocol, parse_protocol
+from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns, write_table
 from closedloop.stages.context import StageContext

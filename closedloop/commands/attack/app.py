@@ -41,7 +41,7 @@ def attack(
     For a system that the model only predicts (an animal, another network), --shift 0.094 --blur 0.025 moved a simulated
     cortex by a third to a half more; the model's own response then moves less.
     """
-    from closedloop.artifacts.protocol import Gradient  # noqa: PLC0415
+    from closedloop.artifacts.protocol.attack import Gradient  # noqa: PLC0415
     from closedloop.commands.attack.command import Words, attack_by  # noqa: PLC0415
 
     words = Words(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import typer
 
-from closedloop.artifacts.protocol import Gradient
+from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches.annealed import Annealed
 from closedloop.attacks.searches.cosine import Cosine
@@ -20,10 +20,10 @@ from closedloop.attacks.searches.search import Search
 from closedloop.attacks.searches.strengthened import Strengthened
 from closedloop.commands.attack.request import outputs_of, read_images, subject_of
 from closedloop.commands.attack.run import Attack, attack_to_folder
-from closedloop.commands.console import bar
 from closedloop.errors import ProtocolError
+from closedloop.execution.progress_bar import bar
 from closedloop.execution.workers import parse_workers
-from closedloop.stages.attack_method import estimator_of, lattice_of
+from closedloop.stages.from_protocol import estimator_of, lattice_of
 
 Meaning = TypeVar("Meaning")
 

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, write_arrays
+from closedloop.artifacts.arrays import write_arrays
 from closedloop.artifacts.attack_sets import ATTACK_SET, AttackSetDocument
+from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.items import AttackItem, SynthesisResult
 from closedloop.commands.attack.request import CleanImages
-from closedloop.report.audit_page import AuditRecord, audit_page
+from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.storage import sha256_file
 
 DOCUMENT_NAME, PAGE_NAME, TABLE_NAME, CSV_NAME, IMAGES_NAME = (

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.journal import Journal, Presentation, TrialStarted, read_journal
+from closedloop.alignment.align import Alignment, align_devices
+from closedloop.alignment.run_search import AlignmentRules
+from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import write_table
+from closedloop.devices.device import PHOTODIODE, Device, Progress, read_devices
 from closedloop.errors import AlignmentError, RecordingError
-from closedloop.recording.alignment.align import Alignment, align_devices
-from closedloop.recording.alignment.codes import SentCodes
-from closedloop.recording.alignment.run_search import AlignmentRules
-from closedloop.recording.devices.device import PHOTODIODE, Device, Progress, read_devices
+from closedloop.recording.codes import SentCodes
 from closedloop.recording.usability import usable
-from closedloop.report.alignment_figures import DeviceRecord
-from closedloop.report.alignment_page import alignment_page
-from closedloop.stages.ingest_onsets import sent_codes
+from closedloop.report.alignment.figures import DeviceRecord
+from closedloop.report.alignment.page import alignment_page
+from closedloop.stages.ingest.onsets import sent_codes
 from closedloop.storage import write_bytes
 
 _MS_PER_S = 1000

@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop import __version__
-from closedloop.artifacts.arrays import SPIKES, appended_arrays
+from closedloop.artifacts.arrays import appended_arrays
+from closedloop.artifacts.day.responses import SPIKES
+from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
+from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
+from closedloop.detection.definitions import DEFINITIONS, Definition
+from closedloop.detection.detect import spikes_of
+from closedloop.detection.filter_design import check_fits
 from closedloop.errors import RecordingError
 from closedloop.execution.workers import parse_workers, run_pieces
-from closedloop.recording.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
-from closedloop.recording.detection.definitions import DEFINITIONS, Definition
-from closedloop.recording.detection.detect import spikes_of
-from closedloop.recording.detection.filter_design import check_fits
-from closedloop.recording.nsx.samples import NsxSamples, open_samples
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from closedloop.stages.detection_shards import Shard, leave_shard, read_shard, shards_of
+from closedloop.stages.ingest.shards import Shard, leave_shard, read_shard, shards_of
 
 _MOST_NAMED = 12
 

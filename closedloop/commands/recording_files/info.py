@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from closedloop.commands.console import bar
-from closedloop.recording.info import ChannelInfo, EventInfo, RecordingInfo, read_info
+from closedloop.blackrock.info import ChannelInfo, EventInfo, RecordingInfo, read_info
+from closedloop.execution.progress_bar import bar
 
 _MOST_LINES = 12
 _KINDS = {"electrode": ("electrode", "electrodes"), "analog": ("analog input", "analog inputs")}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from closedloop.artifacts.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
+from closedloop.artifacts.protocol.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
+from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.errors import RecordingError
-from closedloop.recording.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.sessions import MadeSession, make_session
 
 _FAULTS: dict[str, RecorderFault | LineFault] = {

@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import (
-    RESPONSE_COUNTS,
-    SPIKES,
-    STIMULUS_IMAGES,
-    ArrayLayout,
-    appended_arrays,
-    read_arrays,
-    read_rows,
-    write_arrays,
-)
+from closedloop.artifacts.arrays import ArrayLayout, appended_arrays, read_arrays, read_rows, write_arrays
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SPIKES
+from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 

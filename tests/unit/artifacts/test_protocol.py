@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from closedloop.artifacts.protocol import (
+from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,
     controls_per_day,

@@ -13,22 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts import days, tables
-from closedloop.artifacts.tables import (
-    PRESENTATIONS,
-    Column,
-    TableLayout,
-    as_columns,
-    is_simulated,
-    read_table,
-    write_table,
-)
+from closedloop.artifacts.day.session import PRESENTATIONS
+from closedloop.artifacts.schemas import declared
+from closedloop.artifacts.tables import Column, TableLayout, as_columns, is_simulated, read_table, write_table
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 
-LAYOUTS = {
-    value.kind: value for module in (days, tables) for value in vars(module).values() if isinstance(value, TableLayout)
-}
+LAYOUTS = {layout.kind: layout for layout in declared(TableLayout)}
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "int32": st.integers(-(2**31), 2**31 - 1),
     "float64": st.floats(),

@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_arrays
+from closedloop.artifacts.arrays import read_arrays
 from closedloop.artifacts.attack_sets import ATTACK_SET, AttackSetDocument
+from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol import Gradient
+from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.attacks.estimators.averaged import Averaged
 from closedloop.attacks.estimators.blurred import Blurred

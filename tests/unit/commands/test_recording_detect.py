@@ -12,14 +12,15 @@ import h5py
 import numpy as np
 import pytest
 
-from closedloop.artifacts.arrays import SPIKES, read_arrays
+from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.responses import SPIKES
+from closedloop.blackrock.nsx.header import NsxChannel, analog_input
+from closedloop.blackrock.nsx.samples import open_samples
+from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.commands.recording_files.detect import detect_to_file
+from closedloop.detection.definitions import DEFINITIONS
+from closedloop.detection.detect import detect
 from closedloop.errors import ExecutionError, RecordingError
-from closedloop.recording.detection.definitions import DEFINITIONS
-from closedloop.recording.detection.detect import detect
-from closedloop.recording.nsx.header import NsxChannel, analog_input
-from closedloop.recording.nsx.samples import open_samples
-from closedloop.recording.nsx.writer import write_nsx
 
 START = datetime(2022, 1, 3, tzinfo=UTC)
 N_ELECTRODES = 3
@@ -122,7 +123,7 @@ def test_a_run_that_was_killed_goes_on_with_what_was_done(recording: Path, expec
 
 
 def test_parts_of_another_recording_or_definition_are_not_used(recording: Path, tmp_path: Path) -> None:
-    from closedloop.stages.detection_shards import shards_of
+    from closedloop.stages.ingest.shards import shards_of
 
     other = write_recording(tmp_path / "other.ns6", 20)
     names = set()

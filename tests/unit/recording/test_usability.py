@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.recording.stretches import Stretch
+from closedloop.recording.segments import Stretch
 from closedloop.recording.usability import AT_RESET, IN_GAP, NO_ONSET, OUTSIDE, USABLE, usable
 
 TICK_HZ = 1000.0  # a tick a millisecond: the numbers below are milliseconds

@@ -13,23 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, write_arrays
-from closedloop.artifacts.days import (
+from closedloop.artifacts.arrays import write_arrays
+from closedloop.artifacts.day.evaluation import (
     PAIRS,
     SENSITIVITY,
-    STIMULUS_AUDIT,
-    Budget,
-    DayPlan,
     EpsilonEvaluation,
     EvaluationReport,
     Example,
-    FitReport,
-    IngestQuality,
     RasterExample,
-    RawAgreement,
 )
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.plan import Budget, DayPlan
+from closedloop.artifacts.day.quality import IngestQuality, RawAgreement
+from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest
-from closedloop.artifacts.protocol import protocol_sha256, read_protocol
+from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import write_table
 

@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from closedloop.recording.alignment.align import align_devices
-from closedloop.recording.alignment.codes import SentCodes
-from closedloop.recording.alignment.run_search import AlignmentRules
-from closedloop.report.alignment_figures import DeviceRecord, recorded_minutes, session_minutes
-from closedloop.report.alignment_page import alignment_page
-from tests.unit.recording.alignment.sessions import Device, Seen, World, make_world, observe
+from closedloop.alignment.align import align_devices
+from closedloop.alignment.run_search import AlignmentRules
+from closedloop.recording.codes import SentCodes
+from closedloop.report.alignment.figures import DeviceRecord, recorded_minutes, session_minutes
+from closedloop.report.alignment.page import alignment_page
+from tests.unit.alignment.sessions import Device, Seen, World, make_world, observe
 
 DEVICES = {
     "NSP1": Device(photodiode=True, ppm=50.0, edges_lost=0.02, pauses_s=((60.0, 75.0),)),

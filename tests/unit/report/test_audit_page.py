@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from closedloop.artifacts.arrays import STIMULUS_IMAGES, read_arrays
-from closedloop.artifacts.days import STIMULUS_AUDIT
+from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import read_table, write_table
-from closedloop.report.audit_page import AuditRecord, audit_page
+from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.pages import write_report
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.artifacts.days import EvaluationReport
+from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.report.curves import final_day
 from closedloop.report.drawing import svg_uri
 from closedloop.report.pages import _far_above

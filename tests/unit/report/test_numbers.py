@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.days import SENSITIVITY
+from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import DocumentError, StudyError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.days import ClockRun, DeviceQuality, IngestQuality
+from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality
 from closedloop.report.quality_tables import devices, site_changes
 
 

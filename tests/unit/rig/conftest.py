@@ -13,22 +13,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.artifacts.journal import Journal, read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
+from closedloop.artifacts.day.session import (
+    PRESENTATIONS,
+    CodeSettings,
+    ScreenSettings,
+    ScriptedMonkey,
+    SessionDocument,
+    TrialSettings,
+)
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.session import CodeSettings, ScreenSettings, ScriptedMonkey, SessionDocument, TrialSettings
-from closedloop.artifacts.tables import PRESENTATIONS, write_table
+from closedloop.artifacts.tables import write_table
 from rig.apparatus import scripted_gaze
-from rig.clock import VirtualClock
-from rig.codes import FileCodes
-from rig.gaze import Gaze, GazePoint
-from rig.headless_display import HeadlessDisplay
-from rig.journal import JournalWriter
-from rig.present import Apparatus, Presenter
-from rig.recorder import NoRecorder
-from rig.reward import LoggedReward
-from rig.session_folder import Session, open_session
-from rig.state import SessionState, fresh_state
+from rig.display.headless import HeadlessDisplay
+from rig.machine.present import Apparatus, Presenter
+from rig.machine.state import SessionState, fresh_state
+from rig.ports.clock import VirtualClock
+from rig.ports.codes import FileCodes
+from rig.ports.gaze import Gaze, GazePoint
+from rig.ports.recorder import NoRecorder
+from rig.ports.reward import LoggedReward
+from rig.session.folder import Session, open_session
+from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
 
 BuildSession = Callable[..., Path]

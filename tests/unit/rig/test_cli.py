@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from closedloop.artifacts.journal import SessionSummary
+from closedloop.artifacts.day.journal import SessionSummary
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_help_imports_nothing_heavy(rig):
 
 def test_the_rig_imports_without_torch_neo_and_matplotlib():
     code = (
-        "import sys, rig.launch, rig.checks; print(sorted({'torch', 'neo', 'matplotlib', 'scipy'} & set(sys.modules)))"
+        "import sys, rig.launch, rig.check; print(sorted({'torch', 'neo', 'matplotlib', 'scipy'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

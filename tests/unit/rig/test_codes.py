@@ -10,9 +10,9 @@ import pytest
 
 from closedloop.errors import SessionError
 from rig.apparatus import open_codes
-from rig.codes import CommentCodes, ParallelCodes, SerialCodes
-from rig.recorder import NoRecorder, SimulatedRecorder
-from rig.session_folder import open_session
+from rig.ports.codes import CommentCodes, ParallelCodes, SerialCodes
+from rig.ports.recorder import NoRecorder, SimulatedRecorder
+from rig.session.folder import open_session
 
 
 class Register:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.fixation import FixationWindow
-from rig.gaze import GazePoint
+from rig.machine.fixation import FixationWindow
+from rig.ports.gaze import GazePoint
 
 CENTRE, FAR = GazePoint(0.0, 0.0), GazePoint(0.0, -20.0)
 

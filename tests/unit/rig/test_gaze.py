@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from closedloop.artifacts.session import ScriptedMonkey
-from rig.gaze import ScriptedGaze
+from closedloop.artifacts.day.session import ScriptedMonkey
+from rig.ports.gaze import ScriptedGaze
 
 N_TRIALS, TRIAL_S = 2000, 3.0
 AFTER_ARRIVAL_S = 0.35 + 0.04  # the slowest reaction and its saccade

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.journal import TimeOut, read_journal
+from closedloop.artifacts.day.journal import TimeOut, read_journal
 from closedloop.errors import SessionError, StorageError
-from rig.journal import JournalWriter
+from rig.session.journal import JournalWriter
 
 ROW = TimeOut(misses=5, duration_s=2.5, time_s=1.25)
 

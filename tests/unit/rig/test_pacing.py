@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from closedloop.errors import SessionError
-from rig.pacing import TimerPacing, judge_flips
+from rig.display.pacing import TimerPacing, judge_flips
 
 SOFTWARE, CARD = "llvmpipe (LLVM 15.0.6, 256 bits)", "GeForce"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from closedloop.errors import SessionError
-from rig.pixel_audit import PixelAuditor
-from rig.session_folder import open_session
+from rig.display.pixel_audit import PixelAuditor
+from rig.session.folder import open_session
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from closedloop.artifacts.session import ScreenSettings
+from closedloop.artifacts.day.session import ScreenSettings
 from closedloop.errors import SessionError
-from rig.placement import degrees, place
+from rig.display.placement import degrees, place
 
 
 def screen(**changes):

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts.journal import TimeOut, TrialEnded, TrialStarted, accepted
+from closedloop.artifacts.day.journal import TimeOut, TrialEnded, TrialStarted, accepted
 from closedloop.errors import SessionError
-from rig.gaze import GazePoint
+from rig.ports.gaze import GazePoint
 
 FIRST_IMAGE = 17
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from closedloop.artifacts.journal import SegmentOpened, SessionSummary, accepted, read_journal
-from closedloop.artifacts.session import PixelAudit
+from closedloop.artifacts.day.journal import SegmentOpened, SessionSummary, accepted, read_journal
+from closedloop.artifacts.day.session import PixelAudit
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 

@@ -11,12 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts.journal import Presentation, SegmentOpened, TrialEnded, TrialStarted, accepted, read_journal
+from closedloop.artifacts.day.journal import (
+    Presentation,
+    SegmentOpened,
+    TrialEnded,
+    TrialStarted,
+    accepted,
+    read_journal,
+)
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
 from rig.launch import present, present_opened
-from rig.session_folder import open_session
-from rig.state import MAX_DROPS_IN_A_ROW, replay
+from rig.machine.state import MAX_DROPS_IN_A_ROW, replay
+from rig.session.folder import open_session
 from rig.stop import StopRequest
 
 

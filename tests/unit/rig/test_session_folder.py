@@ -9,7 +9,7 @@ import pytest
 
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.errors import ClosedLoopError, DocumentError, ManifestError, SessionError
-from rig.session_folder import open_session, read_session
+from rig.session.folder import open_session, read_session
 
 
 def test_a_sealed_folder_opens_with_its_order_and_mapped_images(make_session):

@@ -13,8 +13,8 @@ import pytest
 import torch
 from neo.rawio import BlackrockRawIO
 
-from closedloop.artifacts.journal import Journal, JournalRow, Presentation, TrialEnded, TrialStarted
-from closedloop.artifacts.protocol import Protocol, read_protocol
+from closedloop.artifacts.day.journal import Journal, JournalRow, Presentation, TrialEnded, TrialStarted
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.simulation import array
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex import HiddenCortex

@@ -9,17 +9,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from closedloop.artifacts.journal import Presentation, read_journal
-from closedloop.artifacts.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
+from closedloop.alignment.align import Alignment
+from closedloop.artifacts.day.journal import Presentation, read_journal
+from closedloop.artifacts.protocol.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.commands.recording_files.align import AlignedSession, align_files
 from closedloop.commands.recording_files.make import fault_lines, make_in_folder
+from closedloop.detection.agreement import agreement
+from closedloop.detection.definitions import DEFINITIONS
+from closedloop.detection.detect import detect
+from closedloop.devices.device import Device, read_devices
 from closedloop.errors import RecordingError
-from closedloop.recording.alignment.align import Alignment
-from closedloop.recording.detection.agreement import agreement
-from closedloop.recording.detection.definitions import DEFINITIONS
-from closedloop.recording.detection.detect import detect
-from closedloop.recording.devices.device import Device, read_devices
 from closedloop.recording.spikes import joined
 from closedloop.simulation.sessions import TRUTH, MadeSession, can_have, make_session
 from tests.unit.messages import refused

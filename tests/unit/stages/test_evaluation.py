@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
 from closedloop.artifacts.day_files import StimulusSet
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.days import PAIRS, SENSITIVITY
-from closedloop.stages.evaluation_pairs import Pairs, measure, pairs_of
-from closedloop.stages.evaluation_rows import Row, absolute_rows, measured_rows, truth_rows
+from closedloop.stages.evaluate.pairs import Pairs, measure, pairs_of
+from closedloop.stages.evaluate.rows import Row, absolute_rows, measured_rows, truth_rows
 from tests.unit.days import pixels, site_table, stimulus, stimulus_columns
 
 NAN = float("nan")

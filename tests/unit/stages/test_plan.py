@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, DayPlan
 from closedloop.artifacts.day_files import QUEUE_NAME, queue_folder
-from closedloop.artifacts.days import PLANNED_IMAGES, PLANNED_ITEMS, DayPlan
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.stages import plan
 from closedloop.stages.context import StageContext

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from closedloop.artifacts.session import SessionDocument
-from closedloop.artifacts.tables import PRESENTATIONS, Columns, read_table
+from closedloop.artifacts.day.session import PRESENTATIONS, SessionDocument
+from closedloop.artifacts.tables import Columns, read_table
 from closedloop.errors import DocumentError, ProtocolError
 from closedloop.stages import schedule
 from closedloop.stages.context import StageContext

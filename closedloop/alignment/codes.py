@@ -1,0 +1,109 @@
+"""The lists that an alignment brings together: codes sent by the rig, codes and light seen by the recorder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.alignment.code_matching import UNPAIRED
+from closedloop.recording.codes import ReceivedCodes, SentCodes
+
+_MS_PER_S = 1000
+
+
+@dataclass(frozen=True)
+class WordLists:
+    """Both lists in the form in which they are compared.
+
+    `code` (n_sent,) and `value` (n_received,) are words of the recorder's size; `array_s` (n_received,) counts seconds
+    from the first code of its epoch (`origin_tick`, by epoch), so that nanoseconds since 1970 lose nothing.
+    `is_rest` marks words that only say that the lines went back to zero, `is_echo` those that repeat the one before.
+    """
+
+    code: NDArray[np.int64]
+    rig_s: NDArray[np.float64]
+    segment: NDArray[np.int64]
+    value: NDArray[np.int64]
+    epoch: NDArray[np.int64]
+    array_s: NDArray[np.float64]
+    origin_tick: dict[int, int]
+    is_rest: NDArray[np.bool_]
+    is_echo: NDArray[np.bool_]
+    tick_hz: float
+
+    def ticks(self, epoch: int, array_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert seconds of an epoch to ticks."""
+        return self.origin_tick[epoch] + array_s * self.tick_hz
+
+    def seconds(self, epoch: int, tick: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert ticks of an epoch to its seconds."""
+        return np.asarray((tick - self.origin_tick[epoch]) / self.tick_hz)
+
+
+def word_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo_s: float) -> WordLists:
+    """Bring both lists into the form in which they are compared.
+
+    Raises
+    ------
+    ValueError
+        Lists out of order, or arrays of different lengths.
+    """
+    _check_lists(sent, received)
+    largest = (1 << code_bits) - 1
+    code, value = np.asarray(sent.code, np.int64) & largest, np.asarray(received.value, np.int64) & largest
+    epoch = np.asarray(received.epoch, np.int64)
+    firsts = np.flatnonzero(np.diff(epoch, prepend=UNPAIRED) != 0)
+    origin = {int(epoch[first]): int(received.tick[first]) for first in firsts}
+    start = received.tick[firsts][np.searchsorted(firsts, np.arange(len(epoch)), side="right") - 1]
+    array_s = (received.tick - start) / received.tick_hz
+    is_rest = (value == 0) & (not (code == 0).any())
+    repeats_s = _shortest_repeat_s(code, sent)
+    return WordLists(
+        code=code,
+        rig_s=np.asarray(sent.time_s, np.float64),
+        segment=np.asarray(sent.segment_ids, np.int64),
+        value=value,
+        epoch=epoch,
+        array_s=array_s,
+        origin_tick=origin,
+        is_rest=is_rest,
+        is_echo=_echoes(value, array_s, epoch, ~is_rest, longest_s=min(echo_s, repeats_s / 2)),
+        tick_hz=float(received.tick_hz),
+    )
+
+
+def _check_lists(sent: SentCodes, received: ReceivedCodes) -> None:
+    within = np.diff(sent.segment_ids) == 0
+    if len(sent.code) != len(sent.time_s) or (np.diff(sent.time_s)[within] < 0).any():
+        raise ValueError("sent codes need one time each, not decreasing within a segment")
+    if (np.diff(sent.segment_ids) < 0).any():
+        raise ValueError("segments of the sent codes must not decrease")
+    if len({len(received.tick), len(received.value), len(received.epoch)}) > 1:
+        raise ValueError("received codes need one epoch and one tick each")
+    step = np.diff(np.asarray(received.epoch, np.int64))
+    if (step < 0).any() or (np.diff(received.tick)[step == 0] < 0).any():
+        raise ValueError("received codes must be in order of epoch, then tick")
+
+
+def _shortest_repeat_s(code: NDArray[np.int64], sent: SentCodes) -> float:
+    """Shortest interval between neighbours of the sent list with the same code; infinite where there are none."""
+    same = (np.diff(code) == 0) & (np.diff(sent.segment_ids) == 0)
+    return float(np.diff(sent.time_s)[same].min(initial=np.inf))
+
+
+def _echoes(
+    value: NDArray[np.int64],
+    array_s: NDArray[np.float64],
+    epoch: NDArray[np.int64],
+    heard: NDArray[np.bool_],
+    *,
+    longest_s: float,
+) -> NDArray[np.bool_]:
+    """Mark received codes that repeat the one before, sooner than the rig ever sends the same code twice in a row."""
+    rows = np.flatnonzero(heard)
+    same = (np.diff(value[rows], prepend=UNPAIRED) == 0) & (np.diff(epoch[rows], prepend=UNPAIRED) == 0)
+    marked = np.zeros(len(value), bool)
+    marked[rows] = same & (np.diff(array_s[rows], prepend=-np.inf) < longest_s)
+    return marked

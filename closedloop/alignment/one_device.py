@@ -1,0 +1,182 @@
+"""What one device saw of the session: codes, their moments, and the light of its own photodiode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.alignment.code_matching import UNPAIRED
+from closedloop.alignment.codes import WordLists, word_lists
+from closedloop.alignment.light import LagTrack, Light, find_light, nearest_edge
+from closedloop.alignment.markers import Markers, mark_codes
+from closedloop.alignment.pairing import Pairing, pair_codes
+from closedloop.alignment.placement import place_runs
+from closedloop.alignment.run_search import AlignmentRules
+from closedloop.errors import AlignmentError
+from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
+from closedloop.recording.segments import Stretch
+
+_BETWEEN_EPOCHS_S = 10.0
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class OneDevice:
+    """A device's side of an alignment.
+
+    `light_tick` is the tick of each sent code's light, NaN where this device saw none, shape (n_sent,).
+    """
+
+    lists: WordLists
+    pairing: Pairing
+    markers: Markers
+    light: Light
+    light_tick: Floats
+
+    @property
+    def epoch(self) -> Integers:
+        """Epoch of every sent code, -1 where unknown, shape (n_sent,)."""
+        return np.array([*(run.epoch for run in self.pairing.runs), UNPAIRED])[self.markers.run]
+
+    @property
+    def marker_tick(self) -> Floats:
+        """When every code came or should have come, in ticks; NaN where unknown, shape (n_sent,)."""
+        return _per_epoch(self.lists, self.epoch, self.markers.array_s)
+
+
+def align_device(
+    sent: SentCodes,
+    received: ReceivedCodes,
+    *,
+    edges: Edges | None,
+    stretches: Sequence[Stretch] | None,
+    rules: AlignmentRules,
+    place: str,
+) -> OneDevice:
+    """Find the sent codes, and their light, in what one device received.
+
+    Raises
+    ------
+    AlignmentError
+        Too few of the codes are in the recording: it belongs to another session.
+    """
+    matching = rules.matching
+    lists = word_lists(sent, received, code_bits=matching.code_bits, echo_s=matching.echo_s)
+    _check_any(lists, place)
+    placement = place_runs(lists, rules)
+    if not placement.runs:
+        raise _other_session(lists, 0, rules, place)
+    pairing = pair_codes(lists, placement, rules)
+    _check_share(lists, pairing, rules, place)
+    markers = mark_codes(lists, pairing, stretches, rules)
+    return _with_light(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)
+
+
+def _check_any(lists: WordLists, place: str) -> None:
+    n_heard = int(np.count_nonzero(~lists.is_rest))
+    if len(lists.code) == 0 or n_heard == 0:
+        raise AlignmentError(
+            f"{place}: expected codes to align, found {len(lists.code)} in the journal and {n_heard} in the recording. "
+            "Give a journal and a recording with codes; was the recorder's digital input connected?"
+        )
+
+
+def _check_share(lists: WordLists, pairing: Pairing, rules: AlignmentRules, place: str) -> None:
+    paired = pairing.received != UNPAIRED
+    n_equal = int(np.count_nonzero(lists.value[pairing.received[paired]] == lists.code[paired]))
+    n_heard = int(np.count_nonzero(~(lists.is_rest | lists.is_echo)))
+    if n_equal < rules.smallest_share * min(len(lists.code), n_heard):
+        raise _other_session(lists, n_equal, rules, place)
+
+
+def _other_session(lists: WordLists, n_equal: int, rules: AlignmentRules, place: str) -> AlignmentError:
+    return AlignmentError(
+        f"{place}: expected at least {rules.smallest_share:.0%} of the journal's {len(lists.code)} codes, or of those "
+        f"received, to be equal, found {n_equal} of them among {len(lists.value)} received. The recording belongs to "
+        "another session: give the one that was made with this journal."
+    )
+
+
+def _with_light(
+    lists: WordLists,
+    pairing: Pairing,
+    markers: Markers,
+    edges: Edges | None,
+    *,
+    is_lit: NDArray[np.bool_],
+    rules: AlignmentRules,
+) -> OneDevice:
+    nothing = np.zeros(len(lists.code))
+    track = LagTrack(nothing + np.nan, nothing - 1)
+    unlit = OneDevice(
+        lists, pairing, markers, Light(nothing.astype(int) - 1, nothing > 0, nothing > 0, track), track.lag_ms
+    )
+    if edges is None or len(edges.tick) == 0:
+        return unlit
+    kept = np.isin(edges.epoch, list(lists.origin_tick))
+    epoch, tick = np.asarray(edges.epoch, np.int64)[kept], np.asarray(edges.tick, np.float64)[kept]
+    edge_s = _seconds(lists, epoch, tick)
+    base = _bases(lists, unlit.epoch, markers.array_s, epoch, edge_s)
+    axis_s = edge_s + base[epoch]
+    # By the clock, not by the code: a code that came .6 ms late would make its own light look early.
+    on_clock_s = markers.array_s - np.where(markers.source == "code", pairing.late_s, 0.0)
+    marker_s = np.where(is_lit, on_clock_s + base[unlit.epoch], np.nan)
+    light = find_light(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
+    light, markers = _decided(pairing, markers, light, axis_s, base, is_lit=is_lit)
+    return OneDevice(lists, pairing, markers, light, np.append(tick, np.nan)[light.edge])
+
+
+def _decided(
+    pairing: Pairing, markers: Markers, light: Light, axis_s: Floats, base: Floats, *, is_lit: NDArray[np.bool_]
+) -> tuple[Light, Markers]:
+    """Decide by the light where a lost code lay that could have been in two places."""
+    epochs = np.array([*(run.epoch for run in pairing.runs), UNPAIRED])
+    taken = np.zeros(len(axis_s) + 1, bool)
+    taken[light.edge[light.edge >= 0]] = True
+    found = []
+    for run, array_s in markers.choices:
+        expected_s = np.where(is_lit, array_s + base[epochs[run]], np.nan) + light.track.lag_ms / 1000
+        edge = nearest_edge(expected_s, axis_s, light.track.tolerance_ms)
+        found.append(np.where(taken[edge], UNPAIRED, edge))
+    for (run, array_s), edge, other in zip(markers.choices, found, found[::-1], strict=True):
+        seen = (edge >= 0) & (other < 0)
+        markers = replace(
+            markers,
+            run=np.where(seen, run, markers.run),
+            array_s=np.where(seen, array_s, markers.array_s),
+            source=np.where(seen, "fit", markers.source),
+            reason=np.where(seen, "", markers.reason),
+        )
+        light = replace(light, edge=np.where(seen, edge, light.edge))
+    return light, markers
+
+
+def _bases(lists: WordLists, code_epoch: Integers, code_s: Floats, edge_epoch: Integers, edge_s: Floats) -> Floats:
+    """Where each epoch starts on an axis on which they follow one another, by epoch; NaN for what is none."""
+    base = np.full(max(lists.origin_tick) + 2, np.nan)
+    end_s = 0.0
+    for epoch in sorted(lists.origin_tick):
+        times = np.concatenate([code_s[code_epoch == epoch], edge_s[edge_epoch == epoch], [0.0]])
+        base[epoch] = end_s - float(np.nanmin(times))
+        end_s = base[epoch] + float(np.nanmax(times)) + _BETWEEN_EPOCHS_S
+    return base
+
+
+def _seconds(lists: WordLists, epoch: Integers, tick: Floats) -> Floats:
+    origin = np.zeros(max(lists.origin_tick) + 1)
+    for one, first in lists.origin_tick.items():
+        origin[one] = first
+    return np.asarray((tick - origin[epoch]) / lists.tick_hz)
+
+
+def _per_epoch(lists: WordLists, epoch: Integers, array_s: Floats) -> Floats:
+    tick = np.full(len(epoch), np.nan)
+    for one in lists.origin_tick:
+        own = epoch == one
+        tick[own] = lists.ticks(one, array_s[own])
+    return tick

@@ -1,0 +1,93 @@
+"""Sent and received codes in pairs, with the clocks that the pairs give at last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.alignment.clock import fit_clock, local_clock
+from closedloop.alignment.code_matching import UNPAIRED, MatchingRules, Pairs, match_codes, near_pairs
+from closedloop.alignment.codes import WordLists
+from closedloop.alignment.placement import Placement, rooms
+from closedloop.alignment.run_search import AlignmentRules, Region, Run
+
+_ENOUGH_CODES = 10  # below, the codes' jitter is that of the whole day
+_SAME_DRIFT_PPM = 20.0  # the first fit of a run told its drift already
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Who is whose, all arrays of shape (n_sent,).
+
+    `received` is the index of the received code and `run` that of the run, -1 where the code was lost; `late_s` is
+    received minus expected time, NaN where lost; `trusted` says that it is no more than usual; `doubtful` marks lost
+    codes around which a few codes fit a clock that jumped. `runs` have the clocks that follow from the trusted pairs.
+    """
+
+    received: Integers
+    run: Integers
+    late_s: Floats
+    trusted: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
+    runs: tuple[Run, ...]
+
+
+def pair_codes(lists: WordLists, placement: Placement, rules: AlignmentRules) -> Pairing:
+    """Pair the codes of every run, and fit its clock on the pairs that are on time."""
+    runs = placement.runs
+    pairs = _all_pairs(lists, runs, rules.matching)
+    chosen = match_codes(lists.code, lists.value, pairs, is_echo=lists.is_echo, rules=rules.matching)
+    received = np.where(chosen == UNPAIRED, UNPAIRED, np.append(pairs.received, 0)[chosen])
+    run = np.where(chosen == UNPAIRED, UNPAIRED, np.append(pairs.run, 0)[chosen])
+    late_s = np.where(chosen == UNPAIRED, np.nan, np.append(pairs.late_s, 0.0)[chosen])
+    trusted = np.abs(late_s) <= np.append(pairs.on_time_s, 0.0)[chosen]
+    fitted = tuple(_refitted(lists, old, received, (run == k) & trusted) for k, old in enumerate(runs))
+    on_time_s = _on_time_s(fitted, rules.matching)
+    for k, new in enumerate(fitted):
+        own = run == k
+        late_s[own] = lists.array_s[received[own]] - new.clock.array_s(lists.rig_s[own])
+        trusted[own] = np.abs(late_s[own]) <= on_time_s[k]
+    doubtful = np.zeros(len(received), bool)
+    for first, last in placement.doubtful:
+        doubtful[first : last + 1] = received[first : last + 1] == UNPAIRED
+    return Pairing(received, run, late_s, trusted, doubtful, fitted)
+
+
+def _all_pairs(lists: WordLists, runs: tuple[Run, ...], matching: MatchingRules) -> Pairs:
+    on_time_s = _on_time_s(runs, matching)
+    whole = Region((0, len(lists.code)), (0, len(lists.value)))
+    parts = [
+        _pairs_of(lists, run, room, number=k, on_time_s=on_time_s[k], window_s=matching.exact_window_s)
+        for k, (run, room) in enumerate(zip(runs, rooms(runs, whole), strict=True))
+    ]
+    columns = ("sent", "received", "run", "late_s", "on_time_s")
+    return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
+
+def _pairs_of(lists: WordLists, run: Run, room: Region, *, number: int, on_time_s: float, window_s: float) -> Pairs:
+    sent, heard = np.arange(*room.sent), np.arange(*room.received)
+    sent, heard = sent[lists.segment[sent] == run.segment], heard[lists.epoch[heard] == run.epoch]
+    expected_s = run.clock.array_s(lists.rig_s[sent])
+    i, j = near_pairs(expected_s, lists.array_s[heard], window_s)
+    late_s = lists.array_s[heard[j]] - expected_s[i]
+    return Pairs(sent[i], heard[j], np.full(len(i), number), late_s, np.full(len(i), on_time_s))
+
+
+def _on_time_s(runs: tuple[Run, ...], matching: MatchingRules) -> list[float]:
+    """How late a code of each run may be and still tell its time."""
+    usual = max(runs, key=lambda run: run.n_equal).clock.jitter_s
+    return [matching.on_time_s(run.clock.jitter_s if run.n_equal >= _ENOUGH_CODES else usual) for run in runs]
+
+
+def _refitted(lists: WordLists, run: Run, received: Integers, rows: NDArray[np.bool_]) -> Run:
+    """Fit a run's clock on the codes that came on time; one without any follows no clock."""
+    rig_s, array_s = lists.rig_s[rows], lists.array_s[received[rows]]
+    if not rows.any():
+        return replace(run, clock=replace(run.clock, rig_s=rig_s, wander_s=rig_s))
+    fit = fit_clock(rig_s, array_s, drift_ppm=run.clock.fit.drift_ppm, drift_sd_ppm=_SAME_DRIFT_PPM)
+    return replace(run, clock=local_clock(fit, rig_s, array_s))

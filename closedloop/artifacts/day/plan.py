@@ -1,0 +1,58 @@
+"""The day plan: images, attacks and controls, and what they cost (stage `plan`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.tables import Column, TableLayout
+
+
+class Budget(Section):
+    """What a day costs."""
+
+    n_presentations: int
+    n_images: int
+    hours: float = Field(description="with the expected broken trials")
+    allowed_hours: float
+
+
+class DayPlan(Document):
+    """plan.json: what the day's tables (images.parquet, items.parquet) add up to."""
+
+    kind: Literal["day_plan"] = "day_plan"
+    day: int = Field(ge=0)
+    budget: Budget
+    n_clean: int
+    n_anchors: int
+    n_normalizers: int
+    n_attacked: int
+    n_controls: int
+
+
+PLANNED_IMAGES = TableLayout(
+    kind="planned_images",
+    columns={
+        "image_id": Column("string", "", "name in the pool"),
+        "category": Column("string", "", "category in the pool"),
+        "role": Column("string", "", "clean, anchor or normalizer"),
+        "repetitions": Column("int32", "", "showings"),
+    },
+)
+
+
+PLANNED_ITEMS = TableLayout(
+    kind="planned_items",
+    columns={
+        "item_id": Column("string", "", "name of the item; its random start is seeded by it"),
+        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "image_id": Column("string", "", "the clean image that is changed"),
+        "role": Column("string", "", "anchor or clean: what the changed image is"),
+        "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
+        "site_index": Column("int32", "", "site that is attacked; -1 for controls"),
+        "epsilon": Column("float64", "224-px L2", "budget"),
+        "repetitions": Column("int32", "", "showings"),
+    },
+)

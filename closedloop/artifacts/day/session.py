@@ -1,0 +1,134 @@
+"""The session folder that travels to the rig: what to show, how, and the seal over it.
+
+::
+
+    SESSION/  session.json  presentations.parquet  images.npy  manifest.json
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.tables import Column, TableLayout
+
+
+class CodeSettings(Section):
+    """Digital words sent to the recorder. Eight bits: a parallel port has no more (the strobe is a line of its own).
+
+    A presentation's word is ``first_presentation + ordinal % n_presentation``, a trial's
+    ``first_trial + trial % n_trial``: an ordinal, never an image's identity. Alignment unwraps them.
+    """
+
+    transport: Literal["file", "parallel", "serial", "comment"] = "file"
+    first_presentation: int = Field(default=1, ge=1, le=255)
+    n_presentation: int = Field(default=199, ge=16, le=254)
+    first_trial: int = Field(default=200, ge=1, le=255)
+    n_trial: int = Field(default=50, ge=2, le=254)
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> CodeSettings:
+        presentation = range(self.first_presentation, self.first_presentation + self.n_presentation)
+        trial = range(self.first_trial, self.first_trial + self.n_trial)
+        if max(presentation[-1], trial[-1]) > 255:
+            raise ValueError("expected words of eight bits, found one above 255. Lower n_presentation or n_trial")
+        if set(presentation) & set(trial):
+            raise ValueError("expected separate words for trials and presentations, found an overlap. Move first_trial")
+        return self
+
+    def presentation(self, ordinal: int) -> int:
+        """Return the word of the presentation with this ordinal."""
+        return self.first_presentation + ordinal % self.n_presentation
+
+    def trial(self, trial: int) -> int:
+        """Return the word of the trial with this number."""
+        return self.first_trial + trial % self.n_trial
+
+
+class ScreenSettings(Section):
+    """The screen and the image on it."""
+
+    refresh_hz: float = Field(gt=0, description="frames per second")
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    cm_per_px: float = Field(gt=0)
+    image_scale: int = Field(ge=1, description="whole screen pixels an image pixel: nothing is interpolated")
+    visual_angle_deg: float = Field(gt=0, description="image side")
+    grey_level: int = Field(ge=0, le=255, description="uint8 level of background and mask")
+    full_screen: bool = True
+    screen: int = Field(default=0, ge=0)
+    photodiode_px: int = Field(default=32, ge=0, description="side of the photodiode patch in a corner; 0 for none")
+
+
+class TrialSettings(Section):
+    """The RSVP trial: acquire, hold, on / off x n, reward, interval."""
+
+    on_frames: int = Field(ge=1)
+    off_frames: int = Field(ge=0)
+    presentations_per_trial: int = Field(ge=1)
+    acquire_timeout_ms: float = Field(gt=0)
+    hold_ms: float = Field(ge=0)
+    fixation_window_deg: float = Field(gt=0, description="radius")
+    saccade_boxcar_samples: int = Field(ge=1, description="gaze samples averaged before a break counts")
+    intertrial_ms: float = Field(ge=0)
+    reward_ms: float = Field(ge=0)
+    misses_before_time_out: int = Field(ge=1)
+    time_out_ms: float = Field(ge=0)
+    fixation_dot_px: int = Field(ge=0)
+
+
+class ScriptedMonkey(Section):
+    """The monkey of a simulated session; its behaviour is a function of seed and trial number alone."""
+
+    seed: int = Field(ge=0)
+    ignore_probability: float = Field(ge=0, le=1)
+    leave_early_probability: float = Field(ge=0, le=1)
+
+
+class SessionDocument(Document):
+    """session.json: everything the rig needs to know besides the order and the pixels."""
+
+    kind: Literal["session"] = "session"
+    session_id: str
+    study_id: str
+    subject: str
+    day: int = Field(ge=0)
+    seed: int = Field(ge=0, description="decides where a rejected presentation is put back")
+    n_presentations: int = Field(ge=1)
+    n_images: int = Field(ge=1)
+    image_side_px: int = Field(ge=1)
+    screen: ScreenSettings
+    trial: TrialSettings
+    codes: CodeSettings
+    monkey: ScriptedMonkey | None = Field(description="set in simulated sessions only")
+
+    @model_validator(mode="after")
+    def _monkey_is_simulated(self) -> SessionDocument:
+        if (self.monkey is not None) != self.simulated:
+            raise ValueError("expected a scripted monkey exactly in a simulated session. Rebuild the session folder")
+        return self
+
+
+class PixelAudit(Document):
+    """pixel_audit.json: images read back from the screen buffer and compared with their bytes, pixel for pixel."""
+
+    kind: Literal["pixel_audit"] = "pixel_audit"
+    session_id: str
+    image_scale: int = Field(ge=1, description="screen pixels an image pixel")
+    n_images: int = Field(ge=0, description="distinct images compared")
+    n_pixels: int = Field(ge=0, description="screen pixels compared")
+    n_mismatched: int = Field(ge=0, description="screen pixels that differed in any channel")
+    stimulus_ids: tuple[str, ...] = Field(description="the images compared, in the order shown")
+
+
+PRESENTATIONS = TableLayout(
+    kind="planned_presentations",
+    columns={
+        "presentation_index": Column("int32", "", "row number; the order to be shown in"),
+        "stimulus_id": Column("string", "", "content hash of the pixels"),
+        "image_index": Column("int32", "", "row of images.npy"),
+        "repetition": Column("int32", "", "which showing of this stimulus, from 0"),
+    },
+)

@@ -1,0 +1,70 @@
+"""The stimulus set: every image of a day with what is sealed about it (stage `synthesize`)."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.arrays import ArrayLayout, Dataset
+from closedloop.artifacts.tables import Column, TableLayout
+
+STIMULI = TableLayout(
+    kind="stimulus_set",
+    columns={
+        "stimulus_id": Column("string", "", "content hash of the bytes shown"),
+        "image_index": Column("int32", "", "row of images.h5 and of the session's images.npy"),
+        "kind": Column("string", "", "clean, attacked, gaussian or linear"),
+        "role": Column("string", "", "clean, anchor or normalizer: what the underlying image is"),
+        "image_id": Column("string", "", "underlying image's name in the pool"),
+        "category": Column("string", "", "underlying image's category"),
+        "item_id": Column("string", "", "planned item; empty for clean images"),
+        "clean_index": Column("int32", "", "row of the clean image in images.h5"),
+        "site_index": Column("int32", "", "attacked site; -1 elsewhere"),
+        "epsilon": Column("float64", "224-px L2", "budget; 0 for clean images"),
+        "realised_epsilon": Column("float64", "224-px L2", "norm computed from the bytes"),
+        "predicted_clean": Column("float64", "z", "model t's response of the site to the clean bytes; NaN elsewhere"),
+        "predicted_attacked": Column("float64", "z", "and to the attacked bytes"),
+        "predicted_sign": Column("int32", "", "sealed sign of attacked minus clean; 0 where nothing is predicted"),
+        "repetitions": Column("int32", "", "showings"),
+    },
+)
+
+
+AUDIT_COLUMNS = {
+    "realised_epsilon": Column("float64", "224-px L2", "norm of the change, from the bytes"),
+    "n_changed": Column("int32", "", "values (a colour of a pixel each) that differ from the clean image"),
+    "n_clipped": Column("int32", "", "values at black or white that were not there in the clean image"),
+    "largest_change": Column("int32", "grey level", "largest change of a value"),
+    "luminance_clean": Column("float64", "", "mean brightness of the clean image, pixel values in [0, 1], BT.709"),
+    "luminance_shift": Column("float64", "", "mean brightness of the changed image minus that"),
+    "contrast_clean": Column("float64", "", "RMS contrast of the clean image: SD of its brightness over pixels"),
+    "contrast_shift": Column("float64", "", "RMS contrast of the changed image minus that"),
+    "predicted_change_float": Column("float64", "z", "predicted change before the image was put on whole levels"),
+    "predicted_change": Column("float64", "z", "and of the bytes; both NaN where nothing is predicted"),
+    "rounding_loss": Column("float64", "z", "size of the first minus size of the second"),
+    "lattice_bound": Column("float64", "", "part of the first that whole levels allow to first order; NaN without one"),
+}
+
+
+STIMULUS_AUDIT = TableLayout(
+    kind="stimulus_audit",
+    columns={
+        "stimulus_id": Column("string", "", "content hash of the bytes shown"),
+        "image_index": Column("int32", "", "row of images.h5"),
+        "clean_index": Column("int32", "", "row of the clean image in images.h5"),
+        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "category": Column("string", "", "underlying image's category"),
+        "site_index": Column("int32", "", "attacked site; -1 for controls"),
+        "epsilon": Column("float64", "224-px L2", "budget"),
+        **AUDIT_COLUMNS,
+    },
+)
+
+
+STIMULUS_IMAGES = ArrayLayout(
+    kind="stimulus_images",
+    datasets={"images": Dataset("uint8", ("image", "height", "width", "channel"), "grey level")},
+)
+
+
+PREDICTIONS = ArrayLayout(
+    kind="sealed_predictions",
+    datasets={"predicted": Dataset("float32", ("clean image", "site"), "z")},
+)

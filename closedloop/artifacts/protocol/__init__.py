@@ -1,0 +1,1 @@
+"""The protocol: a whole experiment in one YAML file, checked."""

@@ -1,0 +1,47 @@
+"""The protocol's sections on fit, evaluation and simulation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from closedloop.artifacts.documents import Section
+from closedloop.artifacts.protocol.numbers import Count, Fraction, Positive
+from closedloop.artifacts.protocol.recorder_faults import SimulatedFault
+
+
+class Fit(Section):
+    """How the model is refitted after each day."""
+
+    readout_start: Literal["random", "closed_form"] = Field(
+        description="N(0, 1) as in section 3.1, or a closed-form start after day 0"
+    )
+    epochs: Count
+    batch_size: Count
+    base_learning_rate: Positive
+    readout_learning_rate: Positive
+    weight_decay: float = Field(ge=0)
+    ridge: Positive = Field(description="of the closed-form start")
+
+
+class Evaluation(Section):
+    """What evaluation computes beside the measured estimates."""
+
+    white_box_steps: Count = Field(description="gradient steps of attacks on the hidden cortex (simulation only)")
+    unit_steps: Count = Field(description="gradient steps of attacks on artificial units")
+    n_units: Count = Field(description="penultimate units of each network that are attacked")
+
+
+class Simulation(Section):
+    """The simulated monkey and array; absent from a real experiment's use."""
+
+    n_electrodes: int = Field(ge=1, le=128)
+    ignore_probability: Fraction
+    leave_early_probability: Fraction
+    clock_drift_ppm: float = Field(ge=-200, le=200)
+    lost_codes: Fraction
+    doubled_codes: Fraction
+    display_lag_ms: float = Field(ge=0, le=50, description="flip to light")
+    n_processors: int = Field(default=1, ge=1, le=2, description="of the recorder; each writes files of its own")
+    recorder_faults: tuple[SimulatedFault, ...] = Field(default=(), description="what goes wrong with the recorder")

@@ -1,0 +1,67 @@
+"""The protocol's sections on images, sites and the base model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from closedloop.artifacts.documents import Section
+from closedloop.artifacts.protocol.numbers import Count, CountOrNone, Fraction
+
+
+class Images(Section):
+    """Which clean images a day shows, and how often each."""
+
+    side_px: int = Field(ge=8, le=1024, description="side of the square images the model and the monkey see")
+    clean_per_day: Count = Field(description="fresh clean images a day, balanced over categories, never shown before")
+    clean_repetitions: Count
+    anchors: CountOrNone = Field(
+        description="clean images attacked every day, never fitted; sensitivity is compared on them"
+    )
+    anchor_repetitions: Count
+    normalizers: CountOrNone = Field(description="clean images shown every day to z-score the day's responses")
+    normalizer_repetitions: Count
+
+
+class Procedural(Section):
+    """The procedural image pool, used where no folder of images is given."""
+
+    n_categories: Count
+    n_per_category: Count
+
+
+class Sites(Section):
+    """Which recorded electrodes become sites of the model."""
+
+    n_sites: Count
+    min_reliability: Fraction = Field(
+        description="Spearman-Brown split-half reliability on day 0 under which none is chosen"
+    )
+
+
+ArchitectureName = Literal[
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "wide_resnet50_2",
+    "wide_resnet50_4",
+    "wide_resnet101_2",
+    "resnet50_1by2",
+    "small_resnet",
+]
+
+
+"""The rows of ``models.backbones.ARCHITECTURES``, which documents do not know."""
+
+
+class BaseModelChoice(Section):
+    """The network under the readout."""
+
+    architecture: ArchitectureName | None = Field(
+        default=None, description="the network; a weight file of another is refused. Left out: whatever the file is"
+    )
+    layer: str = Field(description="named layer whose output is read out")
+    weights: str = Field(description="name of shipped weights; `init --base-model FILE` takes its place")

@@ -1,0 +1,155 @@
+"""The experiment's description (protocol.yaml): every number of it, checked for what cannot be.
+
+The sources of the defaults stand behind the numbers in protocols/*.yaml, not here: this file has no defaults for what
+the paper decides, so that nothing enters an experiment unseen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, model_validator
+
+from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
+from closedloop.artifacts.protocol.attack import Attack, Controls
+from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
+from closedloop.artifacts.protocol.numbers import Count
+from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
+from closedloop.errors import ProtocolError
+from closedloop.storage import sha256_bytes
+
+
+class Protocol(Section):
+    """A whole experiment."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    seed: int = Field(ge=0)
+    days: Count
+    images: Images
+    procedural: Procedural
+    sites: Sites
+    base_model: BaseModelChoice
+    attack: Attack
+    controls: Controls
+    presentation: PresentationTiming
+    trial: Trial
+    recording: Recording
+    fit: Fit
+    evaluation: Evaluation
+    simulation: Simulation
+
+    @model_validator(mode="after")
+    def _images_attacked_are_shown(self) -> Protocol:
+        images, attack = self.images, self.attack
+        for place, wanted, name, shown in (
+            (
+                "attack.fresh_images_per_site",
+                attack.fresh_images_per_site,
+                "images.clean_per_day",
+                images.clean_per_day,
+            ),
+            ("attack.anchors_per_site", attack.anchors_per_site, "images.anchors", images.anchors),
+            ("controls.n_images", self.controls.n_images, "images.anchors", images.anchors),
+        ):
+            if wanted > shown:
+                raise ValueError(
+                    f"{place}: expected at most {name} ({shown}), found {wanted}. Show more images or use fewer"
+                )
+        if attack.anchors_per_site + attack.fresh_images_per_site == 0:
+            raise ValueError(
+                "attack.anchors_per_site: expected images to attack, found none. Raise it or fresh_images_per_site"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_day(self) -> Protocol:
+        hours = session_hours(self)
+        if hours > self.trial.hours_per_day:
+            raise ValueError(
+                f"trial.hours_per_day: expected a day that fits, found {presentations_per_day(self):,} presentations = "
+                f"{hours:.2f} h against {self.trial.hours_per_day:g} h. "
+                "Attack fewer images, repeat less, or allow more hours"
+            )
+        return self
+
+
+def read_protocol(path: Path) -> Protocol:
+    """Read and check a protocol file.
+
+    Raises
+    ------
+    ProtocolError
+        The file is missing, is no YAML, has an unknown key, or asks for something impossible.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ProtocolError(
+            f"{path}: expected a protocol file, found none. Give a name (guo2022, dry_run, smoke) or a path."
+        ) from error
+    return parse_protocol(content, place=str(path))
+
+
+def parse_protocol(content: bytes, *, place: str) -> Protocol:
+    """Check the content of a protocol file; see `read_protocol`."""
+    try:
+        plain: Any = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ProtocolError(f"{place}: expected YAML, found {problem:.120}. Correct it.") from error
+    if not isinstance(plain, dict):
+        raise ProtocolError(
+            f"{place}: expected sections with keys, found {type(plain).__name__}. Start from protocols/guo2022.yaml."
+        )
+    return validate(Protocol, plain, place=place, error=ProtocolError)
+
+
+def protocol_sha256(protocol: Protocol) -> str:
+    """Hash what a protocol says, not how its file is written: comments, order and written-out defaults do not count.
+
+    Keys that came with a later version have defaults, so that a study keeps its identity.
+    """
+    return sha256_bytes(protocol.model_dump_json(exclude_defaults=True).encode())
+
+
+def attacked_per_day(protocol: Protocol) -> int:
+    """Count the attacked images of a day: (anchors + fresh) x sites x epsilons."""
+    images_per_site = protocol.attack.anchors_per_site + protocol.attack.fresh_images_per_site
+    return images_per_site * protocol.sites.n_sites * len(protocol.attack.epsilons)
+
+
+def controls_per_day(protocol: Protocol) -> int:
+    """Count the control images of a day: one an image, epsilon and kind; they serve all sites."""
+    kinds = int(protocol.controls.gaussian) + int(protocol.controls.linear_interpolation)
+    return kinds * protocol.controls.n_images * len(protocol.attack.epsilons)
+
+
+def presentations_per_day(protocol: Protocol) -> int:
+    """Count the presentations of a day, repetitions included."""
+    images = protocol.images
+    return (
+        images.clean_per_day * images.clean_repetitions
+        + images.anchors * images.anchor_repetitions
+        + images.normalizers * images.normalizer_repetitions
+        + attacked_per_day(protocol) * protocol.attack.repetitions
+        + controls_per_day(protocol) * protocol.controls.repetitions
+    )
+
+
+def session_hours(protocol: Protocol, *, n_presentations: int | None = None) -> float:
+    """Estimate a session's length from its presentations, the trial's timing and the expected broken trials.
+
+    Parameters
+    ----------
+    n_presentations
+        Presentations of the session; those of a day with every site, by default.
+    """
+    timing, trial = protocol.presentation, protocol.trial
+    shown = presentations_per_day(protocol) if n_presentations is None else n_presentations
+    acquire_ms = 250.0  # a trained animal's saccade to the point
+    trial_ms = acquire_ms + trial.hold_ms + timing.per_trial * (timing.on_ms + timing.off_ms) + trial.intertrial_ms
+    n_trials = shown / timing.per_trial / (1 - trial.expected_broken_fraction)
+    return n_trials * (trial_ms + trial.reward_ms) / 3.6e6

@@ -1,0 +1,251 @@
+"""What is in a Blackrock file, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from closedloop.blackrock.nev.events import NevEvents, read_nev
+from closedloop.blackrock.nev.header import NevHeader, read_nev_header
+from closedloop.blackrock.nev.layout import NEV_FILE_IDS
+from closedloop.blackrock.nev.scan import NevScan, scan_packets
+from closedloop.blackrock.nsx.channels import ChannelKind, kind_of
+from closedloop.blackrock.nsx.header import NsxChannel, read_nsx_header
+from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
+from closedloop.errors import RecordingError
+from closedloop.recording.segments import Stretch
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ChannelInfo:
+    """One channel: its number and label, and how bits become units (value = bit * scale + offset)."""
+
+    id: int
+    label: str
+    units: str
+    scale: float
+    offset: float
+    kind: ChannelKind
+
+
+@dataclass(frozen=True)
+class BlockInfo:
+    """A stretch without a pause; times count from the clock's zero in its epoch."""
+
+    epoch: int
+    t0_tick: int
+    t0_s: float
+    n_samples: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class CommentInfo:
+    """A comment, and when it was made."""
+
+    epoch: int
+    t_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class PauseInfo:
+    """Recording paused."""
+
+    epoch: int
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True)
+class EventInfo:
+    """What a NEV file holds: packets by kind, `n_spikes` by electrode id."""
+
+    n_packets: int
+    n_spikes: dict[int, int]
+    n_digital: int
+    n_serial: int
+    n_other: int
+    n_out_of_order: int
+    comments: tuple[CommentInfo, ...]
+    pauses: tuple[PauseInfo, ...]
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What is in a Blackrock file.
+
+    Attributes
+    ----------
+    rate_hz
+        Samples per second (NSx); None for NEV.
+    tick_hz
+        The clock of all ticks.
+    duration_s
+        From the first sample or packet to the end of the last, pauses included, summed over epochs.
+    blocks
+        Uninterrupted stretches; those of a NEV are told from its packets, at the rate of its waveforms.
+    events
+        None for NSx.
+    repairs
+        A sentence for each thing that was mended or left out.
+    """
+
+    file: str
+    kind: Literal["nsx", "nev"]
+    specification: str
+    start: str | None
+    rate_hz: float | None
+    tick_hz: int
+    duration_s: float
+    channels: tuple[ChannelInfo, ...]
+    blocks: tuple[BlockInfo, ...]
+    events: EventInfo | None
+    repairs: tuple[str, ...]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Give the same facts as dicts, lists, numbers and texts."""
+        return asdict(self)
+
+
+def read_info(file: Path, *, progress: Progress | None = None) -> RecordingInfo:
+    """Describe an NSx or NEV file from its headers and blocks; a NEV's and a PTP file's packets are passed over.
+
+    Parameters
+    ----------
+    progress
+        Called with (done, total) while packets are passed over.
+
+    Raises
+    ------
+    RecordingError
+        The file is missing, foreign, of an unknown version, its headers are corrupt, or nothing of it can be read.
+    """
+    file_id = _file_id(file)
+    if file_id in NSX_FILE_IDS:
+        return _nsx_info(file, progress)
+    if file_id in NEV_FILE_IDS:
+        return _nev_info(file, progress)
+    known = ", ".join(sorted(known_id.decode() for known_id in NSX_FILE_IDS | NEV_FILE_IDS))
+    raise RecordingError(
+        f"{file}: expected a Blackrock file ({known}), found {file_id!r}. Give an .ns1 to .ns6 or .nev file."
+    )
+
+
+def _file_id(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(8)
+    except OSError as error:
+        raise RecordingError(
+            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
+        ) from error
+
+
+def _nsx_info(file: Path, progress: Progress | None) -> RecordingInfo:
+    header = read_nsx_header(file, progress=progress)
+    return RecordingInfo(
+        file=str(file),
+        kind="nsx",
+        specification=header.specification,
+        start=_iso(header.start),
+        rate_hz=header.rate_hz,
+        tick_hz=header.tick_hz,
+        duration_s=_duration_s(header.stretches, header.tick_hz),
+        channels=tuple(_channel(channel) for channel in header.channels),
+        blocks=_blocks(header.stretches, header.tick_hz),
+        events=None,
+        repairs=header.repairs,
+    )
+
+
+def _nev_info(file: Path, progress: Progress | None) -> RecordingInfo:
+    header = read_nev_header(file)
+    told = _ThreePasses(progress, header.n_packets)
+    scan = scan_packets(file, header, progress=told.first)
+    events = read_nev(file, spikes=False, progress=told.others)
+    return RecordingInfo(
+        file=str(file),
+        kind="nev",
+        specification=header.specification,
+        start=_iso(header.start),
+        rate_hz=None,
+        tick_hz=header.tick_hz,
+        duration_s=_duration_s(events.stretches, header.tick_hz),
+        channels=_nev_channels(header),
+        blocks=_blocks(events.stretches, header.tick_hz),
+        events=_event_info(header, scan, events),
+        repairs=events.repairs,
+    )
+
+
+@dataclass
+class _ThreePasses:
+    """Tells how far the passes over a NEV are: one counts packets by electrode, two put events in order."""
+
+    progress: Progress | None
+    n_packets: int
+    done: int = 0
+
+    def first(self, n_packets: int) -> None:
+        self.done += n_packets
+        self.others(self.done - self.n_packets, 0)
+
+    def others(self, done: int, _total: int) -> None:
+        if self.progress is not None:
+            self.progress(self.n_packets + done, 3 * self.n_packets)
+
+
+def _iso(start: datetime | None) -> str | None:
+    return None if start is None else start.isoformat()
+
+
+def _channel(channel: NsxChannel) -> ChannelInfo:
+    return ChannelInfo(
+        channel.channel_id, channel.label, channel.units, channel.scale, channel.offset, kind_of(channel)
+    )
+
+
+def _nev_channels(header: NevHeader) -> tuple[ChannelInfo, ...]:
+    """Describe the channels with spikes; an analog input can have a threshold too."""
+    return tuple(
+        ChannelInfo(
+            e.electrode_id, e.label, "uV", e.nv_per_bit / 1000, 0.0, kind_of(NsxChannel(e.electrode_id, e.label))
+        )
+        for e in header.electrodes
+    )
+
+
+def _blocks(stretches: Sequence[Stretch], tick_hz: int) -> tuple[BlockInfo, ...]:
+    return tuple(
+        BlockInfo(s.epoch, s.first_tick, s.first_tick / tick_hz, s.n_samples, (s.end_tick - s.first_tick) / tick_hz)
+        for s in stretches
+    )
+
+
+def _duration_s(stretches: Sequence[Stretch], tick_hz: int) -> float:
+    epochs = [list(own) for _, own in groupby(stretches, lambda stretch: stretch.epoch)]
+    return sum(own[-1].end_tick - own[0].first_tick for own in epochs) / tick_hz
+
+
+def _event_info(header: NevHeader, scan: NevScan, events: NevEvents) -> EventInfo:
+    comments = zip(events.comments.epoch.tolist(), events.comments.tick.tolist(), events.comments.text, strict=True)
+    return EventInfo(
+        n_packets=header.n_packets,
+        n_spikes=scan.n_spikes,
+        n_digital=len(events.codes),
+        n_serial=len(events.serial),
+        n_other=events.n_other,
+        n_out_of_order=events.n_out_of_order,
+        comments=tuple(CommentInfo(epoch, tick / header.tick_hz, text) for epoch, tick, text in comments),
+        pauses=tuple(
+            PauseInfo(pause.epoch, pause.pause_tick / header.tick_hz, pause.resume_tick / header.tick_hz)
+            for pause in events.pauses
+        ),
+    )

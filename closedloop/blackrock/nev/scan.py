@@ -1,0 +1,129 @@
+"""One pass over all packets of a NEV file: how many of which kind, how the clock ran, when recording paused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.blackrock.nev.header import NevHeader
+from closedloop.blackrock.nev.layout import COMMENT_PACKET, DIGITAL_PACKET, LARGEST_ELECTRODE, RECORDING_PACKET
+from closedloop.blackrock.nev.packets import Progress, read_heads, ticks_of
+from closedloop.blackrock.nev.runs import Run, RunFinder
+
+CLOSE_S = 0.01  # packets this near a recording event may have been on their way
+_N_KINDS = COMMENT_PACKET + 1
+_NEVER = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Recording events (started, stopped, paused, resumed) in the file's order, shape (n,) each.
+
+    `next_tick` is the earliest tick after the event among the packets up to the next one, other than those within 10 ms
+    that may have been on their way; without any, the largest int64.
+    """
+
+    index: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    next_tick: NDArray[np.int64]
+
+    def between(self, first: int, stop: int) -> Marks:
+        """Give the events among packets first to stop (exclusive)."""
+        own = (self.index >= first) & (self.index < stop)
+        return Marks(self.index[own], self.tick[own], self.next_tick[own])
+
+
+@dataclass(frozen=True)
+class NevScan:
+    """What one pass over all packets finds.
+
+    `n_by_kind` counts packets by their id, shape (65536,).
+    """
+
+    n_by_kind: NDArray[np.int64]
+    runs: tuple[Run, ...]
+    strays: NDArray[np.int64]
+    marks: Marks
+
+    @property
+    def n_spikes(self) -> dict[int, int]:
+        """Spike packets by electrode id."""
+        ids = np.flatnonzero(self.n_by_kind[1 : LARGEST_ELECTRODE + 1]) + 1
+        return {int(electrode): int(self.n_by_kind[electrode]) for electrode in ids}
+
+    @property
+    def n_digital(self) -> int:
+        """Digital packets, parallel and serial."""
+        return int(self.n_by_kind[DIGITAL_PACKET])
+
+    @property
+    def n_comments(self) -> int:
+        """Comment packets."""
+        return int(self.n_by_kind[COMMENT_PACKET])
+
+    @property
+    def n_other(self) -> int:
+        """System packets that are not comments: video, tracking, buttons, logs, configuration, recording events."""
+        return int(self.n_by_kind[LARGEST_ELECTRODE + 1 : COMMENT_PACKET].sum())
+
+    @property
+    def n_out_of_order(self) -> int:
+        """Packets that stand later in the file than their time."""
+        return sum(run.n_out_of_order for run in self.runs)
+
+
+def scan_packets(file: Path, header: NevHeader, *, progress: Progress | None = None) -> NevScan:
+    """Pass over all packets, in bounded memory.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be read, or its ticks make no sense.
+    """
+    n_by_kind = np.zeros(_N_KINDS, np.int64)
+    finder = RunFinder(header.tick_hz, str(file))
+    marks = _MarkFinder(int(CLOSE_S * header.tick_hz))
+    for batch in read_heads(file, header, progress=progress):
+        ticks, kinds = ticks_of(batch), batch["kind"].copy()
+        counts = np.bincount(kinds)
+        n_by_kind[: len(counts)] += counts
+        finder.add(ticks)
+        marks.add(ticks, kinds)
+    runs = finder.finish()
+    return NevScan(n_by_kind, runs.runs, runs.strays, marks.finish())
+
+
+class _MarkFinder:
+    """Collects recording events and looks what follows each of them, batch by batch."""
+
+    def __init__(self, close: int) -> None:
+        self._close = close
+        self._n_packets = 0
+        self._rows: list[list[int]] = []  # index, tick, next tick
+
+    def add(self, ticks: NDArray[np.int64], kinds: NDArray[np.uint16]) -> None:
+        """Take the next packets."""
+        at = np.flatnonzero(kinds == RECORDING_PACKET)
+        self._follow(ticks[: at[0]] if len(at) else ticks)
+        for start, stop in pairwise([*at.tolist(), len(ticks)]):
+            self._rows.append([self._n_packets + start, int(ticks[start]), _NEVER])
+            self._follow(ticks[start:stop])
+        self._n_packets += len(ticks)
+
+    def _follow(self, ticks: NDArray[np.int64]) -> None:
+        """Take packets after the latest event."""
+        if self._rows:
+            mark = self._rows[-1]
+            mark[2] = min(mark[2], _next_tick(ticks, mark[1] + self._close))
+
+    def finish(self) -> Marks:
+        return Marks(*np.array(self._rows, np.int64).reshape(-1, 3).T)
+
+
+def _next_tick(ticks: NDArray[np.int64], after: int) -> int:
+    later = ticks[ticks > after]
+    return int(later.min()) if len(later) else _NEVER

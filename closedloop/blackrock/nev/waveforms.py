@@ -1,0 +1,65 @@
+"""The waveforms of a NEV's spikes, which may be 8, 16 or 32 bits wide from electrode to electrode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.blackrock.nev.collect import tie_order
+from closedloop.blackrock.nev.header import NevElectrode, NevHeader
+from closedloop.blackrock.nev.packets import following, packet_bytes_at
+from closedloop.blackrock.nev.survey import survey_nev
+from closedloop.errors import RecordingError
+from closedloop.recording.segments import Stretch
+
+_SAMPLE_TYPES = {1: "<i1", 2: "<i2", 4: "<i4"}  # NEV 2.1 to 3.0 specification, NEUEVWAV, bytes per waveform sample
+
+
+def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Stretch] | None = None) -> NDArray[Any]:
+    """Read the waveforms of one electrode's spikes.
+
+    Parameters
+    ----------
+    epochs
+        As for `nev.read_nev`.
+
+    Returns
+    -------
+    NDArray
+        In bits, shape (n_spikes, n_samples), in the order of ``read_nev(file).spikes.on(electrode_id)``.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be read, or its header says nothing of the electrode, or of samples that are none.
+    """
+    survey = survey_nev(file, epochs=epochs)
+    electrode = _described(file, survey.header, electrode_id)
+    own = [part.packets.take(part.packets.kind == electrode_id) for part in survey.in_order()]
+    index = following(*(packets.take(tie_order(packets)) for packets in own)).index
+    first = survey.header.layout.timestamp.itemsize + 4
+    raw = b"".join(packet[first:] for packet in packet_bytes_at(file, survey.header, index))
+    room = survey.header.packet_bytes - first
+    dtype = np.dtype(_SAMPLE_TYPES[electrode.bytes_per_sample])
+    n_samples = electrode.waveform_samples or room // dtype.itemsize
+    rows = np.frombuffer(raw, np.uint8).reshape(len(index), room)
+    return np.ascontiguousarray(rows[:, : n_samples * dtype.itemsize]).view(dtype)
+
+
+def _described(file: Path, header: NevHeader, electrode_id: int) -> NevElectrode:
+    found = [one for one in header.electrodes if one.electrode_id == electrode_id]
+    if not found:
+        raise RecordingError(
+            f"{file}: expected a header of electrode {electrode_id}, found none. "
+            "Ask for one of those that `closedloop recording info` names."
+        )
+    if found[0].bytes_per_sample not in _SAMPLE_TYPES:
+        raise RecordingError(
+            f"{file}: expected samples of 1, 2 or 4 bytes on electrode {electrode_id}, found "
+            f"{found[0].bytes_per_sample}. The header is corrupt: copy the file again."
+        )
+    return found[0]

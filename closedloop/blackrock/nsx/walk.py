@@ -1,0 +1,97 @@
+"""Where the samples of an NSx file lie, as the walks over its data find it: stretches, their bytes, what was mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from closedloop.blackrock.nsx.layout import NsxLayout
+from closedloop.errors import RecordingError
+from closedloop.recording.segments import Stretch
+
+LARGEST_TICK = 1 << 62  # 146 years in nanoseconds; a larger timestamp is damage, and int64 has room to count on
+_MOST_STRETCHES = 100_000  # 5 a second for 5 hours; the list of more would outgrow our memory
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """The part of a file after its headers.
+
+    Attributes
+    ----------
+    first_byte, size
+        Where it starts, and the size of the whole file.
+    ticks_per_sample
+        Nominal.
+    """
+
+    file: Path
+    layout: NsxLayout
+    first_byte: int
+    size: int
+    n_channels: int
+    ticks_per_sample: Fraction
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample of all channels."""
+        return 2 * self.n_channels
+
+
+@dataclass(frozen=True)
+class FoundData:
+    """What a walk found: each stretch, the byte of its first sample, and one sentence a thing that was mended."""
+
+    stretches: tuple[Stretch, ...]
+    first_bytes: tuple[int, ...]
+    repairs: tuple[str, ...]
+
+
+@dataclass
+class StretchList:
+    """Collects what a walk finds."""
+
+    file: Path
+    stretches: list[Stretch] = field(default_factory=list)
+    first_bytes: list[int] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+    n_lost: int = 0
+
+    def add(self, *, first_tick: int, end_tick: int, n_samples: int, byte: int, is_reset: bool) -> None:
+        """Append a stretch, in a new epoch if the clock was reset before it.
+
+        Raises
+        ------
+        RecordingError
+            There are more stretches than any recording has.
+        """
+        if len(self.stretches) == _MOST_STRETCHES:
+            raise RecordingError(
+                f"{self.file}: expected at most {_MOST_STRETCHES} uninterrupted stretches, found more. The header's "
+                "sampling rate or the time stamps are corrupt: copy the file again."
+            )
+        epoch = self.stretches[-1].epoch + is_reset if self.stretches else 0
+        self.stretches.append(Stretch(epoch, first_tick, end_tick, n_samples))
+        self.first_bytes.append(byte)
+
+    def say(self, sentence: str) -> None:
+        """Note what was mended."""
+        self.repairs.append(sentence)
+
+    def lose(self, sentence: str) -> None:
+        """Note what could not be mended and is left out."""
+        self.n_lost += 1
+        self.repairs.append(sentence)
+
+    def found(self) -> FoundData:
+        """Give what was collected.
+
+        Raises
+        ------
+        RecordingError
+            Something was lost, and nothing is left.
+        """
+        if self.n_lost and not self.stretches:
+            raise RecordingError(f"{self.file}: expected samples, found none: {self.repairs[-1]}. Copy the file again.")
+        return FoundData(tuple(self.stretches), tuple(self.first_bytes), tuple(self.repairs))

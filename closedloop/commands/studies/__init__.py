@@ -1,1 +1,0 @@
-"""`closedloop studies ...`: single questions outside the loop."""

@@ -1,0 +1,258 @@
+"""Threshold crossings of one piece of a stretch, and of the pieces that make up a recording.
+
+A piece is a window of `Definition.threshold_s` seconds, counted from the start of its stretch; the last one of a
+stretch is shorter. Where a threshold comes from, and whether a crossing at the first sample is one, depends on the
+piece before: whoever starts in the middle of a stretch computes that one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.detection.definitions import Definition
+from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
+from closedloop.detection.filtering import Window, filtered, search
+from closedloop.detection.kernels import mark_crossings
+from closedloop.detection.lanes import LANES
+from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
+from closedloop.detection.search import UNDER, Found, Seek, room_for, sizes, steps
+from closedloop.recording.source import SampleSource
+
+LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
+_SPOTS, _SPOT_ROWS = 8, 256  # where the noise is looked at beforehand: 0.7 % of ten seconds
+_SPOT_MARGIN_SHARE = 3  # of the filter's memory: within one in a hundred, which does for a look
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Samples start to stop (exclusive) of a stretch."""
+
+    stretch: int
+    start: int
+    stop: int
+
+
+def pieces_of(source: SampleSource, definition: Definition) -> tuple[Piece, ...]:
+    """Cut all stretches of a recording, in order, into the windows in which the noise is measured."""
+    length = round(definition.threshold_s * source.rate_hz)
+    return tuple(
+        Piece(number, start, min(start + length, stretch.n_samples))
+        for number, stretch in enumerate(source.stretches)
+        for start in range(0, stretch.n_samples, length)
+    )
+
+
+@dataclass(frozen=True)
+class PieceCrossings:
+    """What was found in a piece.
+
+    Attributes
+    ----------
+    sample, channel
+        Crossings in order of sample, then channel, (n_crossings,); samples count from the stretch's start.
+    noise
+        Of each channel, in bits, (n_channels,); below `LEAST_NOISE_BITS` a channel is flat and has no crossings.
+    """
+
+    piece: Piece
+    sample: NDArray[np.int64]
+    channel: NDArray[np.int64]
+    noise: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What a piece has to know of the one before: its noise in the filters' scale, and which channels ended in a spike.
+
+    `noise` is None at the start of a stretch.
+    """
+
+    noise: Floats | None
+    under: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A definition at work on a source; `found` is room for what is seen in a piece."""
+
+    source: SampleSource
+    definition: Definition
+    filters: Filters
+    found: Found
+    rank: NDArray[np.int64]
+    chunk_samples: int | None = None
+
+    @property
+    def piece_samples(self) -> int:
+        """Length of a piece."""
+        return round(self.definition.threshold_s * self.source.rate_hz)
+
+    @property
+    def threshold_per_median(self) -> np.float32:
+        """Threshold in units of median |v|."""
+        return np.float32(self.definition.multiple / MAD_OF_NORMAL)
+
+    @property
+    def least_median(self) -> np.float32:
+        """Median |v|, in the filters' scale, below which a channel is flat."""
+        return np.float32(LEAST_NOISE_BITS * MAD_OF_NORMAL / self.filters.gain)
+
+
+def detector_of(
+    source: SampleSource,
+    definition: Definition,
+    *,
+    electrode_ids: Sequence[int],
+    chunk_samples: int | None = None,
+) -> Detector:
+    """Put a definition to work on a source whose columns are these electrodes.
+
+    Raises
+    ------
+    ValueError
+        The source has another number of channels, or its rate is too low for the definition.
+    """
+    if len(electrode_ids) != source.n_channels:
+        raise ValueError(f"{source.n_channels} channels, {len(electrode_ids)} electrode ids")
+    filters = design(definition, source.rate_hz)
+    longest = max((piece.stop - piece.start for piece in pieces_of(source, definition)), default=0)
+    found = room_for(-(-source.n_channels // LANES), longest)
+    rank = np.argsort(np.argsort(np.asarray(electrode_ids)))
+    return Detector(source, definition, filters, found, rank, chunk_samples)
+
+
+def crossings(detector: Detector, pieces: Sequence[Piece]) -> Iterator[PieceCrossings]:
+    """Find the crossings of pieces that follow one another, in order."""
+    before: _Before | None = None
+    for piece in pieces:
+        if before is None or piece.start == 0:
+            before = _before(detector, piece)
+        found, before = _one(detector, piece, before)
+        yield found
+
+
+def _before(detector: Detector, piece: Piece) -> _Before:
+    """Compute as many pieces before one as decide whether its first sample is a crossing."""
+    before = _Before(None, np.ones(detector.source.n_channels, bool))
+    depth = 2 if detector.definition.noise_from == "before" else 1
+    for start in range(piece.start - depth * detector.piece_samples, piece.start, detector.piece_samples):
+        if start >= 0:
+            earlier = Piece(piece.stretch, start, start + detector.piece_samples)
+            before = _one(detector, earlier, before)[1]
+    return before
+
+
+def _one(detector: Detector, piece: Piece, before: _Before) -> tuple[PieceCrossings, _Before]:
+    window = Window(detector.source, detector.filters, piece.stretch, piece.start, piece.stop, detector.chunk_samples)
+    known = before.noise if detector.definition.noise_from == "before" else None
+    seen = _seen(detector, window, known)
+    decisive = seen.median if known is None else known
+    threshold = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
+    rows, under = _judged(seen, threshold.astype(np.float32), before.under)
+    channel = np.repeat(np.arange(len(rows)), [len(part) for part in rows])
+    row = np.concatenate(rows).astype(np.int64)
+    order = np.argsort(row * len(rows) + detector.rank[channel])
+    noise = seen.median.astype(np.float64) * detector.filters.gain / MAD_OF_NORMAL
+    return PieceCrossings(piece, piece.start + row[order], channel[order], noise), _Before(seen.median, under)
+
+
+def _judged(
+    seen: _Seen, threshold: Floats, under_before: NDArray[np.bool_]
+) -> tuple[list[NDArray[np.int32]], NDArray[np.bool_]]:
+    """Give each channel's crossings by row, and whether its last sample is under the threshold."""
+    rows, last = [], []
+    for under, level, before in zip(seen.under, threshold, under_before.tolist(), strict=True):
+        marked = np.empty(len(under), bool)
+        last.append(mark_crossings(under, level, before, marked))
+        rows.append(under["row"][marked])
+    return rows, np.array(last) == seen.n_rows - 1
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Median |v| of each channel in the filters' scale, and the samples among which its spikes are."""
+
+    n_rows: int
+    median: Floats
+    under: list[NDArray[np.void]]
+
+
+def _seen(detector: Detector, window: Window, known: Floats | None) -> _Seen:
+    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out."""
+    n_channels, n_rows = detector.source.n_channels, window.stop - window.start
+    seen = _Seen(n_rows, np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels)
+    if n_rows >= 2 * _SPOTS * _SPOT_ROWS:
+        _look_once(detector, window, known, seen)
+    for tile in np.unique(np.flatnonzero(np.isnan(seen.median)) // LANES).tolist():
+        _look_at_tile(detector, replace(window, tile=tile), known, seen)
+    return seen
+
+
+def _look_once(detector: Detector, window: Window, known: Floats | None, seen: _Seen) -> None:
+    """Fill in every channel whose median lay where it was looked for."""
+    seek = _seek(detector, window, known)
+    found = detector.found
+    found.clear()
+    search(window, seek, found)
+    n = -(-seen.n_rows // seek.every)
+    n_below, n_inside, n_under = (counts.ravel().tolist() for counts in (found.n_below, found.n_inside, found.n_under))
+    is_flat = (seek.width == 0).ravel().tolist()
+    for channel in range(len(seen.median)):
+        tile, lane = divmod(channel, LANES)
+        if n_inside[channel] > found.inside.shape[2] or n_under[channel] > found.under.shape[2]:
+            continue
+        middle = middle_in_bracket(n, n_below[channel], found.inside[tile, lane, : n_inside[channel]])
+        if is_flat[channel] and n_below[channel] > n // 2:
+            seen.median[channel] = 0
+        elif middle is not None:
+            seen.median[channel] = sizes(middle + steps(seek.low)[tile, lane]).mean()
+        seen.under[channel] = found.under[tile, lane, : n_under[channel]]
+
+
+def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
+    """Bracket the medians by what a few spots of the piece show; a channel that seems flat only has to prove it."""
+    low, high = bracket(_sizes_at_spots(window))
+    seems_flat = high < detector.least_median
+    low[seems_flat] = high[seems_flat] = detector.least_median
+    width = steps(high) - steps(low)
+    decisive = np.where(seems_flat, 0, low).astype(np.float32)
+    if known is not None:
+        decisive[: len(known)] = known
+    weakest = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
+    shape = (window.n_tiles, LANES)
+    return Seek(
+        low.reshape(shape),
+        width.reshape(shape),
+        weakest.astype(np.float32).reshape(shape),
+        detector.definition.noise_every,
+    )
+
+
+def _sizes_at_spots(window: Window) -> Floats:
+    """Filter a few spots spread over the piece, without the notch: |v|, (n_tiles * LANES, n)."""
+    near = window.filters.band.tail // _SPOT_MARGIN_SHARE
+    filters = replace(window.filters, notch=NO_SECTIONS, lead=near, lookahead=min(near, window.filters.lookahead))
+    starts = np.linspace(window.start, window.stop - _SPOT_ROWS, _SPOTS).astype(int).tolist()
+    spots = [filtered(replace(window, filters=filters, start=start, stop=start + _SPOT_ROWS)) for start in starts]
+    sizes = np.abs(np.concatenate(spots, axis=1)).transpose(0, 2, 1)
+    return np.ascontiguousarray(sizes).reshape(-1, sizes.shape[2])
+
+
+def _look_at_tile(detector: Detector, window: Window, known: Floats | None, seen: _Seen) -> None:
+    """Filter a tile, keep it, and take the median of all of it."""
+    kept = filtered(window)[0]
+    first = (window.tile or 0) * LANES
+    for channel in (first + np.flatnonzero(np.isnan(seen.median[first : first + LANES]))).tolist():
+        volts = np.ascontiguousarray(kept[:, channel - first])
+        median = np.float32(exact_median(np.abs(volts[:: detector.definition.noise_every])))
+        level = detector.threshold_per_median * (median if known is None else known[channel])
+        at = np.flatnonzero(volts < level)
+        seen.median[channel] = median
+        seen.under[channel] = np.empty(len(at), UNDER)
+        seen.under[channel]["row"], seen.under[channel]["value"] = at, volts[at]

@@ -1,0 +1,214 @@
+"""Filter any part of a stretch, block by block, as if the whole stretch were filtered at once.
+
+A part is computed from its samples and margins alone, on a grid of blocks that starts where the part does: the result
+is the same, bit by bit, however the samples are read and whoever computes the part. At the true ends of a stretch the
+rule of scipy's `sosfiltfilt` applies: the (notched) voltage is continued by reflection in its end point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from closedloop.detection.filter_design import Filters, Sections
+from closedloop.detection.kernels import (
+    backward,
+    backward_search,
+    both_ways_search,
+    forward,
+    forward_search,
+)
+from closedloop.detection.lanes import LANES
+from closedloop.detection.search import Found, Seek
+from closedloop.recording.source import SampleSource
+
+BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
+_READ_SAMPLES = 2 * BLOCK  # at a time, unless asked otherwise
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int16] | NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples start to stop (exclusive) of one stretch, filtered.
+
+    `chunk_samples` is how many samples are read at a time, at most. With a `tile`, only those
+    `LANES` channels are filtered.
+    """
+
+    source: SampleSource
+    filters: Filters
+    stretch: int
+    start: int
+    stop: int
+    chunk_samples: int | None = None
+    tile: int | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of the whole stretch."""
+        return self.source.stretches[self.stretch].n_samples
+
+    @property
+    def n_tiles(self) -> int:
+        """Groups of `LANES` channels."""
+        return 1 if self.tile is not None else -(-self.source.n_channels // LANES)
+
+    @property
+    def end(self) -> int:
+        """Up to where samples are needed."""
+        return min(self.stop + self.filters.lookahead, self.n_samples)
+
+    def blocks(self, start: int, stop: int) -> Iterator[tuple[int, Rows]]:
+        """Read rows block by block, each with its first sample."""
+        held, held_from = self.rows(start, start), start
+        for first, last in pairwise([*range(start, stop, BLOCK), stop]):
+            while (at := held_from + len(held)) < last:
+                more = self.rows(at, min(at + (self.chunk_samples or _READ_SAMPLES), stop))
+                held, held_from = _joined(held[first - held_from :], more), first
+            yield first, held[first - held_from : last - held_from]
+
+    def rows(self, start: int, stop: int) -> Rows:
+        """Read rows as the kernels take them: int16 or float32, with columns of zeros up to whole tiles."""
+        samples = np.asarray(self.source.read(self.stretch, start, stop))
+        if self.tile is not None:
+            samples = samples[:, self.tile * LANES : (self.tile + 1) * LANES]
+        kind = np.int16 if samples.dtype == np.int16 else np.float32
+        missing = self.n_tiles * LANES - samples.shape[1]
+        if missing:
+            samples = np.pad(samples, ((0, 0), (0, missing)))
+        return np.require(samples, kind, ["C_CONTIGUOUS", "WRITEABLE"])
+
+
+def _joined(first: Rows, second: Rows) -> Rows:
+    return np.concatenate([first, second]) if len(first) else second
+
+
+def filtered(window: Window) -> Floats:
+    """Filter a window and keep it: (n_tiles, stop - start, LANES), in units of 1 / `Filters.gain`."""
+    out = np.empty((window.n_tiles, window.end - window.start, LANES), np.float32)
+    state = _state_before(window)
+    for first, rows in window.blocks(window.start, window.end):
+        forward(rows, window.filters.forward, state, out, first - window.start)
+    if window.filters.zero_phase:
+        at_end = window.end == window.n_samples
+        after = _state_at_end(window, state, out[:, -1]) if at_end else _settled(window.filters.band, out[:, -1])
+        backward(out, window.filters.band.coefficients, after)
+    return out[:, : window.stop - window.start]
+
+
+def search(window: Window, seek: Seek, found: Found) -> None:
+    """Filter a window and look at it without keeping it; adds to what was `found`."""
+    state = _state_before(window)
+    if window.filters.zero_phase:
+        _search_both_ways(window, state, seek, found)
+        return
+    for first, rows in window.blocks(window.start, window.stop):
+        forward_search(rows, window.filters.forward, state, first - window.start, seek, found)
+
+
+def _search_both_ways(window: Window, state: Floats, seek: Seek, found: Found) -> None:
+    """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
+    forward_coefficients, band = window.filters.forward, window.filters.band
+    held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
+    done, n_held = window.start, 0
+    for first, rows in window.blocks(window.start, window.end):
+        known = first + len(rows)
+        if known == window.n_samples:
+            forward(rows, forward_coefficients, state, held, n_held)
+            n_held += len(rows)
+            after = _state_at_end(window, state, held[:, n_held - 1])
+            backward_search(held, n_held, band.coefficients, after, done - window.start, seek, found)
+            continue
+        ready = window.stop if known == window.end else known - window.filters.lookahead
+        n_ready = max(ready - done, 0)
+        both_ways_search(
+            rows,
+            forward_coefficients,
+            state,
+            held,
+            n_held,
+            band.coefficients,
+            band.settled,
+            done - window.start,
+            n_ready,
+            seek,
+            found,
+        )
+        done, n_held = done + n_ready, n_held + len(rows) - n_ready
+
+
+def _state_before(window: Window) -> Floats:
+    """Give the state of the forward filters before the window's first sample."""
+    origin = max(window.start - window.filters.lead, 0)
+    state = _state_at_start(window) if origin == 0 else _settled_state(window, origin)
+    ignored = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
+    for _, rows in window.blocks(origin, window.start):
+        forward(rows, window.filters.forward, state, ignored, 0)
+    return state
+
+
+def _settled_state(window: Window, sample: int) -> Floats:
+    """Give the state as if the voltage had always been that of one sample."""
+    volts = window.rows(sample, sample + 1).reshape(-1, LANES).astype(np.float32)
+    return np.concatenate([_settled(window.filters.notch, volts), _settled(window.filters.band, volts)], axis=1)
+
+
+def _state_at_start(window: Window) -> Floats:
+    """Give the state before a stretch's first sample, after the reflection that comes before it."""
+    state = _settled_state(window, 0)
+    padding = min(window.filters.padding, window.n_samples - 1)
+    if padding:
+        near = _notched(window, 0, padding + 1, padding + 1)
+        reflected = 2 * near[:1] - near[:0:-1]
+        band = window.filters.band
+        _, before = signal.sosfilt(band.plain, reflected, axis=0, zi=band.scipys_state(reflected[0]))
+        state[:, 2 * window.filters.notch.n_sections :] = _by_tile(before)
+    return state
+
+
+def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
+    """Give the state of the backward filter after a stretch's last sample, through the reflection that comes after it.
+
+    `state` is that of the forward filters, `last` their last output.
+    """
+    padding = min(window.filters.padding, window.n_samples - 1)
+    if not padding:
+        return _settled(window.filters.band, last)
+    first = max(window.n_samples - padding - 1 - 2 * window.filters.notch.tail, 0)  # here nothing damps its ringing
+    near = _notched(window, first, window.n_samples, padding + 1)
+    reflected = 2 * near[-1:] - near[-2::-1]
+    band = window.filters.band
+    now = state[:, 2 * window.filters.notch.n_sections :].transpose(1, 0, 2).reshape(band.n_sections, 2, -1)
+    after, _ = signal.sosfilt(band.plain, reflected, axis=0, zi=now)
+    _, back = signal.sosfilt(band.plain, after[::-1], axis=0, zi=band.scipys_state(after[-1]))
+    return _by_tile(back)
+
+
+def _notched(window: Window, start: int, stop: int, n_last: int) -> NDArray[np.float64]:
+    """Run the notch alone over part of a stretch, settled at first; give the last rows, (n_last, n_tiles * LANES)."""
+    notch, last = window.filters.notch, window.rows(stop - n_last, stop)
+    if not notch.n_sections:
+        return last.astype(np.float64)
+    out = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
+    state = _settled(notch, window.rows(start, start + 1).reshape(-1, LANES).astype(np.float32))
+    for rows in (*(rows for _, rows in window.blocks(start, stop - n_last)), last):
+        forward(rows, notch.coefficients, state, out, 0)
+    return out[:, :n_last].transpose(1, 0, 2).reshape(n_last, -1).astype(np.float64)
+
+
+def _by_tile(state: NDArray[np.float64]) -> Floats:
+    """Turn scipy's state, (n_sections, 2, n_channels), into the kernels', (n_tiles, 2 * n_sections, LANES)."""
+    tiles = state.reshape(2 * len(state), -1, LANES).transpose(1, 0, 2)
+    return np.ascontiguousarray(tiles, np.float32)
+
+
+def _settled(sections: Sections, level: Floats) -> Floats:
+    """Give the state after an endless input of `level`, (n_tiles, LANES): (n_tiles, 2 * n_sections, LANES)."""
+    return np.ascontiguousarray(sections.settled[None, :, None] * level[:, None, :], np.float32)

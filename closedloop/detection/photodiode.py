@@ -1,0 +1,155 @@
+"""Onsets of light from the photodiode's voltage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.recording.codes import Edges
+from closedloop.recording.source import SampleSource
+
+_REARM = 0.25  # share of the way from dark to light below which the next edge is armed
+_N_BINS = 4096
+_DISTINCT = 5.0  # levels further apart than this many SDs within them are two; one normal distribution cut in two: 2.6
+_CHUNK_SAMPLES = 300_000
+_SPOTS, _SPOT_S = 200, 0.5  # what the levels are told from: 100 s of a day
+
+Samples = NDArray[Any]
+
+
+def photodiode_edges(
+    source: SampleSource, *, levels: tuple[float, float] | None = None, chunk_samples: int = _CHUNK_SAMPLES
+) -> Edges:
+    """Find when the light went on.
+
+    An edge is where the voltage crosses midway between dark and light upwards, after it was in the darkest quarter of
+    the way; the moment is interpolated between the two samples. Nothing is found across a pause.
+
+    Parameters
+    ----------
+    source
+        One channel. Gone through once; twice where its levels are not seen in a sample of it.
+    levels
+        Dark and light level in bits; found from the samples if None.
+    chunk_samples
+        How many samples are read at a time; the result is the same for all.
+
+    Returns
+    -------
+    Edges
+        In the source's epochs; none where the voltage has no two distinct levels.
+    """
+    levels = levels or photodiode_levels(source, chunk_samples=chunk_samples)
+    epochs, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for number, stretch in enumerate(source.stretches if levels else ()):
+        moments = _moments(source, number, levels or (0.0, 0.0), chunk_samples)
+        ticks.append(_timed(source, number, moments))
+        epochs.append(np.full(len(moments), stretch.epoch))
+    return Edges(np.concatenate(epochs), np.concatenate(ticks))
+
+
+def photodiode_levels(source: SampleSource, *, chunk_samples: int = _CHUNK_SAMPLES) -> tuple[float, float] | None:
+    """Find the dark and the light level of a channel by two means over its histogram.
+
+    A sample of the recording is looked at first, all of it only where that shows no two levels.
+
+    Returns
+    -------
+    tuple of float or None
+        Dark and light level in bits; None where the voltage has no two distinct levels.
+    """
+    return _levels_of(list(_spots(source))) or _levels_of(_Whole(source, chunk_samples))
+
+
+def _spots(source: SampleSource) -> Iterator[Samples]:
+    """Read short parts, spread evenly over all stretches."""
+    lengths = np.array([stretch.n_samples for stretch in source.stretches])
+    ends = np.cumsum(lengths)
+    n = round(_SPOT_S * source.rate_hz)
+    for at in np.linspace(0, max(lengths.sum() - n, 0), _SPOTS).astype(int) if len(lengths) else ():
+        stretch = int(np.searchsorted(ends, at, side="right"))
+        if stretch < len(lengths):
+            start = int(at - ends[stretch] + lengths[stretch])
+            yield source.read(stretch, start, min(start + n, int(lengths[stretch])))
+
+
+class _Whole:
+    """All samples, chunk by chunk, read anew by each iteration."""
+
+    def __init__(self, source: SampleSource, chunk_samples: int) -> None:
+        self._source, self._chunk_samples = source, chunk_samples
+
+    def __iter__(self) -> Iterator[Samples]:
+        for number in range(len(self._source.stretches)):
+            for _, samples in _chunks(self._source, number, self._chunk_samples):
+                yield samples
+
+
+def _chunks(source: SampleSource, stretch: int, chunk_samples: int) -> Iterator[tuple[int, Samples]]:
+    n_samples = source.stretches[stretch].n_samples
+    for start in range(0, n_samples, chunk_samples):
+        yield start, source.read(stretch, start, min(start + chunk_samples, n_samples))
+
+
+def _levels_of(parts: Iterable[Samples]) -> tuple[float, float] | None:
+    bounds = [(float(part.min()), float(part.max())) for part in parts if part.size]
+    low, high = (min(bound[0] for bound in bounds), max(bound[1] for bound in bounds)) if bounds else (0.0, 0.0)
+    if not low < high:
+        return None
+    edges = np.linspace(low, high, _N_BINS + 1)
+    counts = np.zeros(_N_BINS, np.int64)
+    for part in parts:
+        counts += np.histogram(part, edges)[0]
+    return _two_means((edges[:-1] + edges[1:]) / 2, counts)
+
+
+def _two_means(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[float, float] | None:
+    """Split a histogram at the middle of the two sides' means, until the middle stays (Ridler and Calvard 1978)."""
+    middle = (values[0] + values[-1]) / 2
+    while True:
+        dark, light = values <= middle, values > middle
+        if not (counts[dark].any() and counts[light].any()):
+            return None
+        low, high = (float(np.average(values[side], weights=counts[side])) for side in (dark, light))
+        if abs((low + high) / 2 - middle) <= values[1] - values[0]:
+            break
+        middle = (low + high) / 2
+    within = np.where(dark, values - low, values - high)
+    sd = float(np.sqrt(np.average(within**2, weights=counts)))
+    return (low, high) if high - low > _DISTINCT * sd else None
+
+
+def _moments(
+    source: SampleSource, stretch: int, levels: tuple[float, float], chunk_samples: int
+) -> NDArray[np.float64]:
+    """Find the edges of a stretch, in samples; the last sample and a pending edge pass from chunk to chunk."""
+    dark, light = levels
+    middle, rearm = (dark + light) / 2, dark + _REARM * (light - dark)
+    armed, carried, found = False, np.zeros(0), [np.zeros(0)]
+    for start, samples in _chunks(source, stretch, chunk_samples):
+        volts = np.concatenate([carried, samples[:, 0].astype(np.float64)])
+        at, armed = _crossings(volts, armed, middle=middle, rearm=rearm)
+        share = (middle - volts[at - 1]) / (volts[at] - volts[at - 1])
+        found.append(start - len(carried) + at - 1 + share)
+        carried = volts[-1:]
+    return np.concatenate(found)
+
+
+def _timed(source: SampleSource, stretch: int, moment: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time moments between two samples."""
+    whole = np.floor(moment).astype(np.int64)
+    before, after = source.ticks(stretch, whole), source.ticks(stretch, whole + (whole < moment))
+    return np.asarray(before + (moment - whole) * (after - before))
+
+
+def _crossings(volts: NDArray[Any], armed: bool, *, middle: float, rearm: float) -> tuple[NDArray[np.int64], bool]:
+    """Index of the first sample at or above `middle` after each one at or below `rearm`, and whether one is pending."""
+    state = np.where(volts >= middle, 1, np.where(volts <= rearm, -1, 0))
+    told = np.flatnonzero(state)
+    told = told[(told > 0) | (state[told] < 0)]  # the carried sample cannot be an edge itself
+    before = np.concatenate([[-1 if armed else 1], state[told][:-1]]) if len(told) else np.zeros(0, np.int64)
+    rising = told[(state[told] > 0) & (before < 0)]
+    return rising, bool(state[told[-1]] < 0) if len(told) else armed

@@ -1,0 +1,70 @@
+"""What is looked for in a filtered piece, and what was found: one pass gives both the noise and the crossings.
+
+The threshold is known only when the median of the whole piece is. So the pass keeps what lies in a bracket around the
+median, counts what lies below it, and keeps every sample that could be under the threshold; then the median is exact,
+and the samples are judged. Where the bracket missed, the channel is done again (`crossings`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.detection.lanes import LANES
+
+UNDER = np.dtype([("row", np.int32), ("value", np.float32)])
+_INSIDE_SHARE = 0.25  # most of a piece that a bracket can hold
+_UNDER_SHARE = 0.125  # most samples that may lie under a threshold
+
+Floats = NDArray[np.float32]
+
+
+class Seek(NamedTuple):
+    """Per channel, (n_tiles, LANES): the bracket of the median of |v|, and the weakest threshold.
+
+    The bracket is [low, low + width), `width` in steps of float32. The noise is looked for in every `every`-th row of
+    the piece.
+    """
+
+    low: Floats
+    width: NDArray[np.uint32]
+    weakest: Floats
+    every: int
+
+
+class Found(NamedTuple):
+    """Per channel, (n_tiles, LANES): how many |v| below the bracket and inside, and how many samples may be spikes.
+
+    `inside` (steps of float32 above the lower end of the bracket) and `under` hold those, as far as there is room.
+    """
+
+    n_below: NDArray[np.int64]
+    inside: NDArray[np.uint32]
+    n_inside: NDArray[np.int64]
+    under: NDArray[np.void]
+    n_under: NDArray[np.int64]
+
+    def clear(self) -> None:
+        """Forget the last piece."""
+        for counts in (self.n_below, self.n_inside, self.n_under):
+            counts.fill(0)
+
+
+def room_for(n_tiles: int, n_rows: int) -> Found:
+    """Give room for pieces of up to so many rows; only what is used takes memory."""
+    counts = [np.zeros((n_tiles, LANES), np.int64) for _ in range(3)]
+    inside = np.empty((n_tiles, LANES, int(n_rows * _INSIDE_SHARE) + 1), np.uint32)
+    under = np.empty((n_tiles, LANES, int(n_rows * _UNDER_SHARE) + 1), UNDER)
+    return Found(counts[0], inside, counts[1], under, counts[2])
+
+
+def steps(sizes: Floats) -> NDArray[np.uint32]:
+    """Turn positive values of float32 into whole numbers whose differences are its steps."""
+    return sizes.view(np.uint32)
+
+
+def sizes(numbers: NDArray[np.uint32]) -> Floats:
+    """Turn such numbers back."""
+    return numbers.view(np.float32)

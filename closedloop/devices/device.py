@@ -1,0 +1,225 @@
+"""One processor (NSP) of the recorder: its files, read on one set of epochs.
+
+A day may have several recordings of a processor, one after the other, each of a .nev and some .ns1 to .ns6. Epochs are
+counted on through all of them, so that (epoch, tick) is one moment of the device. The NSx with the most epochs, of
+those the fastest, says when was recorded; the others and the NEV are brought onto its epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.detection.photodiode import photodiode_edges
+from closedloop.devices.files import DeviceFiles, find_devices
+from closedloop.devices.light import find_photodiode
+from closedloop.devices.part import Progress, RecordingPart, Voltage, read_part
+from closedloop.errors import RecordingError
+from closedloop.recording.codes import Edges, ReceivedCodes
+from closedloop.recording.segments import Stretch
+from closedloop.recording.spikes import Spikes
+
+PHOTODIODE = "photodiode"
+
+__all__ = ["Device", "Electrode", "Progress", "RecordingPart", "Voltage", "read_device", "read_devices"]
+
+
+@dataclass(frozen=True)
+class Electrode:
+    """A contact as the recorder's files name it."""
+
+    electrode_id: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """What one processor recorded.
+
+    Attributes
+    ----------
+    name, processor
+        What messages call it, and its number, from 1.
+    tick_hz
+        Ticks per second.
+    electrodes
+        Contacts, by number.
+    stretches
+        When was recorded.
+    codes
+        Words of the parallel port, or of the serial one where nothing came over the other.
+    comments
+        Texts of the .nev, in order.
+    edges
+        Rising edges of the light; None where no photodiode was recorded.
+    repairs
+        What was wrong with which file and how it was read nevertheless, a sentence each.
+    """
+
+    name: str
+    processor: int
+    tick_hz: int
+    electrodes: tuple[Electrode, ...]
+    stretches: tuple[Stretch, ...]
+    codes: ReceivedCodes
+    comments: tuple[str, ...]
+    edges: Edges | None
+    parts: tuple[RecordingPart, ...]
+    repairs: tuple[str, ...]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of what was recorded."""
+        return sum(stretch.end_tick - stretch.first_tick for stretch in self.stretches) / self.tick_hz
+
+    @property
+    def voltages(self) -> tuple[Voltage, ...]:
+        """Files with raw voltage, in order of time; an electrode that two files of a recording have, in the faster."""
+        return tuple(voltage for part in self.parts for voltage in part.voltages())
+
+    def spikes(self) -> Iterator[Spikes]:
+        """Read the spikes that the recorder found, in parts that follow one another, in bounded memory."""
+        for part in self.parts:
+            yield from part.spikes()
+
+    def seconds(self, epoch: NDArray[np.integer], tick: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Place moments on one axis: seconds of the first epoch's clock, later epochs following end to end.
+
+        Parameters
+        ----------
+        epoch, tick
+            Moments of this device, any shape; NaN in `tick` stays.
+        """
+        seconds = np.full(np.shape(tick), np.nan)
+        for number, offset_s in self._offsets_s().items():
+            own = (np.asarray(epoch) == number) & np.isfinite(tick)
+            seconds[own] = offset_s + np.asarray(tick)[own] / self.tick_hz
+        return seconds
+
+    def _offsets_s(self) -> dict[int, float]:
+        offsets, end_s = {0: 0.0}, 0.0
+        for epoch in sorted({stretch.epoch for stretch in self.stretches}):
+            ticks = [tick for own in self.stretches if own.epoch == epoch for tick in (own.first_tick, own.end_tick)]
+            offsets[epoch] = offsets.get(epoch, end_s - min(ticks) / self.tick_hz)
+            end_s = offsets[epoch] + max(ticks) / self.tick_hz
+        return offsets
+
+
+def read_devices(
+    files: Sequence[Path], *, photodiode: str = PHOTODIODE, spikes: bool = True, progress: Progress | None = None
+) -> tuple[Device, ...]:
+    """Read the files of a day, processor by processor; see `read_device`.
+
+    Raises
+    ------
+    RecordingError
+        A file cannot be read, files of one recording disagree, or there is none.
+    """
+    return tuple(
+        read_device(own, photodiode=photodiode, spikes=spikes, progress=progress) for own in find_devices(files)
+    )
+
+
+def read_device(
+    files: DeviceFiles, *, photodiode: str = PHOTODIODE, spikes: bool = True, progress: Progress | None = None
+) -> Device:
+    """Read a processor's files.
+
+    Parameters
+    ----------
+    photodiode
+        The channel that saw the light, in any NSx: the beginning of its label, capitals aside, or its number.
+    spikes
+        Whether spikes of the .nev are wanted.
+    progress
+        Called with (done, total) packets of each .nev.
+
+    Raises
+    ------
+    RecordingError
+        A file cannot be read, or files disagree.
+    """
+    parts: list[RecordingPart] = []
+    for recording in files.recordings:
+        first_epoch = parts[-1].first_epoch + parts[-1].n_epochs if parts else 0
+        parts.append(read_part(recording, first_epoch, spikes=spikes, progress=progress))
+    tick_hz = _one_clock(files, parts)
+    return Device(
+        name=files.name,
+        processor=files.processor,
+        tick_hz=tick_hz,
+        electrodes=_electrodes(parts),
+        stretches=tuple(
+            replace(stretch, epoch=part.first_epoch + stretch.epoch) for part in parts for stretch in part.own_stretches
+        ),
+        codes=_codes(parts, tick_hz),
+        comments=tuple(text for part in parts if part.events for text in part.events.comments.text),
+        edges=_light(parts, photodiode),
+        parts=tuple(parts),
+        repairs=_repairs(parts),
+    )
+
+
+def _one_clock(files: DeviceFiles, parts: Sequence[RecordingPart]) -> int:
+    clocks = {samples.file.name: samples.tick_hz for part in parts for samples in part.samples}
+    clocks |= {part.files.nev.name: part.header.tick_hz for part in parts if part.files.nev and part.header}
+    if len(set(clocks.values())) > 1:
+        said = ", ".join(f"{name} {tick_hz}" for name, tick_hz in clocks.items())
+        raise RecordingError(
+            f"{files.recordings[0].files[0].parent / files.name}: expected one clock for all files of a processor, "
+            f"found {said} ticks a second. Keep recordings of other set-ups in other folders."
+        )
+    return next(iter(clocks.values()))
+
+
+def _electrodes(parts: Sequence[RecordingPart]) -> tuple[Electrode, ...]:
+    """Take what the .nev says of its electrodes, and what an NSx adds, by number."""
+    labels: dict[int, str] = {}
+    for part in parts:
+        for contact in part.header.electrodes if part.header else ():
+            labels.setdefault(contact.electrode_id, contact.label)
+        for samples in part.samples:
+            for channel in samples.channels:
+                if channel.is_electrode:
+                    labels.setdefault(channel.channel_id, channel.label)
+    return tuple(Electrode(electrode_id, label) for electrode_id, label in sorted(labels.items()))
+
+
+def _codes(parts: Sequence[RecordingPart], tick_hz: int) -> ReceivedCodes:
+    events = [(part.first_epoch, part.events) for part in parts if part.events is not None]
+    parallel = any(len(found.codes.tick) for _, found in events)
+    words = [(first, found.codes if parallel else found.serial) for first, found in events]
+    return ReceivedCodes(
+        np.concatenate([np.zeros(0, np.int64), *(first + found.epoch.astype(np.int64) for first, found in words)]),
+        np.concatenate([np.zeros(0, np.int64), *(found.tick for _, found in words)]),
+        np.concatenate([np.zeros(0, np.int64), *(found.value for _, found in words)]),
+        float(tick_hz),
+    )
+
+
+def _repairs(parts: Sequence[RecordingPart]) -> tuple[str, ...]:
+    said: list[str] = []
+    for part in parts:
+        if part.files.nev and part.events:
+            said += [f"{part.files.nev.name}: {sentence}" for sentence in part.events.repairs]
+        for samples in part.samples:
+            said += [f"{samples.file.name}: {sentence}" for sentence in samples.header.repairs]
+    return tuple(said)
+
+
+def _light(parts: Sequence[RecordingPart], label: str) -> Edges | None:
+    """Find the light in every part that has the channel; None where none has."""
+    seen = [(part, found) for part in parts if (found := find_photodiode(part.samples, label)) is not None]
+    if not seen:
+        return None
+    edges = [(part.epoch_of(samples), photodiode_edges(samples)) for part, samples in seen]
+    return Edges(
+        np.concatenate(
+            [np.array([epoch_of[epoch] for epoch in own.epoch.tolist()], np.int64) for epoch_of, own in edges]
+        ),
+        np.concatenate([own.tick for _, own in edges]),
+    )

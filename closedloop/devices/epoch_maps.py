@@ -1,0 +1,59 @@
+"""Bring the epochs of one file onto those of another of the same recording.
+
+A slow file may lack what a fast one has: a stub of one sample at 30 kHz is none at 1 kHz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from closedloop.errors import RecordingError
+from closedloop.recording.segments import Stretch
+
+
+def map_epochs(own: Sequence[Stretch], reference: Sequence[Stretch], *, place: str) -> dict[int, int]:
+    """Find the reference's epoch of each of a file's epochs, by the ticks both recorded, in order.
+
+    Parameters
+    ----------
+    own, reference
+        Stretches of the file, and of the file that has all epochs.
+    place
+        What an error message calls the file.
+
+    Raises
+    ------
+    RecordingError
+        An epoch has no counterpart: the files are not of one recording.
+    """
+    found: dict[int, int] = {}
+    lowest = 0
+    wanted, there = _epochs(own), _epochs(reference)
+    for place_in_order, epoch in enumerate(wanted):
+        last_free = len(there) - (len(wanted) - place_in_order)
+        shared = [(_shared_ticks(own, epoch, reference, other), -at) for at, other in enumerate(there)]
+        open_to = shared[lowest : last_free + 1]
+        best = max(open_to, default=(0, 0))
+        if best[0] <= 0:
+            raise RecordingError(
+                f"{place}: expected the clock's epochs of the recording's other files, found none for epoch {epoch}. "
+                "Keep files of one recording together, and give other recordings other names."
+            )
+        found[epoch] = there[-best[1]]
+        lowest = -best[1] + 1
+    return found
+
+
+def _epochs(stretches: Sequence[Stretch]) -> list[int]:
+    return sorted({stretch.epoch for stretch in stretches})
+
+
+def _shared_ticks(own: Sequence[Stretch], epoch: int, reference: Sequence[Stretch], other: int) -> int:
+    """Count the ticks that two epochs both recorded."""
+    return sum(
+        max(0, min(mine.end_tick, theirs.end_tick) - max(mine.first_tick, theirs.first_tick))
+        for mine in own
+        if mine.epoch == epoch
+        for theirs in reference
+        if theirs.epoch == other
+    )

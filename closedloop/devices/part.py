@@ -1,0 +1,133 @@
+"""One recording of a processor: the files of one stem, on one set of epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.blackrock.nev.collect import in_order_of_electrode
+from closedloop.blackrock.nev.events import NevEvents, read_nev
+from closedloop.blackrock.nev.header import NevHeader, read_nev_header
+from closedloop.blackrock.nev.kinds import is_spike
+from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
+from closedloop.blackrock.nsx.channels import find_channels
+from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
+from closedloop.devices.epoch_maps import map_epochs
+from closedloop.devices.files import Recording
+from closedloop.recording.segments import Stretch
+from closedloop.recording.spikes import Spikes
+
+_RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Voltage:
+    """The electrodes' samples in one file; `epoch_of` gives the device's epoch by the file's own."""
+
+    samples: NsxSamples
+    epoch_of: dict[int, int]
+
+    @property
+    def electrode_ids(self) -> tuple[int, ...]:
+        """The recorder's numbers of the columns."""
+        return tuple(channel.channel_id for channel in self.samples.channels)
+
+    def device_epoch(self, epoch: NDArray[np.integer]) -> NDArray[np.uint16]:
+        """Give the device's epochs of the file's own, any shape."""
+        table = np.array([self.epoch_of[own] for own in sorted(self.epoch_of)], np.uint16)
+        return np.asarray(table[epoch])
+
+
+@dataclass(frozen=True)
+class RecordingPart:
+    """One recording of a device, with the device's number of its first epoch.
+
+    Attributes
+    ----------
+    header, events
+        Of the .nev, its spikes left out; None where there is none.
+    survey
+        By which its spikes are read, in parts; None where there is none, or they are not wanted.
+    samples
+        All channels of each NSx, the one that says when was recorded first; empty where there is none.
+    """
+
+    files: Recording
+    first_epoch: int
+    header: NevHeader | None
+    events: NevEvents | None
+    survey: NevSurvey | None
+    samples: tuple[NsxSamples, ...]
+
+    @property
+    def own_stretches(self) -> tuple[Stretch, ...]:
+        """When was recorded, in the recording's own epochs."""
+        if self.samples:
+            return tuple(self.samples[0].stretches)
+        return self.events.stretches if self.events else ()
+
+    @property
+    def n_epochs(self) -> int:
+        """How many epochs of the device it takes."""
+        return 1 + max((stretch.epoch for stretch in self.own_stretches), default=-1)
+
+    @property
+    def n_spikes(self) -> int:
+        """Spike packets of the .nev, strays included."""
+        return sum(self.survey.scan.n_spikes.values()) if self.survey else 0
+
+    def spikes(self) -> Iterator[Spikes]:
+        """Read the spikes of the .nev in parts that follow one another, in bounded memory."""
+        for ordered in self.survey.in_order() if self.survey else ():
+            own = is_spike(ordered.packets)
+            found, contact = ordered.packets.tick[own], ordered.packets.kind[own]
+            tick, electrode, _ = in_order_of_electrode(found, contact, np.zeros(len(found), np.uint8))
+            yield Spikes(np.full(len(tick), self.first_epoch + ordered.epoch, np.uint16), tick, electrode)
+
+    def voltages(self) -> Iterator[Voltage]:
+        """Give the files with raw voltage, the fastest first."""
+        seen: set[int] = set()
+        for samples in sorted(self.samples, key=lambda one: -one.rate_hz):
+            contacts = [channel.channel_id for channel in samples.channels if channel.is_electrode]
+            own = [contact for contact in contacts if contact not in seen]
+            if own and samples.rate_hz >= _RAW_HZ:
+                yield Voltage(_columns(samples, own), self.epoch_of(samples))
+            seen.update(own)
+
+    def epoch_of(self, samples: NsxSamples) -> dict[int, int]:
+        """Give the device's epoch by a file's own."""
+        own = map_epochs(samples.stretches, self.own_stretches, place=str(samples.file))
+        return {epoch: self.first_epoch + to for epoch, to in own.items()}
+
+
+def read_part(recording: Recording, first_epoch: int, *, spikes: bool, progress: Progress | None) -> RecordingPart:
+    """Read a recording's files onto the epochs of the NSx that tells most; `device.read_device` has the parameters."""
+    samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
+    epochs = samples[0].stretches if samples else None
+    header = read_nev_header(recording.nev) if recording.nev else None
+    events = read_nev(recording.nev, spikes=False, epochs=epochs, progress=progress) if recording.nev else None
+    survey = survey_nev(recording.nev, epochs=epochs) if recording.nev and spikes else None
+    part = RecordingPart(recording, first_epoch, header, events, survey, tuple(samples))
+    for other in samples:
+        part.epoch_of(other)
+    return part
+
+
+def _authority(samples: NsxSamples) -> tuple[int, float]:
+    """Order files by what they can tell: all epochs, then the finest time."""
+    return len({stretch.epoch for stretch in samples.stretches}), samples.rate_hz
+
+
+def _columns(samples: NsxSamples, channel_ids: Sequence[int]) -> NsxSamples:
+    """Keep some channels of a file that is open already."""
+    places = find_channels(samples.channels, channel_ids=channel_ids, kind="electrode", file=samples.file)
+    return replace(
+        samples,
+        channels=tuple(samples.channels[place] for place in places),
+        columns=tuple(samples.columns[place] for place in places),
+    )

@@ -1,0 +1,62 @@
+"""Digital codes as the rig sent and a device received them, and edges of its photodiode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class SentCodes:
+    """What the rig says it sent, in order.
+
+    Parameters
+    ----------
+    code
+        Codes, shape (n_sent,). A counter may run past the recorder's largest word: codes are compared modulo its size.
+    time_s
+        When each was sent on the rig's clock, seconds, shape (n_sent,), not decreasing within a segment.
+    segment
+        The run of the rig that sent it, shape (n_sent,), not decreasing; one run if None.
+    lit
+        Whether the photodiode's patch went white with it (an image's onset does, a trial's start does not), shape
+        (n_sent,); all if None.
+    """
+
+    code: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    segment: NDArray[np.int64] | None = None
+    lit: NDArray[np.bool_] | None = None
+
+    @property
+    def segment_ids(self) -> NDArray[np.int64]:
+        """Segment of every code."""
+        return np.zeros(len(self.code), np.int64) if self.segment is None else self.segment
+
+    @property
+    def is_lit(self) -> NDArray[np.bool_]:
+        """Whether light is expected with every code."""
+        return np.ones(len(self.code), bool) if self.lit is None else self.lit
+
+
+@dataclass(frozen=True)
+class ReceivedCodes:
+    """What one device received, in its order: by epoch (run of its clock), then by tick.
+
+    `epoch`, `tick` and `value` have shape (n_received,).
+    """
+
+    epoch: NDArray[np.integer]
+    tick: NDArray[np.int64]
+    value: NDArray[np.int64]
+    tick_hz: float = 30_000.0
+
+
+@dataclass(frozen=True)
+class Edges:
+    """When a device's photodiode saw the light go on, by epoch, then by tick; both shape (n_edges,)."""
+
+    epoch: NDArray[np.integer]
+    tick: NDArray[np.float64]

@@ -1,0 +1,276 @@
+"""The page of a stimulus set: what will be shown, picture by picture, and what its bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.arrays import read_rows
+from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.tables import Columns
+from closedloop.report import drawing
+from closedloop.report.audit.figures import by_epsilon, kept, shift
+from closedloop.report.layout import Card, Link, Page, Section, plate, render
+from closedloop.report.pictures import Pair, triple
+from closedloop.report.tables import Table
+from closedloop.report.wording import DASH, count, number, percent
+
+_PICTURES = 12
+_PICTURES_OF_LARGE_IMAGES = 6
+_LARGE_SIDE_PX = 64
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """An audit with what its page needs besides.
+
+    Attributes
+    ----------
+    columns
+        At least those of `days.STIMULUS_AUDIT`.
+    images
+        The stimulus set's images.h5.
+    unit
+        Of the predicted responses.
+    """
+
+    columns: Columns
+    images: Path
+    unit: str = "z"
+
+
+def audit_page(
+    record: AuditRecord,
+    *,
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    command: str,
+    simulated: bool,
+    links: Sequence[Link] = (),
+) -> bytes:
+    """Return the page as one HTML file that needs nothing else.
+
+    Parameters
+    ----------
+    record
+        What was made.
+    title, facts
+        Of whom or what.
+    command
+        What makes the page again.
+    simulated
+        Whether the model is of a simulated subject.
+    links
+        Pages beside it.
+
+    Raises
+    ------
+    DocumentError
+        The images are missing or damaged.
+    """
+    with drawing.style():
+        sections = (_in_short(record), _by_size(record), *_pictures(record), _extremes(record))
+    return render(
+        Page(
+            title=title,
+            subtitle="What will be shown, from its bytes: how far it is from the clean image, and what else changed.",
+            facts=tuple(facts),
+            command=command,
+            simulated=simulated,
+            notices=tuple(_notices(record.columns)),
+            links=tuple(links),
+            sections=tuple(section for section in sections if section is not None),
+        )
+    )
+
+
+def _notices(columns: Columns) -> list[str]:
+    beyond = int((columns["realised_epsilon"] > columns["epsilon"] * (1 + 1e-9)).sum())
+    return [f"{count(beyond)} stimuli are beyond their budget: do not show them."] if beyond else []
+
+
+def _in_short(record: AuditRecord) -> Section:
+    columns = record.columns
+    attacked = columns["kind"] == "attacked"
+    used = columns["realised_epsilon"] / columns["epsilon"]
+    kept_of = kept(columns)[attacked]
+    clipped = columns["n_clipped"] > 0
+    brightness = np.abs(shift(columns, "luminance"))
+    return Section(
+        "in-short",
+        "In short",
+        cards=(
+            Card("attacked images", count(int(attacked.sum())), _controls(int((~attacked).sum()))),
+            Card(
+                "of the budget used",
+                _thousandths(_median(used)),
+                f"at most {_thousandths(_largest(used))}, by the bytes",
+            ),
+            Card("predicted change kept", percent(_median(kept_of)), "median; bytes over float, by the model"),
+            Card("with values clipped", percent(float(clipped.mean())), f"at most {_most_clipped(columns)} values"),
+            Card(
+                "brightness shift",
+                percent(_median(brightness)),
+                f"median size; at most {percent(_largest(brightness))}",
+            ),
+        ),
+    )
+
+
+def _by_size(record: AuditRecord) -> Section:
+    columns = record.columns
+    kinds = [kind for kind in ("attacked", "gaussian", "linear") if (columns["kind"] == kind).any()]
+    groups = [
+        (kind, epsilon)
+        for kind in kinds
+        for epsilon in sorted(set(columns["epsilon"][columns["kind"] == kind].tolist()))
+    ]
+    table = Table(
+        columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept [possible]", *_PIXEL_COLUMNS),
+        rows=tuple(_line(columns, kind, epsilon) for kind, epsilon in groups),
+        caption="Means over the stimuli; in brackets the largest realised ε. Largest: of the changes, in levels. "
+        "Kept: predicted change on the bytes over that of the float optimum; in brackets "
+        "what whole levels allow to first order. Clipped: values at black or white "
+        "that were not there before. Brightness (BT.709 weights of pixel values) and RMS contrast: mean size of the "
+        "shift, over the clean image's.",
+    )
+    caption = "Median and quartiles over the stimuli. Rounding to grey levels costs most where an attack is smallest."
+    figure = plate(by_epsilon(columns), "What the bytes are", caption=caption)
+    return Section("by-size", "By size", wide=(figure,), tables=(table,))
+
+
+_PIXEL_COLUMNS = ("values changed", "largest", "clipped", "brightness", "contrast")
+
+
+def _line(columns: Columns, kind: str, epsilon: float) -> tuple[str, ...]:
+    rows = np.flatnonzero((columns["kind"] == kind) & (columns["epsilon"] == epsilon))
+    mean = {name: float(columns[name][rows].mean()) for name in ("realised_epsilon", "n_changed", "n_clipped")}
+    change = {
+        name: float(np.abs(columns[name][rows]).mean()) for name in ("predicted_change_float", "predicted_change")
+    }
+    ratio = (
+        change["predicted_change"] / change["predicted_change_float"] if change["predicted_change_float"] else np.nan
+    )
+    return (
+        f"{kind}, ε = {epsilon:g}",
+        count(len(rows)),
+        f"{mean['realised_epsilon']:.4f} [{columns['realised_epsilon'][rows].max():.4f}]",
+        number(change["predicted_change_float"]),
+        number(change["predicted_change"]),
+        f"{percent(ratio)} [{percent(_mean(columns['lattice_bound'][rows]))}]" if np.isfinite(ratio) else DASH,
+        count(round(mean["n_changed"])),
+        count(int(columns["largest_change"][rows].max())),
+        f"{mean['n_clipped']:.1f}",
+        percent(_mean(np.abs(shift(columns, "luminance")[rows]))),
+        percent(_mean(np.abs(shift(columns, "contrast")[rows]))),
+    )
+
+
+def _pictures(record: AuditRecord) -> list[Section]:
+    """Show some attacks of every epsilon, evenly spread over the set."""
+    columns = record.columns
+    sections = []
+    for epsilon in sorted(set(columns["epsilon"].tolist())):
+        rows = np.flatnonzero((columns["kind"] == "attacked") & (columns["epsilon"] == epsilon))
+        if rows.size:
+            n = min(_n_pictures(record), rows.size)
+            chosen = rows[np.linspace(0, rows.size - 1, n).round().astype(np.int64)]
+            heading = f"ε = {epsilon:g}: {n} of {count(rows.size)} attacks"
+            sections.append(_shown(record, chosen, anchor=f"epsilon-{epsilon:g}", heading=heading, intro=_INTRO))
+    return sections
+
+
+_INTRO = "The bytes, pixel for pixel. The difference is magnified twenty times around mid-grey and clipped."
+
+
+def _extremes(record: AuditRecord) -> Section | None:
+    """Show what to look at before showing it to an animal: the stimuli in which most else changed."""
+    columns = record.columns
+    loss = np.where(np.isfinite(columns["rounding_loss"]), columns["rounding_loss"], -np.inf)
+    sizes = (
+        np.abs(np.nan_to_num(shift(columns, "luminance"))),
+        np.abs(np.nan_to_num(shift(columns, "contrast"))),
+        columns["n_clipped"],
+        loss,
+    )
+    rows = np.array(list(dict.fromkeys(int(size.argmax()) for size in sizes if len(size))), dtype=np.int64)
+    if not rows.size:
+        return None
+    intro = "The largest shift of brightness, of contrast, most clipped values, and the largest rounding loss."
+    return _shown(record, rows, anchor="extremes", heading="The extremes", intro=intro)
+
+
+def _shown(record: AuditRecord, rows: NDArray[np.int64], *, anchor: str, heading: str, intro: str) -> Section:
+    columns = record.columns
+    clean, shown = (
+        read_rows(record.images, STIMULUS_IMAGES, name="images", rows=columns[name][rows].tolist())
+        for name in ("clean_index", "image_index")
+    )
+    pairs = [
+        Pair(before, after, _label(columns, row), _numbers(record, row))
+        for before, after, row in zip(clean, shown, rows.tolist(), strict=True)
+    ]
+    return Section(anchor, heading, intro, triples=tuple(triple(pair) for pair in pairs))
+
+
+def _label(columns: Columns, row: int) -> str:
+    what = f"output {columns['site_index'][row]}" if columns["kind"][row] == "attacked" else columns["kind"][row]
+    return f"{columns['category'][row]} · {what} · ε = {columns['epsilon'][row]:g}"
+
+
+def _numbers(record: AuditRecord, row: int) -> str:
+    columns = record.columns
+    change = f"{_signed(columns['predicted_change_float'][row])} → {_signed(columns['predicted_change'][row])}"
+    predicted = f"{change} {record.unit}; " if np.isfinite(columns["predicted_change"][row]) else ""
+    return (
+        f"{predicted}realised ε {columns['realised_epsilon'][row]:.4f}; "
+        f"{count(int(columns['n_changed'][row]))} values changed by up to {columns['largest_change'][row]}, "
+        f"{count(int(columns['n_clipped'][row]))} clipped; brightness "
+        f"{_signed_percent(shift(columns, 'luminance')[row])}, contrast "
+        f"{_signed_percent(shift(columns, 'contrast')[row])}"
+    )
+
+
+def _n_pictures(record: AuditRecord) -> int:
+    (first,) = read_rows(record.images, STIMULUS_IMAGES, name="images", rows=[0])
+    return _PICTURES if first.shape[0] <= _LARGE_SIDE_PX else _PICTURES_OF_LARGE_IMAGES
+
+
+def _controls(n: int) -> str:
+    return f"and {count(n)} controls" if n else "and no controls"
+
+
+def _most_clipped(columns: Columns) -> str:
+    return count(int(columns["n_clipped"].max(initial=0)))
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.max()) if known.size else float("nan")
+
+
+def _thousandths(share: float) -> str:
+    """Say a share of the budget, rounded down: what is inside it must not read as all of it."""
+    return f"{np.floor(1e5 * share) / 1e3:.3f} %" if np.isfinite(share) else DASH
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _signed_percent(value: float) -> str:
+    return f"{100 * value:+.2f} %".replace("-", "−") if np.isfinite(value) else DASH

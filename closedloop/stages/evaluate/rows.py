@@ -1,0 +1,127 @@
+"""Rows of sensitivity.parquet: which estimator is applied to which pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from closedloop.analysis.estimate import Estimate, mean_over_pairs
+from closedloop.analysis.sensitivity import (
+    cross_fitted_estimate,
+    noise_corrected_rms,
+    noiseless_mean_absolute,
+    noiseless_rms,
+    paper_estimate,
+)
+from closedloop.stages.evaluate.pairs import Floats, Integers, Pairs
+
+Row = dict[str, Any]
+ALL, ANCHORS, FRESH = "all", "anchors", "fresh"
+_ROLE_OF_SET = {ANCHORS: "anchor", FRESH: "clean"}
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """An estimate: its name, the kind of pairs it is made from, and how."""
+
+    estimate: str
+    kind: str
+    apply: Callable[[Pairs], Estimate]
+
+
+def _paper(pairs: Pairs) -> Estimate:
+    return paper_estimate(
+        pairs.change, pairs.predicted_sign, image_index=pairs.clean_index, site_index=pairs.site_index
+    )
+
+
+def _cross_fitted(pairs: Pairs) -> Estimate:
+    return cross_fitted_estimate(
+        pairs.change_half_a, pairs.change_half_b, image_index=pairs.clean_index, site_index=pairs.site_index
+    )
+
+
+def _corrected_rms(pairs: Pairs) -> Estimate:
+    return noise_corrected_rms(
+        pairs.change_half_a, pairs.change_half_b, image_index=pairs.clean_index, site_index=pairs.site_index
+    )
+
+
+def _true_absolute(pairs: Pairs) -> Estimate:
+    return noiseless_mean_absolute(pairs.true_change, image_index=pairs.clean_index, site_index=pairs.site_index)
+
+
+def _true_rms(pairs: Pairs) -> Estimate:
+    return noiseless_rms(pairs.true_change, image_index=pairs.clean_index, site_index=pairs.site_index)
+
+
+_MEASURED = (
+    _Rule("paper", "attacked", _paper),
+    _Rule("cross_fitted", "attacked", _cross_fitted),
+    _Rule("gaussian", "gaussian", _corrected_rms),
+    _Rule("linear", "linear", _corrected_rms),
+)
+_TRUE = (
+    _Rule("true", "attacked", _true_absolute),
+    _Rule("gaussian", "gaussian", _true_rms),
+    _Rule("linear", "linear", _true_rms),
+)
+
+
+def measured_rows(pairs: Pairs) -> list[Row]:
+    """Return the rows that a real experiment has too."""
+    return _rows(pairs, _MEASURED, truth=False)
+
+
+def truth_rows(pairs: Pairs) -> list[Row]:
+    """Return the same attacks' and controls' effect on the hidden cortex, without measurement noise."""
+    return _rows(pairs, _TRUE, truth=True)
+
+
+def _rows(pairs: Pairs, rules: tuple[_Rule, ...], *, truth: bool) -> list[Row]:
+    return [
+        as_row(rule.apply(own), rule.estimate, epsilon=epsilon, truth=truth, image_set=image_set, site=site)
+        for rule in rules
+        for image_set in (ANCHORS, FRESH, ALL)
+        for epsilon, site, own in _groups(pairs.select(kind=rule.kind), image_set)
+    ]
+
+
+def _groups(pairs: Pairs, image_set: str) -> Iterator[tuple[float, str, Pairs]]:
+    """Yield all sites together (site ""), then each alone."""
+    chosen = pairs if image_set == ALL else pairs.select(role=_ROLE_OF_SET[image_set])
+    for epsilon in np.unique(chosen.epsilon).tolist():
+        own = chosen.select(epsilon=epsilon)
+        yield epsilon, "", own
+        for site in np.unique(own.neuroid_id).tolist():
+            yield epsilon, site, own.select(neuroid_id=site)
+
+
+def as_row(estimate: Estimate, name: str, *, epsilon: float, truth: bool, image_set: str, site: str) -> Row:
+    """Return one row, the day left out."""
+    return {
+        "epsilon": epsilon,
+        "estimate": name,
+        "truth": truth,
+        "image_set": image_set,
+        "site": site,
+        "mean": estimate.mean,
+        "standard_error": estimate.standard_error,
+        "n_images": estimate.n_images,
+        "n_sites": estimate.n_sites,
+    }
+
+
+def absolute_rows(
+    name: str, change: Floats, *, epsilon: Floats, image_index: Integers, site_index: Integers, image_set: str
+) -> list[Row]:
+    """Return rows of mean |change| at each epsilon for changes known without noise (white box, artificial units)."""
+    rows = []
+    for value in np.unique(epsilon).tolist():
+        own = epsilon == value
+        estimate = mean_over_pairs(np.abs(change[own]), image_index=image_index[own], site_index=site_index[own])
+        rows.append(as_row(estimate, name, epsilon=value, truth=True, image_set=image_set, site=""))
+    return rows

@@ -1,0 +1,48 @@
+"""What a protocol's attack section asks of the attack engine: the one place where its words become a method."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.protocol.attack import Attack, Gradient
+from closedloop.attacks.engine import Method
+from closedloop.attacks.estimators.averaged import Averaged
+from closedloop.attacks.estimators.blurred import Blurred
+from closedloop.attacks.estimators.estimator import GradientEstimator
+from closedloop.attacks.estimators.plain import Plain
+from closedloop.attacks.estimators.transforms import Noise, Scale, Shift, Transform
+from closedloop.attacks.lattice import LatticeSettings
+from closedloop.attacks.searches.annealed import Annealed
+from closedloop.attacks.searches.cosine import Cosine
+from closedloop.attacks.searches.paper31 import Paper31
+
+_SEARCHES = {"paper31": Paper31, "cosine": Cosine, "annealed": Annealed}
+
+
+def method_of(attack: Attack) -> Method:
+    """Return how the day's attacks are searched."""
+    search = _SEARCHES[attack.search](steps=attack.steps, step_fraction=attack.step_fraction)
+    return Method(search, estimator_of(attack.gradient))
+
+
+def lattice_of(gradient: Gradient) -> LatticeSettings:
+    """Return how float optima found by a gradient are put on eight bits.
+
+    Steps from one lattice image to the next follow the gradient at single images. Under a smoothed gradient they were
+    measured to raise what the model predicts and to lower what the cortex does (docs/decisions/0012).
+    """
+    return LatticeSettings() if gradient == Gradient() else LatticeSettings(steps=0)
+
+
+def estimator_of(gradient: Gradient) -> GradientEstimator:
+    """Return the gradient a search follows: random changes first, their mean blurred."""
+    transforms = _transforms(gradient)
+    estimator: GradientEstimator = Averaged(transforms, samples=gradient.samples) if transforms else Plain()
+    return Blurred(gradient.blur, estimator) if gradient.blur > 0 else estimator
+
+
+def _transforms(gradient: Gradient) -> tuple[Transform, ...]:
+    wanted: tuple[tuple[float, type[Shift | Scale | Noise]], ...] = (
+        (gradient.scale, Scale),
+        (gradient.shift, Shift),
+        (gradient.noise, Noise),
+    )
+    return tuple(transform(size) for size, transform in wanted if size > 0)

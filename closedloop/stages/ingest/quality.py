@@ -1,0 +1,118 @@
+"""The day's quality report: what ingest found, what it set aside and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from closedloop.alignment.align import Alignment
+from closedloop.alignment.quality import AlignmentQuality
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality
+from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.day_files import StimulusSet
+from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets
+from closedloop.stages.ingest.recording import DayDevice, DayRecording, raw_agreement, recording_lines
+from closedloop.stages.ingest.sites import day_0_sites, new_and_missing
+from closedloop.stimuli.sequences import minutes_to_twin
+
+
+def quality_of(
+    context: StageContext,
+    *,
+    journal: Journal,
+    recording: DayRecording,
+    alignments: Mapping[str, Alignment],
+    onsets: Onsets,
+    n_spikes: tuple[int, ...],
+    stimuli: StimulusSet,
+    sites: SiteTable,
+) -> IngestQuality:
+    """Gather the day's quality report; `n_spikes` goes by device."""
+    used = onsets.used
+    twins = minutes_to_twin(onsets.image_index[used], onsets.time_s[used], stimuli.columns["clean_index"])
+    chosen = [site.reliability for site in sites.chosen() if site.reliability is not None]
+    devices = tuple(
+        _device_quality(own, alignments[own.device.name].quality, onsets, at, n_spikes=n)
+        for own, at, n in zip(recording.devices, onsets.devices, n_spikes, strict=True)
+    )
+    new, missing = new_and_missing(sites.sites[: len(recording.electrode_ids)], day_0_sites(context))
+    found, first = alignments[recording.devices[0].device.name].quality, devices[0]
+    return IngestQuality(
+        simulated=context.simulated,
+        day=context.day,
+        session_id=journal.segments[0].session_id,
+        files=recording_lines(recording),
+        spikes_from=recording.definition,
+        n_spikes=sum(n_spikes),
+        duration_s=first.duration_s,
+        n_presented=int(onsets.accepted.sum()),
+        n_rejected=int((~onsets.accepted).sum()),
+        n_used=int(used.sum()),
+        set_aside=onsets.set_aside(),
+        codes_sent=found.n_sent,
+        codes_received=first.codes_received,
+        codes_matched=first.codes_matched,
+        codes_lost=first.codes_lost,
+        codes_doubled=first.codes_doubled,
+        codes_changed=first.codes_changed,
+        codes_unmatched=first.codes_unmatched,
+        clock_offset_s=round(found.offset_s, 6),
+        clock_drift_ppm=round(found.drift_ppm, 3),
+        clock_residual_iqr_ms=round(found.residual_iqr_ms, 4),
+        photodiode_lag_median_ms=first.photodiode_lag_median_ms,
+        photodiode_lag_iqr_ms=first.photodiode_lag_iqr_ms,
+        n_without_photodiode=first.n_without_photodiode,
+        twin_separation_median_min=_rounded(float(np.median(twins))) if len(twins) else None,
+        twin_separation_min_min=_rounded(float(twins.min())) if len(twins) else None,
+        raw_agreement=raw_agreement(recording, context.protocol.recording.detection),
+        reliability_median=_rounded(float(np.median(chosen))) if chosen else None,
+        devices=devices,
+        sites_new=new,
+        sites_missing=missing,
+    )
+
+
+def _device_quality(
+    own: DayDevice, found: AlignmentQuality, onsets: Onsets, at: DeviceOnsets, *, n_spikes: int
+) -> DeviceQuality:
+    device = own.device
+    return DeviceQuality(
+        name=device.name,
+        processor=device.processor,
+        duration_s=round(device.duration_s, 3),
+        n_epochs=len({stretch.epoch for stretch in device.stretches}),
+        n_stretches=len(device.stretches),
+        n_electrodes=len(own.electrodes),
+        n_spikes=n_spikes,
+        n_used=int((onsets.accepted & at.usable).sum()),
+        set_aside=onsets.set_aside_on(at),
+        codes_received=found.n_received,
+        codes_matched=found.n_matched,
+        codes_lost=found.n_lost,
+        codes_doubled=found.n_doubled,
+        codes_changed=found.n_changed,
+        codes_unmatched=tuple(str(code) for code in found.unmatched),
+        clocks=tuple(
+            ClockRun(
+                segment=run.segment,
+                epoch=run.epoch,
+                n_codes=run.n_codes,
+                offset_s=round(run.offset_s, 6),
+                drift_ppm=round(run.drift_ppm, 3),
+                residual_iqr_ms=round(run.residual_iqr_ms, 4),
+            )
+            for run in found.runs
+        ),
+        light_from=found.light_from,
+        photodiode_lag_median_ms=_rounded(found.photodiode_lag_median_ms),
+        photodiode_lag_iqr_ms=_rounded(found.photodiode_lag_iqr_ms),
+        n_without_photodiode=found.n_without_photodiode,
+        repairs=device.repairs,
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

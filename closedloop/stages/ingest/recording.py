@@ -1,0 +1,203 @@
+"""The recording's side of ingest: a day's Blackrock files as devices, with the spikes that are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.day.quality import RawAgreement
+from closedloop.artifacts.day.session import SessionDocument
+from closedloop.detection.agreement import agreement
+from closedloop.devices.device import Device, Electrode, RecordingPart, read_devices
+from closedloop.errors import RecordingError, StudyError
+from closedloop.recording.spikes import Spikes, in_order, joined
+from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.detection import Detected, detect_on
+
+_TOLERANCE_MS = 0.5
+_MOST_COMPARED = 32
+_MS_PER_S = 1000
+_DAY_MARK = "-day-"
+
+
+@dataclass(frozen=True)
+class DayDevice:
+    """A processor's recording, and what is counted of it.
+
+    Attributes
+    ----------
+    electrodes
+        Contacts that were looked at: those of the .nev, or those with raw voltage.
+    detected
+        Threshold crossings found offline, by file; empty without raw voltage.
+    from_raw
+        Whether these are counted, not the recorder's own.
+    """
+
+    device: Device
+    electrodes: tuple[Electrode, ...]
+    detected: tuple[Detected, ...]
+    from_raw: bool
+
+    @property
+    def electrode_ids(self) -> tuple[int, ...]:
+        """The recorder's numbers of the contacts."""
+        return tuple(electrode.electrode_id for electrode in self.electrodes)
+
+    @property
+    def detected_on(self) -> tuple[int, ...]:
+        """Contacts with raw voltage."""
+        return tuple(sorted({electrode for one in self.detected for electrode in one.electrode_ids}))
+
+    def detected_spikes(self) -> Iterator[Spikes]:
+        """Read what was found offline, in parts; those of one file follow one another."""
+        for one in self.detected:
+            yield from one.spikes()
+
+    def spikes(self) -> Iterator[Spikes]:
+        """Read the spikes that are counted, in parts, in bounded memory."""
+        return self.detected_spikes() if self.from_raw else self.device.spikes()
+
+
+@dataclass(frozen=True)
+class DayRecording:
+    """A day's devices, by processor, and which definition of a spike the counts follow."""
+
+    folder: Path
+    devices: tuple[DayDevice, ...]
+    definition: str
+
+    @property
+    def electrode_ids(self) -> tuple[int, ...]:
+        """Numbers of all contacts, device by device: the columns of the counts."""
+        return tuple(electrode for own in self.devices for electrode in own.electrode_ids)
+
+
+def read_day_recording(folder: Path, context: StageContext, session: SessionDocument) -> DayRecording:
+    """Read a day's files.
+
+    Raises
+    ------
+    RecordingError
+        A file is missing, cannot be read, or is of another session.
+    StudyError
+        Simulated and real data would be mixed.
+    """
+    wanted = context.protocol.recording
+    devices = read_devices(sorted(folder.iterdir()), photodiode=context.protocol.recording.photodiode)
+    for device in devices:
+        for part in device.parts:
+            _check_mark(part, folder, context)
+        _check_session(device, folder, session)
+    detected = detect_on(devices, context)
+    own = tuple(_day_device(device, detected[device.processor], context) for device in devices)
+    if wanted.spikes_from == "raw" and not any(one.from_raw for one in own):
+        raise RecordingError(
+            f"{folder}: expected raw voltage in an .ns5 or .ns6 file, found none. Record it, or count from the NEV."
+        )
+    definition = f"raw voltage by {wanted.detection}" if own[0].from_raw else "the recorder's threshold crossings (NEV)"
+    return DayRecording(folder, own, definition)
+
+
+def _day_device(device: Device, detected: tuple[Detected, ...], context: StageContext) -> DayDevice:
+    from_raw = context.protocol.recording.spikes_from == "raw" and bool(detected)
+    on = {electrode for one in detected for electrode in one.electrode_ids}
+    looked_at = on if from_raw else _nev_electrodes(device)
+    electrodes = tuple(electrode for electrode in device.electrodes if electrode.electrode_id in looked_at)
+    return DayDevice(device, electrodes, detected, from_raw)
+
+
+def _nev_electrodes(device: Device) -> set[int]:
+    return {one.electrode_id for part in device.parts if part.header for one in part.header.electrodes}
+
+
+def _check_mark(part: RecordingPart, folder: Path, context: StageContext) -> None:
+    if part.header is None or part.files.nev is None:
+        raise RecordingError(
+            f"{folder / part.files.stem}: expected its .nev file beside the .nsx, found none. Put it there: the words "
+            "that align the day are in it."
+        )
+    simulated = part.header.application.startswith(SIMULATED_APPLICATION)
+    if simulated != context.simulated:
+        found, expected = ("simulated", "recorded") if simulated else ("recorded", "simulated")
+        raise StudyError(
+            f"{part.files.nev}: expected a {expected} file, found a {found} one. The two never mix: remove it."
+        )
+
+
+def _check_session(device: Device, folder: Path, session: SessionDocument) -> None:
+    """Refuse a recording whose comment names another session; one without such a comment is judged by its words."""
+    named = [text for text in device.comments if _DAY_MARK in text]
+    others = [text for text in named if session.session_id not in text]
+    if others:
+        raise RecordingError(
+            f"{folder / device.name}: expected session {session.session_id}, found a comment of session {others[0]}. "
+            "Put this day's recording there."
+        )
+
+
+def raw_agreement(recording: DayRecording, definition: str) -> tuple[RawAgreement, ...]:
+    """Compare offline detection with the recorder's threshold crossings, electrode by electrode.
+
+    At most 32 electrodes of a device, evenly spread, are compared: their spikes are in memory at once.
+    """
+    return tuple(row for own in recording.devices for row in _agreements(own, definition))
+
+
+def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
+    device, all_of_them = own.device, own.detected_on
+    electrodes = all_of_them[:: max(-(-len(all_of_them) // _MOST_COMPARED), 1)]
+    if not electrodes:
+        return
+    recorded = joined([part.on_any(electrodes) for part in device.spikes()])
+    detected = in_order(joined([part.on_any(electrodes) for part in own.detected_spikes()]))
+    tolerance_ticks = round(_TOLERANCE_MS / _MS_PER_S * device.tick_hz)
+    for electrode in electrodes:
+        nev, offline = (_one_axis(device, spikes.on(electrode)) for spikes in (recorded, detected))
+        both = agreement(nev, offline, tolerance_ticks=tolerance_ticks)
+        yield RawAgreement(
+            electrode_id=electrode,
+            processor=device.processor,
+            definition=definition,
+            n_offline=len(offline),
+            n_nev=len(nev),
+            recall=round(float(np.nan_to_num(both.recall)), 4),
+            precision=round(float(np.nan_to_num(both.precision)), 4),
+            tolerance_ms=_TOLERANCE_MS,
+        )
+
+
+def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:
+    """Give the spikes of all epochs in ticks of one axis, on which the epochs follow end to end."""
+    seconds = device.seconds(spikes.epoch, spikes.tick.astype(np.float64))
+    return np.asarray(np.rint(seconds * device.tick_hz), np.int64)
+
+
+def recording_lines(recording: DayRecording) -> dict[str, str]:
+    """Say in a line what each file is."""
+    lines: dict[str, str] = {}
+    for own in recording.devices:
+        for part in own.device.parts:
+            lines |= _part_lines(part)
+    return lines
+
+
+def _part_lines(part: RecordingPart) -> dict[str, str]:
+    lines = {
+        samples.file.name: f"NSx {samples.header.specification}, {len(samples.header.channels)} channels at "
+        f"{samples.rate_hz:g} Hz, {len(samples.stretches)} block(s), "
+        f"{sum(stretch.n_samples for stretch in samples.stretches) / samples.rate_hz:.1f} s"
+        for samples in part.samples
+    }
+    if part.files.nev is None or part.events is None:
+        return lines
+    nev = (
+        f"NEV, {part.n_spikes} spikes, {len(part.events.codes)} words, "
+        f"{part.events.n_out_of_order} packets out of order"
+    )
+    return {part.files.nev.name: nev, **lines}

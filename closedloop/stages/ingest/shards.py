@@ -1,0 +1,94 @@
+"""The crossings of some pieces of a recording, in a file that is written and read piece by piece."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from closedloop import __version__
+from closedloop.blackrock.nsx.samples import NsxSamples
+from closedloop.detection.crossings import Piece, PieceCrossings, crossings, detector_of, pieces_of
+from closedloop.detection.definitions import Definition
+from closedloop.execution.shards import made_once, shard_name
+
+_FORMAT = "crossings 1"
+_MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is computed twice
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Pieces first to last (exclusive) of a recording, and the file that their crossings belong in."""
+
+    samples: NsxSamples
+    definition: Definition
+    first: int
+    last: int
+    path: Path
+    chunk_samples: int | None
+
+
+def shards_of(
+    samples: NsxSamples, definition: Definition, *, folder: Path, chunk_samples: int | None
+) -> tuple[Shard, ...]:
+    """Divide a recording; how many workers there are plays no part, so that another number can go on."""
+    n_pieces = len(pieces_of(samples, definition))
+    length = max(math.ceil(n_pieces / _MOST_SHARDS), _LEAST_PIECES)
+    inputs = _inputs(samples, definition)
+    return tuple(
+        Shard(
+            samples,
+            definition,
+            first,
+            min(first + length, n_pieces),
+            folder / f"{first:06d}-{shard_name(*inputs, first, length)}",
+            chunk_samples,
+        )
+        for first in range(0, n_pieces, length)
+    )
+
+
+def _inputs(samples: NsxSamples, definition: Definition) -> tuple[str, ...]:
+    """Give what decides the crossings: the file as it is now, its channels, the definition, the code."""
+    status = samples.file.stat()
+    file = (str(samples.file.resolve()), status.st_size, status.st_mtime_ns)
+    return _FORMAT, __version__, repr(file), repr(samples.header), repr(samples.columns), repr(definition)
+
+
+def leave_shard(shard: Shard) -> None:
+    """Detect a shard unless its file is there."""
+    made_once(shard.path, partial(_make, shard))
+
+
+def _make(shard: Shard, path: Path) -> None:
+    ids = [channel.channel_id for channel in shard.samples.channels]
+    detector = detector_of(shard.samples, shard.definition, electrode_ids=ids, chunk_samples=shard.chunk_samples)
+    pieces = pieces_of(shard.samples, shard.definition)[shard.first : shard.last]
+    with path.open("wb") as stream:
+        for found in crossings(detector, pieces):
+            _write(stream, found)
+
+
+def read_shard(shard: Shard) -> Iterator[PieceCrossings]:
+    """Read a shard's pieces, one at a time."""
+    with shard.path.open("rb") as stream:
+        for _ in range(shard.first, shard.last):
+            yield _read(stream)
+
+
+def _write(stream: BinaryIO, found: PieceCrossings) -> None:
+    place = np.array([found.piece.stretch, found.piece.start, found.piece.stop], np.int64)
+    row, channel = (found.sample - found.piece.start).astype(np.uint32), found.channel.astype(np.uint16)
+    for array in (place, row, channel, found.noise):
+        np.save(stream, array, allow_pickle=False)
+
+
+def _read(stream: BinaryIO) -> PieceCrossings:
+    place, row, channel, noise = (np.load(stream, allow_pickle=False) for _ in range(4))
+    piece = Piece(*place.tolist())
+    return PieceCrossings(piece, row.astype(np.int64) + piece.start, channel.astype(np.int64), noise)

@@ -1,0 +1,62 @@
+"""`closedloop studies ...`: the options; what is done stands in this folder's other files, imported when needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+studies_app = typer.Typer(help="Single questions outside the loop.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@studies_app.command("unit-sensitivity")
+def unit_sensitivity(
+    out: Annotated[Path, typer.Option(help="folder for tables, figure and page")] = Path("unit-sensitivity"),
+    *,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME_OR_FILE[:LAYER], shipped or a weight file; may be repeated  "
+            "[default: small_resnet_vanilla and small_resnet_robust; layer avgpool]"
+        ),
+    ] = None,
+    architecture: Annotated[str | None, typer.Option(help="of a foreign file  [default: recognised]")] = None,
+    images: Annotated[str, typer.Option(help="folder of images, or `procedural`")] = "procedural",
+    epsilons: Annotated[str, typer.Option(help="L2 norms on 224 x 224 x 3 pixels, ascending")] = "1,2.5,5,10",
+    units: Annotated[int, typer.Option(min=1, help="units of each network, drawn at random")] = 32,
+    images_per_unit: Annotated[int, typer.Option(min=1, help="attacked images a unit")] = 4,
+    clean_images: Annotated[int, typer.Option(min=2, help="images that SD and random pairs are taken over")] = 1000,
+    restarts: Annotated[int | None, typer.Option(min=1, help="random starts  [default: 2]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="gradients in each of the two balls  [default: 50]")] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="100 starts at each epsilon, 250 gradients a ball")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="of images, units and starts")] = 0,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or one device's name")] = "auto",
+) -> None:
+    """Measure how far single units of networks can be moved: section 3.2, Figure 1A.
+
+    The default takes a few minutes on two cores. After a kill, the same command goes on.
+    """
+    from closedloop.execution.progress_bar import bar  # noqa: PLC0415
+    from closedloop.studies.unit_sensitivity.command import Words, study_units  # noqa: PLC0415
+
+    words = Words(
+        networks=tuple(network or ("small_resnet_vanilla", "small_resnet_robust")),
+        architecture=architecture,
+        images=images,
+        epsilons=epsilons,
+        n_units=units,
+        images_per_unit=images_per_unit,
+        n_clean=clean_images,
+        restarts=restarts,
+        steps=steps,
+        paper=paper,
+        seed=seed,
+    )
+    with bar("unit-sensitivity") as progress:
+        lines = study_units(words, out, workers=workers, device=device, progress=progress)
+    typer.echo("\n".join(lines))

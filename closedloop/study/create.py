@@ -1,0 +1,131 @@
+"""Making a study: its folder, its identity, its protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop import __version__
+from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
+from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.errors import ProtocolError, StudyError
+from closedloop.storage import sha256_bytes, write_bytes
+
+_SHIPPED_PLACES = (Path(__file__).parents[1] / "protocols", Path(__file__).parents[2] / "protocols")
+_ID_HEX_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a new study is to be.
+
+    Attributes
+    ----------
+    protocol
+        Name of a shipped protocol, or a file.
+    images
+        Folder of clean images; None for the procedural pool (simulated studies only).
+    base_model
+        Weight file; None for the weights that the protocol names.
+    """
+
+    root: Path
+    subject: str
+    simulated: bool
+    protocol: str
+    images: Path | None = None
+    base_model: Path | None = None
+
+
+def shipped_protocols() -> dict[str, Path]:
+    """Return the protocols inside the package by name."""
+    return {path.stem: path for place in _SHIPPED_PLACES if place.is_dir() for path in sorted(place.glob("*.yaml"))}
+
+
+def find_protocol(name: str) -> Path:
+    """Find a protocol by name or path.
+
+    Raises
+    ------
+    ProtocolError
+        There is none.
+    """
+    shipped = shipped_protocols()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.is_file():
+        return path
+    raise ProtocolError(
+        f"protocol {name}: expected one of {', '.join(sorted(shipped))} or a file, found neither. Correct the name."
+    )
+
+
+def create_study(request: Request) -> StudyPaths:
+    """Make a study folder: protocol.yaml as given (comments and all) and, last, study.json.
+
+    Raises
+    ------
+    StudyError
+        The folder holds something already, or a real study has no images to show.
+    ProtocolError
+        The protocol asks for something unknown or impossible.
+    ImageError
+        The image folder holds no usable image.
+    """
+    paths = StudyPaths(request.root.resolve())
+    _refuse_used_folder(paths)
+    if request.images is None and not request.simulated:
+        raise StudyError(
+            f"{paths.root}: expected a folder of images to show an animal, found none given. Give one by --images."
+        )
+    source = find_protocol(request.protocol)
+    content = source.read_bytes()
+    protocol = parse_protocol(content, place=str(source))
+    pool = _pool(request, protocol)
+    write_bytes(paths.protocol, content)
+    StudyDocument(
+        simulated=request.simulated,
+        study_id=_study_id(request, protocol),
+        subject=request.subject,
+        protocol_name=protocol.name,
+        protocol_sha256=protocol_sha256(protocol),
+        code_version=__version__,
+        arrays=("array1",),
+        pool=pool,
+        base_model=str(request.base_model.resolve()) if request.base_model else protocol.base_model.weights,
+    ).write(paths.study)
+    return paths
+
+
+def _refuse_used_folder(paths: StudyPaths) -> None:
+    if paths.study.exists():
+        raise StudyError(
+            f"{paths.root}: expected a new folder, found a study. Go on with it by `closedloop run {paths.root}`, "
+            "or choose another folder."
+        )
+    if paths.root.is_dir() and set(paths.root.iterdir()) - {paths.protocol}:
+        raise StudyError(f"{paths.root}: expected a new or empty folder, found files. Choose another folder.")
+    if paths.root.exists() and not paths.root.is_dir():
+        raise StudyError(f"{paths.root}: expected a folder, found a file. Choose another name.")
+
+
+def _study_id(request: Request, protocol: Protocol) -> str:
+    named = f"{request.subject}|{request.simulated}|{protocol_sha256(protocol)}"
+    return sha256_bytes(named.encode())[:_ID_HEX_DIGITS]
+
+
+def _pool(request: Request, protocol: Protocol) -> PoolDescription:
+    """Describe the images; a folder is opened once, so that a wrong one is refused before anything is written."""
+    if request.images is None:
+        return PoolDescription(
+            kind="procedural",
+            side_px=protocol.images.side_px,
+            seed=protocol.seed,
+            n_categories=protocol.procedural.n_categories,
+            n_per_category=protocol.procedural.n_per_category,
+        )
+    from closedloop.stimuli.pools import open_folder_pool  # noqa: PLC0415 - Pillow only where images are read
+
+    opened = open_folder_pool(request.images, protocol.images.side_px)
+    return PoolDescription.model_validate(opened.description())

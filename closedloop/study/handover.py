@@ -1,0 +1,65 @@
+"""Take over what a person brings back from the rig of a real study, if it is all there and belongs to this day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closedloop.artifacts.day.journal import SessionSummary, read_journal
+from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import SessionError, StudyError
+
+JOURNAL_NAME, SUMMARY_NAME = "journal.jsonl", "summary.json"
+
+
+def awaited(paths: StudyPaths, day: int, stage: str) -> str | None:
+    """Say in one line what a person still has to do for a stage; None when its files are there."""
+    folders = paths.day(day)
+    if stage == "present":
+        if (folders.folder("present") / SUMMARY_NAME).is_file():
+            return None
+        return (
+            f"day {day}: the session is ready. Record, and present it with "
+            f"`rig present {folders.folder('schedule')} --out {folders.folder('present')}` "
+            "(copy the folder to the rig and its output back)."
+        )
+    if _recordings(folders.folder("recording")):
+        return None
+    return f"day {day}: copy the session's .nev (and .nsx) files into {folders.folder('recording')}."
+
+
+def _recordings(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.nev"))
+
+
+def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> None:
+    """Check that what a person brought belongs to this day of this study.
+
+    Raises
+    ------
+    SessionError
+        The journal is of another session, or the session was stopped before its end.
+    StudyError
+        Simulated data were brought into a real study.
+    """
+    if stage != "present":
+        return
+    folder = paths.day(day).folder("present")
+    summary = SessionSummary.read(folder / SUMMARY_NAME)
+    session = SessionDocument.read(paths.day(day).folder("schedule") / "session.json")
+    if summary.simulated != study.simulated:
+        raise StudyError(
+            f"{folder / SUMMARY_NAME}: expected a session with an animal, found a simulated one. "
+            "Simulated data never enter a real study: remove the folder's files."
+        )
+    sessions = {segment.session_id for segment in read_journal(folder / JOURNAL_NAME).segments}
+    if sessions | {summary.session_id} != {session.session_id}:
+        raise SessionError(
+            f"{folder}: expected session {session.session_id}, "
+            f"found {', '.join(sorted(sessions | {summary.session_id}))}. Bring the output of this day's session."
+        )
+    if summary.outcome == "stopped":
+        raise SessionError(
+            f"{folder}: expected a session presented to its end, found it stopped with {summary.n_remaining} "
+            "presentations left. Go on with it by `rig present --resume`, and bring the output again."
+        )

@@ -1,0 +1,204 @@
+"""Everything that can be known before the animal sits down: PASS, WARN or FAIL, each with what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.errors import ClosedLoopError
+from rig.apparatus import open_codes
+from rig.display.display import DisplayFacts, DisplayName
+from rig.display.placement import place
+from rig.machine.timeline import TrialFrames, trial_frames
+from rig.ports.recorder import NoRecorder
+from rig.session.folder import Session, read_session, verify_seal
+from rig.stop import StopRequest
+
+Status = Literal["PASS", "WARN", "FAIL"]
+
+_ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
+_SPARE = 3.0  # journal rows for each planned presentation, breaks and put-backs included
+_PAPER_SESSION_H = 5.0  # section 3.1
+_FRAME_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Attributes
+    ----------
+    name
+        What was looked at.
+    status
+        FAIL stops a session, WARN is for the operator to judge.
+    found
+        What was found.
+    fix
+        What to do about it; empty for PASS.
+    """
+
+    name: str
+    status: Status
+    found: str
+    fix: str = ""
+
+
+def run_checks(folder: Path, *, display: DisplayName, out: Path, code_device: str | None = None) -> list[Check]:
+    """Check a session folder and the rig it is to be shown on; never raises for what it finds.
+
+    Parameters
+    ----------
+    folder
+        The session folder.
+    display
+        The display to try.
+    out
+        Where the journal would go.
+    code_device
+        The port for digital codes, where the session asks for one.
+    """
+    sealed = _tried("seal", lambda: f"{verify_seal(folder) / 1e6:.1f} MB as they were sealed")
+    sessions: list[Session] = []
+    opened = _tried("session", lambda: _open(folder, sessions))
+    if not sessions:
+        return [sealed, opened]
+    session = sessions[0]
+    findings = [sealed, opened, _images(session), _timing(session), _layout(session), _codes(session, code_device)]
+    return [*findings, _disk(session, out), *_display(session, display), _duration(session)]
+
+
+def _tried(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, status="PASS", found=look())
+    except ClosedLoopError as error:
+        return failed(name, error)
+
+
+def failed(name: str, error: ClosedLoopError) -> Check:
+    """Turn an error's line, *place: expected, found. What to do.*, into a finding and its fix."""
+    found, _, fix = str(error).partition(". ")
+    return Check(name=name, status="FAIL", found=found, fix=fix or "Mend it and check again.")
+
+
+def _open(folder: Path, sessions: list[Session]) -> str:
+    session = read_session(folder)
+    sessions.append(session)
+    mark = "simulated" if session.document.simulated else f"subject {session.document.subject}"
+    return (
+        f"{session.document.session_id}, {mark}, {len(session.planned)} presentations of {len(session.images)} images"
+    )
+
+
+def _images(session: Session) -> Check:
+    promised = {planned.image_index: planned.stimulus_id for planned in session.planned}
+    wrong = [index for index, name in promised.items() if stimulus_id(session.images[index]) != name]
+    if wrong:
+        found = f"{len(wrong)} of {len(promised)} images are not those of their stimulus_id (first: image {wrong[0]})"
+        return Check(
+            name="images", status="FAIL", found=found, fix="Run the schedule stage again and copy the whole folder."
+        )
+    return Check(name="images", status="PASS", found=f"{len(promised)} images have the pixels of their stimulus_id")
+
+
+def _timing(session: Session) -> Check:
+    frames, hz = session.document.trial, session.document.screen.refresh_hz
+    on_ms, off_ms = (1000.0 * n / hz for n in (frames.on_frames, frames.off_frames))
+    found = f"{frames.on_frames} frames on, {frames.off_frames} off: {on_ms:.2f} and {off_ms:.2f} ms at {hz:g} Hz"
+    if all(abs(ms - round(ms)) < _FRAME_TOLERANCE for ms in (on_ms, off_ms)):
+        return Check(name="timing", status="PASS", found=found)
+    return Check(
+        name="timing", status="WARN", found=found, fix="100 ms are whole frames at 60 and 120 Hz: use such a mode."
+    )
+
+
+def _layout(session: Session) -> Check:
+    return _tried("layout", lambda: _layout_line(session))
+
+
+def _layout_line(session: Session) -> str:
+    screen = session.document.screen
+    placement = place(screen, session.document.image_side_px)
+    return (
+        f"image of {placement.image.side_px} px ({screen.image_scale} screen pixels an image pixel); "
+        f"{screen.visual_angle_deg:g} deg at a viewing distance of {placement.distance_cm:.1f} cm"
+    )
+
+
+def _codes(session: Session, device: str | None) -> Check:
+    return _tried("codes", lambda: _codes_line(session, device))
+
+
+def _codes_line(session: Session, device: str | None) -> str:
+    open_codes(session, device, NoRecorder()).close()
+    codes = session.document.codes
+    last = codes.first_presentation + codes.n_presentation - 1
+    return f"{codes.transport}: presentations {codes.first_presentation} to {last}, trials from {codes.first_trial}"
+
+
+def _disk(session: Session, out: Path) -> Check:
+    place_found = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    free, needed = shutil.disk_usage(place_found).free, len(session.planned) * _SPARE * _ROW_BYTES
+    found = f"{free / 1e6:.0f} MB free at {place_found}, {needed / 1e6:.1f} MB needed for the journal"
+    if free < needed:
+        return Check(name="disk", status="FAIL", found=found, fix="Free some space, or choose another --out.")
+    return Check(name="disk", status="PASS", found=found)
+
+
+def _display(session: Session, name: DisplayName) -> Iterator[Check]:
+    if name == "headless":
+        yield Check(name="display", status="PASS", found="headless: a virtual clock, nothing is shown")
+        return
+    from rig.display.psychopy import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
+
+    try:
+        display = PsychoPyDisplay(session, stop=StopRequest())
+    except ClosedLoopError as error:
+        yield failed("display", error)
+        return
+    display.close()
+    yield from judge_display(display.facts, refresh_hz=session.document.screen.refresh_hz)
+
+
+def judge_display(facts: DisplayFacts, *, refresh_hz: float) -> Iterator[Check]:
+    """Say what is good and what is doubtful about a display that opened."""
+    size = f"{facts.width_px} x {facts.height_px}, grey {facts.grey_level}, {facts.renderer}"
+    yield Check(name="display", status="PASS", found=size)
+    if facts.pacing == "timer":
+        found = f"flips do not wait for a screen (no vertical blank); a timer paces them at {refresh_hz:g} Hz"
+        yield Check(name="refresh", status="WARN", found=found, fix="Good for a rehearsal; record on a real screen.")
+    else:
+        yield Check(name="refresh", status="PASS", found=f"{facts.measured_hz:.2f} Hz, paced by the vertical blank")
+    if facts.gamma == "not readable":
+        fix = "Measure the screen's luminance by hand."
+        yield Check(name="gamma", status="WARN", found="the gamma ramp cannot be read here", fix=fix)
+    else:
+        yield Check(name="gamma", status="PASS", found=f"the gamma ramp is the {facts.gamma}")
+    if facts.priority:
+        yield Check(name="priority", status="PASS", found="the system runs the rig before other programs")
+    else:
+        fix = "Allow real-time priority (rtprio in /etc/security/limits.conf on Linux)."
+        yield Check(name="priority", status="WARN", found="other programs may delay a frame", fix=fix)
+
+
+def _duration(session: Session) -> Check:
+    hours = least_duration_s(session) / 3600.0
+    found = f"at least {hours * 60:.1f} min if every trial is completed"
+    if hours > _PAPER_SESSION_H:
+        return Check(
+            name="duration", status="WARN", found=found, fix="Lower the hours of the protocol; 5 h is the paper's day."
+        )
+    return Check(name="duration", status="PASS", found=found)
+
+
+def least_duration_s(session: Session) -> float:
+    """Return how long a session takes without a single miss, reaction times left out."""
+    screen, trial = session.document.screen, session.document.trial
+    frames: TrialFrames = trial_frames(trial, screen.refresh_hz)
+    n_trials = -(-len(session.planned) // trial.presentations_per_trial)
+    per_trial = frames.hold + frames.interval
+    return (n_trials * per_trial + len(session.planned) * frames.per_presentation) / screen.refresh_hz

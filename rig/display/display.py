@@ -1,0 +1,121 @@
+"""The port to whatever shows the images, and what one frame of it contains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from rig.ports.clock import ClockKind
+
+DisplayName = Literal["headless", "psychopy"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one frame shows on the grey background.
+
+    Attributes
+    ----------
+    slot
+        Place of the image among those prepared for this trial, or None for grey. The photodiode patch is white
+        exactly on frames with an image.
+    fixation
+        Whether the fixation dot is drawn.
+    """
+
+    slot: int | None
+    fixation: bool
+
+
+BLANK = Picture(slot=None, fixation=False)
+FIXATION = Picture(slot=None, fixation=True)
+
+
+@dataclass(frozen=True)
+class DisplayFacts:
+    """What a display found out about itself when it was opened.
+
+    Attributes
+    ----------
+    renderer
+        Who draws: the graphics driver's name.
+    width_px, height_px
+        Size of the drawing surface.
+    measured_hz
+        Flips per second as they come, or None where flips are virtual.
+    pacing
+        Who makes a flip last a frame: the screen's vertical blank, a timer, or None on a virtual clock.
+    gamma
+        What the graphics card does to pixel values after they are drawn.
+    grey_level
+        The level of the background as read back, or None where nothing is drawn.
+    priority
+        Whether the system runs the rig before everything else.
+    """
+
+    renderer: str
+    width_px: int
+    height_px: int
+    measured_hz: float | None
+    pacing: Literal["vblank", "timer"] | None
+    gamma: Literal["identity", "not identity", "not readable", "none"]
+    grey_level: int | None
+    priority: bool
+
+
+class Display(Protocol):
+    """A screen that shows one picture a frame."""
+
+    @property
+    def name(self) -> DisplayName:
+        """Which display this is."""
+        ...
+
+    @property
+    def clock_kind(self) -> ClockKind:
+        """Whether its frames take time."""
+        ...
+
+    @property
+    def refresh_hz(self) -> float:
+        """Frames per second."""
+        ...
+
+    @property
+    def facts(self) -> DisplayFacts:
+        """What was found when it was opened."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the time on the clock that flips are reported in."""
+        ...
+
+    def utc(self) -> str | None:
+        """Return the wall clock, or None on a virtual clock."""
+        ...
+
+    def prepare(self, image_indices: Sequence[int]) -> None:
+        """Take the images of the next trial into slots 0, 1, ...; called between trials."""
+        ...
+
+    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
+        """Show a picture for at least one frame.
+
+        Parameters
+        ----------
+        picture
+            What to show.
+        at_flip
+            Called at the instant the picture appears, for digital codes.
+
+        Returns
+        -------
+        float
+            The time the picture appeared, in seconds.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the screen back."""
+        ...

@@ -1,0 +1,99 @@
+"""Frame pacing: how flips come, and a timer for screens whose flips do not wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median, quantiles
+from typing import Literal
+
+from closedloop.errors import SessionError
+from rig.ports.clock import Clock
+
+_RATE_TOLERANCE = 0.02  # 59.94 passes for 60, 61.5 does not
+_NO_WAIT_FACTOR = 1.5  # flips that come this much faster than the screen's rate cannot be waiting for it
+_SPIN_S = 0.001  # sleep is late by up to a millisecond: the last one is spent looking at the clock
+_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "software")
+
+
+@dataclass(frozen=True)
+class FlipRate:
+    """How flips come.
+
+    Attributes
+    ----------
+    measured_hz
+        Flips per second, from the median interval.
+    pacing
+        Who makes a flip last a frame: the screen's vertical blank, or a timer.
+    """
+
+    measured_hz: float
+    pacing: Literal["vblank", "timer"]
+
+
+def judge_flips(flips_s: Sequence[float], *, refresh_hz: float, renderer: str, simulated: bool) -> FlipRate:
+    """Decide from the times of unpaced flips whether the display is fit.
+
+    Without a screen behind it (a virtual X server with a software renderer) flips return at once; a timer then paces
+    them, in simulated sessions only. Anything else at a wrong rate is an error, never adapted to.
+
+    Parameters
+    ----------
+    flips_s
+        Times of flips in a row, seconds.
+    refresh_hz
+        What the session asks for.
+    renderer
+        Name of the graphics driver.
+    simulated
+        Whether nobody depends on the light.
+
+    Raises
+    ------
+    SessionError
+        The rate is another, or flips do not wait where they must.
+    """
+    intervals_s = [later - earlier for earlier, later in pairwise(flips_s)]
+    measured_hz, fastest_hz = 1.0 / median(intervals_s), 1.0 / quantiles(intervals_s, n=10)[0]
+    waits = fastest_hz < _NO_WAIT_FACTOR * refresh_hz
+    if waits and abs(measured_hz / refresh_hz - 1.0) <= _RATE_TOLERANCE:
+        return FlipRate(measured_hz=measured_hz, pacing="vblank")
+    found = f"display: expected {refresh_hz:g} frames per second, found {measured_hz:.1f} ({renderer})."
+    if not any(name in renderer.lower() for name in _SOFTWARE_RENDERERS) or waits:
+        raise SessionError(
+            f"{found} Set the screen's mode and turn vertical sync on, or plan the session for this rate."
+        )
+    if not simulated:
+        raise SessionError(f"{found} Flips do not wait for a screen; show a real session on a real one.")
+    return FlipRate(measured_hz=measured_hz, pacing="timer")
+
+
+class TimerPacing:
+    """Waits for the next frame of a fixed raster. A frame that is missed is gone, as on a screen."""
+
+    def __init__(self, clock: Clock, *, refresh_hz: float) -> None:
+        self._clock = clock
+        self._period_s = 1.0 / refresh_hz
+        self._start_s = clock.now_s()
+        self._frame = 0
+
+    def wait(self) -> None:
+        """Return at the next frame."""
+        elapsed_s = self._clock.now_s() - self._start_s
+        self._frame = max(self._frame + 1, int(elapsed_s / self._period_s) + 1)
+        deadline_s = self._start_s + self._frame * self._period_s
+        left_s = deadline_s - self._clock.now_s()
+        if left_s > _SPIN_S:
+            time.sleep(left_s - _SPIN_S)
+        while self._clock.now_s() < deadline_s:
+            pass
+
+
+class ScreenPacing:
+    """Nothing to wait for: the flip itself waits for the vertical blank."""
+
+    def wait(self) -> None:
+        """Return at once."""

@@ -1,0 +1,73 @@
+"""Where things go on the screen, in whole pixels: an image off the pixel grid by half a pixel is another image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from closedloop.artifacts.day.session import ScreenSettings
+from closedloop.errors import SessionError
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of whole pixels, counted from the lower left corner of the screen."""
+
+    left_px: int
+    bottom_px: int
+    side_px: int
+
+    def centre_from(self, width_px: int, height_px: int) -> tuple[float, float]:
+        """Return its centre relative to the middle of the screen, right and up positive, pixels."""
+        half = self.side_px / 2
+        return self.left_px + half - width_px / 2, self.bottom_px + half - height_px / 2
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The squares of a session, and what a degree is.
+
+    Attributes
+    ----------
+    image
+        The image, `image_scale` screen pixels an image pixel, in the middle.
+    photodiode
+        The patch in the lower left corner, or None.
+    distance_cm
+        Viewing distance at which the image subtends its visual angle.
+    """
+
+    image: Square
+    photodiode: Square | None
+    distance_cm: float
+
+
+def place(screen: ScreenSettings, image_side_px: int) -> Placement:
+    """Lay out a screen.
+
+    Raises
+    ------
+    SessionError
+        The image does not fit, or the photodiode patch would cover it.
+    """
+    side = image_side_px * screen.image_scale
+    if side > min(screen.width_px, screen.height_px):
+        raise SessionError(
+            f"session.json: expected an image of at most {min(screen.width_px, screen.height_px)} px, found {side} px "
+            f"({image_side_px} x {screen.image_scale}). Lower image_scale in the protocol, or use a larger screen."
+        )
+    image = Square(left_px=(screen.width_px - side) // 2, bottom_px=(screen.height_px - side) // 2, side_px=side)
+    if screen.photodiode_px > max(image.left_px, image.bottom_px):
+        raise SessionError(
+            f"session.json: expected a photodiode patch of at most {max(image.left_px, image.bottom_px)} px beside the "
+            f"image, found {screen.photodiode_px} px. Lower photodiode_px in the protocol."
+        )
+    patch = Square(left_px=0, bottom_px=0, side_px=screen.photodiode_px) if screen.photodiode_px else None
+    half_cm = side * screen.cm_per_px / 2
+    distance_cm = half_cm / math.tan(math.radians(screen.visual_angle_deg) / 2)
+    return Placement(image=image, photodiode=patch, distance_cm=distance_cm)
+
+
+def degrees(x_px: float, *, cm_per_px: float, distance_cm: float) -> float:
+    """Return the visual angle of a distance from the screen's middle, exactly, not by the small-angle rule."""
+    return math.degrees(math.atan(x_px * cm_per_px / distance_cm))

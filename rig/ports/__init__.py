@@ -1,0 +1,1 @@
+"""What is wired to the rig: codes, gaze, reward, recorder, clock."""

@@ -1,0 +1,125 @@
+"""The port for digital words to the recorder, and its transports."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from closedloop.errors import SessionError
+from rig.ports.recorder import Recorder
+
+_REPLUG = "Check the cable, then run the same command with --resume."
+_WORD_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
+
+
+class CodePort(Protocol):
+    """Sends a word of eight bits to the recording system."""
+
+    def send(self, code: int) -> None:
+        """Send one word now."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back."""
+        ...
+
+
+class FileCodes:
+    """No wire: the journal holds the words, and the simulated array puts them into the recording."""
+
+    def send(self, code: int) -> None:
+        """Send nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class ParallelRegister(Protocol):
+    """The part of a parallel port driver that is used."""
+
+    def setData(self, data: int) -> None:  # noqa: N802 - the driver's name for it
+        """Set the eight data lines."""
+        ...
+
+
+class ParallelCodes:
+    """Eight data lines: the word, long enough to be sampled, then zero, so that the same word twice is two changes.
+
+    The recorder's digital input is set to latch any change; a strobe line is not driven.
+    """
+
+    def __init__(self, register: ParallelRegister) -> None:
+        self._register = register
+
+    def send(self, code: int) -> None:
+        """Set the word on the data lines, hold it, then clear them."""
+        self._register.setData(code)
+        until_s = time.perf_counter() + _WORD_HOLD_S
+        while time.perf_counter() < until_s:
+            pass
+        self._register.setData(0)
+
+    def close(self) -> None:
+        """Leave the lines at zero."""
+        self._register.setData(0)
+
+
+class SerialCodes:
+    """One byte a word over a serial line.
+
+    Parameters
+    ----------
+    device
+        Name of the port, such as ``/dev/ttyUSB0`` or ``COM3``.
+    baud
+        Bits per second; a byte takes ten.
+    """
+
+    def __init__(self, device: str, *, baud: int = 115_200) -> None:
+        import serial  # noqa: PLC0415 - of the rig extra; sessions without a wire do without
+
+        self._place = f"serial port {device}"
+        try:
+            self._port = serial.Serial(device, baud, timeout=0, write_timeout=0)
+        except serial.SerialException as error:
+            raise SessionError(
+                f"serial port {device}: expected to open it, found {error}. Name the right one with --code-device."
+            ) from error
+
+    def send(self, code: int) -> None:
+        """Hand one byte to the system, which never waits.
+
+        Raises
+        ------
+        SessionError
+            The port is gone, or takes nothing any more.
+        """
+        import serial  # noqa: PLC0415 - loaded when the port was opened
+
+        try:
+            n_sent = self._port.write(bytes([code]))
+        except serial.SerialException as error:
+            raise SessionError(f"{self._place}: expected to send a code, found {error}. {_REPLUG}") from error
+        if n_sent != 1:
+            raise SessionError(f"{self._place}: expected room for a code, found its buffer full. {_REPLUG}")
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+
+class CommentCodes:
+    """Words as comments in the recording, for recorders without a digital input.
+
+    They come milliseconds late; the photodiode tells the onset.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def send(self, code: int) -> None:
+        """Send the word as text."""
+        self._recorder.comment(f"code {code}")
+
+    def close(self) -> None:
+        """Do nothing: the recorder is closed by its owner."""

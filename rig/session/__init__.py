@@ -1,0 +1,1 @@
+"""A session's folder, its journal and its lock on the rig computer."""

@@ -1,0 +1,145 @@
+"""Opens a session folder and refuses one that is not what was sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.day.session import PRESENTATIONS, SessionDocument
+from closedloop.artifacts.manifest import read_manifest, verify_files
+from closedloop.artifacts.tables import is_simulated, read_table
+from closedloop.errors import SessionError
+
+SESSION_NAME = "session.json"
+PRESENTATIONS_NAME = "presentations.parquet"
+IMAGES_NAME = "images.npy"
+_NAMES = (SESSION_NAME, PRESENTATIONS_NAME, IMAGES_NAME)
+_REBUILD = "Run the schedule stage again and copy the whole folder."
+
+
+@dataclass(frozen=True)
+class PlannedPresentation:
+    """One row of presentations.parquet."""
+
+    presentation_index: int
+    image_index: int
+    stimulus_id: str
+    repetition: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session folder, opened.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    document
+        session.json.
+    planned
+        The presentations in the order to be shown; the place in the tuple is the presentation_index.
+    images
+        All images, uint8, image x height x width x RGB, memory-mapped.
+    """
+
+    folder: Path
+    document: SessionDocument
+    planned: tuple[PlannedPresentation, ...]
+    images: NDArray[np.uint8]
+
+
+def open_session(folder: Path) -> Session:
+    """Open a session folder, comparing every byte with its seal first.
+
+    Raises
+    ------
+    ManifestError
+        A file is not the one that was sealed.
+    DocumentError
+        A file is missing or malformed.
+    SessionError
+        The files do not belong together.
+    """
+    verify_seal(folder)
+    return read_session(folder)
+
+
+def verify_seal(folder: Path) -> int:
+    """Compare the folder with its manifest and return how many bytes were compared.
+
+    Raises
+    ------
+    ManifestError
+        A file is missing or not the one that was sealed.
+    SessionError
+        The manifest does not cover the session's files.
+    """
+    manifest = read_manifest(folder)
+    unsealed = [name for name in _NAMES if name not in manifest.outputs]
+    if unsealed:
+        raise SessionError(f"{folder}: expected {unsealed[0]} in manifest.json, found no entry for it. {_REBUILD}")
+    verify_files(folder, manifest, only=_NAMES)
+    return sum(manifest.outputs[name].n_bytes for name in _NAMES)
+
+
+def read_session(folder: Path) -> Session:
+    """Open a session folder without comparing it with its seal; the files must still agree with each other.
+
+    Raises
+    ------
+    DocumentError
+        A file is missing or malformed.
+    SessionError
+        The files do not belong together.
+    """
+    document = SessionDocument.read(folder / SESSION_NAME)
+    planned = _read_planned(folder / PRESENTATIONS_NAME, document)
+    return Session(
+        folder=folder, document=document, planned=planned, images=_map_images(folder / IMAGES_NAME, document)
+    )
+
+
+def _read_planned(path: Path, document: SessionDocument) -> tuple[PlannedPresentation, ...]:
+    columns = read_table(path, PRESENTATIONS)
+    n_rows = len(columns["presentation_index"])
+    if n_rows != document.n_presentations:
+        raise SessionError(f"{path}: expected {document.n_presentations} presentations, found {n_rows}. {_REBUILD}")
+    if not np.array_equal(columns["presentation_index"], np.arange(n_rows)):
+        raise SessionError(f"{path}: expected presentation_index 0, 1, 2, ..., found another order. {_REBUILD}")
+    image_index = columns["image_index"]
+    if image_index.min() < 0 or image_index.max() >= document.n_images:
+        raise SessionError(
+            f"{path}: expected image_index below {document.n_images}, "
+            f"found {image_index.min()} to {image_index.max()}. {_REBUILD}"
+        )
+    if is_simulated(path) != document.simulated:
+        raise SessionError(
+            f"{path}: expected the same mark of simulated data as {SESSION_NAME}, found another. {_REBUILD}"
+        )
+    rows = zip(
+        range(n_rows),
+        image_index.tolist(),
+        columns["stimulus_id"].tolist(),
+        columns["repetition"].tolist(),
+        strict=True,
+    )
+    return tuple(PlannedPresentation(*row) for row in rows)
+
+
+def _map_images(path: Path, document: SessionDocument) -> NDArray[np.uint8]:
+    try:
+        images: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise SessionError(f"{path}: expected the images, found no file. {_REBUILD}") from error
+    except (ValueError, OSError, EOFError) as error:
+        raise SessionError(f"{path}: expected a .npy array, found a damaged file. {_REBUILD}") from error
+    expected = (document.n_images, document.image_side_px, document.image_side_px, 3)
+    if images.dtype != np.uint8 or images.shape != expected:
+        raise SessionError(
+            f"{path}: expected uint8 of shape {expected}, found {images.dtype} of shape {images.shape}. {_REBUILD}"
+        )
+    return images

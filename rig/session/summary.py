@@ -1,0 +1,42 @@
+"""The session in numbers, counted from its journal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from closedloop.artifacts.day.journal import Journal, SessionSummary, TimeOut, TrialEnded
+from rig.session.folder import Session
+
+
+def summarize(session: Session, journal: Journal) -> SessionSummary:
+    """Count what a journal says.
+
+    Raises
+    ------
+    ValueError
+        The journal has no end.
+    """
+    ended = journal.ended
+    if ended is None:
+        raise ValueError("expected a journal with a session_ended row")
+    trials = [row for row in journal.rows if isinstance(row, TrialEnded)]
+    outcomes = Counter(row.outcome for row in trials)
+    rejected = Counter(row.reason for row in journal.presentations if row.reason is not None)
+    return SessionSummary(
+        simulated=session.document.simulated,
+        session_id=session.document.session_id,
+        display=journal.segments[-1].display,
+        outcome=ended.outcome,
+        n_segments=len(journal.segments),
+        n_trials=len(trials),
+        n_trials_completed=outcomes["completed"],
+        n_trials_broken=outcomes["broken"],
+        n_trials_ignored=outcomes["ignored"],
+        n_presentations=len(journal.presentations),
+        n_accepted=len(journal.presentations) - rejected.total(),
+        n_rejected={reason: rejected[reason] for reason in sorted(rejected)},
+        n_remaining=ended.n_remaining,
+        n_time_outs=sum(1 for row in journal.rows if isinstance(row, TimeOut)),
+        duration_s=ended.time_s - journal.segments[0].time_s,
+        reward_ms=sum(row.reward_ms for row in trials),
+    )

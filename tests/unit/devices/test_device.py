@@ -1,0 +1,139 @@
+"""A processor's files on one set of epochs: several recordings, slow and fast files, electrodes, light."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from closedloop.blackrock.nev.header import NevElectrode
+from closedloop.blackrock.nev.writer import NevBatch, write_nev
+from closedloop.blackrock.nsx.header import NsxChannel, analog_input
+from closedloop.blackrock.nsx.writer import write_nsx
+from closedloop.devices.device import Device, read_devices
+from closedloop.errors import RecordingError
+from closedloop.recording.spikes import joined
+from tests.unit.messages import refused
+
+START = datetime(2024, 5, 6, tzinfo=UTC)
+Blocks = list[tuple[int, int]]
+
+
+def nev(folder: Path, stem: str, *batches: NevBatch, electrodes: tuple[int, ...] = (1, 2)) -> None:
+    contacts = [NevElectrode(number, f"elec{number}") for number in electrodes]
+    write_nev(folder / f"{stem}.nev", contacts, specification="2.3", batches=batches, start=START, in_order=False)
+
+
+def words(*ticks: int, value: int = 7) -> NevBatch:
+    return NevBatch(code_tick=np.array(ticks), code_value=np.full(len(ticks), value))
+
+
+def spikes(*ticks: int, electrode: int = 1) -> NevBatch:
+    return NevBatch(spike_tick=np.array(ticks), spike_electrode=np.full(len(ticks), electrode))
+
+
+def nsx(folder: Path, name: str, channels: list[NsxChannel], blocks: Blocks, *, rate_hz: float = 30_000.0) -> None:
+    chunks = [(first, np.zeros((n, len(channels)), np.int16)) for first, n in blocks]
+    write_nsx(folder / name, channels, rate_hz=rate_hz, specification="2.3", chunks=chunks, start=START)
+
+
+def square_wave(folder: Path, name: str, label: str, *, period: int, n: int, rate_hz: float) -> None:
+    volts = np.where(np.arange(n) % period < period // 2, 0, 10_000).astype(np.int16)[:, None]
+    channel = [analog_input(10_241, label)]
+    write_nsx(folder / name, channel, rate_hz=rate_hz, specification="2.3", chunks=[(0, volts)], start=START)
+
+
+def read_one(folder: Path, **options: str) -> Device:
+    (device,) = read_devices(sorted(folder.iterdir()), **options)
+    return device
+
+
+def test_two_recordings_of_a_day_follow_one_another_in_epochs(tmp_path: Path) -> None:
+    for stem in ("a-1", "a-2"):
+        nsx(tmp_path, f"{stem}.ns6", [NsxChannel(1, "elec1")], [(0, 60_000), (90_000, 60_000), (0, 60_000)])
+        nev(tmp_path, stem, words(100, 95_000), spikes(50_000), words(50_000, value=8))
+    device = read_one(tmp_path)
+    assert [stretch.epoch for stretch in device.stretches] == [0, 0, 1, 2, 2, 3]
+    assert device.codes.epoch.tolist() == [0, 0, 1, 2, 2, 3]
+    assert device.codes.value.tolist() == [7, 7, 8, 7, 7, 8]
+    assert joined(list(device.spikes())).epoch.tolist() == [1, 3]
+
+
+def test_times_of_all_epochs_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(30_000, 60_000), (15_000, 30_000)])
+    nev(tmp_path, "a", words(40_000), words(20_000))
+    device = read_one(tmp_path)
+    seconds = device.seconds(np.array([0, 0, 1, 1]), np.array([30_000.0, 90_000.0, 15_000.0, np.nan]))
+    np.testing.assert_allclose(seconds, [1.0, 3.0, 3.0, np.nan])
+    assert device.duration_s == 3.0
+
+
+def test_the_fastest_file_with_all_epochs_says_when_was_recorded(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns2", [NsxChannel(1, "elec1")], [(0, 1000)], rate_hz=1000.0)
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 1), (0, 30_000)])
+    nev(tmp_path, "a", words(100))
+    device = read_one(tmp_path)
+    assert [stretch.n_samples for stretch in device.stretches] == [1, 30_000]
+    assert device.codes.epoch.tolist() == [1]
+    assert [(voltage.samples.file.suffix, voltage.epoch_of) for voltage in device.voltages] == [(".ns6", {0: 0, 1: 1})]
+
+
+def test_the_photodiode_is_found_in_any_file_by_its_label(tmp_path: Path) -> None:
+    square_wave(tmp_path, "a.ns3", "PhotoDiode_L", period=400, n=4000, rate_hz=2000.0)
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 60_000)])
+    nev(tmp_path, "a", words(100))
+    edges = read_one(tmp_path).edges
+    assert edges is not None
+    np.testing.assert_allclose(edges.tick, 15 * (np.arange(10) * 400 + 199.5))
+    assert read_one(tmp_path, photodiode="other").edges is None
+
+
+def test_electrodes_come_from_both_files_and_analog_inputs_are_none(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(3, "elec3"), analog_input(10_241, "ainp1")], [(0, 30_000)])
+    nev(tmp_path, "a", words(100), electrodes=(2, 1))
+    device = read_one(tmp_path)
+    assert [(one.electrode_id, one.label) for one in device.electrodes] == [(1, "elec1"), (2, "elec2"), (3, "elec3")]
+    assert [voltage.electrode_ids for voltage in device.voltages] == [(3,)]
+
+
+def test_an_electrode_in_two_files_is_taken_from_the_faster_and_field_potentials_from_none(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 30_000)])
+    nsx(tmp_path, "a.ns5", [NsxChannel(1, "elec1"), NsxChannel(2, "elec2")], [(0, 15_000)], rate_hz=15_000.0)
+    nsx(tmp_path, "a.ns2", [NsxChannel(3, "elec3")], [(0, 1000)], rate_hz=1000.0)
+    nev(tmp_path, "a", words(100))
+    found = [(voltage.samples.file.suffix, voltage.electrode_ids) for voltage in read_one(tmp_path).voltages]
+    assert found == [(".ns6", (1,)), (".ns5", (2,))]
+
+
+def test_a_nev_alone_tells_when_was_recorded(tmp_path: Path) -> None:
+    nev(tmp_path, "a", words(100), spikes(30_000), words(60_000))
+    device = read_one(tmp_path)
+    assert device.voltages == ()
+    assert device.stretches[0].first_tick <= 100
+    assert device.stretches[-1].end_tick >= 60_000
+
+
+def test_a_truncated_file_is_said_with_its_name(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 30_000)])
+    nev(tmp_path, "a", words(100))
+    with (tmp_path / "a.ns6").open("rb+") as stream:
+        stream.truncate((tmp_path / "a.ns6").stat().st_size - 1001)
+    (sentence,) = read_one(tmp_path).repairs
+    assert sentence.startswith("a.ns6: ")
+
+
+def test_files_of_different_clocks_are_refused(tmp_path: Path) -> None:
+    chunk = [(0, np.zeros((100, 1), np.int16))]
+    write_nsx(
+        tmp_path / "a.ns6", [NsxChannel(1, "elec1")], rate_hz=30_000, specification="3.0-ptp", chunks=chunk, start=START
+    )
+    nev(tmp_path, "a", words(100))
+    with refused(RecordingError, tmp_path / "a", "one clock"):
+        read_devices(sorted(tmp_path.iterdir()))
+
+
+def test_without_any_file_there_is_no_device(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="found none"):
+        read_devices(sorted(tmp_path.iterdir()))

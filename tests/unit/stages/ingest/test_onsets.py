@@ -1,0 +1,82 @@
+"""Presentations on several devices: used, partly used, set aside, and when."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closedloop.artifacts.day.journal import Presentation
+from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets
+
+GAP = "touches a gap of the recording"
+
+
+def presentation(ordinal: int, *, accepted: bool = True) -> Presentation:
+    return Presentation(
+        ordinal=ordinal,
+        trial=0,
+        position=ordinal,
+        presentation_index=ordinal,
+        image_index=ordinal,
+        stimulus_id="x",
+        repetition=0,
+        code=1 + ordinal,
+        onset_s=0.2 * ordinal,
+        offset_s=0.2 * ordinal + 0.1,
+        planned_on_frames=6,
+        on_frames=6,
+        planned_off_frames=6,
+        outcome="accepted" if accepted else "rejected",
+        reason=None if accepted else "fixation_broken",
+    )
+
+
+def device(processor: int, reasons: list[str], *, lead_s: float) -> DeviceOnsets:
+    time_s = np.where([reason == "" for reason in reasons], lead_s + 0.2 * np.arange(len(reasons)), np.nan)
+    return DeviceOnsets(
+        name=f"array{processor}",
+        processor=processor,
+        tick_hz=1000.0,
+        epoch=np.zeros(len(reasons), np.int64),
+        tick=time_s * 1000,
+        time_s=time_s,
+        source=np.where(np.isnan(time_s), "none", "photodiode" if processor == 1 else "code"),
+        reason=tuple(reasons),
+    )
+
+
+def two_devices() -> Onsets:
+    rows = (*(presentation(ordinal) for ordinal in range(4)), presentation(4, accepted=False))
+    return Onsets(
+        rows,
+        (device(1, ["", "", GAP, GAP, ""], lead_s=5.0), device(2, ["", GAP, "", GAP, ""], lead_s=7.0)),
+    )
+
+
+def test_what_one_device_can_answer_for_is_used() -> None:
+    assert two_devices().used.tolist() == [True, True, True, False, False]
+
+
+def test_the_reason_says_which_device_cannot_answer() -> None:
+    assert two_devices().reason == ("", f"array2: {GAP}", f"array1: {GAP}", GAP, "rejected by the rig: fixation_broken")
+
+
+def test_accepted_presentations_are_counted_by_reason_in_all_and_by_device() -> None:
+    onsets = two_devices()
+    assert onsets.set_aside() == {GAP: 1}
+    assert [onsets.set_aside_on(one) for one in onsets.devices] == [{GAP: 2}, {GAP: 2}]
+
+
+def test_rejected_presentations_are_not_counted_on_any_device() -> None:
+    onsets = two_devices()
+    np.testing.assert_array_equal(onsets.counted_on(onsets.devices[1]), [7000, np.nan, 7400, np.nan, np.nan])
+
+
+def test_times_are_the_first_devices_and_else_anothers_brought_onto_its_clock() -> None:
+    np.testing.assert_allclose(two_devices().time_s, [5.0, 5.2, 5.4, np.nan, 5.8])
+    assert two_devices().table()["onset_source"] == ["photodiode", "photodiode", "code", "none", "photodiode"]
+
+
+def test_one_device_alone_gives_its_own_reasons() -> None:
+    onsets = Onsets((presentation(0), presentation(1)), (device(1, ["", GAP], lead_s=1.0),))
+    assert onsets.reason == ("", GAP)
+    assert onsets.used.tolist() == [True, False]

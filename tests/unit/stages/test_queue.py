@@ -1,0 +1,111 @@
+"""The next day's images and the ledger of uses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from closedloop.artifacts.day.plan import PLANNED_ITEMS
+from closedloop.artifacts.day.queue import USES, ImageQueue, QueuedImage
+from closedloop.artifacts.day_files import QUEUE_NAME, queue_folder
+from closedloop.artifacts.tables import as_columns, read_table, write_table
+from closedloop.errors import ImageError
+from closedloop.stages import queue as queue_images
+from closedloop.stages.context import StageContext
+from closedloop.stages.pool import open_study_pool
+from tests.unit.days import context
+from tests.unit.messages import refused
+
+Use = tuple[str, int, str, bool]
+
+
+def pool_images(made: StageContext) -> list[QueuedImage]:
+    """The study's pool in turn of categories, as a queue would name its images."""
+    images = sorted(open_study_pool(made.study).images(), key=lambda image: image.image_id.rpartition("-")[2])
+    return [QueuedImage(image_id=image.image_id, category=image.category) for image in images]
+
+
+def queued_today(root: Path, *, day: int = 0, n_per_category: int = 10) -> tuple[StageContext, ImageQueue]:
+    """Run the stage after a day of 8 clean images, 2 anchors, 1 normalizer; one anchor and one clean are attacked."""
+    made = context(root, "queue", day=day, n_per_category=n_per_category, images={"clean_per_day": 8})
+    if day == 0:
+        images = pool_images(made)
+        today = ImageQueue(simulated=True, day=0, anchors=images[:2], normalizers=images[2:3], clean=images[4:12])
+        today.write(queue_folder(made.paths, 0) / QUEUE_NAME)
+    today = ImageQueue.read(queue_folder(made.paths, day) / QUEUE_NAME)
+    items = [
+        item("attacked", today.anchors[0], "anchor"),
+        item("attacked", today.clean[3], "clean"),
+        item("attacked", today.clean[3], "clean", epsilon=10.0),
+        item("linear", today.anchors[1], "anchor", other=today.clean[5].image_id),
+    ]
+    file = made.published("plan") / "items.parquet"
+    write_table(file, PLANNED_ITEMS, as_columns(items, PLANNED_ITEMS), simulated=True)
+    queue_images.run(made)
+    made.working.rename(made.published("queue"))
+    return made, today
+
+
+def item(kind: str, image: QueuedImage, role: str, *, other: str = "", epsilon: float = 1.0) -> dict[str, object]:
+    return {
+        "item_id": f"{kind}|{image.image_id}|{epsilon}",
+        "kind": kind,
+        "image_id": image.image_id,
+        "role": role,
+        "other_image_id": other,
+        "site_index": 0,
+        "epsilon": epsilon,
+        "repetitions": 2,
+    }
+
+
+def uses_of(made: StageContext) -> list[Use]:
+    table = read_table(made.published("queue") / "uses.parquet", USES)
+    return [
+        (str(image), int(day), str(use), bool(fitted))
+        for image, day, use, fitted in zip(table["image_id"], table["day"], table["use"], table["fitted"], strict=True)
+    ]
+
+
+def expected_uses(today: ImageQueue) -> list[Use]:
+    clean = [image.image_id for image in today.clean]
+    anchors = [image.image_id for image in today.anchors]
+    return [
+        *((image, today.day, "clean", True) for image in clean),
+        *((image, today.day, "anchor", False) for image in anchors),
+        *((image.image_id, today.day, "normalizer", False) for image in today.normalizers),
+        (anchors[0], today.day, "attack_base", False),
+        (clean[3], today.day, "attack_base", True),
+        (clean[5], today.day, "interpolation_target", False),
+    ]
+
+
+def test_every_use_of_an_image_is_written_down_once_and_whether_it_was_fitted(tmp_path: Path) -> None:
+    made, today = queued_today(tmp_path)
+    assert Counter(uses_of(made)) == Counter(expected_uses(today))
+
+
+def test_the_ledger_grows_by_a_day_and_forgets_nothing(tmp_path: Path) -> None:
+    _, first = queued_today(tmp_path)
+    made, second = queued_today(tmp_path, day=1)
+    assert Counter(uses_of(made)) == Counter(expected_uses(first) + expected_uses(second))
+
+
+def test_no_clean_image_comes_twice_and_anchors_and_normalizers_stay(tmp_path: Path) -> None:
+    shown: set[str] = set()
+    for day in range(3):
+        made, today = queued_today(tmp_path, day=day)
+        clean = {image.image_id for image in today.clean}
+        assert not clean & shown
+        shown |= clean | {image.image_id for image in (*today.anchors, *today.normalizers)}
+        tomorrow = ImageQueue.read(made.published("queue") / QUEUE_NAME)
+        assert tomorrow.day == day + 1
+        assert (tomorrow.anchors, tomorrow.normalizers) == (today.anchors, today.normalizers)
+        assert not {image.image_id for image in tomorrow.clean} & shown
+        assert set(Counter(image.category for image in tomorrow.clean).values()) == {2}
+
+
+def test_an_exhausted_pool_says_for_which_day(tmp_path: Path) -> None:
+    """A pool of 16 images: 11 are used on day 0, 5 are left for a day of 8."""
+    with refused(ImageError, "image pool:", "expected 8 unused images for day 1, found 5 of 16"):
+        queued_today(tmp_path, n_per_category=4)

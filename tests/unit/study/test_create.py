@@ -1,0 +1,163 @@
+"""Making a study folder, and every way in which it must not be made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from closedloop import __version__
+from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
+from closedloop.study.create import Request, create_study, find_protocol, shipped_protocols
+from closedloop.study.loop import open_study, run_study
+from tests.unit.messages import refused
+
+PROTOCOLS = Path(__file__).parents[3] / "protocols"
+
+
+def request(folder: Path) -> Request:
+    return Request(root=folder / "study", subject="nobody", simulated=True, protocol="smoke")
+
+
+def image_folder(folder: Path) -> Path:
+    for category in ("cat", "dog"):
+        (folder / category).mkdir(parents=True)
+        for number in range(2):
+            pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / category / f"{number}.png")
+    return folder
+
+
+def test_the_shipped_protocols_are_found_by_name() -> None:
+    assert set(shipped_protocols()) == {"guo2022", "dry_run", "smoke"} == {f.stem for f in PROTOCOLS.glob("*.yaml")}
+    assert find_protocol("smoke").read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
+
+
+def test_any_file_is_a_protocol_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("name: own")
+    assert find_protocol(str(tmp_path / "own.yaml")) == tmp_path / "own.yaml"
+
+
+def test_a_name_that_is_neither_is_refused_with_the_names_there_are() -> None:
+    with refused(ProtocolError, "protocol smokey:", "dry_run, guo2022, smoke"):
+        find_protocol("smokey")
+
+
+def test_a_study_begins_with_its_protocol_as_written_and_its_identity(tmp_path: Path) -> None:
+    paths = create_study(request(tmp_path))
+    assert {path.name for path in paths.root.iterdir()} == {"protocol.yaml", "study.json"}
+    assert paths.protocol.read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
+    study, protocol = open_study(paths)
+    assert (study.subject, study.simulated, study.protocol_name) == ("nobody", True, "smoke")
+    assert (study.code_version, study.base_model) == (__version__, "small_resnet_robust")
+    assert study.pool.model_dump(exclude_none=True) == {
+        "kind": "procedural", "side_px": 32, "seed": 2022, "n_categories": 30, "n_per_category": 20,
+    }  # fmt: skip
+    assert protocol == read_protocol(PROTOCOLS / "smoke.yaml")
+
+
+def test_subject_protocol_and_mark_each_make_another_study(tmp_path: Path) -> None:
+    own = yaml.safe_load((PROTOCOLS / "smoke.yaml").read_text()) | {"seed": 1}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    usual = request(tmp_path)
+    asked = [
+        usual,
+        replace(usual, subject="somebody"),
+        replace(usual, protocol=str(tmp_path / "own.yaml")),
+        replace(usual, simulated=False, images=image_folder(tmp_path / "images")),
+    ]
+    made = [create_study(replace(one, root=tmp_path / str(place))) for place, one in enumerate(asked)]
+    identities = [StudyDocument.read(paths.study).study_id for paths in made]
+    assert len(set(identities)) == len(asked)
+    again = create_study(replace(usual, root=tmp_path / "again"))
+    assert StudyDocument.read(again.study).study_id == identities[0]
+
+
+def test_images_of_a_folder_and_own_weights_are_kept_by_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_folder(tmp_path / "images")
+    monkeypatch.chdir(tmp_path)
+    asked = replace(request(tmp_path), images=Path("images"), base_model=Path("w.safetensors"), simulated=False)
+    study = StudyDocument.read(create_study(asked).study)
+    assert (study.pool.kind, study.pool.side_px) == ("imagenet_folder", 32)
+    assert Path(study.pool.folder or "") == tmp_path / "images"
+    assert Path(study.base_model) == tmp_path / "w.safetensors"
+    assert not study.simulated
+
+
+def test_an_animal_is_not_shown_computed_images(tmp_path: Path) -> None:
+    with refused(StudyError, tmp_path / "study", "folder of images", "--images"):
+        create_study(replace(request(tmp_path), simulated=False))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_is_never_made_twice(tmp_path: Path) -> None:
+    paths = create_study(request(tmp_path))
+    before = paths.study.read_bytes()
+    with refused(StudyError, paths.root, f"closedloop run {paths.root}"):
+        create_study(replace(request(tmp_path), subject="another"))
+    assert paths.study.read_bytes() == before
+
+
+def test_a_folder_with_files_and_a_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "thesis.tex").touch()
+    with refused(StudyError, tmp_path / "study", "found files"):
+        create_study(request(tmp_path))
+    with refused(StudyError, tmp_path / "study" / "thesis.tex", "found a file"):
+        create_study(replace(request(tmp_path), root=tmp_path / "study" / "thesis.tex"))
+    assert {path.name for path in (tmp_path / "study").iterdir()} == {"thesis.tex"}
+
+
+@pytest.mark.parametrize("left", [(), ("protocol.yaml",)])
+def test_an_empty_folder_and_one_that_a_crash_left_are_taken(tmp_path: Path, left: tuple[str, ...]) -> None:
+    (tmp_path / "study").mkdir()
+    for name in left:
+        (tmp_path / "study" / name).write_text("half of a prot")
+    assert create_study(request(tmp_path)).protocol.read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"images": Path("nowhere")}, ImageError), ({"protocol": "no such"}, ProtocolError)],
+)
+def test_a_refused_request_leaves_nothing_behind(
+    tmp_path: Path, change: dict[str, Path | str], error: type[ClosedLoopError]
+) -> None:
+    with pytest.raises(error):
+        create_study(replace(request(tmp_path), **change))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_that_is_no_study_is_not_run(tmp_path: Path) -> None:
+    with refused(StudyError, tmp_path, "no study.json", "closedloop init"):
+        open_study(StudyPaths(tmp_path))
+
+
+class Silence:
+    """A reporter that nobody listens to; nothing may begin in these tests."""
+
+    def begin(self, day: int, stage: str, attempt: int) -> None:
+        raise AssertionError(f"{stage} of day {day} began")
+
+    def end(self, day: int, stage: str, seconds: float) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+
+def test_a_real_study_goes_on_with_the_protocol_it_began_with_and_no_other(tmp_path: Path) -> None:
+    paths = create_study(replace(request(tmp_path), simulated=False, images=image_folder(tmp_path / "images")))
+    content = paths.protocol.read_text()
+    paths.protocol.write_text(content.replace("hold_ms: 160.0", "hold_ms: 165.0"))
+    with refused(ProtocolError, paths.protocol, "a new study"):
+        run_study(paths, Silence())
+    paths.protocol.write_text("# a remark\n" + content)
+    with pytest.raises(AssertionError, match="start of day -1 began"):
+        run_study(paths, Silence())

@@ -1,0 +1,241 @@
+"""The ledger's memory and the lock against a second loop, with real files and real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from closedloop.errors import DocumentError, StorageError, StudyError
+from closedloop.study.ledger import Ledger, StageRecord, holder_of, open_ledger, owner_name, study_lock
+from tests.unit.messages import refused
+
+HOLD = """
+import sys
+from pathlib import Path
+from closedloop.study.ledger import study_lock
+with study_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(tmp_path / "ledger.sqlite") as opened:
+        yield opened
+
+
+def only(ledger: Ledger) -> StageRecord:
+    (record,) = ledger.records()
+    return record
+
+
+def events(folder: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection:
+        return connection.execute("SELECT day, stage, event, detail FROM events ORDER BY id").fetchall()
+
+
+def test_a_stage_begun_again_with_the_same_inputs_is_another_attempt(ledger: Ledger) -> None:
+    assert [ledger.begin(0, "plan", "a") for _ in range(3)] == [1, 2, 3]
+    assert (only(ledger).state, only(ledger).attempt) == ("running", 3)
+
+
+def test_other_inputs_another_stage_and_another_day_begin_at_one(ledger: Ledger) -> None:
+    ledger.begin(0, "plan", "a")
+    assert ledger.begin(0, "plan", "b") == 1
+    assert ledger.begin(0, "synthesize", "b") == 1
+    assert ledger.begin(1, "plan", "b") == 1
+    assert ledger.begin(0, "plan", "a") == 1
+
+
+def test_a_failure_counts_as_an_attempt(ledger: Ledger) -> None:
+    ledger.begin(0, "plan", "a")
+    ledger.fail(0, "plan", "a", "the disk is full")
+    assert (only(ledger).state, only(ledger).error, only(ledger).attempt) == ("failed", "the disk is full", 1)
+    assert ledger.begin(0, "plan", "a") == 2
+    assert only(ledger).error is None
+
+
+def test_a_stale_stage_begins_at_one_with_its_new_inputs(ledger: Ledger) -> None:
+    ledger.begin(0, "plan", "a")
+    ledger.finish(0, "plan", "a", seconds=1)
+    ledger.mark_stale(0, "plan", "b", "the queue changed")
+    assert (only(ledger).state, only(ledger).attempt, only(ledger).error) == ("stale", 0, "the queue changed")
+    assert ledger.begin(0, "plan", "b") == 1
+
+
+def test_what_a_person_does_is_no_attempt_of_the_program(ledger: Ledger) -> None:
+    ledger.wait(0, "present", "a", "present the session")
+    assert (only(ledger).state, only(ledger).attempt, only(ledger).error) == ("waiting", 0, "present the session")
+    ledger.finish(0, "present", "a", seconds=0)
+    assert (only(ledger).state, only(ledger).attempt, only(ledger).error) == ("done", 0, None)
+
+
+def test_a_finished_stage_is_kept_over_a_restart(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.begin(2, "refit", "a")
+        ledger.finish(2, "refit", "a", seconds=12.5)
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        expected = StageRecord(2, "refit", "done", "a", f"{socket.gethostname()}:{os.getpid()}", 1, None, 12.5)
+        assert ledger.records() == [expected]
+
+
+def test_everything_that_happened_is_kept_in_order(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.begin(0, "plan", "a")
+    ledger.fail(0, "plan", "a", "no")
+    ledger.begin(0, "plan", "a")
+    ledger.finish(0, "plan", "a", seconds=1)
+    assert events(tmp_path) == [
+        (0, "plan", "begin", "attempt 1"),
+        (0, "plan", "failed", "no"),
+        (0, "plan", "begin", "attempt 2"),
+        (0, "plan", "done", ""),
+    ]
+
+
+def test_records_come_by_day_and_then_as_they_were_begun(ledger: Ledger) -> None:
+    for day, stage in ((1, "plan"), (0, "synthesize"), (0, "plan"), (-1, "start")):
+        ledger.begin(day, stage, "a")
+    assert [(record.day, record.stage) for record in ledger.records()] == [
+        (-1, "start"),
+        (0, "synthesize"),
+        (0, "plan"),
+        (1, "plan"),
+    ]
+
+
+def rewrite_unseen(path: Path, content: bytes) -> None:
+    """Change a file's content, not its length and time: whoever reads it again gives himself away."""
+    status = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_known_file_is_not_read_again_and_a_changed_one_is(ledger: Ledger, tmp_path: Path) -> None:
+    """Digests of "abc" (FIPS 180-4) and of nothing."""
+    of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    assert ledger.checked_sha256(path, "file") == of_abc
+    rewrite_unseen(path, b"abd")
+    assert ledger.checked_sha256(path, "file") == of_abc
+    path.write_bytes(b"")
+    assert ledger.checked_sha256(path, "file") == of_nothing
+
+
+def test_a_file_rewritten_with_the_same_length_is_noticed_by_its_time(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    before = ledger.checked_sha256(path, "file")
+    status = path.stat()
+    path.write_bytes(b"abd")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert ledger.checked_sha256(path, "file") != before
+
+
+def test_a_file_is_remembered_by_its_name_in_the_study(ledger: Ledger, tmp_path: Path) -> None:
+    """A folder is renamed when it is published: its files keep size and time and are not read twice."""
+    working, final = tmp_path / "working", tmp_path / "final"
+    working.write_bytes(b"abc")
+    known = ledger.checked_sha256(working, "final")
+    rewrite_unseen(working, b"abd")
+    working.rename(final)
+    assert ledger.checked_sha256(final, "final") == known
+    assert ledger.checked_sha256(final, "another name") != known
+
+
+@pytest.mark.parametrize("content", [b"this is no database", bytes(5000)])
+def test_a_damaged_ledger_may_be_removed_and_the_message_says_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(content)
+    with refused(DocumentError, path, "damaged", "Remove it"):
+        Ledger(path)
+
+
+def test_a_newer_ledger_asks_for_an_upgrade(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
+        connection.execute("PRAGMA user_version=2")
+    with refused(StudyError, tmp_path / "ledger.sqlite", "version 1 or older, found 2", "Upgrade"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+FILL = """
+import resource, sys
+from pathlib import Path
+from closedloop.errors import StorageError
+from closedloop.study.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    for attempt in range(1000):
+        ledger.begin(0, "plan", "a")
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_line_and_the_ledger_is_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    finished = subprocess.run([sys.executable, "-c", FILL, str(path)], check=True, capture_output=True, text=True)
+    assert len(finished.stdout.splitlines()) == 1
+    assert finished.stdout.startswith(f"{path}: expected a ledger that can be written, found:")
+    with open_ledger(path) as ledger:
+        assert only(ledger).attempt == len(events(tmp_path)) > 1
+
+
+def test_a_ledger_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with refused(StorageError, tmp_path / "none" / "ledger.sqlite", "unable to open"):
+        Ledger(tmp_path / "none" / "ledger.sqlite")
+
+
+@contextmanager
+def another_process_holds(root: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
+
+
+def test_a_second_process_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
+    with another_process_holds(tmp_path) as holder:
+        name = f"{socket.gethostname()}:{holder.pid}"
+        assert holder_of(tmp_path) == name
+        with refused(StudyError, tmp_path, f"found {name} running it"), study_lock(tmp_path):
+            pass
+        assert holder_of(tmp_path) == name
+
+
+def test_the_kernel_gives_the_lock_back_when_its_holder_is_killed(tmp_path: Path) -> None:
+    with another_process_holds(tmp_path) as holder:
+        holder.send_signal(signal.SIGKILL)
+        assert holder.wait() == -signal.SIGKILL
+    assert holder_of(tmp_path) is None
+    with study_lock(tmp_path):
+        assert holder_of(tmp_path) == owner_name()
+
+
+def test_a_lock_ends_with_its_block_even_by_an_exception(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="stop"), study_lock(tmp_path):
+            raise RuntimeError("stop")
+        assert holder_of(tmp_path) is None
+
+
+def test_a_study_that_no_loop_ever_ran_has_no_holder(tmp_path: Path) -> None:
+    assert holder_of(tmp_path) is None
+    assert not list(tmp_path.iterdir())
