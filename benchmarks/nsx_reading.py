@@ -29,9 +29,9 @@ ROUNDS = 3
 
 def ours(file: Path) -> Iterator[np.ndarray]:
     source = open_samples(file)
-    for number, stretch in enumerate(source.stretches):
-        for start in range(0, stretch.n_samples, PIECE_S * RATE_HZ):
-            yield source.read(number, start, min(start + PIECE_S * RATE_HZ, stretch.n_samples))
+    for number, segment in enumerate(source.segments):
+        for start in range(0, segment.n_samples, PIECE_S * RATE_HZ):
+            yield source.read(number, start, min(start + PIECE_S * RATE_HZ, segment.n_samples))
 
 
 def neo(file: Path) -> Iterator[np.ndarray]:

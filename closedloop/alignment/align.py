@@ -1,6 +1,6 @@
 """From the rig's journal to onsets on the clocks of one or several recorders.
 
-1. Each run, a segment of the rig (its clock may start anew when it is resumed) on an epoch of the recorder (its clock
+1. Each run, a launch of the rig (its clock may start anew when it is resumed) on an epoch of the recorder (its clock
    may be reset), finds its place by a vote over equal codes (`clock_search`, `run_search`, `placement`).
 2. Sent and received codes are paired by dynamic programming (`code_matching`, `pairing`).
 3. A robust line and the wander around it relate the clocks (`clock`); they time the presentations whose code was lost
@@ -23,7 +23,7 @@ from closedloop.alignment.quality import AlignmentQuality, describe
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.alignment.shared_light import SharedLight, shared_light
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 ODD_LIGHT = "its light was seen at an unusual moment only"
 _MS_PER_S = 1000
@@ -60,7 +60,7 @@ def align(
     received: ReceivedCodes,
     *,
     edges: Edges | None = None,
-    stretches: Sequence[Stretch] | None = None,
+    segments: Sequence[Segment] | None = None,
     rules: AlignmentRules | None = None,
     place: str = "recording",
 ) -> Alignment:
@@ -72,7 +72,7 @@ def align(
         Both lists of codes.
     edges
         Rising edges of the light; None where no photodiode was recorded.
-    stretches
+    segments
         When the device recorded: a presentation whose code was lost is timed by the clocks inside of these only. If
         None, only the time from the first to the last code of each epoch is taken for recorded.
     rules
@@ -89,7 +89,7 @@ def align(
         sent,
         {place: received},
         edges={} if edges is None else {place: edges},
-        stretches={} if stretches is None else {place: stretches},
+        segments={} if segments is None else {place: segments},
         rules=rules,
     )[place]
 
@@ -99,7 +99,7 @@ def align_devices(
     received: Mapping[str, ReceivedCodes],
     *,
     edges: Mapping[str, Edges] | None = None,
-    stretches: Mapping[str, Sequence[Stretch]] | None = None,
+    segments: Mapping[str, Sequence[Segment]] | None = None,
     rules: AlignmentRules | None = None,
 ) -> dict[str, Alignment]:
     """Align every device by itself; the light that one saw times the others too.
@@ -108,7 +108,7 @@ def align_devices(
     ----------
     sent
         What the rig sent.
-    received, edges, stretches
+    received, edges, segments
         What each device received, saw and recorded, by its name, as for `align`. A device without an entry in `edges`
         has no photodiode.
     rules
@@ -125,7 +125,7 @@ def align_devices(
             sent,
             codes,
             edges=(edges or {}).get(name),
-            stretches=(stretches or {}).get(name),
+            segments=(segments or {}).get(name),
             rules=rules,
             place=name,
         )

@@ -24,7 +24,7 @@ class WordLists:
 
     code: NDArray[np.int64]
     rig_s: NDArray[np.float64]
-    segment: NDArray[np.int64]
+    launch: NDArray[np.int64]
     value: NDArray[np.int64]
     epoch: NDArray[np.int64]
     array_s: NDArray[np.float64]
@@ -63,7 +63,7 @@ def word_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo
     return WordLists(
         code=code,
         rig_s=np.asarray(sent.time_s, np.float64),
-        segment=np.asarray(sent.segment_ids, np.int64),
+        launch=np.asarray(sent.launch_ids, np.int64),
         value=value,
         epoch=epoch,
         array_s=array_s,
@@ -75,11 +75,11 @@ def word_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo
 
 
 def _check_lists(sent: SentCodes, received: ReceivedCodes) -> None:
-    within = np.diff(sent.segment_ids) == 0
+    within = np.diff(sent.launch_ids) == 0
     if len(sent.code) != len(sent.time_s) or (np.diff(sent.time_s)[within] < 0).any():
-        raise ValueError("sent codes need one time each, not decreasing within a segment")
-    if (np.diff(sent.segment_ids) < 0).any():
-        raise ValueError("segments of the sent codes must not decrease")
+        raise ValueError("sent codes need one time each, not decreasing within a launch")
+    if (np.diff(sent.launch_ids) < 0).any():
+        raise ValueError("launches of the sent codes must not decrease")
     if len({len(received.tick), len(received.value), len(received.epoch)}) > 1:
         raise ValueError("received codes need one epoch and one tick each")
     step = np.diff(np.asarray(received.epoch, np.int64))
@@ -89,7 +89,7 @@ def _check_lists(sent: SentCodes, received: ReceivedCodes) -> None:
 
 def _shortest_repeat_s(code: NDArray[np.int64], sent: SentCodes) -> float:
     """Shortest interval between neighbours of the sent list with the same code; infinite where there are none."""
-    same = (np.diff(code) == 0) & (np.diff(sent.segment_ids) == 0)
+    same = (np.diff(code) == 0) & (np.diff(sent.launch_ids) == 0)
     return float(np.diff(sent.time_s)[same].min(initial=np.inf))
 
 

@@ -12,9 +12,9 @@ from closedloop.alignment.code_matching import UNPAIRED
 from closedloop.alignment.codes import WordLists
 from closedloop.alignment.pairing import Pairing
 from closedloop.alignment.run_search import AlignmentRules
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
-NOT_PLACED = "the codes of its rig segment are not in the recording"
+NOT_PLACED = "the codes of its rig launch are not in the recording"
 NOT_RECORDED = "the recorder was not recording"
 NO_COVER = "its code was lost where no code tells whether the recorder ran"
 AT_BORDER = "its code was lost next to a reset or jump of the recorder's clock"
@@ -47,7 +47,7 @@ class Markers:
 
 @dataclass(frozen=True)
 class _Side:
-    """What the nearest trusted code before (or after) each sent one in its segment says, arrays of shape (n_sent,).
+    """What the nearest trusted code before (or after) each sent one in its launch says, arrays of shape (n_sent,).
 
     Its `run` and the time on that run's clock, -1 and NaN without one; how far it is apart; the wander there; whether
     the device recorded at that time; and whether the run's clock reaches that far.
@@ -62,7 +62,7 @@ class _Side:
 
 
 def mark_codes(
-    lists: WordLists, pairing: Pairing, stretches: Sequence[Stretch] | None, rules: AlignmentRules
+    lists: WordLists, pairing: Pairing, segments: Sequence[Segment] | None, rules: AlignmentRules
 ) -> Markers:
     """Time every sent code.
 
@@ -70,16 +70,16 @@ def mark_codes(
     ----------
     lists, pairing
         Both lists of codes and who is whose.
-    stretches
+    segments
         When the device recorded. If None, only the time from the first to the last code of each epoch is taken for
         recorded.
     rules
         How far a clock is trusted.
     """
-    before, after = (_side(lists, pairing, stretches, rules, step=step) for step in (-1, 1))
+    before, after = (_side(lists, pairing, segments, rules, step=step) for step in (-1, 1))
     one_place = _one_place(pairing, before, after)
     own = pairing.trusted
-    not_covered = NO_COVER if stretches is None else NOT_RECORDED
+    not_covered = NO_COVER if segments is None else NOT_RECORDED
     doubt = _doubts(before, after, one_place, rules, not_covered=not_covered)
     nowhere = (before.run == UNPAIRED) & (after.run == UNPAIRED)
     reasons: list[NDArray[np.str_] | str] = ["", _why_nowhere(lists, pairing), AT_BORDER]
@@ -125,9 +125,9 @@ def _jumped(before: _Side, after: _Side, rules: AlignmentRules) -> Flags:
 
 
 def _side(
-    lists: WordLists, pairing: Pairing, stretches: Sequence[Stretch] | None, rules: AlignmentRules, *, step: int
+    lists: WordLists, pairing: Pairing, segments: Sequence[Segment] | None, rules: AlignmentRules, *, step: int
 ) -> _Side:
-    """Look from every sent code back (step -1) or on (1) to the nearest trusted one of its segment."""
+    """Look from every sent code back (step -1) or on (1) to the nearest trusted one of its launch."""
     at, there = _nearest_trusted(lists, pairing, step=step)
     run = np.where(there, pairing.run[at], UNPAIRED)
     array_s, wander_s = np.full(len(at), np.nan), np.full(len(at), np.nan)
@@ -138,7 +138,7 @@ def _side(
         if len(rows):
             wander_s[rows] = np.interp(lists.rig_s[at[rows]], own.clock.rig_s, own.clock.wander_s)
             reach_s[rows] = min(rules.farthest_s, _SPANS_BEYOND * float(np.ptp(own.clock.rig_s)))
-        for first_s, end_s in _spans(lists, own.epoch, stretches):
+        for first_s, end_s in _spans(lists, own.epoch, segments):
             covered[rows] |= (array_s[rows] >= first_s) & (array_s[rows] < end_s)
     apart_s = np.where(there, np.abs(lists.rig_s - lists.rig_s[at]), np.inf)
     return _Side(run, array_s, apart_s, wander_s, covered, apart_s <= reach_s)
@@ -154,20 +154,20 @@ def _nearest_trusted(lists: WordLists, pairing: Pairing, *, step: int) -> tuple[
     there = (at >= 0) & (at < n)
     at = np.where(there, at, 0)
     off_time = (pairing.run != UNPAIRED) & (pairing.run[at] != pairing.run)  # it was received: its run is known
-    return at, there & (lists.segment[at] == lists.segment) & ~off_time
+    return at, there & (lists.launch[at] == lists.launch) & ~off_time
 
 
-def _spans(lists: WordLists, epoch: int, stretches: Sequence[Stretch] | None) -> list[tuple[float, float]]:
-    if stretches is None:
+def _spans(lists: WordLists, epoch: int, segments: Sequence[Segment] | None) -> list[tuple[float, float]]:
+    if segments is None:
         own = lists.array_s[lists.epoch == epoch]
         return [(float(own[0]), float(own[-1]))]
     origin, hz = lists.origin_tick[epoch], lists.tick_hz
-    return [((s.first_tick - origin) / hz, (s.end_tick - origin) / hz) for s in stretches if s.epoch == epoch]
+    return [((s.first_tick - origin) / hz, (s.end_tick - origin) / hz) for s in segments if s.epoch == epoch]
 
 
 def _why_nowhere(lists: WordLists, pairing: Pairing) -> NDArray[np.str_]:
-    placed = [run.segment for run in pairing.runs]
-    return np.where(np.isin(lists.segment, placed), NO_CLOCK, NOT_PLACED)
+    placed = [run.launch for run in pairing.runs]
+    return np.where(np.isin(lists.launch, placed), NO_CLOCK, NOT_PLACED)
 
 
 def _choice(side: _Side, undecided: Flags) -> tuple[Integers, Floats]:

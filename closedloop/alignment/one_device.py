@@ -17,7 +17,7 @@ from closedloop.alignment.placement import place_runs
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.errors import AlignmentError
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 _BETWEEN_EPOCHS_S = 10.0
 
@@ -54,7 +54,7 @@ def align_device(
     received: ReceivedCodes,
     *,
     edges: Edges | None,
-    stretches: Sequence[Stretch] | None,
+    segments: Sequence[Segment] | None,
     rules: AlignmentRules,
     place: str,
 ) -> OneDevice:
@@ -73,7 +73,7 @@ def align_device(
         raise _other_session(lists, 0, rules, place)
     pairing = pair_codes(lists, placement, rules)
     _check_share(lists, pairing, rules, place)
-    markers = mark_codes(lists, pairing, stretches, rules)
+    markers = mark_codes(lists, pairing, segments, rules)
     return _with_light(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)
 
 

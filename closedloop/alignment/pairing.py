@@ -71,7 +71,7 @@ def _all_pairs(lists: WordLists, runs: tuple[Run, ...], matching: MatchingRules)
 
 def _pairs_of(lists: WordLists, run: Run, room: Region, *, number: int, on_time_s: float, window_s: float) -> Pairs:
     sent, heard = np.arange(*room.sent), np.arange(*room.received)
-    sent, heard = sent[lists.segment[sent] == run.segment], heard[lists.epoch[heard] == run.epoch]
+    sent, heard = sent[lists.launch[sent] == run.launch], heard[lists.epoch[heard] == run.epoch]
     expected_s = run.clock.array_s(lists.rig_s[sent])
     i, j = near_pairs(expected_s, lists.array_s[heard], window_s)
     late_s = lists.array_s[heard[j]] - expected_s[i]

@@ -1,6 +1,6 @@
-"""Which segment of the rig lies where on which epoch: the chain of runs that explains most codes in the order of both.
+"""Which launch of the rig lies where on which epoch: the chain of runs that explains most codes in the order of both.
 
-A segment may span several epochs (the recorder's clock was reset), an epoch several segments (the rig was restarted),
+A launch may span several epochs (the recorder's clock was reset), an epoch several launches (the rig was restarted),
 and a clock may jump within both. Runs that another chain could replace at little loss are not accepted: their codes
 could lie elsewhere. What lies between accepted runs is searched again by itself, where fewer places are left.
 """
@@ -32,7 +32,7 @@ _AFTER_JUMP = 50  # codes of a run that claims that a clock jumped: several tria
 class Placement:
     """The runs in their order, each with its clock, and the rows of the sent list whose clock is in doubt.
 
-    `doubtful` holds first and last rows of stretches that fit, by a few codes, a clock that jumped.
+    `doubtful` holds first and last rows of segments that fit, by a few codes, a clock that jumped.
     """
 
     runs: tuple[Run, ...]
@@ -40,7 +40,7 @@ class Placement:
 
 
 def place_runs(lists: WordLists, rules: AlignmentRules) -> Placement:
-    """Place the segments on the epochs."""
+    """Place the launches on the epochs."""
     everything = Region((0, len(lists.code)), (0, len(lists.value)))
     sure, doubtful = _placed(lists, everything, rules, known=[])
     runs = _joined(sure, lists)
@@ -71,7 +71,7 @@ def _placed(
 
 
 def _sure(accepted: list[Run], known: list[Run], lists: WordLists) -> list[Run]:
-    """Keep the runs that do not have a clock jump within a segment and an epoch on the word of a few codes."""
+    """Keep the runs that do not have a clock jump within a launch and an epoch on the word of a few codes."""
     sure: list[Run] = []
     for run in sorted(accepted, key=lambda run: -run.n_equal):
         others = [other for other in (*known, *sure) if other.place == run.place]
@@ -157,7 +157,7 @@ def _joined(runs: list[Run], lists: WordLists) -> list[Run]:
 def _final(lists: WordLists, run: Run, room: Region, rules: AlignmentRules, drift_ppm: float) -> Run | None:
     """Fit a run's clock on all equal codes in its room."""
     sent, heard = np.arange(*room.sent), np.arange(*room.received)
-    sent = sent[lists.segment[sent] == run.segment]
+    sent = sent[lists.launch[sent] == run.launch]
     heard = heard[(lists.epoch[heard] == run.epoch) & ~(lists.is_echo | lists.is_rest)[heard]]
     expected_s = run.clock.fit.array_s(lists.rig_s[sent])
     pairs = equal_pairs(lists, sent, heard, expected_s, window_s=rules.matching.exact_window_s)

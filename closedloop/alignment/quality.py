@@ -27,7 +27,7 @@ class UnmatchedCode:
 
     `index` and `time_s` are in the journal's list and the rig's clock for a lost or unplaced code, in the received list
     and the array's clock (of `epoch`) otherwise; `epoch` is None on the rig. A doubled code repeats one that was
-    matched; a foreign one belongs to nothing sent; an unplaced one was sent in a segment that is nowhere received.
+    matched; a foreign one belongs to nothing sent; an unplaced one was sent in a launch that is nowhere received.
     """
 
     fate: Fate
@@ -53,14 +53,14 @@ class SetAside:
 
 @dataclass(frozen=True)
 class RunQuality:
-    """One segment of the rig on one epoch of the recorder.
+    """One launch of the rig on one epoch of the recorder.
 
     Offset and drift relate the clocks as in `clock.ClockFit`, with the array's seconds counted from the epoch's tick 0.
     `wander_ms` is how far the clock strayed from that line, end to end; `jitter_ms` the robust SD of single codes
     around both. `first_sent` and `last_sent` are rows of the sent list.
     """
 
-    segment: int
+    launch: int
     epoch: int
     n_codes: int
     first_sent: int
@@ -210,7 +210,7 @@ def describe(
 def _runs(lists: WordLists, pairing: Pairing) -> tuple[RunQuality, ...]:
     return tuple(
         RunQuality(
-            segment=run.segment,
+            launch=run.launch,
             epoch=run.epoch,
             n_codes=int(np.count_nonzero(pairing.run == k)),
             first_sent=run.sent[0],
@@ -246,11 +246,11 @@ def _rests(lists: WordLists, pairing: Pairing) -> NDArray[np.bool_]:
 
 def _unmatched(lists: WordLists, pairing: Pairing, sent_code: NDArray[np.int64]) -> tuple[UnmatchedCode, ...]:
     """Every code without a partner: lost ones by the journal's order, then received ones by time."""
-    placed = {run.segment for run in pairing.runs}
+    placed = {run.launch for run in pairing.runs}
     lost = np.flatnonzero(pairing.received == UNPAIRED).tolist()
     never: list[UnmatchedCode] = [
         UnmatchedCode(
-            "lost" if int(lists.segment[row]) in placed else "unplaced",
+            "lost" if int(lists.launch[row]) in placed else "unplaced",
             row,
             int(sent_code[row]),
             float(lists.rig_s[row]),

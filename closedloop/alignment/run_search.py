@@ -1,4 +1,4 @@
-"""Where one segment of the rig may lie on one epoch of the recorder: candidate runs, with clock and evidence."""
+"""Where one launch of the rig may lie on one epoch of the recorder: candidate runs, with clock and evidence."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch of sent codes of one segment that was received on one epoch.
+    """A segment of sent codes of one launch that was received on one epoch.
 
     `sent` and `received` are the first and last index of its equal codes, `n_equal` of them; `clock` gives seconds from
     the epoch's first code.
     """
 
-    segment: int
+    launch: int
     epoch: int
     clock: LocalClock
     sent: tuple[int, int]
@@ -67,11 +67,11 @@ class Run:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Segment and epoch."""
-        return self.segment, self.epoch
+        """Launch and epoch."""
+        return self.launch, self.epoch
 
     def agrees_with(self, other: Run, at_s: float) -> bool:
-        """Say whether two runs of one segment and epoch have the same clock at a rig time."""
+        """Say whether two runs of one launch and epoch have the same clock at a rig time."""
         here = np.array([at_s])
         return (
             self.place == other.place
@@ -80,15 +80,15 @@ class Run:
 
 
 def candidate_runs(lists: WordLists, region: Region, rules: AlignmentRules) -> list[Run]:
-    """Find every place where a segment may lie on an epoch, within a region of both lists."""
+    """Find every place where a launch may lie on an epoch, within a region of both lists."""
     sent = np.arange(*region.sent)
     heard = np.arange(*region.received)
     heard = heard[~(lists.is_echo | lists.is_rest)[heard]]
     found = [
         run
-        for segment in np.unique(lists.segment[sent]).tolist()
+        for launch in np.unique(lists.launch[sent]).tolist()
         for epoch in np.unique(lists.epoch[heard]).tolist()
-        for run in _candidates(lists, sent[lists.segment[sent] == segment], heard[lists.epoch[heard] == epoch], rules)
+        for run in _candidates(lists, sent[lists.launch[sent] == launch], heard[lists.epoch[heard] == epoch], rules)
     ]
     return sorted(found, key=lambda run: run.sent)
 
@@ -123,7 +123,7 @@ def equal_pairs(
     lists
         Both lists.
     sent, heard
-        Indices into them, of one segment and one epoch.
+        Indices into them, of one launch and one epoch.
     expected_s
         When each of `sent` should have come.
     window_s
@@ -160,7 +160,7 @@ def run_of(
     known = (0.0, rules.largest_drift_ppm) if drift_ppm is None else (drift_ppm, rules.same_quartz_ppm)
     fit = fit_clock(rig_s, array_s, drift_ppm=known[0], drift_sd_ppm=known[1])
     return Run(
-        segment=int(lists.segment[sent[0]]),
+        launch=int(lists.launch[sent[0]]),
         epoch=int(lists.epoch[received[0]]),
         clock=LocalClock(fit, rig_s[:0], rig_s[:0], 0.0) if drift_ppm is None else local_clock(fit, rig_s, array_s),
         sent=(int(sent[0]), int(sent[-1])),
@@ -170,7 +170,7 @@ def run_of(
 
 
 def _dense(sent: Integers, pairs: tuple[Integers, Integers]) -> tuple[Integers, Integers]:
-    """Keep the pairs of the stretch of the sent list that holds most of them for its length."""
+    """Keep the pairs of the segment of the sent list that holds most of them for its length."""
     hit = np.isin(sent, pairs[0])
     rise = np.concatenate([[0.0], np.cumsum(hit - _PRICE_OF_A_MISS)])
     lowest = np.minimum.accumulate(rise)

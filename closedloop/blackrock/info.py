@@ -17,7 +17,7 @@ from closedloop.blackrock.nsx.channels import ChannelKind, kind_of
 from closedloop.blackrock.nsx.header import NsxChannel, read_nsx_header
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 Progress = Callable[[int, int], None]
 
@@ -36,7 +36,7 @@ class ChannelInfo:
 
 @dataclass(frozen=True)
 class BlockInfo:
-    """A stretch without a pause; times count from the clock's zero in its epoch."""
+    """A segment without a pause; times count from the clock's zero in its epoch."""
 
     epoch: int
     t0_tick: int
@@ -90,7 +90,7 @@ class RecordingInfo:
     duration_s
         From the first sample or packet to the end of the last, pauses included, summed over epochs.
     blocks
-        Uninterrupted stretches; those of a NEV are told from its packets, at the rate of its waveforms.
+        Uninterrupted segments; those of a NEV are told from its packets, at the rate of its waveforms.
     events
         None for NSx.
     repairs
@@ -157,9 +157,9 @@ def _nsx_info(file: Path, progress: Progress | None) -> RecordingInfo:
         start=_iso(header.start),
         rate_hz=header.rate_hz,
         tick_hz=header.tick_hz,
-        duration_s=_duration_s(header.stretches, header.tick_hz),
+        duration_s=_duration_s(header.segments, header.tick_hz),
         channels=tuple(_channel(channel) for channel in header.channels),
-        blocks=_blocks(header.stretches, header.tick_hz),
+        blocks=_blocks(header.segments, header.tick_hz),
         events=None,
         repairs=header.repairs,
     )
@@ -177,9 +177,9 @@ def _nev_info(file: Path, progress: Progress | None) -> RecordingInfo:
         start=_iso(header.start),
         rate_hz=None,
         tick_hz=header.tick_hz,
-        duration_s=_duration_s(events.stretches, header.tick_hz),
+        duration_s=_duration_s(events.segments, header.tick_hz),
         channels=_nev_channels(header),
-        blocks=_blocks(events.stretches, header.tick_hz),
+        blocks=_blocks(events.segments, header.tick_hz),
         events=_event_info(header, scan, events),
         repairs=events.repairs,
     )
@@ -222,15 +222,15 @@ def _nev_channels(header: NevHeader) -> tuple[ChannelInfo, ...]:
     )
 
 
-def _blocks(stretches: Sequence[Stretch], tick_hz: int) -> tuple[BlockInfo, ...]:
+def _blocks(segments: Sequence[Segment], tick_hz: int) -> tuple[BlockInfo, ...]:
     return tuple(
         BlockInfo(s.epoch, s.first_tick, s.first_tick / tick_hz, s.n_samples, (s.end_tick - s.first_tick) / tick_hz)
-        for s in stretches
+        for s in segments
     )
 
 
-def _duration_s(stretches: Sequence[Stretch], tick_hz: int) -> float:
-    epochs = [list(own) for _, own in groupby(stretches, lambda stretch: stretch.epoch)]
+def _duration_s(segments: Sequence[Segment], tick_hz: int) -> float:
+    epochs = [list(own) for _, own in groupby(segments, lambda segment: segment.epoch)]
     return sum(own[-1].end_tick - own[0].first_tick for own in epochs) / tick_hz
 
 

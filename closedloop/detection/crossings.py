@@ -1,8 +1,8 @@
-"""Threshold crossings of one piece of a stretch, and of the pieces that make up a recording.
+"""Threshold crossings of one piece of a segment, and of the pieces that make up a recording.
 
-A piece is a window of `Definition.threshold_s` seconds, counted from the start of its stretch; the last one of a
-stretch is shorter. Where a threshold comes from, and whether a crossing at the first sample is one, depends on the
-piece before: whoever starts in the middle of a stretch computes that one too.
+A piece is a window of `Definition.threshold_s` seconds, counted from the start of its segment; the last one of a
+segment is shorter. Where a threshold comes from, and whether a crossing at the first sample is one, depends on the
+piece before: whoever starts in the middle of a segment computes that one too.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Piece:
-    """Samples start to stop (exclusive) of a stretch."""
+    """Samples start to stop (exclusive) of a segment."""
 
-    stretch: int
+    segment: int
     start: int
     stop: int
 
 
 def pieces_of(source: SampleSource, definition: Definition) -> tuple[Piece, ...]:
-    """Cut all stretches of a recording, in order, into the windows in which the noise is measured."""
+    """Cut all segments of a recording, in order, into the windows in which the noise is measured."""
     length = round(definition.threshold_s * source.rate_hz)
     return tuple(
-        Piece(number, start, min(start + length, stretch.n_samples))
-        for number, stretch in enumerate(source.stretches)
-        for start in range(0, stretch.n_samples, length)
+        Piece(number, start, min(start + length, segment.n_samples))
+        for number, segment in enumerate(source.segments)
+        for start in range(0, segment.n_samples, length)
     )
 
 
@@ -55,7 +55,7 @@ class PieceCrossings:
     Attributes
     ----------
     sample, channel
-        Crossings in order of sample, then channel, (n_crossings,); samples count from the stretch's start.
+        Crossings in order of sample, then channel, (n_crossings,); samples count from the segment's start.
     noise
         Of each channel, in bits, (n_channels,); below `LEAST_NOISE_BITS` a channel is flat and has no crossings.
     """
@@ -70,7 +70,7 @@ class PieceCrossings:
 class _Before:
     """What a piece has to know of the one before: its noise in the filters' scale, and which channels ended in a spike.
 
-    `noise` is None at the start of a stretch.
+    `noise` is None at the start of a segment.
     """
 
     noise: Floats | None
@@ -143,13 +143,13 @@ def _before(detector: Detector, piece: Piece) -> _Before:
     depth = 2 if detector.definition.noise_from == "before" else 1
     for start in range(piece.start - depth * detector.piece_samples, piece.start, detector.piece_samples):
         if start >= 0:
-            earlier = Piece(piece.stretch, start, start + detector.piece_samples)
+            earlier = Piece(piece.segment, start, start + detector.piece_samples)
             before = _one(detector, earlier, before)[1]
     return before
 
 
 def _one(detector: Detector, piece: Piece, before: _Before) -> tuple[PieceCrossings, _Before]:
-    window = Window(detector.source, detector.filters, piece.stretch, piece.start, piece.stop, detector.chunk_samples)
+    window = Window(detector.source, detector.filters, piece.segment, piece.start, piece.stop, detector.chunk_samples)
     known = before.noise if detector.definition.noise_from == "before" else None
     seen = _seen(detector, window, known)
     decisive = seen.median if known is None else known

@@ -36,10 +36,10 @@ class Definition:
     multiple
         Threshold in units of the noise, which is median |v| / 0.6745 of the filtered voltage.
     threshold_s
-        The noise is that of each so many seconds, counted from the start of an uninterrupted stretch.
+        The noise is that of each so many seconds, counted from the start of an uninterrupted segment.
     noise_from
         Which of these windows sets the threshold of one: "own", or "before" (an online threshold; the first window of
-        a stretch, before which nothing is known, has its own).
+        a segment, before which nothing is known, has its own).
     noise_every
         The median is over every so many-th sample, a power of two. (Of 37,500 samples it is right within 0.5 %.)
     refractory_ms

@@ -1,7 +1,7 @@
 """Spikes as threshold crossings, by named definition.
 
-Every definition filters the whole of each uninterrupted stretch of a recording and sets its threshold anew for every
-`threshold_s` seconds of it, counted from the stretch's start. The work is done in pieces of that length with margins,
+Every definition filters the whole of each uninterrupted segment of a recording and sets its threshold anew for every
+`threshold_s` seconds of it, counted from the segment's start. The work is done in pieces of that length with margins,
 each from its samples alone: memory is bounded, and the result does not depend on how the samples are read or on how
 many workers share the pieces.
 """
@@ -66,16 +66,16 @@ def spikes_of(
     """
     ids = np.asarray(electrode_ids, np.uint16)
     apart = round(definition.refractory_ms * source.rate_hz / 1000)
-    last_kept, stretch = np.full(_N_ELECTRODES, _LONG_AGO), -1
+    last_kept, segment = np.full(_N_ELECTRODES, _LONG_AGO), -1
     for found in pieces:
-        if found.piece.stretch != stretch:
-            stretch = found.piece.stretch
+        if found.piece.segment != segment:
+            segment = found.piece.segment
             last_kept.fill(_LONG_AGO)
         electrode = ids[found.channel]
         kept = _late_enough(found.sample, electrode, last_kept, apart)
         sample = found.sample[kept]
-        epoch = np.full(len(sample), source.stretches[stretch].epoch, np.uint16)
-        yield Spikes(epoch, source.ticks(stretch, sample), electrode[kept])
+        epoch = np.full(len(sample), source.segments[segment].epoch, np.uint16)
+        yield Spikes(epoch, source.ticks(segment, sample), electrode[kept])
 
 
 def _late_enough(

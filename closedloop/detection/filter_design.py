@@ -72,9 +72,9 @@ class Filters:
     notch, band
         Forwards the notch runs, then the band-pass; a zero-phase band-pass then runs backwards.
     padding
-        Samples by which a stretch is continued at either end before a zero-phase filter.
+        Samples by which a segment is continued at either end before a zero-phase filter.
     lead, lookahead
-        Samples needed before and after a piece, as far as the stretch has them.
+        Samples needed before and after a piece, as far as the segment has them.
     """
 
     notch: Sections

@@ -1,7 +1,7 @@
-"""Filter any part of a stretch, block by block, as if the whole stretch were filtered at once.
+"""Filter any part of a segment, block by block, as if the whole segment were filtered at once.
 
 A part is computed from its samples and margins alone, on a grid of blocks that starts where the part does: the result
-is the same, bit by bit, however the samples are read and whoever computes the part. At the true ends of a stretch the
+is the same, bit by bit, however the samples are read and whoever computes the part. At the true ends of a segment the
 rule of scipy's `sosfiltfilt` applies: the (notched) voltage is continued by reflection in its end point.
 """
 
@@ -36,7 +36,7 @@ Rows = NDArray[np.int16] | NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Window:
-    """Samples start to stop (exclusive) of one stretch, filtered.
+    """Samples start to stop (exclusive) of one segment, filtered.
 
     `chunk_samples` is how many samples are read at a time, at most. With a `tile`, only those
     `LANES` channels are filtered.
@@ -44,7 +44,7 @@ class Window:
 
     source: SampleSource
     filters: Filters
-    stretch: int
+    segment: int
     start: int
     stop: int
     chunk_samples: int | None = None
@@ -52,8 +52,8 @@ class Window:
 
     @property
     def n_samples(self) -> int:
-        """Samples of the whole stretch."""
-        return self.source.stretches[self.stretch].n_samples
+        """Samples of the whole segment."""
+        return self.source.segments[self.segment].n_samples
 
     @property
     def n_tiles(self) -> int:
@@ -76,7 +76,7 @@ class Window:
 
     def rows(self, start: int, stop: int) -> Rows:
         """Read rows as the kernels take them: int16 or float32, with columns of zeros up to whole tiles."""
-        samples = np.asarray(self.source.read(self.stretch, start, stop))
+        samples = np.asarray(self.source.read(self.segment, start, stop))
         if self.tile is not None:
             samples = samples[:, self.tile * LANES : (self.tile + 1) * LANES]
         kind = np.int16 if samples.dtype == np.int16 else np.float32
@@ -161,7 +161,7 @@ def _settled_state(window: Window, sample: int) -> Floats:
 
 
 def _state_at_start(window: Window) -> Floats:
-    """Give the state before a stretch's first sample, after the reflection that comes before it."""
+    """Give the state before a segment's first sample, after the reflection that comes before it."""
     state = _settled_state(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
     if padding:
@@ -174,7 +174,7 @@ def _state_at_start(window: Window) -> Floats:
 
 
 def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
-    """Give the state of the backward filter after a stretch's last sample, through the reflection that comes after it.
+    """Give the state of the backward filter after a segment's last sample, through the reflection that comes after it.
 
     `state` is that of the forward filters, `last` their last output.
     """
@@ -192,7 +192,7 @@ def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
 
 
 def _notched(window: Window, start: int, stop: int, n_last: int) -> NDArray[np.float64]:
-    """Run the notch alone over part of a stretch, settled at first; give the last rows, (n_last, n_tiles * LANES)."""
+    """Run the notch alone over part of a segment, settled at first; give the last rows, (n_last, n_tiles * LANES)."""
     notch, last = window.filters.notch, window.rows(stop - n_last, stop)
     if not notch.n_sections:
         return last.astype(np.float64)

@@ -270,7 +270,7 @@ def both_ways_search(
 def backward_search(
     held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
 ) -> None:
-    """Filter the last rows of a stretch backwards from a state, and look at all of the output without keeping it."""
+    """Filter the last rows of a segment backwards from a state, and look at all of the output without keeping it."""
     excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
         _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, excess)

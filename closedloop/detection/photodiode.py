@@ -44,10 +44,10 @@ def photodiode_edges(
     """
     levels = levels or photodiode_levels(source, chunk_samples=chunk_samples)
     epochs, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for number, stretch in enumerate(source.stretches if levels else ()):
+    for number, segment in enumerate(source.segments if levels else ()):
         moments = _moments(source, number, levels or (0.0, 0.0), chunk_samples)
         ticks.append(_timed(source, number, moments))
-        epochs.append(np.full(len(moments), stretch.epoch))
+        epochs.append(np.full(len(moments), segment.epoch))
     return Edges(np.concatenate(epochs), np.concatenate(ticks))
 
 
@@ -65,15 +65,15 @@ def photodiode_levels(source: SampleSource, *, chunk_samples: int = _CHUNK_SAMPL
 
 
 def _spots(source: SampleSource) -> Iterator[Samples]:
-    """Read short parts, spread evenly over all stretches."""
-    lengths = np.array([stretch.n_samples for stretch in source.stretches])
+    """Read short parts, spread evenly over all segments."""
+    lengths = np.array([segment.n_samples for segment in source.segments])
     ends = np.cumsum(lengths)
     n = round(_SPOT_S * source.rate_hz)
     for at in np.linspace(0, max(lengths.sum() - n, 0), _SPOTS).astype(int) if len(lengths) else ():
-        stretch = int(np.searchsorted(ends, at, side="right"))
-        if stretch < len(lengths):
-            start = int(at - ends[stretch] + lengths[stretch])
-            yield source.read(stretch, start, min(start + n, int(lengths[stretch])))
+        segment = int(np.searchsorted(ends, at, side="right"))
+        if segment < len(lengths):
+            start = int(at - ends[segment] + lengths[segment])
+            yield source.read(segment, start, min(start + n, int(lengths[segment])))
 
 
 class _Whole:
@@ -83,15 +83,15 @@ class _Whole:
         self._source, self._chunk_samples = source, chunk_samples
 
     def __iter__(self) -> Iterator[Samples]:
-        for number in range(len(self._source.stretches)):
+        for number in range(len(self._source.segments)):
             for _, samples in _chunks(self._source, number, self._chunk_samples):
                 yield samples
 
 
-def _chunks(source: SampleSource, stretch: int, chunk_samples: int) -> Iterator[tuple[int, Samples]]:
-    n_samples = source.stretches[stretch].n_samples
+def _chunks(source: SampleSource, segment: int, chunk_samples: int) -> Iterator[tuple[int, Samples]]:
+    n_samples = source.segments[segment].n_samples
     for start in range(0, n_samples, chunk_samples):
-        yield start, source.read(stretch, start, min(start + chunk_samples, n_samples))
+        yield start, source.read(segment, start, min(start + chunk_samples, n_samples))
 
 
 def _levels_of(parts: Iterable[Samples]) -> tuple[float, float] | None:
@@ -123,13 +123,13 @@ def _two_means(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[
 
 
 def _moments(
-    source: SampleSource, stretch: int, levels: tuple[float, float], chunk_samples: int
+    source: SampleSource, segment: int, levels: tuple[float, float], chunk_samples: int
 ) -> NDArray[np.float64]:
-    """Find the edges of a stretch, in samples; the last sample and a pending edge pass from chunk to chunk."""
+    """Find the edges of a segment, in samples; the last sample and a pending edge pass from chunk to chunk."""
     dark, light = levels
     middle, rearm = (dark + light) / 2, dark + _REARM * (light - dark)
     armed, carried, found = False, np.zeros(0), [np.zeros(0)]
-    for start, samples in _chunks(source, stretch, chunk_samples):
+    for start, samples in _chunks(source, segment, chunk_samples):
         volts = np.concatenate([carried, samples[:, 0].astype(np.float64)])
         at, armed = _crossings(volts, armed, middle=middle, rearm=rearm)
         share = (middle - volts[at - 1]) / (volts[at] - volts[at - 1])
@@ -138,10 +138,10 @@ def _moments(
     return np.concatenate(found)
 
 
-def _timed(source: SampleSource, stretch: int, moment: NDArray[np.float64]) -> NDArray[np.float64]:
+def _timed(source: SampleSource, segment: int, moment: NDArray[np.float64]) -> NDArray[np.float64]:
     """Time moments between two samples."""
     whole = np.floor(moment).astype(np.int64)
-    before, after = source.ticks(stretch, whole), source.ticks(stretch, whole + (whole < moment))
+    before, after = source.ticks(segment, whole), source.ticks(segment, whole + (whole < moment))
     return np.asarray(before + (moment - whole) * (after - before))
 
 

@@ -20,7 +20,7 @@ from closedloop.devices.light import find_photodiode
 from closedloop.devices.part import Progress, RecordingPart, Voltage, read_part
 from closedloop.errors import RecordingError
 from closedloop.recording.codes import Edges, ReceivedCodes
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 PHOTODIODE = "photodiode"
@@ -48,7 +48,7 @@ class Device:
         Ticks per second.
     electrodes
         Contacts, by number.
-    stretches
+    segments
         When was recorded.
     codes
         Words of the parallel port, or of the serial one where nothing came over the other.
@@ -64,7 +64,7 @@ class Device:
     processor: int
     tick_hz: int
     electrodes: tuple[Electrode, ...]
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     codes: ReceivedCodes
     comments: tuple[str, ...]
     edges: Edges | None
@@ -74,7 +74,7 @@ class Device:
     @property
     def duration_s(self) -> float:
         """Length of what was recorded."""
-        return sum(stretch.end_tick - stretch.first_tick for stretch in self.stretches) / self.tick_hz
+        return sum(segment.end_tick - segment.first_tick for segment in self.segments) / self.tick_hz
 
     @property
     def voltages(self) -> tuple[Voltage, ...]:
@@ -102,8 +102,8 @@ class Device:
 
     def _offsets_s(self) -> dict[int, float]:
         offsets, end_s = {0: 0.0}, 0.0
-        for epoch in sorted({stretch.epoch for stretch in self.stretches}):
-            ticks = [tick for own in self.stretches if own.epoch == epoch for tick in (own.first_tick, own.end_tick)]
+        for epoch in sorted({segment.epoch for segment in self.segments}):
+            ticks = [tick for own in self.segments if own.epoch == epoch for tick in (own.first_tick, own.end_tick)]
             offsets[epoch] = offsets.get(epoch, end_s - min(ticks) / self.tick_hz)
             end_s = offsets[epoch] + max(ticks) / self.tick_hz
         return offsets
@@ -153,8 +153,8 @@ def read_device(
         processor=files.processor,
         tick_hz=tick_hz,
         electrodes=_electrodes(parts),
-        stretches=tuple(
-            replace(stretch, epoch=part.first_epoch + stretch.epoch) for part in parts for stretch in part.own_stretches
+        segments=tuple(
+            replace(segment, epoch=part.first_epoch + segment.epoch) for part in parts for segment in part.own_segments
         ),
         codes=_codes(parts, tick_hz),
         comments=tuple(text for part in parts if part.events for text in part.events.comments.text),

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 
-def map_epochs(own: Sequence[Stretch], reference: Sequence[Stretch], *, place: str) -> dict[int, int]:
+def map_epochs(own: Sequence[Segment], reference: Sequence[Segment], *, place: str) -> dict[int, int]:
     """Find the reference's epoch of each of a file's epochs, by the ticks both recorded, in order.
 
     Parameters
     ----------
     own, reference
-        Stretches of the file, and of the file that has all epochs.
+        Segments of the file, and of the file that has all epochs.
     place
         What an error message calls the file.
 
@@ -44,11 +44,11 @@ def map_epochs(own: Sequence[Stretch], reference: Sequence[Stretch], *, place: s
     return found
 
 
-def _epochs(stretches: Sequence[Stretch]) -> list[int]:
-    return sorted({stretch.epoch for stretch in stretches})
+def _epochs(segments: Sequence[Segment]) -> list[int]:
+    return sorted({segment.epoch for segment in segments})
 
 
-def _shared_ticks(own: Sequence[Stretch], epoch: int, reference: Sequence[Stretch], other: int) -> int:
+def _shared_ticks(own: Sequence[Segment], epoch: int, reference: Sequence[Segment], other: int) -> int:
     """Count the ticks that two epochs both recorded."""
     return sum(
         max(0, min(mine.end_tick, theirs.end_tick) - max(mine.first_tick, theirs.first_tick))

@@ -17,7 +17,7 @@ from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.devices.epoch_maps import map_epochs
 from closedloop.devices.files import Recording
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 _RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
@@ -65,16 +65,16 @@ class RecordingPart:
     samples: tuple[NsxSamples, ...]
 
     @property
-    def own_stretches(self) -> tuple[Stretch, ...]:
+    def own_segments(self) -> tuple[Segment, ...]:
         """When was recorded, in the recording's own epochs."""
         if self.samples:
-            return tuple(self.samples[0].stretches)
-        return self.events.stretches if self.events else ()
+            return tuple(self.samples[0].segments)
+        return self.events.segments if self.events else ()
 
     @property
     def n_epochs(self) -> int:
         """How many epochs of the device it takes."""
-        return 1 + max((stretch.epoch for stretch in self.own_stretches), default=-1)
+        return 1 + max((segment.epoch for segment in self.own_segments), default=-1)
 
     @property
     def n_spikes(self) -> int:
@@ -101,14 +101,14 @@ class RecordingPart:
 
     def epoch_of(self, samples: NsxSamples) -> dict[int, int]:
         """Give the device's epoch by a file's own."""
-        own = map_epochs(samples.stretches, self.own_stretches, place=str(samples.file))
+        own = map_epochs(samples.segments, self.own_segments, place=str(samples.file))
         return {epoch: self.first_epoch + to for epoch, to in own.items()}
 
 
 def read_part(recording: Recording, first_epoch: int, *, spikes: bool, progress: Progress | None) -> RecordingPart:
     """Read a recording's files onto the epochs of the NSx that tells most; `device.read_device` has the parameters."""
     samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
-    epochs = samples[0].stretches if samples else None
+    epochs = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
     events = read_nev(recording.nev, spikes=False, epochs=epochs, progress=progress) if recording.nev else None
     survey = survey_nev(recording.nev, epochs=epochs) if recording.nev and spikes else None
@@ -120,7 +120,7 @@ def read_part(recording: Recording, first_epoch: int, *, spikes: bool, progress:
 
 def _authority(samples: NsxSamples) -> tuple[int, float]:
     """Order files by what they can tell: all epochs, then the finest time."""
-    return len({stretch.epoch for stretch in samples.stretches}), samples.rate_hz
+    return len({segment.epoch for segment in samples.segments}), samples.rate_hz
 
 
 def _columns(samples: NsxSamples, channel_ids: Sequence[int]) -> NsxSamples:

@@ -16,6 +16,6 @@ counts, usability
     Spikes per presentation and electrode, in parts; which presentations were recorded without a gap.
 arrays, array_files
     Which electrode belongs to which Utah array, its name across days, and maps (``.cmp``).
-stretches, source, spikes, chunks
-    What passes between them: stretches of recording with their epochs, the port for samples, spikes.
+segments, source, spikes, chunks
+    What passes between them: segments of recording with their epochs, the port for samples, spikes.
 """

@@ -17,8 +17,8 @@ class SentCodes:
     code
         Codes, shape (n_sent,). A counter may run past the recorder's largest word: codes are compared modulo its size.
     time_s
-        When each was sent on the rig's clock, seconds, shape (n_sent,), not decreasing within a segment.
-    segment
+        When each was sent on the rig's clock, seconds, shape (n_sent,), not decreasing within a launch.
+    launch
         The run of the rig that sent it, shape (n_sent,), not decreasing; one run if None.
     lit
         Whether the photodiode's patch went white with it (an image's onset does, a trial's start does not), shape
@@ -27,13 +27,13 @@ class SentCodes:
 
     code: NDArray[np.int64]
     time_s: NDArray[np.float64]
-    segment: NDArray[np.int64] | None = None
+    launch: NDArray[np.int64] | None = None
     lit: NDArray[np.bool_] | None = None
 
     @property
-    def segment_ids(self) -> NDArray[np.int64]:
-        """Segment of every code."""
-        return np.zeros(len(self.code), np.int64) if self.segment is None else self.segment
+    def launch_ids(self) -> NDArray[np.int64]:
+        """Launch of every code."""
+        return np.zeros(len(self.code), np.int64) if self.launch is None else self.launch
 
     @property
     def is_lit(self) -> NDArray[np.bool_]:

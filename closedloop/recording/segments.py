@@ -1,4 +1,4 @@
-"""Uninterrupted stretches of a recording, and the runs of its clock (epochs) on which their ticks count.
+"""Uninterrupted segments of a recording, and the runs of its clock (epochs) on which their ticks count.
 
 Every time of a recording is keyed by (device, epoch, tick). Within an epoch the recorder's clock runs on, pauses
 included; a reset of the clock opens the next epoch. Nothing is ever sorted or compared across epochs by tick alone.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """Samples, or packets, without a pause.
 
     `first_tick` is the tick of the first sample, `end_tick` that of the sample which would have come after the last.

@@ -1,4 +1,4 @@
-"""The port between continuous samples and whoever computes on them: read any part of any stretch, and time it."""
+"""The port between continuous samples and whoever computes on them: read any part of any segment, and time it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 
 class SampleSource(Protocol):
@@ -21,8 +21,8 @@ class SampleSource(Protocol):
     """
 
     @property
-    def stretches(self) -> Sequence[Stretch]:
-        """Uninterrupted stretches in the file's order."""
+    def segments(self) -> Sequence[Segment]:
+        """Uninterrupted segments in the file's order."""
 
     @property
     def rate_hz(self) -> float:
@@ -36,11 +36,11 @@ class SampleSource(Protocol):
     def n_channels(self) -> int:
         """Columns of what `read` gives."""
 
-    def read(self, stretch: int, start: int, stop: int) -> NDArray[Any]:
-        """Read samples start to stop (exclusive) of one stretch, shape (stop - start, n_channels), in bits."""
+    def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
+        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits."""
 
-    def ticks(self, stretch: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Time samples of one stretch by their index in it, any shape."""
+    def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time samples of one segment by their index in it, any shape."""
 
 
 def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: Fraction) -> NDArray[np.int64]:
@@ -51,7 +51,7 @@ def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: 
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Samples in memory: one array (n_samples, n_channels) a stretch, each with its epoch and first tick."""
+    """Samples in memory: one array (n_samples, n_channels) a segment, each with its epoch and first tick."""
 
     arrays: tuple[NDArray[Any], ...]
     first_ticks: tuple[int, ...] = (0,)
@@ -60,11 +60,11 @@ class ArraySource:
     tick_hz: int = 30_000
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
-        """Uninterrupted stretches."""
+    def segments(self) -> tuple[Segment, ...]:
+        """Uninterrupted segments."""
         rows = zip(self.epochs, self.first_ticks, self.arrays, strict=True)
         return tuple(
-            Stretch(epoch, first, int(regular_ticks(first, np.array(len(array)), self._step)), len(array))
+            Segment(epoch, first, int(regular_ticks(first, np.array(len(array)), self._step)), len(array))
             for epoch, first, array in rows
         )
 
@@ -77,10 +77,10 @@ class ArraySource:
     def _step(self) -> Fraction:
         return Fraction(self.tick_hz) / Fraction(self.rate_hz).limit_denominator(1_000_000)
 
-    def read(self, stretch: int, start: int, stop: int) -> NDArray[Any]:
+    def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
         """Give a view of the array."""
-        return self.arrays[stretch][start:stop]
+        return self.arrays[segment][start:stop]
 
-    def ticks(self, stretch: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+    def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples by the nominal rate."""
-        return regular_ticks(self.first_ticks[stretch], sample, self._step)
+        return regular_ticks(self.first_ticks[segment], sample, self._step)

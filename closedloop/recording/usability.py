@@ -1,4 +1,4 @@
-"""Which presentations can be used: everything around the onset was recorded, in one stretch."""
+"""Which presentations can be used: everything around the onset was recorded, in one segment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 NEEDED_MS = (-100.0, 170.0)  # what must have been recorded around an onset
 
@@ -21,7 +21,7 @@ AT_RESET = "touches a reset of the recorder's clock"
 def usable(
     onset_epoch: NDArray[np.integer],
     onset_tick: NDArray[np.float64],
-    stretches: Sequence[Stretch],
+    segments: Sequence[Segment],
     *,
     tick_hz: float,
     needed_ms: tuple[float, float] = NEEDED_MS,
@@ -32,12 +32,12 @@ def usable(
     ----------
     onset_epoch, onset_tick
         Shape (n_presentations,); a tick of NaN is set aside already.
-    stretches
-        The recording's uninterrupted stretches, in time order.
+    segments
+        The recording's uninterrupted segments, in time order.
     tick_hz
         Ticks per second.
     needed_ms
-        From when to when around the onset every sample must have been recorded, in one stretch.
+        From when to when around the onset every sample must have been recorded, in one segment.
 
     Returns
     -------
@@ -47,10 +47,10 @@ def usable(
         Why, one a presentation; empty where usable.
     """
     reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
-    epochs = sorted({stretch.epoch for stretch in stretches})
+    epochs = sorted({segment.epoch for segment in segments})
     for epoch in epochs:
         own = np.flatnonzero(onset_epoch == epoch)
-        runs = [stretch for stretch in stretches if stretch.epoch == epoch]
+        runs = [segment for segment in segments if segment.epoch == epoch]
         first, last = (onset_tick[own] + bound * tick_hz / 1000 for bound in needed_ms)
         reasons[own] = _reasons(first, last, runs, before=epoch > epochs[0], after=epoch < epochs[-1])
     reasons[np.isnan(onset_tick)] = NO_ONSET
@@ -58,7 +58,7 @@ def usable(
 
 
 def _reasons(
-    first: NDArray[np.float64], last: NDArray[np.float64], runs: Sequence[Stretch], *, before: bool, after: bool
+    first: NDArray[np.float64], last: NDArray[np.float64], runs: Sequence[Segment], *, before: bool, after: bool
 ) -> NDArray[np.str_]:
     """Judge the presentations of one epoch; `before` and `after` say whether another epoch precedes or follows it."""
     starts = np.array([run.first_tick for run in runs], np.int64)

@@ -16,7 +16,7 @@ from closedloop.blackrock.nev.matching import DeviceEpoch, device_epochs, first_
 from closedloop.blackrock.nev.packets import read_packets, tick_at
 from closedloop.blackrock.nev.runs import Run
 from closedloop.blackrock.nev.scan import NevScan
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 _FEW_PACKETS = 3
 _AROUND_S = 0.01  # packets this near a step back are looked at, or as near as the step is large
@@ -40,12 +40,12 @@ class EpochPlan:
     repairs: tuple[str, ...] = ()
 
 
-def plan_epochs(file: Path, header: NevHeader, scan: NevScan, stretches: Sequence[Stretch] | None) -> EpochPlan:
+def plan_epochs(file: Path, header: NevHeader, scan: NevScan, segments: Sequence[Segment] | None) -> EpochPlan:
     """Give the runs of the clock their numbers: as the packets tell, or by the epochs of the same device's NSx file."""
-    if stretches is None:
+    if segments is None:
         spans = tuple(Span(number, run.first_packet, run.end_packet) for number, run in enumerate(scan.runs))
         return EpochPlan(spans, scan.strays)
-    epochs = device_epochs(stretches)
+    epochs = device_epochs(segments)
     spans_found: list[Span] = []
     strays = [scan.strays]
     repairs: list[str] = []

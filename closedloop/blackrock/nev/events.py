@@ -20,7 +20,7 @@ from closedloop.blackrock.nev.kinds import is_code, is_comment, is_serial
 from closedloop.blackrock.nev.packets import Packets
 from closedloop.blackrock.nev.pauses import Pause
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 
@@ -50,7 +50,7 @@ class NevEvents:
         Words of the parallel digital port and of the serial one.
     pauses
         Where recording was paused by the recorder's own events (from 3.0 on).
-    stretches
+    segments
         When was recorded: the device's as given, or told from the packets.
     n_out_of_order
         Packets that stood later in the file than their time and were sorted in.
@@ -70,7 +70,7 @@ class NevEvents:
     serial: Words
     comments: Comments
     pauses: tuple[Pause, ...]
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     n_out_of_order: int
     n_stray: int
     n_other: int
@@ -81,7 +81,7 @@ def read_nev(
     file: Path,
     *,
     spikes: bool = True,
-    epochs: Sequence[Stretch] | None = None,
+    epochs: Sequence[Segment] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevEvents:
     """Read all events of a NEV file.
@@ -91,7 +91,7 @@ def read_nev(
     spikes
         Whether spikes are wanted; without them the rest is read as well, in little memory.
     epochs
-        The stretches of the same device's NSx file. Its epochs are then the events' epochs, also those that hold no
+        The segments of the same device's NSx file. Its epochs are then the events' epochs, also those that hold no
         packet, or that begin with a step back too small to be told from jitter.
     progress
         Called with (done, total) packets; the file is passed over twice.
@@ -117,7 +117,7 @@ def read_nev(
         serial=serial,
         comments=comments,
         pauses=survey.pauses,
-        stretches=survey.stretches,
+        segments=survey.segments,
         n_out_of_order=collected.n_out_of_order,
         n_stray=len(survey.plan.strays),
         n_other=len(rest) - len(codes) - len(serial) - len(comments),

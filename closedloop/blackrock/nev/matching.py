@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.runs import JITTER_S, Run
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 _SPANNED_S = 60.0  # a run of packets may go on over a step back of at most this; a larger one is seen in any file
 _FEW_PACKETS = 3
@@ -34,10 +34,10 @@ class DeviceEpoch:
     end_tick: int
 
 
-def device_epochs(stretches: Sequence[Stretch]) -> tuple[DeviceEpoch, ...]:
-    """Join the stretches of each epoch."""
-    numbers = sorted({stretch.epoch for stretch in stretches})
-    parts = [[stretch for stretch in stretches if stretch.epoch == number] for number in numbers]
+def device_epochs(segments: Sequence[Segment]) -> tuple[DeviceEpoch, ...]:
+    """Join the segments of each epoch."""
+    numbers = sorted({segment.epoch for segment in segments})
+    parts = [[segment for segment in segments if segment.epoch == number] for number in numbers]
     return tuple(
         DeviceEpoch(number, min(one.first_tick for one in part), max(one.end_tick for one in part))
         for number, part in zip(numbers, parts, strict=True)

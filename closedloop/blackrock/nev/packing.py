@@ -30,7 +30,7 @@ def _no_ticks() -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class NevBatch:
-    """Packets of one stretch of time, in any order within it.
+    """Packets of one segment of time, in any order within it.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from closedloop.blackrock.nev.epochs import EpochPlan
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.runs import Run
 from closedloop.blackrock.nev.scan import CLOSE_S, Marks, NevScan
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 _SILENCE_INTERVALS = 100  # a silence this many times the mean interval between packets is no chance
 
@@ -46,20 +46,20 @@ def _pauses(marks: Marks, epoch: int, tick_hz: int) -> list[Pause]:
     return [Pause(epoch, a, b) for a, b, following in pairs if b > a and following >= b - close]
 
 
-def stretches_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tuple[Stretch, ...]:
+def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tuple[Segment, ...]:
     """Tell from the packets alone when was recorded: from each run's first to its last, without pauses and silences.
 
     A silence of all packets counts as a pause when it lasts more than a second and 100 times the mean interval between
     packets: where packets come by chance, it has a probability below 1e-43. Specifications before 3.0 mark no pause.
     """
     return tuple(
-        stretch
+        segment
         for epoch, run in enumerate(scan.runs)
-        for stretch in _uninterrupted(run, [pause for pause in pauses if pause.epoch == epoch], epoch, header)
+        for segment in _uninterrupted(run, [pause for pause in pauses if pause.epoch == epoch], epoch, header)
     )
 
 
-def _uninterrupted(run: Run, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Stretch]:
+def _uninterrupted(run: Run, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Segment]:
     breaks = [(pause.pause_tick, pause.resume_tick) for pause in pauses] + _long_silences(run)
     edges = [run.first_tick]
     for start, stop in sorted(breaks):
@@ -67,7 +67,7 @@ def _uninterrupted(run: Run, pauses: Sequence[Pause], epoch: int, header: NevHea
             edges += [start + 1, stop]
     edges.append(run.last_tick + 1)
     pairs = zip(edges[::2], edges[1::2], strict=True)
-    return [Stretch(epoch, a, b, max(1, (b - a) * header.sample_hz // header.tick_hz)) for a, b in pairs]
+    return [Segment(epoch, a, b, max(1, (b - a) * header.sample_hz // header.tick_hz)) for a, b in pairs]
 
 
 def _long_silences(run: Run) -> list[tuple[int, int]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from closedloop.blackrock.nev.epochs import EpochPlan, plan_epochs
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.order import OrderedPackets, packets_in_order
-from closedloop.blackrock.nev.pauses import Pause, pauses_of, stretches_of
+from closedloop.blackrock.nev.pauses import Pause, pauses_of, segments_of
 from closedloop.blackrock.nev.scan import NevScan, scan_packets
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 
 @dataclass
@@ -38,7 +38,7 @@ class NevSurvey:
     scan: NevScan
     plan: EpochPlan
     pauses: tuple[Pause, ...]
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     told: Told
 
     def in_order(self) -> Iterator[OrderedPackets]:
@@ -57,7 +57,7 @@ class NevSurvey:
 def survey_nev(
     file: Path,
     *,
-    epochs: Sequence[Stretch] | None = None,
+    epochs: Sequence[Segment] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevSurvey:
     """Pass over a file once; `nev.read_nev` says what the parameters mean and what is raised."""
@@ -66,5 +66,5 @@ def survey_nev(
     scan = scan_packets(file, header, progress=told.add)
     plan = plan_epochs(file, header, scan, epochs)
     pauses = pauses_of(scan, plan, header.tick_hz)
-    stretches = stretches_of(scan, pauses, header) if epochs is None else tuple(epochs)
-    return NevSurvey(file, header, scan, plan, pauses, stretches, told)
+    segments = segments_of(scan, pauses, header) if epochs is None else tuple(epochs)
+    return NevSurvey(file, header, scan, plan, pauses, segments, told)

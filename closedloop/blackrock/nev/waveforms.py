@@ -14,12 +14,12 @@ from closedloop.blackrock.nev.header import NevElectrode, NevHeader
 from closedloop.blackrock.nev.packets import following, packet_bytes_at
 from closedloop.blackrock.nev.survey import survey_nev
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 _SAMPLE_TYPES = {1: "<i1", 2: "<i2", 4: "<i4"}  # NEV 2.1 to 3.0 specification, NEUEVWAV, bytes per waveform sample
 
 
-def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Stretch] | None = None) -> NDArray[Any]:
+def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] | None = None) -> NDArray[Any]:
     """Read the waveforms of one electrode's spikes.
 
     Parameters

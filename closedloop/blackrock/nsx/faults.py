@@ -41,7 +41,7 @@ def write_last_count(file: Path, n_samples: int) -> None:
 
 
 def spoil_flag(file: Path, *, block: int, flag: int = 0) -> None:
-    """Write another flag than 1 into the header of a block (in a PTP file, of the first packet of a stretch)."""
+    """Write another flag than 1 into the header of a block (in a PTP file, of the first packet of a segment)."""
     _overwrite(file, read_nsx_header(file), block=block, name="flag", value=flag)
 
 

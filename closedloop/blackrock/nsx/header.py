@@ -22,7 +22,7 @@ from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CL
 from closedloop.blackrock.nsx.packets import Progress, has_a_header_for_each_sample, walk_packets
 from closedloop.blackrock.nsx.walk import DataPart, FoundData
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 _LONGEST_PERIOD = PERIOD_CLOCK_HZ  # one sample a second; the recorder's slowest is 500 a second
 _ELECTRODE_LABEL = re.compile(r"(elec|chan)\W*\d+", re.IGNORECASE)
@@ -108,12 +108,12 @@ class NsxHeader:
         Samples come every `period` / 30000 s.
     start
         Date and time; None where the file has none (2.1) or the recorder's clock was not set.
-    stretches
-        Uninterrupted stretches in the file's order.
+    segments
+        Uninterrupted segments in the file's order.
     repairs
         One sentence for each thing that was mended or had to be left out.
     layout, first_bytes
-        The version's row of the table, and the byte of each stretch's first sample.
+        The version's row of the table, and the byte of each segment's first sample.
     """
 
     specification: str
@@ -123,7 +123,7 @@ class NsxHeader:
     tick_hz: int
     start: datetime | None
     channels: tuple[NsxChannel, ...]
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     repairs: tuple[str, ...]
     layout: NsxLayout
     first_bytes: tuple[int, ...]
@@ -190,7 +190,7 @@ def _read(stream: BinaryIO, file: Path, progress: Progress | None) -> NsxHeader:
         tick_hz=tick_hz,
         start=read_date(basic) if _has(basic, "year") else None,
         channels=tuple(_channel(row, file) for row in np.frombuffer(raw, layout.channel_header)),
-        stretches=data.stretches,
+        segments=data.segments,
         repairs=data.repairs,
         layout=found_layout,
         first_bytes=data.first_bytes,
@@ -220,7 +220,7 @@ def _layout(stream: BinaryIO, file: Path) -> NsxLayout:
 
 
 def _walk(stream: BinaryIO, part: DataPart, *, tick_hz: int, progress: Progress | None) -> tuple[NsxLayout, FoundData]:
-    """Find the stretches by the way in which this version stores its samples."""
+    """Find the segments by the way in which this version stores its samples."""
     if part.layout.block_header is None:
         return part.layout, one_block(part)
     if tick_hz == PTP_TICK_HZ and has_a_header_for_each_sample(stream, part):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.header_fields import read_into
-from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, StretchList
+from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, SegmentList
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with what is done and the whole, in bytes."""
@@ -45,7 +45,7 @@ def has_a_header_for_each_sample(stream: BinaryIO, part: DataPart) -> bool:
 
 
 def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Progress | None = None) -> FoundData:
-    """Find the stretches of a file of packets by the steps of their time stamps.
+    """Find the segments of a file of packets by the steps of their time stamps.
 
     A packet with a damaged header or time stamp is left out, which is a gap of one sample.
 
@@ -54,7 +54,7 @@ def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Progress | None 
     RecordingError
         Nothing is left.
     """
-    walk = _Walk(part, StretchList(part.file))
+    walk = _Walk(part, SegmentList(part.file))
     for heads in _chunks(stream, part, progress):
         walk.push(heads)
     walk.finish()
@@ -109,13 +109,13 @@ _NONE = _Run(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 @dataclass
 class _Walk:
-    """The stretch that is open (`first` to `last`), the packet after it that waits for the next, and what was found.
+    """The segment that is open (`first` to `last`), the packet after it that waits for the next, and what was found.
 
     `n_damaged` counts packets without a sound header, `n_misdated` single ones whose time stamp alone is out of line.
     """
 
     part: DataPart
-    found: StretchList
+    found: SegmentList
     n_seen: int = 0
     n_damaged: int = 0
     first_damaged: int = -1
@@ -136,7 +136,7 @@ class _Walk:
         self._follow(run)
 
     def finish(self) -> None:
-        """Take the packet that waits, and close the last stretch."""
+        """Take the packet that waits, and close the last segment."""
         self._follow(self.waiting.then(_Run(self.waiting.index + 2, self.waiting.tick)))
         self._close()
 
@@ -183,7 +183,7 @@ class _Walk:
         return [int(place) for place in np.flatnonzero(~self._continues(before.then(run)))]
 
     def _open(self, packet: _Packet, before: _Packet | None) -> None:
-        """Close the open stretch at `before` and open the next at `packet`."""
+        """Close the open segment at `before` and open the next at `packet`."""
         self.last = before
         self._close()
         step = None if before is None else packet.tick - before.tick

@@ -1,4 +1,4 @@
-"""Samples of an NSx file: any part of any stretch, in bounded memory.
+"""Samples of an NSx file: any part of any segment, in bounded memory.
 
 Read with plain reads into a fresh buffer: neo maps the file into memory, whose pages count as ours and stay until the
 map is closed, and gives no access to damaged files (docs/decisions/0008).
@@ -20,7 +20,7 @@ from closedloop.blackrock.nsx.channels import ChannelKind, find_channels
 from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
 from closedloop.blackrock.nsx.packets import Progress
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from closedloop.recording.source import regular_ticks
 
 _BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it
@@ -40,9 +40,9 @@ class NsxSamples:
     columns: tuple[int, ...]
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
-        """Uninterrupted stretches in the file's order."""
-        return self.header.stretches
+    def segments(self) -> tuple[Segment, ...]:
+        """Uninterrupted segments in the file's order."""
+        return self.header.segments
 
     @property
     def rate_hz(self) -> float:
@@ -69,47 +69,47 @@ class NsxSamples:
         """Units at bit zero, shape (n_channels,)."""
         return np.array([channel.offset for channel in self.channels])
 
-    def read(self, stretch: int, start: int, stop: int) -> NDArray[np.int16]:
-        """Read samples start to stop (exclusive) of one stretch, shape (stop - start, n_channels), in bits.
+    def read(self, segment: int, start: int, stop: int) -> NDArray[np.int16]:
+        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
 
         Raises
         ------
         ValueError
-            The stretch has no such samples.
+            The segment has no such samples.
         RecordingError
             The file is no longer what it was when it was opened.
         """
-        if not 0 <= start <= stop <= self.stretches[stretch].n_samples:
+        if not 0 <= start <= stop <= self.segments[segment].n_samples:
             raise ValueError(
-                f"stretch {stretch} has samples 0 to {self.stretches[stretch].n_samples}, not {start} to {stop}"
+                f"segment {segment} has samples 0 to {self.segments[segment].n_samples}, not {start} to {stop}"
             )
         with self._opened() as stream:
             if self._is_whole_rows:
                 rows = np.empty((stop - start, self.n_channels), "<i2")
-                self._read_into(stream, rows, stretch=stretch, start=start)
+                self._read_into(stream, rows, segment=segment, start=start)
                 return rows
-            return self._picked(stream, stretch=stretch, start=start, stop=stop)
+            return self._picked(stream, segment=segment, start=start, stop=stop)
 
-    def ticks(self, stretch: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Time samples of one stretch by their index in it, any shape; a PTP file has a time stamp for each.
+    def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time samples of one segment by their index in it, any shape; a PTP file has a time stamp for each.
 
         Raises
         ------
         ValueError
-            The stretch has no such samples.
+            The segment has no such samples.
         RecordingError
             The file is no longer what it was when it was opened.
         """
         sample = np.asarray(sample, np.int64)
-        found = self.stretches[stretch]
+        found = self.segments[segment]
         if sample.size and not 0 <= sample.min() <= sample.max() <= found.n_samples - 1:
             raise ValueError(
-                f"stretch {stretch} has samples 0 to {found.n_samples}, not {sample.min()} to {sample.max()}"
+                f"segment {segment} has samples 0 to {found.n_samples}, not {sample.min()} to {sample.max()}"
             )
         if not self.header.layout.one_sample_a_block:
             return regular_ticks(found.first_tick, sample, self.header.ticks_per_sample)
         wanted, place = np.unique(sample, return_inverse=True)
-        return self._time_stamps(stretch, wanted)[place].reshape(sample.shape)
+        return self._time_stamps(segment, wanted)[place].reshape(sample.shape)
 
     @property
     def _row(self) -> np.dtype[np.void]:
@@ -124,27 +124,27 @@ class NsxSamples:
         whole = self.columns == tuple(range(len(self.header.channels)))
         return whole and not self.header.layout.one_sample_a_block
 
-    def _byte(self, stretch: int, sample: int) -> int:
+    def _byte(self, segment: int, sample: int) -> int:
         """Find where the row of a sample starts."""
         row = self._row
-        return self.header.first_bytes[stretch] - _offset_of(row, "samples") + sample * row.itemsize
+        return self.header.first_bytes[segment] - _offset_of(row, "samples") + sample * row.itemsize
 
-    def _picked(self, stream: BinaryIO, *, stretch: int, start: int, stop: int) -> NDArray[np.int16]:
+    def _picked(self, stream: BinaryIO, *, segment: int, start: int, stop: int) -> NDArray[np.int16]:
         """Read rows through a small buffer and keep the wanted columns."""
         picked = np.empty((stop - start, self.n_channels), "<i2")
-        for at, rows in self._rows(stream, stretch=stretch, start=start, stop=stop):
+        for at, rows in self._rows(stream, segment=segment, start=start, stop=stop):
             _pick(rows["samples"], self.columns, out=picked[at - start : at - start + len(rows)])
         return picked
 
-    def _rows(self, stream: BinaryIO, *, stretch: int, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.void]]]:
+    def _rows(self, stream: BinaryIO, *, segment: int, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.void]]]:
         """Read rows buffer by buffer, each with its first sample; the next read overwrites the last."""
         buffer = np.empty(min(max(_BUFFER_BYTES // self._row.itemsize, 1), stop - start), self._row)
         for at in range(start, stop, max(len(buffer), 1)):
             rows = buffer[: min(len(buffer), stop - at)]
-            self._read_into(stream, rows, stretch=stretch, start=at)
+            self._read_into(stream, rows, segment=segment, start=at)
             yield at, rows
 
-    def _time_stamps(self, stretch: int, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _time_stamps(self, segment: int, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
         """Read the time stamps of increasing samples: one by one where they are far apart, else in passing over all."""
         stamps = np.empty(len(wanted), "<i8")
         if len(wanted) == 0:
@@ -154,15 +154,15 @@ class NsxSamples:
             if (stop - first) * self._row.itemsize > len(wanted) * _BYTES_A_SINGLE_READ:
                 offset = _offset_of(self._row, "timestamp")
                 for index, sample in enumerate(wanted.tolist()):
-                    read_into(stream, stamps[index : index + 1], self._byte(stretch, sample) + offset, file=self.file)
+                    read_into(stream, stamps[index : index + 1], self._byte(segment, sample) + offset, file=self.file)
                 return stamps
-            for at, rows in self._rows(stream, stretch=stretch, start=first, stop=stop):
+            for at, rows in self._rows(stream, segment=segment, start=first, stop=stop):
                 here = slice(*np.searchsorted(wanted, [at, at + len(rows)]))
                 stamps[here] = rows["timestamp"][wanted[here] - at]
         return stamps
 
-    def _read_into(self, stream: BinaryIO, rows: NDArray[Any], *, stretch: int, start: int) -> None:
-        read_into(stream, rows, self._byte(stretch, start), file=self.file)
+    def _read_into(self, stream: BinaryIO, rows: NDArray[Any], *, segment: int, start: int) -> None:
+        read_into(stream, rows, self._byte(segment, start), file=self.file)
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:

@@ -1,4 +1,4 @@
-"""Where the samples of an NSx file lie, as the walks over its data find it: stretches, their bytes, what was mended."""
+"""Where the samples of an NSx file lie, as the walks over its data find it: segments, their bytes, what was mended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from closedloop.blackrock.nsx.layout import NsxLayout
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 LARGEST_TICK = 1 << 62  # 146 years in nanoseconds; a larger timestamp is damage, and int64 has room to count on
-_MOST_STRETCHES = 100_000  # 5 a second for 5 hours; the list of more would outgrow our memory
+_MOST_SEGMENTS = 100_000  # 5 a second for 5 hours; the list of more would outgrow our memory
 
 
 @dataclass(frozen=True)
@@ -41,38 +41,38 @@ class DataPart:
 
 @dataclass(frozen=True)
 class FoundData:
-    """What a walk found: each stretch, the byte of its first sample, and one sentence a thing that was mended."""
+    """What a walk found: each segment, the byte of its first sample, and one sentence a thing that was mended."""
 
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     first_bytes: tuple[int, ...]
     repairs: tuple[str, ...]
 
 
 @dataclass
-class StretchList:
+class SegmentList:
     """Collects what a walk finds."""
 
     file: Path
-    stretches: list[Stretch] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
     first_bytes: list[int] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     n_lost: int = 0
 
     def add(self, *, first_tick: int, end_tick: int, n_samples: int, byte: int, is_reset: bool) -> None:
-        """Append a stretch, in a new epoch if the clock was reset before it.
+        """Append a segment, in a new epoch if the clock was reset before it.
 
         Raises
         ------
         RecordingError
-            There are more stretches than any recording has.
+            There are more segments than any recording has.
         """
-        if len(self.stretches) == _MOST_STRETCHES:
+        if len(self.segments) == _MOST_SEGMENTS:
             raise RecordingError(
-                f"{self.file}: expected at most {_MOST_STRETCHES} uninterrupted stretches, found more. The header's "
+                f"{self.file}: expected at most {_MOST_SEGMENTS} uninterrupted segments, found more. The header's "
                 "sampling rate or the time stamps are corrupt: copy the file again."
             )
-        epoch = self.stretches[-1].epoch + is_reset if self.stretches else 0
-        self.stretches.append(Stretch(epoch, first_tick, end_tick, n_samples))
+        epoch = self.segments[-1].epoch + is_reset if self.segments else 0
+        self.segments.append(Segment(epoch, first_tick, end_tick, n_samples))
         self.first_bytes.append(byte)
 
     def say(self, sentence: str) -> None:
@@ -92,6 +92,6 @@ class StretchList:
         RecordingError
             Something was lost, and nothing is left.
         """
-        if self.n_lost and not self.stretches:
+        if self.n_lost and not self.segments:
             raise RecordingError(f"{self.file}: expected samples, found none: {self.repairs[-1]}. Copy the file again.")
-        return FoundData(tuple(self.stretches), tuple(self.first_bytes), tuple(self.repairs))
+        return FoundData(tuple(self.segments), tuple(self.first_bytes), tuple(self.repairs))

@@ -78,7 +78,7 @@ def align_files(
         sent,
         {device.name: device.codes for device in devices},
         edges={device.name: device.edges for device in devices if device.edges is not None},
-        stretches={device.name: device.stretches for device in devices},
+        segments={device.name: device.segments for device in devices},
         rules=AlignmentRules(frame_ms=_MS_PER_S / journal.segments[0].refresh_hz),
     )
     return AlignedSession(journal, sent, devices, alignments)
@@ -87,7 +87,7 @@ def align_files(
 def write_page(session: AlignedSession, report: Path, *, journal_file: Path, files: Sequence[Path]) -> None:
     """Write the page about an alignment."""
     records = [
-        DeviceRecord(device.name, session.alignments[device.name], device.tick_hz, device.stretches, device.repairs)
+        DeviceRecord(device.name, session.alignments[device.name], device.tick_hz, device.segments, device.repairs)
         for device in session.devices
     ]
     words = ["closedloop", "recording", "align", journal_file.name, *(file.name for file in files)]
@@ -183,5 +183,5 @@ def _touching(session: AlignedSession, device: Device) -> list[tuple[str, int]]:
     """Count the presentations that have an onset around which something was not recorded, by reason."""
     found = session.alignments[device.name]
     timed = session.sent.is_lit & ~np.isnan(found.onset_tick)
-    _, reasons = usable(found.epoch[timed], found.onset_tick[timed], device.stretches, tick_hz=device.tick_hz)
+    _, reasons = usable(found.epoch[timed], found.onset_tick[timed], device.segments, tick_hz=device.tick_hz)
     return sorted(Counter(reason for reason in reasons if reason).items())

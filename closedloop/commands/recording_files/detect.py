@@ -132,7 +132,7 @@ def _attributes(samples: NsxSamples, definition: Definition) -> dict[str, str | 
 
 
 def _said(out: Path, samples: NsxSamples, definition: Definition, tally: _Tally) -> list[str]:
-    seconds = sum(stretch.n_samples for stretch in samples.stretches) / samples.rate_hz
+    seconds = sum(segment.n_samples for segment in samples.segments) / samples.rate_hz
     rates = tally.n_crossings[tally.ids] / max(seconds, 1 / samples.rate_hz)
     lines = [
         f"{out}: {int(tally.n_crossings.sum()):,} threshold crossings on {len(tally.ids)} electrodes "

@@ -45,7 +45,7 @@ def events_to_table(
     StorageError
         The table cannot be written.
     """
-    epochs = read_nsx_header(nsx_file).stretches if nsx_file else None
+    epochs = read_nsx_header(nsx_file).segments if nsx_file else None
     survey = survey_nev(file, epochs=epochs, progress=progress)
     simulated = survey.header.application.startswith(SIMULATED_APPLICATION)
     n_by_kind, n_late = np.zeros(len(_KINDS), np.int64), 0

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from closedloop.alignment.align import Alignment
 from closedloop.alignment.quality import RunQuality
 from closedloop.recording.codes import SentCodes
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from closedloop.report.drawing import FAINT, GAUSSIAN, INK, LINEAR, PREFERRED, SITE, SITE_LIGHT, SOFT, new_figure
 
 _DPI = 200  # of the dots, which are pixels within the drawing: 90,000 of them as shapes would be megabytes
 _DOT: Any = {"linestyle": "none", "marker": ".", "markersize": 3, "markeredgewidth": 0, "rasterized": True}
 _RUN_COLOURS = (SITE, LINEAR, GAUSSIAN, "#8b5fbf", "#0b2545", "#6fb7c9")
-_BETWEEN_SEGMENTS_S = 30.0
+_BETWEEN_LAUNCHES_S = 30.0
 _S_PER_MIN = 60.0
 _HISTOGRAM_BINS = 80
 
@@ -37,7 +37,7 @@ class DeviceRecord:
         What the device's files are called.
     tick_hz
         Ticks per second of its clock.
-    stretches
+    segments
         When it recorded.
     repairs
         What was recovered in its files, a sentence each.
@@ -46,19 +46,19 @@ class DeviceRecord:
     name: str
     alignment: Alignment
     tick_hz: float
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     repairs: tuple[str, ...]
 
 
 def session_minutes(sent: SentCodes) -> Floats:
-    """Time of every code from the first on, minutes; a segment whose clock begins anew follows the one before it."""
-    segment, time_s = sent.segment_ids, np.asarray(sent.time_s, np.float64)
+    """Time of every code from the first on, minutes; a launch whose clock begins anew follows the one before it."""
+    launch, time_s = sent.launch_ids, np.asarray(sent.time_s, np.float64)
     laid = np.zeros(len(time_s))
     shift_s, end_s = -float(time_s[0]), -np.inf
-    for one in np.unique(segment):
-        own = segment == one
+    for one in np.unique(launch):
+        own = launch == one
         if time_s[own][0] + shift_s < end_s:
-            shift_s = end_s + _BETWEEN_SEGMENTS_S - float(time_s[own][0])
+            shift_s = end_s + _BETWEEN_LAUNCHES_S - float(time_s[own][0])
         laid[own] = time_s[own] + shift_s
         end_s = float(laid[own][-1])
     return laid / _S_PER_MIN
@@ -97,7 +97,7 @@ def _strip(ax: Axes, device: DeviceRecord, sent: SentCodes, minutes: Floats) -> 
 def recorded_minutes(
     device: DeviceRecord, run: RunQuality, sent: SentCodes, minutes: Floats
 ) -> list[tuple[float, float]]:
-    """Where an epoch's stretches lie on the session's axis, by the clock of a run, no further than half way to others.
+    """Where an epoch's segments lie on the session's axis, by the clock of a run, no further than half way to others.
 
     Parameters
     ----------
@@ -114,12 +114,12 @@ def recorded_minutes(
     at = run.first_sent
     shift_s = minutes[at] * _S_PER_MIN - sent.time_s[at]
     spans = []
-    for stretch in device.stretches:
-        if stretch.epoch != run.epoch:
+    for segment in device.segments:
+        if segment.epoch != run.epoch:
             continue
         ends = [
             ((tick / device.tick_hz - run.offset_s) / (1 + run.drift_ppm * 1e-6) + shift_s) / _S_PER_MIN
-            for tick in (stretch.first_tick, stretch.end_tick)
+            for tick in (segment.first_tick, segment.end_tick)
         ]
         if ends[0] < high and ends[1] > low:
             spans.append((max(ends[0], low), min(ends[1], high)))

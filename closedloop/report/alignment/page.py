@@ -136,7 +136,7 @@ def _runs(quality: AlignmentQuality) -> Table:
         columns=("run", "codes", "offset", "drift", "residual, IQR", "wander", "jitter"),
         rows=tuple(
             (
-                f"rig segment {run.segment}, epoch {run.epoch}",
+                f"rig launch {run.launch}, epoch {run.epoch}",
                 count(run.n_codes),
                 f"{_signed(run.offset_s, 6)} s",
                 f"{_signed(run.drift_ppm, 2)} ppm",
@@ -146,7 +146,7 @@ def _runs(quality: AlignmentQuality) -> Table:
             )
             for run in quality.runs
         ),
-        caption="A run is a segment of the rig on an epoch of the recorder's clock. Wander: how far the clock strayed "
+        caption="A run is a launch of the rig on an epoch of the recorder's clock. Wander: how far the clock strayed "
         "from the line, end to end. Jitter: robust SD of single codes around both.",
     )
 
@@ -158,7 +158,7 @@ def _fates(quality: AlignmentQuality) -> Table:
         ("… … of these with flipped bits", quality.n_changed),
         ("… … of these off time", quality.n_off_time),
         ("… lost", quality.n_lost),
-        ("… in a rig segment that was not received", quality.n_unplaced),
+        ("… in a rig launch that was not received", quality.n_unplaced),
         ("codes received", quality.n_received),
         ("… second copies", quality.n_doubled),
         ("… that belong to nothing sent", quality.n_foreign),

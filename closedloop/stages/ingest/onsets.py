@@ -20,20 +20,20 @@ from closedloop.recording.usability import NEEDED_MS, usable
 def sent_codes(journal: Journal) -> SentCodes:
     """List every word the rig sent, in order.
 
-    A real rig's clock starts anew with each segment; a virtual clock goes on where the last one stopped, so that its
-    segments are one.
+    A real rig's clock starts anew with each launch; a virtual clock goes on where the last one stopped, so that its
+    launches are one.
     """
-    codes, times, segments, lit, segment = [], [], [], [], -1
+    codes, times, launches, lit, launch = [], [], [], [], -1
     for row in journal.rows:
         if isinstance(row, SegmentOpened):
-            segment += 1 if row.clock == "real" or segment < 0 else 0
+            launch += 1 if row.clock == "real" or launch < 0 else 0
         elif isinstance(row, Presentation | TrialStarted):
             shown = isinstance(row, Presentation)
             codes.append(row.code)
             times.append(row.onset_s if isinstance(row, Presentation) else row.time_s)
-            segments.append(segment)
+            launches.append(launch)
             lit.append(shown)
-    return SentCodes(np.array(codes, dtype=np.int64), np.array(times), np.array(segments), np.array(lit, dtype=bool))
+    return SentCodes(np.array(codes, dtype=np.int64), np.array(times), np.array(launches), np.array(lit, dtype=bool))
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _on_device(
 ) -> DeviceOnsets:
     epoch = alignment.epoch[shown]
     tick, recorded_reason = usable(
-        epoch, alignment.onset_tick[shown], device.stretches, tick_hz=device.tick_hz, needed_ms=needed_ms
+        epoch, alignment.onset_tick[shown], device.segments, tick_hz=device.tick_hz, needed_ms=needed_ms
     )
     unplaced = [reason for reason, lit in zip(alignment.reason, shown, strict=True) if lit]
     return DeviceOnsets(

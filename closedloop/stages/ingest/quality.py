@@ -83,8 +83,8 @@ def _device_quality(
         name=device.name,
         processor=device.processor,
         duration_s=round(device.duration_s, 3),
-        n_epochs=len({stretch.epoch for stretch in device.stretches}),
-        n_stretches=len(device.stretches),
+        n_epochs=len({segment.epoch for segment in device.segments}),
+        n_stretches=len(device.segments),
         n_electrodes=len(own.electrodes),
         n_spikes=n_spikes,
         n_used=int((onsets.accepted & at.usable).sum()),
@@ -97,7 +97,7 @@ def _device_quality(
         codes_unmatched=tuple(str(code) for code in found.unmatched),
         clocks=tuple(
             ClockRun(
-                segment=run.segment,
+                segment=run.launch,
                 epoch=run.epoch,
                 n_codes=run.n_codes,
                 offset_s=round(run.offset_s, 6),

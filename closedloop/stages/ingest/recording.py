@@ -190,8 +190,8 @@ def recording_lines(recording: DayRecording) -> dict[str, str]:
 def _part_lines(part: RecordingPart) -> dict[str, str]:
     lines = {
         samples.file.name: f"NSx {samples.header.specification}, {len(samples.header.channels)} channels at "
-        f"{samples.rate_hz:g} Hz, {len(samples.stretches)} block(s), "
-        f"{sum(stretch.n_samples for stretch in samples.stretches) / samples.rate_hz:.1f} s"
+        f"{samples.rate_hz:g} Hz, {len(samples.segments)} block(s), "
+        f"{sum(segment.n_samples for segment in samples.segments) / samples.rate_hz:.1f} s"
         for samples in part.samples
     }
     if part.files.nev is None or part.events is None:

@@ -73,7 +73,7 @@ def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
         sent_codes(journal),
         {device.name: device.codes for device in devices},
         edges={device.name: device.edges for device in devices if device.edges is not None},
-        stretches={device.name: device.stretches for device in devices},
+        segments={device.name: device.segments for device in devices},
         rules=AlignmentRules(frame_ms=_MS_PER_S / journal.segments[0].refresh_hz),
     )
 

@@ -82,7 +82,7 @@ def read_shard(shard: Shard) -> Iterator[PieceCrossings]:
 
 
 def _write(stream: BinaryIO, found: PieceCrossings) -> None:
-    place = np.array([found.piece.stretch, found.piece.start, found.piece.stop], np.int64)
+    place = np.array([found.piece.segment, found.piece.start, found.piece.stop], np.int64)
     row, channel = (found.sample - found.piece.start).astype(np.uint32), found.channel.astype(np.uint16)
     for array in (place, row, channel, found.noise):
         np.save(stream, array, allow_pickle=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class World:
     code: np.ndarray
     world_s: np.ndarray
     light_s: np.ndarray
-    segment: np.ndarray
+    launch: np.ndarray
     lit: np.ndarray
     sent: SentCodes
 
@@ -70,7 +70,7 @@ class Seen:
     """
 
     received: ReceivedCodes
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     edges: Edges | None
     epoch: np.ndarray
     tick: np.ndarray
@@ -104,15 +104,15 @@ def make_world(
     rng = np.random.default_rng([seed, *b"world"])
     in_trial = np.arange(n) % (per_trial + 1)
     between = np.full(n, 1.0) if regular else np.round(rng.uniform(0.8, 2.5, n) * 60) / 60
-    segment = np.arange(n) * (restarts + 1) // n
-    world_s = 30.0 * segment + np.cumsum(np.where(in_trial == 0, between, np.where(in_trial == 1, 0.4, 0.2)))
+    launch = np.arange(n) * (restarts + 1) // n
+    world_s = 30.0 * launch + np.cumsum(np.where(in_trial == 0, between, np.where(in_trial == 1, 0.4, 0.2)))
     lit = in_trial > 0
     frames_late = rng.random(n) < late_frames
     lag_s = (lag_ms + lag_drift_ms * np.arange(n) / n + rng.normal(0, 0.05, n)) / 1000 + frames_late / 60
     code = first_code + np.arange(n) % n_codes
-    starts = np.array([world_s[segment == k][0] for k in range(restarts + 1)])
-    rig_s = (world_s - starts[segment]) * (1 + rig_ppm * 1e-6) + 7.0 * segment
-    return World(code, world_s, world_s + lag_s, segment, lit, SentCodes(code, rig_s, segment, lit))
+    starts = np.array([world_s[launch == k][0] for k in range(restarts + 1)])
+    rig_s = (world_s - starts[launch]) * (1 + rig_ppm * 1e-6) + 7.0 * launch
+    return World(code, world_s, world_s + lag_s, launch, lit, SentCodes(code, rig_s, launch, lit))
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def observe(world: World, device: Device, *, seed: int, line: Line | None = None
     seen = (light_epoch >= 0) & world.lit & (rng.random(n) >= device.edges_lost) & (world.light_s < device.dies_s)
     return Seen(
         received=received,
-        stretches=_stretches(clock, stops_s),
+        segments=_segments(clock, stops_s),
         edges=_edges(clock, world.light_s[seen], rng, stops_s) if device.photodiode else None,
         epoch=epoch,
         tick=np.round(tick),
@@ -184,7 +184,7 @@ def observe(world: World, device: Device, *, seed: int, line: Line | None = None
     )
 
 
-def _stretches(clock: _Clock, stops_s: float) -> tuple[Stretch, ...]:
+def _segments(clock: _Clock, stops_s: float) -> tuple[Segment, ...]:
     """What was recorded, without the pauses."""
     cuts = sorted({*clock.starts_s, *clock.ends_s, *(edge for pause in clock.device.pauses_s for edge in pause)})
     found = []
@@ -192,7 +192,7 @@ def _stretches(clock: _Clock, stops_s: float) -> tuple[Stretch, ...]:
         epoch = clock.epoch(np.array([(start + end) / 2]))
         if epoch[0] >= 0:
             first, last = (int(np.round(clock.tick(np.array([edge]), epoch)[0])) for edge in (start, end))
-            found.append(Stretch(int(epoch[0]), first, last, last - first))
+            found.append(Segment(int(epoch[0]), first, last, last - first))
     return tuple(found)
 
 

@@ -52,13 +52,13 @@ def check_all_recovered(world: World, seen: Seen, found: Alignment) -> None:
 
 
 def large_runs(world: World, seen: Seen) -> list[np.ndarray]:
-    """Mark the codes of each segment on each epoch that holds more than a few."""
-    runs = [(world.segment == segment) & (seen.epoch == epoch) for segment, epoch in segments_on_epochs(world, seen)]
+    """Mark the codes of each launch on each epoch that holds more than a few."""
+    runs = [(world.launch == launch) & (seen.epoch == epoch) for launch, epoch in segments_on_epochs(world, seen)]
     return [run for run in runs if np.count_nonzero(run & seen.arrived) >= FEW]
 
 
 def segments_on_epochs(world: World, seen: Seen) -> set[tuple[int, int]]:
-    return {(s, e) for s, e in zip(world.segment.tolist(), seen.epoch.tolist(), strict=True) if e >= 0}
+    return {(s, e) for s, e in zip(world.launch.tolist(), seen.epoch.tolist(), strict=True) if e >= 0}
 
 
 def check_accounts(world: World, seen: Seen, found: Alignment) -> None:
@@ -113,7 +113,7 @@ def check_session(session: tuple[World, Device, Line, int]) -> None:
     world, device, line, seed = session
     seen = observe(world, device, seed=seed, line=line)
     try:
-        found = align(world.sent, seen.received, stretches=seen.stretches)
+        found = align(world.sent, seen.received, segments=seen.segments)
     except AlignmentError:
         assert not large_runs(world, seen), "only a recording of a few codes may be refused"
         return
@@ -175,7 +175,7 @@ def check_devices(session: tuple[World, dict[str, Device], int]) -> None:
         world.sent,
         {name: own.received for name, own in seen.items()},
         edges={name: own.edges for name, own in seen.items() if own.edges is not None},
-        stretches={name: own.stretches for name, own in seen.items()},
+        segments={name: own.segments for name, own in seen.items()},
         rules=AlignmentRules(frame_ms=1000 / 60),
     )
     # Nobody saw that a light came a frame late, nor how its lag drifted on, once the photodiode had failed.

@@ -11,7 +11,7 @@ from closedloop.alignment.markers import AT_BORDER, NO_CLOCK, NO_COVER, NOT_RECO
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.errors import AlignmentError
 from closedloop.recording.codes import ReceivedCodes, SentCodes
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from tests.unit.alignment.sessions import Device, Line, make_world, observe
 
 CLEAN = Line(lost=0.0, doubled=0.0, flipped=0.0)
@@ -97,7 +97,7 @@ def test_words_of_eight_bits_match_a_longer_counter_only_if_that_is_said() -> No
 def test_a_clock_that_wanders_by_milliseconds_times_lost_codes_within_half_a_millisecond() -> None:
     world = make_world(20_000, seed=3)
     seen = observe(world, Device(ppm=-37.0, wander_ms=3.0), seed=3, line=Line(lost=0.05))
-    found = align(world.sent, seen.received, stretches=seen.stretches)
+    found = align(world.sent, seen.received, segments=seen.segments)
     fit = found.source == "fit"
     assert np.count_nonzero(fit) == np.count_nonzero(~seen.arrived) > 900
     assert np.abs(found.onset_tick - seen.tick)[fit].max() / HZ * 1000 < 0.15
@@ -141,7 +141,7 @@ def test_a_clock_that_jumped_by_the_word_of_a_few_codes_is_not_believed_nor_are_
     seen = observe(world, Device(), seed=5, line=CLEAN)
     jump = np.where(np.arange(1000) >= 970, 7 * HZ, 0)
     codes = ReceivedCodes(seen.received.epoch, seen.received.tick + jump, seen.received.value)
-    found = align(world.sent, codes, stretches=(Stretch(0, 0, int(seen.tick[-1]) + 20 * HZ, 0),))
+    found = align(world.sent, codes, segments=(Segment(0, 0, int(seen.tick[-1]) + 20 * HZ, 0),))
     assert set(found.reason[970:]) == {AT_BORDER}
     np.testing.assert_array_equal(found.onset_tick[:970], seen.tick[:970])
 
@@ -152,13 +152,13 @@ def test_a_code_lost_next_to_a_reset_is_timed_only_where_its_side_is_certain() -
     seen = observe(world, device, seed=6, line=CLEAN)
     kept = ~np.isin(np.arange(800), (400, 401))
     codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
-    known = align(world.sent, codes, stretches=seen.stretches)
+    known = align(world.sent, codes, segments=seen.segments)
     assert known.epoch[[400, 401]].tolist() == [0, 1]
     np.testing.assert_allclose(known.onset_tick[[400, 401]], seen.tick[[400, 401]], atol=5)
     unknown = align(world.sent, codes)
     assert [unknown.reason[row] for row in (400, 401)] == [NO_COVER, NO_COVER]
-    long = tuple(Stretch(s.epoch, s.first_tick - HZ, s.end_tick + HZ, s.n_samples + 2 * HZ) for s in seen.stretches)
-    both = align(world.sent, codes, stretches=long)
+    long = tuple(Segment(s.epoch, s.first_tick - HZ, s.end_tick + HZ, s.n_samples + 2 * HZ) for s in seen.segments)
+    both = align(world.sent, codes, segments=long)
     assert [both.reason[row] for row in (400, 401)] == [AT_BORDER, AT_BORDER]
 
 
@@ -167,7 +167,7 @@ def test_what_happened_in_a_pause_or_after_the_end_has_no_onset() -> None:
     pause = (float(world.world_s[200]) - 0.05, float(world.world_s[260]) - 0.05)
     device = Device(pauses_s=(pause,), stops_s=float(world.world_s[650]) - 0.05)
     seen = observe(world, device, seed=7, line=CLEAN)
-    found = align(world.sent, seen.received, stretches=seen.stretches)
+    found = align(world.sent, seen.received, segments=seen.segments)
     gone = np.r_[200:260, 650:700]
     assert {found.reason[row] for row in gone} == {NOT_RECORDED}
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(found.onset_tick)), gone)
@@ -178,7 +178,7 @@ def test_an_epoch_of_a_handful_of_codes_is_placed_between_its_neighbours() -> No
     resets = (float(world.world_s[400]) - 0.05, float(world.world_s[404]) - 0.05)
     device = Device(ppm=80.0, resets_s=resets, reset_takes_s=0.02)
     seen = observe(world, device, seed=8, line=CLEAN)
-    found = align(world.sent, seen.received, stretches=seen.stretches)
+    found = align(world.sent, seen.received, segments=seen.segments)
     np.testing.assert_array_equal(found.epoch, seen.epoch)
     np.testing.assert_array_equal(found.code_tick, seen.tick)
 
@@ -203,17 +203,17 @@ def test_epochs_that_fit_in_two_places_each_are_placed_by_their_order() -> None:
     world = make_world(2800, seed=14, regular=True)  # code and interval come round after 1393 codes
     device = Device(resets_s=(float(world.world_s[1400]) - 0.05,), reset_takes_s=0.02)
     seen = observe(world, device, seed=14, line=CLEAN)
-    found = align(world.sent, seen.received, stretches=seen.stretches)
+    found = align(world.sent, seen.received, segments=seen.segments)
     np.testing.assert_array_equal(found.epoch, seen.epoch)
     np.testing.assert_array_equal(found.code_tick, seen.tick)
 
 
-def test_a_segment_that_was_not_recorded_is_set_aside_with_the_reason() -> None:
+def test_a_launch_that_was_not_recorded_is_set_aside_with_the_reason() -> None:
     world = make_world(600, seed=10, restarts=2)
     seen = observe(world, Device(), seed=10, line=CLEAN)
-    kept = world.segment != 1
+    kept = world.launch != 1
     codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
-    found = align(world.sent, codes, stretches=seen.stretches)
+    found = align(world.sent, codes, segments=seen.segments)
     np.testing.assert_array_equal([reason == NOT_PLACED for reason in found.reason], ~kept)
     np.testing.assert_array_equal(found.onset_tick[kept], seen.tick[kept])
     assert found.quality.n_unplaced == np.count_nonzero(~kept)
@@ -224,7 +224,7 @@ def test_codes_lost_for_long_are_not_timed_from_far_away() -> None:
     seen = observe(world, Device(), seed=11, line=CLEAN)
     kept = np.arange(2000) < 1000
     codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
-    found = align(world.sent, codes, stretches=seen.stretches)
+    found = align(world.sent, codes, segments=seen.segments)
     apart_s = world.world_s - world.world_s[999]
     np.testing.assert_array_equal([reason == TOO_FAR for reason in found.reason], apart_s > 120.0)
     near = apart_s <= 120.0
@@ -260,7 +260,7 @@ def test_a_recording_without_codes_and_an_empty_journal_are_refused() -> None:
 def test_the_part_of_a_session_that_was_recorded_is_aligned() -> None:
     world = make_world(400, seed=12)
     seen = observe(world, Device(stops_s=float(world.world_s[160]) - 0.05), seed=12, line=CLEAN)
-    found = align(world.sent, seen.received, stretches=seen.stretches)
+    found = align(world.sent, seen.received, segments=seen.segments)
     assert found.source.tolist() == ["code"] * 160 + ["none"] * 240
 
 
@@ -282,5 +282,5 @@ def test_lists_out_of_order_are_refused() -> None:
         align(SentCodes(sent.code, sent.time_s[::-1]), codes)
     with pytest.raises(ValueError, match="epoch, then tick"):
         align(sent, ReceivedCodes(codes.epoch, codes.tick[::-1], codes.value))
-    with pytest.raises(ValueError, match="segments"):
+    with pytest.raises(ValueError, match="launches"):
         align(SentCodes(sent.code, sent.time_s, np.arange(100)[::-1]), codes)

@@ -17,7 +17,7 @@ RULES = AlignmentRules(frame_ms=FRAME_MS)
 
 def seen_and_found(world: World, device: Device, *, rules: AlignmentRules = RULES) -> tuple[Seen, Alignment]:
     seen = observe(world, device, seed=7)
-    return seen, align(world.sent, seen.received, edges=seen.edges, stretches=seen.stretches, rules=rules)
+    return seen, align(world.sent, seen.received, edges=seen.edges, segments=seen.segments, rules=rules)
 
 
 def check_onsets(world: World, seen: Seen, found: Alignment) -> None:
@@ -142,7 +142,7 @@ def test_light_that_one_device_saw_times_the_others() -> None:
         world.sent,
         {name: own.received for name, own in seen.items()},
         edges={"NSP1": seen["NSP1"].edges},
-        stretches={name: own.stretches for name, own in seen.items()},
+        segments={name: own.segments for name, own in seen.items()},
         rules=RULES,
     )
     for name, own in seen.items():

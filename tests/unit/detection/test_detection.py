@@ -119,7 +119,7 @@ def test_the_shipped_threshold_window_is_ten_seconds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_filtered_part_is_that_of_the_whole(name: str) -> None:
-    """At both ends of a stretch and within; against float64, to the rounding of float32 of hundreds of bits."""
+    """At both ends of a segment and within; against float64, to the rounding of float32 of hundreds of bits."""
     volts = recording(60_000, n_channels=LANES + 1)
     source, filters = in_memory(volts), design(DEFINITIONS[name], RATE_HZ)
     whole = np.stack([whole_filtered(trace, name) for trace in volts.astype(float).T], axis=1)
@@ -131,7 +131,7 @@ def test_a_filtered_part_is_that_of_the_whole(name: str) -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 5, 16, 29, 200, 700, 9_000])
 @pytest.mark.parametrize("name", NAMES)
-def test_stretches_shorter_than_any_margin_are_filtered_as_by_scipy(name: str, n: int) -> None:
+def test_segments_shorter_than_any_margin_are_filtered_as_by_scipy(name: str, n: int) -> None:
     volts = recording(9_000)[:n, :1]
     filters = design(DEFINITIONS[name], RATE_HZ)
     notch, band = scipy_sections(DEFINITIONS[name], RATE_HZ)
@@ -259,7 +259,7 @@ def test_a_pause_starts_filter_and_threshold_anew_and_ticks_follow_the_clock(nam
 class Irregular(ArraySource):
     """A source whose samples have time stamps of their own, as in a PTP file."""
 
-    def ticks(self, stretch: int, sample: np.ndarray) -> np.ndarray:
+    def ticks(self, segment: int, sample: np.ndarray) -> np.ndarray:
         return 1_000_000_000 + sample * 50_003 + sample // 7
 
 

@@ -55,7 +55,7 @@ class Stamped(ArraySource):
 
     stamps: tuple[int, ...] = ()
 
-    def ticks(self, stretch: int, sample: np.ndarray) -> np.ndarray:
+    def ticks(self, segment: int, sample: np.ndarray) -> np.ndarray:
         return np.array(self.stamps, np.int64)[sample]
 
 
@@ -99,9 +99,9 @@ class Counted(ArraySource):
 
     read_lengths: list[int] = field(default_factory=list)
 
-    def read(self, stretch: int, start: int, stop: int) -> np.ndarray:
+    def read(self, segment: int, start: int, stop: int) -> np.ndarray:
         self.read_lengths.append(stop - start)
-        return super().read(stretch, start, stop)
+        return super().read(segment, start, stop)
 
 
 @pytest.mark.parametrize(("onsets", "most"), [(range(2000, 8_990_000, 30_000), 1.5), ((4_489_000,), 3.5)])

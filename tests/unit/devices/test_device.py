@@ -55,7 +55,7 @@ def test_two_recordings_of_a_day_follow_one_another_in_epochs(tmp_path: Path) ->
         nsx(tmp_path, f"{stem}.ns6", [NsxChannel(1, "elec1")], [(0, 60_000), (90_000, 60_000), (0, 60_000)])
         nev(tmp_path, stem, words(100, 95_000), spikes(50_000), words(50_000, value=8))
     device = read_one(tmp_path)
-    assert [stretch.epoch for stretch in device.stretches] == [0, 0, 1, 2, 2, 3]
+    assert [segment.epoch for segment in device.segments] == [0, 0, 1, 2, 2, 3]
     assert device.codes.epoch.tolist() == [0, 0, 1, 2, 2, 3]
     assert device.codes.value.tolist() == [7, 7, 8, 7, 7, 8]
     assert joined(list(device.spikes())).epoch.tolist() == [1, 3]
@@ -75,7 +75,7 @@ def test_the_fastest_file_with_all_epochs_says_when_was_recorded(tmp_path: Path)
     nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 1), (0, 30_000)])
     nev(tmp_path, "a", words(100))
     device = read_one(tmp_path)
-    assert [stretch.n_samples for stretch in device.stretches] == [1, 30_000]
+    assert [segment.n_samples for segment in device.segments] == [1, 30_000]
     assert device.codes.epoch.tolist() == [1]
     assert [(voltage.samples.file.suffix, voltage.epoch_of) for voltage in device.voltages] == [(".ns6", {0: 0, 1: 1})]
 
@@ -111,8 +111,8 @@ def test_a_nev_alone_tells_when_was_recorded(tmp_path: Path) -> None:
     nev(tmp_path, "a", words(100), spikes(30_000), words(60_000))
     device = read_one(tmp_path)
     assert device.voltages == ()
-    assert device.stretches[0].first_tick <= 100
-    assert device.stretches[-1].end_tick >= 60_000
+    assert device.segments[0].first_tick <= 100
+    assert device.segments[-1].end_tick >= 60_000
 
 
 def test_a_truncated_file_is_said_with_its_name(tmp_path: Path) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from closedloop.recording.usability import AT_RESET, IN_GAP, NO_ONSET, OUTSIDE, USABLE, usable
 
 TICK_HZ = 1000.0  # a tick a millisecond: the numbers below are milliseconds
 
 DAY = (
-    Stretch(epoch=0, first_tick=1000, end_tick=5000, n_samples=4000),
-    Stretch(epoch=0, first_tick=6000, end_tick=9000, n_samples=3000),
-    Stretch(epoch=1, first_tick=0, end_tick=4000, n_samples=4000),
+    Segment(epoch=0, first_tick=1000, end_tick=5000, n_samples=4000),
+    Segment(epoch=0, first_tick=6000, end_tick=9000, n_samples=3000),
+    Segment(epoch=1, first_tick=0, end_tick=4000, n_samples=4000),
 )
 
 
@@ -38,7 +38,7 @@ DAY = (
         (0, np.nan, NO_ONSET),
     ],
 )
-def test_all_of_minus_100_to_170_ms_must_lie_in_one_stretch(epoch: int, onset: float, reason: str) -> None:
+def test_all_of_minus_100_to_170_ms_must_lie_in_one_segment(epoch: int, onset: float, reason: str) -> None:
     onsets, reasons = usable(np.array([epoch]), np.array([onset]), DAY, tick_hz=TICK_HZ)
     assert reasons == (reason,)
     np.testing.assert_array_equal(onsets, [onset if reason == USABLE else np.nan])
@@ -50,7 +50,7 @@ def test_a_longer_window_needs_more() -> None:
     assert found[1] == (IN_GAP,)
 
 
-def test_without_any_stretch_nothing_is_usable() -> None:
+def test_without_any_segment_nothing_is_usable() -> None:
     onsets, reasons = usable(np.array([0]), np.array([1100.0]), (), tick_hz=TICK_HZ)
     assert reasons == (OUTSIDE,)
     assert np.isnan(onsets).all()

@@ -48,14 +48,14 @@ def records() -> tuple[World, dict[str, Seen], list[DeviceRecord]]:
         world.sent,
         {name: own.received for name, own in seen.items()},
         edges={"NSP1": seen["NSP1"].edges},
-        stretches={name: own.stretches for name, own in seen.items()},
+        segments={name: own.segments for name, own in seen.items()},
         rules=AlignmentRules(frame_ms=1000 / 60),
     )
     repairs = {"NSP1": ("a.ns6: the last block was cut.",), "NSP2": ()}
     return (
         world,
         seen,
-        [DeviceRecord(name, found[name], 30_000.0, seen[name].stretches, repairs[name]) for name in seen],
+        [DeviceRecord(name, found[name], 30_000.0, seen[name].segments, repairs[name]) for name in seen],
     )
 
 
@@ -87,9 +87,9 @@ def test_every_unmatched_code_and_every_set_aside_presentation_is_listed(
 def test_the_clocks_of_every_run_stand_in_the_tables(
     page: _Text, records: tuple[World, dict[str, Seen], list[DeviceRecord]]
 ) -> None:
-    places = [f"rig segment {run.segment}, epoch {run.epoch}" for d in records[2] for run in d.alignment.quality.runs]
+    places = [f"rig launch {run.launch}, epoch {run.epoch}" for d in records[2] for run in d.alignment.quality.runs]
     assert len(places) == 5
-    assert [cell for cell in page.cells if cell.startswith("rig segment")] == places
+    assert [cell for cell in page.cells if cell.startswith("rig launch")] == places
     drifts = [float(cell[:-4].replace("−", "-")) for cell in page.cells if cell.endswith(" ppm")]
     assert drifts == pytest.approx([50.0, 50.0, -80.0, -80.0, -80.0], abs=1.0)
 
@@ -112,7 +112,7 @@ def test_the_strip_shows_the_pause_where_it_was(records: tuple[World, dict[str, 
     assert pause_ends == pytest.approx((75.0 - first_s) / 60, abs=1e-4)
 
 
-def test_segments_of_a_restarted_clock_follow_one_another_and_those_of_a_running_one_stay() -> None:
+def test_launches_of_a_restarted_clock_follow_one_another_and_those_of_a_running_one_stay() -> None:
     code = np.arange(1, 7)
     anew = SentCodes(code, np.array([5.0, 6.0, 7.0, 0.0, 1.0, 2.0]), np.repeat([0, 1], 3))
     assert (session_minutes(anew) * 60).tolist() == pytest.approx([0.0, 1.0, 2.0, 32.0, 33.0, 34.0])

@@ -62,8 +62,8 @@ def check_onsets(truth: Columns, device: Device, found: Alignment, lit: np.ndarr
 def _inside(device: Device, epoch: np.ndarray, tick: np.ndarray) -> np.ndarray:
     """Mark moments inside of what the files, as far as they are there, say was recorded."""
     inside = np.zeros(len(tick), bool)
-    for stretch in device.stretches:
-        inside |= (epoch == stretch.epoch) & (tick >= stretch.first_tick) & (tick < stretch.end_tick)
+    for segment in device.segments:
+        inside |= (epoch == segment.epoch) & (tick >= segment.first_tick) & (tick < segment.end_tick)
     return inside
 
 

@@ -112,7 +112,7 @@ def test_info_counts_packets_and_names_electrodes(tmp_path: Path) -> None:
 def test_a_file_without_packets_has_no_events(tmp_path: Path, specification: str) -> None:
     events = read_nev(write(tmp_path / "made.nev", specification=specification))
     assert len(events.spikes) == len(events.codes) == len(events.comments) == 0
-    assert events.stretches == ()
+    assert events.segments == ()
 
 
 def test_spikes_of_one_tick_stand_in_order_of_electrode_and_keep_their_units(tmp_path: Path) -> None:

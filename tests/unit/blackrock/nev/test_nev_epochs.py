@@ -15,7 +15,7 @@ from closedloop.blackrock.nev.events import read_nev
 from closedloop.blackrock.nev.matching import DeviceEpoch, first_after_step
 from closedloop.blackrock.nev.runs import find_runs
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from tests.unit.blackrock.nev.nev_files import batch, packet_bytes, swapped, with_codes, write
 
 HZ = 30_000
@@ -80,7 +80,7 @@ def test_events_do_not_depend_on_how_many_packets_are_read_at_once(
         parts = read_nev(file)
     for name in ("epoch", "tick", "value"):
         assert np.array_equal(getattr(parts.codes, name), getattr(whole.codes, name))
-    assert (parts.n_out_of_order, parts.stretches) == (whole.n_out_of_order, whole.stretches)
+    assert (parts.n_out_of_order, parts.segments) == (whole.n_out_of_order, whole.segments)
 
 
 @per_file
@@ -158,8 +158,8 @@ def test_ticks_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         read_nev(with_codes(tmp_path / "made.nev", ticks))
 
 
-def stretch(epoch: int, first: int, end: int) -> Stretch:
-    return Stretch(epoch, first, end, end - first)
+def segment(epoch: int, first: int, end: int) -> Segment:
+    return Segment(epoch, first, end, end - first)
 
 
 def regular(first: int, end: int, step: int = 3000) -> list[int]:
@@ -167,22 +167,22 @@ def regular(first: int, end: int, step: int = 3000) -> list[int]:
 
 
 def test_a_synchronisation_stub_without_packets_keeps_its_number(tmp_path: Path) -> None:
-    device = [stretch(0, 0, 500), stretch(1, 0, 20 * HZ)]
+    device = [segment(0, 0, 500), segment(1, 0, 20 * HZ)]
     events = read_nev(with_codes(tmp_path / "made.nev", regular(7, 20 * HZ)), epochs=device)
     assert set(events.codes.epoch.tolist()) == {1}
-    assert events.stretches == tuple(device)
+    assert events.segments == tuple(device)
 
 
 @pytest.mark.parametrize("stub", [[100], [10, 480], [0, 200, 499]])
 def test_packets_of_a_synchronisation_stub_are_of_its_epoch(tmp_path: Path, stub: list[int]) -> None:
-    device = [stretch(0, 0, 500), stretch(1, 0, 20 * HZ)]
+    device = [segment(0, 0, 500), segment(1, 0, 20 * HZ)]
     events = read_nev(with_codes(tmp_path / "made.nev", [*stub, *regular(7, 20 * HZ)]), epochs=device)
     n = len(stub) if stub[-1] - 7 > 30 else 0  # less than a millisecond back is no step
     assert events.codes.epoch.tolist() == [0] * n + [1] * (len(events.codes) - n)
 
 
 def test_epochs_without_packets_before_between_and_after_are_skipped(tmp_path: Path) -> None:
-    device = [stretch(0, 0, 500), stretch(1, 0, 20 * HZ), stretch(2, 0, 500), stretch(3, 0, 40 * HZ), stretch(4, 0, 9)]
+    device = [segment(0, 0, 500), segment(1, 0, 20 * HZ), segment(2, 0, 500), segment(3, 0, 40 * HZ), segment(4, 0, 9)]
     ticks = [*regular(9000, 20 * HZ), *regular(9000, 40 * HZ)]
     events = read_nev(with_codes(tmp_path / "made.nev", ticks), epochs=device)
     assert events.codes.epoch.tolist() == [1] * len(regular(9000, 20 * HZ)) + [3] * len(regular(9000, 40 * HZ))
@@ -192,7 +192,7 @@ PTP_HZ = 10**9
 
 
 @st.composite
-def ptp_streams(draw: st.DrawFn) -> tuple[Stream, list[Stretch]]:
+def ptp_streams(draw: st.DrawFn) -> tuple[Stream, list[Segment]]:
     """A PTP clock that goes back by 5 to 900 ms every few seconds; a packet about every half millisecond around."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     start = draw(st.integers(10**15, 10**18))
@@ -203,7 +203,7 @@ def ptp_streams(draw: st.DrawFn) -> tuple[Stream, list[Stretch]]:
         own = np.unique(np.concatenate([random.integers(start, end, 100), *edges]))
         ticks.append(own[np.argsort(own + random.integers(0, 6, len(own)), kind="stable")])
         epochs.append(np.full(len(own), epoch))
-        device.append(stretch(epoch, start, end))
+        device.append(segment(epoch, start, end))
         start = end - draw(st.integers(5, 900)) * 1_000_000
     return Stream(np.concatenate(ticks), np.concatenate(epochs)), device
 
@@ -211,7 +211,7 @@ def ptp_streams(draw: st.DrawFn) -> tuple[Stream, list[Stretch]]:
 @per_file
 @given(made=ptp_streams())
 def test_small_steps_back_that_the_nsx_knows_are_found_among_packets(
-    tmp_path: Path, made: tuple[Stream, list[Stretch]]
+    tmp_path: Path, made: tuple[Stream, list[Segment]]
 ) -> None:
     stream, device = made
     events = read_nev(with_codes(tmp_path / "made.nev", stream.tick, specification="3.0-ptp"), epochs=device)
@@ -226,7 +226,7 @@ def test_small_steps_back_that_the_nsx_knows_are_found_among_packets(
 def test_with_the_nsx_the_epochs_are_the_same_as_without_where_it_knows_no_more(tmp_path: Path, stream: Stream) -> None:
     file = with_codes(tmp_path / "made.nev", stream.tick)
     device = [
-        stretch(int(epoch), 0, int(stream.tick[stream.epoch == epoch].max()) + 1) for epoch in np.unique(stream.epoch)
+        segment(int(epoch), 0, int(stream.tick[stream.epoch == epoch].max()) + 1) for epoch in np.unique(stream.epoch)
     ]
     alone, agreed = read_nev(file), read_nev(file, epochs=device)
     assert alone.codes.epoch.tolist() == agreed.codes.epoch.tolist()
@@ -234,14 +234,14 @@ def test_with_the_nsx_the_epochs_are_the_same_as_without_where_it_knows_no_more(
 
 
 def test_packets_in_a_pause_or_after_the_nsx_ended_keep_the_epoch(tmp_path: Path) -> None:
-    device = [stretch(0, 0, 5 * HZ), stretch(0, 8 * HZ, 10 * HZ), stretch(1, 0, 5 * HZ)]
+    device = [segment(0, 0, 5 * HZ), segment(0, 8 * HZ, 10 * HZ), segment(1, 0, 5 * HZ)]
     first, second = regular(0, 12 * HZ), regular(0, 60 * HZ)
     events = read_nev(with_codes(tmp_path / "made.nev", [*first, *second]), epochs=device)
     assert events.codes.epoch.tolist() == [0] * len(first) + [1] * len(second)
 
 
 def test_a_run_of_the_clock_that_the_nsx_lacks_is_an_epoch_of_its_own_and_said(tmp_path: Path) -> None:
-    device = [stretch(0, 100 * HZ, 110 * HZ)]
+    device = [segment(0, 100 * HZ, 110 * HZ)]
     ticks = [*regular(100 * HZ, 110 * HZ), *regular(0, 30 * HZ)]
     events = read_nev(with_codes(tmp_path / "made.nev", ticks), epochs=device)
     assert events.codes.epoch.tolist() == [0] * 100 + [1] * 300
@@ -250,7 +250,7 @@ def test_a_run_of_the_clock_that_the_nsx_lacks_is_an_epoch_of_its_own_and_said(t
 
 def test_first_packets_with_an_absurd_tick_are_set_aside_once_the_nsx_tells(tmp_path: Path) -> None:
     ticks = [2**31, 2**31 + 5, *regular(0, 30 * HZ)]
-    device = [stretch(0, 0, 30 * HZ)]
+    device = [segment(0, 0, 30 * HZ)]
     events = read_nev(with_codes(tmp_path / "made.nev", ticks), epochs=device)
     assert (events.n_stray, events.codes.epoch.tolist()) == (2, [0] * 300)
     assert events.codes.value.tolist() == list(range(2, 302))
@@ -283,7 +283,7 @@ def test_a_step_back_is_where_ticks_fall_back_most_and_not_where_they_do_not() -
     ],
 )
 def test_a_step_back_among_few_packets(tmp_path: Path, ticks: list[int], n_before: int) -> None:
-    device = [stretch(0, 0, 90_000), stretch(1, 89_850, 200_000)]
+    device = [segment(0, 0, 90_000), segment(1, 89_850, 200_000)]
     events = read_nev(with_codes(tmp_path / "made.nev", ticks), epochs=device)
     assert events.codes.epoch.tolist() == [0] * n_before + [1] * (len(ticks) - n_before)
 

@@ -10,7 +10,7 @@ import pytest
 
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.errors import ClosedLoopError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from tests.unit.blackrock.nev.nev_files import SPECIFICATIONS, batch, write
 
 _N_PACKETS = 120
@@ -56,7 +56,7 @@ def mutant(whole: bytes, random: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def outcome(file: Path, epochs: list[Stretch] | None) -> NevEvents | ClosedLoopError:
+def outcome(file: Path, epochs: list[Segment] | None) -> NevEvents | ClosedLoopError:
     try:
         return read_nev(file, epochs=epochs)
     except ClosedLoopError as error:
@@ -77,7 +77,7 @@ def fuzz(tmp_path: Path, n_mutants: int, seed: int) -> int:
     """Read mutants; return how many gave events."""
     random = np.random.default_rng(seed)
     wholes = [whole_file(tmp_path, specification) for specification in SPECIFICATIONS]
-    device = [Stretch(0, 0, 500, 500), Stretch(1, 0, 60_000, 60_000), Stretch(2, 59_850, 90_000, 30_150)]
+    device = [Segment(0, 0, 500, 500), Segment(1, 0, 60_000, 60_000), Segment(2, 59_850, 90_000, 30_150)]
     file, n_read = tmp_path / "made.nev", 0
     with file.open("wb", buffering=0) as stream:
         for i in range(n_mutants):

@@ -10,7 +10,7 @@ import pytest
 
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.blackrock.nev.pauses import Pause
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from tests.unit.blackrock.nev.nev_files import batch, with_codes, write
 
 HZ = 30_000
@@ -25,7 +25,7 @@ def test_recording_events_around_nothing_are_a_pause(tmp_path: Path, specificati
     made = batch([*steady(0, 60_000), *steady(75_000, 120_000)], pauses=[(60_000, 75_000)])
     events = read_nev(write(tmp_path / "made.nev", made, specification=specification))
     assert events.pauses == (Pause(0, 60_000, 75_000),)
-    assert [(one.first_tick, one.end_tick) for one in events.stretches] == [(0, 60_001), (75_000, 119_701)]
+    assert [(one.first_tick, one.end_tick) for one in events.segments] == [(0, 60_001), (75_000, 119_701)]
     assert events.n_other == 2
 
 
@@ -37,7 +37,7 @@ def test_a_packet_on_its_way_when_recording_paused_does_not_hide_the_pause(tmp_p
 def test_recording_events_with_packets_between_are_no_pause(tmp_path: Path) -> None:
     made = batch([*steady(0, 90_000)], pauses=[(30_000, 60_000)])
     events = read_nev(write(tmp_path / "made.nev", made))
-    assert (events.pauses, len(events.stretches)) == ((), 1)
+    assert (events.pauses, len(events.segments)) == ((), 1)
 
 
 def test_a_recording_event_that_opens_the_file_is_no_pause(tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def test_pauses_are_found_in_every_epoch_and_not_across_resets(tmp_path: Path) -
 def test_a_silence_of_everything_is_a_pause_where_it_is_no_chance(tmp_path: Path) -> None:
     ticks = [*range(0, 60 * HZ, 300), *range(65 * HZ, 90 * HZ, 300)]
     events = read_nev(with_codes(tmp_path / "made.nev", ticks))
-    assert events.stretches == (
-        Stretch(0, 0, 60 * HZ - 299, 60 * HZ - 299),
-        Stretch(0, 65 * HZ, 90 * HZ - 299, 25 * HZ - 299),
+    assert events.segments == (
+        Segment(0, 0, 60 * HZ - 299, 60 * HZ - 299),
+        Segment(0, 65 * HZ, 90 * HZ - 299, 25 * HZ - 299),
     )
     assert events.pauses == ()
 
@@ -68,26 +68,26 @@ def test_sparse_packets_are_not_taken_for_pauses(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     ticks = np.cumsum(random.exponential(3 * HZ, 3000)).astype(np.int64)
     assert np.diff(ticks).max() > 20 * HZ
-    assert len(read_nev(with_codes(tmp_path / "made.nev", ticks)).stretches) == 1
+    assert len(read_nev(with_codes(tmp_path / "made.nev", ticks)).segments) == 1
 
 
-@pytest.mark.parametrize(("gap", "n_stretches"), [(HZ, 1), (HZ + 1, 2)])
-def test_a_silence_of_a_second_is_none_a_longer_one_is(tmp_path: Path, gap: int, n_stretches: int) -> None:
+@pytest.mark.parametrize(("gap", "n_segments"), [(HZ, 1), (HZ + 1, 2)])
+def test_a_silence_of_a_second_is_none_a_longer_one_is(tmp_path: Path, gap: int, n_segments: int) -> None:
     last = 299 * 250
     ticks = [*range(0, last + 1, 250), *range(last + gap, last + gap + 300 * 250, 250)]
-    assert len(read_nev(with_codes(tmp_path / "made.nev", ticks)).stretches) == n_stretches
+    assert len(read_nev(with_codes(tmp_path / "made.nev", ticks)).segments) == n_segments
 
 
-def test_stretches_of_a_ptp_file_count_samples_of_30_khz(tmp_path: Path) -> None:
+def test_segments_of_a_ptp_file_count_samples_of_30_khz(tmp_path: Path) -> None:
     start = 1_700_000_000 * 10**9
     file = with_codes(tmp_path / "made.nev", [start, start + 2 * 10**9 - 1], specification="3.0-ptp")
-    assert read_nev(file).stretches == (Stretch(0, start, start + 2 * 10**9, 60_000),)
+    assert read_nev(file).segments == (Segment(0, start, start + 2 * 10**9, 60_000),)
 
 
-def test_one_packet_is_a_stretch_of_its_own(tmp_path: Path) -> None:
-    assert read_nev(with_codes(tmp_path / "made.nev", [77])).stretches == (Stretch(0, 77, 78, 1),)
+def test_one_packet_is_a_segment_of_its_own(tmp_path: Path) -> None:
+    assert read_nev(with_codes(tmp_path / "made.nev", [77])).segments == (Segment(0, 77, 78, 1),)
 
 
 def test_a_stray_far_ahead_at_the_very_end_does_not_stretch_the_recording(tmp_path: Path) -> None:
     events = read_nev(with_codes(tmp_path / "made.nev", [*range(0, 60 * HZ, 300), 2**31]))
-    assert [one.n_samples for one in events.stretches] == [60 * HZ - 299, 1]
+    assert [one.n_samples for one in events.segments] == [60 * HZ - 299, 1]

@@ -15,7 +15,7 @@ from closedloop.blackrock.nsx import faults
 from closedloop.blackrock.nsx.header import NsxChannel, analog_input, read_nsx_header
 from closedloop.blackrock.nsx.samples import open_samples
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from tests.unit.blackrock.nsx.nsx_files import CHANNELS, DATA, IN_BLOCKS, SPECIFICATIONS, START, ReadByNeo, ramp, write
 
 PTP_PERIOD_NS = Fraction(100_000, 3)  # at 30 kHz
@@ -23,27 +23,27 @@ PTP_PERIOD_NS = Fraction(100_000, 3)  # at 30 kHz
 
 def all_samples(file: Path) -> list[np.ndarray]:
     source = open_samples(file)
-    return [source.read(number, 0, stretch.n_samples) for number, stretch in enumerate(source.stretches)]
+    return [source.read(number, 0, segment.n_samples) for number, segment in enumerate(source.segments)]
 
 
 @pytest.mark.parametrize(
-    ("name", "specification", "stretches", "scale", "units"),
+    ("name", "specification", "segments", "scale", "units"),
     [
-        ("Test_anonymized", "2.3", (Stretch(0, 114_000, 115_500, 100),), 0.25, "uV"),
-        ("test_BRSMPGRP_raw", "3.0", (Stretch(0, 0, 1500, 100), Stretch(0, 2250, 4500, 150)), 5000 / 8192, "mV"),
+        ("Test_anonymized", "2.3", (Segment(0, 114_000, 115_500, 100),), 0.25, "uV"),
+        ("test_BRSMPGRP_raw", "3.0", (Segment(0, 0, 1500, 100), Segment(0, 2250, 4500, 150)), 5000 / 8192, "mV"),
     ],
 )
 def test_the_real_files_have_the_shape_and_times_of_their_readme_and_the_samples_that_neo_gives(
-    name: str, specification: str, stretches: tuple[Stretch, ...], scale: float, units: str
+    name: str, specification: str, segments: tuple[Segment, ...], scale: float, units: str
 ) -> None:
     source, neo = open_samples(DATA / f"{name}.ns3"), ReadByNeo(DATA / name, 3)
     assert (source.header.specification, source.rate_hz, source.tick_hz) == (specification, 2000.0, 30_000)
-    assert source.stretches == stretches
+    assert source.segments == segments
     assert source.header.repairs == ()
     assert {(channel.scale, channel.units) for channel in source.channels} == {(scale, units)}
     neo_labels = [label.split("\0")[0] for label in neo.channels["name"]]  # it keeps what stands after the end
     assert [channel.label for channel in source.channels] == neo_labels
-    assert [stretch.first_tick / 30_000 for stretch in source.stretches] == neo.t_starts
+    assert [segment.first_tick / 30_000 for segment in source.segments] == neo.t_starts
     for ours, segment in zip(all_samples(DATA / f"{name}.ns3"), neo.segments, strict=True):
         np.testing.assert_array_equal(ours, segment)
 
@@ -58,19 +58,19 @@ def test_blocks_are_read_as_they_were_written_and_as_neo_reads_them(
     tmp_path: Path, specification: str, rate_hz: float, blocks: list[tuple[int, list[int]]]
 ) -> None:
     step = round(30_000 / rate_hz)
-    chunks, written, stretches, tick = [], [], [], 0
+    chunks, written, segments, tick = [], [], [], 0
     for pause, lengths in [(7, [2]), *blocks]:
         tick += pause
         written.append(ramp(sum(lengths), start=tick))
-        stretches.append(Stretch(0, tick, tick + sum(lengths) * step, sum(lengths)))
+        segments.append(Segment(0, tick, tick + sum(lengths) * step, sum(lengths)))
         for at, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
             chunks.append((tick, written[-1][at : at + length]))
             tick += length * step
     file = write(tmp_path / "made.ns6", chunks, specification=specification, rate_hz=rate_hz)
     source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6)
-    assert source.stretches == tuple(stretches)
+    assert source.segments == tuple(segments)
     assert (source.header.specification, source.rate_hz, neo.rate_hz) == (specification, rate_hz, rate_hz)
-    assert neo.t_starts == [stretch.first_tick / 30_000 for stretch in stretches]
+    assert neo.t_starts == [segment.first_tick / 30_000 for segment in segments]
     for ours, segment, samples in zip(all_samples(file), neo.segments, written, strict=True):
         np.testing.assert_array_equal(ours, samples)
         np.testing.assert_array_equal(segment, samples)
@@ -88,7 +88,7 @@ def test_a_2_1_file_is_read_to_its_last_sample_which_neo_drops(
     np.testing.assert_array_equal(source.read(0, 0, n_samples), data)
     np.testing.assert_array_equal(neo.segments[0], data[:-1])
     assert (source.header.specification, source.rate_hz, neo.rate_hz) == ("2.1", rate_hz, rate_hz)
-    assert source.stretches == (Stretch(0, 0, round(n_samples * 30_000 / rate_hz), n_samples),)
+    assert source.segments == (Segment(0, 0, round(n_samples * 30_000 / rate_hz), n_samples),)
     assert [channel.label for channel in source.channels] == neo.channels["name"].tolist()
     assert [str(channel.channel_id) for channel in source.channels] == neo.channels["id"].tolist()
     assert source.scale.tolist() == neo.channels["gain"].tolist() == [1.0] * n_channels
@@ -112,14 +112,14 @@ def test_ptp_packets_are_read_as_they_were_written_and_as_neo_reads_them(
     file = write(tmp_path / "made.ns6", [(ticks, data)], specification="3.0-ptp")
     source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=1e-6)
     assert source.header.specification == "3.0-ptp"
-    assert [stretch.n_samples for stretch in source.stretches] == lengths
-    assert {stretch.epoch for stretch in source.stretches} == {0}
+    assert [segment.n_samples for segment in source.segments] == lengths
+    assert {segment.epoch for segment in source.segments} == {0}
     np.testing.assert_array_equal(np.concatenate(all_samples(file)), data)
     np.testing.assert_array_equal(np.concatenate(neo.segments), data)
-    found = [source.ticks(number, np.arange(stretch.n_samples)) for number, stretch in enumerate(source.stretches)]
+    found = [source.ticks(number, np.arange(segment.n_samples)) for number, segment in enumerate(source.segments)]
     np.testing.assert_array_equal(np.concatenate(found), ticks)
-    for stretch, stamps in zip(source.stretches, found, strict=True):
-        assert (stretch.first_tick, stretch.end_tick) == (stamps[0], stamps[-1] + 33_333)
+    for segment, stamps in zip(source.segments, found, strict=True):
+        assert (segment.first_tick, segment.end_tick) == (stamps[0], stamps[-1] + 33_333)
 
 
 def skips(lengths: list[int], gaps: list[int]) -> list[int]:
@@ -131,7 +131,7 @@ def test_neo_sees_the_same_ptp_gap_when_it_is_allowed_to(tmp_path: Path) -> None
     ticks = np.concatenate([np.arange(20), np.arange(300, 330)]) * 100_000 // 3
     file = write(tmp_path / "made.ns6", [(ticks, ramp(50))], specification="3.0-ptp")
     neo = ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=0.1)
-    assert [len(segment) for segment in neo.segments] == [s.n_samples for s in open_samples(file).stretches] == [20, 30]
+    assert [len(segment) for segment in neo.segments] == [s.n_samples for s in open_samples(file).segments] == [20, 30]
 
 
 def test_a_3_0_file_in_nanoseconds_but_in_blocks_is_read(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_3_0_file_in_nanoseconds_but_in_blocks_is_read(tmp_path: Path) -> None
     file = write(tmp_path / "made.ns6", chunks, specification="3.0", tick_hz=1_000_000_000)
     source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6)
     assert (source.header.specification, source.tick_hz, source.rate_hz) == ("3.0", 1_000_000_000, 30_000.0)
-    assert source.stretches == (Stretch(0, 5, 5 + 2_000_000, 60), Stretch(0, 10**7, 10**7 + 1_000_000, 30))
+    assert source.segments == (Segment(0, 5, 5 + 2_000_000, 60), Segment(0, 10**7, 10**7 + 1_000_000, 30))
     assert source.ticks(0, np.array([0, 1, 2, 3])).tolist() == [5, 5 + 33_333, 5 + 66_667, 5 + 100_000]
     for ours, segment in zip(all_samples(file), neo.segments, strict=True):
         np.testing.assert_array_equal(ours, segment)
@@ -151,7 +151,7 @@ def test_a_sync_stub_of_one_sample_before_blocks_in_nanoseconds_is_not_taken_for
     file = write(tmp_path / "made.ns6", chunks, specification="3.0", tick_hz=1_000_000_000)
     source = open_samples(file)
     assert source.header.specification == "3.0"
-    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.stretches] == [(0, 7 * 10**9, 1), (1, 0, 50)]
+    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.segments] == [(0, 7 * 10**9, 1), (1, 0, 50)]
 
 
 def test_neo_agrees_on_channels_and_scale(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_day_of_214_gb_is_opened_and_read_at_its_end(tmp_path: Path) -> None:
         stream.write(ramp(2, n_channels, start=7).tobytes())
     assert file.stat().st_size > 213e9
     source = open_samples(file, channel_ids=[3, 198])
-    assert source.stretches == (Stretch(0, 0, n_samples, n_samples),)
+    assert source.segments == (Segment(0, 0, n_samples, n_samples),)
     assert source.header.repairs == ()
     np.testing.assert_array_equal(source.read(0, n_samples - 2, n_samples), ramp(2, n_channels, start=7)[:, [2, 197]])
 
@@ -224,11 +224,11 @@ def test_a_source_works_after_it_was_pickled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [(-1, 5), (0, 11), (6, 5)])
-def test_samples_that_a_stretch_has_not_are_the_programmers_mistake(tmp_path: Path, part: tuple[int, int]) -> None:
+def test_samples_that_a_segment_has_not_are_the_programmers_mistake(tmp_path: Path, part: tuple[int, int]) -> None:
     source = open_samples(write(tmp_path / "made.ns6", [(0, ramp(10))]))
-    with pytest.raises(ValueError, match="stretch 0 has samples 0 to 10"):
+    with pytest.raises(ValueError, match="segment 0 has samples 0 to 10"):
         source.read(0, *part)
-    with pytest.raises(ValueError, match="stretch 0 has samples 0 to 10"):
+    with pytest.raises(ValueError, match="segment 0 has samples 0 to 10"):
         source.ticks(0, np.array(part)[[0, 1]] if part != (6, 5) else np.array([10]))
 
 

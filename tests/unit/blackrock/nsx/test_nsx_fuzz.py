@@ -94,20 +94,20 @@ def mutated(victim: Victim, random: np.random.Generator) -> bytes:
 
 def check_consistent(source: NsxSamples, size: int) -> int:
     """Check that what a file says of itself can be true, and read all of it."""
-    n_samples = sum(stretch.n_samples for stretch in source.stretches)
+    n_samples = sum(segment.n_samples for segment in source.segments)
     assert 2 * n_samples * source.n_channels <= size
     assert 0 < source.rate_hz <= 30_000
     assert np.isfinite([source.scale, source.offset]).all()
     epoch = 0
-    for number, stretch in enumerate(source.stretches):
-        assert stretch.epoch - epoch in (0, 1)
-        assert source.read(number, 0, stretch.n_samples).shape == (stretch.n_samples, source.n_channels)
-        ticks = source.ticks(number, np.arange(stretch.n_samples))
-        assert ticks[0] == stretch.first_tick >= 0
-        assert (np.diff([*ticks, stretch.end_tick]) > 0).all()
-        if number and stretch.epoch == epoch:
-            assert stretch.first_tick >= source.stretches[number - 1].first_tick
-        epoch = stretch.epoch
+    for number, segment in enumerate(source.segments):
+        assert segment.epoch - epoch in (0, 1)
+        assert source.read(number, 0, segment.n_samples).shape == (segment.n_samples, source.n_channels)
+        ticks = source.ticks(number, np.arange(segment.n_samples))
+        assert ticks[0] == segment.first_tick >= 0
+        assert (np.diff([*ticks, segment.end_tick]) > 0).all()
+        if number and segment.epoch == epoch:
+            assert segment.first_tick >= source.segments[number - 1].first_tick
+        epoch = segment.epoch
     return n_samples
 
 

@@ -27,21 +27,21 @@ def regular(n: int, *, ppm: float = 0.0) -> np.ndarray:
 
 
 def ticks_of(source: NsxSamples) -> np.ndarray:
-    return np.concatenate([source.ticks(k, np.arange(s.n_samples)) for k, s in enumerate(source.stretches)])
+    return np.concatenate([source.ticks(k, np.arange(s.n_samples)) for k, s in enumerate(source.segments)])
 
 
 def samples_of(source: NsxSamples) -> np.ndarray:
-    return np.concatenate([source.read(k, 0, s.n_samples) for k, s in enumerate(source.stretches)])
+    return np.concatenate([source.read(k, 0, s.n_samples) for k, s in enumerate(source.segments)])
 
 
 @pytest.mark.parametrize("ppm", [-100.0, 50.0, 100.0])
 def test_a_long_drift_splits_nothing_and_is_in_the_ticks(tmp_path: Path, ppm: float) -> None:
     ticks = regular(600_000, ppm=ppm)  # 20 s: the drift adds up to 2 ms, 60 samples
     source = made(tmp_path, ticks)
-    assert len(source.stretches) == 1
+    assert len(source.segments) == 1
     assert abs(ticks[-1] - regular(600_000)[-1]) > 900_000
     assert source.ticks(0, np.array([0, 599_999])).tolist() == [ticks[0], ticks[-1]]
-    assert source.stretches[0].end_tick == ticks[-1] + 33_333
+    assert source.segments[0].end_tick == ticks[-1] + 33_333
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -71,11 +71,11 @@ def test_a_step_beyond_one_and_a_half_periods_is_a_gap_and_one_below_half_a_peri
         source = made(tmp_path, ticks)
     places = sorted(at for at, _ in events)
     bounds = [0, *places, n_packets]
-    assert [s.n_samples for s in source.stretches] == np.diff(bounds).tolist()
+    assert [s.n_samples for s in source.segments] == np.diff(bounds).tolist()
     resets = np.cumsum([0, *(dict(events)[at] < 0.5 for at in places)])
-    assert [s.epoch for s in source.stretches] == resets.tolist()
-    assert [s.first_tick for s in source.stretches] == [ticks[at] for at in bounds[:-1]]
-    assert [s.end_tick for s in source.stretches] == [ticks[at - 1] + 33_333 for at in bounds[1:]]
+    assert [s.epoch for s in source.segments] == resets.tolist()
+    assert [s.first_tick for s in source.segments] == [ticks[at] for at in bounds[:-1]]
+    assert [s.end_tick for s in source.segments] == [ticks[at - 1] + 33_333 for at in bounds[1:]]
     np.testing.assert_array_equal(ticks_of(source), ticks)
     np.testing.assert_array_equal(samples_of(source), ramp(n_packets))
     assert source.header.repairs == ()
@@ -90,7 +90,7 @@ def test_packets_with_a_damaged_header_are_gaps_of_one_sample_and_said(tmp_path:
         faults.spoil_packet(file, packet=packet, name=name, value=value)
     source = open_samples(file)
     kept = np.delete(np.arange(50), [7, 30, 31, 49])
-    assert [(s.epoch, s.n_samples) for s in source.stretches] == [(0, 7), (0, 22), (0, 17)]
+    assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 7), (0, 22), (0, 17)]
     np.testing.assert_array_equal(ticks_of(source), regular(50)[kept])
     np.testing.assert_array_equal(samples_of(source), ramp(50)[kept])
     assert source.header.repairs == ("4 packets with a damaged header, first packet 7, left out",)
@@ -103,18 +103,18 @@ def test_single_packets_with_a_damaged_time_stamp_are_left_out_and_open_no_epoch
         faults.spoil_packet(file, packet=packet, name="timestamp", value=value)
     source = open_samples(file)
     kept = np.delete(np.arange(50), [20, 30])
-    assert [(s.epoch, s.n_samples) for s in source.stretches] == [(0, 20), (0, 9), (0, 19)]
+    assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 20), (0, 9), (0, 19)]
     np.testing.assert_array_equal(ticks_of(source), regular(50)[kept])
     np.testing.assert_array_equal(samples_of(source), ramp(50)[kept])
     assert source.header.repairs[0].startswith("2 packets with a damaged")
 
 
-def test_packets_on_both_sides_of_a_damaged_one_are_never_one_stretch(tmp_path: Path) -> None:
+def test_packets_on_both_sides_of_a_damaged_one_are_never_one_segment(tmp_path: Path) -> None:
     ticks = regular(50) - np.where(np.arange(50) > 20, 33_333, 0)  # as if packet 20 had never taken time
     file = write(tmp_path / "made.ns6", [(ticks, ramp(50))], specification="3.0-ptp")
     faults.spoil_packet(file, packet=20, name="flag", value=0)
     source = open_samples(file)
-    assert [(s.epoch, s.n_samples) for s in source.stretches] == [(0, 20), (0, 29)]
+    assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 20), (0, 29)]
     np.testing.assert_array_equal(samples_of(source), np.delete(ramp(50), 20, axis=0))
 
 

@@ -13,7 +13,7 @@ from closedloop.blackrock.nsx import faults
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Stretch
+from closedloop.recording.segments import Segment
 from tests.unit.blackrock.nsx.nsx_files import BLOCK_HEADER_BYTES, HEADER_BYTES, IN_BLOCKS, SPECIFICATIONS, ramp, write
 
 SAMPLE_BYTES = 6
@@ -25,7 +25,7 @@ def two_blocks(file: Path, specification: str) -> Path:
 
 
 def everything(source: NsxSamples) -> list[list[list[int]]]:
-    return [source.read(number, 0, stretch.n_samples).tolist() for number, stretch in enumerate(source.stretches)]
+    return [source.read(number, 0, segment.n_samples).tolist() for number, segment in enumerate(source.segments)]
 
 
 @pytest.mark.parametrize("specification", IN_BLOCKS)
@@ -40,7 +40,7 @@ def test_a_file_cut_at_any_byte_of_its_last_block_keeps_every_whole_sample(tmp_p
         n_held = max(n_bytes - last_block - BLOCK_HEADER_BYTES[specification], 0) // SAMPLE_BYTES
         parts = [ramp(5).tolist()] + ([ramp(7, start=90)[:n_held].tolist()] if n_held else [])
         assert everything(source) == parts
-        assert source.stretches[1:] == ((Stretch(0, 100, 100 + n_held, n_held),) if n_held else ())
+        assert source.segments[1:] == ((Segment(0, 100, 100 + n_held, n_held),) if n_held else ())
         assert len(source.header.repairs) == (n_bytes not in (last_block, len(whole)))
 
 
@@ -72,7 +72,7 @@ def test_a_file_cut_within_its_headers_or_before_its_first_sample_is_refused_in_
         cut.unlink(missing_ok=True)
         cut.write_bytes(whole[:n_bytes])
         if n_bytes == headers:
-            assert read_nsx_header(cut).stretches == ()  # a recorder that was started and stopped
+            assert read_nsx_header(cut).segments == ()  # a recorder that was started and stopped
             continue
         with pytest.raises(RecordingError) as caught:
             read_nsx_header(cut)
@@ -158,7 +158,7 @@ def test_a_file_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_tick_that_no_clock_reaches_ends_the_file(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(0, ramp(5)), (2**63 + 5, ramp(5))], specification="3.0")
     source = open_samples(file)
-    assert source.stretches == (Stretch(0, 0, 5, 5),)
+    assert source.segments == (Segment(0, 0, 5, 5),)
     assert "beyond any clock" in source.header.repairs[0]
 
 
@@ -181,30 +181,30 @@ def test_a_block_that_starts_before_the_last_ended_opens_an_epoch_and_a_later_on
     for number, (tick, n_samples) in enumerate(kept):
         if number and tick < kept[number - 1][0] + kept[number - 1][1] * period:
             epoch += 1
-        expected.append(Stretch(epoch, tick, tick + n_samples * period, n_samples))
+        expected.append(Segment(epoch, tick, tick + n_samples * period, n_samples))
     source = open_samples(file)
-    assert source.stretches == tuple(expected)
+    assert source.segments == tuple(expected)
     assert source.header.repairs == ()
     assert everything(source) == [samples.tolist() for _, samples in chunks]
 
 
 @pytest.mark.parametrize("n_samples", [1, 500])
 @pytest.mark.parametrize("specification", [*IN_BLOCKS, "3.0-ptp"])
-def test_the_stub_before_two_processors_agree_on_their_clock_is_a_stretch_in_an_epoch_of_its_own(
+def test_the_stub_before_two_processors_agree_on_their_clock_is_a_segment_in_an_epoch_of_its_own(
     tmp_path: Path, specification: str, n_samples: int
 ) -> None:
     data = ramp(40)
     file = write(tmp_path / "made.ns6", [(10, data)], specification=specification)
     faults.prepend_sync_stub(file, n_samples=n_samples, first_tick=10**6)
     source = open_samples(file)
-    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.stretches] == [(0, 10**6, n_samples), (1, 10, 40)]
+    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.segments] == [(0, 10**6, n_samples), (1, 10, 40)]
     assert everything(source) == [np.zeros((n_samples, 3)).tolist(), data.tolist()]
 
 
-def test_more_stretches_than_a_recording_can_have_are_refused(tmp_path: Path) -> None:
+def test_more_segments_than_a_recording_can_have_are_refused(tmp_path: Path) -> None:
     ticks = np.arange(100_001, dtype=np.int64) * 500_000  # half a millisecond apart, in a file that says 30 kHz
     file = write(tmp_path / "made.ns6", [(ticks, ramp(100_001))], specification="3.0-ptp")
-    with pytest.raises(RecordingError, match="at most 100000 uninterrupted stretches"):
+    with pytest.raises(RecordingError, match="at most 100000 uninterrupted segments"):
         open_samples(file)
 
 
@@ -215,4 +215,4 @@ def test_faults_that_a_version_cannot_have_are_the_programmers_mistake(tmp_path:
         with pytest.raises(ValueError, match=r"2\.1 has no blocks"):
             faults.forget_last_count(file)
     faults.cut_to(file, HEADER_BYTES[specification])
-    assert read_nsx_header(file).stretches == ()
+    assert read_nsx_header(file).segments == ()

@@ -28,7 +28,7 @@ def test_the_writer_holds_one_chunk_at_a_time(tmp_path: Path, specification: str
 
     write(file, chunks(), specification=specification)
     assert sizes == sorted(set(sizes)), "each chunk was on disk before the next was asked for"
-    assert [stretch.n_samples for stretch in open_samples(file).stretches] == [80_000]
+    assert [segment.n_samples for segment in open_samples(file).segments] == [80_000]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_writer_refuses_labels_that_neo_cannot_read_or_that_would_be_cut(tmp
 
 def test_ticks_beyond_32_bits_fit_3_0(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(2**40, ramp(5))], specification="3.0")
-    assert open_samples(file).stretches[0].first_tick == 2**40
+    assert open_samples(file).segments[0].first_tick == 2**40
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full (Linux)")
