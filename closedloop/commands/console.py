@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
-from closedloop.stages.context import ProgressCallback
+from closedloop.execution.progress import ProgressCallback
 
 _N_DAY_STAGES = 9
 

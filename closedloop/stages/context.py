@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
-
-ProgressCallback = Callable[[int, int], None]
-"""Called with (done, total); totals may be presentations, items, batches or bytes."""
 
 
 @dataclass(frozen=True)

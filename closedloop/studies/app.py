@@ -41,7 +41,7 @@ def unit_sensitivity(
 
     The default takes a few minutes on two cores. After a kill, the same command goes on.
     """
-    from closedloop.execution.progress_bar import bar  # noqa: PLC0415
+    from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.unit_sensitivity.command import Words, study_units  # noqa: PLC0415
 
     words = Words(

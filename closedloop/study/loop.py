@@ -21,8 +21,9 @@ from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StudyError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
-from closedloop.stages.context import ProgressCallback, StageContext
+from closedloop.stages.context import StageContext
 from closedloop.storage import publish_folder, sha256_bytes, storage_errors
 from closedloop.study.handover import adopt, awaited
 from closedloop.study.ledger import Ledger, open_ledger, study_lock

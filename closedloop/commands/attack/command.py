@@ -21,7 +21,7 @@ from closedloop.attacks.searches.strengthened import Strengthened
 from closedloop.commands.attack.request import outputs_of, read_images, subject_of
 from closedloop.commands.attack.run import Attack, attack_to_folder
 from closedloop.errors import ProtocolError
-from closedloop.execution.progress_bar import bar
+from closedloop.execution.progress import bar
 from closedloop.execution.workers import parse_workers
 from closedloop.stages.from_protocol import estimator_of, lattice_of
 

@@ -21,8 +21,8 @@ from closedloop.attacks.synthesis import synthesize
 from closedloop.commands.attack.files import DOCUMENT_NAME, PAGE_NAME, AttackSet, write_attack_set
 from closedloop.commands.attack.request import CleanImages, Subject
 from closedloop.errors import StorageError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
-from closedloop.stages.context import ProgressCallback
 from closedloop.storage import publish_folder, storage_errors
 
 

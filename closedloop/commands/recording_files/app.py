@@ -36,7 +36,7 @@ def recording_detect(
 ) -> None:
     """Find threshold crossings in raw voltage by a named definition; after a kill, the same command goes on."""
     from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
-    from closedloop.execution.progress_bar import bar  # noqa: PLC0415
+    from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("detect") as progress:
         lines = detect_to_file(file, out, definition=definition, workers=workers, chunk_s=chunk, progress=progress)
@@ -52,7 +52,7 @@ def recording_events(
 ) -> None:
     """Write all events of a .nev as a table, in order of epoch and tick."""
     from closedloop.commands.recording_files.events import events_to_table  # noqa: PLC0415
-    from closedloop.execution.progress_bar import bar  # noqa: PLC0415
+    from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("events") as progress:
         lines = events_to_table(file, out, nsx_file=nsx, spikes=spikes, progress=progress)
@@ -73,7 +73,7 @@ def recording_align(
 ) -> None:
     """Find when every presentation happened on the recorder's clock, and say how that is known."""
     from closedloop.commands.recording_files import align  # noqa: PLC0415
-    from closedloop.execution.progress_bar import bar  # noqa: PLC0415
+    from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("align") as progress:
         session = align.align_files(journal, files, photodiode=photodiode, progress=progress)
@@ -101,7 +101,7 @@ def recording_make(
     Writes journal.jsonl, a .nev and an .ns6 for each processor, and truth.parquet.
     """
     from closedloop.commands.recording_files.make import fault_lines, make_in_folder  # noqa: PLC0415
-    from closedloop.execution.progress_bar import bar  # noqa: PLC0415
+    from closedloop.execution.progress import bar  # noqa: PLC0415
 
     if "list" in (fault or []):
         typer.echo("\n".join(fault_lines()))

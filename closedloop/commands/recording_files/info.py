@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from closedloop.blackrock.info import ChannelInfo, EventInfo, RecordingInfo, read_info
-from closedloop.execution.progress_bar import bar
+from closedloop.execution.progress import bar
 
 _MOST_LINES = 12
 _KINDS = {"electrode": ("electrode", "electrodes"), "analog": ("analog input", "analog inputs")}
