@@ -1,15 +1,22 @@
-"""What a stage is given: where it is, what was asked for, where to write, whom to tell."""
+"""What a stage is given: where it is, what was asked for, where to write, whom to tell.
+
+A stage's ``run`` alone holds the context: it reads, computes with functions that take and return values, and writes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Never, TypeVar
 
+from closedloop.artifacts.catalog import Readable, StudyFile, Writable
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,9 @@ class StageContext:
 
     Attributes
     ----------
+    protocol
+        The sections that the stage's row of `study.table` declares; asking for another is an error, so that no stage
+        depends on what would not make it stale.
     day
         Recording day; -1 for the study's start.
     working
@@ -48,6 +58,43 @@ class StageContext:
         """Folder for half-done work that a restart finds again and that is not published."""
         return self.working / ".scratch"
 
+    def read(self, file: Readable[Content], *, day: int | None = None) -> Content:
+        """Read a published file of the catalog.
+
+        Parameters
+        ----------
+        file
+            Of `artifacts.catalog`.
+        day
+            Whose file; this day's by default.
+
+        Raises
+        ------
+        DocumentError
+            It is missing, damaged, or of another kind.
+        """
+        return file.read(file.published(self.paths, self.day if day is None else day))
+
+    def write(self, file: Writable[Content], content: Content) -> None:
+        """Write a file of the catalog into the working folder, atomically, with the study's mark.
+
+        Parameters
+        ----------
+        file
+            Of `artifacts.catalog`.
+        content
+            What the file's kind takes: a document, columns, or arrays.
+        """
+        file.write(self.working / file.name, content, simulated=self.simulated)
+
+    def path(self, file: StudyFile, *, day: int | None = None) -> Path:
+        """Return where a published file of the catalog lies, of this day unless another is given."""
+        return file.published(self.paths, self.day if day is None else day)
+
+    def output(self, file: StudyFile) -> Path:
+        """Return where to write a file of the catalog that a library writes."""
+        return self.working / file.name
+
     def published(self, stage: str, *, day: int | None = None) -> Path:
         """Return the published folder of a stage, of this day unless another is given."""
         return self.paths.day(self.day if day is None else day).folder(stage)
@@ -55,3 +102,32 @@ class StageContext:
     def seed(self, *names: str | int) -> int:
         """Derive a seed from (protocol seed, subject, day, stage, names)."""
         return derive_seed(self.protocol.seed, self.study.subject, self.day, self.stage, *names)
+
+
+def declared_sections(protocol: Protocol, sections: tuple[str, ...], *, stage: str) -> Protocol:
+    """Return a view of a protocol with some of its sections, and the seed.
+
+    Parameters
+    ----------
+    protocol
+        The whole of it.
+    sections
+        Names of the sections that can be seen.
+    stage
+        Who looks; named where something else is asked for.
+
+    Returns
+    -------
+    Protocol
+        Asking it for anything else raises AttributeError with the remedy.
+    """
+
+    class Declared(Protocol):
+        def __getattr__(self, name: str) -> Never:
+            raise AttributeError(
+                f"stage {stage}: protocol.{name} is not among the sections {sections} of its row in study/table.py; "
+                "declare it there, so that a change of it makes the stage stale"
+            )
+
+    visible: dict[str, Any] = {name: getattr(protocol, name) for name in ("seed", *sections)}
+    return Declared.model_construct(**visible)

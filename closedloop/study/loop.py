@@ -23,11 +23,11 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
-from closedloop.stages.context import StageContext
+from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import publish_folder, sha256_bytes, storage_errors
 from closedloop.study.handover import adopt, awaited
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
-from closedloop.study.table import BEFORE_THE_SESSION, BY_A_PERSON, DAY, START, START_DAY, Stage
+from closedloop.study.table import STAGE_TABLE, START_DAY, Stage, StageTable
 
 _INPUT_HASH_NAME = ".input_hash"
 
@@ -94,7 +94,12 @@ def open_study(paths: StudyPaths) -> tuple[StudyDocument, Protocol]:
 
 
 def run_study(
-    paths: StudyPaths, reporter: Reporter, *, days: int | None = None, workers: Workers | None = None
+    paths: StudyPaths,
+    reporter: Reporter,
+    *,
+    days: int | None = None,
+    workers: Workers | None = None,
+    table: StageTable = STAGE_TABLE,
 ) -> Outcome:
     """Advance a study until a person is needed or all days are done.
 
@@ -104,6 +109,8 @@ def run_study(
         Days to run, at most the protocol's; all of them by default.
     workers
         Who does what can be shared out; this machine by default. No result depends on it.
+    table
+        The stages; another one in tests.
 
     Raises
     ------
@@ -114,7 +121,7 @@ def run_study(
     _check_protocol_is_the_study_s(study, protocol, paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
-        return _Loop(paths, study, protocol, ledger, reporter, workers).advance(n_days)
+        return _Loop(paths, study, protocol, ledger, reporter, workers, table).advance(n_days)
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,7 @@ class _Loop:
     ledger: Ledger
     reporter: Reporter
     workers: Workers | None
+    table: StageTable
 
     def advance(self, n_days: int) -> Outcome:
         outcome = self._advance(n_days)
@@ -136,7 +144,7 @@ class _Loop:
             step = self._step(stage, day)
             if self._stands(step):
                 continue
-            if stage.name in BY_A_PERSON and not self.study.simulated:
+            if stage.place == "in the session" and not self.study.simulated:
                 waiting_for = self._adopt(step)
                 if waiting_for:
                     return Outcome(waiting_for, day)
@@ -145,9 +153,9 @@ class _Loop:
         return Outcome(None, n_days - 1)
 
     def _stages(self, n_days: int) -> Iterator[tuple[Stage, int]]:
-        yield START, START_DAY
+        yield self.table.start, START_DAY
         for day in range(n_days):
-            for stage in DAY:
+            for stage in self.table.day:
                 if not (stage.name == "queue" and day == n_days - 1):  # no day after it is wanted
                     yield stage, day
 
@@ -157,23 +165,38 @@ class _Loop:
             for folder in stage.inputs(self.paths, day)
             for name, entry in read_manifest(folder).outputs.items()
         }
-        sections = {name: self.protocol.model_dump(mode="json", exclude_defaults=True)[name] for name in stage.sections}
-        content = [stage.name, day, self.protocol.seed, self.study.subject, self.study.simulated, sections, inputs]
-        if stage is START:
-            content += [self.study.pool.model_dump(mode="json"), self.study.base_model]
-        input_hash = sha256_bytes(json.dumps(content, sort_keys=True).encode())
+        input_hash = self._input_hash(stage, day, stage.sections, inputs)
         if day == START_DAY:
             return _Step(stage, day, self.paths.start, self.paths.root / ".start.partial", inputs, input_hash)
         folders = self.paths.day(day)
         return _Step(stage, day, folders.folder(stage.name), folders.working(stage.name), inputs, input_hash)
 
+    def _input_hash(self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
+        said = self.protocol.model_dump(mode="json", exclude_defaults=True)
+        content = [stage.name, day, self.protocol.seed, self.study.subject, self.study.simulated]
+        content += [{name: said[name] for name in sections}, inputs]
+        if stage is self.table.start:
+            content += [self.study.pool.model_dump(mode="json"), self.study.base_model]
+        return sha256_bytes(json.dumps(content, sort_keys=True).encode())
+
+    def _is_of_these_inputs(self, step: _Step, manifest: Manifest) -> bool:
+        """Tell whether a folder follows from its inputs; an older version declared fewer sections, see `Stage`."""
+        if manifest.input_hash == step.input_hash:
+            return True
+        then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
+        return (
+            bool(step.stage.undeclared)
+            and manifest.protocol_sha256 == protocol_sha256(self.protocol)
+            and manifest.input_hash == self._input_hash(step.stage, step.day, then, step.inputs)
+        )
+
     def _stands(self, step: _Step) -> bool:
-        """Tell whether a published stage still follows from its inputs; a broken promise stops the loop here."""
+        """Return whether a published stage still follows from its inputs; a checksum mismatch raises ManifestError."""
         if not (step.folder / MANIFEST_NAME).is_file():
             return False
         manifest = read_manifest(step.folder)
         self._verify(step, manifest)
-        if manifest.input_hash == step.input_hash:
+        if self._is_of_these_inputs(step, manifest):
             return True
         why = _what_changed(manifest, step)
         self.ledger.mark_stale(step.day, step.stage.name, step.input_hash, why)
@@ -195,7 +218,7 @@ class _Loop:
     def _refuse_to_lose_a_recording(self, step: _Step, why: str) -> None:
         day = max(step.day, 0)  # the start is what day 0 was recorded with
         recorded = (self.paths.day(day).folder("recording") / MANIFEST_NAME).is_file()
-        if step.stage.name in (START.name, *BEFORE_THE_SESSION, *BY_A_PERSON) and recorded:
+        if step.stage.place != "after the session" and recorded:
             raise StudyError(
                 f"{step.folder}: expected what day {day} was recorded with, found it stale ({why}). "
                 "A recording cannot be made again: restore what changed."
@@ -208,7 +231,7 @@ class _Loop:
         try:
             with storage_errors(step.working):
                 _prepare_working(step)
-                step.stage.run(self._context(step, progress))
+                step.stage.work(self._context(step, progress))
                 self._publish(step, seconds=time.monotonic() - started)
         except ClosedLoopError as error:
             self.ledger.fail(step.day, step.stage.name, step.input_hash, str(error))
@@ -219,7 +242,7 @@ class _Loop:
         return StageContext(
             paths=self.paths,
             study=self.study,
-            protocol=self.protocol,
+            protocol=declared_sections(self.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
             working=step.working,

@@ -6,17 +6,17 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from closedloop.artifacts.day_files import model_folder, queue_folder
+from closedloop.artifacts import catalog
 from closedloop.artifacts.study import StudyPaths
 from closedloop.stages.context import StageContext
 
 START_DAY = -1
 """The ledger's day of the study's start, which belongs to none."""
 
-BEFORE_THE_SESSION = ("plan", "synthesize", "schedule")
-BY_A_PERSON = ("present", "recording")
-"""Stages that a person and an animal do in a real study; the loop adopts what they left."""
+Work = Callable[[StageContext], None]
+Place = Literal["before the session", "in the session", "after the session"]
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,44 @@ class Stage:
     ----------
     name
         Also the folder's name.
-    module
-        Where `run(context)` is; imported when it is needed, so that looking at a study costs no torch.
+    work
+        What it does, into `context.working`.
     sections
-        Parts of the protocol that decide the result: a change elsewhere leaves the stage as it is.
+        Parts of the protocol that it sees and that decide the result: a change elsewhere leaves the stage as it is.
     inputs
         Published folders it reads, given the study and the day.
+    place
+        What is in the session is done by a person and an animal in a real study: the loop takes over what they left.
+        What comes before it is never made again once there is a recording of it.
+    undeclared
+        Sections that versions before November 2026 read without declaring them. A folder of such a version stands
+        while the whole protocol is the one it was made with.
     """
 
     name: str
-    module: str
+    work: Work
     sections: tuple[str, ...]
     inputs: Callable[[StudyPaths, int], list[Path]]
+    place: Place = "after the session"
+    undeclared: tuple[str, ...] = ()
 
-    def run(self, context: StageContext) -> None:
-        """Do the stage's work, into `context.working`."""
-        work: Callable[[StageContext], None] = importlib.import_module(self.module).run
-        work(context)
+
+@dataclass(frozen=True)
+class StageTable:
+    """All that a study does: once at its start, and on every day, in order."""
+
+    start: Stage
+    day: tuple[Stage, ...]
+
+
+def work_of(module: str) -> Work:
+    """Return the ``run`` of a module, imported when it works: looking at a study costs no torch."""
+
+    def work(context: StageContext) -> None:
+        run: Work = importlib.import_module(module).run
+        run(context)
+
+    return work
 
 
 def _today(*stages: str) -> Callable[[StudyPaths, int], list[Path]]:
@@ -54,17 +75,25 @@ def _nothing(_paths: StudyPaths, _day: int) -> list[Path]:
     return []
 
 
+def _queue_folder(paths: StudyPaths, day: int) -> Path:
+    return catalog.QUEUE.published(paths, day).parent
+
+
+def _model_folder(paths: StudyPaths, day: int) -> Path:
+    return catalog.MODEL.published(paths, day).parent
+
+
 def _site_table(paths: StudyPaths, day: int) -> list[Path]:
     """Sites are chosen on day 0; later days read that choice."""
     return [paths.day(0).folder("ingest")] if day > 0 else []
 
 
 def _plan(paths: StudyPaths, day: int) -> list[Path]:
-    return [queue_folder(paths, day), *_site_table(paths, day)]
+    return [_queue_folder(paths, day), *_site_table(paths, day)]
 
 
 def _synthesize(paths: StudyPaths, day: int) -> list[Path]:
-    return [*_today("plan")(paths, day), model_folder(paths, day)]
+    return [*_today("plan")(paths, day), _model_folder(paths, day)]
 
 
 def _ingest(paths: StudyPaths, day: int) -> list[Path]:
@@ -74,7 +103,7 @@ def _ingest(paths: StudyPaths, day: int) -> list[Path]:
 def _refit(paths: StudyPaths, day: int) -> list[Path]:
     """All days so far: the model is refitted on everything (section 3.1)."""
     days = [folder for past in range(day + 1) for folder in _today("synthesize", "ingest")(paths, past)]
-    return [model_folder(paths, day), *days]
+    return [_model_folder(paths, day), *days]
 
 
 def _evaluate(paths: StudyPaths, day: int) -> list[Path]:
@@ -83,19 +112,51 @@ def _evaluate(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _queue(paths: StudyPaths, day: int) -> list[Path]:
-    return [queue_folder(paths, day), *_today("plan", "evaluate")(paths, day)]
+    return [_queue_folder(paths, day), *_today("plan", "evaluate")(paths, day)]
 
 
-START = Stage("start", "closedloop.stages.start", ("images", "procedural", "sites", "base_model"), _nothing)
+_BEFORE: Place = "before the session"
+_SESSION: Place = "in the session"
+
+START = Stage(
+    "start", work_of("closedloop.stages.start"), ("images", "procedural", "sites", "base_model"), _nothing, _BEFORE
+)
 
 DAY: tuple[Stage, ...] = (
-    Stage("plan", "closedloop.stages.plan", ("images", "sites", "attack", "controls", "trial", "presentation"), _plan),
-    Stage("synthesize", "closedloop.stages.synthesize", ("attack",), _synthesize),
-    Stage("schedule", "closedloop.stages.schedule", ("presentation", "trial", "simulation"), _today("synthesize")),
-    Stage("present", "closedloop.stages.present", (), _today("schedule")),
-    Stage("recording", "closedloop.stages.record", ("recording", "simulation"), _today("schedule", "present")),
-    Stage("ingest", "closedloop.stages.ingest.run", ("recording", "sites"), _ingest),
-    Stage("refit", "closedloop.stages.refit", ("fit",), _refit),
-    Stage("evaluate", "closedloop.stages.evaluate.run", ("evaluation", "simulation"), _evaluate),
-    Stage("queue", "closedloop.stages.queue", ("images",), _queue),
+    Stage(
+        "plan",
+        work_of("closedloop.stages.plan"),
+        ("images", "sites", "attack", "controls", "trial", "presentation"),
+        _plan,
+        _BEFORE,
+    ),
+    Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE),
+    Stage(
+        "schedule",
+        work_of("closedloop.stages.schedule"),
+        ("presentation", "trial", "simulation", "images"),
+        _today("synthesize"),
+        _BEFORE,
+        undeclared=("images",),
+    ),
+    Stage("present", work_of("closedloop.stages.present"), (), _today("schedule"), _SESSION),
+    Stage(
+        "recording",
+        work_of("closedloop.stages.record"),
+        ("recording", "simulation"),
+        _today("schedule", "present"),
+        _SESSION,
+    ),
+    Stage("ingest", work_of("closedloop.stages.ingest.run"), ("recording", "sites"), _ingest),
+    Stage("refit", work_of("closedloop.stages.refit"), ("fit", "recording"), _refit, undeclared=("recording",)),
+    Stage(
+        "evaluate",
+        work_of("closedloop.stages.evaluate.run"),
+        ("evaluation", "simulation", "attack", "images", "recording"),
+        _evaluate,
+        undeclared=("attack", "images", "recording"),
+    ),
+    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue),
 )
+
+STAGE_TABLE = StageTable(START, DAY)

@@ -1,0 +1,296 @@
+"""Every file of a study: the stage that leaves it, its name, what it holds. The one place where these names stand.
+
+Stages say ``context.read(catalog.STIMULI)`` and ``context.write(catalog.STIMULI, columns)``; the tree in docs/files.md
+is written from this table by ``python -m closedloop.artifacts.catalog``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from numpy.typing import NDArray
+
+from closedloop.artifacts.arrays import ArrayLayout, read_arrays, write_arrays
+from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
+from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
+from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
+from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
+from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
+from closedloop.artifacts.day.plan import DayPlan
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.day.queue import USES as USES_LAYOUT
+from closedloop.artifacts.day.queue import ImageQueue
+from closedloop.artifacts.day.responses import ONSETS as ONSETS_LAYOUT
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
+from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_LAYOUT
+from closedloop.artifacts.day.responses import SPIKES as SPIKES_LAYOUT
+from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
+from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
+from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
+from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
+from closedloop.artifacts.documents import Document
+from closedloop.artifacts.study import STAGES, StudyPaths
+from closedloop.artifacts.tables import Columns, TableLayout, read_table, write_table
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
+Content_co = TypeVar("Content_co", covariant=True)
+Content_contra = TypeVar("Content_contra", contravariant=True)
+
+Arrays = dict[str, NDArray[Any]]
+
+TREE_START, TREE_END = "<!-- tree: python -m closedloop.artifacts.catalog -->", "<!-- end of tree -->"
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A file that a stage leaves, whatever is in it.
+
+    Attributes
+    ----------
+    stage
+        The stage, which is also the folder's name.
+    name
+        The file's name.
+    holds
+        What is in it, in a few words.
+    handed_on
+        Whether a day reads what the day before left, and day 0 what the study's start left.
+    optional
+        Whether a finished stage may be without it.
+    """
+
+    stage: str
+    name: str
+    holds: str = field(kw_only=True)
+    handed_on: bool = field(default=False, kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
+
+    def published(self, paths: StudyPaths, day: int) -> Path:
+        """Return where a day's file is read: what is handed on lies in the folder of the day before."""
+        if not self.handed_on:
+            return paths.day(day).folder(self.stage) / self.name
+        return (paths.start if day == 0 else paths.day(day - 1).folder(self.stage)) / self.name
+
+
+class Readable(Protocol[Content_co]):
+    """A file of the catalog whose content can be read here."""
+
+    def published(self, paths: StudyPaths, day: int) -> Path:
+        """Return where a day's file is read."""
+
+    def read(self, path: Path) -> Content_co:
+        """Read and check a file."""
+
+
+class Writable(Protocol[Content_contra]):
+    """A file of the catalog that a stage writes through here."""
+
+    @property
+    def stage(self) -> str:
+        """The stage that leaves it."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+
+    def write(self, path: Path, content: Content_contra, *, simulated: bool) -> None:
+        """Write a file atomically, with its mark of simulated data."""
+
+
+@dataclass(frozen=True)
+class DocumentFile(StudyFile, Generic[AnyDocument]):
+    """A JSON document."""
+
+    document: type[AnyDocument] = field(kw_only=True)
+
+    def read(self, path: Path) -> AnyDocument:
+        """Read and check the document; `Document.read` has what is raised."""
+        return self.document.read(path)
+
+    def write(self, path: Path, content: AnyDocument, *, simulated: bool) -> None:
+        """Write the document atomically.
+
+        Raises
+        ------
+        ValueError
+            It carries another mark of simulated data.
+        """
+        if content.simulated != simulated:
+            raise ValueError(f"{path}: expected a document with simulated={simulated}")
+        content.write(path)
+
+
+@dataclass(frozen=True)
+class TableFile(StudyFile):
+    """A parquet table."""
+
+    layout: TableLayout = field(kw_only=True)
+
+    def read(self, path: Path) -> Columns:
+        """Read the columns as numpy arrays; `read_table` has what is raised."""
+        return read_table(path, self.layout)
+
+    def write(self, path: Path, content: Mapping[str, Any], *, simulated: bool) -> None:
+        """Write the table atomically."""
+        write_table(path, self.layout, content, simulated=simulated)
+
+
+@dataclass(frozen=True)
+class ArrayFile(StudyFile):
+    """An HDF5 file of declared datasets."""
+
+    layout: ArrayLayout = field(kw_only=True)
+
+    def read(self, path: Path) -> Arrays:
+        """Read all datasets; `read_arrays` has what is raised."""
+        return read_arrays(path, self.layout)
+
+    def write(self, path: Path, content: Mapping[str, NDArray[Any]], *, simulated: bool) -> None:
+        """Write the datasets atomically."""
+        write_arrays(path, self.layout, content, simulated=simulated)
+
+
+@dataclass(frozen=True)
+class JournalFile(StudyFile):
+    """The rig's journal, a JSON line an event. The rig alone writes it, as things happen."""
+
+    def read(self, path: Path) -> Journal:
+        """Read and check the journal; `read_journal` has what is raised."""
+        return read_journal(path)
+
+
+QUEUE = DocumentFile(
+    "queue", "queue.json", holds="clean images to show on the day after", handed_on=True, document=ImageQueue
+)
+MODEL = StudyFile("refit", "model.safetensors", holds="weights of model t + 1", handed_on=True)
+
+DAY_PLAN = DocumentFile("plan", "plan.json", holds="the day's numbers and its cost in hours", document=DayPlan)
+PLANNED_IMAGES = TableFile("plan", "images.parquet", holds="clean images and repetitions", layout=PLANNED_IMAGES_LAYOUT)
+PLANNED_ITEMS = TableFile("plan", "items.parquet", holds="attacks and controls to make", layout=PLANNED_ITEMS_LAYOUT)
+
+STIMULI = TableFile("synthesize", "stimuli.parquet", holds="every image, with the sealed signs", layout=STIMULI_LAYOUT)
+AUDIT = TableFile(
+    "synthesize",
+    "audit.parquet",
+    holds="what changed, counted from the bytes",
+    optional=True,  # version 0.1 before October 2026 wrote none
+    layout=STIMULUS_AUDIT,
+)
+IMAGES = ArrayFile("synthesize", "images.h5", holds="the images' bytes", layout=STIMULUS_IMAGES)
+PREDICTIONS = ArrayFile(
+    "synthesize", "predictions.h5", holds="model t's sealed responses to clean images", layout=PREDICTIONS_LAYOUT
+)
+
+SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)
+PRESENTATIONS = TableFile(
+    "schedule", "presentations.parquet", holds="the order to show in", layout=PRESENTATIONS_LAYOUT
+)
+SESSION_IMAGES = StudyFile("schedule", "images.npy", holds="the same bytes, to be memory-mapped by the rig")
+
+JOURNAL = JournalFile("present", "journal.jsonl", holds="a line for every event at the rig")
+SUMMARY = DocumentFile("present", "summary.json", holds="the session in numbers", document=SessionSummary)
+
+EVENTS = StudyFile("recording", "array1.nev", holds="events of the first processor (array2.nev: the second's)")
+VOLTAGE = StudyFile(
+    "recording", "array1.ns6", holds="its voltage, with the photodiode (any .ns1 to .ns6)", optional=True
+)
+ARRAY_MAP = StudyFile("recording", "array1.cmp", holds="where each electrode is on its array", optional=True)
+
+RESPONSES = TableFile(
+    "ingest", "responses.parquet", holds="presentations, used or set aside and why", layout=RESPONSES_LAYOUT
+)
+COUNTS = ArrayFile("ingest", "responses.h5", holds="spike counts", layout=RESPONSE_COUNTS)
+ONSETS = ArrayFile(
+    "ingest",
+    "onsets.h5",
+    holds="onsets on each processor's clock",
+    optional=True,  # version 0.1 wrote none while it knew one processor
+    layout=ONSETS_LAYOUT,
+)
+SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=SiteTable)
+QUALITY = DocumentFile("ingest", "quality.json", holds="what journal and recording had", document=IngestQuality)
+
+FIT = DocumentFile("refit", "fit.json", holds="what was fitted, and how well it predicts", document=FitReport)
+
+SENSITIVITY = TableFile("evaluate", "sensitivity.parquet", holds="a row an estimate", layout=SENSITIVITY_LAYOUT)
+PAIRS = TableFile("evaluate", "pairs.parquet", holds="each change beside its clean image", layout=PAIRS_LAYOUT)
+EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
+
+USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)
+
+REPORT = StudyFile("report", "index.html", holds="the study's page")
+REPORT_DAY = StudyFile("report", "day-00.html", holds="a day's page")
+REPORT_STIMULI = StudyFile("report", "day-00-stimuli.html", holds="a day's stimuli, to look at")
+SENSITIVITY_CSV = StudyFile("report", "sensitivity.csv", holds="measured sensitivity of all days")
+TRUTH_CSV = StudyFile("report", "truth.csv", holds="what the hidden cortex did (simulation only)", optional=True)
+
+
+def spikes(processor: int) -> ArrayFile:
+    """Return the file with the spikes of the model's sites on a processor: each counts on a clock of its own.
+
+    Parameters
+    ----------
+    processor
+        Number of the recorder's processor, from 1.
+    """
+    name = "spikes.h5" if processor == 1 else f"spikes-{processor}.h5"
+    return ArrayFile("ingest", name, holds="spikes of the model's sites", optional=processor > 1, layout=SPIKES_LAYOUT)
+
+
+CATALOG: tuple[StudyFile, ...] = (
+    *(value for value in list(globals().values()) if isinstance(value, StudyFile)),
+    *(spikes(processor) for processor in (1, 2)),
+)
+"""All of them, the stages in their order."""
+
+
+def files_of(stage: str) -> tuple[StudyFile, ...]:
+    """Return the files that a stage leaves."""
+    return tuple(file for file in CATALOG if file.stage == stage)
+
+
+def tree() -> str:
+    """Return the tree of a study's folder, a line a file, as docs/files.md shows it."""
+    lines = ["STUDY/", *(_line(1, name, holds) for name, holds in _STUDY_FILES)]
+    lines += [
+        _line(1, "start/", "what day 0 begins with"),
+        *(_line(2, f.name, f.holds) for f in CATALOG if f.handed_on),
+    ]
+    lines.append(_line(1, "day-00/", "a recording day; day-01/ and so on"))
+    for stage in STAGES:
+        lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
+    return "\n".join([*lines, _line(1, "report/", ""), *_files(2, "report")]) + "\n"
+
+
+_STUDY_FILES = (
+    ("protocol.yaml", "the experiment, as the study was made with it"),
+    ("study.json", "subject, simulated or real, versions"),
+    ("ledger.sqlite", "which stage of which day is done, from which inputs"),
+)
+_FOLDERS = {"schedule": "travels to the rig", "present": "comes back from it"}
+_HOLDS_AT = 36  # column
+
+
+def _files(depth: int, stage: str) -> Iterator[str]:
+    return (_line(depth, file.name, file.holds) for file in files_of(stage))
+
+
+def _line(depth: int, name: str, holds: str) -> str:
+    return f"{'  ' * depth + name:<{_HOLDS_AT}}{holds}".rstrip()
+
+
+def with_tree(text: str) -> str:
+    """Return the text of docs/files.md with the tree of this table between its two marks."""
+    before, rest = text.split(TREE_START)
+    return f"{before}{TREE_START}\n```\n{tree()}```\n{TREE_END}{rest.split(TREE_END)[1]}"
+
+
+if __name__ == "__main__":
+    page = Path("docs/files.md")
+    page.write_text(with_tree(page.read_text()))
