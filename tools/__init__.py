@@ -1,0 +1,1 @@
+"""What the developers of closedloop run: generated pages and the site. Not installed with the package."""

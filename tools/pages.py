@@ -1,0 +1,20 @@
+"""The pages that are generated and committed: `python -m tools.pages` writes them, a test tells when they have drifted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.command_reference import write_command_reference
+from tools.decision_index import write_decision_index
+
+ROOT = Path(__file__).parents[1]
+COMMAND = "python -m tools.pages"
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/commands.md": write_command_reference,
+    "docs/decisions/index.md": write_decision_index,
+}
+
+if __name__ == "__main__":
+    for name, generate in GENERATED.items():
+        (ROOT / name).write_text(generate())
