@@ -1,6 +1,7 @@
 # make dry-run   set up what is missing, run the six-day experiment around a simulated monkey
 # make test      set up what is missing, run all tests
 # make check     format, lint, import contracts, types, fast tests
+# make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
 
 PYTHON ?= python3.11
@@ -16,7 +17,7 @@ SYSTEM := $(VENV)/.system-packages
 # Two processes on one thread each beat one on two (docs/decisions): every command runs torch on one thread.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: dry-run test check bench set-up system-packages
+.PHONY: dry-run test check docs bench set-up system-packages
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -31,6 +32,10 @@ check: $(SETUP)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+docs: $(SETUP)
+	$(BIN)/python -m tools.pages
+	$(BIN)/python -m tools.site
 
 bench: $(SETUP)
 	$(BIN)/python -m benchmarks

@@ -13,8 +13,8 @@ _FORM = re.compile(
 )
 _OPENING = """# Decisions
 
-What someone could later want to undo, with the reasons and the numbers of the day it was decided. The reasons in a record
-are not rewritten when the house changes (a newer record supersedes it); only the paths follow the files.
+What someone could later want to undo, with the reasons and the numbers of the day it was decided. The reasons are not
+rewritten when the house changes (a newer record supersedes an old one); only the paths follow the files.
 
 | | decision | date | status |
 |---|---|---|---|

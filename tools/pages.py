@@ -1,4 +1,4 @@
-"""The pages that are generated and committed: `python -m tools.pages` writes them, a test tells when they have drifted."""
+"""The pages that are generated and committed: `python -m tools.pages` writes them, a test tells when they drift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build the site from docs/ into site/: `python -m tools.site`. A warning is an error, and so is a request to the outside."""
+"""Build the site from docs/ into site/. A warning is an error, and so is a request to another machine."""
 
 from __future__ import annotations
 

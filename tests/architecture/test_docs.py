@@ -1,9 +1,10 @@
-"""The documents: paths and links that exist, generated pages that have not drifted, a site that builds without a warning."""
+"""The documents: paths and links that exist, generated pages without drift, a site that builds without a warning."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import closedloop
 from tools.decision_index import FOLDER, read_decision
 from tools.pages import COMMAND, GENERATED
 from tools.site import SiteError, build_site, requests_elsewhere
@@ -22,7 +24,22 @@ ROOMS = ("closedloop", "rig", "tests", "docs", "protocols", "data_schemas", "ben
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _PATH = re.compile(rf"({'|'.join(re.escape(room) for room in ROOMS)})/[\w./*-]*")
 _MODULE = re.compile(r"(closedloop|rig|tools)(\.\w+)+")
-_FILE_NAMES = {"csv", "css", "h5", "html", "json", "jsonl", "nev", "npy", "parquet", "pt", "sqlite", "svg", "yaml", "yml"}
+_FILE_NAMES = {
+    "csv",
+    "css",
+    "h5",
+    "html",
+    "json",
+    "jsonl",
+    "nev",
+    "npy",
+    "parquet",
+    "pt",
+    "sqlite",
+    "svg",
+    "yaml",
+    "yml",
+}
 
 
 def code_words(page: Path) -> Iterator[str]:
@@ -75,7 +92,9 @@ def test_every_module_in_the_documents_exists(page: Path) -> None:
 
 def test_a_path_that_is_not_there_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("`closedloop/nowhere.py`, `closedloop/errors.py`, `closedloop/studies/NAME/`, `protocols/*.yaml`, `no.py`")
+    page.write_text(
+        "`closedloop/nowhere.py`, `closedloop/errors.py`, `closedloop/studies/NAME/`, `protocols/*.yaml`, `no.py`"
+    )
     assert missing_paths(page) == ["closedloop/nowhere.py", "no.py"]
     assert module_exists("closedloop.errors.ClosedLoopError")
     assert not module_exists("closedloop.errors.NoSuchThing")
@@ -109,6 +128,24 @@ def test_a_decision_without_a_date_is_refused(tmp_path: Path) -> None:
         read_decision(record)
 
 
+def test_the_rooms_of_the_architecture_page_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    picture = (DOCS / "developers" / "architecture.md").read_text().partition("```text\n")[2].partition("```")[0]
+    drawn = [line.lstrip(" │").split("  ")[0].strip() for line in picture.splitlines()[2:]]
+    assert drawn[: len(layers)] == layers, "redraw the picture of the rooms in docs/developers/architecture.md"
+
+
+def test_the_citation_says_the_version_and_the_paper() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == project["version"] == closedloop.__version__
+    assert citation["license"] == project["license"]
+    assert citation["references"][0]["url"] == project["urls"]["Paper"]
+    assert {"message", "title", "authors"} <= citation.keys()
+
+
 def navigation(entries: Any) -> Iterator[str]:
     """Yield the pages and folders of a navigation."""
     for entry in entries:
@@ -127,7 +164,9 @@ def test_every_page_stands_in_the_navigation() -> None:
 
 
 def test_every_door_of_the_library_and_every_port_of_the_rig_has_its_place_in_the_python_pages() -> None:
-    described = set(re.findall(r"^::: (\S+)", "\n".join(p.read_text() for p in (DOCS / "api").glob("*.md")), re.MULTILINE))
+    described = set(
+        re.findall(r"^::: (\S+)", "\n".join(p.read_text() for p in (DOCS / "api").glob("*.md")), re.MULTILINE)
+    )
     doors = {".".join(stub.parent.relative_to(ROOT).parts) for stub in (ROOT / "closedloop").rglob("__init__.pyi")}
     ports = {f"rig.ports.{path.stem}" for path in (ROOT / "rig" / "ports").glob("[a-z]*")}
     missing = {name for name in doors | ports if name.rpartition(".")[2] not in {"__pycache__"}} - described
@@ -168,7 +207,8 @@ def test_a_site_with_a_fault_is_refused(tmp_path: Path, text: str, complaint: st
     package.mkdir()
     (package / "__init__.py").write_text('"""A house."""\n')
     (package / "wrong.py").write_text(
-        '"""Wrong."""\n\n\ndef f(x: int) -> None:\n    """Do.\n\n    Parameters\n    ----------\n    y\n        No.\n    """\n'
+        '"""Wrong."""\n\n\ndef f(x: int) -> None:\n    """Do.\n\n    Parameters\n    ----------\n    y\n        It.\n'
+        '    """\n'
     )
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
     (tmp_path / "docs" / "site.css").touch()
