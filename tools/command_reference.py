@@ -56,7 +56,8 @@ def _usage(command: Any) -> Iterator[str]:
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "option":
         return ", ".join([*parameter.opts, *parameter.secondary_opts])
-    return (parameter.metavar or parameter.name.upper()) + ("..." if parameter.nargs == -1 else "")
+    name: str = parameter.metavar or parameter.name.upper()
+    return f"{name}..." if parameter.nargs == -1 else name
 
 
 def _row(parameter: Any) -> str:
