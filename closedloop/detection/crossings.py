@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from closedloop.detection.definitions import Definition
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
 from closedloop.detection.filtering import Window, filtered, search
-from closedloop.detection.kernels import mark_crossings
 from closedloop.detection.lanes import LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
 from closedloop.detection.search import UNDER, Found, Seek, room_for, sizes, steps
+from closedloop.detection.search_kernels import mark_crossings
 from closedloop.recording.source import SampleSource
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat

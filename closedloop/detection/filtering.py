@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from closedloop.detection.filter_design import Filters, Sections
-from closedloop.detection.kernels import (
-    backward,
-    backward_search,
-    both_ways_search,
-    forward,
-    forward_search,
-)
+from closedloop.detection.kernels import backward, forward
 from closedloop.detection.lanes import LANES
 from closedloop.detection.search import Found, Seek
+from closedloop.detection.search_kernels import backward_search, both_ways_search, forward_search
 from closedloop.recording.source import SampleSource
 
 BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions

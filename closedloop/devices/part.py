@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nev.collect import in_order_of_electrode
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
-from closedloop.blackrock.nev.kinds import is_spike
+from closedloop.blackrock.nev.order import in_order_of_electrode
+from closedloop.blackrock.nev.packets import is_spike
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.nsx.header import NsxChannel
-from closedloop.recording.chunks import Chunk
 from closedloop.simulation.events import TICK_HZ
 
 ANALOG_CHANNEL_ID = 10_241  # an analog input: beyond any electrode's number
@@ -24,6 +24,9 @@ _CHUNK_TICKS = 10 * TICK_HZ
 _WAVEFORM_TICKS = 30
 
 Integers = NDArray[np.int64]
+
+Chunk: TypeAlias = tuple[int, NDArray[np.int16]]
+"""First tick of the chunk in the array's clock, and its samples, shape (n_samples, n_channels), in bits."""
 
 
 def analog_channel(label: str) -> NsxChannel:

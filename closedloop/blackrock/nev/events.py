@@ -14,14 +14,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nev.collect import Collected
-from closedloop.blackrock.nev.comments import Comments, read_texts
-from closedloop.blackrock.nev.kinds import is_code, is_comment, is_serial
-from closedloop.blackrock.nev.packets import Packets
-from closedloop.blackrock.nev.pauses import Pause
-from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
+from closedloop.blackrock.nev.header import NevHeader
+from closedloop.blackrock.nev.order import OrderedPackets, in_order_of_electrode
+from closedloop.blackrock.nev.packets import (
+    Packets,
+    following,
+    is_code,
+    is_comment,
+    is_serial,
+    is_spike,
+    packet_bytes_at,
+)
+from closedloop.blackrock.nev.survey import NevSurvey, Pause, survey_nev
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
+
+# NEV 2.3 specification, comment packet: 0 is ANSI, 1 UTF-16; 255 are NeuroMotive's regions of interest, in ANSI.
+_ENCODINGS = {1: "utf_16_le"}
+_ANSI = "cp1252"
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,18 @@ class Words:
     epoch: NDArray[np.uint16]
     tick: NDArray[np.int64]
     value: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.tick)
+
+
+@dataclass(frozen=True)
+class Comments:
+    """Comments in order of epoch and tick, shape (n,) each."""
+
+    epoch: NDArray[np.uint16]
+    tick: NDArray[np.int64]
+    text: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.tick)
@@ -132,3 +154,64 @@ def _words(rest: Packets, epoch: NDArray[np.uint16], own: NDArray[np.bool_]) -> 
 def _comments(survey: NevSurvey, rest: Packets, epoch: NDArray[np.uint16]) -> Comments:
     own = is_comment(rest)
     return Comments(epoch[own], rest.tick[own], read_texts(survey.file, survey.header, rest.index[own]))
+
+
+def read_texts(file: Path, header: NevHeader, index: NDArray[np.int64]) -> tuple[str, ...]:
+    """Read the texts of comment packets, by their index in the file."""
+    dtype = header.layout.comment_packet(header.packet_bytes)
+    rows = (np.frombuffer(raw, dtype)[0] for raw in packet_bytes_at(file, header, index))
+    return tuple(comment_text(row["text"].tobytes(), int(row["charset"])) for row in rows)
+
+
+def comment_text(data: bytes, charset: int) -> str:
+    """Decode a comment up to its first NUL character; what is no text becomes the replacement character."""
+    encoding = _ENCODINGS.get(charset, _ANSI)
+    whole = data[: len(data) // 2 * 2] if encoding == "utf_16_le" else data
+    return whole.decode(encoding, errors="replace").split("\0", 1)[0].lstrip("\ufeff")
+
+
+class Collected:
+    """Grows by ordered packets; the spikes' memory is taken once.
+
+    Parameters
+    ----------
+    n_spikes
+        The most spikes to come; 0 leaves them out.
+    """
+
+    def __init__(self, n_spikes: int) -> None:
+        self._n_spikes = n_spikes
+        self._n = 0
+        self._epoch = np.empty(n_spikes, np.uint16)
+        self._tick = np.empty(n_spikes, np.int64)
+        self._electrode = np.empty(n_spikes, np.uint16)
+        self._unit = np.empty(n_spikes, np.uint8)
+        self._rest: list[tuple[int, Packets]] = []
+        self.n_out_of_order = 0
+
+    def add(self, ordered: OrderedPackets) -> None:
+        """Take the next packets."""
+        spikes = is_spike(ordered.packets)
+        if self._n_spikes:
+            self._add_spikes(ordered.epoch, ordered.packets, spikes)
+        if not spikes.all():
+            self._rest.append((ordered.epoch, ordered.packets.take(~spikes)))
+        self.n_out_of_order += ordered.n_out_of_order
+
+    def spikes(self) -> tuple[Spikes, NDArray[np.uint8]]:
+        """Give the spikes, and the unit of each."""
+        own = slice(self._n)
+        return Spikes(self._epoch[own], self._tick[own], self._electrode[own]), self._unit[own]
+
+    def rest(self) -> tuple[NDArray[np.uint16], Packets]:
+        """Give what is no spike: each packet's epoch, and the packets."""
+        epochs = [np.full(len(packets), epoch, np.uint16) for epoch, packets in self._rest]
+        epoch = np.concatenate([np.zeros(0, np.uint16), *epochs])
+        return epoch, following(*(packets for _, packets in self._rest))
+
+    def _add_spikes(self, epoch: int, packets: Packets, own: NDArray[np.bool_]) -> None:
+        tick, electrode, unit = packets.tick[own], packets.kind[own], packets.detail[own].astype(np.uint8)
+        rows = slice(self._n, self._n + len(tick))
+        self._epoch[rows] = epoch
+        self._tick[rows], self._electrode[rows], self._unit[rows] = in_order_of_electrode(tick, electrode, unit)
+        self._n += len(tick)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nev.collect import tie_order
 from closedloop.blackrock.nev.header import NevElectrode, NevHeader
+from closedloop.blackrock.nev.order import tie_order
 from closedloop.blackrock.nev.packets import following, packet_bytes_at
 from closedloop.blackrock.nev.survey import survey_nev
 from closedloop.errors import RecordingError

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.tables import table_writer
-from closedloop.blackrock.nev.comments import read_texts
-from closedloop.blackrock.nev.kinds import is_code, is_comment, is_serial, is_spike
+from closedloop.blackrock.nev.events import read_texts
 from closedloop.blackrock.nev.layout import RECORDING_PACKET
 from closedloop.blackrock.nev.order import OrderedPackets
-from closedloop.blackrock.nev.packets import Packets
+from closedloop.blackrock.nev.packets import Packets, is_code, is_comment, is_serial, is_spike
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.simulation.processor import SIMULATED_APPLICATION

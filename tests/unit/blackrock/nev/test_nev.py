@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.blackrock.info import read_info
-from closedloop.blackrock.nev.comments import comment_text
-from closedloop.blackrock.nev.events import read_nev
+from closedloop.blackrock.nev.events import comment_text, read_nev
 from closedloop.blackrock.nev.header import NevElectrode, read_nev_header
 from closedloop.blackrock.nev.waveforms import read_waveforms
 from closedloop.blackrock.nev.writer import NevBatch

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.blackrock.nev import packets
+from closedloop.blackrock.nev.epochs import DeviceEpoch, first_after_step
 from closedloop.blackrock.nev.events import read_nev
-from closedloop.blackrock.nev.matching import DeviceEpoch, first_after_step
 from closedloop.blackrock.nev.runs import find_runs
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from closedloop.blackrock.nev.events import read_nev
-from closedloop.blackrock.nev.pauses import Pause
+from closedloop.blackrock.nev.survey import Pause
 from closedloop.recording.segments import Segment
 from tests.unit.blackrock.nev.nev_files import batch, with_codes, write
 
