@@ -5,7 +5,7 @@
 2. Sent and received codes are paired by dynamic programming (`code_matching`, `pairing`).
 3. A robust line and the wander around it relate the clocks (`clock`); they time the presentations whose code was lost
    or came off time, as far as that can be known (`markers`).
-4. The photodiode, where there is one, has the last word on the onset (`light`), on all devices (`shared_light`).
+4. The photodiode, where there is one, has the last word on the onset (`light`), on all devices (`shared_onsets`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from closedloop.alignment.markers import NOT_PLACED
 from closedloop.alignment.one_device import OneDevice, align_device
 from closedloop.alignment.quality import AlignmentQuality, describe
 from closedloop.alignment.run_search import AlignmentRules
-from closedloop.alignment.shared_light import SharedLight, shared_light
+from closedloop.alignment.shared_photodiode import SharedOnsets, shared_onsets
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
 from closedloop.recording.segments import Segment
 
-ODD_LIGHT = "its light was seen at an unusual moment only"
+UNEXPECTED_EDGE = "its light was seen at an unusual moment only"
 _MS_PER_S = 1000
 
 
@@ -132,11 +132,11 @@ def align_devices(
         for name, codes in received.items()
     }
     return {
-        name: _assembled(sent, received[name], device, shared_light(name, devices)) for name, device in devices.items()
+        name: _assemble(sent, received[name], device, shared_onsets(name, devices)) for name, device in devices.items()
     }
 
 
-def _assembled(sent: SentCodes, received: ReceivedCodes, device: OneDevice, light: SharedLight) -> Alignment:
+def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, light: SharedOnsets) -> Alignment:
     lists, pairing, markers = device.lists, device.pairing, device.markers
     marker = device.marker_tick
     seen = ~np.isnan(light.tick)
@@ -144,7 +144,7 @@ def _assembled(sent: SentCodes, received: ReceivedCodes, device: OneDevice, ligh
     usual = np.nan_to_num(light.track.lag_ms) * sent.is_lit * received.tick_hz / _MS_PER_S
     onset = np.where(seen, light.tick, marker + usual)
     source = np.where(odd, "none", np.where(seen, "photodiode", markers.source))
-    reason = tuple(np.where(odd, ODD_LIGHT, markers.reason).tolist())
+    reason = tuple(np.where(odd, UNEXPECTED_EDGE, markers.reason).tolist())
     index = pairing.received
     lag_ms = (light.tick - marker) / received.tick_hz * _MS_PER_S
     lost = index == UNPAIRED
@@ -174,4 +174,4 @@ def _assembled(sent: SentCodes, received: ReceivedCodes, device: OneDevice, ligh
     )
 
 
-__all__ = ["NOT_PLACED", "ODD_LIGHT", "Alignment", "align", "align_devices"]
+__all__ = ["NOT_PLACED", "UNEXPECTED_EDGE", "Alignment", "align", "align_devices"]

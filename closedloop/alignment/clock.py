@@ -40,19 +40,19 @@ class ClockFit:
 class LocalClock:
     """A line and, at the times of its events, how far the clock is from it there.
 
-    `rig_s` (increasing) and `wander_s` have shape (n_events,); both are empty where no event could be trusted.
+    `rig_s` (increasing) and `residual_drift_s` have shape (n_events,); both are empty where no event could be trusted.
     `jitter_s` is the robust SD of single events around line and wander.
     """
 
     fit: ClockFit
     rig_s: Floats
-    wander_s: Floats
+    residual_drift_s: Floats
     jitter_s: float
 
     def array_s(self, rig_s: Floats) -> Floats:
         """Convert rig times to array times, seconds; between and beyond the events by the nearest ones."""
         line = self.fit.array_s(rig_s)
-        return line + np.interp(rig_s, self.rig_s, self.wander_s) if len(self.rig_s) else line
+        return line + np.interp(rig_s, self.rig_s, self.residual_drift_s) if len(self.rig_s) else line
 
 
 def fit_clock(rig_s: Floats, array_s: Floats, *, drift_ppm: float = 0.0, drift_sd_ppm: float = np.inf) -> ClockFit:

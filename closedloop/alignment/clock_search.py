@@ -83,13 +83,13 @@ def _equal_pairs(sent_code: Integers, received_code: Integers) -> tuple[Integers
     ordered = received_code[order]
     first, last = (np.searchsorted(ordered, sent_code, side=side) for side in ("left", "right"))
     n_pairs = int((last - first).sum())
-    voters = np.flatnonzero(_chosen(len(sent_code), _MOST_PAIRS / max(n_pairs, 1)))
+    voters = np.flatnonzero(_choose(len(sent_code), _MOST_PAIRS / max(n_pairs, 1)))
     first, counts = first[voters], (last - first)[voters]
     place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.repeat(voters, counts), order[np.repeat(first, counts) + place]
 
 
-def _chosen(n: int, share: float) -> NDArray[np.bool_]:
+def _choose(n: int, share: float) -> NDArray[np.bool_]:
     """Choose a share of n, evenly but in step with no period of the session."""
     chosen: NDArray[np.bool_] = (np.arange(n) * _GOLDEN) % 1 < share
     return chosen
@@ -118,7 +118,7 @@ def _in_two_bins(values: Floats, width: float) -> Integers:
 def _best_drift(rig_s: Floats, lag: Floats, span: tuple[float, float], largest: float) -> RoughClock:
     """Try drifts so fine that neighbours differ by half a fine bin over the session; keep the one that agrees best."""
     inside = np.flatnonzero((lag >= span[0]) & (lag < span[1]))
-    inside = inside[_chosen(len(inside), _FINE_VOTERS / len(inside))]
+    inside = inside[_choose(len(inside), _FINE_VOTERS / len(inside))]
     center = float(rig_s[inside].mean())
     x, own = rig_s[inside] - center, lag[inside]
     n_drifts = 2 * int(np.ceil(largest * float(np.abs(x).max()) / (_FINE_S / 2))) + 1

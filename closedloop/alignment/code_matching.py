@@ -43,7 +43,7 @@ class MatchingRules:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class CandidatePairs:
     """Pairs of a sent and a received code that may be the same, all arrays of shape (n_pairs,).
 
     `late_s` is received minus expected time, `on_time_s` how much of it is usual, `run` which run's clock expects it.
@@ -66,7 +66,7 @@ def near_pairs(expected_s: Floats, received_s: Floats, window_s: float) -> tuple
 
 
 def match_codes(
-    code: Integers, value: Integers, pairs: Pairs, *, is_echo: NDArray[np.bool_], rules: MatchingRules
+    code: Integers, value: Integers, pairs: CandidatePairs, *, is_echo: NDArray[np.bool_], rules: MatchingRules
 ) -> Integers:
     """Choose pairs, keeping the order of both lists.
 
@@ -95,7 +95,7 @@ def match_codes(
     return chosen
 
 
-def pair_scores(changed: Integers, pairs: Pairs, is_echo: NDArray[np.bool_], rules: MatchingRules) -> Floats:
+def pair_scores(changed: Integers, pairs: CandidatePairs, is_echo: NDArray[np.bool_], rules: MatchingRules) -> Floats:
     """Score pairs, the more the nearer in time.
 
     On time and equal 4 to 5, an equal echo 3 to 4, changed on time 2 to 3, equal but not on time 0 to 1; others 0.

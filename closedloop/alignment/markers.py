@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.code_matching import UNPAIRED
-from closedloop.alignment.codes import WordLists
 from closedloop.alignment.pairing import Pairing
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.recording.segments import Segment
@@ -56,13 +56,13 @@ class _Side:
     run: Integers
     array_s: Floats
     apart_s: Floats
-    wander_s: Floats
+    residual_drift_s: Floats
     covered: Flags
     reached: Flags
 
 
 def mark_codes(
-    lists: WordLists, pairing: Pairing, segments: Sequence[Segment] | None, rules: AlignmentRules
+    lists: CodeLists, pairing: Pairing, segments: Sequence[Segment] | None, rules: AlignmentRules
 ) -> Markers:
     """Time every sent code.
 
@@ -119,32 +119,32 @@ def _one_place(pairing: Pairing, before: _Side, after: _Side) -> Flags:
 
 def _jumped(before: _Side, after: _Side, rules: AlignmentRules) -> Flags:
     """Whether the clock jumped somewhere between the two sides: no quartz wanders that fast."""
-    step_s = np.abs(after.wander_s - before.wander_s)
+    step_s = np.abs(after.residual_drift_s - before.residual_drift_s)
     usual_s = (before.apart_s + after.apart_s) * rules.same_quartz_ppm * 1e-6
     return np.asarray((before.run == after.run) & (step_s > np.maximum(usual_s, _SAME_TIME_S)))
 
 
 def _side(
-    lists: WordLists, pairing: Pairing, segments: Sequence[Segment] | None, rules: AlignmentRules, *, step: int
+    lists: CodeLists, pairing: Pairing, segments: Sequence[Segment] | None, rules: AlignmentRules, *, step: int
 ) -> _Side:
     """Look from every sent code back (step -1) or on (1) to the nearest trusted one of its launch."""
     at, there = _nearest_trusted(lists, pairing, step=step)
     run = np.where(there, pairing.run[at], UNPAIRED)
-    array_s, wander_s = np.full(len(at), np.nan), np.full(len(at), np.nan)
+    array_s, residual_drift_s = np.full(len(at), np.nan), np.full(len(at), np.nan)
     covered, reach_s = np.zeros(len(at), bool), np.full(len(at), -1.0)
     for k, own in enumerate(pairing.runs):
         rows = np.flatnonzero(run == k)
         array_s[rows] = own.clock.array_s(lists.rig_s[rows])
         if len(rows):
-            wander_s[rows] = np.interp(lists.rig_s[at[rows]], own.clock.rig_s, own.clock.wander_s)
+            residual_drift_s[rows] = np.interp(lists.rig_s[at[rows]], own.clock.rig_s, own.clock.residual_drift_s)
             reach_s[rows] = min(rules.farthest_s, _SPANS_BEYOND * float(np.ptp(own.clock.rig_s)))
         for first_s, end_s in _spans(lists, own.epoch, segments):
             covered[rows] |= (array_s[rows] >= first_s) & (array_s[rows] < end_s)
     apart_s = np.where(there, np.abs(lists.rig_s - lists.rig_s[at]), np.inf)
-    return _Side(run, array_s, apart_s, wander_s, covered, apart_s <= reach_s)
+    return _Side(run, array_s, apart_s, residual_drift_s, covered, apart_s <= reach_s)
 
 
-def _nearest_trusted(lists: WordLists, pairing: Pairing, *, step: int) -> tuple[Integers, Flags]:
+def _nearest_trusted(lists: CodeLists, pairing: Pairing, *, step: int) -> tuple[Integers, Flags]:
     """Index of the nearest trusted code before or after each one, itself included, and whether there is any."""
     n = len(lists.code)
     if step < 0:
@@ -157,7 +157,7 @@ def _nearest_trusted(lists: WordLists, pairing: Pairing, *, step: int) -> tuple[
     return at, there & (lists.launch[at] == lists.launch) & ~off_time
 
 
-def _spans(lists: WordLists, epoch: int, segments: Sequence[Segment] | None) -> list[tuple[float, float]]:
+def _spans(lists: CodeLists, epoch: int, segments: Sequence[Segment] | None) -> list[tuple[float, float]]:
     if segments is None:
         own = lists.array_s[lists.epoch == epoch]
         return [(float(own[0]), float(own[-1]))]
@@ -165,7 +165,7 @@ def _spans(lists: WordLists, epoch: int, segments: Sequence[Segment] | None) -> 
     return [((s.first_tick - origin) / hz, (s.end_tick - origin) / hz) for s in segments if s.epoch == epoch]
 
 
-def _why_nowhere(lists: WordLists, pairing: Pairing) -> NDArray[np.str_]:
+def _why_nowhere(lists: CodeLists, pairing: Pairing) -> NDArray[np.str_]:
     placed = [run.launch for run in pairing.runs]
     return np.where(np.isin(lists.launch, placed), NO_CLOCK, NOT_PLACED)
 

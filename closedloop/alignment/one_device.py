@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.alignment.code_lists import CodeLists, code_lists
 from closedloop.alignment.code_matching import UNPAIRED
-from closedloop.alignment.codes import WordLists, word_lists
-from closedloop.alignment.light import LagTrack, Light, find_light, nearest_edge
 from closedloop.alignment.markers import Markers, mark_codes
 from closedloop.alignment.pairing import Pairing, pair_codes
+from closedloop.alignment.photodiode import LatencyTrack, PhotodiodeOnsets, find_onsets, nearest_edge
 from closedloop.alignment.placement import place_runs
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.errors import AlignmentError
@@ -32,10 +32,10 @@ class OneDevice:
     `light_tick` is the tick of each sent code's light, NaN where this device saw none, shape (n_sent,).
     """
 
-    lists: WordLists
+    lists: CodeLists
     pairing: Pairing
     markers: Markers
-    light: Light
+    light: PhotodiodeOnsets
     light_tick: Floats
 
     @property
@@ -66,7 +66,7 @@ def align_device(
         Too few of the codes are in the recording: it belongs to another session.
     """
     matching = rules.matching
-    lists = word_lists(sent, received, code_bits=matching.code_bits, echo_s=matching.echo_s)
+    lists = code_lists(sent, received, code_bits=matching.code_bits, echo_s=matching.echo_s)
     _check_any(lists, place)
     placement = place_runs(lists, rules)
     if not placement.runs:
@@ -74,10 +74,10 @@ def align_device(
     pairing = pair_codes(lists, placement, rules)
     _check_share(lists, pairing, rules, place)
     markers = mark_codes(lists, pairing, segments, rules)
-    return _with_light(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)
+    return _add_photodiode(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)
 
 
-def _check_any(lists: WordLists, place: str) -> None:
+def _check_any(lists: CodeLists, place: str) -> None:
     n_heard = int(np.count_nonzero(~lists.is_rest))
     if len(lists.code) == 0 or n_heard == 0:
         raise AlignmentError(
@@ -86,7 +86,7 @@ def _check_any(lists: WordLists, place: str) -> None:
         )
 
 
-def _check_share(lists: WordLists, pairing: Pairing, rules: AlignmentRules, place: str) -> None:
+def _check_share(lists: CodeLists, pairing: Pairing, rules: AlignmentRules, place: str) -> None:
     paired = pairing.received != UNPAIRED
     n_equal = int(np.count_nonzero(lists.value[pairing.received[paired]] == lists.code[paired]))
     n_heard = int(np.count_nonzero(~(lists.is_rest | lists.is_echo)))
@@ -94,7 +94,7 @@ def _check_share(lists: WordLists, pairing: Pairing, rules: AlignmentRules, plac
         raise _other_session(lists, n_equal, rules, place)
 
 
-def _other_session(lists: WordLists, n_equal: int, rules: AlignmentRules, place: str) -> AlignmentError:
+def _other_session(lists: CodeLists, n_equal: int, rules: AlignmentRules, place: str) -> AlignmentError:
     return AlignmentError(
         f"{place}: expected at least {rules.smallest_share:.0%} of the journal's {len(lists.code)} codes, or of those "
         f"received, to be equal, found {n_equal} of them among {len(lists.value)} received. The recording belongs to "
@@ -102,8 +102,8 @@ def _other_session(lists: WordLists, n_equal: int, rules: AlignmentRules, place:
     )
 
 
-def _with_light(
-    lists: WordLists,
+def _add_photodiode(
+    lists: CodeLists,
     pairing: Pairing,
     markers: Markers,
     edges: Edges | None,
@@ -112,9 +112,13 @@ def _with_light(
     rules: AlignmentRules,
 ) -> OneDevice:
     nothing = np.zeros(len(lists.code))
-    track = LagTrack(nothing + np.nan, nothing - 1)
+    track = LatencyTrack(nothing + np.nan, nothing - 1)
     unlit = OneDevice(
-        lists, pairing, markers, Light(nothing.astype(int) - 1, nothing > 0, nothing > 0, track), track.lag_ms
+        lists,
+        pairing,
+        markers,
+        PhotodiodeOnsets(nothing.astype(int) - 1, nothing > 0, nothing > 0, track),
+        track.lag_ms,
     )
     if edges is None or len(edges.tick) == 0:
         return unlit
@@ -126,14 +130,20 @@ def _with_light(
     # By the clock, not by the code: a code that came .6 ms late would make its own light look early.
     on_clock_s = markers.array_s - np.where(markers.source == "code", pairing.late_s, 0.0)
     marker_s = np.where(is_lit, on_clock_s + base[unlit.epoch], np.nan)
-    light = find_light(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
-    light, markers = _decided(pairing, markers, light, axis_s, base, is_lit=is_lit)
+    light = find_onsets(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
+    light, markers = _decide_by_photodiode(pairing, markers, light, axis_s, base, is_lit=is_lit)
     return OneDevice(lists, pairing, markers, light, np.append(tick, np.nan)[light.edge])
 
 
-def _decided(
-    pairing: Pairing, markers: Markers, light: Light, axis_s: Floats, base: Floats, *, is_lit: NDArray[np.bool_]
-) -> tuple[Light, Markers]:
+def _decide_by_photodiode(
+    pairing: Pairing,
+    markers: Markers,
+    light: PhotodiodeOnsets,
+    axis_s: Floats,
+    base: Floats,
+    *,
+    is_lit: NDArray[np.bool_],
+) -> tuple[PhotodiodeOnsets, Markers]:
     """Decide by the light where a lost code lay that could have been in two places."""
     epochs = np.array([*(run.epoch for run in pairing.runs), UNPAIRED])
     taken = np.zeros(len(axis_s) + 1, bool)
@@ -156,7 +166,7 @@ def _decided(
     return light, markers
 
 
-def _bases(lists: WordLists, code_epoch: Integers, code_s: Floats, edge_epoch: Integers, edge_s: Floats) -> Floats:
+def _bases(lists: CodeLists, code_epoch: Integers, code_s: Floats, edge_epoch: Integers, edge_s: Floats) -> Floats:
     """Where each epoch starts on an axis on which they follow one another, by epoch; NaN for what is none."""
     base = np.full(max(lists.origin_tick) + 2, np.nan)
     end_s = 0.0
@@ -167,14 +177,14 @@ def _bases(lists: WordLists, code_epoch: Integers, code_s: Floats, edge_epoch: I
     return base
 
 
-def _seconds(lists: WordLists, epoch: Integers, tick: Floats) -> Floats:
+def _seconds(lists: CodeLists, epoch: Integers, tick: Floats) -> Floats:
     origin = np.zeros(max(lists.origin_tick) + 1)
     for one, first in lists.origin_tick.items():
         origin[one] = first
     return np.asarray((tick - origin[epoch]) / lists.tick_hz)
 
 
-def _per_epoch(lists: WordLists, epoch: Integers, array_s: Floats) -> Floats:
+def _per_epoch(lists: CodeLists, epoch: Integers, array_s: Floats) -> Floats:
     tick = np.full(len(epoch), np.nan)
     for one in lists.origin_tick:
         own = epoch == one

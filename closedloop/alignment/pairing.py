@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.alignment.clock import fit_clock, local_clock
-from closedloop.alignment.code_matching import UNPAIRED, MatchingRules, Pairs, match_codes, near_pairs
-from closedloop.alignment.codes import WordLists
-from closedloop.alignment.placement import Placement, rooms
-from closedloop.alignment.run_search import AlignmentRules, Region, Run
+from closedloop.alignment.code_lists import CodeLists
+from closedloop.alignment.code_matching import UNPAIRED, CandidatePairs, MatchingRules, match_codes, near_pairs
+from closedloop.alignment.placement import RunPlacement, rooms
+from closedloop.alignment.run_search import AlignmentRules, CodeRun, Region
 
 _ENOUGH_CODES = 10  # below, the codes' jitter is that of the whole day
 _SAME_DRIFT_PPM = 20.0  # the first fit of a run told its drift already
@@ -34,10 +34,10 @@ class Pairing:
     late_s: Floats
     trusted: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
-    runs: tuple[Run, ...]
+    runs: tuple[CodeRun, ...]
 
 
-def pair_codes(lists: WordLists, placement: Placement, rules: AlignmentRules) -> Pairing:
+def pair_codes(lists: CodeLists, placement: RunPlacement, rules: AlignmentRules) -> Pairing:
     """Pair the codes of every run, and fit its clock on the pairs that are on time."""
     runs = placement.runs
     pairs = _all_pairs(lists, runs, rules.matching)
@@ -46,7 +46,7 @@ def pair_codes(lists: WordLists, placement: Placement, rules: AlignmentRules) ->
     run = np.where(chosen == UNPAIRED, UNPAIRED, np.append(pairs.run, 0)[chosen])
     late_s = np.where(chosen == UNPAIRED, np.nan, np.append(pairs.late_s, 0.0)[chosen])
     trusted = np.abs(late_s) <= np.append(pairs.on_time_s, 0.0)[chosen]
-    fitted = tuple(_refitted(lists, old, received, (run == k) & trusted) for k, old in enumerate(runs))
+    fitted = tuple(_refit(lists, old, received, (run == k) & trusted) for k, old in enumerate(runs))
     on_time_s = _on_time_s(fitted, rules.matching)
     for k, new in enumerate(fitted):
         own = run == k
@@ -58,7 +58,7 @@ def pair_codes(lists: WordLists, placement: Placement, rules: AlignmentRules) ->
     return Pairing(received, run, late_s, trusted, doubtful, fitted)
 
 
-def _all_pairs(lists: WordLists, runs: tuple[Run, ...], matching: MatchingRules) -> Pairs:
+def _all_pairs(lists: CodeLists, runs: tuple[CodeRun, ...], matching: MatchingRules) -> CandidatePairs:
     on_time_s = _on_time_s(runs, matching)
     whole = Region((0, len(lists.code)), (0, len(lists.value)))
     parts = [
@@ -66,28 +66,30 @@ def _all_pairs(lists: WordLists, runs: tuple[Run, ...], matching: MatchingRules)
         for k, (run, room) in enumerate(zip(runs, rooms(runs, whole), strict=True))
     ]
     columns = ("sent", "received", "run", "late_s", "on_time_s")
-    return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+    return CandidatePairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
 
-def _pairs_of(lists: WordLists, run: Run, room: Region, *, number: int, on_time_s: float, window_s: float) -> Pairs:
+def _pairs_of(
+    lists: CodeLists, run: CodeRun, room: Region, *, number: int, on_time_s: float, window_s: float
+) -> CandidatePairs:
     sent, heard = np.arange(*room.sent), np.arange(*room.received)
     sent, heard = sent[lists.launch[sent] == run.launch], heard[lists.epoch[heard] == run.epoch]
     expected_s = run.clock.array_s(lists.rig_s[sent])
     i, j = near_pairs(expected_s, lists.array_s[heard], window_s)
     late_s = lists.array_s[heard[j]] - expected_s[i]
-    return Pairs(sent[i], heard[j], np.full(len(i), number), late_s, np.full(len(i), on_time_s))
+    return CandidatePairs(sent[i], heard[j], np.full(len(i), number), late_s, np.full(len(i), on_time_s))
 
 
-def _on_time_s(runs: tuple[Run, ...], matching: MatchingRules) -> list[float]:
+def _on_time_s(runs: tuple[CodeRun, ...], matching: MatchingRules) -> list[float]:
     """How late a code of each run may be and still tell its time."""
     usual = max(runs, key=lambda run: run.n_equal).clock.jitter_s
     return [matching.on_time_s(run.clock.jitter_s if run.n_equal >= _ENOUGH_CODES else usual) for run in runs]
 
 
-def _refitted(lists: WordLists, run: Run, received: Integers, rows: NDArray[np.bool_]) -> Run:
+def _refit(lists: CodeLists, run: CodeRun, received: Integers, rows: NDArray[np.bool_]) -> CodeRun:
     """Fit a run's clock on the codes that came on time; one without any follows no clock."""
     rig_s, array_s = lists.rig_s[rows], lists.array_s[received[rows]]
     if not rows.any():
-        return replace(run, clock=replace(run.clock, rig_s=rig_s, wander_s=rig_s))
+        return replace(run, clock=replace(run.clock, rig_s=rig_s, residual_drift_s=rig_s))
     fit = fit_clock(rig_s, array_s, drift_ppm=run.clock.fit.drift_ppm, drift_sd_ppm=_SAME_DRIFT_PPM)
     return replace(run, clock=local_clock(fit, rig_s, array_s))

@@ -13,14 +13,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from closedloop.alignment.codes import WordLists
+from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.run_search import (
     AlignmentRules,
+    CodeRun,
     Region,
-    Run,
     candidate_runs,
     equal_pairs,
-    run_of,
+    fit_run,
 )
 
 _LEAST_GAIN = 2.0  # codes by which a run must beat the best chain without it, if that has none of them
@@ -29,50 +29,50 @@ _AFTER_JUMP = 50  # codes of a run that claims that a clock jumped: several tria
 
 
 @dataclass(frozen=True)
-class Placement:
+class RunPlacement:
     """The runs in their order, each with its clock, and the rows of the sent list whose clock is in doubt.
 
     `doubtful` holds first and last rows of segments that fit, by a few codes, a clock that jumped.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[CodeRun, ...]
     doubtful: tuple[tuple[int, int], ...]
 
 
-def place_runs(lists: WordLists, rules: AlignmentRules) -> Placement:
+def place_runs(lists: CodeLists, rules: AlignmentRules) -> RunPlacement:
     """Place the launches on the epochs."""
     everything = Region((0, len(lists.code)), (0, len(lists.value)))
-    sure, doubtful = _placed(lists, everything, rules, known=[])
-    runs = _joined(sure, lists)
+    sure, doubtful = _place(lists, everything, rules, known=[])
+    runs = _join(sure, lists)
     if not runs:
-        return Placement((), ())
+        return RunPlacement((), ())
     drift_ppm = max(runs, key=lambda run: run.n_equal).clock.fit.drift_ppm
     fitted = (
-        _final(lists, run, room, rules, drift_ppm) for run, room in zip(runs, rooms(runs, everything), strict=True)
+        _refit(lists, run, room, rules, drift_ppm) for run, room in zip(runs, rooms(runs, everything), strict=True)
     )
-    return Placement(tuple(run for run in fitted if run is not None), tuple(run.sent for run in doubtful))
+    return RunPlacement(tuple(run for run in fitted if run is not None), tuple(run.sent for run in doubtful))
 
 
-def _placed(
-    lists: WordLists, region: Region, rules: AlignmentRules, *, known: list[Run]
-) -> tuple[list[Run], list[Run]]:
+def _place(
+    lists: CodeLists, region: Region, rules: AlignmentRules, *, known: list[CodeRun]
+) -> tuple[list[CodeRun], list[CodeRun]]:
     """Find the runs within a region, and those that are in doubt; `known` are the runs around it."""
     if region.sent[0] >= region.sent[1] or region.received[0] >= region.received[1]:
         return [], []
-    accepted = _accepted(candidate_runs(lists, region, rules), lists)
-    sure = _sure(accepted, known, lists)
+    accepted = _accept(candidate_runs(lists, region, rules), lists)
+    sure = _select_sure(accepted, known, lists)
     doubtful = [run for run in accepted if run not in sure]
-    runs: list[Run] = []
+    runs: list[CodeRun] = []
     for k, gap in enumerate(_gaps(sure, region) if sure else ()):
-        inner, more = _placed(lists, gap, rules, known=[*known, *sure])
+        inner, more = _place(lists, gap, rules, known=[*known, *sure])
         runs += [*inner, *sure[k : k + 1]]
         doubtful += more
     return runs, doubtful
 
 
-def _sure(accepted: list[Run], known: list[Run], lists: WordLists) -> list[Run]:
+def _select_sure(accepted: list[CodeRun], known: list[CodeRun], lists: CodeLists) -> list[CodeRun]:
     """Keep the runs that do not have a clock jump within a launch and an epoch on the word of a few codes."""
-    sure: list[Run] = []
+    sure: list[CodeRun] = []
     for run in sorted(accepted, key=lambda run: -run.n_equal):
         others = [other for other in (*known, *sure) if other.place == run.place]
         middle_s = float(lists.rig_s[(run.sent[0] + run.sent[1]) // 2])
@@ -82,7 +82,7 @@ def _sure(accepted: list[Run], known: list[Run], lists: WordLists) -> list[Run]:
     return sorted(sure, key=lambda run: run.sent)
 
 
-def _gaps(runs: Sequence[Run], region: Region) -> list[Region]:
+def _gaps(runs: Sequence[CodeRun], region: Region) -> list[Region]:
     """List what lies before, between and after runs."""
     sent = [region.sent[0], *(edge for run in runs for edge in (run.sent[0], run.sent[1] + 1)), region.sent[1]]
     received = [
@@ -93,7 +93,7 @@ def _gaps(runs: Sequence[Run], region: Region) -> list[Region]:
     return [Region((sent[k], sent[k + 1]), (received[k], received[k + 1])) for k in range(0, 2 * len(runs) + 1, 2)]
 
 
-def rooms(runs: Sequence[Run], region: Region) -> list[Region]:
+def rooms(runs: Sequence[CodeRun], region: Region) -> list[Region]:
     """List what belongs to each run or to nobody: from the end of the one before to the start of the one after."""
     gaps = _gaps(runs, region)
     return [
@@ -102,7 +102,7 @@ def rooms(runs: Sequence[Run], region: Region) -> list[Region]:
     ]
 
 
-def _accepted(candidates: list[Run], lists: WordLists) -> list[Run]:
+def _accept(candidates: list[CodeRun], lists: CodeLists) -> list[CodeRun]:
     """Take the best chain, without the runs that other places of the same codes could replace."""
     total, chain = _best_chain(candidates)
     kept = []
@@ -115,7 +115,7 @@ def _accepted(candidates: list[Run], lists: WordLists) -> list[Run]:
     return kept
 
 
-def _best_chain(candidates: list[Run]) -> tuple[float, list[Run]]:
+def _best_chain(candidates: list[CodeRun]) -> tuple[float, list[CodeRun]]:
     """Find the chain of runs, in the order of both lists, with most equal codes."""
     totals: list[float] = []
     before: list[int] = []
@@ -136,9 +136,9 @@ def _best_chain(candidates: list[Run]) -> tuple[float, list[Run]]:
     return total, chain[::-1]
 
 
-def _joined(runs: list[Run], lists: WordLists) -> list[Run]:
+def _join(runs: list[CodeRun], lists: CodeLists) -> list[CodeRun]:
     """Join neighbours that are one run, parted by a pause."""
-    joined: list[Run] = []
+    joined: list[CodeRun] = []
     for run in runs:
         last = joined[-1] if joined else None
         if last is not None and last.agrees_with(run, float(lists.rig_s[run.sent[0]])):
@@ -154,11 +154,11 @@ def _joined(runs: list[Run], lists: WordLists) -> list[Run]:
     return joined
 
 
-def _final(lists: WordLists, run: Run, room: Region, rules: AlignmentRules, drift_ppm: float) -> Run | None:
+def _refit(lists: CodeLists, run: CodeRun, room: Region, rules: AlignmentRules, drift_ppm: float) -> CodeRun | None:
     """Fit a run's clock on all equal codes in its room."""
     sent, heard = np.arange(*room.sent), np.arange(*room.received)
     sent = sent[lists.launch[sent] == run.launch]
     heard = heard[(lists.epoch[heard] == run.epoch) & ~(lists.is_echo | lists.is_rest)[heard]]
     expected_s = run.clock.fit.array_s(lists.rig_s[sent])
     pairs = equal_pairs(lists, sent, heard, expected_s, window_s=rules.matching.exact_window_s)
-    return run_of(lists, pairs, rules, drift_ppm=drift_ppm)
+    return fit_run(lists, pairs, rules, drift_ppm=drift_ppm)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.code_matching import UNPAIRED, MatchingRules
-from closedloop.alignment.codes import WordLists
 from closedloop.alignment.markers import Markers
 from closedloop.alignment.pairing import Pairing
 
@@ -135,7 +135,7 @@ class AlignmentQuality:
 
 
 def describe(
-    lists: WordLists,
+    lists: CodeLists,
     pairing: Pairing,
     markers: Markers,
     *,
@@ -207,7 +207,7 @@ def describe(
     )
 
 
-def _runs(lists: WordLists, pairing: Pairing) -> tuple[RunQuality, ...]:
+def _runs(lists: CodeLists, pairing: Pairing) -> tuple[RunQuality, ...]:
     return tuple(
         RunQuality(
             launch=run.launch,
@@ -219,14 +219,14 @@ def _runs(lists: WordLists, pairing: Pairing) -> tuple[RunQuality, ...]:
             drift_ppm=run.clock.fit.drift_ppm,
             residual_median_ms=run.clock.fit.residual_median_ms,
             residual_iqr_ms=run.clock.fit.residual_iqr_ms,
-            wander_ms=float(np.ptp(run.clock.wander_s)) * 1000 if len(run.clock.wander_s) else 0.0,
+            wander_ms=float(np.ptp(run.clock.residual_drift_s)) * 1000 if len(run.clock.residual_drift_s) else 0.0,
             jitter_ms=run.clock.jitter_s * 1000,
         )
         for k, run in enumerate(pairing.runs)
     )
 
 
-def _unplaced_epochs(lists: WordLists, pairing: Pairing) -> tuple[UnplacedEpoch, ...]:
+def _unplaced_epochs(lists: CodeLists, pairing: Pairing) -> tuple[UnplacedEpoch, ...]:
     placed = {run.epoch for run in pairing.runs}
     heard = ~(lists.is_rest | lists.is_echo)
     missing = [epoch for epoch in lists.origin_tick if epoch not in placed]
@@ -237,14 +237,14 @@ def _unplaced_epochs(lists: WordLists, pairing: Pairing) -> tuple[UnplacedEpoch,
     )
 
 
-def _rests(lists: WordLists, pairing: Pairing) -> NDArray[np.bool_]:
+def _rests(lists: CodeLists, pairing: Pairing) -> NDArray[np.bool_]:
     """Words that say only that the lines went back to zero, and were taken for nothing else."""
     rests = lists.is_rest.copy()
     rests[pairing.received[pairing.received != UNPAIRED]] = False
     return rests
 
 
-def _unmatched(lists: WordLists, pairing: Pairing, sent_code: NDArray[np.int64]) -> tuple[UnmatchedCode, ...]:
+def _unmatched(lists: CodeLists, pairing: Pairing, sent_code: NDArray[np.int64]) -> tuple[UnmatchedCode, ...]:
     """Every code without a partner: lost ones by the journal's order, then received ones by time."""
     placed = {run.launch for run in pairing.runs}
     lost = np.flatnonzero(pairing.received == UNPAIRED).tolist()
@@ -260,7 +260,7 @@ def _unmatched(lists: WordLists, pairing: Pairing, sent_code: NDArray[np.int64])
     return (*never, *_surplus(lists, pairing))
 
 
-def _surplus(lists: WordLists, pairing: Pairing) -> tuple[UnmatchedCode, ...]:
+def _surplus(lists: CodeLists, pairing: Pairing) -> tuple[UnmatchedCode, ...]:
     """Received codes that are nobody's."""
     row_of = np.full(len(lists.value), UNPAIRED)
     matched = np.flatnonzero(pairing.received != UNPAIRED)
@@ -275,7 +275,7 @@ def _surplus(lists: WordLists, pairing: Pairing) -> tuple[UnmatchedCode, ...]:
     return tuple(found)
 
 
-def _is_copy(lists: WordLists, j: int, row_of: NDArray[np.int64]) -> bool:
+def _is_copy(lists: CodeLists, j: int, row_of: NDArray[np.int64]) -> bool:
     """Whether a received code repeats a matched one shortly before it, or the code that this one stands for."""
     rules = MatchingRules()
     for k in range(j - 1, -1, -1):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from closedloop.alignment.clock import LocalClock, fit_clock, local_clock
 from closedloop.alignment.clock_search import rough_clocks
+from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.code_matching import MatchingRules
-from closedloop.alignment.codes import WordLists
 
 _ROUGH_WINDOW_S = 0.1  # the vote is right to some 20 ms
 _SAME_CLOCK_S = 0.05
@@ -51,7 +51,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Run:
+class CodeRun:
     """A segment of sent codes of one launch that was received on one epoch.
 
     `sent` and `received` are the first and last index of its equal codes, `n_equal` of them; `clock` gives seconds from
@@ -70,7 +70,7 @@ class Run:
         """Launch and epoch."""
         return self.launch, self.epoch
 
-    def agrees_with(self, other: Run, at_s: float) -> bool:
+    def agrees_with(self, other: CodeRun, at_s: float) -> bool:
         """Say whether two runs of one launch and epoch have the same clock at a rig time."""
         here = np.array([at_s])
         return (
@@ -79,7 +79,7 @@ class Run:
         )
 
 
-def candidate_runs(lists: WordLists, region: Region, rules: AlignmentRules) -> list[Run]:
+def candidate_runs(lists: CodeLists, region: Region, rules: AlignmentRules) -> list[CodeRun]:
     """Find every place where a launch may lie on an epoch, within a region of both lists."""
     sent = np.arange(*region.sent)
     heard = np.arange(*region.received)
@@ -93,7 +93,7 @@ def candidate_runs(lists: WordLists, region: Region, rules: AlignmentRules) -> l
     return sorted(found, key=lambda run: run.sent)
 
 
-def _candidates(lists: WordLists, sent: Integers, heard: Integers, rules: AlignmentRules) -> list[Run]:
+def _candidates(lists: CodeLists, sent: Integers, heard: Integers, rules: AlignmentRules) -> list[CodeRun]:
     roughs = rough_clocks(
         lists.code[sent],
         lists.rig_s[sent],
@@ -104,17 +104,17 @@ def _candidates(lists: WordLists, sent: Integers, heard: Integers, rules: Alignm
     runs = []
     for rough in roughs:
         pairs = equal_pairs(lists, sent, heard, rough.array_s(lists.rig_s[sent]), window_s=_ROUGH_WINDOW_S)
-        run = run_of(lists, _dense(sent, pairs), rules)
+        run = fit_run(lists, _dense(sent, pairs), rules)
         if run is not None:
             pairs = equal_pairs(lists, sent, heard, run.clock.fit.array_s(lists.rig_s[sent]), window_s=_SAME_CLOCK_S)
-            run = run_of(lists, _dense(sent, pairs), rules)
+            run = fit_run(lists, _dense(sent, pairs), rules)
         if run is not None and _fills_its_place(run, heard, rules):
             runs.append(run)
     return runs
 
 
 def equal_pairs(
-    lists: WordLists, sent: Integers, heard: Integers, expected_s: Floats, *, window_s: float
+    lists: CodeLists, sent: Integers, heard: Integers, expected_s: Floats, *, window_s: float
 ) -> tuple[Integers, Integers]:
     """Pair each sent code with the nearest equal one within the window of its time, if there is any.
 
@@ -146,9 +146,9 @@ def equal_pairs(
     return sent[found], heard[partner[found]]
 
 
-def run_of(
-    lists: WordLists, pairs: tuple[Integers, Integers], rules: AlignmentRules, *, drift_ppm: float | None = None
-) -> Run | None:
+def fit_run(
+    lists: CodeLists, pairs: tuple[Integers, Integers], rules: AlignmentRules, *, drift_ppm: float | None = None
+) -> CodeRun | None:
     """Fit the clock of a run on its pairs; None if there are fewer than two.
 
     `drift_ppm` is what is known of the quartzes from a longer run.
@@ -159,7 +159,7 @@ def run_of(
     rig_s, array_s = lists.rig_s[sent], lists.array_s[received]
     known = (0.0, rules.largest_drift_ppm) if drift_ppm is None else (drift_ppm, rules.same_quartz_ppm)
     fit = fit_clock(rig_s, array_s, drift_ppm=known[0], drift_sd_ppm=known[1])
-    return Run(
+    return CodeRun(
         launch=int(lists.launch[sent[0]]),
         epoch=int(lists.epoch[received[0]]),
         clock=LocalClock(fit, rig_s[:0], rig_s[:0], 0.0) if drift_ppm is None else local_clock(fit, rig_s, array_s),
@@ -180,7 +180,7 @@ def _dense(sent: Integers, pairs: tuple[Integers, Integers]) -> tuple[Integers, 
     return pairs[0][kept], pairs[1][kept]
 
 
-def _fills_its_place(run: Run, heard: Integers, rules: AlignmentRules) -> bool:
+def _fills_its_place(run: CodeRun, heard: Integers, rules: AlignmentRules) -> bool:
     """Whether enough of what was sent, or received, in its place is equal."""
     n_sent = run.sent[1] - run.sent[0] + 1
     n_heard = int(np.count_nonzero((heard >= run.received[0]) & (heard <= run.received[1])))

@@ -65,13 +65,13 @@ def read_array_map(
             "Name as many arrays as the map has."
         )
     return tuple(
-        _mapped(contact, name, place, processor)
+        _map_contact(contact, name, place, processor)
         for name, members in zip(names, families, strict=True)
         for place, contact in enumerate(members, start=1)
     )
 
 
-def _mapped(contact: _Contact, name: str, place: int, processor: int) -> MappedElectrode:
+def _map_contact(contact: _Contact, name: str, place: int, processor: int) -> MappedElectrode:
     return MappedElectrode(
         neuroid_id=f"{name}-{place:03d}",
         array=name,

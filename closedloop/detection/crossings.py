@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from closedloop.detection.definitions import Definition
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
-from closedloop.detection.filtering import Window, filtered, search
+from closedloop.detection.filtering import Window, filter_window, search
 from closedloop.detection.lanes import LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
-from closedloop.detection.search import UNDER, Found, Seek, room_for, sizes, steps
+from closedloop.detection.search import UNDER, SearchResult, Seek, allocate, sizes, steps
 from closedloop.detection.search_kernels import mark_crossings
 from closedloop.recording.source import SampleSource
 
@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Piece:
+class DetectionPiece:
     """Samples start to stop (exclusive) of a segment."""
 
     segment: int
@@ -38,11 +38,11 @@ class Piece:
     stop: int
 
 
-def pieces_of(source: SampleSource, definition: Definition) -> tuple[Piece, ...]:
+def pieces_of(source: SampleSource, definition: Definition) -> tuple[DetectionPiece, ...]:
     """Cut all segments of a recording, in order, into the windows in which the noise is measured."""
     length = round(definition.threshold_s * source.rate_hz)
     return tuple(
-        Piece(number, start, min(start + length, segment.n_samples))
+        DetectionPiece(number, start, min(start + length, segment.n_samples))
         for number, segment in enumerate(source.segments)
         for start in range(0, segment.n_samples, length)
     )
@@ -60,7 +60,7 @@ class PieceCrossings:
         Of each channel, in bits, (n_channels,); below `LEAST_NOISE_BITS` a channel is flat and has no crossings.
     """
 
-    piece: Piece
+    piece: DetectionPiece
     sample: NDArray[np.int64]
     channel: NDArray[np.int64]
     noise: NDArray[np.float64]
@@ -84,7 +84,7 @@ class Detector:
     source: SampleSource
     definition: Definition
     filters: Filters
-    found: Found
+    found: SearchResult
     rank: NDArray[np.int64]
     chunk_samples: int | None = None
 
@@ -122,39 +122,39 @@ def detector_of(
         raise ValueError(f"{source.n_channels} channels, {len(electrode_ids)} electrode ids")
     filters = design(definition, source.rate_hz)
     longest = max((piece.stop - piece.start for piece in pieces_of(source, definition)), default=0)
-    found = room_for(-(-source.n_channels // LANES), longest)
+    found = allocate(-(-source.n_channels // LANES), longest)
     rank = np.argsort(np.argsort(np.asarray(electrode_ids)))
     return Detector(source, definition, filters, found, rank, chunk_samples)
 
 
-def crossings(detector: Detector, pieces: Sequence[Piece]) -> Iterator[PieceCrossings]:
+def crossings(detector: Detector, pieces: Sequence[DetectionPiece]) -> Iterator[PieceCrossings]:
     """Find the crossings of pieces that follow one another, in order."""
     before: _Before | None = None
     for piece in pieces:
         if before is None or piece.start == 0:
             before = _before(detector, piece)
-        found, before = _one(detector, piece, before)
+        found, before = _search_piece(detector, piece, before)
         yield found
 
 
-def _before(detector: Detector, piece: Piece) -> _Before:
+def _before(detector: Detector, piece: DetectionPiece) -> _Before:
     """Compute as many pieces before one as decide whether its first sample is a crossing."""
     before = _Before(None, np.ones(detector.source.n_channels, bool))
     depth = 2 if detector.definition.noise_from == "before" else 1
     for start in range(piece.start - depth * detector.piece_samples, piece.start, detector.piece_samples):
         if start >= 0:
-            earlier = Piece(piece.segment, start, start + detector.piece_samples)
-            before = _one(detector, earlier, before)[1]
+            earlier = DetectionPiece(piece.segment, start, start + detector.piece_samples)
+            before = _search_piece(detector, earlier, before)[1]
     return before
 
 
-def _one(detector: Detector, piece: Piece, before: _Before) -> tuple[PieceCrossings, _Before]:
+def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) -> tuple[PieceCrossings, _Before]:
     window = Window(detector.source, detector.filters, piece.segment, piece.start, piece.stop, detector.chunk_samples)
     known = before.noise if detector.definition.noise_from == "before" else None
-    seen = _seen(detector, window, known)
+    seen = _look(detector, window, known)
     decisive = seen.median if known is None else known
     threshold = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
-    rows, under = _judged(seen, threshold.astype(np.float32), before.under)
+    rows, under = _judge(seen, threshold.astype(np.float32), before.under)
     channel = np.repeat(np.arange(len(rows)), [len(part) for part in rows])
     row = np.concatenate(rows).astype(np.int64)
     order = np.argsort(row * len(rows) + detector.rank[channel])
@@ -162,7 +162,7 @@ def _one(detector: Detector, piece: Piece, before: _Before) -> tuple[PieceCrossi
     return PieceCrossings(piece, piece.start + row[order], channel[order], noise), _Before(seen.median, under)
 
 
-def _judged(
+def _judge(
     seen: _Seen, threshold: Floats, under_before: NDArray[np.bool_]
 ) -> tuple[list[NDArray[np.int32]], NDArray[np.bool_]]:
     """Give each channel's crossings by row, and whether its last sample is under the threshold."""
@@ -183,7 +183,7 @@ class _Seen:
     under: list[NDArray[np.void]]
 
 
-def _seen(detector: Detector, window: Window, known: Floats | None) -> _Seen:
+def _look(detector: Detector, window: Window, known: Floats | None) -> _Seen:
     """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out."""
     n_channels, n_rows = detector.source.n_channels, window.stop - window.start
     seen = _Seen(n_rows, np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels)
@@ -239,14 +239,14 @@ def _sizes_at_spots(window: Window) -> Floats:
     near = window.filters.band.tail // _SPOT_MARGIN_SHARE
     filters = replace(window.filters, notch=NO_SECTIONS, lead=near, lookahead=min(near, window.filters.lookahead))
     starts = np.linspace(window.start, window.stop - _SPOT_ROWS, _SPOTS).astype(int).tolist()
-    spots = [filtered(replace(window, filters=filters, start=start, stop=start + _SPOT_ROWS)) for start in starts]
+    spots = [filter_window(replace(window, filters=filters, start=start, stop=start + _SPOT_ROWS)) for start in starts]
     sizes = np.abs(np.concatenate(spots, axis=1)).transpose(0, 2, 1)
     return np.ascontiguousarray(sizes).reshape(-1, sizes.shape[2])
 
 
 def _look_at_tile(detector: Detector, window: Window, known: Floats | None, seen: _Seen) -> None:
     """Filter a tile, keep it, and take the median of all of it."""
-    kept = filtered(window)[0]
+    kept = filter_window(window)[0]
     first = (window.tile or 0) * LANES
     for channel in (first + np.flatnonzero(np.isnan(seen.median[first : first + LANES]))).tolist():
         volts = np.ascontiguousarray(kept[:, channel - first])

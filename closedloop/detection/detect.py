@@ -17,7 +17,7 @@ from closedloop.detection.crossings import PieceCrossings, crossings, detector_o
 from closedloop.detection.definitions import Definition
 from closedloop.detection.search_kernels import keep_late_enough
 from closedloop.recording.source import SampleSource
-from closedloop.recording.spikes import Spikes, joined
+from closedloop.recording.spikes import Spikes, concatenate_spikes
 
 _N_ELECTRODES = 1 << 16  # ids are uint16
 _LONG_AGO = np.iinfo(np.int64).min // 2
@@ -53,8 +53,8 @@ def detect(
     """
     detector = detector_of(source, definition, electrode_ids=electrode_ids, chunk_samples=chunk_samples)
     pieces = pieces_of(source, definition)
-    found = _told(crossings(detector, pieces), len(pieces), on_progress)
-    return joined(list(spikes_of(found, source, definition, electrode_ids=electrode_ids)))
+    found = _report_progress(crossings(detector, pieces), len(pieces), on_progress)
+    return concatenate_spikes(list(spikes_of(found, source, definition, electrode_ids=electrode_ids)))
 
 
 def spikes_of(
@@ -72,13 +72,13 @@ def spikes_of(
             segment = found.piece.segment
             last_kept.fill(_LONG_AGO)
         electrode = ids[found.channel]
-        kept = _late_enough(found.sample, electrode, last_kept, apart)
+        kept = _keep_late_enough(found.sample, electrode, last_kept, apart)
         sample = found.sample[kept]
         epoch = np.full(len(sample), source.segments[segment].epoch, np.uint16)
         yield Spikes(epoch, source.ticks(segment, sample), electrode[kept])
 
 
-def _late_enough(
+def _keep_late_enough(
     sample: NDArray[np.int64], electrode: NDArray[np.uint16], last_kept: NDArray[np.int64], apart: int
 ) -> NDArray[np.bool_]:
     """Keep every crossing at least `apart` samples after the last one kept on its electrode."""
@@ -88,7 +88,7 @@ def _late_enough(
     return kept
 
 
-def _told(
+def _report_progress(
     found: Iterator[PieceCrossings], n_pieces: int, on_progress: Callable[[int, int], None] | None
 ) -> Iterator[PieceCrossings]:
     for number, piece in enumerate(found, start=1):

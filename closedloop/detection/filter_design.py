@@ -55,7 +55,7 @@ class Sections:
         """How many biquads."""
         return len(self.coefficients)
 
-    def scipys_state(self, level: NDArray[Any]) -> NDArray[np.float64]:
+    def scipy_state(self, level: NDArray[Any]) -> NDArray[np.float64]:
         """Give scipy's state after an endless input of `level`, (n_channels,): (n_sections, 2, n_channels)."""
         return np.asarray(signal.sosfilt_zi(self.plain)[:, :, None] * level)
 
@@ -137,7 +137,7 @@ def scipy_sections(definition: Definition, rate_hz: float) -> tuple[NDArray[np.f
 
 
 def _notch(notch: Notch, rate_hz: float) -> Sections:
-    a1, a2 = _rounded(_notch_sos(notch, rate_hz)[0, 4:]).tolist()
+    a1, a2 = _round(_notch_sos(notch, rate_hz)[0, 4:]).tolist()
     g = float(np.float32((1 - a2) / 2))
     sos = np.array([[1 - g, a1, a2 + g, 1, a1, a2]])
     return Sections(
@@ -151,7 +151,7 @@ def _notch(notch: Notch, rate_hz: float) -> Sections:
 
 def _band(band: BandPass, rate_hz: float) -> Sections:
     sos = _band_sos(band, rate_hz)
-    plain = _rounded(_plain(sos))
+    plain = _round(_plain(sos))
     return Sections(
         coefficients=tuple(_coefficients(row) for row in plain),
         gain=float(sos[:, 0].prod()),
@@ -161,7 +161,7 @@ def _band(band: BandPass, rate_hz: float) -> Sections:
     )
 
 
-def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _round(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round to what float32 can hold, so that scipy and the kernels run the same filter."""
     return numbers.astype(np.float32).astype(np.float64)
 

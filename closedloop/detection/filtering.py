@@ -18,7 +18,7 @@ from scipy import signal
 from closedloop.detection.filter_design import Filters, Sections
 from closedloop.detection.kernels import backward, forward
 from closedloop.detection.lanes import LANES
-from closedloop.detection.search import Found, Seek
+from closedloop.detection.search import SearchResult, Seek
 from closedloop.detection.search_kernels import backward_search, both_ways_search, forward_search
 from closedloop.recording.source import SampleSource
 
@@ -66,7 +66,7 @@ class Window:
         for first, last in pairwise([*range(start, stop, BLOCK), stop]):
             while (at := held_from + len(held)) < last:
                 more = self.rows(at, min(at + (self.chunk_samples or _READ_SAMPLES), stop))
-                held, held_from = _joined(held[first - held_from :], more), first
+                held, held_from = _concatenate(held[first - held_from :], more), first
             yield first, held[first - held_from : last - held_from]
 
     def rows(self, start: int, stop: int) -> Rows:
@@ -81,11 +81,11 @@ class Window:
         return np.require(samples, kind, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
-def _joined(first: Rows, second: Rows) -> Rows:
+def _concatenate(first: Rows, second: Rows) -> Rows:
     return np.concatenate([first, second]) if len(first) else second
 
 
-def filtered(window: Window) -> Floats:
+def filter_window(window: Window) -> Floats:
     """Filter a window and keep it: (n_tiles, stop - start, LANES), in units of 1 / `Filters.gain`."""
     out = np.empty((window.n_tiles, window.end - window.start, LANES), np.float32)
     state = _state_before(window)
@@ -98,7 +98,7 @@ def filtered(window: Window) -> Floats:
     return out[:, : window.stop - window.start]
 
 
-def search(window: Window, seek: Seek, found: Found) -> None:
+def search(window: Window, seek: Seek, found: SearchResult) -> None:
     """Filter a window and look at it without keeping it; adds to what was `found`."""
     state = _state_before(window)
     if window.filters.zero_phase:
@@ -108,7 +108,7 @@ def search(window: Window, seek: Seek, found: Found) -> None:
         forward_search(rows, window.filters.forward, state, first - window.start, seek, found)
 
 
-def _search_both_ways(window: Window, state: Floats, seek: Seek, found: Found) -> None:
+def _search_both_ways(window: Window, state: Floats, seek: Seek, found: SearchResult) -> None:
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
     forward_coefficients, band = window.filters.forward, window.filters.band
     held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
@@ -160,10 +160,10 @@ def _state_at_start(window: Window) -> Floats:
     state = _settled_state(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
     if padding:
-        near = _notched(window, 0, padding + 1, padding + 1)
+        near = _run_notch(window, 0, padding + 1, padding + 1)
         reflected = 2 * near[:1] - near[:0:-1]
         band = window.filters.band
-        _, before = signal.sosfilt(band.plain, reflected, axis=0, zi=band.scipys_state(reflected[0]))
+        _, before = signal.sosfilt(band.plain, reflected, axis=0, zi=band.scipy_state(reflected[0]))
         state[:, 2 * window.filters.notch.n_sections :] = _by_tile(before)
     return state
 
@@ -177,16 +177,16 @@ def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
     if not padding:
         return _settled(window.filters.band, last)
     first = max(window.n_samples - padding - 1 - 2 * window.filters.notch.tail, 0)  # here nothing damps its ringing
-    near = _notched(window, first, window.n_samples, padding + 1)
+    near = _run_notch(window, first, window.n_samples, padding + 1)
     reflected = 2 * near[-1:] - near[-2::-1]
     band = window.filters.band
     now = state[:, 2 * window.filters.notch.n_sections :].transpose(1, 0, 2).reshape(band.n_sections, 2, -1)
     after, _ = signal.sosfilt(band.plain, reflected, axis=0, zi=now)
-    _, back = signal.sosfilt(band.plain, after[::-1], axis=0, zi=band.scipys_state(after[-1]))
+    _, back = signal.sosfilt(band.plain, after[::-1], axis=0, zi=band.scipy_state(after[-1]))
     return _by_tile(back)
 
 
-def _notched(window: Window, start: int, stop: int, n_last: int) -> NDArray[np.float64]:
+def _run_notch(window: Window, start: int, stop: int, n_last: int) -> NDArray[np.float64]:
     """Run the notch alone over part of a segment, settled at first; give the last rows, (n_last, n_tiles * LANES)."""
     notch, last = window.filters.notch, window.rows(stop - n_last, stop)
     if not notch.n_sections:

@@ -46,7 +46,7 @@ def photodiode_edges(
     epochs, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]
     for number, segment in enumerate(source.segments if levels else ()):
         moments = _moments(source, number, levels or (0.0, 0.0), chunk_samples)
-        ticks.append(_timed(source, number, moments))
+        ticks.append(_time(source, number, moments))
         epochs.append(np.full(len(moments), segment.epoch))
     return Edges(np.concatenate(epochs), np.concatenate(ticks))
 
@@ -138,7 +138,7 @@ def _moments(
     return np.concatenate(found)
 
 
-def _timed(source: SampleSource, segment: int, moment: NDArray[np.float64]) -> NDArray[np.float64]:
+def _time(source: SampleSource, segment: int, moment: NDArray[np.float64]) -> NDArray[np.float64]:
     """Time moments between two samples."""
     whole = np.floor(moment).astype(np.int64)
     before, after = source.ticks(segment, whole), source.ticks(segment, whole + (whole < moment))

@@ -34,7 +34,7 @@ class Seek(NamedTuple):
     every: int
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """Per channel, (n_tiles, LANES): how many |v| below the bracket and inside, and how many samples may be spikes.
 
     `inside` (steps of float32 above the lower end of the bracket) and `under` hold those, as far as there is room.
@@ -52,12 +52,12 @@ class Found(NamedTuple):
             counts.fill(0)
 
 
-def room_for(n_tiles: int, n_rows: int) -> Found:
+def allocate(n_tiles: int, n_rows: int) -> SearchResult:
     """Give room for pieces of up to so many rows; only what is used takes memory."""
     counts = [np.zeros((n_tiles, LANES), np.int64) for _ in range(3)]
     inside = np.empty((n_tiles, LANES, int(n_rows * _INSIDE_SHARE) + 1), np.uint32)
     under = np.empty((n_tiles, LANES, int(n_rows * _UNDER_SHARE) + 1), UNDER)
-    return Found(counts[0], inside, counts[1], under, counts[2])
+    return SearchResult(counts[0], inside, counts[1], under, counts[2])
 
 
 def steps(sizes: Floats) -> NDArray[np.uint32]:

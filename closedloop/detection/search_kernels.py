@@ -42,7 +42,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
     first_row
         Number of the first row within the piece.
     seek, found
-        `search.Seek` and `search.Found`.
+        `search.Seek` and `search.SearchResult`.
     """
     c = splat_all(coefficients)
     excess = np.empty((_AT_ONCE, LANES), np.uint32)

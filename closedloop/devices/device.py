@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from closedloop.detection.photodiode import photodiode_edges
 from closedloop.devices.files import DeviceFiles, find_devices
-from closedloop.devices.light import find_photodiode
 from closedloop.devices.part import Progress, RecordingPart, Voltage, read_part
+from closedloop.devices.photodiode import find_photodiode
 from closedloop.errors import RecordingError
 from closedloop.recording.codes import Edges, ReceivedCodes
 from closedloop.recording.segments import Segment

@@ -16,7 +16,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingFiles:
     """Files of one stem: written by one processor between one start and one stop.
 
     Attributes
@@ -44,7 +44,7 @@ class DeviceFiles:
     """The recordings of one processor, in order of time."""
 
     processor: int
-    recordings: tuple[Recording, ...]
+    recordings: tuple[RecordingFiles, ...]
 
     @property
     def name(self) -> str:
@@ -98,10 +98,10 @@ def processor_of(stem: str) -> int:
     return int(found.group(1)) if found else 1
 
 
-def _recording(stem: str, files: Sequence[Path]) -> Recording:
+def _recording(stem: str, files: Sequence[Path]) -> RecordingFiles:
     nev = [file for file in files if file.suffix.lower() == ".nev"]
     nsx = sorted((file for file in files if file not in nev), key=lambda file: file.suffix, reverse=True)
-    return Recording(stem, nev[0] if nev else None, tuple(nsx))
+    return RecordingFiles(stem, nev[0] if nev else None, tuple(nsx))
 
 
 def _natural(stem: str) -> tuple[tuple[int, str], ...]:

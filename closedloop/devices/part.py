@@ -16,7 +16,7 @@ from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.devices.epoch_maps import map_epochs
-from closedloop.devices.files import Recording
+from closedloop.devices.files import RecordingFiles
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
@@ -57,7 +57,7 @@ class RecordingPart:
         All channels of each NSx, the one that says when was recorded first; empty where there is none.
     """
 
-    files: Recording
+    files: RecordingFiles
     first_epoch: int
     header: NevHeader | None
     events: NevEvents | None
@@ -105,7 +105,7 @@ class RecordingPart:
         return {epoch: self.first_epoch + to for epoch, to in own.items()}
 
 
-def read_part(recording: Recording, first_epoch: int, *, spikes: bool, progress: Progress | None) -> RecordingPart:
+def read_part(recording: RecordingFiles, first_epoch: int, *, spikes: bool, progress: Progress | None) -> RecordingPart:
     """Read a recording's files onto the epochs of the NSx that tells most; `device.read_device` has the parameters."""
     samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
     epochs = samples[0].segments if samples else None

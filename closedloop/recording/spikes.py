@@ -40,7 +40,7 @@ def in_order(spikes: Spikes) -> Spikes:
     return Spikes(spikes.epoch[order], spikes.tick[order], spikes.electrode_id[order])
 
 
-def joined(parts: Sequence[Spikes]) -> Spikes:
+def concatenate_spikes(parts: Sequence[Spikes]) -> Spikes:
     """Put parts one after the other; they must follow one another in time."""
     empty = Spikes(np.zeros(0, np.uint16), np.zeros(0, np.int64), np.zeros(0, np.uint16))
     columns = zip(*((part.epoch, part.tick, part.electrode_id) for part in (empty, *parts)), strict=True)

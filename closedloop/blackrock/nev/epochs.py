@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.packets import read_packets, tick_at
-from closedloop.blackrock.nev.runs import JITTER_S, Run
+from closedloop.blackrock.nev.runs import JITTER_S, PacketRun
 from closedloop.blackrock.nev.scan import NevScan
 from closedloop.recording.segments import Segment
 
@@ -35,7 +35,7 @@ _OVERTAKEN_S = 1e-3  # packet streams overtake one another by some ticks
 
 
 @dataclass(frozen=True)
-class Span:
+class EpochSpan:
     """Packets in a row in the file that belong to one epoch."""
 
     epoch: int
@@ -47,7 +47,7 @@ class Span:
 class EpochPlan:
     """All spans of a file by epoch, the packets in none (by index), and what had to be decided, a sentence each."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[EpochSpan, ...]
     strays: NDArray[np.int64]
     repairs: tuple[str, ...] = ()
 
@@ -55,10 +55,10 @@ class EpochPlan:
 def plan_epochs(file: Path, header: NevHeader, scan: NevScan, segments: Sequence[Segment] | None) -> EpochPlan:
     """Give the runs of the clock their numbers: as the packets tell, or by the epochs of the same device's NSx file."""
     if segments is None:
-        spans = tuple(Span(number, run.first_packet, run.end_packet) for number, run in enumerate(scan.runs))
+        spans = tuple(EpochSpan(number, run.first_packet, run.end_packet) for number, run in enumerate(scan.runs))
         return EpochPlan(spans, scan.strays)
     epochs = device_epochs(segments)
-    spans_found: list[Span] = []
+    spans_found: list[EpochSpan] = []
     strays = [scan.strays]
     repairs: list[str] = []
     others = _numbers_after(epochs)
@@ -69,7 +69,7 @@ def plan_epochs(file: Path, header: NevHeader, scan: NevScan, segments: Sequence
             strays.append(np.arange(run.first_packet, run.end_packet))
         else:
             number = next(others)
-            spans_found.append(Span(number, run.first_packet, run.end_packet))
+            spans_found.append(EpochSpan(number, run.first_packet, run.end_packet))
             repairs.append(
                 f"{run.n_packets} packets are of a run of the clock without samples; they are epoch {number}"
             )
@@ -81,19 +81,21 @@ def _numbers_after(epochs: Sequence[DeviceEpoch]) -> Iterator[int]:
     return count(max((epoch.epoch for epoch in epochs), default=-1) + 1)
 
 
-def _split(file: Path, header: NevHeader, run: Run, epochs: Sequence[DeviceEpoch]) -> list[Span]:
+def _split(file: Path, header: NevHeader, run: PacketRun, epochs: Sequence[DeviceEpoch]) -> list[EpochSpan]:
     """Cut a run where the clock steps back from one of its epochs to the next."""
     edges = [run.first_packet]
     for before, after in pairwise(epochs):
         edges.append(_first_packet_after(file, header, run, edges[-1], (before, after)))
     edges.append(run.end_packet)
     return [
-        Span(one.epoch, first, stop) for one, (first, stop) in zip(epochs, pairwise(edges), strict=True) if first < stop
+        EpochSpan(one.epoch, first, stop)
+        for one, (first, stop) in zip(epochs, pairwise(edges), strict=True)
+        if first < stop
     ]
 
 
 def _first_packet_after(
-    file: Path, header: NevHeader, run: Run, first: int, step: tuple[DeviceEpoch, DeviceEpoch]
+    file: Path, header: NevHeader, run: PacketRun, first: int, step: tuple[DeviceEpoch, DeviceEpoch]
 ) -> int:
     """Find the run's packet at which an epoch begins, from packet `first` on: look at those around the step back.
 
@@ -139,12 +141,12 @@ def device_epochs(segments: Sequence[Segment]) -> tuple[DeviceEpoch, ...]:
     )
 
 
-def spanned(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
+def looks_like_one_run(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
     """Whether packets of both may look like one run: the clock went back a little, or the earlier epoch is short."""
     return 0 < before.end_tick - after.first_tick <= _SPANNED_S * tick_hz
 
 
-def match_runs(runs: Sequence[Run], epochs: Sequence[DeviceEpoch], tick_hz: int) -> list[range | None]:
+def match_runs(runs: Sequence[PacketRun], epochs: Sequence[DeviceEpoch], tick_hz: int) -> list[range | None]:
     """Find which epochs each run covers, in the order of both, so that the runs stand out least beyond their epochs.
 
     Solved by dynamic programming over (run, epoch).
@@ -166,31 +168,31 @@ def match_runs(runs: Sequence[Run], epochs: Sequence[DeviceEpoch], tick_hz: int)
         came = origin[i][j]
         found.append(None if came is None else range(*came))
         j = j if came is None else came[0]
-    return _widened(found[::-1], epochs, tick_hz)
+    return _widen(found[::-1], epochs, tick_hz)
 
 
-def _widened(found: list[range | None], epochs: Sequence[DeviceEpoch], tick_hz: int) -> list[range | None]:
+def _widen(found: list[range | None], epochs: Sequence[DeviceEpoch], tick_hz: int) -> list[range | None]:
     """Add the epochs on either side that are nobody's, where a run could go on without a visible step back."""
     taken = {j for covered in found if covered is not None for j in covered}
     widened: list[range | None] = []
     for covered in found:
         first, stop = (covered.start, covered.stop) if covered is not None else (0, 0)
-        while first > 0 and first - 1 not in taken and _hidden(epochs[first - 1], epochs[first], tick_hz):
+        while first > 0 and first - 1 not in taken and _is_hidden(epochs[first - 1], epochs[first], tick_hz):
             first -= 1
             taken.add(first)
-        while 0 < stop < len(epochs) and stop not in taken and _hidden(epochs[stop - 1], epochs[stop], tick_hz):
+        while 0 < stop < len(epochs) and stop not in taken and _is_hidden(epochs[stop - 1], epochs[stop], tick_hz):
             taken.add(stop)
             stop += 1
         widened.append(None if covered is None else range(first, stop))
     return widened
 
 
-def _hidden(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
+def _is_hidden(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
     return 0 < before.end_tick - after.first_tick <= JITTER_S * tick_hz
 
 
 def _next_row(
-    run: Run, epochs: Sequence[DeviceEpoch], before: list[float], tick_hz: int
+    run: PacketRun, epochs: Sequence[DeviceEpoch], before: list[float], tick_hz: int
 ) -> tuple[list[float], list[tuple[int, int] | None]]:
     """Place one more run in the first 0, 1, 2 ... epochs, or in none."""
     nowhere = _STRANGE_S if run.n_packets <= _FEW_PACKETS else _NEVER_S
@@ -198,7 +200,7 @@ def _next_row(
     row: list[tuple[int, int] | None] = [None]
     open_cost, open_first = math.inf, 0
     for j, epoch in enumerate(epochs):
-        if j and spanned(epochs[j - 1], epoch, tick_hz):
+        if j and looks_like_one_run(epochs[j - 1], epoch, tick_hz):
             open_cost += _ANOTHER_EPOCH_S
         else:
             open_cost = math.inf
@@ -213,7 +215,7 @@ def _next_row(
     return costs, row
 
 
-def _starts_early(run: Run, epoch: DeviceEpoch, tick_hz: int) -> float:
+def _starts_early(run: PacketRun, epoch: DeviceEpoch, tick_hz: int) -> float:
     length_s = (epoch.end_tick - epoch.first_tick) / tick_hz
     return max(0, epoch.first_tick - run.first_tick) / tick_hz - _LONGER_EPOCH * length_s
 

@@ -18,7 +18,7 @@ from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.order import OrderedPackets, in_order_of_electrode
 from closedloop.blackrock.nev.packets import (
     Packets,
-    following,
+    concatenate_packets,
     is_code,
     is_comment,
     is_serial,
@@ -35,8 +35,8 @@ _ANSI = "cp1252"
 
 
 @dataclass(frozen=True)
-class Words:
-    """16-bit words of one port in order of epoch and tick, shape (n,) each."""
+class DigitalCodes:
+    """16-bit digital codes of one port in order of epoch and tick, shape (n,) each."""
 
     epoch: NDArray[np.uint16]
     tick: NDArray[np.int64]
@@ -69,11 +69,11 @@ class NevEvents:
     spikes, spike_unit
         Spikes, then by electrode, and the unit of each as the recorder sorted it (0 is unsorted), shape (n_spikes,).
     codes, serial
-        Words of the parallel digital port and of the serial one.
+        Digital codes of the parallel port and of the serial one.
     pauses
         Where recording was paused by the recorder's own events (from 3.0 on).
     segments
-        When was recorded: the device's as given, or told from the packets.
+        Uninterrupted periods of recording, in order: the device's as given, or as the packets show them.
     n_out_of_order
         Packets that stood later in the file than their time and were sorted in.
     n_stray
@@ -88,8 +88,8 @@ class NevEvents:
     tick_hz: int
     spikes: Spikes
     spike_unit: NDArray[np.uint8]
-    codes: Words
-    serial: Words
+    codes: DigitalCodes
+    serial: DigitalCodes
     comments: Comments
     pauses: tuple[Pause, ...]
     segments: tuple[Segment, ...]
@@ -129,7 +129,7 @@ def read_nev(
         collected.add(ordered)
     found, unit = collected.spikes()
     epoch, rest = collected.rest()
-    codes, serial = _words(rest, epoch, is_code(rest)), _words(rest, epoch, is_serial(rest))
+    codes, serial = _codes(rest, epoch, is_code(rest)), _codes(rest, epoch, is_serial(rest))
     comments = _comments(survey, rest, epoch)
     return NevEvents(
         tick_hz=survey.header.tick_hz,
@@ -147,8 +147,8 @@ def read_nev(
     )
 
 
-def _words(rest: Packets, epoch: NDArray[np.uint16], own: NDArray[np.bool_]) -> Words:
-    return Words(epoch[own], rest.tick[own], rest.value[own].astype(np.int64))
+def _codes(rest: Packets, epoch: NDArray[np.uint16], own: NDArray[np.bool_]) -> DigitalCodes:
+    return DigitalCodes(epoch[own], rest.tick[own], rest.value[own].astype(np.int64))
 
 
 def _comments(survey: NevSurvey, rest: Packets, epoch: NDArray[np.uint16]) -> Comments:
@@ -207,7 +207,7 @@ class Collected:
         """Give what is no spike: each packet's epoch, and the packets."""
         epochs = [np.full(len(packets), epoch, np.uint16) for epoch, packets in self._rest]
         epoch = np.concatenate([np.zeros(0, np.uint16), *epochs])
-        return epoch, following(*(packets for _, packets in self._rest))
+        return epoch, concatenate_packets(*(packets for _, packets in self._rest))
 
     def _add_spikes(self, epoch: int, packets: Packets, own: NDArray[np.bool_]) -> None:
         tick, electrode, unit = packets.tick[own], packets.kind[own], packets.detail[own].astype(np.uint8)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nev.epochs import EpochPlan, Span
+from closedloop.blackrock.nev.epochs import EpochPlan, EpochSpan
 from closedloop.blackrock.nev.header import NevHeader
-from closedloop.blackrock.nev.packets import Packets, Progress, following, read_packets
+from closedloop.blackrock.nev.packets import Packets, Progress, concatenate_packets, read_packets
 from closedloop.blackrock.nev.runs import JITTER_S
 
 _ELECTRODE_BITS, _UNIT_BITS = 16, 8
@@ -43,20 +43,20 @@ def packets_in_order(
 
 
 def _span_in_order(
-    file: Path, header: NevHeader, plan: EpochPlan, span: Span, progress: Progress | None
+    file: Path, header: NevHeader, plan: EpochPlan, span: EpochSpan, progress: Progress | None
 ) -> Iterator[OrderedPackets]:
     held: Packets | None = None
     high = -1
     n_late = 0
     batches = read_packets(file, header, first=span.first_packet, stop=span.end_packet, progress=progress)
     for batch in batches:
-        part = _without(batch, plan)
+        part = _leave_out_strays(batch, plan)
         if not len(part):
             continue
         highs = np.maximum(np.maximum.accumulate(part.tick), high)
         n_late += int(np.count_nonzero(part.tick < highs))
         high = int(highs[-1])
-        held = _sorted(part if held is None else following(held, part))
+        held = _sort(part if held is None else concatenate_packets(held, part))
         n_done = int(np.searchsorted(held.tick, high - int(JITTER_S * header.tick_hz)))
         if n_done:
             yield OrderedPackets(span.epoch, held.take(slice(n_done)), n_late)
@@ -65,7 +65,7 @@ def _span_in_order(
         yield OrderedPackets(span.epoch, held, n_late)
 
 
-def _without(packets: Packets, plan: EpochPlan) -> Packets:
+def _leave_out_strays(packets: Packets, plan: EpochPlan) -> Packets:
     """Leave out the strays."""
     inside = slice(*np.searchsorted(plan.strays, packets.index[[0, -1]] + [0, 1]))
     if inside.start == inside.stop:
@@ -73,7 +73,7 @@ def _without(packets: Packets, plan: EpochPlan) -> Packets:
     return packets.take(~np.isin(packets.index, plan.strays[inside]))
 
 
-def _sorted(packets: Packets) -> Packets:
+def _sort(packets: Packets) -> Packets:
     if np.all(packets.tick[1:] >= packets.tick[:-1]):
         return packets
     return packets.take(np.argsort(packets.tick, kind="stable"))

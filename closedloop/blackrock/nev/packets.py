@@ -51,7 +51,7 @@ NO_PACKETS = Packets(
 )
 
 
-def following(*parts: Packets) -> Packets:
+def concatenate_packets(*parts: Packets) -> Packets:
     """Put packets one after the other."""
     rows = (NO_PACKETS, *parts)
     return Packets(

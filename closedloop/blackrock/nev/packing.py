@@ -17,7 +17,7 @@ from closedloop.blackrock.nev.layout import (
     SERIAL_REASON,
     NevLayout,
 )
-from closedloop.blackrock.nsx.writer import encoded
+from closedloop.blackrock.nsx.writer import encode_text
 
 PAUSE_REASON, RESUME_REASON = 2, 3  # our files' recording events; readers go by the silence between them
 _UTF_16 = 1
@@ -149,7 +149,7 @@ class Packing:
         room = packets.dtype["text"].itemsize
         packets["tick"], packets["kind"], packets["charset"] = batch.comment_tick, COMMENT_PACKET, batch.comment_charset
         encoding = _ENCODINGS[batch.comment_charset]
-        texts = [encoded(text, room, encoding).ljust(room, b"\0") for text in batch.comment_text]
+        texts = [encode_text(text, room, encoding).ljust(room, b"\0") for text in batch.comment_text]
         packets["text"] = np.frombuffer(b"".join(texts), f"V{room}") if texts else []
         return packets
 

@@ -25,7 +25,7 @@ _BLOCK = 1 << 15  # packets looked at in one go; a strange one costs looking at 
 
 
 @dataclass(frozen=True)
-class Run:
+class PacketRun:
     """Packets between two resets of the clock.
 
     Attributes
@@ -52,10 +52,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Runs:
+class PacketRuns:
     """All runs of a file in its order, and the packets that belong to none."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[PacketRun, ...]
     strays: NDArray[np.int64]
 
 
@@ -78,9 +78,9 @@ class RunFinder:
         self._base = 0  # packet index of the first of them
         self._next = 0  # position in them of the next packet to look at
         self._highs: list[int] = []  # latest tick of the run, after each of the last few packets that were looked at
-        self._run: Run | None = None
+        self._run: PacketRun | None = None
         self._silences = _NO_SILENCES
-        self._runs: list[Run] = []
+        self._runs: list[PacketRun] = []
         self._strays: list[int] = []
 
     def add(self, ticks: NDArray[np.int64]) -> None:
@@ -90,11 +90,11 @@ class RunFinder:
         self._base, self._next = self._base + kept, self._next - kept
         self._look(len(self._ticks) - _MOST_STRAYS)
 
-    def finish(self) -> Runs:
+    def finish(self) -> PacketRuns:
         """Look at the last packets and give what was found."""
         self._look(len(self._ticks))
         self._close()
-        return Runs(tuple(self._runs), np.array(self._strays, np.int64))
+        return PacketRuns(tuple(self._runs), np.array(self._strays, np.int64))
 
     def _look(self, stop: int) -> None:
         while self._next < stop:
@@ -116,7 +116,7 @@ class RunFinder:
 
     def _open(self, tick: int) -> None:
         at = self._base + self._next
-        self._run = Run(at, at, tick, tick, 0, 0, _NO_SILENCES)
+        self._run = PacketRun(at, at, tick, tick, 0, 0, _NO_SILENCES)
         self._highs, self._silences = [], _NO_SILENCES
 
     def _close(self) -> None:
@@ -199,7 +199,7 @@ def _silences(highs: NDArray[np.int64], before: list[int], limit: int) -> NDArra
     return np.stack([highs[at], highs[at + 1]], axis=1)
 
 
-def find_runs(batches: Iterable[NDArray[np.int64]], *, tick_hz: int, place: str = "ticks") -> Runs:
+def find_runs(batches: Iterable[NDArray[np.int64]], *, tick_hz: int, place: str = "ticks") -> PacketRuns:
     """Find the runs of all batches of ticks."""
     finder = RunFinder(tick_hz, place)
     for ticks in batches:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.layout import COMMENT_PACKET, DIGITAL_PACKET, LARGEST_ELECTRODE, RECORDING_PACKET
 from closedloop.blackrock.nev.packets import Progress, read_heads, ticks_of
-from closedloop.blackrock.nev.runs import Run, RunFinder
+from closedloop.blackrock.nev.runs import PacketRun, RunFinder
 
 CLOSE_S = 0.01  # packets this near a recording event may have been on their way
 _N_KINDS = COMMENT_PACKET + 1
@@ -45,7 +45,7 @@ class NevScan:
     """
 
     n_by_kind: NDArray[np.int64]
-    runs: tuple[Run, ...]
+    runs: tuple[PacketRun, ...]
     strays: NDArray[np.int64]
     marks: Marks
 

@@ -15,7 +15,7 @@ import numpy as np
 from closedloop.blackrock.nev.epochs import EpochPlan, plan_epochs
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.order import OrderedPackets, packets_in_order
-from closedloop.blackrock.nev.runs import Run
+from closedloop.blackrock.nev.runs import PacketRun
 from closedloop.blackrock.nev.scan import CLOSE_S, Marks, NevScan, scan_packets
 from closedloop.recording.segments import Segment
 
@@ -32,7 +32,7 @@ class Pause:
 
 
 @dataclass
-class Told:
+class ProgressCounter:
     """Adds up batches of packets for whoever wants to know how far the reading is."""
 
     progress: Callable[[int, int], None] | None
@@ -56,11 +56,11 @@ class NevSurvey:
     plan: EpochPlan
     pauses: tuple[Pause, ...]
     segments: tuple[Segment, ...]
-    told: Told
+    counter: ProgressCounter
 
     def in_order(self) -> Iterator[OrderedPackets]:
         """Read all packets but strays in order of epoch and tick, in bounded memory."""
-        return packets_in_order(self.file, self.header, self.plan, progress=self.told.add)
+        return packets_in_order(self.file, self.header, self.plan, progress=self.counter.add)
 
     def repairs(self, n_out_of_order: int) -> tuple[str, ...]:
         """Say what was wrong with the file and how it was read nevertheless, a sentence each."""
@@ -79,12 +79,12 @@ def survey_nev(
 ) -> NevSurvey:
     """Pass over a file once; `nev.read_nev` says what the parameters mean and what is raised."""
     header = read_nev_header(file)
-    told = Told(progress, 2 * header.n_packets)
-    scan = scan_packets(file, header, progress=told.add)
+    counter = ProgressCounter(progress, 2 * header.n_packets)
+    scan = scan_packets(file, header, progress=counter.add)
     plan = plan_epochs(file, header, scan, epochs)
     pauses = pauses_of(scan, plan, header.tick_hz)
     segments = segments_of(scan, pauses, header) if epochs is None else tuple(epochs)
-    return NevSurvey(file, header, scan, plan, pauses, segments, told)
+    return NevSurvey(file, header, scan, plan, pauses, segments, counter)
 
 
 def pauses_of(scan: NevScan, plan: EpochPlan, tick_hz: int) -> tuple[Pause, ...]:
@@ -117,7 +117,7 @@ def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tu
     )
 
 
-def _uninterrupted(run: Run, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Segment]:
+def _uninterrupted(run: PacketRun, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Segment]:
     breaks = [(pause.pause_tick, pause.resume_tick) for pause in pauses] + _long_silences(run)
     edges = [run.first_tick]
     for start, stop in sorted(breaks):
@@ -128,7 +128,7 @@ def _uninterrupted(run: Run, pauses: Sequence[Pause], epoch: int, header: NevHea
     return [Segment(epoch, a, b, max(1, (b - a) * header.sample_hz // header.tick_hz)) for a, b in pairs]
 
 
-def _long_silences(run: Run) -> list[tuple[int, int]]:
+def _long_silences(run: PacketRun) -> list[tuple[int, int]]:
     lengths = np.diff(run.silences, axis=1)[:, 0]
     long = lengths * float(run.n_packets) > _SILENCE_INTERVALS * float(run.last_tick - run.first_tick)
     return [(int(a), int(b)) for a, b in run.silences[long]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.header import NevElectrode, NevHeader
 from closedloop.blackrock.nev.order import tie_order
-from closedloop.blackrock.nev.packets import following, packet_bytes_at
+from closedloop.blackrock.nev.packets import concatenate_packets, packet_bytes_at
 from closedloop.blackrock.nev.survey import survey_nev
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
@@ -40,7 +40,7 @@ def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] |
     survey = survey_nev(file, epochs=epochs)
     electrode = _described(file, survey.header, electrode_id)
     own = [part.packets.take(part.packets.kind == electrode_id) for part in survey.in_order()]
-    index = following(*(packets.take(tie_order(packets)) for packets in own)).index
+    index = concatenate_packets(*(packets.take(tie_order(packets)) for packets in own)).index
     first = survey.header.layout.timestamp.itemsize + 4
     raw = b"".join(packet[first:] for packet in packet_bytes_at(file, survey.header, index))
     room = survey.header.packet_bytes - first

@@ -25,7 +25,7 @@ from closedloop.blackrock.nev.layout import (
 )
 from closedloop.blackrock.nev.packing import NevBatch, packing
 from closedloop.blackrock.nsx.layout import PERIOD_CLOCK_HZ
-from closedloop.blackrock.nsx.writer import encoded
+from closedloop.blackrock.nsx.writer import encode_text
 from closedloop.storage import storage_errors
 
 __all__ = ["NevBatch", "write_nev"]
@@ -96,7 +96,7 @@ def write_nev(
     header = _basic_header(layout, len(extended), packet_bytes, start)
     header["resolution"] = layout.tick_hz if tick_hz is None else tick_hz
     header["flags"] = WAVEFORMS_ARE_INT16 if int16_waveforms else 0
-    header["application"], header["comment"] = encoded(application, 32), encoded(comment, 256)
+    header["application"], header["comment"] = encode_text(application, 32), encode_text(comment, 256)
     how = packing(layout, packet_bytes, () if int16_waveforms else electrodes)
     n_packets, last_tick = 0, 0
     with storage_errors(file), file.open("wb") as stream:
@@ -104,13 +104,13 @@ def write_nev(
         stream.write(extended.tobytes())
         for batch in batches:
             packets, ticks = how.pack(batch)
-            last_tick = _checked_last(ticks, last_tick) if in_order else 0
+            last_tick = _check_order(ticks, last_tick) if in_order else 0
             stream.write(packets.data)
             n_packets += len(packets)
     return n_packets
 
 
-def _checked_last(ticks: NDArray[np.int64], before: int) -> int:
+def _check_order(ticks: NDArray[np.int64], before: int) -> int:
     if len(ticks) == 0:
         return before
     if ticks[0] < before:
@@ -159,7 +159,7 @@ def _waveform_headers(electrodes: Sequence[NevElectrode], width: int) -> NDArray
 def _label_headers(electrodes: Sequence[NevElectrode]) -> NDArray[np.void]:
     headers = np.zeros(len(electrodes), LABEL_HEADER)
     headers["tag"], headers["electrode_id"] = b"NEUEVLBL", [electrode.electrode_id for electrode in electrodes]
-    headers["label"] = [encoded(electrode.label, 16) for electrode in electrodes]
+    headers["label"] = [encode_text(electrode.label, 16) for electrode in electrodes]
     return headers
 
 
@@ -182,5 +182,5 @@ def _extra_headers(extra: Sequence[tuple[str, bytes]]) -> NDArray[np.void]:
     room = EXTENDED_HEADER["payload"].itemsize
     if any(len(payload) > room for _, payload in extra):
         raise ValueError(f"an extended header holds {room} bytes")
-    rows = [encoded(tag, 8).ljust(8, b"\0") + payload.ljust(room, b"\0") for tag, payload in extra]
+    rows = [encode_text(tag, 8).ljust(8, b"\0") + payload.ljust(room, b"\0") for tag, payload in extra]
     return np.frombuffer(b"".join(rows), EXTENDED_HEADER)

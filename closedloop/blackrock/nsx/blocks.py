@@ -16,7 +16,7 @@ from closedloop.recording.source import regular_ticks
 
 
 @dataclass(frozen=True)
-class _Block:
+class _DataBlock:
     """A block as its header describes it, and where its samples start."""
 
     flag: int
@@ -32,7 +32,7 @@ def one_block(part: DataPart) -> FoundData:
     if rest:
         found.lose(f"the last sample is cut after {rest} of {part.sample_bytes} bytes and left out")
     if n_samples:
-        _add(found, part, _Block(1, 0, n_samples, part.first_byte))
+        _add(found, part, _DataBlock(1, 0, n_samples, part.first_byte))
     return found.found()
 
 
@@ -53,12 +53,12 @@ def walk_blocks(stream: BinaryIO, part: DataPart) -> FoundData:
     while at < part.size:
         block = _block_at(stream, part, at)
         fault = _header_fault(block, part, at)
-        if block is None or (fault and not _mend_flag(stream, part, block, found, index)):
+        if block is None or (fault and not _repair_flag(stream, part, block, found, index)):
             found.lose(f"data block {index} {fault}; the last {part.size - at} bytes of the file are left out")
             break
         if block.n_samples == 0 and block.byte < part.size:
             rest_is_sound = rest_is_sound or _leads_to_end(stream, part, block.byte)
-        whole = block if rest_is_sound else _mend_count(block, part, found, index)
+        whole = block if rest_is_sound else _repair_count(block, part, found, index)
         n_empty += whole is block and block.n_samples == 0
         _add(found, part, whole)
         at = part.size if whole is not block else block.byte + block.n_samples * part.sample_bytes
@@ -68,7 +68,7 @@ def walk_blocks(stream: BinaryIO, part: DataPart) -> FoundData:
     return found.found()
 
 
-def _block_at(stream: BinaryIO, part: DataPart, at: int) -> _Block | None:
+def _block_at(stream: BinaryIO, part: DataPart, at: int) -> _DataBlock | None:
     """Read a block's header; None where the file ends within it."""
     header = part.layout.block_header
     if header is None or at + header.itemsize > part.size:
@@ -78,10 +78,10 @@ def _block_at(stream: BinaryIO, part: DataPart, at: int) -> _Block | None:
     if len(raw) < header.itemsize:
         return None
     flag, first_tick, n_samples = np.frombuffer(raw, header)[0].item()
-    return _Block(flag, first_tick, n_samples, at + header.itemsize)
+    return _DataBlock(flag, first_tick, n_samples, at + header.itemsize)
 
 
-def _header_fault(block: _Block | None, part: DataPart, at: int) -> str:
+def _header_fault(block: _DataBlock | None, part: DataPart, at: int) -> str:
     if block is None:
         return f"is cut within its header, after {part.size - at} bytes"
     if block.flag != 1:
@@ -89,7 +89,7 @@ def _header_fault(block: _Block | None, part: DataPart, at: int) -> str:
     return f"starts at tick {block.first_tick}, beyond any clock" if block.first_tick > LARGEST_TICK else ""
 
 
-def _mend_flag(stream: BinaryIO, part: DataPart, block: _Block, found: SegmentList, index: int) -> bool:
+def _repair_flag(stream: BinaryIO, part: DataPart, block: _DataBlock, found: SegmentList, index: int) -> bool:
     """Accept a block with a wrong flag if it and all blocks after it end exactly where the file does."""
     end = block.byte + block.n_samples * part.sample_bytes
     sound = block.first_tick <= LARGEST_TICK and block.n_samples > 0 and _leads_to_end(stream, part, end)
@@ -108,7 +108,7 @@ def _leads_to_end(stream: BinaryIO, part: DataPart, at: int) -> bool:
     return at == part.size
 
 
-def _mend_count(block: _Block, part: DataPart, found: SegmentList, index: int) -> _Block:
+def _repair_count(block: _DataBlock, part: DataPart, found: SegmentList, index: int) -> _DataBlock:
     """Count a block's samples by the file's size where its header has none or too many."""
     held, rest = divmod(part.size - block.byte, part.sample_bytes)
     if 0 < block.n_samples <= held or held == rest == 0 == block.n_samples:
@@ -121,7 +121,7 @@ def _mend_count(block: _Block, part: DataPart, found: SegmentList, index: int) -
     return replace(block, n_samples=held)
 
 
-def _add(found: SegmentList, part: DataPart, block: _Block) -> None:
+def _add(found: SegmentList, part: DataPart, block: _DataBlock) -> None:
     """Append a block that has samples; one that starts before the last ended follows a reset of the clock."""
     if block.n_samples == 0:
         return

@@ -88,7 +88,7 @@ def _is_sound(heads: NDArray[np.void]) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Stamps:
     """Sound packets in the file's order: their places and time stamps, shape (n_packets,)."""
 
     index: NDArray[np.int64]
@@ -97,14 +97,14 @@ class _Run:
     def at(self, place: int) -> _Packet:
         return _Packet(int(self.index[place]), int(self.tick[place]))
 
-    def then(self, other: _Run) -> _Run:
-        return _Run(np.concatenate([self.index, other.index]), np.concatenate([self.tick, other.tick]))
+    def then(self, other: _Stamps) -> _Stamps:
+        return _Stamps(np.concatenate([self.index, other.index]), np.concatenate([self.tick, other.tick]))
 
-    def take(self, rows: NDArray[np.bool_] | slice) -> _Run:
-        return _Run(self.index[rows], self.tick[rows])
+    def take(self, rows: NDArray[np.bool_] | slice) -> _Stamps:
+        return _Stamps(self.index[rows], self.tick[rows])
 
 
-_NONE = _Run(np.zeros(0, np.int64), np.zeros(0, np.int64))
+_NONE = _Stamps(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 @dataclass
@@ -120,7 +120,7 @@ class _Walk:
     n_damaged: int = 0
     first_damaged: int = -1
     n_misdated: int = 0
-    waiting: _Run = _NONE
+    waiting: _Stamps = _NONE
     first: _Packet | None = None
     last: _Packet | None = None
     opened_by_reset: bool = False
@@ -130,14 +130,14 @@ class _Walk:
         sound = _is_sound(heads)
         self._count_damaged(sound)
         kept = np.flatnonzero(sound)
-        run = self.waiting.then(_Run(kept + self.n_seen, heads["timestamp"][kept].astype(np.int64)))
+        run = self.waiting.then(_Stamps(kept + self.n_seen, heads["timestamp"][kept].astype(np.int64)))
         self.n_seen += len(heads)
         self.waiting = run.take(slice(-1, None))
         self._follow(run)
 
     def finish(self) -> None:
         """Take the packet that waits, and close the last segment."""
-        self._follow(self.waiting.then(_Run(self.waiting.index + 2, self.waiting.tick)))
+        self._follow(self.waiting.then(_Stamps(self.waiting.index + 2, self.waiting.tick)))
         self._close()
 
     def _count_damaged(self, sound: NDArray[np.bool_]) -> None:
@@ -146,9 +146,9 @@ class _Walk:
             self.first_damaged = self.n_seen + int(damaged[0])
         self.n_damaged += len(damaged)
 
-    def _follow(self, run: _Run) -> None:
+    def _follow(self, run: _Stamps) -> None:
         """Go along all packets but the last, which only shows what comes after them."""
-        before = _NONE if self.last is None else _Run(np.array([self.last.index]), np.array([self.last.tick]))
+        before = _NONE if self.last is None else _Stamps(np.array([self.last.index]), np.array([self.last.tick]))
         misdated = self._is_misdated(before.then(run))[len(before.index) :]
         self.n_misdated += int(np.count_nonzero(misdated))
         run = run.take(slice(None, -1)).take(~misdated)
@@ -158,7 +158,7 @@ class _Walk:
             self._open(run.at(place), run.at(place - 1) if place else self.last)
         self.last = run.at(-1)
 
-    def _is_misdated(self, run: _Run) -> NDArray[np.bool_]:
+    def _is_misdated(self, run: _Stamps) -> NDArray[np.bool_]:
         """Find, among all but the last, packets between two that are two periods apart, themselves out of line."""
         misdated = np.zeros(max(len(run.index) - 1, 0), bool)
         if len(run.index) >= 3:
@@ -169,17 +169,17 @@ class _Walk:
             misdated[1:] = off[:-1] & off[1:] & in_line
         return misdated
 
-    def _continues(self, run: _Run) -> NDArray[np.bool_]:
+    def _continues(self, run: _Stamps) -> NDArray[np.bool_]:
         """Tell for each packet but the first whether it continues the one before."""
         steps, period = np.diff(run.tick), float(self.part.ticks_per_sample)
         in_time = (steps >= _SHORTEST_STEP * period) & (steps <= _LONGEST_STEP * period)
         return np.asarray(in_time & (np.diff(run.index) == 1))
 
-    def _breaks(self, run: _Run) -> list[int]:
+    def _breaks(self, run: _Stamps) -> list[int]:
         """Find the places in a run where a packet does not continue the one before."""
         if self.last is None:
             return [0, *(np.flatnonzero(~self._continues(run)) + 1).tolist()]
-        before = _Run(np.array([self.last.index]), np.array([self.last.tick]))
+        before = _Stamps(np.array([self.last.index]), np.array([self.last.tick]))
         return [int(place) for place in np.flatnonzero(~self._continues(before.then(run)))]
 
     def _open(self, packet: _Packet, before: _Packet | None) -> None:

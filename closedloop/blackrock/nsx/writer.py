@@ -116,9 +116,9 @@ def _basic_header(
 
 def _fill_texts(header: NDArray[np.void], *, start: datetime, label: str, comment: str) -> None:
     """Write what a version has room for: 2.1 has neither comment nor date."""
-    header["label"] = encoded(label, 16)
+    header["label"] = encode_text(label, 16)
     if "comment" in (header.dtype.names or ()):
-        header["comment"] = encoded(comment, 256)
+        header["comment"] = encode_text(comment, 256)
         write_date(header[0], start)
 
 
@@ -130,8 +130,8 @@ def _channel_headers(layout: NsxLayout, channels: Sequence[NsxChannel]) -> NDArr
     headers["tag"] = b"CC"
     for name in ("channel_id", "connector", "pin", "digital_min", "digital_max", "analog_min", "analog_max"):
         headers[name] = [getattr(channel, name) for channel in channels]
-    headers["label"] = [encoded(channel.label, 16) for channel in channels]
-    headers["units"] = [encoded(channel.units, 16) for channel in channels]
+    headers["label"] = [encode_text(channel.label, 16) for channel in channels]
+    headers["units"] = [encode_text(channel.units, 16) for channel in channels]
     headers["high_pass_mhz"] = [round(channel.high_pass_hz * 1000) for channel in channels]
     headers["low_pass_mhz"] = [round(channel.low_pass_hz * 1000) for channel in channels]
     headers["high_pass_order"], headers["high_pass_type"] = 1, 1  # 1 is Butterworth
@@ -139,7 +139,7 @@ def _channel_headers(layout: NsxLayout, channels: Sequence[NsxChannel]) -> NDArr
     return headers
 
 
-def encoded(value: str, n_bytes: int, encoding: str = "ascii") -> bytes:
+def encode_text(value: str, n_bytes: int, encoding: str = "ascii") -> bytes:
     """Encode a text, refusing what would be cut.
 
     Headers are ASCII: neo takes them for UTF-8, other readers for Latin-1.

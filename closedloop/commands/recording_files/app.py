@@ -17,9 +17,9 @@ def recording_info(
     file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6")], json: JsonOption = False
 ) -> None:
     """Say what a Blackrock file holds: specification, channels, scale, blocks, times."""
-    from closedloop.commands.recording_files.info import described, info_as_json, info_lines  # noqa: PLC0415
+    from closedloop.commands.recording_files.info import describe_file, info_as_json, info_lines  # noqa: PLC0415
 
-    info = described(file)
+    info = describe_file(file)
     typer.echo(info_as_json(info) if json else "\n".join(info_lines(info)))
 
 

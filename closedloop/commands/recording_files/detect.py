@@ -57,7 +57,7 @@ def detect_to_file(
     run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
     tally = _merge(shards, samples, chosen, out)
     shutil.rmtree(folder, ignore_errors=True)
-    return [*_said(out, samples, chosen, tally), *(f"  mended: {repair}" for repair in samples.header.repairs)]
+    return [*_summary_lines(out, samples, chosen, tally), *(f"  mended: {repair}" for repair in samples.header.repairs)]
 
 
 def _definition(name: str) -> Definition:
@@ -96,7 +96,7 @@ def _merge(shards: Sequence[Shard], samples: NsxSamples, definition: Definition,
     ids = [channel.channel_id for channel in samples.channels]
     tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)
     simulated = samples.header.comment.startswith(SIMULATED_APPLICATION)
-    pieces = _counted((found for shard in shards for found in read_shard(shard)), tally)
+    pieces = _count((found for shard in shards for found in read_shard(shard)), tally)
     with appended_arrays(out, SPIKES, simulated=simulated, attributes=_attributes(samples, definition)) as append:
         for spikes in spikes_of(pieces, samples, definition, electrode_ids=ids):
             tally.n_crossings += np.bincount(spikes.electrode_id, minlength=1 << 16)
@@ -111,7 +111,7 @@ def _merge(shards: Sequence[Shard], samples: NsxSamples, definition: Definition,
     return tally
 
 
-def _counted(pieces: Iterator[PieceCrossings], tally: _Tally) -> Iterator[PieceCrossings]:
+def _count(pieces: Iterator[PieceCrossings], tally: _Tally) -> Iterator[PieceCrossings]:
     for found in pieces:
         tally.n_pieces += 1
         tally.n_flat += found.noise < LEAST_NOISE_BITS
@@ -131,7 +131,7 @@ def _attributes(samples: NsxSamples, definition: Definition) -> dict[str, str | 
     }
 
 
-def _said(out: Path, samples: NsxSamples, definition: Definition, tally: _Tally) -> list[str]:
+def _summary_lines(out: Path, samples: NsxSamples, definition: Definition, tally: _Tally) -> list[str]:
     seconds = sum(segment.n_samples for segment in samples.segments) / samples.rate_hz
     rates = tally.n_crossings[tally.ids] / max(seconds, 1 / samples.rate_hz)
     lines = [

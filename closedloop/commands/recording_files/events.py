@@ -56,7 +56,7 @@ def events_to_table(
             rows = {name: pa.concat_arrays([part[name] for part in parts]) for name in RECORDING_EVENTS.columns}
             n_by_kind += np.bincount(rows["kind"].indices, minlength=len(_KINDS))
             write(rows)
-    return _told(out, survey, n_by_kind, n_late)
+    return _summary_lines(out, survey, n_by_kind, n_late)
 
 
 def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]:
@@ -114,7 +114,7 @@ def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> pa.Ar
     return pa.array(texts, pa.string())
 
 
-def _told(out: Path, survey: NevSurvey, n_by_kind: NDArray[np.int64], n_late: int) -> list[str]:
+def _summary_lines(out: Path, survey: NevSurvey, n_by_kind: NDArray[np.int64], n_late: int) -> list[str]:
     counts = ", ".join(f"{kind} {n:,}" for kind, n in zip(_KINDS, n_by_kind.tolist(), strict=True) if n)
     n_epochs = len({span.epoch for span in survey.plan.spans})
     repairs = "; ".join(survey.repairs(n_late)) or "nothing had to be repaired"

@@ -14,7 +14,7 @@ _MOST_LINES = 12
 _KINDS = {"electrode": ("electrode", "electrodes"), "analog": ("analog input", "analog inputs")}
 
 
-def described(file: Path) -> RecordingInfo:
+def describe_file(file: Path) -> RecordingInfo:
     """Read what a file holds, with the time left where that takes long."""
     with bar(file.name) as progress:
         return read_info(file, progress=progress)

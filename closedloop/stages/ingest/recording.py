@@ -14,7 +14,7 @@ from closedloop.artifacts.day.session import SessionDocument
 from closedloop.detection.agreement import agreement
 from closedloop.devices.device import Device, Electrode, RecordingPart, read_devices
 from closedloop.errors import RecordingError, StudyError
-from closedloop.recording.spikes import Spikes, in_order, joined
+from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest.detection import Detected, detect_on
@@ -154,8 +154,8 @@ def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
     electrodes = all_of_them[:: max(-(-len(all_of_them) // _MOST_COMPARED), 1)]
     if not electrodes:
         return
-    recorded = joined([part.on_any(electrodes) for part in device.spikes()])
-    detected = in_order(joined([part.on_any(electrodes) for part in own.detected_spikes()]))
+    recorded = concatenate_spikes([part.on_any(electrodes) for part in device.spikes()])
+    detected = in_order(concatenate_spikes([part.on_any(electrodes) for part in own.detected_spikes()]))
     tolerance_ticks = round(_TOLERANCE_MS / _MS_PER_S * device.tick_hz)
     for electrode in electrodes:
         nev, offline = (_one_axis(device, spikes.on(electrode)) for spikes in (recorded, detected))

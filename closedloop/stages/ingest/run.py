@@ -18,7 +18,7 @@ from closedloop.artifacts.day_files import read_stimulus_set, spikes_name
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import AlignmentError
 from closedloop.recording.counts import spike_counter
-from closedloop.recording.spikes import in_order, joined
+from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
@@ -110,7 +110,7 @@ def _count(context: StageContext, onsets: Onsets, own: DayDevice, at: DeviceOnse
 def _write_spikes(path: Path, own: DayDevice, sites: SiteTable, *, definition: str, simulated: bool) -> None:
     """Keep the chosen sites' spikes of a device: rasters are drawn from them."""
     chosen = [site.electrode_id for site in sites.chosen() if site.processor == own.device.processor]
-    kept = in_order(joined([part.on_any(chosen) for part in own.spikes()]))
+    kept = in_order(concatenate_spikes([part.on_any(chosen) for part in own.spikes()]))
     arrays: dict[str, NDArray[Any]] = {
         "electrode_id": kept.electrode_id,
         "epoch": kept.epoch,

@@ -13,7 +13,7 @@ import numpy as np
 
 from closedloop import __version__
 from closedloop.blackrock.nsx.samples import NsxSamples
-from closedloop.detection.crossings import Piece, PieceCrossings, crossings, detector_of, pieces_of
+from closedloop.detection.crossings import DetectionPiece, PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import Definition
 from closedloop.execution.shards import made_once, shard_name
 
@@ -90,5 +90,5 @@ def _write(stream: BinaryIO, found: PieceCrossings) -> None:
 
 def _read(stream: BinaryIO) -> PieceCrossings:
     place, row, channel, noise = (np.load(stream, allow_pickle=False) for _ in range(4))
-    piece = Piece(*place.tolist())
+    piece = DetectionPiece(*place.tolist())
     return PieceCrossings(piece, row.astype(np.int64) + piece.start, channel.astype(np.int64), noise)

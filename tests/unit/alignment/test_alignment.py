@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from closedloop.alignment.align import NOT_PLACED, ODD_LIGHT, Alignment, align, align_devices
+from closedloop.alignment.align import NOT_PLACED, UNEXPECTED_EDGE, Alignment, align, align_devices
 from closedloop.alignment.markers import AT_BORDER, NO_CLOCK, NO_COVER, NOT_RECORDED, TOO_FAR
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.errors import AlignmentError
@@ -16,7 +16,7 @@ from tests.unit.alignment.sessions import Device, Line, Seen, World, make_world,
 CLEAN = Line(lost=0.0, doubled=0.0, flipped=0.0)
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking a session takes minutes
 FEW = 12  # codes of a run: below, it may be ambiguous and then is listed
-REASONS = {NOT_PLACED, NOT_RECORDED, NO_COVER, AT_BORDER, TOO_FAR, NO_CLOCK, ODD_LIGHT}
+REASONS = {NOT_PLACED, NOT_RECORDED, NO_COVER, AT_BORDER, TOO_FAR, NO_CLOCK, UNEXPECTED_EDGE}
 
 
 def check_against_truth(

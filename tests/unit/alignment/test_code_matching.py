@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from closedloop.alignment.clock import fit_clock, local_clock, robust_sd, running_median
 from closedloop.alignment.clock_search import rough_clocks
-from closedloop.alignment.code_matching import MatchingRules, Pairs, match_codes, near_pairs
-from closedloop.alignment.codes import word_lists
+from closedloop.alignment.code_lists import code_lists
+from closedloop.alignment.code_matching import CandidatePairs, MatchingRules, match_codes, near_pairs
 from closedloop.alignment.placement import place_runs
 from closedloop.alignment.run_search import AlignmentRules
 from tests.unit.alignment.sessions import Device, Line, make_world, observe
@@ -44,7 +44,7 @@ def test_the_chosen_pairs_have_the_score_of_a_full_edit_distance_table(sent: lis
     code, value = (np.array([code for code, _, _ in codes]) for codes in (sent, received))
     sent_s, received_s = (np.array([time / 10 for _, time, _ in codes]) for codes in (sent, received))
     i, j = near_pairs(sent_s, received_s, 0.55)
-    pairs = Pairs(i, j, np.zeros(len(i), np.int64), received_s[j] - sent_s[i], np.full(len(i), ON_TIME_S))
+    pairs = CandidatePairs(i, j, np.zeros(len(i), np.int64), received_s[j] - sent_s[i], np.full(len(i), ON_TIME_S))
     is_echo = np.array([echo for _, _, echo in received])
     chosen = match_codes(code, value, pairs, is_echo=is_echo, rules=RULES)
     rows = chosen[chosen >= 0].tolist()
@@ -55,7 +55,7 @@ def test_the_chosen_pairs_have_the_score_of_a_full_edit_distance_table(sent: lis
 def test_a_session_without_irregularity_on_a_bad_line_is_not_taken_one_round_of_codes_away() -> None:
     world = make_world(30_000, seed=1, regular=True)
     seen = observe(world, Device(t0_s=100.0, ppm=-100.0), seed=1, line=Line(lost=0.2))
-    lists = word_lists(world.sent, seen.received, code_bits=16, echo_s=1.0)
+    lists = code_lists(world.sent, seen.received, code_bits=16, echo_s=1.0)
     (run,) = place_runs(lists, AlignmentRules()).runs
     error_s = run.clock.array_s(world.sent.time_s) - (seen.tick - seen.received.tick[0]) / seen.received.tick_hz
     assert np.abs(error_s).max() < 0.0005  # a round of 199 codes and trials of seven lasts 478 s
@@ -93,11 +93,11 @@ def test_two_events_in_a_trial_do_not_outweigh_a_known_drift_but_a_minute_does()
 def test_a_local_clock_follows_a_slow_wander_through_late_codes() -> None:
     rng = np.random.default_rng(1)
     rig_s = np.cumsum(rng.uniform(0.2, 0.6, 20_000))
-    wander_s = 0.002 * np.sin(rig_s / 900)
-    array_s = 7.0 + rig_s * (1 + 30e-6) + wander_s + rng.normal(0, 3e-5, 20_000)
+    residual_drift_s = 0.002 * np.sin(rig_s / 900)
+    array_s = 7.0 + rig_s * (1 + 30e-6) + residual_drift_s + rng.normal(0, 3e-5, 20_000)
     array_s[::50] += 0.02
     clock = local_clock(fit_clock(rig_s, array_s), rig_s, array_s)
-    error_s = clock.array_s(rig_s) - (7.0 + rig_s * (1 + 30e-6) + wander_s)
+    error_s = clock.array_s(rig_s) - (7.0 + rig_s * (1 + 30e-6) + residual_drift_s)
     assert np.abs(error_s).max() < 1e-4
     assert clock.jitter_s == pytest.approx(3e-5, rel=0.1)
 

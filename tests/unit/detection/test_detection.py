@@ -15,7 +15,7 @@ from closedloop.detection.crossings import crossings, detector_of, pieces_of
 from closedloop.detection.definitions import DEFINITIONS, BandPass
 from closedloop.detection.detect import detect, spikes_of
 from closedloop.detection.filter_design import design, scipy_sections
-from closedloop.detection.filtering import Window, filtered
+from closedloop.detection.filtering import Window, filter_window
 from closedloop.detection.lanes import LANES
 from closedloop.recording.source import ArraySource
 from closedloop.recording.spikes import Spikes
@@ -124,7 +124,7 @@ def test_a_filtered_part_is_that_of_the_whole(name: str) -> None:
     source, filters = in_memory(volts), design(DEFINITIONS[name], RATE_HZ)
     whole = np.stack([whole_filtered(trace, name) for trace in volts.astype(float).T], axis=1)
     for start, stop in ((0, 3_000), (9_000, 17_000), (58_000, 60_000), (0, 60_000)):
-        tiles = filtered(Window(source, filters, 0, start, stop)) * np.float32(filters.gain)
+        tiles = filter_window(Window(source, filters, 0, start, stop)) * np.float32(filters.gain)
         found = np.concatenate(list(tiles), axis=1)[:, : LANES + 1]
         np.testing.assert_allclose(found, whole[start:stop], rtol=1e-4, atol=0.03)
 
@@ -142,7 +142,7 @@ def test_segments_shorter_than_any_margin_are_filtered_as_by_scipy(name: str, n:
         expected = signal.sosfiltfilt(band, expected, padlen=min(3 * (2 * len(band) + 1), n - 1))
     else:
         expected, _ = signal.sosfilt(band, expected, zi=signal.sosfilt_zi(band) * expected[0])
-    found = filtered(Window(in_memory(volts), filters, 0, 0, n))[0, :, 0] * filters.gain
+    found = filter_window(Window(in_memory(volts), filters, 0, 0, n))[0, :, 0] * filters.gain
     np.testing.assert_allclose(found, expected, atol=0.01)
     detect(in_memory(volts), DEFINITIONS[name], electrode_ids=[1])
 

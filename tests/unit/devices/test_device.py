@@ -14,7 +14,7 @@ from closedloop.blackrock.nsx.header import NsxChannel, analog_input
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.devices.device import Device, read_devices
 from closedloop.errors import RecordingError
-from closedloop.recording.spikes import joined
+from closedloop.recording.spikes import concatenate_spikes
 from tests.unit.messages import refused
 
 START = datetime(2024, 5, 6, tzinfo=UTC)
@@ -58,7 +58,7 @@ def test_two_recordings_of_a_day_follow_one_another_in_epochs(tmp_path: Path) ->
     assert [segment.epoch for segment in device.segments] == [0, 0, 1, 2, 2, 3]
     assert device.codes.epoch.tolist() == [0, 0, 1, 2, 2, 3]
     assert device.codes.value.tolist() == [7, 7, 8, 7, 7, 8]
-    assert joined(list(device.spikes())).epoch.tolist() == [1, 3]
+    assert concatenate_spikes(list(device.spikes())).epoch.tolist() == [1, 3]
 
 
 def test_times_of_all_epochs_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from closedloop.detection.definitions import DEFINITIONS
 from closedloop.detection.detect import detect
 from closedloop.devices.device import Device, read_devices
 from closedloop.errors import RecordingError
-from closedloop.recording.spikes import joined
+from closedloop.recording.spikes import concatenate_spikes
 from closedloop.simulation.sessions import TRUTH, MadeSession, can_have, make_session
 from tests.unit.messages import refused
 
@@ -81,7 +81,7 @@ def test_a_sound_session_of_every_specification_has_every_onset_and_every_spike(
     if specification != "2.1":  # which has no labels: its photodiode goes by another name
         assert check_all(tmp_path, truth) == [30]
     (device,) = read_devices([tmp_path / "array1.nev", tmp_path / "array1.ns6"])
-    spikes = joined(list(device.spikes()))
+    spikes = concatenate_spikes(list(device.spikes()))
     own = truth["event"] == "spike"
     expected = sorted(zip(truth["tick"][own].tolist(), truth["electrode_id"][own].tolist(), strict=True))
     assert list(zip(spikes.tick.tolist(), spikes.electrode_id.tolist(), strict=True)) == expected

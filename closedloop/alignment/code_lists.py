@@ -14,7 +14,7 @@ _MS_PER_S = 1000
 
 
 @dataclass(frozen=True)
-class WordLists:
+class CodeLists:
     """Both lists in the form in which they are compared.
 
     `code` (n_sent,) and `value` (n_received,) are words of the recorder's size; `array_s` (n_received,) counts seconds
@@ -42,7 +42,7 @@ class WordLists:
         return np.asarray((tick - self.origin_tick[epoch]) / self.tick_hz)
 
 
-def word_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo_s: float) -> WordLists:
+def code_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo_s: float) -> CodeLists:
     """Bring both lists into the form in which they are compared.
 
     Raises
@@ -60,7 +60,7 @@ def word_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo
     array_s = (received.tick - start) / received.tick_hz
     is_rest = (value == 0) & (not (code == 0).any())
     repeats_s = _shortest_repeat_s(code, sent)
-    return WordLists(
+    return CodeLists(
         code=code,
         rig_s=np.asarray(sent.time_s, np.float64),
         launch=np.asarray(sent.launch_ids, np.int64),

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.alignment.clock import fit_clock, local_clock
-from closedloop.alignment.codes import WordLists
-from closedloop.alignment.light import LagTrack
+from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.one_device import OneDevice
+from closedloop.alignment.photodiode import LatencyTrack
 
-_LEAST_WORDS = 3
+_LEAST_CODES = 3
 _FARTHEST_S = 120.0  # from a word that both received
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class SharedLight:
+class SharedOnsets:
     """Light on one device's clock, wherever it was seen; all arrays of shape (n_sent,).
 
     `tick` is NaN where no device saw any; `odd` marks what only edges at unusual moments followed; `light_from` names
@@ -35,19 +35,19 @@ class SharedLight:
     tick: Floats
     late_frame: Flags
     odd: Flags
-    track: LagTrack
+    track: LatencyTrack
     light_from: str | None
 
 
-def shared_light(name: str, devices: dict[str, OneDevice]) -> SharedLight:
+def shared_onsets(name: str, devices: dict[str, OneDevice]) -> SharedOnsets:
     """Gather the light for one device: its own first, then what the others saw."""
     own = devices[name]
-    found = SharedLight(own.light_tick, own.light.late_frame, own.light.odd, own.light.track, None)
+    found = SharedOnsets(own.light_tick, own.light.late_frame, own.light.odd, own.light.track, None)
     best = (int(np.count_nonzero(~np.isnan(found.tick))), name)
     for other_name, other in devices.items():
         if other_name == name:
             continue
-        tick = light_on(own, other)
+        tick = onsets_on(own, other)
         missing = np.isnan(found.tick) & ~np.isnan(tick)
         best = max(best, (int(np.count_nonzero(missing)), other_name), key=lambda pair: pair[0])
         blind = np.isnan(found.track.lag_ms)
@@ -56,21 +56,21 @@ def shared_light(name: str, devices: dict[str, OneDevice]) -> SharedLight:
             tick=np.where(missing, tick, found.tick),
             late_frame=np.where(missing, other.light.late_frame, found.late_frame),
             odd=(found.odd | (other.light.odd & np.isnan(found.tick))) & ~missing,
-            track=LagTrack(np.where(blind, other.light.track.lag_ms, found.track.lag_ms), found.track.tolerance_ms),
+            track=LatencyTrack(np.where(blind, other.light.track.lag_ms, found.track.lag_ms), found.track.tolerance_ms),
         )
     return replace(found, light_from=best[1] if best[0] else None)
 
 
-def light_on(target: OneDevice, donor: OneDevice) -> Floats:
+def onsets_on(target: OneDevice, donor: OneDevice) -> Floats:
     """Put a donor's light on a target's clock, ticks, shape (n_sent,); NaN where that cannot be done."""
-    light_s = _light_s(donor)
+    light_s = _onset_seconds(donor)
     on_target_s = target.markers.array_s + (light_s - donor.markers.array_s)
     both = (donor.markers.source == "code") & (target.markers.source == "code")
     tick = np.full(len(light_s), np.nan)
     pairs = np.unique(np.stack([donor.epoch, target.epoch])[:, both], axis=1).T.tolist()
     for donor_epoch, target_epoch in pairs:
         here = (donor.epoch == donor_epoch) & (target.epoch == target_epoch)
-        on_target_s[here] = _by_common_words(
+        on_target_s[here] = _by_common_codes(
             donor.markers.array_s[here & both],
             target.markers.array_s[here & both],
             light_s[here],
@@ -82,18 +82,18 @@ def light_on(target: OneDevice, donor: OneDevice) -> Floats:
     return tick
 
 
-def _light_s(device: OneDevice) -> Floats:
+def _onset_seconds(device: OneDevice) -> Floats:
     light_s = np.full(len(device.light_tick), np.nan)
-    lists: WordLists = device.lists
+    lists: CodeLists = device.lists
     for epoch in lists.origin_tick:
         own = device.epoch == epoch
         light_s[own] = lists.seconds(epoch, device.light_tick[own])
     return light_s
 
 
-def _by_common_words(donor_s: Floats, target_s: Floats, light_s: Floats, *, otherwise_s: Floats) -> Floats:
+def _by_common_codes(donor_s: Floats, target_s: Floats, light_s: Floats, *, otherwise_s: Floats) -> Floats:
     """Convert a donor's times by the words that both received, as far as these reach."""
-    if len(donor_s) < _LEAST_WORDS:
+    if len(donor_s) < _LEAST_CODES:
         return otherwise_s
     clock = local_clock(fit_clock(donor_s, target_s), donor_s, target_s)
     after = np.clip(np.searchsorted(donor_s, light_s), 0, len(donor_s) - 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.alignment.align import ODD_LIGHT, Alignment, align, align_devices
-from closedloop.alignment.light import find_light, nearest_edge
+from closedloop.alignment.align import UNEXPECTED_EDGE, Alignment, align, align_devices
+from closedloop.alignment.photodiode import find_onsets, nearest_edge
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.recording.codes import ReceivedCodes
 from tests.unit.alignment.sessions import Device, Line, Seen, World, make_world, observe
@@ -84,7 +84,7 @@ def test_a_late_frame_is_told_from_flicker_by_the_frame_and_set_aside_without_it
     assert known.quality.n_late_frames == np.count_nonzero(late) > 10
     assert set(known.source[late]) == {"photodiode"}
     seen, unknown = seen_and_found(world, Device(photodiode=True), rules=AlignmentRules())
-    assert {unknown.reason[row] for row in np.flatnonzero(late)} == {ODD_LIGHT}
+    assert {unknown.reason[row] for row in np.flatnonzero(late)} == {UNEXPECTED_EDGE}
     check_onsets(world, seen, unknown)
 
 
@@ -119,7 +119,7 @@ def test_light_decides_where_a_code_lost_next_to_a_reset_lay() -> None:
 def test_an_edge_that_two_presentations_could_claim_goes_to_the_later_one() -> None:
     edge_s = np.arange(50) * 0.2 + 0.028
     marker_s = np.insert(np.arange(50) * 0.2, 26, 5.0003)
-    light = find_light(marker_s, edge_s, window_ms=(0.0, 50.0), frame_ms=None)
+    light = find_onsets(marker_s, edge_s, window_ms=(0.0, 50.0), frame_ms=None)
     np.testing.assert_array_equal(np.delete(light.edge, 25), np.arange(50))
     assert light.edge[25] == -1
 

@@ -29,7 +29,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class LagTrack:
+class LatencyTrack:
     """The usual lag through the day, all arrays of shape (n_sent,); NaN where no light tells it.
 
     An edge within `tolerance_ms` of `lag_ms` is light (negative where the photodiode cannot be trusted).
@@ -40,7 +40,7 @@ class LagTrack:
 
 
 @dataclass(frozen=True)
-class Light:
+class PhotodiodeOnsets:
     """The light of every presentation, all arrays of shape (n_sent,).
 
     `edge` is the index of its edge, -1 without one; `late_frame` marks light that came whole frames late; `odd` marks
@@ -50,10 +50,12 @@ class Light:
     edge: Integers
     late_frame: Flags
     odd: Flags
-    track: LagTrack
+    track: LatencyTrack
 
 
-def find_light(marker_s: Floats, edge_s: Floats, *, window_ms: tuple[float, float], frame_ms: float | None) -> Light:
+def find_onsets(
+    marker_s: Floats, edge_s: Floats, *, window_ms: tuple[float, float], frame_ms: float | None
+) -> PhotodiodeOnsets:
     """Give every presentation its edge.
 
     Parameters
@@ -68,7 +70,7 @@ def find_light(marker_s: Floats, edge_s: Floats, *, window_ms: tuple[float, floa
     frame_ms
         The display's frame; None where unknown.
     """
-    track = _follow_lag(marker_s, edge_s, window_ms)
+    track = _follow_latency(marker_s, edge_s, window_ms)
     edge = nearest_edge(marker_s + track.lag_ms / 1000, edge_s, track.tolerance_ms)
     late = np.zeros(len(marker_s), bool)
     for k in range(1, _MOST_FRAMES + 1):
@@ -77,13 +79,13 @@ def find_light(marker_s: Floats, edge_s: Floats, *, window_ms: tuple[float, floa
         later = np.where(edge < 0, nearest_edge(marker_s + lag_ms / 1000, edge_s, track.tolerance_ms), -1)
         late |= later >= 0
         edge = np.maximum(edge, later)
-    edge = _one_each(edge)
+    edge = _keep_one_each(edge)
     usual = (edge >= 0) & ~late
     if usual.any():
         track = replace(track, lag_ms=_nearby_ms((edge_s[edge[usual]] - marker_s[usual]) * 1000, usual))
     any_edge = ~np.isnan(_first_lags_ms(marker_s, edge_s, window_ms))
     odd = any_edge & (edge < 0) & (track.tolerance_ms >= 0) & (frame_ms is None)
-    return Light(edge, late & (edge >= 0), odd, track)
+    return PhotodiodeOnsets(edge, late & (edge >= 0), odd, track)
 
 
 def _nearby_ms(lags_ms: Floats, usual: Flags) -> Floats:
@@ -101,7 +103,7 @@ def nearest_edge(expected_s: Floats, edge_s: Floats, tolerance_ms: Floats) -> In
     return np.where(np.abs(edge_s[nearer] - expected_s) * 1000 <= tolerance_ms, nearer, -1)
 
 
-def _one_each(edge: Integers) -> Integers:
+def _keep_one_each(edge: Integers) -> Integers:
     """Leave an edge that two presentations claim to the later one, whose marker is nearer."""
     own = edge.copy()
     rows = np.flatnonzero(edge >= 0)
@@ -117,22 +119,22 @@ def _first_lags_ms(marker_s: Floats, edge_s: Floats, window_ms: tuple[float, flo
     return np.where(lag_ms <= window_ms[1], lag_ms, np.nan)
 
 
-def _follow_lag(marker_s: Floats, edge_s: Floats, window_ms: tuple[float, float]) -> LagTrack:
+def _follow_latency(marker_s: Floats, edge_s: Floats, window_ms: tuple[float, float]) -> LatencyTrack:
     lags_ms = _first_lags_ms(marker_s, edge_s, window_ms)
     seen = np.flatnonzero(~np.isnan(lags_ms))
     unknown = np.full(len(marker_s), np.nan)
     if len(seen) == 0:
-        return LagTrack(unknown, unknown - 1)
+        return LatencyTrack(unknown, unknown - 1)
     at, middle, width = _halves(lags_ms[seen])
-    widest = _WIDEST_MS if _enriched(marker_s, edge_s, window_ms) else _SHARP_MS
+    widest = _WIDEST_MS if _is_enriched(marker_s, edge_s, window_ms) else _SHARP_MS
     good = width <= widest
     if not good.any():
-        return LagTrack(unknown, unknown - 1)
+        return LatencyTrack(unknown, unknown - 1)
     rows = np.arange(len(marker_s))
     center = seen[at]
     near = np.abs(np.searchsorted((center[1:] + center[:-1]) / 2, rows))
     tolerance = np.where(good, np.maximum(_LEAST_TOLERANCE_MS, _TOLERANCE_HALVES * width), -1.0)
-    return LagTrack(np.interp(rows, center[good], middle[good]), tolerance[near])
+    return LatencyTrack(np.interp(rows, center[good], middle[good]), tolerance[near])
 
 
 def _halves(lags_ms: Floats) -> tuple[Integers, Floats, Floats]:
@@ -150,7 +152,7 @@ def _halves(lags_ms: Floats) -> tuple[Integers, Floats, Floats]:
     return np.minimum(rows * _STRIDE + n // 2, len(lags_ms) - 1), middle, widths[rows, start]
 
 
-def _enriched(marker_s: Floats, edge_s: Floats, window_ms: tuple[float, float]) -> bool:
+def _is_enriched(marker_s: Floats, edge_s: Floats, window_ms: tuple[float, float]) -> bool:
     """Whether edges come after markers rather than at any time."""
     known = np.sort(marker_s[~np.isnan(marker_s)])
     first, last = (np.searchsorted(edge_s, known + bound / 1000) for bound in window_ms)
