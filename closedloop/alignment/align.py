@@ -3,9 +3,9 @@
 1. Each run, a launch of the rig (its clock may start anew when it is resumed) on an epoch of the recorder (its clock
    may be reset), finds its place by a vote over equal codes (`clock_search`, `run_search`, `placement`).
 2. Sent and received codes are paired by dynamic programming (`code_matching`, `pairing`).
-3. A robust line and the wander around it relate the clocks (`clock`); they time the presentations whose code was lost
-   or came off time, as far as that can be known (`markers`).
-4. The photodiode, where there is one, has the last word on the onset (`light`), on all devices (`shared_onsets`).
+3. A robust line and the residual drift around it relate the clocks (`clock`); they time the presentations whose code
+   was lost or came off time, as far as that can be known (`markers`).
+4. The photodiode, where there is one, decides the onset (`photodiode`), on all devices (`shared_photodiode`).
 """
 
 from __future__ import annotations
@@ -23,23 +23,40 @@ from closedloop.alignment.quality import AlignmentQuality, describe
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.alignment.shared_photodiode import SharedOnsets, shared_onsets
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
+from closedloop.recording.lookup import take_or
 from closedloop.recording.segments import Segment
 
-UNEXPECTED_EDGE = "its light was seen at an unusual moment only"
-_MS_PER_S = 1000
+UNEXPECTED_EDGE = "photodiode edge outside the expected window"
 
 
 @dataclass(frozen=True)
 class Alignment:
     """When everything sent happened on one device's clock.
 
-    All arrays have shape (n_sent,). `onset_tick`, in `epoch`, is the light's rising edge (source "photodiode"); without
-    one, the received code ("code") or, where the code was lost or came off time, the clocks ("fit"), both moved by the
-    usual lag of the light at that time of the day, if there is any; NaN ("none") where neither is known, with the
-    reason in plain words. `epoch` is -1 where unknown. `code_tick` is NaN where the code was lost; `received_index` is
-    then -1. `changed` marks codes that arrived with flipped bits. `run` is the index of the run in ``quality.runs``, -1
-    where unknown. `late_ms` is the received code minus the moment that the clocks tell and `lag_ms` the light minus the
-    marker, NaN where there is none.
+    All arrays have shape (n_sent,).
+
+    Attributes
+    ----------
+    epoch, onset_tick
+        When, in recorder ticks of an epoch: -1 and NaN where unknown.
+    source
+        What timed it: the photodiode's rising edge ("photodiode"), else the received code ("code") or, where the code
+        was lost or came off time, the clocks ("fit"), both moved by the usual display latency at that time of the day,
+        if it is known; "none" where nothing did.
+    reason
+        Why there is no onset; empty where there is one.
+    code_tick, received_index
+        Tick and index of the received code, NaN and -1 where it was lost.
+    changed
+        Which codes arrived with flipped bits.
+    run
+        Index of the run in ``quality.runs``, -1 where unknown.
+    late_ms
+        Received code minus the moment that the clocks give, NaN where it was lost.
+    latency_ms
+        Display latency: photodiode onset minus digital code, NaN without an edge.
+    quality
+        The report on codes, clocks and photodiode.
     """
 
     epoch: NDArray[np.int64]
@@ -51,7 +68,7 @@ class Alignment:
     changed: NDArray[np.bool_]
     run: NDArray[np.int64]
     late_ms: NDArray[np.float64]
-    lag_ms: NDArray[np.float64]
+    latency_ms: NDArray[np.float64]
     quality: AlignmentQuality
 
 
@@ -71,10 +88,10 @@ def align(
     sent, received
         Both lists of codes.
     edges
-        Rising edges of the light; None where no photodiode was recorded.
+        Rising edges of the photodiode; None where none was recorded.
     segments
-        When the device recorded: a presentation whose code was lost is timed by the clocks inside of these only. If
-        None, only the time from the first to the last code of each epoch is taken for recorded.
+        Uninterrupted periods of recording, in order: a presentation whose code was lost is timed by the clocks inside
+        of these only. If None, only the time from the first to the last code of each epoch is taken for recorded.
     rules
         What is accepted.
     place
@@ -102,7 +119,7 @@ def align_devices(
     segments: Mapping[str, Sequence[Segment]] | None = None,
     rules: AlignmentRules | None = None,
 ) -> dict[str, Alignment]:
-    """Align every device by itself; the light that one saw times the others too.
+    """Align every device by itself; photodiode onsets that one recorded time the others too.
 
     Parameters
     ----------
@@ -136,29 +153,28 @@ def align_devices(
     }
 
 
-def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, light: SharedOnsets) -> Alignment:
+def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, photodiode: SharedOnsets) -> Alignment:
     lists, pairing, markers = device.lists, device.pairing, device.markers
     marker = device.marker_tick
-    seen = ~np.isnan(light.tick)
-    odd = light.odd & ~seen & (markers.source != "none")
-    usual = np.nan_to_num(light.track.lag_ms) * sent.is_lit * received.tick_hz / _MS_PER_S
-    onset = np.where(seen, light.tick, marker + usual)
-    source = np.where(odd, "none", np.where(seen, "photodiode", markers.source))
-    reason = tuple(np.where(odd, UNEXPECTED_EDGE, markers.reason).tolist())
+    seen = ~np.isnan(photodiode.tick)
+    unexpected = photodiode.unexpected & ~seen & (markers.source != "none")
+    usual = np.nan_to_num(photodiode.track.latency_ms) * sent.is_lit * received.tick_hz / 1000
+    onset = np.where(seen, photodiode.tick, marker + usual)
+    source = np.where(unexpected, "none", np.where(seen, "photodiode", markers.source))
+    reason = tuple(np.where(unexpected, UNEXPECTED_EDGE, markers.reason).tolist())
     index = pairing.received
-    lag_ms = (light.tick - marker) / received.tick_hz * _MS_PER_S
-    lost = index == UNPAIRED
+    latency_ms = (photodiode.tick - marker) / received.tick_hz * 1000
     return Alignment(
         epoch=device.epoch,
-        onset_tick=np.where(odd, np.nan, onset),
+        onset_tick=np.where(unexpected, np.nan, onset),
         source=source,
         reason=reason,
-        code_tick=np.where(lost, np.nan, np.append(received.tick, 0)[index]),
+        code_tick=take_or(received.tick, index, np.nan),
         received_index=index,
-        changed=~lost & (np.append(lists.value, 0)[index] != lists.code),
+        changed=(index != UNPAIRED) & (take_or(lists.value, index, 0) != lists.code),
         run=markers.run,
-        late_ms=pairing.late_s * _MS_PER_S,
-        lag_ms=lag_ms,
+        late_ms=pairing.late_s * 1000,
+        latency_ms=latency_ms,
         quality=describe(
             lists,
             pairing,
@@ -167,9 +183,9 @@ def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, light
             is_lit=sent.is_lit,
             source=source,
             reason=reason,
-            lag_ms=lag_ms,
-            late_frame=light.late_frame & seen,
-            light_from=light.light_from,
+            latency_ms=latency_ms,
+            late_frame=photodiode.late_frame & seen,
+            light_from=photodiode.seen_by,
         ),
     )
 

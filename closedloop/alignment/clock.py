@@ -1,4 +1,4 @@
-"""One clock in terms of another: a robust straight line, and the slow wander of real quartzes around it."""
+"""One clock in terms of another: a robust straight line, and the slow residual drift of real quartzes around it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LocalClock:
     """A line and, at the times of its events, how far the clock is from it there.
 
     `rig_s` (increasing) and `residual_drift_s` have shape (n_events,); both are empty where no event could be trusted.
-    `jitter_s` is the robust SD of single events around line and wander.
+    `jitter_s` is the robust SD of single events around line and residual drift.
     """
 
     fit: ClockFit
@@ -80,9 +80,9 @@ def fit_clock(rig_s: Floats, array_s: Floats, *, drift_ppm: float = 0.0, drift_s
 
 
 def local_clock(fit: ClockFit, rig_s: Floats, array_s: Floats) -> LocalClock:
-    """Follow a clock's wander around its line by the running median of the residuals.
+    """Follow a clock's residual drift around its line by the running median of the residuals.
 
-    A running median passes over single late codes, follows the wander, and keeps the edge where the clock jumps.
+    A running median passes over single late codes, follows the slow drift, and keeps the edge where the clock jumps.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def local_clock(fit: ClockFit, rig_s: Floats, array_s: Floats) -> LocalClock:
         Times of the same events on both clocks, seconds, shape (n_events,), `rig_s` not decreasing.
     """
     residual = array_s - fit.array_s(rig_s)
-    wander = running_median(residual, _N_NEIGHBOURS)
-    return LocalClock(fit, rig_s, wander, robust_sd(residual - wander))
+    drift = running_median(residual, _N_NEIGHBOURS)
+    return LocalClock(fit, rig_s, drift, robust_sd(residual - drift))
 
 
 def running_median(values: Floats, n: int) -> Floats:
-    """Median of the `n` (odd) values around each; the first and last few, or all where they are few, share one."""
+    """Return the median of the `n` (odd) values around each; the first and last few share one, or all if few."""
     if len(values) <= n:
         return np.full(len(values), np.median(values) if len(values) else 0.0)
     middle = np.median(np.lib.stride_tricks.sliding_window_view(values, n), axis=1)
@@ -105,7 +105,7 @@ def running_median(values: Floats, n: int) -> Floats:
 
 
 def robust_sd(residual: Floats) -> float:
-    """SD from the median absolute deviation, not below a third of a tick."""
+    """Return the SD by the median absolute deviation, not below a third of a tick."""
     if len(residual) == 0:
         return _SMALLEST_SD_S
     return max(_SD_PER_MAD * float(np.median(np.abs(residual - np.median(residual)))), _SMALLEST_SD_S)

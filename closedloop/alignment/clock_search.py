@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 _MOST_PAIRS = 3_000_000  # 24 MB an array; above, only some of the sent codes vote
 _MOST_BINS = 4_000_000
-_FINE_S = 0.02  # width of the bins in which the drift is told
+_FINE_S = 0.02  # width of the bins in which the drift is found
 _FINE_VOTERS = 5_000
 _GOLDEN = (5**0.5 - 1) / 2
 

@@ -1,4 +1,4 @@
-"""The lists that an alignment brings together: codes sent by the rig, codes and light seen by the recorder."""
+"""The lists that an alignment brings together: codes sent by the rig, codes received by the recorder."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 from closedloop.alignment.code_matching import UNPAIRED
 from closedloop.recording.codes import ReceivedCodes, SentCodes
 
-_MS_PER_S = 1000
-
 
 @dataclass(frozen=True)
 class CodeLists:
     """Both lists in the form in which they are compared.
 
-    `code` (n_sent,) and `value` (n_received,) are words of the recorder's size; `array_s` (n_received,) counts seconds
-    from the first code of its epoch (`origin_tick`, by epoch), so that nanoseconds since 1970 lose nothing.
-    `is_rest` marks words that only say that the lines went back to zero, `is_echo` those that repeat the one before.
+    `code` (n_sent,) and `value` (n_received,) have the recorder's number of bits; `array_s` (n_received,) counts
+    seconds from the first code of its epoch (`origin_tick`, by epoch), so that nanoseconds since 1970 lose nothing.
+    `is_rest` marks codes of zero between others: the lines went back. `is_echo` marks those that repeat the one before.
     """
 
     code: NDArray[np.int64]
@@ -44,6 +42,15 @@ class CodeLists:
 
 def code_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo_s: float) -> CodeLists:
     """Bring both lists into the form in which they are compared.
+
+    Parameters
+    ----------
+    sent, received
+        Digital codes of the rig, (n_sent,), and of the recorder, (n_received,).
+    code_bits
+        Bits of a code that are compared.
+    echo_s
+        Longest time in seconds after which a repeated code is an echo, if the rig itself never repeats one as soon.
 
     Raises
     ------

@@ -23,11 +23,11 @@ Integers = NDArray[np.int64]
 class MatchingRules:
     """When two codes may be the same.
 
-    Codes are compared as words of `code_bits`. A code is on time within `on_time_jitters` times the SD of the codes
+    Of each code `code_bits` are compared. A code is on time within `on_time_jitters` times the SD of the codes
     around the clock, at least `least_on_time_s`: then up to `most_changed_bits` of it may have flipped. An equal code
-    may also come late (or early) by `exact_window_s`; it is the one that was sent, but does not tell when. An echo is a
-    received code equal to the one before it, within `echo_s`: the first of the two scores more, but the second may be
-    a code of its own that follows one whose flipped bits made it look the same.
+    may also come late (or early) by `exact_window_s`; it is the one that was sent, but does not time anything. An echo
+    is a received code equal to the one before it, within `echo_s`: the first of the two scores more, but the second
+    may be a code of its own that follows one whose flipped bits made it look the same.
     """
 
     code_bits: int = 16
@@ -38,7 +38,7 @@ class MatchingRules:
     echo_s: float = 1.0
 
     def on_time_s(self, jitter_s: float) -> float:
-        """How far a code may be from its time and still tell it."""
+        """Return how far a code may be from its time and still count as on time, seconds."""
         return min(max(self.least_on_time_s, self.on_time_jitters * jitter_s), self.exact_window_s)
 
 
@@ -57,7 +57,22 @@ class CandidatePairs:
 
 
 def near_pairs(expected_s: Floats, received_s: Floats, window_s: float) -> tuple[Integers, Integers]:
-    """All index pairs within the window, for received times that do not decrease."""
+    """List all index pairs whose times agree.
+
+    Parameters
+    ----------
+    expected_s
+        When each sent code should have come, seconds, shape (n_sent,).
+    received_s
+        When codes came, seconds, not decreasing, shape (n_received,).
+    window_s
+        Largest distance of a pair, seconds, inclusive.
+
+    Returns
+    -------
+    tuple of NDArray
+        Sent and received index of each pair, shape (n_pairs,) each.
+    """
     first = np.searchsorted(received_s, expected_s - window_s, side="left")
     last = np.searchsorted(received_s, expected_s + window_s, side="right")
     counts = last - first
@@ -99,6 +114,22 @@ def pair_scores(changed: Integers, pairs: CandidatePairs, is_echo: NDArray[np.bo
     """Score pairs, the more the nearer in time.
 
     On time and equal 4 to 5, an equal echo 3 to 4, changed on time 2 to 3, equal but not on time 0 to 1; others 0.
+
+    Parameters
+    ----------
+    changed
+        Bits in which the two codes of each pair differ, shape (n_pairs,).
+    pairs
+        The pairs.
+    is_echo
+        Whether the received code repeats the one before, shape (n_pairs,).
+    rules
+        Windows and edits that are allowed.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (n_pairs,).
     """
     distance = np.abs(pairs.late_s)
     n_changed = np.bitwise_count(changed)

@@ -1,4 +1,4 @@
-"""When every sent code came or should have come on a device, and why that cannot be told where it cannot."""
+"""When every sent code came or should have come on a device, and why that is unknown where it is."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.code_matching import UNPAIRED
 from closedloop.alignment.pairing import Pairing
 from closedloop.alignment.run_search import AlignmentRules
+from closedloop.recording.lookup import take_or
 from closedloop.recording.segments import Segment
 
-NOT_PLACED = "the codes of its rig launch are not in the recording"
+NOT_PLACED = "no codes of this rig launch were found in the recording"
 NOT_RECORDED = "the recorder was not recording"
-NO_COVER = "its code was lost where no code tells whether the recorder ran"
-AT_BORDER = "its code was lost next to a reset or jump of the recorder's clock"
-TOO_FAR = "its code was lost too far from a received one to be timed"
-NO_CLOCK = "the few codes around it do not agree on a clock"
+NO_COVER = "digital code lost where no other code shows that the recorder was running"
+AT_BORDER = "digital code lost next to a reset or jump of the recorder's clock"
+TOO_FAR = "digital code lost too far from any received code to be timed"
+NO_CLOCK = "the few codes nearby do not agree on a clock"
 
 _SPANS_BEYOND = 4.0  # a short run's drift is known well enough for so many times its length
 _SAME_TIME_S = 0.0004
@@ -47,10 +48,10 @@ class Markers:
 
 @dataclass(frozen=True)
 class _Side:
-    """What the nearest trusted code before (or after) each sent one in its launch says, arrays of shape (n_sent,).
+    """What the nearest trusted code before (or after) each sent one in its launch gives, arrays of shape (n_sent,).
 
-    Its `run` and the time on that run's clock, -1 and NaN without one; how far it is apart; the wander there; whether
-    the device recorded at that time; and whether the run's clock reaches that far.
+    Its `run` and the time on that run's clock, -1 and NaN without one; how far it is apart; the residual drift there;
+    whether the device recorded at that time; and whether the run's clock reaches that far.
     """
 
     run: Integers
@@ -69,10 +70,10 @@ def mark_codes(
     Parameters
     ----------
     lists, pairing
-        Both lists of codes and who is whose.
+        Both lists of codes and their pairs.
     segments
-        When the device recorded. If None, only the time from the first to the last code of each epoch is taken for
-        recorded.
+        Uninterrupted periods of recording, in order. If None, only the time from the first to the last code of each
+        epoch is taken for recorded.
     rules
         How far a clock is trusted.
     """
@@ -87,7 +88,7 @@ def mark_codes(
     known = reason == ""
     run = np.where(before.covered, before.run, after.run)
     array_s = np.where(before.covered, before.array_s, after.array_s)
-    received_s = np.append(lists.array_s, np.nan)[pairing.received]
+    received_s = take_or(lists.array_s, pairing.received, np.nan)
     return Markers(
         run=np.select([own, known], [pairing.run, run], UNPAIRED),
         array_s=np.select([own, known], [received_s, array_s], np.nan),
@@ -100,7 +101,7 @@ def mark_codes(
 def _doubts(
     before: _Side, after: _Side, one_place: Flags, rules: AlignmentRules, *, not_covered: str
 ) -> NDArray[np.str_]:
-    """Say why the clocks cannot tell when a code should have come; empty where they can."""
+    """Return why the clocks cannot time a code that did not come; empty where they can."""
     two_places = before.covered & after.covered & ~one_place
     jumped = one_place & _jumped(before, after, rules)
     bridged = (before.run == after.run) & (np.fmax(before.apart_s, after.apart_s) <= rules.widest_gap_s)
@@ -111,14 +112,13 @@ def _doubts(
 
 def _one_place(pairing: Pairing, before: _Side, after: _Side) -> Flags:
     """Whether both sides put the code at the same moment."""
-    epoch = np.array([*(run.epoch for run in pairing.runs), UNPAIRED])
     at_once = np.abs(before.array_s - after.array_s) <= _SAME_TIME_S
-    same = (before.run == after.run) | ((epoch[before.run] == epoch[after.run]) & at_once)
+    same = (before.run == after.run) | ((pairing.epoch_of(before.run) == pairing.epoch_of(after.run)) & at_once)
     return np.asarray(same & (before.run != UNPAIRED))
 
 
 def _jumped(before: _Side, after: _Side, rules: AlignmentRules) -> Flags:
-    """Whether the clock jumped somewhere between the two sides: no quartz wanders that fast."""
+    """Whether the clock jumped somewhere between the two sides: no quartz drifts that fast."""
     step_s = np.abs(after.residual_drift_s - before.residual_drift_s)
     usual_s = (before.apart_s + after.apart_s) * rules.same_quartz_ppm * 1e-6
     return np.asarray((before.run == after.run) & (step_s > np.maximum(usual_s, _SAME_TIME_S)))

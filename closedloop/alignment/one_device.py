@@ -1,4 +1,4 @@
-"""What one device saw of the session: codes, their moments, and the light of its own photodiode."""
+"""What one device saw of the session: codes, their moments, and the onsets of its own photodiode."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from closedloop.alignment.placement import place_runs
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.errors import AlignmentError
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
+from closedloop.recording.lookup import take_or
 from closedloop.recording.segments import Segment
 
 _BETWEEN_EPOCHS_S = 10.0
@@ -29,19 +30,19 @@ Integers = NDArray[np.int64]
 class OneDevice:
     """A device's side of an alignment.
 
-    `light_tick` is the tick of each sent code's light, NaN where this device saw none, shape (n_sent,).
+    `photodiode_tick` is the photodiode onset of each sent code, NaN where this device recorded none, shape (n_sent,).
     """
 
     lists: CodeLists
     pairing: Pairing
     markers: Markers
-    light: PhotodiodeOnsets
-    light_tick: Floats
+    photodiode: PhotodiodeOnsets
+    photodiode_tick: Floats
 
     @property
     def epoch(self) -> Integers:
         """Epoch of every sent code, -1 where unknown, shape (n_sent,)."""
-        return np.array([*(run.epoch for run in self.pairing.runs), UNPAIRED])[self.markers.run]
+        return self.pairing.epoch_of(self.markers.run)
 
     @property
     def marker_tick(self) -> Floats:
@@ -58,7 +59,20 @@ def align_device(
     rules: AlignmentRules,
     place: str,
 ) -> OneDevice:
-    """Find the sent codes, and their light, in what one device received.
+    """Find the sent codes, and their photodiode onsets, in what one device received.
+
+    Parameters
+    ----------
+    sent, received
+        Digital codes of the rig, (n_sent,), and of the device, (n_received,).
+    edges
+        Rising edges of its photodiode; None where none was recorded.
+    segments
+        Uninterrupted periods of recording, in order; None where unknown.
+    rules
+        What is accepted.
+    place
+        What an error message calls the recording.
 
     Raises
     ------
@@ -118,7 +132,7 @@ def _add_photodiode(
         pairing,
         markers,
         PhotodiodeOnsets(nothing.astype(int) - 1, nothing > 0, nothing > 0, track),
-        track.lag_ms,
+        track.latency_ms,
     )
     if edges is None or len(edges.tick) == 0:
         return unlit
@@ -127,31 +141,32 @@ def _add_photodiode(
     edge_s = _seconds(lists, epoch, tick)
     base = _bases(lists, unlit.epoch, markers.array_s, epoch, edge_s)
     axis_s = edge_s + base[epoch]
-    # By the clock, not by the code: a code that came .6 ms late would make its own light look early.
+    # By the clock, not by the code: a code that came .6 ms late would make its own onset look early.
     on_clock_s = markers.array_s - np.where(markers.source == "code", pairing.late_s, 0.0)
     marker_s = np.where(is_lit, on_clock_s + base[unlit.epoch], np.nan)
-    light = find_onsets(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
-    light, markers = _decide_by_photodiode(pairing, markers, light, axis_s, base, is_lit=is_lit)
-    return OneDevice(lists, pairing, markers, light, np.append(tick, np.nan)[light.edge])
+    photodiode = find_onsets(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
+    photodiode, markers = _decide_by_photodiode(pairing, markers, photodiode, axis_s, base, is_lit=is_lit)
+    return OneDevice(lists, pairing, markers, photodiode, take_or(tick, photodiode.edge, np.nan))
 
 
 def _decide_by_photodiode(
     pairing: Pairing,
     markers: Markers,
-    light: PhotodiodeOnsets,
+    photodiode: PhotodiodeOnsets,
     axis_s: Floats,
     base: Floats,
     *,
     is_lit: NDArray[np.bool_],
 ) -> tuple[PhotodiodeOnsets, Markers]:
-    """Decide by the light where a lost code lay that could have been in two places."""
-    epochs = np.array([*(run.epoch for run in pairing.runs), UNPAIRED])
+    """Decide by the photodiode where a lost code lay that could have been in two places."""
     taken = np.zeros(len(axis_s) + 1, bool)
-    taken[light.edge[light.edge >= 0]] = True
+    taken[photodiode.edge[photodiode.edge >= 0]] = True
     found = []
     for run, array_s in markers.choices:
-        expected_s = np.where(is_lit, array_s + base[epochs[run]], np.nan) + light.track.lag_ms / 1000
-        edge = nearest_edge(expected_s, axis_s, light.track.tolerance_ms)
+        expected_s = (
+            np.where(is_lit, array_s + base[pairing.epoch_of(run)], np.nan) + photodiode.track.latency_ms / 1000
+        )
+        edge = nearest_edge(expected_s, axis_s, photodiode.track.tolerance_ms)
         found.append(np.where(taken[edge], UNPAIRED, edge))
     for (run, array_s), edge, other in zip(markers.choices, found, found[::-1], strict=True):
         seen = (edge >= 0) & (other < 0)
@@ -162,8 +177,8 @@ def _decide_by_photodiode(
             source=np.where(seen, "fit", markers.source),
             reason=np.where(seen, "", markers.reason),
         )
-        light = replace(light, edge=np.where(seen, edge, light.edge))
-    return light, markers
+        photodiode = replace(photodiode, edge=np.where(seen, edge, photodiode.edge))
+    return photodiode, markers
 
 
 def _bases(lists: CodeLists, code_epoch: Integers, code_s: Floats, edge_epoch: Integers, edge_s: Floats) -> Floats:

@@ -12,9 +12,10 @@ from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.code_matching import UNPAIRED, CandidatePairs, MatchingRules, match_codes, near_pairs
 from closedloop.alignment.placement import RunPlacement, rooms
 from closedloop.alignment.run_search import AlignmentRules, CodeRun, Region
+from closedloop.recording.lookup import take_or
 
 _ENOUGH_CODES = 10  # below, the codes' jitter is that of the whole day
-_SAME_DRIFT_PPM = 20.0  # the first fit of a run told its drift already
+_SAME_DRIFT_PPM = 20.0  # the first fit of a run found its drift already
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -22,7 +23,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Who is whose, all arrays of shape (n_sent,).
+    """Which received code is which sent one, all arrays of shape (n_sent,).
 
     `received` is the index of the received code and `run` that of the run, -1 where the code was lost; `late_s` is
     received minus expected time, NaN where lost; `trusted` says that it is no more than usual; `doubtful` marks lost
@@ -36,16 +37,30 @@ class Pairing:
     doubtful: NDArray[np.bool_]
     runs: tuple[CodeRun, ...]
 
+    def epoch_of(self, run: Integers) -> Integers:
+        """Return the epoch of runs by their index, -1 where that is -1; any shape."""
+        return take_or(np.array([own.epoch for own in self.runs], np.int64), run, UNPAIRED)
+
 
 def pair_codes(lists: CodeLists, placement: RunPlacement, rules: AlignmentRules) -> Pairing:
-    """Pair the codes of every run, and fit its clock on the pairs that are on time."""
+    """Pair the codes of every run, and fit its clock on the pairs that are on time.
+
+    Parameters
+    ----------
+    lists
+        Both lists of codes.
+    placement
+        The runs, each with a first clock.
+    rules
+        What is accepted.
+    """
     runs = placement.runs
     pairs = _all_pairs(lists, runs, rules.matching)
     chosen = match_codes(lists.code, lists.value, pairs, is_echo=lists.is_echo, rules=rules.matching)
-    received = np.where(chosen == UNPAIRED, UNPAIRED, np.append(pairs.received, 0)[chosen])
-    run = np.where(chosen == UNPAIRED, UNPAIRED, np.append(pairs.run, 0)[chosen])
-    late_s = np.where(chosen == UNPAIRED, np.nan, np.append(pairs.late_s, 0.0)[chosen])
-    trusted = np.abs(late_s) <= np.append(pairs.on_time_s, 0.0)[chosen]
+    received = take_or(pairs.received, chosen, UNPAIRED)
+    run = take_or(pairs.run, chosen, UNPAIRED)
+    late_s = take_or(pairs.late_s, chosen, np.nan)
+    trusted = np.abs(late_s) <= take_or(pairs.on_time_s, chosen, 0.0)
     fitted = tuple(_refit(lists, old, received, (run == k) & trusted) for k, old in enumerate(runs))
     on_time_s = _on_time_s(fitted, rules.matching)
     for k, new in enumerate(fitted):
@@ -81,7 +96,7 @@ def _pairs_of(
 
 
 def _on_time_s(runs: tuple[CodeRun, ...], matching: MatchingRules) -> list[float]:
-    """How late a code of each run may be and still tell its time."""
+    """Return how late a code of each run may be and still time a presentation, seconds."""
     usual = max(runs, key=lambda run: run.n_equal).clock.jitter_s
     return [matching.on_time_s(run.clock.jitter_s if run.n_equal >= _ENOUGH_CODES else usual) for run in runs]
 

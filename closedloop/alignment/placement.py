@@ -25,7 +25,7 @@ from closedloop.alignment.run_search import (
 
 _LEAST_GAIN = 2.0  # codes by which a run must beat the best chain without it, if that has none of them
 _GAIN_OVER_OTHERS = 5.0  # and if that explains some: trials of a session look alike
-_AFTER_JUMP = 50  # codes of a run that claims that a clock jumped: several trials, whose intervals differ
+_AFTER_JUMP = 50  # codes of a run that shows that a clock jumped: several trials, whose intervals differ
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _place(
 
 
 def _select_sure(accepted: list[CodeRun], known: list[CodeRun], lists: CodeLists) -> list[CodeRun]:
-    """Keep the runs that do not have a clock jump within a launch and an epoch on the word of a few codes."""
+    """Keep the runs that do not have a clock jump within a launch and an epoch because of a few codes."""
     sure: list[CodeRun] = []
     for run in sorted(accepted, key=lambda run: -run.n_equal):
         others = [other for other in (*known, *sure) if other.place == run.place]
@@ -94,7 +94,7 @@ def _gaps(runs: Sequence[CodeRun], region: Region) -> list[Region]:
 
 
 def rooms(runs: Sequence[CodeRun], region: Region) -> list[Region]:
-    """List what belongs to each run or to nobody: from the end of the one before to the start of the one after."""
+    """List what belongs to each run or to none: from the end of the one before to the start of the one after."""
     gaps = _gaps(runs, region)
     return [
         Region((before.sent[0], after.sent[1]), (before.received[0], after.received[1]))

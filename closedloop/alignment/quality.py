@@ -1,4 +1,4 @@
-"""What an alignment found: how many codes of which fate, how the clocks run, how late the light came."""
+"""What an alignment found: how many codes of which fate, how the clocks run, how long the display took."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from closedloop.alignment.code_lists import CodeLists
 from closedloop.alignment.code_matching import UNPAIRED, MatchingRules
 from closedloop.alignment.markers import Markers
 from closedloop.alignment.pairing import Pairing
+from closedloop.recording.lookup import take_or
 
 Fate = Literal["lost", "unplaced", "doubled", "foreign"]
 
@@ -56,8 +57,8 @@ class RunQuality:
     """One launch of the rig on one epoch of the recorder.
 
     Offset and drift relate the clocks as in `clock.ClockFit`, with the array's seconds counted from the epoch's tick 0.
-    `wander_ms` is how far the clock strayed from that line, end to end; `jitter_ms` the robust SD of single codes
-    around both. `first_sent` and `last_sent` are rows of the sent list.
+    `wander_ms` is the residual drift: how far the clock strayed from that line, end to end; `jitter_ms` the robust SD
+    of single codes around both. `first_sent` and `last_sent` are rows of the sent list.
     """
 
     launch: int
@@ -84,14 +85,15 @@ class UnplacedEpoch:
 
 @dataclass(frozen=True)
 class AlignmentQuality:
-    """The day's report on codes, clocks and light of one device.
+    """The day's report on codes, clocks and photodiode of one device.
 
     ``n_sent = n_matched + n_lost + n_unplaced`` and ``n_received = n_matched + n_doubled + n_foreign + n_rest``.
-    `n_changed` of the matched arrived with flipped bits; `n_off_time` of them came too early or late to tell the time;
-    `n_rest` words only said that the lines went back to zero. Offset, drift and residuals are those of the run with
-    the most codes; `runs` has all. The photodiode's lag is light minus received code, None where no light was found;
-    `n_without_photodiode` presentations had a marker but no light after it; `n_late_frames` lights came whole frames
-    late. `n_by_source` counts the presentations by what timed them; with ``n_set_aside`` they are all.
+    `n_changed` of the matched arrived with flipped bits; `n_off_time` of them came too early or late to time anything;
+    `n_rest` were codes of zero between others: the lines went back. Offset, drift and residuals are those of the run
+    with the most codes; `runs` has all. `photodiode_lag` is the display latency, photodiode onset minus received code,
+    None where no onset was found; `n_without_photodiode` presentations had a marker but no onset after it;
+    `n_late_frames` onsets came whole frames late. `n_by_source` counts the presentations by what timed them; with
+    ``n_set_aside`` they are all.
     """
 
     n_sent: int
@@ -130,7 +132,7 @@ class AlignmentQuality:
         return dict(sorted(Counter(one.reason for one in self.set_aside).items()))
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Give the same facts as dicts, lists, numbers and texts."""
+        """Return the same facts as dicts, lists, numbers and texts."""
         return asdict(self)
 
 
@@ -143,7 +145,7 @@ def describe(
     is_lit: NDArray[np.bool_],
     source: NDArray[np.str_],
     reason: tuple[str, ...],
-    lag_ms: Floats,
+    latency_ms: Floats,
     late_frame: NDArray[np.bool_],
     light_from: str | None,
 ) -> AlignmentQuality:
@@ -152,28 +154,28 @@ def describe(
     Parameters
     ----------
     lists, pairing, markers
-        Codes, their partners and when they came.
+        Codes, their pairs and when they came.
     sent_code
         Codes as the journal has them, shape (n_sent,).
     is_lit
         Which of them are presentations, shape (n_sent,).
     source, reason
         Where each onset comes from, or why there is none.
-    lag_ms
-        Light minus marker, NaN without light, shape (n_sent,).
+    latency_ms
+        Display latency: photodiode onset minus marker, NaN without an onset, shape (n_sent,).
     late_frame
-        Which lights came whole frames late.
+        Which onsets came whole frames late.
     light_from
-        Name of the device whose photodiode saw the light.
+        Name of the device whose photodiode recorded them.
     """
     unmatched = _unmatched(lists, pairing, sent_code)
     fates = Counter(code.fate for code in unmatched)
     matched = pairing.received != UNPAIRED
-    changed = matched & (np.append(lists.value, 0)[pairing.received] != lists.code)
+    changed = matched & (take_or(lists.value, pairing.received, 0) != lists.code)
     runs = _runs(lists, pairing)
     main = max(runs, key=lambda run: run.n_codes)
-    seen = ~np.isnan(lag_ms)
-    by_code = lag_ms[seen & (markers.source == "code")]
+    seen = ~np.isnan(latency_ms)
+    by_code = latency_ms[seen & (markers.source == "code")]
     quartiles = np.percentile(by_code, (25, 50, 75)).tolist() if len(by_code) else None
     return AlignmentQuality(
         n_sent=len(lists.code),
@@ -231,14 +233,14 @@ def _unplaced_epochs(lists: CodeLists, pairing: Pairing) -> tuple[UnplacedEpoch,
     heard = ~(lists.is_rest | lists.is_echo)
     missing = [epoch for epoch in lists.origin_tick if epoch not in placed]
     return tuple(
-        UnplacedEpoch(epoch, n, "a single code fits anywhere" if n == 1 else "its codes fit in no one place")
+        UnplacedEpoch(epoch, n, "a single code fits anywhere" if n == 1 else "its codes fit at no single place")
         for epoch, n in ((epoch, int(np.count_nonzero(heard & (lists.epoch == epoch)))) for epoch in missing)
         if n
     )
 
 
 def _rests(lists: CodeLists, pairing: Pairing) -> NDArray[np.bool_]:
-    """Words that say only that the lines went back to zero, and were taken for nothing else."""
+    """Find codes of zero between others that were taken for nothing else."""
     rests = lists.is_rest.copy()
     rests[pairing.received[pairing.received != UNPAIRED]] = False
     return rests
@@ -261,7 +263,7 @@ def _unmatched(lists: CodeLists, pairing: Pairing, sent_code: NDArray[np.int64])
 
 
 def _surplus(lists: CodeLists, pairing: Pairing) -> tuple[UnmatchedCode, ...]:
-    """Received codes that are nobody's."""
+    """List the received codes that belong to none."""
     row_of = np.full(len(lists.value), UNPAIRED)
     matched = np.flatnonzero(pairing.received != UNPAIRED)
     row_of[pairing.received[matched]] = matched

@@ -26,10 +26,10 @@ class AlignmentRules:
     """What is accepted.
 
     `smallest_share` of the codes of a run, on the side that has fewer, must be equal; the clocks may drift by either
-    sign; `same_quartz_ppm` is how much the drift of two runs of a day differs. Light is searched in
-    `photodiode_window_ms` after the marker; `frame_ms` is the display's frame, by a multiple of which light may be late
-    (None where unknown). A lost code is timed up to `farthest_s` from the next trusted one, and up to `widest_gap_s`
-    from either where it lies between two.
+    sign; `same_quartz_ppm` is how much the drift of two runs of a day differs. A photodiode edge is
+    searched in `photodiode_window_ms` after the marker; `frame_ms` is the display's frame, by a multiple of which it
+    may be late (None where unknown). A lost code is timed up to `farthest_s` from the next trusted one, and up to
+    `widest_gap_s` from either where it lies between two.
     """
 
     matching: MatchingRules = field(default_factory=MatchingRules)
@@ -71,7 +71,7 @@ class CodeRun:
         return self.launch, self.epoch
 
     def agrees_with(self, other: CodeRun, at_s: float) -> bool:
-        """Say whether two runs of one launch and epoch have the same clock at a rig time."""
+        """Return whether two runs of one launch and epoch have the same clock at a rig time."""
         here = np.array([at_s])
         return (
             self.place == other.place
@@ -80,7 +80,17 @@ class CodeRun:
 
 
 def candidate_runs(lists: CodeLists, region: Region, rules: AlignmentRules) -> list[CodeRun]:
-    """Find every place where a launch may lie on an epoch, within a region of both lists."""
+    """Find every place where a launch may lie on an epoch, within a region of both lists.
+
+    Parameters
+    ----------
+    lists
+        Both lists of codes.
+    region
+        Where in them is looked.
+    rules
+        What is accepted.
+    """
     sent = np.arange(*region.sent)
     heard = np.arange(*region.received)
     heard = heard[~(lists.is_echo | lists.is_rest)[heard]]
@@ -151,7 +161,16 @@ def fit_run(
 ) -> CodeRun | None:
     """Fit the clock of a run on its pairs; None if there are fewer than two.
 
-    `drift_ppm` is what is known of the quartzes from a longer run.
+    Parameters
+    ----------
+    lists
+        Both lists of codes.
+    pairs
+        Sent and received index of each pair, shape (n_pairs,) each.
+    rules
+        Bounds of the drift.
+    drift_ppm
+        What is known of the quartzes from a longer run, parts per million; None in a first search.
     """
     sent, received = pairs
     if len(sent) < 2:

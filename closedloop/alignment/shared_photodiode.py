@@ -1,8 +1,8 @@
-"""The light that one device saw, on the clock of another.
+"""Photodiode onsets that one device recorded, on the clock of another.
 
-Two devices receive the same words, so that their clocks are compared directly, word by word: unlike the rig's moments
-of sending, these have no jitter but the rounding to ticks. Where two epochs have too few words in common, the lag
-behind the marker serves.
+Two devices receive the same codes, so that their clocks are compared directly, code by code: unlike the rig's moments
+of sending, these have no jitter but the rounding to ticks. Where two epochs have too few codes in common, the latency
+after the marker serves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from closedloop.alignment.one_device import OneDevice
 from closedloop.alignment.photodiode import LatencyTrack
 
 _LEAST_CODES = 3
-_FARTHEST_S = 120.0  # from a word that both received
+_FARTHEST_S = 120.0  # from a code that both received
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -26,23 +26,25 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SharedOnsets:
-    """Light on one device's clock, wherever it was seen; all arrays of shape (n_sent,).
+    """Photodiode onsets on one device's clock, whichever recorded them; all arrays of shape (n_sent,).
 
-    `tick` is NaN where no device saw any; `odd` marks what only edges at unusual moments followed; `light_from` names
-    the device that saw most, None if none did.
+    `tick` is NaN where no device has one; `unexpected` marks what only edges outside the expected window followed;
+    `seen_by` names the device that has most, None if none has any.
     """
 
     tick: Floats
     late_frame: Flags
-    odd: Flags
+    unexpected: Flags
     track: LatencyTrack
-    light_from: str | None
+    seen_by: str | None
 
 
 def shared_onsets(name: str, devices: dict[str, OneDevice]) -> SharedOnsets:
-    """Gather the light for one device: its own first, then what the others saw."""
+    """Gather the onsets for one device: its own first, then what the others recorded."""
     own = devices[name]
-    found = SharedOnsets(own.light_tick, own.light.late_frame, own.light.odd, own.light.track, None)
+    found = SharedOnsets(
+        own.photodiode_tick, own.photodiode.late_frame, own.photodiode.unexpected, own.photodiode.track, None
+    )
     best = (int(np.count_nonzero(~np.isnan(found.tick))), name)
     for other_name, other in devices.items():
         if other_name == name:
@@ -50,30 +52,32 @@ def shared_onsets(name: str, devices: dict[str, OneDevice]) -> SharedOnsets:
         tick = onsets_on(own, other)
         missing = np.isnan(found.tick) & ~np.isnan(tick)
         best = max(best, (int(np.count_nonzero(missing)), other_name), key=lambda pair: pair[0])
-        blind = np.isnan(found.track.lag_ms)
+        blind = np.isnan(found.track.latency_ms)
         found = replace(
             found,
             tick=np.where(missing, tick, found.tick),
-            late_frame=np.where(missing, other.light.late_frame, found.late_frame),
-            odd=(found.odd | (other.light.odd & np.isnan(found.tick))) & ~missing,
-            track=LatencyTrack(np.where(blind, other.light.track.lag_ms, found.track.lag_ms), found.track.tolerance_ms),
+            late_frame=np.where(missing, other.photodiode.late_frame, found.late_frame),
+            unexpected=(found.unexpected | (other.photodiode.unexpected & np.isnan(found.tick))) & ~missing,
+            track=LatencyTrack(
+                np.where(blind, other.photodiode.track.latency_ms, found.track.latency_ms), found.track.tolerance_ms
+            ),
         )
-    return replace(found, light_from=best[1] if best[0] else None)
+    return replace(found, seen_by=best[1] if best[0] else None)
 
 
 def onsets_on(target: OneDevice, donor: OneDevice) -> Floats:
-    """Put a donor's light on a target's clock, ticks, shape (n_sent,); NaN where that cannot be done."""
-    light_s = _onset_seconds(donor)
-    on_target_s = target.markers.array_s + (light_s - donor.markers.array_s)
+    """Return a donor's onsets on a target's clock, ticks, shape (n_sent,); NaN where that cannot be done."""
+    onset_s = _onset_seconds(donor)
+    on_target_s = target.markers.array_s + (onset_s - donor.markers.array_s)
     both = (donor.markers.source == "code") & (target.markers.source == "code")
-    tick = np.full(len(light_s), np.nan)
+    tick = np.full(len(onset_s), np.nan)
     pairs = np.unique(np.stack([donor.epoch, target.epoch])[:, both], axis=1).T.tolist()
     for donor_epoch, target_epoch in pairs:
         here = (donor.epoch == donor_epoch) & (target.epoch == target_epoch)
         on_target_s[here] = _by_common_codes(
             donor.markers.array_s[here & both],
             target.markers.array_s[here & both],
-            light_s[here],
+            onset_s[here],
             otherwise_s=on_target_s[here],
         )
     for epoch in target.lists.origin_tick:
@@ -83,19 +87,19 @@ def onsets_on(target: OneDevice, donor: OneDevice) -> Floats:
 
 
 def _onset_seconds(device: OneDevice) -> Floats:
-    light_s = np.full(len(device.light_tick), np.nan)
+    onset_s = np.full(len(device.photodiode_tick), np.nan)
     lists: CodeLists = device.lists
     for epoch in lists.origin_tick:
         own = device.epoch == epoch
-        light_s[own] = lists.seconds(epoch, device.light_tick[own])
-    return light_s
+        onset_s[own] = lists.seconds(epoch, device.photodiode_tick[own])
+    return onset_s
 
 
-def _by_common_codes(donor_s: Floats, target_s: Floats, light_s: Floats, *, otherwise_s: Floats) -> Floats:
-    """Convert a donor's times by the words that both received, as far as these reach."""
+def _by_common_codes(donor_s: Floats, target_s: Floats, onset_s: Floats, *, otherwise_s: Floats) -> Floats:
+    """Convert a donor's times by the codes that both received, as far as these reach."""
     if len(donor_s) < _LEAST_CODES:
         return otherwise_s
     clock = local_clock(fit_clock(donor_s, target_s), donor_s, target_s)
-    after = np.clip(np.searchsorted(donor_s, light_s), 0, len(donor_s) - 1)
-    apart_s = np.fmin(np.abs(donor_s[after] - light_s), np.abs(donor_s[np.maximum(after - 1, 0)] - light_s))
-    return np.where(apart_s <= _FARTHEST_S, clock.array_s(light_s), otherwise_s)
+    after = np.clip(np.searchsorted(donor_s, onset_s), 0, len(donor_s) - 1)
+    apart_s = np.fmin(np.abs(donor_s[after] - onset_s), np.abs(donor_s[np.maximum(after - 1, 0)] - onset_s))
+    return np.where(apart_s <= _FARTHEST_S, clock.array_s(onset_s), otherwise_s)

@@ -23,7 +23,6 @@ from closedloop.simulation.voltage import draw_units
 
 _FIRST_DAY = datetime(2022, 1, 3, 9, tzinfo=UTC)  # files carry a date; a simulated day's is made up and says nothing
 _TAIL_S = 2.0
-_MS_PER_S = 1000
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,7 @@ def happened_on(day: ArrayDay, cortex: HiddenCortex, recorder: Recorder, simulat
     """Draw what there is to record on a day."""
     presentations = day.journal.presentations
     end_s = max(row.offset_s for row in presentations) + _TAIL_S
-    light = light_of(
-        presentations, lag_s=simulation.display_lag_ms / _MS_PER_S, frame_s=1 / day.refresh_hz, seed=day.seed
-    )
+    light = light_of(presentations, lag_s=simulation.display_lag_ms / 1000, frame_s=1 / day.refresh_hz, seed=day.seed)
     spikes = draw_spikes(
         light.on_s,
         trial_rates_hz(cortex, _sequence(day, presentations, light.on_s), day=day.day),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.lookup import take_or
 from closedloop.simulation.cortex_trials import PsthProfile
 
 Floats = NDArray[np.float64]
-_MS_PER_S = 1000
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def draw_spikes(
     seed
         Each electrode draws from its own generator, seeded by this and its number.
     """
-    window_start = light_s + profile.edges_ms[0] / _MS_PER_S
-    window_stop = np.minimum(light_s + profile.edges_ms[-1] / _MS_PER_S, np.r_[window_start[1:], np.inf])
+    window_start = light_s + profile.edges_ms[0] / 1000
+    window_stop = np.minimum(light_s + profile.edges_ms[-1] / 1000, np.r_[window_start[1:], np.inf])
     times, electrodes = [], []
     for electrode, baseline in enumerate(baseline_hz):
         random = np.random.default_rng([seed, electrode])
@@ -78,17 +78,17 @@ def _spontaneous(
     start, stop = span_s
     drawn = np.sort(random.uniform(start, stop, random.poisson(rate_hz * (stop - start))))
     window = np.searchsorted(window_start, drawn, side="right") - 1
-    inside = (window >= 0) & (drawn < np.append(window_stop, -np.inf)[window])
+    inside = (window >= 0) & (drawn < take_or(window_stop, window, -np.inf))
     return np.asarray(drawn[~inside])
 
 
 def _evoked(
     random: np.random.Generator, light_s: Floats, rate_hz: Floats, profile: PsthProfile, window_stop: Floats
 ) -> Floats:
-    length_s = (profile.edges_ms[-1] - profile.edges_ms[0]) / _MS_PER_S
+    length_s = (profile.edges_ms[-1] - profile.edges_ms[0]) / 1000
     n_spikes = random.poisson(rate_hz * length_s)
     presentation = np.repeat(np.arange(len(light_s)), n_spikes)
     cumulative = np.r_[0.0, np.cumsum(profile.relative_rate * np.diff(profile.edges_ms))]
     after_light_ms = np.interp(random.random(len(presentation)), cumulative / cumulative[-1], profile.edges_ms)
-    time_s = light_s[presentation] + after_light_ms / _MS_PER_S
+    time_s = light_s[presentation] + after_light_ms / 1000
     return np.asarray(time_s[time_s < window_stop[presentation]])

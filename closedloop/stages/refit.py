@@ -23,8 +23,6 @@ from closedloop.stages.context import StageContext
 from closedloop.training.closed_form import FactorisedWeights, fit_factorised_readout, install_readout
 from closedloop.training.refit import RefitRecipe, Responses, held_out_correlation, refit
 
-_MS_PER_S = 1000
-
 
 def run(context: StageContext) -> None:
     """Write model.safetensors and fit.json."""
@@ -77,7 +75,7 @@ def _start_in_closed_form(model: SiteModel, train: Responses, *, ridge: float) -
 
 def _read_day(context: StageContext, day: int) -> DayResponses:
     recording = context.protocol.recording
-    window_s = (recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S
+    window_s = (recording.window_stop_ms - recording.window_start_ms) / 1000
     return read_day_responses(context.paths, day, window_s=window_s)
 
 

@@ -1,1 +1,1 @@
-"""The commands under `closedloop recording`: each reads Blackrock files and says or writes what is in them."""
+"""The commands under `closedloop recording`: each reads Blackrock files and prints or writes what is in them."""

@@ -18,8 +18,9 @@ from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import write_table
-from closedloop.devices.device import PHOTODIODE, Device, Progress, read_devices
+from closedloop.devices.device import PHOTODIODE, Device, read_devices
 from closedloop.errors import AlignmentError, RecordingError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import SentCodes
 from closedloop.recording.usability import usable
 from closedloop.report.alignment.figures import DeviceRecord
@@ -27,8 +28,7 @@ from closedloop.report.alignment.page import alignment_page
 from closedloop.stages.ingest.onsets import sent_codes
 from closedloop.storage import write_bytes
 
-_MS_PER_S = 1000
-_SOURCES = {"photodiode": "the light", "code": "their code", "fit": "the clocks"}
+_SOURCES = {"photodiode": "the photodiode", "code": "their digital code", "fit": "the clocks"}
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,20 @@ class AlignedSession:
 
 
 def align_files(
-    journal_file: Path, files: Sequence[Path], *, photodiode: str | None, progress: Progress
+    journal_file: Path, files: Sequence[Path], *, photodiode: str | None, progress: ProgressCallback
 ) -> AlignedSession:
     """Align the recorder's files with a journal, device by device.
 
     Parameters
     ----------
+    journal_file
+        The rig's journal of the session.
+    files
+        The recorder's .nev and .ns1 to .ns6.
     photodiode
-        The channel that saw the light: the beginning of its label, or its number. None: one labelled photodiode, if
-        there is any.
+        Its channel: the beginning of the label, or the number. None: one labelled photodiode, if there is any.
+    progress
+        Called with (done, total) packets of each .nev.
 
     Raises
     ------
@@ -79,13 +84,23 @@ def align_files(
         {device.name: device.codes for device in devices},
         edges={device.name: device.edges for device in devices if device.edges is not None},
         segments={device.name: device.segments for device in devices},
-        rules=AlignmentRules(frame_ms=_MS_PER_S / journal.segments[0].refresh_hz),
+        rules=AlignmentRules(frame_ms=1000 / journal.segments[0].refresh_hz),
     )
     return AlignedSession(journal, sent, devices, alignments)
 
 
 def write_page(session: AlignedSession, report: Path, *, journal_file: Path, files: Sequence[Path]) -> None:
-    """Write the page about an alignment."""
+    """Write the page about an alignment.
+
+    Parameters
+    ----------
+    session
+        What was aligned.
+    report
+        The HTML file to write.
+    journal_file, files
+        What was read: their names are on the page.
+    """
     records = [
         DeviceRecord(device.name, session.alignments[device.name], device.tick_hz, device.segments, device.repairs)
         for device in session.devices
@@ -127,13 +142,13 @@ def _columns(session: AlignedSession, name: str, found: Alignment) -> dict[str, 
         "code_tick": found.code_tick,
         "received_index": found.received_index,
         "changed": found.changed,
-        "lag_ms": found.lag_ms,
+        "lag_ms": found.latency_ms,
     }
 
 
 def session_as_json(session: AlignedSession) -> str:
-    """Return the quality of every device's alignment, and what was recovered in its files, as JSON."""
-    said = {
+    """Return the quality of every device's alignment, and what was repaired in its files, as JSON."""
+    facts = {
         device.name: {
             "repairs": list(device.repairs),
             "touching_a_gap": dict(_touching(session, device)),
@@ -141,11 +156,11 @@ def session_as_json(session: AlignedSession) -> str:
         }
         for device in session.devices
     }
-    return json.dumps({"session_id": session.journal.segments[0].session_id, "devices": said}, indent=2)
+    return json.dumps({"session_id": session.journal.segments[0].session_id, "devices": facts}, indent=2)
 
 
 def session_lines(session: AlignedSession) -> list[str]:
-    """Return what a person needs to know."""
+    """Return what a person needs to know, a line each."""
     return [line for device in session.devices for line in _device_lines(session, device)]
 
 
@@ -159,22 +174,22 @@ def _device_lines(session: AlignedSession, device: Device) -> list[str]:
         f"  {quality.n_matched:,} of {quality.n_sent:,} codes matched, {quality.n_lost + quality.n_unplaced:,} lost, "
         f"{quality.n_changed:,} changed; {quality.n_doubled:,} second copies, {quality.n_foreign:,} of nothing sent",
         f"  drift {drifts} ppm ({len(quality.runs)} run{'s' * (len(quality.runs) > 1)} of the clocks); "
-        f"{_light_words(session, device)}",
+        f"{_photodiode_words(session, device)}",
     ]
-    lines += [f"  set aside: {n:,} because {reason}" for reason, n in quality.set_aside_by_reason().items()]
+    lines += [f"  set aside: {n:,} ({reason})" for reason, n in quality.set_aside_by_reason().items()]
     lines += [f"  timed, but cannot be used: {n:,}, {reason}" for reason, n in _touching(session, device)]
     lines += [
         f"  epoch {one.epoch}: {one.n_codes} codes without a place, {one.reason}" for one in quality.unplaced_epochs
     ]
-    return lines + [f"  recovered: {sentence}" for sentence in device.repairs]
+    return lines + [f"  repaired: {sentence}" for sentence in device.repairs]
 
 
-def _light_words(session: AlignedSession, device: Device) -> str:
+def _photodiode_words(session: AlignedSession, device: Device) -> str:
     quality = session.alignments[device.name].quality
     if quality.photodiode_lag_median_ms is None:
-        return "no light was seen"
+        return "no photodiode onset was seen"
     return (
-        f"light {quality.photodiode_lag_median_ms:.2f} ms after the code (IQR {quality.photodiode_lag_iqr_ms:.2f} ms, "
+        f"display latency {quality.photodiode_lag_median_ms:.2f} ms (IQR {quality.photodiode_lag_iqr_ms:.2f} ms, "
         f"{quality.n_without_photodiode:,} without, seen by {quality.light_from})"
     )
 

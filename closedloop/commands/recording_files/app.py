@@ -1,4 +1,4 @@
-"""`closedloop recording ...`: the options; what is done stands in this folder's other files, imported when needed."""
+"""`closedloop recording ...`: the options; the work is in this folder's other files, imported when needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
 def recording_info(
     file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6")], json: JsonOption = False
 ) -> None:
-    """Say what a Blackrock file holds: specification, channels, scale, blocks, times."""
+    """Show what a Blackrock file holds: specification, channels, scale, blocks, times."""
     from closedloop.commands.recording_files.info import describe_file, info_as_json, info_lines  # noqa: PLC0415
 
     info = describe_file(file)
@@ -34,7 +34,7 @@ def recording_detect(
     ] = "1",
     chunk: Annotated[float | None, typer.Option(help="seconds read at a time; the result is the same for all")] = None,
 ) -> None:
-    """Find threshold crossings in raw voltage by a named definition; after a kill, the same command goes on."""
+    """Find threshold crossings in raw voltage by a named definition. Run the same command again to resume."""
     from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
@@ -67,11 +67,11 @@ def recording_align(
     *,
     out: Annotated[Path | None, typer.Option(help="parquet table of every code's onset and fate")] = None,
     photodiode: Annotated[
-        str | None, typer.Option(help="channel that saw the light: beginning of its label, or its number")
+        str | None, typer.Option(help="channel of the photodiode: beginning of its label, or its number")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Find when every presentation happened on the recorder's clock, and say how that is known."""
+    """Find when every presentation happened on the recorder's clock, and show how that is known."""
     from closedloop.commands.recording_files import align  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 

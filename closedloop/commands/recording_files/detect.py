@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,22 +20,36 @@ from closedloop.detection.definitions import DEFINITIONS, Definition
 from closedloop.detection.detect import spikes_of
 from closedloop.detection.filter_design import check_fits
 from closedloop.errors import RecordingError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers, run_pieces
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import Shard, leave_shard, read_shard, shards_of
 
 _MOST_NAMED = 12
 
-Progress = Callable[[int, int], None]
-
 
 def detect_to_file(
-    file: Path, out: Path, *, definition: str, workers: str, chunk_s: float | None, progress: Progress
+    file: Path, out: Path, *, definition: str, workers: str, chunk_s: float | None, progress: ProgressCallback
 ) -> list[str]:
-    """Detect threshold crossings on every electrode of a file and write them; return what to tell the user.
+    """Detect threshold crossings on every electrode of a file and write them; return the lines to print.
 
-    Finished parts wait in a folder beside `out` until all are there; after a kill the same command goes on with them,
-    with whatever workers.
+    Finished parts wait in a folder beside `out` until all are there; the same command run again resumes with them, with
+    whatever workers.
+
+    Parameters
+    ----------
+    file
+        The .ns5 or .ns6 with raw voltage.
+    out
+        The HDF5 file to write.
+    definition
+        Name of a row of `DEFINITIONS`.
+    workers
+        As for ``--workers``.
+    chunk_s
+        Seconds read at a time; None leaves it to the detector.
+    progress
+        Called with (done, total) parts.
 
     Raises
     ------
@@ -57,7 +71,10 @@ def detect_to_file(
     run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
     tally = _merge(shards, samples, chosen, out)
     shutil.rmtree(folder, ignore_errors=True)
-    return [*_summary_lines(out, samples, chosen, tally), *(f"  mended: {repair}" for repair in samples.header.repairs)]
+    return [
+        *_summary_lines(out, samples, chosen, tally),
+        *(f"  repaired: {repair}" for repair in samples.header.repairs),
+    ]
 
 
 def _definition(name: str) -> Definition:
@@ -92,7 +109,7 @@ class _Tally:
 
 
 def _merge(shards: Sequence[Shard], samples: NsxSamples, definition: Definition, out: Path) -> _Tally:
-    """Put the parts into one file, piece by piece."""
+    """Write the parts into one file, piece by piece."""
     ids = [channel.channel_id for channel in samples.channels]
     tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)
     simulated = samples.header.comment.startswith(SIMULATED_APPLICATION)

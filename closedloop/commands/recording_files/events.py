@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from closedloop.blackrock.nev.order import OrderedPackets
 from closedloop.blackrock.nev.packets import Packets, is_code, is_comment, is_serial, is_spike
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.header import read_nsx_header
+from closedloop.execution.progress import ProgressCallback
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 
 _KINDS = ("other", "spike", "digital", "serial", "comment", "pause", "resume")
@@ -26,16 +27,22 @@ _GROUP_ROWS = 1 << 17
 
 
 def events_to_table(
-    file: Path, out: Path, *, nsx_file: Path | None, spikes: bool, progress: Callable[[int, int], None]
+    file: Path, out: Path, *, nsx_file: Path | None, spikes: bool, progress: ProgressCallback
 ) -> list[str]:
-    """Write a NEV's packets in order of epoch and tick, in bounded memory; return what to tell the user.
+    """Write a NEV's packets in order of epoch and tick, in bounded memory; return the lines to print.
 
     Parameters
     ----------
+    file
+        The .nev.
+    out
+        The parquet table to write.
     nsx_file
         The same processor's NSx file, whose epochs then count.
     spikes
         Whether spikes are wanted.
+    progress
+        Called with (done, total) packets; the file is passed over twice.
 
     Raises
     ------
@@ -74,8 +81,8 @@ def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]
 def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> Mapping[str, pa.Array]:
     packets = ordered.packets if spikes else ordered.packets.take(~is_spike(ordered.packets))
     kind = _kinds(survey, ordered.epoch, packets)
-    is_word = (kind == _DIGITAL) | (kind == _SERIAL)
-    value = np.where(is_word, packets.value, packets.kind)
+    has_code = (kind == _DIGITAL) | (kind == _SERIAL)
+    value = np.where(has_code, packets.value, packets.kind)
     unit = packets.detail.astype(np.uint8)
     return {
         "kind": pa.DictionaryArray.from_arrays(pa.array(kind), pa.array(_KINDS)),
@@ -84,7 +91,7 @@ def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> Map
         "time_s": pa.array(packets.tick / survey.header.tick_hz),
         "electrode_id": pa.array(packets.kind, mask=kind != _SPIKE),
         "unit": pa.array(unit, mask=kind != _SPIKE),
-        "value": pa.array(value, mask=~(is_word | (kind == _OTHER))),
+        "value": pa.array(value, mask=~(has_code | (kind == _OTHER))),
         "text": _texts(survey, packets, kind == _COMMENT),
     }
 

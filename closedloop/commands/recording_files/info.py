@@ -32,7 +32,7 @@ def info_lines(info: RecordingInfo) -> list[str]:
     return [
         f"{info.file}: {name} {info.specification}, {rate}{info.tick_hz} ticks a second, "
         f"recorded {info.start or 'at an unknown time'}",
-        *_shortened([f"  mended: {sentence}" for sentence in info.repairs]),
+        *_shortened([f"  repaired: {sentence}" for sentence in info.repairs]),
         *_shortened(_channel_lines(info.channels)),
         *_block_lines(info),
         *(_event_lines(info.events) if info.events else []),
@@ -78,7 +78,7 @@ def _times(n: int) -> str:
 def _event_lines(events: EventInfo) -> list[str]:
     return [
         f"  {events.n_packets} packets: {sum(events.n_spikes.values())} spikes on {len(events.n_spikes)} channels, "
-        f"{events.n_digital} digital words, {events.n_serial} serial words, {len(events.comments)} comments, "
+        f"{events.n_digital} digital codes, {events.n_serial} serial codes, {len(events.comments)} comments, "
         f"{events.n_other} others",
         *_shortened([f"  paused in epoch {p.epoch} from {p.from_s:.6f} s to {p.to_s:.6f} s" for p in events.pauses]),
         *_shortened([f"  comment in epoch {c.epoch} at {c.t_s:.6f} s: {c.text}" for c in events.comments]),

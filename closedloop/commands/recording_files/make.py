@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from closedloop.artifacts.protocol.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.errors import RecordingError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.simulation.sessions import MadeSession, make_session
 
 _FAULTS: dict[str, RecorderFault | LineFault] = {
@@ -17,7 +18,7 @@ _FAULTS: dict[str, RecorderFault | LineFault] = {
 
 
 def fault_lines() -> list[str]:
-    """Say what each fault is, one a line."""
+    """Return what each fault is, one a line."""
     named = [*RECORDER_FAULTS.items(), *LINE_FAULTS.items()]
     width = max(len(name) for name, _ in named)
     return [f"{name:<{width}}  {line}" for name, line in named]
@@ -32,9 +33,26 @@ def make_in_folder(
     n_processors: int,
     faults: Sequence[str],
     seed: int,
-    progress: Callable[[int, int], None],
+    progress: ProgressCallback,
 ) -> list[str]:
-    """Make a session; return what to tell the user.
+    """Make a session; return the lines to print.
+
+    Parameters
+    ----------
+    folder
+        A new or empty folder.
+    specification
+        "2.1" to "3.0-ptp", of both kinds of file.
+    seconds
+        Length of the session.
+    n_channels, n_processors
+        Electrodes in all, and NSPs.
+    faults
+        Names of what goes wrong.
+    seed
+        Another one gives another session.
+    progress
+        Called with (done, total) samples as the files grow.
 
     Raises
     ------

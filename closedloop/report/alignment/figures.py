@@ -1,4 +1,4 @@
-"""Figures of an alignment: the day as a strip, the clocks' differences, the light's lag."""
+"""Figures of an alignment: the day as a strip, the clocks' differences, the display latency."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """One device's recording with its alignment: what the page tells of.
+    """One device's recording with its alignment: what the page shows.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class DeviceRecord:
     tick_hz
         Ticks per second of its clock.
     segments
-        When it recorded.
+        Uninterrupted periods of recording, in order.
     repairs
         What was recovered in its files, a sentence each.
     """
@@ -51,7 +51,7 @@ class DeviceRecord:
 
 
 def session_minutes(sent: SentCodes) -> Floats:
-    """Time of every code from the first on, minutes; a launch whose clock begins anew follows the one before it."""
+    """Return the time of every code from the first on, minutes; a launch whose clock begins anew follows the last."""
     launch, time_s = sent.launch_ids, np.asarray(sent.time_s, np.float64)
     laid = np.zeros(len(time_s))
     shift_s, end_s = -float(time_s[0]), -np.inf
@@ -97,7 +97,7 @@ def _strip(ax: Axes, device: DeviceRecord, sent: SentCodes, minutes: Floats) -> 
 def recorded_minutes(
     device: DeviceRecord, run: RunQuality, sent: SentCodes, minutes: Floats
 ) -> list[tuple[float, float]]:
-    """Where an epoch's segments lie on the session's axis, by the clock of a run, no further than half way to others.
+    """Place an epoch's segments on the session's axis, by the clock of a run, no further than half way to others.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def clock_difference(device: DeviceRecord, sent: SentCodes) -> Figure:
         residual.plot(minutes[rows], (lag_s - line_s) * 1000, color=colour, **_DOT)
     apart.set_title("Recorder minus rig, from the start of each run")
     apart.set_ylabel("ms")
-    residual.set_title("… and minus the line: wander and jitter")
+    residual.set_title("… and minus the line: residual drift and jitter")
     residual.set_ylabel("ms")
     _keep_most(residual)
     for ax in (apart, residual):
@@ -164,25 +164,25 @@ def clock_difference(device: DeviceRecord, sent: SentCodes) -> Figure:
     return figure
 
 
-def light_lag(device: DeviceRecord, sent: SentCodes) -> Figure | None:
-    """Draw how late the light came after the marker, over the day and as a histogram; None without light."""
-    lag_ms = device.alignment.lag_ms
-    seen = ~np.isnan(lag_ms)
+def display_latency(device: DeviceRecord, sent: SentCodes) -> Figure | None:
+    """Draw how late the photodiode onset came after the code, over the day and as a histogram; None without any."""
+    latency_ms = device.alignment.latency_ms
+    seen = ~np.isnan(latency_ms)
     if not seen.any():
         return None
     figure, (over, histogram) = new_figure(2, 1, width=11.2, height=3.2)
     figure.set_dpi(_DPI)
     minutes = session_minutes(sent)
-    over.plot(minutes[seen], lag_ms[seen], color=SITE, **_DOT)
+    over.plot(minutes[seen], latency_ms[seen], color=SITE, **_DOT)
     over.set_xlim(*_span(minutes))
-    over.set_title("Light after the marker, over the day")
+    over.set_title("Photodiode onset after the code, over the day")
     over.set_xlabel("minutes of the session")
-    over.set_ylabel("lag, ms")
-    histogram.hist(lag_ms[seen], bins=_HISTOGRAM_BINS, color=SITE_LIGHT, edgecolor="white", linewidth=0.3)
-    histogram.axvline(float(np.median(lag_ms[seen])), color=INK, linewidth=1.2)
+    over.set_ylabel("display latency, ms")
+    histogram.hist(latency_ms[seen], bins=_HISTOGRAM_BINS, color=SITE_LIGHT, edgecolor="white", linewidth=0.3)
+    histogram.axvline(float(np.median(latency_ms[seen])), color=INK, linewidth=1.2)
     histogram.set_yscale("log")
-    histogram.set_title("All lags (line: median)")
-    histogram.set_xlabel("lag, ms")
+    histogram.set_title("All latencies (line: median)")
+    histogram.set_xlabel("display latency, ms")
     histogram.set_ylabel("presentations")
     return figure
 

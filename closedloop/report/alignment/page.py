@@ -8,12 +8,16 @@ from closedloop import __version__
 from closedloop.alignment.quality import AlignmentQuality
 from closedloop.recording.codes import SentCodes
 from closedloop.report import drawing
-from closedloop.report.alignment.figures import DeviceRecord, clock_difference, day_strip, light_lag
+from closedloop.report.alignment.figures import DeviceRecord, clock_difference, day_strip, display_latency
 from closedloop.report.layout import Card, Page, Plate, Section, plate, render
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, percent
 
-_SOURCES = {"photodiode": "timed by the light", "code": "timed by their code", "fit": "timed by the clocks"}
+_SOURCES = {
+    "photodiode": "timed by the photodiode",
+    "code": "timed by their digital code",
+    "fit": "timed by the clocks",
+}
 
 
 def alignment_page(
@@ -77,7 +81,7 @@ def _notices(device: DeviceRecord) -> list[str]:
 
 def _strip_section(devices: Sequence[DeviceRecord], sent: SentCodes) -> Section:
     caption = (
-        "Coloured: recorded, one colour an epoch (run of the recorder's clock); white: a pause, or the recorder was "
+        "Coloured: recorded, one colour an epoch (clock segment of the recorder); white: a pause, or the recorder was "
         "off. Grey: codes that were sent and not received. Red: presentations without an onset."
     )
     return Section("day", "The day", wide=(plate(day_strip(devices, sent), "What was recorded", caption=caption),))
@@ -102,7 +106,7 @@ def _cards(quality: AlignmentQuality) -> tuple[Card, ...]:
     by_source = ", ".join(f"{count(quality.n_by_source[name])} {words}" for name, words in _SOURCES.items())
     widest = max(quality.runs, key=lambda run: run.n_codes)
     lag = quality.photodiode_lag_median_ms
-    light = DASH if lag is None else f"{lag:.2f} ms"
+    latency = DASH if lag is None else f"{lag:.2f} ms"
     note = (
         "no photodiode" if lag is None else f"IQR {quality.photodiode_lag_iqr_ms:.2f} ms, seen by {quality.light_from}"
     )
@@ -113,7 +117,7 @@ def _cards(quality: AlignmentQuality) -> tuple[Card, ...]:
             "codes matched", f"{count(quality.n_matched)} of {count(quality.n_sent)}", f"{count(quality.n_lost)} lost"
         ),
         Card("drift", f"{_signed(widest.drift_ppm, 2)} ppm", f"jitter of codes {widest.jitter_ms * 1000:.0f} µs"),
-        Card("light after marker", light, note),
+        Card("display latency", latency, note),
     )
 
 
@@ -124,16 +128,16 @@ def _plates(device: DeviceRecord, sent: SentCodes) -> tuple[Plate, ...]:
         caption="Left: the recorder's clock minus the rig's at every received code; the slope is the drift. Right: the "
         "same minus each run's line. Codes far from their neighbours (off time) do not time a presentation.",
     )
-    lag = light_lag(device, sent)
-    if lag is None:
+    latency = display_latency(device, sent)
+    if latency is None:
         return (clocks,)
-    caption = "Single late frames are real: the light decides. Where it is missing, the usual lag of that time serves."
-    return (clocks, plate(lag, "The light", caption=caption))
+    caption = "Single late frames are real: the photodiode decides. Without it the usual latency at that time is added."
+    return (clocks, plate(latency, "Display latency", caption=caption))
 
 
 def _runs(quality: AlignmentQuality) -> Table:
     return Table(
-        columns=("run", "codes", "offset", "drift", "residual, IQR", "wander", "jitter"),
+        columns=("run", "codes", "offset", "drift", "residual, IQR", "residual drift", "jitter"),
         rows=tuple(
             (
                 f"rig launch {run.launch}, epoch {run.epoch}",
@@ -146,8 +150,8 @@ def _runs(quality: AlignmentQuality) -> Table:
             )
             for run in quality.runs
         ),
-        caption="A run is a launch of the rig on an epoch of the recorder's clock. Wander: how far the clock strayed "
-        "from the line, end to end. Jitter: robust SD of single codes around both.",
+        caption="A run is a launch of the rig on an epoch of the recorder's clock. Residual drift: how far the clock "
+        "strayed from the line, end to end. Jitter: robust SD of single codes around both.",
     )
 
 
@@ -163,8 +167,8 @@ def _fates(quality: AlignmentQuality) -> Table:
         ("… second copies", quality.n_doubled),
         ("… that belong to nothing sent", quality.n_foreign),
         ("… zeros between codes", quality.n_rest),
-        ("presentations without light of their own", quality.n_without_photodiode),
-        ("lights that came whole frames late", quality.n_late_frames),
+        ("presentations without a photodiode onset of their own", quality.n_without_photodiode),
+        ("photodiode onsets that came whole frames late", quality.n_late_frames),
     )
     return Table(
         columns=("", "number"),

@@ -25,8 +25,6 @@ from closedloop.stages.evaluate.pairs import Measured, Pairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.units import unit_rows
 
-_MS_PER_S = 1000
-
 
 def run(context: StageContext) -> None:
     """Write sensitivity.parquet, pairs.parquet and evaluation.json."""
@@ -51,7 +49,7 @@ def run(context: StageContext) -> None:
 
 def _read_day(context: StageContext) -> DayResponses:
     recording = context.protocol.recording
-    window_s = (recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S
+    window_s = (recording.window_stop_ms - recording.window_start_ms) / 1000
     return read_day_responses(context.paths, context.day, window_s=window_s)
 
 

@@ -21,7 +21,6 @@ from closedloop.stages.ingest.detection import Detected, detect_on
 
 _TOLERANCE_MS = 0.5
 _MOST_COMPARED = 32
-_MS_PER_S = 1000
 _DAY_MARK = "-day-"
 
 
@@ -156,7 +155,7 @@ def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
         return
     recorded = concatenate_spikes([part.on_any(electrodes) for part in device.spikes()])
     detected = in_order(concatenate_spikes([part.on_any(electrodes) for part in own.detected_spikes()]))
-    tolerance_ticks = round(_TOLERANCE_MS / _MS_PER_S * device.tick_hz)
+    tolerance_ticks = round(_TOLERANCE_MS / 1000 * device.tick_hz)
     for electrode in electrodes:
         nev, offline = (_one_axis(device, spikes.on(electrode)) for spikes in (recorded, detected))
         both = agreement(nev, offline, tolerance_ticks=tolerance_ticks)

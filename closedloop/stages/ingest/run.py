@@ -25,8 +25,6 @@ from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import DayDevice, DayRecording, read_day_recording
 from closedloop.stages.ingest.sites import site_table
 
-_MS_PER_S = 1000
-
 
 def run(context: StageContext) -> None:
     """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json."""
@@ -74,7 +72,7 @@ def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
         {device.name: device.codes for device in devices},
         edges={device.name: device.edges for device in devices if device.edges is not None},
         segments={device.name: device.segments for device in devices},
-        rules=AlignmentRules(frame_ms=_MS_PER_S / journal.segments[0].refresh_hz),
+        rules=AlignmentRules(frame_ms=1000 / journal.segments[0].refresh_hz),
     )
 
 

@@ -21,8 +21,6 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.ingest.onsets import Onsets
 from closedloop.stages.ingest.recording import DayDevice, DayRecording
 
-_MS_PER_S = 1000
-
 
 def day_0_sites(context: StageContext) -> SiteTable | None:
     """Read the sites of day 0; None on day 0 itself."""
@@ -34,7 +32,7 @@ def site_table(
 ) -> SiteTable:
     """Describe every electrode of the day, in the order of the counts' columns, then chosen sites that are missing."""
     window = context.protocol.recording
-    rates = counts / (window.window_stop_ms - window.window_start_ms) * _MS_PER_S
+    rates = counts / (window.window_stop_ms - window.window_start_ms) * 1000
     clean = np.isin(onsets.image_index, stimuli.rows(kind="clean"))
     reliability = split_half_reliability(rates[clean], onsets.image_index[clean], seed=context.seed("reliability"))
     mean = mean_response(rates[clean], onsets.image_index[clean], n_images=len(stimuli.images))

@@ -28,15 +28,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Device:
-    """A recorder: its clock at the world's zero, its drift and wander, its resets and pauses in world seconds.
+    """A recorder: its clock at the world's zero, its drift and residual drift, its resets and pauses in world seconds.
 
     A reset starts a new epoch whose clock begins at `restart_s`; nothing is recorded for `reset_takes_s`.
     """
 
     t0_s: float = 100.0
     ppm: float = 0.0
-    wander_ms: float = 0.0
-    wander_period_s: float = 7200.0
+    residual_drift_ms: float = 0.0
+    residual_drift_period_s: float = 7200.0
     resets_s: tuple[float, ...] = ()
     restart_s: float = 0.0
     reset_takes_s: float = 1.0
@@ -137,9 +137,9 @@ class _Clock:
         """Exact tick, with a fraction, counted on the clock of an epoch."""
         device = self.device
         zero = np.array([*(device.restart_s - start if k else device.t0_s for k, start in enumerate(self.starts_s)), 0])
-        wander = device.wander_ms / 1000 * np.sin(2 * np.pi * world_s / device.wander_period_s)
+        residual_s = device.residual_drift_ms / 1000 * np.sin(2 * np.pi * world_s / device.residual_drift_period_s)
         # Whole seconds apart from the rest: nanoseconds since 1970 do not fit a float.
-        return (zero[epoch] + world_s * (1 + device.ppm * 1e-6) + wander) * device.tick_hz
+        return (zero[epoch] + world_s * (1 + device.ppm * 1e-6) + residual_s) * device.tick_hz
 
 
 def observe(world: World, device: Device, *, seed: int, line: Line | None = None) -> Seen:

@@ -161,7 +161,7 @@ def lit_sessions(draw: st.DrawFn) -> tuple[World, dict[str, Device], int]:
     second = Device(
         t0_s=draw(st.floats(5.0, 5000.0)),
         ppm=draw(st.floats(-100, 100)),
-        wander_ms=draw(st.sampled_from([0.0, 3.0])),
+        residual_drift_ms=draw(st.sampled_from([0.0, 3.0])),
         resets_s=draw(resets),
         restart_s=draw(st.sampled_from([0.0, 50.0])),
     )

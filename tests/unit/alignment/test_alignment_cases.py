@@ -94,9 +94,9 @@ def test_words_of_eight_bits_match_a_longer_counter_only_if_that_is_said() -> No
         align(world.sent, cut)
 
 
-def test_a_clock_that_wanders_by_milliseconds_times_lost_codes_within_half_a_millisecond() -> None:
+def test_a_clock_with_milliseconds_of_residual_drift_times_lost_codes_within_half_a_millisecond() -> None:
     world = make_world(20_000, seed=3)
-    seen = observe(world, Device(ppm=-37.0, wander_ms=3.0), seed=3, line=Line(lost=0.05))
+    seen = observe(world, Device(ppm=-37.0, residual_drift_ms=3.0), seed=3, line=Line(lost=0.05))
     found = align(world.sent, seen.received, segments=seen.segments)
     fit = found.source == "fit"
     assert np.count_nonzero(fit) == np.count_nonzero(~seen.arrived) > 900

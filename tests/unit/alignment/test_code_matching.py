@@ -90,7 +90,7 @@ def test_two_events_in_a_trial_do_not_outweigh_a_known_drift_but_a_minute_does()
         assert least < fit.drift_ppm < most  # the minute alone says 1.67 ppm
 
 
-def test_a_local_clock_follows_a_slow_wander_through_late_codes() -> None:
+def test_a_local_clock_follows_a_slow_residual_drift_through_late_codes() -> None:
     rng = np.random.default_rng(1)
     rig_s = np.cumsum(rng.uniform(0.2, 0.6, 20_000))
     residual_drift_s = 0.002 * np.sin(rig_s / 900)

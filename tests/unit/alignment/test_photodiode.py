@@ -134,7 +134,7 @@ def test_light_that_one_device_saw_times_the_others() -> None:
     world = make_world(2000, seed=8)
     devices = {
         "NSP1": Device(photodiode=True, ppm=50.0, resets_s=(250.0,), edges_lost=0.02),
-        "NSP2": Device(t0_s=777.0, ppm=-80.0, resets_s=(500.0,), restart_s=3.0, wander_ms=2.0),
+        "NSP2": Device(t0_s=777.0, ppm=-80.0, resets_s=(500.0,), restart_s=3.0, residual_drift_ms=2.0),
         "PTP": Device(t0_s=1.7e9, ppm=3.0, tick_hz=1_000_000_000),
     }
     seen = {name: observe(world, device, seed=k) for k, (name, device) in enumerate(devices.items())}

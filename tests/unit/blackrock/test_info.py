@@ -70,12 +70,12 @@ def test_pauses_count_in_the_duration_and_resets_do_not(tmp_path: Path) -> None:
     ]
 
 
-def test_people_are_told_first_what_was_mended_and_then_of_channels_in_groups(tmp_path: Path) -> None:
+def test_people_are_told_first_what_was_repaired_and_then_of_channels_in_groups(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(0, ramp(300))])
     faults.forget_last_count(file)
     assert info_lines(read_info(file)) == [
         f"{file}: NSx 2.3, 30000 samples a second, 30000 ticks a second, recorded 2024-05-06T07:08:09.123000+00:00",
-        "  mended: data block 0 was never closed by the recorder: 300 samples found",
+        "  repaired: data block 0 was never closed by the recorder: 300 samples found",
         "  2 electrodes, 1 elec1 to 130 elec130: 0.25 uV a bit",
         "  1 analog input, 257 ainp1: 0.152593 mV a bit",
         "  0.010 s in 1 uninterrupted block",
@@ -135,7 +135,7 @@ def test_events_are_counted_by_kind_and_electrode(tmp_path: Path) -> None:
 
 def test_people_are_told_of_events(tmp_path: Path) -> None:
     assert info_lines(read_info(events_file(tmp_path / "made.nev")))[-2:] == [
-        "  5 packets: 3 spikes on 2 channels, 1 digital words, 0 serial words, 1 comments, 0 others",
+        "  5 packets: 3 spikes on 2 channels, 1 digital codes, 0 serial codes, 1 comments, 0 others",
         "  comment in epoch 0 at 1.500000 s: hello",
     ]
 

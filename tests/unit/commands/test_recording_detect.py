@@ -135,11 +135,11 @@ def test_parts_of_another_recording_or_definition_are_not_used(recording: Path, 
     assert len(names) == 4
 
 
-def test_what_was_mended_in_the_file_is_said(recording: Path, tmp_path: Path) -> None:
+def test_what_was_repaired_in_the_file_is_printed(recording: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.ns6"
     cut.write_bytes(recording.read_bytes()[:-3])
     lines = run(cut, tmp_path / "spikes.h5")
-    assert any(line.startswith("  mended: ") for line in lines)
+    assert any(line.startswith("  repaired: ") for line in lines)
 
 
 def test_what_is_wrong_is_one_line(recording: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def outcomes(folder: Path, *, n_mutants: int, seed: int) -> Iterator[str]:
         try:
             source = open_samples(file)
             check_consistent(source, len(content))
-            yield "mended" if source.header.repairs else "read"
+            yield "repaired" if source.header.repairs else "read"
         except ClosedLoopError as error:
             refusals.append(str(error))
             yield "refused"
@@ -137,11 +137,11 @@ def test_500_mutants_are_read_or_refused_in_little_memory(tmp_path: Path) -> Non
     finally:
         tracemalloc.stop()
     assert peak < MOST_BYTES
-    assert min(found.count(kind) for kind in ("read", "mended", "refused")) > 50, "the mutants reach all parts"
+    assert min(found.count(kind) for kind in ("read", "repaired", "refused")) > 50, "the mutants reach all parts"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3, 4, 5])
 def test_20000_mutants_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     found = list(outcomes(tmp_path, n_mutants=5_000, seed=seed))
-    assert min(found.count(kind) for kind in ("read", "mended", "refused")) > 500
+    assert min(found.count(kind) for kind in ("read", "repaired", "refused")) > 500

@@ -1,4 +1,4 @@
-"""Damaged NSx files: what is there is read, what was mended is said, and nothing is made up."""
+"""Damaged NSx files: what is there is read, what was repaired is reported, and nothing is made up."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_count_beyond_the_files_end_is_corrected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("specification", IN_BLOCKS)
-def test_a_wrong_flag_before_a_sound_rest_is_mended(tmp_path: Path, specification: str) -> None:
+def test_a_wrong_flag_before_a_sound_rest_is_repaired(tmp_path: Path, specification: str) -> None:
     file = two_blocks(tmp_path / "made.ns6", specification)
     faults.spoil_flag(file, block=0, flag=9)
     source = open_samples(file)
