@@ -44,7 +44,7 @@ print(n_spikes + len(reader.get_event_timestamps(0, 0, names.index("digital_inpu
 """,
 }
 
-_SHUFFLE = "from pathlib import Path; from closedloop.blackrock.nev.faults import shuffle; shuffle(Path({file!r}))"
+_SHUFFLE = "from pathlib import Path; from closedloop.simulation.damage.nev import shuffle; shuffle(Path({file!r}))"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Pairing:
     """Which received code is which sent one, all arrays of shape (n_sent,).
 
     `received` is the index of the received code and `run` that of the run, -1 where the code was lost; `late_s` is
-    received minus expected time, NaN where lost; `trusted` says that it is no more than usual; `doubtful` marks lost
+    received minus expected time, NaN where lost; `trusted` marks where it is no more than usual; `doubtful` marks lost
     codes around which a few codes fit a clock that jumped. `runs` have the clocks that follow from the trusted pairs.
     """
 

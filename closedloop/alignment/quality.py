@@ -149,7 +149,7 @@ def describe(
     late_frame: NDArray[np.bool_],
     light_from: str | None,
 ) -> AlignmentQuality:
-    """Put the report together.
+    """Assemble the report.
 
     Parameters
     ----------

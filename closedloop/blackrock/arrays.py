@@ -122,6 +122,15 @@ def numbered_array(
     """Take a processor's electrodes for one array, where there is no map: "array1-042" is number 42 of the first.
 
     The name follows from the numbers alone, not from which electrodes a day happens to have.
+
+    Parameters
+    ----------
+    processor
+        Number of the processor, from 1.
+    electrode_ids
+        Its numbers of the electrodes.
+    labels
+        Their names in the recorder's files, one each; empty if None.
     """
     name = f"array{processor}"
     return tuple(
@@ -131,5 +140,5 @@ def numbered_array(
 
 
 def electrode_of_bank(bank: int, electrode: int) -> int:
-    """Give the recorder's number of contact 1 to 32 of a bank (A is 0)."""
+    """Return the recorder's number of contact 1 to 32 of a bank (A is 0)."""
     return _BANK_ELECTRODES * bank + electrode

@@ -18,8 +18,42 @@ def text(field: bytes) -> str:
     return field.split(b"\0", 1)[0].decode("latin_1")
 
 
+def encode_text(value: str, n_bytes: int, encoding: str = "ascii") -> bytes:
+    """Encode a text, refusing what would be cut.
+
+    Headers are ASCII: neo takes them for UTF-8, other readers for Latin-1.
+
+    Parameters
+    ----------
+    value
+        The text.
+    n_bytes
+        Size of the field.
+    encoding
+        Of the field.
+
+    Raises
+    ------
+    ValueError
+        The text is longer than the field or outside the encoding.
+    """
+    data = value.encode(encoding)
+    if len(data) > n_bytes:
+        raise ValueError(f"the text {value!r} has {len(data)} bytes, the field {n_bytes}")
+    return data
+
+
 def read_exactly(stream: BinaryIO, n_bytes: int, *, file: Path, what: str) -> bytes:
     """Read `n_bytes` of a header.
+
+    Parameters
+    ----------
+    stream
+        The open file, at the header.
+    n_bytes
+        How many.
+    file, what
+        Named in the error: the file, and what is read.
 
     Raises
     ------
@@ -40,6 +74,17 @@ def read_exactly(stream: BinaryIO, n_bytes: int, *, file: Path, what: str) -> by
 def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) -> None:
     """Fill an array with what stands from a byte of a file on, without a buffer between.
 
+    Parameters
+    ----------
+    stream
+        The open file.
+    rows
+        Filled; C-contiguous, any shape.
+    byte
+        Where in the file it starts.
+    file
+        Named in the error.
+
     Raises
     ------
     RecordingError
@@ -57,7 +102,7 @@ def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) ->
 
 
 def read_date(header: np.void) -> datetime | None:
-    """When the recording started, in UTC as the recorder writes it; None where the recorder's clock was not set."""
+    """Return when the recording started, in UTC as the recorder writes it; None where its clock was not set."""
     year, month, day, hour, minute, second, millisecond = (
         int(header[name]) for name in ("year", "month", "day", "hour", "minute", "second", "millisecond")
     )

@@ -19,8 +19,6 @@ from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class ChannelInfo:
@@ -90,11 +88,11 @@ class RecordingInfo:
     duration_s
         From the first sample or packet to the end of the last, pauses included, summed over epochs.
     blocks
-        Uninterrupted segments; those of a NEV are told from its packets, at the rate of its waveforms.
+        Uninterrupted segments; those of a NEV are found from its packets, at the rate of its waveforms.
     events
         None for NSx.
     repairs
-        A sentence for each thing that was mended or left out.
+        A sentence for each thing that was repaired or left out.
     """
 
     file: str
@@ -110,11 +108,11 @@ class RecordingInfo:
     repairs: tuple[str, ...]
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Give the same facts as dicts, lists, numbers and texts."""
+        """Return the same facts as dicts, lists, numbers and texts."""
         return asdict(self)
 
 
-def read_info(file: Path, *, progress: Progress | None = None) -> RecordingInfo:
+def read_info(file: Path, *, progress: Callable[[int, int], None] | None = None) -> RecordingInfo:
     """Describe an NSx or NEV file from its headers and blocks; a NEV's and a PTP file's packets are passed over.
 
     Parameters
@@ -148,7 +146,7 @@ def _file_id(file: Path) -> bytes:
         ) from error
 
 
-def _nsx_info(file: Path, progress: Progress | None) -> RecordingInfo:
+def _nsx_info(file: Path, progress: Callable[[int, int], None] | None) -> RecordingInfo:
     header = read_nsx_header(file, progress=progress)
     return RecordingInfo(
         file=str(file),
@@ -165,11 +163,11 @@ def _nsx_info(file: Path, progress: Progress | None) -> RecordingInfo:
     )
 
 
-def _nev_info(file: Path, progress: Progress | None) -> RecordingInfo:
+def _nev_info(file: Path, progress: Callable[[int, int], None] | None) -> RecordingInfo:
     header = read_nev_header(file)
-    told = _ThreePasses(progress, header.n_packets)
-    scan = scan_packets(file, header, progress=told.first)
-    events = read_nev(file, spikes=False, progress=told.others)
+    passes = _ThreePasses(progress, header.n_packets)
+    scan = scan_packets(file, header, progress=passes.first)
+    events = read_nev(file, spikes=False, progress=passes.others)
     return RecordingInfo(
         file=str(file),
         kind="nev",
@@ -187,9 +185,9 @@ def _nev_info(file: Path, progress: Progress | None) -> RecordingInfo:
 
 @dataclass
 class _ThreePasses:
-    """Tells how far the passes over a NEV are: one counts packets by electrode, two put events in order."""
+    """Reports how far the passes over a NEV are: one counts packets by electrode, two put events in order."""
 
-    progress: Progress | None
+    progress: Callable[[int, int], None] | None
     n_packets: int
     done: int = 0
 

@@ -114,7 +114,7 @@ def _contact(file: Path, number: int, line: str) -> _Contact:
 
 
 def _families(file: Path, contacts: Sequence[_Contact]) -> list[list[_Contact]]:
-    """Split the contacts into arrays; refuse a map that says something twice."""
+    """Split the contacts into arrays; refuse a map that names something twice."""
     families: dict[str, list[_Contact]] = {}
     for contact in contacts:
         families.setdefault(contact.family, []).append(contact)

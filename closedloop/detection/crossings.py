@@ -111,7 +111,18 @@ def detector_of(
     electrode_ids: Sequence[int],
     chunk_samples: int | None = None,
 ) -> Detector:
-    """Put a definition to work on a source whose columns are these electrodes.
+    """Prepare a definition's work on a source whose columns are these electrodes.
+
+    Parameters
+    ----------
+    source
+        Samples in bits.
+    definition
+        What counts as a spike.
+    electrode_ids
+        The electrode of each channel.
+    chunk_samples
+        How many samples are read at a time, at most; None leaves it to the filter.
 
     Raises
     ------
@@ -165,7 +176,7 @@ def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) ->
 def _judge(
     seen: _Seen, threshold: Floats, under_before: NDArray[np.bool_]
 ) -> tuple[list[NDArray[np.int32]], NDArray[np.bool_]]:
-    """Give each channel's crossings by row, and whether its last sample is under the threshold."""
+    """Return each channel's crossings by row, and whether its last sample is under the threshold."""
     rows, last = [], []
     for under, level, before in zip(seen.under, threshold, under_before.tolist(), strict=True):
         marked = np.empty(len(under), bool)

@@ -63,6 +63,15 @@ def spikes_of(
     """Turn the crossings of all pieces of a recording, in order, into spikes, piece by piece.
 
     Here the refractory period is applied: it reaches from one piece into the next, whoever found their crossings.
+
+    Parameters
+    ----------
+    pieces
+        What was found, in the order of the recording.
+    source, definition
+        In what, and by what rule.
+    electrode_ids
+        The electrode of each channel.
     """
     ids = np.asarray(electrode_ids, np.uint16)
     apart = round(definition.refractory_ms * source.rate_hz / 1000)

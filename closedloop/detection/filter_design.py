@@ -56,7 +56,7 @@ class Sections:
         return len(self.coefficients)
 
     def scipy_state(self, level: NDArray[Any]) -> NDArray[np.float64]:
-        """Give scipy's state after an endless input of `level`, (n_channels,): (n_sections, 2, n_channels)."""
+        """Return scipy's state after an endless input of `level`, (n_channels,): (n_sections, 2, n_channels)."""
         return np.asarray(signal.sosfilt_zi(self.plain)[:, :, None] * level)
 
 
@@ -131,7 +131,7 @@ def check_fits(definition: Definition, rate_hz: float) -> None:
 
 
 def scipy_sections(definition: Definition, rate_hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the notch's and the band-pass's second-order sections as scipy has them, (n, 6) each."""
+    """Return the notch's and the band-pass's second-order sections as scipy has them, (n, 6) each."""
     notch = _notch_sos(definition.notch, rate_hz) if definition.notch else np.zeros((0, 6))
     return notch, _band_sos(definition.band, rate_hz)
 

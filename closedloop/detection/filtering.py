@@ -99,7 +99,17 @@ def filter_window(window: Window) -> Floats:
 
 
 def search(window: Window, seek: Seek, found: SearchResult) -> None:
-    """Filter a window and look at it without keeping it; adds to what was `found`."""
+    """Filter a window and look at it without keeping it; adds to what was `found`.
+
+    Parameters
+    ----------
+    window
+        What is filtered.
+    seek
+        What is looked for.
+    found
+        What was found; changed.
+    """
     state = _state_before(window)
     if window.filters.zero_phase:
         _search_both_ways(window, state, seek, found)
@@ -140,7 +150,7 @@ def _search_both_ways(window: Window, state: Floats, seek: Seek, found: SearchRe
 
 
 def _state_before(window: Window) -> Floats:
-    """Give the state of the forward filters before the window's first sample."""
+    """Return the state of the forward filters before the window's first sample."""
     origin = max(window.start - window.filters.lead, 0)
     state = _state_at_start(window) if origin == 0 else _settled_state(window, origin)
     ignored = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
@@ -150,13 +160,13 @@ def _state_before(window: Window) -> Floats:
 
 
 def _settled_state(window: Window, sample: int) -> Floats:
-    """Give the state as if the voltage had always been that of one sample."""
+    """Return the state as if the voltage had always been that of one sample."""
     volts = window.rows(sample, sample + 1).reshape(-1, LANES).astype(np.float32)
     return np.concatenate([_settled(window.filters.notch, volts), _settled(window.filters.band, volts)], axis=1)
 
 
 def _state_at_start(window: Window) -> Floats:
-    """Give the state before a segment's first sample, after the reflection that comes before it."""
+    """Return the state before a segment's first sample, after the reflection that comes before it."""
     state = _settled_state(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
     if padding:
@@ -169,7 +179,7 @@ def _state_at_start(window: Window) -> Floats:
 
 
 def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
-    """Give the state of the backward filter after a segment's last sample, through the reflection that comes after it.
+    """Return the state of the backward filter after a segment's last sample, through its reflection there.
 
     `state` is that of the forward filters, `last` their last output.
     """
@@ -205,5 +215,5 @@ def _by_tile(state: NDArray[np.float64]) -> Floats:
 
 
 def _settled(sections: Sections, level: Floats) -> Floats:
-    """Give the state after an endless input of `level`, (n_tiles, LANES): (n_tiles, 2 * n_sections, LANES)."""
+    """Return the state after an endless input of `level`, (n_tiles, LANES): (n_tiles, 2 * n_sections, LANES)."""
     return np.ascontiguousarray(sections.settled[None, :, None] * level[:, None, :], np.float32)

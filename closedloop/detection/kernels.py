@@ -33,7 +33,7 @@ def _is_tuple(kind: Any) -> bool:
 
 
 def splat_all(numbers: Any) -> Any:
-    """Give each number of a tuple to all channels."""
+    """Return each number of a tuple to all channels."""
     raise NotImplementedError
 
 
@@ -59,7 +59,17 @@ def _splat_all_compiled(numbers: Any) -> Any:
 
 
 def load_state(coefficients: Any, state: Any, row: Any) -> Any:
-    """Take the state of all sections, two rows a section."""
+    """Take the state of all sections, two rows a section.
+
+    Parameters
+    ----------
+    coefficients
+        Of the sections, a tuple.
+    state
+        float32, (2 * n_sections, LANES).
+    row
+        The first section's first row.
+    """
     raise NotImplementedError
 
 
@@ -79,7 +89,15 @@ def _load_state_compiled(coefficients: Any, state: Any, row: Any) -> Any:
 
 
 def cascade(x: Any, c: Any, s: Any) -> Any:
-    """Run one sample through all sections; give the output and the new state."""
+    """Run one sample through all sections; give the output and the new state.
+
+    Parameters
+    ----------
+    x
+        `LANES` samples.
+    c, s
+        Coefficients and state of all sections, in registers.
+    """
     raise NotImplementedError
 
 
@@ -166,7 +184,15 @@ def forward(rows: Any, coefficients: Any, state: Any, out: Any, at: int) -> None
 
 @njit(cache=True)
 def backward(rows: Any, coefficients: Any, state: Any) -> None:
-    """Filter backwards in place; `rows` is float32, (n_tiles, n_rows, LANES), the rest as in `forward`."""
+    """Filter backwards in place; `rows` is float32, (n_tiles, n_rows, LANES), the rest as in `forward`.
+
+    Parameters
+    ----------
+    rows
+        float32, (n_tiles, n_rows, LANES); filtered in place.
+    coefficients, state
+        As in `forward`.
+    """
     c = splat_all(coefficients)
     for tile in range(state.shape[0]):
         s = load_state(coefficients, state[tile], 0)

@@ -87,7 +87,7 @@ def _store(typing: Any, rows: Any, row: Any, column: Any, value: Any) -> Any:
 
 
 def _splat(typing: Any, number: Any) -> Any:
-    """Give all channels the same number."""
+    """Return all channels the same number."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _spread(builder, arguments[0], _FLOATS)
@@ -96,7 +96,7 @@ def _splat(typing: Any, number: Any) -> Any:
 
 
 def _fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """Give a * b + c, rounded once."""
+    """Return a * b + c, rounded once."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
@@ -107,7 +107,7 @@ def _fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _plus(typing: Any, a: Any, b: Any) -> Any:
-    """Give a + b."""
+    """Return a + b."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fadd(*arguments)
@@ -116,7 +116,7 @@ def _plus(typing: Any, a: Any, b: Any) -> Any:
 
 
 def _fused_minus(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """Give a * b - c, rounded once."""
+    """Return a * b - c, rounded once."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
@@ -128,7 +128,7 @@ def _fused_minus(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _magnitude(typing: Any, value: Any) -> Any:
-    """Give |value|."""
+    """Return |value|."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS])
@@ -139,7 +139,7 @@ def _magnitude(typing: Any, value: Any) -> Any:
 
 
 def _below(typing: Any, a: Any, b: Any) -> Any:
-    """Give a bit for each channel: a < b."""
+    """Return a bit for each channel: a < b."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         bits = builder.bitcast(builder.fcmp_ordered("<", *arguments), _BITS)
@@ -214,7 +214,7 @@ def _store_together(builder: Any, values: Any, at: Any, chosen: Any) -> None:
 
 
 def _spread(builder: Any, number: Any, kind: Any) -> Any:
-    """Give all channels the same number."""
+    """Return all channels the same number."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_WHOLES, [0] * LANES))
 
@@ -231,7 +231,7 @@ def _paired(builder: Any, rows: list[Any], distance: int, low: list[int], high: 
 
 
 def _first_bit(typing: Any, bits: Any) -> Any:
-    """Give the place of the lowest bit that is set."""
+    """Return the place of the lowest bit that is set."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
@@ -241,7 +241,7 @@ def _first_bit(typing: Any, bits: Any) -> Any:
 
 
 def _channel_of(typing: Any, value: Any, place: Any) -> Any:
-    """Give one channel's number."""
+    """Return one channel's number."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.extract_element(*arguments)
@@ -249,7 +249,7 @@ def _channel_of(typing: Any, value: Any, place: Any) -> Any:
     return types.float32(lanes, types.intp), code
 
 
-# numba's own type of an intrinsic tells mypy another number of arguments than its callers see.
+# numba's own type of an intrinsic has another number of arguments for mypy than for its callers.
 load: Any = intrinsic(_load)
 store: Any = intrinsic(_store)
 splat: Any = intrinsic(_splat)

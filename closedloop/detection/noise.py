@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 MAD_OF_NORMAL = 0.6745  # median |v| of a normal distribution with SD 1, as Quian Quiroga et al. 2004 round it
 _DEVIATIONS = 4.0  # a bracket misses once in 16,000 times where the sample is like the whole
-_CORRELATED = 2.0  # neighbouring samples are alike: a sample of n tells as much as one of n / 2
+_CORRELATED = 2.0  # neighbouring samples are alike: a sample of n is worth as much as one of n / 2
 
 
 def exact_median(sizes: NDArray[Any]) -> float:
-    """Give the median of a channel's |v|, (n,); half of the samples are put out of order in a copy."""
+    """Return the median of a channel's |v|, (n,); half of the samples are put out of order in a copy."""
     return float(_middle(sizes, n=len(sizes), n_below=0).mean())
 
 
 def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give bounds of the median of many |v| from a sample of them, (n_channels, n_sample), for each channel."""
+    """Return bounds of the median of many |v| from a sample of them, (n_channels, n_sample), for each channel."""
     n = sizes.shape[1]
     reach = math.ceil(_DEVIATIONS * 0.5 * math.sqrt(n * _CORRELATED))
     ordered = np.sort(sizes, axis=1)
@@ -27,9 +27,18 @@ def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def middle_in_bracket(n: int, n_below: int, inside: NDArray[Any]) -> NDArray[Any] | None:
-    """Give the one or two middle values of `n`, of which `n_below` lie below a bracket and `inside` in it.
+    """Return the one or two middle values of `n`, of which `n_below` lie below a bracket and `inside` in it.
 
     None where the bracket missed them; their mean is the median.
+
+    Parameters
+    ----------
+    n
+        How many values there are in all.
+    n_below
+        How many of them lie below the bracket.
+    inside
+        Those in the bracket, any order, (n_inside,).
     """
     if n_below > (n - 1) // 2 or n_below + len(inside) <= n // 2:
         return None

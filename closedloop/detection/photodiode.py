@@ -1,4 +1,4 @@
-"""Onsets of light from the photodiode's voltage."""
+"""Photodiode onsets from its voltage."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from closedloop.recording.codes import Edges
 from closedloop.recording.source import SampleSource
 
-_REARM = 0.25  # share of the way from dark to light below which the next edge is armed
+_REARM = 0.25  # share of the way from dark to bright below which the next edge is armed
 _N_BINS = 4096
 _DISTINCT = 5.0  # levels further apart than this many SDs within them are two; one normal distribution cut in two: 2.6
 _CHUNK_SAMPLES = 300_000
-_SPOTS, _SPOT_S = 200, 0.5  # what the levels are told from: 100 s of a day
+_SPOTS, _SPOT_S = 200, 0.5  # what the levels are found in: 100 s of a day
 
 Samples = NDArray[Any]
 
@@ -23,9 +23,9 @@ Samples = NDArray[Any]
 def photodiode_edges(
     source: SampleSource, *, levels: tuple[float, float] | None = None, chunk_samples: int = _CHUNK_SAMPLES
 ) -> Edges:
-    """Find when the light went on.
+    """Find when the screen under the photodiode became bright.
 
-    An edge is where the voltage crosses midway between dark and light upwards, after it was in the darkest quarter of
+    An edge is where the voltage crosses midway between dark and bright upwards, after it was in the darkest quarter of
     the way; the moment is interpolated between the two samples. Nothing is found across a pause.
 
     Parameters
@@ -33,7 +33,7 @@ def photodiode_edges(
     source
         One channel. Gone through once; twice where its levels are not seen in a sample of it.
     levels
-        Dark and light level in bits; found from the samples if None.
+        Dark and bright level in bits; found from the samples if None.
     chunk_samples
         How many samples are read at a time; the result is the same for all.
 
@@ -52,14 +52,14 @@ def photodiode_edges(
 
 
 def photodiode_levels(source: SampleSource, *, chunk_samples: int = _CHUNK_SAMPLES) -> tuple[float, float] | None:
-    """Find the dark and the light level of a channel by two means over its histogram.
+    """Find the dark and the bright level of a channel by two means over its histogram.
 
     A sample of the recording is looked at first, all of it only where that shows no two levels.
 
     Returns
     -------
     tuple of float or None
-        Dark and light level in bits; None where the voltage has no two distinct levels.
+        Dark and bright level in bits; None where the voltage has no two distinct levels.
     """
     return _levels_of(list(_spots(source))) or _levels_of(_Whole(source, chunk_samples))
 
@@ -110,10 +110,10 @@ def _two_means(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[
     """Split a histogram at the middle of the two sides' means, until the middle stays (Ridler and Calvard 1978)."""
     middle = (values[0] + values[-1]) / 2
     while True:
-        dark, light = values <= middle, values > middle
-        if not (counts[dark].any() and counts[light].any()):
+        dark, bright = values <= middle, values > middle
+        if not (counts[dark].any() and counts[bright].any()):
             return None
-        low, high = (float(np.average(values[side], weights=counts[side])) for side in (dark, light))
+        low, high = (float(np.average(values[side], weights=counts[side])) for side in (dark, bright))
         if abs((low + high) / 2 - middle) <= values[1] - values[0]:
             break
         middle = (low + high) / 2
@@ -126,8 +126,8 @@ def _moments(
     source: SampleSource, segment: int, levels: tuple[float, float], chunk_samples: int
 ) -> NDArray[np.float64]:
     """Find the edges of a segment, in samples; the last sample and a pending edge pass from chunk to chunk."""
-    dark, light = levels
-    middle, rearm = (dark + light) / 2, dark + _REARM * (light - dark)
+    dark, bright = levels
+    middle, rearm = (dark + bright) / 2, dark + _REARM * (bright - dark)
     armed, carried, found = False, np.zeros(0), [np.zeros(0)]
     for start, samples in _chunks(source, segment, chunk_samples):
         volts = np.concatenate([carried, samples[:, 0].astype(np.float64)])
@@ -148,8 +148,8 @@ def _time(source: SampleSource, segment: int, moment: NDArray[np.float64]) -> ND
 def _crossings(volts: NDArray[Any], armed: bool, *, middle: float, rearm: float) -> tuple[NDArray[np.int64], bool]:
     """Index of the first sample at or above `middle` after each one at or below `rearm`, and whether one is pending."""
     state = np.where(volts >= middle, 1, np.where(volts <= rearm, -1, 0))
-    told = np.flatnonzero(state)
-    told = told[(told > 0) | (state[told] < 0)]  # the carried sample cannot be an edge itself
-    before = np.concatenate([[-1 if armed else 1], state[told][:-1]]) if len(told) else np.zeros(0, np.int64)
-    rising = told[(state[told] > 0) & (before < 0)]
-    return rising, bool(state[told[-1]] < 0) if len(told) else armed
+    known = np.flatnonzero(state)
+    known = known[(known > 0) | (state[known] < 0)]  # the carried sample cannot be an edge itself
+    before = np.concatenate([[-1 if armed else 1], state[known][:-1]]) if len(known) else np.zeros(0, np.int64)
+    rising = known[(state[known] > 0) & (before < 0)]
+    return rising, bool(state[known[-1]] < 0) if len(known) else armed

@@ -53,7 +53,7 @@ class SearchResult(NamedTuple):
 
 
 def allocate(n_tiles: int, n_rows: int) -> SearchResult:
-    """Give room for pieces of up to so many rows; only what is used takes memory."""
+    """Allocate room for pieces of up to so many rows; only what is used takes memory."""
     counts = [np.zeros((n_tiles, LANES), np.int64) for _ in range(3)]
     inside = np.empty((n_tiles, LANES, int(n_rows * _INSIDE_SHARE) + 1), np.uint32)
     under = np.empty((n_tiles, LANES, int(n_rows * _UNDER_SHARE) + 1), UNDER)

@@ -117,7 +117,19 @@ def both_ways_search(
 def backward_search(
     held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
 ) -> None:
-    """Filter the last rows of a segment backwards from a state, and look at all of the output without keeping it."""
+    """Filter the last rows of a segment backwards from a state, and look at all of the output without keeping it.
+
+    Parameters
+    ----------
+    held, n_rows
+        float32, (n_tiles, at least n_rows, LANES): what came forwards, and how many rows of it.
+    coefficients, state
+        As in `kernels.forward`; the state after the last row.
+    first_row
+        Number of the first row held within the piece.
+    seek, found
+        `search.Seek` and `search.SearchResult`.
+    """
     excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
         _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, excess)
@@ -242,7 +254,19 @@ def mark_crossings(under: Any, threshold: Any, under_before: bool, marked: Any) 
 
 @njit(cache=True)
 def keep_late_enough(sample: Any, electrode: Any, last_kept: Any, apart: int, kept: Any) -> None:
-    """Mark every spike at least `apart` samples after the last one kept on its electrode; `last_kept` is carried on."""
+    """Mark every spike at least `apart` samples after the last one kept on its electrode; `last_kept` is carried on.
+
+    Parameters
+    ----------
+    sample, electrode
+        Crossings in order, (n,) each.
+    last_kept
+        Sample of the last one kept, by electrode, (65536,); carried on.
+    apart
+        Least distance in samples.
+    kept
+        bool, (n,); filled.
+    """
     for place in range(len(sample)):
         kept[place] = sample[place] - last_kept[electrode[place]] >= apart
         if kept[place]:

@@ -2,7 +2,7 @@
 
 A day may have several recordings of a processor, one after the other, each of a .nev and some .ns1 to .ns6. Epochs are
 counted on through all of them, so that (epoch, tick) is one moment of the device. The NSx with the most epochs, of
-those the fastest, says when was recorded; the others and the NEV are brought onto its epochs.
+those the fastest, defines the epochs; the others and the NEV are brought onto its epochs.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from closedloop.detection.photodiode import photodiode_edges
 from closedloop.devices.files import DeviceFiles, find_devices
-from closedloop.devices.part import Progress, RecordingPart, Voltage, read_part
+from closedloop.devices.part import RecordingPart, Voltage, read_part
 from closedloop.devices.photodiode import find_photodiode
 from closedloop.errors import RecordingError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 PHOTODIODE = "photodiode"
 
-__all__ = ["Device", "Electrode", "Progress", "RecordingPart", "Voltage", "read_device", "read_devices"]
+__all__ = ["Device", "Electrode", "RecordingPart", "Voltage", "read_device", "read_devices"]
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ class Device:
     electrodes
         Contacts, by number.
     segments
-        When was recorded.
+        Uninterrupted periods of recording, in order.
     codes
-        Words of the parallel port, or of the serial one where nothing came over the other.
+        Digital codes of the parallel port, or of the serial one where nothing came over the other.
     comments
         Texts of the .nev, in order.
     edges
-        Rising edges of the light; None where no photodiode was recorded.
+        Rising edges of the photodiode; None where none was recorded.
     repairs
         What was wrong with which file and how it was read nevertheless, a sentence each.
     """
@@ -110,9 +111,20 @@ class Device:
 
 
 def read_devices(
-    files: Sequence[Path], *, photodiode: str = PHOTODIODE, spikes: bool = True, progress: Progress | None = None
+    files: Sequence[Path],
+    *,
+    photodiode: str = PHOTODIODE,
+    spikes: bool = True,
+    progress: ProgressCallback | None = None,
 ) -> tuple[Device, ...]:
     """Read the files of a day, processor by processor; see `read_device`.
+
+    Parameters
+    ----------
+    files
+        Of all processors; others than the recorder's are passed over.
+    photodiode, spikes, progress
+        As in `read_device`.
 
     Raises
     ------
@@ -125,14 +137,16 @@ def read_devices(
 
 
 def read_device(
-    files: DeviceFiles, *, photodiode: str = PHOTODIODE, spikes: bool = True, progress: Progress | None = None
+    files: DeviceFiles, *, photodiode: str = PHOTODIODE, spikes: bool = True, progress: ProgressCallback | None = None
 ) -> Device:
     """Read a processor's files.
 
     Parameters
     ----------
+    files
+        Of one processor.
     photodiode
-        The channel that saw the light, in any NSx: the beginning of its label, capitals aside, or its number.
+        The photodiode's channel, in any NSx: the beginning of its label, capitals aside, or its number.
     spikes
         Whether spikes of the .nev are wanted.
     progress
@@ -158,7 +172,7 @@ def read_device(
         ),
         codes=_codes(parts, tick_hz),
         comments=tuple(text for part in parts if part.events for text in part.events.comments.text),
-        edges=_light(parts, photodiode),
+        edges=_edges(parts, photodiode),
         parts=tuple(parts),
         repairs=_repairs(parts),
     )
@@ -177,7 +191,7 @@ def _one_clock(files: DeviceFiles, parts: Sequence[RecordingPart]) -> int:
 
 
 def _electrodes(parts: Sequence[RecordingPart]) -> tuple[Electrode, ...]:
-    """Take what the .nev says of its electrodes, and what an NSx adds, by number."""
+    """Take the electrodes of the .nev, and what an NSx adds, by number."""
     labels: dict[int, str] = {}
     for part in parts:
         for contact in part.header.electrodes if part.header else ():
@@ -192,11 +206,11 @@ def _electrodes(parts: Sequence[RecordingPart]) -> tuple[Electrode, ...]:
 def _codes(parts: Sequence[RecordingPart], tick_hz: int) -> ReceivedCodes:
     events = [(part.first_epoch, part.events) for part in parts if part.events is not None]
     parallel = any(len(found.codes.tick) for _, found in events)
-    words = [(first, found.codes if parallel else found.serial) for first, found in events]
+    codes = [(first, found.codes if parallel else found.serial) for first, found in events]
     return ReceivedCodes(
-        np.concatenate([np.zeros(0, np.int64), *(first + found.epoch.astype(np.int64) for first, found in words)]),
-        np.concatenate([np.zeros(0, np.int64), *(found.tick for _, found in words)]),
-        np.concatenate([np.zeros(0, np.int64), *(found.value for _, found in words)]),
+        np.concatenate([np.zeros(0, np.int64), *(first + found.epoch.astype(np.int64) for first, found in codes)]),
+        np.concatenate([np.zeros(0, np.int64), *(found.tick for _, found in codes)]),
+        np.concatenate([np.zeros(0, np.int64), *(found.value for _, found in codes)]),
         float(tick_hz),
     )
 
@@ -211,8 +225,8 @@ def _repairs(parts: Sequence[RecordingPart]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _light(parts: Sequence[RecordingPart], label: str) -> Edges | None:
-    """Find the light in every part that has the channel; None where none has."""
+def _edges(parts: Sequence[RecordingPart], label: str) -> Edges | None:
+    """Find the photodiode's edges in every part that has the channel; None where none has."""
     seen = [(part, found) for part in parts if (found := find_photodiode(part.samples, label)) is not None]
     if not seen:
         return None

@@ -54,7 +54,7 @@ class DeviceFiles:
 
 
 def is_recording(file: Path) -> bool:
-    """Tell whether a file is one of the recorder's by its name."""
+    """Return whether a file is one of the recorder's by its name."""
     return file.suffix.lower() == ".nev" or bool(_NSX_SUFFIX.fullmatch(file.suffix))
 
 
@@ -93,7 +93,7 @@ def find_devices(files: Sequence[Path]) -> tuple[DeviceFiles, ...]:
 
 
 def processor_of(stem: str) -> int:
-    """Tell from a file's name which processor wrote it."""
+    """Return which processor wrote a file, by its name."""
     found = _PROCESSOR.search(stem)
     return int(found.group(1)) if found else 1
 

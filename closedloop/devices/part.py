@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,12 +17,11 @@ from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.devices.epoch_maps import map_epochs
 from closedloop.devices.files import RecordingFiles
+from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 _RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Voltage:
         return tuple(channel.channel_id for channel in self.samples.channels)
 
     def device_epoch(self, epoch: NDArray[np.integer]) -> NDArray[np.uint16]:
-        """Give the device's epochs of the file's own, any shape."""
+        """Return the device's epochs of the file's own, any shape."""
         table = np.array([self.epoch_of[own] for own in sorted(self.epoch_of)], np.uint16)
         return np.asarray(table[epoch])
 
@@ -54,7 +53,7 @@ class RecordingPart:
     survey
         By which its spikes are read, in parts; None where there is none, or they are not wanted.
     samples
-        All channels of each NSx, the one that says when was recorded first; empty where there is none.
+        All channels of each NSx, the one that defines the epochs first; empty where there is none.
     """
 
     files: RecordingFiles
@@ -66,7 +65,7 @@ class RecordingPart:
 
     @property
     def own_segments(self) -> tuple[Segment, ...]:
-        """When was recorded, in the recording's own epochs."""
+        """Uninterrupted periods of recording, in order, in its own epochs."""
         if self.samples:
             return tuple(self.samples[0].segments)
         return self.events.segments if self.events else ()
@@ -90,7 +89,7 @@ class RecordingPart:
             yield Spikes(np.full(len(tick), self.first_epoch + ordered.epoch, np.uint16), tick, electrode)
 
     def voltages(self) -> Iterator[Voltage]:
-        """Give the files with raw voltage, the fastest first."""
+        """Return the files with raw voltage, the fastest first."""
         seen: set[int] = set()
         for samples in sorted(self.samples, key=lambda one: -one.rate_hz):
             contacts = [channel.channel_id for channel in samples.channels if channel.is_electrode]
@@ -100,13 +99,25 @@ class RecordingPart:
             seen.update(own)
 
     def epoch_of(self, samples: NsxSamples) -> dict[int, int]:
-        """Give the device's epoch by a file's own."""
+        """Return the device's epoch by a file's own."""
         own = map_epochs(samples.segments, self.own_segments, place=str(samples.file))
         return {epoch: self.first_epoch + to for epoch, to in own.items()}
 
 
-def read_part(recording: RecordingFiles, first_epoch: int, *, spikes: bool, progress: Progress | None) -> RecordingPart:
-    """Read a recording's files onto the epochs of the NSx that tells most; `device.read_device` has the parameters."""
+def read_part(
+    recording: RecordingFiles, first_epoch: int, *, spikes: bool, progress: ProgressCallback | None
+) -> RecordingPart:
+    """Read a recording's files onto the epochs of the NSx that knows most of them.
+
+    Parameters
+    ----------
+    recording
+        The files.
+    first_epoch
+        The device's number of the recording's first epoch.
+    spikes, progress
+        As in `device.read_device`.
+    """
     samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
     epochs = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
@@ -119,7 +130,7 @@ def read_part(recording: RecordingFiles, first_epoch: int, *, spikes: bool, prog
 
 
 def _authority(samples: NsxSamples) -> tuple[int, float]:
-    """Order files by what they can tell: all epochs, then the finest time."""
+    """Order files by how much they know: all epochs, then the finest time."""
     return len({segment.epoch for segment in samples.segments}), samples.rate_hz
 
 

@@ -1,21 +1,15 @@
-"""Blackrock recordings: read and write NSx and NEV, detect threshold crossings, align clocks, count spikes.
+"""The ground of the recording rooms: what a recording is, whoever wrote the file.
 
-Arrays and plain values in, arrays and frozen dataclasses out; no document, no study, no day.
+Arrays and plain values in, arrays and frozen dataclasses out; no file format, no document, no study, no day. Nothing of
+ours is imported but errors and storage: `blackrock` and `ArraySource` implement the port of `source`; `detection`,
+`devices` and `alignment` build upon these values and need not know each other.
 
-nsx, nev
-    The files: read and written, every specification, mended where that can be.
-devices
-    All files of one processor of the recorder, on one set of epochs.
-info
-    What is in a file, without its samples.
-detection
-    Threshold crossings by named definition.
-alignment
-    From the rig's journal to onsets on the clocks of one or several devices.
+segments, source
+    Uninterrupted segments with their epochs; the port for samples, and samples in memory.
+spikes, codes
+    What passes between the rooms: spikes, digital codes sent and received, edges of the photodiode.
 counts, usability
     Spikes per presentation and electrode, in parts; which presentations were recorded without a gap.
-arrays, array_files
-    Which electrode belongs to which Utah array, its name across days, and maps (``.cmp``).
-segments, source, spikes, chunks
-    What passes between them: segments of recording with their epochs, the port for samples, spikes.
+lookup
+    Values by an index that may be -1.
 """

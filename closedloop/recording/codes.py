@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class SentCodes:
-    """What the rig says it sent, in order.
+    """Digital codes that the rig sent by its own journal, in order.
 
     Parameters
     ----------
     code
-        Codes, shape (n_sent,). A counter may run past the recorder's largest word: codes are compared modulo its size.
+        Codes, shape (n_sent,). A counter may run past the recorder's largest code: they are compared modulo its size.
     time_s
         When each was sent on the rig's clock, seconds, shape (n_sent,), not decreasing within a launch.
     launch
@@ -37,7 +37,7 @@ class SentCodes:
 
     @property
     def is_lit(self) -> NDArray[np.bool_]:
-        """Whether light is expected with every code."""
+        """Whether a photodiode onset is expected with every code."""
         return np.ones(len(self.code), bool) if self.lit is None else self.lit
 
 
@@ -56,7 +56,7 @@ class ReceivedCodes:
 
 @dataclass(frozen=True)
 class Edges:
-    """When a device's photodiode saw the light go on, by epoch, then by tick; both shape (n_edges,)."""
+    """Rising edges of a device's photodiode, by epoch, then by tick; both shape (n_edges,)."""
 
     epoch: NDArray[np.integer]
     tick: NDArray[np.float64]

@@ -85,11 +85,11 @@ class SpikeCounter:
         return np.bincount(self.row[self.epoch >= 0], minlength=len(self.total))
 
     def counts(self) -> Floats:
-        """Give the spikes of each row, shape (n_rows, n_electrodes, n_bins); NaN where no presentation is usable."""
+        """Return the spikes of each row, shape (n_rows, n_electrodes, n_bins); NaN where no presentation is usable."""
         return np.where((self.n_usable > 0)[:, None, None], self.total, np.nan)
 
     def psth(self) -> Floats:
-        """Give the mean rate over the usable presentations of each row, spikes per second, of the shape of `counts`."""
+        """Return the mean rate over the usable presentations of each row, spikes per second, shaped as `counts`."""
         return np.asarray(self.counts() / np.maximum(self.n_usable, 1)[:, None, None] / self.width_s)
 
 
@@ -108,7 +108,7 @@ def spike_counter(
     Parameters
     ----------
     onset_epoch, onset_tick
-        When each presentation's light came, shape (n_presentations,); the tick may lie between two ticks and is NaN
+        Photodiode onset of each presentation, shape (n_presentations,); the tick may lie between two ticks and is NaN
         where the presentation cannot be used.
     electrodes
         Recorder's numbers, one a column.
@@ -175,6 +175,15 @@ def edge_ticks(onset_tick: Floats, edges_ms: Sequence[float], *, tick_hz: float)
     """Find the first tick at or after each edge, shape (n_presentations, n_edges); 0 where the onset is NaN.
 
     Whole ticks are added as integers: nanoseconds since 1970 do not fit a float, and 33.3 ms at 30 kHz are 999 ticks.
+
+    Parameters
+    ----------
+    onset_tick
+        Onsets in ticks, may lie between two, shape (n_presentations,).
+    edges_ms
+        Edges in milliseconds after onset.
+    tick_hz
+        Ticks per second.
     """
     known = np.where(np.isnan(onset_tick), 0.0, onset_tick)
     whole = np.floor(known)

@@ -37,14 +37,32 @@ class SampleSource(Protocol):
         """Columns of what `read` gives."""
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
-        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits."""
+        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples of one segment by their index in it, any shape."""
 
 
 def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: Fraction) -> NDArray[np.int64]:
-    """Time samples that follow one another at a fixed number of ticks, to the nearest tick."""
+    """Time samples that follow one another at a fixed number of ticks, to the nearest tick.
+
+    Parameters
+    ----------
+    first_tick
+        Tick of sample 0.
+    sample
+        Indices of samples, any shape.
+    ticks_per_sample
+        Distance of two samples, exactly.
+    """
     numerator, denominator = ticks_per_sample.numerator, ticks_per_sample.denominator
     return np.asarray(first_tick + (2 * sample * numerator + denominator) // (2 * denominator), np.int64)
 
@@ -78,7 +96,15 @@ class ArraySource:
         return Fraction(self.tick_hz) / Fraction(self.rate_hz).limit_denominator(1_000_000)
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
-        """Give a view of the array."""
+        """Return a view of the array.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
         return self.arrays[segment][start:stop]
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -24,12 +24,12 @@ class Spikes:
         return len(self.tick)
 
     def on(self, electrode_id: int) -> Spikes:
-        """Give one electrode's spikes."""
+        """Return one electrode's spikes."""
         own = self.electrode_id == electrode_id
         return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
 
     def on_any(self, electrode_ids: Sequence[int]) -> Spikes:
-        """Give the spikes of several electrodes."""
+        """Return the spikes of several electrodes."""
         own = np.isin(self.electrode_id, np.asarray(electrode_ids))
         return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
 
@@ -41,7 +41,7 @@ def in_order(spikes: Spikes) -> Spikes:
 
 
 def concatenate_spikes(parts: Sequence[Spikes]) -> Spikes:
-    """Put parts one after the other; they must follow one another in time."""
+    """Concatenate parts; they must follow one another in time."""
     empty = Spikes(np.zeros(0, np.uint16), np.zeros(0, np.int64), np.zeros(0, np.uint16))
     columns = zip(*((part.epoch, part.tick, part.electrode_id) for part in (empty, *parts)), strict=True)
     epoch, tick, electrode_id = (np.concatenate(column) for column in columns)

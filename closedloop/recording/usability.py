@@ -60,7 +60,7 @@ def usable(
 def _reasons(
     first: NDArray[np.float64], last: NDArray[np.float64], runs: Sequence[Segment], *, before: bool, after: bool
 ) -> NDArray[np.str_]:
-    """Judge the presentations of one epoch; `before` and `after` say whether another epoch precedes or follows it."""
+    """Judge the presentations of one epoch; `before` and `after`: whether another epoch precedes or follows it."""
     starts = np.array([run.first_tick for run in runs], np.int64)
     stops = np.array([run.end_tick for run in runs], np.int64)
     run = np.searchsorted(starts, first, side="right") - 1

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from closedloop.artifacts.protocol.recorder_faults import RecorderFault
-from closedloop.blackrock.nev.faults import flip_tick_bit, insert_packets, shuffle
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nev.layout import EXTENDED_HEADER
-from closedloop.blackrock.nsx.faults import cut_off, forget_last_count
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
+from closedloop.simulation.damage.nev import flip_tick_bit, insert_packets, shuffle
+from closedloop.simulation.damage.nsx import cut_off, forget_last_count
 from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, whole
 
 __all__ = ["RecorderFault", "spoil_files", "timeline_with"]

@@ -1,6 +1,6 @@
 """Which packets of a NEV belong to which epoch of the recorder's clock.
 
-The runs of the clock that the packets tell are brought together with the epochs that the same device's NSx file tells.
+The runs of the clock in the packets are brought together with the epochs of the same device's NSx file.
 The NSx knows more: an epoch that holds no packet (the half second before two processors are synchronised), a step back
 of a few milliseconds (which in packets looks like jitter). The packets know of resets while no samples were recorded.
 """
@@ -53,7 +53,19 @@ class EpochPlan:
 
 
 def plan_epochs(file: Path, header: NevHeader, scan: NevScan, segments: Sequence[Segment] | None) -> EpochPlan:
-    """Give the runs of the clock their numbers: as the packets tell, or by the epochs of the same device's NSx file."""
+    """Find the epoch of each run of the clock, by the packets alone or by the epochs of the same device's NSx file.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    scan
+        What the first pass found.
+    segments
+        Those of the same device's NSx file; None where there is none.
+    """
     if segments is None:
         spans = tuple(EpochSpan(number, run.first_packet, run.end_packet) for number, run in enumerate(scan.runs))
         return EpochPlan(spans, scan.strays)
@@ -99,7 +111,7 @@ def _first_packet_after(
 ) -> int:
     """Find the run's packet at which an epoch begins, from packet `first` on: look at those around the step back.
 
-    Where nothing in the packets tells of the step, the later epoch begins where its first sample does, or it holds
+    Where nothing in the packets shows the step, the later epoch begins where its first sample does, or it holds
     none of them because the earlier one holds all.
     """
     before, after = step
@@ -142,7 +154,15 @@ def device_epochs(segments: Sequence[Segment]) -> tuple[DeviceEpoch, ...]:
 
 
 def looks_like_one_run(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
-    """Whether packets of both may look like one run: the clock went back a little, or the earlier epoch is short."""
+    """Whether packets of both may look like one run: the clock went back a little, or the earlier epoch is short.
+
+    Parameters
+    ----------
+    before, after
+        Two epochs in a row.
+    tick_hz
+        Ticks per second.
+    """
     return 0 < before.end_tick - after.first_tick <= _SPANNED_S * tick_hz
 
 
@@ -150,6 +170,15 @@ def match_runs(runs: Sequence[PacketRun], epochs: Sequence[DeviceEpoch], tick_hz
     """Find which epochs each run covers, in the order of both, so that the runs stand out least beyond their epochs.
 
     Solved by dynamic programming over (run, epoch).
+
+    Parameters
+    ----------
+    runs
+        Of the clock, as the packets show them.
+    epochs
+        Of the same device's NSx file.
+    tick_hz
+        Ticks per second.
 
     Returns
     -------
@@ -172,7 +201,7 @@ def match_runs(runs: Sequence[PacketRun], epochs: Sequence[DeviceEpoch], tick_hz
 
 
 def _widen(found: list[range | None], epochs: Sequence[DeviceEpoch], tick_hz: int) -> list[range | None]:
-    """Add the epochs on either side that are nobody's, where a run could go on without a visible step back."""
+    """Add the epochs on either side that belong to no run, where a run could go on without a visible step back."""
     taken = {j for covered in found if covered is not None for j in covered}
     widened: list[range | None] = []
     for covered in found:

@@ -80,7 +80,7 @@ class NevEvents:
         Packets with an absurd tick, set aside.
     n_other
         Packets of kinds that are not read (video, tracking, buttons, logs, configuration, recording events, digital
-        packets that tell of neither port).
+        packets of neither port).
     repairs
         What was wrong with the file and how it was read nevertheless, a sentence each.
     """
@@ -157,7 +157,17 @@ def _comments(survey: NevSurvey, rest: Packets, epoch: NDArray[np.uint16]) -> Co
 
 
 def read_texts(file: Path, header: NevHeader, index: NDArray[np.int64]) -> tuple[str, ...]:
-    """Read the texts of comment packets, by their index in the file."""
+    """Read the texts of comment packets, by their index in the file.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    index
+        Which packets, shape (n,).
+    """
     dtype = header.layout.comment_packet(header.packet_bytes)
     rows = (np.frombuffer(raw, dtype)[0] for raw in packet_bytes_at(file, header, index))
     return tuple(comment_text(row["text"].tobytes(), int(row["charset"])) for row in rows)
@@ -199,12 +209,12 @@ class Collected:
         self.n_out_of_order += ordered.n_out_of_order
 
     def spikes(self) -> tuple[Spikes, NDArray[np.uint8]]:
-        """Give the spikes, and the unit of each."""
+        """Return the spikes, and the unit of each."""
         own = slice(self._n)
         return Spikes(self._epoch[own], self._tick[own], self._electrode[own]), self._unit[own]
 
     def rest(self) -> tuple[NDArray[np.uint16], Packets]:
-        """Give what is no spike: each packet's epoch, and the packets."""
+        """Return what is no spike: each packet's epoch, and the packets."""
         epochs = [np.full(len(packets), epoch, np.uint16) for epoch, packets in self._rest]
         epoch = np.concatenate([np.zeros(0, np.uint16), *epochs])
         return epoch, concatenate_packets(*(packets for _, packets in self._rest))

@@ -52,14 +52,14 @@ class NevElectrode:
 
 @dataclass(frozen=True)
 class NevHeader:
-    """What a NEV file says of itself.
+    """The headers of a NEV file.
 
     Attributes
     ----------
     tick_hz, sample_hz
         The clock of the packets' ticks, and the sampling rate of spike waveforms.
     extended
-        Extended headers that say nothing of an electrode (array name, map file, digital labels, video, tracking, those
+        Extended headers that describe no electrode (array name, map file, digital labels, video, tracking, those
         of later recorders), as pairs of tag and 24 bytes.
     n_packets
         Whole packets in the file.

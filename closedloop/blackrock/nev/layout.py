@@ -17,9 +17,9 @@ DIGITAL_PACKET = 0
 LARGEST_ELECTRODE = 32767  # packet ids 1 to 32767 name electrodes, from 32768 on they are the system's
 RECORDING_PACKET = 65529  # 3.0: recording started, stopped, paused or resumed
 COMMENT_PACKET = 65535
-WAVEFORMS_ARE_INT16 = 1  # bit 0 of the basic header's flags; without it each electrode's header says the width
+WAVEFORMS_ARE_INT16 = 1  # bit 0 of the basic header's flags; without it each electrode's header has the width
 
-# A digital packet's reason, "packet insertion reason": which input had something to say.
+# A digital packet's reason, "packet insertion reason": which input changed.
 DIGITAL_CHANGED = 1 << 0
 SERIAL = 1 << 7
 PARALLEL_REASON, SERIAL_REASON = 1, 129
@@ -53,7 +53,7 @@ WAVEFORM_HEADER = np.dtype(
         ("low_threshold", "<i2"),
         ("n_units", "u1"),
         ("bytes_per_sample", "u1"),
-        ("width", "<u2"),  # from 2.2 on; zero in 2.1, where the packet's size says it
+        ("width", "<u2"),  # from 2.2 on; zero in 2.1, where the packet's size gives it
         ("unused", "V8"),
     ]
 )
@@ -91,7 +91,7 @@ class NevLayout:
     n_analog_inputs
         Analog values in a digital packet, in mV (2.1 and 2.2).
     tick_hz
-        The usual clock; what a header says goes before.
+        The usual clock; a header's own value takes precedence.
     """
 
     specification: str
@@ -124,10 +124,10 @@ class NevLayout:
         return self.timestamp.itemsize + room + -room % 4
 
     def packet_head(self, packet_bytes: int) -> np.dtype[np.void]:
-        """Give the fields that tell what a packet of any kind is.
+        """Return the fields that show what a packet of any kind is.
 
         ``detail`` is a spike's unit or a digital packet's reason (low byte), or a recording event's reason; ``value`` a
-        digital packet's word.
+        digital packet's code.
         """
         at = self.timestamp.itemsize
         return np.dtype(
@@ -140,7 +140,7 @@ class NevLayout:
         )
 
     def spike_packet(self, packet_bytes: int) -> np.dtype[np.void]:
-        """Layout of a spike: electrode, unit and waveform (bytes; the electrode's header says of what)."""
+        """Layout of a spike: electrode, unit and waveform (bytes; the electrode's header has their type)."""
         waveform = f"V{packet_bytes - self.timestamp.itemsize - 4}"
         return self._packet([("unit", "u1"), ("unused", "u1"), ("waveform", waveform)], packet_bytes)
 
@@ -159,7 +159,7 @@ class NevLayout:
         return self._packet([("reason", "<u2")], packet_bytes)
 
     def _packet(self, fields: list[tuple[str, str]], packet_bytes: int) -> np.dtype[np.void]:
-        """Put tick and kind before a packet's own fields, and padding up to the size that all packets have."""
+        """Return a packet's fields: tick and kind, its own, and padding up to the size that all packets have."""
         own = np.dtype([("tick", self.timestamp), ("kind", "<u2"), *fields])
         padding = ("padding", f"V{packet_bytes - own.itemsize}")
         return np.dtype([*((name, own[name]) for name in own.names or ()), padding])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.epochs import EpochPlan, EpochSpan
 from closedloop.blackrock.nev.header import NevHeader
-from closedloop.blackrock.nev.packets import Packets, Progress, concatenate_packets, read_packets
+from closedloop.blackrock.nev.packets import Packets, concatenate_packets, read_packets
 from closedloop.blackrock.nev.runs import JITTER_S
 
 _ELECTRODE_BITS, _UNIT_BITS = 16, 8
@@ -32,18 +32,29 @@ class OrderedPackets:
 
 
 def packets_in_order(
-    file: Path, header: NevHeader, plan: EpochPlan, *, progress: Progress | None = None
+    file: Path, header: NevHeader, plan: EpochPlan, *, progress: Callable[[int], None] | None = None
 ) -> Iterator[OrderedPackets]:
     """Read all packets but strays, in order of epoch and tick.
 
     Jitter reaches back less than a second, so that the last second is held back until what follows is known.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    plan
+        Which packets are of which epoch.
+    progress
+        Called with the number of packets of each batch.
     """
     for span in plan.spans:
         yield from _span_in_order(file, header, plan, span, progress)
 
 
 def _span_in_order(
-    file: Path, header: NevHeader, plan: EpochPlan, span: EpochSpan, progress: Progress | None
+    file: Path, header: NevHeader, plan: EpochPlan, span: EpochSpan, progress: Callable[[int], None] | None
 ) -> Iterator[OrderedPackets]:
     held: Packets | None = None
     high = -1
@@ -80,14 +91,20 @@ def _sort(packets: Packets) -> Packets:
 
 
 def tie_order(packets: Packets) -> NDArray[np.intp]:
-    """Give the order of `in_order_of_electrode` for few packets."""
+    """Return the order of `in_order_of_electrode` for few packets."""
     return np.lexsort((packets.detail.astype(np.uint8), packets.kind, packets.tick))
 
 
 def in_order_of_electrode(
     tick: NDArray[np.int64], electrode: NDArray[np.uint16], unit: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint8]]:
-    """Sort spikes that are in order of tick by electrode, then unit, where ticks are equal; shapes (n_spikes,)."""
+    """Sort spikes that are in order of tick by electrode, then unit, where ticks are equal; shapes (n_spikes,).
+
+    Parameters
+    ----------
+    tick, electrode, unit
+        Shape (n_spikes,) each; ticks not decreasing.
+    """
     if len(tick) == 0 or tick[-1] - tick[0] >= _KEY_TICKS:
         order = np.lexsort((unit, electrode, tick))
         return tick[order], electrode[order], unit[order]

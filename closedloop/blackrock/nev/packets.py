@@ -19,7 +19,6 @@ from closedloop.blackrock.nev.header import NevHeader, readable
 from closedloop.blackrock.nev.layout import COMMENT_PACKET, DIGITAL_CHANGED, DIGITAL_PACKET, LARGEST_ELECTRODE, SERIAL
 from closedloop.errors import RecordingError
 
-Progress = Callable[[int], None]
 _BATCH_BYTES = 2 << 20  # stays in the processor's cache while its columns are taken out; 8 MB cost a third more
 LATEST_TICK = 1 << 62  # a tick above (no clock counts so far) is taken as this one, so that differences fit int64
 
@@ -42,7 +41,7 @@ class Packets:
         return len(self.tick)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Packets:
-        """Give some of the packets."""
+        """Return some of the packets."""
         return Packets(self.index[rows], self.tick[rows], self.kind[rows], self.detail[rows], self.value[rows])
 
 
@@ -52,7 +51,7 @@ NO_PACKETS = Packets(
 
 
 def concatenate_packets(*parts: Packets) -> Packets:
-    """Put packets one after the other."""
+    """Concatenate packets."""
     rows = (NO_PACKETS, *parts)
     return Packets(
         np.concatenate([part.index for part in rows]),
@@ -69,7 +68,7 @@ def is_spike(packets: Packets) -> NDArray[np.bool_]:
 
 
 def is_code(packets: Packets) -> NDArray[np.bool_]:
-    """Words of the parallel port (NEV 2.1 to 3.0 specification, packet insertion reason: bit 0, without bit 7).
+    """Digital codes of the parallel port (NEV 2.1 to 3.0 specification, packet insertion reason: bit 0, without bit 7).
 
     In 2.1 and 2.2 other bits may be set as well: analog inputs that were sampled at the same time.
     """
@@ -78,7 +77,7 @@ def is_code(packets: Packets) -> NDArray[np.bool_]:
 
 
 def is_serial(packets: Packets) -> NDArray[np.bool_]:
-    """Words of the serial port (packet insertion reason: bit 7)."""
+    """Digital codes of the serial port (packet insertion reason: bit 7)."""
     return np.asarray((packets.kind == DIGITAL_PACKET) & (packets.detail & SERIAL != 0))
 
 
@@ -88,7 +87,12 @@ def is_comment(packets: Packets) -> NDArray[np.bool_]:
 
 
 def read_packets(
-    file: Path, header: NevHeader, *, first: int = 0, stop: int | None = None, progress: Progress | None = None
+    file: Path,
+    header: NevHeader,
+    *,
+    first: int = 0,
+    stop: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Packets]:
     """Read packets `first` to `stop` (exclusive; None reads all) in the file's order.
 
@@ -109,9 +113,26 @@ def read_packets(
 
 
 def read_heads(
-    file: Path, header: NevHeader, *, first: int = 0, stop: int | None = None, progress: Progress | None = None
+    file: Path,
+    header: NevHeader,
+    *,
+    first: int = 0,
+    stop: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[NDArray[np.void]]:
-    """Read the same packets as views (`NevLayout.packet_head`) of a buffer that the next batch overwrites."""
+    """Read the same packets as views (`NevLayout.packet_head`) of a buffer that the next batch overwrites.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    first, stop
+        Packets first to stop (exclusive); to the last one if None.
+    progress
+        Called with the number of packets of each batch.
+    """
     stop = header.n_packets if stop is None else stop
     if first >= stop:
         return
@@ -136,12 +157,32 @@ def ticks_of(batch: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def tick_at(file: Path, header: NevHeader, index: int) -> int:
-    """Read one packet's tick."""
+    """Read one packet's tick.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    index
+        Which packet.
+    """
     return next(int(ticks_of(batch)[0]) for batch in read_heads(file, header, first=index, stop=index + 1))
 
 
 def packet_bytes_at(file: Path, header: NevHeader, index: NDArray[np.int64]) -> Iterator[bytes]:
-    """Read single packets whole."""
+    """Read single packets whole.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    index
+        Which packets, shape (n,).
+    """
     with readable(file), file.open("rb") as stream:
         for packet in index.tolist():
             stream.seek(header.header_bytes + packet * header.packet_bytes)

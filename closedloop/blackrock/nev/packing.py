@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.header_fields import encode_text
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.layout import (
     COMMENT_PACKET,
@@ -17,7 +18,6 @@ from closedloop.blackrock.nev.layout import (
     SERIAL_REASON,
     NevLayout,
 )
-from closedloop.blackrock.nsx.writer import encode_text
 
 PAUSE_REASON, RESUME_REASON = 2, 3  # our files' recording events; readers go by the silence between them
 _UTF_16 = 1
@@ -41,9 +41,9 @@ class NevBatch:
     spike_unit
         Unit numbers 0 to 255, shape (n_spikes,); None stores zeros.
     code_tick, code_value
-        16-bit words of the parallel port.
+        16-bit digital codes of the parallel port.
     serial_tick, serial_value
-        16-bit words of the serial port.
+        16-bit digital codes of the serial port.
     comment_tick, comment_text, comment_charset
         Comments, and how all of them are stored: 0 is ANSI, 1 UTF-16.
     pause_tick, resume_tick
@@ -95,8 +95,8 @@ class Packing:
         parts = [
             (batch.resume_tick, self._recording(batch.resume_tick, RESUME_REASON)),
             (batch.spike_tick, self._spikes(batch)),
-            (batch.code_tick, self._words(batch.code_tick, batch.code_value, PARALLEL_REASON)),
-            (batch.serial_tick, self._words(batch.serial_tick, batch.serial_value, SERIAL_REASON)),
+            (batch.code_tick, self._codes(batch.code_tick, batch.code_value, PARALLEL_REASON)),
+            (batch.serial_tick, self._codes(batch.serial_tick, batch.serial_value, SERIAL_REASON)),
             (batch.comment_tick, self._comments(batch)),
             (batch.pause_tick, self._recording(batch.pause_tick, PAUSE_REASON)),
             (batch.other_tick, self._others(batch)),
@@ -138,7 +138,7 @@ class Packing:
             samples = np.ascontiguousarray(waveforms[rows].astype(f"<i{width}"))
             room[rows, first : first + samples.shape[1] * int(width)] = samples.view(np.uint8)
 
-    def _words(self, tick: NDArray[np.int64], value: NDArray[np.int64], reason: int) -> NDArray[np.void]:
+    def _codes(self, tick: NDArray[np.int64], value: NDArray[np.int64], reason: int) -> NDArray[np.void]:
         packets = np.zeros(len(tick), self.layout.digital_packet(self.packet_bytes))
         _check_range(value, 0, 65535, "digital codes")
         packets["tick"], packets["reason"], packets["value"] = tick, reason, value
@@ -166,7 +166,17 @@ class Packing:
 
 
 def packing(layout: NevLayout, packet_bytes: int, electrodes: Sequence[NevElectrode]) -> Packing:
-    """Describe how packets of a file are stored."""
+    """Describe how packets of a file are stored.
+
+    Parameters
+    ----------
+    layout
+        The specification.
+    packet_bytes
+        Size of every packet.
+    electrodes
+        Those whose samples are not 2 bytes wide.
+    """
     return Packing(layout, packet_bytes, {one.electrode_id: one.bytes_per_sample for one in electrodes})
 
 

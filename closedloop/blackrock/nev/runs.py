@@ -1,4 +1,4 @@
-"""Runs of the recorder's clock, as the ticks of a NEV's packets tell them in the file's order.
+"""Runs of the recorder's clock, as the ticks of a NEV's packets show them in the file's order.
 
 Packet streams of the recorder overtake one another by a few ticks: a step back below a second is jitter. A larger one
 is a reset of the clock and opens the next run - but not where one to three packets alone carry an absurd tick (a
@@ -200,7 +200,17 @@ def _silences(highs: NDArray[np.int64], before: list[int], limit: int) -> NDArra
 
 
 def find_runs(batches: Iterable[NDArray[np.int64]], *, tick_hz: int, place: str = "ticks") -> PacketRuns:
-    """Find the runs of all batches of ticks."""
+    """Find the runs of all batches of ticks.
+
+    Parameters
+    ----------
+    batches
+        Ticks in the file's order, shape (n,) each.
+    tick_hz
+        Ticks per second.
+    place
+        The file, for messages.
+    """
     finder = RunFinder(tick_hz, place)
     for ticks in batches:
         finder.add(ticks)

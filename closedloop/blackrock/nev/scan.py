@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.layout import COMMENT_PACKET, DIGITAL_PACKET, LARGEST_ELECTRODE, RECORDING_PACKET
-from closedloop.blackrock.nev.packets import Progress, read_heads, ticks_of
+from closedloop.blackrock.nev.packets import read_heads, ticks_of
 from closedloop.blackrock.nev.runs import PacketRun, RunFinder
 
 CLOSE_S = 0.01  # packets this near a recording event may have been on their way
@@ -32,7 +33,7 @@ class Marks:
     next_tick: NDArray[np.int64]
 
     def between(self, first: int, stop: int) -> Marks:
-        """Give the events among packets first to stop (exclusive)."""
+        """Return the events among packets first to stop (exclusive)."""
         own = (self.index >= first) & (self.index < stop)
         return Marks(self.index[own], self.tick[own], self.next_tick[own])
 
@@ -76,8 +77,17 @@ class NevScan:
         return sum(run.n_out_of_order for run in self.runs)
 
 
-def scan_packets(file: Path, header: NevHeader, *, progress: Progress | None = None) -> NevScan:
+def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], None] | None = None) -> NevScan:
     """Pass over all packets, in bounded memory.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    progress
+        Called with the number of packets of each batch.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What a first pass over a NEV file tells: its epochs, its pauses, when was recorded.
+"""What a first pass over a NEV file finds: its epochs, its pauses, its periods of recording.
 
-From 3.0 on a packet says that recording was started, stopped, paused or resumed. Its reason is not relied upon: what
-tells a pause is that nothing of any kind was recorded from one such packet to the next.
+From 3.0 on a packet says that recording was started, stopped, paused or resumed. Its reason is not relied upon: it is
+a pause if nothing of any kind was recorded from one such packet to the next.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class NevSurvey:
         return packets_in_order(self.file, self.header, self.plan, progress=self.counter.add)
 
     def repairs(self, n_out_of_order: int) -> tuple[str, ...]:
-        """Say what was wrong with the file and how it was read nevertheless, a sentence each."""
+        """Return what was wrong with the file and how it was read nevertheless, a sentence each."""
         n_stray = len(self.plan.strays)
         sorted_in = f"{n_out_of_order} packets stood out of order and were sorted in"
         set_aside = f"{n_stray} packets with an absurd time stamp were set aside"
@@ -77,7 +77,17 @@ def survey_nev(
     epochs: Sequence[Segment] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevSurvey:
-    """Pass over a file once; `nev.read_nev` says what the parameters mean and what is raised."""
+    """Pass over a file once; raises as `events.read_nev`.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    epochs
+        Segments of the same device's NSx file, whose epochs then count; None where there is none.
+    progress
+        Called with (done, total) packets of two passes.
+    """
     header = read_nev_header(file)
     counter = ProgressCounter(progress, 2 * header.n_packets)
     scan = scan_packets(file, header, progress=counter.add)
@@ -88,7 +98,15 @@ def survey_nev(
 
 
 def pauses_of(scan: NevScan, plan: EpochPlan, tick_hz: int) -> tuple[Pause, ...]:
-    """Find the pauses of all epochs."""
+    """Find the pauses of all epochs.
+
+    Parameters
+    ----------
+    scan, plan
+        What the first pass found, and which packets are of which epoch.
+    tick_hz
+        Ticks per second.
+    """
     return tuple(
         pause
         for span in plan.spans
@@ -105,10 +123,19 @@ def _pauses(marks: Marks, epoch: int, tick_hz: int) -> list[Pause]:
 
 
 def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tuple[Segment, ...]:
-    """Tell from the packets alone when was recorded: from each run's first to its last, without pauses and silences.
+    """Return the periods of recording as the packets alone show them: each run without its pauses and silences.
 
     A silence of all packets counts as a pause when it lasts more than a second and 100 times the mean interval between
     packets: where packets come by chance, it has a probability below 1e-43. Specifications before 3.0 mark no pause.
+
+    Parameters
+    ----------
+    scan
+        What the first pass found.
+    pauses
+        Of all epochs.
+    header
+        Of the file: its clock and the rate of its waveforms.
     """
     return tuple(
         segment

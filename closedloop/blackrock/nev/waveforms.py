@@ -35,7 +35,7 @@ def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] |
     Raises
     ------
     RecordingError
-        The file cannot be read, or its header says nothing of the electrode, or of samples that are none.
+        The file cannot be read, or its header does not have the electrode, or has samples of no known width.
     """
     survey = survey_nev(file, epochs=epochs)
     electrode = _described(file, survey.header, electrode_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.header_fields import write_date
+from closedloop.blackrock.header_fields import encode_text, write_date
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.layout import (
     DIGITAL_LABEL_HEADER,
@@ -25,7 +25,6 @@ from closedloop.blackrock.nev.layout import (
 )
 from closedloop.blackrock.nev.packing import NevBatch, packing
 from closedloop.blackrock.nsx.layout import PERIOD_CLOCK_HZ
-from closedloop.blackrock.nsx.writer import encode_text
 from closedloop.storage import storage_errors
 
 __all__ = ["NevBatch", "write_nev"]

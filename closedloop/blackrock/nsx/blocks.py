@@ -39,8 +39,8 @@ def one_block(part: DataPart) -> FoundData:
 def walk_blocks(stream: BinaryIO, part: DataPart) -> FoundData:
     """Find the segments of a file of data blocks, and what of a broken end can be saved.
 
-    Mended are a last block that is cut anywhere, one whose number of samples the recorder did not come to write, and a
-    wrong flag byte before an otherwise sound rest. After any other damage there is no way back to the blocks: what
+    Repaired are a last block that is cut anywhere, one whose number of samples the recorder did not come to write, and
+    a wrong flag byte before an otherwise sound rest. After any other damage there is no way back to the blocks: what
     comes before it is kept.
 
     Raises
@@ -64,7 +64,7 @@ def walk_blocks(stream: BinaryIO, part: DataPart) -> FoundData:
         at = part.size if whole is not block else block.byte + block.n_samples * part.sample_bytes
         index += 1
     if n_empty:
-        found.say(f"{n_empty} data blocks without a sample were passed over")
+        found.repair(f"{n_empty} data blocks without a sample were passed over")
     return found.found()
 
 
@@ -94,7 +94,7 @@ def _repair_flag(stream: BinaryIO, part: DataPart, block: _DataBlock, found: Seg
     end = block.byte + block.n_samples * part.sample_bytes
     sound = block.first_tick <= LARGEST_TICK and block.n_samples > 0 and _leads_to_end(stream, part, end)
     if sound:
-        found.say(f"data block {index} starts with {block.flag} in place of 1; the rest of the file is sound")
+        found.repair(f"data block {index} starts with {block.flag} in place of 1; the rest of the file is sound")
     return sound
 
 

@@ -13,7 +13,7 @@ ChannelKind: TypeAlias = Literal["electrode", "analog"]
 
 
 def kind_of(channel: NsxChannel) -> ChannelKind:
-    """Say which of the two a channel is."""
+    """Return which of the two a channel is."""
     return "electrode" if channel.is_electrode else "analog"
 
 

@@ -1,4 +1,4 @@
-"""What an NSx file says of itself: its headers, checked, and where its samples lie.
+"""The head of an NSx file: its headers, checked, and where its samples lie.
 
 Everything is read by our own lines, healthy files too: whether a file is healthy is known only after a walk over all
 its blocks, and neo fails on, or drops samples of, truncated and crashed files, resets, PTP gaps and 2.1
@@ -8,6 +8,7 @@ its blocks, and neo fails on, or drops samples of, truncated and crashed files, 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -19,7 +20,7 @@ import numpy as np
 from closedloop.blackrock.header_fields import read_date, read_exactly, text
 from closedloop.blackrock.nsx.blocks import one_block, walk_blocks
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
-from closedloop.blackrock.nsx.packets import Progress, has_a_header_for_each_sample, walk_packets
+from closedloop.blackrock.nsx.packets import has_a_header_for_each_sample, walk_packets
 from closedloop.blackrock.nsx.walk import DataPart, FoundData
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
@@ -63,7 +64,7 @@ class NsxChannel:
     def is_electrode(self) -> bool:
         """Whether a contact of an array, not an analog input: the recorder's label decides, then the unit.
 
-        Channel numbers do not tell: 129 is the first analog input of a 128-channel processor and an electrode of a
+        Channel numbers do not decide: 129 is the first analog input of a 128-channel processor and an electrode of a
         256-channel one.
         """
         if _ANALOG_LABEL.match(self.label):
@@ -98,7 +99,7 @@ def unscaled_channel(channel_id: int) -> NsxChannel:
 
 @dataclass(frozen=True)
 class NsxHeader:
-    """What an NSx file says of itself, and where its samples lie.
+    """The headers of an NSx file, and where its samples lie.
 
     Attributes
     ----------
@@ -111,7 +112,7 @@ class NsxHeader:
     segments
         Uninterrupted segments in the file's order.
     repairs
-        One sentence for each thing that was mended or had to be left out.
+        One sentence for each thing that was repaired or had to be left out.
     layout, first_bytes
         The version's row of the table, and the byte of each segment's first sample.
     """
@@ -139,7 +140,7 @@ class NsxHeader:
         return Fraction(self.period * self.tick_hz, PERIOD_CLOCK_HZ)
 
 
-def read_nsx_header(file: Path, *, progress: Progress | None = None) -> NsxHeader:
+def read_nsx_header(file: Path, *, progress: Callable[[int, int], None] | None = None) -> NsxHeader:
     """Read and check the head of an NSx file and walk over its blocks.
 
     No sample is read, but for a PTP file, whose time stamps stand between the samples: the walk passes over all of it,
@@ -165,7 +166,7 @@ def read_nsx_header(file: Path, *, progress: Progress | None = None) -> NsxHeade
         ) from error
 
 
-def _read(stream: BinaryIO, file: Path, progress: Progress | None) -> NsxHeader:
+def _read(stream: BinaryIO, file: Path, progress: Callable[[int, int], None] | None) -> NsxHeader:
     layout = _layout(stream, file)
     raw = read_exactly(stream, layout.basic_header.itemsize, file=file, what="the basic header")
     basic = np.frombuffer(raw, layout.basic_header)[0]
@@ -219,7 +220,9 @@ def _layout(stream: BinaryIO, file: Path) -> NsxLayout:
     )
 
 
-def _walk(stream: BinaryIO, part: DataPart, *, tick_hz: int, progress: Progress | None) -> tuple[NsxLayout, FoundData]:
+def _walk(
+    stream: BinaryIO, part: DataPart, *, tick_hz: int, progress: Callable[[int, int], None] | None
+) -> tuple[NsxLayout, FoundData]:
     """Find the segments by the way in which this version stores its samples."""
     if part.layout.block_header is None:
         return part.layout, one_block(part)

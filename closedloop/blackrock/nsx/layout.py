@@ -71,7 +71,7 @@ class NsxLayout:
     block_header
         What stands before each run of samples; None where all samples follow the headers at once (2.1).
     tick_hz
-        The usual clock; what a header says goes before.
+        The usual clock; a header's own value takes precedence.
     one_sample_a_block
         Whether every sample has a block header of its own (PTP).
     """

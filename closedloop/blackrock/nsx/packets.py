@@ -1,23 +1,20 @@
 """The walk over an NSx file with a time stamp for every sample (3.0 PTP), in bounded memory.
 
 Its clock is disciplined by a network's: it drifts against the sampling rate by design, so that only a step from one
-packet to the next tells a gap or a jump; a comparison with the first packet would find both where there are none.
+packet to the next shows a gap or a jump; a comparison with the first packet would find both where there are none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.header_fields import read_into
 from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, SegmentList
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with what is done and the whole, in bytes."""
 
 _LONGEST_STEP, _SHORTEST_STEP = 1.5, 0.5  # in nominal periods: beyond lies a gap, below a backward jump
 _CHUNK_BYTES = 1 << 20
@@ -33,9 +30,10 @@ class _Packet:
 
 
 def has_a_header_for_each_sample(stream: BinaryIO, part: DataPart) -> bool:
-    """Tell PTP packets from ordinary blocks in nanoseconds: most of the first packets have one sample and flag 1.
+    """Return whether these are PTP packets, not ordinary blocks in nanoseconds.
 
-    The first alone does not tell: a recorder that synchronises two processors opens with a block of one sample.
+    Most of the first packets then have one sample and flag 1. The first alone does not decide: a recorder that
+    synchronises two processors opens with a block of one sample.
     """
     packet = part.layout.packet(part.n_channels)
     n_packets = min((part.size - part.first_byte) // packet.itemsize, _TRIED_PACKETS)
@@ -44,10 +42,19 @@ def has_a_header_for_each_sample(stream: BinaryIO, part: DataPart) -> bool:
     return 2 * int(np.count_nonzero(_is_sound(heads))) > n_packets
 
 
-def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Progress | None = None) -> FoundData:
+def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Callable[[int, int], None] | None = None) -> FoundData:
     """Find the segments of a file of packets by the steps of their time stamps.
 
     A packet with a damaged header or time stamp is left out, which is a gap of one sample.
+
+    Parameters
+    ----------
+    stream
+        The open file.
+    part
+        Where its packets start, and what they look like.
+    progress
+        Called with (done, total) bytes.
 
     Raises
     ------
@@ -69,7 +76,9 @@ def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Progress | None 
     return walk.found.found()
 
 
-def _chunks(stream: BinaryIO, part: DataPart, progress: Progress | None) -> Iterator[NDArray[np.void]]:
+def _chunks(
+    stream: BinaryIO, part: DataPart, progress: Callable[[int, int], None] | None
+) -> Iterator[NDArray[np.void]]:
     """Read packets into a buffer, which the next read overwrites."""
     packet = part.layout.packet(part.n_channels)
     n_packets = (part.size - part.first_byte) // packet.itemsize
@@ -170,7 +179,7 @@ class _Walk:
         return misdated
 
     def _continues(self, run: _Stamps) -> NDArray[np.bool_]:
-        """Tell for each packet but the first whether it continues the one before."""
+        """Return for each packet but the first whether it continues the one before."""
         steps, period = np.diff(run.tick), float(self.part.ticks_per_sample)
         in_time = (steps >= _SHORTEST_STEP * period) & (steps <= _LONGEST_STEP * period)
         return np.asarray(in_time & (np.diff(run.index) == 1))

@@ -6,7 +6,7 @@ map is closed, and gives no access to damaged files (docs/decisions/0008).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from closedloop.blackrock.header_fields import read_into
 from closedloop.blackrock.nsx.channels import ChannelKind, find_channels
 from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
-from closedloop.blackrock.nsx.packets import Progress
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 from closedloop.recording.source import regular_ticks
@@ -71,6 +70,13 @@ class NsxSamples:
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[np.int16]:
         """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
 
         Raises
         ------
@@ -181,7 +187,7 @@ def open_samples(
     channel_ids: Sequence[int] | None = None,
     labels: Sequence[str] | None = None,
     kind: ChannelKind | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> NsxSamples:
     """Open an NSx file of any specification.
 

@@ -1,4 +1,4 @@
-"""Where the samples of an NSx file lie, as the walks over its data find it: segments, their bytes, what was mended."""
+"""Where the samples of an NSx file lie, as the walks over its data find it: segments, their bytes, repairs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DataPart:
 
 @dataclass(frozen=True)
 class FoundData:
-    """What a walk found: each segment, the byte of its first sample, and one sentence a thing that was mended."""
+    """What a walk found: each segment, the byte of its first sample, and one sentence for each repair."""
 
     segments: tuple[Segment, ...]
     first_bytes: tuple[int, ...]
@@ -61,6 +61,17 @@ class SegmentList:
     def add(self, *, first_tick: int, end_tick: int, n_samples: int, byte: int, is_reset: bool) -> None:
         """Append a segment, in a new epoch if the clock was reset before it.
 
+        Parameters
+        ----------
+        first_tick, end_tick
+            Ticks of the first sample, and of the one that would follow the last.
+        n_samples
+            Length.
+        byte
+            Where the first sample starts.
+        is_reset
+            Whether the clock was reset before it.
+
         Raises
         ------
         RecordingError
@@ -75,17 +86,17 @@ class SegmentList:
         self.segments.append(Segment(epoch, first_tick, end_tick, n_samples))
         self.first_bytes.append(byte)
 
-    def say(self, sentence: str) -> None:
-        """Note what was mended."""
+    def repair(self, sentence: str) -> None:
+        """Note what was repaired."""
         self.repairs.append(sentence)
 
     def lose(self, sentence: str) -> None:
-        """Note what could not be mended and is left out."""
+        """Note what could not be repaired and is left out."""
         self.n_lost += 1
         self.repairs.append(sentence)
 
     def found(self) -> FoundData:
-        """Give what was collected.
+        """Return what was collected.
 
         Raises
         ------

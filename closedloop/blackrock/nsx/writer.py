@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.header_fields import write_date
+from closedloop.blackrock.header_fields import encode_text, write_date
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
 from closedloop.recording.source import regular_ticks
@@ -139,22 +139,6 @@ def _channel_headers(layout: NsxLayout, channels: Sequence[NsxChannel]) -> NDArr
     return headers
 
 
-def encode_text(value: str, n_bytes: int, encoding: str = "ascii") -> bytes:
-    """Encode a text, refusing what would be cut.
-
-    Headers are ASCII: neo takes them for UTF-8, other readers for Latin-1.
-
-    Raises
-    ------
-    ValueError
-        The text is longer than the field or outside the encoding.
-    """
-    data = value.encode(encoding)
-    if len(data) > n_bytes:
-        raise ValueError(f"the text {value!r} has {len(data)} bytes, the field {n_bytes}")
-    return data
-
-
 @dataclass
 class _OpenBlock:
     """The block that is being written: where its header stands, its first tick, its samples so far."""
@@ -164,7 +148,7 @@ class _OpenBlock:
     n_samples: int = 0
 
     def next_tick(self, step: Fraction) -> int:
-        """Give the tick of a sample that would continue the block."""
+        """Return the tick of a sample that would continue the block."""
         return int(regular_ticks(self.first_tick, np.array(self.n_samples), step))
 
 

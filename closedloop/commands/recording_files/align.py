@@ -105,14 +105,14 @@ def write_page(session: AlignedSession, report: Path, *, journal_file: Path, fil
         DeviceRecord(device.name, session.alignments[device.name], device.tick_hz, device.segments, device.repairs)
         for device in session.devices
     ]
-    words = ["closedloop", "recording", "align", journal_file.name, *(file.name for file in files)]
+    command = ["closedloop", "recording", "align", journal_file.name, *(file.name for file in files)]
     page = alignment_page(
         records,
         session.sent,
         session_id=session.journal.segments[0].session_id,
         simulated=session.simulated,
         files=[file.name for file in (journal_file, *files)],
-        command=shlex.join([*words, "--report", report.name]),
+        command=shlex.join([*command, "--report", report.name]),
     )
     write_bytes(report, page)
 

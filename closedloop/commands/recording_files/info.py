@@ -1,4 +1,4 @@
-"""`closedloop recording info`: what a Blackrock file says of itself, for people and for machines."""
+"""`closedloop recording info`: what is in a Blackrock file, for people and for machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def describe_file(file: Path) -> RecordingInfo:
 
 
 def info_as_json(info: RecordingInfo) -> str:
-    """Return everything a file says of itself as JSON."""
+    """Return everything about a file as JSON."""
     return json.dumps(info.to_json_dict(), indent=2)
 
 
@@ -40,7 +40,7 @@ def info_lines(info: RecordingInfo) -> list[str]:
 
 
 def _channel_lines(channels: Sequence[ChannelInfo]) -> list[str]:
-    """Name neighbours of one kind and scale together."""
+    """Return a line for neighbours of one kind and scale."""
     groups = groupby(channels, lambda channel: (channel.kind, channel.units, channel.scale, channel.offset))
     return [_group_line(list(own)) for _, own in groups]
 

@@ -12,9 +12,9 @@ import pytest
 from closedloop.blackrock.info import read_info
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
-from closedloop.blackrock.nsx import faults
 from closedloop.commands.recording_files.info import info_as_json, info_lines
 from closedloop.errors import RecordingError
+from closedloop.simulation.damage import nsx as damage
 from tests.unit.blackrock.nsx.nsx_files import DATA, SPECIFICATIONS, ReadByNeo, ramp, write
 
 
@@ -72,7 +72,7 @@ def test_pauses_count_in_the_duration_and_resets_do_not(tmp_path: Path) -> None:
 
 def test_people_are_told_first_what_was_repaired_and_then_of_channels_in_groups(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(0, ramp(300))])
-    faults.forget_last_count(file)
+    damage.forget_last_count(file)
     assert info_lines(read_info(file)) == [
         f"{file}: NSx 2.3, 30000 samples a second, 30000 ticks a second, recorded 2024-05-06T07:08:09.123000+00:00",
         "  repaired: data block 0 was never closed by the recorder: 300 samples found",

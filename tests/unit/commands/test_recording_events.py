@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from closedloop.artifacts.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.blackrock.nev.events import read_nev
-from closedloop.blackrock.nev.faults import cut_off, flip_tick_bit, shuffle
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.cli import app
 from closedloop.commands.recording_files import events as command
 from closedloop.errors import RecordingError
+from closedloop.simulation.damage.nev import cut_off, flip_tick_bit, shuffle
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import START, batch, with_codes, write
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closedloop.blackrock.nsx import faults
 from closedloop.blackrock.nsx.header import NsxChannel, analog_input, read_nsx_header
 from closedloop.blackrock.nsx.samples import open_samples
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
+from closedloop.simulation.damage import nsx as damage
 from tests.unit.blackrock.nsx.nsx_files import CHANNELS, DATA, IN_BLOCKS, SPECIFICATIONS, START, ReadByNeo, ramp, write
 
 PTP_PERIOD_NS = Fraction(100_000, 3)  # at 30 kHz
@@ -204,7 +204,7 @@ def test_a_day_of_214_gb_is_opened_and_read_at_its_end(tmp_path: Path) -> None:
     n_channels, n_samples = 198, 5 * 3600 * 30_000
     channels = [NsxChannel(number + 1, f"elec{number + 1}") for number in range(n_channels)]
     file = write(tmp_path / "day.ns6", [(0, ramp(1, n_channels))], channels=channels)
-    faults.write_last_count(file, n_samples)
+    damage.write_last_count(file, n_samples)
     first_byte = file.stat().st_size - 2 * n_channels
     with file.open("rb+") as stream:  # a file with a hole: nothing of it lies on the disk
         stream.seek(first_byte + (n_samples - 2) * 2 * n_channels)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closedloop.blackrock.nsx import faults, packets
+from closedloop.blackrock.nsx import packets
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
+from closedloop.simulation.damage import nsx as damage
 from tests.unit.blackrock.nsx.nsx_files import ramp, write
 
 PERIOD_NS = 100_000 / 3
@@ -87,7 +88,7 @@ def test_a_step_beyond_one_and_a_half_periods_is_a_gap_and_one_below_half_a_peri
 def test_packets_with_a_damaged_header_are_gaps_of_one_sample_and_said(tmp_path: Path, name: str, value: int) -> None:
     file = write(tmp_path / "made.ns6", [(regular(50), ramp(50))], specification="3.0-ptp")
     for packet in (7, 30, 31, 49):
-        faults.spoil_packet(file, packet=packet, name=name, value=value)
+        damage.spoil_packet(file, packet=packet, name=name, value=value)
     source = open_samples(file)
     kept = np.delete(np.arange(50), [7, 30, 31, 49])
     assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 7), (0, 22), (0, 17)]
@@ -100,7 +101,7 @@ def test_packets_with_a_damaged_header_are_gaps_of_one_sample_and_said(tmp_path:
 def test_single_packets_with_a_damaged_time_stamp_are_left_out_and_open_no_epoch(tmp_path: Path, value: int) -> None:
     file = write(tmp_path / "made.ns6", [(regular(50), ramp(50))], specification="3.0-ptp")
     for packet in (20, 30):
-        faults.spoil_packet(file, packet=packet, name="timestamp", value=value)
+        damage.spoil_packet(file, packet=packet, name="timestamp", value=value)
     source = open_samples(file)
     kept = np.delete(np.arange(50), [20, 30])
     assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 20), (0, 9), (0, 19)]
@@ -112,7 +113,7 @@ def test_single_packets_with_a_damaged_time_stamp_are_left_out_and_open_no_epoch
 def test_packets_on_both_sides_of_a_damaged_one_are_never_one_segment(tmp_path: Path) -> None:
     ticks = regular(50) - np.where(np.arange(50) > 20, 33_333, 0)  # as if packet 20 had never taken time
     file = write(tmp_path / "made.ns6", [(ticks, ramp(50))], specification="3.0-ptp")
-    faults.spoil_packet(file, packet=20, name="flag", value=0)
+    damage.spoil_packet(file, packet=20, name="flag", value=0)
     source = open_samples(file)
     assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 20), (0, 29)]
     np.testing.assert_array_equal(samples_of(source), np.delete(ramp(50), 20, axis=0))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closedloop.blackrock.nsx import faults
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
+from closedloop.simulation.damage import nsx as damage
 from tests.unit.blackrock.nsx.nsx_files import BLOCK_HEADER_BYTES, HEADER_BYTES, IN_BLOCKS, SPECIFICATIONS, ramp, write
 
 SAMPLE_BYTES = 6
@@ -86,8 +86,8 @@ def test_a_recorder_that_crashed_before_it_wrote_the_count_loses_nothing(
     tmp_path: Path, specification: str, n_lost_bytes: int
 ) -> None:
     file = two_blocks(tmp_path / "made.ns6", specification)
-    faults.forget_last_count(file)
-    faults.cut_off(file, n_lost_bytes)
+    damage.forget_last_count(file)
+    damage.cut_off(file, n_lost_bytes)
     n_held = (7 * SAMPLE_BYTES - n_lost_bytes) // SAMPLE_BYTES
     source = open_samples(file)
     assert everything(source) == [ramp(5).tolist(), ramp(7, start=90)[:n_held].tolist()]
@@ -102,7 +102,7 @@ def test_an_empty_block_before_good_ones_is_passed_over_and_said(
     tmp_path: Path, specification: str, before: int
 ) -> None:
     file = two_blocks(tmp_path / "made.ns6", specification)
-    faults.insert_empty_block(file, before=before, first_tick=50)
+    damage.insert_empty_block(file, before=before, first_tick=50)
     source = open_samples(file)
     assert everything(source) == [ramp(5).tolist(), ramp(7, start=90).tolist()]
     assert source.header.repairs == ("1 data blocks without a sample were passed over",)
@@ -119,7 +119,7 @@ def test_an_empty_block_at_the_very_end_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_count_beyond_the_files_end_is_corrected(tmp_path: Path) -> None:
     file = two_blocks(tmp_path / "made.ns6", "3.0")
-    faults.write_last_count(file, 4_000_000_000)
+    damage.write_last_count(file, 4_000_000_000)
     source = open_samples(file)
     assert everything(source) == [ramp(5).tolist(), ramp(7, start=90).tolist()]
     assert source.header.repairs == ("the file is cut within data block 1: 7 of 4000000000 samples found",)
@@ -128,7 +128,7 @@ def test_a_count_beyond_the_files_end_is_corrected(tmp_path: Path) -> None:
 @pytest.mark.parametrize("specification", IN_BLOCKS)
 def test_a_wrong_flag_before_a_sound_rest_is_repaired(tmp_path: Path, specification: str) -> None:
     file = two_blocks(tmp_path / "made.ns6", specification)
-    faults.spoil_flag(file, block=0, flag=9)
+    damage.spoil_flag(file, block=0, flag=9)
     source = open_samples(file)
     assert everything(source) == [ramp(5).tolist(), ramp(7, start=90).tolist()]
     assert source.header.repairs == ("data block 0 starts with 9 in place of 1; the rest of the file is sound",)
@@ -137,8 +137,8 @@ def test_a_wrong_flag_before_a_sound_rest_is_repaired(tmp_path: Path, specificat
 @pytest.mark.parametrize("specification", IN_BLOCKS)
 def test_what_comes_before_a_place_where_no_block_starts_is_kept(tmp_path: Path, specification: str) -> None:
     file = two_blocks(tmp_path / "made.ns6", specification)
-    faults.cut_off(file, 3)
-    faults.spoil_flag(file, block=1, flag=0)
+    damage.cut_off(file, 3)
+    damage.spoil_flag(file, block=1, flag=0)
     source = open_samples(file)
     assert everything(source) == [ramp(5).tolist()]
     n_left = 7 * SAMPLE_BYTES - 3 + BLOCK_HEADER_BYTES[specification]
@@ -149,8 +149,8 @@ def test_what_comes_before_a_place_where_no_block_starts_is_kept(tmp_path: Path,
 
 def test_a_file_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "made.ns6", [(0, ramp(5))])
-    faults.cut_off(file, 3)
-    faults.spoil_flag(file, block=0)
+    damage.cut_off(file, 3)
+    damage.spoil_flag(file, block=0)
     with pytest.raises(RecordingError, match=r"expected samples, found none: data block 0 starts with 0"):
         open_samples(file)
 
@@ -195,7 +195,7 @@ def test_the_stub_before_two_processors_agree_on_their_clock_is_a_segment_in_an_
 ) -> None:
     data = ramp(40)
     file = write(tmp_path / "made.ns6", [(10, data)], specification=specification)
-    faults.prepend_sync_stub(file, n_samples=n_samples, first_tick=10**6)
+    damage.prepend_sync_stub(file, n_samples=n_samples, first_tick=10**6)
     source = open_samples(file)
     assert [(s.epoch, s.first_tick, s.n_samples) for s in source.segments] == [(0, 10**6, n_samples), (1, 10, 40)]
     assert everything(source) == [np.zeros((n_samples, 3)).tolist(), data.tolist()]
@@ -213,6 +213,6 @@ def test_faults_that_a_version_cannot_have_are_the_programmers_mistake(tmp_path:
     file = write(tmp_path / "made.ns6", [(0, ramp(5))], specification=specification)
     if specification == "2.1":
         with pytest.raises(ValueError, match=r"2\.1 has no blocks"):
-            faults.forget_last_count(file)
-    faults.cut_to(file, HEADER_BYTES[specification])
+            damage.forget_last_count(file)
+    damage.cut_to(file, HEADER_BYTES[specification])
     assert read_nsx_header(file).segments == ()

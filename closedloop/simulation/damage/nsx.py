@@ -1,7 +1,7 @@
 """Damage a written NSx file as recorders, disks and copies do: for tests, and for whoever needs such a file.
 
-Every function changes the file in place. What is made by the times of the samples (a pause, a reset, drift, gaps and
-jumps of a PTP clock) needs no damage: `nsx_writer.write_nsx` writes it.
+Every function changes the file in place. What comes from the times of the samples (a pause, a reset, drift, gaps and
+jumps of a PTP clock) needs no damage: `blackrock.nsx.writer.write_nsx` writes it.
 """
 
 from __future__ import annotations
@@ -41,12 +41,32 @@ def write_last_count(file: Path, n_samples: int) -> None:
 
 
 def spoil_flag(file: Path, *, block: int, flag: int = 0) -> None:
-    """Write another flag than 1 into the header of a block (in a PTP file, of the first packet of a segment)."""
+    """Write another flag than 1 into the header of a block (in a PTP file, of the first packet of a segment).
+
+    Parameters
+    ----------
+    file
+        The NSx, changed in place.
+    block
+        Which block, from 0; -1 is the last.
+    flag
+        What is written.
+    """
     _overwrite(file, read_nsx_header(file), block=block, name="flag", value=flag)
 
 
 def spoil_packet(file: Path, *, packet: int, name: str, value: int) -> None:
-    """Write a value into the "flag", "timestamp" or "n_samples" of one packet of a PTP file."""
+    """Write a value into the "flag", "timestamp" or "n_samples" of one packet of a PTP file.
+
+    Parameters
+    ----------
+    file
+        The NSx, changed in place.
+    packet
+        Which packet, from 0.
+    name, value
+        Field, and what is written.
+    """
     header = read_nsx_header(file)
     layout, packet_bytes = header.layout, header.layout.packet(len(header.channels)).itemsize
     first = header.first_bytes[0] - _block_header(header).itemsize
@@ -54,15 +74,34 @@ def spoil_packet(file: Path, *, packet: int, name: str, value: int) -> None:
 
 
 def prepend_sync_stub(file: Path, *, n_samples: int = 1, first_tick: int = 0) -> None:
-    """Put a short run of zeros before all blocks, as two processors write it before their clocks are set to zero.
+    """Insert a short run of zeros before all blocks, as two processors write it before their clocks are set to zero.
 
     Its tick is any; it stands in an epoch of its own if it ends after the first block starts.
+
+    Parameters
+    ----------
+    file
+        The NSx, changed in place.
+    n_samples
+        Length of the run.
+    first_tick
+        Its first sample's tick.
     """
     _insert_block(file, before=0, n_samples=n_samples, first_tick=first_tick)
 
 
 def insert_empty_block(file: Path, *, before: int, first_tick: int = 0) -> None:
-    """Put a header without samples before a block."""
+    """Insert a header without samples before a block.
+
+    Parameters
+    ----------
+    file
+        The NSx, changed in place.
+    before
+        Which block it precedes, from 0.
+    first_tick
+        Tick in its header.
+    """
     _insert_block(file, before=before, n_samples=0, first_tick=first_tick)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from closedloop.blackrock.nev.events import read_nev
-from closedloop.blackrock.nev.faults import (
+from closedloop.blackrock.nev.writer import NevBatch
+from closedloop.errors import StorageError
+from closedloop.simulation.damage.nev import (
     cut_to,
     double_codes,
     drop_codes,
@@ -17,8 +19,6 @@ from closedloop.blackrock.nev.faults import (
     insert_packets,
     shuffle,
 )
-from closedloop.blackrock.nev.writer import NevBatch
-from closedloop.errors import StorageError
 from tests.unit.blackrock.nev.nev_files import SPECIFICATIONS, batch, with_codes, write
 
 HZ = 30_000

@@ -1,7 +1,8 @@
 """Damage a written NEV file as recorders, cables and copies do: for tests, and for whoever needs such a file.
 
-Every function changes the file in place and holds its packets in memory. What is made by the times of the packets (a
-pause, a reset, a synchronisation stub) needs no damage: `nev_writer.write_nev` writes it. `cut_to` cuts any file.
+Every function changes the file in place and holds its packets in memory. What comes from the times of the packets (a
+pause, a reset, a synchronisation stub) needs no damage: `blackrock.nev.writer.write_nev` writes it. `cut_to` cuts any
+file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nev.layout import DIGITAL_PACKET
 from closedloop.blackrock.nev.runs import find_runs
-from closedloop.blackrock.nsx.faults import cut_off, cut_to
+from closedloop.simulation.damage.nsx import cut_off, cut_to
 from closedloop.storage import storage_errors
 
 __all__ = [
@@ -33,7 +34,17 @@ _CODE_BITS = 16
 
 
 def shuffle(file: Path, *, ticks: int = 5, seed: int = 0) -> None:
-    """Store packets up to so many ticks after their time, within each run of the clock."""
+    """Store packets up to so many ticks after their time, within each run of the clock.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    ticks
+        How late at most a packet is stored.
+    seed
+        Decides how late each is.
+    """
     tick_hz = read_nev_header(file).tick_hz
 
     def reordered(packets: NDArray[np.void]) -> NDArray[np.void]:
@@ -47,7 +58,17 @@ def shuffle(file: Path, *, ticks: int = 5, seed: int = 0) -> None:
 
 
 def flip_tick_bit(file: Path, *, packets: Sequence[int], bit: int) -> None:
-    """Flip one bit in the time stamp of some packets, by their position in the file."""
+    """Flip one bit in the time stamp of some packets, by their position in the file.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    packets
+        Their positions.
+    bit
+        Which bit, 0 the lowest.
+    """
 
     def flipped(rows: NDArray[np.void]) -> NDArray[np.void]:
         rows["tick"][list(packets)] ^= rows["tick"].dtype.type(1 << bit)
@@ -57,7 +78,17 @@ def flip_tick_bit(file: Path, *, packets: Sequence[int], bit: int) -> None:
 
 
 def drop_codes(file: Path, *, fraction: float, seed: int = 0) -> int:
-    """Leave digital packets out by chance; return how many."""
+    """Leave digital packets out by chance; return how many.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    fraction
+        Probability of each digital packet.
+    seed
+        Decides which.
+    """
     n_dropped = 0
 
     def kept(packets: NDArray[np.void]) -> NDArray[np.void]:
@@ -71,7 +102,19 @@ def drop_codes(file: Path, *, fraction: float, seed: int = 0) -> int:
 
 
 def double_codes(file: Path, *, fraction: float, after_ticks: int = 1, seed: int = 0) -> int:
-    """Store digital packets by chance a second time, a little later; return how many."""
+    """Store digital packets by chance a second time, a little later; return how many.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    fraction
+        Probability of each digital packet.
+    after_ticks
+        How much later the second copy is.
+    seed
+        Decides which.
+    """
     n_doubled = 0
 
     def doubled(packets: NDArray[np.void]) -> NDArray[np.void]:
@@ -88,7 +131,17 @@ def double_codes(file: Path, *, fraction: float, after_ticks: int = 1, seed: int
 
 
 def flip_code_bits(file: Path, *, fraction: float, seed: int = 0) -> int:
-    """Flip one bit in the word of digital packets by chance; return in how many."""
+    """Flip one bit in the word of digital packets by chance; return in how many.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    fraction
+        Probability of each digital packet.
+    seed
+        Decides which packets and bits.
+    """
     n_flipped = 0
 
     def flipped(packets: NDArray[np.void]) -> NDArray[np.void]:
@@ -104,7 +157,17 @@ def flip_code_bits(file: Path, *, fraction: float, seed: int = 0) -> int:
 
 
 def insert_packets(file: Path, *, kind: int, every: int) -> int:
-    """Put an empty packet of some kind, at the same tick, before every so many packets; return how many."""
+    """Insert an empty packet of some kind, at the same tick, before every so many packets; return how many.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    kind
+        Packet id.
+    every
+        One before each so many packets.
+    """
     n_inserted = 0
 
     def with_more(packets: NDArray[np.void]) -> NDArray[np.void]:
