@@ -24,7 +24,7 @@ def ours(file: Path, name: str) -> Detect:
     from closedloop.blackrock.nsx.samples import open_samples
     from closedloop.detection.crossings import crossings, detector_of, pieces_of
     from closedloop.detection.definitions import DEFINITIONS
-    from closedloop.detection.detect import detect, spikes_of
+    from closedloop.detection.spikes import detect, spikes_of
     from closedloop.recording.source import ArraySource
 
     definition = DEFINITIONS[name]

@@ -30,6 +30,12 @@ class AlignmentRules:
     searched in `photodiode_window_ms` after the marker; `frame_ms` is the display's frame, by a multiple of which it
     may be late (None where unknown). A lost code is timed up to `farthest_s` from the next trusted one, and up to
     `widest_gap_s` from either where it lies between two.
+
+    Examples
+    --------
+    >>> from closedloop.alignment import AlignmentRules
+    >>> AlignmentRules(frame_ms=1000 / 60).photodiode_window_ms
+    (0.0, 50.0)
     """
 
     matching: MatchingRules = field(default_factory=MatchingRules)

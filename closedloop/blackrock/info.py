@@ -124,6 +124,23 @@ def read_info(file: Path, *, progress: Callable[[int, int], None] | None = None)
     ------
     RecordingError
         The file is missing, foreign, of an unknown version, its headers are corrupt, or nothing of it can be read.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NsxChannel, read_info, write_nsx
+    >>> second = np.zeros((1_000, 1), np.int16)
+    >>> start = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "day3.ns2"
+    ...     channels = [NsxChannel(1, "elec1")]
+    ...     write_nsx(file, channels, rate_hz=1000, specification="3.0", chunks=[(0, second)], start=start)
+    ...     info = read_info(file)
+    >>> info.specification, info.rate_hz, info.duration_s, info.repairs
+    ('3.0', 1000.0, 1.0, ())
     """
     file_id = _file_id(file)
     if file_id in NSX_FILE_IDS:

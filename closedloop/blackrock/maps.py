@@ -37,7 +37,7 @@ class _Contact:
 def read_array_map(
     file: Path, *, processor: int = 1, names: Sequence[str] | None = None
 ) -> tuple[MappedElectrode, ...]:
-    """Read the arrays of one processor.
+    r"""Read the arrays of one processor.
 
     Two arrays in one file are told apart by their labels ("V4-01" and "IT-01"), in the order of the recorder's numbers.
     A site's number is its place among its array's contacts in that order: "array1-042".
@@ -55,6 +55,18 @@ def read_array_map(
     ------
     RecordingError
         The file is missing, a line is no contact, or two contacts share a place, a bank's electrode or a label.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from closedloop.blackrock import read_array_map
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "nsp1.cmp"
+    ...     _ = file.write_text("implant 1\n0 0 A 1 IT-01\n1 0 A 2 IT-02\n")
+    ...     contacts = read_array_map(file)
+    >>> [(one.neuroid_id, one.electrode_id, one.row, one.column) for one in contacts]
+    [('array1-001', 1, 0, 0), ('array1-002', 2, 0, 1)]
     """
     contacts = sorted(_contacts(file), key=lambda contact: contact.number)
     families = _families(file, contacts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from closedloop.errors import RecordingError
+
 
 @dataclass(frozen=True)
 class Notch:
@@ -16,7 +18,14 @@ class Notch:
 
 @dataclass(frozen=True)
 class BandPass:
-    """A band-pass of an even order; a zero-phase one runs forwards and then backwards."""
+    """A band-pass of an even order; a zero-phase one runs forwards and then backwards.
+
+    Examples
+    --------
+    >>> from closedloop.detection import BandPass
+    >>> BandPass("butter", 4, low_hz=300.0, high_hz=6000.0, zero_phase=True).order
+    4
+    """
 
     family: Literal["ellip", "butter"]
     order: int
@@ -44,6 +53,14 @@ class Definition:
         The median is over every so many-th sample, a power of two. (Of 37,500 samples it is right within 0.5 %.)
     refractory_ms
         A crossing sooner after the last one that counted does not count.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from closedloop.detection import definition_by_name
+    >>> stricter = replace(definition_by_name("dicarlo"), name="stricter", multiple=-4.5)
+    >>> stricter.multiple, stricter.band.high_hz
+    (-4.5, 6000.0)
     """
 
     name: str
@@ -97,3 +114,22 @@ DEFINITIONS = {
         ),
     )
 }
+
+
+def definition_by_name(name: str) -> Definition:
+    """Return a row of `DEFINITIONS`: "dicarlo", "zero_phase_butter" or "causal".
+
+    Raises
+    ------
+    RecordingError
+        There is none of that name.
+
+    Examples
+    --------
+    >>> from closedloop.detection import definition_by_name
+    >>> definition_by_name("dicarlo").multiple
+    -3.0
+    """
+    if name not in DEFINITIONS:
+        raise RecordingError(f"definition {name}: expected one of {', '.join(DEFINITIONS)}. Correct the name.")
+    return DEFINITIONS[name]

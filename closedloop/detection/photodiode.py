@@ -41,6 +41,16 @@ def photodiode_edges(
     -------
     Edges
         In the source's epochs; none where the voltage has no two distinct levels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.detection import photodiode_edges
+    >>> from closedloop.recording import ArraySource
+    >>> volts = np.full((9_000, 1), 600, np.int16)
+    >>> volts[3_000:6_000] = 13_000  # bright for 100 ms
+    >>> photodiode_edges(ArraySource((volts,))).tick.tolist()
+    [2999.5]
     """
     levels = levels or photodiode_levels(source, chunk_samples=chunk_samples)
     epochs, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]

@@ -23,6 +23,14 @@ class SentCodes:
     lit
         Whether the photodiode's patch went white with it (an image's onset does, a trial's start does not), shape
         (n_sent,); all if None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import SentCodes
+    >>> sent = SentCodes(code=np.array([1, 2]), time_s=np.array([0.4, 0.6]))
+    >>> sent.launch_ids.tolist(), sent.is_lit.tolist()
+    ([0, 0], [True, True])
     """
 
     code: NDArray[np.int64]
@@ -46,6 +54,14 @@ class ReceivedCodes:
     """What one device received, in its order: by epoch (run of its clock), then by tick.
 
     `epoch`, `tick` and `value` have shape (n_received,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import ReceivedCodes
+    >>> received = ReceivedCodes(epoch=np.array([0, 0]), tick=np.array([12_009, 18_010]), value=np.array([1, 2]))
+    >>> (np.diff(received.tick) / received.tick_hz).round(3).tolist()  # seconds
+    [0.2]
     """
 
     epoch: NDArray[np.integer]
@@ -56,7 +72,15 @@ class ReceivedCodes:
 
 @dataclass(frozen=True)
 class Edges:
-    """Rising edges of a device's photodiode, by epoch, then by tick; both shape (n_edges,)."""
+    """Rising edges of a device's photodiode, by epoch, then by tick; both shape (n_edges,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import Edges
+    >>> Edges(epoch=np.array([0, 0]), tick=np.array([12_370.2, 18_371.0])).tick.tolist()
+    [12370.2, 18371.0]
+    """
 
     epoch: NDArray[np.integer]
     tick: NDArray[np.float64]

@@ -122,6 +122,26 @@ def read_nev(
     ------
     RecordingError
         The file cannot be read: missing, foreign, its header corrupt, or its ticks make no sense.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NevBatch, NevElectrode, read_nev, write_nev
+    >>> start = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> spikes, codes = np.array([300, 900]), np.array([30, 600])
+    >>> batch = NevBatch(
+    ...     spike_tick=spikes, spike_electrode=np.array([1, 2]), code_tick=codes, code_value=np.array([17, 18])
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "day3.nev"
+    ...     contacts = [NevElectrode(1, "elec1"), NevElectrode(2, "elec2")]
+    ...     _ = write_nev(file, contacts, specification="2.3", batches=[batch], start=start)
+    ...     events = read_nev(file)
+    >>> events.spikes.on(2).tick.tolist(), events.codes.value.tolist(), events.tick_hz
+    ([900], [17, 18], 30000)
     """
     survey = survey_nev(file, epochs=epochs, progress=progress)
     collected = Collected(sum(survey.scan.n_spikes.values()) if spikes else 0)

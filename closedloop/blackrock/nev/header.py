@@ -36,6 +36,12 @@ class NevElectrode:
     """One recorded contact, as the extended headers describe it.
 
     `bytes_per_sample` and `waveform_samples` are its spike waveforms' (None: as many as a packet holds).
+
+    Examples
+    --------
+    >>> from closedloop.blackrock import NevElectrode
+    >>> NevElectrode(7, "elec7").nv_per_bit  # of its waveforms
+    250
     """
 
     electrode_id: int

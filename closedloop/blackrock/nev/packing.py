@@ -52,6 +52,14 @@ class NevBatch:
         Packets of any other kind, by id, without content.
 
     Packets of one tick are stored in the order of these attributes, but resume before all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NevBatch
+    >>> batch = NevBatch(spike_tick=np.array([300, 900]), spike_electrode=np.array([1, 2]))
+    >>> len(batch.spike_tick), len(batch.code_tick)
+    (2, 0)
     """
 
     spike_tick: NDArray[np.int64] = field(default_factory=_no_ticks)

@@ -36,6 +36,31 @@ def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] |
     ------
     RecordingError
         The file cannot be read, or its header does not have the electrode, or has samples of no known width.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NevBatch, NevElectrode, read_waveforms, write_nev
+    >>> start = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> waveform = np.tile(np.array([0, -80, 20, 0], np.int16), (2, 1))
+    >>> batch = NevBatch(
+    ...     spike_tick=np.array([300, 900]), spike_electrode=np.array([1, 1]), spike_waveform=waveform
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "day3.nev"
+    ...     _ = write_nev(
+    ...         file,
+    ...         [NevElectrode(1, "elec1")],
+    ...         specification="2.3",
+    ...         batches=[batch],
+    ...         start=start,
+    ...         waveform_samples=4,
+    ...     )
+    ...     read_waveforms(file, 1).tolist()
+    [[0, -80, 20, 0], [0, -80, 20, 0]]
     """
     survey = survey_nev(file, epochs=epochs)
     electrode = _described(file, survey.header, electrode_id)

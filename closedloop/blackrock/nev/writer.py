@@ -87,6 +87,20 @@ def write_nev(
         Something that the format cannot hold, or batches out of order.
     StorageError
         The disk is full or the folder cannot be written.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NevBatch, NevElectrode, write_nev
+    >>> start = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> batch = NevBatch(code_tick=np.array([30, 6030]), code_value=np.array([1, 2]))
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "day3.nev"
+    ...     write_nev(file, [NevElectrode(1, "elec1")], specification="2.3", batches=[batch], start=start)
+    2
     """
     layout = _layout(specification)
     widest = max([_INT16_BYTES, *(one.bytes_per_sample for one in electrodes if not int16_waveforms)])

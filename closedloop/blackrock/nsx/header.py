@@ -36,6 +36,14 @@ class NsxChannel:
     """One column of an NSx file.
 
     The default ranges are the recorder's for neural signals: 0.25 uV a bit.
+
+    Examples
+    --------
+    >>> from closedloop.blackrock import NsxChannel
+    >>> NsxChannel(1, "elec1").scale  # uV a bit
+    0.25
+    >>> NsxChannel(129, "ainp1", units="mV").is_electrode
+    False
     """
 
     channel_id: int

@@ -206,6 +206,24 @@ def open_samples(
     ------
     RecordingError
         The file cannot be read, or lacks a channel, or has it twice.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NsxChannel, open_samples, write_nsx
+    >>> channels = [NsxChannel(1, "elec1"), NsxChannel(2, "elec2")]
+    >>> volts = np.arange(20, dtype=np.int16).reshape(10, 2)
+    >>> start = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "day3.ns6"
+    ...     write_nsx(file, channels, rate_hz=30_000, specification="2.3", chunks=[(0, volts)], start=start)
+    ...     samples = open_samples(file, labels=["elec2"])
+    ...     bits = samples.read(segment=0, start=2, stop=5)
+    >>> bits.ravel().tolist(), float(samples.scale[0])
+    ([5, 7, 9], 0.25)
     """
     header = read_nsx_header(file, progress=progress)
     columns = find_channels(header.channels, channel_ids=channel_ids, labels=labels, kind=kind, file=file)

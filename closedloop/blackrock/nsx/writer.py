@@ -68,6 +68,23 @@ def write_nsx(
         A rate, version, chunk or text that the format cannot hold.
     StorageError
         The disk is full or the folder cannot be written.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from closedloop.blackrock import NsxChannel, read_info, write_nsx
+    >>> channels = [NsxChannel(1, "elec1"), NsxChannel(2, "elec2")]
+    >>> second = np.zeros((30_000, 2), np.int16)
+    >>> start = datetime(2024, 5, 6, tzinfo=UTC)
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "day3.ns6"
+    ...     chunks = [(0, second), (90_000, second)]  # the recorder paused for two seconds
+    ...     write_nsx(file, channels, rate_hz=30_000, specification="2.3", chunks=chunks, start=start)
+    ...     [(block.t0_s, block.duration_s) for block in read_info(file).blocks]
+    [(0.0, 1.0), (3.0, 1.0)]
     """
     layout = _layout(specification)
     clock_hz = layout.tick_hz if tick_hz is None else tick_hz

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.alignment.align import Alignment, align_devices
+from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES

@@ -16,9 +16,9 @@ from closedloop.artifacts.arrays import appended_arrays
 from closedloop.artifacts.day.responses import SPIKES
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
-from closedloop.detection.definitions import DEFINITIONS, Definition
-from closedloop.detection.detect import spikes_of
+from closedloop.detection.definitions import Definition, definition_by_name
 from closedloop.detection.filter_design import check_fits
+from closedloop.detection.spikes import spikes_of
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers, run_pieces
@@ -60,7 +60,7 @@ def detect_to_file(
     StorageError
         The result cannot be written.
     """
-    chosen, who = _definition(definition), parse_workers(workers)
+    chosen, who = definition_by_name(definition), parse_workers(workers)
     if chunk_s is not None and chunk_s <= 0:
         raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
     samples = _electrodes(file, chosen)
@@ -75,12 +75,6 @@ def detect_to_file(
         *_summary_lines(out, samples, chosen, tally),
         *(f"  repaired: {repair}" for repair in samples.header.repairs),
     ]
-
-
-def _definition(name: str) -> Definition:
-    if name not in DEFINITIONS:
-        raise RecordingError(f"definition {name}: expected one of {', '.join(DEFINITIONS)}. Correct the name.")
-    return DEFINITIONS[name]
 
 
 def _electrodes(file: Path, definition: Definition) -> NsxSamples:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from closedloop.alignment.align import Alignment
+from closedloop.alignment.alignment import Alignment
 from closedloop.alignment.quality import RunQuality
 from closedloop.recording.codes import SentCodes
 from closedloop.recording.segments import Segment

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from closedloop.detection.definitions import DEFINITIONS, Definition
-from closedloop.detection.detect import spikes_of
+from closedloop.detection.spikes import spikes_of
 from closedloop.devices.device import Device, Voltage
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers, run_pieces

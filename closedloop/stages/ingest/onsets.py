@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.alignment.align import Alignment
+from closedloop.alignment.alignment import Alignment
 from closedloop.artifacts.day.journal import Journal, Presentation, SegmentOpened, TrialStarted
 from closedloop.devices.device import Device
 from closedloop.recording.codes import SentCodes

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from closedloop.alignment.align import Alignment
+from closedloop.alignment.alignment import Alignment
 from closedloop.alignment.quality import AlignmentQuality
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality

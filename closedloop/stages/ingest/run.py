@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.alignment.align import Alignment, align_devices
+from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.arrays import write_arrays
 from closedloop.artifacts.day.journal import Journal, read_journal

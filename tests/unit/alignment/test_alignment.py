@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from closedloop.alignment.align import NOT_PLACED, UNEXPECTED_EDGE, Alignment, align, align_devices
+from closedloop.alignment.alignment import NOT_PLACED, UNEXPECTED_EDGE, Alignment, align, align_devices
 from closedloop.alignment.markers import AT_BORDER, NO_CLOCK, NO_COVER, NOT_RECORDED, TOO_FAR
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.errors import AlignmentError

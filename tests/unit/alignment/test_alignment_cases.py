@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.alignment.align import NOT_PLACED, Alignment, align
+from closedloop.alignment.alignment import NOT_PLACED, Alignment, align
 from closedloop.alignment.code_matching import MatchingRules
 from closedloop.alignment.markers import AT_BORDER, NO_CLOCK, NO_COVER, NOT_RECORDED, TOO_FAR
 from closedloop.alignment.run_search import AlignmentRules

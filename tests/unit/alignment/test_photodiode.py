@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.alignment.align import UNEXPECTED_EDGE, Alignment, align, align_devices
+from closedloop.alignment.alignment import UNEXPECTED_EDGE, Alignment, align, align_devices
 from closedloop.alignment.photodiode import find_onsets, nearest_edge
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.recording.codes import ReceivedCodes

@@ -19,7 +19,7 @@ from closedloop.blackrock.nsx.samples import open_samples
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.commands.recording_files.detect import detect_to_file
 from closedloop.detection.definitions import DEFINITIONS
-from closedloop.detection.detect import detect
+from closedloop.detection.spikes import detect
 from closedloop.errors import ExecutionError, RecordingError
 
 START = datetime(2022, 1, 3, tzinfo=UTC)

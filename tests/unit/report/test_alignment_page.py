@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from closedloop.alignment.align import align_devices
+from closedloop.alignment.alignment import align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.recording.codes import SentCodes
 from closedloop.report.alignment.figures import DeviceRecord, recorded_minutes, session_minutes

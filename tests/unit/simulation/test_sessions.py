@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from closedloop.alignment.align import Alignment
+from closedloop.alignment.alignment import Alignment
 from closedloop.artifacts.day.journal import Presentation, read_journal
 from closedloop.artifacts.protocol.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.artifacts.tables import Columns, read_table
@@ -17,7 +17,7 @@ from closedloop.commands.recording_files.align import AlignedSession, align_file
 from closedloop.commands.recording_files.make import fault_lines, make_in_folder
 from closedloop.detection.agreement import agreement
 from closedloop.detection.definitions import DEFINITIONS
-from closedloop.detection.detect import detect
+from closedloop.detection.spikes import detect
 from closedloop.devices.device import Device, read_devices
 from closedloop.errors import RecordingError
 from closedloop.recording.spikes import concatenate_spikes

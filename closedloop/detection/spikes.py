@@ -50,6 +50,17 @@ def detect(
     ------
     ValueError
         The rate is too low for the definition, or there is not one electrode id a channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.detection import definition_by_name, detect
+    >>> from closedloop.recording import ArraySource
+    >>> volts = np.random.default_rng(0).normal(0, 30, (60_000, 1)).astype(np.int16)
+    >>> volts[10_000::10_000, 0] -= 600
+    >>> spikes = detect(ArraySource((volts,)), definition_by_name("zero_phase_butter"), electrode_ids=[7])
+    >>> [tick for tick in range(10_000, 60_000, 10_000) if abs(spikes.on(7).tick - tick).min() <= 3]
+    [10000, 20000, 30000, 40000, 50000]
     """
     detector = detector_of(source, definition, electrode_ids=electrode_ids, chunk_samples=chunk_samples)
     pieces = pieces_of(source, definition)

@@ -101,6 +101,22 @@ def align(
     ------
     AlignmentError
         Too few of the codes are in the recording: it belongs to another session.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.alignment import align
+    >>> from closedloop.recording import ReceivedCodes, SentCodes
+    >>> time_s = np.cumsum(np.random.default_rng(0).uniform(0.15, 0.25, 50))
+    >>> sent = SentCodes(np.arange(1, 51), time_s)
+    >>> tick = np.rint((time_s + 5) * 30_000).astype(np.int64)
+    >>> arrived = np.arange(50) != 20  # one code was lost
+    >>> received = ReceivedCodes(np.zeros(49, int), tick[arrived], sent.code[arrived])
+    >>> found = align(sent, received)
+    >>> found.quality.n_matched, found.quality.n_lost, str(found.source[20])
+    (49, 1, 'fit')
+    >>> bool(abs(found.onset_tick - tick).max() < 3)
+    True
     """
     return align_devices(
         sent,
@@ -135,6 +151,20 @@ def align_devices(
     ------
     AlignmentError
         A device's recording belongs to another session.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.alignment import align_devices
+    >>> from closedloop.recording import ReceivedCodes, SentCodes
+    >>> time_s = np.cumsum(np.random.default_rng(0).uniform(0.15, 0.25, 50))
+    >>> sent = SentCodes(np.arange(1, 51), time_s)
+    >>> tick = np.rint((time_s + 5) * 30_000).astype(np.int64)
+    >>> clocks = {"nsp1": tick, "nsp2": tick + 900}
+    >>> received = {name: ReceivedCodes(np.zeros(50, int), own, sent.code) for name, own in clocks.items()}
+    >>> found = align_devices(sent, received)
+    >>> {name: round(one.quality.offset_s, 2) for name, one in found.items()}
+    {'nsp1': 5.0, 'nsp2': 5.03}
     """
     rules = rules or AlignmentRules()
     devices = {
