@@ -46,7 +46,7 @@ class OneDevice:
 
     @property
     def marker_tick(self) -> Floats:
-        """When every code came or should have come, in ticks; NaN where unknown, shape (n_sent,)."""
+        """Return when every code came or should have come, in ticks; NaN where unknown, shape (n_sent,)."""
         return _per_epoch(self.lists, self.epoch, self.markers.array_s)
 
 
@@ -182,7 +182,7 @@ def _decide_by_photodiode(
 
 
 def _bases(lists: CodeLists, code_epoch: Integers, code_s: Floats, edge_epoch: Integers, edge_s: Floats) -> Floats:
-    """Where each epoch starts on an axis on which they follow one another, by epoch; NaN for what is none."""
+    """Return where each epoch starts on an axis on which they follow one another, by epoch; NaN for what is none."""
     base = np.full(max(lists.origin_tick) + 2, np.nan)
     end_s = 0.0
     for epoch in sorted(lists.origin_tick):

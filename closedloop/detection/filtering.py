@@ -93,7 +93,7 @@ def filter_window(window: Window) -> Floats:
         forward(rows, window.filters.forward, state, out, first - window.start)
     if window.filters.zero_phase:
         at_end = window.end == window.n_samples
-        after = _state_at_end(window, state, out[:, -1]) if at_end else _settled(window.filters.band, out[:, -1])
+        after = _state_at_end(window, state, out[:, -1]) if at_end else _settle(window.filters.band, out[:, -1])
         backward(out, window.filters.band.coefficients, after)
     return out[:, : window.stop - window.start]
 
@@ -152,22 +152,22 @@ def _search_both_ways(window: Window, state: Floats, seek: Seek, found: SearchRe
 def _state_before(window: Window) -> Floats:
     """Return the state of the forward filters before the window's first sample."""
     origin = max(window.start - window.filters.lead, 0)
-    state = _state_at_start(window) if origin == 0 else _settled_state(window, origin)
+    state = _state_at_start(window) if origin == 0 else _settle_at(window, origin)
     ignored = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
     for _, rows in window.blocks(origin, window.start):
         forward(rows, window.filters.forward, state, ignored, 0)
     return state
 
 
-def _settled_state(window: Window, sample: int) -> Floats:
+def _settle_at(window: Window, sample: int) -> Floats:
     """Return the state as if the voltage had always been that of one sample."""
     volts = window.rows(sample, sample + 1).reshape(-1, LANES).astype(np.float32)
-    return np.concatenate([_settled(window.filters.notch, volts), _settled(window.filters.band, volts)], axis=1)
+    return np.concatenate([_settle(window.filters.notch, volts), _settle(window.filters.band, volts)], axis=1)
 
 
 def _state_at_start(window: Window) -> Floats:
     """Return the state before a segment's first sample, after the reflection that comes before it."""
-    state = _settled_state(window, 0)
+    state = _settle_at(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
     if padding:
         near = _run_notch(window, 0, padding + 1, padding + 1)
@@ -185,7 +185,7 @@ def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
     """
     padding = min(window.filters.padding, window.n_samples - 1)
     if not padding:
-        return _settled(window.filters.band, last)
+        return _settle(window.filters.band, last)
     first = max(window.n_samples - padding - 1 - 2 * window.filters.notch.tail, 0)  # here nothing damps its ringing
     near = _run_notch(window, first, window.n_samples, padding + 1)
     reflected = 2 * near[-1:] - near[-2::-1]
@@ -202,7 +202,7 @@ def _run_notch(window: Window, start: int, stop: int, n_last: int) -> NDArray[np
     if not notch.n_sections:
         return last.astype(np.float64)
     out = np.empty((window.n_tiles, BLOCK, LANES), np.float32)
-    state = _settled(notch, window.rows(start, start + 1).reshape(-1, LANES).astype(np.float32))
+    state = _settle(notch, window.rows(start, start + 1).reshape(-1, LANES).astype(np.float32))
     for rows in (*(rows for _, rows in window.blocks(start, stop - n_last)), last):
         forward(rows, notch.coefficients, state, out, 0)
     return out[:, :n_last].transpose(1, 0, 2).reshape(n_last, -1).astype(np.float64)
@@ -214,6 +214,6 @@ def _by_tile(state: NDArray[np.float64]) -> Floats:
     return np.ascontiguousarray(tiles, np.float32)
 
 
-def _settled(sections: Sections, level: Floats) -> Floats:
+def _settle(sections: Sections, level: Floats) -> Floats:
     """Return the state after an endless input of `level`, (n_tiles, LANES): (n_tiles, 2 * n_sections, LANES)."""
     return np.ascontiguousarray(sections.settled[None, :, None] * level[:, None, :], np.float32)

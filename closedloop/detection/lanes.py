@@ -190,7 +190,7 @@ def _keep_less(typing: Any, source: Any, row: Any, limits: Any, target: Any, cou
             at = _address(context, builder, source, arguments[0], (row, zero))
             rows.append(builder.load(builder.bitcast(at, _WHOLES.as_pointer()), align=4))
         for distance, low, high in _TURNS:
-            rows = _paired(builder, rows, distance, low, high)
+            rows = _mix_pairs(builder, rows, distance, low, high)
         for n, column in enumerate(rows):
             place = ir.Constant(ir.IntType(64), n)
             limit = builder.load(_address(context, builder, limits, arguments[2], (place,)))
@@ -219,7 +219,7 @@ def _spread(builder: Any, number: Any, kind: Any) -> Any:
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_WHOLES, [0] * LANES))
 
 
-def _paired(builder: Any, rows: list[Any], distance: int, low: list[int], high: list[int]) -> list[Any]:
+def _mix_pairs(builder: Any, rows: list[Any], distance: int, low: list[int], high: list[int]) -> list[Any]:
     """Mix each two rows that stand so far apart; of a pair, the low mixture comes first."""
     mixed = list(rows)
     for n in range(LANES):

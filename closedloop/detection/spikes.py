@@ -8,7 +8,7 @@ many workers share the pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from closedloop.detection.crossings import PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import Definition
 from closedloop.detection.search_kernels import keep_late_enough
+from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spikes import Spikes, concatenate_spikes
 
@@ -29,7 +30,7 @@ def detect(
     *,
     electrode_ids: Sequence[int],
     chunk_samples: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> Spikes:
     """Find the threshold crossings of every channel.
 
@@ -109,7 +110,7 @@ def _keep_late_enough(
 
 
 def _report_progress(
-    found: Iterator[PieceCrossings], n_pieces: int, on_progress: Callable[[int, int], None] | None
+    found: Iterator[PieceCrossings], n_pieces: int, on_progress: ProgressCallback | None
 ) -> Iterator[PieceCrossings]:
     for number, piece in enumerate(found, start=1):
         yield piece

@@ -154,7 +154,7 @@ def device_epochs(segments: Sequence[Segment]) -> tuple[DeviceEpoch, ...]:
 
 
 def looks_like_one_run(before: DeviceEpoch, after: DeviceEpoch, tick_hz: int) -> bool:
-    """Whether packets of both may look like one run: the clock went back a little, or the earlier epoch is short.
+    """Return whether packets of both may look like one run: the clock went back little, or the earlier epoch is short.
 
     Parameters
     ----------

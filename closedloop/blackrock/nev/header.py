@@ -137,7 +137,7 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
         electrodes=electrodes,
         extended=_others(extended),
         n_packets=n_packets,
-        repairs=_truncated(rest, int(basic["packet_bytes"])),
+        repairs=_report_cut(rest, int(basic["packet_bytes"])),
     )
 
 
@@ -221,7 +221,7 @@ def _others(extended: NDArray[np.void]) -> tuple[tuple[str, bytes], ...]:
     return tuple((text(row["tag"]), row["payload"].tobytes()) for row in rows)
 
 
-def _truncated(rest: int, packet_bytes: int) -> tuple[str, ...]:
+def _report_cut(rest: int, packet_bytes: int) -> tuple[str, ...]:
     if not rest:
         return ()
     return (f"the file ends within a packet: {rest} of its {packet_bytes} bytes are there and were left out",)

@@ -140,11 +140,11 @@ def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tu
     return tuple(
         segment
         for epoch, run in enumerate(scan.runs)
-        for segment in _uninterrupted(run, [pause for pause in pauses if pause.epoch == epoch], epoch, header)
+        for segment in _segments_of_run(run, [pause for pause in pauses if pause.epoch == epoch], epoch, header)
     )
 
 
-def _uninterrupted(run: PacketRun, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Segment]:
+def _segments_of_run(run: PacketRun, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Segment]:
     breaks = [(pause.pause_tick, pause.resume_tick) for pause in pauses] + _long_silences(run)
     edges = [run.first_tick]
     for start, stop in sorted(breaks):

@@ -63,7 +63,7 @@ def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] |
     [[0, -80, 20, 0], [0, -80, 20, 0]]
     """
     survey = survey_nev(file, epochs=epochs)
-    electrode = _described(file, survey.header, electrode_id)
+    electrode = _find_electrode(file, survey.header, electrode_id)
     own = [part.packets.take(part.packets.kind == electrode_id) for part in survey.in_order()]
     index = concatenate_packets(*(packets.take(tie_order(packets)) for packets in own)).index
     first = survey.header.layout.timestamp.itemsize + 4
@@ -75,7 +75,7 @@ def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] |
     return np.ascontiguousarray(rows[:, : n_samples * dtype.itemsize]).view(dtype)
 
 
-def _described(file: Path, header: NevHeader, electrode_id: int) -> NevElectrode:
+def _find_electrode(file: Path, header: NevHeader, electrode_id: int) -> NevElectrode:
     found = [one for one in header.electrodes if one.electrode_id == electrode_id]
     if not found:
         raise RecordingError(

@@ -89,12 +89,12 @@ class NsxSamples:
             raise ValueError(
                 f"segment {segment} has samples 0 to {self.segments[segment].n_samples}, not {start} to {stop}"
             )
-        with self._opened() as stream:
+        with self._open() as stream:
             if self._is_whole_rows:
                 rows = np.empty((stop - start, self.n_channels), "<i2")
                 self._read_into(stream, rows, segment=segment, start=start)
                 return rows
-            return self._picked(stream, segment=segment, start=start, stop=stop)
+            return self._pick_columns(stream, segment=segment, start=start, stop=stop)
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples of one segment by their index in it, any shape; a PTP file has a time stamp for each.
@@ -135,7 +135,7 @@ class NsxSamples:
         row = self._row
         return self.header.first_bytes[segment] - _offset_of(row, "samples") + sample * row.itemsize
 
-    def _picked(self, stream: BinaryIO, *, segment: int, start: int, stop: int) -> NDArray[np.int16]:
+    def _pick_columns(self, stream: BinaryIO, *, segment: int, start: int, stop: int) -> NDArray[np.int16]:
         """Read rows through a small buffer and keep the wanted columns."""
         picked = np.empty((stop - start, self.n_channels), "<i2")
         for at, rows in self._rows(stream, segment=segment, start=start, stop=stop):
@@ -156,7 +156,7 @@ class NsxSamples:
         if len(wanted) == 0:
             return stamps
         first, stop = int(wanted[0]), int(wanted[-1]) + 1
-        with self._opened() as stream:
+        with self._open() as stream:
             if (stop - first) * self._row.itemsize > len(wanted) * _BYTES_A_SINGLE_READ:
                 offset = _offset_of(self._row, "timestamp")
                 for index, sample in enumerate(wanted.tolist()):
@@ -171,7 +171,7 @@ class NsxSamples:
         read_into(stream, rows, self._byte(segment, start), file=self.file)
 
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _open(self) -> Iterator[BinaryIO]:
         try:
             with self.file.open("rb", buffering=0) as stream:
                 yield stream

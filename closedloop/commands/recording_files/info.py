@@ -32,8 +32,8 @@ def info_lines(info: RecordingInfo) -> list[str]:
     return [
         f"{info.file}: {name} {info.specification}, {rate}{info.tick_hz} ticks a second, "
         f"recorded {info.start or 'at an unknown time'}",
-        *_shortened([f"  repaired: {sentence}" for sentence in info.repairs]),
-        *_shortened(_channel_lines(info.channels)),
+        *_shorten([f"  repaired: {sentence}" for sentence in info.repairs]),
+        *_shorten(_channel_lines(info.channels)),
         *_block_lines(info),
         *(_event_lines(info.events) if info.events else []),
     ]
@@ -61,7 +61,7 @@ def _block_lines(info: RecordingInfo) -> list[str]:
     of = f" x {len(info.channels)} channels" if info.kind == "nsx" else ""
     return [
         f"  {info.duration_s:.3f} s in {len(info.blocks)} uninterrupted {blocks}{resets}",
-        *_shortened(
+        *_shorten(
             [
                 f"    epoch {block.epoch}, from {block.t0_s:.6f} s: {block.duration_s:.6f} s"
                 + (f", {block.n_samples} samples{of}" if info.kind == "nsx" else "")
@@ -80,12 +80,12 @@ def _event_lines(events: EventInfo) -> list[str]:
         f"  {events.n_packets} packets: {sum(events.n_spikes.values())} spikes on {len(events.n_spikes)} channels, "
         f"{events.n_digital} digital codes, {events.n_serial} serial codes, {len(events.comments)} comments, "
         f"{events.n_other} others",
-        *_shortened([f"  paused in epoch {p.epoch} from {p.from_s:.6f} s to {p.to_s:.6f} s" for p in events.pauses]),
-        *_shortened([f"  comment in epoch {c.epoch} at {c.t_s:.6f} s: {c.text}" for c in events.comments]),
+        *_shorten([f"  paused in epoch {p.epoch} from {p.from_s:.6f} s to {p.to_s:.6f} s" for p in events.pauses]),
+        *_shorten([f"  comment in epoch {c.epoch} at {c.t_s:.6f} s: {c.text}" for c in events.comments]),
     ]
 
 
-def _shortened(lines: list[str]) -> list[str]:
+def _shorten(lines: list[str]) -> list[str]:
     if len(lines) <= _MOST_LINES:
         return lines
     return [*lines[:_MOST_LINES], f"  ... and {len(lines) - _MOST_LINES} more (--json lists all)"]

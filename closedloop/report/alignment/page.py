@@ -116,7 +116,9 @@ def _cards(quality: AlignmentQuality) -> tuple[Card, ...]:
         Card(
             "codes matched", f"{count(quality.n_matched)} of {count(quality.n_sent)}", f"{count(quality.n_lost)} lost"
         ),
-        Card("drift", f"{_signed(widest.drift_ppm, 2)} ppm", f"jitter of codes {widest.jitter_ms * 1000:.0f} µs"),
+        Card(
+            "drift", f"{_format_signed(widest.drift_ppm, 2)} ppm", f"jitter of codes {widest.jitter_ms * 1000:.0f} µs"
+        ),
         Card("display latency", latency, note),
     )
 
@@ -142,8 +144,8 @@ def _runs(quality: AlignmentQuality) -> Table:
             (
                 f"rig launch {run.launch}, epoch {run.epoch}",
                 count(run.n_codes),
-                f"{_signed(run.offset_s, 6)} s",
-                f"{_signed(run.drift_ppm, 2)} ppm",
+                f"{_format_signed(run.offset_s, 6)} s",
+                f"{_format_signed(run.drift_ppm, 2)} ppm",
                 f"{run.residual_iqr_ms:.3f} ms",
                 f"{run.wander_ms:.3f} ms",
                 f"{run.jitter_ms:.3f} ms",
@@ -202,5 +204,5 @@ def _set_aside(quality: AlignmentQuality) -> Table:
     )
 
 
-def _signed(value: float, digits: int) -> str:
+def _format_signed(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
