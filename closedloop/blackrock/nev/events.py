@@ -144,7 +144,7 @@ def read_nev(
     ([900], [17, 18], 30000)
     """
     survey = survey_nev(file, epochs=epochs, progress=progress)
-    collected = Collected(sum(survey.scan.n_spikes.values()) if spikes else 0)
+    collected = _EventCollector(sum(survey.scan.n_spikes.values()) if spikes else 0)
     for ordered in survey.in_order():
         collected.add(ordered)
     found, unit = collected.spikes()
@@ -200,8 +200,8 @@ def comment_text(data: bytes, charset: int) -> str:
     return whole.decode(encoding, errors="replace").split("\0", 1)[0].lstrip("\ufeff")
 
 
-class Collected:
-    """Grows by ordered packets; the spikes' memory is taken once.
+class _EventCollector:
+    """Collects ordered packets; the spikes' memory is taken once.
 
     Parameters
     ----------
