@@ -88,7 +88,7 @@ def test_a_photodiode_without_a_label_is_named_by_its_number(tmp_path: Path) -> 
     assert unnamed["n_by_source"]["photodiode"] == 0
     out = tmp_path / "onsets.parquet"
     named = align(folder, "--report", tmp_path / "b.html", "--out", out, "--photodiode", "10241")
-    assert "60 of 60 presentations timed (60 by the light" in named
+    assert "60 of 60 presentations timed (60 by the photodiode" in named
     onsets, truth = read_table(out, ALIGNED_CODES), read_table(folder / "truth.parquet", TRUTH)
     own, of_truth = onsets["ordinal"] >= 0, truth["event"] == "onset"
     assert np.abs(onsets["onset_tick"][own] - truth["tick"][of_truth]).max() / 30 <= LIMIT_MS
