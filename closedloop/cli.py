@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from closedloop.commands.attack.app import attack
+from closedloop.commands.attack.app import attack_app
+from closedloop.commands.extras import installation_hint, require_extra
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.errors import ClosedLoopError
 from closedloop.studies.app import studies_app
@@ -20,45 +21,48 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="closedloop",
-    help="Closed-loop adversarial experiments in monkey IT cortex: attack, show, record, refit, measure, again.",
+    help="Closed-loop adversarial experiments in monkey IT cortex: attack, present, record, refit, evaluate, repeat.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the boxed one takes half a second of imports
 )
-base_model_app = typer.Typer(help="Make base models.", no_args_is_help=True, rich_markup_mode=None)
+base_model_app = typer.Typer(help="Train or import base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
-app.add_typer(studies_app, name="studies")
-app.command("attack")(attack)
+app.add_typer(studies_app(), name="studies")
+app.add_typer(attack_app)
 
 Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
-ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images: class folders, or flat")]
-BaseModelOption = Annotated[Path | None, typer.Option(help="weight file in place of the protocol's shipped weights")]
+ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images, flat or with one subfolder per class")]
+BaseModelOption = Annotated[
+    Path | None, typer.Option(help="weight file to use instead of the protocol's shipped weights")
+]
 WorkersOption = Annotated[
     str | None,
     typer.Option(
-        help="who computes attacks: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE  "
-        "[default: this machine's graphics cards, or its processors]"
+        help="where attacks are computed: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE  "
+        "[default: this machine's GPUs, or its CPU cores]"
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 @app.command("dry-run")
 def dry_run(
-    study: Annotated[Path, typer.Argument(metavar="[STUDY]", help="where the study goes")] = Path("dry-run"),
-    days: Annotated[int | None, typer.Option(min=1, help="days to run  [default: the protocol's]")] = None,
-    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a file")] = "dry_run",
-    subject: Annotated[str, typer.Option(help="name of the simulated monkey; decides its cortex")] = "simulated",
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="study folder to create or resume")] = Path("dry-run"),
+    days: Annotated[int | None, typer.Option(min=1, help="days to run  [default: as many as the protocol has]")] = None,
+    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a YAML file")] = "dry_run",
+    subject: Annotated[str, typer.Option(help="name of the simulated monkey; determines its cortex")] = "simulated",
     images: ImagesOption = None,
     base_model: BaseModelOption = None,
     workers: WorkersOption = None,
 ) -> None:
-    """Run the experiment around a simulated monkey.
+    """Run the whole experiment on a simulated monkey.
 
-    Run the same command again to go on where it stopped.
+    Run the same command again to resume.
     """
+    require_extra("lab")
     from closedloop.study.create import Request, create_study  # noqa: PLC0415
 
     if not (study / "study.json").exists():
@@ -72,15 +76,16 @@ def dry_run(
 @app.command()
 def init(
     study: Study,
-    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a file")],
+    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a YAML file")],
     subject: Annotated[str, typer.Option(help="the animal's name")],
-    images: Annotated[Path, typer.Option(help="folder of clean images: class folders, or flat")],
+    images: Annotated[Path, typer.Option(help="folder of clean images, flat or with one subfolder per class")],
     base_model: BaseModelOption = None,
 ) -> None:
-    """Make a real study and prepare its first session.
+    """Create a study of a real animal and prepare its first session.
 
-    Day 0 is prepared as far as the session folder for the rig.
+    Runs day 0 up to the session folder for the rig.
     """
+    require_extra("lab")
     from closedloop.study.create import Request, create_study  # noqa: PLC0415
 
     request = Request(
@@ -92,16 +97,17 @@ def init(
 
 @app.command()
 def run(study: Study, workers: WorkersOption = None) -> None:
-    """Advance a study: once per recording day.
+    """Advance a study; run once per recording day.
 
-    It goes on until a person is needed or the experiment is done.
+    Continues until someone has to act (present a session, copy a recording) or the experiment is complete.
     """
+    require_extra("lab")
     _advance(study, days=None, workers=workers)
 
 
 @app.command()
 def status(study: Study, json: JsonOption = False) -> None:
-    """Say what is done and what comes next."""
+    """Show which stages are done and what comes next."""
     from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
 
     found = read_status(study)
@@ -110,7 +116,7 @@ def status(study: Study, json: JsonOption = False) -> None:
 
 @app.command()
 def report(study: Study) -> None:
-    """Write the report pages and sensitivity.csv anew."""
+    """Regenerate the report pages and sensitivity.csv."""
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
     from closedloop.report.pages import write_report  # noqa: PLC0415
     from closedloop.study.loop import open_study  # noqa: PLC0415
@@ -122,9 +128,9 @@ def report(study: Study) -> None:
 
 @app.command()
 def doctor(json: JsonOption = False) -> None:
-    """Check this machine.
+    """Check that this machine can run closedloop.
 
-    Libraries, disk, display, a round trip through every kind of file.
+    Covers libraries, disk space, display, and writing and reading back each kind of file.
     """
     from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
 
@@ -136,13 +142,13 @@ def doctor(json: JsonOption = False) -> None:
 
 @base_model_app.command("train")
 def base_model_train(
-    out: Annotated[Path, typer.Argument(help="safetensors file to write")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="safetensors file to write")],
     name: Annotated[
         str, typer.Option(help="recipe: small_resnet_robust or small_resnet_vanilla")
     ] = "small_resnet_robust",
-    seed: Annotated[int | None, typer.Option(help="another seed than the recipe's")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of the training  [default: the recipe's]")] = None,
 ) -> None:
-    """Train the dry run's base model again (a few minutes), as the shipped weights were trained."""
+    """Train a small base model by the recipe of the shipped weights (takes a few minutes)."""
     from closedloop.commands.base_model import train_to_file  # noqa: PLC0415
 
     typer.echo(train_to_file(out, name=name, seed=seed))
@@ -150,15 +156,19 @@ def base_model_train(
 
 @base_model_app.command("import")
 def base_model_import(
-    file: Annotated[Path, typer.Argument(help="state dict of torchvision, or checkpoint of the robustness library")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="torchvision state dict, or checkpoint of the robustness library")
+    ],
     out: Annotated[Path, typer.Option(help="safetensors file to write")],
-    architecture: Annotated[str | None, typer.Option(help="[default: recognised from keys and shapes]")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="architecture of the checkpoint  [default: recognised from keys and shapes]")
+    ] = None,
     labelled_images: Annotated[
-        Path | None, typer.Option(help="folder of class folders, to measure the accuracy on")
+        Path | None, typer.Option(help="images to measure accuracy on, one subfolder per class")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a foreign checkpoint a base model for `--base-model`, and say what it is."""
+    """Convert a third-party checkpoint to a base model for `--base-model`, and describe it."""
     from closedloop.commands.base_model_import import import_and_describe  # noqa: PLC0415
 
     typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
@@ -171,11 +181,17 @@ def _advance(study: Path, *, days: int | None, workers: str | None = None) -> No
 
 
 def main() -> None:
-    """Run the command; an error of the user's is one line and exit code 1."""
+    """Run the command; the user's error, or a library that is not installed, is one line and exit code 1."""
     try:
         app()
     except ClosedLoopError as error:
         typer.echo(str(error), err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        hint = installation_hint(error)
+        if hint is None:  # a module of our own: a broken installation, of which the traceback says most
+            raise
+        typer.echo(hint, err=True)
         sys.exit(1)
 
 

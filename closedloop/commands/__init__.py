@@ -1,1 +1,1 @@
-"""What stands behind each command of the command line: one file a command, none imported before it is used."""
+"""The commands of the command line: one file or folder per command, imported only when it is used."""

@@ -1,4 +1,4 @@
-"""`closedloop base-model train`: the shipped base models again, from their recipes."""
+"""`closedloop base-model train`: train a base model by the recipe of a shipped one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from closedloop.training.shipped import SHIPPED_POOL, SHIPPED_RECIPES
 
 
 def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
-    """Train a shipped base model anew; return what to tell the user. Interrupted, the same command goes on.
+    """Train a base model by a shipped recipe; return what to tell the user. The same command resumes it.
+
+    Parameters
+    ----------
+    out
+        Safetensors file to write.
+    name
+        Name of the recipe.
+    seed
+        In place of the recipe's; None to keep that.
 
     Raises
     ------
@@ -32,9 +41,9 @@ def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name)
 
-        def tell(step: Step) -> None:
+        def show(step: Step) -> None:
             bar.update(task, completed=step.step, total=step.n_steps, description=f"{name}, loss {step.loss:.3f}")
 
-        report = train_classifier(recipe, SHIPPED_POOL, out, checkpoint=checkpoint, progress=tell)
+        report = train_classifier(recipe, SHIPPED_POOL, out, checkpoint=checkpoint, progress=show)
     checkpoint.unlink(missing_ok=True)
     return f"{out}: accuracy {report.clean_accuracy:.3f} on clean and {report.robust_accuracy:.3f} on attacked images"

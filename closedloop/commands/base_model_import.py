@@ -1,4 +1,4 @@
-"""`closedloop base-model import`: a foreign checkpoint made a file of ours, and what it turned out to be."""
+"""`closedloop base-model import`: convert a third-party checkpoint to a base model, and describe it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,21 @@ _WIDTH = 100  # columns, whatever the terminal: the layers' names must not wrap
 def import_and_describe(
     file: Path, out: Path, *, architecture: str | None, labelled_images: Path | None, as_json: bool
 ) -> str:
-    """Import a checkpoint; return the report as a table for a person, or as JSON. See ``import_base_model``."""
+    """Import a checkpoint (`import_base_model`) and return its description.
+
+    Parameters
+    ----------
+    file
+        The checkpoint.
+    out
+        Safetensors file to write.
+    architecture
+        Of the checkpoint; None to have it recognised.
+    labelled_images
+        Folder of class folders to measure the accuracy on; None to skip it.
+    as_json
+        Return JSON instead of a table.
+    """
     report = import_base_model(file, out, architecture=architecture, labelled_images=labelled_images)
     return _as_json(report, out) if as_json else _as_table(report, out)
 
@@ -61,9 +75,9 @@ def _facts(report: ImportReport) -> Table:
         "classes": str(match.n_classes) if match.n_classes else "none: the file has no last layer (fc)",
         "parameters": f"{report.n_parameters:,}",
         "weights read": str(len(match.read)),
-        "weights unused": _counted(match.unused),
+        "weights unused": _count_keys(match.unused),
         "a grey image": "finite at every layer",
-        "accuracy": _accuracy_in_words(report.accuracy),
+        "accuracy": _accuracy_text(report.accuracy),
     }.items():
         table.add_row(name, value)
     return table
@@ -78,11 +92,11 @@ def _layers(report: ImportReport) -> Table:
     return table
 
 
-def _counted(keys: tuple[str, ...]) -> str:
+def _count_keys(keys: tuple[str, ...]) -> str:
     return f"{len(keys)}: {listed(keys)}" if keys else "none"
 
 
-def _accuracy_in_words(accuracy: Accuracy | None) -> str:
+def _accuracy_text(accuracy: Accuracy | None) -> str:
     if accuracy is None:
         return "not measured: no labelled images were given"
     top5 = "" if accuracy.top5 is None else f", top-5 {accuracy.top5:.3f}"

@@ -1,4 +1,4 @@
-"""What a person sees while the loop works: one line a stage, a bar with the time left while it runs."""
+"""Progress of the loop on a terminal: one line per finished stage, a bar with the time left for the one that runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _N_DAY_STAGES = 9
 
 
 class ConsoleReporter:
-    """Tell a terminal; where there is none (a log file), only the finished lines."""
+    """Report to a terminal; to a log file, only the lines of finished stages."""
 
     def __init__(self, console: Console, *, n_days: int) -> None:
         self._console = console
@@ -43,7 +43,22 @@ class ConsoleReporter:
             yield
 
     def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
-        """Open a bar for a stage."""
+        """Show a bar for a stage.
+
+        Parameters
+        ----------
+        day
+            Recording day; -1 for the start.
+        stage
+            Its name.
+        attempt
+            Counted from 1.
+
+        Returns
+        -------
+        ProgressCallback
+            Moves the bar.
+        """
         self._drop_task()
         name = _name(day, stage) + (f"  (attempt {attempt})" if attempt > 1 else "")
         task = self._progress.add_task(name, total=None, whole=self._whole_left(day))
@@ -55,7 +70,17 @@ class ConsoleReporter:
         return advance
 
     def end(self, day: int, stage: str, seconds: float) -> None:
-        """Write the finished stage's line."""
+        """Print the line of a finished stage.
+
+        Parameters
+        ----------
+        day
+            Recording day; -1 for the start.
+        stage
+            Its name.
+        seconds
+            How long it took.
+        """
         self._drop_task()
         self._seconds_by_stage.setdefault(stage, []).append(seconds)
         elapsed = time.monotonic() - self._started
@@ -64,7 +89,7 @@ class ConsoleReporter:
         )
 
     def say(self, text: str) -> None:
-        """Write a line."""
+        """Print a line."""
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def _drop_task(self) -> None:

@@ -1,4 +1,4 @@
-"""`closedloop doctor`: is this machine fit? Each check says what it found and, where it fails, how to mend it."""
+"""`closedloop doctor`: can this machine run closedloop? Each check returns what it found and, if it failed, the fix."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from closedloop.commands.extras import installation_hint
+
 _LEAST_FREE_BYTES = 3 << 30  # a dry run's study
 _LEAST_MEMORY_BYTES = 3 << 30
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check's outcome; `fix` is empty where nothing needs mending."""
+class MachineCheck:
+    """The result of one check; `fix` is empty where nothing has to be fixed."""
 
     name: str
     result: Literal["PASS", "WARN", "FAIL"]
@@ -26,18 +28,18 @@ class Check:
     fix: str = ""
 
 
-def check_machine() -> list[Check]:
-    """Run all checks; one that raises has failed."""
+def check_machine() -> list[MachineCheck]:
+    """Run all checks; a check that raises has failed."""
     return [_guarded(name, check) for name, check in _CHECKS.items()]
 
 
-def checks_as_json(checks: list[Check]) -> str:
-    """Return the checks for machines."""
+def checks_as_json(checks: list[MachineCheck]) -> str:
+    """Return the results as JSON."""
     return json.dumps([asdict(check) for check in checks], indent=2)
 
 
-def checks_lines(checks: list[Check]) -> list[str]:
-    """Return the checks for people, the fix under each that needs one."""
+def checks_lines(checks: list[MachineCheck]) -> list[str]:
+    """Return the results as text, with the fix below each failed check."""
     lines = []
     for check in checks:
         lines.append(f"{check.result}  {check.name}: {check.found}")
@@ -46,53 +48,55 @@ def checks_lines(checks: list[Check]) -> list[str]:
     return lines
 
 
-def _guarded(name: str, check: Callable[[str], Check]) -> Check:
+def _guarded(name: str, check: Callable[[str], MachineCheck]) -> MachineCheck:
     try:
         return check(name)
-    except Exception as error:  # noqa: BLE001 - whatever breaks is what this command is there to say
-        return Check(
-            name, "FAIL", f"{type(error).__name__}: {error}", "reinstall with `make dry-run`, or see README.md"
-        )
+    except Exception as error:  # noqa: BLE001 - whatever breaks is what this command is there to find
+        hint = installation_hint(error) if isinstance(error, ModuleNotFoundError) else None
+        fix = hint or "reinstall with `make dry-run`, or see README.md"
+        return MachineCheck(name, "FAIL", f"{type(error).__name__}: {error}", fix)
 
 
-def _python(name: str) -> Check:
+def _python(name: str) -> MachineCheck:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 13)
-    return Check(name, "PASS" if fits else "FAIL", found, "" if fits else "use Python 3.11 or 3.12")
+    return MachineCheck(name, "PASS" if fits else "FAIL", found, "" if fits else "use Python 3.11 or 3.12")
 
 
-def _torch(name: str) -> Check:
+def _torch(name: str) -> MachineCheck:
     import torch  # noqa: PLC0415
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     product = float((torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)).sum())
-    return Check(name, "PASS" if product == 512 else "FAIL", f"{torch.__version__} on {device}")
+    return MachineCheck(name, "PASS" if product == 512 else "FAIL", f"{torch.__version__} on {device}")
 
 
-def _free_disk(name: str) -> Check:
+def _free_disk(name: str) -> MachineCheck:
     free = shutil.disk_usage(Path.cwd()).free
     fits = free >= _LEAST_FREE_BYTES
-    return Check(
+    return MachineCheck(
         name, "PASS" if fits else "WARN", f"{free / 1e9:.0f} GB free here", "" if fits else "free 3 GB for a dry run"
     )
 
 
-def _memory(name: str) -> Check:
+def _memory(name: str) -> MachineCheck:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     fits = total >= _LEAST_MEMORY_BYTES
-    return Check(name, "PASS" if fits else "WARN", f"{total / 1e9:.0f} GB", "" if fits else "a dry run needs 3 GB")
+    return MachineCheck(
+        name, "PASS" if fits else "WARN", f"{total / 1e9:.0f} GB", "" if fits else "a dry run needs 3 GB"
+    )
 
 
-def _file_system(name: str) -> Check:
+def _file_system(name: str) -> MachineCheck:
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
     here = str(Path.cwd().resolve())
     _, kind = max(((point, kind) for point, kind in mounts if here.startswith(point)), key=lambda mount: len(mount[0]))
     network = kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs"))
     fix = "keep the study on a local disk: SQLite's log is not safe on a network file system" if network else ""
-    return Check(name, "WARN" if network else "PASS", kind, fix)
+    return MachineCheck(name, "WARN" if network else "PASS", kind, fix)
 
 
-def _atomic_rename(name: str) -> Check:
+def _atomic_rename(name: str) -> MachineCheck:
     from closedloop.storage import publish_folder, write_bytes  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
@@ -101,10 +105,10 @@ def _atomic_rename(name: str) -> Check:
             write_bytes(working / "file", content)
             publish_folder(working, final)
         same = (final / "file").read_bytes() == b"second"
-    return Check(name, "PASS" if same else "FAIL", "write, sync, rename, replace")
+    return MachineCheck(name, "PASS" if same else "FAIL", "write, sync, rename, replace")
 
 
-def _hdf5(name: str) -> Check:
+def _hdf5(name: str) -> MachineCheck:
     import numpy as np  # noqa: PLC0415
 
     from closedloop.artifacts.arrays import read_arrays, write_arrays  # noqa: PLC0415
@@ -115,10 +119,10 @@ def _hdf5(name: str) -> Check:
         path = Path(folder) / "images.h5"
         write_arrays(path, STIMULUS_IMAGES, {"images": images}, simulated=True)
         same = bool((read_arrays(path, STIMULUS_IMAGES)["images"] == images).all())
-    return Check(name, "PASS" if same else "FAIL", "written and read back")
+    return MachineCheck(name, "PASS" if same else "FAIL", "written and read back")
 
 
-def _blackrock(name: str) -> Check:
+def _blackrock(name: str) -> MachineCheck:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     import numpy as np  # noqa: PLC0415
@@ -134,28 +138,28 @@ def _blackrock(name: str) -> Check:
         start = datetime(2022, 1, 1, tzinfo=UTC)
         write_nsx(path, channels, rate_hz=30_000, specification="2.3", chunks=[(0, samples)], start=start)
         same = bool((open_samples(path).read(0, 0, len(samples)) == samples).all())
-    return Check(name, "PASS" if same else "FAIL", "an NSx file written and read back")
+    return MachineCheck(name, "PASS" if same else "FAIL", "an NSx file written and read back")
 
 
-def _display(name: str) -> Check:
+def _display(name: str) -> MachineCheck:
     if os.environ.get("DISPLAY"):
-        return Check(name, "PASS", os.environ["DISPLAY"])
+        return MachineCheck(name, "PASS", os.environ["DISPLAY"])
     if shutil.which("Xvfb"):
-        return Check(name, "PASS", "none, but Xvfb is installed")
-    return Check(
+        return MachineCheck(name, "PASS", "none, but Xvfb is installed")
+    return MachineCheck(
         name, "WARN", "none", "apt-get install xvfb, where the PsychoPy display is to be tried without a screen"
     )
 
 
-def _shipped_weights(name: str) -> Check:
+def _shipped_weights(name: str) -> MachineCheck:
     from closedloop.models.checkpoints import load_classifier, shipped_names  # noqa: PLC0415
 
     for weights in shipped_names():
         load_classifier(weights)
-    return Check(name, "PASS" if shipped_names() else "FAIL", ", ".join(shipped_names()))
+    return MachineCheck(name, "PASS" if shipped_names() else "FAIL", ", ".join(shipped_names()))
 
 
-_CHECKS: dict[str, Callable[[str], Check]] = {
+_CHECKS: dict[str, Callable[[str], MachineCheck]] = {
     "Python": _python,
     "torch": _torch,
     "free disk": _free_disk,

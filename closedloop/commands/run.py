@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
-import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
+from closedloop.commands.interrupts import interruptible
 from closedloop.execution.workers import parse_workers
 from closedloop.study.loop import Outcome, open_study, run_study
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
 
-_EXIT_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
-
 
 def advance(study: Path, *, days: int | None, workers: str | None = None) -> None:
-    """Run what is missing; say what comes next.
+    """Run what is missing, and print the day table and what comes next.
+
+    Parameters
+    ----------
+    study
+        Study folder.
+    days
+        Days to run; None for all of the protocol.
+    workers
+        Where attacks are computed, as ``--workers`` takes it; None for this machine.
 
     Raises
     ------
     ClosedLoopError
-        Something a person can mend.
+        Something that the user can repair.
     typer.Exit
         Interrupted: code 130.
     """
@@ -44,22 +49,14 @@ def advance(study: Path, *, days: int | None, workers: str | None = None) -> Non
         highlight=False,
         soft_wrap=True,
     )
-    signal.signal(signal.SIGTERM, _as_interrupt)
     reporter = ConsoleReporter(console, n_days=n_days)
-    try:
-        with reporter.shown():
-            outcome = run_study(paths, reporter, days=n_days, workers=who)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command again to go on; nothing published is lost.", err=True)
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
-    _tell(console, paths, outcome)
+    stopped = "Stopped. Run the same command again to go on; nothing published is lost."
+    with interruptible(stopped), reporter.shown():
+        outcome = run_study(paths, reporter, days=n_days, workers=who)
+    _print_outcome(console, paths, outcome)
 
 
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _tell(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
+def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
     from closedloop.report.numbers import day_table  # noqa: PLC0415 - parquet only once there is a day
 
     rows = day_table(paths)
@@ -74,7 +71,7 @@ def _tell(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
 
 
 def _table(rows: list[DayRow]) -> Table:
-    """Lay the days out: fit, signs, then measured (paper's estimator, with its standard error) and true sensitivity."""
+    """Return a row per day: fit, signs, then measured (paper's estimator, standard error) and true sensitivity."""
     epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
     title = "Day by day: sensitivity in sigma, measured (true), on the anchor images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -92,7 +89,7 @@ def _table(rows: list[DayRow]) -> Table:
 
 
 def _presentations(rows: list[DayRow]) -> str:
-    """Say how many presentations count, and on which days some were set aside."""
+    """Return how many presentations are used, and on which days some were set aside."""
     n_used, n_shown = sum(row.n_used or 0 for row in rows), sum(row.n_presented or 0 for row in rows)
     lost = [
         f"day {row.day}: {row.n_presented - row.n_used}"

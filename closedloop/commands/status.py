@@ -60,12 +60,12 @@ def read_status(study: Path) -> Status:
 
 
 def status_as_json(status: Status) -> str:
-    """Return the state for machines."""
+    """Return the state as JSON."""
     return json.dumps(asdict(status), indent=2)
 
 
 def status_lines(status: Status) -> list[str]:
-    """Return the state for people: one line a day."""
+    """Return the state as text, one line per day."""
     kind = "SIMULATED study" if status.simulated else "study"
     lines = [f"{kind} of {status.subject}, protocol {status.protocol}, in {status.study}"]
     days = sorted({record.day for record in status.stages})

@@ -1,7 +1,8 @@
-"""Single questions outside the loop, each a function from its settings to a folder of results.
+"""Questions outside the loop, a folder each, from its settings to a folder of results.
+
+A study's folder holds all that is its own: `command` (a Typer ``app``, found by `app`), `documents` (found by
+`closedloop.artifacts.schemas`), and the measurement, the tables, the figures and the page. Beside them:
 
 networks
     Which network, cut at which layer.
-unit_sensitivity
-    How far single units of a network can be moved (section 3.2; the black markers of Figure 1A).
 """

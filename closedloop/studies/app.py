@@ -1,62 +1,38 @@
-"""`closedloop studies ...`: the options; what is done stands in this folder's other files, imported when needed."""
+"""`closedloop studies ...`: every folder beside this file that has a command. A new study touches no other room."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import importlib
+import pkgutil
+from importlib.util import find_spec
 
 import typer
 
-studies_app = typer.Typer(help="Single questions outside the loop.", no_args_is_help=True, rich_markup_mode=None)
+import closedloop.studies
+
+_COMMAND = (
+    "command"  # a study's module that holds its Typer `app`; it imports nothing heavy, for `--help` asks all of them
+)
 
 
-@studies_app.command("unit-sensitivity")
-def unit_sensitivity(
-    out: Annotated[Path, typer.Option(help="folder for tables, figure and page")] = Path("unit-sensitivity"),
-    *,
-    network: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME_OR_FILE[:LAYER], shipped or a weight file; may be repeated  "
-            "[default: small_resnet_vanilla and small_resnet_robust; layer avgpool]"
-        ),
-    ] = None,
-    architecture: Annotated[str | None, typer.Option(help="of a foreign file  [default: recognised]")] = None,
-    images: Annotated[str, typer.Option(help="folder of images, or `procedural`")] = "procedural",
-    epsilons: Annotated[str, typer.Option(help="L2 norms on 224 x 224 x 3 pixels, ascending")] = "1,2.5,5,10",
-    units: Annotated[int, typer.Option(min=1, help="units of each network, drawn at random")] = 32,
-    images_per_unit: Annotated[int, typer.Option(min=1, help="attacked images a unit")] = 4,
-    clean_images: Annotated[int, typer.Option(min=2, help="images that SD and random pairs are taken over")] = 1000,
-    restarts: Annotated[int | None, typer.Option(min=1, help="random starts  [default: 2]")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="gradients in each of the two balls  [default: 50]")] = None,
-    paper: Annotated[bool, typer.Option("--paper", help="100 starts at each epsilon, 250 gradients a ball")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="of images, units and starts")] = 0,
-    workers: Annotated[
-        str | None,
-        typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]"),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or one device's name")] = "auto",
-) -> None:
-    """Measure how far single units of networks can be moved: section 3.2, Figure 1A.
+def studies_app() -> typer.Typer:
+    """Return the commands of all studies, sorted by the names of their folders.
 
-    The default takes a few minutes on two cores. After a kill, the same command goes on.
+    Returns
+    -------
+    typer.Typer
+        The commands of each ``closedloop/studies/NAME/command.py``, from its ``app``.
     """
-    from closedloop.execution.progress import bar  # noqa: PLC0415
-    from closedloop.studies.unit_sensitivity.command import Words, study_units  # noqa: PLC0415
-
-    words = Words(
-        networks=tuple(network or ("small_resnet_vanilla", "small_resnet_robust")),
-        architecture=architecture,
-        images=images,
-        epsilons=epsilons,
-        n_units=units,
-        images_per_unit=images_per_unit,
-        n_clean=clean_images,
-        restarts=restarts,
-        steps=steps,
-        paper=paper,
-        seed=seed,
+    studies = typer.Typer(
+        help="Self-contained studies outside the closed loop.", no_args_is_help=True, rich_markup_mode=None
     )
-    with bar("unit-sensitivity") as progress:
-        lines = study_units(words, out, workers=workers, device=device, progress=progress)
-    typer.echo("\n".join(lines))
+    for name in command_modules():
+        studies.add_typer(importlib.import_module(name).app)
+    return studies
+
+
+def command_modules() -> list[str]:
+    """Return the full names of the command modules of all studies, sorted."""
+    packages = pkgutil.iter_modules(closedloop.studies.__path__, prefix=f"{closedloop.studies.__name__}.")
+    names = sorted(f"{package.name}.{_COMMAND}" for package in packages if package.ispkg)
+    return [name for name in names if find_spec(name) is not None]

@@ -16,18 +16,18 @@ PENULTIMATE = "avgpool"  # section 3.2: "i.e. average pooling layer in ResNet50s
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """What a user asked for.
+    """A network as the user named it.
 
     Attributes
     ----------
     name
-        What tables and figures call it.
+        Its name in tables and figures.
     source
         A shipped name or a weight file.
     layer
         Where it is cut; units are the channels there, averaged over space.
     architecture
-        Of a file that does not know its own; None to have it recognised.
+        Architecture of a third-party file; None to have it recognised.
     """
 
     name: str
@@ -43,7 +43,7 @@ class OpenNetwork:
     Attributes
     ----------
     units
-        Where a process gets its units from.
+        Where a process loads its units from.
     architecture
         As found.
     side_px
@@ -56,7 +56,7 @@ class OpenNetwork:
 
 
 def parse_network(text: str, *, architecture: str | None) -> NetworkChoice:
-    """Understand ``NAME_OR_FILE[:LAYER]``; the name is the file's stem, with the layer where one is given.
+    """Parse ``NAME_OR_FILE[:LAYER]``; the name is the file's stem, with the layer where one is given.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def parse_network(text: str, *, architecture: str | None) -> NetworkChoice:
 
 
 def parse_networks(texts: Sequence[str], *, architecture: str | None) -> tuple[NetworkChoice, ...]:
-    """Understand several networks, whose names must differ.
+    """Parse several networks, whose names must differ.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def parse_networks(texts: Sequence[str], *, architecture: str | None) -> tuple[N
 
 
 def open_network(choice: NetworkChoice) -> OpenNetwork:
-    """Find a network's file, read it, and learn what it is.
+    """Open a network's file and find out its architecture and image size.
 
     Raises
     ------

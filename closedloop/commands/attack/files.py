@@ -1,4 +1,4 @@
-"""The files of an attack set: pictures, arrays, tables, page, and last the document that makes the folder whole."""
+"""The files of an attack set: pictures, arrays, tables, page, and last the document that marks it complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.items import AttackItem, SynthesisResult
-from closedloop.commands.attack.request import CleanImages
+from closedloop.commands.attack.request import NamedImages
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.storage import sha256_file
 
@@ -36,7 +36,7 @@ DOCUMENT_NAME, PAGE_NAME, TABLE_NAME, CSV_NAME, IMAGES_NAME = (
 class AttackSet:
     """What was attacked and what was found, in the order of `items`."""
 
-    images: CleanImages
+    images: NamedImages
     items: Sequence[AttackItem]
     found: SynthesisResult
 
@@ -52,7 +52,18 @@ class AttackSet:
 
 
 def write_attack_set(folder: Path, made: AttackSet, document: AttackSetDocument, *, command: str) -> None:
-    """Write pictures, arrays, tables and page, and last the document with the hashes of what is no picture.
+    """Write pictures, arrays, tables and page, and last the document with the hashes of all but the pictures.
+
+    Parameters
+    ----------
+    folder
+        New folder.
+    made
+        Clean images and attacks.
+    document
+        What made them; its `files` are filled in here.
+    command
+        The command line that the page shows.
 
     Raises
     ------
@@ -98,7 +109,7 @@ def _facts(document: AttackSetDocument) -> tuple[tuple[str, str], ...]:
 
 
 def _all_images(path: Path, made: AttackSet) -> NDArray[np.uint8]:
-    """Lay clean and attacked images one after the other in a file: they may be more than fits into memory."""
+    """Return clean, then attacked images, mapped from a file: they may not fit into memory."""
     shape = (made.n_clean + len(made.items), *made.images.pixels.shape[1:])
     images: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     images[: made.n_clean] = made.images.pixels
@@ -107,7 +118,7 @@ def _all_images(path: Path, made: AttackSet) -> NDArray[np.uint8]:
 
 
 def _file_names(made: AttackSet) -> Iterator[str]:
-    """Names that sort by image, output and epsilon, and stay different whatever the images are called."""
+    """Yield names that sort by image, output and epsilon, all different whatever the images are called."""
     stems = [f"{place:04d}-{Path(name).stem}" for place, name in enumerate(made.images.image_ids)]
     yield from (f"clean/{stem}.png" for stem in stems)
     for item in made.items:
@@ -120,7 +131,7 @@ def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def _columns(made: AttackSet, images: NDArray[np.uint8], names: list[str]) -> Columns:
-    """Lay out the table: clean images first, then the attacks in the order of the items."""
+    """Return the table: clean images first, then the attacks in the order of the items."""
     found, clean_index = made.found, made.clean_index
     audit = audit_columns(
         ((images[clean], image) for clean, image in zip(clean_index, images, strict=True)),

@@ -1,4 +1,4 @@
-"""What a user asks of `closedloop attack`, understood and checked before any work."""
+"""The model, the images and the outputs that `closedloop attack` is asked for, checked before any work."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ PENULTIMATE = "avgpool"
 
 @dataclass(frozen=True)
 class Subject:
-    """The model that is attacked, by where it is, and what it is."""
+    """The model that is attacked: where it is loaded from, and its description."""
 
     source: ModelSource
     model: AttackedModel
 
 
 @dataclass(frozen=True)
-class CleanImages:
-    """The images that are changed: their names, unique, and their pixels, uint8 (n, side, side, 3)."""
+class NamedImages:
+    """The images to attack: their names, all different, and their pixels, uint8 (n, side, side, 3)."""
 
     image_ids: tuple[str, ...]
     pixels: NDArray[np.uint8]
@@ -48,7 +48,7 @@ class CleanImages:
 
 
 def subject_of(model: str, *, layer: str | None, architecture: str | None, side_px: int | None) -> Subject:
-    """Find out what a model is.
+    """Return the model that a name or a file stands for.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def subject_of(model: str, *, layer: str | None, architecture: str | None, side_
         For a base model: where it is cut, the penultimate layer where None; its units are the channels there, averaged
         over space.
     architecture
-        Of a foreign weight file.
+        Of a third-party weight file; None to have it recognised.
     side_px
         Side of the images for a base model's units; the architecture's own where None.
 
@@ -77,7 +77,7 @@ def subject_of(model: str, *, layer: str | None, architecture: str | None, side_
     return _units(model, layer=layer or PENULTIMATE, architecture=architecture, side_px=side_px)
 
 
-def read_images(places: Sequence[Path], *, side_px: int) -> CleanImages:
+def read_images(places: Sequence[Path], *, side_px: int) -> NamedImages:
     """Read images as squares, by ImageNet's evaluation recipe.
 
     Parameters
@@ -98,11 +98,11 @@ def read_images(places: Sequence[Path], *, side_px: int) -> CleanImages:
             if name in found:
                 raise ImageError(f"{place}: two images are called {name}. Rename one, or give one folder.")
             found[name] = pixels
-    return CleanImages(tuple(found), np.stack(list(found.values())))
+    return NamedImages(tuple(found), np.stack(list(found.values())))
 
 
 def outputs_of(text: str, *, n_outputs: int) -> tuple[int, ...]:
-    """Understand which outputs are meant: ``all``, or numbers and ranges like ``0-20,35``.
+    """Return the outputs that a text selects: ``all``, or numbers and ranges like ``0-20,35``.
 
     Raises
     ------

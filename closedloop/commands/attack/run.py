@@ -1,4 +1,4 @@
-"""`closedloop attack`: find the attacks, and leave a folder that is whole or not there."""
+"""`closedloop attack`: find the attacks and publish their folder, complete or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis import synthesize
 from closedloop.commands.attack.files import DOCUMENT_NAME, PAGE_NAME, AttackSet, write_attack_set
-from closedloop.commands.attack.request import CleanImages, Subject
+from closedloop.commands.attack.request import NamedImages, Subject
 from closedloop.errors import StorageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
@@ -27,29 +27,29 @@ from closedloop.storage import publish_folder, storage_errors
 
 
 @dataclass(frozen=True)
-class Attack:
-    """All that decides the bytes.
+class AttackRequest:
+    """Everything that decides the bytes of an attack set.
 
     Attributes
     ----------
     subject
-        Whose outputs are driven.
+        The model whose outputs are driven.
     images
-        What is changed.
+        The clean images.
     outputs
         Which outputs, each on every image.
     epsilons
-        How far, on a 224 x 224 x 3 image.
+        L2 norms of the perturbation, on a 224 x 224 x 3 image.
     directions
-        Searched; of two the one with the larger predicted change is kept.
+        Directions searched; of two, the one with the larger predicted change is kept.
     method, lattice
-        How.
+        The search, and its steps on whole grey levels.
     seed
         Random starts derive from it and from the names of image, output and epsilon.
     """
 
     subject: Subject
-    images: CleanImages
+    images: NamedImages
     outputs: tuple[int, ...]
     epsilons: tuple[float, ...]
     directions: tuple[int, ...]
@@ -75,16 +75,29 @@ class Attack:
     def digest(self) -> str:
         """Hash of everything here."""
         model = self.subject.model.model_copy(update={"source": self.subject.source.name})
-        said = (model, self.images.digest, self.outputs, self.epsilons, self.directions, self.how, self.seed)
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+        content = (model, self.images.digest, self.outputs, self.epsilons, self.directions, self.how, self.seed)
+        return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 def attack_to_folder(
-    attack: Attack, out: Path, *, workers: Workers, command: str, progress: ProgressCallback
+    request: AttackRequest, out: Path, *, workers: Workers, command: str, progress: ProgressCallback
 ) -> list[str]:
     """Find all attacks and write the folder; return what to tell the user.
 
-    What is found is kept beside `out` until the folder is whole, so that the same command goes on after a kill.
+    Finished shards are kept beside `out` until the folder is complete, so that the same command resumes after a kill.
+
+    Parameters
+    ----------
+    request
+        What to find.
+    out
+        Folder to create.
+    workers
+        Who computes; the result does not depend on it.
+    command
+        The command line that the page shows.
+    progress
+        Called with (attacks done, attacks in all).
 
     Raises
     ------
@@ -94,17 +107,17 @@ def attack_to_folder(
         Workers were lost, or a file of the model is no longer the same.
     """
     if out.exists():
-        return _already_there(out, attack)
+        return _already_there(out, request)
     beside = out.with_name(f".{out.name}.attack")
     with storage_errors(beside):
         beside.mkdir(parents=True, exist_ok=True)
     found = synthesize(
-        attack.subject.source,
-        attack.items(),
-        attack.images.pixels,
-        method=attack.method,
-        lattice=attack.lattice,
-        directions=attack.directions,
+        request.subject.source,
+        request.items(),
+        request.images.pixels,
+        method=request.method,
+        lattice=request.lattice,
+        directions=request.directions,
         shard_folder=beside / "shards",
         workers=workers,
         progress=progress,
@@ -112,34 +125,34 @@ def attack_to_folder(
     working = beside / "set"
     with storage_errors(out):
         shutil.rmtree(working, ignore_errors=True)
-        made = AttackSet(attack.images, attack.items(), found)
-        write_attack_set(working, made, _document(attack, found), command=command)
+        made = AttackSet(request.images, request.items(), found)
+        write_attack_set(working, made, _document(request, found), command=command)
     publish_folder(working, out)
-    told = _summary(attack, found, out)
+    lines = _summary(request, found, out)
     shutil.rmtree(beside, ignore_errors=True)
-    return told
+    return lines
 
 
-def _already_there(out: Path, attack: Attack) -> list[str]:
+def _already_there(out: Path, request: AttackRequest) -> list[str]:
     document = out / DOCUMENT_NAME
     if not document.is_file():
         raise StorageError(f"{out}: expected no folder or one of this command, found another. Choose another --out.")
-    if AttackSetDocument.read(document).request_sha256 != attack.digest:
+    if AttackSetDocument.read(document).request_sha256 != request.digest:
         raise StorageError(f"{out}: expected the attacks asked for, found others. Choose another --out, or remove it.")
     return [f"{out} is finished already. Open {out / PAGE_NAME}"]
 
 
-def _document(attack: Attack, found: SynthesisResult) -> AttackSetDocument:
+def _document(request: AttackRequest, found: SynthesisResult) -> AttackSetDocument:
     return AttackSetDocument(
         simulated=False,
-        request_sha256=attack.digest,
-        model=attack.subject.model,
-        n_images=len(attack.images.image_ids),
-        outputs=attack.outputs,
-        epsilons=attack.epsilons,
-        directions=attack.directions,
-        method=attack.how,
-        seed=attack.seed,
+        request_sha256=request.digest,
+        model=request.subject.model,
+        n_images=len(request.images.image_ids),
+        outputs=request.outputs,
+        epsilons=request.epsilons,
+        directions=request.directions,
+        method=request.how,
+        seed=request.seed,
         n_attacks=len(found.attacked),
         n_gradients=int(found.n_gradients.sum()),
         versions={
@@ -153,16 +166,16 @@ def _document(attack: Attack, found: SynthesisResult) -> AttackSetDocument:
 
 
 def _of_no_effect(change: NDArray[np.floating]) -> str:
-    """Say how many attacks moved nothing: a unit that a rectification keeps silent has no gradient to follow."""
+    """Return how many attacks moved nothing, if any: a unit silenced by a rectification has no gradient to follow."""
     n = int((change == 0).sum())
     return f"; {n} of {len(change)} moved nothing (a silent unit has no gradient)" if n else ""
 
 
-def _summary(attack: Attack, found: SynthesisResult, out: Path) -> list[str]:
-    """Say in a line an epsilon how far the outputs are predicted to move."""
-    epsilon = np.array([item.epsilon for item in attack.items()])
+def _summary(request: AttackRequest, found: SynthesisResult, out: Path) -> list[str]:
+    """Return a line per epsilon on how far the outputs are predicted to move."""
+    epsilon = np.array([item.epsilon for item in request.items()])
     lines = []
-    for one in attack.epsilons:
+    for one in request.epsilons:
         rows = epsilon == one
         change, before = (
             float(np.abs(values[rows]).mean()) for values in (found.predicted_change, found.predicted_change_float)

@@ -1,4 +1,4 @@
-"""Which images and which units of a network are measured; by the study's seed, the same for every network."""
+"""Which images and which units of a network are measured: drawn by the study's seed, the same for every network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _N_CATEGORIES, _N_PER_CATEGORY = 30, 1000
 
 
 @dataclass(frozen=True)
-class CleanImages:
+class DrawnImages:
     """Clean images of one side, in a drawn order.
 
     Attributes
@@ -41,13 +41,13 @@ class CleanImages:
 
 
 @dataclass(frozen=True)
-class Units:
+class DrawnUnits:
     """The units of one network.
 
     Attributes
     ----------
     chosen
-        Units to measure, in a drawn order.
+        DrawnUnits to measure, in a drawn order.
     n_units, n_silent
         All units of the layer, and those among them that never vary over the clean images.
     responses
@@ -63,13 +63,19 @@ class Units:
     sigma: Floats
 
 
-def draw_images(folder: Path | None, *, side_px: int, n: int, seed: int) -> CleanImages:
+def draw_images(folder: Path | None, *, side_px: int, n: int, seed: int) -> DrawnImages:
     """Draw clean images, at most as many as there are.
 
     Parameters
     ----------
     folder
         Photographs; None for computed images that no shipped network has seen.
+    side_px
+        Side of the images.
+    n
+        Images wanted.
+    seed
+        Seed of the study.
 
     Raises
     ------
@@ -82,15 +88,27 @@ def draw_images(folder: Path | None, *, side_px: int, n: int, seed: int) -> Clea
         raise ImageError(f"{folder}: expected at least two images, for a standard deviation, found one. Add some.")
     order = generator(seed, "images").permutation(len(ids))[:n]
     drawn = tuple(ids[place] for place in order)
-    return CleanImages(drawn, load_images(pool, drawn), pool.description())
+    return DrawnImages(drawn, load_images(pool, drawn), pool.description())
 
 
-def draw_units(model: nn.Module, images: CleanImages, *, n: int, seed: int) -> Units:
-    """Draw units among those that vary over the clean images, at most as many as there are."""
+def draw_units(model: nn.Module, images: DrawnImages, *, n: int, seed: int) -> DrawnUnits:
+    """Draw units that vary over the clean images, at most as many as there are.
+
+    Parameters
+    ----------
+    model
+        Its outputs are the units.
+    images
+        The clean images.
+    n
+        Units wanted.
+    seed
+        Seed of the study.
+    """
     responses = predict(model, images.pixels).astype(np.float64)
     spread = sigma(responses)
     order = generator(seed, "units").permutation(spread.size)
-    return Units(
+    return DrawnUnits(
         chosen=tuple(int(unit) for unit in order[spread[order] > 0][:n]),
         n_units=int(spread.size),
         n_silent=int((spread == 0).sum()),
@@ -100,7 +118,17 @@ def draw_units(model: nn.Module, images: CleanImages, *, n: int, seed: int) -> U
 
 
 def pairs(units: Iterable[int], *, n_images: int, images_per_unit: int) -> list[tuple[int, int]]:
-    """Give each unit images of its own, (unit, image index), as long as there are enough; then from the first again."""
+    """Return (unit, image index) pairs that give each unit its own images; where they run out, the first serve again.
+
+    Parameters
+    ----------
+    units
+        Units to measure, in order.
+    n_images
+        Clean images that there are.
+    images_per_unit
+        Images wanted for each unit.
+    """
     return [
         (unit, (place * images_per_unit + j) % n_images)
         for place, unit in enumerate(units)
@@ -109,7 +137,7 @@ def pairs(units: Iterable[int], *, n_images: int, images_per_unit: int) -> list[
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
-    """Random numbers of one purpose."""
+    """Return the random generator of one purpose."""
     return np.random.default_rng(derived_seed(seed, name))
 
 

@@ -1,121 +1,71 @@
-"""`closedloop studies unit-sensitivity`: from a user's words to a folder of results."""
+"""`closedloop studies unit-sensitivity`: the options; what is done stands in this folder's other files."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-from closedloop.artifacts.tables import Columns, read_table
-from closedloop.attacks.devices import own_workers
-from closedloop.errors import ProtocolError
-from closedloop.execution.workers import parse_workers
-from closedloop.studies.networks import parse_networks
-from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY
-from closedloop.studies.unit_sensitivity.measure import measure_units
-from closedloop.studies.unit_sensitivity.report import write_unit_report
-from closedloop.studies.unit_sensitivity.settings import PAPER, QUICK, StudyFiles, UnitStudy
+import typer
 
-Progress = Callable[[int, int], None]
-
-PROCEDURAL = "procedural"
+app = typer.Typer(rich_markup_mode=None)
 
 
-@dataclass(frozen=True)
-class Words:
-    """What a user said; None where nothing."""
+@app.command("unit-sensitivity")
+def unit_sensitivity(
+    out: Annotated[Path, typer.Option(help="folder for tables, figure and page")] = Path("unit-sensitivity"),
+    *,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME_OR_FILE[:LAYER], a shipped network or a weight file; may be repeated  "
+            "[default: small_resnet_vanilla and small_resnet_robust; layer avgpool]"
+        ),
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="architecture of a third-party weight file  [default: recognised]")
+    ] = None,
+    images: Annotated[str, typer.Option(help="folder of images, or `procedural`")] = "procedural",
+    epsilons: Annotated[str, typer.Option(help="L2 norms on 224 x 224 x 3 pixels, ascending")] = "1,2.5,5,10",
+    units: Annotated[int, typer.Option(min=1, help="units per network, drawn at random")] = 32,
+    images_per_unit: Annotated[int, typer.Option(min=1, help="attacked images per unit")] = 4,
+    clean_images: Annotated[
+        int, typer.Option(min=2, help="clean images for the SD and the random-pair difference")
+    ] = 1000,
+    restarts: Annotated[int | None, typer.Option(min=1, help="random starts  [default: 2]")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="gradient steps in each of the two balls  [default: 50]")
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="the paper's search: 100 starts per epsilon, 250 gradient steps per ball")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="seed of images, units and random starts")] = 0,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or the name of one device")] = "auto",
+) -> None:
+    """Measure how far single units of networks can be moved (section 3.2, Figure 1A).
 
-    networks: tuple[str, ...]
-    architecture: str | None
-    images: str
-    epsilons: str
-    n_units: int
-    images_per_unit: int
-    n_clean: int
-    restarts: int | None
-    steps: int | None
-    paper: bool
-    seed: int
-
-
-def study_units(words: Words, out: Path, *, workers: str | None, device: str, progress: Progress) -> list[str]:
-    """Measure, write tables, figure and page, and return what to tell the user.
-
-    Raises
-    ------
-    CheckpointError, ProtocolError, ImageError
-        Something that was named cannot be used.
-    ExecutionError, StorageError
-        Workers were lost, or the disk is full.
+    The default takes a few minutes on two cores. Run the same command again to resume.
     """
-    study = study_of(words)
-    who = own_workers() if workers is None else parse_workers(workers)
-    measure_units(study, out, workers=who, device=device, progress=progress)
-    page = write_unit_report(out, command=command_of(words))
-    return [*_lines(read_table(StudyFiles(out).sensitivity, UNIT_SENSITIVITY)), f"Open {page}"]
+    from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions  # noqa: PLC0415
+    from closedloop.studies.unit_sensitivity.run import run_study  # noqa: PLC0415
 
-
-def study_of(words: Words) -> UnitStudy:
-    """Understand the words.
-
-    Raises
-    ------
-    CheckpointError, ProtocolError
-        A network or a number cannot be understood.
-    """
-    search = PAPER if words.paper else QUICK
-    search = replace(search, restarts=words.restarts or search.restarts, steps=words.steps or search.steps)
-    return UnitStudy(
-        networks=parse_networks(words.networks, architecture=words.architecture),
-        images=None if words.images == PROCEDURAL else Path(words.images),
-        epsilons=_numbers(words.epsilons),
-        n_units=words.n_units,
-        images_per_unit=words.images_per_unit,
-        n_clean=words.n_clean,
-        search=search,
-        ladder=not words.paper,
-        seed=words.seed,
+    options = UnitSensitivityOptions(
+        networks=tuple(network or ("small_resnet_vanilla", "small_resnet_robust")),
+        architecture=architecture,
+        images=images,
+        epsilons=epsilons,
+        n_units=units,
+        images_per_unit=images_per_unit,
+        n_clean=clean_images,
+        restarts=restarts,
+        steps=steps,
+        paper=paper,
+        seed=seed,
     )
-
-
-def command_of(words: Words) -> str:
-    """Return the command line that asks for the same."""
-    given = {
-        "--architecture": words.architecture,
-        "--images": words.images,
-        "--epsilons": words.epsilons,
-        "--units": words.n_units,
-        "--images-per-unit": words.images_per_unit,
-        "--clean-images": words.n_clean,
-        "--restarts": words.restarts,
-        "--steps": words.steps,
-        "--seed": words.seed,
-    }
-    parts = ["closedloop", "studies", "unit-sensitivity"]
-    parts += [part for network in words.networks for part in ("--network", network)]
-    parts += [part for option, value in given.items() if value is not None for part in (option, str(value))]
-    return shlex.join(parts + ["--paper"] * words.paper)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ProtocolError(f"--epsilons {text}: expected numbers set apart by commas. Correct it.") from error
-
-
-def _lines(sensitivity: Columns) -> list[str]:
-    """Lay the means out, a line a network, a column an epsilon."""
-    names = list(dict.fromkeys(sensitivity["network"].tolist()))
-    width = max(len(name) for name in names)
-    epsilons = sorted(set(sensitivity["epsilon"].tolist()))
-    lines = [" " * width + "".join(f"{f'epsilon {epsilon:g}':>25}" for epsilon in epsilons)]
-    for name in names:
-        own = {key: column[sensitivity["network"] == name] for key, column in sensitivity.items()}
-        cells = [
-            f"{mean:.3f} [{low:.3f}, {high:.3f}]"
-            for mean, low, high in zip(own["mean"], own["low"], own["high"], strict=True)
-        ]
-        lines.append(name.ljust(width) + "".join(f"{cell:>25}" for cell in cells))
-    return [*lines, "Mean over units of |change| / SD over clean images, with its 95 % interval."]
+    with bar("unit-sensitivity") as progress:
+        lines = run_study(options, out, workers=workers, device=device, progress=progress)
+    typer.echo("\n".join(lines))

@@ -22,7 +22,7 @@ search
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -34,9 +34,10 @@ from closedloop import __version__
 from closedloop.analysis.units import normalized_random_pair
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.batch_size import BatchSize
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import HERE, Workers, run_pieces
 from closedloop.studies.networks import NetworkChoice, OpenNetwork, open_network
-from closedloop.studies.unit_sensitivity.choice import CleanImages, Units, draw_images, draw_units, pairs
+from closedloop.studies.unit_sensitivity.choice import DrawnImages, DrawnUnits, draw_images, draw_units, pairs
 from closedloop.studies.unit_sensitivity.documents import (
     UNIT_CHANGES,
     UNIT_SENSITIVITY,
@@ -48,8 +49,6 @@ from closedloop.studies.unit_sensitivity.settings import StudyFiles, UnitStudy
 from closedloop.studies.unit_sensitivity.shards import UnitShard, leave_shard, pairs_per_shard, read_changes
 from closedloop.studies.unit_sensitivity.tables import summarise, write_tables
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class _Part:
@@ -57,14 +56,14 @@ class _Part:
 
     choice: NetworkChoice
     network: OpenNetwork
-    images: CleanImages
-    units: Units
+    images: DrawnImages
+    units: DrawnUnits
     pairs: list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class _Means:
-    """With what the work is done; it decides nothing but time."""
+    """Where and by whom the work is done; the result does not depend on it."""
 
     workers: Workers
     device: str
@@ -79,11 +78,11 @@ def measure_units(
     workers: Workers = HERE,
     device: str = "auto",
     batch_size: BatchSize = "auto",
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> UnitSensitivityStudy:
     """Attack the units of all networks and write settings and tables (parquet and csv) into a folder.
 
-    Killed anywhere and called again, it goes on where it was and leaves the same bytes.
+    Stopped at any point and called again, it resumes and leaves the same bytes.
 
     Parameters
     ----------
@@ -119,15 +118,15 @@ def measure_units(
     return document
 
 
-def _search(shards: Sequence[UnitShard], workers: Workers, progress: Progress | None) -> None:
+def _search(shards: Sequence[UnitShard], workers: Workers, progress: ProgressCallback | None) -> None:
     left = [shard for shard in shards if not shard.path.exists()]
 
-    def tell(n_done: int) -> None:
+    def report(n_done: int) -> None:
         if progress is not None:
             progress(len(shards) - len(left) + n_done, len(shards))
 
-    tell(0)
-    run_pieces([partial(leave_shard, shard) for shard in left], workers, tell)
+    report(0)
+    run_pieces([partial(leave_shard, shard) for shard in left], workers, report)
 
 
 def _parts(study: UnitStudy) -> list[_Part]:
@@ -137,7 +136,7 @@ def _parts(study: UnitStudy) -> list[_Part]:
     return [_part(study, choice, network, images[network.side_px]) for choice, network in opened.items()]
 
 
-def _part(study: UnitStudy, choice: NetworkChoice, network: OpenNetwork, images: CleanImages) -> _Part:
+def _part(study: UnitStudy, choice: NetworkChoice, network: OpenNetwork, images: DrawnImages) -> _Part:
     model = network.units.load(torch.device("cpu"))
     units = draw_units(model, images, n=study.n_units, seed=study.seed)
     chosen = pairs(units.chosen, n_images=len(images.ids), images_per_unit=study.images_per_unit)
@@ -155,7 +154,7 @@ def _shards(study: UnitStudy, part: _Part, means: _Means) -> list[UnitShard]:
             pixels=part.images.pixels[[image for _, image in group]],
             epsilons=study.epsilons,
             search=study.search,
-            ladder=study.ladder,
+            warm_start=study.warm_start,
             seed=study.seed,
             batch_size=means.batch_size,
             device=means.device,
@@ -167,7 +166,7 @@ def _shards(study: UnitStudy, part: _Part, means: _Means) -> list[UnitShard]:
 
 
 def _rows(part: _Part, shards: Sequence[UnitShard], study: UnitStudy) -> Columns:
-    """Lay out what a network's pieces found, a row a (unit, image, epsilon)."""
+    """Return what a network's shards found, a row a (unit, image, epsilon)."""
     found = read_changes(shards)
     unit, image = (
         np.repeat(np.array(column, np.int64), len(study.epsilons)) for column in zip(*part.pairs, strict=True)
@@ -200,7 +199,7 @@ def _document(study: UnitStudy, parts: Sequence[_Part]) -> UnitSensitivityStudy:
         n_clean=len(parts[0].images.ids),
         images_per_unit=study.images_per_unit,
         epsilons=study.epsilons,
-        search=StrengthenedSearch(**asdict(study.search), ladder=study.ladder),
+        search=StrengthenedSearch(**asdict(study.search), ladder=study.warm_start),
     )
 
 

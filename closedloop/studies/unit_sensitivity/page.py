@@ -60,7 +60,7 @@ def units_page(document: UnitSensitivityStudy, changes: Columns, sensitivity: Co
     changes, sensitivity
         Tables ``UNIT_CHANGES`` and ``UNIT_SENSITIVITY``.
     command
-        What makes the page again.
+        The command line that the page shows.
     """
     names = [network.name for network in document.networks]
     with drawing.style():
@@ -210,20 +210,20 @@ def _search(document: UnitSensitivityStudy) -> str:
 
 def _notices(document: UnitSensitivityStudy) -> list[str]:
     search = document.search
-    said = []
+    notices = []
     at_most = 2 * search.restarts * 2 * search.steps
     if at_most < PAPER_GRADIENTS:
-        said.append(
+        notices.append(
             f"The search took at most {count(at_most)} gradients a (unit, image, epsilon); the paper's takes up to "
             f"{count(PAPER_GRADIENTS)} (--paper). What is found is a lower bound, which more starts can only raise."
         )
-    said += [
+    notices += [
         f"{network.name}: {count(network.n_silent)} of {count(network.n_units)} units never vary over the clean images "
         "and have no scale; they are not among those measured."
         for network in document.networks
         if network.n_silent
     ]
-    return said
+    return notices
 
 
 def _rows(sensitivity: Columns, name: str) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ def write_unit_report(folder: Path, *, command: str) -> Path:
     folder
         Where `measure_units` left its files.
     command
-        What makes the page again, as the page says it.
+        The command line that the page shows.
 
     Returns
     -------

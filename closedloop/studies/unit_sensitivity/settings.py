@@ -1,4 +1,4 @@
-"""What a measurement of units is asked for, and where it leaves its files."""
+"""The settings of a unit-sensitivity study, and the names of its files."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class UnitStudy:
         Clean images for SD and random pairs (section 3.1 shows 1000 on day 0); the attacked ones are the first of them.
     search
         Section 3.2's.
-    ladder
+    warm_start
         Whether each epsilon starts from what the one before found, which saves starts; else all start at random.
     seed
-        Of images, units, starts and bootstrap.
+        Seed of images, units, starts and bootstrap.
     """
 
     networks: tuple[NetworkChoice, ...]
@@ -45,7 +45,7 @@ class UnitStudy:
     images_per_unit: int = 4
     n_clean: int = 1000
     search: Strengthened = field(default=QUICK)
-    ladder: bool = True
+    warm_start: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -70,25 +70,25 @@ class StudyFiles:
 
     @property
     def settings(self) -> Path:
-        """What was asked and of which networks."""
+        """Settings and networks."""
         return self.folder / "settings.json"
 
     @property
     def changes(self) -> Path:
-        """Every (network, unit, image, epsilon)."""
+        """A row per (network, unit, image, epsilon)."""
         return self.folder / "changes.parquet"
 
     @property
     def sensitivity(self) -> Path:
-        """Every (network, epsilon)."""
+        """A row per (network, epsilon)."""
         return self.folder / "sensitivity.parquet"
 
     @property
     def page(self) -> Path:
-        """What to open."""
+        """The page to open."""
         return self.folder / "index.html"
 
     @property
     def shards(self) -> Path:
-        """Finished pieces of work."""
+        """Folder of finished shards."""
         return self.folder / "shards"

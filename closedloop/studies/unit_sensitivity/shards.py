@@ -44,10 +44,10 @@ class UnitShard:
         The pairs' images, uint8, (n_pairs, side, side, 3).
     epsilons
         At 224 px, ascending.
-    search, ladder
+    search, warm_start
         How to search (`largest_changes`).
     seed
-        Of the study.
+        Seed of the study.
     batch_size, device, n_sharing
         Images at once or "auto", where to compute, and how many processes share this machine.
     folder
@@ -60,7 +60,7 @@ class UnitShard:
     pixels: NDArray[np.uint8]
     epsilons: tuple[float, ...]
     search: Strengthened
-    ladder: bool
+    warm_start: bool
     seed: int
     batch_size: BatchSize
     device: str
@@ -73,13 +73,23 @@ class UnitShard:
         name = shard_name(
             *(_FORMAT, __version__, self.network.name, repr(self.units), repr(self.image_ids)),
             *(sha256_bytes(self.pixels.tobytes()), repr(self.pixels.shape), repr(self.epsilons)),
-            *(repr(self.search), self.ladder, self.seed),
+            *(repr(self.search), self.warm_start, self.seed),
         )
         return self.folder / f"{name}.npz"
 
 
 def pairs_per_shard(search: Strengthened, *, side_px: int, device: str) -> int:
-    """How many (unit, image) pairs fill a piece: each is searched in two directions from every start."""
+    """Return how many (unit, image) pairs fill a shard: each is searched in two directions from every start.
+
+    Parameters
+    ----------
+    search
+        Its number of starts counts.
+    side_px
+        Side of the images.
+    device
+        Where the shard will be computed: the fastest batch depends on it.
+    """
     batch = fastest_batch((side_px, side_px), torch.device("cuda" if on_cuda(device) else "cpu"))
     return max(1, _BATCHES_PER_SHARD * batch // (2 * search.restarts))
 
@@ -123,5 +133,5 @@ def _searched(shard: UnitShard) -> Changes:
         radii=[radius_at(epsilon, side_px) for epsilon in shard.epsilons],
         method=method,
         batch_size=batch_size,
-        ladder=shard.ladder,
+        ladder=shard.warm_start,
     )

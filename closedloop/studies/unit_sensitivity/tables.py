@@ -47,7 +47,17 @@ def _summary_row(own: Columns, name: str, epsilon: float, *, seed: int) -> dict[
 
 
 def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
-    """Write a table as parquet and, beside it, as csv."""
+    """Write a table as parquet and, beside it, as csv.
+
+    Parameters
+    ----------
+    path
+        The parquet file; the csv file has the same stem.
+    layout
+        Layout of the table.
+    columns
+        Its columns, all of one length.
+    """
     write_table(path, layout, columns, simulated=False)
     write_bytes(path.with_suffix(".csv"), _as_csv(columns))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from closedloop.artifacts.tables import Columns, read_table
 from closedloop.attacks.estimators.averaged import Averaged
 from closedloop.attacks.estimators.blurred import Blurred
 from closedloop.attacks.estimators.transforms import Shift
-from closedloop.commands.attack.command import Words, attack_by, understood
+from closedloop.commands.attack.options import AttackOptions, command_line, resolve, run_attack
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder
 from closedloop.errors import CheckpointError, ImageError, ProtocolError, StorageError
@@ -48,8 +49,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def words(photographs: Path) -> Words:
-    return Words(
+def options(photographs: Path) -> AttackOptions:
+    return AttackOptions(
         model="small_resnet_robust",
         images=(photographs,),
         out=photographs.with_name("set"),
@@ -68,9 +69,9 @@ def words(photographs: Path) -> Words:
 
 
 @pytest.fixture(scope="module")
-def made(words: Words) -> Path:
-    attack_by(words)
-    return words.out
+def made(options: AttackOptions) -> Path:
+    run_attack(options)
+    return options.out
 
 
 @pytest.fixture(scope="module")
@@ -151,25 +152,25 @@ def test_the_page_loads_nothing_and_says_how_to_make_it_again(made: Path) -> Non
     assert "astronaut.png · output 1 · ε = 2.5" in page
 
 
-def test_the_same_command_again_does_nothing_and_another_is_refused(words: Words, made: Path) -> None:
+def test_the_same_command_again_does_nothing_and_another_is_refused(options: AttackOptions, made: Path) -> None:
     before = files_of(made)
-    assert "finished already" in attack_by(words)[0]
+    assert "finished already" in run_attack(options)[0]
     with pytest.raises(StorageError, match="found others"):
-        attack_by(replace(words, seed=4))
+        run_attack(replace(options, seed=4))
     assert files_of(made) == before
     assert not list(made.parent.glob(".set.attack"))
 
 
-def test_a_folder_of_something_else_is_left_alone(words: Words, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_left_alone(options: AttackOptions, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(StorageError, match="Choose another --out"):
-        attack_by(replace(words, out=tmp_path))
+        run_attack(replace(options, out=tmp_path))
     assert files_of(tmp_path) == {"thesis.tex": b"years of work"}
 
 
 @pytest.mark.slow
-def test_interrupted_it_goes_on_where_it_was_with_the_same_bytes(words: Words, tmp_path: Path) -> None:
-    attack = understood(replace(words, outputs="0-8", steps=1))  # 36 attacks: two shards
+def test_interrupted_it_goes_on_where_it_was_with_the_same_bytes(options: AttackOptions, tmp_path: Path) -> None:
+    attack = resolve(replace(options, outputs="0-8", steps=1))  # 36 attacks: two shards
 
     def run(out: Path, *, until: int) -> None:
         def progress(done: int, total: int) -> None:
@@ -193,8 +194,8 @@ def test_interrupted_it_goes_on_where_it_was_with_the_same_bytes(words: Words, t
     assert not list(tmp_path.glob(".stopped*"))
 
 
-def test_a_direction_alone_is_the_only_one_taken(words: Words, tmp_path: Path) -> None:
-    attack_by(replace(words, out=tmp_path / "down", direction="down", outputs="1", epsilons=(5.0,)))
+def test_a_direction_alone_is_the_only_one_taken(options: AttackOptions, tmp_path: Path) -> None:
+    run_attack(replace(options, out=tmp_path / "down", direction="down", outputs="1", epsilons=(5.0,)))
     table = read_table(tmp_path / "down" / "attacks.parquet", ATTACK_SET)
     attacked = table["kind"] == "attacked"
     assert table["direction"][attacked].tolist() == [-1, -1]
@@ -202,17 +203,17 @@ def test_a_direction_alone_is_the_only_one_taken(words: Words, tmp_path: Path) -
     assert change.min() < 0 >= change.max()  # a rectified unit that is silent cannot be driven down
 
 
-def test_a_site_models_sites_are_attacked_at_its_own_size(words: Words, tmp_path: Path) -> None:
+def test_a_site_models_sites_are_attacked_at_its_own_size(options: AttackOptions, tmp_path: Path) -> None:
     model = build_site_model(open_base_model("small_resnet_robust", layer=LAYER), n_sites=2, side_px=32, seed=1)
     calibrate_readout(model, np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), dtype=np.uint8))
     file = tmp_path / "model.safetensors"
     save_site_model(file, model)
-    own = replace(words, model=str(file), layer=None, outputs="all", out=tmp_path / "set", epsilons=(1.0,), steps=1)
-    assert attack_by(own)[0].startswith("epsilon 1: mean predicted change")
+    own = replace(options, model=str(file), layer=None, outputs="all", out=tmp_path / "set", epsilons=(1.0,), steps=1)
+    assert run_attack(own)[0].startswith("epsilon 1: mean predicted change")
     document = AttackSetDocument.read(own.out / "attack.json")
     assert (document.model.kind, document.outputs, document.model.side_px) == ("site_model", (0, 1), 32)
     with pytest.raises(ProtocolError, match="are a base model's"):
-        understood(replace(own, layer=LAYER))
+        resolve(replace(own, layer=LAYER))
 
 
 @pytest.mark.parametrize(
@@ -232,32 +233,39 @@ def test_a_site_models_sites_are_attacked_at_its_own_size(words: Words, tmp_path
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(
-    words: Words, tmp_path: Path, change: dict[str, object], error: type[Exception], message: str
+    options: AttackOptions, tmp_path: Path, change: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message) as failure:
-        attack_by(replace(words, out=tmp_path / "set", **change))  # type: ignore[arg-type]
+        run_attack(replace(options, out=tmp_path / "set", **change))  # type: ignore[arg-type]
     assert "\n" not in str(failure.value)
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_layer_the_units_are_the_penultimate_ones(words: Words) -> None:
-    model = understood(replace(words, layer=None)).subject.model
+def test_without_a_layer_the_units_are_the_penultimate_ones(options: AttackOptions) -> None:
+    model = resolve(replace(options, layer=None)).subject.model
     assert (model.layer, model.n_outputs) == ("avgpool", 64)
 
 
-def test_a_smoothed_gradient_is_followed_and_is_another_request(words: Words) -> None:
-    smoothed = understood(replace(words, gradient=Gradient(shift=0.094, blur=0.025)))
+def test_a_smoothed_gradient_is_followed_and_is_another_request(options: AttackOptions) -> None:
+    smoothed = resolve(replace(options, gradient=Gradient(shift=0.094, blur=0.025)))
     assert smoothed.method.estimator == Blurred(0.025, Averaged((Shift(0.094),)))
     assert smoothed.lattice.steps == 0  # steps by single gradients would undo it (docs/decisions/0012)
-    assert smoothed.digest != understood(words).digest
+    assert smoothed.digest != resolve(options).digest
 
 
-def test_two_images_of_one_name_are_refused(words: Words, photographs: Path) -> None:
-    twice = replace(words, images=(photographs, photographs / "chelsea.png"))
+def test_two_images_of_one_name_are_refused(options: AttackOptions, photographs: Path) -> None:
+    twice = replace(options, images=(photographs, photographs / "chelsea.png"))
     with pytest.raises(ImageError, match=r"two images are called chelsea\.png"):
-        understood(twice)
+        resolve(twice)
 
 
 def test_outputs_are_numbers_and_ranges() -> None:
     assert outputs_of("all", n_outputs=3) == (0, 1, 2)
     assert outputs_of("5, 0-2,1", n_outputs=9) == (0, 1, 2, 5)
+
+
+def test_the_command_on_the_page_can_be_pasted_into_a_shell(options: AttackOptions) -> None:
+    given = replace(options, model="my model.pt", images=(Path("cat & dog.png"),), gradient=Gradient(shift=0.1))
+    parts = shlex.split(command_line(given))
+    assert parts[:5] == ["closedloop", "attack", "my model.pt", "cat & dog.png", "--out"]
+    assert parts[-2:] == ["--shift", "0.1"]

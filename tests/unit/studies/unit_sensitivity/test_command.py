@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from closedloop.cli import app
 from closedloop.errors import CheckpointError, ExecutionError, ImageError, ProtocolError
-from closedloop.studies.unit_sensitivity.command import Words, command_of, study_of
+from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, command_line, resolve
 
-WORDS = Words(
+OPTIONS = UnitSensitivityOptions(
     networks=("small_resnet_robust",),
     architecture=None,
     images="procedural",
@@ -36,33 +36,33 @@ def test_help_names_every_option() -> None:
 
 
 def test_the_default_search_is_the_paper_s_with_a_smaller_budget() -> None:
-    quick, paper = study_of(WORDS).search, study_of(replace(WORDS, paper=True)).search
+    quick, paper = resolve(OPTIONS).search, resolve(replace(OPTIONS, paper=True)).search
     assert (paper.restarts, paper.steps) == (100, 250)
     assert replace(quick, restarts=100, steps=250) == paper
     assert quick.restarts * quick.steps < paper.restarts * paper.steps
 
 
 def test_the_paper_starts_at_random_at_every_epsilon() -> None:
-    assert study_of(WORDS).ladder
-    assert not study_of(replace(WORDS, paper=True)).ladder
+    assert resolve(OPTIONS).warm_start
+    assert not resolve(replace(OPTIONS, paper=True)).warm_start
 
 
 def test_starts_and_steps_can_be_given_beside_the_paper_s_rest() -> None:
-    search = study_of(replace(WORDS, paper=True, restarts=7)).search
+    search = resolve(replace(OPTIONS, paper=True, restarts=7)).search
     assert (search.restarts, search.steps) == (7, 250)
 
 
 def test_a_folder_of_images_is_a_folder() -> None:
-    assert study_of(replace(WORDS, images="photographs")).images == Path("photographs")
-    assert study_of(WORDS).images is None
+    assert resolve(replace(OPTIONS, images="photographs")).images == Path("photographs")
+    assert resolve(OPTIONS).images is None
 
 
 def test_the_command_on_the_page_asks_for_the_same() -> None:
-    asked = replace(WORDS, networks=("a net.pt:layer4.0", "small_resnet_robust"), architecture="resnet50", steps=9)
+    asked = replace(OPTIONS, networks=("a net.pt:layer4.0", "small_resnet_robust"), architecture="resnet50", steps=9)
     command = typer.main.get_command(app).commands["studies"].commands["unit-sensitivity"]  # type: ignore[attr-defined]
     import shlex
 
-    words = shlex.split(command_of(replace(asked, paper=True)))
+    words = shlex.split(command_line(replace(asked, paper=True)))
     assert words[:3] == ["closedloop", "studies", "unit-sensitivity"]
     given = command.make_context("unit-sensitivity", words[3:], resilient_parsing=False).params
     assert given["network"] == list(asked.networks)

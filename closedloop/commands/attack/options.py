@@ -1,0 +1,131 @@
+"""The options of `closedloop attack` and what they mean."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from closedloop.artifacts.protocol.attack import Gradient
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches.annealed import Annealed
+from closedloop.attacks.searches.cosine import Cosine
+from closedloop.attacks.searches.paper31 import Paper31
+from closedloop.attacks.searches.search import Search
+from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.commands.attack.request import outputs_of, read_images, subject_of
+from closedloop.commands.attack.run import AttackRequest, attack_to_folder
+from closedloop.commands.interrupts import interruptible
+from closedloop.errors import ProtocolError
+from closedloop.execution.progress import bar
+from closedloop.execution.workers import parse_workers
+from closedloop.stages.from_protocol import estimator_of, lattice_of
+
+Meaning = TypeVar("Meaning")
+
+_BEFORE_THE_LATTICE = 0.1  # of the radius: what the last steps leave to the steps on the lattice
+
+SEARCHES: Mapping[str, Callable[[int], Search]] = {
+    "cosine": lambda steps: Cosine(steps=steps, last_fraction=_BEFORE_THE_LATTICE),
+    "paper31": lambda steps: Paper31(steps=steps),
+    "annealed": lambda steps: Annealed(steps=steps),
+    "strengthened": lambda steps: Strengthened(steps=steps),
+}
+DIRECTIONS: Mapping[str, tuple[int, ...]] = {"both": (+1, -1), "up": (+1,), "down": (-1,)}
+
+
+@dataclass(frozen=True)
+class AttackOptions:
+    """The options as given on the command line; the command's help explains them."""
+
+    model: str
+    images: Sequence[Path]
+    out: Path
+    outputs: str
+    epsilons: Sequence[float]
+    search: str
+    steps: int
+    direction: str
+    seed: int
+    gradient: Gradient
+    workers: str
+    layer: str | None
+    architecture: str | None
+    side_px: int | None
+
+
+def run_attack(options: AttackOptions) -> list[str]:
+    """Find the attacks and write the folder; return what to tell the user.
+
+    Raises
+    ------
+    ClosedLoopError
+        Something that the user can repair.
+    typer.Exit
+        Interrupted: code 130.
+    """
+    workers, request = parse_workers(options.workers), resolve(options)
+    with (
+        interruptible("Stopped. Run the same command again to go on; what was found is kept."),
+        bar(f"{len(request.items())} attacks") as progress,
+    ):
+        return attack_to_folder(request, options.out, workers=workers, command=command_line(options), progress=progress)
+
+
+def resolve(options: AttackOptions) -> AttackRequest:
+    """Return what the options ask for, with the model and the images read.
+
+    Raises
+    ------
+    CheckpointError, ImageError, ProtocolError
+        An option cannot be met; the message says why.
+    """
+    search = _one_of(SEARCHES, options.search, option="--search")
+    directions = _one_of(DIRECTIONS, options.direction, option="--direction")
+    epsilons = tuple(sorted(set(options.epsilons)))
+    if not epsilons or not 0 < epsilons[0] <= epsilons[-1] < float("inf"):
+        raise ProtocolError(f"--epsilon: expected sizes above 0, found {list(options.epsilons)}. Correct them.")
+    subject = subject_of(options.model, layer=options.layer, architecture=options.architecture, side_px=options.side_px)
+    return AttackRequest(
+        subject=subject,
+        images=read_images(options.images, side_px=subject.model.side_px),
+        outputs=outputs_of(options.outputs, n_outputs=subject.model.n_outputs),
+        epsilons=epsilons,
+        directions=directions,
+        method=_method(search(options.steps), options),
+        lattice=lattice_of(options.gradient),
+        seed=options.seed,
+    )
+
+
+def _method(search: Search, options: AttackOptions) -> Method:
+    if search.goes_back and options.gradient.is_random:
+        raise ProtocolError(
+            f"--search {options.search}: expected cosine or paper31 with random shift, noise or scale: it compares "
+            "one step with another. Name one of them, or leave the random changes out."
+        )
+    return Method(search, estimator_of(options.gradient))
+
+
+def _one_of(table: Mapping[str, Meaning], name: str, *, option: str) -> Meaning:
+    if name not in table:
+        raise ProtocolError(f"{option} {name}: expected one of {', '.join(table)}. Correct it.")
+    return table[name]
+
+
+def command_line(options: AttackOptions) -> str:
+    """Return the command that makes the folder again; workers do not change the result."""
+    optional = {"layer": options.layer, "architecture": options.architecture, "side-px": options.side_px}
+    optional |= options.gradient.model_dump(exclude_defaults=True)
+    return shlex.join(
+        [
+            *("closedloop", "attack", options.model, *map(str, options.images), "--out", str(options.out)),
+            *("--outputs", options.outputs),
+            *(part for epsilon in options.epsilons for part in ("--epsilon", f"{epsilon:g}")),
+            *("--search", options.search, "--steps", str(options.steps)),
+            *("--direction", options.direction, "--seed", str(options.seed)),
+            *(part for name, value in optional.items() if value is not None for part in (f"--{name}", str(value))),
+        ]
+    )

@@ -1,0 +1,36 @@
+"""Libraries that the base install leaves out, and the one line that says how to install them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "lab": ("torch", "safetensors", "scipy", "numba", "PIL", "matplotlib", "jinja2"),
+    "cluster": ("distributed", "dask_jobqueue"),
+    "nwb": ("pynwb",),
+}
+"""Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
+
+
+def require_extra(extra: str) -> None:
+    """Refuse at once, before anything is written, to begin what needs an extra that is not installed.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        A library of the extra is missing; `installation_hint` says what to do.
+    """
+    for library in LIBRARIES[extra]:
+        if find_spec(library) is None:
+            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+
+
+def installation_hint(error: ModuleNotFoundError) -> str | None:
+    """Return the line that names the missing library and its extra; None where the module is of no extra."""
+    library = (error.name or "").partition(".")[0]
+    for extra, libraries in LIBRARIES.items():
+        if library in libraries:
+            return (
+                f"{library}: expected an installed library, found none. Install it: pip install 'closedloop[{extra}]'"
+            )
+    return None

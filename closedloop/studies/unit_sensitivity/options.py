@@ -1,0 +1,79 @@
+"""The options of `closedloop studies unit-sensitivity` and what they mean."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from closedloop.errors import ProtocolError
+from closedloop.studies.networks import parse_networks
+from closedloop.studies.unit_sensitivity.settings import PAPER, QUICK, UnitStudy
+
+PROCEDURAL = "procedural"
+
+
+@dataclass(frozen=True)
+class UnitSensitivityOptions:
+    """The options as given on the command line; None where an option was left out."""
+
+    networks: tuple[str, ...]
+    architecture: str | None
+    images: str
+    epsilons: str
+    n_units: int
+    images_per_unit: int
+    n_clean: int
+    restarts: int | None
+    steps: int | None
+    paper: bool
+    seed: int
+
+
+def resolve(options: UnitSensitivityOptions) -> UnitStudy:
+    """Return the study that the options ask for.
+
+    Raises
+    ------
+    CheckpointError, ProtocolError
+        A network or a number is not valid.
+    """
+    search = PAPER if options.paper else QUICK
+    search = replace(search, restarts=options.restarts or search.restarts, steps=options.steps or search.steps)
+    return UnitStudy(
+        networks=parse_networks(options.networks, architecture=options.architecture),
+        images=None if options.images == PROCEDURAL else Path(options.images),
+        epsilons=_numbers(options.epsilons),
+        n_units=options.n_units,
+        images_per_unit=options.images_per_unit,
+        n_clean=options.n_clean,
+        search=search,
+        warm_start=not options.paper,
+        seed=options.seed,
+    )
+
+
+def command_line(options: UnitSensitivityOptions) -> str:
+    """Return the command line that asks for the same."""
+    given = {
+        "--architecture": options.architecture,
+        "--images": options.images,
+        "--epsilons": options.epsilons,
+        "--units": options.n_units,
+        "--images-per-unit": options.images_per_unit,
+        "--clean-images": options.n_clean,
+        "--restarts": options.restarts,
+        "--steps": options.steps,
+        "--seed": options.seed,
+    }
+    parts = ["closedloop", "studies", "unit-sensitivity"]
+    parts += [part for network in options.networks for part in ("--network", network)]
+    parts += [part for option, value in given.items() if value is not None for part in (option, str(value))]
+    return shlex.join(parts + ["--paper"] * options.paper)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ProtocolError(f"--epsilons {text}: expected numbers set apart by commas. Correct it.") from error
