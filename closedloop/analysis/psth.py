@@ -1,4 +1,4 @@
-"""Spike times around light onsets: rasters (Figure 2B) and rate over time."""
+"""Spike times around stimulus onsets: rasters (Figure 2B) and rate over time."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def spikes_around(spike_s: Floats, onset_s: Floats, *, window_ms: tuple[float, f
 
 
 def rate_over_time(spikes_ms: Sequence[Floats], *, edges_ms: Floats) -> Floats:
-    """Return the mean rate over showings in each bin.
+    """Return the mean rate over presentations in each bin.
 
     Parameters
     ----------
     spikes_ms
-        Spike times relative to onset, one array a showing (from `spikes_around`).
+        Spike times relative to onset, one array per presentation (from `spikes_around`).
     edges_ms
         Ascending edges of the half-open bins, milliseconds, (n_bins + 1,).
 
     Returns
     -------
     ndarray
-        Spikes per second, (n_bins,); NaN without a showing.
+        Spikes per second, (n_bins,); NaN without a presentation.
     """
     widths_s = np.diff(edges_ms) / 1000
     if not spikes_ms:

@@ -76,12 +76,28 @@ def noise_corrected_rms(
 
 
 def noiseless_rms(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
-    """Return the root mean square of changes known without noise (the simulation's hidden truth, artificial units)."""
+    """Return the root mean square of changes known without noise (the simulation's hidden truth, artificial units).
+
+    Parameters
+    ----------
+    change
+        Change of each pair, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+    """
     return _root(mean_over_pairs(change**2, image_index=image_index, site_index=site_index))
 
 
 def noiseless_mean_absolute(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
-    """Return mean |change| (eq. 2) of changes known without noise; on measured changes it would count noise."""
+    """Return mean |change| (eq. 2) of changes known without noise; on measured changes it would count noise.
+
+    Parameters
+    ----------
+    change
+        Change of each pair, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+    """
     return mean_over_pairs(np.abs(change), image_index=image_index, site_index=site_index)
 
 

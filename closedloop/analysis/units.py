@@ -40,7 +40,7 @@ class UnitMean:
 def mean_over_units(values: Floats, unit_index: Indices, *, seed: int) -> UnitMean:
     """Average values by unit, then over units.
 
-    Units are what is drawn anew by the bootstrap: where each has images of its own, units with their images are the
+    The bootstrap resamples units: where each has images of its own, units with their images are the
     independent observations.
 
     Parameters

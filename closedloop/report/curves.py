@@ -49,13 +49,23 @@ class Curve:
 
 
 def curve(rows: Iterable[SensitivityRow]) -> Curve:
-    """Put rows of one estimate, day and site in order of epsilon."""
+    """Return the rows of one estimate, day and site in order of epsilon."""
     ordered = sorted(rows, key=lambda row: row.epsilon)
     return Curve([r.epsilon for r in ordered], [r.mean for r in ordered], [r.standard_error for r in ordered])
 
 
 def select(rows: Iterable[SensitivityRow], estimate: str, *, truth: bool | None = None) -> list[SensitivityRow]:
-    """Keep the rows of one estimate, measured or true."""
+    """Return the rows of one estimate, measured or true.
+
+    Parameters
+    ----------
+    rows
+        Of any estimates.
+    estimate
+        The one wanted.
+    truth
+        Whether computed without measurement noise; None for both.
+    """
     return [row for row in rows if row.estimate == estimate and (truth is None or row.truth == truth)]
 
 

@@ -63,7 +63,15 @@ def style() -> Any:
 
 
 def new_figure(n_columns: int = 1, n_rows: int = 1, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure (inches) and its axes, row by row."""
+    """Return a new figure and its axes, row by row.
+
+    Parameters
+    ----------
+    n_columns, n_rows
+        Panels.
+    width, height
+        Of the whole figure, inches.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = np.atleast_1d(figure.subplots(n_rows, n_columns, squeeze=False)).ravel().tolist()
     return figure, axes
@@ -108,7 +116,17 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 
 def epsilon_axis(axes: Axes, epsilons: Sequence[float], *, label: bool = True) -> None:
-    """Make x a logarithmic axis that is ticked at the epsilons of the study."""
+    """Make x a logarithmic axis that is ticked at the epsilons of the study.
+
+    Parameters
+    ----------
+    axes
+        Changed in place.
+    epsilons
+        At 224 px.
+    label
+        Whether the axis is labelled.
+    """
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(list(epsilons)))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""What a page is made of, and its way into HTML: sections of plates (figures), tables and pictures."""
+"""The parts of a page (figures, tables, pictures, in sections) and their rendering as HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from closedloop.report.tables import Table
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure with the words under it."""
+    """A figure with its title and caption."""
 
     title: str
     uri: str
@@ -31,8 +31,8 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of a page: everything but the heading may be missing; `folded` tables are opened by a click."""
+class PageSection:
+    """A section of a page: all but the heading is optional; `folded` tables open with a click."""
 
     anchor: str
     heading: str
@@ -48,7 +48,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Link:
-    """A page beside this one."""
+    """A link to another page of the report."""
 
     name: str
     href: str
@@ -63,7 +63,7 @@ EXPERIMENT = (
 
 @dataclass(frozen=True)
 class Page:
-    """A whole page; `source` stands in its last line."""
+    """A whole page; `source` is its last line."""
 
     title: str
     subtitle: str
@@ -72,12 +72,22 @@ class Page:
     simulated: bool
     notices: tuple[str, ...]
     links: tuple[Link, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
     source: str = EXPERIMENT
 
 
 def plate(figure: Figure, title: str, *, caption: str) -> Plate:
-    """Put a figure into the page."""
+    """Return a figure as part of a page.
+
+    Parameters
+    ----------
+    figure
+        Drawn in the style of `drawing.style`.
+    title
+        Above the figure.
+    caption
+        Below it.
+    """
     return Plate(title=title, uri=svg_uri(figure), caption=caption)
 
 

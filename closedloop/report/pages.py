@@ -13,7 +13,7 @@ from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.report import drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
-from closedloop.report.layout import Card, Link, Page, Section, render
+from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.wording import count, number, percent, plus_minus, share
@@ -51,12 +51,12 @@ def write_report(paths: StudyPaths) -> Path:
     return index
 
 
-def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[Section | None, ...]:
+def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | None, ...]:
     """Draw what a day's page and, for the last day, the study's page show; figures are most of a report's time."""
     return (sections.sensitivity_of_day(record, day), sections.pictures(day), sections.rasters(record, day))
 
 
-def _study_page(record: StudyRecord, of_last: Sequence[Section | None], *, last: DayRecord | None) -> Page:
+def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, last: DayRecord | None) -> Page:
     parts = [
         _headline(record, last) if last else None,
         sections.days_table(record),
@@ -75,7 +75,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[Section | None], *, last:
     )
 
 
-def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[Section | None]) -> Page:
+def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection | None]) -> Page:
     parts = [
         _headline(record, day) if day.evaluation else None,
         *drawn,
@@ -99,7 +99,7 @@ def _page(
     title: str,
     subtitle: str,
     here: DayRecord | None,
-    parts: Iterable[Section | None],
+    parts: Iterable[PageSection | None],
     notices: Sequence[str],
 ) -> Page:
     return Page(
@@ -115,7 +115,7 @@ def _page(
 
 
 def _links(record: StudyRecord, *, here: DayRecord | None, at_stimuli: bool = False) -> tuple[Link, ...]:
-    """Name the pages beside a page: the study's, every day's, and of the day one is at its stimuli."""
+    """Return the links of a page: the study, every day, and the stimuli of the page's own day."""
     links = [Link("Study", "index.html", here is None)]
     for day in record.days:
         links.append(Link(f"Day {day.day}", _day_name(day), day is here and not at_stimuli))
@@ -160,12 +160,12 @@ def _facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Arrays", ", ".join(study.arrays)),
         ("Images", images),
         ("Base model", study.base_model),
-        ("Attack", _attack_in_words(attack)),
+        ("Attack", _describe_attack(attack)),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
     )
 
 
-def _attack_in_words(attack: Attack) -> str:
+def _describe_attack(attack: Attack) -> str:
     smoothed = attack.gradient.model_dump(exclude_defaults=True)
     gradient = f"gradient by {', '.join(f'{name} {size:g}' for name, size in smoothed.items())}" if smoothed else ""
     epsilons = f"ε {', '.join(f'{epsilon:g}' for epsilon in attack.epsilons)}"
@@ -191,7 +191,7 @@ def _planned(day: DayRecord) -> str:
 
 
 def _progress(record: StudyRecord) -> list[str]:
-    """Say which day is under way, if one is."""
+    """Return which days are under way."""
     if not record.days:
         return ["No day has been planned yet."]
     return [f"Day {day.day} is under way. {text}" for day in record.days for text in _under_way(day)]
@@ -222,7 +222,7 @@ def _far_above(cross: SensitivityRow, paper: SensitivityRow) -> bool:
     return cross.mean - paper.mean > _ALARM_STANDARD_ERRORS * math.hypot(cross.standard_error, paper.standard_error)
 
 
-def _headline(record: StudyRecord, day: DayRecord) -> Section:
+def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
     rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record) if r.day == day.day}
     (line,) = [row for row in day_rows(record) if row.day == day.day]
     cards = [
@@ -234,7 +234,7 @@ def _headline(record: StudyRecord, day: DayRecord) -> Section:
         cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
         n = sum(e.n_pairs for e in day.evaluation.epsilons)
         cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true, n=n))
-    return Section("headline", f"Day {day.day} in short", cards=tuple(cards))
+    return PageSection("headline", f"Day {day.day} in short", cards=tuple(cards))
 
 
 def _sizes(row: SensitivityRow) -> str:

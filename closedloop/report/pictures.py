@@ -1,4 +1,4 @@
-"""Example images as the animal saw them, in the page: clean, attacked, and their difference magnified."""
+"""Example images for a page, as the animal saw them: clean, attacked, and their difference magnified."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MAGNIFICATION = 20  # an attack of epsilon 1 moves a pixel by 0.7 grey levels in
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One image in the page."""
+class PagePicture:
+    """An image embedded in the page."""
 
     uri: str
     alt: str
@@ -32,9 +32,9 @@ class Picture:
 class Triple:
     """A clean image, its attack and their difference, with what the site did."""
 
-    clean: Picture
-    attacked: Picture
-    difference: Picture
+    clean: PagePicture
+    attacked: PagePicture
+    difference: PagePicture
     caption: str
     rates: str
 
@@ -43,13 +43,13 @@ class Triple:
 class Shown:
     """An image whose spikes are drawn below it (Figure 2A)."""
 
-    picture: Picture
+    picture: PagePicture
     caption: str
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A clean image and what is shown in its place, uint8, height x width x 3, with the words under them."""
+    """A clean image and the image made from it, uint8, height x width x 3, with their caption."""
 
     clean: NDArray[np.uint8]
     shown: NDArray[np.uint8]
@@ -58,7 +58,7 @@ class Pair:
 
 
 def triple(pair: Pair) -> Triple:
-    """Put two images and their difference into the page."""
+    """Return two images and their difference as part of a page."""
     return Triple(
         clean=_picture(pair.clean, alt=f"clean: {pair.caption}"),
         attacked=_picture(pair.shown, alt=f"shown: {pair.caption}"),
@@ -71,7 +71,7 @@ def triple(pair: Pair) -> Triple:
 
 
 def triples(examples: Sequence[Example], images: Path) -> list[Triple]:
-    """Read the examples' images and put them in words.
+    """Read the images of the examples and caption them.
 
     Raises
     ------
@@ -116,5 +116,5 @@ def _triple(example: Example, clean: NDArray[np.uint8], attacked: NDArray[np.uin
     )
 
 
-def _picture(image: NDArray[np.uint8], *, alt: str) -> Picture:
-    return Picture(uri=data_uri(png(image), "image/png"), alt=alt)
+def _picture(image: NDArray[np.uint8], *, alt: str) -> PagePicture:
+    return PagePicture(uri=data_uri(png(image), "image/png"), alt=alt)

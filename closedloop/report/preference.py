@@ -99,13 +99,13 @@ def _standard_error(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def rasters(examples: Sequence[RasterExample], protocol: Protocol) -> Figure:
-    """Draw Figure 2B: spikes of a site around each stimulus, a row a showing."""
+    """Draw Figure 2B: spikes of a site around each stimulus, one row per presentation."""
     heights = [max(len(example.spike_times_ms), 2) for example in examples]
     figure = Figure(figsize=(7.6, 0.9 + 0.62 * len(examples) + 0.055 * sum(heights)), layout="constrained")
     panels = figure.subplots(len(examples), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, example in zip(panels, examples, strict=True):
         _raster(axes, example, protocol)
-    panels[-1].set_xlabel("time from light onset (ms)")
+    panels[-1].set_xlabel("time from stimulus onset (ms)")
     return figure
 
 
@@ -129,4 +129,4 @@ def _raster(axes: Axes, example: RasterExample, protocol: Protocol) -> None:
 def _raster_title(example: RasterExample) -> str:
     n = len(example.spike_times_ms)
     size = "clean" if example.epsilon == 0 else f"ε = {example.epsilon:g}"
-    return f"{example.title} · {example.category} · {size} · {n} showing{'s' if n != 1 else ''}"
+    return f"{example.title} · {example.category} · {size} · {n} presentation{'s' if n != 1 else ''}"

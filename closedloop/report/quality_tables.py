@@ -14,7 +14,7 @@ def _plain(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def _lag(day: IngestQuality) -> str:
+def _latency(day: IngestQuality) -> str:
     if day.photodiode_lag_median_ms is None or day.photodiode_lag_iqr_ms is None:
         return DASH
     return f"{_plain(day.photodiode_lag_median_ms, 2)} ({day.photodiode_lag_iqr_ms:.2f}) ms"
@@ -45,12 +45,12 @@ _QUALITY: tuple[tuple[str, Callable[[IngestQuality], str]], ...] = (
     ("recording", lambda q: f"{q.duration_s / 60:.1f} min"),
     ("codes sent / matched", lambda q: f"{count(q.codes_sent)} / {count(q.codes_matched)}"),
     ("codes lost", lambda q: count(q.codes_lost)),
-    ("codes doubled", lambda q: count(q.codes_doubled)),
+    ("codes duplicated", lambda q: count(q.codes_doubled)),
     ("codes changed", lambda q: count(q.codes_changed)),
-    ("codes that belong to nothing", lambda q: count(len(q.codes_unmatched))),
+    ("codes unmatched", lambda q: count(len(q.codes_unmatched))),
     ("clock drift", lambda q: f"{_plain(q.clock_drift_ppm, 2)} ppm"),
     ("clock residual, IQR", lambda q: f"{q.clock_residual_iqr_ms:.3f} ms"),
-    ("photodiode lag, median (IQR)", _lag),
+    ("display latency, median (IQR)", _latency),
     ("without photodiode", lambda q: count(q.n_without_photodiode)),
     ("twins apart, median (least)", _twins),
     ("raw against NEV, recall / precision", lambda q: _agreement(q.raw_agreement)),
@@ -59,14 +59,14 @@ _QUALITY: tuple[tuple[str, Callable[[IngestQuality], str]], ...] = (
 
 
 def quality(days: Sequence[IngestQuality]) -> Table:
-    """Say by day what ingest found in journal and recording, and why presentations were set aside."""
+    """Return by day what ingest found in journal and recording, and why presentations were set aside."""
     reasons = sorted({reason for day in days for reason in day.set_aside})
-    lines = [(name, *(say(day) for day in days)) for name, say in _QUALITY[:2]]
+    lines = [(name, *(cell(day) for day in days)) for name, cell in _QUALITY[:2]]
     lines += [
         (f"set aside: {reason.replace('_', ' ')}", *(count(day.set_aside.get(reason, 0)) for day in days))
         for reason in reasons
     ]
-    lines += [(name, *(say(day) for day in days)) for name, say in _QUALITY[2:]]
+    lines += [(name, *(cell(day) for day in days)) for name, cell in _QUALITY[2:]]
     return Table(
         columns=("", *(f"day {day.day}" for day in days)),
         rows=tuple(lines),
@@ -76,7 +76,7 @@ def quality(days: Sequence[IngestQuality]) -> Table:
 
 
 def devices(days: Sequence[IngestQuality]) -> Table | None:
-    """Say by processor what each recorded and lost; None where one processor recorded all in one go."""
+    """Return by processor what each recorded and lost; None where one processor recorded everything without a gap."""
     rows = [(day, device) for day in days for device in day.devices]
     if all(len(day.devices) < 2 for day in days) and not any(_is_notable(device) for _, device in rows):
         return None
@@ -90,7 +90,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
             "codes matched",
             "used",
             "set aside",
-            "mended",
+            "repaired",
         ),
         rows=tuple(
             (
@@ -112,7 +112,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
 
 
 def site_changes(days: Sequence[IngestQuality]) -> Table | None:
-    """Name the electrodes that appeared or vanished since day 0; None where there are none."""
+    """Return the electrodes that appeared or vanished since day 0; None where there are none."""
     rows = tuple(
         (str(day.day), kind, ", ".join(names))
         for day in days
@@ -148,7 +148,7 @@ def raw_agreement(agreements: Sequence[RawAgreement]) -> Table:
 
 
 def stages(manifests: dict[str, Manifest]) -> Table:
-    """Say what each stage took and with which code."""
+    """Return the time, memory and code version of each stage."""
     return Table(
         columns=("stage", "seconds", "peak memory", "files", "code"),
         rows=tuple(

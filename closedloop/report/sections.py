@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from closedloop.report import curves, model_figures, preference, quality_tables, tables
-from closedloop.report.layout import Plate, Section, plate
+from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
@@ -22,15 +22,15 @@ def summary_of(record: StudyRecord) -> list[SensitivityRow]:
     return summary_rows([row for day in record.days for row in day.sensitivity])
 
 
-def days_table(record: StudyRecord) -> Section | None:
-    """Lay out the day-by-day table."""
+def days_table(record: StudyRecord) -> PageSection | None:
+    """Return the day-by-day table."""
     rows = day_rows(record)
     if not rows:
         return None
-    return Section("days", "Day by day", tables=(tables.day_by_day(rows),))
+    return PageSection("days", "Day by day", tables=(tables.day_by_day(rows),))
 
 
-def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> Section | None:
+def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show Figures 1A and 3A for one day."""
     if day.evaluation is None:
         return None
@@ -41,7 +41,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> Section | None:
     if not paper:
         return None
     n = f"{max(row.n_images for row in paper)} images, {max(row.n_sites for row in paper)} sites"
-    return Section(
+    return PageSection(
         f"sensitivity-{day.day}",
         f"How far the sites move: day {day.day}",
         f"Change of a site's response in units of its SD over clean images, by size of the perturbation ({n}).",
@@ -98,14 +98,14 @@ def _rate_plates(day: DayRecord) -> tuple[Plate, ...]:
     )
 
 
-def sensitivity_over_days(record: StudyRecord) -> Section | None:
+def sensitivity_over_days(record: StudyRecord) -> PageSection | None:
     """Show Figure 5, the growth at each epsilon, and the comparison of the first fitted day with the last."""
     days = [day.day for day in record.evaluated]
     rows = summary_of(record)
     if not curves.select(rows, "paper"):
         return None
     compared = [day for day in record.evaluated if day.day >= 1]
-    return Section(
+    return PageSection(
         "growth",
         "How sensitivity grows over days",
         "The model is refitted every night; better models find perturbations that move the sites further.",
@@ -127,12 +127,12 @@ def sensitivity_over_days(record: StudyRecord) -> Section | None:
     )
 
 
-def model_over_days(record: StudyRecord) -> Section | None:
+def model_over_days(record: StudyRecord) -> PageSection | None:
     """Show sign agreement and predictivity by day, and the last day's reliability."""
     evaluations = [day.evaluation for day in record.evaluated if day.evaluation is not None]
     if not evaluations:
         return None
-    return Section(
+    return PageSection(
         "model",
         "How good the model is",
         "What it says before the recording, against what the recording shows.",
@@ -156,7 +156,7 @@ def model_over_days(record: StudyRecord) -> Section | None:
     )
 
 
-def model_of_day(day: DayRecord) -> Section | None:
+def model_of_day(day: DayRecord) -> PageSection | None:
     """Show one day's reliability and the course of its refit."""
     plates = []
     if day.evaluation is not None:
@@ -169,14 +169,14 @@ def model_of_day(day: DayRecord) -> Section | None:
             f"Held out: {day.fit.heldout_images} (n = {day.fit.n_heldout:,})."
         )
         plates.append(plate(model_figures.loss(day.fit), "The night's refit", caption=caption))
-    return Section("model", "Sites and model", plates=tuple(plates)) if plates else None
+    return PageSection("model", "Sites and model", plates=tuple(plates)) if plates else None
 
 
-def pictures(day: DayRecord) -> Section | None:
+def pictures(day: DayRecord) -> PageSection | None:
     """Show example images: clean, attacked, and their difference magnified."""
     if day.evaluation is None or day.images is None or not day.evaluation.examples:
         return None
-    return Section(
+    return PageSection(
         "pictures",
         f"What was shown: day {day.day}",
         "The bytes on the screen, pixel for pixel, and mean rates over the showings. The difference is magnified "
@@ -185,14 +185,14 @@ def pictures(day: DayRecord) -> Section | None:
     )
 
 
-def rasters(record: StudyRecord, day: DayRecord) -> Section | None:
+def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show the spikes of a site to a preferred and an attacked image (Figures 2A and 2B)."""
     if day.evaluation is None or day.images is None or not day.evaluation.rasters:
         return None
     recording = record.protocol.recording
     window = f"[{recording.window_start_ms:g}, {recording.window_stop_ms:g}) ms"
     sites = sorted({example.neuroid_id for example in day.evaluation.rasters})
-    return Section(
+    return PageSection(
         "rasters",
         f"Spikes: day {day.day}",
         f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}.",
@@ -201,22 +201,24 @@ def rasters(record: StudyRecord, day: DayRecord) -> Section | None:
             plate(
                 preference.rasters(day.evaluation.rasters, record.protocol),
                 "Spike rasters",
-                caption="As the paper's Figure 2B. A row a showing, black for clean images, blue for attacked ones; "
-                f"the bar is the image on the screen, the shade the counting window {window}.",
+                caption="As the paper's Figure 2B. One row per presentation, black for clean images, blue for attacked "
+                f"ones; the bar is the image on the screen, the shade the counting window {window}.",
             ),
         ),
     )
 
 
-def quality(days: Sequence[DayRecord]) -> Section | None:
-    """Lay out what ingest found, for one day or for all."""
+def quality(days: Sequence[DayRecord]) -> PageSection | None:
+    """Return what ingest found, for one day or for all."""
     found = [day.quality for day in days if day.quality is not None]
     if not found:
         return None
     raw = [(f"Raw voltage against NEV, day {q.day}", q.raw_agreement) for q in found if q.raw_agreement]
     unmatched = tuple(f"day {q.day}: {text}" for q in found for text in q.codes_unmatched)
-    stray = tables.Table(("code",), tuple((text,) for text in unmatched), "Received, and belonging to nothing sent.")
-    return Section(
+    stray = tables.Table(
+        ("code",), tuple((text,) for text in unmatched), "Received by the recorder, but matching nothing that was sent."
+    )
+    return PageSection(
         "quality",
         "Alignment and quality of the recording",
         "Journal of the rig against the recording. Nothing is dropped in silence.",
@@ -230,12 +232,12 @@ def quality(days: Sequence[DayRecord]) -> Section | None:
             if table is not None
         ),
         folded=tuple((name, quality_tables.raw_agreement(agreement)) for name, agreement in raw)
-        + ((("Codes that belong to nothing", stray),) if unmatched else ()),
+        + ((("Unmatched codes", stray),) if unmatched else ()),
     )
 
 
-def provenance(day: DayRecord) -> Section | None:
-    """Say what the day's stages took."""
+def provenance(day: DayRecord) -> PageSection | None:
+    """Return the time and memory that the day's stages took."""
     if not day.manifests:
         return None
-    return Section("stages", "Stages", tables=(quality_tables.stages(day.manifests),))
+    return PageSection("stages", "Stages", tables=(quality_tables.stages(day.manifests),))

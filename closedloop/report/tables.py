@@ -41,7 +41,7 @@ NAMES = {
 
 
 def day_by_day(rows: Sequence[DayRow]) -> Table:
-    """Lay out the day-by-day table."""
+    """Return the day-by-day table."""
     epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
     truths = any(cell.true is not None for row in rows for cell in row.epsilons)
     kinds = ("measured", "true") if truths else ("measured",)
@@ -77,7 +77,15 @@ def _row_value(row: SensitivityRow | None) -> str:
 
 
 def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow]) -> Table:
-    """Compare two days on the same anchor pairs, and the last one with the white-box bound."""
+    """Compare two days on the same anchor pairs, and the last one with the white-box bound.
+
+    Parameters
+    ----------
+    first, last
+        The two days.
+    summary
+        Means over sites of all days.
+    """
     epsilons = sorted({row.epsilon for row in summary if row.estimate == "paper"})
     return Table(
         columns=(
@@ -115,7 +123,20 @@ def _growth_line(
 
 
 def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon: float) -> Estimate | None:
-    """Return the change of the paper's estimate between two days on the anchor pairs both have; None without any."""
+    """Return the change of the paper's estimate between two days on the anchor pairs that both have.
+
+    Parameters
+    ----------
+    before, after
+        Tables ``PAIRS`` of the two days; None where a day has none.
+    epsilon
+        At 224 px.
+
+    Returns
+    -------
+    Estimate or None
+        None where the days share no pair.
+    """
     if before is None or after is None:
         return None
     old, new = _anchor_pairs(before, epsilon), _anchor_pairs(after, epsilon)
@@ -172,7 +193,7 @@ def every_number(rows: Sequence[SensitivityRow]) -> Table:
 
 
 def by_epsilon(evaluation: EvaluationReport) -> Table:
-    """Say how the attacks of each epsilon fared."""
+    """Return how the attacks of each epsilon turned out."""
     return Table(
         columns=(
             "",

@@ -1,4 +1,4 @@
-"""Numbers as the pages say them: with their standard error, or a dash where there is none."""
+"""Numbers as text for the pages: with their standard error, or a dash where there is none."""
 
 from __future__ import annotations
 

@@ -7,12 +7,17 @@ from numpy.typing import NDArray
 
 
 def gaussian_direction(shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
-    """White Gaussian noise of unit variance a pixel, float32, of the image's shape."""
+    """Return white Gaussian noise of unit variance a pixel, float32, of the image's shape."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
 def interpolation_direction(image: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Straight line from an image towards one of another category, in [0, 1] pixel units, float32, (side, side, 3).
+    """Return the straight line from an image towards one of another category.
+
+    Returns
+    -------
+    NDArray
+        In [0, 1] pixel units, float32, (side, side, 3).
 
     Raises
     ------

@@ -41,11 +41,11 @@ class ImageNetFolderPool:
         return tuple(sorted((PoolImage(f"{c}/{f}", c) for c, f in files), key=lambda image: image.image_id))
 
     def images(self) -> tuple[PoolImage, ...]:
-        """Every image, sorted by ``image_id``."""
+        """Return every image, sorted by ``image_id``."""
         return self._images
 
     def load(self, image_id: str) -> Uint8Image:
-        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
+        """Return one image, uint8, shape (side_px, side_px, 3)."""
         return load_square(_member(self.folder, image_id), side_px=self.side_px)
 
     def description(self) -> dict[str, str | int]:
@@ -71,11 +71,11 @@ class FlatFolderPool:
         )
 
     def images(self) -> tuple[PoolImage, ...]:
-        """Every image, sorted by ``image_id``."""
+        """Return every image, sorted by ``image_id``."""
         return self._images
 
     def load(self, image_id: str) -> Uint8Image:
-        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
+        """Return one image, uint8, shape (side_px, side_px, 3)."""
         return load_square(_member(self.folder, image_id), side_px=self.side_px)
 
     def description(self) -> dict[str, str | int]:
@@ -158,7 +158,7 @@ def _is_image_file(path: Path) -> bool:
 
 
 def _member(folder: Path, image_id: str) -> Path:
-    """Path of an image, refusing an identity that leads out of the folder."""
+    """Return the path of an image, refusing an identity that leads out of the folder."""
     if Path(image_id).is_absolute() or ".." in Path(image_id).parts:
         raise ImageError(f"{folder}: {image_id!r} is no image of this folder. Use an identity the pool listed.")
     return folder / image_id

@@ -30,17 +30,17 @@ class ImagePool(Protocol):
         """Height and width of every image."""
 
     def images(self) -> tuple[PoolImage, ...]:
-        """Every image, sorted by ``image_id``."""
+        """Return every image, sorted by ``image_id``."""
 
     def load(self, image_id: str) -> Uint8Image:
-        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
+        """Return one image, uint8, shape (side_px, side_px, 3)."""
 
     def description(self) -> dict[str, str | int]:
         """Return what ``open_pool`` needs to open this pool again."""
 
 
 def load_images(pool: ImagePool, image_ids: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Pixels of several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for."""
+    """Return several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for."""
     batch = np.empty((len(image_ids), pool.side_px, pool.side_px, 3), dtype=np.uint8)
     for row, image_id in enumerate(image_ids):
         batch[row] = pool.load(image_id)
@@ -48,7 +48,7 @@ def load_images(pool: ImagePool, image_ids: tuple[str, ...]) -> NDArray[np.uint8
 
 
 def images_by_category(pool: ImagePool) -> dict[str, tuple[str, ...]]:
-    """Image identities of each category, both sorted."""
+    """Return the image identities of each category, both sorted."""
     groups: dict[str, list[str]] = {}
     for image in pool.images():
         groups.setdefault(image.category, []).append(image.image_id)

@@ -69,11 +69,11 @@ class ProceduralPool:
         return tuple(sorted((PoolImage(image_id, category) for category, image_id in pairs), key=lambda i: i.image_id))
 
     def images(self) -> tuple[PoolImage, ...]:
-        """Every image, sorted by ``image_id``."""
+        """Return every image, sorted by ``image_id``."""
         return self._images
 
     def load(self, image_id: str) -> Uint8Image:
-        """Pixels of one image, uint8, shape (side_px, side_px, 3)."""
+        """Return one image, uint8, shape (side_px, side_px, 3)."""
         category, _, index = image_id.rpartition("-")
         if category not in self.categories or not index.isdigit() or not 0 <= int(index) < self.n_per_category:
             raise ImageError(
@@ -94,7 +94,19 @@ class ProceduralPool:
 
 
 def draw_image(shape: str, texture: str, *, side_px: int, rng: np.random.Generator) -> Uint8Image:
-    """One object of a shape and a texture on a 1/f background, uint8, shape (side_px, side_px, 3)."""
+    """Return one object of a shape and a texture on a 1/f background, uint8, shape (side_px, side_px, 3).
+
+    Parameters
+    ----------
+    shape
+        A key of `SHAPES`.
+    texture
+        A key of `TEXTURES`.
+    side_px
+        Height and width.
+    rng
+        Decides position, size, orientation, colours and background.
+    """
     background = one_over_f_background(side_px, rng)
     x, y, edge = _object_coordinates(side_px, rng)
     mask = np.clip(0.5 - SHAPES[shape](x, y) / edge, 0, 1)[..., None]
@@ -108,7 +120,7 @@ def draw_image(shape: str, texture: str, *, side_px: int, rng: np.random.Generat
 
 
 def one_over_f_background(side_px: int, rng: np.random.Generator) -> Plane:
-    """Colour noise whose amplitude falls as 1/f, in [0, 1] before clipping, shape (side_px, side_px, 3)."""
+    """Return colour noise whose amplitude falls as 1/f, in [0, 1] before clipping, shape (side_px, side_px, 3)."""
     amplitude = _one_over_f_amplitude(side_px)
     phases = rng.standard_normal((2, 3, *amplitude.shape), dtype=np.float32)
     planes = np.fft.irfft2((phases[0] + 1j * phases[1]) * amplitude, s=(side_px, side_px))
@@ -154,7 +166,7 @@ def _texture_phases(x: Plane, y: Plane, *, edge: float, rng: np.random.Generator
 
 
 def _two_colours(rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Two colours far enough apart to be told from each other."""
+    """Return two colours that are far enough apart to be distinguished."""
     while True:
         pair = rng.uniform(0, 1, (2, 3)).astype(np.float32)
         if np.linalg.norm(pair[0] - pair[1]) >= MINIMAL_COLOUR_DISTANCE:

@@ -38,7 +38,7 @@ def spread_order(family: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
 
 
 def twin_separation(image_index: NDArray[np.int64], clean_index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count, for each presentation of a changed image, the presentations to the nearest showing of its clean twin.
+    """Count, for each presentation of a changed image, the presentations to the nearest one of its clean twin.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def twin_separation(image_index: NDArray[np.int64], clean_index: NDArray[np.int6
 def minutes_to_twin(
     image_index: NDArray[np.int64], onset_s: NDArray[np.float64], clean_index: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Measure, for each presentation of a changed image, the minutes to the nearest showing of its clean twin.
+    """Measure, for each presentation of a changed image, the minutes to the nearest one of its clean twin.
 
     Parameters
     ----------

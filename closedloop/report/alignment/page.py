@@ -9,7 +9,7 @@ from closedloop.alignment.quality import AlignmentQuality
 from closedloop.recording.codes import SentCodes
 from closedloop.report import drawing
 from closedloop.report.alignment.figures import DeviceRecord, clock_difference, day_strip, display_latency
-from closedloop.report.layout import Card, Page, Plate, Section, plate, render
+from closedloop.report.layout import Card, Page, PageSection, Plate, plate, render
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, percent
 
@@ -79,19 +79,19 @@ def _notices(device: DeviceRecord) -> list[str]:
     return said
 
 
-def _strip_section(devices: Sequence[DeviceRecord], sent: SentCodes) -> Section:
+def _strip_section(devices: Sequence[DeviceRecord], sent: SentCodes) -> PageSection:
     caption = (
         "Coloured: recorded, one colour an epoch (clock segment of the recorder); white: a pause, or the recorder was "
         "off. Grey: codes that were sent and not received. Red: presentations without an onset."
     )
-    return Section("day", "The day", wide=(plate(day_strip(devices, sent), "What was recorded", caption=caption),))
+    return PageSection("day", "The day", wide=(plate(day_strip(devices, sent), "What was recorded", caption=caption),))
 
 
-def _device_section(device: DeviceRecord, sent: SentCodes) -> Section:
+def _device_section(device: DeviceRecord, sent: SentCodes) -> PageSection:
     quality = device.alignment.quality
     unmatched = f"Every unmatched code ({count(len(quality.unmatched))})"
     aside = f"Every presentation that is set aside ({count(quality.n_set_aside)})"
-    return Section(
+    return PageSection(
         f"device-{device.name}",
         device.name,
         cards=_cards(quality),

@@ -37,7 +37,7 @@ def by_epsilon(columns: Columns) -> Figure:
 
 
 def kept(columns: Columns) -> NDArray[np.float64]:
-    """Share of the float optimum's predicted change that the bytes keep, a stimulus each; NaN without a prediction."""
+    """Return the share of the float optimum's predicted change that each stimulus's bytes keep; NaN if unpredicted."""
     return over(np.abs(columns["predicted_change"]), np.abs(columns["predicted_change_float"]))
 
 
@@ -47,7 +47,7 @@ def over(part: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float
 
 
 def shift(columns: Columns, what: Literal["luminance", "contrast"]) -> NDArray[np.float64]:
-    """Shift of brightness or contrast over that of the clean image, a stimulus each."""
+    """Return the shift of brightness or contrast relative to the clean image, for each stimulus."""
     return over(columns[f"{what}_shift"], columns[f"{what}_clean"])
 
 

@@ -14,7 +14,7 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 from closedloop.report.audit.figures import by_epsilon, kept, shift
-from closedloop.report.layout import Card, Link, Page, Section, plate, render
+from closedloop.report.layout import Card, Link, Page, PageSection, plate, render
 from closedloop.report.pictures import Pair, triple
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
@@ -31,7 +31,7 @@ class AuditRecord:
     Attributes
     ----------
     columns
-        At least those of `days.STIMULUS_AUDIT`.
+        At least those of `STIMULUS_AUDIT`.
     images
         The stimulus set's images.h5.
     unit
@@ -93,14 +93,14 @@ def _notices(columns: Columns) -> list[str]:
     return [f"{count(beyond)} stimuli are beyond their budget: do not show them."] if beyond else []
 
 
-def _in_short(record: AuditRecord) -> Section:
+def _in_short(record: AuditRecord) -> PageSection:
     columns = record.columns
     attacked = columns["kind"] == "attacked"
     used = columns["realised_epsilon"] / columns["epsilon"]
     kept_of = kept(columns)[attacked]
     clipped = columns["n_clipped"] > 0
     brightness = np.abs(shift(columns, "luminance"))
-    return Section(
+    return PageSection(
         "in-short",
         "In short",
         cards=(
@@ -121,7 +121,7 @@ def _in_short(record: AuditRecord) -> Section:
     )
 
 
-def _by_size(record: AuditRecord) -> Section:
+def _by_size(record: AuditRecord) -> PageSection:
     columns = record.columns
     kinds = [kind for kind in ("attacked", "gaussian", "linear") if (columns["kind"] == kind).any()]
     groups = [
@@ -140,7 +140,7 @@ def _by_size(record: AuditRecord) -> Section:
     )
     caption = "Median and quartiles over the stimuli. Rounding to grey levels costs most where an attack is smallest."
     figure = plate(by_epsilon(columns), "What the bytes are", caption=caption)
-    return Section("by-size", "By size", wide=(figure,), tables=(table,))
+    return PageSection("by-size", "By size", wide=(figure,), tables=(table,))
 
 
 _PIXEL_COLUMNS = ("values changed", "largest", "clipped", "brightness", "contrast")
@@ -170,7 +170,7 @@ def _line(columns: Columns, kind: str, epsilon: float) -> tuple[str, ...]:
     )
 
 
-def _pictures(record: AuditRecord) -> list[Section]:
+def _pictures(record: AuditRecord) -> list[PageSection]:
     """Show some attacks of every epsilon, evenly spread over the set."""
     columns = record.columns
     sections = []
@@ -187,7 +187,7 @@ def _pictures(record: AuditRecord) -> list[Section]:
 _INTRO = "The bytes, pixel for pixel. The difference is magnified twenty times around mid-grey and clipped."
 
 
-def _extremes(record: AuditRecord) -> Section | None:
+def _extremes(record: AuditRecord) -> PageSection | None:
     """Show what to look at before showing it to an animal: the stimuli in which most else changed."""
     columns = record.columns
     loss = np.where(np.isfinite(columns["rounding_loss"]), columns["rounding_loss"], -np.inf)
@@ -204,7 +204,7 @@ def _extremes(record: AuditRecord) -> Section | None:
     return _shown(record, rows, anchor="extremes", heading="The extremes", intro=intro)
 
 
-def _shown(record: AuditRecord, rows: NDArray[np.int64], *, anchor: str, heading: str, intro: str) -> Section:
+def _shown(record: AuditRecord, rows: NDArray[np.int64], *, anchor: str, heading: str, intro: str) -> PageSection:
     columns = record.columns
     clean, shown = (
         read_rows(record.images, STIMULUS_IMAGES, name="images", rows=columns[name][rows].tolist())
@@ -214,7 +214,7 @@ def _shown(record: AuditRecord, rows: NDArray[np.int64], *, anchor: str, heading
         Pair(before, after, _label(columns, row), _numbers(record, row))
         for before, after, row in zip(clean, shown, rows.tolist(), strict=True)
     ]
-    return Section(anchor, heading, intro, triples=tuple(triple(pair) for pair in pairs))
+    return PageSection(anchor, heading, intro, triples=tuple(triple(pair) for pair in pairs))
 
 
 def _label(columns: Columns, row: int) -> str:
@@ -264,7 +264,7 @@ def _largest(values: NDArray[np.float64]) -> float:
 
 
 def _thousandths(share: float) -> str:
-    """Say a share of the budget, rounded down: what is inside it must not read as all of it."""
+    """Return a share of the budget as text, rounded down: what is inside it must not read as all of it."""
     return f"{np.floor(1e5 * share) / 1e3:.3f} %" if np.isfinite(share) else DASH
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.layout import Card, Page, Section, plate, render
+from closedloop.report.layout import Card, Page, PageSection, plate, render
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
 from closedloop.studies.unit_sensitivity.documents import StudiedNetwork, UnitSensitivityStudy
@@ -65,10 +65,10 @@ def units_page(document: UnitSensitivityStudy, changes: Columns, sensitivity: Co
     names = [network.name for network in document.networks]
     with drawing.style():
         sections = (
-            Section("headline", "In short", cards=tuple(_cards(document, sensitivity))),
+            PageSection("headline", "In short", cards=tuple(_cards(document, sensitivity))),
             _curves(sensitivity, names),
             _units(changes, names),
-            Section("definitions", "What each number is", tables=(_definitions(),)),
+            PageSection("definitions", "What each number is", tables=(_definitions(),)),
         )
     return render(
         Page(
@@ -97,20 +97,20 @@ def _cards(document: UnitSensitivityStudy, sensitivity: Columns) -> list[Card]:
     return cards
 
 
-def _curves(sensitivity: Columns, names: Sequence[str]) -> Section:
+def _curves(sensitivity: Columns, names: Sequence[str]) -> PageSection:
     caption = (
         "Mean over units (marker), SD over units (thin, as in the paper) and 95 % interval of the mean (thick). Grey "
         "dashed: a unit's SD over clean images. Dotted: what two random clean images differ by, mean over units."
     )
     figure = plate(figure_1a(sensitivity, networks=names), "Sensitivity over epsilon (Figure 1A)", caption=caption)
-    return Section("curves", "Sensitivity over epsilon", wide=(figure,), tables=(_table(sensitivity, names),))
+    return PageSection("curves", "Sensitivity over epsilon", wide=(figure,), tables=(_table(sensitivity, names),))
 
 
-def _units(changes: Columns, names: Sequence[str]) -> Section:
+def _units(changes: Columns, names: Sequence[str]) -> PageSection:
     caption = "A line a unit, its mean over its images; thick: the mean over units. Dashed: the SD over clean images."
     figure = plate(single_units(changes, networks=names), "Single units", caption=caption)
     folded = tuple((f"Every unit of {name}", _unit_table(changes, name)) for name in names)
-    return Section("units", "Single units", wide=(figure,), folded=folded)
+    return PageSection("units", "Single units", wide=(figure,), folded=folded)
 
 
 def _table(sensitivity: Columns, names: Sequence[str]) -> Table:

@@ -81,7 +81,7 @@ def test_two_processors_are_listed_with_what_each_lost() -> None:
     assert table.rows[1][7] == "10 touches a gap of the recording"
 
 
-def test_what_was_mended_is_said_even_of_one_processor() -> None:
+def test_repairs_are_listed_even_of_one_processor() -> None:
     table = devices([quality(device(1, repairs=("a.ns6: cut",)))])
     assert table is not None
     assert table.rows[0][-1] == "a.ns6: cut"

@@ -1,0 +1,92 @@
+"""Without the extras, a command that needs one answers in one line that says how to install it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from closedloop.commands.extras import LIBRARIES, installation_hint
+
+ROOT = Path(__file__).parents[2]
+DISTRIBUTIONS = {"PIL": "pillow", "dask_jobqueue": "dask-jobqueue"}
+
+BLOCKED = sorted({library for libraries in LIBRARIES.values() for library in libraries})
+BASE_INSTALL = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {BLOCKED!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from closedloop.cli import main
+sys.argv = ["closedloop", *sys.argv[1:]]
+main()
+"""
+
+
+def closedloop(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line as if no library of an extra were installed."""
+    return subprocess.run(
+        [sys.executable, "-c", BASE_INSTALL, *words], check=False, capture_output=True, text=True, cwd=cwd
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dry-run study",
+        "init study --protocol guo2022 --subject monkey --images images",
+        "run study",
+        "report study",
+        "attack small_resnet_robust images --out attacks",
+        "studies unit-sensitivity",
+        "recording detect voltage.ns6 --out spikes.h5",
+        "recording align journal.jsonl array1.nev --report page.html",
+        "recording make session",
+        "base-model train model.safetensors",
+        "base-model import model.pt --out model.safetensors",
+    ],
+)
+def test_a_command_that_needs_an_extra_names_it_and_leaves_nothing(tmp_path: Path, command: str) -> None:
+    finished = closedloop(*command.split(), cwd=tmp_path)
+    assert finished.returncode == 1, finished.stderr
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    assert line.partition(":")[0] in LIBRARIES["lab"]
+    assert line.endswith("Install it: pip install 'closedloop[lab]'")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["--help", "studies --help", "studies unit-sensitivity --help", "attack --help"])
+def test_help_needs_no_extra(tmp_path: Path, command: str) -> None:
+    finished = closedloop(*command.split(), cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "Usage" in finished.stdout
+
+
+def test_doctor_says_which_extra_is_missing(tmp_path: Path) -> None:
+    finished = closedloop("doctor", cwd=tmp_path)
+    assert finished.returncode == 1
+    assert "fix: torch: expected an installed library, found none. Install it: pip install 'closedloop[lab]'" in (
+        " ".join(finished.stdout.split())
+    )
+    assert "Traceback" not in finished.stderr
+
+
+def test_the_libraries_are_those_of_the_extras() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, libraries in LIBRARIES.items():
+        named = {DISTRIBUTIONS.get(library, library) for library in libraries}
+        assert named == {requirement.partition(">")[0].partition("=")[0] for requirement in extras[extra]}
+
+
+def test_a_missing_module_of_our_own_is_no_matter_of_an_extra() -> None:
+    assert installation_hint(ModuleNotFoundError("No module named 'closedloop.x'", name="closedloop.x")) is None
+    assert installation_hint(ModuleNotFoundError("without a name")) is None
+    hint = installation_hint(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
+    assert hint is not None
+    assert hint.startswith("torch: ")
