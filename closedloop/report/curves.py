@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from closedloop.report import drawing
 from closedloop.report.reading import SensitivityRow
 
+_LEGEND_ROWS = {1: 6, 2: 3, 3: 2}  # of the six estimates over days, by the columns of the legend
 _FLOOR = 0.7  # an axis ends at this part of its smallest positive mean
 
 
@@ -117,7 +118,9 @@ def by_day(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
 def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     """Draw sensitivity over days, a panel an epsilon, each on its own linear scale."""
     epsilons = _epsilons(rows)
-    figure, panels = drawing.new_figure(len(epsilons), width=min(3.6 * len(epsilons) + 0.4, 11.2), height=3.6)
+    n_columns = min(len(epsilons), 3)  # of the legend: it must not be wider than the figure
+    height = 3.6 + 0.2 * (_LEGEND_ROWS[n_columns] - _LEGEND_ROWS[3])
+    figure, panels = drawing.new_figure(len(epsilons), width=min(3.6 * len(epsilons) + 0.4, 11.2), height=height)
     for axes, epsilon in zip(panels, epsilons, strict=True):
         own = [row for row in rows if row.epsilon == epsilon]
         for estimate in ("paper", "cross_fitted", "true", "white_box", "gaussian", "linear"):
@@ -127,7 +130,7 @@ def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
         drawing.day_axis(axes, days)
     panels[0].set_ylabel("normalized sensitivity (σ)")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=n_columns)
     return figure
 
 

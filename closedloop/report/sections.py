@@ -179,7 +179,7 @@ def pictures(day: DayRecord) -> PageSection | None:
     return PageSection(
         "pictures",
         f"What was shown: day {day.day}",
-        "The bytes on the screen, pixel for pixel, and mean rates over the showings. The difference is magnified "
+        "The bytes on the screen, pixel for pixel, and mean rates over presentations. The difference is magnified "
         "twenty times around mid-grey and clipped.",
         triples=tuple(triples(day.evaluation.examples, day.images)),
     )
