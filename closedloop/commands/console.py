@@ -11,8 +11,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from closedloop.execution.progress import ProgressCallback
 
-_N_DAY_STAGES = 9
-
 
 class ConsoleReporter:
     """Report to a terminal; to a log file, only the lines of finished stages."""

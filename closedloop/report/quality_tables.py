@@ -85,7 +85,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
             "day",
             "device",
             "recorded",
-            "runs of its clock",
+            "clock segments",
             "drift",
             "codes matched",
             "used",

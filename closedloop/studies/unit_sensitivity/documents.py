@@ -1,4 +1,4 @@
-"""The documents of the studies: what was asked, and tables of what was found."""
+"""The documents of the study: its settings, and the tables of what was found."""
 
 from __future__ import annotations
 

@@ -1,0 +1,39 @@
+"""What the loop prints: in a log file only the finished stages, on a terminal a bar as well."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from closedloop.commands.console import ConsoleReporter
+
+
+def report(*, terminal: bool) -> str:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=100)
+    reporter = ConsoleReporter(console, n_days=3)
+    with reporter.shown():
+        progress = reporter.begin(-1, "start", 1)
+        progress(1, 2)
+        reporter.end(-1, "start", 2.0)
+        progress = reporter.begin(0, "plan", 2)
+        progress(0, 0)  # nothing to do is no division by zero
+        reporter.end(0, "plan", 61.26)
+        reporter.say("day-00 plan is stale")
+    return written.getvalue()
+
+
+def test_a_log_file_has_one_line_per_finished_stage() -> None:
+    lines = report(terminal=False).splitlines()
+    assert lines[0].startswith("  start")
+    assert "2.0 s" in lines[0]
+    assert lines[1].startswith("  day 0  plan")
+    assert "61.3 s" in lines[1]
+    assert lines[2:] == ["day-00 plan is stale"]
+
+
+def test_a_terminal_shows_the_stage_its_attempt_and_the_day() -> None:
+    shown = report(terminal=True)
+    assert "day 0  plan  (attempt 2)" in shown
+    assert "day 1 of 3" in shown

@@ -1,0 +1,55 @@
+"""`closedloop status`: the study at a glance, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from closedloop.commands.status import Status, read_status, status_as_json, status_lines
+from closedloop.errors import StudyError
+from closedloop.study.ledger import StageRecord
+from tests.unit.messages import refused
+
+DONE = StageRecord(
+    day=-1, stage="start", state="done", input_hash="a", owner="lab:1", attempt=1, error=None, seconds=4.2
+)
+STATUS = Status(
+    study="/data/monkey-a",
+    subject="monkey-a",
+    simulated=False,
+    protocol="guo2022",
+    holder=None,
+    stages=(
+        DONE,
+        replace(DONE, day=0, stage="plan", seconds=1.0),
+        replace(DONE, day=0, stage="synthesize", state="failed", seconds=None, error="image.png: it is missing."),
+    ),
+)
+
+
+def test_a_line_for_each_day_and_the_error_below() -> None:
+    assert status_lines(STATUS) == [
+        "study of monkey-a, protocol guo2022, in /data/monkey-a",
+        "  start   start  [4 s]",
+        "  day  0  plan synthesize (failed)  [1 s]",
+        "  day 0 synthesize: image.png: it is missing.",
+        "no loop is running",
+    ]
+
+
+def test_a_simulated_study_a_running_loop_and_no_stage_yet() -> None:
+    lines = status_lines(replace(STATUS, simulated=True, holder="lab:7", stages=()))
+    assert lines[0].startswith("SIMULATED study")
+    assert lines[1:] == ["nothing done yet: `closedloop run` begins", "a loop is running: lab:7"]
+
+
+def test_json_has_the_same() -> None:
+    content = json.loads(status_as_json(STATUS))
+    assert content["subject"] == "monkey-a"
+    assert [stage["state"] for stage in content["stages"]] == ["done", "done", "failed"]
+
+
+def test_a_folder_that_is_no_study_is_one_line(tmp_path: Path) -> None:
+    with refused(StudyError, tmp_path, "found no study.json"):
+        read_status(tmp_path)
