@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.day.evaluation import EvaluationReport
-from closedloop.report.curves import final_day
-from closedloop.report.drawing import svg_uri
+from closedloop.report.curves import final_day, growth
+from closedloop.report.drawing import style, svg_uri
 from closedloop.report.pages import _far_above
 from closedloop.report.pictures import magnified_difference, png
 from closedloop.report.preference import DrivenRates, crossings, driven_rates
@@ -31,6 +31,19 @@ def test_the_final_days_figure_draws_the_means_it_is_given() -> None:
     drawn = [line.get_ydata() for line in final_day(rows, random_pair=1.12).axes[0].lines]
     assert any(np.array_equal(y, [0.04, 0.6]) for y in drawn)
     assert any(np.array_equal(y, [1.12, 1.12]) for y in drawn)
+
+
+@pytest.mark.parametrize("n_epsilons", [1, 2, 3, 4])
+def test_the_legend_of_the_growth_lies_inside_its_figure_and_below_the_panels(n_epsilons: int) -> None:
+    estimates = ("paper", "cross_fitted", "true", "white_box", "gaussian", "linear")
+    rows = [_row(estimate, float(size), 0.1) for estimate in estimates for size in range(1, n_epsilons + 1)]
+    with style():
+        figure = growth(rows, days=[5])
+        figure.draw_without_rendering()
+        box = figure.legends[0].get_window_extent()
+        lowest = min(axes.xaxis.label.get_window_extent().y0 for axes in figure.axes)
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert 0 <= box.y0 < box.y1 <= lowest + 1
 
 
 def test_the_same_numbers_give_the_same_bytes_of_a_figure() -> None:
