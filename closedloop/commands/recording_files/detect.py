@@ -23,7 +23,7 @@ from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers, run_pieces
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from closedloop.stages.ingest.shards import Shard, leave_shard, read_shard, shards_of
+from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 
 _MOST_NAMED = 12
 
@@ -102,7 +102,7 @@ class _Tally:
     ids: list[int] = field(default_factory=list)
 
 
-def _merge(shards: Sequence[Shard], samples: NsxSamples, definition: Definition, out: Path) -> _Tally:
+def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: Definition, out: Path) -> _Tally:
     """Write the parts into one file, piece by piece."""
     ids = [channel.channel_id for channel in samples.channels]
     tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)

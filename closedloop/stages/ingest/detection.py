@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from closedloop.detection.definitions import DEFINITIONS, Definition
+from closedloop.detection.definitions import Definition
 from closedloop.detection.spikes import spikes_of
 from closedloop.devices.device import Device, Voltage
 from closedloop.execution.local import usable_processors
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers, run_pieces
 from closedloop.recording.spikes import Spikes
-from closedloop.stages.context import StageContext
-from closedloop.stages.ingest.shards import Shard, leave_shard, read_shard, shards_of
+from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 
 
 @dataclass(frozen=True)
-class Detected:
-    """The crossings of one file, on disk in the stage's scratch folder."""
+class DetectedFile:
+    """The crossings of one file of raw voltage, in shards on disk."""
 
     voltage: Voltage
     definition: Definition
-    shards: tuple[Shard, ...]
+    shards: tuple[CrossingsShard, ...]
 
     @property
     def electrode_ids(self) -> tuple[int, ...]:
@@ -36,24 +37,40 @@ class Detected:
             yield Spikes(self.voltage.device_epoch(found.epoch), found.tick, found.electrode_id)
 
 
-def detect_on(devices: Sequence[Device], context: StageContext) -> dict[int, tuple[Detected, ...]]:
-    """Find the threshold crossings on every electrode with raw voltage, by processor.
+def detect_on(
+    devices: Sequence[Device], definition: Definition, *, folder: Path, progress: ProgressCallback
+) -> dict[int, tuple[DetectedFile, ...]]:
+    """Find the threshold crossings on every electrode with raw voltage.
 
-    A restart of the stage finds the shards that are finished.
+    Parameters
+    ----------
+    devices
+        What was recorded.
+    definition
+        Of a threshold crossing.
+    folder
+        For the shards. A restart finds there those that are finished.
+    progress
+        Called with (done, total) shards.
+
+    Returns
+    -------
+    dict
+        The files with raw voltage of each processor, by its number.
     """
-    found = {device.processor: tuple(_shards(voltage, context) for voltage in device.voltages) for device in devices}
-    shards = [shard for files in found.values() for one in files for shard in one.shards]
+    found = {
+        device.processor: tuple(_shards(voltage, definition, folder) for voltage in device.voltages)
+        for device in devices
+    }
+    shards = [shard for files in found.values() for file in files for shard in file.shards]
     if shards:
-        context.scratch.mkdir(parents=True, exist_ok=True)
         run_pieces(
             [partial(leave_shard, shard) for shard in shards],
             Workers("local", usable_processors()),
-            lambda n_done: context.progress(n_done, len(shards)),
+            lambda n_done: progress(n_done, len(shards)),
         )
     return found
 
 
-def _shards(voltage: Voltage, context: StageContext) -> Detected:
-    definition = DEFINITIONS[context.protocol.recording.detection]
-    folder = context.scratch / "detection"
-    return Detected(voltage, definition, shards_of(voltage.samples, definition, folder=folder, chunk_samples=None))
+def _shards(voltage: Voltage, definition: Definition, folder: Path) -> DetectedFile:
+    return DetectedFile(voltage, definition, shards_of(voltage.samples, definition, folder=folder, chunk_samples=None))

@@ -1,4 +1,4 @@
-"""The journal's side of ingest: what was sent, what was accepted, when its light came on each device's clock."""
+"""The journal's side of ingest: what was sent, what was accepted, when it came on by each device's clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from closedloop.recording.usability import NEEDED_MS, usable
 
 
 def sent_codes(journal: Journal) -> SentCodes:
-    """List every word the rig sent, in order.
+    """List every digital code the rig sent, in order.
 
     A real rig's clock starts anew with each launch; a virtual clock goes on where the last one stopped, so that its
     launches are one.
@@ -40,8 +40,8 @@ def sent_codes(journal: Journal) -> SentCodes:
 class DeviceOnsets:
     """All presentations of the journal on one device, (n_presentations,) each.
 
-    `tick`, in `epoch`, is the light's onset; NaN where it is unknown or something around it was not recorded, with the
-    reason. `time_s` puts all epochs on one axis.
+    `tick`, in `epoch`, is the onset on the screen; NaN where it is unknown or something around it was not recorded,
+    with the reason. `time_s` puts all epochs on one axis.
     """
 
     name: str
@@ -96,20 +96,20 @@ class Onsets:
         """Why a presentation does not count, or on which devices it does not; empty where it counts on all."""
         by_device = zip(*(device.reason for device in self.devices), strict=True)
         return tuple(
-            f"rejected by the rig: {row.reason}" if row.outcome == "rejected" else self._said(said)
-            for row, said in zip(self.presentations, by_device, strict=True)
+            f"rejected by the rig: {row.reason}" if row.outcome == "rejected" else self._joint_reason(reasons)
+            for row, reasons in zip(self.presentations, by_device, strict=True)
         )
 
     def set_aside(self) -> dict[str, int]:
         """Count the accepted presentations that are not used, by reason."""
-        return _counted(self.reason, self.accepted & ~self.used)
+        return _count_reasons(self.reason, self.accepted & ~self.used)
 
     def set_aside_on(self, device: DeviceOnsets) -> dict[str, int]:
         """Count the accepted presentations that a device cannot answer for, by reason."""
-        return _counted(device.reason, self.accepted & ~device.usable)
+        return _count_reasons(device.reason, self.accepted & ~device.usable)
 
-    def counted_on(self, device: DeviceOnsets) -> NDArray[np.float64]:
-        """Give a device's onsets of the presentations that count there, NaN elsewhere."""
+    def onset_tick_on(self, device: DeviceOnsets) -> NDArray[np.float64]:
+        """Return a device's onsets of the presentations that count there, NaN elsewhere."""
         return np.where(self.accepted, device.tick, np.nan)
 
     def table(self) -> dict[str, Any]:
@@ -138,14 +138,14 @@ class Onsets:
             "time_s": np.array([device.time_s for device in devices]),
         }
 
-    def _said(self, reasons: Sequence[str]) -> str:
+    def _joint_reason(self, reasons: Sequence[str]) -> str:
         if len(set(reasons)) == 1:
             return reasons[0]
         named = zip(self.devices, reasons, strict=True)
         return "; ".join(f"{device.name}: {reason}" for device, reason in named if reason)
 
     def _sources(self) -> list[str]:
-        """Say what timed each presentation on the first device that has it."""
+        """Return what timed each presentation on the first device that has it."""
         sources = np.array([device.source for device in self.devices])
         first = np.argmax([device.usable for device in self.devices], axis=0)
         return [str(source) for source in sources[first, np.arange(sources.shape[1])]]
@@ -154,7 +154,7 @@ class Onsets:
 def onsets_of(
     journal: Journal, alignments: Mapping[str, Alignment], devices: Sequence[Device], *, window_stop_ms: float
 ) -> Onsets:
-    """Take the presentations out of the aligned words and set aside what cannot be used.
+    """Take the presentations out of the aligned codes and set aside what cannot be used.
 
     Parameters
     ----------
@@ -195,5 +195,5 @@ def _on_device(
     )
 
 
-def _counted(reasons: Sequence[str], chosen: NDArray[np.bool_]) -> dict[str, int]:
+def _count_reasons(reasons: Sequence[str], chosen: NDArray[np.bool_]) -> dict[str, int]:
     return dict(sorted(Counter(reason for reason, own in zip(reasons, chosen, strict=True) if own).items()))

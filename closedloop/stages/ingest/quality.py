@@ -2,72 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment
 from closedloop.alignment.quality import AlignmentQuality
 from closedloop.artifacts.day.journal import Journal
-from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality
+from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.day.responses import SiteTable
-from closedloop.artifacts.day_files import StimulusSet
-from closedloop.stages.context import StageContext
 from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets
-from closedloop.stages.ingest.recording import DayDevice, DayRecording, raw_agreement, recording_lines
-from closedloop.stages.ingest.sites import day_0_sites, new_and_missing
+from closedloop.stages.ingest.recording import DayDevice, DayRecording, recording_lines
+from closedloop.stages.ingest.sites import new_and_missing
 from closedloop.stimuli.sequences import minutes_to_twin
 
 
 def quality_of(
-    context: StageContext,
+    recording: DayRecording,
     *,
     journal: Journal,
-    recording: DayRecording,
     alignments: Mapping[str, Alignment],
     onsets: Onsets,
-    n_spikes: tuple[int, ...],
-    stimuli: StimulusSet,
+    n_spikes: Sequence[int],
+    clean_index: NDArray[np.int64],
     sites: SiteTable,
+    first: SiteTable | None,
+    agreement: tuple[RawAgreement, ...],
 ) -> IngestQuality:
-    """Gather the day's quality report; `n_spikes` goes by device."""
+    """Gather the day's quality report.
+
+    Parameters
+    ----------
+    recording, journal
+        What was recorded, and what the rig did.
+    alignments
+        Of the two, by the device's name.
+    onsets
+        When each presentation came.
+    n_spikes
+        Spikes of each device.
+    clean_index
+        For each stimulus, the clean one it was made from, (n_stimuli,).
+    sites, first
+        The day's sites and those of day 0; None on day 0 itself.
+    agreement
+        How well offline detection finds the recorder's threshold crossings.
+    """
     used = onsets.used
-    twins = minutes_to_twin(onsets.image_index[used], onsets.time_s[used], stimuli.columns["clean_index"])
+    twins = minutes_to_twin(onsets.image_index[used], onsets.time_s[used], clean_index)
     chosen = [site.reliability for site in sites.chosen() if site.reliability is not None]
     devices = tuple(
         _device_quality(own, alignments[own.device.name].quality, onsets, at, n_spikes=n)
         for own, at, n in zip(recording.devices, onsets.devices, n_spikes, strict=True)
     )
-    new, missing = new_and_missing(sites.sites[: len(recording.electrode_ids)], day_0_sites(context))
-    found, first = alignments[recording.devices[0].device.name].quality, devices[0]
+    new, missing = new_and_missing(sites.sites[: len(recording.electrode_ids)], first)
+    found, leading = alignments[recording.devices[0].device.name].quality, devices[0]
     return IngestQuality(
-        simulated=context.simulated,
-        day=context.day,
+        simulated=sites.simulated,
+        day=sites.day,
         session_id=journal.segments[0].session_id,
         files=recording_lines(recording),
         spikes_from=recording.definition,
         n_spikes=sum(n_spikes),
-        duration_s=first.duration_s,
+        duration_s=leading.duration_s,
         n_presented=int(onsets.accepted.sum()),
         n_rejected=int((~onsets.accepted).sum()),
         n_used=int(used.sum()),
         set_aside=onsets.set_aside(),
         codes_sent=found.n_sent,
-        codes_received=first.codes_received,
-        codes_matched=first.codes_matched,
-        codes_lost=first.codes_lost,
-        codes_doubled=first.codes_doubled,
-        codes_changed=first.codes_changed,
-        codes_unmatched=first.codes_unmatched,
+        codes_received=leading.codes_received,
+        codes_matched=leading.codes_matched,
+        codes_lost=leading.codes_lost,
+        codes_doubled=leading.codes_doubled,
+        codes_changed=leading.codes_changed,
+        codes_unmatched=leading.codes_unmatched,
         clock_offset_s=round(found.offset_s, 6),
         clock_drift_ppm=round(found.drift_ppm, 3),
         clock_residual_iqr_ms=round(found.residual_iqr_ms, 4),
-        photodiode_lag_median_ms=first.photodiode_lag_median_ms,
-        photodiode_lag_iqr_ms=first.photodiode_lag_iqr_ms,
-        n_without_photodiode=first.n_without_photodiode,
+        photodiode_lag_median_ms=leading.photodiode_lag_median_ms,
+        photodiode_lag_iqr_ms=leading.photodiode_lag_iqr_ms,
+        n_without_photodiode=leading.n_without_photodiode,
         twin_separation_median_min=_rounded(float(np.median(twins))) if len(twins) else None,
         twin_separation_min_min=_rounded(float(twins.min())) if len(twins) else None,
-        raw_agreement=raw_agreement(recording, context.protocol.recording.detection),
+        raw_agreement=agreement,
         reliability_median=_rounded(float(np.median(chosen))) if chosen else None,
         devices=devices,
         sites_new=new,

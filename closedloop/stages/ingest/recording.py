@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.quality import RawAgreement
-from closedloop.artifacts.day.session import SessionDocument
 from closedloop.detection.agreement import agreement
 from closedloop.devices.device import Device, Electrode, RecordingPart, read_devices
 from closedloop.errors import RecordingError, StudyError
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from closedloop.stages.context import StageContext
-from closedloop.stages.ingest.detection import Detected, detect_on
+from closedloop.stages.ingest.detection import DetectedFile
 
 _TOLERANCE_MS = 0.5
 _MOST_COMPARED = 32
@@ -40,7 +39,7 @@ class DayDevice:
 
     device: Device
     electrodes: tuple[Electrode, ...]
-    detected: tuple[Detected, ...]
+    detected: tuple[DetectedFile, ...]
     from_raw: bool
 
     @property
@@ -77,8 +76,19 @@ class DayRecording:
         return tuple(electrode for own in self.devices for electrode in own.electrode_ids)
 
 
-def read_day_recording(folder: Path, context: StageContext, session: SessionDocument) -> DayRecording:
-    """Read a day's files.
+def read_day_devices(folder: Path, *, photodiode: str, session_id: str, simulated: bool) -> tuple[Device, ...]:
+    """Read a day's files, processor by processor.
+
+    Parameters
+    ----------
+    folder
+        Where the recorder's files lie, and nothing else but array maps.
+    photodiode
+        The channel of the photodiode: the beginning of its label, or its number.
+    session_id
+        Of the session that was to be recorded.
+    simulated
+        Whether the study is.
 
     Raises
     ------
@@ -87,25 +97,54 @@ def read_day_recording(folder: Path, context: StageContext, session: SessionDocu
     StudyError
         Simulated and real data would be mixed.
     """
-    wanted = context.protocol.recording
-    devices = read_devices(sorted(folder.iterdir()), photodiode=context.protocol.recording.photodiode)
+    devices = read_devices(sorted(folder.iterdir()), photodiode=photodiode)
     for device in devices:
         for part in device.parts:
-            _check_mark(part, folder, context)
-        _check_session(device, folder, session)
-    detected = detect_on(devices, context)
-    own = tuple(_day_device(device, detected[device.processor], context) for device in devices)
-    if wanted.spikes_from == "raw" and not any(one.from_raw for one in own):
+            _check_mark(part, folder, simulated=simulated)
+        _check_session(device, folder, session_id)
+    return devices
+
+
+def day_recording(
+    folder: Path,
+    devices: Sequence[Device],
+    detected: Mapping[int, tuple[DetectedFile, ...]],
+    *,
+    spikes_from: Literal["nev", "raw"],
+    detection: str,
+) -> DayRecording:
+    """Decide which spikes and which contacts of a day's devices are counted.
+
+    Parameters
+    ----------
+    folder
+        Of the recording, for messages and array maps.
+    devices
+        What was recorded.
+    detected
+        What was found offline, by processor.
+    spikes_from
+        The recorder's threshold crossings, or those found offline in raw voltage.
+    detection
+        Name of the definition by which these were found.
+
+    Raises
+    ------
+    RecordingError
+        Raw voltage is wanted and there is none.
+    """
+    own = tuple(_day_device(device, detected[device.processor], spikes_from) for device in devices)
+    if spikes_from == "raw" and not any(one.from_raw for one in own):
         raise RecordingError(
             f"{folder}: expected raw voltage in an .ns5 or .ns6 file, found none. Record it, or count from the NEV."
         )
-    definition = f"raw voltage by {wanted.detection}" if own[0].from_raw else "the recorder's threshold crossings (NEV)"
+    definition = f"raw voltage by {detection}" if own[0].from_raw else "the recorder's threshold crossings (NEV)"
     return DayRecording(folder, own, definition)
 
 
-def _day_device(device: Device, detected: tuple[Detected, ...], context: StageContext) -> DayDevice:
-    from_raw = context.protocol.recording.spikes_from == "raw" and bool(detected)
-    on = {electrode for one in detected for electrode in one.electrode_ids}
+def _day_device(device: Device, detected: tuple[DetectedFile, ...], spikes_from: Literal["nev", "raw"]) -> DayDevice:
+    from_raw = spikes_from == "raw" and bool(detected)
+    on = {electrode for file in detected for electrode in file.electrode_ids}
     looked_at = on if from_raw else _nev_electrodes(device)
     electrodes = tuple(electrode for electrode in device.electrodes if electrode.electrode_id in looked_at)
     return DayDevice(device, electrodes, detected, from_raw)
@@ -115,27 +154,27 @@ def _nev_electrodes(device: Device) -> set[int]:
     return {one.electrode_id for part in device.parts if part.header for one in part.header.electrodes}
 
 
-def _check_mark(part: RecordingPart, folder: Path, context: StageContext) -> None:
+def _check_mark(part: RecordingPart, folder: Path, *, simulated: bool) -> None:
     if part.header is None or part.files.nev is None:
         raise RecordingError(
             f"{folder / part.files.stem}: expected its .nev file beside the .nsx, found none. Put it there: the words "
             "that align the day are in it."
         )
-    simulated = part.header.application.startswith(SIMULATED_APPLICATION)
-    if simulated != context.simulated:
-        found, expected = ("simulated", "recorded") if simulated else ("recorded", "simulated")
+    is_simulated = part.header.application.startswith(SIMULATED_APPLICATION)
+    if is_simulated != simulated:
+        found, expected = ("simulated", "recorded") if is_simulated else ("recorded", "simulated")
         raise StudyError(
             f"{part.files.nev}: expected a {expected} file, found a {found} one. The two never mix: remove it."
         )
 
 
-def _check_session(device: Device, folder: Path, session: SessionDocument) -> None:
-    """Refuse a recording whose comment names another session; one without such a comment is judged by its words."""
+def _check_session(device: Device, folder: Path, session_id: str) -> None:
+    """Refuse a recording whose comment names another session; one without such a comment is judged by its codes."""
     named = [text for text in device.comments if _DAY_MARK in text]
-    others = [text for text in named if session.session_id not in text]
+    others = [text for text in named if session_id not in text]
     if others:
         raise RecordingError(
-            f"{folder / device.name}: expected session {session.session_id}, found a comment of session {others[0]}. "
+            f"{folder / device.name}: expected session {session_id}, found a comment of session {others[0]}. "
             "Put this day's recording there."
         )
 
@@ -172,13 +211,13 @@ def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
 
 
 def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:
-    """Give the spikes of all epochs in ticks of one axis, on which the epochs follow end to end."""
+    """Return the spikes of all epochs in ticks of one axis, on which the epochs follow end to end."""
     seconds = device.seconds(spikes.epoch, spikes.tick.astype(np.float64))
     return np.asarray(np.rint(seconds * device.tick_hz), np.int64)
 
 
 def recording_lines(recording: DayRecording) -> dict[str, str]:
-    """Say in a line what each file is."""
+    """Return a line on each file: what it is."""
     lines: dict[str, str] = {}
     for own in recording.devices:
         for part in own.device.parts:

@@ -3,69 +3,122 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
+from closedloop.artifacts import catalog
 from closedloop.artifacts.arrays import write_arrays
-from closedloop.artifacts.day.journal import Journal, read_journal
-from closedloop.artifacts.day.responses import ONSETS, RESPONSE_COUNTS, RESPONSES, SPIKES, SiteTable
-from closedloop.artifacts.day.session import SessionDocument
-from closedloop.artifacts.day_files import read_stimulus_set, spikes_name
-from closedloop.artifacts.tables import write_table
+from closedloop.artifacts.catalog import Arrays
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.responses import SiteTable
+from closedloop.detection.definitions import definition_by_name
 from closedloop.errors import AlignmentError
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
-from closedloop.stages.ingest.recording import DayDevice, DayRecording, read_day_recording
-from closedloop.stages.ingest.sites import site_table
+from closedloop.stages.ingest.recording import (
+    DayDevice,
+    DayRecording,
+    day_recording,
+    raw_agreement,
+    read_day_devices,
+)
+from closedloop.stages.ingest.sites import (
+    choose_sites,
+    describe_sites,
+    electrode_statistics,
+    named_electrodes,
+    read_array_maps,
+    sites_of_day_0,
+)
 
 
 def run(context: StageContext) -> None:
     """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json."""
-    session = SessionDocument.read(context.published("schedule") / "session.json")
-    journal = read_journal(context.published("present") / "journal.jsonl")
-    recording = read_day_recording(context.published("recording"), context, session)
-    alignments = _align(journal, recording)
-    onsets = onsets_of(
-        journal,
-        alignments,
-        [own.device for own in recording.devices],
-        window_stop_ms=context.protocol.recording.window_stop_ms,
+    wanted = context.protocol.recording
+    folder = context.published("recording")
+    session = context.read(catalog.SESSION)
+    journal = context.read(catalog.JOURNAL)
+    stimuli = context.read(catalog.STIMULI)
+    first = context.read(catalog.SITES, day=0) if context.day > 0 else None
+    devices = read_day_devices(
+        folder, photodiode=wanted.photodiode, session_id=session.session_id, simulated=context.simulated
     )
-    _check_missing(context, onsets, recording.folder)
-    counted = [_count(context, onsets, own, at) for own, at in zip(recording.devices, onsets.devices, strict=True)]
+    maps = read_array_maps(folder)
+
+    detected = detect_on(
+        devices, definition_by_name(wanted.detection), folder=context.scratch / "detection", progress=context.progress
+    )
+    recording = day_recording(folder, devices, detected, spikes_from=wanted.spikes_from, detection=wanted.detection)
+    alignments = _align(journal, recording)
+    onsets = onsets_of(journal, alignments, devices, window_stop_ms=wanted.window_stop_ms)
+    check_missing(onsets, allowed=wanted.max_missing_fraction, folder=folder)
+    window_ms = (wanted.window_start_ms, wanted.window_stop_ms)
+    counted = [
+        _count(own, at, onsets.onset_tick_on(at), window_ms=window_ms)
+        for own, at in zip(recording.devices, onsets.devices, strict=True)
+    ]
     counts = np.concatenate([counts for counts, _ in counted], axis=1)
-    stimuli = read_stimulus_set(context.paths, context.day)
-    sites = site_table(context, stimuli, onsets, counts, recording)
-    simulated = context.simulated
-    write_table(context.working / "responses.parquet", RESPONSES, onsets.table(), simulated=simulated)
-    arrays: dict[str, NDArray[Any]] = {"counts": counts, "electrode_id": np.array(recording.electrode_ids)}
-    write_arrays(context.working / "responses.h5", RESPONSE_COUNTS, arrays, simulated=simulated)
-    write_arrays(context.working / "onsets.h5", ONSETS, onsets.arrays(), simulated=simulated)
-    for own in recording.devices:
-        path = context.working / spikes_name(own.device.processor)
-        _write_spikes(path, own, sites, definition=recording.definition, simulated=simulated)
-    sites.write(context.working / "sites.json")
-    quality_of(
-        context,
+    electrodes = named_electrodes(recording, maps, first)
+    found = electrode_statistics(
+        counts / (window_ms[1] - window_ms[0]) * 1000,
+        onsets.image_index,
+        stimuli,
+        seed=context.seed("reliability"),
+    )
+    chosen = context.protocol.sites
+    site_index = (
+        sites_of_day_0(first)
+        if first
+        else choose_sites(
+            electrodes,
+            found.reliability,
+            n_sites=chosen.n_sites,
+            min_reliability=chosen.min_reliability,
+            folder=folder,
+        )
+    )
+    sites = SiteTable(
+        simulated=context.simulated,
+        day=context.day,
+        sites=describe_sites(electrodes, found, site_index, first),
+    )
+    quality = quality_of(
+        recording,
         journal=journal,
-        recording=recording,
         alignments=alignments,
         onsets=onsets,
-        n_spikes=tuple(n for _, n in counted),
-        stimuli=stimuli,
+        n_spikes=[n for _, n in counted],
+        clean_index=stimuli["clean_index"],
         sites=sites,
-    ).write(context.working / "quality.json")
+        first=first,
+        agreement=raw_agreement(recording, wanted.detection),
+    )
+
+    context.write(catalog.RESPONSES, onsets.table())
+    context.write(catalog.COUNTS, {"counts": counts, "electrode_id": np.array(recording.electrode_ids)})
+    context.write(catalog.ONSETS, onsets.arrays())
+    for own in recording.devices:
+        spikes = catalog.spikes(own.device.processor)
+        write_arrays(
+            context.output(spikes),
+            spikes.layout,
+            _spikes_of_sites(own, sites),
+            simulated=context.simulated,
+            attributes={"definition": recording.definition},
+        )
+    context.write(catalog.SITES, sites)
+    context.write(catalog.QUALITY, quality)
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
-    """Align every device with the journal; the light that one saw times the others too."""
+    """Align every device with the journal; photodiode onsets that one saw time the others too."""
     devices = [own.device for own in recording.devices]
     return align_devices(
         sent_codes(journal),
@@ -76,10 +129,25 @@ def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
     )
 
 
-def _check_missing(context: StageContext, onsets: Onsets, folder: Path) -> None:
+def check_missing(onsets: Onsets, *, allowed: float, folder: Path) -> None:
+    """Refuse a day of which too much cannot be used.
+
+    Parameters
+    ----------
+    onsets
+        All presentations.
+    allowed
+        Largest part of the accepted ones that may be unusable.
+    folder
+        The recording's, for the message.
+
+    Raises
+    ------
+    AlignmentError
+        More is missing.
+    """
     n_accepted = int(onsets.accepted.sum())
     n_missing = n_accepted - int(onsets.used.sum())
-    allowed = context.protocol.recording.max_missing_fraction
     if n_missing > allowed * n_accepted:
         reasons = ", ".join(f"{n} {reason}" for reason, n in onsets.set_aside().items())
         raise AlignmentError(
@@ -88,16 +156,11 @@ def _check_missing(context: StageContext, onsets: Onsets, folder: Path) -> None:
         )
 
 
-def _count(context: StageContext, onsets: Onsets, own: DayDevice, at: DeviceOnsets) -> tuple[NDArray[np.float64], int]:
+def _count(
+    own: DayDevice, at: DeviceOnsets, onset_tick: NDArray[np.float64], *, window_ms: tuple[float, float]
+) -> tuple[NDArray[np.float64], int]:
     """Count a device's spikes, part by part; NaN where this device cannot answer, and how many spikes there were."""
-    window = context.protocol.recording
-    counter = spike_counter(
-        at.epoch,
-        onsets.counted_on(at),
-        electrodes=own.electrode_ids,
-        tick_hz=at.tick_hz,
-        edges_ms=(window.window_start_ms, window.window_stop_ms),
-    )
+    counter = spike_counter(at.epoch, onset_tick, electrodes=own.electrode_ids, tick_hz=at.tick_hz, edges_ms=window_ms)
     n_spikes = 0
     for part in own.spikes():
         counter.add(part)
@@ -105,14 +168,13 @@ def _count(context: StageContext, onsets: Onsets, own: DayDevice, at: DeviceOnse
     return counter.counts()[:, :, 0], n_spikes
 
 
-def _write_spikes(path: Path, own: DayDevice, sites: SiteTable, *, definition: str, simulated: bool) -> None:
-    """Keep the chosen sites' spikes of a device: rasters are drawn from them."""
+def _spikes_of_sites(own: DayDevice, sites: SiteTable) -> Arrays:
+    """Return the chosen sites' spikes of a device: rasters are drawn from them."""
     chosen = [site.electrode_id for site in sites.chosen() if site.processor == own.device.processor]
     kept = in_order(concatenate_spikes([part.on_any(chosen) for part in own.spikes()]))
-    arrays: dict[str, NDArray[Any]] = {
+    return {
         "electrode_id": kept.electrode_id,
         "epoch": kept.epoch,
         "tick": kept.tick,
         "time_s": own.device.seconds(kept.epoch, kept.tick.astype(np.float64)),
     }
-    write_arrays(path, SPIKES, arrays, simulated=simulated, attributes={"definition": definition})

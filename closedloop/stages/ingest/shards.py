@@ -22,7 +22,7 @@ _MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is co
 
 
 @dataclass(frozen=True)
-class Shard:
+class CrossingsShard:
     """Pieces first to last (exclusive) of a recording, and the file that their crossings belong in."""
 
     samples: NsxSamples
@@ -35,13 +35,25 @@ class Shard:
 
 def shards_of(
     samples: NsxSamples, definition: Definition, *, folder: Path, chunk_samples: int | None
-) -> tuple[Shard, ...]:
-    """Divide a recording; how many workers there are plays no part, so that another number can go on."""
+) -> tuple[CrossingsShard, ...]:
+    """Divide a recording into shards; how many workers there are plays no part, so that another number can resume.
+
+    Parameters
+    ----------
+    samples
+        The file with raw voltage.
+    definition
+        Of a threshold crossing.
+    folder
+        Where the shards' files belong.
+    chunk_samples
+        Samples filtered at once, which changes memory and not the result; None: as many as suit.
+    """
     n_pieces = len(pieces_of(samples, definition))
     length = max(math.ceil(n_pieces / _MOST_SHARDS), _LEAST_PIECES)
     inputs = _inputs(samples, definition)
     return tuple(
-        Shard(
+        CrossingsShard(
             samples,
             definition,
             first,
@@ -54,18 +66,18 @@ def shards_of(
 
 
 def _inputs(samples: NsxSamples, definition: Definition) -> tuple[str, ...]:
-    """Give what decides the crossings: the file as it is now, its channels, the definition, the code."""
+    """Return what decides the crossings: the file as it is now, its channels, the definition, the code."""
     status = samples.file.stat()
     file = (str(samples.file.resolve()), status.st_size, status.st_mtime_ns)
     return _FORMAT, __version__, repr(file), repr(samples.header), repr(samples.columns), repr(definition)
 
 
-def leave_shard(shard: Shard) -> None:
+def leave_shard(shard: CrossingsShard) -> None:
     """Detect a shard unless its file is there."""
     made_once(shard.path, partial(_make, shard))
 
 
-def _make(shard: Shard, path: Path) -> None:
+def _make(shard: CrossingsShard, path: Path) -> None:
     ids = [channel.channel_id for channel in shard.samples.channels]
     detector = detector_of(shard.samples, shard.definition, electrode_ids=ids, chunk_samples=shard.chunk_samples)
     pieces = pieces_of(shard.samples, shard.definition)[shard.first : shard.last]
@@ -74,7 +86,7 @@ def _make(shard: Shard, path: Path) -> None:
             _write(stream, found)
 
 
-def read_shard(shard: Shard) -> Iterator[PieceCrossings]:
+def read_shard(shard: CrossingsShard) -> Iterator[PieceCrossings]:
     """Read a shard's pieces, one at a time."""
     with shard.path.open("rb") as stream:
         for _ in range(shard.first, shard.last):

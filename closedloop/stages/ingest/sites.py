@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +13,158 @@ from numpy.typing import NDArray
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.reliability import mean_response, split_half_reliability
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.artifacts.day_files import StimulusSet
+from closedloop.artifacts.tables import Columns
 from closedloop.blackrock.arrays import ArrayMap, MappedElectrode, numbered_array
 from closedloop.blackrock.maps import read_array_map
 from closedloop.devices.files import processor_of
 from closedloop.errors import RecordingError
-from closedloop.stages.context import StageContext
-from closedloop.stages.ingest.onsets import Onsets
 from closedloop.stages.ingest.recording import DayDevice, DayRecording
 
-
-def day_0_sites(context: StageContext) -> SiteTable | None:
-    """Read the sites of day 0; None on day 0 itself."""
-    return SiteTable.read(context.published("ingest", day=0) / "sites.json") if context.day > 0 else None
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
-def site_table(
-    context: StageContext, stimuli: StimulusSet, onsets: Onsets, counts: NDArray[np.float64], recording: DayRecording
-) -> SiteTable:
-    """Describe every electrode of the day, in the order of the counts' columns, then chosen sites that are missing."""
-    window = context.protocol.recording
-    rates = counts / (window.window_stop_ms - window.window_start_ms) * 1000
-    clean = np.isin(onsets.image_index, stimuli.rows(kind="clean"))
-    reliability = split_half_reliability(rates[clean], onsets.image_index[clean], seed=context.seed("reliability"))
-    mean = mean_response(rates[clean], onsets.image_index[clean], n_images=len(stimuli.images))
-    fresh = mean[stimuli.rows(kind="clean", role="clean")]
-    first = day_0_sites(context)
-    electrodes = named_electrodes(recording, first)
-    index_of = _site_index(context, electrodes, reliability, first)
-    columns = zip(electrodes, reliability, _mean_rates(fresh), sigma(fresh), strict=True)
+@dataclass(frozen=True)
+class ElectrodeStatistics:
+    """How the electrodes answered on a day, (n_electrodes,) each; NaN where an electrode has no response.
+
+    Attributes
+    ----------
+    reliability
+        Correlation of the responses to clean images between halves of the repetitions, for the whole of them.
+    mean_rate_hz, sigma_hz
+        Mean and SD over the day's fresh clean images.
+    """
+
+    reliability: Floats
+    mean_rate_hz: Floats
+    sigma_hz: Floats
+
+
+def electrode_statistics(
+    rates_hz: Floats, image_index: Integers, stimuli: Columns, *, seed: int
+) -> ElectrodeStatistics:
+    """Describe how the electrodes answered to clean images.
+
+    Parameters
+    ----------
+    rates_hz
+        (n_presentations, n_electrodes); NaN where unusable.
+    image_index
+        Row of the stimulus table of each presentation, (n_presentations,).
+    stimuli
+        The stimulus table, a numpy array a column.
+    seed
+        Decides the halves.
+    """
+    is_clean = stimuli["kind"] == "clean"
+    shown = is_clean[image_index]
+    reliability = split_half_reliability(rates_hz[shown], image_index[shown], seed=seed)
+    mean = mean_response(rates_hz[shown], image_index[shown], n_images=len(is_clean))
+    fresh = mean[is_clean & (stimuli["role"] == "clean")]
+    return ElectrodeStatistics(reliability, _mean_rates(fresh), sigma(fresh))
+
+
+def choose_sites(
+    electrodes: Sequence[MappedElectrode], reliability: Floats, *, n_sites: int, min_reliability: float, folder: Path
+) -> dict[str, int]:
+    """Choose the most reliable electrodes: outputs of the model, by the electrode's name.
+
+    Parameters
+    ----------
+    electrodes
+        All of the day.
+    reliability
+        Of each, (n_electrodes,).
+    n_sites
+        At most so many are chosen.
+    min_reliability
+        None below it is.
+    folder
+        The recording's, for the message.
+
+    Raises
+    ------
+    RecordingError
+        No electrode is reliable enough.
+    """
+    order = np.argsort(-np.nan_to_num(reliability, nan=-1.0), kind="stable")
+    fit = [int(place) for place in order if reliability[place] >= min_reliability][:n_sites]
+    if not fit:
+        best = np.max(np.nan_to_num(reliability, nan=-1.0), initial=-1.0)
+        raise RecordingError(
+            f"{folder}: expected electrodes with a reliability of at least "
+            f"{min_reliability:g}, found none (best {best:.2f}). Check the recording, "
+            "show more repetitions, or lower sites.min_reliability."
+        )
+    return {electrodes[place].neuroid_id: index for index, place in enumerate(fit)}
+
+
+def sites_of_day_0(first: SiteTable) -> dict[str, int]:
+    """Return the choice of day 0, which later days keep: outputs of the model, by the electrode's name."""
+    return {site.neuroid_id: site.site_index for site in first.chosen() if site.site_index is not None}
+
+
+def describe_sites(
+    electrodes: Sequence[MappedElectrode],
+    found: ElectrodeStatistics,
+    site_index: Mapping[str, int],
+    first: SiteTable | None,
+) -> tuple[Site, ...]:
+    """Describe every electrode of the day, in the order of the counts' columns, then chosen sites that are missing.
+
+    Parameters
+    ----------
+    electrodes
+        All of the day.
+    found
+        How they answered.
+    site_index
+        Outputs of the model, by the electrode's name.
+    first
+        The sites of day 0; None on day 0 itself.
+    """
+    columns = zip(electrodes, found.reliability, found.mean_rate_hz, found.sigma_hz, strict=True)
     recorded = tuple(
-        _site(electrode, reliability=float(rho), mean_rate_hz=float(rate), sigma_hz=float(spread), index_of=index_of)
+        _site(electrode, reliability=float(rho), mean_rate_hz=float(rate), sigma_hz=float(spread), index_of=site_index)
         for electrode, rho, rate, spread in columns
     )
-    return SiteTable(simulated=context.simulated, day=context.day, sites=recorded + _missing(recorded, first))
+    return recorded + _missing(recorded, first)
 
 
 def new_and_missing(recorded: Sequence[Site], first: SiteTable | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Name the sites that today's recording has and day 0's had not, and the other way round."""
+    """Return the names of sites that today's recording has and day 0's had not, and the other way round."""
     if first is None:
         return (), ()
     today, then = ({site.neuroid_id for site in sites} for sites in (recorded, first.sites))
     return tuple(sorted(today - then)), tuple(sorted(then - today))
 
 
-def named_electrodes(recording: DayRecording, first: SiteTable | None) -> tuple[MappedElectrode, ...]:
-    """Name the day's electrodes: by the array maps in the recording's folder, as on day 0, or by number.
+def read_array_maps(folder: Path) -> dict[int, ArrayMap]:
+    """Read the array maps in a recording's folder, by the processor after which each is named.
+
+    Raises
+    ------
+    RecordingError
+        A map cannot be read.
+    """
+    files = {processor_of(file.stem): file for file in sorted(folder.glob("*.cmp"))}
+    return {processor: ArrayMap(read_array_map(file, processor=processor)) for processor, file in files.items()}
+
+
+def named_electrodes(
+    recording: DayRecording, maps: Mapping[int, ArrayMap], first: SiteTable | None
+) -> tuple[MappedElectrode, ...]:
+    """Return the day's electrodes with names: by the array maps, as on day 0, or by number.
+
+    Parameters
+    ----------
+    recording
+        The day's.
+    maps
+        Of the arrays, by processor; empty where none lies with the recording.
+    first
+        The sites of day 0; None on day 0 itself.
 
     Raises
     ------
@@ -65,7 +172,6 @@ def named_electrodes(recording: DayRecording, first: SiteTable | None) -> tuple[
         A map gives an electrode another name than it had on day 0, or lacks one that was recorded; or two electrodes
         have one name.
     """
-    maps = {processor_of(file.stem): file for file in sorted(recording.folder.glob("*.cmp"))}
     before = {(site.processor, site.electrode_id): site for site in first.sites} if first else {}
     named = [electrode for own in recording.devices for electrode in _named(own, maps.get(own.device.processor))]
     if not maps:
@@ -92,11 +198,10 @@ def _refuse_one_name_for_two(folder: Path, named: Sequence[MappedElectrode]) -> 
         )
 
 
-def _named(own: DayDevice, map_file: Path | None) -> tuple[MappedElectrode, ...]:
+def _named(own: DayDevice, mapped: ArrayMap | None) -> tuple[MappedElectrode, ...]:
     processor = own.device.processor
-    if map_file is None:
+    if mapped is None:
         return numbered_array(processor, own.electrode_ids, labels=[electrode.label for electrode in own.electrodes])
-    mapped = ArrayMap(read_array_map(map_file, processor=processor))
     return tuple(mapped.by_number(processor, electrode) for electrode in own.electrode_ids)
 
 
@@ -118,7 +223,7 @@ def _mean_rates(fresh: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _site(
-    electrode: MappedElectrode, *, reliability: float, mean_rate_hz: float, sigma_hz: float, index_of: dict[str, int]
+    electrode: MappedElectrode, *, reliability: float, mean_rate_hz: float, sigma_hz: float, index_of: Mapping[str, int]
 ) -> Site:
     return Site(
         neuroid_id=electrode.neuroid_id,
@@ -132,28 +237,6 @@ def _site(
         row=electrode.row,
         column=electrode.column,
     )
-
-
-def _site_index(
-    context: StageContext,
-    electrodes: tuple[MappedElectrode, ...],
-    reliability: NDArray[np.float64],
-    first: SiteTable | None,
-) -> dict[str, int]:
-    """Choose the sites on day 0, the most reliable electrodes; keep that choice on later days, by name."""
-    if first is not None:
-        return {site.neuroid_id: site.site_index for site in first.chosen() if site.site_index is not None}
-    wanted = context.protocol.sites
-    order = np.argsort(-np.nan_to_num(reliability, nan=-1.0), kind="stable")
-    fit = [int(place) for place in order if reliability[place] >= wanted.min_reliability][: wanted.n_sites]
-    if not fit:
-        best = np.max(np.nan_to_num(reliability, nan=-1.0), initial=-1.0)
-        raise RecordingError(
-            f"{context.published('recording')}: expected electrodes with a reliability of at least "
-            f"{wanted.min_reliability:g}, found none (best {best:.2f}). Check the recording, "
-            "show more repetitions, or lower sites.min_reliability."
-        )
-    return {electrodes[place].neuroid_id: index for index, place in enumerate(fit)}
 
 
 def _missing(recorded: tuple[Site, ...], first: SiteTable | None) -> tuple[Site, ...]:

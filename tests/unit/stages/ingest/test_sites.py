@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.devices.device import read_devices
 from closedloop.errors import RecordingError
 from closedloop.stages.ingest.recording import DayDevice, DayRecording
-from closedloop.stages.ingest.sites import named_electrodes, new_and_missing
+from closedloop.stages.ingest.sites import named_electrodes, new_and_missing, read_array_maps
 from tests.unit.days import site_table
 from tests.unit.messages import refused
 
@@ -36,19 +37,23 @@ def write_map(recording: DayRecording, name: str, *rows: str) -> None:
     (recording.folder / name).write_text("\n".join(["a map", *rows]))
 
 
+def electrodes(recording: DayRecording, first: SiteTable | None = None) -> tuple[MappedElectrode, ...]:
+    return named_electrodes(recording, read_array_maps(recording.folder), first)
+
+
 def names(recording: DayRecording, first: SiteTable | None = None) -> list[str]:
-    return [electrode.neuroid_id for electrode in named_electrodes(recording, first)]
+    return [electrode.neuroid_id for electrode in electrodes(recording, first)]
 
 
 def test_without_a_map_each_processor_is_an_array(recording: DayRecording) -> None:
     assert names(recording) == ["array1-001", "array1-002", "array2-001", "array2-002"]
-    assert [electrode.label for electrode in named_electrodes(recording, None)] == ["elec1", "elec2"] * 2
+    assert [electrode.label for electrode in electrodes(recording)] == ["elec1", "elec2"] * 2
 
 
 def test_a_map_beside_the_recording_gives_places_and_its_order_the_numbers(recording: DayRecording) -> None:
     write_map(recording, "nsp1.cmp", "4 5 A 2 x2", "0 0 A 1 x1")
     write_map(recording, "nsp2.cmp", "0 0 A 1 y1", "1 0 A 2 y2")
-    found = named_electrodes(recording, None)
+    found = electrodes(recording)
     assert [(one.neuroid_id, one.row, one.column) for one in found] == [
         ("array1-001", 0, 0),
         ("array1-002", 5, 4),
@@ -60,7 +65,7 @@ def test_a_map_beside_the_recording_gives_places_and_its_order_the_numbers(recor
 def test_a_later_day_without_a_map_keeps_the_names_of_day_0(recording: DayRecording) -> None:
     first = site_table(0, index_of={1: 0, 2: None})
     renamed = first.sites[0].model_copy(update={"neuroid_id": "v4-017", "row": 3, "column": 4})
-    found = named_electrodes(recording, first.model_copy(update={"sites": (renamed, first.sites[1])}))
+    found = electrodes(recording, first.model_copy(update={"sites": (renamed, first.sites[1])}))
     assert (found[0].neuroid_id, found[0].array, found[0].row) == ("v4-017", "v4", 3)
 
 
@@ -69,19 +74,19 @@ def test_a_map_that_renames_a_site_is_refused(recording: DayRecording) -> None:
     first = site_table(0, index_of={1: 0})
     other = first.sites[0].model_copy(update={"neuroid_id": "v4-017"})
     with refused(RecordingError, recording.folder, "to be v4-017 as on day 0, found array1-001"):
-        named_electrodes(recording, first.model_copy(update={"sites": (other,)}))
+        electrodes(recording, first.model_copy(update={"sites": (other,)}))
 
 
 def test_two_electrodes_of_one_name_are_refused(recording: DayRecording) -> None:
     write_map(recording, "nsp1.cmp", "0 0 A 1 V4-1", "0 0 A 2 IT-1")
     with refused(RecordingError, recording.folder, "two named array2-001"):
-        named_electrodes(recording, None)
+        electrodes(recording)
 
 
 def test_an_electrode_that_the_map_lacks_is_refused(recording: DayRecording) -> None:
     write_map(recording, "nsp2.cmp", "0 0 A 1 x1")
     with refused(RecordingError, "processor 2, electrode 2"):
-        named_electrodes(recording, None)
+        electrodes(recording)
 
 
 def test_sites_that_appear_and_vanish_since_day_0_are_named() -> None:
