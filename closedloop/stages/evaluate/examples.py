@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.psth import spikes_around
-from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.catalog import Arrays
 from closedloop.artifacts.day.evaluation import Example, RasterExample
-from closedloop.artifacts.day.responses import ONSETS, SPIKES, Site
-from closedloop.artifacts.day_files import spikes_name
+from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.stages.context import StageContext
-from closedloop.stages.evaluate.pairs import Measured, Pairs
+from closedloop.stages.evaluate.pairs import ImagePairs, Measured
 
 _N_EXAMPLES = 6
 _RASTER_WINDOW_MS = (-100.0, 300.0)
 
 
-def find_examples(day: DayResponses, measured: Measured, pairs: Pairs) -> tuple[Example, ...]:
-    """Show, at the largest epsilon, the attack of median effect at the most reliable sites: typical, not the best."""
+def find_examples(day: DayResponses, measured: Measured, pairs: ImagePairs) -> tuple[Example, ...]:
+    """Return, at the largest epsilon, the attack of median effect at the most reliable sites: typical, not the best.
+
+    Parameters
+    ----------
+    day, measured
+        The day's stimuli and sites, and the responses by stimulus.
+    pairs
+        All of the day.
+    """
     if not len(pairs.epsilon):
         return ()
     largest = pairs.select(kind="attacked", epsilon=pairs.epsilon.max())
@@ -35,7 +41,7 @@ def find_examples(day: DayResponses, measured: Measured, pairs: Pairs) -> tuple[
     return tuple(examples)
 
 
-def _example(day: DayResponses, measured: Measured, pairs: Pairs, place: int) -> Example:
+def _example(day: DayResponses, measured: Measured, pairs: ImagePairs, place: int) -> Example:
     stimulus, clean, site = (int(values[place]) for values in (pairs.stimulus, pairs.clean_index, pairs.site_index))
     return Example(
         neuroid_id=day.sites[site].neuroid_id,
@@ -52,43 +58,92 @@ def _finite(value: float) -> float:
     return round(float(np.nan_to_num(value)), 2)
 
 
-def find_rasters(
-    context: StageContext, day: DayResponses, measured: Measured, pairs: Pairs
-) -> tuple[RasterExample, ...]:
-    """Show the site and image that an attack raised most: its preferred image, this one, and the attacks on it."""
+@dataclass(frozen=True)
+class RasterChoice:
+    """What rasters are drawn of.
+
+    Attributes
+    ----------
+    site
+        Output of the model.
+    stimuli
+        A title and a row of the stimulus set for each raster.
+    """
+
+    site: int
+    stimuli: tuple[tuple[str, int], ...]
+
+
+def choose_rasters(day: DayResponses, measured: Measured, pairs: ImagePairs) -> RasterChoice | None:
+    """Choose the site and image that an attack raised most: its preferred image, this one, and the attacks on it.
+
+    Parameters
+    ----------
+    day, measured
+        The day's stimuli and sites, and the responses by stimulus.
+    pairs
+        All of the day.
+
+    Returns
+    -------
+    RasterChoice or None
+        None where no attack was to raise a site, or none was measured.
+    """
     raised = pairs.select(kind="attacked", predicted_sign=1)
     if not len(raised.epsilon):
-        return ()
+        return None
     largest = raised.select(epsilon=raised.epsilon.max())
     raised_hz = largest.rate_changed_hz - largest.rate_clean_hz
     if not np.isfinite(raised_hz).any():
-        return ()
+        return None
     best = int(np.argmax(np.nan_to_num(raised_hz, nan=-np.inf)))
     site, base = int(largest.site_index[best]), int(largest.clean_index[best])
     clean = day.stimuli.rows(kind="clean", role="clean")
-    preferred = int(
-        clean[np.nanargmax(np.where(np.isfinite(measured.rates_hz[clean, site]), measured.rates_hz[clean, site], -1))]
+    rates_hz = measured.rates_hz[clean, site]
+    preferred = int(clean[np.nanargmax(np.where(np.isfinite(rates_hz), rates_hz, -1))])
+    attacks = pairs.select(kind="attacked", site_index=site, clean_index=base).stimulus
+    return RasterChoice(
+        site,
+        (
+            ("preferred, clean", preferred),
+            ("another image, clean", base),
+            *(("the same, attacked", int(stimulus)) for stimulus in attacks),
+        ),
     )
-    ladder = pairs.select(kind="attacked", site_index=site, clean_index=base)
-    rows = [("preferred, clean", preferred), ("another image, clean", base)]
-    rows += [("the same, attacked", int(stimulus)) for stimulus in ladder.stimulus]
-    folder = context.published("ingest")
-    spike_s, onset_s = _spikes_of_site(folder, day.sites[site]), _onsets_of_site(folder, day, day.sites[site])
-    return tuple(_raster(day, site, title, stimulus, spike_s=spike_s, onset_s=onset_s) for title, stimulus in rows)
 
 
-def _spikes_of_site(folder: Path, site: Site) -> NDArray[np.float64]:
-    spikes = read_arrays(folder / spikes_name(site.processor), SPIKES)
-    return np.asarray(spikes["time_s"][spikes["electrode_id"] == site.electrode_id])
+def draw_rasters(
+    day: DayResponses, choice: RasterChoice, *, spikes: Arrays, onsets: Arrays | None
+) -> tuple[RasterExample, ...]:
+    """Return the spikes around every showing of the chosen stimuli.
+
+    Parameters
+    ----------
+    day
+        Presentations and sites.
+    choice
+        What is drawn.
+    spikes
+        Of the chosen site's processor (`catalog.spikes`).
+    onsets
+        On each processor's clock (`catalog.ONSETS`); None of a day ingested by version 0.1, which knew one processor.
+    """
+    site = day.sites[choice.site]
+    spike_s = np.asarray(spikes["time_s"][spikes["electrode_id"] == site.electrode_id])
+    onset_s = _onsets_on(day, site, onsets)
+    return tuple(
+        _raster(day, choice.site, title, stimulus, spike_s=spike_s, onset_s=onset_s)
+        for title, stimulus in choice.stimuli
+    )
 
 
-def _onsets_of_site(folder: Path, day: DayResponses, site: Site) -> NDArray[np.float64]:
-    """Read when each presentation came on the site's own clock, NaN where it does not count there."""
-    if not (folder / "onsets.h5").exists():  # ingested by version 0.1, which knew one processor
-        return np.where(day.presentations["used"].astype(bool), day.presentations["onset_s"], np.nan)
-    onsets = read_arrays(folder / "onsets.h5", ONSETS)
+def _onsets_on(day: DayResponses, site: Site, onsets: Arrays | None) -> NDArray[np.float64]:
+    """Return when each presentation came on the site's own clock, NaN where it does not count there."""
+    used = day.presentations["used"].astype(bool)
+    if onsets is None:
+        return np.where(used, day.presentations["onset_s"], np.nan)
     device = onsets["processor"].tolist().index(site.processor)
-    return np.where(day.presentations["used"].astype(bool), onsets["time_s"][device], np.nan)
+    return np.where(used, onsets["time_s"][device], np.nan)
 
 
 def _raster(

@@ -2,77 +2,60 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
-
+from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.attacks.sources import InMemory
 from closedloop.models.site_model import freeze_for_attack
+from closedloop.simulation.chosen_electrodes import model_of_electrodes
+from closedloop.simulation.cortex import HiddenCortex
 from closedloop.simulation.recorder import electrodes_each
-from closedloop.simulation.subject import simulated_cortex
-from closedloop.stages.context import StageContext
-from closedloop.stages.evaluate.pairs import Measured
-from closedloop.stages.evaluate.rows import Row, absolute_rows
-from closedloop.stages.evaluate.white_box import items_of_day, largest_change
+from closedloop.stages.evaluate.pairs import Floats
 
 
 @dataclass(frozen=True)
 class HiddenTruth:
-    """The hidden cortex's answers.
+    """The hidden cortex's answers on one day.
 
     Attributes
     ----------
     rates_hz
         Expected rate of each chosen site to each stimulus, (n_images, n_sites).
-    white_box_rows
-        Sensitivity to attacks with the cortex's own gradient.
+    source
+        The cortex as a network of the chosen sites, to be attacked with its own gradient.
     """
 
-    rates_hz: NDArray[np.float64]
-    white_box_rows: list[Row]
+    rates_hz: Floats
+    source: InMemory
 
 
-class _ChosenSites(nn.Module):
-    def __init__(self, cortex: nn.Module, columns: list[int]) -> None:
-        super().__init__()
-        self.cortex = cortex
-        self.columns = columns
+def read_hidden_truth(
+    cortex: HiddenCortex, day: DayResponses, *, recording_day: int, n_processors: int, name: str
+) -> HiddenTruth:
+    """Ask the hidden cortex what it does on a day.
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images to the chosen sites' rates, Hz."""
-        rates: torch.Tensor = self.cortex(images)[:, self.columns]
-        return rates
+    Parameters
+    ----------
+    cortex
+        The simulated subject.
+    day
+        The day's stimuli and chosen sites.
+    recording_day
+        Counted from 0: tuning drifts.
+    n_processors
+        Of the recorder, which share the electrodes.
+    name
+        Identifies the cortex of this day among attacked models.
+    """
+    columns = _columns(day.sites, n_electrodes=cortex.n_electrodes, n_processors=n_processors)
+    rates_hz = cortex.rates_hz(day.stimuli.images, day=recording_day)[:, columns]
+    model = freeze_for_attack(model_of_electrodes(cortex.response_model(recording_day), columns))
+    return HiddenTruth(rates_hz, InMemory(model, name))
 
 
-def read_hidden_truth(context: StageContext, day: DayResponses, measured: Measured) -> HiddenTruth:
-    """Ask the hidden cortex of this day."""
-    cortex = simulated_cortex(context.protocol, context.study)
-    simulation = context.protocol.simulation
-    each = electrodes_each(simulation.n_electrodes, simulation.n_processors)
-    columns = [(site.processor - 1) * each + site.electrode_id - 1 for site in day.sites]
-    rates = cortex.rates_hz(day.stimuli.images, day=context.day)[:, columns]
-    # A copy: the cortex keeps its network between days, and another memory layout would change later rates' last bits.
-    model = freeze_for_attack(_ChosenSites(copy.deepcopy(cortex.response_model(context.day)), columns))
-    items = items_of_day(day)
-    change = largest_change(
-        context,
-        InMemory(model, f"hidden cortex {context.seed()}"),
-        items,
-        day,
-        name="white box",
-        steps=context.protocol.evaluation.white_box_steps,
-    )
-    rows = absolute_rows(
-        "white_box",
-        change / measured.sigma_hz[items.site_index],
-        epsilon=items.epsilon,
-        image_index=items.clean_index,
-        site_index=items.site_index,
-        image_set=items.image_set,
-    )
-    return HiddenTruth(rates, rows)
+def _columns(sites: Sequence[Site], *, n_electrodes: int, n_processors: int) -> list[int]:
+    """Return the cortex's electrode of each site: processors number theirs from 1 anew."""
+    each = electrodes_each(n_electrodes, n_processors)
+    return [(site.processor - 1) * each + site.electrode_id - 1 for site in sites]

@@ -50,7 +50,7 @@ def measure(day: DayResponses, *, seed: int) -> Measured:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ImagePairs:
     """One entry a (changed image, site): attacks at their own site, controls at every site.
 
     Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
@@ -88,11 +88,15 @@ class Pairs:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden}
 
 
-def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> Pairs:
+def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> ImagePairs:
     """Join every changed stimulus with its clean twin at the sites it is meant for.
 
     Parameters
     ----------
+    day
+        Stimuli and sites.
+    measured
+        Responses by stimulus.
     true_rates_hz
         The hidden cortex's expected rates, (n_images, n_sites); None in a real experiment.
     """
@@ -103,7 +107,7 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
     def change(rates: Floats) -> Floats:
         return normalize(rates[stimulus, site] - rates[clean, site], measured.sigma_hz, site_index=site)
 
-    return Pairs(
+    return ImagePairs(
         stimulus=stimulus,
         stimulus_id=columns["stimulus_id"][stimulus],
         kind=columns["kind"][stimulus],

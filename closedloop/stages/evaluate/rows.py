@@ -16,7 +16,7 @@ from closedloop.analysis.sensitivity import (
     noiseless_rms,
     paper_estimate,
 )
-from closedloop.stages.evaluate.pairs import Floats, Integers, Pairs
+from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers
 
 Row = dict[str, Any]
 ALL, ANCHORS, FRESH = "all", "anchors", "fresh"
@@ -29,32 +29,32 @@ class _Rule:
 
     estimate: str
     kind: str
-    apply: Callable[[Pairs], Estimate]
+    apply: Callable[[ImagePairs], Estimate]
 
 
-def _paper(pairs: Pairs) -> Estimate:
+def _paper(pairs: ImagePairs) -> Estimate:
     return paper_estimate(
         pairs.change, pairs.predicted_sign, image_index=pairs.clean_index, site_index=pairs.site_index
     )
 
 
-def _cross_fitted(pairs: Pairs) -> Estimate:
+def _cross_fitted(pairs: ImagePairs) -> Estimate:
     return cross_fitted_estimate(
         pairs.change_half_a, pairs.change_half_b, image_index=pairs.clean_index, site_index=pairs.site_index
     )
 
 
-def _corrected_rms(pairs: Pairs) -> Estimate:
+def _corrected_rms(pairs: ImagePairs) -> Estimate:
     return noise_corrected_rms(
         pairs.change_half_a, pairs.change_half_b, image_index=pairs.clean_index, site_index=pairs.site_index
     )
 
 
-def _true_absolute(pairs: Pairs) -> Estimate:
+def _true_absolute(pairs: ImagePairs) -> Estimate:
     return noiseless_mean_absolute(pairs.true_change, image_index=pairs.clean_index, site_index=pairs.site_index)
 
 
-def _true_rms(pairs: Pairs) -> Estimate:
+def _true_rms(pairs: ImagePairs) -> Estimate:
     return noiseless_rms(pairs.true_change, image_index=pairs.clean_index, site_index=pairs.site_index)
 
 
@@ -71,17 +71,17 @@ _TRUE = (
 )
 
 
-def measured_rows(pairs: Pairs) -> list[Row]:
+def measured_rows(pairs: ImagePairs) -> list[Row]:
     """Return the rows that a real experiment has too."""
     return _rows(pairs, _MEASURED, truth=False)
 
 
-def truth_rows(pairs: Pairs) -> list[Row]:
+def truth_rows(pairs: ImagePairs) -> list[Row]:
     """Return the same attacks' and controls' effect on the hidden cortex, without measurement noise."""
     return _rows(pairs, _TRUE, truth=True)
 
 
-def _rows(pairs: Pairs, rules: tuple[_Rule, ...], *, truth: bool) -> list[Row]:
+def _rows(pairs: ImagePairs, rules: tuple[_Rule, ...], *, truth: bool) -> list[Row]:
     return [
         as_row(rule.apply(own), rule.estimate, epsilon=epsilon, truth=truth, image_set=image_set, site=site)
         for rule in rules
@@ -90,7 +90,7 @@ def _rows(pairs: Pairs, rules: tuple[_Rule, ...], *, truth: bool) -> list[Row]:
     ]
 
 
-def _groups(pairs: Pairs, image_set: str) -> Iterator[tuple[float, str, Pairs]]:
+def _groups(pairs: ImagePairs, image_set: str) -> Iterator[tuple[float, str, ImagePairs]]:
     """Yield all sites together (site ""), then each alone."""
     chosen = pairs if image_set == ALL else pairs.select(role=_ROLE_OF_SET[image_set])
     for epsilon in np.unique(chosen.epsilon).tolist():
@@ -101,7 +101,23 @@ def _groups(pairs: Pairs, image_set: str) -> Iterator[tuple[float, str, Pairs]]:
 
 
 def as_row(estimate: Estimate, name: str, *, epsilon: float, truth: bool, image_set: str, site: str) -> Row:
-    """Return one row, the day left out."""
+    """Return one row, the day left out.
+
+    Parameters
+    ----------
+    estimate
+        The numbers.
+    name
+        Which estimate it is (`artifacts.day.evaluation.Estimate`).
+    epsilon
+        Of its pairs.
+    truth
+        Known without measurement noise.
+    image_set
+        `ALL`, `ANCHORS` or `FRESH`.
+    site
+        The neuroid_id; empty for all sites together.
+    """
     return {
         "epsilon": epsilon,
         "estimate": name,
@@ -118,7 +134,17 @@ def as_row(estimate: Estimate, name: str, *, epsilon: float, truth: bool, image_
 def absolute_rows(
     name: str, change: Floats, *, epsilon: Floats, image_index: Integers, site_index: Integers, image_set: str
 ) -> list[Row]:
-    """Return rows of mean |change| at each epsilon for changes known without noise (white box, artificial units)."""
+    """Return rows of mean |change| at each epsilon for changes known without noise (white box, artificial units).
+
+    Parameters
+    ----------
+    name
+        Of the estimate.
+    change, epsilon, image_index, site_index
+        Of each pair, (n_pairs,); changes in units of sigma.
+    image_set
+        Which images these are.
+    """
     rows = []
     for value in np.unique(epsilon).tolist():
         own = epsilon == value

@@ -2,59 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import torch
 
 from closedloop.analysis.dispersion import sigma
-from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.tables import read_table
+from closedloop.artifacts.tables import Columns
+from closedloop.attacks.devices import own_device
 from closedloop.attacks.sources import units_file
 from closedloop.models.site_model import predict
-from closedloop.stages.context import StageContext
-from closedloop.stages.evaluate.rows import Row, absolute_rows
-from closedloop.stages.evaluate.white_box import WhiteBoxItems, items_of_day, largest_change
+from closedloop.stages.evaluate.rows import Row
+from closedloop.stages.evaluate.white_box import (
+    AttackWork,
+    WhiteBoxItems,
+    items_of_day,
+    largest_change,
+    largest_change_rows,
+)
 
-_NETWORKS = {"vanilla_units": "small_resnet_vanilla", "robust_units": "small_resnet_robust"}
-_SMALL_SIDE_PX = 32
+NETWORKS: Mapping[str, str] = {"vanilla_units": "small_resnet_vanilla", "robust_units": "small_resnet_robust"}
+"""Estimate's name and the shipped weights it is made with."""
+
+SMALL_SIDE_PX = 32
+"""Side of the images these networks were trained on: a study of other images compares with networks of its own."""
+
 _LAST_STAGE = "layer3.0"
 
 
-def unit_rows(context: StageContext, day: DayResponses) -> list[Row]:
+def unit_rows(day: DayResponses, *, n_units: int, steps: int, seeds: Mapping[str, int], work: AttackWork) -> list[Row]:
     """Attack units of the shipped vanilla and robust networks on the anchors.
 
-    Only where the study's images have the size these networks were trained at; a study with other images compares with
-    networks of its own. Networks and anchors stay, so that the rows of day 0 are those of every day.
+    Parameters
+    ----------
+    day
+        Its images have `SMALL_SIDE_PX`.
+    n_units
+        At most so many units of each network: unit k on the images of site k.
+    steps
+        Gradients an attack takes.
+    seeds
+        Of the random starts, by the estimate's name.
+    work
+        How it is computed.
     """
-    if context.protocol.images.side_px != _SMALL_SIDE_PX:
-        return []
-    if context.day > 0:
-        return _rows_of_day_0(context)
-    return [row for name, weights in _NETWORKS.items() for row in _rows_of(context, day, name, weights)]
+    return [
+        row
+        for name, weights in NETWORKS.items()
+        for row in _rows_of(day, name, weights, n_units=n_units, steps=steps, seed=seeds[name], work=work)
+    ]
 
 
-def _rows_of_day_0(context: StageContext) -> list[Row]:
-    table = read_table(context.published("evaluate", day=0) / "sensitivity.parquet", SENSITIVITY)
-    kept = np.flatnonzero(np.isin(table["estimate"], list(_NETWORKS)))
-    return [{name: column[row] for name, column in table.items() if name != "day"} for row in kept]
+def unit_rows_of_day_0(sensitivity: Columns) -> list[Row]:
+    """Return the rows of day 0's table: networks and anchors stay, so that they are those of every day."""
+    kept = np.flatnonzero(np.isin(sensitivity["estimate"], list(NETWORKS)))
+    return [{name: column[row] for name, column in sensitivity.items() if name != "day"} for row in kept]
 
 
-def _rows_of(context: StageContext, day: DayResponses, name: str, weights: str) -> list[Row]:
+def _rows_of(
+    day: DayResponses, name: str, weights: str, *, n_units: int, steps: int, seed: int, work: AttackWork
+) -> list[Row]:
     source = units_file(weights, layer=_LAST_STAGE)
     clean = day.stimuli.rows(kind="clean", role="clean")
-    activations = predict(source.load(torch.device("cpu")), day.stimuli.images[clean])
+    activations = predict(source.load(own_device("cpu")), day.stimuli.images[clean])
     spread = sigma(activations.astype(float))
-    items = _first_units(items_of_day(day), n_units=min(context.protocol.evaluation.n_units, len(spread)))
-    steps = context.protocol.evaluation.unit_steps
-    change = largest_change(context, source, items, day, name=name, steps=steps)
-    return absolute_rows(
-        name,
-        change / spread[items.site_index],
-        epsilon=items.epsilon,
-        image_index=items.clean_index,
-        site_index=items.site_index,
-        image_set=items.image_set,
-    )
+    items = _first_units(items_of_day(day), n_units=min(n_units, len(spread)))
+    change = largest_change(source, items, day.stimuli.images, name=name, seed=seed, steps=steps, work=work)
+    return largest_change_rows(name, change, items, sigma=spread)
 
 
 def _first_units(items: WhiteBoxItems, *, n_units: int) -> WhiteBoxItems:

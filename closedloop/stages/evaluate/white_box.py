@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.attacks.batch_size import BatchSize
 from closedloop.attacks.devices import own_workers
 from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.searches.cosine import Cosine
 from closedloop.attacks.synthesis import AttackItem, ModelSource, synthesize
-from closedloop.stages.context import StageContext
+from closedloop.execution.progress import ProgressCallback
+from closedloop.execution.workers import Workers
 from closedloop.stages.evaluate.pairs import Floats, Integers
-from closedloop.stages.evaluate.rows import ALL, ANCHORS
+from closedloop.stages.evaluate.rows import ALL, ANCHORS, Row, absolute_rows
+
+WHITE_BOX = "white box"
+"""Names the attacks on the cortex: their seed, and the folder of their half-done work."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,28 @@ class WhiteBoxItems:
     image_set: str
 
 
+@dataclass(frozen=True)
+class AttackWork:
+    """How attacks are computed; no result depends on it.
+
+    Attributes
+    ----------
+    batch_size
+        Images at once.
+    workers
+        Who does what can be shared out; None: this machine.
+    scratch
+        Folder for half-done work that a restart finds again.
+    progress
+        Called with (done, total) attacks.
+    """
+
+    batch_size: BatchSize
+    workers: Workers | None
+    scratch: Path
+    progress: ProgressCallback
+
+
 def items_of_day(day: DayResponses) -> WhiteBoxItems:
     """Return the day's own attack items on anchors, at bound sites."""
     anchors = day.stimuli.rows(kind="attacked", role="anchor")
@@ -51,33 +80,98 @@ def items_of_day(day: DayResponses) -> WhiteBoxItems:
     )
 
 
+def white_box_rows(
+    source: ModelSource, day: DayResponses, *, sigma: Floats, seed: int, steps: int, work: AttackWork
+) -> list[Row]:
+    """Return the sensitivity of the hidden cortex to attacks with its own gradient.
+
+    Parameters
+    ----------
+    source
+        The cortex as a network of the day's sites.
+    day
+        Its own attacked images are attacked.
+    sigma
+        Measured SD of each site over clean images, (n_sites,).
+    seed
+        Of the random starts.
+    steps
+        Gradients an attack takes.
+    work
+        How it is computed.
+    """
+    items = items_of_day(day)
+    change = largest_change(source, items, day.stimuli.images, name=WHITE_BOX, seed=seed, steps=steps, work=work)
+    return largest_change_rows("white_box", change, items, sigma=sigma)
+
+
 def largest_change(
-    context: StageContext,
     source: ModelSource,
     items: WhiteBoxItems,
-    day: DayResponses,
+    images: NDArray[np.uint8],
     *,
     name: str,
+    seed: int,
     steps: int,
+    work: AttackWork,
 ) -> Floats:
-    """Attack each item with the model's own gradient; return the signed change of its output, (n_items,)."""
-    attack = context.protocol.attack
+    """Attack each item with the model's own gradient; return the signed change of its output, (n_items,).
+
+    Parameters
+    ----------
+    source
+        Where the attacked model comes from.
+    items
+        What is attacked.
+    images
+        The day's stimuli, uint8, (n_images, height, width, 3).
+    name
+        Of the attacked network: the folder of its half-done work.
+    seed
+        Of the random starts.
+    steps
+        Gradients an attack takes.
+    work
+        How it is computed.
+    """
     result = synthesize(
         source,
         [
-            AttackItem(
-                f"{context.seed(name)}|{place}|{clean}|{site}|{epsilon:g}", int(clean), int(site), float(epsilon)
-            )
+            AttackItem(f"{seed}|{place}|{clean}|{site}|{epsilon:g}", int(clean), int(site), float(epsilon))
             for place, (clean, site, epsilon) in enumerate(
                 zip(items.clean_index, items.site_index, items.epsilon, strict=True)
             )
         ],
-        day.stimuli.images,
+        images,
         method=Method(Cosine(steps=steps)),
         lattice=LatticeSettings(steps=0),  # more would be a third of the time for 1 % of the change at epsilon 1
-        batch_size=attack.batch_size,
-        workers=context.workers if context.workers and source.travels else own_workers(),
-        shard_folder=context.scratch / name,
-        progress=context.progress,
+        batch_size=work.batch_size,
+        workers=work.workers if work.workers and source.travels else own_workers(),
+        shard_folder=work.scratch / name,
+        progress=work.progress,
     )
     return result.predicted_change
+
+
+def largest_change_rows(estimate: str, change: Floats, items: WhiteBoxItems, *, sigma: Floats) -> list[Row]:
+    """Return rows of the mean of |change| / sigma at each epsilon.
+
+    Parameters
+    ----------
+    estimate
+        The rows' name.
+    change
+        Of each item, (n_items,).
+    items
+        What was attacked.
+    sigma
+        SD of each output over clean images, (n_outputs,).
+    """
+    return absolute_rows(
+        estimate,
+        change / sigma[items.site_index],
+        epsilon=items.epsilon,
+        image_index=items.clean_index,
+        site_index=items.site_index,
+        image_set=items.image_set,
+    )

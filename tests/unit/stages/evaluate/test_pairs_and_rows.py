@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
 from closedloop.artifacts.day_files import StimulusSet
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.stages.evaluate.pairs import Pairs, measure, pairs_of
+from closedloop.stages.evaluate.pairs import ImagePairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, absolute_rows, measured_rows, truth_rows
 from tests.unit.days import pixels, site_table, stimulus, stimulus_columns
 
@@ -58,7 +58,7 @@ def day() -> DayResponses:
     )
 
 
-def pairs(*, true_rates_hz: NDArray[np.float64] | None = None) -> Pairs:
+def pairs(*, true_rates_hz: NDArray[np.float64] | None = None) -> ImagePairs:
     return pairs_of(day(), measure(day(), seed=3), true_rates_hz=true_rates_hz)
 
 

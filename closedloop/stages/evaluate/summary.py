@@ -1,0 +1,133 @@
+"""The day's other numbers: evaluation.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
+from closedloop.analysis.predictivity import correlation
+from closedloop.analysis.reliability import mean_response, split_half_means
+from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport, RasterExample
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.stages.evaluate.examples import find_examples
+from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers, Measured
+
+
+def evaluation_report(
+    day: DayResponses,
+    measured: Measured,
+    pairs: ImagePairs,
+    *,
+    recording_day: int,
+    simulated: bool,
+    epsilons: Sequence[float],
+    sealed: NDArray[np.float32],
+    sigma_seed: int,
+    rasters: tuple[RasterExample, ...],
+) -> EvaluationReport:
+    """Gather the day's other numbers.
+
+    Parameters
+    ----------
+    day, measured, pairs
+        The day's stimuli, sites and presentations; responses by stimulus; changed images beside clean ones.
+    recording_day, simulated
+        Which day it is, counted from 0, and whether its subject is simulated.
+    epsilons
+        Of the protocol.
+    sealed
+        Model t's responses to each stimulus, predicted before the session, (n_images, n_outputs).
+    sigma_seed
+        Decides the halves from which sigma without noise is estimated.
+    rasters
+        Chosen spike trains.
+    """
+    names = [site.neuroid_id for site in day.sites]
+    return EvaluationReport(
+        simulated=simulated,
+        day=recording_day,
+        n_sites=len(day.sites),
+        n_attacked=len(day.stimuli.rows(kind="attacked")),
+        epsilons=tuple(evaluate_epsilon(day, pairs, epsilon) for epsilon in epsilons),
+        sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
+        sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, seed=sigma_seed)), strict=True)),
+        r_predicted=dict(zip(names, _or_none(_r_predicted(day, measured, sealed)), strict=True)),
+        reliability={site.neuroid_id: site.reliability for site in day.sites},
+        preferred_hz=dict(zip(names, _or_none(_preferred_hz(day, measured)), strict=True)),
+        random_pair=_random_pair(day, measured),
+        examples=find_examples(day, measured, pairs),
+        rasters=rasters,
+    )
+
+
+def evaluate_epsilon(day: DayResponses, pairs: ImagePairs, epsilon: float) -> EpsilonEvaluation:
+    """Return how the attacks of one epsilon fared.
+
+    Parameters
+    ----------
+    day
+        Stimuli and sites.
+    pairs
+        All of the day.
+    epsilon
+        Which attacks.
+    """
+    own = pairs.select(kind="attacked", epsilon=epsilon)
+    sign = own.predicted_sign
+    stimuli = day.stimuli.rows(kind="attacked", epsilon=epsilon)
+    columns = day.stimuli.columns
+    predicted = np.abs(columns["predicted_attacked"][stimuli] - columns["predicted_clean"][stimuli])
+    raised = own.rate_changed_hz[(sign > 0) & np.isfinite(own.rate_changed_hz)]
+    return EpsilonEvaluation(
+        epsilon=epsilon,
+        n_pairs=len(sign),
+        sign_agreement_measured=_agreement(sign, own.change),
+        sign_agreement_true=_agreement(sign, own.true_change),
+        realised_epsilon_mean=float(columns["realised_epsilon"][stimuli].mean()),
+        realised_epsilon_max=float(columns["realised_epsilon"][stimuli].max()),
+        mean_attacked_hz=float(raised.mean()) if len(raised) else None,
+        predicted_change=float(predicted.mean()),
+    )
+
+
+def _agreement(sign: Integers, change: Floats) -> float | None:
+    """Return the part of the known, non-zero changes that have the sealed sign."""
+    known = np.isfinite(change) & (change != 0)
+    return float((np.sign(change[known]) == sign[known]).mean()) if known.any() else None
+
+
+def _sigma_corrected(day: DayResponses, *, seed: int) -> Floats:
+    random = np.random.default_rng(seed)
+    half_a, half_b = split_half_means(day.rates_hz, day.image_index, n_images=day.n_images, rng=random)
+    clean = day.stimuli.rows(kind="clean", role="clean")
+    return sigma_corrected(half_a[clean], half_b[clean])
+
+
+def _r_predicted(day: DayResponses, measured: Measured, sealed: NDArray[np.float32]) -> Floats:
+    """Correlate the sealed predictions of model t with the responses to the day's clean images, which it never saw."""
+    clean = day.stimuli.rows(kind="clean", role="clean")
+    predicted = sealed[clean][:, : len(day.sites)].astype(np.float64)
+    return correlation(predicted, measured.rates_hz[clean])
+
+
+def _random_pair(day: DayResponses, measured: Measured) -> float | None:
+    """Return the mean |r(x) - r(y)| of two random clean images in sigma, over sites (Figure 1A, dashed blue)."""
+    clean = day.stimuli.rows(kind="clean", role="clean")
+    change = random_pair_change(measured.rates_hz[clean]) / measured.sigma_hz
+    return round(float(np.nanmean(change)), 4) if np.isfinite(change).any() else None
+
+
+def _preferred_hz(day: DayResponses, measured: Measured) -> Floats:
+    """Return each site's mean response to its most preferred category; NaN for a site without any response."""
+    clean = day.stimuli.rows(kind="clean", role="clean")
+    categories, category = np.unique(day.stimuli.columns["category"][clean], return_inverse=True)
+    means = mean_response(measured.rates_hz[clean], category, n_images=len(categories))
+    best = np.max(np.where(np.isfinite(means), means, -np.inf), axis=0)
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+def _or_none(values: Floats) -> list[float | None]:
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
