@@ -39,7 +39,7 @@ def evaluation_report(
     epsilons
         Of the protocol.
     sealed
-        Model t's responses to each stimulus, predicted before the session, (n_images, n_outputs).
+        Model t's responses to the clean images, predicted before the session, (n_clean_images, n_outputs).
     sigma_seed
         Decides the halves from which sigma without noise is estimated.
     rasters

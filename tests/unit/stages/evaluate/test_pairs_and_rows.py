@@ -9,57 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
-from closedloop.artifacts.day_files import StimulusSet
-from closedloop.artifacts.day_responses import DayResponses
 from closedloop.stages.evaluate.pairs import ImagePairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, absolute_rows, measured_rows, truth_rows
-from tests.unit.days import pixels, site_table, stimulus, stimulus_columns
-
-NAN = float("nan")
-# Three clean images and an anchor; the anchor and one clean image attacked at site 0 and at a site that was not bound;
-# a Gaussian control of the anchor, which serves both sites.
-ROWS = [
-    stimulus("clean", "clean", 0),
-    stimulus("clean", "clean", 1),
-    stimulus("clean", "clean", 2),
-    stimulus("clean", "anchor", 3),
-    stimulus("attacked", "anchor", 3, site_index=0, epsilon=2.5, predicted_sign=1, realised_epsilon=2.4),
-    stimulus("attacked", "clean", 1, site_index=0, epsilon=2.5, predicted_sign=-1, realised_epsilon=2.5),
-    stimulus("attacked", "clean", 1, site_index=2, epsilon=2.5, predicted_sign=1),
-    stimulus("gaussian", "anchor", 3, epsilon=2.5),
-]
-# Two repetitions of each, rates in Hz at (site 0, site 1).
-RATES = np.array(
-    [
-        [[10, 0], [10, 20]],
-        [[20, 10], [20, 10]],
-        [[30, 40], [30, 20]],
-        [[20, 30], [20, 30]],
-        [[30, 5], [50, 5]],
-        [[40, 5], [20, NAN]],
-        [[90, 90], [90, 90]],
-        [[24, 25], [24, NAN]],
-    ]
-)
-MEANS = np.array([[10, 10], [20, 10], [30, 30], [20, 30], [40, 5], [30, 5], [90, 90], [24, 25]], dtype=float)
-# SD over the three fresh clean images: (10, 20, 30) and (10, 10, 30)
-SIGMA = np.array([10.0, np.sqrt(400 / 3)])
-
-
-def day() -> DayResponses:
-    """Present everything twice, in a scrambled order."""
-    order = np.random.default_rng(1).permutation(2 * len(ROWS))
-    image_index = np.repeat(np.arange(len(ROWS)), 2)[order]
-    return DayResponses(
-        stimuli=StimulusSet(stimulus_columns(ROWS), pixels(len(ROWS))),
-        sites=site_table(0, index_of={7: 0, 3: 1}).chosen(),
-        presentations={"image_index": image_index},
-        rates_hz=RATES.reshape(-1, 2)[order],
-    )
+from tests.unit.stages.evaluate.small_days import MEANS, RATES, SIGMA, small_day
 
 
 def pairs(*, true_rates_hz: NDArray[np.float64] | None = None) -> ImagePairs:
-    return pairs_of(day(), measure(day(), seed=3), true_rates_hz=true_rates_hz)
+    return pairs_of(small_day(), measure(small_day(), seed=3), true_rates_hz=true_rates_hz)
 
 
 def row_of(rows: list[Row], **equal: Any) -> Row:
@@ -68,17 +24,17 @@ def row_of(rows: list[Row], **equal: Any) -> Row:
 
 
 def test_repetitions_are_averaged_where_usable_and_counted() -> None:
-    measured = measure(day(), seed=3)
+    measured = measure(small_day(), seed=3)
     np.testing.assert_allclose(measured.rates_hz, MEANS)
     assert measured.n_usable.tolist() == [[2, 2]] * 5 + [[2, 1], [2, 2], [2, 1]]
 
 
 def test_sigma_is_over_the_days_fresh_clean_images_and_no_others() -> None:
-    np.testing.assert_allclose(measure(day(), seed=3).sigma_hz, SIGMA)
+    np.testing.assert_allclose(measure(small_day(), seed=3).sigma_hz, SIGMA)
 
 
 def test_halves_are_of_different_repetitions_and_make_up_the_whole() -> None:
-    measured = measure(day(), seed=3)
+    measured = measure(small_day(), seed=3)
     halves = np.stack([measured.half_a_hz, measured.half_b_hz])
     twice = np.isfinite(RATES).all(axis=1)
     np.testing.assert_allclose(np.sort(halves, axis=0)[:, twice], np.sort(RATES.transpose(1, 0, 2), axis=0)[:, twice])

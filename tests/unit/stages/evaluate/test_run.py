@@ -1,0 +1,117 @@
+"""The stage evaluate on a day worked out by hand, real and simulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from closedloop.artifacts import catalog
+from closedloop.artifacts.tables import Columns
+from closedloop.stages.context import StageContext
+from closedloop.stages.evaluate.run import run
+from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX
+from closedloop.stimuli.pools import ProceduralPool, load_images
+from tests.unit.days import context
+from tests.unit.stages.evaluate.small_days import ROWS, write_small_day
+
+SPIKE_MS = (-50.0, 100.0, 299.0, 310.0)
+
+
+def evaluated(root: Path, *, side_px: int = 64, **surroundings: Any) -> StageContext:
+    """Run the stage; artificial units are attacked only where images have 32 pixels."""
+    made = context(
+        root,
+        "evaluate",
+        attack={"epsilons": [2.5]},
+        images={"side_px": side_px},
+        evaluation={"white_box_steps": 1, "unit_steps": 1, "n_units": 1},
+        **surroundings,
+    )
+    write_small_day(made, spike_ms=SPIKE_MS)
+    if side_px == SMALL_SIDE_PX:
+        write_drawn_images(made)
+    run(made)
+    return made
+
+
+def write_drawn_images(made: StageContext) -> None:
+    """Replace the stimuli by computed images of the networks' size: noise leaves some units silent."""
+    pool = ProceduralPool(1, side_px=SMALL_SIDE_PX, n_per_category=1)
+    names = tuple(image.image_id for image in pool.images())[: len(ROWS)]
+    catalog.IMAGES.write(made.path(catalog.IMAGES), {"images": load_images(pool, names)}, simulated=made.simulated)
+
+
+def rows_of(table: Columns, **equal: Any) -> Columns:
+    keep = np.logical_and.reduce([table[name] == value for name, value in equal.items()])
+    return {name: column[keep] for name, column in table.items()}
+
+
+def sensitivity(made: StageContext) -> Columns:
+    return catalog.SENSITIVITY.read(made.output(catalog.SENSITIVITY))
+
+
+def test_a_real_day_has_measured_rows_and_nothing_that_only_a_simulation_knows(tmp_path: Path) -> None:
+    made = evaluated(tmp_path, simulated=False, day=3)
+    table = sensitivity(made)
+    assert set(table["estimate"].tolist()) == {"paper", "cross_fitted", "gaussian"}
+    assert not table["truth"].any()
+    assert set(table["day"].tolist()) == {3}
+    paper = rows_of(table, estimate="paper", image_set="all", site="")
+    assert (paper["mean"].tolist(), paper["n_images"].tolist()) == ([0.5], [2])
+    pairs = catalog.PAIRS.read(made.output(catalog.PAIRS))
+    np.testing.assert_allclose(pairs["change"][:2], [2.0, 1.0])
+    assert np.isnan(pairs["true_change"]).all()
+    report = catalog.EVALUATION.read(made.output(catalog.EVALUATION))
+    assert (report.day, report.simulated, report.n_attacked) == (3, False, 3)
+    assert report.r_predicted == {"array1-007": 1.0, "array1-003": -1.0}
+
+
+def test_rasters_show_the_preferred_image_the_base_and_the_attack_that_raised_most(tmp_path: Path) -> None:
+    """From 100 ms before to 300 ms after every showing, spikes of the chosen electrode alone."""
+    report = catalog.EVALUATION.read(evaluated(tmp_path, simulated=False).output(catalog.EVALUATION))
+    assert [(raster.title, raster.image_index) for raster in report.rasters] == [
+        ("preferred, clean", 2),
+        ("another image, clean", 3),
+        ("the same, attacked", 4),
+    ]
+    for raster in report.rasters:
+        assert raster.neuroid_id == "array1-007"
+        assert raster.spike_times_ms == (pytest.approx((-50.0, 100.0, 299.0)),) * 2
+
+
+def test_a_day_ingested_without_onsets_takes_those_of_the_responses(tmp_path: Path) -> None:
+    made = evaluated(tmp_path / "with", simulated=False)
+    before = made.output(catalog.EVALUATION).read_bytes()
+    made.path(catalog.ONSETS).unlink()
+    run(made)
+    assert made.output(catalog.EVALUATION).read_bytes() == before
+
+
+def test_a_simulated_day_adds_what_the_cortex_does_and_what_its_own_gradient_finds(tmp_path: Path) -> None:
+    made = evaluated(tmp_path)
+    table = sensitivity(made)
+    assert set(rows_of(table, truth=True)["estimate"].tolist()) == {"true", "gaussian", "white_box"}
+    assert rows_of(table, estimate="white_box")["image_set"].tolist() == ["anchors"]
+    assert np.isfinite(catalog.PAIRS.read(made.output(catalog.PAIRS))["true_change"]).all()
+
+
+def test_artificial_units_are_attacked_on_day_0_and_their_rows_are_those_of_every_day(tmp_path: Path) -> None:
+    first = evaluated(tmp_path, side_px=SMALL_SIDE_PX, simulated=False)
+    units = {name: rows_of(sensitivity(first), estimate=name) for name in NETWORKS}
+    assert all(len(rows["mean"]) == 1 and rows["mean"][0] > 0 for rows in units.values())
+    first.working.rename(first.published("evaluate"))
+    later = sensitivity(evaluated(tmp_path, side_px=SMALL_SIDE_PX, simulated=False, day=1))
+    for name, rows in units.items():
+        kept = rows_of(later, estimate=name)
+        assert kept["mean"].tolist() == rows["mean"].tolist()
+        assert kept["day"].tolist() == [1]
+
+
+def test_the_same_day_gives_the_same_bytes(tmp_path: Path) -> None:
+    made = [evaluated(tmp_path / name) for name in ("one", "other")]
+    for file in (catalog.SENSITIVITY, catalog.PAIRS, catalog.EVALUATION):
+        first, second = (one.output(file).read_bytes() for one in made)
+        assert first == second, file.name

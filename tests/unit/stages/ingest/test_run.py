@@ -1,0 +1,148 @@
+"""The stage ingest on a recording whose spikes were placed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from closedloop.artifacts import catalog
+from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SPIKES, SiteTable
+from closedloop.artifacts.tables import read_table
+from closedloop.errors import AlignmentError, RecordingError, StudyError
+from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.run import check_missing, run
+from tests.unit.messages import refused
+from tests.unit.stages.ingest.recorded_days import (
+    LEAD_S,
+    N_IMAGES,
+    SESSION,
+    SHOWN,
+    WrittenDay,
+    expected_counts,
+    ingest_context,
+    onset_s,
+    spikes_in_window,
+    write_day,
+)
+from tests.unit.stages.ingest.test_onsets import GAP, two_devices
+
+HALF_S = onset_s(N_IMAGES) - 0.4  # the second half of the presentations comes after it
+
+
+def ingested(root: Path, recorded: WrittenDay, *, rejected: tuple[int, ...] = ()) -> StageContext:
+    made = ingest_context(root)
+    write_day(made, recorded, rejected=rejected)
+    run(made)
+    return made
+
+
+def test_every_spike_in_the_window_is_counted_at_its_presentation_and_electrode(tmp_path: Path) -> None:
+    made = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    found = read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)
+    np.testing.assert_array_equal(found["counts"], expected_counts())
+    assert found["electrode_id"].tolist() == [1, 2, 3]
+    shown = read_table(made.output(catalog.RESPONSES), RESPONSES)
+    assert shown["used"].all()
+    assert shown["image_index"].tolist() == SHOWN.tolist()
+    # Without a photodiode the code's own time is the onset; the recorder was started LEAD_S before the rig.
+    np.testing.assert_allclose(shown["onset_s"], [LEAD_S + onset_s(n) for n in range(len(SHOWN))], atol=1e-4)
+
+
+def test_a_spike_at_70_ms_is_counted_and_one_at_170_ms_is_not(tmp_path: Path) -> None:
+    """One tick to either side of both bounds, at the last presentations; the window is [70, 170) ms."""
+    tick_ms = 1000 / 30_000
+    bounds = ((40, 70.0 - tick_ms), (41, 70.0), (42, 170.0 - tick_ms), (43, 170.0))
+    extra = tuple((ordinal, after_ms, 3) for ordinal, after_ms in bounds)
+    made = ingested(tmp_path, WrittenDay((*spikes_in_window(), *extra)))
+    counts = read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)["counts"]
+    assert counts[40:44, 2].tolist() == [0, 1, 1, 0]
+
+
+def test_the_electrode_that_repeats_itself_is_the_site_and_its_spikes_are_kept(tmp_path: Path) -> None:
+    made = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    sites = SiteTable.read(made.output(catalog.SITES))
+    assert [site.site_index for site in sites.sites] == [0, None, None]
+    (chosen,) = sites.chosen()
+    fresh = np.arange(1, N_IMAGES) % 7 * 10  # Hz: counts in a tenth of a second; image 0 is an anchor
+    assert (chosen.neuroid_id, chosen.reliability) == ("array1-001", pytest.approx(1.0))
+    assert chosen.mean_rate_hz == pytest.approx(fresh.mean(), abs=1e-3)
+    assert chosen.sigma_hz == pytest.approx(fresh.std(ddof=1), abs=1e-3)
+    spikes = read_arrays(made.output(catalog.spikes(1)), SPIKES)
+    assert set(spikes["electrode_id"].tolist()) == {1}
+    assert len(spikes["tick"]) == expected_counts()[:, 0].sum()
+
+
+def test_the_quality_report_counts_what_was_shown_used_and_received(tmp_path: Path) -> None:
+    made = ingested(tmp_path, WrittenDay(spikes_in_window()), rejected=(5, 7))
+    quality = IngestQuality.read(made.output(catalog.QUALITY))
+    n = len(SHOWN)
+    assert (quality.n_presented, quality.n_rejected, quality.n_used, quality.set_aside) == (n - 2, 2, n - 2, {})
+    assert (quality.codes_sent, quality.codes_matched, quality.codes_lost) == (n + n // 6, n + n // 6, 0)
+    assert (quality.session_id, quality.n_spikes) == (SESSION, expected_counts().sum() + 1)
+    counts = read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)["counts"]
+    assert np.flatnonzero(np.isnan(counts).all(axis=1)).tolist() == [5, 7]
+
+
+def test_a_recording_that_stopped_half_way_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """smoke.yaml allows a tenth of the presentations to be missing; here it is half of them and the last one before."""
+    made = ingest_context(tmp_path)
+    write_day(made, WrittenDay(spikes_in_window(), until_s=HALF_S))
+    with refused(AlignmentError, made.published("recording"), f"at most 10% of {len(SHOWN)}", "found 25"):
+        run(made)
+    assert not list(made.working.glob("*.*"))
+
+
+def test_the_protocol_says_how_much_may_be_missing(tmp_path: Path) -> None:
+    made = ingest_context(tmp_path, max_missing_fraction=0.53)
+    write_day(made, WrittenDay(spikes_in_window(), until_s=HALF_S))
+    with refused(RecordingError, made.published("recording"), "reliability"):  # half of the session is no repetition
+        run(made)
+
+
+def test_missing_presentations_are_refused_above_the_allowed_part_and_not_at_it() -> None:
+    """Of four accepted presentations on two devices one counts on neither."""
+    check_missing(two_devices(), allowed=0.25, folder=Path("here"))
+    with refused(AlignmentError, "here:", "at most 24% of 4", f"found 1 (1 {GAP})"):
+        check_missing(two_devices(), allowed=0.24, folder=Path("here"))
+
+
+@pytest.mark.parametrize("comment", ["abc-day-01", "other-day-00"])
+def test_a_recording_whose_comment_names_another_session_is_refused(tmp_path: Path, comment: str) -> None:
+    made = ingest_context(tmp_path)
+    write_day(made, WrittenDay(spikes_in_window(), comments=("a remark", comment)))
+    place = made.published("recording") / "array1"
+    with refused(RecordingError, place, f"expected session {SESSION}, found a comment of session {comment}"):
+        run(made)
+
+
+def test_a_comment_of_this_session_and_remarks_are_accepted(tmp_path: Path) -> None:
+    made = ingested(tmp_path, WrittenDay(spikes_in_window(), comments=(SESSION, "the monkey sneezed")))
+    assert IngestQuality.read(made.output(catalog.QUALITY)).n_used == len(SHOWN)
+
+
+def test_a_real_recording_in_a_simulated_study_is_refused(tmp_path: Path) -> None:
+    made = ingest_context(tmp_path)
+    write_day(made, WrittenDay(spikes_in_window(), application="Central"))
+    with refused(StudyError, made.path(catalog.EVENTS), "expected a simulated file, found a recorded one"):
+        run(made)
+
+
+def test_raw_voltage_that_was_not_recorded_is_missed(tmp_path: Path) -> None:
+    made = ingest_context(tmp_path, spikes_from="raw")
+    write_day(made, WrittenDay(spikes_in_window()))
+    with refused(RecordingError, made.published("recording"), "expected raw voltage"):
+        run(made)
+
+
+def test_a_later_day_keeps_the_sites_of_day_0_however_it_repeats_itself(tmp_path: Path) -> None:
+    first = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    first.working.rename(first.published("ingest"))
+    later = ingest_context(tmp_path, day=1)
+    write_day(later, WrittenDay(()))
+    run(later)
+    (chosen,) = SiteTable.read(later.output(catalog.SITES)).chosen()
+    assert (chosen.neuroid_id, chosen.site_index, chosen.sigma_hz) == ("array1-001", 0, 0.0)
