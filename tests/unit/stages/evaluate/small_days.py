@@ -7,11 +7,13 @@ output to which no electrode was bound; a Gaussian control of the anchor, which 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day_files import StimulusSet
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.stages.context import StageContext
+from closedloop.stimuli.pools import ProceduralPool, load_images
 from tests.unit.days import pixels, site_table, stimulus, stimulus_columns, write_stimuli
 
 NAN = float("nan")
@@ -77,6 +79,12 @@ ORDER = np.random.default_rng(1).permutation(2 * len(ROWS))
 IMAGE_INDEX = np.repeat(np.arange(len(ROWS)), 2)[ORDER]
 # Sealed predictions of the clean images at three outputs: site 0's order is foretold, site 1's the other way round.
 SEALED = np.array([[1, 0, 5], [2, 0, 5], [3, -1, 5], [9, 9, 9]])
+
+
+def drawn_images(n: int, *, side_px: int) -> NDArray[np.uint8]:
+    """Return computed images: noise leaves some artificial units silent."""
+    pool = ProceduralPool(1, side_px=side_px, n_per_category=1)
+    return load_images(pool, tuple(image.image_id for image in pool.images())[:n])
 
 
 def small_day() -> DayResponses:

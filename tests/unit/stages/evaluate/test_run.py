@@ -10,12 +10,12 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.tables import Columns
+from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.run import run
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX
-from closedloop.stimuli.pools import ProceduralPool, load_images
 from tests.unit.days import context
-from tests.unit.stages.evaluate.small_days import ROWS, write_small_day
+from tests.unit.stages.evaluate.small_days import ROWS, SIGMA, drawn_images, write_small_day
 
 SPIKE_MS = (-50.0, 100.0, 299.0, 310.0)
 
@@ -39,9 +39,8 @@ def evaluated(root: Path, *, side_px: int = 64, **surroundings: Any) -> StageCon
 
 def write_drawn_images(made: StageContext) -> None:
     """Replace the stimuli by computed images of the networks' size: noise leaves some units silent."""
-    pool = ProceduralPool(1, side_px=SMALL_SIDE_PX, n_per_category=1)
-    names = tuple(image.image_id for image in pool.images())[: len(ROWS)]
-    catalog.IMAGES.write(made.path(catalog.IMAGES), {"images": load_images(pool, names)}, simulated=made.simulated)
+    images = drawn_images(len(ROWS), side_px=SMALL_SIDE_PX)
+    catalog.IMAGES.write(made.path(catalog.IMAGES), {"images": images}, simulated=made.simulated)
 
 
 def rows_of(table: Columns, **equal: Any) -> Columns:
@@ -96,6 +95,17 @@ def test_a_simulated_day_adds_what_the_cortex_does_and_what_its_own_gradient_fin
     assert set(rows_of(table, truth=True)["estimate"].tolist()) == {"true", "gaussian", "white_box"}
     assert rows_of(table, estimate="white_box")["image_set"].tolist() == ["anchors"]
     assert np.isfinite(catalog.PAIRS.read(made.output(catalog.PAIRS))["true_change"]).all()
+
+
+def test_the_truth_is_of_the_cortexs_electrodes_to_which_the_sites_are_bound(tmp_path: Path) -> None:
+    """Sites 0 and 1 are electrodes 7 and 3: columns 6 and 2 of the cortex. Row 4 was made from row 3, row 5 from 1."""
+    made = evaluated(tmp_path)
+    cortex = simulated_cortex(made.protocol, made.study)
+    rates_hz = cortex.rates_hz(catalog.IMAGES.read(made.path(catalog.IMAGES))["images"], day=0)
+    pairs = catalog.PAIRS.read(made.output(catalog.PAIRS))
+    expected = [rates_hz[4, 6] - rates_hz[3, 6], rates_hz[5, 6] - rates_hz[1, 6], rates_hz[7, 6] - rates_hz[3, 6]]
+    np.testing.assert_allclose(pairs["true_change"][:3] * SIGMA[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(pairs["true_change"][3] * SIGMA[1], rates_hz[7, 2] - rates_hz[3, 2], rtol=1e-6)
 
 
 def test_artificial_units_are_attacked_on_day_0_and_their_rows_are_those_of_every_day(tmp_path: Path) -> None:
