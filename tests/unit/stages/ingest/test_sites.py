@@ -1,4 +1,4 @@
-"""Names of the day's electrodes: by map, as on day 0, or by number; which appear and vanish."""
+"""The day's electrodes: names by map, as on day 0, or by number; which become sites, which appear and vanish."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.devices.device import read_devices
 from closedloop.errors import RecordingError
 from closedloop.stages.ingest.recording import DayDevice, DayRecording
-from closedloop.stages.ingest.sites import named_electrodes, new_and_missing, read_array_maps
+from closedloop.stages.ingest.sites import (
+    ElectrodeStatistics,
+    choose_sites,
+    describe_sites,
+    named_electrodes,
+    new_and_missing,
+    read_array_maps,
+    sites_of_day_0,
+)
 from tests.unit.days import site_table
 from tests.unit.messages import refused
 
@@ -93,3 +101,34 @@ def test_sites_that_appear_and_vanish_since_day_0_are_named() -> None:
     first, today = site_table(0, index_of={1: 0, 2: None}), site_table(1, index_of={2: None, 3: None})
     assert new_and_missing(today.sites, first) == (("array1-003",), ("array1-001",))
     assert new_and_missing(today.sites, None) == ((), ())
+
+
+def choose(recording: DayRecording, *, n_sites: int = 9, min_reliability: float = 0.2) -> dict[str, int]:
+    """Choose among four electrodes with reliabilities of .3, .9, none and .5."""
+    return choose_sites(
+        electrodes(recording),
+        np.array([0.3, 0.9, np.nan, 0.5]),
+        n_sites=n_sites,
+        min_reliability=min_reliability,
+        folder=recording.folder,
+    )
+
+
+def test_sites_are_the_most_reliable_electrodes_in_that_order(recording: DayRecording) -> None:
+    assert choose(recording) == {"array1-002": 0, "array2-002": 1, "array1-001": 2}
+    assert choose(recording, n_sites=2) == {"array1-002": 0, "array2-002": 1}
+    assert choose(recording, min_reliability=0.5) == {"array1-002": 0, "array2-002": 1}
+
+
+def test_without_a_reliable_electrode_the_best_is_named(recording: DayRecording) -> None:
+    with refused(RecordingError, recording.folder, "at least 0.95, found none (best 0.90)"):
+        choose(recording, min_reliability=0.95)
+
+
+def test_a_chosen_site_that_a_later_day_lacks_stays_at_the_end_without_responses(recording: DayRecording) -> None:
+    first = site_table(0, index_of={1: 0, 7: 1, 9: None})
+    found = ElectrodeStatistics(np.full(4, 0.5), np.full(4, 20.0), np.full(4, 5.0))
+    sites = describe_sites(electrodes(recording, first), found, sites_of_day_0(first), first)
+    assert [site.neuroid_id for site in sites] == [*names(recording), "array1-007"]
+    assert [site.site_index for site in sites] == [0, None, None, None, 1]
+    assert (sites[-1].reliability, sites[-1].sigma_hz) == (None, 0.0)
