@@ -22,8 +22,8 @@ from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, synthesize
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
-from closedloop.simulation.cortex import HiddenCortex
-from closedloop.simulation.cortex_trials import PresentationSequence, trial_rates_hz
+from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.trials import PresentationSequence, trial_rates_hz
 from closedloop.stimuli.pools import ProceduralPool, images_by_category, load_images
 from closedloop.training.refit import RefitRecipe, Responses, refit
 

@@ -46,7 +46,7 @@ from closedloop.attacks.searches.paper31 import Paper31
 from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, synthesize
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
-from closedloop.simulation.cortex import HiddenCortex
+from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.stimuli.pools import ProceduralPool
 from closedloop.training.refit import RefitRecipe
 

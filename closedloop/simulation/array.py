@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.journal import Journal, Presentation
 from closedloop.artifacts.protocol.analysis import Simulation
 from closedloop.artifacts.protocol.session import Recording
-from closedloop.simulation.cortex import HiddenCortex
-from closedloop.simulation.cortex_trials import PresentationSequence, psth_profile, trial_rates_hz
+from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.trials import PresentationSequence, psth_profile, trial_rates_hz
 from closedloop.simulation.events import light_of
 from closedloop.simulation.processor import FileFormat
 from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, write_recording

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.recording.lookup import take_or
-from closedloop.simulation.cortex_trials import PsthProfile
+from closedloop.simulation.cortex.trials import PsthProfile
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument
-from closedloop.simulation.cortex import HiddenCortex
+from closedloop.simulation.cortex.hidden import HiddenCortex
 
 
 def simulated_cortex(protocol: Protocol, study: StudyDocument) -> HiddenCortex:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from closedloop.simulation.cortex_trials import PsthProfile, psth_profile
+from closedloop.simulation.cortex.trials import PsthProfile, psth_profile
 from closedloop.simulation.spikes import SpikeTrains, draw_spikes
 
 FLAT = PsthProfile(np.array([70.0, 170.0]), np.array([1.0]))

@@ -15,15 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.simulation.cortex_electrodes import (
+from closedloop.simulation.cortex.electrodes import (
     CortexBiology,
     DayTuning,
     Electrodes,
     draw_electrodes,
     tuning_on,
 )
-from closedloop.simulation.cortex_network import CORTEX_SIDE_PX, CortexNetwork
-from closedloop.simulation.cortex_training import CortexRecipe, load_cortex_network
+from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork
+from closedloop.simulation.cortex.training import CortexRecipe, load_cortex_network
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
 _BATCH = 64

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.simulation.cortex_network import CORTEX_MAP_SIDE, N_CORTEX_CHANNELS
+from closedloop.simulation.cortex.network import CORTEX_MAP_SIDE, N_CORTEX_CHANNELS
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""How the weights of the simulated cortex were made; run as ``python -m closedloop.simulation.cortex_training``.
+"""How the weights of the simulated cortex were made; run as ``python -m closedloop.simulation.cortex.training``.
 
 Adversarial training (Madry et al. 2018) on the procedural images, at the epsilon of the dry run's base model but with
 one attack step, other images and another network. A cortex trained at half that epsilon was too rough: attacks found
@@ -27,7 +27,7 @@ from closedloop.attacks.balls.l2 import L2
 from closedloop.attacks.balls.units import radius_at
 from closedloop.attacks.objectives import value_and_gradient
 from closedloop.errors import CheckpointError, StorageError
-from closedloop.simulation.cortex_network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
+from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
 WEIGHTS_NAME = "cortex.safetensors"
@@ -116,7 +116,7 @@ def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
         "recipe": json.dumps(asdict(trained.recipe), sort_keys=True),
         "clean_accuracy": f"{trained.clean_accuracy:.4f}",
         "attacked_accuracy": f"{trained.attacked_accuracy:.4f}",
-        "made_by": "python -m closedloop.simulation.cortex_training",
+        "made_by": "python -m closedloop.simulation.cortex.training",
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def load_cortex_network(path: Path | None = None) -> CortexNetwork:
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: expected weights of the simulated cortex, found {type(error).__name__}. "
-            "Make them with python -m closedloop.simulation.cortex_training FILE."
+            "Make them with python -m closedloop.simulation.cortex.training FILE."
         ) from error
     return network.eval().requires_grad_(False)
 
@@ -203,7 +203,7 @@ def _scaled(images: NDArray[np.uint8]) -> Tensor:
 
 def main(arguments: list[str]) -> None:
     """Train with the default recipe and write the file named, or replace the package's own."""
-    here = Path(__file__).parent / "weights" / WEIGHTS_NAME
+    here = Path(__file__).parents[1] / "weights" / WEIGHTS_NAME
     trained = train_cortex_network(CortexRecipe(), progress=_report)
     save_cortex_network(trained, Path(arguments[0]) if arguments else here)
     sys.stderr.write(f"\nclean {trained.clean_accuracy:.3f}, attacked {trained.attacked_accuracy:.3f}\n")

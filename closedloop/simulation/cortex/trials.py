@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.simulation.cortex import HiddenCortex
+from closedloop.simulation.cortex.hidden import HiddenCortex
 
 Floats = NDArray[np.float64]
 

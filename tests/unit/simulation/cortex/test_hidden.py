@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from closedloop.errors import CheckpointError
-from closedloop.simulation.cortex import HiddenCortex
-from closedloop.simulation.cortex_electrodes import CortexBiology, draw_electrodes, tuning_on
-from closedloop.simulation.cortex_network import CortexNetwork
-from closedloop.simulation.cortex_training import (
+from closedloop.simulation.cortex.electrodes import CortexBiology, draw_electrodes, tuning_on
+from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.network import CortexNetwork
+from closedloop.simulation.cortex.training import (
     CortexRecipe,
     TrainedCortex,
     load_cortex_network,
@@ -219,5 +219,5 @@ def test_weights_that_cannot_be_read_are_refused_with_the_remedy(content: bytes 
     path = tmp_path / "cortex.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="cortex_training"):
+    with pytest.raises(CheckpointError, match="cortex.training"):
         HiddenCortex(seed=0, weights=path).rates_hz(np.zeros((1, 32, 32, 3), dtype=np.uint8), day=0)

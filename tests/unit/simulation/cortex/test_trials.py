@@ -7,8 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from closedloop.simulation.cortex import HiddenCortex
-from closedloop.simulation.cortex_trials import (
+from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.trials import (
     ADAPTATION,
     SHARED_TRIAL_NOISE,
     PresentationSequence,
