@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.journal import Journal, Presentation
 from closedloop.artifacts.protocol.analysis import Simulation
 from closedloop.artifacts.protocol.session import Recording
+from closedloop.execution.progress import ProgressCallback
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.cortex.trials import PresentationSequence, psth_profile, trial_rates_hz
-from closedloop.simulation.events import light_of
+from closedloop.simulation.events import patch_times
 from closedloop.simulation.processor import FileFormat
-from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, write_recording
+from closedloop.simulation.recorder import Fault, Line, RecorderSetup, SessionEvents, write_recording
 from closedloop.simulation.spikes import draw_spikes
-from closedloop.simulation.voltage import draw_units
+from closedloop.simulation.voltage import draw_waveforms
 
 _FIRST_DAY = datetime(2022, 1, 3, 9, tzinfo=UTC)  # files carry a date; a simulated day's is made up and says nothing
 _TAIL_S = 2.0
@@ -59,7 +59,7 @@ def record(
     cortex: HiddenCortex,
     recording: Recording,
     simulation: Simulation,
-    progress: Callable[[int, int], None],
+    progress: ProgressCallback,
 ) -> None:
     """Write the files of a session, a .nev and an .ns6 for each of the recorder's processors.
 
@@ -67,22 +67,40 @@ def record(
     ----------
     folder
         Where the files go.
+    day
+        What was shown, and the noise.
+    cortex
+        The subject.
+    recording, simulation
+        Sections of the protocol.
     progress
         Called with (done, total) samples as the files grow.
     """
-    recorder = recorder_of(day, cortex, recording=recording, simulation=simulation)
-    write_recording(folder, recorder, happened_on(day, cortex, recorder, simulation), progress=progress)
+    recorder = set_up_recorder(day, cortex, recording=recording, simulation=simulation)
+    write_recording(folder, recorder, draw_events(day, cortex, recorder, simulation), progress=progress)
 
 
-def recorder_of(day: ArrayDay, cortex: HiddenCortex, *, recording: Recording, simulation: Simulation) -> Recorder:
-    """Set the recorder up for a day."""
-    return Recorder(
+def set_up_recorder(
+    day: ArrayDay, cortex: HiddenCortex, *, recording: Recording, simulation: Simulation
+) -> RecorderSetup:
+    """Return the recorder of a day.
+
+    Parameters
+    ----------
+    day
+        Its number, session and noise.
+    cortex
+        The subject: how many electrodes, with which waveforms.
+    recording, simulation
+        Sections of the protocol.
+    """
+    return RecorderSetup(
         n_electrodes=cortex.n_electrodes,
         n_processors=simulation.n_processors,
         raw_electrodes=day.raw_electrodes,
         clock_drift_ppm=simulation.clock_drift_ppm,
         line=Line(lost=simulation.lost_codes, doubled=simulation.doubled_codes),
-        units=draw_units(cortex.n_electrodes, seed=cortex.seed),
+        waveforms=draw_waveforms(cortex.n_electrodes, seed=cortex.seed),
         form=FileFormat(
             recording.specification, recording.waveform_samples, _FIRST_DAY + timedelta(days=day.day), day.session_id
         ),
@@ -101,30 +119,44 @@ def faults_on(day: int, simulation: Simulation) -> tuple[Fault, ...]:
     )
 
 
-def happened_on(day: ArrayDay, cortex: HiddenCortex, recorder: Recorder, simulation: Simulation) -> Happened:
-    """Draw what there is to record on a day."""
+def draw_events(day: ArrayDay, cortex: HiddenCortex, recorder: RecorderSetup, simulation: Simulation) -> SessionEvents:
+    """Draw what there is to record on a day.
+
+    Parameters
+    ----------
+    day
+        Its journal, images and noise.
+    cortex
+        The subject.
+    recorder
+        Started before the rig: spikes begin with it.
+    simulation
+        Section of the protocol.
+    """
     presentations = day.journal.presentations
     end_s = max(row.offset_s for row in presentations) + _TAIL_S
-    light = light_of(presentations, lag_s=simulation.display_lag_ms / 1000, frame_s=1 / day.refresh_hz, seed=day.seed)
+    patch = patch_times(
+        presentations, latency_s=simulation.display_lag_ms / 1000, frame_s=1 / day.refresh_hz, seed=day.seed
+    )
     spikes = draw_spikes(
-        light.on_s,
-        trial_rates_hz(cortex, _sequence(day, presentations, light.on_s), day=day.day),
+        patch.on_s,
+        trial_rates_hz(cortex, _sequence(day, presentations, patch.on_s), day=day.day),
         baseline_hz=cortex.baseline_rate_hz,
         profile=psth_profile(),
         span_s=(-recorder.longest_lead_s, end_s),
         seed=day.seed,
     )
-    return Happened(day.journal.rows, spikes, light, end_s)
+    return SessionEvents(day.journal.rows, spikes, patch, end_s)
 
 
 def _sequence(
-    day: ArrayDay, presentations: tuple[Presentation, ...], light_on_s: NDArray[np.float64]
+    day: ArrayDay, presentations: tuple[Presentation, ...], patch_on_s: NDArray[np.float64]
 ) -> PresentationSequence:
     trial = np.array([row.trial for row in presentations])
     return PresentationSequence(
         images=day.images,
         image_index=np.array([row.image_index for row in presentations]),
         ordinal=np.array([row.ordinal for row in presentations]),
-        onset_s=light_on_s,
+        onset_s=patch_on_s,
         follows_previous=np.r_[False, trial[1:] == trial[:-1]],
     )

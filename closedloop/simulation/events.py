@@ -1,4 +1,4 @@
-"""What reaches the recorder beside spikes: its drifting clock, digital words (some lost, some doubled), light."""
+"""What reaches the recorder beside spikes: its drifting clock, digital codes (some lost, some doubled), the patch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.journal import JournalRow, Presentation, TrialStarted
 
 TICK_HZ = 30_000
-_WORD_DELAY_S = 0.0003  # from the flip's return to the strobe
-_WORD_JITTER_S = 0.0001
+_CODE_DELAY_S = 0.0003  # from the flip's return to the strobe
+_CODE_JITTER_S = 0.0001
 _DOUBLED_AFTER_S = 0.001
-_LIGHT_JITTER_S = 0.0002
+_PATCH_JITTER_S = 0.0002
 _LATE_FRAME_PROBABILITY = 0.001  # a frame that the software does not know to be late
 
 Floats = NDArray[np.float64]
@@ -41,24 +41,26 @@ class RecorderClock:
 
 
 @dataclass(frozen=True)
-class Words:
-    """Digital words as they arrive, in order of time: rig clock in seconds, and values."""
+class CodeArrivals:
+    """Digital codes as they arrive, in order of time: rig clock in seconds, and values."""
 
     time_s: Floats
     value: NDArray[np.int64]
 
 
-def send_words(
+def send_codes(
     rows: Sequence[JournalRow], *, lost: float, doubled: float, seed: int, flipped: float = 0.0, n_bits: int = 8
-) -> Words:
-    """Send a journal's words over a line that loses some, doubles some and flips a bit of some.
+) -> CodeArrivals:
+    """Return when a journal's codes arrive over a line that loses some, doubles some and flips a bit of some.
 
     Parameters
     ----------
     rows
         The journal.
     lost, doubled, flipped
-        Probabilities of each word.
+        Probabilities of each code.
+    seed
+        Of the line's noise.
     n_bits
         Width of the port: which bits may flip.
     """
@@ -69,12 +71,14 @@ def send_words(
     ]
     time_s, value = np.array([time for time, _ in sent]), np.array([code for _, code in sent], dtype=np.int64)
     random = np.random.default_rng([seed, *b"words"])
-    arrival = time_s + _WORD_DELAY_S + random.exponential(_WORD_JITTER_S, len(sent))
+    arrival = time_s + _CODE_DELAY_S + random.exponential(_CODE_JITTER_S, len(sent))
     fate = random.random(len(sent))
     kept, twice = fate >= lost, (fate >= lost) & (fate < lost + doubled)
     all_times = np.r_[arrival[kept], arrival[twice] + _DOUBLED_AFTER_S]
     order = np.argsort(all_times, kind="stable")
-    return Words(all_times[order], _flip(np.r_[value[kept], value[twice]][order], flipped, n_bits=n_bits, seed=seed))
+    return CodeArrivals(
+        all_times[order], _flip(np.r_[value[kept], value[twice]][order], flipped, n_bits=n_bits, seed=seed)
+    )
 
 
 def _flip(value: NDArray[np.int64], share: float, *, n_bits: int, seed: int) -> NDArray[np.int64]:
@@ -84,36 +88,40 @@ def _flip(value: NDArray[np.int64], share: float, *, n_bits: int, seed: int) -> 
 
 
 @dataclass(frozen=True)
-class Light:
-    """When the screen was bright, rig clock in seconds, (n_presentations,) each."""
+class PatchTimes:
+    """When the photodiode patch was bright, rig clock in seconds, (n_presentations,) each."""
 
     on_s: Floats
     off_s: Floats
 
 
-def light_of(
+def patch_times(
     presentations: Sequence[Presentation],
     *,
-    lag_s: float,
+    latency_s: float,
     frame_s: float,
     seed: int,
-    jitter_s: float = _LIGHT_JITTER_S,
+    jitter_s: float = _PATCH_JITTER_S,
     late_frame_probability: float = _LATE_FRAME_PROBABILITY,
-) -> Light:
-    """Delay flips by the display's lag; a few come a whole frame late without the software's knowing.
+) -> PatchTimes:
+    """Return flips delayed by the display latency; a few come a whole frame late without the software's knowing.
 
     Parameters
     ----------
-    lag_s, jitter_s
-        From flip to light: mean and SD.
+    presentations
+        What was shown, in order.
+    latency_s, jitter_s
+        Display latency, from flip to photodiode onset: mean and SD.
     frame_s
         Length of a frame.
+    seed
+        Of the jitter and the late frames.
     late_frame_probability
         Of each presentation.
     """
     random = np.random.default_rng([seed, *b"light"])
     n = len(presentations)
-    lag = lag_s + random.normal(0, jitter_s, n) + frame_s * (random.random(n) < late_frame_probability)
+    delay = latency_s + random.normal(0, jitter_s, n) + frame_s * (random.random(n) < late_frame_probability)
     on = np.array([presentation.onset_s for presentation in presentations])
     off = np.array([presentation.offset_s for presentation in presentations])
-    return Light(on + lag, off + lag)
+    return PatchTimes(on + delay, off + delay)

@@ -15,51 +15,52 @@ from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.blackrock.nsx.writer import WrittenChunk, write_nsx
-from closedloop.simulation.timeline import SAMPLE_HZ, Span, Timeline
-from closedloop.simulation.voltage import Units, analog_channel, photodiode_channel, snippets, voltage_chunks
+from closedloop.execution.progress import ProgressCallback
+from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, TimelineSegment
+from closedloop.simulation.voltage import Waveforms, analog_channel, photodiode_channel, snippets, voltage_chunks
 
 SIMULATED_APPLICATION = "closedloop simulated array"
 _BATCH_SAMPLES = 20 * SAMPLE_HZ
 _OTHER_INPUT = "ainp1"  # what a processor without the photodiode has on its analog input: nothing but noise
 
 Integers = NDArray[np.int64]
-_MARGIN = 100  # samples around a span in which a spike's waveform may begin or end
+_MARGIN = 100  # samples around a segment in which a spike's waveform may begin or end
 
 
 @dataclass(frozen=True)
-class Heard:
+class ProcessorInput:
     """Everything that reaches a processor, by the sample at which it does, each in order of time.
 
     Attributes
     ----------
     spike_sample, spike_electrode
         Spikes and this processor's numbers of their electrodes, from 1.
-    word_sample, word_value
-        Digital words.
-    light_on, light_off
-        The photodiode's light; empty where the diode is on another processor.
+    code_sample, code_value
+        Digital codes.
+    patch_on, patch_off
+        When the photodiode patch went bright and dark; empty where the diode is on another processor.
     n_samples
         How long the recorder ran.
     """
 
     spike_sample: Integers
     spike_electrode: Integers
-    word_sample: Integers
-    word_value: Integers
-    light_on: Integers
-    light_off: Integers
+    code_sample: Integers
+    code_value: Integers
+    patch_on: Integers
+    patch_off: Integers
     n_samples: int
 
-    def within(self, first: int, end: int) -> Heard:
-        """Keep what happens in samples first to end (exclusive) of the counter, counted from `first`; light stays."""
-        spikes, words = (slice(*np.searchsorted(row, [first, end])) for row in (self.spike_sample, self.word_sample))
-        return Heard(
+    def within(self, first: int, end: int) -> ProcessorInput:
+        """Return what comes in samples first to end (exclusive), counted from `first`; all of the patch stays."""
+        spikes, codes = (slice(*np.searchsorted(row, [first, end])) for row in (self.spike_sample, self.code_sample))
+        return ProcessorInput(
             spike_sample=self.spike_sample[spikes] - first,
             spike_electrode=self.spike_electrode[spikes],
-            word_sample=self.word_sample[words] - first,
-            word_value=self.word_value[words],
-            light_on=self.light_on - first,
-            light_off=self.light_off - first,
+            code_sample=self.code_sample[codes] - first,
+            code_value=self.code_value[codes],
+            patch_on=self.patch_on - first,
+            patch_off=self.patch_off - first,
             n_samples=end - first,
         )
 
@@ -74,8 +75,8 @@ class Processor:
         From 1; its files are named by it.
     electrode_ids, raw_electrodes
         Its own numbers of its electrodes, and of those whose voltage is written.
-    units
-        Their waveforms, a row an electrode.
+    waveforms
+        Of their spikes, a row an electrode.
     has_photodiode
         Whether the diode is on its analog input.
     timeline
@@ -87,7 +88,7 @@ class Processor:
     number: int
     electrode_ids: tuple[int, ...]
     raw_electrodes: tuple[int, ...]
-    units: Units
+    waveforms: Waveforms
     has_photodiode: bool
     timeline: Timeline
     seed: int
@@ -114,7 +115,7 @@ class FileFormat:
 
 
 def write_processor(
-    folder: Path, processor: Processor, heard: Heard, form: FileFormat, *, progress: Callable[[int, int], None]
+    folder: Path, processor: Processor, received: ProcessorInput, form: FileFormat, *, progress: ProgressCallback
 ) -> None:
     """Write a processor's .nev and .ns6.
 
@@ -122,15 +123,21 @@ def write_processor(
     ----------
     folder
         Where the files go.
+    processor
+        As it is set up.
+    received
+        What reaches it.
+    form
+        How the files are written.
     progress
         Called with (done, total) samples as the files grow.
     """
-    total = 2 * heard.n_samples
+    total = 2 * received.n_samples
     write_nev(
         folder / f"{processor.name}.nev",
         [NevElectrode(electrode, f"elec{electrode}") for electrode in processor.electrode_ids],
         specification=form.specification,
-        batches=_batches(processor, heard, form, lambda done: progress(done, total)),
+        batches=_batches(processor, received, form, lambda done: progress(done, total)),
         start=form.start,
         waveform_samples=form.waveform_samples,
         in_order=False,
@@ -142,7 +149,7 @@ def write_processor(
         [*(NsxChannel(electrode, f"elec{electrode}") for electrode in processor.raw_electrodes), _analog(processor)],
         rate_hz=SAMPLE_HZ,
         specification=form.specification,
-        chunks=_chunks(processor, heard, form, lambda done: progress(heard.n_samples + done, total)),
+        chunks=_chunks(processor, received, form, lambda done: progress(received.n_samples + done, total)),
         start=form.start,
         label="raw" if processor.raw_electrodes else "analog",
         comment=form.comment,
@@ -154,59 +161,59 @@ def _analog(processor: Processor) -> NsxChannel:
 
 
 def _batches(
-    processor: Processor, heard: Heard, form: FileFormat, progress: Callable[[int], None]
+    processor: Processor, received: ProcessorInput, form: FileFormat, progress: Callable[[int], None]
 ) -> Iterator[NevBatch]:
-    """Packets of 20 s each; a span begins a new batch."""
+    """Yield packets of 20 s each; a segment begins a new batch."""
     starts = [
-        (span, start)
-        for span in processor.timeline.spans
-        for start in range(span.first_sample, span.end_sample, _BATCH_SAMPLES)
+        (segment, start)
+        for segment in processor.timeline.segments
+        for start in range(segment.first_sample, segment.end_sample, _BATCH_SAMPLES)
     ]
-    for number, (span, start) in enumerate(starts):
-        stop = min(start + _BATCH_SAMPLES, span.end_sample)
+    for number, (segment, start) in enumerate(starts):
+        stop = min(start + _BATCH_SAMPLES, segment.end_sample)
         random = np.random.default_rng([processor.seed, number, *b"snippets"])
-        batch = _batch(heard.within(start, stop), span, start)
-        waveform = snippets(processor.units, batch.spike_electrode, n_samples=form.waveform_samples, random=random)
+        batch = _batch(received.within(start, stop), segment, start)
+        waveform = snippets(processor.waveforms, batch.spike_electrode, n_samples=form.waveform_samples, random=random)
         opening = number == 0
         yield replace(
             batch,
             spike_waveform=waveform,
-            comment_tick=np.full(int(opening), span.first_tick),
+            comment_tick=np.full(int(opening), segment.first_tick),
             comment_text=(form.session_id,) if opening else (),
         )
         progress(stop)
 
 
-def _batch(heard: Heard, span: Span, start: int) -> NevBatch:
+def _batch(received: ProcessorInput, segment: TimelineSegment, start: int) -> NevBatch:
     return NevBatch(
-        spike_tick=span.ticks(heard.spike_sample + start),
-        spike_electrode=heard.spike_electrode,
-        code_tick=span.ticks(heard.word_sample + start),
-        code_value=heard.word_value,
+        spike_tick=segment.ticks(received.spike_sample + start),
+        spike_electrode=received.spike_electrode,
+        code_tick=segment.ticks(received.code_sample + start),
+        code_value=received.code_value,
     )
 
 
 def _chunks(
-    processor: Processor, heard: Heard, form: FileFormat, progress: Callable[[int], None]
+    processor: Processor, received: ProcessorInput, form: FileFormat, progress: Callable[[int], None]
 ) -> Iterator[WrittenChunk]:
-    for number, span in enumerate(processor.timeline.spans):
-        own = heard.within(span.first_sample - _MARGIN, span.end_sample + _MARGIN)
+    for number, segment in enumerate(processor.timeline.segments):
+        own = received.within(segment.first_sample - _MARGIN, segment.end_sample + _MARGIN)
         chunks = voltage_chunks(
-            light_on=own.light_on - _MARGIN,
-            light_off=own.light_off - _MARGIN,
+            patch_on=own.patch_on - _MARGIN,
+            patch_off=own.patch_off - _MARGIN,
             spike_tick=own.spike_sample - _MARGIN,
             spike_electrode=own.spike_electrode,
             raw_electrodes=processor.raw_electrodes,
-            units=processor.units,
-            n_ticks=span.n_samples,
+            waveforms=processor.waveforms,
+            n_ticks=segment.n_samples,
             seed=processor.seed + number,
         )
         for start, samples in chunks:
-            first = span.first_sample + start
-            yield _times(span, first, len(samples), each=NSX_LAYOUTS[form.specification].one_sample_a_block), samples
+            first = segment.first_sample + start
+            yield _times(segment, first, len(samples), each=NSX_LAYOUTS[form.specification].one_sample_a_block), samples
             progress(first + len(samples))
 
 
-def _times(span: Span, first: int, n_samples: int, *, each: bool) -> int | Integers:
+def _times(segment: TimelineSegment, first: int, n_samples: int, *, each: bool) -> int | Integers:
     """Read the clock at a chunk's first sample or, where every sample has a time stamp, at each."""
-    return span.ticks(np.arange(first, first + n_samples)) if each else int(span.ticks(np.array(first)))
+    return segment.ticks(np.arange(first, first + n_samples)) if each else int(segment.ticks(np.array(first)))

@@ -1,8 +1,8 @@
-"""The simulated recorder: one or two processors (NSPs), each with electrodes, clock, line for words, and faults."""
+"""The simulated recorder: one or two processors (NSPs), with electrodes, clock, line for digital codes, and faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,28 +11,41 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.day.journal import JournalRow
 from closedloop.artifacts.naming import derive_seed, generator
-from closedloop.simulation.events import Light, RecorderClock, send_words
-from closedloop.simulation.processor import FileFormat, Heard, Processor, write_processor
+from closedloop.execution.progress import ProgressCallback
+from closedloop.simulation.events import PatchTimes, RecorderClock, send_codes
+from closedloop.simulation.processor import FileFormat, Processor, ProcessorInput, write_processor
 from closedloop.simulation.recorder_faults import RecorderFault, spoil_files, timeline_with
 from closedloop.simulation.spikes import SpikeTrains
-from closedloop.simulation.voltage import Units
+from closedloop.simulation.voltage import Waveforms
 
 _LEAD_S = (2.0, 8.0)  # the recorder is started that long before the rig
 
 
 @dataclass(frozen=True)
-class Happened:
-    """What there was to record, in the rig's seconds: the journal's rows, spikes by electrode, light, when it ended."""
+class SessionEvents:
+    """What there was to record in a session, in seconds of the rig's clock.
+
+    Attributes
+    ----------
+    rows
+        The journal's.
+    spikes
+        By electrode, numbered over all processors.
+    patch
+        When the photodiode patch was bright.
+    end_s
+        When the session ended.
+    """
 
     rows: Sequence[JournalRow]
     spikes: SpikeTrains
-    light: Light
+    patch: PatchTimes
     end_s: float
 
 
 @dataclass(frozen=True)
 class Line:
-    """The cable that carries the words: probabilities of each to be lost, doubled, or changed in one of `n_bits`."""
+    """The cable for digital codes: each code's probability to be lost, doubled, or changed in one of `n_bits`."""
 
     lost: float = 0.0
     doubled: float = 0.0
@@ -42,14 +55,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault and the processors it befalls."""
+    """A fault and the processors that have it."""
 
     name: RecorderFault
     processors: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Recorder:
+class RecorderSetup:
     """A recorder as it is set up for a day.
 
     Attributes
@@ -60,8 +73,8 @@ class Recorder:
         Whose voltage is written, numbered over all processors from 1.
     clock_drift_ppm
         Of the first processor; the second one's runs off by as much to the other side.
-    units
-        Waveforms, a row an electrode.
+    waveforms
+        Of the spikes, a row an electrode.
     seed
         Of the day's noise.
     """
@@ -71,7 +84,7 @@ class Recorder:
     raw_electrodes: tuple[int, ...]
     clock_drift_ppm: float
     line: Line
-    units: Units
+    waveforms: Waveforms
     form: FileFormat
     seed: int
     faults: tuple[Fault, ...] = ()
@@ -120,24 +133,24 @@ class Recorder:
             number=number,
             electrode_ids=tuple(electrode - first for electrode in own),
             raw_electrodes=tuple(electrode - first for electrode in self.raw_electrodes if electrode in own),
-            units=Units(self.units.waveform_bits[first : own.stop - 1]),
+            waveforms=Waveforms(self.waveforms.waveform_bits[first : own.stop - 1]),
             has_photodiode=number == 1,
             timeline=timeline_with(self.faults_of(number), n_samples, specification=self.form.specification),
             seed=self.seed_of(number),
         )
 
-    def n_samples(self, number: int, happened: Happened) -> int:
+    def n_samples(self, number: int, events: SessionEvents) -> int:
         """Count a processor's samples from its start to the day's end."""
-        return int(self.clock(number).ticks(np.array([happened.end_s]))[0])
+        return int(self.clock(number).ticks(np.array([events.end_s]))[0])
 
 
 def electrodes_each(n_electrodes: int, n_processors: int) -> int:
-    """Share the electrodes out over the processors: how many the first ones have."""
+    """Return how many electrodes each processor has; the last one may have fewer."""
     return -(-n_electrodes // n_processors)
 
 
 def write_recording(
-    folder: Path, recorder: Recorder, happened: Happened, *, progress: Callable[[int, int], None]
+    folder: Path, recorder: RecorderSetup, events: SessionEvents, *, progress: ProgressCallback
 ) -> None:
     """Write array1.nev, array1.ns6 and, of a second processor, array2.nev and array2.ns6.
 
@@ -145,47 +158,75 @@ def write_recording(
     ----------
     folder
         Where the files go.
+    recorder
+        As it is set up.
+    events
+        What there was to record.
     progress
         Called with (done, total) samples as the files grow.
     """
-    heard = {number: hear(recorder, number, happened) for number in recorder.numbers}
-    total = sum(2 * one.n_samples for one in heard.values())
+    received = {number: processor_input(recorder, number, events) for number in recorder.numbers}
+    total = sum(2 * one.n_samples for one in received.values())
     before = 0
-    for number, one in heard.items():
+    for number, one in received.items():
         processor = recorder.processor(number, n_samples=one.n_samples)
-        write_processor(folder, processor, one, recorder.form, progress=_moved(progress, before=before, total=total))
+        write_processor(
+            folder, processor, one, recorder.form, progress=_shift_progress(progress, before=before, total=total)
+        )
         spoil_files(folder / processor.name, recorder.faults_of(number))
         before += 2 * one.n_samples
 
 
-def _moved(progress: Callable[[int, int], None], *, before: int, total: int) -> Callable[[int, int], None]:
+def _shift_progress(progress: ProgressCallback, *, before: int, total: int) -> ProgressCallback:
     return lambda done, _own: progress(before + done, total)
 
 
-def hear(recorder: Recorder, number: int, happened: Happened) -> Heard:
-    """Tell what reaches one processor."""
+def processor_input(recorder: RecorderSetup, number: int, events: SessionEvents) -> ProcessorInput:
+    """Return what reaches one processor.
+
+    Parameters
+    ----------
+    recorder
+        As it is set up.
+    number
+        Which processor, from 1.
+    events
+        What there was to record.
+    """
     clock, own, line, seed = recorder.clock(number), recorder.own(number), recorder.line, recorder.seed_of(number)
-    n_samples = recorder.n_samples(number, happened)
-    words = send_words(
-        happened.rows, lost=line.lost, doubled=line.doubled, flipped=line.flipped, n_bits=line.n_bits, seed=seed
+    n_samples = recorder.n_samples(number, events)
+    codes = send_codes(
+        events.rows, lost=line.lost, doubled=line.doubled, flipped=line.flipped, n_bits=line.n_bits, seed=seed
     )
-    sample, electrode = clock.ticks(happened.spikes.time_s), happened.spikes.electrode_id
+    sample, electrode = clock.ticks(events.spikes.time_s), events.spikes.electrode_id
     kept = (sample >= 0) & (sample < n_samples) & (electrode >= own.start) & (electrode < own.stop)
-    light = happened.light if number == 1 else Light(np.zeros(0), np.zeros(0))
-    return Heard(
+    patch = events.patch if number == 1 else PatchTimes(np.zeros(0), np.zeros(0))
+    return ProcessorInput(
         spike_sample=sample[kept],
         spike_electrode=electrode[kept] - own.start + 1,
-        word_sample=clock.ticks(words.time_s),
-        word_value=words.value,
-        light_on=clock.ticks(light.on_s),
-        light_off=clock.ticks(light.off_s),
+        code_sample=clock.ticks(codes.time_s),
+        code_value=codes.value,
+        patch_on=clock.ticks(patch.on_s),
+        patch_off=clock.ticks(patch.off_s),
         n_samples=n_samples,
     )
 
 
-def located(
-    recorder: Recorder, number: int, happened: Happened, time_s: NDArray[np.float64]
+def locate(
+    recorder: RecorderSetup, number: int, events: SessionEvents, time_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Say at which epoch and tick a processor recorded moments of the rig's clock; -1 where it did not."""
-    timeline = recorder.processor(number, n_samples=recorder.n_samples(number, happened)).timeline
+    """Return the epoch and tick at which a processor recorded moments of the rig's clock; -1 where it did not.
+
+    Parameters
+    ----------
+    recorder
+        As it is set up.
+    number
+        Which processor, from 1.
+    events
+        What there was to record; decides how long the recording is.
+    time_s
+        Moments, seconds of the rig's clock, (n,).
+    """
+    timeline = recorder.processor(number, n_samples=recorder.n_samples(number, events)).timeline
     return timeline.locate(recorder.clock(number).ticks(time_s))

@@ -31,7 +31,7 @@ def _share(n_samples: int, percent: int) -> int:
 
 
 def _pause(timeline: Timeline, n_samples: int) -> Timeline:
-    return timeline.paused(_share(n_samples, 40), _share(n_samples, 44))
+    return timeline.pause(_share(n_samples, 40), _share(n_samples, 44))
 
 
 def _reset(timeline: Timeline, n_samples: int) -> Timeline:
@@ -44,12 +44,12 @@ def _stub(timeline: Timeline, _n_samples: int) -> Timeline:
 
 def _gap(timeline: Timeline, n_samples: int) -> Timeline:
     start = _share(n_samples, 30)
-    return timeline.paused(start, start + SAMPLE_HZ // 2)
+    return timeline.pause(start, start + SAMPLE_HZ // 2)
 
 
 def _jump_back(timeline: Timeline, n_samples: int) -> Timeline:
-    tick_hz = round(timeline.spans[0].ticks_per_sample * SAMPLE_HZ)
-    return timeline.jumped_back(_share(n_samples, 70), ticks=_JUMP_BACK_S * tick_hz)
+    tick_hz = round(timeline.segments[0].ticks_per_sample * SAMPLE_HZ)
+    return timeline.jump_back(_share(n_samples, 70), ticks=_JUMP_BACK_S * tick_hz)
 
 
 _OF_THE_CLOCK: dict[RecorderFault, Callable[[Timeline, int], Timeline]] = {
@@ -62,7 +62,17 @@ _OF_THE_CLOCK: dict[RecorderFault, Callable[[Timeline, int], Timeline]] = {
 
 
 def timeline_with(faults: Iterable[RecorderFault], n_samples: int, *, specification: str) -> Timeline:
-    """Say what a processor's clock reads during a recording with these faults."""
+    """Return what a processor's clock reads during a recording with faults.
+
+    Parameters
+    ----------
+    faults
+        Names; those of files, not of the clock, change nothing here.
+    n_samples
+        Length of the recording.
+    specification
+        Of the files; decides rate and start of the clock.
+    """
     wanted = set(faults)
     is_ptp = NSX_LAYOUTS[specification].one_sample_a_block
     timeline = whole(

@@ -6,7 +6,7 @@ hears, with the faults asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,18 +29,19 @@ from closedloop.artifacts.protocol.recorder_faults import RECORDER_FAULTS, LineF
 from closedloop.artifacts.tables import Column, TableLayout, write_table
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.errors import RecordingError
-from closedloop.simulation.events import light_of
+from closedloop.execution.progress import ProgressCallback
+from closedloop.simulation.events import patch_times
 from closedloop.simulation.processor import FileFormat
-from closedloop.simulation.recorder import Fault, Happened, Line, Recorder, located, write_recording
+from closedloop.simulation.recorder import Fault, Line, RecorderSetup, SessionEvents, locate, write_recording
 from closedloop.simulation.spikes import SpikeTrains
-from closedloop.simulation.voltage import HALF_BRIGHT_S, draw_units
+from closedloop.simulation.voltage import HALF_BRIGHT_S, draw_waveforms
 from closedloop.storage import write_bytes
 
 ONSET, SPIKE = "onset", "spike"
 TRUTH = TableLayout(
     kind="recording_truth",
     columns={
-        "event": Column("string", "", "onset (the light at half its brightness) or spike"),
+        "event": Column("string", "", "onset (the photodiode patch at half its brightness) or spike"),
         "processor": Column("int32", "", "which processor's clock the row is in, from 1"),
         "ordinal": Column("int32", "", "presentation in the journal; -1 for spikes"),
         "electrode_id": Column("int32", "", "the processor's number of the electrode; -1 for onsets"),
@@ -51,10 +52,10 @@ TRUTH = TableLayout(
 
 _START = datetime(2024, 5, 6, 9, tzinfo=UTC)
 _PER_TRIAL, _ON_S, _PERIOD_S, _TRIAL_S, _FIRST_IMAGE_S = 6, 0.1, 0.2, 2.0, 0.4
-_REFRESH_HZ, _DISPLAY_LAG_S, _TAIL_S = 60.0, 0.012, 1.0
+_REFRESH_HZ, _DISPLAY_LATENCY_S, _TAIL_S = 60.0, 0.012, 1.0
 _RATE_HZ, _DEAD_TIME_S = 20.0, 0.002
 _N_IMAGES = 40
-_LIGHT_JITTER_S = 0.00005  # so that the code tells the onset where the photodiode does not
+_PATCH_JITTER_S = 0.00005  # so that the code tells the onset where the photodiode does not
 _CODES = 65_535
 _CLOCK_DRIFT_PPM = 100.0
 _WIDE_PORT = 16
@@ -73,8 +74,8 @@ class MadeSession:
     n_channels
         Electrodes in all, each with its voltage.
     faults
-        Names out of `RECORDER_FAULTS` and `LINE_FAULTS`; on a recorder with two processors the pause and the reset
-        befall the second one alone, so that they differ.
+        Names out of `RECORDER_FAULTS` and `LINE_FAULTS`; on a recorder with two processors only the second
+        one has the pause and the reset, so that they differ.
     """
 
     specification: str = "2.3"
@@ -90,8 +91,17 @@ class MadeSession:
         return f"made-{derive_seed(self.seed, self.specification, str(self.seconds)):016x}"
 
 
-def make_session(folder: Path, wanted: MadeSession, *, progress: Callable[[int, int], None]) -> None:
+def make_session(folder: Path, wanted: MadeSession, *, progress: ProgressCallback) -> None:
     """Write journal.jsonl, the recorder's files and truth.parquet.
+
+    Parameters
+    ----------
+    folder
+        Where the files go; made if it is missing.
+    wanted
+        What to make.
+    progress
+        Called with (done, total) samples as the files grow.
 
     Raises
     ------
@@ -101,10 +111,10 @@ def make_session(folder: Path, wanted: MadeSession, *, progress: Callable[[int, 
     _check(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     rows = tuple(_journal(wanted))
-    recorder, happened = _recorder(wanted), _happened(wanted, rows)
+    recorder, events = _recorder(wanted), _draw_events(wanted, rows)
     write_bytes(folder / "journal.jsonl", b"".join(ROW.dump_json(row) + b"\n" for row in rows))
-    write_recording(folder, recorder, happened, progress=progress)
-    write_table(folder / "truth.parquet", TRUTH, _truth(recorder, happened), simulated=True)
+    write_recording(folder, recorder, events, progress=progress)
+    write_table(folder / "truth.parquet", TRUTH, _truth(recorder, events), simulated=True)
 
 
 def _check(wanted: MadeSession) -> None:
@@ -122,7 +132,7 @@ def _check(wanted: MadeSession) -> None:
 
 
 def can_have(fault: RecorderFault | LineFault, specification: str) -> bool:
-    """Tell whether files of a specification can have a fault."""
+    """Return whether files of a specification can have a fault."""
     layout = NSX_LAYOUTS[specification]
     if fault.startswith("ptp_"):
         return layout.one_sample_a_block
@@ -132,7 +142,7 @@ def can_have(fault: RecorderFault | LineFault, specification: str) -> bool:
 
 
 def _journal(wanted: MadeSession) -> Iterator[JournalRow]:
-    """Trials of six images; codes count up, and past 65,535 begin again at 1."""
+    """Yield trials of six images; codes count up, and past 65,535 begin again at 1."""
     n_trials = int(wanted.seconds // _TRIAL_S)
     start = _CODES - n_trials * (_PER_TRIAL + 1) // 2 if "code_wrap" in wanted.faults else 0
     image = generator(wanted.seed, "images").integers(0, _N_IMAGES, n_trials * _PER_TRIAL).tolist()
@@ -155,7 +165,7 @@ def _journal(wanted: MadeSession) -> Iterator[JournalRow]:
 
 def _trial(trial: int, start: int, image: list[int]) -> Iterator[JournalRow]:
     first_code = start + trial * (_PER_TRIAL + 1)
-    yield TrialStarted(trial=trial, code=_wrapped(first_code), time_s=trial * _TRIAL_S)
+    yield TrialStarted(trial=trial, code=_wrap_code(first_code), time_s=trial * _TRIAL_S)
     for position in range(_PER_TRIAL):
         ordinal = trial * _PER_TRIAL + position
         onset_s = round(trial * _TRIAL_S + _FIRST_IMAGE_S + position * _PERIOD_S, 6)
@@ -167,7 +177,7 @@ def _trial(trial: int, start: int, image: list[int]) -> Iterator[JournalRow]:
             image_index=image[ordinal],
             stimulus_id=f"{image[ordinal]:016x}",
             repetition=image[:ordinal].count(image[ordinal]),
-            code=_wrapped(first_code + 1 + position),
+            code=_wrap_code(first_code + 1 + position),
             onset_s=onset_s,
             offset_s=round(onset_s + _ON_S, 6),
             planned_on_frames=round(_ON_S * _REFRESH_HZ),
@@ -178,13 +188,13 @@ def _trial(trial: int, start: int, image: list[int]) -> Iterator[JournalRow]:
     yield TrialEnded(trial=trial, outcome="completed", reward_ms=120.0, time_s=round((trial + 0.9) * _TRIAL_S, 6))
 
 
-def _wrapped(count: int) -> int:
+def _wrap_code(count: int) -> int:
     return count % _CODES + 1
 
 
-def _recorder(wanted: MadeSession) -> Recorder:
+def _recorder(wanted: MadeSession) -> RecorderSetup:
     faults = set(wanted.faults)
-    return Recorder(
+    return RecorderSetup(
         n_electrodes=wanted.n_channels,
         n_processors=wanted.n_processors,
         raw_electrodes=tuple(range(1, wanted.n_channels + 1)),
@@ -195,35 +205,37 @@ def _recorder(wanted: MadeSession) -> Recorder:
             flipped=0.001 * ("flipped_codes" in faults),
             n_bits=_WIDE_PORT,
         ),
-        units=draw_units(wanted.n_channels, seed=wanted.seed),
+        waveforms=draw_waveforms(wanted.n_channels, seed=wanted.seed),
         form=FileFormat(wanted.specification, 48, _START, wanted.session_id),
         seed=derive_seed(wanted.seed, "recorder"),
-        faults=tuple(_befalling(fault, wanted.n_processors) for fault in wanted.faults if fault in RECORDER_FAULTS),
+        faults=tuple(
+            _fault_on_processors(fault, wanted.n_processors) for fault in wanted.faults if fault in RECORDER_FAULTS
+        ),
     )
 
 
-def _befalling(fault: RecorderFault, n_processors: int) -> Fault:
-    """Pauses and resets come to the last processor alone; all else to each."""
+def _fault_on_processors(fault: RecorderFault, n_processors: int) -> Fault:
+    """Return a fault with its processors: the last one alone for pauses and resets, else every one."""
     every = tuple(range(1, n_processors + 1))
     return Fault(fault, every[-1:] if fault in ("pause", "reset") else every)
 
 
-def _happened(wanted: MadeSession, rows: tuple[JournalRow, ...]) -> Happened:
+def _draw_events(wanted: MadeSession, rows: tuple[JournalRow, ...]) -> SessionEvents:
     shown = [row for row in rows if isinstance(row, Presentation)]
-    light = light_of(
+    patch = patch_times(
         shown,
-        lag_s=_DISPLAY_LAG_S,
+        latency_s=_DISPLAY_LATENCY_S,
         frame_s=1 / _REFRESH_HZ,
         seed=wanted.seed,
-        jitter_s=_LIGHT_JITTER_S,
+        jitter_s=_PATCH_JITTER_S,
         late_frame_probability=0.0,
     )
     end_s = shown[-1].offset_s + _TAIL_S
-    return Happened(rows, _steady_spikes(wanted, end_s), light, end_s)
+    return SessionEvents(rows, _steady_spikes(wanted, end_s), patch, end_s)
 
 
 def _steady_spikes(wanted: MadeSession, end_s: float) -> SpikeTrains:
-    """Poisson spikes with a dead time, so that no two of an electrode overlap."""
+    """Draw Poisson spikes with a dead time, so that no two of an electrode overlap."""
     times, electrodes = [], []
     n_drawn = int(2 * _RATE_HZ * end_s) + 10
     for electrode in range(1, wanted.n_channels + 1):
@@ -236,21 +248,21 @@ def _steady_spikes(wanted: MadeSession, end_s: float) -> SpikeTrains:
     return SpikeTrains(time_s[order], np.concatenate(electrodes)[order])
 
 
-def _truth(recorder: Recorder, happened: Happened) -> dict[str, NDArray[Any]]:
-    parts = [part for number in recorder.numbers for part in _truth_of(recorder, number, happened)]
+def _truth(recorder: RecorderSetup, events: SessionEvents) -> dict[str, NDArray[Any]]:
+    parts = [part for number in recorder.numbers for part in _truth_of(recorder, number, events)]
     return {name: np.concatenate([part[name] for part in parts]) for name in TRUTH.columns}
 
 
-def _truth_of(recorder: Recorder, number: int, happened: Happened) -> Iterator[dict[str, NDArray[Any]]]:
+def _truth_of(recorder: RecorderSetup, number: int, events: SessionEvents) -> Iterator[dict[str, NDArray[Any]]]:
     own = recorder.own(number)
-    spikes = happened.spikes
+    spikes = events.spikes
     mine = (spikes.electrode_id >= own.start) & (spikes.electrode_id < own.stop)
-    n_onsets, n_spikes = len(happened.light.on_s), int(mine.sum())
+    n_onsets, n_spikes = len(events.patch.on_s), int(mine.sum())
     for event, time_s, ordinal, electrode in (
-        (ONSET, happened.light.on_s + HALF_BRIGHT_S, np.arange(n_onsets), np.full(n_onsets, -1)),
+        (ONSET, events.patch.on_s + HALF_BRIGHT_S, np.arange(n_onsets), np.full(n_onsets, -1)),
         (SPIKE, spikes.time_s[mine], np.full(n_spikes, -1), spikes.electrode_id[mine] - own.start + 1),
     ):
-        epoch, tick = located(recorder, number, happened, time_s)
+        epoch, tick = locate(recorder, number, events, time_s)
         yield {
             "event": np.full(len(time_s), event),
             "processor": np.full(len(time_s), number),

@@ -1,4 +1,4 @@
-"""Poisson spikes of every electrode over a session: spontaneous all the time, evoked after each light onset."""
+"""Poisson spikes of every electrode over a session: spontaneous all the time, evoked after each photodiode onset."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SpikeTrains:
 
 
 def draw_spikes(
-    light_s: Floats,
+    onset_s: Floats,
     evoked_hz: Floats,
     *,
     baseline_hz: Floats,
@@ -40,13 +40,13 @@ def draw_spikes(
 ) -> SpikeTrains:
     """Draw the spikes of a session.
 
-    Within an evoked window (`profile.edges_ms` after light) a site fires at its evoked rate; a window ends early where
-    the next one begins. Everywhere else it fires at its baseline.
+    Within an evoked window (`profile.edges_ms` after an onset) a site fires at its evoked rate; a window ends early
+    where the next one begins. Everywhere else it fires at its baseline.
 
     Parameters
     ----------
-    light_s
-        Light onsets, ascending, seconds, (n_presentations,).
+    onset_s
+        Photodiode onsets, ascending, seconds, (n_presentations,).
     evoked_hz
         Mean rate in the window, (n_presentations, n_electrodes).
     baseline_hz
@@ -58,13 +58,13 @@ def draw_spikes(
     seed
         Each electrode draws from its own generator, seeded by this and its number.
     """
-    window_start = light_s + profile.edges_ms[0] / 1000
-    window_stop = np.minimum(light_s + profile.edges_ms[-1] / 1000, np.r_[window_start[1:], np.inf])
+    window_start = onset_s + profile.edges_ms[0] / 1000
+    window_stop = np.minimum(onset_s + profile.edges_ms[-1] / 1000, np.r_[window_start[1:], np.inf])
     times, electrodes = [], []
     for electrode, baseline in enumerate(baseline_hz):
         random = np.random.default_rng([seed, electrode])
         spontaneous = _spontaneous(random, baseline, span_s, window_start, window_stop)
-        evoked = _evoked(random, light_s, evoked_hz[:, electrode], profile, window_stop)
+        evoked = _evoked(random, onset_s, evoked_hz[:, electrode], profile, window_stop)
         times += [spontaneous, evoked]
         electrodes.append(np.full(len(spontaneous) + len(evoked), electrode + 1))
     time_s = np.concatenate(times)
@@ -83,12 +83,12 @@ def _spontaneous(
 
 
 def _evoked(
-    random: np.random.Generator, light_s: Floats, rate_hz: Floats, profile: PsthProfile, window_stop: Floats
+    random: np.random.Generator, onset_s: Floats, rate_hz: Floats, profile: PsthProfile, window_stop: Floats
 ) -> Floats:
     length_s = (profile.edges_ms[-1] - profile.edges_ms[0]) / 1000
     n_spikes = random.poisson(rate_hz * length_s)
-    presentation = np.repeat(np.arange(len(light_s)), n_spikes)
+    presentation = np.repeat(np.arange(len(onset_s)), n_spikes)
     cumulative = np.r_[0.0, np.cumsum(profile.relative_rate * np.diff(profile.edges_ms))]
-    after_light_ms = np.interp(random.random(len(presentation)), cumulative / cumulative[-1], profile.edges_ms)
-    time_s = light_s[presentation] + after_light_ms / 1000
+    after_onset_ms = np.interp(random.random(len(presentation)), cumulative / cumulative[-1], profile.edges_ms)
+    time_s = onset_s[presentation] + after_onset_ms / 1000
     return np.asarray(time_s[time_s < window_stop[presentation]])

@@ -1,7 +1,7 @@
 """What a simulated recorder's clock reads, sample by sample: pauses, resets, stubs, jumps.
 
 Every processor has a counter of samples that never stops. A timeline says which of them were recorded, and with which
-epoch and tick. Everything that happens (a spike, a word, light) has a sample; the timeline gives it its time, or none.
+epoch and tick. Every event (a spike, a digital code, an onset) has a sample; the timeline gives it its time, or none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Span:
+class TimelineSegment:
     """Samples `first_sample` to `end_sample` (exclusive) of the counter, recorded without a pause."""
 
     first_sample: int
@@ -38,58 +38,78 @@ class Span:
         return self.end_sample - self.first_sample
 
     def ticks(self, sample: Integers) -> Integers:
-        """Read the clock at samples of the counter."""
+        """Return what the clock reads at samples of the counter."""
         return regular_ticks(self.first_tick, sample - self.first_sample, self.ticks_per_sample)
 
-    def split(self, at: int) -> tuple[Span, ...]:
-        """Cut before sample `at`; whole where that lies outside."""
+    def split(self, at: int) -> tuple[TimelineSegment, ...]:
+        """Return its two parts, cut before sample `at`; itself where that lies outside."""
         if not self.first_sample < at < self.end_sample:
             return (self,)
         later = replace(self, first_sample=at, first_tick=int(self.ticks(np.array(at))))
         return replace(self, end_sample=at), later
 
+    def next_epoch(self, *, back: int) -> TimelineSegment:
+        """Return it in the next epoch, with the clock set back by a number of ticks."""
+        return replace(self, epoch=self.epoch + 1, first_tick=self.first_tick - back)
+
 
 @dataclass(frozen=True)
 class Timeline:
-    """All spans, in order of the counter."""
+    """All segments, in order of the counter."""
 
-    spans: tuple[Span, ...]
+    segments: tuple[TimelineSegment, ...]
 
     def locate(self, sample: Integers) -> tuple[Integers, Integers]:
-        """Time samples of the counter: epoch and tick, both -1 where nothing was recorded."""
+        """Return the times of samples of the counter: epoch and tick, both -1 where nothing was recorded."""
         epoch, tick = np.full((2, *sample.shape), NOT_RECORDED)
-        for span in self.spans:
-            own = (sample >= span.first_sample) & (sample < span.end_sample)
-            epoch[own], tick[own] = span.epoch, span.ticks(sample[own])
+        for segment in self.segments:
+            own = (sample >= segment.first_sample) & (sample < segment.end_sample)
+            epoch[own], tick[own] = segment.epoch, segment.ticks(sample[own])
         return epoch, tick
 
-    def paused(self, start: int, stop: int) -> Self:
-        """Record nothing from sample `start` to `stop` (exclusive); the clock runs on."""
+    def pause(self, start: int, stop: int) -> Self:
+        """Return a timeline that records nothing from sample `start` to `stop` (exclusive); the clock runs on."""
         cut = self._cut(start)._cut(stop)
-        return replace(cut, spans=tuple(span for span in cut.spans if not start <= span.first_sample < stop))
-
-    def reset(self, at: int) -> Self:
-        """Set the clock to zero at sample `at`: a new epoch begins."""
-        return self._from(at, lambda span, tick: replace(span, epoch=span.epoch + 1, first_tick=span.first_tick - tick))
-
-    def jumped_back(self, at: int, *, ticks: int) -> Self:
-        """Set the clock back by `ticks` at sample `at`: a new epoch begins."""
-        return self._from(
-            at, lambda span, _tick: replace(span, epoch=span.epoch + 1, first_tick=span.first_tick - ticks)
+        return replace(
+            cut, segments=tuple(segment for segment in cut.segments if not start <= segment.first_sample < stop)
         )
 
-    def _cut(self, at: int) -> Self:
-        return replace(self, spans=tuple(part for span in self.spans for part in span.split(at)))
+    def reset(self, at: int) -> Self:
+        """Return a timeline whose clock is set to zero at sample `at`: a new epoch begins."""
+        return self._from(
+            at, lambda segment, tick: replace(segment, epoch=segment.epoch + 1, first_tick=segment.first_tick - tick)
+        )
 
-    def _from(self, at: int, change: Callable[[Span, int], Span]) -> Self:
-        """Change every span from sample `at` on; `change` is also told what the clock read there."""
+    def jump_back(self, at: int, *, ticks: int) -> Self:
+        """Return a timeline whose clock is set back by `ticks` at sample `at`: a new epoch begins."""
+        return self._from(at, lambda segment, _tick: segment.next_epoch(back=ticks))
+
+    def _cut(self, at: int) -> Self:
+        return replace(self, segments=tuple(part for segment in self.segments for part in segment.split(at)))
+
+    def _from(self, at: int, change: Callable[[TimelineSegment, int], TimelineSegment]) -> Self:
+        """Change every segment from sample `at` on; `change` also receives what the clock read there."""
         cut = self._cut(at)
-        later = [span for span in cut.spans if span.first_sample >= at]
+        later = [segment for segment in cut.segments if segment.first_sample >= at]
         tick = later[0].first_tick if later else 0
-        return replace(cut, spans=tuple(change(span, tick) if span in later else span for span in cut.spans))
+        return replace(
+            cut, segments=tuple(change(segment, tick) if segment in later else segment for segment in cut.segments)
+        )
 
 
 def whole(n_samples: int, *, first_tick: int = 0, tick_hz: int = SAMPLE_HZ, drift_ppm: float = 0.0) -> Timeline:
-    """Record everything in one go, with a clock that runs fast by `drift_ppm` against the samples (PTP)."""
+    """Return a timeline that records everything without a pause.
+
+    Parameters
+    ----------
+    n_samples
+        Length of the recording.
+    first_tick
+        What the clock reads at the first sample.
+    tick_hz
+        Rate of the clock.
+    drift_ppm
+        How much the clock runs fast against the samples (PTP), parts per million.
+    """
     step = Fraction(tick_hz, SAMPLE_HZ) * (1 + Fraction(str(drift_ppm)) / 1_000_000)
-    return Timeline((Span(0, n_samples, 0, first_tick, step),))
+    return Timeline((TimelineSegment(0, n_samples, 0, first_tick, step),))

@@ -18,7 +18,7 @@ _UV_PER_BIT = 0.25
 _NOISE_UV = 8.0  # SD of the background
 _DARK_BITS, _BRIGHT_BITS, _PHOTODIODE_NOISE_BITS = 600, 13_000, 60
 _RISE_TICKS = 15  # the diode's time constant, 0.5 ms
-HALF_BRIGHT_S = _RISE_TICKS * float(np.log(2)) / TICK_HZ  # from light on to half of its voltage
+HALF_BRIGHT_S = _RISE_TICKS * float(np.log(2)) / TICK_HZ  # from the patch's onset to half of its voltage
 _SETTLED_TICKS = 10 * _RISE_TICKS
 _CHUNK_TICKS = 10 * TICK_HZ
 _WAVEFORM_TICKS = 30
@@ -30,7 +30,7 @@ Chunk: TypeAlias = tuple[int, NDArray[np.int16]]
 
 
 def analog_channel(label: str) -> NsxChannel:
-    """Describe the first analog input: +-5 V on 16 bits."""
+    """Return the first analog input: +-5 V on 16 bits."""
     return NsxChannel(
         channel_id=ANALOG_CHANNEL_ID,
         label=label,
@@ -43,12 +43,12 @@ def analog_channel(label: str) -> NsxChannel:
 
 
 def photodiode_channel() -> NsxChannel:
-    """Describe the analog input that the photodiode is on."""
+    """Return the analog input that the photodiode is on."""
     return analog_channel(PHOTODIODE_LABEL)
 
 
 @dataclass(frozen=True)
-class Units:
+class Waveforms:
     """The multi-unit waveforms of the electrodes.
 
     Attributes
@@ -60,33 +60,47 @@ class Units:
     waveform_bits: NDArray[np.float32]
 
 
-def draw_units(n_electrodes: int, *, seed: int) -> Units:
+def draw_waveforms(n_electrodes: int, *, seed: int) -> Waveforms:
     """Draw each electrode's mean waveform: a trough of 60 to 140 uV and a slower hump."""
     random = np.random.default_rng([seed, *b"waveforms"])
     t = np.arange(_WAVEFORM_TICKS)[None, :]
     trough = random.uniform(60, 140, (n_electrodes, 1)) / _UV_PER_BIT
     width = random.uniform(1.8, 3.0, (n_electrodes, 1))
     shape = -np.exp(-(((t - 10) / width) ** 2)) + 0.35 * np.exp(-(((t - 18) / (2 * width)) ** 2))
-    return Units((trough * shape).astype(np.float32))
+    return Waveforms((trough * shape).astype(np.float32))
 
 
-def snippets(units: Units, electrode_id: Integers, *, n_samples: int, random: np.random.Generator) -> NDArray[np.int16]:
-    """Return the waveforms of spike packets, noise included, (n_spikes, n_samples), in bits."""
-    mean = np.zeros((len(units.waveform_bits), n_samples), dtype=np.float32)
+def snippets(
+    waveforms: Waveforms, electrode_id: Integers, *, n_samples: int, random: np.random.Generator
+) -> NDArray[np.int16]:
+    """Return the waveforms of spike packets, noise included, (n_spikes, n_samples), in bits.
+
+    Parameters
+    ----------
+    waveforms
+        Mean waveform of each electrode.
+    electrode_id
+        Of each spike, from 1, (n_spikes,).
+    n_samples
+        Length of a packet's waveform.
+    random
+        Draws the noise.
+    """
+    mean = np.zeros((len(waveforms.waveform_bits), n_samples), dtype=np.float32)
     shown = min(n_samples, _WAVEFORM_TICKS)
-    mean[:, :shown] = units.waveform_bits[:, :shown]
+    mean[:, :shown] = waveforms.waveform_bits[:, :shown]
     noise = random.standard_normal((4096, n_samples), dtype=np.float32) * (_NOISE_UV / _UV_PER_BIT)
     return (mean[electrode_id - 1] + noise[random.integers(0, len(noise), len(electrode_id))]).astype(np.int16)
 
 
 def voltage_chunks(
     *,
-    light_on: Integers,
-    light_off: Integers,
+    patch_on: Integers,
+    patch_off: Integers,
     spike_tick: Integers,
     spike_electrode: Integers,
     raw_electrodes: Sequence[int],
-    units: Units,
+    waveforms: Waveforms,
     n_ticks: int,
     seed: int,
     chunk_ticks: int = _CHUNK_TICKS,
@@ -95,12 +109,14 @@ def voltage_chunks(
 
     Parameters
     ----------
-    light_on, light_off
+    patch_on, patch_off
         Ticks at which the patch went bright and dark.
     spike_tick, spike_electrode
         All spikes in order of time; a tick is that of the trough.
     raw_electrodes
         Electrode ids that are written.
+    waveforms
+        Mean waveform of each electrode.
     n_ticks
         Length of the recording.
     seed, chunk_ticks
@@ -110,23 +126,23 @@ def voltage_chunks(
         stop = min(start + chunk_ticks, n_ticks)
         random = np.random.default_rng([seed, number, *b"voltage"])
         samples = np.empty((stop - start, len(raw_electrodes) + 1), dtype=np.int16)
-        samples[:, -1] = _photodiode(light_on, light_off, start=start, stop=stop, random=random)
+        samples[:, -1] = _photodiode(patch_on, patch_off, start=start, stop=stop, random=random)
         near = slice(*np.searchsorted(spike_tick, [start - _WAVEFORM_TICKS, stop + _WAVEFORM_TICKS]))
         for column, electrode in enumerate(raw_electrodes):
             own = spike_tick[near][spike_electrode[near] == electrode]
             samples[:, column] = _electrode(
-                own, units.waveform_bits[electrode - 1], start=start, stop=stop, random=random
+                own, waveforms.waveform_bits[electrode - 1], start=start, stop=stop, random=random
             )
         yield start, samples
 
 
 def _photodiode(
-    light_on: Integers, light_off: Integers, *, start: int, stop: int, random: np.random.Generator
+    patch_on: Integers, patch_off: Integers, *, start: int, stop: int, random: np.random.Generator
 ) -> NDArray[np.float32]:
     level = random.standard_normal(stop - start, dtype=np.float32) * _PHOTODIODE_NOISE_BITS + _DARK_BITS
-    first = max(int(np.searchsorted(light_off, start)) - 1, 0)
-    last = int(np.searchsorted(light_on, stop))
-    for on, off in zip(light_on[first:last], light_off[first:last], strict=True):
+    first = max(int(np.searchsorted(patch_off, start)) - 1, 0)
+    last = int(np.searchsorted(patch_on, stop))
+    for on, off in zip(patch_on[first:last], patch_off[first:last], strict=True):
         settled = off + _SETTLED_TICKS
         ticks = np.arange(max(on, start), min(settled, stop))
         if len(ticks):

@@ -91,7 +91,17 @@ class DayTuning:
 
 
 def draw_electrodes(biology: CortexBiology, *, seed: int, n_electrodes: int) -> Electrodes:
-    """Electrodes of one simulated subject, on day 0."""
+    """Draw the electrodes of one simulated subject, on day 0.
+
+    Parameters
+    ----------
+    biology
+        How hard they are to model.
+    seed
+        The subject.
+    n_electrodes
+        Contacts of the array.
+    """
     rng = _generator(seed, "electrodes")
     quality = _quality(biology, n_electrodes, rng)
     return Electrodes(
@@ -108,14 +118,33 @@ def draw_electrodes(biology: CortexBiology, *, seed: int, n_electrodes: int) -> 
 
 
 def tuning_on(electrodes: Electrodes, biology: CortexBiology, *, seed: int, day: int) -> DayTuning:
-    """Tuning after `day` nights of drift, each a turn in a direction of its own; the gain is drawn anew every day."""
+    """Return the tuning after `day` nights of drift, each a turn in a direction of its own.
+
+    The gain is drawn anew every day.
+
+    Parameters
+    ----------
+    electrodes
+        The tuning on day 0.
+    biology
+        How much drifts in a night.
+    seed
+        The subject.
+    day
+        Counted from 0.
+
+    Raises
+    ------
+    ValueError
+        The day is negative.
+    """
     if day < 0:
         raise ValueError(f"days are counted from 0, found {day}")
     mixture, partner = electrodes.mixture, electrodes.partner
     for night in range(1, day + 1):
         rng = _generator(seed, f"night {night}")
-        mixture = _turned(mixture, biology.tuning_drift_rad, rng)
-        partner = _turned(partner, biology.tuning_drift_rad, rng)
+        mixture = _turn(mixture, biology.tuning_drift_rad, rng)
+        partner = _turn(partner, biology.tuning_drift_rad, rng)
     log_gain = biology.gain_drift * _generator(seed, f"gain of day {day}").standard_normal(len(mixture))
     return DayTuning(mixture, partner, np.exp(log_gain))
 
@@ -125,7 +154,7 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 
 def _quality(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """0 poor, 1 medium, 2 good, in exact shares and random places on the array."""
+    """Return 0 for poor, 1 for medium, 2 for good, in exact shares and random places on the array."""
     n_poor = round(biology.poor_share * n_electrodes)
     n_medium = round(biology.medium_share * n_electrodes)
     ordered = np.repeat([0, 1, 2], [n_poor, n_medium, n_electrodes - n_poor - n_medium])
@@ -135,7 +164,7 @@ def _quality(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator
 def _by_quality(
     quality: NDArray[np.int64], *, poor: tuple[float, float], medium: tuple[float, float], good: tuple[float, float]
 ) -> tuple[Floats, Floats]:
-    """Lower and upper limit for each electrode."""
+    """Return the lower and upper limit for each electrode."""
     limits = np.array([poor, medium, good], dtype=np.float64)[quality]
     return limits[:, 0], limits[:, 1]
 
@@ -156,8 +185,8 @@ def _receptive_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.
     return np.asarray(fields / fields.sum(axis=(1, 2), keepdims=True))
 
 
-def _turned(mixtures: Floats, angle_rad: float, rng: np.random.Generator) -> Floats:
-    """Each unit row turned by an angle towards a random direction orthogonal to it."""
+def _turn(mixtures: Floats, angle_rad: float, rng: np.random.Generator) -> Floats:
+    """Return each unit row turned by an angle towards a random direction orthogonal to it."""
     direction = rng.standard_normal(mixtures.shape)
     direction -= (direction * mixtures).sum(axis=1, keepdims=True) * mixtures
     return np.asarray(np.cos(angle_rad) * mixtures + np.sin(angle_rad) * _unit_rows(direction))

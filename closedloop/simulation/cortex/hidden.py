@@ -1,6 +1,6 @@
 """The simulated cortex: images in, firing rates of 96 electrodes out, through a network that no model of it shares.
 
-A loop sees it only as spikes. `HiddenCortex.rates_hz` and `HiddenCortex.response_model` tell the hidden truth; they are
+A loop sees it only as spikes. `HiddenCortex.rates_hz` and `HiddenCortex.response_model` are the hidden truth; they are
 for evaluation, which draws the columns "true" and "white box", and for nothing else.
 """
 
@@ -63,7 +63,7 @@ class HiddenCortex:
         return self.electrodes.baseline_hz
 
     def rates_hz(self, images: NDArray[np.uint8], *, day: int) -> NDArray[np.float64]:
-        """Give the expected rate in the response window, without noise: the hidden truth, for evaluation only.
+        """Return the expected rate in the response window, without noise: the hidden truth, for evaluation only.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class HiddenCortex:
         return np.concatenate(batches)
 
     def response_model(self, day: int) -> nn.Module:
-        """Differentiable hidden truth of one day, for white-box attacks by evaluation only.
+        """Return the differentiable hidden truth of one day, for white-box attacks by evaluation only.
 
         Returns
         -------
@@ -149,25 +149,25 @@ class _CortexResponses(nn.Module):
         self.drive_mean, self.drive_sd = self._moments(reference)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Rates in Hz, shape (n, n_electrodes), of images in [0, 1]."""
-        first, second = (self._mixed(self.network.features(images)) - self.drive_mean) / self.drive_sd
+        """Return rates in Hz, shape (n, n_electrodes), of images in [0, 1]."""
+        first, second = (self._mix(self.network.features(images)) - self.drive_mean) / self.drive_sd
         drive = (first + self.interaction * first * second) / (1 + self.interaction**2) ** 0.5
         return self.floor_hz + self.range_hz * torch.sigmoid(self.slope * (drive - self.threshold))
 
-    def _mixed(self, features: Tensor) -> Tensor:
-        """Both mixtures of the standardised channels in each receptive field, shape (2, n, n_electrodes)."""
+    def _mix(self, features: Tensor) -> Tensor:
+        """Return both mixtures of the standardised channels in each receptive field, shape (2, n, n_electrodes)."""
         standardised = (features - self.channel_mean.view(-1, 1, 1)) / self.channel_sd.view(-1, 1, 1)
         seen = torch.einsum("nchw,ehw->nec", standardised, self.field)
         return torch.einsum("nec,mec->mne", seen, self.mixtures)
 
     @torch.no_grad()
     def _moments(self, reference: _Reference) -> tuple[Tensor, Tensor]:
-        mixed = self._mixed(reference.features)
+        mixed = self._mix(reference.features)
         return mixed.mean(1, keepdim=True), mixed.std(1, keepdim=True)
 
 
 def _rates_of_batch(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Rates of up to a batch of images, filled up with black: sums then round alike for every number of images."""
+    """Return rates of up to a batch of images, filled up with black: sums round alike for any number of images."""
     padded = np.pad(images, ((0, _BATCH - len(images)), (0, 0), (0, 0), (0, 0)))
     rates: Tensor = model(_to_tensor(padded))[: len(images)]
     return np.asarray(rates.double().numpy())

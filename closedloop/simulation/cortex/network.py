@@ -47,17 +47,17 @@ class CortexNetwork(nn.Module):
         self.categories = nn.Linear(N_CORTEX_CHANNELS, n_categories)
 
     def features(self, images: Tensor) -> Tensor:
-        """Last feature map, shape (n, 64, 8, 8), of images in [0, 1], shape (n, 3, height, width), any size.
+        """Return the last feature map, shape (n, 64, 8, 8), of images in [0, 1], shape (n, 3, height, width), any size.
 
         Other sizes than 32 pixels are averaged over areas (or spread, if smaller), which keeps gradients.
         """
         if images.shape[-2:] != (CORTEX_SIDE_PX, CORTEX_SIDE_PX):
             images = functional.adaptive_avg_pool2d(images, CORTEX_SIDE_PX)
-        features: Tensor = self.areas(4.0 * (_blurred(images) - 0.5))
+        features: Tensor = self.areas(4.0 * (_blur(images) - 0.5))
         return features
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores of the categories, shape (n, n_categories)."""
+        """Return the scores of the categories, shape (n, n_categories)."""
         scores: Tensor = self.categories(_SHARPENING * self.features(images).mean(dim=(2, 3)))
         return scores
 
@@ -69,8 +69,8 @@ def untrained_network(n_categories: int, *, seed: int) -> CortexNetwork:
         return CortexNetwork(n_categories)
 
 
-def _blurred(images: Tensor) -> Tensor:
-    """Gaussian blur down and across; weights sum to 1 at the edge too, so that a uniform image stays as it is."""
+def _blur(images: Tensor) -> Tensor:
+    """Blur images down and across; weights sum to 1 at the edge too, so that a uniform image stays uniform."""
     place = torch.arange(CORTEX_SIDE_PX, dtype=images.dtype, device=images.device)
     weights = torch.exp(-0.5 * ((place - place[:, None]) / _BLUR_SD_PX) ** 2)
     weights = torch.where(weights > _LEAST_BLUR_WEIGHT, weights, 0)

@@ -27,13 +27,11 @@ from closedloop.attacks.balls.l2 import L2
 from closedloop.attacks.balls.units import radius_at
 from closedloop.attacks.objectives import value_and_gradient
 from closedloop.errors import CheckpointError, StorageError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
 WEIGHTS_NAME = "cortex.safetensors"
-
-Progress = Callable[[int, int], None]
-"""Called with (batches done, batches in all)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class TrainedCortex:
     attacked_accuracy: float
 
 
-def train_cortex_network(recipe: CortexRecipe, *, progress: Progress | None = None) -> TrainedCortex:
+def train_cortex_network(recipe: CortexRecipe, *, progress: ProgressCallback | None = None) -> TrainedCortex:
     """Train the hidden network; a few minutes on one core.
 
     Parameters
@@ -83,7 +81,7 @@ def train_cortex_network(recipe: CortexRecipe, *, progress: Progress | None = No
     recipe
         Decides the result up to the rounding of the machine's convolutions.
     progress
-        Called after every batch.
+        Called after every batch with (batches done, batches in all).
     """
     images, labels = _labelled_images(recipe, first=0, n=recipe.n_images_per_category)
     network = untrained_network(recipe.n_categories, seed=recipe.seed)
@@ -93,7 +91,7 @@ def train_cortex_network(recipe: CortexRecipe, *, progress: Progress | None = No
         optimiser, max_lr=recipe.learning_rate, total_steps=n_batches, pct_start=0.1
     )
     for number, batch in enumerate(_batches(recipe, n_images=len(images))):
-        x, target = _scaled(images[batch]), torch.from_numpy(labels[batch])
+        x, target = _scale(images[batch]), torch.from_numpy(labels[batch])
         attacked = x + _worst_case(network, x, target=target, recipe=recipe, seed=recipe.seed + number)
         optimiser.zero_grad()
         functional.cross_entropy(network(attacked), target).backward()  # type: ignore[no-untyped-call]
@@ -101,7 +99,7 @@ def train_cortex_network(recipe: CortexRecipe, *, progress: Progress | None = No
         schedule.step()
         if progress is not None:
             progress(number + 1, n_batches)
-    return _evaluated(network.eval(), recipe)
+    return _evaluate(network.eval(), recipe)
 
 
 def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
@@ -150,10 +148,10 @@ def load_cortex_network(path: Path | None = None) -> CortexNetwork:
     return network.eval().requires_grad_(False)
 
 
-def _evaluated(network: CortexNetwork, recipe: CortexRecipe) -> TrainedCortex:
+def _evaluate(network: CortexNetwork, recipe: CortexRecipe) -> TrainedCortex:
     n_held_out = 20
     images, labels = _labelled_images(recipe, first=recipe.n_images_per_category, n=n_held_out)
-    x, target = _scaled(images), torch.from_numpy(labels)
+    x, target = _scale(images), torch.from_numpy(labels)
     attacked = x + _worst_case(network, x, target=target, recipe=recipe, seed=recipe.seed)
     return TrainedCortex(network, recipe, _accuracy(network, x, target), _accuracy(network, attacked, target))
 
@@ -164,7 +162,7 @@ def _accuracy(network: CortexNetwork, images: Tensor, target: Tensor) -> float:
 
 
 def _worst_case(network: CortexNetwork, clean: Tensor, *, target: Tensor, recipe: CortexRecipe, seed: int) -> Tensor:
-    """Perturbations that raise the classification loss, from a random start."""
+    """Return perturbations that raise the classification loss, from a random start."""
     radius = torch.full((len(clean),), radius_at(recipe.epsilon, CORTEX_SIDE_PX))
     starts = np.random.default_rng(seed).integers(0, 2**62, len(clean)).tolist()
     ball = L2()
@@ -189,7 +187,7 @@ def _batches(recipe: CortexRecipe, *, n_images: int) -> Iterator[NDArray[np.int6
 
 
 def _labelled_images(recipe: CortexRecipe, *, first: int, n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """`n` images of each category from the `first` on, with their category's number."""
+    """Return `n` images of each category from the `first` on, with their category's number."""
     pool = ProceduralPool(
         recipe.pool_seed, side_px=CORTEX_SIDE_PX, n_categories=recipe.n_categories, n_per_category=first + n
     )
@@ -197,7 +195,7 @@ def _labelled_images(recipe: CortexRecipe, *, first: int, n: int) -> tuple[NDArr
     return load_images(pool, tuple(ids)), np.repeat(np.arange(recipe.n_categories), n)
 
 
-def _scaled(images: NDArray[np.uint8]) -> Tensor:
+def _scale(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
 
 

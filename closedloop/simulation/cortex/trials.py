@@ -1,4 +1,4 @@
-"""From hidden rates to the rates of single presentations: gains that wander, adaptation, and the shape in time."""
+"""From hidden rates to the rates of single presentations: slow gains, adaptation, and the shape in time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARED_TRIAL_NOISE = 0.08
 """Standard deviation of the logarithm of the gain that all electrodes share in a presentation."""
 
 _SLOW_SHARED, _SLOW_PRIVATE = 0.06, 0.04  # standard deviation of the logarithm of the slow gains
-_SLOW_PERIODS_S = (180.0, 2400.0)  # the slow gain wanders over 3 to 40 minutes
+_SLOW_PERIODS_S = (180.0, 2400.0)  # the slow gain drifts over 3 to 40 minutes
 _N_WAVES = 4
 
 
@@ -35,7 +35,7 @@ class PresentationSequence:
     ordinal
         Number of each presentation within the day; its noise is drawn from it, shape (n_presentations,).
     onset_s
-        Time of light onset since the day began, in seconds, shape (n_presentations,).
+        Photodiode onset since the day began, in seconds, shape (n_presentations,).
     follows_previous
         Whether the preceding entry was shown directly before, within the same fixation, shape (n_presentations,).
     """
@@ -56,7 +56,7 @@ class PresentationSequence:
 
 @dataclass(frozen=True)
 class PsthProfile:
-    """Time course of an evoked response after light onset; outside it the site fires at its baseline.
+    """Time course of an evoked response after stimulus onset; outside it the site fires at its baseline.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class PsthProfile:
 
 
 def psth_profile() -> PsthProfile:
-    """Evoked response of [70, 170) ms: a fast rise, a peak at about 100 ms, a slow fall.
+    """Return the evoked response of [70, 170) ms: a fast rise, a peak at about 100 ms, a slow fall.
 
     A presentation's expected spike count in the window is its rate times 0.1 s exactly.
     """
@@ -82,7 +82,7 @@ def psth_profile() -> PsthProfile:
 
 
 def trial_rates_hz(cortex: HiddenCortex, sequence: PresentationSequence, *, day: int) -> Floats:
-    """Evoked rate of every presentation and electrode: the hidden rate under noise, slow gain and adaptation.
+    """Return every presentation's evoked rates: the hidden rates under noise, slow gain and adaptation.
 
     Every random number derives from (seed of the subject, day, ordinal): a presentation's rates are the same whatever
     else is in the sequence, but for the image it follows.
@@ -107,9 +107,18 @@ def trial_rates_hz(cortex: HiddenCortex, sequence: PresentationSequence, *, day:
 
 
 def slow_gain(cortex: HiddenCortex, time_s: Floats, *, day: int) -> Floats:
-    """Gain that drifts over minutes around 1, partly common to all electrodes, shape (n_times, n_electrodes).
+    """Return the gain that drifts over minutes around 1, partly common to all electrodes, (n_times, n_electrodes).
 
     A sum of a few slow waves with random periods and phases, hence a function of time alone.
+
+    Parameters
+    ----------
+    cortex
+        The subject.
+    time_s
+        Since the day began, seconds, (n_times,).
+    day
+        Recording day, counted from 0.
     """
     rng = np.random.default_rng([cortex.seed, day, *b"slow gain"])
     n = cortex.n_electrodes
@@ -128,7 +137,7 @@ def _waves(time_s: Floats, *, n_signals: int, rng: np.random.Generator) -> Float
 
 
 def _trial_gains(cortex: HiddenCortex, ordinals: NDArray[np.int64], *, day: int) -> Floats:
-    """Log-normal gains of mean 1, shape (n_presentations, n_electrodes), each row from its own generator."""
+    """Return log-normal gains of mean 1, shape (n_presentations, n_electrodes), each row from its own generator."""
     draws = [
         np.random.default_rng([cortex.seed, day, int(ordinal), *b"trial"]).standard_normal(cortex.n_electrodes + 1)
         for ordinal in ordinals
@@ -140,7 +149,7 @@ def _trial_gains(cortex: HiddenCortex, ordinals: NDArray[np.int64], *, day: int)
 
 
 def _adaptation(cortex: HiddenCortex, truth: Floats, sequence: PresentationSequence, *, day: int) -> Floats:
-    """Factor on the rates of each presentation, from how alike the population answers the image before it."""
+    """Return each presentation's factor on its rates, from how alike the population answers the image before it."""
     typical = cortex.rates_hz(cortex.reference_images, day=day)
     population = (truth - typical.mean(axis=0)) / typical.std(axis=0)
     unit = population / np.linalg.norm(population, axis=1, keepdims=True)

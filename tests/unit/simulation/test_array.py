@@ -19,7 +19,7 @@ from closedloop.simulation import array
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from closedloop.simulation.recorder import hear
+from closedloop.simulation.recorder import processor_input
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
 torch.set_num_threads(1)
@@ -86,7 +86,7 @@ DAY = ArrayDay(
 def recorded(
     folder: Path, *, specification: str = "2.3", day: ArrayDay = DAY, progress: Callable[[int, int], None] = max
 ) -> Path:
-    """Record over a line that loses no word, by a clock that does not drift."""
+    """Record over a line that loses no code, by a clock that does not drift."""
     recording = smoke().recording.model_copy(update={"specification": specification})
     simulation = smoke().simulation.model_copy(update=GOOD)
     record(folder, day, cortex=cortex(), recording=recording, simulation=simulation, progress=progress)
@@ -95,10 +95,10 @@ def recorded(
 
 @dataclass(frozen=True)
 class Files:
-    """What neo reads: words and comments with their ticks, spikes and snippets by electrode, voltage by channel."""
+    """What neo reads: codes and comments with their ticks, spikes and snippets by electrode, voltage by channel."""
 
-    word_tick: np.ndarray
-    word: np.ndarray
+    code_tick: np.ndarray
+    code: np.ndarray
     comments: list[str]
     spikes: dict[int, np.ndarray]
     snippets: dict[int, np.ndarray]
@@ -106,8 +106,8 @@ class Files:
 
     @property
     def onset_word_tick(self) -> np.ndarray:
-        """When the words of presentations arrived."""
-        return self.word_tick[self.word < 200]
+        """When the codes of presentations arrived."""
+        return self.code_tick[self.code < 200]
 
 
 def read_by_neo(stem: Path) -> Files:
@@ -118,8 +118,8 @@ def read_by_neo(stem: Path) -> Files:
     _, _, comments = reader.get_event_timestamps(0, 0, names.index("comments"))
     units = {int(electrode): unit for unit, (electrode, _) in enumerate(reader.internal_unit_ids)}
     files = Files(
-        word_tick=ticks,
-        word=np.array([int(label) for label in labels]),
+        code_tick=ticks,
+        code=np.array([int(label) for label in labels]),
         comments=[str(comment) for comment in comments],
         spikes={electrode: reader.get_spike_timestamps(0, 0, unit) for electrode, unit in units.items()},
         snippets={e: np.array(reader.get_spike_raw_waveforms(0, 0, unit))[:, 0] for e, unit in units.items()},
@@ -143,16 +143,16 @@ both_specifications = pytest.mark.parametrize("specification", ["2.3", "3.0"])
 def test_neo_reads_the_journals_words_in_order_and_the_session_in_a_comment(specification: str) -> None:
     found = files(specification)
     sent = [row for row in DAY.journal.rows if isinstance(row, TrialStarted | Presentation)]
-    assert found.word.tolist() == [row.code for row in sent]
+    assert found.code.tolist() == [row.code for row in sent]
     time_s = np.array([row.time_s if isinstance(row, TrialStarted) else row.onset_s for row in sent])
-    lead_s = found.word_tick / 30_000 - time_s
-    assert lead_s.max() - lead_s.min() < 0.0001 * 20  # a word's way takes 0.3 ms and an exponential tenth of one
+    lead_s = found.code_tick / 30_000 - time_s
+    assert lead_s.max() - lead_s.min() < 0.0001 * 20  # a code's way takes 0.3 ms and an exponential tenth of one
     assert 2 <= lead_s.mean() < 8.1
     assert found.comments == [SESSION_ID]
 
 
 @both_specifications
-def test_the_light_follows_every_flip_by_the_lag(specification: str) -> None:
+def test_the_photodiode_onset_follows_every_flip_by_the_display_latency(specification: str) -> None:
     """A photodiode's edge stands half way up: ln 2 of the time constant of 15 ticks later."""
     found = files(specification)
     diode = found.voltage[:, -1]
@@ -170,8 +170,8 @@ def test_the_light_follows_every_flip_by_the_lag(specification: str) -> None:
 def test_the_files_hold_every_spike_that_was_drawn_and_no_other(specification: str) -> None:
     found = files(specification)
     good = smoke().simulation.model_copy(update=GOOD)
-    recorder = array.recorder_of(DAY, cortex(), recording=smoke().recording, simulation=good)
-    drawn = hear(recorder, 1, array.happened_on(DAY, cortex(), recorder, good))
+    recorder = array.set_up_recorder(DAY, cortex(), recording=smoke().recording, simulation=good)
+    drawn = processor_input(recorder, 1, array.draw_events(DAY, cortex(), recorder, good))
     assert set(found.spikes) == set(range(1, N_ELECTRODES + 1))
     for electrode, ticks in found.spikes.items():
         np.testing.assert_array_equal(ticks, drawn.spike_sample[drawn.spike_electrode == electrode])
@@ -194,8 +194,8 @@ def test_evoked_spikes_follow_the_hidden_rates(specification: str) -> None:
 
 
 @both_specifications
-def test_until_70_ms_after_light_there_is_the_baseline_alone(specification: str) -> None:
-    """A window ends 30 ms before the next light: in the 100 ms up to a window counts are Poisson of the baseline."""
+def test_until_70_ms_after_an_onset_there_is_the_baseline_alone(specification: str) -> None:
+    """A window ends 30 ms before the next onset: in the 100 ms up to a window counts are Poisson of the baseline."""
     found = files(specification)
     lit = found.onset_word_tick + LAG_S * 30_000
     for electrode, ticks in found.spikes.items():

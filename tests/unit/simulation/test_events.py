@@ -1,4 +1,4 @@
-"""The recorder's clock, the words on their way, and the light."""
+"""The recorder's clock, the digital codes on their way, and the photodiode patch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closedloop.artifacts.day.journal import JournalRow, Presentation, TimeOut, TrialEnded, TrialStarted
-from closedloop.simulation.events import RecorderClock, light_of, send_words
+from closedloop.simulation.events import RecorderClock, patch_times, send_codes
 
 FRAME_S = 1 / 60
 
@@ -47,10 +47,10 @@ def journal(n_trials: int) -> list[JournalRow]:
 
 
 def sent(rows: list[JournalRow]) -> tuple[np.ndarray, np.ndarray]:
-    """Times and words of what is announced by a word: trials and presentations, nothing else."""
-    words = [(row.time_s, row.code) for row in rows if isinstance(row, TrialStarted)]
-    words += [(row.onset_s, row.code) for row in rows if isinstance(row, Presentation)]
-    times, codes = zip(*sorted(words), strict=True)
+    """Times and codes of what is announced by a code: trials and presentations, nothing else."""
+    sent = [(row.time_s, row.code) for row in rows if isinstance(row, TrialStarted)]
+    sent += [(row.onset_s, row.code) for row in rows if isinstance(row, Presentation)]
+    times, codes = zip(*sorted(sent), strict=True)
     return np.array(times), np.array(codes)
 
 
@@ -68,64 +68,64 @@ def test_a_clock_100_ppm_fast_gains_54_000_ticks_in_five_hours() -> None:
     assert true.ticks(np.array([0.0])).tolist() == [90_000]
 
 
-def test_over_a_good_line_every_word_arrives_once_in_order_and_shortly_after() -> None:
+def test_over_a_good_line_every_code_arrives_once_in_order_and_shortly_after() -> None:
     rows = journal(50)
     times, codes = sent(rows)
-    words = send_words(rows, lost=0, doubled=0, seed=0)
-    assert words.value.tolist() == codes.tolist()
-    delay = words.time_s - times
+    arrived = send_codes(rows, lost=0, doubled=0, seed=0)
+    assert arrived.value.tolist() == codes.tolist()
+    delay = arrived.time_s - times
     assert delay.min() >= 0.0003
     assert delay.max() < 0.0003 + 0.0001 * 20
     # exponential jitter of 0.1 ms: the mean of 350 delays is known to 0.1 / sqrt(350) ms
     assert abs(delay.mean() - 0.0004) < 5 * 0.0001 / np.sqrt(350)
 
 
-def test_lost_and_doubled_words_are_as_many_as_asked_for() -> None:
+def test_lost_and_doubled_codes_are_as_many_as_asked_for() -> None:
     rows = journal(2000)
     times, _ = sent(rows)
-    words = send_words(rows, lost=0.1, doubled=0.2, seed=1)
-    copies = np.bincount(np.searchsorted(times, words.time_s, side="right") - 1, minlength=len(times))
+    arrived = send_codes(rows, lost=0.1, doubled=0.2, seed=1)
+    copies = np.bincount(np.searchsorted(times, arrived.time_s, side="right") - 1, minlength=len(times))
     n = len(times)
     for count, share in ((0, 0.1), (2, 0.2), (1, 0.7)):
         assert abs((copies == count).sum() - n * share) < 5 * np.sqrt(n * share * (1 - share))
     assert copies.max() == 2
 
 
-def test_a_doubled_word_comes_again_a_millisecond_later_with_the_same_value() -> None:
-    words = send_words(journal(100), lost=0, doubled=1, seed=2)
-    assert len(words.value) == 2 * 7 * 100
-    np.testing.assert_array_equal(words.value[::2], words.value[1::2])
-    np.testing.assert_allclose(words.time_s[1::2] - words.time_s[::2], 0.001, atol=1e-9)
+def test_a_doubled_code_comes_again_a_millisecond_later_with_the_same_value() -> None:
+    arrived = send_codes(journal(100), lost=0, doubled=1, seed=2)
+    assert len(arrived.value) == 2 * 7 * 100
+    np.testing.assert_array_equal(arrived.value[::2], arrived.value[1::2])
+    np.testing.assert_allclose(arrived.time_s[1::2] - arrived.time_s[::2], 0.001, atol=1e-9)
 
 
 @pytest.mark.parametrize(("lost", "doubled"), [(0.3, 0.3), (0.0, 1.0), (1.0, 0.0)])
-def test_words_are_in_order_of_time_whatever_becomes_of_them(lost: float, doubled: float) -> None:
-    words = send_words(journal(100), lost=lost, doubled=doubled, seed=3)
-    assert (np.diff(words.time_s) >= 0).all()
-    assert (len(words.time_s) == 0) == (lost == 1.0)
+def test_codes_are_in_order_of_time_whatever_becomes_of_them(lost: float, doubled: float) -> None:
+    arrived = send_codes(journal(100), lost=lost, doubled=doubled, seed=3)
+    assert (np.diff(arrived.time_s) >= 0).all()
+    assert (len(arrived.time_s) == 0) == (lost == 1.0)
 
 
 def test_the_line_behaves_the_same_for_the_same_seed_only() -> None:
     def of(seed: int) -> list[float]:
-        return send_words(journal(20), lost=0.2, doubled=0.2, seed=seed).time_s.tolist()
+        return send_codes(journal(20), lost=0.2, doubled=0.2, seed=seed).time_s.tolist()
 
     assert of(4) == of(4) != of(5)
 
 
-def test_light_comes_after_the_flip_by_the_displays_lag() -> None:
+def test_the_patch_comes_on_after_the_flip_by_the_display_latency() -> None:
     presentations = [row for row in journal(500) if isinstance(row, Presentation)]
     onset = np.array([row.onset_s for row in presentations])
-    light = light_of(presentations, lag_s=0.012, frame_s=FRAME_S, seed=0)
-    lag = light.on_s - onset
-    late = lag > 0.012 + FRAME_S / 2
+    patch = patch_times(presentations, latency_s=0.012, frame_s=FRAME_S, seed=0)
+    delay = patch.on_s - onset
+    late = delay > 0.012 + FRAME_S / 2
     # one frame in a thousand is late; of 3000, Poisson with mean 3
     assert 0 < late.sum() < 3 + 5 * np.sqrt(3)
-    np.testing.assert_allclose(lag[late], 0.012 + FRAME_S, atol=6 * 0.0002)
-    assert lag[~late].mean() == pytest.approx(0.012, abs=5 * 0.0002 / np.sqrt(3000))
-    assert lag[~late].std() == pytest.approx(0.0002, rel=0.1)
+    np.testing.assert_allclose(delay[late], 0.012 + FRAME_S, atol=6 * 0.0002)
+    assert delay[~late].mean() == pytest.approx(0.012, abs=5 * 0.0002 / np.sqrt(3000))
+    assert delay[~late].std() == pytest.approx(0.0002, rel=0.1)
 
 
 def test_a_late_image_stays_up_as_long_as_any_other() -> None:
     presentations = [row for row in journal(500) if isinstance(row, Presentation)]
-    light = light_of(presentations, lag_s=0.012, frame_s=FRAME_S, seed=0)
-    np.testing.assert_allclose(light.off_s - light.on_s, 0.1)
+    patch = patch_times(presentations, latency_s=0.012, frame_s=FRAME_S, seed=0)
+    np.testing.assert_allclose(patch.off_s - patch.on_s, 0.1)

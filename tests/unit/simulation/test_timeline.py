@@ -17,9 +17,9 @@ def test_a_whole_recording_counts_samples() -> None:
 
 
 def test_a_pause_records_nothing_and_the_clock_runs_on() -> None:
-    timeline = whole(100).paused(40, 60)
+    timeline = whole(100).pause(40, 60)
     assert read(timeline, 39, 40, 59, 60) == [(0, 39), (-1, -1), (-1, -1), (0, 60)]
-    assert [span.n_samples for span in timeline.spans] == [40, 40]
+    assert [segment.n_samples for segment in timeline.segments] == [40, 40]
 
 
 def test_a_reset_opens_an_epoch_at_tick_zero() -> None:
@@ -28,7 +28,7 @@ def test_a_reset_opens_an_epoch_at_tick_zero() -> None:
 
 def test_a_pause_after_a_reset_belongs_to_the_new_epoch_in_whatever_order_they_are_asked_for() -> None:
     expected = [(0, 49), (1, 0), (1, 19), (-1, -1), (1, 30)]
-    for timeline in (whole(100).reset(50).paused(70, 80), whole(100).paused(70, 80).reset(50)):
+    for timeline in (whole(100).reset(50).pause(70, 80), whole(100).pause(70, 80).reset(50)):
         assert read(timeline, 49, 50, 69, 70, 80) == expected
 
 
@@ -37,7 +37,7 @@ def test_two_resets_are_two_epochs() -> None:
 
 
 def test_a_jump_back_reads_the_same_ticks_twice_in_two_epochs() -> None:
-    assert read(whole(100).jumped_back(50, ticks=30), 20, 49, 50) == [(0, 20), (0, 49), (1, 20)]
+    assert read(whole(100).jump_back(50, ticks=30), 20, 49, 50) == [(0, 20), (0, 49), (1, 20)]
 
 
 def test_a_ptp_clock_counts_nanoseconds_and_may_run_fast() -> None:

@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from closedloop.simulation.voltage import Units, draw_units, photodiode_channel, snippets, voltage_chunks
+from closedloop.simulation.voltage import Waveforms, draw_waveforms, photodiode_channel, snippets, voltage_chunks
 
 NOISE_BITS = 8.0 / 0.25  # 8 uV of background on 0.25 uV a bit
 SIX_SIGMA = 6 * NOISE_BITS + 1  # one more for the rounding to whole bits
 DIODE_SIX_SIGMA = 6 * 60 + 1
 NONE = np.zeros(0, dtype=np.int64)
 T = np.arange(30)
-LARGE = Units((np.array([[-20_000.0], [8_000.0]]) * np.exp(-(((T - 10) / 4.0) ** 2))).astype(np.float32))
+LARGE = Waveforms((np.array([[-20_000.0], [8_000.0]]) * np.exp(-(((T - 10) / 4.0) ** 2))).astype(np.float32))
 
 
 def voltage(n_ticks: int, *, chunk_ticks: int = 10_000, seed: int = 0, **given: Any) -> NDArray[np.int64]:
     """Join the chunks of a recording, having checked that they follow each other."""
     silent: dict[str, Any] = {
-        "light_on": NONE,
-        "light_off": NONE,
+        "patch_on": NONE,
+        "patch_off": NONE,
         "spike_tick": NONE,
         "spike_electrode": NONE,
         "raw_electrodes": (1,),
-        "units": LARGE,
+        "waveforms": LARGE,
     }
     chunks = list(voltage_chunks(**silent | given, n_ticks=n_ticks, seed=seed, chunk_ticks=chunk_ticks))
     assert [start for start, _ in chunks] == list(range(0, n_ticks, chunk_ticks))
@@ -85,7 +85,7 @@ def test_without_raw_electrodes_the_photodiode_is_all_that_is_written() -> None:
 def test_the_photodiode_rises_and_falls_exponentially_wherever_a_chunk_ends(chunk_ticks: int) -> None:
     """Time constant 0.5 ms = 15 ticks, as of a photodiode with its amplifier; flashes of 100 ms, 3000 ticks."""
     on, off = np.array([1000, 7000]), np.array([4000, 10_000])
-    found = voltage(13_000, chunk_ticks=chunk_ticks, light_on=on, light_off=off)[:, -1]
+    found = voltage(13_000, chunk_ticks=chunk_ticks, patch_on=on, patch_off=off)[:, -1]
     dark, bright = found[:1000].mean(), found[2000:4000].mean()
     tick = np.arange(13_000)
     light = np.zeros(13_000)
@@ -98,7 +98,7 @@ def test_the_photodiode_rises_and_falls_exponentially_wherever_a_chunk_ends(chun
 def test_the_photodiodes_levels_are_far_apart_and_inside_its_range() -> None:
     channel = photodiode_channel()
     mv_per_bit = (channel.analog_max - channel.analog_min) / (channel.digital_max - channel.digital_min)
-    found = voltage(9000, light_on=np.array([3000]), light_off=np.array([6000]))[:, -1] * mv_per_bit
+    found = voltage(9000, patch_on=np.array([3000]), patch_off=np.array([6000]))[:, -1] * mv_per_bit
     assert found[:3000].mean() == pytest.approx(92, abs=5)  # mV of dark current
     assert found[4000:6000].mean() == pytest.approx(1984, abs=5)
     assert found[:3000].std() < 10 < 100 * found[:3000].std() < found[4000:6000].mean()
@@ -111,7 +111,7 @@ def test_noise_is_decided_by_its_seed() -> None:
 
 
 def test_units_have_a_trough_of_60_to_140_microvolts_and_a_hump_after_it() -> None:
-    microvolts = draw_units(96, seed=3).waveform_bits * 0.25
+    microvolts = draw_waveforms(96, seed=3).waveform_bits * 0.25
     hump_at_trough = 0.35 * np.exp(-((8 / 6.0) ** 2))  # at most: the widest hump, 8 samples away
     assert microvolts.shape == (96, 30)
     assert (np.abs(microvolts.argmin(axis=1) - 10) <= 1).all()

@@ -219,5 +219,5 @@ def test_weights_that_cannot_be_read_are_refused_with_the_remedy(content: bytes 
     path = tmp_path / "cortex.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="cortex.training"):
+    with pytest.raises(CheckpointError, match=r"cortex\.training"):
         HiddenCortex(seed=0, weights=path).rates_hz(np.zeros((1, 32, 32, 3), dtype=np.uint8), day=0)
