@@ -12,8 +12,8 @@ from rig.display.display import Display, DisplayName
 from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
-from rig.machine.present import Apparatus
 from rig.machine.timeline import trial_frames
+from rig.machine.trial import Apparatus
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
 from rig.ports.gaze import Gaze, ScriptedGaze
@@ -27,7 +27,7 @@ AUDIT_NAME = "pixel_audit.json"
 
 @dataclass(frozen=True)
 class Launch:
-    """What the operator chose.
+    """What the operator chose for one start of the rig.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Launch:
     display
         Where to show it.
     resume
-        Go on with a journal that is there.
+        Continue an existing journal.
     audit_pixels
         How many distinct images to read back from the screen buffer and compare.
     code_device
@@ -110,7 +110,7 @@ def _open_display(
         return HeadlessDisplay(
             clock, refresh_hz=screen.refresh_hz, width_px=screen.width_px, height_px=screen.height_px
         )
-    from rig.display.psychopy import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
+    from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
     return PsychoPyDisplay(session, stop=stop, auditor=auditor)
 
@@ -127,7 +127,7 @@ def _open_gaze(session: Session, launch: Launch, display: Display) -> Gaze:
 
 
 def scripted_gaze(session: Session) -> Gaze:
-    """Return the monkey of a simulated session.
+    """Return the scripted monkey of a simulated session.
 
     Raises
     ------
@@ -144,6 +144,15 @@ def scripted_gaze(session: Session) -> Gaze:
 
 def open_codes(session: Session, device: str | None, recorder: Recorder) -> CodePort:
     """Open the transport of digital codes that the session asks for.
+
+    Parameters
+    ----------
+    session
+        Names the transport.
+    device
+        Name or address of the port, or None.
+    recorder
+        Takes the codes where they go as comments.
 
     Raises
     ------
@@ -162,13 +171,14 @@ def open_codes(session: Session, device: str | None, recorder: Recorder) -> Code
         )
     if transport == "serial":
         return SerialCodes(device)
-    from rig.display.psychopy import open_parallel_port  # noqa: PLC0415
+    from rig.display.psychopy.devices import open_parallel_port  # noqa: PLC0415
 
     return ParallelCodes(open_parallel_port(device))
 
 
 def _mouse_gaze(session: Session, display: Display) -> Gaze:
-    from rig.display.psychopy import MouseGaze, PsychoPyDisplay  # noqa: PLC0415
+    from rig.display.psychopy.devices import MouseGaze  # noqa: PLC0415
+    from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415
 
     if not isinstance(display, PsychoPyDisplay):
         raise TypeError(f"expected a PsychoPy display, found {display.name}")

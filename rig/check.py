@@ -21,7 +21,7 @@ from rig.stop import StopRequest
 Status = Literal["PASS", "WARN", "FAIL"]
 
 _ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
-_SPARE = 3.0  # journal rows for each planned presentation, breaks and put-backs included
+_SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
 _PAPER_SESSION_H = 5.0  # section 3.1
 _FRAME_TOLERANCE = 1e-3
 
@@ -62,9 +62,9 @@ def run_checks(folder: Path, *, display: DisplayName, out: Path, code_device: st
     code_device
         The port for digital codes, where the session asks for one.
     """
-    sealed = _tried("seal", lambda: f"{verify_seal(folder) / 1e6:.1f} MB as they were sealed")
+    sealed = _try("seal", lambda: f"{verify_seal(folder) / 1e6:.1f} MB as they were sealed")
     sessions: list[Session] = []
-    opened = _tried("session", lambda: _open(folder, sessions))
+    opened = _try("session", lambda: _open(folder, sessions))
     if not sessions:
         return [sealed, opened]
     session = sessions[0]
@@ -72,17 +72,17 @@ def run_checks(folder: Path, *, display: DisplayName, out: Path, code_device: st
     return [*findings, _disk(session, out), *_display(session, display), _duration(session)]
 
 
-def _tried(name: str, look: Callable[[], str]) -> Check:
+def _try(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name=name, status="PASS", found=look())
     except ClosedLoopError as error:
-        return failed(name, error)
+        return failure(name, error)
 
 
-def failed(name: str, error: ClosedLoopError) -> Check:
-    """Turn an error's line, *place: expected, found. What to do.*, into a finding and its fix."""
+def failure(name: str, error: ClosedLoopError) -> Check:
+    """Return the finding of an error, whose line *place: expected, found. What to do.* is split into found and fix."""
     found, _, fix = str(error).partition(". ")
-    return Check(name=name, status="FAIL", found=found, fix=fix or "Mend it and check again.")
+    return Check(name=name, status="FAIL", found=found, fix=fix or "Correct it and check again.")
 
 
 def _open(folder: Path, sessions: list[Session]) -> str:
@@ -117,7 +117,7 @@ def _timing(session: Session) -> Check:
 
 
 def _layout(session: Session) -> Check:
-    return _tried("layout", lambda: _layout_line(session))
+    return _try("layout", lambda: _layout_line(session))
 
 
 def _layout_line(session: Session) -> str:
@@ -130,7 +130,7 @@ def _layout_line(session: Session) -> str:
 
 
 def _codes(session: Session, device: str | None) -> Check:
-    return _tried("codes", lambda: _codes_line(session, device))
+    return _try("codes", lambda: _codes_line(session, device))
 
 
 def _codes_line(session: Session, device: str | None) -> str:
@@ -153,19 +153,19 @@ def _display(session: Session, name: DisplayName) -> Iterator[Check]:
     if name == "headless":
         yield Check(name="display", status="PASS", found="headless: a virtual clock, nothing is shown")
         return
-    from rig.display.psychopy import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
+    from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
     try:
         display = PsychoPyDisplay(session, stop=StopRequest())
     except ClosedLoopError as error:
-        yield failed("display", error)
+        yield failure("display", error)
         return
     display.close()
     yield from judge_display(display.facts, refresh_hz=session.document.screen.refresh_hz)
 
 
 def judge_display(facts: DisplayFacts, *, refresh_hz: float) -> Iterator[Check]:
-    """Say what is good and what is doubtful about a display that opened."""
+    """Yield what is good and what is doubtful about a display that opened."""
     size = f"{facts.width_px} x {facts.height_px}, grey {facts.grey_level}, {facts.renderer}"
     yield Check(name="display", status="PASS", found=size)
     if facts.pacing == "timer":

@@ -50,7 +50,7 @@ def check(
     code_device: CodeDeviceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="findings for machines, on stdout")] = False,
 ) -> None:
-    """Say whether a session can be shown here; exit code 1 when something must be mended first."""
+    """Check whether a session can be shown here; exit code 1 when something must be corrected first."""
     from rig.check import run_checks  # noqa: PLC0415
 
     findings = run_checks(session, display=display, out=_out(session, out), code_device=code_device)
@@ -75,14 +75,14 @@ def present(
     display: DisplayOption = "psychopy",
     *,
     out: OutOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with a journal that is there")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue an existing journal")] = False,
     audit_pixels: Annotated[int, typer.Option(min=0, help="read back this many images and compare every pixel")] = 0,
     gaze: Annotated[
         Literal["scripted", "mouse"], typer.Option(help="the session's scripted monkey, or the mouse")
     ] = "scripted",
     code_device: CodeDeviceOption = None,
 ) -> None:
-    """Show a session; Ctrl-C stops at the next frame, --resume goes on."""
+    """Show a session; Ctrl-C stops at the next frame, --resume continues."""
     from rig.apparatus import Launch  # noqa: PLC0415
 
     launch = Launch(
@@ -103,7 +103,7 @@ def present(
 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
-    from rig.launch import present as present_session  # noqa: PLC0415
+    from rig.launch import run_launch  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
     from rig.session.folder import SESSION_NAME  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
@@ -111,7 +111,7 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     request = StopRequest()
     n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
     with stop_on_signals(request), session_progress(n_planned) as on_trial:
-        return present_session(launch, stop=request, on_trial=on_trial)
+        return run_launch(launch, stop=request, on_trial=on_trial)
 
 
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:

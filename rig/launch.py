@@ -1,4 +1,4 @@
-"""Opens everything a session needs, presents it, and leaves a summary."""
+"""One launch of the rig: opens everything a session needs, presents it, and leaves a summary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.errors import SessionError
 from rig.apparatus import Launch, open_apparatus
-from rig.machine.present import Presenter
+from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
@@ -23,17 +23,26 @@ SUMMARY_NAME = "summary.json"
 
 @dataclass(frozen=True)
 class Beginning:
-    """Where a journal leaves off."""
+    """Where a launch begins: after what an older journal holds."""
 
     state: SessionState
-    segment: int
+    n_launches: int
     start_s: float
 
 
-def present(
+def run_launch(
     launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
 ) -> tuple[SessionSummary, bool]:
     """Present a session, or what is left of it.
+
+    Parameters
+    ----------
+    launch
+        What the operator chose.
+    stop
+        Somebody may ask for a stop here.
+    on_trial
+        Called after each trial with the state and the time, seconds of the rig's clock.
 
     Returns
     -------
@@ -45,13 +54,21 @@ def present(
     ClosedLoopError
         The folder, the display, the hardware or the disk is not fit.
     """
-    return present_opened(open_session(launch.session), launch, stop=stop, on_trial=on_trial)
+    return present_session(open_session(launch.session), launch, stop=stop, on_trial=on_trial)
 
 
-def present_opened(
+def present_session(
     session: Session, launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
 ) -> tuple[SessionSummary, bool]:
-    """Present a session whose folder was opened before; see `present`."""
+    """Present a session whose folder was opened before.
+
+    Parameters
+    ----------
+    session
+        The opened folder.
+    launch, stop, on_trial
+        See `run_launch`, which also says what is returned and raised.
+    """
     with JournalWriter(launch.out / JOURNAL_NAME) as writer:
         journal = _older_journal(launch)
         was_complete = is_complete(journal)
@@ -84,7 +101,7 @@ def _present_rest(
             apparatus=apparatus,
             journal=writer,
             state=beginning.state,
-            segment=beginning.segment,
+            n_launches=beginning.n_launches,
             stop=stop,
             after_trial=on_trial,
         )
@@ -96,7 +113,7 @@ def _present_rest(
 def _older_journal(launch: Launch) -> Journal:
     path = launch.out / JOURNAL_NAME
     journal = read_journal(path)
-    if journal.segments and not (launch.resume or is_complete(journal)):
+    if journal.launches and not (launch.resume or is_complete(journal)):
         raise SessionError(
             f"{path}: expected no journal, found one with {len(journal.presentations)} presentations. "
             "Pass --resume to go on with it, or --out for another place."
@@ -106,21 +123,21 @@ def _older_journal(launch: Launch) -> Journal:
 
 def _beginning(session: Session, journal: Journal, launch: Launch) -> Beginning:
     rows = finished_rows(journal.rows) if launch.display == "headless" else journal.rows
-    return Beginning(state=replay(session, rows), segment=len(journal.segments), start_s=last_end_s(rows))
+    return Beginning(state=replay(session, rows), n_launches=len(journal.launches), start_s=last_end_s(rows))
 
 
 def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) -> None:
     path = launch.out / JOURNAL_NAME
-    for segment in journal.segments:
-        if segment.session_id != session.document.session_id:
+    for earlier in journal.launches:
+        if earlier.session_id != session.document.session_id:
             raise SessionError(
-                f"{path}: expected the journal of {session.document.session_id}, found that of {segment.session_id}. "
+                f"{path}: expected the journal of {session.document.session_id}, found that of {earlier.session_id}. "
                 "Choose another --out."
             )
-        if segment.display != launch.display:
+        if earlier.display != launch.display:
             raise SessionError(
-                f"{path}: expected a journal of the {launch.display} display, found one of {segment.display}. "
-                f"Resume with --display {segment.display}, or choose another --out."
+                f"{path}: expected a journal of the {launch.display} display, found one of {earlier.display}. "
+                f"Resume with --display {earlier.display}, or choose another --out."
             )
 
 

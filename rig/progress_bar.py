@@ -14,13 +14,13 @@ from rig.machine.state import SessionState
 _QUIET_S = 20.0  # between lines, where stderr is no terminal
 
 
-class _Estimate:
-    """Extrapolates the session's own clock."""
+class _TimeLeft:
+    """Extrapolates from the session's own clock how long the rest takes."""
 
     def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
 
-    def left(self, state: SessionState, now_s: float) -> str:
+    def text(self, state: SessionState, now_s: float) -> str:
         if self._first is None:
             self._first = (state.n_accepted, now_s)
         n_done, elapsed_s = state.n_accepted - self._first[0], now_s - self._first[1]
@@ -31,21 +31,21 @@ class _Estimate:
 
 @contextmanager
 def session_progress(n_planned: int) -> Iterator[Callable[[SessionState, float], None]]:
-    """Give a function to call after each trial: a bar on a terminal, now and then a line elsewhere."""
+    """Yield a function to call after each trial: a bar on a terminal, elsewhere a line now and then."""
     console = Console(stderr=True)
-    estimate = _Estimate()
+    time_left = _TimeLeft()
     if console.is_terminal:
         with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as bar:
             task = bar.add_task("presenting", total=n_planned)
             yield lambda state, now_s: bar.update(
-                task, completed=state.n_accepted, description=_line(state, n_planned, estimate.left(state, now_s))
+                task, completed=state.n_accepted, description=_line(state, n_planned, time_left.text(state, now_s))
             )
         return
     last_s = time.monotonic()
 
     def line(state: SessionState, now_s: float) -> None:
         nonlocal last_s
-        left = estimate.left(state, now_s)
+        left = time_left.text(state, now_s)
         if time.monotonic() - last_s >= _QUIET_S:
             last_s = time.monotonic()
             console.print(_line(state, n_planned, left), highlight=False)
@@ -54,4 +54,4 @@ def session_progress(n_planned: int) -> Iterator[Callable[[SessionState, float],
 
 
 def _line(state: SessionState, n_planned: int, left: str) -> str:
-    return f"{state.n_accepted}/{n_planned} accepted, {state.attempts.total()} rejected, {left}"
+    return f"{state.n_accepted}/{n_planned} accepted, {state.n_rejections.total()} rejected, {left}"

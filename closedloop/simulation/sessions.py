@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.journal import (
     ROW,
     JournalRow,
+    LaunchOpened,
     Presentation,
-    SegmentOpened,
     SessionEnded,
     TrialEnded,
     TrialStarted,
@@ -146,7 +146,7 @@ def _journal(wanted: MadeSession) -> Iterator[JournalRow]:
     n_trials = int(wanted.seconds // _TRIAL_S)
     start = _CODES - n_trials * (_PER_TRIAL + 1) // 2 if "code_wrap" in wanted.faults else 0
     image = generator(wanted.seed, "images").integers(0, _N_IMAGES, n_trials * _PER_TRIAL).tolist()
-    yield SegmentOpened(
+    yield LaunchOpened(
         segment=0,
         session_id=wanted.session_id,
         simulated=True,

@@ -52,7 +52,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             f"{folder / SUMMARY_NAME}: expected a session with an animal, found a simulated one. "
             "Simulated data never enter a real study: remove the folder's files."
         )
-    sessions = {segment.session_id for segment in read_journal(folder / JOURNAL_NAME).segments}
+    sessions = {launch.session_id for launch in read_journal(folder / JOURNAL_NAME).launches}
     if sessions | {summary.session_id} != {session.session_id}:
         raise SessionError(
             f"{folder}: expected session {session.session_id}, "

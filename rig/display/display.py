@@ -117,5 +117,5 @@ class Display(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the screen back."""
+        """Release the screen."""
         ...

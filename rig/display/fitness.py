@@ -1,4 +1,4 @@
-"""Is a display the one that the session was planned for? PsychoPy would go on with another in silence."""
+"""Is a display the one that the session was planned for? PsychoPy would use another without a word."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rig.display.display import DisplayFacts
 
 
 def refuse_unfit(facts: DisplayFacts, screen: ScreenSettings) -> None:
-    """Compare what was found with what was planned.
+    """Refuse a display that is not the planned one.
 
     Raises
     ------

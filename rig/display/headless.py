@@ -78,4 +78,4 @@ class HeadlessDisplay:
         return self._clock.now_s()
 
     def close(self) -> None:
-        """Do nothing: there is no screen to give back."""
+        """Do nothing: there is no screen to release."""

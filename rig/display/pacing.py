@@ -35,7 +35,7 @@ class FlipRate:
 
 
 def judge_flips(flips_s: Sequence[float], *, refresh_hz: float, renderer: str, simulated: bool) -> FlipRate:
-    """Decide from the times of unpaced flips whether the display is fit.
+    """Return how flips come, from the times of unpaced ones.
 
     Without a screen behind it (a virtual X server with a software renderer) flips return at once; a timer then paces
     them, in simulated sessions only. Anything else at a wrong rate is an error, never adapted to.
@@ -49,7 +49,7 @@ def judge_flips(flips_s: Sequence[float], *, refresh_hz: float, renderer: str, s
     renderer
         Name of the graphics driver.
     simulated
-        Whether nobody depends on the light.
+        Whether the session is simulated: nobody depends on what is shown.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Compares what stands in the screen buffer with the bytes that were planned."""
+"""Compares the pixels in the screen buffer with the bytes that were planned."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Placement:
 
 
 def place(screen: ScreenSettings, image_side_px: int) -> Placement:
-    """Lay out a screen.
+    """Return the layout of a screen.
 
     Raises
     ------
@@ -69,5 +69,15 @@ def place(screen: ScreenSettings, image_side_px: int) -> Placement:
 
 
 def degrees(x_px: float, *, cm_per_px: float, distance_cm: float) -> float:
-    """Return the visual angle of a distance from the screen's middle, exactly, not by the small-angle rule."""
+    """Return the visual angle of a distance from the screen's middle, exactly, not by the small-angle rule.
+
+    Parameters
+    ----------
+    x_px
+        The distance, screen pixels.
+    cm_per_px
+        Size of a screen pixel.
+    distance_cm
+        From the eye to the screen.
+    """
     return math.degrees(math.atan(x_px * cm_per_px / distance_cm))

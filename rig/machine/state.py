@@ -1,4 +1,4 @@
-"""What has happened so far in a session, kept by the same functions while it runs and when a journal is replayed."""
+"""What is known of a session so far, kept by the same functions while it runs and when a journal is replayed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from closedloop.artifacts.day.journal import JournalRow, Presentation, SegmentOpened, TimeOut, TrialEnded, TrialStarted
-from closedloop.artifacts.naming import generator
+from closedloop.artifacts.day.journal import JournalRow, LaunchOpened, Presentation, TimeOut, TrialEnded, TrialStarted
 from closedloop.errors import SessionError
+from rig.machine.requeue import requeue
 from rig.session.folder import Session
 
 MAX_DROPS_IN_A_ROW = 20  # a display that fails this often will not get better by trying
@@ -22,10 +22,10 @@ class SessionState:
     Attributes
     ----------
     seed
-        Decides where a rejected presentation is put back.
+        Decides where a rejected presentation is requeued.
     queue
         presentation_index of what is still to be shown, the next one first.
-    attempts
+    n_rejections
         How often each presentation was rejected.
     drops, drops_in_a_row
         How often each was rejected for dropped frames; how many presentations in a row were.
@@ -39,7 +39,7 @@ class SessionState:
 
     seed: int
     queue: list[int]
-    attempts: Counter[int] = field(default_factory=Counter)
+    n_rejections: Counter[int] = field(default_factory=Counter)
     drops: Counter[int] = field(default_factory=Counter)
     drops_in_a_row: int = 0
     next_ordinal: int = 0
@@ -60,9 +60,16 @@ class SessionState:
             self.misses, self.time_out_written = 0, False
 
     def settle(self, taken: Sequence[int], shown: Sequence[Presentation]) -> None:
-        """Put back what a trial did not get accepted.
+        """Requeue what a trial did not get accepted.
 
         What was not shown returns to the front in its order; what was rejected goes to a seeded place behind it.
+
+        Parameters
+        ----------
+        taken
+            presentation_index of what the trial was to show, in order.
+        shown
+            What it showed, in order; may be less.
         """
         unshown = list(taken[len(shown) :])
         self.queue = unshown + self.queue
@@ -72,7 +79,7 @@ class SessionState:
                 self.n_accepted += 1
                 self.drops_in_a_row = 0
             else:
-                self._put_back(row, behind=len(unshown))
+                self._reject(row, behind=len(unshown))
 
     def end_trial(self, outcome: str) -> None:
         """Count misses: trials ignored or broken, until one is completed."""
@@ -81,11 +88,10 @@ class SessionState:
         elif outcome in ("ignored", "broken"):
             self.misses += 1
 
-    def _put_back(self, row: Presentation, *, behind: int) -> None:
+    def _reject(self, row: Presentation, *, behind: int) -> None:
         index = row.presentation_index
-        self.attempts[index] += 1
-        rng = generator(self.seed, "put_back", index, self.attempts[index])
-        self.queue.insert(int(rng.integers(behind, len(self.queue) + 1)), index)
+        self.n_rejections[index] += 1
+        self.queue = requeue(self.queue, index, behind=behind, seed=self.seed, n_rejections=self.n_rejections[index])
         if row.reason == "frames_dropped":
             self.drops[index] += 1
             self.drops_in_a_row += 1
@@ -141,10 +147,10 @@ def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
                 taken, shown = [], []
             case TimeOut():
                 state.time_out_written = True
-            case SegmentOpened(clock="real"):
+            case LaunchOpened(clock="real"):
                 state.settle(taken, shown)
                 taken, shown = [], []
-                # Dropped frames are a matter of the segment: the operator has mended the display since.
+                # Dropped frames are counted from the launch on: the operator has repaired the display since.
                 state.drops.clear()
                 state.drops_in_a_row = 0
     state.settle(taken, shown)
@@ -152,7 +158,7 @@ def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
 
 
 def finished_rows(rows: Sequence[JournalRow]) -> list[JournalRow]:
-    """Return the rows up to the last finished trial and what follows from it: what stands on a virtual clock."""
+    """Return the rows up to the last finished trial and what follows from it: what counts on a virtual clock."""
     last = max(
         (i for i, row in enumerate(rows) if isinstance(row, TrialEnded) and row.outcome != "stopped"), default=-1
     )

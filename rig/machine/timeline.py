@@ -35,7 +35,7 @@ class TrialFrames:
 
 
 def trial_frames(trial: TrialSettings, refresh_hz: float) -> TrialFrames:
-    """Count the frames of a trial's settings at a frame rate."""
+    """Return the durations of a trial's settings, in frames, at a frame rate."""
     return TrialFrames(
         acquire=frames_of(trial.acquire_timeout_ms, refresh_hz),
         hold=frames_of(trial.hold_ms, refresh_hz),

@@ -27,7 +27,7 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The computer's monotonic clock: it goes on while the rig is restarted, so that segments of a session line up."""
+    """The computer's monotonic clock: it runs on between launches, so that those of a session line up."""
 
     kind: ClockKind = "real"
 

@@ -1,4 +1,4 @@
-"""The port for digital words to the recorder, and its transports."""
+"""The port for digital codes to the recorder, and its transports."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from closedloop.errors import SessionError
 from rig.ports.recorder import Recorder
 
 _REPLUG = "Check the cable, then run the same command with --resume."
-_WORD_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
+_CODE_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
 
 
 class CodePort(Protocol):
-    """Sends a word of eight bits to the recording system."""
+    """Sends a digital code of eight bits to the recording system."""
 
     def send(self, code: int) -> None:
-        """Send one word now."""
+        """Send one code now."""
         ...
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         ...
 
 
 class FileCodes:
-    """No wire: the journal holds the words, and the simulated array puts them into the recording."""
+    """No wire: the journal holds the codes, and the simulated array puts them into the recording."""
 
     def send(self, code: int) -> None:
         """Send nothing."""
@@ -43,7 +43,7 @@ class ParallelRegister(Protocol):
 
 
 class ParallelCodes:
-    """Eight data lines: the word, long enough to be sampled, then zero, so that the same word twice is two changes.
+    """Eight data lines: the code, long enough to be sampled, then zero, so that the same code twice is two changes.
 
     The recorder's digital input is set to latch any change; a strobe line is not driven.
     """
@@ -52,9 +52,9 @@ class ParallelCodes:
         self._register = register
 
     def send(self, code: int) -> None:
-        """Set the word on the data lines, hold it, then clear them."""
+        """Set the code on the data lines, hold it, then clear them."""
         self._register.setData(code)
-        until_s = time.perf_counter() + _WORD_HOLD_S
+        until_s = time.perf_counter() + _CODE_HOLD_S
         while time.perf_counter() < until_s:
             pass
         self._register.setData(0)
@@ -65,7 +65,7 @@ class ParallelCodes:
 
 
 class SerialCodes:
-    """One byte a word over a serial line.
+    """One byte a code over a serial line.
 
     Parameters
     ----------
@@ -109,16 +109,16 @@ class SerialCodes:
 
 
 class CommentCodes:
-    """Words as comments in the recording, for recorders without a digital input.
+    """Codes as comments in the recording, for recorders without a digital input.
 
-    They come milliseconds late; the photodiode tells the onset.
+    They come milliseconds late; the photodiode gives the onset.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
     def send(self, code: int) -> None:
-        """Send the word as text."""
+        """Send the code as text."""
         self._recorder.comment(f"code {code}")
 
     def close(self) -> None:

@@ -30,10 +30,10 @@ class GazePoint:
 
 
 class Gaze(Protocol):
-    """An eye tracker, or who plays one."""
+    """An eye tracker, or what stands in for one."""
 
     def start_trial(self, trial: int, time_s: float) -> None:
-        """Say that the fixation point of a trial went on."""
+        """Note that the fixation point of a trial went on."""
         ...
 
     def look(self, time_s: float) -> GazePoint | None:
@@ -41,7 +41,7 @@ class Gaze(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the tracker back."""
+        """Release the tracker."""
         ...
 
 

@@ -39,7 +39,7 @@ class NoRecorder:
 
 
 class SimulatedRecorder:
-    """A recorder without electrodes: remembers what it was told, and refuses what a real one would cut."""
+    """A recorder without electrodes: remembers its orders, and refuses what a real one would cut."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []

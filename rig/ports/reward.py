@@ -13,12 +13,12 @@ class Reward(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the valve back, closed."""
+        """Release the valve, closed."""
         ...
 
 
 class SilentReward:
-    """No valve: what would have been given stands in the journal."""
+    """No valve: what would have been given is in the journal."""
 
     def give(self, duration_ms: float) -> None:
         """Give nothing."""
@@ -28,7 +28,7 @@ class SilentReward:
 
 
 class LoggedReward:
-    """A valve for tests: remembers what it was told to give."""
+    """A valve for tests: remembers what it gave."""
 
     def __init__(self) -> None:
         self.given_ms: list[float] = []

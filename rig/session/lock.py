@@ -42,6 +42,15 @@ else:
 def lock_file(file: IO[bytes], path: Path, *, patience_s: float) -> None:
     """Lock an open file until it is closed, waiting a little for a rig that is just ending.
 
+    Parameters
+    ----------
+    file
+        Open for writing.
+    path
+        Its name, for the message.
+    patience_s
+        How long to wait.
+
     Raises
     ------
     SessionError

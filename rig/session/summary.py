@@ -9,7 +9,7 @@ from rig.session.folder import Session
 
 
 def summarize(session: Session, journal: Journal) -> SessionSummary:
-    """Count what a journal says.
+    """Return a session's numbers, counted from its journal.
 
     Raises
     ------
@@ -25,9 +25,9 @@ def summarize(session: Session, journal: Journal) -> SessionSummary:
     return SessionSummary(
         simulated=session.document.simulated,
         session_id=session.document.session_id,
-        display=journal.segments[-1].display,
+        display=journal.launches[-1].display,
         outcome=ended.outcome,
-        n_segments=len(journal.segments),
+        n_segments=len(journal.launches),
         n_trials=len(trials),
         n_trials_completed=outcomes["completed"],
         n_trials_broken=outcomes["broken"],
@@ -37,6 +37,6 @@ def summarize(session: Session, journal: Journal) -> SessionSummary:
         n_rejected={reason: rejected[reason] for reason in sorted(rejected)},
         n_remaining=ended.n_remaining,
         n_time_outs=sum(1 for row in journal.rows if isinstance(row, TimeOut)),
-        duration_s=ended.time_s - journal.segments[0].time_s,
+        duration_s=ended.time_s - journal.launches[0].time_s,
         reward_ms=sum(row.reward_ms for row in trials),
     )

@@ -80,7 +80,7 @@ def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -
 @pytest.mark.parametrize(
     ("library", "home"),
     [
-        ("psychopy", "rig/display/psychopy.py"),
+        ("psychopy", "rig/display/psychopy"),
         ("neo", "closedloop/blackrock"),
         ("dask", "closedloop/execution/dask.py"),
         ("distributed", "closedloop/execution/dask.py"),

@@ -1,8 +1,8 @@
 """The rig's journal: one JSON line an event, written as it happens, never rewritten.
 
 A line is complete when it ends in a newline; a torn last line (the rig was killed while writing) never happened.
-A segment opens at the start and at each resume and states its first ordinal: rows of earlier segments with that ordinal
-or a later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever
+A launch of the rig, the first or a resume, states its first ordinal: rows of earlier launches with that ordinal or a
+later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever
 voided. On a virtual clock nobody saw a trial that was not finished, and the resumed run shows it again at the same
 virtual time, so that a killed dry run ends like an undisturbed one.
 """
@@ -22,18 +22,18 @@ from closedloop.errors import DocumentError
 RejectionReason = Literal["fixation_broken", "frames_dropped", "session_stopped"]
 
 
-class SegmentOpened(Section):
-    """The rig started or resumed presenting."""
+class LaunchOpened(Section):
+    """The rig was launched: it started or resumed presenting."""
 
     event: Literal["segment_opened"] = "segment_opened"
-    segment: int = Field(ge=0)
+    segment: int = Field(ge=0, description="number of this launch, from 0")
     session_id: str
     simulated: bool
     display: Literal["headless", "psychopy"]
     clock: Literal["virtual", "real"]
     refresh_hz: float = Field(gt=0, description="measured frame rate, frames per second")
     first_ordinal: int = Field(
-        ge=0, description="ordinal of this segment's first presentation; voids older rows from there"
+        ge=0, description="ordinal of this launch's first presentation; voids older rows from there"
     )
     first_trial: int = Field(ge=0)
     time_s: float = Field(description="rig clock, seconds")
@@ -102,19 +102,19 @@ class SessionEnded(Section):
 
 
 JournalRow = Annotated[
-    SegmentOpened | TrialStarted | Presentation | TrialEnded | TimeOut | SessionEnded, Field(discriminator="event")
+    LaunchOpened | TrialStarted | Presentation | TrialEnded | TimeOut | SessionEnded, Field(discriminator="event")
 ]
 ROW: TypeAdapter[JournalRow] = TypeAdapter(JournalRow)
 
 
 class SessionSummary(Document):
-    """What the rig says of a finished session (summary.json)."""
+    """A finished session in numbers (summary.json)."""
 
     kind: Literal["session_summary"] = "session_summary"
     session_id: str
     display: Literal["headless", "psychopy"]
     outcome: Literal["complete", "stopped"]
-    n_segments: int
+    n_segments: int = Field(description="launches of the rig")
     n_trials: int
     n_trials_completed: int
     n_trials_broken: int
@@ -125,12 +125,12 @@ class SessionSummary(Document):
     n_remaining: int
     n_time_outs: int
     duration_s: float
-    reward_ms: float = Field(description="reward valve open in all")
+    reward_ms: float = Field(description="time the reward valve was open, in all")
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The journal as it counts: void rows and a torn last line taken out, both counted.
+    """The journal without void rows and a torn last line; both are counted.
 
     Attributes
     ----------
@@ -155,9 +155,9 @@ class Journal:
         return tuple(row for row in self.rows if isinstance(row, Presentation))
 
     @property
-    def segments(self) -> tuple[SegmentOpened, ...]:
-        """The segments, in order."""
-        return tuple(row for row in self.rows if isinstance(row, SegmentOpened))
+    def launches(self) -> tuple[LaunchOpened, ...]:
+        """The launches of the rig, in order."""
+        return tuple(row for row in self.rows if isinstance(row, LaunchOpened))
 
     @property
     def ended(self) -> SessionEnded | None:
@@ -190,21 +190,21 @@ def read_journal(path: Path) -> Journal:
 
 
 def standing_rows(rows: Sequence[JournalRow]) -> list[JournalRow]:
-    """Drop what a later segment voids; see the module's text."""
+    """Return the rows that no later launch voids; see the module's text."""
     standing: list[JournalRow] = []
     for row in rows:
-        if isinstance(row, SegmentOpened):
+        if isinstance(row, LaunchOpened):
             standing = [old for old in standing if not _is_voided(old, row)]
         standing.append(row)
     return standing
 
 
-def _is_voided(row: JournalRow, segment: SegmentOpened) -> bool:
+def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
     match row:
         case Presentation():
-            return row.ordinal >= segment.first_ordinal
+            return row.ordinal >= launch.first_ordinal
         case TrialStarted() | TrialEnded():
-            return row.trial >= segment.first_trial
+            return row.trial >= launch.first_trial
         case SessionEnded():
             return True
         case _:

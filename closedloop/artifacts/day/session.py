@@ -16,9 +16,9 @@ from closedloop.artifacts.tables import Column, TableLayout
 
 
 class CodeSettings(Section):
-    """Digital words sent to the recorder. Eight bits: a parallel port has no more (the strobe is a line of its own).
+    """Digital codes sent to the recorder. Eight bits: a parallel port has no more (the strobe is a line of its own).
 
-    A presentation's word is ``first_presentation + ordinal % n_presentation``, a trial's
+    A presentation's code is ``first_presentation + ordinal % n_presentation``, a trial's
     ``first_trial + trial % n_trial``: an ordinal, never an image's identity. Alignment unwraps them.
     """
 
@@ -33,17 +33,17 @@ class CodeSettings(Section):
         presentation = range(self.first_presentation, self.first_presentation + self.n_presentation)
         trial = range(self.first_trial, self.first_trial + self.n_trial)
         if max(presentation[-1], trial[-1]) > 255:
-            raise ValueError("expected words of eight bits, found one above 255. Lower n_presentation or n_trial")
+            raise ValueError("expected codes of eight bits, found one above 255. Lower n_presentation or n_trial")
         if set(presentation) & set(trial):
-            raise ValueError("expected separate words for trials and presentations, found an overlap. Move first_trial")
+            raise ValueError("expected separate codes for trials and presentations, found an overlap. Move first_trial")
         return self
 
     def presentation(self, ordinal: int) -> int:
-        """Return the word of the presentation with this ordinal."""
+        """Return the digital code of the presentation with this ordinal."""
         return self.first_presentation + ordinal % self.n_presentation
 
     def trial(self, trial: int) -> int:
-        """Return the word of the trial with this number."""
+        """Return the digital code of the trial with this number."""
         return self.first_trial + trial % self.n_trial
 
 
@@ -95,7 +95,7 @@ class SessionDocument(Document):
     study_id: str
     subject: str
     day: int = Field(ge=0)
-    seed: int = Field(ge=0, description="decides where a rejected presentation is put back")
+    seed: int = Field(ge=0, description="decides where a rejected presentation is requeued")
     n_presentations: int = Field(ge=1)
     n_images: int = Field(ge=1)
     image_side_px: int = Field(ge=1)

@@ -43,7 +43,7 @@ class AlignedSession:
     @property
     def simulated(self) -> bool:
         """Whether a program made the session."""
-        return self.journal.segments[0].simulated
+        return self.journal.launches[0].simulated
 
 
 def align_files(
@@ -84,7 +84,7 @@ def align_files(
         {device.name: device.codes for device in devices},
         edges={device.name: device.edges for device in devices if device.edges is not None},
         segments={device.name: device.segments for device in devices},
-        rules=AlignmentRules(frame_ms=1000 / journal.segments[0].refresh_hz),
+        rules=AlignmentRules(frame_ms=1000 / journal.launches[0].refresh_hz),
     )
     return AlignedSession(journal, sent, devices, alignments)
 
@@ -109,7 +109,7 @@ def write_page(session: AlignedSession, report: Path, *, journal_file: Path, fil
     page = alignment_page(
         records,
         session.sent,
-        session_id=session.journal.segments[0].session_id,
+        session_id=session.journal.launches[0].session_id,
         simulated=session.simulated,
         files=[file.name for file in (journal_file, *files)],
         command=shlex.join([*command, "--report", report.name]),
@@ -156,7 +156,7 @@ def session_as_json(session: AlignedSession) -> str:
         }
         for device in session.devices
     }
-    return json.dumps({"session_id": session.journal.segments[0].session_id, "devices": facts}, indent=2)
+    return json.dumps({"session_id": session.journal.launches[0].session_id, "devices": facts}, indent=2)
 
 
 def session_lines(session: AlignedSession) -> list[str]:

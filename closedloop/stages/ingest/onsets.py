@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment
-from closedloop.artifacts.day.journal import Journal, Presentation, SegmentOpened, TrialStarted
+from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
 from closedloop.devices.device import Device
 from closedloop.recording.codes import SentCodes
 from closedloop.recording.usability import NEEDED_MS, usable
@@ -25,7 +25,7 @@ def sent_codes(journal: Journal) -> SentCodes:
     """
     codes, times, launches, lit, launch = [], [], [], [], -1
     for row in journal.rows:
-        if isinstance(row, SegmentOpened):
+        if isinstance(row, LaunchOpened):
             launch += 1 if row.clock == "real" or launch < 0 else 0
         elif isinstance(row, Presentation | TrialStarted):
             shown = isinstance(row, Presentation)

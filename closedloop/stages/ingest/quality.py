@@ -61,7 +61,7 @@ def quality_of(
     return IngestQuality(
         simulated=sites.simulated,
         day=sites.day,
-        session_id=journal.segments[0].session_id,
+        session_id=journal.launches[0].session_id,
         files=recording_lines(recording),
         spikes_from=recording.definition,
         n_spikes=sum(n_spikes),

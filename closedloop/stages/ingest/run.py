@@ -125,7 +125,7 @@ def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
         {device.name: device.codes for device in devices},
         edges={device.name: device.edges for device in devices if device.edges is not None},
         segments={device.name: device.segments for device in devices},
-        rules=AlignmentRules(frame_ms=1000 / journal.segments[0].refresh_hz),
+        rules=AlignmentRules(frame_ms=1000 / journal.launches[0].refresh_hz),
     )
 
 

@@ -27,8 +27,9 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import write_table
 from rig.apparatus import scripted_gaze
 from rig.display.headless import HeadlessDisplay
-from rig.machine.present import Apparatus, Presenter
+from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, fresh_state
+from rig.machine.trial import Apparatus
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
 from rig.ports.gaze import Gaze, GazePoint
@@ -154,6 +155,29 @@ class SteadyGaze:
         """Do nothing."""
 
 
+class HastyClock(VirtualClock):
+    """A clock on which flips at some frames return at once: the screen's next frame was not waited for.
+
+    Parameters
+    ----------
+    refresh_hz
+        Frames per second.
+    unwaited
+        Frames at which one flip takes no time.
+    """
+
+    def __init__(self, refresh_hz: float, unwaited: Collection[int]) -> None:
+        super().__init__(refresh_hz)
+        self._unwaited = set(unwaited)
+
+    def advance(self, n_frames: int) -> None:
+        """Let frames pass, or none at the frames given, once each."""
+        if self.frame in self._unwaited:
+            self._unwaited.remove(self.frame)
+        else:
+            super().advance(n_frames)
+
+
 @dataclass
 class Rig:
     """A session folder and a headless rig around it; `run` presents it in this process."""
@@ -164,6 +188,7 @@ class Rig:
     gaze: Gaze = field(default_factory=SteadyGaze)
     stop: StopRequest = field(default_factory=StopRequest)
     dropped_frames: Collection[int] = ()
+    unwaited_frames: Collection[int] = ()
 
     def look_away(self, begin_s: float, end_s: float) -> None:
         """Have the eye look away from `begin_s` to before `end_s`."""
@@ -178,7 +203,7 @@ class Rig:
         """Present; `stop_after` that many trials a stop is asked for."""
         screen = self.session.document.screen
         display = HeadlessDisplay(
-            VirtualClock(screen.refresh_hz),
+            HastyClock(screen.refresh_hz, self.unwaited_frames),
             refresh_hz=screen.refresh_hz,
             width_px=screen.width_px,
             height_px=screen.height_px,
@@ -198,7 +223,7 @@ class Rig:
                 apparatus=apparatus,
                 journal=journal,
                 state=fresh_state(self.session),
-                segment=0,
+                n_launches=0,
                 stop=self.stop,
                 after_trial=after_trial,
             ).run()

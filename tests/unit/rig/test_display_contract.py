@@ -73,7 +73,7 @@ def open_display(x_display, monkeypatch):
     opened = []
 
     def open_one(session, **options):
-        from rig.display.psychopy import PsychoPyDisplay
+        from rig.display.psychopy.display import PsychoPyDisplay
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PsychoPy's own, on import and in its window
@@ -104,7 +104,7 @@ class TestPsychoPy(DisplayContract):
         assert (report.n_images, report.n_pixels, report.n_mismatched) == (6, 6 * 96 * 96, 0)
 
     def test_the_patch_is_white_with_an_image_and_black_without(self, open_display, session):
-        from rig.display.psychopy import read_back
+        from rig.display.psychopy.window import read_back
 
         display = open_display(session)
         display.prepare([0])
@@ -116,7 +116,7 @@ class TestPsychoPy(DisplayContract):
         assert levels == [{0}, {255}, {0}]
 
     def test_the_background_has_the_planned_level_and_the_dot_lies_in_the_middle(self, open_display, session):
-        from rig.display.psychopy import read_back
+        from rig.display.psychopy.window import read_back
 
         display = open_display(session)
         display.draw(FIXATION)

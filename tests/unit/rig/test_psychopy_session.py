@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from closedloop.artifacts.day.journal import SegmentOpened, SessionSummary, accepted, read_journal
+from closedloop.artifacts.day.journal import LaunchOpened, SessionSummary, accepted, read_journal
 from closedloop.artifacts.day.session import PixelAudit
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
@@ -45,7 +45,7 @@ def interrupt(folder, out, environment, number, *options, n_presentations):
 
 
 def rows_of(out):
-    return [row for row in read_journal(out / "journal.jsonl").rows if not isinstance(row, SegmentOpened)]
+    return [row for row in read_journal(out / "journal.jsonl").rows if not isinstance(row, LaunchOpened)]
 
 
 def test_a_real_time_session_has_its_planned_frames_and_the_planned_pixels(short_session, tmp_path, x_display):
@@ -66,8 +66,8 @@ def test_a_real_time_session_has_its_planned_frames_and_the_planned_pixels(short
     audit = PixelAudit.read(out / "pixel_audit.json")
     assert (audit.n_images, audit.n_pixels, audit.n_mismatched) == (N_IMAGES, N_IMAGES * 128 * 128, 0)
     assert set(audit.stimulus_ids) == {row.stimulus_id for row in shown}
-    segment = journal.segments[0]
-    assert (segment.display, segment.clock, segment.utc is None) == ("psychopy", "real", False)
+    launch = journal.launches[0]
+    assert (launch.display, launch.clock, launch.utc is None) == ("psychopy", "real", False)
 
 
 def test_a_session_killed_and_then_stopped_keeps_every_row_and_is_completed(short_session, tmp_path, x_display):

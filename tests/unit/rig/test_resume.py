@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedloop.artifacts.day.journal import (
+    LaunchOpened,
     Presentation,
-    SegmentOpened,
     TrialEnded,
     TrialStarted,
     accepted,
@@ -21,7 +21,7 @@ from closedloop.artifacts.day.journal import (
 )
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
-from rig.launch import present, present_opened
+from rig.launch import present_session, run_launch
 from rig.machine.state import MAX_DROPS_IN_A_ROW, replay
 from rig.session.folder import open_session
 from rig.stop import StopRequest
@@ -32,16 +32,16 @@ def launch(folder, out, **options):
 
 
 def run(folder, out, **options):
-    return present(launch(folder, out, **options), stop=StopRequest(), on_trial=lambda state, now_s: None)
+    return run_launch(launch(folder, out, **options), stop=StopRequest(), on_trial=lambda state, now_s: None)
 
 
 def resume(session, out):
     order = launch(session.folder, out, resume=True)
-    return present_opened(session, order, stop=StopRequest(), on_trial=lambda state, now_s: None)
+    return present_session(session, order, stop=StopRequest(), on_trial=lambda state, now_s: None)
 
 
 def standing(out):
-    return [row for row in read_journal(out / "journal.jsonl").rows if not isinstance(row, SegmentOpened)]
+    return [row for row in read_journal(out / "journal.jsonl").rows if not isinstance(row, LaunchOpened)]
 
 
 def tear(whole, torn, n_bytes):
@@ -106,7 +106,7 @@ def test_a_stopped_session_resumed_ends_like_an_undisturbed_one(make_session, tm
         if state.next_trial == n_trials:
             stop.ask()
 
-    summary, _ = present(launch(folder, tmp_path / "stopped"), stop=stop, on_trial=after_trial)
+    summary, _ = run_launch(launch(folder, tmp_path / "stopped"), stop=stop, on_trial=after_trial)
     assert summary.outcome == "stopped"
     summary, was_complete = run(folder, tmp_path / "stopped", resume=True)
     assert (summary.outcome, summary.n_segments, was_complete) == ("complete", 2, False)
@@ -136,7 +136,7 @@ def test_a_process_killed_in_the_middle_resumes_to_the_undisturbed_journal(make_
     assert len(read_journal(journal).presentations) < 600
     run(folder, journal.parent, resume=True)
     assert standing(journal.parent) == standing(tmp_path / "whole")
-    assert len(read_journal(journal).segments) == 2
+    assert len(read_journal(journal).launches) == 2
 
 
 def test_a_journal_is_not_overwritten_without_resume(make_session, tmp_path):
@@ -181,7 +181,7 @@ def test_the_journal_of_another_order_is_refused(make_session, tmp_path):
 
 
 def real_rows(rows):
-    return [row.model_copy(update={"clock": "real"}) if isinstance(row, SegmentOpened) else row for row in rows]
+    return [row.model_copy(update={"clock": "real"}) if isinstance(row, LaunchOpened) else row for row in rows]
 
 
 def test_on_a_real_clock_an_unfinished_trial_counts_as_shown(make_session, tmp_path):
@@ -207,17 +207,17 @@ def test_on_a_real_clock_the_image_that_was_up_at_a_stop_is_shown_later(make_ses
     assert state.misses == 0
 
 
-def test_dropped_frames_of_an_earlier_sitting_do_not_end_the_next(make_session, tmp_path):
+def test_dropped_frames_of_an_earlier_launch_do_not_end_the_next(make_session, tmp_path):
     folder = make_session(n_presentations=60, leave=0.0, ignore=0.0)
     run(folder, tmp_path / "out")
     session, rows = open_session(folder), real_rows(read_journal(tmp_path / "out" / "journal.jsonl").rows)
-    sittings, dropped = [], MAX_DROPS_IN_A_ROW - 1
+    launches, dropped = [], MAX_DROPS_IN_A_ROW - 1
     state = replay(session, rows[:1])
     for ordinal in range(dropped):
-        sittings += [TrialStarted(trial=ordinal, code=200, time_s=0.0), drop(session, state, ordinal)]
-        state = replay(session, [rows[0], *sittings])
+        launches += [TrialStarted(trial=ordinal, code=200, time_s=0.0), drop(session, state, ordinal)]
+        state = replay(session, [rows[0], *launches])
     assert state.drops_in_a_row == dropped
-    assert replay(session, [rows[0], *sittings, rows[0]]).drops_in_a_row == 0
+    assert replay(session, [rows[0], *launches, rows[0]]).drops_in_a_row == 0
 
 
 def drop(session, state, ordinal):
@@ -251,7 +251,7 @@ def test_a_session_given_up_for_its_display_can_be_resumed(make_rig, tmp_path):
     assert sorted(state.queue) == list(range(60))
 
 
-def test_accepted_rows_are_counted_once_over_all_sittings(make_session, tmp_path):
+def test_accepted_rows_are_counted_once_over_all_launches(make_session, tmp_path):
     folder = make_session(n_presentations=30)
     run(folder, tmp_path / "out")
     tear(tmp_path / "out", tmp_path / "out", 4000)

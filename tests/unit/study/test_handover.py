@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.day.journal import SegmentOpened, SessionSummary
+from closedloop.artifacts.day.journal import LaunchOpened, SessionSummary
 from closedloop.artifacts.day.session import CodeSettings, SessionDocument
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, SessionError, StudyError
@@ -73,7 +73,7 @@ def brought(root: Path, *, segments: tuple[str, ...] = (SESSION_ID,), **values: 
     folder = paths.day(2).folder("present")
     SessionSummary(**usual | values).write(folder / "summary.json")
     rows = [
-        SegmentOpened(
+        LaunchOpened(
             segment=number,
             session_id=session_id,
             simulated=False,

@@ -11,8 +11,8 @@ import pytest
 from closedloop.artifacts.day.journal import (
     ROW,
     JournalRow,
+    LaunchOpened,
     Presentation,
-    SegmentOpened,
     SessionEnded,
     TimeOut,
     TrialEnded,
@@ -25,8 +25,8 @@ from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 
 
-def segment(number: int, *, ordinal: int, trial: int, clock: Any = "virtual") -> SegmentOpened:
-    return SegmentOpened(
+def segment(number: int, *, ordinal: int, trial: int, clock: Any = "virtual") -> LaunchOpened:
+    return LaunchOpened(
         segment=number,
         session_id="s",
         simulated=clock == "virtual",
@@ -129,7 +129,7 @@ def test_on_a_virtual_clock_a_resume_voids_the_unfinished_trial(tmp_path: Path) 
     journal = read_journal(journal_file(tmp_path, lines_of([*SESSION, *again])))
     assert journal.rows == (*SESSION[:6], *again)
     assert journal.n_void == 3
-    assert len(journal.segments) == 2
+    assert len(journal.launches) == 2
 
 
 def test_a_resume_voids_the_rows_before_it_only() -> None:

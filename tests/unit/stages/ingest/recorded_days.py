@@ -16,7 +16,7 @@ from closedloop.artifacts.day.journal import (
     ROW,
     JournalRow,
     Presentation,
-    SegmentOpened,
+    LaunchOpened,
     SessionEnded,
     TrialEnded,
     TrialStarted,
@@ -51,7 +51,7 @@ def onset_s(ordinal: int) -> float:
 
 def journal_rows(*, rejected: tuple[int, ...] = ()) -> Iterator[JournalRow]:
     """Yield a session of whole trials; codes count up from 1."""
-    yield SegmentOpened(
+    yield LaunchOpened(
         segment=0,
         session_id=SESSION,
         simulated=True,

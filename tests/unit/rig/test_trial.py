@@ -136,6 +136,18 @@ def test_an_image_that_stays_a_frame_too_long_is_shown_again(make_rig):
     assert next(row.outcome for row in rig.journal.rows if isinstance(row, TrialEnded)) == "completed"
 
 
+@pytest.mark.parametrize("n_missing", [1, 3])
+def test_an_image_that_goes_off_too_early_is_shown_again(make_rig, n_missing):
+    rig = make_rig(n_presentations=3)
+    rig.unwaited_frames = range(FIRST_IMAGE + 1, FIRST_IMAGE + 1 + n_missing)
+    assert rig.run() == "complete"
+    rows = [p for p in rig.journal.presentations if p.presentation_index == 0]
+    assert [(p.on_frames, p.outcome, p.reason) for p in rows] == [
+        (6 - n_missing, "rejected", "frames_dropped"),
+        (6, "accepted", None),
+    ]
+
+
 def test_a_display_that_always_drops_frames_ends_the_session_with_its_remedy(make_rig):
     rig = make_rig(n_presentations=60)
     rig.dropped_frames = range(100_000)

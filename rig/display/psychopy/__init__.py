@@ -1,0 +1,1 @@
+"""The PsychoPy window and what belongs to it: the only files that import psychopy."""
