@@ -62,7 +62,7 @@ def run_checks(folder: Path, *, display: DisplayName, out: Path, code_device: st
     code_device
         The port for digital codes, where the session asks for one.
     """
-    sealed = _try("seal", lambda: f"{verify_seal(folder) / 1e6:.1f} MB as they were sealed")
+    sealed = _try("seal", lambda: f"{verify_seal(folder) / 1e6:.1f} MB unchanged since they were sealed")
     sessions: list[Session] = []
     opened = _try("session", lambda: _open(folder, sessions))
     if not sessions:
@@ -82,7 +82,9 @@ def _try(name: str, look: Callable[[], str]) -> Check:
 def failure(name: str, error: ClosedLoopError) -> Check:
     """Return the finding of an error, whose line *place: expected, found. What to do.* is split into found and fix."""
     found, _, fix = str(error).partition(". ")
-    return Check(name=name, status="FAIL", found=found, fix=fix or "Correct it and check again.")
+    return Check(
+        name=name, status="FAIL", found=found.removeprefix(f"{name}: "), fix=fix or "Correct it and check again."
+    )
 
 
 def _open(folder: Path, sessions: list[Session]) -> str:
@@ -124,7 +126,7 @@ def _layout_line(session: Session) -> str:
     screen = session.document.screen
     placement = place(screen, session.document.image_side_px)
     return (
-        f"image of {placement.image.side_px} px ({screen.image_scale} screen pixels an image pixel); "
+        f"image of {placement.image.side_px} px ({screen.image_scale} screen pixels per image pixel); "
         f"{screen.visual_angle_deg:g} deg at a viewing distance of {placement.distance_cm:.1f} cm"
     )
 
@@ -137,7 +139,10 @@ def _codes_line(session: Session, device: str | None) -> str:
     open_codes(session, device, NoRecorder()).close()
     codes = session.document.codes
     last = codes.first_presentation + codes.n_presentation - 1
-    return f"{codes.transport}: presentations {codes.first_presentation} to {last}, trials from {codes.first_trial}"
+    return (
+        f"by {codes.transport}: {codes.first_presentation} to {last} for presentations, "
+        f"{codes.first_trial} to {codes.first_trial + codes.n_trial - 1} for trials"
+    )
 
 
 def _disk(session: Session, out: Path) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,7 @@ EXIT_STOPPED = 130  # what a shell reports for a program ended by Ctrl-C
 
 app = typer.Typer(
     name="rig",
-    help="Show a sealed session folder beside the animal and write a journal of what was shown.",
+    help="Show a sealed session to the animal and write a journal of what was shown.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help: importing the pretty one takes 0.3 s
@@ -30,15 +31,19 @@ app = typer.Typer(
 SessionFolder = Annotated[
     Path, typer.Argument(metavar="SESSION", help="session folder, as the schedule stage wrote it")
 ]
-DisplayOption = Annotated[Literal["psychopy", "headless"], typer.Option(help="a screen, or a virtual clock")]
+DisplayOption = Annotated[
+    Literal["psychopy", "headless"], typer.Option(help="a PsychoPy window, or no screen and a virtual clock")
+]
 
 OutOption = Annotated[Path | None, typer.Option(help="where the journal goes  [default: SESSION/../present]")]
-CodeDeviceOption = Annotated[str | None, typer.Option(help="port for digital codes, such as /dev/parport0")]
+CodeDeviceOption = Annotated[
+    str | None, typer.Option(help="parallel or serial port for digital codes, such as /dev/parport0")
+]
 
 
 @app.callback()
 def rig() -> None:
-    """Show a sealed session folder beside the animal and write a journal of what was shown."""
+    """Show a sealed session to the animal and write a journal of what was shown."""
 
 
 @app.command()
@@ -48,9 +53,9 @@ def check(
     *,
     out: OutOption = None,
     code_device: CodeDeviceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="findings for machines, on stdout")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
 ) -> None:
-    """Check whether a session can be shown here; exit code 1 when something must be corrected first."""
+    """Check whether a session can be shown here. Exit code 1 when something must be corrected first."""
     from rig.check import run_checks  # noqa: PLC0415
 
     findings = run_checks(session, display=display, out=_out(session, out), code_device=code_device)
@@ -76,13 +81,16 @@ def present(
     *,
     out: OutOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue an existing journal")] = False,
-    audit_pixels: Annotated[int, typer.Option(min=0, help="read back this many images and compare every pixel")] = 0,
+    audit_pixels: Annotated[
+        int, typer.Option(min=0, help="read this many images back from the screen buffer and compare every pixel")
+    ] = 0,
     gaze: Annotated[
-        Literal["scripted", "mouse"], typer.Option(help="the session's scripted monkey, or the mouse")
+        Literal["scripted", "mouse"],
+        typer.Option(help="the scripted monkey of a simulated session, or the mouse for a demonstration"),
     ] = "scripted",
     code_device: CodeDeviceOption = None,
 ) -> None:
-    """Show a session; Ctrl-C stops at the next frame, --resume continues."""
+    """Show a session and write its journal. Ctrl-C stops at the next frame; --resume continues."""
     from rig.apparatus import Launch  # noqa: PLC0415
 
     launch = Launch(
@@ -97,8 +105,20 @@ def present(
     summary, was_complete = _present(launch)
     typer.echo(_sentence(summary, was_complete), err=True)
     if summary.outcome == "stopped":
-        typer.echo(f"Go on with: rig present {session} --display {display} --out {launch.out} --resume", err=True)
+        typer.echo(f"Resume with: {resume_command(launch)}", err=True)
         raise typer.Exit(EXIT_STOPPED)
+
+
+def resume_command(launch: Launch) -> str:
+    """Return the command line that continues a launch, with the operator's choices."""
+    words = ["rig", "present", str(launch.session), "--display", launch.display, "--out", str(launch.out), "--resume"]
+    if launch.audit_pixels:
+        words += ["--audit-pixels", str(launch.audit_pixels)]
+    if launch.gaze != "scripted":
+        words += ["--gaze", launch.gaze]
+    if launch.code_device is not None:
+        words += ["--code-device", launch.code_device]
+    return shlex.join(words)
 
 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
@@ -119,7 +139,7 @@ def _sentence(summary: SessionSummary, was_complete: bool) -> str:
     start = "already complete" if was_complete else summary.outcome
     return (
         f"{summary.session_id}: {start}: {summary.n_accepted} accepted, rejected: {rejected}, "
-        f"{summary.n_remaining} left, {summary.duration_s / 60:.1f} min"
+        f"{summary.n_remaining} left, {summary.duration_s / 60:.1f} min of session"
     )
 
 

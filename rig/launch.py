@@ -40,7 +40,7 @@ def run_launch(
     launch
         What the operator chose.
     stop
-        Somebody may ask for a stop here.
+        Where a stop is asked for.
     on_trial
         Called after each trial with the state and the time, seconds of the rig's clock.
 

@@ -114,7 +114,7 @@ def _large_ids(stem: Path) -> None:
 
 
 def _unknown_headers(stem: Path) -> None:
-    """Put headers before the others: two that crash other readers, and one that does not exist."""
+    """Insert headers before the others: two that crash other readers, and one that does not exist."""
     file = stem.with_suffix(".nev")
     layout = read_nev_header(file).layout
     content = file.read_bytes()

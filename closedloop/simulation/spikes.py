@@ -63,8 +63,8 @@ def draw_spikes(
     times, electrodes = [], []
     for electrode, baseline in enumerate(baseline_hz):
         random = np.random.default_rng([seed, electrode])
-        spontaneous = _spontaneous(random, baseline, span_s, window_start, window_stop)
-        evoked = _evoked(random, onset_s, evoked_hz[:, electrode], profile, window_stop)
+        spontaneous = _draw_spontaneous(random, baseline, span_s, window_start, window_stop)
+        evoked = _draw_evoked(random, onset_s, evoked_hz[:, electrode], profile, window_stop)
         times += [spontaneous, evoked]
         electrodes.append(np.full(len(spontaneous) + len(evoked), electrode + 1))
     time_s = np.concatenate(times)
@@ -72,7 +72,7 @@ def draw_spikes(
     return SpikeTrains(time_s[order], np.concatenate(electrodes)[order])
 
 
-def _spontaneous(
+def _draw_spontaneous(
     random: np.random.Generator, rate_hz: float, span_s: tuple[float, float], window_start: Floats, window_stop: Floats
 ) -> Floats:
     start, stop = span_s
@@ -82,7 +82,7 @@ def _spontaneous(
     return np.asarray(drawn[~inside])
 
 
-def _evoked(
+def _draw_evoked(
     random: np.random.Generator, onset_s: Floats, rate_hz: Floats, profile: PsthProfile, window_stop: Floats
 ) -> Floats:
     length_s = (profile.edges_ms[-1] - profile.edges_ms[0]) / 1000

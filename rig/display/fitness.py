@@ -1,4 +1,4 @@
-"""Is a display the one that the session was planned for? PsychoPy would use another without a word."""
+"""Is a display the one that the session was planned for? PsychoPy would use another in silence."""
 
 from __future__ import annotations
 

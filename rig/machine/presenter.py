@@ -33,7 +33,7 @@ class Presenter:
     n_launches
         How often the session was launched before.
     stop
-        Somebody may ask for a stop here.
+        Where a stop is asked for.
     after_trial
         Called with the state and the time between trials, for a progress display.
     """

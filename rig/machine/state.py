@@ -34,7 +34,7 @@ class SessionState:
     misses
         Trials in a row that were ignored or broken.
     time_out_written
-        The pause for too many misses stands in the journal already.
+        The time-out for too many misses is in the journal already.
     """
 
     seed: int
@@ -97,7 +97,7 @@ class SessionState:
             self.drops_in_a_row += 1
 
     def refuse_dropping_display(self) -> None:
-        """Give up on a display that shows images for other times than planned, again and again.
+        """Refuse a display that shows images for other times than planned, again and again.
 
         Raises
         ------

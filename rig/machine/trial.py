@@ -82,7 +82,7 @@ class TrialRunner:
     journal
         Where every event goes.
     stop
-        Somebody may ask for a stop here.
+        Where a stop is asked for.
     plan
         What to show.
     """

@@ -133,7 +133,7 @@ def build_session(
 
 @pytest.fixture
 def make_session(tmp_path: Path) -> BuildSession:
-    """Give `build_session`, writing into the test's folder."""
+    """Return `build_session`, writing into the test's folder."""
     return lambda name="schedule", **settings: build_session(tmp_path / name, **settings)
 
 
@@ -231,14 +231,14 @@ class Rig:
 
 @pytest.fixture
 def make_rig(make_session: BuildSession, tmp_path: Path) -> Callable[..., Rig]:
-    """Give a rig around a session of the given settings, whose subject always fixates."""
+    """Return a rig around a session of the given settings, whose subject always fixates."""
 
     return lambda **settings: Rig(session=open_session(make_session(**settings)), out=tmp_path / "present")
 
 
 @pytest.fixture(scope="session")
 def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]:
-    """Give a rig in a folder of its own, whose subject is the session's scripted monkey; for generated cases."""
+    """Return a rig in a folder of its own, whose subject is the session's scripted monkey; for generated cases."""
 
     def make(**settings: object) -> Rig:
         folder = tmp_path_factory.mktemp("rig")
@@ -250,7 +250,7 @@ def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]
 
 @pytest.fixture(scope="session")
 def process_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the environment of a rig started as a process: what one start has compiled, the next ones reuse."""
+    """Return the environment of a rig started as a process: what one start has compiled, the next ones reuse."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return kept | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
 
@@ -259,7 +259,7 @@ def process_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def x_display(
     tmp_path_factory: pytest.TempPathFactory, process_environment: dict[str, str]
 ) -> Iterator[dict[str, str]]:
-    """Give the environment of a display: the one there is, or an Xvfb of our own."""
+    """Return the environment of a display: the one there is, or an Xvfb of our own."""
     home = tmp_path_factory.mktemp("home")  # PsychoPy writes preferences
     environment = process_environment | {"HOME": str(home), "PSYCHOPYNOPACKAGES": "1"}
     if "DISPLAY" in os.environ:

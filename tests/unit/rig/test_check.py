@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from closedloop.errors import SessionError
-from rig.check import judge_display, least_duration_s, run_checks
+from rig.check import failure, judge_display, least_duration_s, run_checks
 from rig.display.display import DisplayFacts
 from rig.display.fitness import refuse_unfit
 from rig.session.folder import open_session
@@ -54,6 +54,11 @@ def test_a_folder_that_is_none_fails_without_raising(tmp_path):
     found = findings(tmp_path / "nowhere", tmp_path)
     assert {name: c.status for name, c in found.items()} == {"seal": "FAIL", "session": "FAIL"}
     assert all(c.fix for c in found.values())
+
+
+def test_a_finding_does_not_name_its_place_twice():
+    found = failure("display", SessionError("display: expected a screen, found none. Log in at the rig's screen."))
+    assert (found.found, found.fix) == ("expected a screen, found none", "Log in at the rig's screen.")
 
 
 def test_the_least_duration_counts_hold_images_and_intervals(make_session):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from closedloop.artifacts.day.journal import SessionSummary
+from rig.apparatus import Launch
+from rig.cli import resume_command
 
 
 @pytest.fixture
@@ -64,6 +69,14 @@ def test_a_missing_session_is_one_line(rig, tmp_path):
     done = rig("present", tmp_path / "nowhere", "--display", "headless")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_command_to_resume_has_the_operators_choices_and_survives_a_space():
+    plain = Launch(session=Path("day one/schedule"), out=Path("out"), display="headless")
+    assert resume_command(plain) == "rig present 'day one/schedule' --display headless --out out --resume"
+    chosen = replace(plain, audit_pixels=20, gaze="mouse", code_device="/dev/parport0")
+    options = shlex.split(resume_command(chosen))[shlex.split(resume_command(plain)).index("--resume") + 1 :]
+    assert options == ["--audit-pixels", "20", "--gaze", "mouse", "--code-device", "/dev/parport0"]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Digital words on their wires."""
+"""Digital codes on their wires."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Register:
         self.states.append(data)
 
 
-def test_a_word_on_a_parallel_port_is_cleared_so_that_the_same_word_can_follow():
+def test_a_code_on_a_parallel_port_is_cleared_so_that_the_same_code_can_follow():
     register = Register()
     port = ParallelCodes(register)
     port.send(7)
@@ -31,7 +31,7 @@ def test_a_word_on_a_parallel_port_is_cleared_so_that_the_same_word_can_follow()
     assert register.states == [7, 0, 7, 0]
 
 
-def test_words_pass_a_serial_line_as_single_bytes():
+def test_codes_pass_a_serial_line_as_single_bytes():
     ours, theirs = pty.openpty()
     tty.setraw(ours)
     port = SerialCodes(os.ttyname(theirs))
@@ -61,7 +61,7 @@ def test_a_serial_line_that_is_unplugged_ends_the_session_with_the_remedy():
     port.close()
 
 
-def test_words_as_comments_reach_the_recorder():
+def test_codes_as_comments_reach_the_recorder():
     recorder = SimulatedRecorder()
     CommentCodes(recorder).send(42)
     assert recorder.events == [("comment", "code 42")]

@@ -1,4 +1,4 @@
-"""The window: a mean of samples, and no single sample's word."""
+"""The window: a mean of samples, and no single sample decides."""
 
 from __future__ import annotations
 
