@@ -100,16 +100,16 @@ class RecorderSetup:
         return electrodes_each(self.n_electrodes, self.n_processors)
 
     def own(self, number: int) -> range:
-        """Electrodes of a processor, numbered over all."""
+        """Return a processor's electrodes, numbered over all."""
         first = (number - 1) * self.electrodes_each
         return range(first + 1, min(first + self.electrodes_each, self.n_electrodes) + 1)
 
     def seed_of(self, number: int) -> int:
-        """Seed of a processor's noise."""
+        """Return the seed of a processor's noise."""
         return self.seed if number == 1 else derive_seed(self.seed, "processor", number)
 
     def clock(self, number: int) -> RecorderClock:
-        """Counter of a processor's samples against the rig's clock."""
+        """Return a processor's counter of samples against the rig's clock."""
         if number == 1:
             random = np.random.default_rng([self.seed, *b"clock"])
             return RecorderClock(random.uniform(*_LEAD_S), self.clock_drift_ppm)
@@ -122,11 +122,11 @@ class RecorderSetup:
         return max(self.clock(number).lead_s for number in self.numbers)
 
     def faults_of(self, number: int) -> tuple[RecorderFault, ...]:
-        """Faults of a processor."""
+        """Return the faults of a processor."""
         return tuple(fault.name for fault in self.faults if number in fault.processors)
 
     def processor(self, number: int, *, n_samples: int) -> Processor:
-        """Set a processor up for a recording of that length."""
+        """Return a processor as it is set up for a recording of a length."""
         own = self.own(number)
         first = own.start - 1
         return Processor(

@@ -63,7 +63,7 @@ class CortexNetwork(nn.Module):
 
 
 def untrained_network(n_categories: int, *, seed: int) -> CortexNetwork:
-    """Network with initial weights drawn from the seed, without touching the global generator."""
+    """Return a network with initial weights drawn from the seed, without touching the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return CortexNetwork(n_categories)
