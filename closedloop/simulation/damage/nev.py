@@ -131,7 +131,7 @@ def double_codes(file: Path, *, fraction: float, after_ticks: int = 1, seed: int
 
 
 def flip_code_bits(file: Path, *, fraction: float, seed: int = 0) -> int:
-    """Flip one bit in the word of digital packets by chance; return in how many.
+    """Flip one bit in the code of digital packets by chance; return in how many.
 
     Parameters
     ----------
