@@ -10,7 +10,7 @@ from closedloop.artifacts.day_responses import DayResponses
 from closedloop.attacks.sources import InMemory
 from closedloop.models.site_model import freeze_for_attack
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
-from closedloop.simulation.cortex import HiddenCortex
+from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.recorder import electrodes_each
 from closedloop.stages.evaluate.pairs import Floats
 

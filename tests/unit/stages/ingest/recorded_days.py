@@ -15,8 +15,8 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import (
     ROW,
     JournalRow,
-    Presentation,
     LaunchOpened,
+    Presentation,
     SessionEnded,
     TrialEnded,
     TrialStarted,
