@@ -10,7 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +18,22 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.networks import photographs, trained_site_model
-from closedloop.attacks.engine import Method
-from closedloop.attacks.items import AttackItem, SynthesisResult
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.searches.search import Search
-from closedloop.attacks.sources import InMemory, ModelSource, units_file
-from closedloop.attacks.synthesis import synthesize
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, Schedule
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.sources import InMemory, ModelSource, units_file
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.site_model import freeze_for_attack, predict
 
 EPSILONS = (1.0, 2.5, 10.0)
 BUDGETS = (10, 25, 50, 100)
-SEARCHES: dict[str, Callable[[int], Search]] = {
-    "paper31": lambda steps: Paper31(steps=steps),
-    "cosine": lambda steps: Cosine(steps=steps),
-    "cosine, last step .1": lambda steps: Cosine(steps=steps, last_fraction=0.1),  # the default of `closedloop attack`
-    "annealed": lambda steps: Annealed(steps=steps),
+SEARCHES: dict[str, Callable[[int], Schedule]] = {
+    "paper31": lambda steps: replace(PAPER31, steps=steps),
+    "cosine": lambda steps: replace(COSINE, steps=steps),
+    "cosine, last step .1": lambda steps: replace(
+        COSINE, steps=steps, last_fraction=0.1
+    ),  # the default of `closedloop attack`
+    "annealed": lambda steps: replace(ANNEALED, steps=steps),
 }
 
 
@@ -69,7 +68,7 @@ def main() -> None:
                 print(f"| {label} | {' | '.join(cells)} | {time.process_time() - started:.1f} |", flush=True)
 
 
-def _cell(network: Network, search: Search, epsilon: float) -> str:
+def _cell(network: Network, search: Schedule, epsilon: float) -> str:
     found = attack(network, search, epsilon)
     unit = [item.site_index for item in network.items(epsilon)]
     sizes = [np.abs(change) / network.spread[unit] for change in (found.predicted_change_float, found.predicted_change)]
@@ -77,7 +76,7 @@ def _cell(network: Network, search: Search, epsilon: float) -> str:
     return f"{sizes[0].mean():.4f} ({sizes[1].mean():.4f}) in {gradients:.0f}"
 
 
-def attack(network: Network, search: Search, epsilon: float) -> SynthesisResult:
+def attack(network: Network, search: Schedule, epsilon: float) -> SynthesisResult:
     """Attack all items of a network."""
     with tempfile.TemporaryDirectory() as folder:
         return synthesize(

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -21,10 +21,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.engine import Method, Problem, Task, find
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import SignedResponse, response_of
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.searches.search import Search
+from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.searches import PAPER31, Schedule
 from closedloop.models.site_model import freeze_for_attack
 
 INSTALL = (
@@ -94,7 +95,7 @@ def ours(
     frozen: nn.Module,
     *,
     precision: Literal["float32", "bfloat16"] = "float32",
-    search_of: Callable[[int], Search] = lambda steps: Paper31(steps=steps),
+    search_of: Callable[[int], Schedule] = lambda steps: replace(PAPER31, steps=steps),
 ) -> Attack:
     """Our engine on a frozen model."""
 

@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -22,9 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.attack_peers import Attack, Items, Timed, contestants, open_peers, ours, synchronise, timed
 from benchmarks.networks import photographs, trained_unit_model
-from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.precision import chosen_precision
-from closedloop.attacks.searches.cosine import Cosine
+from closedloop.attacks.balls import radius_at
+from closedloop.attacks.engine.precision import chosen_precision
+from closedloop.attacks.searches import COSINE
 from closedloop.models.backbones import build_classifier, cut
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import (
@@ -114,7 +114,7 @@ def _until_the_same_gain(case: Case, *, epsilon: float, peers: Sequence[str]) ->
     judge = freeze_for_attack(copy.deepcopy(case.model))
     attacks = contestants(case.model)
     theirs = {name: timed(attacks[name], case.items, steps=case.steps, judge=judge) for name in peers}
-    attack = ours(judge, search_of=lambda steps: Cosine(steps=steps))
+    attack = ours(judge, search_of=lambda steps: replace(COSINE, steps=steps))
     attack(case.items, 1)
     for peer, their in theirs.items():
         n_steps, own = _first_as_good(attack, case, judge=judge, gain=their.gain)
@@ -124,7 +124,7 @@ def _until_the_same_gain(case: Case, *, epsilon: float, peers: Sequence[str]) ->
 
 
 def _first_as_good(attack: Attack, case: Case, *, judge: nn.Module, gain: float) -> tuple[int, Timed]:
-    """Fewest steps of the ladder with at least the gain; the last rung where none has it."""
+    """Fewest steps of those tried with at least the gain; the most where none has it."""
     for n_steps in LADDER:
         own = timed(attack, case.items, steps=n_steps, judge=judge)
         if own.gain >= gain:

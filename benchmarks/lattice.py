@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benchmarks.networks import photographs, trained_unit_model
-from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.engine import find
+from closedloop.attacks.balls import radius_at
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.lattice import (
     LatticeSettings,
     first_order_optimum,
@@ -28,8 +29,7 @@ from closedloop.attacks.lattice import (
 )
 from closedloop.attacks.objectives import SignedResponse, ValueAndGradient, value_and_gradient
 from closedloop.attacks.problem import Method, Problem, from_bytes
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.slots import Task
+from closedloop.attacks.searches import COSINE, Schedule
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import UnitModel, freeze_for_attack
 
@@ -45,15 +45,17 @@ class Case:
     model: nn.Module
     side_px: int
     n_items: int
-    search: Cosine
+    search: Schedule
 
 
 def cases(*, trained: bool) -> list[Case]:
     small = [
-        Case(name, UnitModel(open_base_model(name, layer="layer3.0")), 32, 64, Cosine(50))
+        Case(name, UnitModel(open_base_model(name, layer="layer3.0")), 32, 64, replace(COSINE, steps=50))
         for name in ("small_resnet_robust", "small_resnet_vanilla")
     ]
-    return [*small, Case("trained ResNet-50 1by2", trained_unit_model(), 224, 8, Cosine(20))][: 3 if trained else 2]
+    return [*small, Case("trained ResNet-50 1by2", trained_unit_model(), 224, 8, replace(COSINE, steps=20))][
+        : 3 if trained else 2
+    ]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import realised_norm, scale_to_norm
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, synthesize
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches import PAPER31
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.sources import InMemory
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
 from closedloop.simulation.cortex.hidden import HiddenCortex
@@ -163,7 +165,7 @@ def attack(model: torch.nn.Module, anchors: Bytes, *, steps: int, day: int) -> S
             InMemory(model, "now"),
             items,
             anchors,
-            method=Method(Paper31(steps=steps)),
+            method=Method(replace(PAPER31, steps=steps)),
             shard_folder=Path(folder),
         )
         return replace(result, attacked=np.array(result.attacked))

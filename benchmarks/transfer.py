@@ -33,17 +33,14 @@ from benchmarks.simulated_loop import (
     shown,
     true_responses,
 )
-from closedloop.attacks.estimators.averaged import Averaged
-from closedloop.attacks.estimators.blurred import Blurred
-from closedloop.attacks.estimators.ensemble import Ensemble
-from closedloop.attacks.estimators.estimator import GradientEstimator
-from closedloop.attacks.estimators.plain import Plain
-from closedloop.attacks.estimators.transforms import Noise, Scale, Shift
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, Ensemble, GradientEstimator, Plain
+from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, synthesize
+from closedloop.attacks.searches import COSINE, PAPER31
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.sources import InMemory
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
 from closedloop.simulation.cortex.hidden import HiddenCortex
@@ -69,14 +66,14 @@ class Row:
 
 
 def _cosine(name: str, estimator: GradientEstimator, **more: bool) -> Row:
-    return Row(name, lambda n: Method(Cosine(max(1, n // estimator.n_gradients)), estimator), **more)
+    return Row(name, lambda n: Method(replace(COSINE, steps=max(1, n // estimator.n_gradients)), estimator), **more)
 
 
 ROWS = (
-    Row(REFERENCE, lambda n: Method(Paper31(n))),
+    Row(REFERENCE, lambda n: Method(replace(PAPER31, steps=n))),
     _cosine("cosine, plain", Plain()),
     _cosine(DEFAULT, Blurred(BLUR, Averaged((SHIFT,)))),
-    Row("paper31, shift + blur", lambda n: Method(Paper31(n), Blurred(BLUR, Averaged((SHIFT,))))),
+    Row("paper31, shift + blur", lambda n: Method(replace(PAPER31, steps=n), Blurred(BLUR, Averaged((SHIFT,))))),
     _cosine("cosine, shift + blur, 5 samples a step", Blurred(BLUR, Averaged((SHIFT,), samples=5))),
     _cosine("cosine, blur", Blurred(BLUR)),
     _cosine("cosine, shift", Averaged((SHIFT,))),
@@ -86,16 +83,16 @@ ROWS = (
     _cosine("cosine, shift + noise .1", Averaged((SHIFT, Noise(0.1)))),
     _cosine("cosine, shift + noise .1 + blur", Blurred(BLUR, Averaged((SHIFT, Noise(0.1))))),
     _cosine("cosine, shift + scale .1 + blur", Blurred(BLUR, Averaged((Scale(0.1), SHIFT)))),
-    Row("two bases, cosine, plain", lambda n: Method(Cosine(n // 2)), of_both_bases=True),
+    Row("two bases, cosine, plain", lambda n: Method(replace(COSINE, steps=n // 2)), of_both_bases=True),
     Row(
         "two bases, cosine, shift + blur",
-        lambda n: Method(Cosine(n // 2), Blurred(BLUR, Averaged((SHIFT,)))),
+        lambda n: Method(replace(COSINE, steps=n // 2), Blurred(BLUR, Averaged((SHIFT,)))),
         of_both_bases=True,
     ),
-    Row("paper31, plain, 4 steps on the lattice", lambda n: Method(Paper31(n)), lattice_steps=4),
+    Row("paper31, plain, 4 steps on the lattice", lambda n: Method(replace(PAPER31, steps=n)), lattice_steps=4),
     Row(
         "cosine, shift + blur, 4 steps on the lattice",
-        lambda n: Method(Cosine(n), Blurred(BLUR, Averaged((SHIFT,)))),
+        lambda n: Method(replace(COSINE, steps=n), Blurred(BLUR, Averaged((SHIFT,)))),
         lattice_steps=4,
     ),
 )

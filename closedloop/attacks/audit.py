@@ -19,7 +19,7 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
-class PixelAudit:
+class PerturbationAudit:
     """One number an image for each of what was asked; a value is one colour of one pixel.
 
     Brightness is the weighted sum of a pixel's colours in [0, 1] pixel units, before the display's gamma; contrast is
@@ -64,7 +64,7 @@ class PixelAudit:
         return _over(self.contrast_shift, self.contrast_clean)
 
 
-def audit_pixels(pairs: Iterable[tuple[Pixels, Pixels]], *, levels: int = GREY_LEVELS) -> PixelAudit:
+def audit_pixels(pairs: Iterable[tuple[Pixels, Pixels]], *, levels: int = GREY_LEVELS) -> PerturbationAudit:
     """Compare images with the clean ones they were made from, one by one.
 
     Parameters
@@ -75,8 +75,8 @@ def audit_pixels(pairs: Iterable[tuple[Pixels, Pixels]], *, levels: int = GREY_L
         Lattice steps between 0 and 1.
     """
     rows = [_of_pair(clean, shown, levels) for clean, shown in pairs]
-    columns = np.array(rows, dtype=np.float64).reshape(len(rows), len(fields(PixelAudit))).T
-    return PixelAudit(*columns[:2], *columns[2:5].astype(np.int64), *columns[5:])
+    columns = np.array(rows, dtype=np.float64).reshape(len(rows), len(fields(PerturbationAudit))).T
+    return PerturbationAudit(*columns[:2], *columns[2:5].astype(np.int64), *columns[5:])
 
 
 def audit_columns(
@@ -87,7 +87,7 @@ def audit_columns(
     lattice_bound: NDArray[np.float64],
     levels: int = GREY_LEVELS,
 ) -> dict[str, NDArray[Any]]:
-    """Lay the audit out as the columns of a table, with what the model predicts before and after rounding.
+    """Return the audit as the columns of a table, with what the model predicts before and after rounding.
 
     Parameters
     ----------

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from closedloop.attacks.engine import find
-from closedloop.attacks.items import seed_of
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.problem import Method, Problem, from_bytes
-from closedloop.attacks.slots import Task
+from closedloop.attacks.synthesis.items import seed_of
 from closedloop.models.site_model import device_of, predict
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ def largest_changes(
     radii: Sequence[float],
     method: Method,
     batch_size: int,
-    ladder: bool,
+    warm_start: bool,
 ) -> Changes:
     """Search every target in both directions at every radius.
 
@@ -93,7 +93,7 @@ def largest_changes(
         How to search.
     batch_size
         Images in one forward pass; nothing found depends on it.
-    ladder
+    warm_start
         Whether a search after the first radius starts from what the one before found; else all start at random.
 
     Raises
@@ -111,18 +111,18 @@ def largest_changes(
     problem = Problem(model, from_bytes(images, device=device), objective)
     value = np.full((len(_UP_AND_DOWN) * n, len(radii)), -np.inf)
     n_gradients = np.zeros(value.shape, np.int64)
-    for found in find(problem, _tasks(targets, radii, ladder=ladder), method=method, batch_size=batch_size):
-        place = found.task.row, radii.index(found.task.radii[found.rung])
+    for found in find(problem, _tasks(targets, radii, warm_start=warm_start), method=method, batch_size=batch_size):
+        place = found.task.row, radii.index(found.task.radii[found.radius_index])
         value[place], n_gradients[place] = found.value, found.n_gradients
     clean = _clean_responses(model, targets, images)
     up, down = (value[:n] - clean[:, None], value[n:] + clean[:, None])
     return Changes(_monotone(up), -_monotone(down), n_gradients[:n] + n_gradients[n:])
 
 
-def _tasks(targets: Sequence[Target], radii: Sequence[float], *, ladder: bool) -> Iterator[Task]:
+def _tasks(targets: Sequence[Target], radii: Sequence[float], *, warm_start: bool) -> Iterator[Task]:
     for place, direction in enumerate(_UP_AND_DOWN):
         for row, target in enumerate(targets, start=place * len(targets)):
-            if ladder:
+            if warm_start:
                 yield Task(row, target.image_index, tuple(radii), seed_of(target.name, direction))
             else:
                 for radius in radii:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.protocol.attack import Attack, Gradient
-from closedloop.attacks.engine import Method
-from closedloop.attacks.estimators.averaged import Averaged
-from closedloop.attacks.estimators.blurred import Blurred
-from closedloop.attacks.estimators.estimator import GradientEstimator
-from closedloop.attacks.estimators.plain import Plain
-from closedloop.attacks.estimators.transforms import Noise, Scale, Shift, Transform
-from closedloop.attacks.lattice import LatticeSettings
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
+from dataclasses import replace
 
-_SEARCHES = {"paper31": Paper31, "cosine": Cosine, "annealed": Annealed}
+from closedloop.artifacts.protocol.attack import Attack, Gradient
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain
+from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
+from closedloop.attacks.lattice import LatticeSettings
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches import SEARCHES
 
 
 def method_of(attack: Attack) -> Method:
     """Return how the day's attacks are searched."""
-    search = _SEARCHES[attack.search](steps=attack.steps, step_fraction=attack.step_fraction)
+    search = replace(SEARCHES[attack.search], steps=attack.steps, step_fraction=attack.step_fraction)
     return Method(search, estimator_of(attack.gradient))
 
 

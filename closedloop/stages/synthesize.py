@@ -16,9 +16,11 @@ from closedloop.artifacts.day_files import MODEL_NAME, model_folder
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table, write_table
 from closedloop.attacks.audit import audit_columns
-from closedloop.attacks.devices import own_workers
+from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
-from closedloop.attacks.synthesis import AttackItem, SynthesisResult, site_model_file, synthesize
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.sources import site_model_file
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.attacks.sources import UnitsFile, units_file
+from closedloop.attacks.synthesis.sources import UnitsFile, units_file
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import architecture_named
 from closedloop.models.checkpoints import open_base_model, shipped_names

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, synthesize
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.sources import InMemory
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.readout import FactorisedReadout
 from closedloop.stages.from_protocol import method_of
 from closedloop.studies.unit_sensitivity.settings import PAPER as UNITS

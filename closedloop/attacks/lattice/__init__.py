@@ -1,6 +1,5 @@
 """The lattice of an image file: whole levels inside the box and inside the L2 ball, and what an attack loses there."""
 
-from closedloop.attacks.lattice.dither import Dithered, dithered
 from closedloop.attacks.lattice.grid import GREY_LEVELS, LatticeBall, lattice_ball, on_lattice, pixel_type
 from closedloop.attacks.lattice.norms import realised_epsilon, realised_norm, squared_levels
 from closedloop.attacks.lattice.refinement import LatticeOptimum, LatticeSettings, refine_on_lattice
@@ -11,15 +10,12 @@ from closedloop.attacks.lattice.rounding import (
     scale_to_norm,
     to_lattice,
 )
-from closedloop.attacks.lattice.straight_through import straight_through
 
 __all__ = [
     "GREY_LEVELS",
-    "Dithered",
     "LatticeBall",
     "LatticeOptimum",
     "LatticeSettings",
-    "dithered",
     "first_order_optimum",
     "first_order_share",
     "lattice_ball",
@@ -31,6 +27,5 @@ __all__ = [
     "round_into",
     "scale_to_norm",
     "squared_levels",
-    "straight_through",
     "to_lattice",
 ]

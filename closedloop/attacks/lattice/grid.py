@@ -48,7 +48,7 @@ class LatticeBall:
 
 
 def lattice_ball(clean: Tensor, radius: Sequence[float] | NDArray[np.floating], *, levels: int) -> LatticeBall:
-    """Lay the lattice around clean images.
+    """Return the lattice around clean images.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def squared(change: Tensor) -> Tensor:
 
 
 def pixel_type(levels: int) -> np.dtype[Any]:
-    """Name the type of a lattice's values: uint8 up to 255, uint16 for displays of more bits (1023 for ten).
+    """Return the type of a lattice's values: uint8 up to 255, uint16 for displays of more bits (1023 for ten).
 
     Raises
     ------
@@ -88,7 +88,7 @@ def pixel_type(levels: int) -> np.dtype[Any]:
 
 
 def on_lattice(images: NDArray[np.uint8], levels: int) -> NDArray[Any]:
-    """Put 8-bit images on a lattice of `levels`: the nearest level, which for 255 is the image itself.
+    """Return 8-bit images on a lattice of `levels`: the nearest level, which for 255 is the image itself.
 
     What is shown on a finer display is this image; attacks on that display start from it.
     """

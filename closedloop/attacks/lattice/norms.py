@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.attacks.balls.units import PAPER_SIDE_PX
+from closedloop.attacks.balls import PAPER_SIDE_PX
 from closedloop.attacks.lattice.grid import GREY_LEVELS
 
 
@@ -35,7 +35,15 @@ def realised_epsilon(
 def realised_norm(
     clean: NDArray[np.unsignedinteger], shown: NDArray[np.unsignedinteger], *, levels: int = GREY_LEVELS
 ) -> NDArray[np.float64]:
-    """L2 norm of the change in [0, 1] pixel units at this image size, from the bytes, shape (...)."""
+    """L2 norm of the change in [0, 1] pixel units at this image size, from the bytes, shape (...).
+
+    Parameters
+    ----------
+    clean, shown
+        Images in whole levels, shape (..., height, width, 3).
+    levels
+        Lattice steps between 0 and 1.
+    """
     return np.asarray(np.sqrt(squared_levels(clean, shown).astype(np.float64)) / levels)
 
 

@@ -105,7 +105,7 @@ def refine_on_lattice(
     best = here = path.visit(round_into(ball, wanted, gain=gradient))
     for step in range(settings.steps):
         length = settings.step_fraction * (1 - step / settings.steps) * size
-        wanted = _stepped(wanted, here.gradient, length=length, radius=size)
+        wanted = _step(wanted, here.gradient, length=length, radius=size)
         here = path.visit(round_into(ball, wanted, gain=here.gradient))
         best = _better(best, here)
     shown = (best.change - ball.lowest).view_as(pixels)
@@ -136,7 +136,7 @@ class _Path:
         return value.detach(), gradient.flatten(1)
 
 
-def _stepped(wanted: Tensor, gradient: Tensor, *, length: Tensor, radius: Tensor) -> Tensor:
+def _step(wanted: Tensor, gradient: Tensor, *, length: Tensor, radius: Tensor) -> Tensor:
     """Move float changes along a gradient and bring them back to the sphere's inside."""
     moved = wanted + length.unsqueeze(1) * _unit(gradient)
     norm = moved.norm(dim=1).clamp_min(torch.finfo(moved.dtype).tiny)

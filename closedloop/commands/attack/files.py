@@ -18,7 +18,7 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
 from closedloop.attacks.audit import audit_columns
-from closedloop.attacks.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.commands.attack.request import NamedImages
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.storage import sha256_file

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.searches.search import Search
-from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.searches import SEARCHES, Schedule
 from closedloop.commands.attack.request import outputs_of, read_images, subject_of
 from closedloop.commands.attack.run import AttackRequest, attack_to_folder
 from closedloop.commands.interrupts import interruptible
@@ -27,12 +23,7 @@ Meaning = TypeVar("Meaning")
 
 _BEFORE_THE_LATTICE = 0.1  # of the radius: what the last steps leave to the steps on the lattice
 
-SEARCHES: Mapping[str, Callable[[int], Search]] = {
-    "cosine": lambda steps: Cosine(steps=steps, last_fraction=_BEFORE_THE_LATTICE),
-    "paper31": lambda steps: Paper31(steps=steps),
-    "annealed": lambda steps: Annealed(steps=steps),
-    "strengthened": lambda steps: Strengthened(steps=steps),
-}
+_SEARCHES = {**SEARCHES, "cosine": replace(SEARCHES["cosine"], last_fraction=_BEFORE_THE_LATTICE)}
 DIRECTIONS: Mapping[str, tuple[int, ...]] = {"both": (+1, -1), "up": (+1,), "down": (-1,)}
 
 
@@ -82,7 +73,7 @@ def resolve(options: AttackOptions) -> AttackRequest:
     CheckpointError, ImageError, ProtocolError
         An option cannot be met; the message says why.
     """
-    search = _one_of(SEARCHES, options.search, option="--search")
+    search = _one_of(_SEARCHES, options.search, option="--search")
     directions = _one_of(DIRECTIONS, options.direction, option="--direction")
     epsilons = tuple(sorted(set(options.epsilons)))
     if not epsilons or not 0 < epsilons[0] <= epsilons[-1] < float("inf"):
@@ -94,14 +85,14 @@ def resolve(options: AttackOptions) -> AttackRequest:
         outputs=outputs_of(options.outputs, n_outputs=subject.model.n_outputs),
         epsilons=epsilons,
         directions=directions,
-        method=_method(search(options.steps), options),
+        method=_method(replace(search, steps=options.steps), options),
         lattice=lattice_of(options.gradient),
         seed=options.seed,
     )
 
 
-def _method(search: Search, options: AttackOptions) -> Method:
-    if search.goes_back and options.gradient.is_random:
+def _method(search: Schedule, options: AttackOptions) -> Method:
+    if search.compares_steps and options.gradient.is_random:
         raise ProtocolError(
             f"--search {options.search}: expected cosine or paper31 with random shift, noise or scale: it compares "
             "one step with another. Name one of them, or leave the random changes out."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.attack_sets import AttackedModel
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.attacks.sources import ModelSource, site_model_file, units_file
+from closedloop.attacks.synthesis.sources import ModelSource, site_model_file, units_file
 from closedloop.errors import ImageError, ProtocolError
 from closedloop.models.backbones import architecture_named
 from closedloop.models.checkpoints import SITE_MODEL, open_base_model, shipped_names

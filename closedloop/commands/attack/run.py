@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.artifacts.attack_sets import AttackSetDocument
-from closedloop.attacks.items import AttackItem, SynthesisResult
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.synthesis import synthesize
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.commands.attack.files import DOCUMENT_NAME, PAGE_NAME, AttackSet, write_attack_set
 from closedloop.commands.attack.request import NamedImages, Subject
 from closedloop.errors import StorageError

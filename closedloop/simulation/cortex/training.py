@@ -22,9 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from closedloop.attacks.balls.ball import per_item
-from closedloop.attacks.balls.l2 import L2
-from closedloop.attacks.balls.units import radius_at
+from closedloop.attacks.balls import L2, per_item, radius_at
 from closedloop.attacks.objectives import value_and_gradient
 from closedloop.errors import CheckpointError, StorageError
 from closedloop.execution.progress import ProgressCallback

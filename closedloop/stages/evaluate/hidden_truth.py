@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.attacks.sources import InMemory
+from closedloop.attacks.synthesis.sources import InMemory
 from closedloop.models.site_model import freeze_for_attack
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
 from closedloop.simulation.cortex.hidden import HiddenCortex

@@ -9,8 +9,8 @@ import numpy as np
 from closedloop.analysis.dispersion import sigma
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.devices import own_device
-from closedloop.attacks.sources import units_file
+from closedloop.attacks.engine.devices import own_device
+from closedloop.attacks.synthesis.sources import units_file
 from closedloop.models.site_model import predict
 from closedloop.stages.evaluate.rows import Row
 from closedloop.stages.evaluate.white_box import (

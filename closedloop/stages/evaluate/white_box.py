@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.attacks.batch_size import BatchSize
-from closedloop.attacks.devices import own_workers
-from closedloop.attacks.engine import Method
+from closedloop.attacks.engine.batch_size import BatchSize
+from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.lattice import LatticeSettings
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.synthesis import AttackItem, ModelSource, synthesize
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches import COSINE
+from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.attacks.synthesis.sources import ModelSource
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.evaluate.pairs import Floats, Integers
@@ -143,7 +145,7 @@ def largest_change(
             )
         ],
         images,
-        method=Method(Cosine(steps=steps)),
+        method=Method(replace(COSINE, steps=steps)),
         lattice=LatticeSettings(steps=0),  # more would be a third of the time for 1 % of the change at epsilon 1
         batch_size=work.batch_size,
         workers=work.workers if work.workers and source.travels else own_workers(),

@@ -25,7 +25,7 @@ class StudiedNetwork(Section):
 
 
 class StrengthenedSearch(Section):
-    """The search of section 3.2; see closedloop.attacks.searches.strengthened."""
+    """The search of section 3.2; see closedloop.attacks.searches."""
 
     restarts: int = Field(ge=1)
     steps: int = Field(ge=1, description="gradients in each of the two balls")

@@ -17,13 +17,13 @@ error bars
 search
     "best out of 100 independent runs", both directions, "250 steps ... first with a ball of radius 2 epsilon and
     finally with one of radius epsilon", "steps of size epsilon", reduced "by 10% every time no progress is made",
-    "repeated up to 4 times" (section 3.2): `Strengthened`.
+    "repeated up to 4 times" (section 3.2): `STRENGTHENED`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +33,7 @@ import torch
 from closedloop import __version__
 from closedloop.analysis.units import normalized_random_pair
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.batch_size import BatchSize
+from closedloop.attacks.engine.batch_size import BatchSize
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import HERE, Workers, run_pieces
 from closedloop.studies.networks import NetworkChoice, OpenNetwork, open_network
@@ -199,7 +199,7 @@ def _document(study: UnitStudy, parts: Sequence[_Part]) -> UnitSensitivityStudy:
         n_clean=len(parts[0].images.ids),
         images_per_unit=study.images_per_unit,
         epsilons=study.epsilons,
-        search=StrengthenedSearch(**asdict(study.search), ladder=study.warm_start),
+        search=StrengthenedSearch(**study.search.settings, ladder=study.warm_start),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.tables import Columns, read_table
-from closedloop.attacks.devices import own_workers
+from closedloop.attacks.engine.devices import own_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.searches import STRENGTHENED, Schedule
 from closedloop.errors import ProtocolError
 from closedloop.studies.networks import NetworkChoice
 
-PAPER = Strengthened()  # 100 starts, 250 gradients in each ball
-QUICK = Strengthened(restarts=2, steps=50)  # two small networks in minutes on two cores
+PAPER = STRENGTHENED  # 100 starts, 250 gradients in each ball
+QUICK = replace(STRENGTHENED, restarts=2, steps=50)  # two small networks in minutes on two cores
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class UnitStudy:
     n_units: int = 32
     images_per_unit: int = 4
     n_clean: int = 1000
-    search: Strengthened = field(default=QUICK)
+    search: Schedule = QUICK
     warm_start: bool = True
     seed: int = 0
 

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from closedloop import __version__
-from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.batch_size import BatchSize, chosen_batch_size, fastest_batch
-from closedloop.attacks.devices import on_cuda, own_device
+from closedloop.attacks.balls import radius_at
+from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size, fastest_batch
+from closedloop.attacks.engine.devices import on_cuda, own_device
 from closedloop.attacks.largest_change import Changes, Target, largest_changes
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches.strengthened import Strengthened
-from closedloop.attacks.shards import read_shard, write_shard
-from closedloop.attacks.sources import UnitsFile
+from closedloop.attacks.searches import Schedule
+from closedloop.attacks.synthesis.shards import read_shard, write_shard
+from closedloop.attacks.synthesis.sources import UnitsFile
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.storage import sha256_bytes
 
@@ -59,7 +59,7 @@ class UnitShard:
     image_ids: tuple[str, ...]
     pixels: NDArray[np.uint8]
     epsilons: tuple[float, ...]
-    search: Strengthened
+    search: Schedule
     warm_start: bool
     seed: int
     batch_size: BatchSize
@@ -78,7 +78,7 @@ class UnitShard:
         return self.folder / f"{name}.npz"
 
 
-def pairs_per_shard(search: Strengthened, *, side_px: int, device: str) -> int:
+def pairs_per_shard(search: Schedule, *, side_px: int, device: str) -> int:
     """Return how many (unit, image) pairs fill a shard: each is searched in two directions from every start.
 
     Parameters
@@ -123,7 +123,7 @@ def _searched(shard: UnitShard) -> Changes:
         Target(f"unit sensitivity|{shard.seed}|unit {unit}|image {image_id}", place, unit)
         for place, (unit, image_id) in enumerate(zip(shard.units, shard.image_ids, strict=True))
     ]
-    batch_size = chosen_batch_size(
+    batch_size = choose_batch_size(
         shard.batch_size, model, (side_px, side_px), device=device, n_sharing=shard.n_sharing, method=method
     )
     return largest_changes(
@@ -133,5 +133,5 @@ def _searched(shard: UnitShard) -> Changes:
         radii=[radius_at(epsilon, side_px) for epsilon in shard.epsilons],
         method=method,
         batch_size=batch_size,
-        ladder=shard.warm_start,
+        warm_start=shard.warm_start,
     )

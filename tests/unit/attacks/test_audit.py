@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.attacks.audit import PixelAudit, audit_columns, audit_pixels
+from closedloop.attacks.audit import PerturbationAudit, audit_columns, audit_pixels
 
 BLUE, GREEN = 0.0722, 0.7152  # ITU-R BT.709
 
 
-def audited(clean: np.ndarray, shown: np.ndarray, levels: int = 255) -> PixelAudit:
+def audited(clean: np.ndarray, shown: np.ndarray, levels: int = 255) -> PerturbationAudit:
     return audit_pixels(zip(clean, shown, strict=True), levels=levels)
 
 

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from closedloop.attacks.balls.l2 import L2
-from closedloop.attacks.balls.units import radius_at
+from closedloop.attacks.balls import L2, radius_at
 
 torch.set_num_threads(1)
 

@@ -1,38 +1,40 @@
-"""The engine against closed forms: linear responses, ladders, restarts, batches of any size and order."""
+"""The engine against closed forms: linear responses, warm starts, restarts, batches of any size and order."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.balls.ball import Ball
-from closedloop.attacks.balls.l2 import L2
-from closedloop.attacks.balls.linf import LInf
-from closedloop.attacks.engine import Found, Method, Problem, Task, find
+from closedloop.attacks.balls import L2, Ball, LInf
+from closedloop.attacks.engine.find import Optimum, find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import Mse1000, Objective, PopulationVector, SignedResponse, TargetPattern
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.searches.search import Search
-from closedloop.attacks.searches.strengthened import Strengthened
-from closedloop.attacks.sources import units_file
+from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, STRENGTHENED, Schedule
+from closedloop.attacks.synthesis.sources import units_file
 
 torch.set_num_threads(1)
 
 SIDE = 4
 SIZE = 3 * SIDE**2
-SEARCHES: list[Search] = [
-    Paper31(steps=60),
-    Cosine(steps=40),
-    Annealed(steps=60),
-    Strengthened(restarts=2, steps=40),
+SEARCHES: list[Schedule] = [
+    replace(PAPER31, steps=60),
+    replace(COSINE, steps=40),
+    replace(ANNEALED, steps=60),
+    replace(STRENGTHENED, restarts=2, steps=40),
 ]
-SHORT: list[Search] = [Paper31(steps=4), Cosine(steps=4), Annealed(steps=6), Strengthened(restarts=2, steps=4)]
+SHORT: list[Schedule] = [
+    replace(PAPER31, steps=4),
+    replace(COSINE, steps=4),
+    replace(ANNEALED, steps=6),
+    replace(STRENGTHENED, restarts=2, steps=4),
+]
 WEIGHTS = torch.randn(4, SIZE, generator=torch.Generator().manual_seed(2))
 
 
@@ -63,21 +65,21 @@ def find_all(
     objective: Objective,
     tasks: Sequence[Task],
     *,
-    search: Search,
+    search: Schedule,
     ball: Ball | None = None,
     batch_size: int = 4,
-) -> dict[tuple[int, int], Found]:
+) -> dict[tuple[int, int], Optimum]:
     problem = Problem(model.eval(), lambda places: clean[list(places)], objective)
     method = Method(search, ball=ball or L2())
-    return {(one.task.row, one.rung): one for one in find(problem, tasks, method=method, batch_size=batch_size)}
+    return {(one.task.row, one.radius_index): one for one in find(problem, tasks, method=method, batch_size=batch_size)}
 
 
 def driven(sites: list[int], signs: list[float]) -> SignedResponse:
     return SignedResponse(torch.tensor(sites), torch.tensor(signs))
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
-def test_the_l2_optimum_of_a_linear_response_is_the_radius_along_its_weights(search: Search) -> None:
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.name)
+def test_the_l2_optimum_of_a_linear_response_is_the_radius_along_its_weights(search: Schedule) -> None:
     clean, sites, signs, radii = torch.full((1, 3, SIDE, SIDE), 0.5), [0, 1, 2], [1.0, -1.0, 1.0], [0.1, 0.2, 0.3]
     tasks = [Task(row, 0, (radius,), row) for row, radius in enumerate(radii)]
     found = find_all(Linear(WEIGHTS), clean, driven(sites, signs), tasks, search=search)
@@ -86,8 +88,8 @@ def test_the_l2_optimum_of_a_linear_response_is_the_radius_along_its_weights(sea
         assert torch.allclose(found[row, 0].delta.flatten(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
-def test_the_linf_optimum_of_a_linear_response_is_the_radius_times_its_signs(search: Search) -> None:
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.name)
+def test_the_linf_optimum_of_a_linear_response_is_the_radius_times_its_signs(search: Schedule) -> None:
     clean = torch.full((1, 3, SIDE, SIDE), 0.5)
     tasks = [Task(0, 0, (0.1,), 3), Task(1, 0, (0.2,), 4)]
     found = find_all(Linear(WEIGHTS), clean, driven([0, 3], [1.0, -1.0]), tasks, search=search, ball=LInf())
@@ -95,8 +97,8 @@ def test_the_linf_optimum_of_a_linear_response_is_the_radius_times_its_signs(sea
     assert torch.allclose(found[1, 0].delta.flatten(), -0.2 * WEIGHTS[3].sign(), atol=1e-5)
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
-def test_a_population_vector_is_climbed_along_its_combined_weights(search: Search) -> None:
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.name)
+def test_a_population_vector_is_followed_along_its_combined_weights(search: Schedule) -> None:
     clean, vector = torch.full((1, 3, SIDE, SIDE), 0.5), torch.tensor([[1.0, -2.0, 0.5, 0.0]])
     found = find_all(Linear(WEIGHTS), clean, PopulationVector(vector), [Task(0, 0, (0.2,), 1)], search=search)
     combined = (vector @ WEIGHTS)[0]
@@ -107,39 +109,41 @@ def test_a_pattern_within_reach_is_reached_and_a_free_output_does_not_count() ->
     clean, model = torch.full((1, 3, SIDE, SIDE), 0.5), Linear(WEIGHTS)
     wanted = model(clean + 0.02 * WEIGHTS[0].view(1, 3, SIDE, SIDE) / WEIGHTS[0].norm())
     target = torch.cat([wanted[:, :3], torch.full((1, 1), torch.nan)], dim=1)
-    found = find_all(model, clean, TargetPattern(target), [Task(0, 0, (0.1,), 1)], search=Annealed(steps=300))
+    found = find_all(model, clean, TargetPattern(target), [Task(0, 0, (0.1,), 1)], search=replace(ANNEALED, steps=300))
     assert -1e-5 < found[0, 0].value <= 0
     assert torch.allclose(model(clean + found[0, 0].delta)[:, :3], target[:, :3], atol=0.01)
 
 
-@pytest.mark.parametrize("search", SHORT, ids=lambda search: type(search).__name__)
-def test_a_ladder_of_radii_never_falls(search: Search) -> None:
+@pytest.mark.parametrize("search", SHORT, ids=lambda search: search.name)
+def test_what_is_found_never_falls_with_the_radius(search: Schedule) -> None:
     clean = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(4))
     radii = (0.02, 0.05, 0.051, 0.2, 1.0)
     tasks = [Task(row, row, radii, row) for row in range(3)]
     found = find_all(Rugged(), clean, driven([0, 1, 2], [1.0, -1.0, 1.0]), tasks, search=search)
     for row in range(3):
-        values = [found[row, rung].value for rung in range(len(radii))]
+        values = [found[row, index].value for index in range(len(radii))]
         assert values == sorted(values)
-        norms = [float(found[row, rung].delta.norm()) for rung in range(len(radii))]
+        norms = [float(found[row, index].delta.norm()) for index in range(len(radii))]
         assert all(norm <= radius + 1e-6 for norm, radius in zip(norms, radii, strict=True))  # float32 around .5
 
 
-@pytest.mark.parametrize("search", [Paper31, Cosine, Annealed, Strengthened])
-def test_more_restarts_are_never_worse(search: type[Paper31 | Cosine | Annealed | Strengthened]) -> None:
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.name)
+def test_more_restarts_are_never_worse(search: Schedule) -> None:
     clean = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5))
     tasks = [Task(row, row, (0.5,), row) for row in range(2)]
     values = []
     for restarts in (1, 2, 8):
-        found = find_all(Rugged(), clean, driven([0, 1], [1.0, -1.0]), tasks, search=search(steps=8, restarts=restarts))
+        found = find_all(
+            Rugged(), clean, driven([0, 1], [1.0, -1.0]), tasks, search=replace(search, steps=8, restarts=restarts)
+        )
         values.append([found[row, 0].value for row in range(2)])
     for fewer, more in pairwise(values):
         assert all(a <= b for a, b in zip(fewer, more, strict=True))
     assert values[0] != values[2]
 
 
-@pytest.mark.parametrize("search", SHORT, ids=lambda search: type(search).__name__)
-def test_what_is_found_does_not_depend_on_batch_size_and_order(search: Search) -> None:
+@pytest.mark.parametrize("search", SHORT, ids=lambda search: search.name)
+def test_what_is_found_does_not_depend_on_batch_size_and_order(search: Schedule) -> None:
     clean = torch.rand(5, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(6))
     tasks = [Task(row, row % 5, (0.1 + 0.1 * row, 0.9), 100 + row) for row in range(7)]
     objective = driven([row % 3 for row in range(7)], [1.0, -1.0] * 3 + [1.0])
@@ -158,15 +162,17 @@ def test_a_convolutional_network_s_attack_has_the_same_bits_alone_and_among_othe
     clean = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(6))
     tasks = [Task(row, row, (0.3,), row) for row in range(3)]
     alone, together = (
-        find_all(model, clean, driven([0, 1, 2], [1.0] * 3), tasks, search=Paper31(steps=3), batch_size=batch_size)
+        find_all(
+            model, clean, driven([0, 1, 2], [1.0] * 3), tasks, search=replace(PAPER31, steps=3), batch_size=batch_size
+        )
         for batch_size in (1, 3)
     )
     assert all(torch.equal(alone[key].delta, together[key].delta) for key in together)
 
 
-@pytest.mark.parametrize("search", SHORT, ids=lambda search: type(search).__name__)
+@pytest.mark.parametrize("search", SHORT, ids=lambda search: search.name)
 @pytest.mark.parametrize("offset", [0.0, 5000.0, -5000.0])
-def test_flat_and_huge_responses_stay_finite_and_inside_the_ball(search: Search, offset: float) -> None:
+def test_flat_and_huge_responses_stay_finite_and_inside_the_ball(search: Schedule, offset: float) -> None:
     clean = torch.full((1, 3, SIDE, SIDE), 0.5)
     for model in (Linear(torch.zeros(1, SIZE), offset), Linear(WEIGHTS[:1], offset)):
         for objective in (driven([0], [1.0]), Mse1000(torch.tensor([0]), torch.tensor([1.0]))):
@@ -181,7 +187,7 @@ def test_the_papers_loss_and_the_signed_response_take_equal_steps_in_double_prec
     tasks = [Task(row, row, (0.3,), row) for row in range(4)]
     for steps in (1, 2, 5, 20):
         by_loss, by_response = (
-            find_all(Rugged(), clean, objective(sites, signs), tasks, search=Paper31(steps=steps))
+            find_all(Rugged(), clean, objective(sites, signs), tasks, search=replace(PAPER31, steps=steps))
             for objective in (Mse1000, SignedResponse)
         )
         for key, one in by_loss.items():
@@ -196,7 +202,7 @@ def test_a_search_follows_projected_gradient_descent_as_it_is_published() -> Non
     radius, steps = 0.4, 15
     objective = driven([0, 0, 0], [1.0, 1.0, 1.0])
     tasks = [Task(row, row, (radius,), row) for row in range(3)]
-    found = find_all(model, clean, objective, tasks, search=Paper31(steps=steps))
+    found = find_all(model, clean, objective, tasks, search=replace(PAPER31, steps=steps))
     x = clean + L2().project(
         L2().start(torch.full((3,), radius), shape=clean.shape[1:], seeds=range(3)),
         clean=clean,
@@ -219,5 +225,5 @@ def test_a_search_follows_projected_gradient_descent_as_it_is_published() -> Non
 def test_converged_runs_leave_early_and_cost_less() -> None:
     clean = torch.full((2, 3, SIDE, SIDE), 0.5)
     tasks = [Task(row, row, (0.2,), row) for row in range(2)]
-    found = find_all(Linear(WEIGHTS), clean, driven([0, 1], [1.0, 1.0]), tasks, search=Annealed(steps=1000))
+    found = find_all(Linear(WEIGHTS), clean, driven([0, 1], [1.0, 1.0]), tasks, search=replace(ANNEALED, steps=1000))
     assert all(one.n_gradients < 100 for one in found.values())

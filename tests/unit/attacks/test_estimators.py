@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,18 +12,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter, shift
 from torch import Tensor
 
-from closedloop.attacks.engine import Method, Problem, Task, find
-from closedloop.attacks.estimators.averaged import Averaged
-from closedloop.attacks.estimators.blurred import Blurred
-from closedloop.attacks.estimators.ensemble import Ensemble
-from closedloop.attacks.estimators.estimator import Draws, GradientEstimator
-from closedloop.attacks.estimators.numbers import Numbers
-from closedloop.attacks.estimators.plain import Plain
-from closedloop.attacks.estimators.transforms import Noise, Scale, Shift, Transform
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, Draws, Ensemble, GradientEstimator, Plain
+from closedloop.attacks.gradients.numbers import Numbers
+from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
 from closedloop.attacks.objectives import SignedResponse, value_and_gradient
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.searches import ANNEALED, COSINE, STRENGTHENED, Schedule
 
 SIDE = 16
 TRANSFORMS: list[Transform] = [Shift(0.2), Shift(0.2, whole_pixels=False), Scale(0.2), Noise(0.1)]
@@ -234,7 +231,7 @@ def test_a_search_under_shifts_finds_the_blurred_weights_direction() -> None:
     smooth = torch.from_numpy(gaussian_filter(weights_of().numpy(), (0, 2, 2)))
     problem, _ = linear_problem(smooth)
     estimator = Averaged((Shift(2 / SIDE),))
-    method = Method(Cosine(100, step_fraction=0.2), estimator)
+    method = Method(replace(COSINE, steps=100, step_fraction=0.2), estimator)
     (found,) = find(problem, [Task(0, 0, (0.05,), 3)], method=method, batch_size=4)
     mean = torch.from_numpy(mean_over_draws(estimator, smooth, n=500))
     cosine = (found.delta * mean).sum() / found.delta.norm() / mean.norm()
@@ -247,7 +244,7 @@ def test_the_last_iterate_is_found_where_steps_do_not_compare() -> None:
     """A linear model's value rises with every step along its weights, so that noise in the values would mislead."""
     weights = weights_of()
     problem, images = linear_problem(weights)
-    method = Method(Cosine(3, random_start=False), Averaged((Noise(10.0),)))
+    method = Method(replace(COSINE, steps=3, random_start=False), Averaged((Noise(10.0),)))
     (found,) = find(problem, [Task(1, 1, (0.05,), 3)], method=method, batch_size=4)
     best = float(linear(weights)(images[1:2])) + 0.05 * float(weights.norm())
     assert found.value == pytest.approx(best, abs=1e-4)
@@ -257,11 +254,15 @@ def test_the_last_iterate_is_found_where_steps_do_not_compare() -> None:
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 def test_a_random_search_finds_the_same_in_any_batch(batch_size: int) -> None:
     problem, _ = linear_problem(weights_of())
-    method = Method(Cosine(5, restarts=2), Blurred(0.05, Averaged((Shift(0.2), Noise(0.1)), samples=2, judged_by=2)))
+    method = Method(
+        replace(COSINE, steps=5, restarts=2), Blurred(0.05, Averaged((Shift(0.2), Noise(0.1)), samples=2, judged_by=2))
+    )
     tasks = [Task(row, row % 2, (0.02, 0.05), row) for row in range(4)]
 
     def deltas(n: int) -> dict[tuple[int, int], Tensor]:
-        return {(one.task.row, one.rung): one.delta for one in find(problem, tasks, method=method, batch_size=n)}
+        return {
+            (one.task.row, one.radius_index): one.delta for one in find(problem, tasks, method=method, batch_size=n)
+        }
 
     expected, found = deltas(4), deltas(batch_size)
     assert found.keys() == expected.keys()
@@ -271,14 +272,14 @@ def test_a_random_search_finds_the_same_in_any_batch(batch_size: int) -> None:
 
 def test_a_larger_radius_is_never_worse_by_the_value_that_is_compared() -> None:
     problem, _ = linear_problem(weights_of())
-    method = Method(Cosine(2), Averaged((Shift(0.2), Noise(0.1))))
+    method = Method(replace(COSINE, steps=2), Averaged((Shift(0.2), Noise(0.1))))
     found = list(find(problem, [Task(0, 0, (0.01, 0.011, 0.012, 0.05), 1)], method=method, batch_size=4))
-    scores = [one.score for one in sorted(found, key=lambda one: one.rung)]
+    scores = [one.score for one in sorted(found, key=lambda one: one.radius_index)]
     assert scores == sorted(scores)
 
 
-@pytest.mark.parametrize("search", [Annealed(), Strengthened()], ids=lambda search: type(search).__name__)
-def test_a_search_that_goes_back_refuses_steps_that_do_not_compare(search: Annealed | Strengthened) -> None:
+@pytest.mark.parametrize("search", [ANNEALED, STRENGTHENED], ids=lambda search: search.name)
+def test_a_search_that_goes_back_refuses_steps_that_do_not_compare(search: Schedule) -> None:
     with pytest.raises(ValueError, match="compare between steps"):
         Method(search, Blurred(0.1, Averaged((Noise(0.1),))))
     Method(search, Blurred(0.1))

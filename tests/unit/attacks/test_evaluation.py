@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.batch_size import (
-    chosen_batch_size,
+from closedloop.attacks.balls import radius_at
+from closedloop.attacks.engine.batch_size import (
+    choose_batch_size,
     fastest_batch,
-    fitting,
+    fit_batch,
     free_bytes,
     left_to_group,
-    measured_cost,
+    measure_cost,
 )
-from closedloop.attacks.engine import Method, Problem, Task, find, from_bytes
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.precision import Precision, chosen_precision, exactly
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import SignedResponse
-from closedloop.attacks.precision import Precision, chosen_precision, exactly
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.sources import units_file
+from closedloop.attacks.problem import Method, Problem, from_bytes
+from closedloop.attacks.searches import COSINE
+from closedloop.attacks.synthesis.sources import units_file
 from closedloop.errors import ExecutionError
 from tests.unit.attacks.sources import SIDE, Curved
 
@@ -51,7 +54,7 @@ def deltas(model: nn.Module, *, batch_size: int) -> list[Tensor]:
     objective = SignedResponse(torch.arange(13) % 3, torch.ones(13))
     problem = Problem(model.eval(), lambda places: clean[list(places)], objective)
     tasks = [Task(row, row, (0.3,), row) for row in range(13)]
-    found = find(problem, tasks, method=Method(Cosine(steps=3)), batch_size=batch_size)
+    found = find(problem, tasks, method=Method(replace(COSINE, steps=3)), batch_size=batch_size)
     return [one.delta for one in sorted(found, key=lambda one: one.task.row)]
 
 
@@ -87,7 +90,7 @@ def test_an_error_that_is_not_about_memory_arrives_as_it_is() -> None:
 def test_the_batch_is_the_largest_power_of_two_that_fits(
     fastest: int, cost: float, free: int, n_sharing: int, expected: int
 ) -> None:
-    assert fitting(fastest, cost=cost, free=free, n_sharing=n_sharing) == expected
+    assert fit_batch(fastest, cost=cost, free=free, n_sharing=n_sharing) == expected
 
 
 def test_the_cost_of_an_image_is_at_least_what_its_activations_take() -> None:
@@ -96,7 +99,7 @@ def test_the_cost_of_an_image_is_at_least_what_its_activations_take() -> None:
             return torch.tanh(images.repeat(1, 200, 1, 1)).flatten(1)  # 600 planes that a gradient must keep
 
     side = 64
-    cost = measured_cost(Wide().eval(), (side, side), device=CPU, method=Method())
+    cost = measure_cost(Wide().eval(), (side, side), device=CPU, method=Method())
     assert 600 * side**2 * 4 < cost < 20 * 600 * side**2 * 4
 
 
@@ -110,8 +113,8 @@ def test_a_container_s_limit_counts_and_without_one_there_is_none(tmp_path: Path
 
 def test_a_processor_takes_few_large_images_and_more_small_ones() -> None:
     assert fastest_batch((224, 224), CPU) < fastest_batch((32, 32), CPU)
-    assert chosen_batch_size(7, nn.Identity(), (224, 224), device=CPU, n_sharing=1, method=Method()) == 7
-    assert chosen_batch_size("auto", Curved().eval(), (SIDE, SIDE), device=CPU, n_sharing=1, method=Method()) == 64
+    assert choose_batch_size(7, nn.Identity(), (224, 224), device=CPU, n_sharing=1, method=Method()) == 7
+    assert choose_batch_size("auto", Curved().eval(), (SIDE, SIDE), device=CPU, n_sharing=1, method=Method()) == 64
     assert 0 < free_bytes(CPU) < 1 << 50
 
 
@@ -144,7 +147,7 @@ def test_ascent_in_bfloat16_gains_within_two_percent_of_float32(weights: str) ->
     def gain(precision: Precision) -> float:
         problem = Problem(model, images, SignedResponse(torch.arange(8), torch.ones(8)))
         tasks = [Task(row, row, (radius_at(2.5, 32),), row) for row in range(8)]
-        method = Method(Cosine(steps=15), precision=precision)
+        method = Method(replace(COSINE, steps=15), precision=precision)
         found = find(problem, tasks, method=method, batch_size=8)
         return float(np.mean([one.value - float(clean[one.task.row, one.task.row]) for one in found]))
 

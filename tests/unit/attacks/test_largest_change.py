@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from closedloop.attacks.largest_change import Changes, Target, largest_changes
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.searches import STRENGTHENED
 
 SIDE = 6
 GREY = np.random.default_rng(0).integers(100, 156, (4, SIDE, SIDE, 3)).astype(np.uint8)  # far from the box's walls
@@ -34,17 +36,17 @@ class Filters(nn.Module):
         return driven
 
 
-def found(model: nn.Module, radii: tuple[float, ...], *, ladder: bool = True, **search: int) -> Changes:
-    method = Method(search=Strengthened(**{"restarts": 1, "steps": 12, **search}))
-    return largest_changes(model.eval(), TARGETS, GREY, radii=radii, method=method, batch_size=8, ladder=ladder)
+def found(model: nn.Module, radii: tuple[float, ...], *, warm_start: bool = True, **search: int) -> Changes:
+    method = Method(search=replace(STRENGTHENED, **{"restarts": 1, "steps": 12, **search}))
+    return largest_changes(model.eval(), TARGETS, GREY, radii=radii, method=method, batch_size=8, warm_start=warm_start)
 
 
-@pytest.mark.parametrize("ladder", [True, False])
-def test_a_linear_output_moves_by_the_radius_times_its_weight_both_ways(ladder: bool) -> None:
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_a_linear_output_moves_by_the_radius_times_its_weight_both_ways(warm_start: bool) -> None:
     model, radii = Filters(), (0.1, 0.4)
     norms = model.weights.norm(dim=0).numpy()
     expected = np.array([[norms[target.output_index] * radius for radius in radii] for target in TARGETS])
-    changes = found(model, radii, ladder=ladder)
+    changes = found(model, radii, warm_start=warm_start)
     np.testing.assert_allclose(changes.up, expected, rtol=1e-5)
     np.testing.assert_allclose(changes.down, -expected, rtol=1e-5)
     np.testing.assert_allclose(np.abs(changes.larger), expected, rtol=1e-5)
@@ -66,9 +68,9 @@ def test_a_rectified_output_falls_no_further_than_to_zero() -> None:
     assert (floor > 0).sum() > 3
 
 
-@pytest.mark.parametrize("ladder", [True, False])
-def test_what_is_found_never_falls_with_the_radius(ladder: bool) -> None:
-    changes = found(Filters("hilly"), (0.1, 0.3, 1.0), ladder=ladder, steps=6)
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_what_is_found_never_falls_with_the_radius(warm_start: bool) -> None:
+    changes = found(Filters("hilly"), (0.1, 0.3, 1.0), warm_start=warm_start, steps=6)
     assert (np.diff(changes.up, axis=1) >= 0).all()
     assert (np.diff(changes.down, axis=1) <= 0).all()
     assert (np.diff(changes.up, axis=1) > 0).any()
@@ -83,7 +85,7 @@ def test_more_starts_find_no_less() -> None:
 
 
 def test_targets_need_names_of_their_own_and_radii_ascend() -> None:
-    method = Method(search=Strengthened(restarts=1, steps=2))
+    method = Method(search=replace(STRENGTHENED, restarts=1, steps=2))
     for targets, radii, fault in (([TARGETS[0]] * 2, [1.0], "unique"), (TARGETS, [1.0, 1.0], "ascend")):
         with pytest.raises(ValueError, match=fault):
-            largest_changes(Filters(), targets, GREY, radii=radii, method=method, batch_size=4, ladder=True)
+            largest_changes(Filters(), targets, GREY, radii=radii, method=method, batch_size=4, warm_start=True)

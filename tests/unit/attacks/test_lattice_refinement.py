@@ -10,10 +10,8 @@ from torch import Tensor
 
 from closedloop.attacks.lattice import (
     LatticeSettings,
-    dithered,
     first_order_optimum,
     refine_on_lattice,
-    straight_through,
     to_lattice,
 )
 
@@ -132,50 +130,3 @@ def test_an_item_is_refined_alike_in_any_batch(clean: Tensor, delta: Tensor) -> 
     together = refine_on_lattice(evaluate, clean, delta, radius=RADIUS, settings=settings)
     alone = refine_on_lattice(evaluate, clean[2:4], delta[2:4], radius=RADIUS[2:4], settings=settings)
     assert torch.equal(together.pixels[2:4], alone.pixels)
-
-
-def test_straight_through_asks_the_model_about_lattice_images_only(clean: Tensor, delta: Tensor) -> None:
-    asked: list[Tensor] = []
-
-    def evaluate(images: Tensor) -> tuple[Tensor, Tensor]:
-        asked.append(images)
-        return images.flatten(1).sum(1), torch.full_like(images, 2.0)
-
-    value, gradient = straight_through(evaluate, clean, radius=RADIUS)(clean + delta)
-    (shown,) = asked
-    levels = shown * 255
-    assert torch.allclose(levels, levels.round(), atol=1e-4)
-    norm = (shown - clean).flatten(1).norm(dim=1).numpy()
-    assert bool((norm <= RADIUS * (1 + 1e-6)).all())
-    assert bool((norm > 0.8 * RADIUS).all())
-    assert torch.equal(value, shown.flatten(1).sum(1))
-    assert bool((gradient == 2.0).all())
-
-
-def test_dithered_frames_are_on_average_the_float_image() -> None:
-    rng = np.random.default_rng(0)
-    clean = rng.integers(20, 230, (32, 32, 3), dtype=np.uint8)
-    delta = rng.standard_normal(clean.shape) * 0.4 / 255
-    made = dithered(clean, delta, n_frames=8, seed=5)
-    mean_change = made.frames.mean(axis=0) - clean
-    assert np.abs(mean_change - 255 * delta).max() <= 0.5 / 8 + 1e-9
-    assert made.mean_norm == pytest.approx(np.linalg.norm(delta), rel=0.02)
-    by_hand = np.linalg.norm((made.frames.astype(float) - clean).reshape(8, -1), axis=1) / 255
-    np.testing.assert_allclose(made.frame_norm, by_hand)
-    assert bool((made.frame_norm > 1.2 * made.mean_norm).all())  # a frame alone is no attack of this epsilon
-    brightness = made.frames.mean(axis=(1, 2, 3))
-    assert np.ptp(brightness) < 0.1
-
-
-def test_dithered_frames_stay_in_the_box_and_follow_their_seed() -> None:
-    clean = np.array([0, 255, 3, 250, 0, 9], dtype=np.uint8).reshape(1, 2, 3)
-    delta = np.array([-1.0, 1.0, 0.3, 0.7, 0.002, -0.5]).reshape(1, 2, 3)
-    made = dithered(clean, delta, n_frames=4, seed=1)
-    assert made.frames[:, 0, 0, 0].tolist() == [0] * 4
-    assert made.frames[:, 0, 0, 1].tolist() == [255] * 4
-    assert np.array_equal(made.frames, dithered(clean, delta, n_frames=4, seed=1).frames)
-
-
-def test_no_frames_are_refused() -> None:
-    with pytest.raises(ValueError, match="found 0"):
-        dithered(np.zeros((2, 2, 3), dtype=np.uint8), np.zeros((2, 2, 3)), n_frames=0, seed=0)

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.engine import Method, Problem, find
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import Mse1000, SignedResponse, value_and_gradient
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.slots import Task
+from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.searches import PAPER31, Schedule
 
 torch.set_num_threads(1)
 
@@ -33,7 +35,7 @@ def search(
     sign: Tensor,
     radius: Tensor,
     seeds: Iterable[int],
-    settings: Paper31,
+    settings: Schedule,
 ) -> Tensor:
     """Perturbations in the order of the images, searched in a batch smaller than they are many."""
     problem = Problem(model, lambda places: clean[list(places)], SignedResponse(site_index, sign))  # type: ignore[arg-type]
@@ -51,7 +53,7 @@ def attack(model: object, clean: Tensor, *, sign: float = 1.0, radius: float = 0
         sign=torch.full((n,), sign),
         radius=torch.full((n,), radius),
         seeds=range(n),
-        settings=Paper31(**settings),  # type: ignore[arg-type]
+        settings=replace(PAPER31, **settings),  # type: ignore[arg-type]
     )
 
 
@@ -66,7 +68,7 @@ def test_the_optimum_of_a_linear_response_is_the_radius_along_its_weights(weight
     sign = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     radius = torch.tensor([0.05, 0.1, 0.15, 0.2, 0.25, 0.3])
     delta = search(
-        linear_model(weights), clean, site_index=site, sign=sign, radius=radius, seeds=range(6), settings=Paper31()
+        linear_model(weights), clean, site_index=site, sign=sign, radius=radius, seeds=range(6), settings=PAPER31
     )
     expected = (sign * radius)[:, None] * weights[site] / weights[site].norm(dim=1, keepdim=True)
     assert torch.allclose(delta.flatten(1), expected, atol=1e-5)
@@ -115,7 +117,7 @@ def test_an_item_is_attacked_alike_in_any_batch(weights: Tensor) -> None:
         sign=torch.ones(1),
         radius=torch.tensor([0.2]),
         seeds=[2],
-        settings=Paper31(steps=20),
+        settings=replace(PAPER31, steps=20),
     )
     assert torch.allclose(together[2], alone[0], atol=1e-6)
 
@@ -133,7 +135,7 @@ def test_the_images_searched_stay_in_the_box(weights: Tensor) -> None:
     assert float((clean + delta).max()) <= 1.0
 
 
-def test_mse1000_climbs_along_the_papers_loss_below_1000(weights: Tensor) -> None:
+def test_mse1000_is_followed_along_the_papers_loss_below_1000(weights: Tensor) -> None:
     images = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5)).requires_grad_()
     model = linear_model(weights)
     for sign in (1.0, -1.0):
@@ -159,4 +161,4 @@ def test_a_model_in_training_mode_is_refused(weights: Tensor) -> None:
 @pytest.mark.parametrize("settings", [{"steps": 0}, {"step_fraction": 0.0}, {"step_fraction": math.nan}])
 def test_a_search_without_steps_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="steps"):
-        Paper31(**settings)  # type: ignore[arg-type]
+        replace(PAPER31, **settings)  # type: ignore[arg-type]

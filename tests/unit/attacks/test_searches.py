@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.search import Move, Search, begin
-from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.searches import ANNEALED, COSINE, STRENGTHENED, Move, Schedule
 
 
-def moves(search: Search, improved: list[bool]) -> list[Move]:
+def moves(search: Schedule, improved: list[bool]) -> list[Move]:
     """What one item does when its gradients improve it or not."""
-    progress = begin(1, first_step=search.first_step, device=torch.device("cpu"))
+    progress = search.begin(1, torch.device("cpu"))
     made = []
     for yes in improved:
         made.append(search.move(progress, torch.tensor([yes])))
@@ -29,20 +27,20 @@ def numbers(values: list[Tensor]) -> list[float]:
 
 
 def test_cosine_steps_fall_from_the_first_to_nearly_nothing() -> None:
-    made = moves(Cosine(steps=4, step_fraction=2.0), [True] * 4)
+    made = moves(replace(COSINE, steps=4, step_fraction=2.0), [True] * 4)
     expected = [1 + math.cos(math.pi * step / 4) for step in range(4)]
     assert numbers([move.step for move in made]) == pytest.approx(expected, abs=1e-6)
     assert [bool(move.done) for move in made] == [False, False, False, True]
 
 
 def test_cosine_steps_may_end_at_more_than_nothing() -> None:
-    made = moves(Cosine(steps=4, step_fraction=2.0, last_fraction=1.0), [True] * 4)
+    made = moves(replace(COSINE, steps=4, step_fraction=2.0, last_fraction=1.0), [True] * 4)
     expected = [1.5 + math.cos(math.pi * step / 4) / 2 for step in range(4)]
     assert numbers([move.step for move in made]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_annealing_goes_back_and_steps_less_far_after_no_progress() -> None:
-    search = Annealed(steps=100, step_fraction=1.0, factor=0.5, floor=0.2)
+    search = replace(ANNEALED, steps=100, step_fraction=1.0, factor=0.5, floor=0.2)
     made = moves(search, [True, False, True, False, False])
     assert numbers([move.step for move in made]) == pytest.approx([1.0, 0.5, 0.5, 0.25, 0.125])
     assert [bool(move.from_best) for move in made] == [False, True, False, True, True]
@@ -50,12 +48,12 @@ def test_annealing_goes_back_and_steps_less_far_after_no_progress() -> None:
 
 
 def test_section_3_2_steps_are_epsilon_and_ten_percent_less_after_every_step_without_progress() -> None:
-    made = moves(Strengthened(), [True, True, False, False, True, False])
+    made = moves(STRENGTHENED, [True, True, False, False, True, False])
     assert numbers([move.step for move in made]) == pytest.approx([1, 1, 0.9, 0.81, 0.81, 0.729])
 
 
 def test_section_3_2_searches_twice_epsilon_first_and_epsilon_after_250_steps() -> None:
-    search = Strengthened()
+    search = STRENGTHENED
     made = moves(search, [True] * 500)
     assert (search.restarts, search.start_fraction) == (100, 2.0)
     assert numbers([search.ball_fraction(move.progress.phase)[0] for move in made]) == [2.0] * 249 + [1.0] * 251
@@ -65,7 +63,7 @@ def test_section_3_2_searches_twice_epsilon_first_and_epsilon_after_250_steps() 
 
 
 def test_section_3_2_repeats_a_schedule_from_the_best_point_up_to_four_times_and_then_the_ball_is_done() -> None:
-    search = Strengthened(factor=0.5, floor=0.2, steps=250)
+    search = replace(STRENGTHENED, factor=0.5, floor=0.2, steps=250)
     made = moves(search, [True] + [False] * 15)
     # 1, .5, .25 and at .125 < .2 the schedule begins again: every third step without progress
     again = [place for place, move in enumerate(made) if bool(move.from_best)]
@@ -77,7 +75,7 @@ def test_section_3_2_repeats_a_schedule_from_the_best_point_up_to_four_times_and
 
 def test_the_strengthened_search_takes_no_more_than_its_gradients_in_any_case() -> None:
     generator = torch.Generator().manual_seed(0)
-    search = Strengthened(steps=30)
+    search = replace(STRENGTHENED, steps=30)
     for _ in range(20):
         luck = (torch.rand(61, generator=generator) < 0.5).tolist()
         made = moves(search, luck)
@@ -88,15 +86,15 @@ def test_the_strengthened_search_takes_no_more_than_its_gradients_in_any_case() 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Cosine(steps=0),
-        lambda: Cosine(step_fraction=0.0),
-        lambda: Cosine(step_fraction=1.0, last_fraction=1.1),
-        lambda: Cosine(last_fraction=-0.1),
-        lambda: Annealed(floor=2.0),
-        lambda: Annealed(factor=1.0),
-        lambda: Strengthened(wide_fraction=0.5),
-        lambda: Strengthened(annealings=-1),
-        lambda: Strengthened(floor=1.0),
+        lambda: replace(COSINE, steps=0),
+        lambda: replace(COSINE, step_fraction=0.0),
+        lambda: replace(COSINE, step_fraction=1.0, last_fraction=1.1),
+        lambda: replace(COSINE, last_fraction=-0.1),
+        lambda: replace(ANNEALED, floor=2.0),
+        lambda: replace(ANNEALED, factor=1.0),
+        lambda: replace(STRENGTHENED, balls=(0.5, 1.0)),
+        lambda: replace(STRENGTHENED, annealings=-1),
+        lambda: replace(STRENGTHENED, floor=1.0),
     ],
 )
 def test_settings_that_make_no_search_are_refused(make: object) -> None:

@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.attacks.engine import Method
 from closedloop.attacks.lattice import squared_levels
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.synthesis import AttackItem, InMemory, SynthesisResult, seed_of, synthesize
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches import PAPER31
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, seed_of
+from closedloop.attacks.synthesis.sources import InMemory
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.errors import DocumentError, StorageError
 
 torch.set_num_threads(1)
@@ -59,7 +61,7 @@ def run(model: nn.Module, items: list[AttackItem], clean: NDArray[np.uint8], fol
         InMemory(model, "m"),
         items,
         clean,
-        method=Method(Paper31(steps=8)),
+        method=Method(replace(PAPER31, steps=8)),
         batch_size=4,
         items_per_shard=5,
         shard_folder=folder,
@@ -120,7 +122,7 @@ def test_a_linear_response_changes_by_radius_times_slope(clean: NDArray[np.uint8
     linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 1)).eval()
     grey = np.full_like(clean, 128)
     items = [AttackItem(str(epsilon), 0, 0, epsilon) for epsilon in (10.0, 40.0)]
-    result = synthesize(InMemory(linear, "m"), items, grey, method=Method(Paper31()), shard_folder=tmp_path)
+    result = synthesize(InMemory(linear, "m"), items, grey, method=Method(PAPER31), shard_folder=tmp_path)
     slope = float(linear[1].weight.detach().norm())
     expected = [epsilon * SIDE / 224 * slope for epsilon in (10.0, 40.0)]
     np.testing.assert_allclose(np.abs(result.predicted_change_float), expected, rtol=1e-3)
@@ -155,7 +157,7 @@ def test_every_input_of_a_shard_is_part_of_its_name(
     model: Curved, items: list[AttackItem], clean: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     def shards(items: list[AttackItem], images: NDArray[np.uint8], model_hash: str, steps: int) -> int:
-        method = Method(Paper31(steps=steps))
+        method = Method(replace(PAPER31, steps=steps))
         synthesize(InMemory(model, model_hash), items, images, method=method, shard_folder=tmp_path)
         return len(shards_in(tmp_path))
 
@@ -197,7 +199,7 @@ def test_progress_counts_items_up_to_all_of_them(
         InMemory(model, "m"),
         items,
         clean,
-        method=Method(Paper31(steps=1)),
+        method=Method(replace(PAPER31, steps=1)),
         items_per_shard=10,
         shard_folder=tmp_path,
         progress=lambda done, total: seen.append((done, total)),

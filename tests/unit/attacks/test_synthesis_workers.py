@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,16 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.attacks.devices import in_turn, own_device
-from closedloop.attacks.engine import Method, Problem, Task, find
-from closedloop.attacks.items import AttackItem, SynthesisResult
+from closedloop.attacks.engine.devices import in_turn, own_device
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import SignedResponse
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.sources import InMemory, ModelSource, site_model_file, units_file
-from closedloop.attacks.synthesis import synthesize
+from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.searches import ANNEALED, PAPER31
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.sources import InMemory, ModelSource, site_model_file, units_file
+from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.execution.workers import HERE, Workers, parse_workers, run_pieces, worker_index
 from tests.unit.attacks.sources import SIDE, Curved, CurvedSource, DeadlyOnce
@@ -65,7 +66,7 @@ def run(
         source or CurvedSource(),
         items,
         images(),
-        method=Method(Annealed(steps=6)),
+        method=Method(replace(ANNEALED, steps=6)),
         lattice=LatticeSettings(steps=1),
         shard_folder=folder,
         workers=workers,
@@ -97,33 +98,6 @@ def test_files_and_bytes_do_not_depend_on_the_batch_size(expected: Path, batch_s
 
 def test_what_is_found_does_not_depend_on_the_shards(expected: Path, tmp_path: Path) -> None:
     assert same(run(expected), run(tmp_path, items_per_shard=5))
-
-
-def test_items_that_climb_go_on_from_the_smaller_epsilon_and_come_back_in_order(tmp_path: Path) -> None:
-    epsilons = (10.0, 40.0, 41.0)
-    items = [AttackItem(f"{epsilon} {site}", 0, site, epsilon) for epsilon in epsilons[::-1] for site in (0, 1)]
-
-    def climbed(name: str, items: list[AttackItem], size: int) -> SynthesisResult:
-        method = Method(Cosine(steps=1))
-        return synthesize(
-            CurvedSource(),
-            items,
-            images(),
-            method=method,
-            climb=True,
-            lattice=LatticeSettings(steps=0),
-            items_per_shard=size,
-            shard_folder=tmp_path / name,
-        )
-
-    together = climbed("together", items, 6)
-    assert together.realised_epsilon == pytest.approx([item.epsilon for item in items], rel=0.02)
-    size = np.abs(together.predicted_change_float).reshape(3, 2)[::-1]
-    assert bool((np.diff(size, axis=0) >= 0).all())
-    assert same(together, climbed("cut", items, 3))
-    apart = [climbed(str(place), [items[place]], 1) for place in (4, 2)]
-    assert apart[0].predicted_change_float[0] == together.predicted_change_float[4]  # the first rung is a plain search
-    assert abs(apart[1].predicted_change_float[0]) < abs(together.predicted_change_float[2])  # the second is not
 
 
 def test_two_processes_leave_the_same_bytes(expected: Path, tmp_path: Path) -> None:
@@ -213,7 +187,7 @@ def test_the_memory_of_a_synthesis_does_not_grow_with_its_images(tmp_path: Path)
             InMemory(model, "linear"),
             items,
             images(side=side),
-            method=Method(Paper31(steps=1)),
+            method=Method(replace(PAPER31, steps=1)),
             lattice=LatticeSettings(steps=0),
             shard_folder=tmp_path / str(n_items),
             batch_size=32,
@@ -234,7 +208,7 @@ def test_the_engine_holds_its_slots_alone_however_many_tasks_there_are() -> None
         objective = SignedResponse(torch.zeros(n_tasks, dtype=torch.int64), torch.ones(n_tasks))
         tasks = (Task(row, 0, (0.1,), row) for row in range(n_tasks))
         problem = Problem(Curved().eval(), lambda places: clean[[0] * len(places)], objective)
-        found = find(problem, tasks, method=Method(Paper31(steps=2)), batch_size=4)
+        found = find(problem, tasks, method=Method(replace(PAPER31, steps=2)), batch_size=4)
         for _ in islice(found, n_tasks - 10):
             pass
         return sum(one.numel() for one in gc.get_objects() if type(one) is Tensor and one.dim() == 4)

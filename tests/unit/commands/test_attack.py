@@ -22,9 +22,8 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.artifacts.tables import Columns, read_table
-from closedloop.attacks.estimators.averaged import Averaged
-from closedloop.attacks.estimators.blurred import Blurred
-from closedloop.attacks.estimators.transforms import Shift
+from closedloop.attacks.gradients.estimators import Averaged, Blurred
+from closedloop.attacks.gradients.transforms import Shift
 from closedloop.commands.attack.options import AttackOptions, command_line, resolve, run_attack
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder

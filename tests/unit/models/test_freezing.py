@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from closedloop.attacks.engine import Method, Problem, Task, find
+from closedloop.attacks.engine.find import find
+from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import SignedResponse
-from closedloop.attacks.searches.paper31 import Paper31
+from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.searches import PAPER31
 from closedloop.models.backbones import build_classifier, cut
 from closedloop.models.site_model import BaseModel, SiteModel, build_site_model, freeze_for_attack
 
@@ -63,7 +66,7 @@ def attack(model: nn.Module) -> None:
     objective = SignedResponse(torch.tensor([0, 1, 2]), torch.tensor([1.0, -1, 1]))
     problem = Problem(model, lambda places: images[list(places)], objective)
     tasks = [Task(row, row, (0.5,), seed=row) for row in range(3)]
-    assert len(list(find(problem, tasks, method=Method(search=Paper31(steps=3)), batch_size=2))) == 3
+    assert len(list(find(problem, tasks, method=Method(search=replace(PAPER31, steps=3)), batch_size=2))) == 3
 
 
 @pytest.mark.parametrize("architecture", ["small_resnet", "resnet50_1by2"])

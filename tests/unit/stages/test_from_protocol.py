@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.artifacts.protocol.protocol import read_protocol
-from closedloop.attacks.engine import Method
-from closedloop.attacks.estimators.averaged import Averaged
-from closedloop.attacks.estimators.blurred import Blurred
-from closedloop.attacks.estimators.estimator import GradientEstimator
-from closedloop.attacks.estimators.plain import Plain
-from closedloop.attacks.estimators.transforms import Noise, Scale, Shift
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain
+from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
-from closedloop.attacks.searches.annealed import Annealed
-from closedloop.attacks.searches.cosine import Cosine
-from closedloop.attacks.searches.paper31 import Paper31
-from closedloop.attacks.searches.search import Search
+from closedloop.attacks.problem import Method
+from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, Schedule
 from closedloop.stages.from_protocol import estimator_of, lattice_of, method_of
 
 PROTOCOLS = Path(__file__).parents[3] / "protocols"
@@ -27,13 +22,15 @@ PROTOCOLS = Path(__file__).parents[3] / "protocols"
 def test_the_papers_protocol_asks_for_its_own_search_and_the_models_own_gradient() -> None:
     """Section 3.1: random starts, 100 steps of epsilon / 3."""
     attack = read_protocol(PROTOCOLS / "guo2022.yaml").attack
-    assert method_of(attack) == Method(Paper31(steps=100, step_fraction=attack.step_fraction), Plain())
+    assert method_of(attack) == Method(replace(PAPER31, steps=100, step_fraction=attack.step_fraction), Plain())
     assert attack.step_fraction == pytest.approx(1 / 3, abs=1e-9)
 
 
 def test_the_dry_run_follows_what_it_says() -> None:
     method = method_of(read_protocol(PROTOCOLS / "dry_run.yaml").attack)
-    assert method == Method(Cosine(steps=10, step_fraction=1.0), Blurred(0.025, Averaged((Shift(0.094),), samples=1)))
+    assert method == Method(
+        replace(COSINE, steps=10, step_fraction=1.0), Blurred(0.025, Averaged((Shift(0.094),), samples=1))
+    )
 
 
 def test_steps_on_the_lattice_are_taken_with_the_models_own_gradient_alone() -> None:
@@ -45,12 +42,12 @@ def test_steps_on_the_lattice_are_taken_with_the_models_own_gradient_alone() -> 
 @pytest.mark.parametrize(
     ("name", "search"),
     [
-        ("paper31", Paper31(steps=7, step_fraction=0.5)),
-        ("cosine", Cosine(steps=7, step_fraction=0.5)),
-        ("annealed", Annealed(steps=7, step_fraction=0.5)),
+        ("paper31", replace(PAPER31, steps=7, step_fraction=0.5)),
+        ("cosine", replace(COSINE, steps=7, step_fraction=0.5)),
+        ("annealed", replace(ANNEALED, steps=7, step_fraction=0.5)),
     ],
 )
-def test_each_search_by_its_name(name: str, search: Search) -> None:
+def test_each_search_by_its_name(name: str, search: Schedule) -> None:
     attack = read_protocol(PROTOCOLS / "guo2022.yaml").attack
     changed = attack.model_copy(update={"search": name, "steps": 7, "step_fraction": 0.5})
     assert method_of(changed).search == search

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from closedloop.artifacts.tables import Columns, read_table
-from closedloop.attacks.searches.strengthened import Strengthened
+from closedloop.attacks.searches import STRENGTHENED
 from closedloop.errors import ProtocolError
 from closedloop.execution.workers import Workers
 from closedloop.models.backbones import build_classifier
@@ -24,7 +25,7 @@ from closedloop.studies.unit_sensitivity.settings import StudyFiles, UnitStudy
 
 SIDE, N_IMAGES = 32, 10
 EPSILONS = (0.5, 2.0)
-SEARCH = Strengthened(restarts=1, steps=8)
+SEARCH = replace(STRENGTHENED, restarts=1, steps=8)
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 def test_interrupted_and_called_again_it_leaves_the_same_bytes_with_any_workers(tmp_path: Path) -> None:
     networks = parse_networks(["small_resnet_vanilla"], architecture=None)
-    search = Strengthened(restarts=4, steps=3)
+    search = replace(STRENGTHENED, restarts=4, steps=3)
     study = UnitStudy(networks, epsilons=(1.0, 10.0), n_units=4, images_per_unit=4, n_clean=16, search=search)
     told: list[tuple[int, int]] = []
 
@@ -138,7 +139,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The two shipped networks, a few units."""
     folder = tmp_path_factory.mktemp("measured")
     networks = parse_networks(["small_resnet_vanilla", "small_resnet_robust"], architecture=None)
-    search = Strengthened(restarts=1, steps=5)
+    search = replace(STRENGTHENED, restarts=1, steps=5)
     measure_units(UnitStudy(networks, n_units=6, images_per_unit=1, n_clean=40, search=search), folder)
     return folder
 

@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.attacks.balls.units import radius_at
-from closedloop.attacks.engine import Found, find_with
-from closedloop.attacks.estimators.estimator import Draws
-from closedloop.attacks.evaluation import Evaluator, Width
-from closedloop.attacks.items import Attacked, AttackItem, seed_of
+from closedloop.attacks.balls import radius_at
+from closedloop.attacks.engine.evaluation import Evaluator, Width
+from closedloop.attacks.engine.find import Optimum, find_with
+from closedloop.attacks.engine.steps import Task
+from closedloop.attacks.gradients.estimators import Draws
 from closedloop.attacks.lattice import LatticeSettings, pixel_type, realised_epsilon, refine_on_lattice
 from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.problem import Method, Problem, from_bytes, in_unit_range
-from closedloop.attacks.slots import Task
+from closedloop.attacks.synthesis.items import Attacked, AttackItem, seed_of
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,6 @@ class Work:
         How to search, and how to put the float optimum on the lattice.
     directions
         +1 to raise the response, -1 to lower it; of several the larger change is kept.
-    ladders
-        Places of items that are searched one from the other, by ascending epsilon (`items.ladders_of`).
     device
         Where the model is.
     """
@@ -48,7 +46,6 @@ class Work:
     method: Method
     lattice: LatticeSettings
     directions: tuple[int, ...]
-    ladders: Sequence[tuple[int, ...]]
     device: torch.device
 
     def clean(self, places: Sequence[int]) -> NDArray[Any]:
@@ -57,7 +54,7 @@ class Work:
 
 
 def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[int, Attacked]]:
-    """Find all items' attacks, each as soon as it is found, with its place; memory is that of a batch.
+    """Find all items' attacks, each as soon as it is found, with its place in the items; memory is that of a batch.
 
     Parameters
     ----------
@@ -72,30 +69,29 @@ def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[
     problem = Problem(model, images, _objective(work))
     evaluator = Evaluator(problem, work.method, Width(batch_size))
     found = find_with(evaluator, _tasks(work), n_slots=batch_size)
-    shown = (one for group in _grouped(found, batch_size) for one in _on_lattice(evaluator, work, group))
+    shown = (one for group in _groups(found, batch_size) for one in _on_lattice(evaluator, work, group))
     yield from _larger_changes(shown, n_directions=len(work.directions))
 
 
 def _tasks(work: Work) -> Iterator[Task]:
-    """Let the directions of a ladder follow each other; a task's row tells ladder and direction."""
+    """Let the directions of an item follow each other; a task's row tells item and direction."""
     side_px = work.clean_images.shape[1]
-    for number, ladder in enumerate(work.ladders):
-        first = work.items[ladder[0]]
-        radii = tuple(radius_at(work.items[place].epsilon, side_px) for place in ladder)
+    for place, item in enumerate(work.items):
         for side, direction in enumerate(work.directions):
-            row = len(work.directions) * number + side
-            yield Task(row, first.image_index, radii, seed_of(first.item_name, direction))
+            row = len(work.directions) * place + side
+            radius = radius_at(item.epsilon, side_px)
+            yield Task(row, item.image_index, (radius,), seed_of(item.item_name, direction))
 
 
 def _objective(work: Work) -> SignedResponse:
-    site = torch.tensor([work.items[ladder[0]].site_index for ladder in work.ladders], device=work.device)
+    site = torch.tensor([item.site_index for item in work.items], device=work.device)
     sign = torch.tensor(work.directions, dtype=torch.float32, device=work.device)
     return SignedResponse(site.repeat_interleave(len(sign)), sign.repeat(len(site)))
 
 
-def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Found]) -> Iterator[tuple[int, Attacked]]:
-    """Put attacks of one direction on the lattice, and say what the model predicts for them."""
-    items = [work.ladders[found.task.row // len(work.directions)][found.rung] for found in group]
+def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> Iterator[tuple[int, Attacked]]:
+    """Put attacks of one direction on the lattice, with what the model predicts for them."""
+    items = [found.task.row // len(work.directions) for found in group]
     directions = [work.directions[found.task.row % len(work.directions)] for found in group]
     delta = torch.stack([found.delta for found in group]).to(work.device)
     rows = torch.tensor([found.task.row for found in group], device=work.device)
@@ -103,10 +99,10 @@ def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Found]) -> Ite
     clean, levels = work.clean(items), work.lattice.levels
     x = in_unit_range(clean, device=work.device, levels=levels)
     best = refine_on_lattice(
-        lambda images: evaluator.scored(images, rows, draws),
+        lambda images: evaluator.score(images, rows, draws),
         x,
         delta,
-        radius=[found.task.radii[found.rung] for found in group],
+        radius=[found.task.radii[0] for found in group],
         settings=work.lattice,
     )
     shown = _pixels(best.pixels, levels)
@@ -143,7 +139,7 @@ def _larger_changes(shown: Iterable[tuple[int, Attacked]], *, n_directions: int)
         yield place, kept._replace(n_gradients=sum(candidate.n_gradients for candidate in candidates))
 
 
-def _grouped(found: Iterable[Found], n: int) -> Iterator[list[Found]]:
+def _groups(found: Iterable[Optimum], n: int) -> Iterator[list[Optimum]]:
     remaining = iter(found)
     while group := list(islice(remaining, n)):
         yield group

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from closedloop.attacks.estimators.estimator import Draws
+from closedloop.attacks.engine.precision import ascending, chosen_precision, exactly
+from closedloop.attacks.gradients.estimators import Draws
 from closedloop.attacks.objectives import ValueAndGradient, ValueOf
-from closedloop.attacks.precision import ascending, chosen_precision, exactly
 from closedloop.attacks.problem import Method, Problem
 from closedloop.errors import ExecutionError
 
@@ -60,12 +60,28 @@ class Evaluator:
     width: Width = field(compare=False)
 
     def estimate(self, images: Tensor, rows: Tensor, draws: Draws) -> ValueAndGradient:
-        """Estimate values and gradients to ascend by, in the method's precision."""
-        with ascending(self.method.precision, images.device):
-            return ValueAndGradient(*self._in_parts(self._estimated, images, rows, draws))
+        """Estimate values and gradients to ascend by, in the method's precision.
 
-    def scored(self, images: Tensor, rows: Tensor, draws: Draws) -> ValueAndGradient:
-        """Estimate values in float32, comparable between calls of the same draws, and gradients to go on by."""
+        Parameters
+        ----------
+        images
+            In [0, 1], (n, 3, height, width).
+        rows
+            Rows of the objective's parameters, int64, (n,).
+        draws
+            Where an estimator's random numbers come from.
+        """
+        with ascending(self.method.precision, images.device):
+            return ValueAndGradient(*self._in_parts(self._estimate, images, rows, draws))
+
+    def score(self, images: Tensor, rows: Tensor, draws: Draws) -> ValueAndGradient:
+        """Estimate values in float32, comparable between calls of the same draws, and gradients to go on by.
+
+        Parameters
+        ----------
+        images, rows, draws
+            As for `estimate`.
+        """
         found = self.estimate(images, rows, draws)
         if chosen_precision(self.method.precision, images.device) == "float32":
             return found
@@ -74,7 +90,7 @@ class Evaluator:
     def value_and_score(self, images: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate in float32: the objective by the model itself, and what the estimator makes of it."""
         with exactly(), torch.no_grad():
-            value, score = self._in_parts(self._valued, images, rows, _none(rows))
+            value, score = self._in_parts(self._value_and_score, images, rows, _none(rows))
         return value, score
 
     def value(self, images: Tensor, rows: Tensor) -> Tensor:
@@ -83,10 +99,10 @@ class Evaluator:
             (value,) = self._in_parts(lambda value_of, asked, _: (value_of(asked),), images, rows, _none(rows))
         return value
 
-    def _estimated(self, value_of: ValueOf, images: Tensor, draws: Draws) -> tuple[Tensor, ...]:
+    def _estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> tuple[Tensor, ...]:
         return self.method.estimator.estimate(value_of, images, draws)
 
-    def _valued(self, value_of: ValueOf, images: Tensor, draws: Draws) -> tuple[Tensor, ...]:  # noqa: ARG002 - as above
+    def _value_and_score(self, value_of: ValueOf, images: Tensor, draws: Draws) -> tuple[Tensor, ...]:  # noqa: ARG002 - as above
         value = value_of(images)
         return value, self.method.estimator.value(lambda asked: value if asked is images else value_of(asked), images)
 
@@ -120,9 +136,9 @@ class Evaluator:
         """Ask about some places; None where memory did not suffice."""
         padded = _padded(places)
         value_of = _value_of(self.problem, rows[padded])
-        those = Draws(tuple(draws.seeds[place] for place in padded), tuple(draws.steps[place] for place in padded))
+        chosen = Draws(tuple(draws.seeds[place] for place in padded), tuple(draws.steps[place] for place in padded))
         try:
-            return ask(value_of, images[padded].contiguous(memory_format=torch.channels_last), those)
+            return ask(value_of, images[padded].contiguous(memory_format=torch.channels_last), chosen)
         except (torch.OutOfMemoryError, MemoryError):
             pass
         except RuntimeError as error:

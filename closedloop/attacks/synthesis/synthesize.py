@@ -6,7 +6,7 @@ shards that one worker puts through one queue. Nothing here holds more than one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,39 +14,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.attacks.batch_size import BatchSize
-from closedloop.attacks.devices import on_cuda
-from closedloop.attacks.items import IMAGES, NUMBERS, AttackItem, SynthesisResult, check_items, ladders_of, seed_of
+from closedloop.attacks.engine.batch_size import BatchSize
+from closedloop.attacks.engine.devices import on_cuda
 from closedloop.attacks.lattice import LatticeSettings, pixel_type
-from closedloop.attacks.pieces import Piece, Shard, do_piece, named_shard
 from closedloop.attacks.problem import Method
-from closedloop.attacks.shards import read_shard
-from closedloop.attacks.sources import InMemory, ModelSource, SiteModelFile, UnitsFile, site_model_file, units_file
+from closedloop.attacks.synthesis.items import IMAGES, NUMBERS, AttackItem, SynthesisResult, check_items
+from closedloop.attacks.synthesis.pieces import AttackPiece, AttackShard, do_piece, named_shard
+from closedloop.attacks.synthesis.shards import read_shard
+from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.errors import ExecutionError
+from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.execution.workers import HERE, Workers, run_pieces
 from closedloop.storage import sha256_bytes
-
-__all__ = [
-    "AttackItem",
-    "InMemory",
-    "ModelSource",
-    "SiteModelFile",
-    "SynthesisResult",
-    "UnitsFile",
-    "seed_of",
-    "site_model_file",
-    "synthesize",
-    "units_file",
-]
 
 ITEMS_PER_SHARD = 32
 """Items whose attacks are one file: what a crash can cost each worker, at most."""
 
 _SHARDS_A_PIECE = {"cpu": 1, "cuda": 32}  # a graphics card's wide queue runs dry at the end of a piece
-
-Progress = Callable[[int, int], None]
-"""Called with (items done, items in all) after every piece."""
 
 
 def synthesize(
@@ -58,12 +43,11 @@ def synthesize(
     shard_folder: Path,
     lattice: LatticeSettings | None = None,
     directions: tuple[int, ...] = (+1, -1),
-    climb: bool = False,
     workers: Workers = HERE,
     device: str = "auto",
     batch_size: BatchSize = "auto",
     items_per_shard: int = ITEMS_PER_SHARD,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> SynthesisResult:
     """Find all attacks; for each item both directions, the larger predicted change kept (section 3.1).
 
@@ -85,9 +69,6 @@ def synthesize(
         How float optima are put on the lattice, and on which; 255 levels by default.
     directions
         +1 raises the response, -1 lowers it; of both the larger change is kept.
-    climb
-        Whether items of one image and site are searched by ascending epsilon, each from what the one before found
-        (docs/decisions/0011). What an item becomes then depends on the smaller epsilons that are asked for.
     workers
         Who does it.
     device
@@ -120,87 +101,76 @@ def synthesize(
         raise ValueError(f"directions: expected +1, -1 or both, found {directions}")
     _check_travels(source, workers)
     hashes = [sha256_bytes(image.tobytes() + repr(image.shape).encode()) for image in clean_images]
-    parts = _parts(items, climb=climb, size=items_per_shard)
     shards = [
         named_shard(
-            tuple(items[place] for place in part),
+            tuple(items[start : start + items_per_shard]),
             image_hashes=hashes,
             source=source,
             method=method,
             lattice=settings,
             directions=directions,
-            climb=climb,
             folder=shard_folder.resolve(),
         )
-        for part in parts
+        for start in range(0, len(items), items_per_shard)
     ]
     images_file = shard_folder.resolve() / f"clean-{shard_name(*hashes)}.npy"
     made_once(images_file, partial(_save, clean_images))
     pieces = [
-        Piece(
+        AttackPiece(
             group,
             images_file,
             source,
             method,
             settings,
             directions,
-            climb,
             batch_size,
             device,
             n_sharing=max(workers.n, 1),
         )
         for group in _groups(shards, device)
     ]
-    _run(pieces, workers, progress, n_items=len(items))
-    return _collected(shards, [place for part in parts for place in part], shard_folder.resolve())
+    _run_pieces(pieces, workers, progress, n_items=len(items))
+    return _collect(shards, shard_folder.resolve())
 
 
-def _parts(items: Sequence[AttackItem], *, climb: bool, size: int) -> list[list[int]]:
-    """Divide the places of items into shards of a size; what climbs together stays together."""
-    parts: list[list[int]] = [[]]
-    for ladder in ladders_of(items, climb=climb):
-        if parts[-1] and len(parts[-1]) + len(ladder) > size:
-            parts.append([])
-        parts[-1].extend(ladder)
-    return parts
-
-
-def _groups(shards: Sequence[Shard], device: str) -> Iterator[tuple[Shard, ...]]:
+def _groups(shards: Sequence[AttackShard], device: str) -> Iterator[tuple[AttackShard, ...]]:
     n = _SHARDS_A_PIECE["cuda" if on_cuda(device) else "cpu"]
     for start in range(0, len(shards), n):
         yield tuple(shards[start : start + n])
 
 
-def _run(pieces: Sequence[Piece], workers: Workers, progress: Progress | None, *, n_items: int) -> None:
+def _run_pieces(
+    pieces: Sequence[AttackPiece], workers: Workers, progress: ProgressCallback | None, *, n_items: int
+) -> None:
     sizes = [sum(len(shard.items) for shard in piece.shards) for piece in pieces]
 
-    def tell(n_done: int) -> None:
+    def report(n_done: int) -> None:
         if progress is not None:
             progress(min(n_done * max(sizes), n_items), n_items)
 
-    run_pieces([partial(do_piece, piece) for piece in pieces], workers, tell)
+    run_pieces([partial(do_piece, piece) for piece in pieces], workers, report)
 
 
-def _collected(shards: Sequence[Shard], places: Sequence[int], folder: Path) -> SynthesisResult:
-    """Put the images of all shards into one file, shard by shard, and map it; the numbers are read."""
+def _collect(shards: Sequence[AttackShard], folder: Path) -> SynthesisResult:
+    """Write the images of all shards to one file, shard by shard, and map it; the numbers are read."""
     numbers = [read_shard(shard.path, names=NUMBERS) for shard in shards]
-    file = folder / f"attacked-{shard_name(repr(places), *[shard.path.name for shard in shards])}.npy"
-    made_once(file, partial(_save_images, shards, places))
-    order = np.argsort(places)
-    columns = {name: np.concatenate([one[name] for one in numbers])[order] for name in NUMBERS}
+    file = folder / f"attacked-{shard_name(*[shard.path.name for shard in shards])}.npy"
+    made_once(file, partial(_save_images, shards))
+    columns = {name: np.concatenate([one[name] for one in numbers]) for name in NUMBERS}
     return SynthesisResult(attacked=np.load(file, mmap_mode="r"), **columns)
 
 
-def _save_images(shards: Sequence[Shard], places: Sequence[int], path: Path) -> None:
-    """Write each image at the place of its item."""
+def _save_images(shards: Sequence[AttackShard], path: Path) -> None:
+    """Write the images in the order of the items."""
+    n_images = sum(len(shard.items) for shard in shards)
     mapped: NDArray[Any] | None = None
     n_written = 0
     for shard in shards:
         images = read_shard(shard.path, names=(IMAGES,))[IMAGES]
         if mapped is None:
-            shape = (len(places), *images.shape[1:])
+            shape = (n_images, *images.shape[1:])
             mapped = np.lib.format.open_memmap(path, mode="w+", dtype=images.dtype, shape=shape)
-        mapped[places[n_written : n_written + len(images)]] = images
+        mapped[n_written : n_written + len(images)] = images
         n_written += len(images)
 
 

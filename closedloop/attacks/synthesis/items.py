@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -103,29 +102,6 @@ def seed_of(item_name: str, direction: int) -> int:
     """Seed of an item's random start in one direction, from its name alone; a 63-bit integer."""
     digest = hashlib.sha256(f"{item_name}|{direction:+d}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def ladders_of(items: Sequence[AttackItem], *, climb: bool) -> list[tuple[int, ...]]:
-    """Group items that are searched one after the other, each from what the one before found.
-
-    Parameters
-    ----------
-    items
-        Any items.
-    climb
-        Whether those of one image and site are such a group, by ascending epsilon. Else each item is one by itself.
-
-    Returns
-    -------
-    list of tuple of int
-        Places in `items`, in the order of the groups' first items.
-    """
-    if not climb:
-        return [(place,) for place in range(len(items))]
-    groups: dict[tuple[int, int], list[int]] = {}
-    for place, item in enumerate(items):
-        groups.setdefault((item.image_index, item.site_index), []).append(place)
-    return [tuple(sorted(places, key=lambda place: items[place].epsilon)) for places in groups.values()]
 
 
 def check_items(items: tuple[AttackItem, ...]) -> None:

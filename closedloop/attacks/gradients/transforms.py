@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from closedloop.attacks.estimators.numbers import Numbers
+from closedloop.attacks.gradients.numbers import Numbers
 
 
 class Transform(Protocol):

@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from closedloop.attacks.engine.precision import ascending
 from closedloop.attacks.objectives import value_and_gradient
-from closedloop.attacks.precision import ascending
 from closedloop.attacks.problem import Method
 
 BatchSize = int | Literal["auto"]
@@ -28,7 +28,7 @@ _MOST = {"cpu": 64, "cuda": 1024}
 _PIXELS_AT_ONCE = 4 * 224**2  # of the processor, where wider batches gain nothing (measured, docs/decisions/0011)
 
 
-def chosen_batch_size(
+def choose_batch_size(
     asked: BatchSize, model: nn.Module, size: tuple[int, int], *, device: torch.device, n_sharing: int, method: Method
 ) -> int:
     """Return what was asked for, or choose.
@@ -53,9 +53,9 @@ def chosen_batch_size(
     fastest = fastest_batch(size, device)
     if fastest <= _TRIAL:
         return fastest
-    cost = measured_cost(model, size, device=device, method=method)
+    cost = measure_cost(model, size, device=device, method=method)
     cards = torch.cuda.device_count() if device.type == "cuda" else 1
-    return fitting(fastest, cost=cost, free=free_bytes(device), n_sharing=math.ceil(n_sharing / cards))
+    return fit_batch(fastest, cost=cost, free=free_bytes(device), n_sharing=math.ceil(n_sharing / cards))
 
 
 def fastest_batch(size: tuple[int, int], device: torch.device) -> int:
@@ -66,7 +66,7 @@ def fastest_batch(size: tuple[int, int], device: torch.device) -> int:
     return min(max(wide, _TRIAL), _MOST["cpu"])
 
 
-def fitting(fastest: int, *, cost: float, free: int, n_sharing: int) -> int:
+def fit_batch(fastest: int, *, cost: float, free: int, n_sharing: int) -> int:
     """Largest power of two that is not beyond the fastest width and fits into a share of the free memory; at least 1.
 
     Parameters
@@ -85,8 +85,20 @@ def fitting(fastest: int, *, cost: float, free: int, n_sharing: int) -> int:
     return 1 << (widest.bit_length() - 1)
 
 
-def measured_cost(model: nn.Module, size: tuple[int, int], *, device: torch.device, method: Method) -> float:
-    """Bytes that one more image takes at the peak of a gradient and in the engine, from one small batch."""
+def measure_cost(model: nn.Module, size: tuple[int, int], *, device: torch.device, method: Method) -> float:
+    """Bytes that one more image takes at the peak of a gradient and in the engine, from one small batch.
+
+    Parameters
+    ----------
+    model
+        On `device`.
+    size
+        Height and width of the images, pixels.
+    device
+        Where the model is.
+    method
+        Its precision decides what an image costs.
+    """
     images = torch.zeros(_TRIAL, 3, *size, device=device)
 
     def trial() -> None:

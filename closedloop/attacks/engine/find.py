@@ -1,4 +1,4 @@
-"""The engine: a flat queue of searches through a batch of slots; who has ended leaves and the next one enters.
+"""The loop of the engine: a flat queue of searches through a batch of slots; one that has ended makes room.
 
 A slot is one start of one task, with its own image, objective, radius, step and random numbers, so that nothing found
 depends on the batch it was found in. Searching may run in bfloat16; what is kept is chosen and valued in float32.
@@ -13,22 +13,19 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from closedloop.attacks.evaluation import Evaluator, Width
+from closedloop.attacks.engine.evaluation import Evaluator, Width
+from closedloop.attacks.engine.steps import Best, Slots, Start, Task, best_of, concatenate, fill_slots, next_radii, step
 from closedloop.attacks.objectives import check_independent
-from closedloop.attacks.problem import ImageSource, Method, Problem, from_bytes
-from closedloop.attacks.slots import Run, Slots, Task, joined
-from closedloop.attacks.steps import Best, best_of, entered, next_rungs, stepped
-
-__all__ = ["Found", "ImageSource", "Method", "Problem", "Task", "find", "from_bytes"]
+from closedloop.attacks.problem import Method, Problem
 
 
-class Found(NamedTuple):
-    """The best perturbation of a task at one radius.
+class Optimum(NamedTuple):
+    """The best perturbation found for a task at one radius.
 
     Attributes
     ----------
-    task, rung
-        What was searched; the radius is ``task.radii[rung]``.
+    task, radius_index
+        What was searched; the radius is ``task.radii[radius_index]``.
     delta
         In the ball and in the box, shape (3, height, width).
     value
@@ -40,14 +37,14 @@ class Found(NamedTuple):
     """
 
     task: Task
-    rung: int
+    radius_index: int
     delta: Tensor
     value: float
     score: float
     n_gradients: int
 
 
-def find(problem: Problem, tasks: Iterable[Task], *, method: Method, batch_size: int) -> Iterator[Found]:
+def find(problem: Problem, tasks: Iterable[Task], *, method: Method, batch_size: int) -> Iterator[Optimum]:
     """Search all tasks; the best of each start and radius comes as soon as its last start has ended.
 
     Parameters
@@ -74,46 +71,61 @@ def find(problem: Problem, tasks: Iterable[Task], *, method: Method, batch_size:
     yield from find_with(Evaluator(problem, method, Width(batch_size)), tasks, n_slots=batch_size)
 
 
-def find_with(evaluator: Evaluator, tasks: Iterable[Task], *, n_slots: int) -> Iterator[Found]:
-    """Search all tasks by an evaluator that others use too; see `find`."""
+def find_with(evaluator: Evaluator, tasks: Iterable[Task], *, n_slots: int) -> Iterator[Optimum]:
+    """Search all tasks by an evaluator that others use too; see `find`.
+
+    Parameters
+    ----------
+    evaluator
+        Problem and method.
+    tasks
+        What to find.
+    n_slots
+        Starts that are searched at once.
+    """
     check_independent(evaluator.problem.model)
     n_starts = evaluator.method.search.restarts
-    runs = (Run(task, restart, rung=0) for task in tasks for restart in range(n_starts))
-    yield from _best_of_starts(_ended_runs(evaluator, runs, n_slots), n_starts=n_starts)
+    starts = (Start(task, restart, radius_index=0) for task in tasks for restart in range(n_starts))
+    yield from _best_of_starts(_search(evaluator, starts, n_slots), n_starts=n_starts)
 
 
-def _ended_runs(evaluator: Evaluator, runs: Iterator[Run], n_slots: int) -> Iterator[tuple[Run, Found]]:
+def _search(evaluator: Evaluator, starts: Iterator[Start], n_slots: int) -> Iterator[tuple[Start, Optimum]]:
+    """Search starts; each comes out with what it found at one radius, as soon as it has ended there."""
     live: list[Slots] = []
     while True:
-        n_free = n_slots - sum(len(slots.runs) for slots in live)
-        if new := list(islice(runs, n_free)):
-            live.append(entered(evaluator, new))
+        n_free = n_slots - sum(len(slots.starts) for slots in live)
+        if new := list(islice(starts, n_free)):
+            live.append(fill_slots(evaluator, new))
         if not live:
             return
-        slots, done = stepped(evaluator, joined(live))
+        slots, done = step(evaluator, concatenate(live))
         if not bool(done.any()):
             live = [slots]
             continue
-        ended = slots.those(done)
+        ended = slots.select(done)
         best = best_of(evaluator, ended)
-        yield from _found(evaluator, ended, best)
-        live = [part for part in (slots.those(~done), next_rungs(evaluator, ended, best)) if part and part.runs]
+        yield from _optima(evaluator, ended, best)
+        live = [part for part in (slots.select(~done), next_radii(evaluator, ended, best)) if part and part.starts]
 
 
-def _found(evaluator: Evaluator, ended: Slots, best: Best) -> Iterator[tuple[Run, Found]]:
+def _optima(evaluator: Evaluator, ended: Slots, best: Best) -> Iterator[tuple[Start, Optimum]]:
     taken = (ended.progress.taken * evaluator.method.estimator.n_gradients).tolist()
     delta, value, score = best.delta.cpu(), best.value.tolist(), best.score.tolist()
-    for place, run in enumerate(ended.runs):
-        found = Found(run.task, run.rung, delta[place].clone(), value[place], score[place], int(taken[place]))
-        yield run, found
+    for place, start in enumerate(ended.starts):
+        yield (
+            start,
+            Optimum(
+                start.task, start.radius_index, delta[place].clone(), value[place], score[place], int(taken[place])
+            ),
+        )
 
 
-def _best_of_starts(ended: Iterable[tuple[Run, Found]], *, n_starts: int) -> Iterator[Found]:
+def _best_of_starts(ended: Iterable[tuple[Start, Optimum]], *, n_starts: int) -> Iterator[Optimum]:
     """Keep the best start of each task and radius; the earlier start where two are equal."""
     waiting: dict[tuple[Task, int], _Starts] = {}
-    for run, found in ended:
-        key = (found.task, found.rung)
-        starts = _with(waiting.pop(key, None), run.restart, found)
+    for start, found in ended:
+        key = (found.task, found.radius_index)
+        starts = _add(waiting.pop(key, None), start.restart, found)
         if starts.n == n_starts:
             yield starts.best._replace(n_gradients=starts.n_gradients)
         else:
@@ -124,12 +136,12 @@ class _Starts(NamedTuple):
     """The best of the starts that have ended: memory of one, however many there are."""
 
     restart: int
-    best: Found
+    best: Optimum
     n: int
     n_gradients: int
 
 
-def _with(before: _Starts | None, restart: int, found: Found) -> _Starts:
+def _add(before: _Starts | None, restart: int, found: Optimum) -> _Starts:
     if before is None:
         return _Starts(restart, found, 1, found.n_gradients)
     n, n_gradients = before.n + 1, before.n_gradients + found.n_gradients

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from closedloop import __version__
-from closedloop.attacks.batch_size import BatchSize, chosen_batch_size
-from closedloop.attacks.both_directions import Work, attacks
-from closedloop.attacks.devices import own_device
-from closedloop.attacks.items import Attacked, AttackItem, ladders_of
+from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size
+from closedloop.attacks.engine.devices import own_device
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.shards import Arrays, write_shard
-from closedloop.attacks.sources import ModelSource
+from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.items import Attacked, AttackItem
+from closedloop.attacks.synthesis.shards import Arrays, write_shard
+from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.execution.shards import made_once, shard_name
 
-_FORMAT = "attack shard 3"
+_FORMAT = "attack shard 4"
 
 
 @dataclass(frozen=True)
-class Shard:
+class AttackShard:
     """Items whose attacks are one file."""
 
     items: tuple[AttackItem, ...]
@@ -32,7 +32,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Piece:
+class AttackPiece:
     """Shards that one worker does, through one queue; each is a file as soon as its own items are done.
 
     Attributes
@@ -45,8 +45,6 @@ class Piece:
         The model.
     method, lattice, directions
         How to search, how to put the float optimum on the lattice, and which directions to try.
-    climb
-        Whether items of one image and site go on from what the smaller epsilon found.
     batch_size
         Images at once, or "auto".
     device
@@ -55,13 +53,12 @@ class Piece:
         Processes that share this machine's memory.
     """
 
-    shards: tuple[Shard, ...]
+    shards: tuple[AttackShard, ...]
     images_file: Path
     source: ModelSource
     method: Method
     lattice: LatticeSettings
     directions: tuple[int, ...]
-    climb: bool
     batch_size: BatchSize
     device: str
     n_sharing: int
@@ -75,17 +72,30 @@ def named_shard(
     method: Method,
     lattice: LatticeSettings,
     directions: tuple[int, ...],
-    climb: bool,
     folder: Path,
-) -> Shard:
-    """Name a shard by everything that decides what is in it; batch size, workers and devices play no part."""
+) -> AttackShard:
+    """Name a shard by everything that decides what is in it; batch size, workers and devices play no part.
+
+    Parameters
+    ----------
+    items
+        Attacks of the shard.
+    image_hashes
+        Of all clean images, by their index.
+    source
+        The model.
+    method, lattice, directions
+        How to search, how to put the float optimum on the lattice, and which directions to try.
+    folder
+        Where the file goes.
+    """
     images = tuple(image_hashes[item.image_index] for item in items)
-    how = (repr(method), repr(lattice), repr(directions), repr(climb))
+    how = (repr(method), repr(lattice), repr(directions))
     name = shard_name(_FORMAT, __version__, source.name, *how, repr(items), repr(images))
-    return Shard(items, folder / f"{name}.npz")
+    return AttackShard(items, folder / f"{name}.npz")
 
 
-def do_piece(piece: Piece) -> None:
+def do_piece(piece: AttackPiece) -> None:
     """Make the shards of a piece that are not there yet."""
     missing = [shard for shard in piece.shards if not shard.path.exists()]
     if not missing:
@@ -94,15 +104,14 @@ def do_piece(piece: Piece) -> None:
     model = piece.source.load(device)
     images = np.load(piece.images_file, mmap_mode="r")
     items = [item for shard in missing for item in shard.items]
-    ladders = ladders_of(items, climb=piece.climb)
-    work = Work(items, images, piece.method, piece.lattice, piece.directions, ladders, device)
-    batch_size = chosen_batch_size(
+    work = Work(items, images, piece.method, piece.lattice, piece.directions, device)
+    batch_size = choose_batch_size(
         piece.batch_size, model, images.shape[1:3], device=device, n_sharing=piece.n_sharing, method=piece.method
     )
     _sort_into(missing, attacks(model, work, batch_size=batch_size))
 
 
-def _sort_into(shards: Sequence[Shard], found: Iterable[tuple[int, Attacked]]) -> None:
+def _sort_into(shards: Sequence[AttackShard], found: Iterable[tuple[int, Attacked]]) -> None:
     """Write each shard as soon as the last of its items has come."""
     home = [(number, row) for number, shard in enumerate(shards) for row in range(len(shard.items))]
     waiting: list[dict[int, Attacked]] = [{} for _ in shards]
