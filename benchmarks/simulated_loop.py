@@ -27,7 +27,7 @@ from closedloop.models.site_model import SiteModel, build_site_model, calibrate_
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.cortex.trials import PresentationSequence, trial_rates_hz
 from closedloop.stimuli.pools import ProceduralPool, images_by_category, load_images
-from closedloop.training.refit import RefitRecipe, Responses, refit
+from closedloop.training.end_to_end import RefitRecipe, Responses, refit
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

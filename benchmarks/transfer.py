@@ -45,7 +45,7 @@ from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.stimuli.pools import ProceduralPool
-from closedloop.training.refit import RefitRecipe
+from closedloop.training.end_to_end import RefitRecipe
 
 RECIPE = RefitRecipe(weight_decay=0.3, batch_size=32)  # protocols/dry_run.yaml
 BASES = ("small_resnet_robust", "small_resnet_vanilla")

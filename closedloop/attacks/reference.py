@@ -59,7 +59,7 @@ def paper_attack(
     with torch.no_grad():
         before, raised, lowered = (model(images)[:, site] for images in (clean, clean + found[0], clean + found[1]))
     raised_more = (raised - before).abs() >= (lowered - before).abs()
-    return torch.where(raised_more.view(-1, 1, 1, 1), *found)
+    return torch.where(raised_more.view(-1, 1, 1, 1), found[0], found[1])
 
 
 def random_start(clean: Tensor, *, radius: float, seed: int) -> Tensor:
@@ -89,8 +89,8 @@ def random_start(clean: Tensor, *, radius: float, seed: int) -> Tensor:
 
 
 def _into_ball_and_box(delta: Tensor, clean: Tensor, radius: float) -> Tensor:
-    delta = delta * (radius / _norm(delta)).clamp(max=1.0)
-    return (clean + delta).clamp(0.0, 1.0) - clean
+    in_ball = delta * (radius / _norm(delta)).clamp(max=1.0)
+    return (clean + in_ball).clamp(0.0, 1.0) - clean
 
 
 def _norm(delta: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from closedloop.errors import ProtocolError
 from closedloop.training.adversarial import train_classifier
-from closedloop.training.resumable import Progress as Step
+from closedloop.training.resumable import TrainingProgress
 from closedloop.training.shipped import SHIPPED_POOL, SHIPPED_RECIPES
 
 
@@ -41,7 +41,7 @@ def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name)
 
-        def show(step: Step) -> None:
+        def show(step: TrainingProgress) -> None:
             bar.update(task, completed=step.step, total=step.n_steps, description=f"{name}, loss {step.loss:.3f}")
 
         report = train_classifier(recipe, SHIPPED_POOL, out, checkpoint=checkpoint, progress=show)

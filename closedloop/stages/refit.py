@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from closedloop.analysis.normalizers import z_score
@@ -18,10 +17,9 @@ from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_files import MODEL_NAME, model_folder
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.models.checkpoints import load_site_model, save_site_model
-from closedloop.models.site_model import SiteModel, features_of
 from closedloop.stages.context import StageContext
-from closedloop.training.closed_form import FactorisedWeights, fit_factorised_readout, install_readout
-from closedloop.training.refit import RefitRecipe, Responses, held_out_correlation, refit
+from closedloop.training.closed_form import start_readout
+from closedloop.training.end_to_end import RefitRecipe, Responses, held_out_correlation, refit
 
 
 def run(context: StageContext) -> None:
@@ -32,7 +30,7 @@ def run(context: StageContext) -> None:
     held_out = _joined([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
     fit = context.protocol.fit
     if fit.readout_start == "closed_form" and context.day == 0:
-        _start_in_closed_form(model, train, ridge=fit.ridge)
+        start_readout(model, train.images, train.responses, ridge=fit.ridge)
     context.scratch.mkdir(exist_ok=True)
     report = refit(
         model,
@@ -57,20 +55,6 @@ def run(context: StageContext) -> None:
         r_heldout=_per_site(report.correlation_after),
         r_fitted=_per_site(held_out_correlation(model, train)),
     ).write(context.working / "fit.json")
-
-
-def _start_in_closed_form(model: SiteModel, train: Responses, *, ridge: float) -> None:
-    """Replace the random readout by a rank-one ridge fit of day 0; outputs without a site keep the random one."""
-    bound = np.isfinite(train.responses).sum(axis=0) > 1
-    fitted = fit_factorised_readout(features_of(model, train.images).numpy(), train.responses[:, bound], ridge=ridge)
-    readout = model.readout
-    channel, spatial, offset = (
-        values.detach().numpy().copy() for values in (readout.channel, readout.spatial, readout.offset)
-    )
-    channel[bound], spatial[bound], offset[bound] = fitted.channel, fitted.spatial, fitted.offset
-    gain = readout.gain.numpy().copy()
-    install_readout(model, FactorisedWeights(channel, spatial, offset))
-    readout.gain[~bound] = torch.from_numpy(gain)[~bound]
 
 
 def _read_day(context: StageContext, day: int) -> DayResponses:

@@ -16,7 +16,7 @@ from closedloop.models.backbones import build_classifier, normalisation_of
 from closedloop.models.checkpoints import save_classifier
 from closedloop.models.site_model import device_of, images_to_tensor
 from closedloop.stimuli.pools import ImagePool, images_by_category, load_images
-from closedloop.training.resumable import Progress, fingerprint, resume_training, save_training
+from closedloop.training.resumable import TrainingProgress, fingerprint, resume_training, save_training
 
 REFERENCE_SIDE_PX = 224  # epsilon is stated for images of this side (section 2)
 WARM_UP_RATE, WARM_UP_EPSILON = 0.1, 0.25  # fractions of the training
@@ -85,7 +85,7 @@ def train_classifier(
     out: Path,
     *,
     checkpoint: Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
 ) -> TrainingReport:
     """Train a classifier of a pool's categories and write it as safetensors with its recipe and accuracies.
 
@@ -165,7 +165,7 @@ def _descend(
     *,
     recipe: TrainingRecipe,
     checkpoint: Path | None,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[TrainingProgress], None] | None,
 ) -> list[float]:
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     identity = fingerprint(f"{recipe} {training.pool.description()} {training.image_ids}", [])
@@ -183,7 +183,7 @@ def _epoch(
     optimizer: torch.optim.AdamW,
     recipe: TrainingRecipe,
     epoch: int,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[TrainingProgress], None] | None,
 ) -> float:
     """Run one epoch; the mean loss over its batches."""
     rng = np.random.default_rng([recipe.seed, epoch])
@@ -202,7 +202,7 @@ def _epoch(
         optimizer.step()
         total += loss.item()
         if progress is not None:
-            progress(Progress(epoch, step + 1, recipe.epochs * n_batches, total / (index + 1)))
+            progress(TrainingProgress(epoch, step + 1, recipe.epochs * n_batches, total / (index + 1)))
     return total / n_batches
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from closedloop.models.site_model import SiteModel
+from closedloop.models.site_model import SiteModel, features_of
 
 Float = NDArray[np.floating]
 
@@ -65,6 +65,51 @@ def fit_factorised_readout(
     fits = [_fit_site(features, y, ridge=ridge, iterations=iterations) for y in responses.T]
     channel, spatial, offset = (np.stack(part).astype(np.float32) for part in zip(*fits, strict=True))
     return FactorisedWeights(channel, spatial, offset)
+
+
+@torch.no_grad()
+def start_readout(
+    model: SiteModel, images: NDArray[np.uint8], responses: NDArray[np.float32], *, ridge: float = 0.1
+) -> None:
+    """Replace a site model's random readout by a rank-one ridge fit to clean images, in place.
+
+    Outputs with fewer than two usable responses keep their gain, their offset and the direction of their weights.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    images
+        uint8, (n, side, side, 3).
+    responses
+        z-scored, (n, n_sites); NaN where unusable.
+    ridge
+        See `fit_factorised_readout`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.models import build_site_model, open_base_model, predict
+    >>> from closedloop.training import start_readout
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=1, side_px=32, seed=0)
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    >>> responses = (images[..., 0].mean(axis=(1, 2)) - 127)[:, None].astype(np.float32)
+    >>> start_readout(model, images, responses)
+    >>> float(np.corrcoef(predict(model, images)[:, 0], responses[:, 0])[0, 1]) > 0.9
+    True
+    """
+    bound = np.isfinite(responses).sum(axis=0) > 1
+    fitted = fit_factorised_readout(features_of(model, images).numpy(), responses[:, bound], ridge=ridge)
+    readout = model.readout
+    channel, spatial, offset = (
+        values.detach().numpy().copy() for values in (readout.channel, readout.spatial, readout.offset)
+    )
+    channel[bound], spatial[bound], offset[bound] = fitted.channel, fitted.spatial, fitted.offset
+    gain = readout.gain.clone()
+    install_readout(model, FactorisedWeights(channel, spatial, offset))
+    unbound = torch.from_numpy(~bound)
+    readout.gain[unbound] = gain[unbound]
 
 
 @torch.no_grad()

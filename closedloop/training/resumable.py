@@ -19,7 +19,7 @@ from closedloop.storage import write_bytes
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where a training stands, for whoever shows it.
 
     Parameters

@@ -14,7 +14,7 @@ from closedloop.errors import ProtocolError
 from closedloop.models.checkpoints import classifier_details, load_classifier, open_base_model
 from closedloop.stimuli.pools import ProceduralPool, load_images
 from closedloop.training.adversarial import TrainingRecipe, l2_attack, scaled_epsilon, train_classifier
-from closedloop.training.resumable import Progress
+from closedloop.training.resumable import TrainingProgress
 from closedloop.training.shipped import SHIPPED_POOL, SHIPPED_RECIPES
 
 torch.set_num_threads(1)
@@ -71,14 +71,14 @@ def test_the_same_recipe_gives_the_same_bytes_also_after_a_kill(tmp_path: Path) 
     paths = [tmp_path / f"{name}.safetensors" for name in "ab"]
     train_classifier(RECIPE, POOL, paths[0])
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         if progress.step == 9:  # in the second of three epochs of 6 steps
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         train_classifier(RECIPE, POOL, paths[1], checkpoint=tmp_path / "state.pt", progress=kill)
     assert not paths[1].exists()
-    steps: list[Progress] = []
+    steps: list[TrainingProgress] = []
     train_classifier(RECIPE, POOL, paths[1], checkpoint=tmp_path / "state.pt", progress=steps.append)
     assert [step.step for step in steps] == list(range(7, 19))
     assert paths[0].read_bytes() == paths[1].read_bytes()

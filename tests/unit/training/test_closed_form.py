@@ -7,8 +7,13 @@ import pytest
 import torch
 
 from closedloop.models.backbones import build_classifier, cut
-from closedloop.models.site_model import BaseModel, build_site_model
-from closedloop.training.closed_form import FactorisedWeights, fit_factorised_readout, install_readout
+from closedloop.models.site_model import BaseModel, build_site_model, features_of, predict
+from closedloop.training.closed_form import (
+    FactorisedWeights,
+    fit_factorised_readout,
+    install_readout,
+    start_readout,
+)
 
 torch.set_num_threads(1)
 
@@ -129,3 +134,18 @@ def test_too_few_usable_images_are_refused() -> None:
     responses[1:, 2] = np.nan
     with pytest.raises(ValueError, match="at least 2 usable"):
         fit_factorised_readout(features, responses)
+
+
+def test_a_started_readout_predicts_the_fit_and_outputs_without_responses_keep_their_weights_direction() -> None:
+    base = BaseModel("small_resnet", "layer3.0", cut(build_classifier("small_resnet"), "layer3.0").eval())
+    model = build_site_model(base, n_sites=3, side_px=32, seed=0)
+    rng = np.random.default_rng(4)
+    images = rng.integers(0, 256, (30, 32, 32, 3), dtype=np.uint8)
+    responses = rng.standard_normal((30, 3)).astype(np.float32)
+    responses[1:, 1] = np.nan
+    before, features = predict(model, images), features_of(model, images).numpy()
+    start_readout(model, images, responses, ridge=0.2)
+    after = predict(model, images)
+    fit = fit_factorised_readout(features, responses[:, [0, 2]], ridge=0.2)
+    assert np.allclose(after[:, [0, 2]], predicted(fit, features), atol=1e-4)
+    assert np.corrcoef(after[:, 1], before[:, 1])[0, 1] == pytest.approx(1, abs=1e-6)

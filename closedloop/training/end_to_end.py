@@ -14,7 +14,7 @@ from torch import Tensor
 
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
 from closedloop.training.resumable import (
-    Progress,
+    TrainingProgress,
     fingerprint,
     resume_training,
     save_training,
@@ -101,7 +101,7 @@ def refit(
     recipe: RefitRecipe,
     seed: int,
     checkpoint: Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
 ) -> RefitReport:
     """Fit a site model in place.
 
@@ -201,7 +201,7 @@ def _epoch(
     order: NDArray[np.int64],
     epoch: int,
     recipe: RefitRecipe,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[TrainingProgress], None] | None,
 ) -> float:
     """Run one pass over the images; the mean loss over images."""
     targets = np.nan_to_num(train.responses, nan=0.0)
@@ -219,7 +219,7 @@ def _epoch(
         total += loss.item() * len(rows)
         if progress is not None:
             seen = min((index + 1) * recipe.batch_size, len(order))
-            progress(Progress(epoch, step + 1, recipe.epochs * n_batches, total / seen))
+            progress(TrainingProgress(epoch, step + 1, recipe.epochs * n_batches, total / seen))
     return total / len(order)
 
 

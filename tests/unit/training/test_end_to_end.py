@@ -15,8 +15,8 @@ from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
 from closedloop.stimuli.pools import ProceduralPool, load_images
-from closedloop.training.refit import RefitRecipe, Responses, held_out_correlation, refit
-from closedloop.training.resumable import Progress
+from closedloop.training.end_to_end import RefitRecipe, Responses, held_out_correlation, refit
+from closedloop.training.resumable import TrainingProgress, shuffled
 
 torch.set_num_threads(1)
 N_SITES = 3
@@ -109,7 +109,7 @@ def test_a_refit_that_was_killed_and_run_again_ends_with_the_same_weights(tmp_pa
     undisturbed = site_model()
     whole = refit(undisturbed, train, held_out, recipe=RECIPE, seed=3)
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         if progress.step == killed_at_step:
             raise KilledError
 
@@ -163,6 +163,22 @@ def test_a_weight_of_two_counts_like_the_image_twice() -> None:
     a, b = (predict(model, held_out.images) for model in models)
     assert np.allclose(a, b, atol=2e-3)
     assert not np.allclose(a, predict(site_model(), held_out.images), atol=2e-2)
+
+
+def test_losses_are_means_over_images_of_squared_errors_weighted_with_mean_one() -> None:
+    """With rates of zero nothing moves, so that the loss of each step is known beforehand."""
+    model, train, seen = site_model(), answers(40, seed=1), []
+    responses = np.where(np.random.default_rng(0).random(train.responses.shape) < 0.2, np.nan, train.responses)
+    weights = np.random.default_rng(1).integers(1, 9, responses.shape).astype(np.float32)
+    still = dataclasses.replace(RECIPE, epochs=1, base_learning_rate=0.0, readout_learning_rate=0.0, weight_decay=0.0)
+    error = (predict(model, train.images).astype(float) - responses) ** 2
+    usable = np.where(np.isfinite(responses), weights, 0)
+    of_image = np.nan_to_num(usable / usable.mean() * error).mean(axis=1)
+    train = Responses(train.images, responses.astype(np.float32), weights)
+    report = refit(model, train, answers(10, seed=2), recipe=still, seed=3, progress=seen.append)
+    order = shuffled(40, seed=3, epoch=0)
+    assert report.losses == pytest.approx([of_image.mean()], rel=1e-5)
+    assert [one.loss for one in seen] == pytest.approx([of_image[order[:n]].mean() for n in (16, 32, 40)], rel=1e-5)
 
 
 def test_an_unusable_entry_teaches_nothing_whatever_else_it_could_have_been() -> None:
