@@ -96,9 +96,9 @@ class L2:
     --------
     >>> import torch
     >>> from closedloop.attacks import L2
-    >>> clean, far = torch.full((1, 2), 0.5), torch.tensor([[3.0, 4.0]])
+    >>> clean, far = torch.full((1, 2), 0.5), torch.tensor([[3.0, 0.0]])
     >>> L2().project(far, clean=clean, radius=torch.tensor([0.25])).tolist()
-    [[0.15000000596046448, 0.19999998807907104]]
+    [[0.25, 0.0]]
     """
 
     def start(self, radius: Tensor, *, shape: Sequence[int], seeds: Sequence[int]) -> Tensor:

@@ -36,6 +36,12 @@ class Target:
         Unique; the random starts derive from it, never from the order.
     image_index, output_index
         Row of the images, output of the network.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import Target
+    >>> Target("photo 3, unit 17", image_index=3, output_index=17).output_index
+    17
     """
 
     name: str
@@ -100,6 +106,19 @@ def largest_changes(
     ------
     ValueError
         A name occurs twice, or the radii do not ascend.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from closedloop.attacks import COSINE, Method, Target, largest_changes
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2)).eval()
+    >>> photos = np.full((1, 8, 8, 3), 128, dtype=np.uint8)
+    >>> targets = [Target("photo 0, output 1", image_index=0, output_index=1)]
+    >>> found = largest_changes(
+    ...     model, targets, photos, radii=[0.1, 0.2], method=Method(COSINE), batch_size=4, warm_start=True
+    ... )
+    >>> found.larger.shape
+    (1, 2)
     """
     _check(targets, radii)
     n = len(targets)

@@ -51,6 +51,14 @@ class SignedResponse:
         The model's output attacked in each item, int64, shape (n_items,).
     sign
         +1 or -1 for each item, shape (n_items,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import SignedResponse
+    >>> responses, rows = torch.tensor([[3.0, 4.0]]), torch.tensor([0])
+    >>> SignedResponse(output_index=torch.tensor([1]), sign=torch.tensor([-1.0])).value(responses, rows).tolist()
+    [-4.0]
     """
 
     output_index: Tensor
@@ -73,6 +81,14 @@ class Mse1000:
     ----------
     output_index, sign
         As for `SignedResponse`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Mse1000
+    >>> responses, rows = torch.tensor([[3.0, 4.0]]), torch.tensor([0])
+    >>> Mse1000(output_index=torch.tensor([1]), sign=torch.tensor([1.0])).value(responses, rows).tolist()
+    [-992016.0]
     """
 
     output_index: Tensor
@@ -93,6 +109,14 @@ class PopulationVector:
     ----------
     weights
         One direction an item, shape (n_items, n_outputs).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import PopulationVector
+    >>> responses, rows = torch.tensor([[3.0, 4.0]]), torch.tensor([0])
+    >>> PopulationVector(weights=torch.tensor([[1.0, -1.0]])).value(responses, rows).tolist()
+    [-1.0]
     """
 
     weights: Tensor
@@ -110,6 +134,14 @@ class TargetPattern:
     ----------
     target
         One pattern an item, shape (n_items, n_outputs); NaN where an output is free.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import TargetPattern
+    >>> responses, rows = torch.tensor([[3.0, 4.0]]), torch.tensor([0])
+    >>> TargetPattern(target=torch.tensor([[5.0, float('nan')]])).value(responses, rows).tolist()
+    [-4.0]
     """
 
     target: Tensor

@@ -33,6 +33,15 @@ class Problem:
         Clean images by index.
     objective
         Its parameters are on the model's device.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Problem, SignedResponse
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2)).eval()
+    >>> images = torch.rand(5, 3, 8, 8)
+    >>> lower_the_first = SignedResponse(torch.tensor([0]), torch.tensor([-1.0]))
+    >>> problem = Problem(model, lambda places: images[list(places)], lower_the_first)
     """
 
     model: Model
@@ -54,6 +63,12 @@ class Method:
         Which norm.
     precision
         Of the ascent; what is found is chosen and valued in float32 whatever it is.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import COSINE, Averaged, Method, Shift
+    >>> Method(COSINE, Averaged((Shift(0.1),))).ball
+    L2()
     """
 
     search: Schedule = PAPER31

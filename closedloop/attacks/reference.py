@@ -94,4 +94,5 @@ def _into_ball_and_box(delta: Tensor, clean: Tensor, radius: float) -> Tensor:
 
 
 def _norm(delta: Tensor) -> Tensor:
-    return delta.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    norm: Tensor = delta.flatten(1).norm(dim=1)
+    return norm.view(-1, 1, 1, 1)

@@ -36,6 +36,17 @@ def measure_accuracy(network: nn.Module, folder: Path, *, side_px: int, n_classe
     Images become square by ImageNet's evaluation recipe (``stimuli.folders``). Folders whose names are all whole
     numbers name their class; else the sorted folders are the classes in order, and there must be one for each.
 
+    Parameters
+    ----------
+    network
+        Pixels in [0, 1], (n, 3, side, side), to logits, (n, n_classes).
+    folder
+        Of class folders.
+    side_px
+        Side that images are brought to.
+    n_classes
+        Outputs of the network.
+
     Raises
     ------
     ImageError

@@ -24,7 +24,7 @@ CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)  # red, green, blue of Caffe's ne
 CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
 AFTER_STEM, LOGITS = "layer1", "fc"
 
-Block = Callable[..., nn.Module]
+MakeBlock = Callable[..., nn.Module]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Shape:
         Width of ``layer1``; doubles in each further stage.
     """
 
-    block: Block
+    block: MakeBlock
     expansion: int
     depths: tuple[int, ...]
     stem: Callable[[int], OrderedDict[str, nn.Module]]
@@ -167,7 +167,17 @@ def normalisation_of(name: str) -> Normalisation:
 
 
 def build_classifier(name: str, *, n_classes: int | None = None, seed: int = 0) -> nn.Sequential:
-    """Untrained classifier, initial weights drawn from the seed (He normal, fan out); takes normalised images."""
+    """Untrained classifier, initial weights drawn from the seed (He normal, fan out); takes normalised images.
+
+    Parameters
+    ----------
+    name
+        A row of ``ARCHITECTURES``.
+    n_classes
+        Outputs; those of the published weights where None.
+    seed
+        Of the initial weights.
+    """
     architecture = architecture_named(name)
     with torch.random.fork_rng(devices=[]):  # the layers' own initial draws must not disturb the caller's
         classifier = build_network(name, n_classes=n_classes or architecture.n_classes)

@@ -106,7 +106,17 @@ class Normalisation(nn.Module):
 
 
 def convolution(n_in: int, n_out: int, *, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """Convolution that keeps the map's size but for its stride; BatchNorm after it has the bias."""
+    """Convolution that keeps the map's size but for its stride; BatchNorm after it has the bias.
+
+    Parameters
+    ----------
+    n_in, n_out
+        Channels that come in and go out.
+    kernel
+        Side, odd, in pixels of the map.
+    stride
+        By which the map shrinks.
+    """
     return nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=kernel // 2, bias=False)
 
 

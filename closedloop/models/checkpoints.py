@@ -37,6 +37,18 @@ def save_site_model(path: Path, model: SiteModel) -> None:
     ------
     StorageError
         The disk is full or the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from closedloop.models import build_site_model, load_site_model, open_base_model, save_site_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_site_model(Path(folder) / "model.safetensors", model)
+    ...     load_site_model(Path(folder) / "model.safetensors").spec == model.spec
+    True
     """
     write_weights(path, model.state_dict(), metadata={"kind": SITE_MODEL, **asdict(model.spec)})
 
@@ -48,6 +60,18 @@ def load_site_model(path: Path) -> SiteModel:
     ------
     CheckpointError
         The file is missing, corrupt, no site model, or does not hold the weights that it describes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from closedloop.models import build_site_model, load_site_model, open_base_model, save_site_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_site_model(Path(folder) / "model.safetensors", model)
+    ...     load_site_model(Path(folder) / "model.safetensors").spec == model.spec
+    True
     """
     metadata = read_metadata(path)
     spec = _spec(path, metadata)
@@ -61,7 +85,21 @@ def load_site_model(path: Path) -> SiteModel:
 def save_classifier(
     path: Path, classifier: nn.Sequential, *, architecture: str, n_classes: int, details: Mapping[str, Any]
 ) -> None:
-    """Write a trained classifier as safetensors with its architecture and how it was trained."""
+    """Write a trained classifier as safetensors with its architecture and how it was trained.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    classifier
+        Trained, of `architecture`.
+    architecture
+        A row of ``models.backbones.ARCHITECTURES``.
+    n_classes
+        Outputs of its last layer.
+    details
+        How it was trained; JSON-able.
+    """
     described = {"kind": CLASSIFIER, "architecture": architecture, "n_classes": n_classes, **details}
     write_weights(path, classifier.state_dict(), metadata=described)
 
@@ -85,6 +123,12 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
         The file cannot be used, or its architecture is another or unknown.
     ProtocolError
         The architecture or the layer does not exist.
+
+    Examples
+    --------
+    >>> from closedloop.models import open_base_model
+    >>> open_base_model("small_resnet_robust", layer="layer2.0").layer
+    'layer2.0'
     """
     path = shipped_weights(str(source)) if str(source) in shipped_names() else Path(source)
     own = read_metadata(path) if path.suffix == ".safetensors" else {}
@@ -115,7 +159,14 @@ def classifier_details(source: str | Path) -> dict[str, Any]:
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Names of the base models inside the package."""
+    """Names of the base models inside the package.
+
+    Examples
+    --------
+    >>> from closedloop.models import shipped_names
+    >>> shipped_names()
+    ('small_resnet_robust', 'small_resnet_vanilla')
+    """
     return tuple(sorted(path.stem for path in _weights_folder().glob("*.safetensors")))
 
 

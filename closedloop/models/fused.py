@@ -90,7 +90,7 @@ class FusedBlock(nn.Module):
         chain = [part.kernel(dtype) for part in self.chain if isinstance(part, FusedConvolution)]
         shortcut = None if self.shortcut is None else self.shortcut.kernel(dtype)
         x = x.to(dtype).contiguous(memory_format=torch.channels_last)
-        result: Tensor = _Block.apply(x, chain, shortcut)  # type: ignore[no-untyped-call]
+        result: Tensor = _BlockWithGradient.apply(x, chain, shortcut)  # type: ignore[no-untyped-call]
         return result
 
     def _by_torch(self, x: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def _fused(block: BasicBlock | Bottleneck) -> FusedBlock:
     return FusedBlock(chain, shortcuts[0] if shortcuts else None).eval()
 
 
-class _Block(torch.autograd.Function):
+class _BlockWithGradient(torch.autograd.Function):
     """The block and its gradient; what a rectification let through is known from its output."""
 
     @staticmethod

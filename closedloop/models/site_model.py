@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,15 @@ from closedloop.models.readout import FactorisedReadout, calibrate
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A classifier cut at a layer: where its features come from, and the part of the network that makes them."""
+    """A classifier cut at a layer: where its features come from, and the part of the network that makes them.
+
+    Examples
+    --------
+    >>> from closedloop.models import open_base_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> base.architecture, base.layer
+    ('small_resnet', 'layer3.0')
+    """
 
     architecture: str
     layer: str
@@ -36,7 +45,17 @@ class SiteModelSpec:
 
 
 class SiteModel(nn.Module):
-    """Normalisation, cut base model and readout; made by ``build_site_model`` or ``load_site_model``."""
+    """Normalisation, cut base model and readout; made by ``build_site_model`` or ``load_site_model``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.models import build_site_model, open_base_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> model(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 5])
+    """
 
     def __init__(self, spec: SiteModelSpec, *, trunk: nn.Sequential, readout: FactorisedReadout) -> None:
         super().__init__()
@@ -62,7 +81,16 @@ class SiteModel(nn.Module):
 
 
 class UnitModel(nn.Module):
-    """Artificial units of a cut base model, averaged over space: the paper's comparison (section 3.2, ``avgpool``)."""
+    """Artificial units of a cut base model, averaged over space: the paper's comparison (section 3.2, ``avgpool``).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.models import UnitModel, open_base_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> UnitModel(base)(torch.rand(2, 3, 32, 32)).shape
+    torch.Size([2, 64])
+    """
 
     def __init__(self, base: BaseModel) -> None:
         super().__init__()
@@ -76,7 +104,27 @@ class UnitModel(nn.Module):
 
 
 def build_site_model(base: BaseModel, *, n_sites: int, side_px: int, seed: int) -> SiteModel:
-    """Site model on a base model with a random, not yet calibrated readout; the trunk is used, not copied."""
+    """Site model on a base model with a random, not yet calibrated readout; the trunk is used, not copied.
+
+    Parameters
+    ----------
+    base
+        Where the features come from.
+    n_sites
+        Recorded sites.
+    side_px
+        Side of the images that it takes.
+    seed
+        Of the N(0, 1) draw of the readout.
+
+    Examples
+    --------
+    >>> from closedloop.models import build_site_model, open_base_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> model.spec.n_sites
+    5
+    """
     spec = SiteModelSpec(base.architecture, base.layer, side_px, n_sites)
     shape = feature_shape(base.trunk, side_px=side_px)
     readout = FactorisedReadout(n_sites=n_sites, feature_shape=shape, seed=seed)
@@ -94,7 +142,28 @@ def feature_shape(trunk: nn.Sequential, *, side_px: int) -> tuple[int, int, int]
 
 
 def calibrate_readout(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int = 64) -> None:
-    """Make the model's outputs on clean images, uint8 (n, side, side, 3), z-scored at every site."""
+    """Make the model's outputs on clean images, uint8 (n, side, side, 3), z-scored at every site.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    images
+        Clean images, uint8, (n, side, side, 3).
+    batch_size
+        Images in one forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model, predict
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    >>> calibrate_readout(model, photos)
+    >>> bool(np.allclose(predict(model, photos).std(axis=0), 1, atol=1e-3))
+    True
+    """
     calibrate(model.readout, features_of(model, images, batch_size=batch_size))
 
 
@@ -103,6 +172,14 @@ def freeze_for_attack(model: nn.Module) -> nn.Module:
 
     An attack then pays for the image's gradient alone. Residual blocks become ``models.fused`` ones, which have a
     first derivative and no second.
+
+    Examples
+    --------
+    >>> from closedloop.models import build_site_model, freeze_for_attack, open_base_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> any(weight.requires_grad for weight in freeze_for_attack(model).parameters())
+    False
     """
     fold_batch_norm(model.eval())
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
@@ -126,6 +203,15 @@ def predict(model: nn.Module, images: NDArray[np.uint8], *, batch_size: int = 64
     Returns
     -------
     float32, (n, n_outputs).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.models import build_site_model, open_base_model, predict
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> predict(model, np.zeros((3, 32, 32, 3), dtype=np.uint8)).shape
+    (3, 5)
     """
     model.eval()
     rows = [model(batch)[:n].float().cpu().numpy() for batch, n in _full_batches(model, images, batch_size=batch_size)]
@@ -134,7 +220,17 @@ def predict(model: nn.Module, images: NDArray[np.uint8], *, batch_size: int = 64
 
 @torch.no_grad()
 def features_of(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int = 64) -> Tensor:
-    """Feature maps of uint8 images (n, side, side, 3): (n, n_channels, height, width), on the processor's memory."""
+    """Feature maps of uint8 images (n, side, side, 3): (n, n_channels, height, width), on the processor's memory.
+
+    Parameters
+    ----------
+    model
+        Put into evaluation mode.
+    images
+        uint8, (n, side, side, 3).
+    batch_size
+        Images in one forward pass.
+    """
     model.eval()
     batches = _full_batches(model, images, batch_size=batch_size)
     return torch.cat([model.features(batch)[:n].float().cpu() for batch, n in batches])
@@ -146,8 +242,9 @@ def images_to_tensor(images: NDArray[np.uint8], *, device: torch.device) -> Tens
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where a model's weights live."""
-    return next(model.parameters()).device
+    """Where a model's weights live; the processor, if it has none."""
+    first = next(itertools.chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def _full_batches(model: nn.Module, images: NDArray[np.uint8], *, batch_size: int) -> Iterator[tuple[Tensor, int]]:

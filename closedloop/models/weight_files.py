@@ -27,7 +27,17 @@ N_KEYS_SHOWN = 3
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON-able description as safetensors: whole or not at all, the same input the same bytes."""
+    """Write tensors and a JSON-able description as safetensors: whole or not at all, the same input the same bytes.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    tensors
+        By key.
+    metadata
+        What they are; JSON-able.
+    """
     contiguous = {key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}
     described = {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
     write_bytes(path, tensors_to_bytes(contiguous, metadata=described))

@@ -46,6 +46,12 @@ class TrainingRecipe:
         apart from those of the training.
     seed
         Of the first weights and of every draw.
+
+    Examples
+    --------
+    >>> from closedloop.training import TrainingRecipe
+    >>> TrainingRecipe(epsilon=0.0, epochs=4).architecture
+    'small_resnet'
     """
 
     architecture: str = "small_resnet"
@@ -110,6 +116,19 @@ def train_classifier(
         An image of the pool cannot be read.
     StorageError
         A file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from closedloop.stimuli.pools import ProceduralPool
+    >>> from closedloop.training import TrainingRecipe, train_classifier
+    >>> recipe = TrainingRecipe(epsilon=0.0, epochs=1, images_per_epoch=16, batch_size=8, evaluation_images=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pool = ProceduralPool(seed=1, side_px=32, n_categories=3, n_per_category=8)
+    ...     report = train_classifier(recipe, pool, Path(folder) / "classifier.safetensors")
+    >>> len(report.losses)
+    1
     """
     training, evaluation = _split(pool, recipe)
     n_classes = int(training.classes.max()) + 1

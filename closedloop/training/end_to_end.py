@@ -41,6 +41,12 @@ class RefitRecipe:
         Images a step.
     schedule
         Both learning rates stay, or fall to zero as half a cosine over the whole refit.
+
+    Examples
+    --------
+    >>> from closedloop.training import RefitRecipe
+    >>> RefitRecipe(epochs=10, schedule="cosine").batch_size
+    64
     """
 
     epochs: int = 5
@@ -63,6 +69,16 @@ class Responses:
         Mean over repetitions, z-scored a site, (n, n_sites); NaN where unusable.
     weights
         Repetitions averaged, (n,) or (n, n_sites).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.training import Responses
+    >>> photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    >>> z_scored = np.random.default_rng(1).standard_normal((20, 2)).astype(np.float32)
+    >>> recorded = Responses(photos, z_scored, weights=np.full(20, 4, dtype=np.float32))
+    >>> recorded.responses.shape
+    (20, 2)
     """
 
     images: NDArray[np.uint8]
@@ -130,6 +146,21 @@ def refit(
         Shapes do not agree, or nothing usable is left to fit to.
     StorageError
         The checkpoint cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model
+    >>> from closedloop.training import RefitRecipe, Responses, refit
+    >>> photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    >>> z_scored = np.random.default_rng(1).standard_normal((20, 2)).astype(np.float32)
+    >>> recorded = Responses(photos, z_scored, weights=np.full(20, 4, dtype=np.float32))
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=2, side_px=32, seed=0)
+    >>> calibrate_readout(model, photos)
+    >>> report = refit(model, recorded, recorded, recipe=RefitRecipe(epochs=1), seed=0)
+    >>> len(report.losses)
+    1
     """
     weights = _usable_weights(model, train)
     before = held_out_correlation(model, held_out)
@@ -152,7 +183,22 @@ def refit(
 
 
 def held_out_correlation(model: SiteModel, held_out: Responses) -> Float32:
-    """Pearson's r between prediction and response of each site over its usable images, (n_sites,)."""
+    """Pearson's r between prediction and response of each site over its usable images, (n_sites,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model
+    >>> from closedloop.training import Responses, held_out_correlation
+    >>> photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    >>> z_scored = np.random.default_rng(1).standard_normal((20, 2)).astype(np.float32)
+    >>> recorded = Responses(photos, z_scored, weights=np.full(20, 4, dtype=np.float32))
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=2, side_px=32, seed=0)
+    >>> calibrate_readout(model, photos)
+    >>> held_out_correlation(model, recorded).shape
+    (2,)
+    """
     predicted = predict(model, held_out.images)
     usable = np.isfinite(held_out.responses)
     pairs = ((predicted[rows, site], held_out.responses[rows, site]) for site, rows in enumerate(usable.T))

@@ -50,7 +50,19 @@ def fingerprint(description: str, arrays: Iterable[NDArray[Any]]) -> str:
 def save_training(
     path: Path | None, *, identity: str, module: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]
 ) -> None:
-    """Write the state after ``len(losses)`` epochs, if a path is given."""
+    """Write the state after ``len(losses)`` epochs, if a path is given.
+
+    Parameters
+    ----------
+    path
+        File to write; None keeps nothing.
+    identity
+        Of `fingerprint`.
+    module, optimizer
+        Whose state is kept.
+    losses
+        Of the epochs that are done.
+    """
     if path is None:
         return
     buffer = io.BytesIO()
@@ -66,6 +78,15 @@ def resume_training(
 
     A state that another recipe, seed or other data left behind is passed over: the training starts anew and
     overwrites it.
+
+    Parameters
+    ----------
+    path
+        File that `save_training` wrote; None, or one that is not there, has nothing.
+    identity
+        Of `fingerprint`; a state of another one is passed over.
+    module, optimizer
+        Changed in place.
 
     Raises
     ------
@@ -83,7 +104,17 @@ def resume_training(
 
 
 def shuffled(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Order of an epoch's examples, from the seed and the epoch alone."""
+    """Order of an epoch's examples, from the seed and the epoch alone.
+
+    Parameters
+    ----------
+    n
+        Examples.
+    seed
+        Of the training.
+    epoch
+        Counted from 0.
+    """
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 

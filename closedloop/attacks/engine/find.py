@@ -65,6 +65,19 @@ def find(problem: Problem, tasks: Iterable[Task], *, method: Method, batch_size:
         There is no memory for a few images.
     ValueError
         The model is in training mode, or the batch size is below 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import COSINE, Method, Problem, SignedResponse, Task, find
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2)).eval()
+    >>> grey = torch.full((1, 3, 8, 8), 0.5)
+    >>> raise_both = SignedResponse(torch.tensor([0, 1]), torch.tensor([1.0, 1.0]))
+    >>> problem = Problem(model, lambda places: grey[list(places)], raise_both)
+    >>> tasks = [Task(row=0, image=0, radii=(0.1,), seed=0), Task(row=1, image=0, radii=(0.1, 0.2), seed=1)]
+    >>> found = list(find(problem, tasks, method=Method(COSINE), batch_size=8))
+    >>> sorted((one.task.row, one.radius_index) for one in found)
+    [(0, 0), (1, 0), (1, 1)]
     """
     if batch_size < 1:
         raise ValueError(f"batch size: expected at least 1, found {batch_size}")

@@ -31,6 +31,12 @@ class Task:
         keeps it where it finds no better (warm start): what is found never falls with the radius.
     seed
         Of the random start and of the gradient estimator.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import Task, radius_at
+    >>> radii = tuple(radius_at(epsilon, side_px=32) for epsilon in (1.0, 2.5, 10.0))
+    >>> task = Task(row=0, image=5, radii=radii, seed=1)
     """
 
     row: int

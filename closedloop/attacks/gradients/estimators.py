@@ -78,7 +78,20 @@ class GradientEstimator(Protocol):
 
 @dataclass(frozen=True)
 class Plain:
-    """The gradient at the image, no randomness."""
+    """The gradient at the image, no randomness.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Plain
+    >>> from closedloop.attacks.gradients.estimators import Draws
+    >>> images = torch.full((2, 3, 8, 8), 0.5)
+    >>> def brightness(images):
+    ...     return images.mean(dim=(1, 2, 3))
+    >>> value, gradient = Plain().estimate(brightness, images, Draws(seeds=(1, 2), steps=(0, 0)))
+    >>> value.tolist(), gradient.shape
+    ([0.5, 0.5], torch.Size([2, 3, 8, 8]))
+    """
 
     @property
     def n_gradients(self) -> int:
@@ -91,7 +104,13 @@ class Plain:
         return True
 
     def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:  # noqa: ARG002 - the port's
-        """Return the value and gradient at the images."""
+        """Return the value and gradient at the images.
+
+        Parameters
+        ----------
+        value_of, images, draws
+            See `GradientEstimator.estimate`.
+        """
         return value_and_gradient(value_of, images)
 
     def value(self, value_of: ValueOf, images: Tensor) -> Tensor:
@@ -111,6 +130,19 @@ class Averaged:
         Gradients an estimate costs. With one, a search averages over its steps.
     judged_by
         Samples of the value that the last candidates are compared by, the same ones for each; they cost no gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Averaged, Shift
+    >>> from closedloop.attacks.gradients.estimators import Draws
+    >>> images = torch.full((2, 3, 8, 8), 0.5)
+    >>> def brightness(images):
+    ...     return images.mean(dim=(1, 2, 3))
+    >>> shifted = Averaged((Shift(0.25),), samples=2)
+    >>> value, gradient = shifted.estimate(brightness, images, Draws(seeds=(1, 2), steps=(0, 0)))
+    >>> value.tolist(), gradient.shape
+    ([0.5, 0.5], torch.Size([2, 3, 8, 8]))
     """
 
     transforms: tuple[Transform, ...]
@@ -132,7 +164,13 @@ class Averaged:
         return not self.transforms
 
     def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:
-        """Return the mean value and gradient over the samples of this step."""
+        """Return the mean value and gradient over the samples of this step.
+
+        Parameters
+        ----------
+        value_of, images, draws
+            See `GradientEstimator.estimate`.
+        """
         found = [
             value_and_gradient(partial(self._value_of_sample, value_of, draws.seeds, numbers), images)
             for numbers in self._samples(draws)
@@ -173,6 +211,18 @@ class Blurred:
         Standard deviation of the blur over the image's side.
     of
         Whose gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Blurred
+    >>> from closedloop.attacks.gradients.estimators import Draws
+    >>> images = torch.full((2, 3, 8, 8), 0.5)
+    >>> def brightness(images):
+    ...     return images.mean(dim=(1, 2, 3))
+    >>> value, gradient = Blurred(0.1).estimate(brightness, images, Draws(seeds=(1, 2), steps=(0, 0)))
+    >>> value.tolist(), gradient.shape
+    ([0.5, 0.5], torch.Size([2, 3, 8, 8]))
     """
 
     fraction: float
@@ -193,7 +243,13 @@ class Blurred:
         return self.of.comparable
 
     def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:
-        """Return the value and the blurred gradient."""
+        """Return the value and the blurred gradient.
+
+        Parameters
+        ----------
+        value_of, images, draws
+            See `GradientEstimator.estimate`.
+        """
         found = self.of.estimate(value_of, images, draws)
         rows, columns = (_kernel(side, self.fraction * side).to(found.gradient) for side in images.shape[-2:])
         return ValueAndGradient(found.value, rows @ found.gradient @ columns)
@@ -224,6 +280,15 @@ class Ensemble(nn.Module):
     ----------
     models
         Images (n, 3, height, width) in [0, 1] to responses (n, n_outputs), the same outputs in each.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Ensemble
+    >>> double, triple = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    >>> double.weight.data[:], triple.weight.data[:] = 2.0, 3.0
+    >>> Ensemble([double, triple])(torch.ones(1, 1)).item()
+    2.5
     """
 
     def __init__(self, models: Iterable[nn.Module]) -> None:

@@ -47,6 +47,14 @@ class Shift:
         Largest shift over the side; the draw is uniform over the square.
     whole_pixels
         Whether a shift is rounded to pixels; in between, neighbours are mixed, which blurs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Shift
+    >>> from closedloop.attacks.gradients.numbers import Numbers
+    >>> Shift(0.25)(torch.rand(2, 3, 8, 8), Numbers(seeds=(1, 2), samples=(0, 0))).shape
+    torch.Size([2, 3, 8, 8])
     """
 
     fraction: float
@@ -78,6 +86,14 @@ class Scale:
     ----------
     fraction
         Largest change of the size; the factor is uniform between 1 - fraction and 1 + fraction.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Scale
+    >>> from closedloop.attacks.gradients.numbers import Numbers
+    >>> Scale(0.1)(torch.rand(2, 3, 8, 8), Numbers(seeds=(1, 2), samples=(0, 0))).shape
+    torch.Size([2, 3, 8, 8])
     """
 
     fraction: float
@@ -101,6 +117,14 @@ class Noise:
     ----------
     sd
         Standard deviation in [0, 1] pixel units.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Noise
+    >>> from closedloop.attacks.gradients.numbers import Numbers
+    >>> Noise(0.05)(torch.rand(2, 3, 8, 8), Numbers(seeds=(1, 2), samples=(0, 0))).shape
+    torch.Size([2, 3, 8, 8])
     """
 
     sd: float

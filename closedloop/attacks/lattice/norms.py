@@ -27,6 +27,16 @@ def realised_epsilon(
     -------
     NDArray
         L2 norm of the change in [0, 1] pixel units times 224 / side, shape (...).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.attacks import realised_epsilon
+    >>> clean = np.zeros((224, 224, 3), dtype=np.uint8)
+    >>> shown = clean.copy()
+    >>> shown[0, 0, 0] = 255
+    >>> float(realised_epsilon(clean, shown))
+    1.0
     """
     side_px = np.sqrt(clean.shape[-3] * clean.shape[-2])
     return np.asarray(realised_norm(clean, shown, levels=levels) * PAPER_SIDE_PX / side_px)

@@ -37,6 +37,12 @@ class LatticeSettings:
         Length of the first step over the radius; the steps shrink in proportion to what is left of them.
     levels
         Lattice steps between 0 and 1: 255, or 1023 for a display of ten bits.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import LatticeSettings
+    >>> LatticeSettings(steps=0, levels=1023)
+    LatticeSettings(steps=0, step_fraction=0.3333333333333333, levels=1023)
     """
 
     steps: int = 8

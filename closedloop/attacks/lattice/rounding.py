@@ -167,6 +167,16 @@ def scale_to_norm(
         L2 norm wanted for each image in [0, 1] pixel units, shape (n_images,).
     levels
         Lattice steps between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.attacks import realised_epsilon, scale_to_norm
+    >>> clean = np.full((1, 32, 32, 3), 128, dtype=np.uint8)
+    >>> noise = np.random.default_rng(0).standard_normal(clean.shape)
+    >>> shown = scale_to_norm(clean, noise, norm=np.array([1.0]))
+    >>> round(float(realised_epsilon(clean, shown)[0]), 2)
+    7.0
     """
     return to_lattice(clean, direction, radius=norm, levels=levels)
 

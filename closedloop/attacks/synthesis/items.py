@@ -24,6 +24,12 @@ class AttackItem:
         Index of the model's site.
     epsilon
         L2 norm in [0, 1] pixel units on a 224 x 224 x 3 image.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import AttackItem
+    >>> AttackItem("day 3, photo 0, site 1", image_index=0, site_index=1, epsilon=2.5).epsilon
+    2.5
     """
 
     item_name: str

@@ -16,6 +16,8 @@ from closedloop.models.checkpoints import load_site_model, open_base_model, ship
 from closedloop.models.site_model import UnitModel, freeze_for_attack
 from closedloop.storage import sha256_file
 
+PROCESSOR = torch.device("cpu")
+
 
 class ModelSource(Protocol):
     """A model by where it is. It goes to other processes, so it is small and can be pickled."""
@@ -45,6 +47,14 @@ class InMemory:
         In ``eval`` mode; used as it is, moved to another device as a copy.
     name
         Identifies its weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import InMemory
+    >>> model = torch.nn.Linear(2, 1).eval()
+    >>> InMemory(model, name="my model, 3 May").load(torch.device("cpu")) is model
+    True
     """
 
     model: nn.Module
@@ -80,7 +90,7 @@ class SiteModelFile:
         """It does, as a path."""
         return True
 
-    def load(self, device: torch.device) -> nn.Module:
+    def load(self, device: torch.device = PROCESSOR) -> nn.Module:
         """Read the file.
 
         Raises
@@ -115,7 +125,7 @@ class UnitsFile:
         """It does, as a path."""
         return True
 
-    def load(self, device: torch.device) -> nn.Module:
+    def load(self, device: torch.device = PROCESSOR) -> nn.Module:
         """Read the file.
 
         Raises
@@ -134,17 +144,48 @@ class UnitsFile:
 
 
 def site_model_file(path: Path) -> SiteModelFile:
-    """Name a site model's file as it is now."""
+    """Return a site model's file as it is now.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from closedloop.attacks import site_model_file
+    >>> from closedloop.models import build_site_model, open_base_model, save_site_model
+    >>> base = open_base_model("small_resnet_vanilla", layer="layer3.0")
+    >>> model = build_site_model(base, n_sites=5, side_px=32, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "model.safetensors"
+    ...     save_site_model(file, model)
+    ...     site_model_file(file).load().spec.n_sites
+    5
+    """
     return SiteModelFile(path.resolve(), sha256_file(path))
 
 
 def units_file(weights: str | Path, *, layer: str, architecture: str | None = None) -> UnitsFile:
-    """Name the units of a base model: one that ships, by its name, or a weight file.
+    """Return the units of a base model: one that ships, by its name, or a weight file.
+
+    Parameters
+    ----------
+    weights
+        Name of a shipped base model, or a weight file.
+    layer
+        Whose units; for instance ``"avgpool"``, the penultimate one.
+    architecture
+        Of a foreign weight file.
 
     Raises
     ------
     CheckpointError
         No base model of this name ships and no such file exists.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import units_file
+    >>> source = units_file("small_resnet_vanilla", layer="layer3.0")
+    >>> type(source.load()).__name__
+    'UnitModel'
     """
     path = shipped_weights(str(weights)) if str(weights) in shipped_names() else Path(weights)
     if not path.is_file():

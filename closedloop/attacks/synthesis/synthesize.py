@@ -94,6 +94,22 @@ def synthesize(
         The workers cannot be had, were lost, or cannot load this source's model.
     StorageError
         A shard cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np, torch
+    >>> from closedloop.attacks import COSINE, AttackItem, InMemory, Method, synthesize
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2)).eval()
+    >>> photos = np.full((1, 8, 8, 3), 128, dtype=np.uint8)
+    >>> items = [AttackItem("photo 0, site 1", image_index=0, site_index=1, epsilon=10.0)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = synthesize(
+    ...         InMemory(model, name="tiny"), items, photos, method=Method(COSINE), shard_folder=Path(folder)
+    ...     )
+    >>> found.realised_epsilon <= 10.0
+    array([ True])
     """
     settings = LatticeSettings() if lattice is None else lattice
     _check(items, clean_images, settings.levels, items_per_shard)

@@ -9,7 +9,6 @@ import numpy as np
 from closedloop.analysis.dispersion import sigma
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.engine.devices import own_device
 from closedloop.attacks.synthesis.sources import units_file
 from closedloop.models.site_model import predict
 from closedloop.stages.evaluate.rows import Row
@@ -64,7 +63,7 @@ def _rows_of(
 ) -> list[Row]:
     source = units_file(weights, layer=_LAST_STAGE)
     clean = day.stimuli.rows(kind="clean", role="clean")
-    activations = predict(source.load(own_device("cpu")), day.stimuli.images[clean])
+    activations = predict(source.load(), day.stimuli.images[clean])
     spread = sigma(activations.astype(float))
     items = _first_units(items_of_day(day), n_units=min(n_units, len(spread)))
     change = largest_change(source, items, day.stimuli.images, name=name, seed=seed, steps=steps, work=work)

@@ -1,0 +1,81 @@
+"""What `closedloop.attacks` offers to a user of the library."""
+
+from .balls import L2 as L2
+from .balls import LInf as LInf
+from .balls import radius_at as radius_at
+from .engine.find import find as find
+from .engine.steps import Task as Task
+from .gradients.estimators import Averaged as Averaged
+from .gradients.estimators import Blurred as Blurred
+from .gradients.estimators import Ensemble as Ensemble
+from .gradients.estimators import Plain as Plain
+from .gradients.transforms import Noise as Noise
+from .gradients.transforms import Scale as Scale
+from .gradients.transforms import Shift as Shift
+from .largest_change import Target as Target
+from .largest_change import largest_changes as largest_changes
+from .lattice.norms import realised_epsilon as realised_epsilon
+from .lattice.refinement import LatticeSettings as LatticeSettings
+from .lattice.rounding import scale_to_norm as scale_to_norm
+from .objectives import Mse1000 as Mse1000
+from .objectives import PopulationVector as PopulationVector
+from .objectives import SignedResponse as SignedResponse
+from .objectives import TargetPattern as TargetPattern
+from .one_call import AttackResult as AttackResult
+from .one_call import attack as attack
+from .problem import Method as Method
+from .problem import Problem as Problem
+from .problem import from_bytes as from_bytes
+from .reference import paper_attack as paper_attack
+from .reference import random_start as random_start
+from .searches import ANNEALED as ANNEALED
+from .searches import COSINE as COSINE
+from .searches import PAPER31 as PAPER31
+from .searches import STRENGTHENED as STRENGTHENED
+from .searches import Schedule as Schedule
+from .synthesis.items import AttackItem as AttackItem
+from .synthesis.sources import InMemory as InMemory
+from .synthesis.sources import site_model_file as site_model_file
+from .synthesis.sources import units_file as units_file
+from .synthesis.synthesize import synthesize as synthesize
+
+__all__ = [
+    "ANNEALED",
+    "COSINE",
+    "L2",
+    "PAPER31",
+    "STRENGTHENED",
+    "AttackItem",
+    "AttackResult",
+    "Averaged",
+    "Blurred",
+    "Ensemble",
+    "InMemory",
+    "LInf",
+    "LatticeSettings",
+    "Method",
+    "Mse1000",
+    "Noise",
+    "Plain",
+    "PopulationVector",
+    "Problem",
+    "Scale",
+    "Schedule",
+    "Shift",
+    "SignedResponse",
+    "Target",
+    "TargetPattern",
+    "Task",
+    "attack",
+    "find",
+    "from_bytes",
+    "largest_changes",
+    "paper_attack",
+    "radius_at",
+    "random_start",
+    "realised_epsilon",
+    "scale_to_norm",
+    "site_model_file",
+    "synthesize",
+    "units_file",
+]

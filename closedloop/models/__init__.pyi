@@ -1,0 +1,27 @@
+"""What `closedloop.models` offers to a user of the library."""
+
+from .checkpoints import load_site_model as load_site_model
+from .checkpoints import open_base_model as open_base_model
+from .checkpoints import save_site_model as save_site_model
+from .checkpoints import shipped_names as shipped_names
+from .site_model import BaseModel as BaseModel
+from .site_model import SiteModel as SiteModel
+from .site_model import UnitModel as UnitModel
+from .site_model import build_site_model as build_site_model
+from .site_model import calibrate_readout as calibrate_readout
+from .site_model import freeze_for_attack as freeze_for_attack
+from .site_model import predict as predict
+
+__all__ = [
+    "BaseModel",
+    "SiteModel",
+    "UnitModel",
+    "build_site_model",
+    "calibrate_readout",
+    "freeze_for_attack",
+    "load_site_model",
+    "open_base_model",
+    "predict",
+    "save_site_model",
+    "shipped_names",
+]
