@@ -150,7 +150,7 @@ class Schedule:
             raise ValueError(f"expected balls of at least 1 and the last of them 1, found {self}")
 
     def __repr__(self) -> str:
-        """Name the search with its settings: documents, and names of finished shards, hold this text."""
+        """Return the search with its settings: documents, and names of finished shards, hold this text."""
         return f"{self.name.capitalize()}({', '.join(f'{name}={value!r}' for name, value in self.settings.items())})"
 
     @property
@@ -223,7 +223,7 @@ class Schedule:
         return self._end_ball(after, step=step, from_best=from_best, ball_done=ball_done)
 
     def _end_ball(self, after: ItemProgress, *, step: Tensor, from_best: Tensor | None, ball_done: Tensor) -> Move:
-        """Let items that are done with their ball begin the schedule in the next one, or stop in the last."""
+        """Return the move where items that are done with their ball go to the next one, or stop in the last."""
         nowhere = torch.zeros_like(ball_done)
         from_best = nowhere if from_best is None else from_best
         if len(self.balls) == 1:

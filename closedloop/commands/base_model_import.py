@@ -11,7 +11,7 @@ from rich.table import Table
 
 from closedloop.models.accuracy import Accuracy
 from closedloop.models.imports import ImportReport, import_base_model
-from closedloop.models.weight_files import listed
+from closedloop.models.weight_files import list_keys
 
 _WIDTH = 100  # columns, whatever the terminal: the layers' names must not wrap
 
@@ -93,7 +93,7 @@ def _layers(report: ImportReport) -> Table:
 
 
 def _count_keys(keys: tuple[str, ...]) -> str:
-    return f"{len(keys)}: {listed(keys)}" if keys else "none"
+    return f"{len(keys)}: {list_keys(keys)}" if keys else "none"
 
 
 def _accuracy_text(accuracy: Accuracy | None) -> str:

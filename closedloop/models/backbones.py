@@ -161,7 +161,7 @@ def architecture_named(name: str) -> Architecture:
 
 
 def normalisation_of(name: str) -> Normalisation:
-    """Make what a named architecture's pixels go through first."""
+    """Return what a named architecture's pixels go through first."""
     row = architecture_named(name)
     return Normalisation(row.mean, row.std, colours=row.colours)
 

@@ -106,10 +106,10 @@ def fuse_blocks(module: nn.Module) -> None:
     for inner in list(module.modules()):
         for name, child in list(inner.named_children()):
             if isinstance(child, BasicBlock | Bottleneck):
-                setattr(inner, name, _fused(child))
+                setattr(inner, name, _fuse(child))
 
 
-def _fused(block: BasicBlock | Bottleneck) -> FusedBlock:
+def _fuse(block: BasicBlock | Bottleneck) -> FusedBlock:
     chain = [block.conv1, block.conv2, *([block.conv3] if isinstance(block, Bottleneck) else [])]
     shortcuts = [part for part in block.downsample if isinstance(part, nn.Conv2d)]
     return FusedBlock(chain, shortcuts[0] if shortcuts else None).eval()
@@ -120,11 +120,11 @@ class _BlockWithGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, chain: list[Kernel], shortcut: Kernel | None) -> Tensor:
-        past = x if shortcut is None else _convolved(x, shortcut)
+        past = x if shortcut is None else _convolve(x, shortcut)
         passed = [x]
         for kernel in chain[:-1]:
-            passed.append(_convolved(passed[-1], kernel, rectified=True))
-        result = _convolved(passed[-1], chain[-1], plus=past, rectified=True)
+            passed.append(_convolve(passed[-1], kernel, rectified=True))
+        result = _convolve(passed[-1], chain[-1], plus=past, rectified=True)
         ctx.save_for_backward(*passed, result)
         ctx.chain, ctx.shortcut = chain, shortcut
         return result
@@ -135,14 +135,14 @@ class _BlockWithGradient(torch.autograd.Function):
         *passed, result = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         onto = torch.ops.aten.threshold_backward(gradient, result, 0)
-        past = onto if ctx.shortcut is None else _turned_round(onto, ctx.shortcut, like=passed[0])
+        past = onto if ctx.shortcut is None else _convolve_back(onto, ctx.shortcut, like=passed[0])
         for place in range(len(ctx.chain) - 1, 0, -1):
-            onto = _turned_round(onto, ctx.chain[place], like=passed[place])
+            onto = _convolve_back(onto, ctx.chain[place], like=passed[place])
             torch.ops.aten.threshold_backward.grad_input(onto, passed[place], 0, grad_input=onto)
-        return _turned_round(onto, ctx.chain[0], like=passed[0], plus=past), None, None
+        return _convolve_back(onto, ctx.chain[0], like=passed[0], plus=past), None, None
 
 
-def _convolved(x: Tensor, kernel: Kernel, *, plus: Tensor | None = None, rectified: bool = False) -> Tensor:
+def _convolve(x: Tensor, kernel: Kernel, *, plus: Tensor | None = None, rectified: bool = False) -> Tensor:
     """Convolve, add and rectify in one pass."""
     geometry = (kernel.padding, kernel.stride, (1, 1), 1)
     after = "relu" if rectified else None
@@ -156,11 +156,11 @@ def _convolved(x: Tensor, kernel: Kernel, *, plus: Tensor | None = None, rectifi
     return result
 
 
-def _turned_round(gradient: Tensor, kernel: Kernel, *, like: Tensor, plus: Tensor | None = None) -> Tensor:
+def _convolve_back(gradient: Tensor, kernel: Kernel, *, like: Tensor, plus: Tensor | None = None) -> Tensor:
     """Gradient of a convolution's input, which is shaped like `like`, plus what else reached it."""
     if kernel.turned is not None:
         turned = Kernel(kernel.turned, None, None, stride=(1, 1), padding=kernel.padding)
-        return _convolved(gradient, turned, plus=plus)
+        return _convolve(gradient, turned, plus=plus)
     geometry = (kernel.stride, kernel.padding, (1, 1), False, (0, 0), 1)
     backward = torch.ops.aten.convolution_backward
     found: Tensor = backward(gradient, like, kernel.weight, None, *geometry, [True, False, False])[0]

@@ -14,7 +14,7 @@ from closedloop.models.accuracy import Accuracy, measure_accuracy
 from closedloop.models.backbones import architecture_named, build_classifier, cut, layer_names, normalisation_of
 from closedloop.models.checkpoints import save_classifier
 from closedloop.models.recognition import HEAD, Match, compare, recognise
-from closedloop.models.weight_files import listed, load_foreign_state_dict, load_into
+from closedloop.models.weight_files import list_keys, load_foreign_state_dict, load_into
 from closedloop.storage import sha256_file
 
 _PLAIN_IMAGE = 0.5  # grey: what a forward pass is checked with
@@ -88,7 +88,7 @@ def import_base_model(
     state = load_foreign_state_dict(source)
     match = compare(state, architecture) if architecture else recognise(state, source=source)
     _refuse_missing(match, source)
-    classifier = _filled(match, state, source)
+    classifier = _fill(match, state, source)
     report = ImportReport(
         source,
         sha256_file(source),
@@ -102,7 +102,7 @@ def import_base_model(
     return report
 
 
-def _filled(match: Match, state: Mapping[str, Tensor], source: Path) -> nn.Sequential:
+def _fill(match: Match, state: Mapping[str, Tensor], source: Path) -> nn.Sequential:
     classifier = build_classifier(match.architecture, n_classes=match.n_classes or None).eval()
     part = classifier if match.n_classes else cut(classifier, "avgpool")
     load_into(part, {key: state[key] for key in match.read}, source=source)
@@ -149,7 +149,7 @@ def _refuse_missing(match: Match, source: Path) -> None:
     if match.missing:
         raise CheckpointError(
             f"{source}: {len(match.missing)} weights of {match.architecture} missing or of another shape: "
-            f"{listed(match.missing)}. Name the architecture that it was saved from, or none to have it recognised."
+            f"{list_keys(match.missing)}. Name the architecture that it was saved from, or none to have it recognised."
         )
 
 

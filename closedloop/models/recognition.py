@@ -16,7 +16,7 @@ from torch import Tensor
 
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import ARCHITECTURES, architecture_named, build_network
-from closedloop.models.weight_files import BATCH_COUNTER, listed
+from closedloop.models.weight_files import BATCH_COUNTER, list_keys
 
 HEAD = "fc."
 HEAD_WEIGHT = f"{HEAD}weight"
@@ -62,7 +62,8 @@ def recognise(state: Mapping[str, Tensor], *, source: Path) -> Match:
         raise CheckpointError(
             f"{source}: expected the keys and shapes of one of {', '.join(ARCHITECTURES)}, found none of them. The "
             f"closest, {closest.architecture}, misses {len(closest.missing)} of "
-            f"{len(closest.missing) + len(closest.read)}: {listed(closest.missing)}. Give a state dict of one of these."
+            f"{len(closest.missing) + len(closest.read)}: {list_keys(closest.missing)}. "
+            "Give a state dict of one of these."
         )
     return max(fitting, key=lambda match: len(match.read))
 

@@ -159,13 +159,13 @@ def _refuse(source: Path, what: str, keys: list[str]) -> None:
     if not keys:
         return
     raise CheckpointError(
-        f"{source}: {len(keys)} weights {what}: {listed(keys)}. "
+        f"{source}: {len(keys)} weights {what}: {list_keys(keys)}. "
         "Name the architecture that the file was saved from, or give another file."
     )
 
 
-def listed(keys: Sequence[str]) -> str:
-    """Name the first few keys of a list."""
+def list_keys(keys: Sequence[str]) -> str:
+    """Return the first few keys of a list, as text."""
     return ", ".join(keys[:N_KEYS_SHOWN]) + (", ..." if len(keys) > N_KEYS_SHOWN else "")
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from closedloop.attacks.balls import radius_at
 from closedloop.models.backbones import build_classifier, normalisation_of
 from closedloop.models.checkpoints import save_classifier
 from closedloop.models.site_model import device_of, images_to_tensor
 from closedloop.stimuli.pools import ImagePool, images_by_category, load_images
 from closedloop.training.resumable import TrainingProgress, fingerprint, resume_training, save_training
 
-REFERENCE_SIDE_PX = 224  # epsilon is stated for images of this side (section 2)
 WARM_UP_RATE, WARM_UP_EPSILON = 0.1, 0.25  # fractions of the training
 EVALUATION_EPOCH = 1_000_000  # names the images for evaluation; no training reaches it
 
@@ -38,7 +38,7 @@ class TrainingRecipe:
     pgd_steps
         Gradient steps of each attack; the step is ``1.5 epsilon / pgd_steps``.
     epochs, images_per_epoch
-        Length; the images of every epoch are drawn anew from the pool.
+        Length; the images of every epoch are drawn again from the pool.
     batch_size, learning_rate, weight_decay
         Of AdamW; the rate rises over the first tenth of the training and then falls to zero as half a cosine.
     evaluation_images, evaluation_steps
@@ -141,11 +141,6 @@ def train_classifier(
     return report
 
 
-def scaled_epsilon(epsilon: float, *, side_px: int) -> float:
-    """Radius for a smaller image with the same root-mean-square change a pixel as ``epsilon`` at 224 px."""
-    return epsilon * side_px / REFERENCE_SIDE_PX
-
-
 def l2_attack(
     network: nn.Module, images: Tensor, classes: Tensor, *, epsilon: float, steps: int, generator: torch.Generator
 ) -> Tensor:
@@ -214,7 +209,7 @@ def _epoch(
         _set_rate(optimizer, recipe, fraction_done=step / (recipe.epochs * n_batches))
         images, classes = _draw(training, rng.integers(len(training.classes), size=recipe.batch_size), network)
         epsilon = recipe.epsilon * min((step + 1) / (WARM_UP_EPSILON * recipe.epochs * n_batches), 1)
-        attacked = _attacked(network, images, classes, epsilon=epsilon, steps=recipe.pgd_steps, generator=generator)
+        attacked = _attack_batch(network, images, classes, epsilon=epsilon, steps=recipe.pgd_steps, generator=generator)
         loss = cross_entropy(network.train()(attacked), classes)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -225,7 +220,7 @@ def _epoch(
     return total / n_batches
 
 
-def _attacked(
+def _attack_batch(
     network: nn.Module,
     images: Tensor,
     classes: Tensor,
@@ -237,7 +232,7 @@ def _attacked(
     """Attack in evaluation mode, so that attacks leave no trace in BatchNorm's statistics."""
     if not epsilon:
         return images
-    radius = scaled_epsilon(epsilon, side_px=images.shape[-1])
+    radius = radius_at(epsilon, images.shape[-1])
     return l2_attack(network.eval(), images, classes, epsilon=radius, steps=steps, generator=generator)
 
 
@@ -250,7 +245,7 @@ def _accuracies(network: nn.Sequential, evaluation: _Examples, *, recipe: Traini
     for start in range(0, len(evaluation.classes), recipe.batch_size):
         rows = np.arange(start, min(start + recipe.batch_size, len(evaluation.classes)))
         images, classes = _draw(evaluation, rows, network)
-        attacked = _attacked(
+        attacked = _attack_batch(
             network, images, classes, epsilon=epsilon, steps=recipe.evaluation_steps, generator=generator
         )
         clean += _n_right(network, images, classes)

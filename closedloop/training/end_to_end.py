@@ -15,10 +15,10 @@ from torch import Tensor
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
 from closedloop.training.resumable import (
     TrainingProgress,
+    epoch_order,
     fingerprint,
     resume_training,
     save_training,
-    shuffled,
     tensors_as_arrays,
 )
 
@@ -170,7 +170,7 @@ def refit(
     losses = resume_training(checkpoint, identity=identity, module=model, optimizer=optimizer)
     done = len(losses)
     for epoch in range(done, recipe.epochs):
-        order = shuffled(len(train.images), seed=seed, epoch=epoch)
+        order = epoch_order(len(train.images), seed=seed, epoch=epoch)
         losses.append(
             _epoch(
                 model, train, weights, optimizer=optimizer, order=order, epoch=epoch, recipe=recipe, progress=progress

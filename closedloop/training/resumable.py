@@ -39,7 +39,7 @@ class TrainingProgress:
 
 
 def fingerprint(description: str, arrays: Iterable[NDArray[Any]]) -> str:
-    """Identity of a training: what it is told and what it is fed (sha256)."""
+    """Identity of a training: what it is asked for and what it is fitted to (sha256)."""
     digest = hashlib.sha256(description.encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
@@ -76,7 +76,7 @@ def resume_training(
 ) -> list[float]:
     """Restore a saved state and return the losses of the epochs done; empty when there is nothing of this training.
 
-    A state that another recipe, seed or other data left behind is passed over: the training starts anew and
+    A state that another recipe, seed or other data left behind is passed over: the training starts again and
     overwrites it.
 
     Parameters
@@ -103,7 +103,7 @@ def resume_training(
     return [float(loss) for loss in state["losses"]]
 
 
-def shuffled(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
+def epoch_order(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     """Order of an epoch's examples, from the seed and the epoch alone.
 
     Parameters

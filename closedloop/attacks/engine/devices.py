@@ -28,7 +28,7 @@ def own_device(name: str) -> torch.device:
 
 
 def on_cuda(name: str) -> bool:
-    """Tell whether workers will compute on graphics cards; leaves this process able to fork."""
+    """Return whether workers will compute on graphics cards; leaves this process able to fork."""
     return name.startswith("cuda") or (name == "auto" and torch.cuda.device_count() > 0)
 
 

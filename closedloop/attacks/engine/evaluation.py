@@ -134,7 +134,7 @@ class Evaluator:
         places: range,
     ) -> tuple[Tensor, ...] | None:
         """Ask about some places; None where memory did not suffice."""
-        padded = _padded(places)
+        padded = _pad(places)
         value_of = _value_of(self.problem, rows[padded])
         chosen = Draws(tuple(draws.seeds[place] for place in padded), tuple(draws.steps[place] for place in padded))
         try:
@@ -162,6 +162,6 @@ def _none(rows: Tensor) -> Draws:
     return Draws((0,) * len(rows), (0,) * len(rows))
 
 
-def _padded(places: Sequence[int]) -> list[int]:
+def _pad(places: Sequence[int]) -> list[int]:
     n = -(-len(places) // PADDED_TO) * PADDED_TO
     return [*places, *[places[-1]] * (n - len(places))]

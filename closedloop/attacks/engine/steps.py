@@ -167,7 +167,7 @@ def step(evaluator: Evaluator, slots: Slots) -> tuple[Slots, Tensor]:
 
 def best_of(evaluator: Evaluator, ended: Slots) -> Best:
     """Choose between the best and the last iterate of ended slots, in float32."""
-    state, compared = ended.state, _compared(evaluator, ended)
+    state, compared = ended.state, _needs_comparison(evaluator, ended)
     if not bool(compared.any()):
         value = evaluator.value(state.clean + state.delta, state.row)
         return Best(state.delta, value, value)
@@ -182,7 +182,9 @@ def best_of(evaluator: Evaluator, ended: Slots) -> Best:
 
 
 def next_radii(evaluator: Evaluator, ended: Slots, best: Best) -> Slots | None:
-    """Let starts with a larger radius to come go on from what they found, scaled; it stays the one to beat.
+    """Return the starts that have a larger radius to search, beginning from what they found, scaled (warm start).
+
+    What they found stays the one to beat.
 
     Parameters
     ----------
@@ -219,7 +221,7 @@ def next_radii(evaluator: Evaluator, ended: Slots, best: Best) -> Slots | None:
     return Slots(starts, state, progress)
 
 
-def _compared(evaluator: Evaluator, ended: Slots) -> Tensor:
+def _needs_comparison(evaluator: Evaluator, ended: Slots) -> Tensor:
     """Return which ends are compared with another iterate, start or radius; to ask costs as much as a few gradients."""
     always = evaluator.method.estimator.comparable or evaluator.method.search.restarts > 1
     compared = [always or len(start.task.radii) > 1 for start in ended.starts]

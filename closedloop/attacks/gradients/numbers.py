@@ -46,7 +46,7 @@ class Numbers:
         """
         axes = np.arange(1, n_axes + 1)
         step = _golden(n_axes) ** -axes.astype(np.float64)
-        offset = _fraction(_mixed(self._keys(counted=False)[:, None] + axes.astype(np.uint64) * _STRIDE))
+        offset = _fraction(_mix(self._keys(counted=False)[:, None] + axes.astype(np.uint64) * _STRIDE))
         return np.asarray((offset + np.array(self.samples, dtype=np.float64)[:, None] * step) % 1.0)
 
     def normal(self, shape: Sequence[int], *, like: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class Numbers:
         n = math.prod(shape)
         pairs = torch.arange((n + 1) // 2, device=like.device, dtype=torch.int64)
         keys = torch.from_numpy(self._keys(counted=True).view(np.int64)).to(like.device)
-        bits = _mixed_tensor(keys[:, None] + pairs * _STRIDE_SIGNED)
+        bits = _mix_tensor(keys[:, None] + pairs * _STRIDE_SIGNED)
         # Box and Muller 1958: 24 bits a uniform number, never 0
         radius = (-2 * (((bits & _MASK) + 1).to(like.dtype) * 2.0**-24).log()).sqrt()
         angle = ((bits >> 24) & _MASK).to(like.dtype) * (2 * math.pi * 2.0**-24)
@@ -63,8 +63,8 @@ class Numbers:
 
     def _keys(self, *, counted: bool) -> UInt64s:
         stream = np.array([self.stream], dtype=np.uint64)  # an array's products wrap without a warning
-        keys = _mixed(np.array(self.seeds, dtype=np.uint64) + stream * _STRIDE)
-        return _mixed(keys + np.array(self.samples, dtype=np.uint64)) if counted else keys
+        keys = _mix(np.array(self.seeds, dtype=np.uint64) + stream * _STRIDE)
+        return _mix(keys + np.array(self.samples, dtype=np.uint64)) if counted else keys
 
 
 def _golden(n_axes: int) -> float:
@@ -79,31 +79,31 @@ def _fraction(bits: UInt64s) -> NDArray[np.float64]:
     return np.asarray((bits >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
-def _mixed(keys: UInt64s) -> UInt64s:
+def _mix(keys: UInt64s) -> UInt64s:
     """Finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection in which every bit moves every other."""
     keys = (keys ^ (keys >> np.uint64(30))) * _FIRST
     keys = (keys ^ (keys >> np.uint64(27))) * _SECOND
     return np.asarray(keys ^ (keys >> np.uint64(31)))
 
 
-def _mixed_tensor(keys: Tensor) -> Tensor:
+def _mix_tensor(keys: Tensor) -> Tensor:
     """Finaliser of SplitMix64 on int64, whose products wrap as unsigned ones do."""
-    keys = (keys ^ _shifted(keys, 30)) * _signed(_FIRST)
-    keys = (keys ^ _shifted(keys, 27)) * _signed(_SECOND)
-    return keys ^ _shifted(keys, 31)
+    keys = (keys ^ _shift_right(keys, 30)) * _as_signed(_FIRST)
+    keys = (keys ^ _shift_right(keys, 27)) * _as_signed(_SECOND)
+    return keys ^ _shift_right(keys, 31)
 
 
-def _shifted(keys: Tensor, bits: int) -> Tensor:
+def _shift_right(keys: Tensor, bits: int) -> Tensor:
     """Shift right and fill with zeros; that of int64 fills with the sign."""
     return (keys >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _signed(value: np.uint64) -> int:
+def _as_signed(value: np.uint64) -> int:
     return int(value.astype(np.int64))
 
 
 _STRIDE = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
-_STRIDE_SIGNED = _signed(_STRIDE)
+_STRIDE_SIGNED = _as_signed(_STRIDE)
 _MASK = (1 << 24) - 1

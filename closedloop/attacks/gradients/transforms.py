@@ -75,7 +75,7 @@ class Shift:
         else:
             shift = (2 * numbers.spread(2) - 1) * most
         rows, columns = (np.arange(side) + by[:, None] for side, by in zip(sides, shift.T, strict=True))
-        return _resampled(images, rows, columns)
+        return _resample(images, rows, columns)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Scale:
         """Zoom each image."""
         factor = 1 + (2 * numbers.spread(1) - 1) * self.fraction
         rows, columns = ((np.arange(side) - (side - 1) / 2) / factor + (side - 1) / 2 for side in images.shape[-2:])
-        return _resampled(images, rows, columns)
+        return _resample(images, rows, columns)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Noise:
         return images + self.sd * numbers.normal(images.shape[1:], like=images)
 
 
-def _resampled(images: Tensor, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Tensor:
+def _resample(images: Tensor, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Tensor:
     """Read images at other places, linearly between pixels.
 
     Two products with matrices that hold a pixel's weights: exact where all places are whole, and their gradient is the

@@ -86,7 +86,7 @@ def refine_on_lattice(
     radius: Sequence[float] | NDArray[np.floating],
     settings: LatticeSettings,
 ) -> LatticeOptimum:
-    """Put float optima on the lattice, as strong as the model says they can be.
+    """Round float optima to the lattice, as strong as the model says they can be.
 
     Items are independent of each other as far as `evaluate` treats them independently.
 

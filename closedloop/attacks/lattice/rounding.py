@@ -45,7 +45,7 @@ def round_into(ball: LatticeBall, direction: Tensor, *, gain: Tensor) -> Tensor:
     Tensor
         Changes in whole levels, float32, same shape.
     """
-    return _spend(ball, scaled_rounding(ball, direction), gain=gain.to(torch.float32))
+    return _spend(ball, round_scaled(ball, direction), gain=gain.to(torch.float32))
 
 
 def first_order_optimum(
@@ -99,7 +99,7 @@ def first_order_share(ball: LatticeBall, gradient: Tensor) -> Tensor:
     """
     gradient = gradient.to(torch.float64)
     gain = (gradient * round_into(ball, gradient, gain=gradient)).sum(1)
-    best = (gradient * _longest_clipped(ball, gradient)).sum(1)
+    best = (gradient * _clip_longest(ball, gradient)).sum(1)
     return torch.where(best > 0, gain / best, 1.0)
 
 
@@ -181,7 +181,7 @@ def scale_to_norm(
     return to_lattice(clean, direction, radius=norm, levels=levels)
 
 
-def scaled_rounding(ball: LatticeBall, direction: Tensor) -> Tensor:
+def round_scaled(ball: LatticeBall, direction: Tensor) -> Tensor:
     """Change ``round(c direction)``, inside the box, for the largest c inside the budget; its norm never falls with c.
 
     Parameters
@@ -191,16 +191,16 @@ def scaled_rounding(ball: LatticeBall, direction: Tensor) -> Tensor:
     """
     unit = _largest_is_one(direction)
     start = torch.full_like(ball.budget, 0.5)  # no value has moved: 0.5 rounds to 0
-    scale = _largest_fitting(ball, lambda scale: squared(_rounded(ball, unit, scale)), start=start)
-    return _rounded(ball, unit, scale)
+    scale = _largest_fitting(ball, lambda scale: squared(_round(ball, unit, scale)), start=start)
+    return _round(ball, unit, scale)
 
 
-def _longest_clipped(ball: LatticeBall, direction: Tensor) -> Tensor:
+def _clip_longest(ball: LatticeBall, direction: Tensor) -> Tensor:
     """Change ``clip(c direction)`` with the largest c inside the ball: the first-order optimum without a lattice."""
     unit = _largest_is_one(direction).to(torch.float64)
     start = (ball.budget / unit.shape[1]).sqrt()  # inside the ball even if every value had moved that far
-    scale = _largest_fitting(ball, lambda scale: squared(_clipped(ball, unit, scale)), start=start)
-    return _clipped(ball, unit, scale)
+    scale = _largest_fitting(ball, lambda scale: squared(_clip(ball, unit, scale)), start=start)
+    return _clip(ball, unit, scale)
 
 
 def _largest_fitting(ball: LatticeBall, squared_at: Callable[[Tensor], Tensor], *, start: Tensor) -> Tensor:
@@ -243,11 +243,11 @@ def _best_first(score: Tensor, cost: Tensor, left: Tensor) -> Tensor:
     return torch.zeros_like(score).scatter(1, order, (price.cumsum(1, dtype=torch.float64) <= left).to(score.dtype))
 
 
-def _rounded(ball: LatticeBall, unit: Tensor, scale: Tensor) -> Tensor:
+def _round(ball: LatticeBall, unit: Tensor, scale: Tensor) -> Tensor:
     return (unit * scale.to(unit.dtype).unsqueeze(1)).round_().clamp_(ball.lowest, ball.highest)
 
 
-def _clipped(ball: LatticeBall, unit: Tensor, scale: Tensor) -> Tensor:
+def _clip(ball: LatticeBall, unit: Tensor, scale: Tensor) -> Tensor:
     return (unit * scale.unsqueeze(1)).clamp_(ball.lowest, ball.highest)
 
 

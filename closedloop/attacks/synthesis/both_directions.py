@@ -74,7 +74,7 @@ def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[
 
 
 def _tasks(work: Work) -> Iterator[Task]:
-    """Let the directions of an item follow each other; a task's row tells item and direction."""
+    """Yield a task for each item and direction; its row says which of both."""
     side_px = work.clean_images.shape[1]
     for place, item in enumerate(work.items):
         for side, direction in enumerate(work.directions):
@@ -90,7 +90,7 @@ def _objective(work: Work) -> SignedResponse:
 
 
 def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> Iterator[tuple[int, Attacked]]:
-    """Put attacks of one direction on the lattice, with what the model predicts for them."""
+    """Yield the lattice images of attacks in one direction, with what the model predicts for them."""
     items = [found.task.row // len(work.directions) for found in group]
     directions = [work.directions[found.task.row % len(work.directions)] for found in group]
     delta = torch.stack([found.delta for found in group]).to(work.device)

@@ -74,7 +74,7 @@ def named_shard(
     directions: tuple[int, ...],
     folder: Path,
 ) -> AttackShard:
-    """Name a shard by everything that decides what is in it; batch size, workers and devices play no part.
+    """Return a shard named by everything that decides what is in it; batch size, workers and devices play no part.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class InMemory:
         first = next(iter([*self.model.parameters(), *self.model.buffers()]), None)
         if first is None or first.device == device:
             return self.model
-        return _copied(self.model, device)
+        return _copy_to(self.model, device)
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class SiteModelFile:
         CheckpointError
             The file is missing, unusable, or no longer the one that was named.
         """
-        return _loaded(self, device)
+        return _load(self, device)
 
     def read(self) -> nn.Module:
-        """Read the file anew."""
+        """Read the file again."""
         check_unchanged(self.path, self.sha256)
         return load_site_model(self.path)
 
@@ -135,10 +135,10 @@ class UnitsFile:
         ProtocolError
             The architecture or the layer does not exist.
         """
-        return _loaded(self, device)
+        return _load(self, device)
 
     def read(self) -> nn.Module:
-        """Read the file anew."""
+        """Read the file again."""
         check_unchanged(self.path, self.sha256)
         return UnitModel(open_base_model(self.path, architecture=self.architecture, layer=self.layer))
 
@@ -216,10 +216,10 @@ class _Read(Protocol):
 
 
 @lru_cache(maxsize=2)
-def _loaded(source: _Read, device: torch.device) -> nn.Module:
+def _load(source: _Read, device: torch.device) -> nn.Module:
     return freeze_for_attack(source.read()).to(device)
 
 
 @lru_cache(maxsize=2)
-def _copied(model: nn.Module, device: torch.device) -> nn.Module:
+def _copy_to(model: nn.Module, device: torch.device) -> nn.Module:
     return copy.deepcopy(model).to(device)

@@ -13,7 +13,7 @@ from torch import nn
 from closedloop.errors import ProtocolError
 from closedloop.models.checkpoints import classifier_details, load_classifier, open_base_model
 from closedloop.stimuli.pools import ProceduralPool, load_images
-from closedloop.training.adversarial import TrainingRecipe, l2_attack, scaled_epsilon, train_classifier
+from closedloop.training.adversarial import TrainingRecipe, l2_attack, train_classifier
 from closedloop.training.resumable import TrainingProgress
 from closedloop.training.shipped import SHIPPED_POOL, SHIPPED_RECIPES
 
@@ -22,12 +22,6 @@ POOL = ProceduralPool(seed=77, side_px=16, n_categories=4, n_per_category=60)
 RECIPE = TrainingRecipe(
     epochs=3, images_per_epoch=96, batch_size=16, evaluation_images=24, evaluation_steps=3, learning_rate=4e-3, seed=5
 )
-
-
-def test_epsilon_scales_with_the_side_so_that_the_change_a_pixel_stays() -> None:
-    assert scaled_epsilon(2.0, side_px=32) == pytest.approx(0.2857, abs=1e-4)
-    for side in (32, 224):  # root mean square over the side^2 * 3 values
-        assert scaled_epsilon(1.0, side_px=side) / (side**2 * 3) ** 0.5 == pytest.approx(1 / (224 * 3**0.5))
 
 
 def test_attacked_images_stay_in_the_ball_and_in_the_pixel_range() -> None:

@@ -16,7 +16,7 @@ from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
 from closedloop.stimuli.pools import ProceduralPool, load_images
 from closedloop.training.end_to_end import RefitRecipe, Responses, held_out_correlation, refit
-from closedloop.training.resumable import TrainingProgress, shuffled
+from closedloop.training.resumable import TrainingProgress, epoch_order
 
 torch.set_num_threads(1)
 N_SITES = 3
@@ -176,7 +176,7 @@ def test_losses_are_means_over_images_of_squared_errors_weighted_with_mean_one()
     of_image = np.nan_to_num(usable / usable.mean() * error).mean(axis=1)
     train = Responses(train.images, responses.astype(np.float32), weights)
     report = refit(model, train, answers(10, seed=2), recipe=still, seed=3, progress=seen.append)
-    order = shuffled(40, seed=3, epoch=0)
+    order = epoch_order(40, seed=3, epoch=0)
     assert report.losses == pytest.approx([of_image.mean()], rel=1e-5)
     assert [one.loss for one in seen] == pytest.approx([of_image[order[:n]].mean() for n in (16, 32, 40)], rel=1e-5)
 
