@@ -16,11 +16,14 @@ its restarts).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+SEARCHES: dict[str, Schedule] = {}
+"""Searches by name; their rows stand at the end of this file."""
 
 
 class ItemProgress(NamedTuple):
@@ -110,7 +113,8 @@ class Schedule:
     restarts
         Random starts an item gets; the best is kept.
     described_by
-        The settings that name this search in documents, in this order.
+        The settings that describe the search in documents, in this order, beside any that no row of `SEARCHES` implies;
+        where empty, all that differ from the defaults here.
 
     Examples
     --------
@@ -132,9 +136,11 @@ class Schedule:
     balls: tuple[float, ...] = (1.0,)
     random_start: bool = True
     restarts: int = 1
-    described_by: tuple[str, ...] = ("steps", "step_fraction", "random_start", "restarts")
+    described_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.balls or self.balls[-1] != 1 or min(self.balls) < 1:
+            raise ValueError(f"expected balls of at least 1 and the last of them 1, found {self.balls}")
         if min(self.steps, self.patience, self.restarts) < 1 or self.annealings < 0 or not self.step_fraction > 0:
             raise ValueError(
                 "a search needs steps, patience and restarts >= 1, annealings >= 0 and a step_fraction > 0, "
@@ -146,17 +152,22 @@ class Schedule:
             raise ValueError(f"expected 0 < factor < 1 and 0 < floor < step_fraction, found {self}")
         if self.last_fraction is not None and self.factor is not None:
             raise ValueError(f"a step shrinks by itself or after no progress, not both: found {self}")
-        if not self.balls or self.balls[-1] != 1 or min(self.balls) < 1:
-            raise ValueError(f"expected balls of at least 1 and the last of them 1, found {self}")
 
     def __repr__(self) -> str:
         """Return the search with its settings: documents, and names of finished shards, hold this text."""
         return f"{self.name.capitalize()}({', '.join(f'{name}={value!r}' for name, value in self.settings.items())})"
 
     @property
-    def settings(self) -> dict[str, bool | int | float | None]:
-        """What describes it, by name."""
-        return {name: getattr(self, name) for name in self.described_by}
+    def settings(self) -> dict[str, Any]:
+        """What describes it, by name; two searches that differ have different ones."""
+        row = SEARCHES.get(self.name) if self.described_by else None
+        settings = {name: getattr(self, name) for name in self.described_by}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            implied = value == (field.default if row is None else getattr(row, field.name))
+            if not implied and field.name not in {"name", "described_by"}:
+                settings.setdefault(field.name, value)
+        return settings
 
     @property
     def wide_fraction(self) -> float:
@@ -250,19 +261,15 @@ def _count_step(progress: ItemProgress, improved: Tensor) -> ItemProgress:
     )
 
 
+_CONSTANT = ("steps", "step_fraction", "random_start", "restarts")
+_FALLING = ("steps", "step_fraction", "last_fraction", "random_start", "restarts")
 _SHRINKING = ("steps", "step_fraction", "factor", "patience", "floor", "random_start", "restarts")
 _REPEATED = ("restarts", "steps", "wide_fraction", "step_fraction", "factor", "patience", "floor", "annealings")
 
-PAPER31 = Schedule("paper31", steps=100, step_fraction=1 / 3)
+PAPER31 = Schedule("paper31", steps=100, step_fraction=1 / 3, described_by=_CONSTANT)
 """Section 3.1: "PGD with random starts, 100 steps and step size = epsilon / 3"."""
 
-COSINE = Schedule(
-    "cosine",
-    steps=100,
-    step_fraction=1.5,
-    last_fraction=0.0,
-    described_by=("steps", "step_fraction", "last_fraction", "random_start", "restarts"),
-)
+COSINE = Schedule("cosine", steps=100, step_fraction=1.5, last_fraction=0.0, described_by=_FALLING)
 """Steps that begin large and end small, or at nothing."""
 
 ANNEALED = Schedule(
@@ -286,5 +293,4 @@ STRENGTHENED = Schedule(
 That the 250 steps are counted for each ball is our reading.
 """
 
-SEARCHES = {search.name: search for search in (COSINE, PAPER31, ANNEALED, STRENGTHENED)}
-"""Searches by name."""
+SEARCHES.update({search.name: search for search in (COSINE, PAPER31, ANNEALED, STRENGTHENED)})

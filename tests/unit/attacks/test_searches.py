@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from closedloop.attacks.searches import ANNEALED, COSINE, STRENGTHENED, Move, Schedule
+from closedloop.attacks.searches import ANNEALED, COSINE, SEARCHES, STRENGTHENED, Move, Schedule
 
 
 def moves(search: Schedule, improved: list[bool]) -> list[Move]:
@@ -94,9 +94,42 @@ def test_the_strengthened_search_takes_no_more_than_its_gradients_in_any_case() 
         lambda: replace(ANNEALED, factor=1.0),
         lambda: replace(STRENGTHENED, balls=(0.5, 1.0)),
         lambda: replace(STRENGTHENED, annealings=-1),
+        lambda: replace(STRENGTHENED, balls=(2.0,)),
+        lambda: replace(STRENGTHENED, balls=()),
+        lambda: replace(COSINE, factor=0.5, floor=0.1),
         lambda: replace(STRENGTHENED, floor=1.0),
     ],
 )
 def test_settings_that_make_no_search_are_refused(make: object) -> None:
     with pytest.raises(ValueError, match="found"):
         make()  # type: ignore[operator]
+
+
+def test_documents_and_names_of_finished_shards_describe_a_search_as_they_always_did() -> None:
+    assert [repr(search) for search in SEARCHES.values()] == [
+        "Cosine(steps=100, step_fraction=1.5, last_fraction=0.0, random_start=True, restarts=1)",
+        "Paper31(steps=100, step_fraction=0.3333333333333333, random_start=True, restarts=1)",
+        "Annealed(steps=100, step_fraction=1.5, factor=0.7, patience=1, floor=0.01, random_start=True, restarts=1)",
+        "Strengthened(restarts=100, steps=250, wide_fraction=2.0, step_fraction=1.0, factor=0.9, patience=1, "
+        "floor=0.05, annealings=4)",
+    ]
+
+
+def test_searches_that_differ_anywhere_are_described_differently() -> None:
+    changed: dict[str, object] = {
+        **{"steps": 7, "step_fraction": 0.7, "random_start": False, "restarts": 3, "patience": 2},
+        **{"balls": (3.0, 2.0, 1.0), "annealings": 2, "goes_back": False, "floor": 0.2, "factor": 0.4},
+    }
+    for search in (ANNEALED, STRENGTHENED, Schedule("own", steps=3, factor=0.5, floor=0.1, goes_back=True)):
+        others = [replace(search, **{name: value}) for name, value in changed.items()]  # type: ignore[arg-type]
+        assert len({repr(search), *map(repr, others)}) == len({search, *others})
+
+
+def test_a_search_of_ones_own_is_a_row() -> None:
+    hasty = Schedule("hasty", steps=4, step_fraction=2.0, last_fraction=1.0, balls=(2.0, 1.0))
+    assert repr(hasty) == "Hasty(steps=4, step_fraction=2.0, last_fraction=1.0, balls=(2.0, 1.0))"
+    made = moves(hasty, [True] * 8)
+    expected = [1.5 + math.cos(math.pi * step / 4) / 2 for step in range(4)] * 2
+    assert numbers([move.step for move in made]) == pytest.approx(expected, abs=1e-6)
+    assert [bool(move.next_ball) for move in made] == [False] * 3 + [True] + [False] * 4
+    assert [bool(move.done) for move in made] == [False] * 7 + [True]
