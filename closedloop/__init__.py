@@ -1,3 +1,12 @@
-"""closedloop: a closed-loop adversarial experiment in monkey IT cortex (Guo et al. 2022, and past it)."""
+"""closedloop: a closed-loop adversarial experiment in monkey IT cortex (Guo et al. 2022, and past it).
+
+Users of the library begin with `open_study`, or with one of its rooms: ``closedloop.attacks``, ``models``,
+``blackrock``, ``detection``, ``alignment``, ``recording``, ``stimuli``, ``analysis``. What each offers stands in its
+``__init__.pyi``.
+"""
+
+import lazy_loader
 
 __version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

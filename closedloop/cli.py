@@ -119,10 +119,10 @@ def report(study: Study) -> None:
     """Regenerate the report pages and sensitivity.csv."""
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
     from closedloop.report.pages import write_report  # noqa: PLC0415
-    from closedloop.study.loop import open_study  # noqa: PLC0415
+    from closedloop.study.loop import read_identity  # noqa: PLC0415
 
     paths = StudyPaths(study.resolve())
-    open_study(paths)
+    read_identity(paths)
     typer.echo(f"Open {write_report(paths)}")
 
 

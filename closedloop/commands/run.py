@@ -13,7 +13,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.workers import parse_workers
-from closedloop.study.loop import Outcome, open_study, run_study
+from closedloop.study.loop import Outcome, read_identity, run_study
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
@@ -41,7 +41,7 @@ def advance(study: Path, *, days: int | None, workers: str | None = None) -> Non
     who = None if workers is None else parse_workers(workers)
     console = Console()
     paths = StudyPaths(study.resolve())
-    document, protocol = open_study(paths)
+    document, protocol = read_identity(paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     kind = "simulated" if document.simulated else "real"
     console.print(

@@ -77,7 +77,7 @@ class _Step:
         return self.stage.name if self.day == START_DAY else f"day-{self.day:02d} {self.stage.name}"
 
 
-def open_study(paths: StudyPaths) -> tuple[StudyDocument, Protocol]:
+def read_identity(paths: StudyPaths) -> tuple[StudyDocument, Protocol]:
     """Read a study's identity and protocol.
 
     Raises
@@ -117,7 +117,7 @@ def run_study(
     ClosedLoopError
         Something a person can mend; what was published before stands.
     """
-    study, protocol = open_study(paths)
+    study, protocol = read_identity(paths)
     _check_protocol_is_the_study_s(study, protocol, paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:

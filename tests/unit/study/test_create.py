@@ -15,7 +15,7 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
 from closedloop.study.create import Request, create_study, find_protocol, shipped_protocols
-from closedloop.study.loop import open_study, run_study
+from closedloop.study.loop import read_identity, run_study
 from tests.unit.messages import refused
 
 PROTOCOLS = Path(__file__).parents[3] / "protocols"
@@ -53,7 +53,7 @@ def test_a_study_begins_with_its_protocol_as_written_and_its_identity(tmp_path: 
     paths = create_study(request(tmp_path))
     assert {path.name for path in paths.root.iterdir()} == {"protocol.yaml", "study.json"}
     assert paths.protocol.read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
-    study, protocol = open_study(paths)
+    study, protocol = read_identity(paths)
     assert (study.subject, study.simulated, study.protocol_name) == ("nobody", True, "smoke")
     assert (study.code_version, study.base_model) == (__version__, "small_resnet_robust")
     assert study.pool.model_dump(exclude_none=True) == {
@@ -138,7 +138,7 @@ def test_a_refused_request_leaves_nothing_behind(
 
 def test_a_folder_that_is_no_study_is_not_run(tmp_path: Path) -> None:
     with refused(StudyError, tmp_path, "no study.json", "closedloop init"):
-        open_study(StudyPaths(tmp_path))
+        read_identity(StudyPaths(tmp_path))
 
 
 class Silence:

@@ -1,0 +1,179 @@
+"""Tables of a study as pandas DataFrames: one row a presentation, a stimulus, a site, or an estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import pandas as pd
+
+from closedloop.access.files import PublishedFiles
+from closedloop.artifacts import catalog
+from closedloop.artifacts.catalog import StudyFile
+from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.tables import Columns
+from closedloop.errors import DocumentError
+
+Unit: TypeAlias = Literal["hz", "counts"]
+Day: TypeAlias = int | None  # None: all days that have the file
+
+_OF_STIMULUS = ["kind", "role", "category", "image_id", "clean_index", "epsilon", "site_index"]
+_OF_JOURNAL = {
+    "trial": "trial",
+    "position": "position",
+    "outcome": "outcome",
+    "onset_s": "rig_onset_s",
+    "offset_s": "rig_offset_s",
+    "on_frames": "on_frames",
+    "code": "code",
+}
+_PRESENTATION_COLUMNS = (
+    *("trial", "position", "presentation_index", "image_index", "stimulus_id", "repetition"),
+    *("kind", "role", "category", "image_id", "clean_index", "attacked_site", "epsilon"),
+    *("outcome", "used", "reason", "onset_s", "onset_source", "rig_onset_s", "rig_offset_s", "on_frames", "code"),
+)
+_OF_NETWORK = "_units"  # ending of the estimates on artificial units: known without noise, but nothing hidden
+_MS_PER_S = 1000
+
+_ReadDay: TypeAlias = Callable[[PublishedFiles, int], pd.DataFrame]
+
+
+def presentations_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
+    """Return every presentation in the order shown: what, whether it counts, when."""
+    return _indexed(files, catalog.RESPONSES, day, _presentations)
+
+
+def stimuli_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
+    """Return the stimuli; the index is the row of a day's images."""
+    return _indexed(files, catalog.STIMULI, day, _stimuli)
+
+
+def responses_frame(files: PublishedFiles, day: Day, *, unit: Unit) -> pd.DataFrame:
+    """Return presentations x chosen sites; NaN where a presentation does not count.
+
+    Parameters
+    ----------
+    files
+        The study.
+    day
+        The day.
+    unit
+        Spikes per second, or spikes.
+    """
+    if unit not in get_args(Unit):
+        raise ValueError(f'unit must be "hz" or "counts", not {unit!r}')
+    frame = _indexed(files, catalog.COUNTS, day, partial(_responses, unit=unit))
+    frame.attrs["unit"] = unit
+    return frame
+
+
+def sites_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
+    """Return every electrode, those of the model first in the model's order."""
+    return _indexed(files, catalog.SITES, day, _sites)
+
+
+def pairs_frame(files: PublishedFiles, day: Day, *, truth: bool) -> pd.DataFrame:
+    """Return changed images beside their clean ones, a row a pair and site.
+
+    Parameters
+    ----------
+    files
+        The study.
+    day
+        The day.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    tables = _tables(files, catalog.PAIRS, day, partial(_pairs, truth=truth))
+    return _marked(pd.concat(tables.values(), ignore_index=True), files)
+
+
+def sensitivity_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return the estimates of sensitivity of all days, a row an estimate."""
+    tables = _tables(files, catalog.SENSITIVITY, None, partial(_sensitivity, truth=truth))
+    return _marked(pd.concat(tables.values(), ignore_index=True), files)
+
+
+def marks(files: PublishedFiles) -> dict[Hashable, Any]:
+    """Return what every table says of the study in its `attrs`."""
+    return {"simulated": files.study.simulated, "subject": files.study.subject}
+
+
+def _indexed(files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay) -> pd.DataFrame:
+    tables = _tables(files, file, day, read)
+    if day is not None:
+        return _marked(tables[day], files)
+    return _marked(pd.concat(tables, names=["day", next(iter(tables.values())).index.name]), files)
+
+
+def _tables(files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay) -> dict[int, pd.DataFrame]:
+    days = (files.days_with(file) or (0,)) if day is None else (day,)  # without any, day 0 says what is missing
+    return {own: read(files, own) for own in days}
+
+
+def _marked(frame: pd.DataFrame, files: PublishedFiles) -> pd.DataFrame:
+    frame.attrs = marks(files)
+    return frame
+
+
+def _presentations(files: PublishedFiles, day: int) -> pd.DataFrame:
+    responses = pd.DataFrame(files.read(catalog.RESPONSES, day)).set_index("ordinal")
+    rows = {row.ordinal: row for row in files.read(catalog.JOURNAL, day).presentations}
+    shown = [rows[ordinal] for ordinal in responses.index]
+    of_journal = {name: [getattr(row, field) for row in shown] for field, name in _OF_JOURNAL.items()}
+    journal = pd.DataFrame(of_journal, index=responses.index)
+    stimuli = _stimuli(files, day)[_OF_STIMULUS]
+    names = {site.site_index: site.neuroid_id for site in files.read(catalog.SITES, day).chosen()}
+    frame = responses.join(journal).join(stimuli, on="image_index")
+    attacked = [names.get(index, "") for index in frame.pop("site_index")]
+    return frame.assign(attacked_site=attacked)[list(_PRESENTATION_COLUMNS)]
+
+
+def _stimuli(files: PublishedFiles, day: int) -> pd.DataFrame:
+    return pd.DataFrame(files.read(catalog.STIMULI, day)).set_index("image_index")
+
+
+def _responses(files: PublishedFiles, day: int, *, unit: Unit) -> pd.DataFrame:
+    table, arrays = files.read(catalog.SITES, day), files.read(catalog.COUNTS, day)
+    ordinal = pd.Index(files.read(catalog.RESPONSES, day)["ordinal"], name="ordinal")
+    electrodes = arrays["electrode_id"].tolist()
+    if [site.electrode_id for site in table.sites[: len(electrodes)]] != electrodes:
+        raise DocumentError(
+            f"{files.path(catalog.COUNTS, day)}: expected the electrodes of sites.json, found others. "
+            "Restore the files of one ingest."
+        )
+    names = [site.neuroid_id for site in table.sites[: len(electrodes)]]
+    counts = pd.DataFrame(arrays["counts"], index=ordinal, columns=names)
+    chosen = counts.reindex(columns=_chosen(table))  # a site that the day lacks becomes a column of NaN
+    if unit == "hz":
+        recording = files.protocol.recording
+        chosen = chosen / ((recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S)
+    return chosen
+
+
+def _chosen(table: SiteTable) -> pd.Index:
+    return pd.Index([site.neuroid_id for site in table.chosen()], name="neuroid_id")
+
+
+def _sites(files: PublishedFiles, day: int) -> pd.DataFrame:
+    rows = [site.model_dump() for site in files.read(catalog.SITES, day).sites]
+    frame = pd.DataFrame(rows).set_index("neuroid_id")
+    frame = frame.astype({"reliability": "float64", "site_index": "Int64", "row": "Int64", "column": "Int64"})
+    return frame.sort_values("site_index", kind="stable", na_position="last")
+
+
+def _pairs(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
+    columns = files.read(catalog.PAIRS, day)
+    frame = pd.DataFrame({"day": np.full(len(columns["kind"]), day), **columns})
+    return frame if truth else frame.drop(columns="true_change")
+
+
+def _sensitivity(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
+    columns: Columns = files.read(catalog.SENSITIVITY, day)
+    frame = pd.DataFrame(columns)
+    if truth:
+        return frame
+    hidden = frame["truth"].astype(bool) & ~frame["estimate"].str.endswith(_OF_NETWORK)
+    return frame[~hidden].drop(columns="truth").reset_index(drop=True)

@@ -1,0 +1,403 @@
+"""A study as its users see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from closedloop.access import frames
+from closedloop.access.files import PublishedFiles
+from closedloop.access.frames import Unit
+from closedloop.access.pictures import find_image
+from closedloop.access.spike_times import site_onsets, site_spikes
+from closedloop.artifacts import catalog
+from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.manifest import Manifest
+from closedloop.artifacts.protocol.protocol import Protocol
+
+if TYPE_CHECKING:
+    from closedloop.models.site_model import SiteModel
+
+
+@dataclass(frozen=True, repr=False)
+class Study:
+    """Read-only access to a study; `open_study` makes it.
+
+    Days count from 0. A table of one row a presentation, stimulus or site is indexed by it, and by ``day`` before it
+    where no day is given, so that ``table.loc[2]`` is day 2. `sensitivity` and `pairs` are long tables with a column
+    ``day``. Asking for what the experiment has not come to yet, or for a day that it does not have, raises StudyError.
+
+    Everything from a simulated monkey says so: in the study's `repr`, and in ``table.attrs["simulated"]``. What only a
+    simulation knows, the hidden cortex's true responses, is left out unless asked for by ``truth=True``: it is there to
+    judge the methods by, and a real experiment has none.
+
+    The examples of the methods go on from this one.
+
+    Examples
+    --------
+    >>> import closedloop
+    >>> study = closedloop.open_study("runs/smoke")
+    >>> study
+    <SIMULATED study of simulated, protocol smoke, 1 of 1 days, in ...>
+    >>> study.subject, study.simulated, study.protocol.attack.epsilons
+    ('simulated', True, (2.5, 10.0))
+    >>> study.presentations(0).attrs["simulated"]
+    True
+    """
+
+    _files: PublishedFiles
+
+    def __repr__(self) -> str:
+        kind = "SIMULATED study" if self.simulated else "Study"
+        days = f"{len(self.days)} of {self.protocol.days} days"
+        return f"<{kind} of {self.subject}, protocol {self.protocol.name}, {days}, in {self.path}>"
+
+    @property
+    def path(self) -> Path:
+        """The study's folder."""
+        return self._files.paths.root
+
+    @property
+    def subject(self) -> str:
+        """The animal's name."""
+        return self._files.study.subject
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the animal is a simulated one."""
+        return self._files.study.simulated
+
+    @property
+    def protocol(self) -> Protocol:
+        """The experiment's numbers, as in protocol.yaml."""
+        return self._files.protocol
+
+    @property
+    def days(self) -> tuple[int, ...]:
+        """The days that have begun, ascending."""
+        return self._files.days
+
+    def presentations(self, day: int | None = None) -> pd.DataFrame:
+        """Return every presentation: what was shown, when, and whether its response counts.
+
+        The rows are those of `responses`, rejected presentations included, so that one table can select from the other.
+
+        Returns
+        -------
+        DataFrame
+            Index ``ordinal`` (count of the presentations begun in the session). Columns: ``kind`` (clean, attacked,
+            gaussian, linear), ``role``, ``category``, ``image_id`` and ``clean_index`` of the clean image beneath,
+            ``attacked_site`` ("" for other kinds), ``epsilon``; ``outcome`` at the rig; ``used`` and, if not, the
+            ``reason``; ``onset_s``, the onset on the recorder's clock; ``rig_onset_s`` on the rig's; and others.
+
+        Examples
+        --------
+        >>> shown = study.presentations(0)
+        >>> sorted(shown["kind"].unique())
+        ['attacked', 'clean', 'gaussian', 'linear']
+        >>> bool(shown.loc[shown["outcome"] == "rejected", "used"].any())
+        False
+        """
+        return frames.presentations_frame(self._files, day)
+
+    def responses(self, day: int | None = None, *, unit: Unit = "hz") -> pd.DataFrame:
+        """Return the response of every site to every presentation, in the protocol's window after the onset.
+
+        Parameters
+        ----------
+        day
+            One day; all days that have been recorded, if None.
+        unit
+            "hz" for spikes per second, "counts" for spikes.
+
+        Returns
+        -------
+        DataFrame
+            Presentations x sites: index ``ordinal``, as in `presentations`; a column a chosen site, by ``neuroid_id``,
+            in the order of the model's outputs. NaN where a presentation does not count for a site.
+
+        Examples
+        --------
+        Mean response of every site to the clean images of each category:
+
+        >>> shown, rates = study.presentations(0), study.responses(0)
+        >>> clean = shown["kind"] == "clean"
+        >>> means = rates[clean].groupby(shown["category"]).mean()
+        >>> means.shape == (shown.loc[clean, "category"].nunique(), study.protocol.sites.n_sites)
+        True
+        """
+        return frames.responses_frame(self._files, day, unit=unit)
+
+    def sites(self, day: int | None = None) -> pd.DataFrame:
+        """Return the electrodes, with their reliability; those of the model come first.
+
+        Returns
+        -------
+        DataFrame
+            Index ``neuroid_id``. ``site_index`` is the model's output, missing for electrodes that were not chosen on
+            day 0; ``reliability``, ``mean_rate_hz`` and ``sigma_hz`` are of this day's clean images.
+
+        Examples
+        --------
+        >>> sites = study.sites(0)
+        >>> chosen = sites[sites["site_index"].notna()]
+        >>> list(chosen.index) == list(study.responses(0).columns)
+        True
+        """
+        return frames.sites_frame(self._files, day)
+
+    def stimuli(self, day: int | None = None) -> pd.DataFrame:
+        """Return every image of a day, with what the model predicted of it before it was shown.
+
+        Returns
+        -------
+        DataFrame
+            Index ``image_index``: the row of `images`.
+
+        Examples
+        --------
+        >>> stimuli = study.stimuli(0)
+        >>> attacked = stimuli[stimuli["kind"] == "attacked"]
+        >>> bool((attacked["realised_epsilon"] <= attacked["epsilon"]).all())
+        True
+        """
+        return frames.stimuli_frame(self._files, day)
+
+    def sensitivity(self, *, truth: bool = False) -> pd.DataFrame:
+        """Return the estimates of sensitivity on all evaluated days, in units of sigma.
+
+        Parameters
+        ----------
+        truth
+            Also what only a simulation knows: the hidden cortex's own sensitivity, marked in a column ``truth``.
+
+        Returns
+        -------
+        DataFrame
+            A row an estimate: ``day``, ``epsilon``, ``estimate`` ("paper" is section 3.1's), ``image_set``, ``site``
+            ("" for the mean over sites), ``mean``, ``standard_error`` and the numbers of images and sites.
+
+        Examples
+        --------
+        >>> table = study.sensitivity()
+        >>> mean = table.query("estimate == 'paper' and image_set == 'all' and site == ''")
+        >>> mean[["day", "epsilon"]].to_numpy()
+        array([[ 0. ,  2.5],
+               [ 0. , 10. ]])
+        """
+        return frames.sensitivity_frame(self._files, truth=truth)
+
+    def pairs(self, day: int | None = None, *, truth: bool = False) -> pd.DataFrame:
+        """Return each attacked or control image beside its clean image, at each site.
+
+        Parameters
+        ----------
+        day
+            One day; all evaluated days, if None.
+        truth
+            Also ``true_change``, what the hidden cortex of a simulation did.
+
+        Returns
+        -------
+        DataFrame
+            A row a pair and site; ``change`` is in units of the site's sigma, ``predicted_sign`` was sealed before the
+            session.
+
+        Examples
+        --------
+        >>> pairs = study.pairs(0)
+        >>> sorted(pairs["kind"].unique())
+        ['attacked', 'gaussian', 'linear']
+        >>> "true_change" in pairs, "true_change" in study.pairs(0, truth=True)
+        (False, True)
+        """
+        return frames.pairs_frame(self._files, day, truth=truth)
+
+    def images(self, day: int) -> NDArray[np.uint8]:
+        """Return all images of a day, as shown.
+
+        Returns
+        -------
+        ndarray
+            uint8, (n_images, height, width, 3); row ``image_index`` of `stimuli`.
+
+        Examples
+        --------
+        >>> images, stimuli = study.images(0), study.stimuli(0)
+        >>> images.dtype, len(images) == len(stimuli)
+        (dtype('uint8'), True)
+        """
+        pixels: NDArray[np.uint8] = self._files.read(catalog.IMAGES, day)["images"]
+        return pixels
+
+    def image(self, stimulus_id: str) -> NDArray[np.uint8]:
+        """Return one image by its name, of whichever day.
+
+        Parameters
+        ----------
+        stimulus_id
+            Content hash of the pixels, as in `stimuli` and `presentations`.
+
+        Returns
+        -------
+        ndarray
+            uint8, (height, width, 3).
+
+        Raises
+        ------
+        StudyError
+            No day has it.
+
+        Examples
+        --------
+        >>> name = study.presentations(0)["stimulus_id"].iloc[0]
+        >>> study.image(name).shape
+        (32, 32, 3)
+        """
+        return find_image(self._files, stimulus_id)
+
+    def spikes(self, day: int, neuroid_id: str) -> NDArray[np.float64]:
+        """Return a chosen site's spikes in seconds, ascending, on the clock of `onsets`.
+
+        Parameters
+        ----------
+        neuroid_id
+            The site, a column of `responses`.
+
+        Examples
+        --------
+        >>> from closedloop.analysis import spikes_around
+        >>> study = closedloop.open_study("runs/smoke")
+        >>> site = study.responses(0).columns[0]
+        >>> onsets = study.onsets(0, site).dropna()
+        >>> raster = spikes_around(study.spikes(0, site), onsets.to_numpy(), window_ms=(-100, 300))
+        >>> len(raster) == study.presentations(0)["used"].sum()
+        np.True_
+        """
+        return site_spikes(self._files, day, neuroid_id)
+
+    def onsets(self, day: int, neuroid_id: str) -> pd.Series[float]:
+        """Return when each presentation came on, in seconds, on the clock of the processor that a site is wired to.
+
+        Parameters
+        ----------
+        neuroid_id
+            The site, a column of `responses`.
+
+        Returns
+        -------
+        Series
+            Index ``ordinal``, as in `presentations`; NaN where a presentation does not count.
+
+        Examples
+        --------
+        >>> onsets = study.onsets(0, study.responses(0).columns[0])
+        >>> bool((onsets.dropna().diff().dropna() > 0).all())
+        True
+        """
+        onsets = site_onsets(self._files, day, neuroid_id)
+        onsets.attrs = frames.marks(self._files)
+        return onsets
+
+    def model(self, day: int) -> SiteModel:
+        """Return the model of the sites that a day's images were attacked with (a torch module).
+
+        Returns
+        -------
+        SiteModel
+            In evaluation mode; images in [0, 1], (n, 3, side, side), to z-scored responses, (n, n_sites). The number
+            after the last day gives the model that the last refit left.
+
+        Examples
+        --------
+        >>> from closedloop.models.site_model import predict
+        >>> study = closedloop.open_study("runs/smoke")
+        >>> predicted = predict(study.model(0), study.images(0)[:5])
+        >>> predicted.shape == (5, study.protocol.sites.n_sites)
+        True
+        """
+        from closedloop.models.checkpoints import load_site_model  # noqa: PLC0415 - torch is needed for models alone
+
+        return load_site_model(self._files.path(catalog.MODEL, day, handed_on=True))
+
+    def journal(self, day: int) -> Journal:
+        """Return the rig's journal: every trial, presentation and launch.
+
+        Examples
+        --------
+        >>> journal = study.journal(0)
+        >>> journal.ended.outcome
+        'complete'
+        """
+        return self._files.read(catalog.JOURNAL, day)
+
+    def manifest(self, day: int, stage: str) -> Manifest:
+        """Return what a stage read and wrote, with checksums, seed and version.
+
+        Parameters
+        ----------
+        day
+            The day.
+        stage
+            "plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate" or "queue".
+
+        Examples
+        --------
+        >>> manifest = study.manifest(0, "evaluate")
+        >>> sorted(manifest.outputs)
+        ['evaluation.json', 'pairs.parquet', 'sensitivity.parquet']
+        """
+        return self._files.manifest(day, stage)
+
+    def quality(self, day: int) -> IngestQuality:
+        """Return what was found in a day's recording: codes, clocks, what was set aside and why.
+
+        Examples
+        --------
+        >>> quality = study.quality(0)
+        >>> quality.n_used == quality.n_presented
+        True
+        """
+        return self._files.read(catalog.QUALITY, day)
+
+    def fit(self, day: int) -> FitReport:
+        """Return what a day's refit used, and how well the models before and after it predict.
+
+        Examples
+        --------
+        >>> len(study.fit(0).r_heldout) == study.protocol.sites.n_sites
+        True
+        """
+        return self._files.read(catalog.FIT, day)
+
+    def evaluation(self, day: int, *, truth: bool = False) -> EvaluationReport:
+        """Return a day's other numbers: sigma, reliability and predictivity of each site, agreement of the signs.
+
+        Parameters
+        ----------
+        day
+            The day.
+        truth
+            Also the agreement with the hidden cortex of a simulation.
+
+        Examples
+        --------
+        >>> evaluation = study.evaluation(0)
+        >>> [row.epsilon for row in evaluation.epsilons]
+        [2.5, 10.0]
+        >>> evaluation.epsilons[0].sign_agreement_true is None
+        True
+        """
+        found = self._files.read(catalog.EVALUATION, day)
+        if truth:
+            return found
+        measured = tuple(row.model_copy(update={"sign_agreement_true": None}) for row in found.epsilons)
+        return found.model_copy(update={"epsilons": measured})
