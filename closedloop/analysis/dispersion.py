@@ -19,6 +19,14 @@ def sigma(rates: Floats) -> Floats:
     -------
     ndarray
         (n_sites,), in the unit of the rates; NaN with fewer than two images.
+
+    Examples
+    --------
+    Two sites, four images; the second site has no response to the last:
+
+    >>> import numpy as np
+    >>> sigma(np.array([[10.0, 1.0], [20.0, 3.0], [10.0, 5.0], [20.0, np.nan]])).round(3)
+    array([5.774, 2.   ])
     """
     n, mean = _count_and_mean(rates)
     squares = np.where(np.isfinite(rates), (rates - mean) ** 2, 0.0).sum(axis=0)
@@ -39,6 +47,17 @@ def sigma_corrected(half_a: Floats, half_b: Floats) -> Floats:
     -------
     ndarray
         (n_sites,); NaN where the covariance is not positive, that is where noise hides the images' variance.
+
+    Examples
+    --------
+    Images that vary by SD 2, and noise of SD 1 in each half:
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> image = rng.normal(0, 2, (10_000, 1))
+    >>> half_a, half_b = (image + rng.normal(0, 1, image.shape) for _ in range(2))
+    >>> sigma_corrected(half_a, half_b).round(1)
+    array([2.])
     """
     covariance = split_half_covariance(half_a, half_b)
     return np.sqrt(np.where(covariance > 0, covariance, np.nan))
@@ -70,6 +89,12 @@ def normalize(change: Floats, site_sigma: Floats, *, site_index: Indices) -> Flo
     -------
     ndarray
         (n_pairs,), dimensionless; NaN where the site's sigma is NaN or zero: a site that never varies has no scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> normalize(np.array([6.0, 6.0]), np.array([2.0, 3.0]), site_index=np.array([0, 1]))
+    array([3., 2.])
     """
     return _divide(change, site_sigma[site_index])
 
@@ -89,6 +114,14 @@ def random_pair_change(rates: Floats) -> Floats:
     -------
     ndarray
         (n_sites,), in the unit of the rates; NaN with fewer than two images.
+
+    Examples
+    --------
+    Three images, responses 0, 1 and 5: the mean of 1, 5 and 4.
+
+    >>> import numpy as np
+    >>> random_pair_change(np.array([[0.0], [1.0], [5.0]])).round(3)
+    array([3.333])
     """
     ordered = np.sort(rates, axis=0)  # NaN last
     n = np.isfinite(rates).sum(axis=0)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]
 
+_NORMAL_95 = 1.959964  # 97.5 % quantile of the standard normal distribution
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -33,6 +35,17 @@ class Estimate:
         Different images and sites among the pairs used, and these pairs.
     n_left_out
         Pairs left out because a response is missing (NaN).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images, sites = np.arange(4), np.zeros(4, int)
+    >>> estimate = mean_over_pairs(np.array([1.0, 2.0, 3.0, 2.0]), image_index=images, site_index=sites)
+    >>> estimate.mean, round(estimate.standard_error, 3), estimate.n_images
+    (2.0, 0.408, 4)
+    >>> low, high = estimate.interval
+    >>> round(low, 2), round(high, 2)
+    (1.2, 2.8)
     """
 
     mean: float
@@ -41,6 +54,12 @@ class Estimate:
     n_sites: int
     n_pairs: int
     n_left_out: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean, for many images (normal); NaN where the standard error is."""
+        half_width = _NORMAL_95 * self.standard_error
+        return self.mean - half_width, self.mean + half_width
 
 
 def mean_over_pairs(values: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
@@ -59,6 +78,17 @@ def mean_over_pairs(values: Floats, *, image_index: Indices, site_index: Indices
     ------
     ValueError
         The three do not have one shape (n_pairs,).
+
+    Examples
+    --------
+    Two sites measured with the same two images. The sites move together, so that there are two independent observations
+    and not four:
+
+    >>> import numpy as np
+    >>> change = np.array([1.0, 1.0, 3.0, 3.0])
+    >>> estimate = mean_over_pairs(change, image_index=np.array([0, 0, 1, 1]), site_index=np.array([0, 1, 0, 1]))
+    >>> estimate.mean, estimate.standard_error, estimate.n_images, estimate.n_pairs
+    (2.0, 1.0, 2, 4)
     """
     _check_one_shape(values, image_index, site_index)
     usable = np.isfinite(values)

@@ -24,6 +24,15 @@ def z_score(rates: Floats, reference: Floats) -> Floats:
     -------
     ndarray
         (n_images, n_sites); a column of NaN where the reference images do not vary or fewer than two are usable.
+
+    Examples
+    --------
+    A site whose normalizer images have mean 20 and SD 10:
+
+    >>> import numpy as np
+    >>> z_score(np.array([[20.0], [35.0]]), np.array([[10.0], [20.0], [30.0]]))
+    array([[0. ],
+           [1.5]])
     """
     spread = sigma(reference)
     usable = np.isfinite(reference).any(axis=0)

@@ -26,6 +26,14 @@ def correlation(predicted: Floats, measured: Floats) -> Floats:
     ------
     ValueError
         The shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> predicted = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0]])
+    >>> measured = np.array([[10.0, 4.0], [20.0, 3.0], [30.0, np.nan], [40.0, 1.0]])
+    >>> correlation(predicted, measured)
+    array([ 1., -1.])
     """
     if predicted.shape != measured.shape:
         raise ValueError(f"correlation needs two arrays of one shape, found {predicted.shape} and {measured.shape}")

@@ -30,6 +30,15 @@ def spikes_around(spike_s: Floats, onset_s: Floats, *, window_ms: tuple[float, f
     ------
     ValueError
         An onset is NaN, the spikes are not in order, or the window is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spikes = np.array([0.95, 1.08, 1.17, 2.1])
+    >>> for train in spikes_around(spikes, np.array([1.0, 2.0]), window_ms=(70, 170)):
+    ...     print(train.round())
+    [80.]
+    [100.]
     """
     start_ms, stop_ms = window_ms
     if not np.isfinite(onset_s).all() or (np.diff(spike_s) < 0).any() or stop_ms <= start_ms:
@@ -54,7 +63,15 @@ def rate_over_time(spikes_ms: Sequence[Floats], *, edges_ms: Floats) -> Floats:
     Returns
     -------
     ndarray
-        Spikes per second, (n_bins,); NaN without a presentation.
+        Spikes per second, (n_bins,); NaN without a showing.
+
+    Examples
+    --------
+    Two presentations, three spikes in the first 100 ms and one in the second:
+
+    >>> import numpy as np
+    >>> rate_over_time([np.array([10.0, 80.0, 150.0]), np.array([30.0])], edges_ms=np.array([0.0, 100.0, 200.0]))
+    array([15.,  5.])
     """
     widths_s = np.diff(edges_ms) / 1000
     if not spikes_ms:

@@ -30,6 +30,16 @@ def paper_estimate(change: Floats, predicted_sign: Indices, *, image_index: Indi
         -1, 0 or 1: predicted sign of the same difference, (n_pairs,).
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
+
+    Examples
+    --------
+    Three of four attacks moved the site as predicted:
+
+    >>> import numpy as np
+    >>> change, sign = np.array([2.0, -3.0, 1.0, -2.0]), np.array([1, -1, 1, 1])
+    >>> estimate = paper_estimate(change, sign, image_index=np.arange(4), site_index=np.zeros(4, int))
+    >>> estimate.mean, round(estimate.standard_error, 3)
+    (1.0, 1.08)
     """
     return mean_over_pairs(np.sign(predicted_sign) * change, image_index=image_index, site_index=site_index)
 
@@ -49,6 +59,13 @@ def cross_fitted_estimate(
         Change from disjoint halves of the repetitions, of the clean image as of the changed one, (n_pairs,).
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> half_a, half_b = np.array([2.0, -3.0, 1.0]), np.array([4.0, -1.0, -1.0])
+    >>> cross_fitted_estimate(half_a, half_b, image_index=np.arange(3), site_index=np.zeros(3, int)).mean
+    1.3333333333333333
     """
     both_ways = (np.sign(change_half_a) * change_half_b + np.sign(change_half_b) * change_half_a) / 2
     return mean_over_pairs(both_ways, image_index=image_index, site_index=site_index)
@@ -71,6 +88,16 @@ def noise_corrected_rms(
         Change from disjoint halves of the repetitions, of the clean image as of the changed one, (n_pairs,).
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
+
+    Examples
+    --------
+    Every change is 2, and each half has noise of SD 1. A plain root mean square would say sqrt(4 + 1) = 2.2.
+
+    >>> import numpy as np
+    >>> half_a, half_b = 2 + np.random.default_rng(0).normal(size=(2, 10_000))
+    >>> images, sites = np.arange(10_000), np.zeros(10_000, int)
+    >>> round(noise_corrected_rms(half_a, half_b, image_index=images, site_index=sites).mean, 1)
+    2.0
     """
     return _root(mean_over_pairs(change_half_a * change_half_b, image_index=image_index, site_index=site_index))
 
@@ -91,12 +118,11 @@ def noiseless_rms(change: Floats, *, image_index: Indices, site_index: Indices) 
 def noiseless_mean_absolute(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
     """Return mean |change| (eq. 2) of changes known without noise; on measured changes it would count noise.
 
-    Parameters
-    ----------
-    change
-        Change of each pair, (n_pairs,).
-    image_index, site_index
-        The clean image and the site of each pair, (n_pairs,).
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noiseless_mean_absolute(np.array([1.0, -3.0]), image_index=np.arange(2), site_index=np.zeros(2, int)).mean
+    2.0
     """
     return mean_over_pairs(np.abs(change), image_index=image_index, site_index=site_index)
 
@@ -112,6 +138,13 @@ def paired_difference(before: Floats, after: Floats, *, image_index: Indices, si
         What each pair contributed on the two days, for example predicted sign times change, (n_pairs,).
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> before, after = np.array([0.5, 1.5, 1.0]), np.array([1.5, 2.0, 2.5])
+    >>> paired_difference(before, after, image_index=np.arange(3), site_index=np.zeros(3, int)).mean
+    1.0
     """
     return mean_over_pairs(after - before, image_index=image_index, site_index=site_index)
 
@@ -134,6 +167,16 @@ def by_site(
     -------
     dict
         Estimate by site index, ascending.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> change, sign = np.array([1.0, 3.0, -2.0]), np.array([1, 1, -1])
+    >>> estimates = by_site(
+    ...     paper_estimate, [change, sign], image_index=np.array([0, 1, 0]), site_index=np.array([0, 0, 1])
+    ... )
+    >>> {site: estimate.mean for site, estimate in estimates.items()}
+    {0: 2.0, 1: 2.0}
     """
     estimates = {}
     for site in np.unique(site_index):

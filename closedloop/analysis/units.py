@@ -27,6 +27,13 @@ class UnitMean:
         95 % bootstrap interval of the mean, units drawn with their images. NaN with fewer than two units.
     n_units, n_values
         How many of each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean = mean_over_units(np.array([1.0, 3.0, 4.0]), np.array([0, 0, 1]), seed=0)
+    >>> mean.mean, mean.n_units, mean.n_values
+    (3.0, 2, 3)
     """
 
     mean: float
@@ -56,6 +63,15 @@ def mean_over_units(values: Floats, unit_index: Indices, *, seed: int) -> UnitMe
     ------
     ValueError
         There is no value, or the two differ in shape.
+
+    Examples
+    --------
+    Two units of means 2 and 4, whatever their numbers of images:
+
+    >>> import numpy as np
+    >>> mean = mean_over_units(np.array([1.0, 3.0, 4.0]), np.array([7, 7, 9]), seed=0)
+    >>> mean.mean, mean.low, mean.high
+    (3.0, 2.0, 4.0)
     """
     if values.shape != unit_index.shape or values.ndim != 1 or not values.size:
         raise ValueError(

@@ -1,19 +1,13 @@
-from .codes import Edges as Edges
-from .codes import ReceivedCodes as ReceivedCodes
-from .codes import SentCodes as SentCodes
-from .counts import count_spikes as count_spikes
-from .counts import spike_counter as spike_counter
-from .segments import Segment as Segment
-from .source import ArraySource as ArraySource
-from .spikes import Spikes as Spikes
-from .usability import usable as usable
+from .counts import SpikeCounter, count_spikes, spike_counter
+from .segments import Segment
+from .source import ArraySource
+from .spikes import Spikes
+from .usability import usable
 
 __all__ = [
     "ArraySource",
-    "Edges",
-    "ReceivedCodes",
     "Segment",
-    "SentCodes",
+    "SpikeCounter",
     "Spikes",
     "count_spikes",
     "spike_counter",

@@ -17,9 +17,9 @@ class Segment:
 
     Examples
     --------
-    >>> from closedloop.recording import Segment
-    >>> segment = Segment(epoch=0, first_tick=0, end_tick=30_000, n_samples=1_000)
-    >>> segment.end_tick - segment.first_tick
+    One second at 30 kHz:
+
+    >>> Segment(epoch=0, first_tick=0, end_tick=30_000, n_samples=30_000).n_samples
     30000
     """
 

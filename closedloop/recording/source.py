@@ -74,12 +74,11 @@ class ArraySource:
     Examples
     --------
     >>> import numpy as np
-    >>> from closedloop.recording import ArraySource
-    >>> source = ArraySource((np.zeros((300, 2), np.int16), np.zeros((60, 2), np.int16)), (0, 900), (0, 0))
-    >>> [(segment.first_tick, segment.end_tick) for segment in source.segments]
-    [(0, 300), (900, 960)]
-    >>> source.ticks(1, np.array([0, 59])).tolist()
-    [900, 959]
+    >>> source = ArraySource((np.zeros((3000, 2), np.int16),))
+    >>> source.read(0, 0, 10).shape
+    (10, 2)
+    >>> source.segments
+    (Segment(epoch=0, first_tick=0, end_tick=3000, n_samples=3000),)
     """
 
     arrays: tuple[NDArray[Any], ...]

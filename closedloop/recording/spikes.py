@@ -18,10 +18,9 @@ class Spikes:
     Examples
     --------
     >>> import numpy as np
-    >>> from closedloop.recording import Spikes
-    >>> spikes = Spikes(np.zeros(2, np.uint16), np.array([3_000, 3_300]), np.array([1, 2], np.uint16))
-    >>> len(spikes), spikes.on(2).tick.tolist()
-    (2, [3300])
+    >>> spikes = Spikes(np.zeros(3, np.uint16), np.array([10, 20, 30]), np.array([1, 2, 1], np.uint16))
+    >>> spikes.on(1).tick
+    array([10, 30])
     """
 
     epoch: NDArray[np.uint16]

@@ -48,12 +48,17 @@ def usable(
 
     Examples
     --------
+    The recording stops after a second; the second presentation ends later:
+
     >>> import numpy as np
-    >>> from closedloop.recording import Segment, usable
-    >>> recorded = [Segment(0, 0, 60_000, 60_000), Segment(0, 90_000, 150_000, 60_000)]
-    >>> onset_tick, reasons = usable(np.array([0, 0]), np.array([30_000.0, 58_000.0]), recorded, tick_hz=30_000)
-    >>> onset_tick.tolist(), reasons
-    ([30000.0, nan], ('', 'touches a gap of the recording'))
+    >>> from closedloop.recording import Segment
+    >>> onset, reasons = usable(
+    ...     np.zeros(2, int), np.array([500.0, 900.0]), [Segment(0, 0, 1000, 1000)], tick_hz=1000
+    ... )
+    >>> onset
+    array([500.,  nan])
+    >>> reasons
+    ('', 'before the start or after the end of the recording')
     """
     reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
     epochs = sorted({segment.epoch for segment in segments})

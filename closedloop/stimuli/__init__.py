@@ -1,1 +1,5 @@
-"""stimuli."""
+"""Clean images and what is made of them without a model: pools, balanced draws, controls, orders of presentation."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

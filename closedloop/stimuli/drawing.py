@@ -32,6 +32,15 @@ def draw_balanced(
     ------
     ImageError
         The pool has fewer unused images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.stimuli import ProceduralPool
+    >>> pool = ProceduralPool(seed=0, n_categories=3, n_per_category=10)
+    >>> drawn = draw_balanced(pool.images(), 6, used=(), generator=np.random.default_rng(0), place="day 0")
+    >>> sorted(image.category for image in drawn)
+    ['disk-checks', 'disk-checks', 'disk-plain', 'disk-plain', 'disk-stripes', 'disk-stripes']
     """
     unused = [image for image in images if image.image_id not in used]
     if len(unused) < n_images:

@@ -90,6 +90,19 @@ def open_folder_pool(folder: Path, side_px: int) -> ImagePool:
     ------
     ImageError
         The folder is missing, holds no image, or holds images both beside and inside its folders.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> for name in ("cat", "dog"):
+    ...     Path("images", name).mkdir(parents=True)
+    ...     Image.new("RGB", (640, 480), "grey").save(Path("images", name, "1.png"))
+    >>> pool = open_folder_pool(Path("images"), side_px=224)
+    >>> [image.image_id for image in pool.images()]
+    ['cat/1.png', 'dog/1.png']
+    >>> pool.load("cat/1.png").shape
+    (224, 224, 3)
     """
     entries = _entries(folder)
     has_images = any(_is_image_file(entry) for entry in entries)

@@ -34,6 +34,12 @@ def open_pool(description: Mapping[str, str | int]) -> ImagePool:
     ------
     ImageError
         The kind is unknown, an entry is missing, or a folder is not there any more.
+
+    Examples
+    --------
+    >>> pool = open_pool({"kind": "procedural", "seed": 0, "side_px": 32, "n_categories": 2, "n_per_category": 3})
+    >>> len(pool.images())
+    6
     """
     kind = description.get("kind")
     if kind == "procedural":

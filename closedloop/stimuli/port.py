@@ -16,7 +16,13 @@ Uint8Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class PoolImage:
-    """One image that a pool can load: its identity within the pool and its category."""
+    """One image that a pool can load: its identity within the pool and its category.
+
+    Examples
+    --------
+    >>> PoolImage("cat/1.png", "cat").category
+    'cat'
+    """
 
     image_id: str
     category: str
@@ -40,7 +46,15 @@ class ImagePool(Protocol):
 
 
 def load_images(pool: ImagePool, image_ids: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for."""
+    """Pixels of several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for.
+
+    Examples
+    --------
+    >>> from closedloop.stimuli import ProceduralPool
+    >>> pool = ProceduralPool(seed=0, n_categories=2, n_per_category=2)
+    >>> load_images(pool, tuple(image.image_id for image in pool.images())).shape
+    (4, 32, 32, 3)
+    """
     batch = np.empty((len(image_ids), pool.side_px, pool.side_px, 3), dtype=np.uint8)
     for row, image_id in enumerate(image_ids):
         batch[row] = pool.load(image_id)

@@ -38,6 +38,14 @@ class ProceduralPool:
         The first so many of the 30 categories, 1 to 30.
     n_per_category
         Images of each category.
+
+    Examples
+    --------
+    >>> pool = ProceduralPool(seed=0, n_categories=2, n_per_category=3)
+    >>> pool.categories
+    ('disk-plain', 'disk-stripes')
+    >>> pool.load("disk-stripes-000002").shape
+    (32, 32, 3)
     """
 
     seed: int

@@ -26,6 +26,16 @@ def spread_order(family: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
     -------
     NDArray
         Permutation: indices into `family`, in the order to be shown.
+
+    Examples
+    --------
+    Two families, each image of which is shown twice, and two single images:
+
+    >>> import numpy as np
+    >>> family = np.array([0, 0, 1, 1, 2, 3])
+    >>> order = spread_order(family, seed=0)
+    >>> sorted(order.tolist())
+    [0, 1, 2, 3, 4, 5]
     """
     random = np.random.default_rng(seed)
     members = np.lexsort((random.random(len(family)), family))
@@ -51,6 +61,14 @@ def twin_separation(image_index: NDArray[np.int64], clean_index: NDArray[np.int6
     -------
     NDArray
         One distance a presentation of a changed image whose clean twin is shown at all.
+
+    Examples
+    --------
+    Image 1 was made from image 0; it is shown two places after it:
+
+    >>> import numpy as np
+    >>> twin_separation(np.array([0, 2, 1]), clean_index=np.array([0, 0, 2]))
+    array([2])
     """
     shown_at: dict[int, list[int]] = {}
     for place, image in enumerate(image_index.tolist()):
@@ -74,6 +92,12 @@ def minutes_to_twin(
         Image and onset of each presentation, (n_presentations,).
     clean_index
         For each image, the clean image it was made from (itself, where it is clean).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> minutes_to_twin(np.array([0, 2, 1]), np.array([0.0, 30.0, 60.0]), np.array([0, 0, 2]))
+    array([1.])
     """
     clean_of = clean_index[image_index]
     minutes = []

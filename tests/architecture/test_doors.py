@@ -43,6 +43,10 @@ def exported(door: str) -> Any:
     return importlib.import_module(door).__all__
 
 
+def everything_from(door: str) -> dict[str, Any]:
+    return {name: getattr(importlib.import_module(door), name) for name in exported(door)}
+
+
 def doctests(door: str, name: str) -> Iterator[doctest.DocTest]:
     """Yield a name's examples, then those of its methods."""
     value = getattr(importlib.import_module(door), name)
@@ -85,9 +89,9 @@ def test_the_examples_run(
     if door in NEED_A_STUDY:
         (tmp_path / STUDY).parent.mkdir()
         (tmp_path / STUDY).symlink_to(request.getfixturevalue("smoke_study"))
-    tests, shared = list(doctests(door, name)), {}
+    tests, shared = list(doctests(door, name)), everything_from(door)
     assert tests, f"{door}.{name} has no example"
-    for test in tests:  # a method's example goes on from its class's
+    for test in tests:  # a method's example goes on from its class's, and all see what their door exports
         test.globs = shared
         said: list[str] = []
         failed = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False).failed

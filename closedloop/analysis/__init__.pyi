@@ -1,0 +1,49 @@
+from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
+from .estimate import Estimate, mean_over_pairs
+from .normalizers import z_score
+from .predictivity import correlation
+from .psth import rate_over_time, spikes_around
+from .reliability import (
+    explained_fraction,
+    mean_response,
+    noise_ceiling,
+    spearman_brown,
+    split_half_means,
+    split_half_reliability,
+)
+from .sensitivity import (
+    by_site,
+    cross_fitted_estimate,
+    noise_corrected_rms,
+    noiseless_mean_absolute,
+    paired_difference,
+    paper_estimate,
+)
+from .units import UnitMean, mean_over_units
+
+__all__ = [
+    "Estimate",
+    "UnitMean",
+    "by_site",
+    "correlation",
+    "cross_fitted_estimate",
+    "explained_fraction",
+    "mean_over_pairs",
+    "mean_over_units",
+    "mean_response",
+    "noise_ceiling",
+    "noise_corrected_rms",
+    "noiseless_mean_absolute",
+    "normalize",
+    "paired_difference",
+    "paper_estimate",
+    "random_pair_change",
+    "rate_over_time",
+    "sigma",
+    "sigma_corrected",
+    "spearman_brown",
+    "spikes_around",
+    "split_half_means",
+    "split_half_reliability",
+    "z_score",
+]
