@@ -1,0 +1,70 @@
+"""The pages of docs/examples: each holds one program, which runs as it stands and prints what the page says."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.loop.studies import ENVIRONMENT, command
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs" / "examples").glob("*.md"))
+QUICK = {"sensitivity"}  # no torch, no files
+NEED_A_STUDY = {"study"}
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """Return the fenced blocks of one language."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def prepare(page: Path, folder: Path, request: pytest.FixtureRequest) -> None:
+    """Do what the page asks for before its program: run its commands, or take the study that other tests share."""
+    if page.stem in NEED_A_STUDY:
+        (folder / "runs").mkdir()
+        (folder / "runs" / "smoke").symlink_to(request.getfixturevalue("smoke_study"))
+        return
+    for line in "".join(blocks(page, "sh")).splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "closedloop", line
+        subprocess.run(command(*arguments), check=True, cwd=folder, env=environment(), capture_output=True)
+
+
+def environment() -> dict[str, str]:
+    return ENVIRONMENT | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "MPLBACKEND": "Agg"}
+
+
+def test_there_is_a_page_for_everything_a_user_begins_with() -> None:
+    assert {page.stem for page in PAGES} >= {"attack", "blackrock", "loop", "sensitivity", "study"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[] if page.stem in QUICK else [pytest.mark.slow], id=page.stem) for page in PAGES],
+)
+def test_the_program_of_a_page_runs_and_prints_what_the_page_says(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (program,), (printed,) = blocks(page, "python"), blocks(page, "text")
+    prepare(page, tmp_path, request)
+    (tmp_path / "example.py").write_text(program)
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", "example.py"],
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    same = doctest.OutputChecker().check_output(printed, finished.stdout, doctest.ELLIPSIS)
+    assert same, f"{page} says\n{printed}but its program prints\n{finished.stdout}"
+    missing = [name for name in re.findall(r"savefig\(\"(.+?)\"", program) if not (tmp_path / name).is_file()]
+    assert not missing
