@@ -46,21 +46,6 @@ class SpikeCounter:
         Spikes so far, shape (n_rows, n_electrodes, n_bins).
     width_s
         Length of each bin in seconds, shape (n_bins,).
-
-    Examples
-    --------
-    Parts of a long recording, added one after the other:
-
-    >>> import numpy as np
-    >>> counter = spike_counter(
-    ...     np.zeros(1, int), np.array([0.0]), electrodes=[7], tick_hz=1000, edges_ms=(0, 100, 200)
-    ... )
-    >>> for tick in (50, 150, 160):
-    ...     counter.add(Spikes(np.zeros(1, np.uint16), np.array([tick]), np.array([7], np.uint16)))
-    >>> counter.counts()
-    array([[[1., 2.]]])
-    >>> counter.psth()
-    array([[[10., 20.]]])
     """
 
     epoch: Integers
@@ -141,25 +126,6 @@ def spike_counter(
     ------
     ValueError
         Fewer than two edges, or edges that do not ascend; an electrode given twice.
-
-    Examples
-    --------
-    A PSTH of two conditions on one electrode, in two bins of 100 ms:
-
-    >>> import numpy as np
-    >>> counter = spike_counter(
-    ...     np.zeros(3, int),
-    ...     np.array([0.0, 1000.0, 2000.0]),
-    ...     electrodes=[7],
-    ...     tick_hz=1000,
-    ...     edges_ms=(0, 100, 200),
-    ...     condition=np.array([0, 0, 1]),
-    ... )
-    >>> tick = np.array([10, 20, 1150, 2010])
-    >>> counter.add(Spikes(np.zeros(4, np.uint16), tick, np.full(4, 7, np.uint16)))
-    >>> counter.psth()[:, 0]
-    array([[10.,  5.],
-           [10.,  0.]])
     """
     if len(edges_ms) < 2 or (np.diff(edges_ms) <= 0).any():
         raise ValueError(f"edges_ms must be two or more ascending edges, not {list(edges_ms)}")
@@ -199,18 +165,6 @@ def count_spikes(
     -------
     NDArray[np.float64]
         Counts, shape (n_presentations, n_electrodes); a row of NaN where the onset is NaN.
-
-    Examples
-    --------
-    Two presentations, the second of which cannot be used; the window is [70, 170) ms:
-
-    >>> import numpy as np
-    >>> spikes = Spikes(np.zeros(3, np.uint16), np.array([100, 169, 170]), np.array([7, 7, 7], np.uint16))
-    >>> count_spikes(
-    ...     spikes, onset_epoch=np.zeros(2, int), onset_tick=np.array([0.0, np.nan]), electrodes=[7], tick_hz=1000
-    ... )
-    array([[ 2.],
-           [nan]])
     """
     counter = spike_counter(onset_epoch, onset_tick, electrodes=electrodes, tick_hz=tick_hz, edges_ms=window_ms)
     counter.add(in_order(spikes))

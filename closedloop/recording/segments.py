@@ -14,13 +14,6 @@ class Segment:
     """Samples, or packets, without a pause.
 
     `first_tick` is the tick of the first sample, `end_tick` that of the sample which would have come after the last.
-
-    Examples
-    --------
-    One second at 30 kHz:
-
-    >>> Segment(epoch=0, first_tick=0, end_tick=30_000, n_samples=30_000).n_samples
-    30000
     """
 
     epoch: int

@@ -69,17 +69,7 @@ def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: 
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Samples in memory: one array (n_samples, n_channels) a segment, each with its epoch and first tick.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> source = ArraySource((np.zeros((3000, 2), np.int16),))
-    >>> source.read(0, 0, 10).shape
-    (10, 2)
-    >>> source.segments
-    (Segment(epoch=0, first_tick=0, end_tick=3000, n_samples=3000),)
-    """
+    """Samples in memory: one array (n_samples, n_channels) a segment, each with its epoch and first tick."""
 
     arrays: tuple[NDArray[Any], ...]
     first_ticks: tuple[int, ...] = (0,)

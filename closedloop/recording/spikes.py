@@ -14,13 +14,6 @@ class Spikes:
     """Spikes in order of epoch, then tick, then electrode.
 
     `epoch` (uint16), `tick` (int64) and `electrode_id` (uint16, the recorder's number) have shape (n_spikes,).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> spikes = Spikes(np.zeros(3, np.uint16), np.array([10, 20, 30]), np.array([1, 2, 1], np.uint16))
-    >>> spikes.on(1).tick
-    array([10, 30])
     """
 
     epoch: NDArray[np.uint16]

@@ -45,20 +45,6 @@ def usable(
         The onsets, NaN where set aside.
     reasons : tuple of str
         Why, one a presentation; empty where usable.
-
-    Examples
-    --------
-    The recording stops after a second; the second presentation ends later:
-
-    >>> import numpy as np
-    >>> from closedloop.recording import Segment
-    >>> onset, reasons = usable(
-    ...     np.zeros(2, int), np.array([500.0, 900.0]), [Segment(0, 0, 1000, 1000)], tick_hz=1000
-    ... )
-    >>> onset
-    array([500.,  nan])
-    >>> reasons
-    ('', 'before the start or after the end of the recording')
     """
     reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
     epochs = sorted({segment.epoch for segment in segments})
