@@ -183,15 +183,13 @@ class Study:
         -------
         DataFrame
             A row an estimate: ``day``, ``epsilon``, ``estimate`` ("paper" is section 3.1's), ``image_set``, ``site``
-            ("" for the mean over sites), ``mean``, ``standard_error`` and the numbers of images and sites.
+            ("" for the mean over sites), ``mean``, ``standard_error``, ``n_images``, ``n_sites``.
 
         Examples
         --------
-        >>> table = study.sensitivity()
-        >>> mean = table.query("estimate == 'paper' and image_set == 'all' and site == ''")
-        >>> mean[["day", "epsilon"]].to_numpy()
-        array([[ 0. ,  2.5],
-               [ 0. , 10. ]])
+        >>> mean = study.sensitivity().query("estimate == 'paper' and image_set == 'all' and site == ''")
+        >>> mean["epsilon"].tolist()
+        [2.5, 10.0]
         """
         return frames.sensitivity_frame(self._files, truth=truth)
 
@@ -201,15 +199,14 @@ class Study:
         Parameters
         ----------
         day
-            One day; all evaluated days, if None.
+            One day; all evaluated days if None.
         truth
             Also ``true_change``, what the hidden cortex of a simulation did.
 
         Returns
         -------
         DataFrame
-            A row a pair and site; ``change`` is in units of the site's sigma, ``predicted_sign`` was sealed before the
-            session.
+            A row a pair and site; ``change`` is in sigma, ``predicted_sign`` was sealed before the session.
 
         Examples
         --------
@@ -232,8 +229,8 @@ class Study:
         Examples
         --------
         >>> images, stimuli = study.images(0), study.stimuli(0)
-        >>> images.dtype, len(images) == len(stimuli)
-        (dtype('uint8'), True)
+        >>> len(images) == len(stimuli)
+        True
         """
         pixels: NDArray[np.uint8] = self._files.read(catalog.IMAGES, day)["images"]
         return pixels
