@@ -1,4 +1,4 @@
-"""What the responses say: sensitivity, reliability, predictivity, spike times. numpy in, numpy out; no document."""
+"""Analysis of responses: sensitivity, reliability, predictivity, spike times. numpy in, numpy out; no document."""
 
 import lazy_loader
 

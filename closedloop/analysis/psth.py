@@ -63,7 +63,7 @@ def rate_over_time(spikes_ms: Sequence[Floats], *, edges_ms: Floats) -> Floats:
     Returns
     -------
     ndarray
-        Spikes per second, (n_bins,); NaN without a showing.
+        Spikes per second, (n_bins,); NaN without a presentation.
 
     Examples
     --------

@@ -118,6 +118,13 @@ def noiseless_rms(change: Floats, *, image_index: Indices, site_index: Indices) 
 def noiseless_mean_absolute(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
     """Return mean |change| (eq. 2) of changes known without noise; on measured changes it would count noise.
 
+    Parameters
+    ----------
+    change
+        Change of each pair, (n_pairs,).
+    image_index, site_index
+        The clean image and the site of each pair, (n_pairs,).
+
     Examples
     --------
     >>> import numpy as np

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def gaussian_direction(shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
-    """White Gaussian noise of unit variance a pixel, float32, of the image's shape.
+    """Return white Gaussian noise of unit variance a pixel, float32, of the image's shape.
 
     Examples
     --------

@@ -46,7 +46,7 @@ class ImagePool(Protocol):
 
 
 def load_images(pool: ImagePool, image_ids: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Pixels of several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for.
+    """Return several images of a pool, uint8, shape (n, side_px, side_px, 3), in the order asked for.
 
     Examples
     --------
