@@ -13,3 +13,7 @@ counts, usability
 lookup
     Values by an index that may be -1.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

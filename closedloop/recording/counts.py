@@ -126,6 +126,27 @@ def spike_counter(
     ------
     ValueError
         Fewer than two edges, or edges that do not ascend; an electrode given twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import Spikes, spike_counter
+    >>> spikes = Spikes(
+    ...     epoch=np.zeros(4, np.uint16),
+    ...     tick=np.array([3_000, 3_300, 33_000, 36_000]),
+    ...     electrode_id=np.array([1, 2, 1, 1], np.uint16),
+    ... )
+    >>> counter = spike_counter(
+    ...     np.array([0, 0]),
+    ...     np.array([0.0, 30_000.0]),
+    ...     electrodes=[1],
+    ...     tick_hz=30_000,
+    ...     edges_ms=[0, 100, 200, 300],
+    ...     condition=np.array([0, 0]),
+    ... )
+    >>> counter.add(spikes)
+    >>> counter.psth().round(3).tolist()  # a condition, an electrode, three bins of 100 ms: spikes per second
+    [[[0.0, 10.0, 5.0]]]
     """
     if len(edges_ms) < 2 or (np.diff(edges_ms) <= 0).any():
         raise ValueError(f"edges_ms must be two or more ascending edges, not {list(edges_ms)}")
@@ -165,6 +186,24 @@ def count_spikes(
     -------
     NDArray[np.float64]
         Counts, shape (n_presentations, n_electrodes); a row of NaN where the onset is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import Spikes, count_spikes
+    >>> spikes = Spikes(
+    ...     epoch=np.zeros(4, np.uint16),
+    ...     tick=np.array([3_000, 3_300, 33_000, 36_000]),
+    ...     electrode_id=np.array([1, 2, 1, 1], np.uint16),
+    ... )
+    >>> count_spikes(  # from 70 to 170 ms after each of two onsets
+    ...     spikes,
+    ...     onset_epoch=np.array([0, 0]),
+    ...     onset_tick=np.array([0.0, 30_000.0]),
+    ...     electrodes=[1, 2],
+    ...     tick_hz=30_000,
+    ... ).tolist()
+    [[1.0, 1.0], [1.0, 0.0]]
     """
     counter = spike_counter(onset_epoch, onset_tick, electrodes=electrodes, tick_hz=tick_hz, edges_ms=window_ms)
     counter.add(in_order(spikes))

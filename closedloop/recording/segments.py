@@ -14,6 +14,13 @@ class Segment:
     """Samples, or packets, without a pause.
 
     `first_tick` is the tick of the first sample, `end_tick` that of the sample which would have come after the last.
+
+    Examples
+    --------
+    >>> from closedloop.recording import Segment
+    >>> segment = Segment(epoch=0, first_tick=0, end_tick=30_000, n_samples=1_000)
+    >>> segment.end_tick - segment.first_tick
+    30000
     """
 
     epoch: int

@@ -69,7 +69,18 @@ def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: 
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Samples in memory: one array (n_samples, n_channels) a segment, each with its epoch and first tick."""
+    """Samples in memory: one array (n_samples, n_channels) a segment, each with its epoch and first tick.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import ArraySource
+    >>> source = ArraySource((np.zeros((300, 2), np.int16), np.zeros((60, 2), np.int16)), (0, 900), (0, 0))
+    >>> [(segment.first_tick, segment.end_tick) for segment in source.segments]
+    [(0, 300), (900, 960)]
+    >>> source.ticks(1, np.array([0, 59])).tolist()
+    [900, 959]
+    """
 
     arrays: tuple[NDArray[Any], ...]
     first_ticks: tuple[int, ...] = (0,)

@@ -14,6 +14,14 @@ class Spikes:
     """Spikes in order of epoch, then tick, then electrode.
 
     `epoch` (uint16), `tick` (int64) and `electrode_id` (uint16, the recorder's number) have shape (n_spikes,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import Spikes
+    >>> spikes = Spikes(np.zeros(2, np.uint16), np.array([3_000, 3_300]), np.array([1, 2], np.uint16))
+    >>> len(spikes), spikes.on(2).tick.tolist()
+    (2, [3300])
     """
 
     epoch: NDArray[np.uint16]

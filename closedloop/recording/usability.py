@@ -45,6 +45,15 @@ def usable(
         The onsets, NaN where set aside.
     reasons : tuple of str
         Why, one a presentation; empty where usable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.recording import Segment, usable
+    >>> recorded = [Segment(0, 0, 60_000, 60_000), Segment(0, 90_000, 150_000, 60_000)]
+    >>> onset_tick, reasons = usable(np.array([0, 0]), np.array([30_000.0, 58_000.0]), recorded, tick_hz=30_000)
+    >>> onset_tick.tolist(), reasons
+    ([30000.0, nan], ('', 'touches a gap of the recording'))
     """
     reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
     epochs = sorted({segment.epoch for segment in segments})

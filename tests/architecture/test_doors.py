@@ -63,6 +63,11 @@ EXAMPLES = [
 ]
 
 
+def test_the_rooms_that_users_enter_have_doors() -> None:
+    rooms = ("alignment", "analysis", "blackrock", "detection", "recording", "stimuli")
+    assert {"closedloop", *(f"closedloop.{room}" for room in rooms)} <= set(DOORS)
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_what_a_door_exports_is_sorted_and_can_be_imported(door: str) -> None:
     names = exported(door)
