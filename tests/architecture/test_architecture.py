@@ -88,6 +88,7 @@ def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -
         ("llvmlite", "closedloop/detection/lanes.py"),
         ("numba", "closedloop/detection"),
         ("h5py", "closedloop/artifacts"),
+        ("pandas", "closedloop/access"),
     ],
 )
 def test_each_foreign_library_has_one_home(library: str, home: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -193,3 +195,9 @@ def test_reading_writes_nothing_and_needs_no_lock(study: Study) -> None:
         before = {path: path.stat().st_mtime_ns for path in study.path.rglob("*")}
         study.presentations(), study.responses(), study.images(0), study.sensitivity(), study.spikes(0, SITES[0])
         assert {path: path.stat().st_mtime_ns for path in study.path.rglob("*")} == before
+
+
+def test_without_pandas_the_error_says_how_to_install_it() -> None:
+    program = "import sys\nsys.modules['pandas'] = None\nimport closedloop\nclosedloop.open_study"
+    finished = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert finished.stderr.splitlines()[-1].endswith("Install it: pip install 'closedloop[lab]'")
