@@ -9,20 +9,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from tests.loop.studies import closedloop
+from tests.loop.studies import closedloop, run_once
 
 
 @pytest.fixture(scope="session")
 def smoke_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped smoke protocol run once to its end, whichever test process asks first; for reading only."""
-    own = tmp_path_factory.getbasetemp()  # of this run; with several processes each has its own folder in the run's
-    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "smoke"
-    with FileLock(f"{shared}.lock"):
-        if not (shared / "done").exists():
-            shared.mkdir(exist_ok=True)
-            finished = closedloop("dry-run", shared / "study", "--protocol", "smoke")
-            assert finished.returncode == 0, finished.stdout + finished.stderr
-            (shared / "done").touch()
-    return shared / "study"
+    """The shipped smoke protocol, run once to its end; for reading only."""
+    return run_once(tmp_path_factory, "smoke", lambda study: closedloop("dry-run", study, "--protocol", "smoke"))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from filelock import FileLock
 
 PROTOCOL = Path(__file__).with_name("two_days.yaml")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "300"}
@@ -26,6 +30,21 @@ def closedloop(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Co
 def dry_run(study: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the small study."""
     return closedloop("dry-run", study, "--protocol", PROTOCOL, *arguments)
+
+
+def run_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, run: Callable[[Path], subprocess.CompletedProcess[str]]
+) -> Path:
+    """Return a study that all test processes share, run to its end by whichever asks first."""
+    own = tmp_path_factory.getbasetemp()  # of this run; with several processes each has its own folder in the run's
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "done").exists():
+            shared.mkdir(exist_ok=True)
+            finished = run(shared / "study")
+            assert finished.returncode == 0, finished.stdout + finished.stderr
+            (shared / "done").touch()
+    return shared / "study"
 
 
 def sensitivity(study: Path) -> bytes:
