@@ -10,7 +10,7 @@ import numpy as np
 from closedloop.artifacts import catalog
 from closedloop.artifacts.catalog import StudyFile
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
-from closedloop.artifacts.day.journal import Presentation, SegmentOpened, SessionEnded
+from closedloop.artifacts.day.journal import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
@@ -80,7 +80,7 @@ def _write_day(made: Made) -> None:
 
 
 def _journal(simulated: bool) -> list[Any]:
-    opened = SegmentOpened(
+    opened = LaunchOpened(
         segment=0,
         session_id="s",
         simulated=simulated,
