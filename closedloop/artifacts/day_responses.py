@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import read_arrays
-from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, Site, SiteTable
-from closedloop.artifacts.day_files import StimulusSet, read_stimulus_set
+from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES
+from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.study import StudyPaths
-from closedloop.artifacts.tables import Columns, read_table
+from closedloop.artifacts.tables import Columns
 from closedloop.errors import DocumentError
 
 
@@ -27,7 +27,7 @@ class DayResponses:
     sites
         The chosen sites, by output index of the model.
     presentations
-        The response table (`days.RESPONSES`), a numpy array a column.
+        The response table (`day.responses.RESPONSES`), a numpy array a column.
     rates_hz
         (n_presentations, n_sites); NaN where unusable, a whole column where the day's recording lacks the site.
     """
@@ -53,6 +53,8 @@ def read_day_responses(paths: StudyPaths, day: int, *, window_s: float) -> DayRe
 
     Parameters
     ----------
+    paths, day
+        Whose.
     window_s
         Length of the window that the counts are from, seconds.
 
@@ -61,14 +63,13 @@ def read_day_responses(paths: StudyPaths, day: int, *, window_s: float) -> DayRe
     DocumentError
         A file is missing or damaged, or two do not belong together.
     """
-    folder = paths.day(day).folder("ingest")
-    table = SiteTable.read(folder / "sites.json")
-    counts = read_arrays(folder / "responses.h5", RESPONSE_COUNTS)
-    _check_columns(folder, table, counts["electrode_id"])
+    table = SITES.read(SITES.published(paths, day))
+    counts = COUNTS.read(COUNTS.published(paths, day))
+    _check_columns(paths.day(day).folder(COUNTS.stage), table, counts["electrode_id"])
     return DayResponses(
         stimuli=read_stimulus_set(paths, day),
         sites=table.chosen(),
-        presentations=read_table(folder / "responses.parquet", RESPONSES),
+        presentations=RESPONSES.read(RESPONSES.published(paths, day)),
         rates_hz=_columns_of(table, counts["counts"]) / window_s,
     )
 
@@ -77,8 +78,8 @@ def _check_columns(folder: Path, table: SiteTable, electrode_id: NDArray[np.uint
     expected = [site.electrode_id for site in table.sites[: len(electrode_id)]]
     if expected != electrode_id.tolist():
         raise DocumentError(
-            f"{folder}: expected the electrodes of sites.json in responses.h5, found others. Restore the files of one "
-            "ingest."
+            f"{folder}: expected the electrodes of {SITES.name} in {COUNTS.name}, found others. "
+            "Restore the files of one ingest."
         )
 
 

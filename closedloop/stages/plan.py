@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
-from closedloop.artifacts.day_files import QUEUE_NAME, queue_folder
+from closedloop.artifacts.protocol.attack import Attack, Controls
+from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.protocol import session_hours
-from closedloop.artifacts.tables import as_columns, write_table
+from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 
 Item = dict[str, str | int | float]
@@ -17,19 +21,42 @@ Item = dict[str, str | int | float]
 
 def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet."""
-    queue = ImageQueue.read(queue_folder(context.paths, context.day) / QUEUE_NAME)
-    images = _planned_images(context, queue)
-    items = [*_attacks(context, queue), *_controls(context, queue)]
-    simulated = context.simulated
-    write_table(
-        context.working / "images.parquet", PLANNED_IMAGES, as_columns(images, PLANNED_IMAGES), simulated=simulated
+    protocol = context.protocol
+    queue = context.read(catalog.QUEUE)
+    sites = context.read(catalog.SITES, day=0) if context.day > 0 else None
+    controlled = queue.anchors[: protocol.controls.n_images]
+    seeds = {image.image_id: context.seed("interpolation", image.image_id) for image in controlled}
+    targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
+    images = _planned_images(queue, protocol.images)
+    attacks = _attacks(
+        queue, protocol.attack, sites=_attacked_sites(sites, protocol.sites.n_sites), seed=context.seed("fresh")
     )
-    write_table(context.working / "items.parquet", PLANNED_ITEMS, as_columns(items, PLANNED_ITEMS), simulated=simulated)
-    _summary(context, queue, images, items).write(context.working / "plan.json")
+    controls = _controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets)
+    n_presentations = sum(int(row["repetitions"]) for row in [*images, *attacks, *controls])
+    budget = Budget(
+        n_presentations=n_presentations,
+        n_images=len(images) + len(attacks) + len(controls),
+        hours=session_hours(protocol, n_presentations=n_presentations),
+        allowed_hours=protocol.trial.hours_per_day,
+    )
+    context.write(catalog.PLANNED_IMAGES, as_columns(images, PLANNED_IMAGES))
+    context.write(catalog.PLANNED_ITEMS, as_columns([*attacks, *controls], PLANNED_ITEMS))
+    context.write(
+        catalog.DAY_PLAN,
+        DayPlan(
+            simulated=context.simulated,
+            day=context.day,
+            budget=budget,
+            n_clean=len(queue.clean),
+            n_anchors=len(queue.anchors),
+            n_normalizers=len(queue.normalizers),
+            n_attacked=len(attacks),
+            n_controls=len(controls),
+        ),
+    )
 
 
-def _planned_images(context: StageContext, queue: ImageQueue) -> list[Item]:
-    images = context.protocol.images
+def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:
     roles = (
         ("clean", queue.clean, images.clean_repetitions),
         ("anchor", queue.anchors, images.anchor_repetitions),
@@ -42,24 +69,23 @@ def _planned_images(context: StageContext, queue: ImageQueue) -> list[Item]:
     ]
 
 
-def attacked_sites(context: StageContext) -> tuple[int, ...]:
+def _attacked_sites(sites_of_day_0: SiteTable | None, n_outputs: int) -> tuple[int, ...]:
     """Return the outputs of the model that are attacked: all on day 0, later those bound to a chosen electrode."""
-    if context.day == 0:
-        return tuple(range(context.protocol.sites.n_sites))
-    chosen = SiteTable.read(context.published("ingest", day=0) / "sites.json").chosen()
-    return tuple(site.site_index for site in chosen if site.site_index is not None)
+    if sites_of_day_0 is None:
+        return tuple(range(n_outputs))
+    return tuple(site.site_index for site in sites_of_day_0.chosen() if site.site_index is not None)
 
 
-def _attacks(context: StageContext, queue: ImageQueue) -> list[Item]:
-    attack = context.protocol.attack
+def _attacks(queue: ImageQueue, attack: Attack, *, sites: tuple[int, ...], seed: int) -> list[Item]:
+    fresh = [queue.clean[place] for place in np.random.default_rng(seed).permutation(len(queue.clean))]
     bases = [
         (site, role, image)
-        for site in attacked_sites(context)
-        for role, images in (
-            ("anchor", _anchors_of_site(queue.anchors, site, attack.anchors_per_site)),
-            ("clean", _fresh_of_site(context, queue.clean, site)),
+        for site in sites
+        for role, images, n_images in (
+            ("anchor", queue.anchors, attack.anchors_per_site),
+            ("clean", fresh, attack.fresh_images_per_site),
         )
-        for image in images
+        for image in _images_of_site(images, site, n_images)
     ]
     return [
         {
@@ -77,20 +103,17 @@ def _attacks(context: StageContext, queue: ImageQueue) -> list[Item]:
     ]
 
 
-def _anchors_of_site(anchors: tuple[QueuedImage, ...], site: int, n_images: int) -> list[QueuedImage]:
-    """Deal the anchors out in turn, so that each is attacked for about equally many sites, the same ones every day."""
-    return [anchors[(site * n_images + place) % len(anchors)] for place in range(n_images)]
+def _images_of_site(images: Sequence[QueuedImage], site: int, n_images: int) -> list[QueuedImage]:
+    """Deal images out in turn: each site has its own as long as there are enough, and each image as many sites.
+
+    The anchors of a site are the same on every day; the day's clean images come in random order.
+    """
+    return [images[(site * n_images + place) % len(images)] for place in range(n_images)]
 
 
-def _fresh_of_site(context: StageContext, clean: tuple[QueuedImage, ...], site: int) -> list[QueuedImage]:
-    """Deal the day's clean images out in random order: each site has its own, as long as there are enough."""
-    shuffled = np.random.default_rng(context.seed("fresh")).permutation(len(clean))
-    n_images = context.protocol.attack.fresh_images_per_site
-    return [clean[shuffled[(site * n_images + place) % len(clean)]] for place in range(n_images)]
-
-
-def _controls(context: StageContext, queue: ImageQueue) -> list[Item]:
-    controls = context.protocol.controls
+def _controls(
+    images: Sequence[QueuedImage], controls: Controls, *, epsilons: tuple[float, ...], targets: Mapping[str, str]
+) -> list[Item]:
     kinds = [
         kind for kind, wanted in (("gaussian", controls.gaussian), ("linear", controls.linear_interpolation)) if wanted
     ]
@@ -100,38 +123,19 @@ def _controls(context: StageContext, queue: ImageQueue) -> list[Item]:
             "kind": kind,
             "image_id": image.image_id,
             "role": "anchor",
-            "other_image_id": _other_category(context, queue, image).image_id if kind == "linear" else "",
+            "other_image_id": targets[image.image_id] if kind == "linear" else "",
             "site_index": -1,
             "epsilon": epsilon,
             "repetitions": controls.repetitions,
         }
-        for image in queue.anchors[: controls.n_images]
-        for epsilon in context.protocol.attack.epsilons
+        for image in images
+        for epsilon in epsilons
         for kind in kinds
     ]
 
 
-def _other_category(context: StageContext, queue: ImageQueue, image: QueuedImage) -> QueuedImage:
+def _other_category(queue: ImageQueue, image_id: str, *, seed: int) -> str:
     """Choose the interpolation's target: a clean image of the day of another category (any, where there is but one)."""
-    others = [other for other in queue.clean if other.category != image.category] or list(queue.clean)
-    return others[np.random.default_rng(context.seed("interpolation", image.image_id)).integers(len(others))]
-
-
-def _summary(context: StageContext, queue: ImageQueue, images: list[Item], items: list[Item]) -> DayPlan:
-    n_attacked = sum(item["kind"] == "attacked" for item in items)
-    n_presentations = sum(int(row["repetitions"]) for row in [*images, *items])
-    return DayPlan(
-        simulated=context.simulated,
-        day=context.day,
-        budget=Budget(
-            n_presentations=n_presentations,
-            n_images=len(images) + len(items),
-            hours=session_hours(context.protocol, n_presentations=n_presentations),
-            allowed_hours=context.protocol.trial.hours_per_day,
-        ),
-        n_clean=len(queue.clean),
-        n_anchors=len(queue.anchors),
-        n_normalizers=len(queue.normalizers),
-        n_attacked=n_attacked,
-        n_controls=len(items) - n_attacked,
-    )
+    (category,) = (image.category for image in queue.anchors if image.image_id == image_id)
+    others = [other for other in queue.clean if other.category != category] or list(queue.clean)
+    return others[np.random.default_rng(seed).integers(len(others))].image_id

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from closedloop.artifacts.day.journal import read_journal
-from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts import catalog
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
+from closedloop.stages.from_protocol.recording import raw_electrodes_on
 
 
 def run(context: StageContext) -> None:
-    """Write array1.nev and array1.ns6."""
-    session_folder = context.published("schedule")
-    session = SessionDocument.read(session_folder / "session.json")
-    recording = context.protocol.recording
-    raw = context.day in recording.raw_days
+    """Write array1.nev and array1.ns6, and array2's where the recorder has two processors."""
+    protocol = context.protocol
+    session = context.read(catalog.SESSION)
     day = ArrayDay(
         day=context.day,
         session_id=session.session_id,
-        journal=read_journal(context.published("present") / "journal.jsonl"),
-        images=np.load(session_folder / "images.npy", mmap_mode="r"),
+        journal=context.read(catalog.JOURNAL),
+        images=np.load(context.path(catalog.SESSION_IMAGES), mmap_mode="r"),
         refresh_hz=session.screen.refresh_hz,
-        raw_electrodes=tuple(range(1, recording.raw_electrodes + 1)) if raw else (),
+        raw_electrodes=raw_electrodes_on(protocol.recording, context.day),
         seed=context.seed("array"),
     )
     record(
         context.working,
         day,
-        cortex=simulated_cortex(context.protocol, context.study),
-        recording=recording,
-        simulation=context.protocol.simulation,
+        cortex=simulated_cortex(protocol, context.study),
+        recording=protocol.recording,
+        simulation=protocol.simulation,
         progress=context.progress,
     )

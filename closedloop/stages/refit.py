@@ -13,22 +13,24 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.fit import FitReport
-from closedloop.artifacts.day_files import MODEL_NAME, model_folder
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.stages.context import StageContext
+from closedloop.stages.from_protocol.model import recipe_of
+from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.training.closed_form import start_readout
-from closedloop.training.end_to_end import RefitRecipe, Responses, held_out_correlation, refit
+from closedloop.training.end_to_end import Responses, held_out_correlation, refit
 
 
 def run(context: StageContext) -> None:
     """Write model.safetensors and fit.json."""
-    days = [_read_day(context, day) for day in range(context.day + 1)]
-    model = load_site_model(model_folder(context.paths, context.day) / MODEL_NAME)
-    train = _joined([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
-    held_out = _joined([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
-    fit = context.protocol.fit
+    fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
+    days = [read_day_responses(context.paths, day, window_s=window_s) for day in range(context.day + 1)]
+    model = load_site_model(context.path(catalog.MODEL))
+    train = _concatenate([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
+    held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
     if fit.readout_start == "closed_form" and context.day == 0:
         start_readout(model, train.images, train.responses, ridge=fit.ridge)
     context.scratch.mkdir(exist_ok=True)
@@ -36,41 +38,27 @@ def run(context: StageContext) -> None:
         model,
         train,
         held_out,
-        recipe=_recipe(context),
+        recipe=recipe_of(fit),
         seed=context.seed(),
         checkpoint=context.scratch / "training.pt",
         progress=lambda progress: context.progress(progress.step, progress.n_steps),
     )
-    save_site_model(context.working / MODEL_NAME, model)
-    FitReport(
-        simulated=context.simulated,
-        day=context.day,
-        readout_start=fit.readout_start,
-        n_stimuli=len(train.images),
-        n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
-        n_fitted_by_day=tuple(len(_fitted(day).images) for day in days),
-        loss_by_epoch=report.losses,
-        heldout_images="anchors of all days so far, never fitted",
-        n_heldout=len(held_out.images),
-        r_heldout=_per_site(report.correlation_after),
-        r_fitted=_per_site(held_out_correlation(model, train)),
-    ).write(context.working / "fit.json")
-
-
-def _read_day(context: StageContext, day: int) -> DayResponses:
-    recording = context.protocol.recording
-    window_s = (recording.window_stop_ms - recording.window_start_ms) / 1000
-    return read_day_responses(context.paths, day, window_s=window_s)
-
-
-def _recipe(context: StageContext) -> RefitRecipe:
-    fit = context.protocol.fit
-    return RefitRecipe(
-        epochs=fit.epochs,
-        base_learning_rate=fit.base_learning_rate,
-        readout_learning_rate=fit.readout_learning_rate,
-        weight_decay=fit.weight_decay,
-        batch_size=fit.batch_size,
+    save_site_model(context.output(catalog.MODEL), model)
+    context.write(
+        catalog.FIT,
+        FitReport(
+            simulated=context.simulated,
+            day=context.day,
+            readout_start=fit.readout_start,
+            n_stimuli=len(train.images),
+            n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
+            n_fitted_by_day=tuple(len(_fitted(day).images) for day in days),
+            loss_by_epoch=report.losses,
+            heldout_images="anchors of all days so far, never fitted",
+            n_heldout=len(held_out.images),
+            r_heldout=_per_site(report.correlation_after),
+            r_fitted=_per_site(held_out_correlation(model, train)),
+        ),
     )
 
 
@@ -95,16 +83,16 @@ def _responses(day: DayResponses, rows: NDArray[np.int64]) -> Responses:
     return Responses(day.stimuli.images[rows], z.astype(np.float32), usable[rows].astype(np.float32))
 
 
-def _joined(parts: Sequence[Responses], *, n_outputs: int) -> Responses:
-    """Join the days; outputs of the model that no site was reliable enough for have no response."""
+def _concatenate(parts: Sequence[Responses], *, n_outputs: int) -> Responses:
+    """Return all days' responses; outputs of the model that no site was reliable enough for have none."""
     return Responses(
         images=np.concatenate([part.images for part in parts]),
-        responses=_widened(np.concatenate([part.responses for part in parts]), n_outputs, fill=np.nan),
-        weights=_widened(np.concatenate([part.weights for part in parts]), n_outputs, fill=0),
+        responses=_pad_columns(np.concatenate([part.responses for part in parts]), n_outputs, fill=np.nan),
+        weights=_pad_columns(np.concatenate([part.weights for part in parts]), n_outputs, fill=0),
     )
 
 
-def _widened(values: NDArray[np.float32], n_columns: int, *, fill: float) -> NDArray[np.float32]:
+def _pad_columns(values: NDArray[np.float32], n_columns: int, *, fill: float) -> NDArray[np.float32]:
     return np.pad(values, ((0, 0), (0, n_columns - values.shape[1])), constant_values=fill)
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.queue import ImageQueue
-from closedloop.artifacts.day_files import MODEL_NAME, QUEUE_NAME
-from closedloop.models.checkpoints import open_base_model, save_site_model
-from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout
+from closedloop.artifacts.protocol.images import Images
+from closedloop.models.checkpoints import save_site_model
+from closedloop.models.site_model import build_site_model, calibrate_readout
 from closedloop.stages.context import StageContext
-from closedloop.stages.pool import draw, open_study_pool
+from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.from_protocol.model import base_model_of
+from closedloop.stages.pool import draw
 from closedloop.stimuli.pools import ImagePool, load_images
 
 _CALIBRATION_IMAGES = 128  # the SD of an output is known to 6 %; only its order of magnitude matters
@@ -20,37 +18,29 @@ _CALIBRATION_IMAGES = 128  # the SD of an output is known to 6 %; only its order
 
 def run(context: StageContext) -> None:
     """Write queue.json and model.safetensors."""
+    protocol = context.protocol
     pool = open_study_pool(context.study)
-    queue = _first_queue(context, pool)
-    queue.write(context.working / QUEUE_NAME)
-    clean = load_images(pool, tuple(image.image_id for image in queue.clean[:_CALIBRATION_IMAGES]))
-    save_site_model(context.working / MODEL_NAME, _model_zero(context, clean))
-
-
-def _first_queue(context: StageContext, pool: ImagePool) -> ImageQueue:
-    wanted, used, available = context.protocol.images, set[str](), pool.images()
-    return ImageQueue(
-        simulated=context.simulated,
-        day=0,
-        anchors=draw(available, wanted.anchors, used=used, seed=context.seed("anchors"), place="anchors"),
-        normalizers=draw(
-            available, wanted.normalizers, used=used, seed=context.seed("normalizers"), place="normalizers"
-        ),
-        clean=draw(available, wanted.clean_per_day, used=used, seed=context.seed("clean"), place="day 0"),
-    )
-
-
-def _model_zero(context: StageContext, clean: NDArray[np.uint8]) -> SiteModel:
-    chosen = context.protocol.base_model
-    foreign = Path(context.study.base_model).is_absolute()
-    base = open_base_model(
-        context.study.base_model, architecture=chosen.architecture if foreign else None, layer=chosen.layer
-    )
+    seeds = {role: context.seed(role) for role in ("anchors", "normalizers", "clean")}
+    queue = _first_queue(pool, protocol.images, seeds=seeds, simulated=context.simulated)
+    context.write(catalog.QUEUE, queue)
     model = build_site_model(
-        base,
-        n_sites=context.protocol.sites.n_sites,
-        side_px=context.protocol.images.side_px,
+        base_model_of(protocol.base_model, context.study.base_model),
+        n_sites=protocol.sites.n_sites,
+        side_px=protocol.images.side_px,
         seed=context.seed("readout"),
     )
-    calibrate_readout(model, clean)
-    return model
+    clean = tuple(image.image_id for image in queue.clean[:_CALIBRATION_IMAGES])
+    calibrate_readout(model, load_images(pool, clean))
+    save_site_model(context.output(catalog.MODEL), model)
+
+
+def _first_queue(pool: ImagePool, wanted: Images, *, seeds: dict[str, int], simulated: bool) -> ImageQueue:
+    """Draw day 0's images: first the anchors and normalizers that stay, each by the seed of its role."""
+    used, available = set[str](), pool.images()
+    return ImageQueue(
+        simulated=simulated,
+        day=0,
+        anchors=draw(available, wanted.anchors, used=used, seed=seeds["anchors"], place="anchors"),
+        normalizers=draw(available, wanted.normalizers, used=used, seed=seeds["normalizers"], place="normalizers"),
+        clean=draw(available, wanted.clean_per_day, used=used, seed=seeds["clean"], place="day 0"),
+    )

@@ -24,7 +24,7 @@ from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.attacks.synthesis.sources import InMemory
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.readout import FactorisedReadout
-from closedloop.stages.from_protocol import method_of
+from closedloop.stages.from_protocol.attack import method_of
 from closedloop.studies.unit_sensitivity.settings import PAPER as UNITS
 
 PAPER = read_protocol(Path(__file__).parents[2] / "protocols" / "guo2022.yaml")

@@ -17,7 +17,7 @@ from closedloop.commands.interrupts import interruptible
 from closedloop.errors import ProtocolError
 from closedloop.execution.progress import bar
 from closedloop.execution.workers import parse_workers
-from closedloop.stages.from_protocol import estimator_of, lattice_of
+from closedloop.stages.from_protocol.attack import estimator_of, lattice_of
 
 Meaning = TypeVar("Meaning")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.day_files import model_folder, queue_folder
+from closedloop.artifacts.catalog import MODEL, QUEUE
 from closedloop.artifacts.study import STAGES, StudyPaths
 
 PATHS = StudyPaths(Path("/lab/study"))
@@ -32,6 +32,6 @@ def test_names_in_ledger_and_manifests_are_relative_to_the_study() -> None:
 
 
 def test_day_0_starts_from_the_studys_start_and_others_from_the_day_before() -> None:
-    assert queue_folder(PATHS, 0) == model_folder(PATHS, 0) == PATHS.start
-    assert queue_folder(PATHS, 2) == PATHS.day(1).folder("queue")
-    assert model_folder(PATHS, 2) == PATHS.day(1).folder("refit")
+    assert QUEUE.published(PATHS, 0).parent == MODEL.published(PATHS, 0).parent == PATHS.start
+    assert QUEUE.published(PATHS, 2).parent == PATHS.day(1).folder("queue")
+    assert MODEL.published(PATHS, 2).parent == PATHS.day(1).folder("refit")

@@ -14,7 +14,7 @@ from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, Schedule
-from closedloop.stages.from_protocol import estimator_of, lattice_of, method_of
+from closedloop.stages.from_protocol.attack import estimator_of, lattice_of, method_of
 
 PROTOCOLS = Path(__file__).parents[3] / "protocols"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closedloop.artifacts.catalog import QUEUE
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, DayPlan
-from closedloop.artifacts.day_files import QUEUE_NAME, queue_folder
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.stages import plan
 from closedloop.stages.context import StageContext
@@ -25,7 +25,7 @@ def planned(root: Path, *, day: int = 0, **sections: object) -> tuple[StageConte
     """Run the stage on a queue of 12 clean images, 6 anchors and 3 normalizers; return its items."""
     wanted = {"sites": SITES, "attack": ATTACK, "controls": CONTROLS} | sections
     made = context(root, "plan", day=day, **wanted)
-    image_queue(day, clean=12, anchors=6, normalizers=3).write(queue_folder(made.paths, day) / QUEUE_NAME)
+    image_queue(day, clean=12, anchors=6, normalizers=3).write(QUEUE.published(made.paths, day))
     plan.run(made)
     return made, read_table(made.working / "items.parquet", PLANNED_ITEMS)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from closedloop.artifacts.catalog import QUEUE
 from closedloop.artifacts.day.plan import PLANNED_ITEMS
 from closedloop.artifacts.day.queue import USES, ImageQueue, QueuedImage
-from closedloop.artifacts.day_files import QUEUE_NAME, queue_folder
 from closedloop.artifacts.tables import as_columns, read_table, write_table
 from closedloop.errors import ImageError
 from closedloop.stages import queue as queue_images
 from closedloop.stages.context import StageContext
-from closedloop.stages.pool import open_study_pool
+from closedloop.stages.from_protocol.images import open_study_pool
 from tests.unit.days import context
 from tests.unit.messages import refused
 
@@ -31,8 +31,8 @@ def queued_today(root: Path, *, day: int = 0, n_per_category: int = 10) -> tuple
     if day == 0:
         images = pool_images(made)
         today = ImageQueue(simulated=True, day=0, anchors=images[:2], normalizers=images[2:3], clean=images[4:12])
-        today.write(queue_folder(made.paths, 0) / QUEUE_NAME)
-    today = ImageQueue.read(queue_folder(made.paths, day) / QUEUE_NAME)
+        today.write(QUEUE.published(made.paths, 0))
+    today = ImageQueue.read(QUEUE.published(made.paths, day))
     items = [
         item("attacked", today.anchors[0], "anchor"),
         item("attacked", today.clean[3], "clean"),
@@ -98,7 +98,7 @@ def test_no_clean_image_comes_twice_and_anchors_and_normalizers_stay(tmp_path: P
         clean = {image.image_id for image in today.clean}
         assert not clean & shown
         shown |= clean | {image.image_id for image in (*today.anchors, *today.normalizers)}
-        tomorrow = ImageQueue.read(made.published("queue") / QUEUE_NAME)
+        tomorrow = ImageQueue.read(QUEUE.published(made.paths, day + 1))
         assert tomorrow.day == day + 1
         assert (tomorrow.anchors, tomorrow.normalizers) == (today.anchors, today.normalizers)
         assert not {image.image_id for image in tomorrow.clean} & shown

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day_files import StimulusSet
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.stages.context import StageContext
 from closedloop.stimuli.pools import ProceduralPool, load_images
 from tests.unit.days import pixels, site_table, stimulus, stimulus_columns, write_stimuli

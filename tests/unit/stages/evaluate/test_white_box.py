@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from closedloop.artifacts.day_files import StimulusSet
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows
 from closedloop.stages.evaluate.white_box import AttackWork, WhiteBoxItems, items_of_day, largest_change_rows
 from tests.unit.stages.evaluate.small_days import ROWS, drawn_images, small_day

@@ -1,4 +1,4 @@
-"""What a protocol's attack section asks of the attack engine: the one place where its words become a method."""
+"""What the section `attack` asks of the attack engine: its words become a method and a lattice."""
 
 from __future__ import annotations
 

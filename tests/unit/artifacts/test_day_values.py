@@ -9,8 +9,8 @@ import pytest
 
 from closedloop.artifacts.arrays import write_arrays
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SiteTable
-from closedloop.artifacts.day_files import StimulusSet, read_stimulus_set
 from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import DocumentError
