@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.errors import SessionError
 from rig.apparatus import Launch, open_apparatus
@@ -17,8 +18,8 @@ from rig.session.journal import JournalWriter
 from rig.session.summary import summarize
 from rig.stop import StopRequest
 
-JOURNAL_NAME = "journal.jsonl"
-SUMMARY_NAME = "summary.json"
+JOURNAL_NAME = catalog.JOURNAL.name
+SUMMARY_NAME = catalog.SUMMARY.name
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,19 @@ def write_arrays(
 ) -> None:
     """Write an array file atomically.
 
+    Parameters
+    ----------
+    path
+        The file.
+    layout
+        Its kind.
+    arrays
+        Exactly the layout's datasets, each with as many dimensions as the layout names.
+    simulated
+        The mark of simulated data.
+    attributes
+        More attributes of the file.
+
     Raises
     ------
     ValueError
@@ -74,10 +87,21 @@ def write_arrays(
 
 
 @contextmanager
-def appended_arrays(
+def array_writer(
     path: Path, layout: ArrayLayout, *, simulated: bool, attributes: Mapping[str, str | int | float] | None = None
 ) -> Iterator[Callable[[Mapping[str, NDArray[Any]]], None]]:
     """Write an array file of columns part by part, atomically, without having all of it in memory.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layout
+        Its kind; every dataset has one dimension.
+    simulated
+        The mark of simulated data.
+    attributes
+        More attributes of the file.
 
     Yields
     ------
@@ -126,19 +150,30 @@ def read_arrays(path: Path, layout: ArrayLayout) -> dict[str, NDArray[Any]]:
     DocumentError
         The file is missing, damaged, or not of this kind and version.
     """
-    with _opened(path, layout) as file:
+    with _open(path, layout) as file:
         return {name: file[name][...] for name in layout.datasets}
 
 
 def read_rows(path: Path, layout: ArrayLayout, *, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Read some rows of one dataset, in the order asked for, without reading the others.
 
+    Parameters
+    ----------
+    path
+        The file.
+    layout
+        Its kind.
+    name
+        The dataset.
+    rows
+        Its rows to read.
+
     Raises
     ------
     DocumentError
         The file is missing, damaged, not of this kind and version, or has no such row.
     """
-    with _opened(path, layout) as file:
+    with _open(path, layout) as file:
         dataset = file[name]
         missing = [row for row in rows if not 0 <= row < len(dataset)]
         if missing:
@@ -149,7 +184,7 @@ def read_rows(path: Path, layout: ArrayLayout, *, name: str, rows: Sequence[int]
 
 
 @contextmanager
-def _opened(path: Path, layout: ArrayLayout) -> Iterator[h5py.File]:
+def _open(path: Path, layout: ArrayLayout) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             _check(path, layout, file)

@@ -35,7 +35,7 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.documents import Document
-from closedloop.artifacts.study import STAGES, StudyPaths
+from closedloop.artifacts.study import STAGES, START, StudyPaths
 from closedloop.artifacts.tables import Columns, TableLayout, read_table, write_table
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
@@ -44,7 +44,10 @@ Content_contra = TypeVar("Content_contra", contravariant=True)
 
 Arrays = dict[str, NDArray[Any]]
 
-TREE_START, TREE_END = "<!-- tree: python -m closedloop.artifacts.catalog -->", "<!-- end of tree -->"
+_REPORT = "report"
+
+COMMAND = "python -m closedloop.artifacts.catalog"
+TREE_START, TREE_END = f"<!-- tree: {COMMAND} -->", "<!-- end of tree -->"
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,15 @@ class StudyFile:
     optional: bool = field(default=False, kw_only=True)
 
     def published(self, paths: StudyPaths, day: int) -> Path:
-        """Return where a day's file is read: what is handed on lies in the folder of the day before."""
+        """Return where a day's file is read: what is handed on lies in the folder of the day before.
+
+        The report's files belong to no day.
+        """
+        if self.stage == _REPORT:
+            return paths.report / self.name
         if not self.handed_on:
-            return paths.day(day).folder(self.stage) / self.name
-        return (paths.start if day == 0 else paths.day(day - 1).folder(self.stage)) / self.name
+            return paths.folder(self.stage, day) / self.name
+        return paths.folder(self.stage, day - 1) / self.name  # the day before day 0 is the study's start
 
 
 class Readable(Protocol[Content_co]):
@@ -100,7 +108,17 @@ class Writable(Protocol[Content_contra]):
         """The file's name."""
 
     def write(self, path: Path, content: Content_contra, *, simulated: bool) -> None:
-        """Write a file atomically, with its mark of simulated data."""
+        """Write a file atomically, with its mark of simulated data.
+
+        Parameters
+        ----------
+        path
+            The file.
+        content
+            What it is to hold.
+        simulated
+            The study's mark.
+        """
 
 
 @dataclass(frozen=True)
@@ -115,6 +133,15 @@ class DocumentFile(StudyFile, Generic[AnyDocument]):
 
     def write(self, path: Path, content: AnyDocument, *, simulated: bool) -> None:
         """Write the document atomically.
+
+        Parameters
+        ----------
+        path
+            The file.
+        content
+            The document.
+        simulated
+            The study's mark.
 
         Raises
         ------
@@ -137,7 +164,17 @@ class TableFile(StudyFile):
         return read_table(path, self.layout)
 
     def write(self, path: Path, content: Mapping[str, Any], *, simulated: bool) -> None:
-        """Write the table atomically."""
+        """Write the table atomically.
+
+        Parameters
+        ----------
+        path
+            The file.
+        content
+            Columns of the layout, one value a row.
+        simulated
+            The study's mark.
+        """
         write_table(path, self.layout, content, simulated=simulated)
 
 
@@ -152,7 +189,17 @@ class ArrayFile(StudyFile):
         return read_arrays(path, self.layout)
 
     def write(self, path: Path, content: Mapping[str, NDArray[Any]], *, simulated: bool) -> None:
-        """Write the datasets atomically."""
+        """Write the datasets atomically.
+
+        Parameters
+        ----------
+        path
+            The file.
+        content
+            Arrays of the layout, by name.
+        simulated
+            The study's mark.
+        """
         write_arrays(path, self.layout, content, simulated=simulated)
 
 
@@ -214,21 +261,25 @@ ONSETS = ArrayFile(
     layout=ONSETS_LAYOUT,
 )
 SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=SiteTable)
-QUALITY = DocumentFile("ingest", "quality.json", holds="what journal and recording had", document=IngestQuality)
+QUALITY = DocumentFile(
+    "ingest", "quality.json", holds="what was found in journal and recording", document=IngestQuality
+)
 
 FIT = DocumentFile("refit", "fit.json", holds="what was fitted, and how well it predicts", document=FitReport)
 
-SENSITIVITY = TableFile("evaluate", "sensitivity.parquet", holds="a row an estimate", layout=SENSITIVITY_LAYOUT)
+SENSITIVITY = TableFile(
+    "evaluate", "sensitivity.parquet", holds="sensitivity, a row an estimate", layout=SENSITIVITY_LAYOUT
+)
 PAIRS = TableFile("evaluate", "pairs.parquet", holds="each change beside its clean image", layout=PAIRS_LAYOUT)
 EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
 
 USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)
 
-REPORT = StudyFile("report", "index.html", holds="the study's page")
-REPORT_DAY = StudyFile("report", "day-00.html", holds="a day's page")
-REPORT_STIMULI = StudyFile("report", "day-00-stimuli.html", holds="a day's stimuli, to look at")
-SENSITIVITY_CSV = StudyFile("report", "sensitivity.csv", holds="measured sensitivity of all days")
-TRUTH_CSV = StudyFile("report", "truth.csv", holds="what the hidden cortex did (simulation only)", optional=True)
+REPORT = StudyFile(_REPORT, "index.html", holds="the study's page")
+REPORT_DAY = StudyFile(_REPORT, "day-00.html", holds="a day's page")
+REPORT_STIMULI = StudyFile(_REPORT, "day-00-stimuli.html", holds="a day's stimuli, to look at")
+SENSITIVITY_CSV = StudyFile(_REPORT, "sensitivity.csv", holds="measured sensitivity of all days")
+TRUTH_CSV = StudyFile(_REPORT, "truth.csv", holds="what the hidden cortex did (simulation only)", optional=True)
 
 
 def spikes(processor: int) -> ArrayFile:
@@ -239,8 +290,14 @@ def spikes(processor: int) -> ArrayFile:
     processor
         Number of the recorder's processor, from 1.
     """
-    name = "spikes.h5" if processor == 1 else f"spikes-{processor}.h5"
-    return ArrayFile("ingest", name, holds="spikes of the model's sites", optional=processor > 1, layout=SPIKES_LAYOUT)
+    first = processor == 1
+    return ArrayFile(
+        "ingest",
+        "spikes.h5" if first else f"spikes-{processor}.h5",
+        holds="spikes of the model's sites" if first else f"those on processor {processor}",
+        optional=not first,
+        layout=SPIKES_LAYOUT,
+    )
 
 
 CATALOG: tuple[StudyFile, ...] = (
@@ -259,19 +316,20 @@ def tree() -> str:
     """Return the tree of a study's folder, a line a file, as docs/files.md shows it."""
     lines = ["STUDY/", *(_line(1, name, holds) for name, holds in _STUDY_FILES)]
     lines += [
-        _line(1, "start/", "what day 0 begins with"),
+        _line(1, f"{START}/", "what day 0 begins with"),
         *(_line(2, f.name, f.holds) for f in CATALOG if f.handed_on),
     ]
     lines.append(_line(1, "day-00/", "a recording day; day-01/ and so on"))
     for stage in STAGES:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
-    return "\n".join([*lines, _line(1, "report/", ""), *_files(2, "report")]) + "\n"
+    return "\n".join([*lines, _line(1, f"{_REPORT}/", ""), *_files(2, _REPORT)]) + "\n"
 
 
+_STUDY = StudyPaths(Path())
 _STUDY_FILES = (
-    ("protocol.yaml", "the experiment, as the study was made with it"),
-    ("study.json", "subject, simulated or real, versions"),
-    ("ledger.sqlite", "which stage of which day is done, from which inputs"),
+    (_STUDY.protocol.name, "the experiment, as the study was made with it"),
+    (_STUDY.study.name, "subject, simulated or real, versions"),
+    (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )
 _FOLDERS = {"schedule": "travels to the rig", "present": "comes back from it"}
 _HOLDS_AT = 36  # column

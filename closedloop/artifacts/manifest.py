@@ -65,6 +65,15 @@ def relative_files(folder: Path) -> list[str]:
 def verify_files(folder: Path, manifest: Manifest, *, only: Iterable[str] | None = None) -> None:
     """Compare the files of a folder with its manifest, byte for byte.
 
+    Parameters
+    ----------
+    folder
+        The published folder.
+    manifest
+        Its manifest.
+    only
+        Names of the files to compare; all of them by default.
+
     Raises
     ------
     ManifestError

@@ -11,6 +11,13 @@ from pydantic import Field
 from closedloop.artifacts.documents import Document, Section
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
+"""The stages of a day in their order, each also the name of its folder. The one list of them."""
+
+START = "start"
+"""The stage that every study begins with; it belongs to no day."""
+
+START_DAY = -1
+"""Where a day is asked for, the day of the study's start."""
 
 
 class PoolDescription(Section):
@@ -77,7 +84,7 @@ class StudyPaths:
     @property
     def start(self) -> Path:
         """What day 0 starts from: the first queue and model 0."""
-        return self.root / "start"
+        return self.root / START
 
     @property
     def report(self) -> Path:
@@ -87,6 +94,14 @@ class StudyPaths:
     def day(self, day: int) -> DayPaths:
         """Return the folders of a day."""
         return DayPaths(self.root / f"day-{day:02d}")
+
+    def folder(self, stage: str, day: int) -> Path:
+        """Return the published folder of a stage of a day, or of the study's start."""
+        return self.start if day == START_DAY else self.day(day).folder(stage)
+
+    def working(self, stage: str, day: int) -> Path:
+        """Return the folder that a stage of a day, or the study's start, writes into before it is published."""
+        return DayPaths(self.root).working(stage) if day == START_DAY else self.day(day).working(stage)
 
     def relative(self, path: Path) -> str:
         """Return a path as the ledger and the manifests name it."""

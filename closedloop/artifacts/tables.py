@@ -63,6 +63,17 @@ def _arrow_type(dtype: str) -> pa.DataType:
 def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, simulated: bool) -> None:
     """Write a table atomically (parquet, zstd).
 
+    Parameters
+    ----------
+    path
+        The file.
+    layout
+        Its kind.
+    columns
+        Exactly the layout's columns, all of one length.
+    simulated
+        The mark of simulated data.
+
     Raises
     ------
     ValueError

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from closedloop.artifacts.study import START_DAY
 from closedloop.execution.progress import ProgressCallback
 
 
@@ -104,7 +105,7 @@ class ConsoleReporter:
 
 
 def _name(day: int, stage: str) -> str:
-    return stage if day < 0 else f"day {day}  {stage}"
+    return stage if day == START_DAY else f"day {day}  {stage}"
 
 
 def _clock(seconds: float) -> str:

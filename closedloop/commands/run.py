@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.interrupts import interruptible
@@ -63,7 +64,7 @@ def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> Non
     if rows:
         console.print(_table(rows))
         console.print(_presentations(rows), highlight=False, soft_wrap=True)
-    page = paths.report / "index.html"
+    page = paths.report / REPORT.name
     if page.is_file():
         console.print(f"Open {page}", highlight=False, soft_wrap=True)
     if outcome.waiting_for:

@@ -6,11 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.study.ledger import StageRecord, holder_of, open_ledger
-
-_START_DAY = -1
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def status_lines(status: Status) -> list[str]:
 
 
 def _day_line(day: int, records: list[StageRecord]) -> str:
-    name = "start " if day == _START_DAY else f"day {day:>2}"
+    name = "start " if day == START_DAY else f"day {day:>2}"
     stages = [record.stage if record.state == "done" else f"{record.stage} ({record.state})" for record in records]
     seconds = sum(record.seconds or 0 for record in records)
     return f"  {name}  {' '.join(stages)}  [{seconds:.0f} s]"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from closedloop.artifacts.catalog import SENSITIVITY_CSV, TRUTH_CSV
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
@@ -75,10 +76,10 @@ def write_sensitivity_csv(paths: StudyPaths) -> Path:
     rows = summary_rows(read_sensitivity(paths))
     measured = [row for row in rows if not (row.estimate in CONTROLS and row.truth)]
     truths = [row for row in rows if row.truth and row.estimate in TRUTHS]
-    target = paths.report / "sensitivity.csv"
+    target = paths.report / SENSITIVITY_CSV.name
     write_bytes(target, _csv_bytes(measured))
     if truths:
-        write_bytes(paths.report / "truth.csv", _csv_bytes(truths))
+        write_bytes(paths.report / TRUTH_CSV.name, _csv_bytes(truths))
     return target
 
 

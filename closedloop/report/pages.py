@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from closedloop import __version__
+from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
@@ -45,7 +46,7 @@ def write_report(paths: StudyPaths) -> Path:
             write_bytes(paths.report / _day_name(day), render(_day_page(record, day, drawn[day.day])))
             if _is_audited(day):
                 write_bytes(paths.report / _stimuli_name(day), _stimuli_page(record, day))
-        index = paths.report / "index.html"
+        index = paths.report / REPORT.name
         last = record.evaluated[-1] if record.evaluated else None
         write_bytes(index, render(_study_page(record, drawn[last.day] if last else (), last=last)))
     return index
@@ -116,7 +117,7 @@ def _page(
 
 def _links(record: StudyRecord, *, here: DayRecord | None, at_stimuli: bool = False) -> tuple[Link, ...]:
     """Return the links of a page: the study, every day, and the stimuli of the page's own day."""
-    links = [Link("Study", "index.html", here is None)]
+    links = [Link("Study", REPORT.name, here is None)]
     for day in record.days:
         links.append(Link(f"Day {day.day}", _day_name(day), day is here and not at_stimuli))
         if day is here and _is_audited(day):

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY, EvaluationReport
+from closedloop.artifacts import catalog
+from closedloop.artifacts.catalog import DocumentFile, StudyFile, TableFile
+from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
-from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
-from closedloop.artifacts.tables import Columns, TableLayout, is_simulated, read_table
+from closedloop.artifacts.tables import Columns, is_simulated
 from closedloop.errors import StudyError
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
@@ -24,7 +25,7 @@ AnyDocument = TypeVar("AnyDocument", bound=Document)
 
 @dataclass(frozen=True)
 class SensitivityRow:
-    """One row of a day's sensitivity table (`days.SENSITIVITY`)."""
+    """One row of a day's sensitivity table (`day.evaluation.SENSITIVITY`)."""
 
     day: int
     epsilon: float
@@ -47,11 +48,12 @@ class DayRecord:
     images
         The stimulus set's images.h5, to read single pictures from; None before *synthesize*.
     audit
-        Columns of `days.STIMULUS_AUDIT`; None before *synthesize*, and for a day that an older version synthesized.
+        Columns of `day.stimuli.STIMULUS_AUDIT`; None before *synthesize*, and for a day that an older version
+        synthesized.
     sensitivity
         All rows of the day; empty before *evaluate*.
     pairs
-        Columns of `days.PAIRS`; None before *evaluate*.
+        Columns of `day.evaluation.PAIRS`; None before *evaluate*.
     manifests
         By finished stage, in the loop's order.
     """
@@ -102,8 +104,8 @@ def read_study(paths: StudyPaths) -> StudyRecord:
 def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:
     """Read the sensitivity rows of all evaluated days, ascending by day."""
     simulated = StudyDocument.read(paths.study).simulated
-    days = [paths.day(day) for day in _day_numbers(paths)]
-    return tuple(row for day in days for row in _sensitivity(day, simulated=simulated))
+    days = [_Day(paths, number, simulated=simulated) for number in _day_numbers(paths)]
+    return tuple(row for day in days for row in _sensitivity(day))
 
 
 def _day_numbers(paths: StudyPaths) -> list[int]:
@@ -112,42 +114,54 @@ def _day_numbers(paths: StudyPaths) -> list[int]:
 
 
 def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
-    day = paths.day(number)
-    synthesized = day.folder("synthesize")
+    day = _Day(paths, number, simulated=simulated)
+    images = catalog.IMAGES.published(paths, number)
     return DayRecord(
         day=number,
-        plan=_document(DayPlan, day.folder("plan") / "plan.json", simulated=simulated),
-        images=synthesized / "images.h5" if synthesized.is_dir() else None,
-        audit=_audit(synthesized / "audit.parquet", simulated=simulated),
-        summary=_document(SessionSummary, day.folder("present") / "summary.json", simulated=simulated),
-        quality=_document(IngestQuality, day.folder("ingest") / "quality.json", simulated=simulated),
-        fit=_document(FitReport, day.folder("refit") / "fit.json", simulated=simulated),
-        evaluation=_document(EvaluationReport, day.folder("evaluate") / "evaluation.json", simulated=simulated),
-        sensitivity=_sensitivity(day, simulated=simulated),
-        pairs=_table(day.folder("evaluate") / "pairs.parquet", PAIRS, simulated=simulated),
-        manifests=_manifests(day),
+        plan=day.document(catalog.DAY_PLAN),
+        images=images if images.parent.is_dir() else None,
+        audit=day.table(catalog.AUDIT),
+        summary=day.document(catalog.SUMMARY),
+        quality=day.document(catalog.QUALITY),
+        fit=day.document(catalog.FIT),
+        evaluation=day.document(catalog.EVALUATION),
+        sensitivity=_sensitivity(day),
+        pairs=day.table(catalog.PAIRS),
+        manifests=_manifests(paths.day(number)),
     )
 
 
-def _document(kind: type[AnyDocument], path: Path, *, simulated: bool) -> AnyDocument | None:
-    """Read a document of a stage, or None where the stage has not been published."""
-    if not path.parent.is_dir():
-        return None
-    document = kind.read(path)
-    _same_mark(path, found=document.simulated, study=simulated)
-    return document
+@dataclass(frozen=True)
+class _Day:
+    """A day's published files, each None where its stage has not been published."""
 
+    paths: StudyPaths
+    number: int
+    simulated: bool
 
-def _table(path: Path, layout: TableLayout, *, simulated: bool) -> Columns | None:
-    if not path.parent.is_dir():
-        return None
-    columns = read_table(path, layout)
-    _same_mark(path, found=is_simulated(path), study=simulated)
-    return columns
+    def document(self, file: DocumentFile[AnyDocument]) -> AnyDocument | None:
+        """Read a document."""
+        path = self._path(file)
+        if path is None:
+            return None
+        document = file.read(path)
+        _same_mark(path, found=document.simulated, study=self.simulated)
+        return document
 
+    def table(self, file: TableFile) -> Columns | None:
+        """Read a table."""
+        path = self._path(file)
+        if path is None:
+            return None
+        columns = file.read(path)
+        _same_mark(path, found=is_simulated(path), study=self.simulated)
+        return columns
 
-def _audit(path: Path, *, simulated: bool) -> Columns | None:
-    return _table(path, STIMULUS_AUDIT, simulated=simulated) if path.exists() else None
+    def _path(self, file: StudyFile) -> Path | None:
+        """Return where a file lies; a missing one of a published stage is an error, unless it is optional."""
+        path = self.paths.day(self.number).folder(file.stage) / file.name
+        missing = not path.exists() if file.optional else not path.parent.is_dir()
+        return None if missing else path
 
 
 def _same_mark(path: Path, *, found: bool, study: bool) -> None:
@@ -159,12 +173,13 @@ def _same_mark(path: Path, *, found: bool, study: bool) -> None:
         )
 
 
-def _sensitivity(day: DayPaths, *, simulated: bool) -> tuple[SensitivityRow, ...]:
-    columns = _table(day.folder("evaluate") / "sensitivity.parquet", SENSITIVITY, simulated=simulated)
+def _sensitivity(day: _Day) -> tuple[SensitivityRow, ...]:
+    columns = day.table(catalog.SENSITIVITY)
     if columns is None:
         return ()
-    rows: list[tuple[Any, ...]] = list(zip(*(columns[name].tolist() for name in SENSITIVITY.columns), strict=True))
-    return tuple(SensitivityRow(**dict(zip(SENSITIVITY.columns, row, strict=True))) for row in rows)
+    names = list(catalog.SENSITIVITY.layout.columns)
+    rows: list[tuple[Any, ...]] = list(zip(*(columns[name].tolist() for name in names), strict=True))
+    return tuple(SensitivityRow(**dict(zip(names, row, strict=True))) for row in rows)
 
 
 def _manifests(day: DayPaths) -> dict[str, Manifest]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import (
     ROW,
     JournalRow,
@@ -112,7 +113,7 @@ def make_session(folder: Path, wanted: MadeSession, *, progress: ProgressCallbac
     folder.mkdir(parents=True, exist_ok=True)
     rows = tuple(_journal(wanted))
     recorder, events = _recorder(wanted), _draw_events(wanted, rows)
-    write_bytes(folder / "journal.jsonl", b"".join(ROW.dump_json(row) + b"\n" for row in rows))
+    write_bytes(folder / JOURNAL.name, b"".join(ROW.dump_json(row) + b"\n" for row in rows))
     write_recording(folder, recorder, events, progress=progress)
     write_table(folder / "truth.parquet", TRUTH, _truth(recorder, events), simulated=True)
 

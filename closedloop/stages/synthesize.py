@@ -133,9 +133,9 @@ def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Pixel
         "site_index": np.r_[np.full(n_clean, -1), plan.items["site_index"][rows]],
         "epsilon": np.r_[np.zeros(n_clean), plan.items["epsilon"][rows]],
         "realised_epsilon": realised_epsilon(images[clean_index], images),
-        "predicted_clean": _padded(attacks.predicted_clean, n_clean, n_controls, np.nan),
-        "predicted_attacked": _padded(attacks.predicted_attacked, n_clean, n_controls, np.nan),
-        "predicted_sign": _padded(np.sign(attacks.predicted_change), n_clean, n_controls, 0).astype(np.int32),
+        "predicted_clean": _pad(attacks.predicted_clean, n_clean, n_controls, np.nan),
+        "predicted_attacked": _pad(attacks.predicted_attacked, n_clean, n_controls, np.nan),
+        "predicted_sign": _pad(np.sign(attacks.predicted_change), n_clean, n_controls, 0).astype(np.int32),
         "repetitions": np.r_[plan.images["repetitions"], plan.items["repetitions"][rows]],
     }
 
@@ -147,13 +147,13 @@ def _audit_columns(columns: dict[str, Any], images: Pixels, attacks: SynthesisRe
     named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
     audit = audit_columns(
         ((images[columns["clean_index"][row]], images[row]) for row in changed),
-        predicted_change_float=_padded(attacks.predicted_change_float, 0, n_controls, np.nan),
-        predicted_change=_padded(attacks.predicted_change, 0, n_controls, np.nan),
-        lattice_bound=_padded(attacks.lattice_bound, 0, n_controls, np.nan),
+        predicted_change_float=_pad(attacks.predicted_change_float, 0, n_controls, np.nan),
+        predicted_change=_pad(attacks.predicted_change, 0, n_controls, np.nan),
+        lattice_bound=_pad(attacks.lattice_bound, 0, n_controls, np.nan),
     )
     return {name: np.array(columns[name])[changed] for name in named} | audit
 
 
-def _padded(values: NDArray[Any], n_before: int, n_after: int, missing: float) -> NDArray[Any]:
+def _pad(values: NDArray[Any], n_before: int, n_after: int, missing: float) -> NDArray[Any]:
     """Return the attacks' values with a missing value for each clean image before and each control after them."""
     return np.concatenate([np.full(n_before, missing), values, np.full(n_after, missing)])

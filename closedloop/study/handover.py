@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.day.journal import SessionSummary, read_journal
-from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import SessionError, StudyError
 
-JOURNAL_NAME, SUMMARY_NAME = "journal.jsonl", "summary.json"
-
 
 def awaited(paths: StudyPaths, day: int, stage: str) -> str | None:
-    """Say in one line what a person still has to do for a stage; None when its files are there."""
+    """Return in one line what a person still has to do for a stage; None when its files are there.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    day, stage
+        Which stage of which day: `present` or `recording`.
+    """
     folders = paths.day(day)
     if stage == "present":
-        if (folders.folder("present") / SUMMARY_NAME).is_file():
+        if SUMMARY.published(paths, day).is_file():
             return None
         return (
             f"day {day}: the session is ready. Record, and present it with "
@@ -35,6 +40,13 @@ def _recordings(folder: Path) -> list[Path]:
 def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> None:
     """Check that what a person brought belongs to this day of this study.
 
+    Parameters
+    ----------
+    paths, study
+        The study.
+    day, stage
+        Which stage of which day.
+
     Raises
     ------
     SessionError
@@ -45,14 +57,14 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
     if stage != "present":
         return
     folder = paths.day(day).folder("present")
-    summary = SessionSummary.read(folder / SUMMARY_NAME)
-    session = SessionDocument.read(paths.day(day).folder("schedule") / "session.json")
+    summary = SUMMARY.read(SUMMARY.published(paths, day))
+    session = SESSION.read(SESSION.published(paths, day))
     if summary.simulated != study.simulated:
         raise StudyError(
-            f"{folder / SUMMARY_NAME}: expected a session with an animal, found a simulated one. "
+            f"{SUMMARY.published(paths, day)}: expected a session with an animal, found a simulated one. "
             "Simulated data never enter a real study: remove the folder's files."
         )
-    sessions = {launch.session_id for launch in read_journal(folder / JOURNAL_NAME).launches}
+    sessions = {launch.session_id for launch in JOURNAL.read(JOURNAL.published(paths, day)).launches}
     if sessions | {summary.session_id} != {session.session_id}:
         raise SessionError(
             f"{folder}: expected session {session.session_id}, "

@@ -61,7 +61,7 @@ class StageRecord:
 
 
 def owner_name() -> str:
-    """Name this process, as host:pid."""
+    """Return this process's name, host:pid."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -118,7 +118,15 @@ class Ledger:
             yield self._connection
 
     def begin(self, day: int, stage: str, input_hash: str) -> int:
-        """Write that a stage is running; return which attempt with these inputs it is."""
+        """Write that a stage is running; return which attempt with these inputs it is.
+
+        Parameters
+        ----------
+        day, stage
+            Which.
+        input_hash
+            Of what decides its result.
+        """
         with self._transaction() as connection:
             known = connection.execute(
                 "SELECT input_hash, attempt FROM stages WHERE day=? AND stage=?", (day, stage)
@@ -129,19 +137,59 @@ class Ledger:
         return attempt
 
     def finish(self, day: int, stage: str, input_hash: str, *, seconds: float) -> None:
-        """Write that a stage is published."""
+        """Write that a stage is published.
+
+        Parameters
+        ----------
+        day, stage
+            Which.
+        input_hash
+            Of what decides its result.
+        seconds
+            How long it took.
+        """
         self._end(day, stage, "done", input_hash, error=None, seconds=seconds)
 
     def fail(self, day: int, stage: str, input_hash: str, error: str) -> None:
-        """Write why a stage did not finish."""
+        """Write why a stage did not finish.
+
+        Parameters
+        ----------
+        day, stage
+            Which.
+        input_hash
+            Of what decides its result.
+        error
+            Why, in one line.
+        """
         self._end(day, stage, "failed", input_hash, error=error, seconds=None)
 
     def wait(self, day: int, stage: str, input_hash: str, what: str) -> None:
-        """Write that a stage waits for a person, and for what."""
+        """Write that a stage waits for a person, and for what.
+
+        Parameters
+        ----------
+        day, stage
+            Which.
+        input_hash
+            Of what decides its result.
+        what
+            What the person has to do, in one line.
+        """
         self._end(day, stage, "waiting", input_hash, error=what, seconds=None)
 
     def mark_stale(self, day: int, stage: str, input_hash: str, why: str) -> None:
-        """Write that a published stage no longer follows from its inputs."""
+        """Write that a published stage no longer follows from its inputs.
+
+        Parameters
+        ----------
+        day, stage
+            Which.
+        input_hash
+            Of what decides its result.
+        why
+            What changed, in a few words.
+        """
         self._end(day, stage, "stale", input_hash, error=why, seconds=None)
 
     def _end(
@@ -246,7 +294,7 @@ def _lock_patiently(file: IO[str]) -> None:
 
 
 def holder_of(root: Path) -> str | None:
-    """Name the loop that holds a study now, as host:pid; None when no loop runs."""
+    """Return the loop that holds a study now, as host:pid; None when no loop runs."""
     path = root / ".loop.lock"
     if not path.is_file():
         return None

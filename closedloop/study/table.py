@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import START, StudyPaths
 from closedloop.stages.context import StageContext
-
-START_DAY = -1
-"""The ledger's day of the study's start, which belongs to none."""
 
 Work = Callable[[StageContext], None]
 Place = Literal["before the session", "in the session", "after the session"]
@@ -118,11 +115,11 @@ def _queue(paths: StudyPaths, day: int) -> list[Path]:
 _BEFORE: Place = "before the session"
 _SESSION: Place = "in the session"
 
-START = Stage(
-    "start", work_of("closedloop.stages.start"), ("images", "procedural", "sites", "base_model"), _nothing, _BEFORE
+_START = Stage(
+    START, work_of("closedloop.stages.start"), ("images", "procedural", "sites", "base_model"), _nothing, _BEFORE
 )
 
-DAY: tuple[Stage, ...] = (
+_DAY: tuple[Stage, ...] = (
     Stage(
         "plan",
         work_of("closedloop.stages.plan"),
@@ -159,4 +156,4 @@ DAY: tuple[Stage, ...] = (
     Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue),
 )
 
-STAGE_TABLE = StageTable(START, DAY)
+STAGE_TABLE = StageTable(_START, _DAY)

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session import PRESENTATIONS, SessionDocument
 from closedloop.artifacts.manifest import read_manifest, verify_files
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.errors import SessionError
 
-SESSION_NAME = "session.json"
-PRESENTATIONS_NAME = "presentations.parquet"
-IMAGES_NAME = "images.npy"
+SESSION_NAME = catalog.SESSION.name
+PRESENTATIONS_NAME = catalog.PRESENTATIONS.name
+IMAGES_NAME = catalog.SESSION_IMAGES.name
 _NAMES = (SESSION_NAME, PRESENTATIONS_NAME, IMAGES_NAME)
 _REBUILD = "Run the schedule stage again and copy the whole folder."
 

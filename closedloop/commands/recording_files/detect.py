@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop import __version__
-from closedloop.artifacts.arrays import appended_arrays
+from closedloop.artifacts.arrays import array_writer
 from closedloop.artifacts.day.responses import SPIKES
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
@@ -108,7 +108,7 @@ def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: De
     tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)
     simulated = samples.header.comment.startswith(SIMULATED_APPLICATION)
     pieces = _count((found for shard in shards for found in read_shard(shard)), tally)
-    with appended_arrays(out, SPIKES, simulated=simulated, attributes=_attributes(samples, definition)) as append:
+    with array_writer(out, SPIKES, simulated=simulated, attributes=_attributes(samples, definition)) as append:
         for spikes in spikes_of(pieces, samples, definition, electrode_ids=ids):
             tally.n_crossings += np.bincount(spikes.electrode_id, minlength=1 << 16)
             append(

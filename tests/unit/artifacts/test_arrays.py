@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import ArrayLayout, appended_arrays, read_arrays, read_rows, write_arrays
+from closedloop.artifacts.arrays import ArrayLayout, array_writer, read_arrays, read_rows, write_arrays
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SPIKES
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.errors import DocumentError
@@ -129,7 +129,7 @@ def test_a_file_cut_anywhere_is_refused_by_name(tmp_path: Path, part: float) -> 
 def test_columns_that_are_appended_part_by_part_are_read_back_as_one(tmp_path: Path, lengths: tuple[int, ...]) -> None:
     path, rng = tmp_path / "spikes.h5", np.random.default_rng(2)
     parts = [{name: rng.integers(0, 60_000, n) for name in SPIKES.datasets} for n in lengths]
-    with appended_arrays(path, SPIKES, simulated=False, attributes={"definition": "dicarlo"}) as append:
+    with array_writer(path, SPIKES, simulated=False, attributes={"definition": "dicarlo"}) as append:
         for part in parts:
             append(part)
     for name, found in read_arrays(path, SPIKES).items():
@@ -141,7 +141,7 @@ def test_columns_that_are_appended_part_by_part_are_read_back_as_one(tmp_path: P
 
 def append_unequal_columns(path: Path) -> None:
     equal = dict.fromkeys(SPIKES.datasets, np.zeros(2))
-    with appended_arrays(path, SPIKES, simulated=False) as append:
+    with array_writer(path, SPIKES, simulated=False) as append:
         append(equal)
         append({**equal, "tick": np.zeros(3)})
 

@@ -1,0 +1,105 @@
+"""What there is to do and what it is made from: every stage of every day with the hashes of what it reads now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.artifacts.manifest import Manifest, read_manifest
+from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
+from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
+from closedloop.storage import sha256_bytes
+from closedloop.study.table import Stage, StageTable
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage of a day.
+
+    Attributes
+    ----------
+    folder
+        Where it is published.
+    working
+        Where it is made.
+    inputs
+        sha256 of every file it reads now, by path relative to the study.
+    input_hash
+        sha256 over all that decides its result.
+    """
+
+    stage: Stage
+    day: int
+    folder: Path
+    working: Path
+    inputs: dict[str, str]
+    input_hash: str
+
+    @property
+    def name(self) -> str:
+        """How a person is told of it."""
+        return self.stage.name if self.day == START_DAY else f"day-{self.day:02d} {self.stage.name}"
+
+    def what_changed(self, manifest: Manifest) -> str:
+        """Return in a few words which inputs are others than those of a manifest."""
+        names = sorted(set(manifest.inputs) | set(self.inputs))
+        changed = [name for name in names if manifest.inputs.get(name) != self.inputs.get(name)]
+        if not changed:
+            return "the protocol or the study changed"
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        return f"{changed[0]}{more} changed"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """All steps of a study."""
+
+    paths: StudyPaths
+    study: StudyDocument
+    protocol: Protocol
+    table: StageTable
+
+    def in_order(self, n_days: int) -> Iterator[Step]:
+        """Yield the steps of the first days, each made when it is asked for: by then what it reads is published."""
+        yield self._step(self.table.start, START_DAY)
+        for day in range(n_days):
+            for stage in self.table.day:
+                if not (stage.name == "queue" and day == n_days - 1):  # no day after it is wanted
+                    yield self._step(stage, day)
+
+    def follows(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a folder follows from its inputs; an older version declared fewer sections, see `Stage`."""
+        if manifest.input_hash == step.input_hash:
+            return True
+        stage = step.stage
+        then = tuple(name for name in stage.sections if name not in stage.undeclared)
+        return (
+            bool(stage.undeclared)
+            and manifest.protocol_sha256 == protocol_sha256(self.protocol)
+            and manifest.input_hash == self._input_hash(stage, step.day, then, step.inputs)
+        )
+
+    def _step(self, stage: Stage, day: int) -> Step:
+        inputs = {
+            f"{self.paths.relative(folder)}/{name}": entry.sha256
+            for folder in stage.inputs(self.paths, day)
+            for name, entry in read_manifest(folder).outputs.items()
+        }
+        return Step(
+            stage=stage,
+            day=day,
+            folder=self.paths.folder(stage.name, day),
+            working=self.paths.working(stage.name, day),
+            inputs=inputs,
+            input_hash=self._input_hash(stage, day, stage.sections, inputs),
+        )
+
+    def _input_hash(self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
+        values = self.protocol.model_dump(mode="json", exclude_defaults=True)
+        content = [stage.name, day, self.protocol.seed, self.study.subject, self.study.simulated]
+        content += [{name: values[name] for name in sections}, inputs]
+        if stage is self.table.start:
+            content += [self.study.pool.model_dump(mode="json"), self.study.base_model]
+        return sha256_bytes(json.dumps(content, sort_keys=True).encode())
