@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.day.journal import LaunchOpened, SessionSummary
-from closedloop.artifacts.day.session import CodeSettings, SessionDocument
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, SessionError, StudyError
 from closedloop.study.handover import adopt, awaited
-from tests.unit.artifacts.day.test_session import SCREEN, TRIAL
 from tests.unit.messages import refused
+from tests.unit.study.sessions import STUDY_ID, bring, schedule, session_id
 
 STUDY = StudyDocument(
     simulated=False,
-    study_id="abc",
+    study_id=STUDY_ID,
     subject="monkey",
     protocol_name="guo2022",
     protocol_sha256="p",
@@ -26,68 +24,17 @@ STUDY = StudyDocument(
     pool=PoolDescription(kind="flat_folder", side_px=32, folder="/images"),
     base_model="none",
 )
-SESSION_ID = "abc-day-02"
+SESSION_ID = session_id(2)
 
 
 def scheduled(root: Path) -> StudyPaths:
-    paths = StudyPaths(root)
-    SessionDocument(
-        simulated=False,
-        session_id=SESSION_ID,
-        study_id="abc",
-        subject="monkey",
-        day=2,
-        seed=1,
-        n_presentations=10,
-        n_images=5,
-        image_side_px=32,
-        screen=SCREEN,
-        trial=TRIAL,
-        codes=CodeSettings(),
-        monkey=None,
-    ).write(paths.day(2).folder("schedule") / "session.json")
-    return paths
+    schedule(StudyPaths(root), 2)
+    return StudyPaths(root)
 
 
-def brought(root: Path, *, segments: tuple[str, ...] = (SESSION_ID,), **values: Any) -> StudyPaths:
-    """Lay down what the rig writes, with some values of its summary changed."""
+def brought(root: Path, **values: Any) -> StudyPaths:
     paths = scheduled(root)
-    usual: dict[str, Any] = {
-        "simulated": False,
-        "session_id": SESSION_ID,
-        "display": "psychopy",
-        "outcome": "complete",
-        "n_segments": 1,
-        "n_trials": 2,
-        "n_trials_completed": 2,
-        "n_trials_broken": 0,
-        "n_trials_ignored": 0,
-        "n_presentations": 10,
-        "n_accepted": 10,
-        "n_rejected": {},
-        "n_remaining": 0,
-        "n_time_outs": 0,
-        "duration_s": 60.0,
-        "reward_ms": 240.0,
-    }
-    folder = paths.day(2).folder("present")
-    SessionSummary(**usual | values).write(folder / "summary.json")
-    rows = [
-        LaunchOpened(
-            segment=number,
-            session_id=session_id,
-            simulated=False,
-            display="psychopy",
-            clock="real",
-            refresh_hz=60,
-            first_ordinal=10 * number,
-            first_trial=2 * number,
-            time_s=0,
-            utc="2022-01-03T09:00:00Z",
-        )
-        for number, session_id in enumerate(segments)
-    ]
-    (folder / "journal.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in rows))
+    bring(paths, 2, **values)
     return paths
 
 
