@@ -10,15 +10,18 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import write_arrays
+from closedloop import __version__
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.artifacts.day.stimuli import STIMULI, STIMULUS_IMAGES
+from closedloop.artifacts.day.stimuli import STIMULI
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
-from closedloop.artifacts.tables import as_columns, write_table
+from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
+from closedloop.storage import publish_folder
 
 SMOKE = Path(__file__).parents[2] / "protocols" / "smoke.yaml"
 SIDE_PX = 8
@@ -38,7 +41,7 @@ def context(
 ) -> StageContext:
     """Return the surroundings of a stage in a study of a pool of four categories."""
     paths = StudyPaths(root)
-    working = paths.day(day).working(stage)
+    working = paths.working(stage, day)
     working.mkdir(parents=True, exist_ok=True)
     study = StudyDocument(
         simulated=simulated,
@@ -122,6 +125,66 @@ def stimulus_columns(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
 
 def write_stimuli(paths: StudyPaths, day: int, rows: Sequence[dict[str, Any]]) -> None:
     """Write a stimulus set where synthesize would."""
-    folder = paths.day(day).folder("synthesize")
-    write_table(folder / "stimuli.parquet", STIMULI, stimulus_columns(rows), simulated=True)
-    write_arrays(folder / "images.h5", STIMULUS_IMAGES, {"images": pixels(len(rows))}, simulated=True)
+    catalog.STIMULI.write(catalog.STIMULI.published(paths, day), stimulus_columns(rows), simulated=True)
+    catalog.IMAGES.write(catalog.IMAGES.published(paths, day), {"images": pixels(len(rows))}, simulated=True)
+
+
+def write_responses(
+    paths: StudyPaths,
+    day: int,
+    *,
+    image_index: Sequence[int],
+    counts: NDArray[np.float64],
+    index_of: dict[int, int | None],
+) -> None:
+    """Write where ingest would: one presentation a row of the counts, usable where they are numbers.
+
+    Parameters
+    ----------
+    paths, day
+        Whose.
+    image_index
+        Row of the stimulus set of each presentation.
+    counts
+        (n_presentations, n_electrodes); spikes, NaN where unusable.
+    index_of
+        Output of the model, or none, by electrode, in the order of the counts' columns; more of them were not recorded.
+    """
+    n = len(counts)
+    usable = np.isfinite(counts).any(axis=1)
+    columns = {
+        "ordinal": np.arange(n),
+        "presentation_index": np.arange(n)[::-1],
+        "image_index": image_index,
+        "stimulus_id": ["x"] * n,
+        "repetition": np.zeros(n, dtype=int),
+        "onset_s": np.where(usable, np.arange(n, dtype=float), np.nan),
+        "onset_source": np.where(usable, "code", "none"),
+        "used": usable,
+        "reason": np.where(usable, "", "lost"),
+    }
+    electrodes = np.array(list(index_of)[: counts.shape[1]])
+    arrays = {"counts": counts, "electrode_id": electrodes}
+    catalog.RESPONSES.write(catalog.RESPONSES.published(paths, day), columns, simulated=True)
+    catalog.COUNTS.write(catalog.COUNTS.published(paths, day), arrays, simulated=True)
+    site_table(day, index_of=index_of).write(catalog.SITES.published(paths, day))
+
+
+def publish(made: StageContext) -> Path:
+    """Publish what a stage wrote, as the loop does; return the folder."""
+    Manifest(
+        simulated=made.simulated,
+        stage=made.stage,
+        day=made.day,
+        seed=made.seed(),
+        code_version=__version__,
+        protocol_sha256="p",
+        input_hash="i",
+        inputs={},
+        outputs=describe_files(made.working),
+        seconds=0,
+        peak_memory_mb=0,
+    ).write(made.working / MANIFEST_NAME)
+    folder = made.paths.folder(made.stage, made.day)
+    publish_folder(made.working, folder)
+    return folder

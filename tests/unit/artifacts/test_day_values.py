@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.arrays import write_arrays
-from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SiteTable
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.study import StudyPaths
-from closedloop.artifacts.tables import write_table
 from closedloop.errors import DocumentError
-from tests.unit.days import pixels, site_table, stimulus, stimulus_columns, write_stimuli
+from tests.unit.days import pixels, site_table, stimulus, stimulus_columns, write_responses, write_stimuli
 from tests.unit.messages import refused
 
 ROWS = [
@@ -53,34 +52,26 @@ def test_a_set_without_one_of_its_files_is_refused(tmp_path: Path, name: str) ->
         read_stimulus_set(paths, 0)
 
 
-def write_responses(root: Path, *, electrodes: tuple[int, ...]) -> StudyPaths:
+INDEX_OF = {3: 1, 5: None, 7: 0, 9: 2}
+
+
+def ingested(root: Path, *, electrodes: tuple[int, ...]) -> StudyPaths:
     """Two presentations; electrode e counts e spikes in the first one, and the second one is unusable."""
     paths = StudyPaths(root)
     write_stimuli(paths, 1, ROWS)
-    folder = paths.day(1).folder("ingest")
-    columns = {
-        "ordinal": [0, 1],
-        "presentation_index": [1, 0],
-        "image_index": [3, 0],
-        "stimulus_id": ["x", "y"],
-        "repetition": [0, 0],
-        "onset_s": [1.0, np.nan],
-        "onset_source": ["code", "none"],
-        "used": [True, False],
-        "reason": ["", "no light"],
-    }
-    counts = np.array([electrodes, np.full(len(electrodes), np.nan)], dtype=float)
-    write_table(folder / "responses.parquet", RESPONSES, columns, simulated=True)
-    arrays = {"counts": counts, "electrode_id": np.array(electrodes)}
-    write_arrays(folder / "responses.h5", RESPONSE_COUNTS, arrays, simulated=True)
-    index_of = {3: 1, 5: None, 7: 0, 9: 2}
-    missing = [electrode for electrode in index_of if electrode not in electrodes]
-    site_table(1, index_of={e: index_of[e] for e in (*electrodes, *missing)}).write(folder / "sites.json")
+    missing = [electrode for electrode in INDEX_OF if electrode not in electrodes]
+    write_responses(
+        paths,
+        1,
+        image_index=[3, 0],
+        counts=np.array([electrodes, np.full(len(electrodes), np.nan)], dtype=float),
+        index_of={electrode: INDEX_OF[electrode] for electrode in (*electrodes, *missing)},
+    )
     return paths
 
 
 def test_responses_are_rates_of_the_chosen_sites_in_the_order_of_the_models_outputs(tmp_path: Path) -> None:
-    day = read_day_responses(write_responses(tmp_path, electrodes=(5, 9, 3, 7)), 1, window_s=0.1)
+    day = read_day_responses(ingested(tmp_path, electrodes=(5, 9, 3, 7)), 1, window_s=0.1)
     assert [site.electrode_id for site in day.sites] == [7, 3, 9]
     np.testing.assert_allclose(day.rates_hz, [[70, 30, 90], [np.nan] * 3])
     assert day.image_index.tolist() == [3, 0]
@@ -88,12 +79,12 @@ def test_responses_are_rates_of_the_chosen_sites_in_the_order_of_the_models_outp
 
 
 def test_a_chosen_site_that_was_not_recorded_is_unknown_not_zero(tmp_path: Path) -> None:
-    day = read_day_responses(write_responses(tmp_path, electrodes=(5, 9, 3)), 1, window_s=0.1)
+    day = read_day_responses(ingested(tmp_path, electrodes=(5, 9, 3)), 1, window_s=0.1)
     np.testing.assert_allclose(day.rates_hz, [[np.nan, 30, 90], [np.nan] * 3])
 
 
 def test_counts_of_other_electrodes_than_the_site_table_are_refused(tmp_path: Path) -> None:
-    paths = write_responses(tmp_path, electrodes=(5, 9, 3, 7))
+    paths = ingested(tmp_path, electrodes=(5, 9, 3, 7))
     folder = paths.day(1).folder("ingest")
     site_table(1, index_of={3: 1, 5: None, 7: 0, 9: 2}).write(folder / "sites.json")
     with refused(DocumentError, folder, "found others"):
@@ -101,7 +92,7 @@ def test_counts_of_other_electrodes_than_the_site_table_are_refused(tmp_path: Pa
 
 
 def test_two_processors_that_both_number_from_1_are_told_apart_by_name(tmp_path: Path) -> None:
-    paths = write_responses(tmp_path, electrodes=(7, 7))
+    paths = ingested(tmp_path, electrodes=(5, 7))
     folder = paths.day(1).folder("ingest")
     first, second = (site_table(1, index_of={7: index}).sites[0] for index in (1, 0))
     second = second.model_copy(update={"neuroid_id": "array2-007", "processor": 2})

@@ -1,0 +1,47 @@
+"""What a stage may do: read, compute, write, alone; and without torch in its own hands."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STAGES = ROOT / "closedloop" / "stages"
+SHARED = {"context", "from_protocol", "pool"}  # what any stage may use
+MODULES = sorted(STAGES.rglob("[a-z]*.py"))
+
+
+def test_the_contract_of_independence_covers_all_stages_that_exist() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (independent,) = (contract["modules"] for contract in contracts if contract["type"] == "independence")
+    children = {path.stem for path in STAGES.iterdir() if path.name[0] not in "_."}
+    assert {name.removeprefix("closedloop.stages.") for name in independent} == children - SHARED
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(STAGES).as_posix())
+def test_the_context_stays_in_a_stages_run(path: Path) -> None:
+    """A helper takes and returns values: what a stage reads and writes stands in its `run`, in order."""
+    if path == STAGES / "context.py":
+        return
+    takers = [
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and node.name != "run"
+        and "StageContext" in {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+    ]
+    assert takers == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(STAGES).as_posix())
+def test_a_stage_leaves_tensors_to_the_libraries(path: Path) -> None:
+    imported = {
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    assert not {name for name in imported if name.split(".")[0] == "torch"}

@@ -1,0 +1,123 @@
+"""Model t + 1: what is fitted, what is held out, and where a closed-form start belongs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from closedloop.artifacts.catalog import FIT, MODEL
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.models.checkpoints import load_site_model
+from closedloop.models.site_model import SiteModel, predict
+from closedloop.stages import refit
+from closedloop.stages.context import StageContext
+from tests.unit.days import context, pixels, stimulus, write_responses, write_stimuli
+from tests.unit.stages.small_models import N_SITES, write_model
+
+ROWS = [
+    *(stimulus("clean", "clean", place) for place in range(6)),
+    *(stimulus("clean", "anchor", place) for place in range(6, 10)),
+    *(stimulus("clean", "normalizer", place) for place in range(10, 13)),
+    *(stimulus("attacked", "clean", place, site_index=0, epsilon=10.0) for place in (0, 1)),
+    stimulus("attacked", "anchor", 6, site_index=0, epsilon=10.0),
+    stimulus("gaussian", "anchor", 6, epsilon=10.0),
+]
+STILL = {"epochs": 1, "base_learning_rate": 1e-12, "readout_learning_rate": 1e-12, "weight_decay": 0.0}
+BOUND = {5: 0, 8: 1, 9: None}
+
+
+def answer(image_index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return counts of the electrodes that depend on the image, and a little on the showing."""
+    base = np.random.default_rng(3).integers(5, 40, (len(ROWS), len(BOUND))).astype(float)
+    return base[image_index] + np.arange(len(image_index))[:, None] % 2
+
+
+def refitted(
+    root: Path, *, day: int = 0, index_of: dict[int, int | None] = BOUND, **fit: Any
+) -> tuple[StageContext, SiteModel]:
+    """Show everything twice on every day so far; return the stage's surroundings and model t."""
+    made = context(root, "refit", day=day, fit=STILL | fit)
+    image_index = np.repeat(np.arange(len(ROWS)), 2)
+    for past in range(day + 1):
+        write_stimuli(made.paths, past, ROWS)
+        counts = answer(image_index)
+        counts[0] = np.nan  # one showing of the first image was lost
+        write_responses(made.paths, past, image_index=image_index.tolist(), counts=counts, index_of=index_of)
+    model = write_model(made.paths, day)
+    refit.run(made)
+    return made, model
+
+
+def readout(model: SiteModel) -> NDArray[np.float32]:
+    """Return the weights of all outputs on the features, (n_sites, channel x space)."""
+    kernel = model.readout
+    weights = kernel.gain[:, None, None, None] * kernel.channel[:, :, None, None] * kernel.spatial[:, None]
+    return np.asarray(weights.detach().numpy().reshape(N_SITES, -1))
+
+
+def report(made: StageContext) -> FitReport:
+    return FitReport.read(made.output(FIT))
+
+
+def test_clean_images_and_the_attacks_on_them_are_fitted_and_anchors_are_held_out(tmp_path: Path) -> None:
+    made, _ = refitted(tmp_path, day=1)
+    found = report(made)
+    assert (found.n_fitted_by_day, found.n_stimuli, found.n_heldout) == ((8, 8), 16, 8)
+    assert found.n_presentations == 2 * (8 * 2 - 1)
+    assert (found.day, found.readout_start, len(found.loss_by_epoch)) == (1, "random", 1)
+
+
+def test_an_output_without_an_electrode_has_no_correlation(tmp_path: Path) -> None:
+    made, _ = refitted(tmp_path)
+    found = report(made)
+    assert [r is None for r in found.r_heldout] == [False, False, True]
+    assert [r is None for r in found.r_fitted] == [False, False, True]
+
+
+@pytest.mark.parametrize("day", [0, 1])
+def test_a_random_start_goes_on_from_the_model_of_the_day_before(tmp_path: Path, day: int) -> None:
+    made, before = refitted(tmp_path, day=day)
+    after = load_site_model(made.output(MODEL))
+    np.testing.assert_allclose(readout(after), readout(before), rtol=1e-5, atol=1e-7)
+
+
+def test_a_closed_form_start_replaces_the_readout_of_bound_outputs_on_day_0(tmp_path: Path) -> None:
+    """An output without an electrode keeps its random pattern."""
+    made, before = refitted(tmp_path, readout_start="closed_form", ridge=1e-3)
+    after = load_site_model(made.output(MODEL))
+    moved = np.abs(readout(after) - readout(before)).max(axis=1)
+    assert (moved[:2] > 1e-3).all()
+    free = [weights[2] / np.linalg.norm(weights[2]) for weights in (readout(after), readout(before))]
+    np.testing.assert_allclose(free[0], free[1], rtol=1e-4, atol=1e-6)
+    assert min(r for r in report(made).r_fitted if r is not None) > 0.95
+
+
+def test_and_on_no_other_day(tmp_path: Path) -> None:
+    made, before = refitted(tmp_path, day=1, readout_start="closed_form", ridge=1e-3)
+    after = load_site_model(made.output(MODEL))
+    np.testing.assert_allclose(readout(after), readout(before), rtol=1e-5, atol=1e-7)
+
+
+def test_responses_are_z_scored_by_the_days_normalizers(tmp_path: Path) -> None:
+    """With hardly any ridge the closed form says what it was given: rates less the normalizers' mean, over their SD."""
+    made, _ = refitted(tmp_path, readout_start="closed_form", ridge=1e-9)
+    image_index = np.repeat(np.arange(len(ROWS)), 2)
+    counts = answer(image_index)
+    counts[0] = np.nan
+    means = np.nanmean(counts.reshape(len(ROWS), 2, -1), axis=1)
+    reference = means[10:13]
+    expected = (means - reference.mean(axis=0)) / reference.std(axis=0, ddof=1)
+    fitted = [*range(6), 13, 14]
+    predicted = predict(load_site_model(made.output(MODEL)), pixels(len(ROWS)))
+    np.testing.assert_allclose(predicted[fitted][:, :2], expected[fitted][:, :2], atol=0.05)
+
+
+def test_a_refit_learns_what_it_is_shown(tmp_path: Path) -> None:
+    made, _ = refitted(tmp_path, epochs=30, readout_learning_rate=0.05, base_learning_rate=1e-3)
+    losses = report(made).loss_by_epoch
+    assert len(losses) == 30
+    assert losses[-1] < losses[0] / 2
