@@ -73,7 +73,7 @@ def validate(
 
 
 def first_fault(fault: ValidationError) -> str:
-    """Say in one line which field is wrong, what was expected and what was found."""
+    """Return in one line which field is wrong, what was expected and what was found."""
     faults = fault.errors(include_url=False)
     unknown = [entry for entry in faults if entry["type"] == "extra_forbidden"]
     first = (unknown or faults)[0]  # a misspelt key is also a missing one: what was written says more

@@ -34,7 +34,7 @@ class StageContext:
         Folder to write into. It is published under the stage's name when the stage returns; after a crash the same
         stage with the same inputs finds its own half-done work there.
     progress
-        To be told how far the work is.
+        Called with (done, total) as the work goes.
     workers
         Who does what can be shared out; None: this machine, as a stage sees fit. No result depends on it.
     """

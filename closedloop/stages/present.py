@@ -13,7 +13,7 @@ from closedloop.stages.context import StageContext
 
 
 def run(context: StageContext) -> None:
-    """Write journal.jsonl and summary.json, by `rig present --display headless`; go on with a journal that is there."""
+    """Write journal.jsonl and summary.json, by `rig present --display headless`; resume a journal that is there."""
     resume = context.output(JOURNAL).exists()
     _present(context.path(SESSION).parent, out=context.working, resume=resume)
     summary = SUMMARY.read(context.output(SUMMARY))

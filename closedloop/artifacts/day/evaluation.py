@@ -82,7 +82,7 @@ class RasterExample(Section):
     epsilon: float = Field(description="0 for a clean image")
     image_index: int
     category: str
-    spike_times_ms: tuple[tuple[float, ...], ...] = Field(description="by showing, relative to light onset")
+    spike_times_ms: tuple[tuple[float, ...], ...] = Field(description="by showing, relative to stimulus onset")
 
 
 class EvaluationReport(Document):

@@ -23,7 +23,7 @@ class RawAgreement(Section):
 
 
 class ClockRun(Section):
-    """One segment of the rig on one run of a recorder's clock."""
+    """One launch of the rig on one segment of a recorder's clock."""
 
     segment: int
     epoch: int
@@ -75,7 +75,7 @@ class IngestQuality(Document):
     )
     n_used: int
     set_aside: dict[str, int] = Field(description="accepted presentations that are not used, by reason")
-    codes_sent: int = Field(description="this and the numbers of codes, clock and light are the first device's")
+    codes_sent: int = Field(description="this and the numbers of codes, clock and photodiode are the first device's")
     codes_received: int
     codes_matched: int
     codes_lost: int

@@ -18,7 +18,7 @@ RESPONSES = TableLayout(
         "image_index": Column("int32", "", "row of the stimulus set"),
         "stimulus_id": Column("string", "", "content hash of the bytes shown"),
         "repetition": Column("int32", "", "which showing"),
-        "onset_s": Column("float64", "s", "light onset on the recorder's clock; NaN where unknown"),
+        "onset_s": Column("float64", "s", "stimulus onset on the recorder's clock; NaN where unknown"),
         "onset_source": Column("string", "", "photodiode, code, fit, or none"),
         "used": Column("bool", "", "whether the counts stand"),
         "reason": Column("string", "", "why not, or on which processor not; else empty"),
@@ -30,7 +30,7 @@ class Site(Section):
     """A recorded multi-unit."""
 
     neuroid_id: str = Field(description="identity across days: array and electrode")
-    electrode_id: int = Field(description="the recorder's number, counted anew on each of its processors")
+    electrode_id: int = Field(description="the recorder's number; each of its processors has its own count")
     reliability: float | None = Field(
         description="Spearman-Brown split half of this day; null where it cannot be computed"
     )

@@ -42,6 +42,6 @@ class Simulation(Section):
     clock_drift_ppm: float = Field(ge=-200, le=200)
     lost_codes: Fraction
     doubled_codes: Fraction
-    display_lag_ms: float = Field(ge=0, le=50, description="flip to light")
+    display_lag_ms: float = Field(ge=0, le=50, description="display latency: flip to photodiode onset")
     n_processors: int = Field(default=1, ge=1, le=2, description="of the recorder; each writes files of its own")
     recorder_faults: tuple[SimulatedFault, ...] = Field(default=(), description="what goes wrong with the recorder")

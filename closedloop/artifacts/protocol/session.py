@@ -80,10 +80,10 @@ class Recording(Section):
     detection: Literal["dicarlo", "zero_phase_butter", "causal"]
     waveform_samples: int = Field(ge=8, le=128, description="samples of a spike packet")
     window_start_ms: float
-    window_stop_ms: float = Field(description="half-open window [start, stop) after light onset")
+    window_stop_ms: float = Field(description="half-open window [start, stop) after stimulus onset")
     max_missing_fraction: Fraction = Field(description="largest part of the presentations that may be unusable")
     photodiode: str = Field(
-        default="photodiode", min_length=1, description="channel that saw the light: beginning of its label, or number"
+        default="photodiode", min_length=1, description="the photodiode's channel: beginning of its label, or number"
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What the section `attack` asks of the attack engine: its words become a method and a lattice."""
+"""The section `attack` as settings of the attack engine: a method and a lattice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study's description of its images asks of the stimulus library: the pool they are drawn from."""
+"""A study's description of its images as the pool they are drawn from."""
 
 from __future__ import annotations
 

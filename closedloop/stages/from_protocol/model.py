@@ -1,4 +1,4 @@
-"""What the sections `base_model` and `fit` ask of the models and their training."""
+"""The sections `base_model` and `fit` as settings of the models and their training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def base_model_of(choice: BaseModelChoice, source: str) -> BaseModel:
     choice
         The protocol's section.
     source
-        Name of shipped weights, or the file that was imported: the section's architecture is asked of a file alone.
+        Name of shipped weights, or the file that was imported; a file alone is checked against the architecture.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the section `recording` says of responses and raw voltage."""
+"""The section `recording` as the window that spikes are counted in and the electrodes written raw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sections `presentation`, `trial` and `simulation` ask of the rig: the settings in session.json."""
+"""The sections `presentation`, `trial` and `simulation` as settings of the rig, for session.json."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def trial_of(timing: PresentationTiming, trial: Trial) -> TrialSettings:
 
 
 def codes() -> CodeSettings:
-    """Return the digital codes: the same in every protocol, which has no word on them."""
+    """Return how digital codes are numbered: the same under every protocol."""
     return CodeSettings()
 
 

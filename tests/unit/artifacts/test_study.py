@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.catalog import MODEL, QUEUE
-from closedloop.artifacts.study import STAGES, StudyPaths
+from closedloop.artifacts.study import STAGES, START, START_DAY, StudyPaths
 
 PATHS = StudyPaths(Path("/lab/study"))
 
@@ -23,6 +23,13 @@ def test_half_done_work_has_a_hidden_name_that_no_stage_has() -> None:
     working = [PATHS.day(0).working(stage) for stage in STAGES]
     assert all(path.name.startswith(".") for path in working)
     assert len({*working, *(PATHS.day(0).folder(stage) for stage in STAGES)}) == 2 * len(STAGES)
+
+
+def test_the_start_is_asked_for_like_a_day() -> None:
+    assert PATHS.folder(START, START_DAY) == PATHS.start
+    assert PATHS.working(START, START_DAY) == Path("/lab/study/.start.partial")
+    assert PATHS.folder("plan", 3) == PATHS.day(3).folder("plan")
+    assert PATHS.working("plan", 3) == PATHS.day(3).working("plan")
 
 
 def test_names_in_ledger_and_manifests_are_relative_to_the_study() -> None:

@@ -1,4 +1,4 @@
-"""What a protocol's words mean to the attack engine."""
+"""What a protocol's sections become: settings of the attack engine, the refit, the models, the recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, Schedule
+from closedloop.errors import CheckpointError
+from closedloop.models.checkpoints import shipped_weights
 from closedloop.stages.from_protocol.attack import estimator_of, lattice_of, method_of
+from closedloop.stages.from_protocol.model import base_model_of, recipe_of
+from closedloop.stages.from_protocol.recording import raw_electrodes_on, response_window_s
+from closedloop.training.end_to_end import RefitRecipe
 
 PROTOCOLS = Path(__file__).parents[3] / "protocols"
 
@@ -67,3 +72,29 @@ def test_each_search_by_its_name(name: str, search: Schedule) -> None:
 )
 def test_each_gradient_by_its_fields(gradient: Gradient, estimator: GradientEstimator) -> None:
     assert estimator_of(gradient) == estimator
+
+
+def test_the_window_of_section_3_1_is_a_tenth_of_a_second() -> None:
+    assert response_window_s(read_protocol(PROTOCOLS / "guo2022.yaml").recording) == pytest.approx(0.1)
+
+
+def test_raw_voltage_is_asked_for_by_day() -> None:
+    recording = read_protocol(PROTOCOLS / "smoke.yaml").recording
+    wanted = recording.model_copy(update={"raw_days": (0, 2), "raw_electrodes": 3})
+    assert [raw_electrodes_on(wanted, day) for day in range(3)] == [(1, 2, 3), (), (1, 2, 3)]
+
+
+def test_a_refit_descends_as_the_protocol_says() -> None:
+    fit = read_protocol(PROTOCOLS / "smoke.yaml").fit
+    assert recipe_of(fit.model_copy(update={"epochs": 7})) == RefitRecipe(
+        epochs=7, base_learning_rate=1e-3, readout_learning_rate=1e-2, weight_decay=1e-4, batch_size=32
+    )
+
+
+def test_the_architecture_is_asked_of_an_imported_file_and_shipped_weights_know_their_own() -> None:
+    choice = read_protocol(PROTOCOLS / "smoke.yaml").base_model
+    other = choice.model_copy(update={"architecture": "resnet18"})
+    base = base_model_of(other, "small_resnet_vanilla")
+    assert (base.architecture, base.layer) == ("small_resnet", "layer3.0")
+    with pytest.raises(CheckpointError, match="small_resnet"):
+        base_model_of(other, str(shipped_weights("small_resnet_vanilla").resolve()))
