@@ -18,13 +18,13 @@ from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
 from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, white_box_rows
+from closedloop.stages.from_protocol.recording import response_window_s
 
 
 def run(context: StageContext) -> None:
     """Write sensitivity.parquet, pairs.parquet and evaluation.json."""
     protocol = context.protocol
-    window_s = (protocol.recording.window_stop_ms - protocol.recording.window_start_ms) / 1000
-    day = read_day_responses(context.paths, context.day, window_s=window_s)
+    day = read_day_responses(context.paths, context.day, window_s=response_window_s(protocol.recording))
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
