@@ -51,7 +51,7 @@ def test_a_killed_presentation_goes_on_with_its_journal(tmp_path: Path) -> None:
     present.run(made)
     assert made.output(JOURNAL).read_text().startswith(first_half)
     journal = read_journal(made.output(JOURNAL))
-    assert len(journal.segments) == 2
+    assert len(journal.launches) == 2
     assert sorted(accepted(journal)) == list(range(12))
 
 
