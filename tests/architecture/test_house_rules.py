@@ -1,0 +1,78 @@
+"""Sizes and names: no hall, no folder that cannot be seen through, one class name for one class, arguments explained."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for room in ("closedloop", "rig") for path in (ROOT / room).rglob("*.py"))
+TREES = {path.relative_to(ROOT): ast.parse(path.read_text()) for path in FILES}
+
+MOST_LINES_OF_A_FILE, MOST_FILES_OF_A_FOLDER, MOST_OF_THE_HOUSE = 400, 15, 1 / 8
+EXPLAINED_FROM = 3  # arguments
+
+
+def lines_of(path: Path) -> int:
+    return len((ROOT / path).read_text().splitlines())
+
+
+def room_of(path: Path) -> str:
+    return path.parts[1] if path.parts[0] == "closedloop" else path.parts[0]
+
+
+def test_no_file_has_grown_into_a_hall() -> None:
+    assert not {str(path): lines_of(path) for path in TREES if lines_of(path) > MOST_LINES_OF_A_FILE}
+
+
+def test_no_folder_has_more_files_beside_each_other_than_one_can_see() -> None:
+    beside = Counter(path.parent for path in TREES if path.name != "__init__.py")
+    assert not {str(folder): n for folder, n in beside.items() if n > MOST_FILES_OF_A_FOLDER}
+
+
+def test_no_room_holds_more_than_an_eighth_of_the_lines() -> None:
+    rooms: Counter[str] = Counter()
+    for path in TREES:
+        rooms[room_of(path)] += lines_of(path)
+    assert not {room: n for room, n in rooms.items() if n > rooms.total() * MOST_OF_THE_HOUSE}
+
+
+def test_one_class_name_means_one_class() -> None:
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for path, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                homes[node.name.lstrip("_")].append(str(path))
+    assert not {name: places for name, places in homes.items() if len(places) > 1}
+
+
+def public_functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body)
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def n_arguments(function: ast.FunctionDef) -> int:
+    given = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+    return len([argument for argument in given if argument.arg not in {"self", "cls"}])
+
+
+def is_a_command(function: ast.FunctionDef) -> bool:
+    """Tell whether typer explains the arguments, in its help."""
+    return any("Annotated" in ast.unparse(argument) for argument in ast.walk(function.args) if argument is not None)
+
+
+def test_who_takes_three_arguments_or_more_explains_them() -> None:
+    unexplained = [
+        f"{path}:{function.lineno}: {function.name}"
+        for path, tree in TREES.items()
+        for function in public_functions(tree.body)
+        if n_arguments(function) >= EXPLAINED_FROM
+        and not is_a_command(function)
+        and "Parameters\n" not in (ast.get_docstring(function) or "")
+    ]
+    assert not unexplained, "\n".join(unexplained)
