@@ -1,4 +1,4 @@
-"""Sizes and names: no hall, no folder that cannot be seen through, one class name for one class, arguments explained."""
+"""Sizes and names: no hall, no folder one cannot see through, a class name for one class, arguments explained."""
 
 from __future__ import annotations
 
