@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.attack_peers import Attack, Items, Timed, contestants, open_peers, ours, synchronise, timed
 from benchmarks.networks import photographs, trained_unit_model
 from closedloop.attacks.balls import radius_at
-from closedloop.attacks.engine.precision import chosen_precision
+from closedloop.attacks.precision import chosen_precision
 from closedloop.attacks.searches import COSINE
 from closedloop.models.backbones import build_classifier, cut
 from closedloop.models.checkpoints import open_base_model

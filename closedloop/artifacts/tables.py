@@ -56,6 +56,22 @@ class TableLayout:
         return pa.schema(fields, metadata=marks)
 
 
+@dataclass(frozen=True)
+class CodedText:
+    """A column of few different texts, as numbers: what a ``category`` column is written from without making the texts.
+
+    Attributes
+    ----------
+    code
+        Which label each row has, shape (n_rows,), int8.
+    labels
+        The texts.
+    """
+
+    code: NDArray[np.int8]
+    labels: tuple[str, ...]
+
+
 def _arrow_type(dtype: str) -> pa.DataType:
     return pa.dictionary(pa.int8(), pa.string()) if dtype == "category" else pa.type_for_alias(dtype)
 
@@ -103,17 +119,24 @@ def table_writer(
     Yields
     ------
     Callable
-        Takes a part's columns, exactly those of the layout.
+        Takes a part's columns, exactly those of the layout: sequences, numpy arrays, masked where a value is missing,
+        or a `CodedText`.
     """
     schema = layout.arrow_schema(simulated=simulated)
     schema = schema.with_metadata({**schema.metadata, **(attributes or {})})
     with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
 
         def write(columns: Mapping[str, Any]) -> None:
-            parts = [pa.array(columns[name], type=schema.field(name).type) for name in layout.columns]
+            parts = [_arrow_array(columns[name], schema.field(name).type) for name in layout.columns]
             writer.write_table(pa.table(parts, schema=schema))
 
         yield write
+
+
+def _arrow_array(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, CodedText):
+        return pa.DictionaryArray.from_arrays(pa.array(values.code), pa.array(values.labels))
+    return pa.array(values, type=kind)
 
 
 def as_columns(rows: Sequence[Mapping[str, Any]], layout: TableLayout) -> dict[str, list[Any]]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedloop.attacks.balls import L2, Ball
-from closedloop.attacks.engine.precision import Precision
 from closedloop.attacks.gradients.estimators import GradientEstimator, Plain
 from closedloop.attacks.objectives import Model, Objective
+from closedloop.attacks.precision import Precision
 from closedloop.attacks.searches import PAPER31, Schedule
 
 ImageSource = Callable[[Sequence[int]], Tensor]

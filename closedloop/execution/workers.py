@@ -1,17 +1,18 @@
-"""Who does independent pieces of work, as a user names them, and having the work done."""
+"""Who does independent pieces of work, as a user names them."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from closedloop.errors import ExecutionError
-from closedloop.execution.local import WORKER_INDEX, run_in_processes
+from closedloop.execution.local import WORKER_INDEX
 
 FORMS = "N or local:N (processes of this machine), dask:N, tcp://HOST:PORT (a Dask scheduler) or slurm:FILE"
+
 _MOST_PROCESSES = 1024
 
 Piece = Callable[[], None]
@@ -62,36 +63,6 @@ def parse_workers(text: str) -> Workers:
     if text.startswith("slurm:") and len(text) > len("slurm:"):
         return Workers("slurm", address=text.removeprefix("slurm:"))
     raise ExecutionError(f"--workers {text}: expected {FORMS}, found none of them. Correct it.")
-
-
-def run_pieces(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[int], None] | None = None) -> None:
-    """Have all pieces of work done.
-
-    Parameters
-    ----------
-    pieces
-        Independent pieces; each leaves its result in a file (`shards.made_once`) and can be done again. For Dask they
-        must be picklable: `functools.partial` of a module's function.
-    workers
-        Who does them; the results are the same for all.
-    on_done
-        Called in this process with the number of pieces done so far.
-
-    Raises
-    ------
-    ClosedLoopError
-        A piece raised one.
-    ExecutionError
-        The workers cannot be had, or died; what was done stays done.
-    RuntimeError
-        A piece raised something else.
-    """
-    if workers.kind == "local":
-        run_in_processes(pieces, n_processes=workers.n, on_done=on_done)
-        return
-    from closedloop.execution.dask import run_on_dask  # noqa: PLC0415 - only who asks for Dask needs it
-
-    run_on_dask(pieces, workers, on_done)
 
 
 def worker_index() -> int:

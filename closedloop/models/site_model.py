@@ -103,6 +103,12 @@ class UnitModel(nn.Module):
         return features.to(images.dtype).mean(dim=(2, 3))
 
 
+def count_units(base: BaseModel, *, side_px: int) -> int:
+    """Return how many units a cut base model has, seen from images of a side."""
+    with torch.no_grad():
+        return int(UnitModel(base)(torch.zeros(1, 3, side_px, side_px)).shape[1])
+
+
 def build_site_model(base: BaseModel, *, n_sites: int, side_px: int, seed: int) -> SiteModel:
     """Site model on a base model with a random, not yet calibrated readout; the trunk is used, not copied.
 

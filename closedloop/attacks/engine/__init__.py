@@ -6,6 +6,6 @@ steps
     What happens in the slots in one step.
 evaluation
     Asking the model: padded batches, in parts where memory is short, in the precision that was asked for.
-batch_size, precision, devices
-    How wide, how exact, where.
+batch_size, devices
+    How wide, where.
 """

@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.engine.precision import ascending
 from closedloop.attacks.objectives import value_and_gradient
+from closedloop.attacks.precision import ascending
 from closedloop.attacks.problem import Method
 
 BatchSize = int | Literal["auto"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from closedloop.attacks.engine.precision import ascending, chosen_precision, exactly
 from closedloop.attacks.gradients.estimators import Draws
 from closedloop.attacks.objectives import ValueAndGradient, ValueOf
+from closedloop.attacks.precision import ascending, chosen_precision, exactly
 from closedloop.attacks.problem import Method, Problem
 from closedloop.errors import ExecutionError
 

@@ -24,8 +24,9 @@ from closedloop.attacks.synthesis.shards import read_shard
 from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.errors import ExecutionError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
-from closedloop.execution.workers import HERE, Workers, run_pieces
+from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import sha256_bytes
 
 ITEMS_PER_SHARD = 32

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from closedloop.artifacts.attack_sets import AttackedModel
@@ -17,7 +16,7 @@ from closedloop.attacks.synthesis.sources import ModelSource, site_model_file, u
 from closedloop.errors import ImageError, ProtocolError
 from closedloop.models.backbones import architecture_named
 from closedloop.models.checkpoints import SITE_MODEL, open_base_model, shipped_names
-from closedloop.models.site_model import UnitModel
+from closedloop.models.site_model import count_units
 from closedloop.models.weight_files import read_metadata
 from closedloop.stimuli.folders import load_square, open_folder_pool
 
@@ -144,15 +143,13 @@ def _units(model: str, *, layer: str, architecture: str | None, side_px: int | N
     source = units_file(model, layer=layer, architecture=architecture)
     base = open_base_model(source.path, architecture=architecture, layer=layer)
     side = side_px or architecture_named(base.architecture).side_px
-    with torch.no_grad():
-        n_outputs = UnitModel(base)(torch.zeros(1, 3, side, side)).shape[1]
     described = AttackedModel(
         source=model,
         sha256=source.sha256,
         kind="units",
         architecture=base.architecture,
         layer=layer,
-        n_outputs=n_outputs,
+        n_outputs=count_units(base, side_px=side),
         side_px=side,
     )
     return Subject(source, described)

@@ -6,10 +6,10 @@ import hashlib
 import platform
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from closedloop import __version__
@@ -157,7 +157,7 @@ def _document(request: AttackRequest, found: SynthesisResult) -> AttackSetDocume
         n_gradients=int(found.n_gradients.sum()),
         versions={
             "closedloop": __version__,
-            "torch": torch.__version__,
+            "torch": version("torch"),
             "numpy": np.__version__,
             "python": platform.python_version(),
         },

@@ -21,7 +21,8 @@ from closedloop.detection.filter_design import check_fits
 from closedloop.detection.spikes import spikes_of
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
-from closedloop.execution.workers import parse_workers, run_pieces
+from closedloop.execution.run import run_pieces
+from closedloop.execution.workers import parse_workers
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 

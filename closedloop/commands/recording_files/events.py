@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from closedloop.artifacts.recording_tables import RECORDING_EVENTS
-from closedloop.artifacts.tables import table_writer
+from closedloop.artifacts.tables import CodedText, table_writer
 from closedloop.blackrock.nev.events import read_texts
 from closedloop.blackrock.nev.layout import RECORDING_PACKET
 from closedloop.blackrock.nev.order import OrderedPackets
@@ -60,10 +59,18 @@ def events_to_table(
         for group in _groups(survey.in_order()):
             n_late += sum(ordered.n_out_of_order for ordered in group)
             parts = [_columns(survey, ordered, spikes=spikes) for ordered in group]
-            rows = {name: pa.concat_arrays([part[name] for part in parts]) for name in RECORDING_EVENTS.columns}
-            n_by_kind += np.bincount(rows["kind"].indices, minlength=len(_KINDS))
-            write(rows)
+            rows = {name: _concatenate([part[name] for part in parts]) for name in parts[0]}
+            n_by_kind += np.bincount(rows["kind"], minlength=len(_KINDS))
+            write(rows | {"kind": CodedText(rows["kind"], _KINDS)})
     return _summary_lines(out, survey, n_by_kind, n_late)
+
+
+def _concatenate(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Concatenate plain or masked arrays; a mask stays one."""
+    values = np.concatenate([np.ma.getdata(part) for part in parts])
+    if not any(np.ma.isMaskedArray(part) for part in parts):
+        return values
+    return np.ma.masked_array(values, np.concatenate([np.ma.getmaskarray(part) for part in parts]))
 
 
 def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]:
@@ -78,20 +85,20 @@ def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]
         yield group
 
 
-def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> Mapping[str, pa.Array]:
+def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> dict[str, NDArray[Any]]:
     packets = ordered.packets if spikes else ordered.packets.take(~is_spike(ordered.packets))
     kind = _kinds(survey, ordered.epoch, packets)
     has_code = (kind == _DIGITAL) | (kind == _SERIAL)
     value = np.where(has_code, packets.value, packets.kind)
     unit = packets.detail.astype(np.uint8)
     return {
-        "kind": pa.DictionaryArray.from_arrays(pa.array(kind), pa.array(_KINDS)),
-        "epoch": pa.array(np.full(len(packets), ordered.epoch, np.uint16)),
-        "tick": pa.array(packets.tick),
-        "time_s": pa.array(packets.tick / survey.header.tick_hz),
-        "electrode_id": pa.array(packets.kind, mask=kind != _SPIKE),
-        "unit": pa.array(unit, mask=kind != _SPIKE),
-        "value": pa.array(value, mask=~(has_code | (kind == _OTHER))),
+        "kind": kind,
+        "epoch": np.full(len(packets), ordered.epoch, np.uint16),
+        "tick": packets.tick,
+        "time_s": packets.tick / survey.header.tick_hz,
+        "electrode_id": np.ma.masked_array(packets.kind, kind != _SPIKE),
+        "unit": np.ma.masked_array(unit, kind != _SPIKE),
+        "value": np.ma.masked_array(value, ~(has_code | (kind == _OTHER))),
         "text": _texts(survey, packets, kind == _COMMENT),
     }
 
@@ -113,12 +120,12 @@ def _kinds(survey: NevSurvey, epoch: int, packets: Packets) -> NDArray[np.int8]:
     return kind
 
 
-def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> pa.Array:
-    texts: list[str | None] = [None] * len(packets)
+def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> NDArray[np.object_]:
+    texts = np.full(len(packets), None, object)
     rows = np.flatnonzero(own)
     for row, text in zip(rows.tolist(), read_texts(survey.file, survey.header, packets.index[rows]), strict=True):
         texts[row] = text
-    return pa.array(texts, pa.string())
+    return texts
 
 
 def _summary_lines(out: Path, survey: NevSurvey, n_by_kind: NDArray[np.int64], n_late: int) -> list[str]:

@@ -12,7 +12,8 @@ from closedloop.detection.spikes import spikes_of
 from closedloop.devices.device import Device, Voltage
 from closedloop.execution.local import usable_processors
 from closedloop.execution.progress import ProgressCallback
-from closedloop.execution.workers import Workers, run_pieces
+from closedloop.execution.run import run_pieces
+from closedloop.execution.workers import Workers
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 

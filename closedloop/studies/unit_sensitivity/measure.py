@@ -35,7 +35,8 @@ from closedloop.analysis.units import normalized_random_pair
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.engine.batch_size import BatchSize
 from closedloop.execution.progress import ProgressCallback
-from closedloop.execution.workers import HERE, Workers, run_pieces
+from closedloop.execution.run import run_pieces
+from closedloop.execution.workers import HERE, Workers
 from closedloop.studies.networks import NetworkChoice, OpenNetwork, open_network
 from closedloop.studies.unit_sensitivity.choice import DrawnImages, DrawnUnits, draw_images, draw_units, pairs
 from closedloop.studies.unit_sensitivity.documents import (

@@ -20,9 +20,9 @@ from closedloop.attacks.engine.batch_size import (
     measure_cost,
 )
 from closedloop.attacks.engine.find import find
-from closedloop.attacks.engine.precision import Precision, chosen_precision, exactly
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import SignedResponse
+from closedloop.attacks.precision import Precision, chosen_precision, exactly
 from closedloop.attacks.problem import Method, Problem, from_bytes
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.sources import units_file

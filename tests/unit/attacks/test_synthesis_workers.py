@@ -30,7 +30,8 @@ from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.attacks.synthesis.sources import InMemory, ModelSource, site_model_file, units_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.errors import CheckpointError, ExecutionError
-from closedloop.execution.workers import HERE, Workers, parse_workers, run_pieces, worker_index
+from closedloop.execution.run import run_pieces
+from closedloop.execution.workers import HERE, Workers, parse_workers, worker_index
 from tests.unit.attacks.sources import SIDE, Curved, CurvedSource, DeadlyOnce
 from tests.unit.execution.pieces import wait_for
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from closedloop.errors import ExecutionError, ImageError
-from closedloop.execution.workers import Workers, run_pieces
+from closedloop.execution.run import run_pieces
+from closedloop.execution.workers import Workers
 from tests.unit.execution.pieces import (
     die,
     die_the_first_time,

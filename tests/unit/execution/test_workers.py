@@ -10,8 +10,9 @@ import pytest
 
 from closedloop.errors import ClosedLoopError, ExecutionError, ImageError
 from closedloop.execution.dask import read_slurm_file, run_on_dask
+from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
-from closedloop.execution.workers import HERE, Workers, parse_workers, run_pieces
+from closedloop.execution.workers import HERE, Workers, parse_workers
 from tests.unit.execution.pieces import fail, finished, leave
 
 
