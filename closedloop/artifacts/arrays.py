@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.documents import FORMAT_VERSION
+from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file
 
@@ -198,12 +198,9 @@ def _open(path: Path, layout: ArrayLayout) -> Iterator[h5py.File]:
 
 
 def _check(path: Path, layout: ArrayLayout, file: h5py.File) -> None:
-    kind, version = file.attrs.get("kind"), int(file.attrs.get("format_version", 0))
+    kind = file.attrs.get("kind")
     if kind != layout.kind:
         raise DocumentError(
             f"{path}: expected an array file of kind {layout.kind}, found {kind}. Put the right file there."
         )
-    if version > FORMAT_VERSION:
-        raise DocumentError(
-            f"{path}: expected format version {FORMAT_VERSION} or older, found {version}. Upgrade closedloop."
-        )
+    refuse_other_version(path, str(file.attrs.get("format_version", 0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
 
@@ -12,6 +13,7 @@ from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.storage import write_bytes
 
 FORMAT_VERSION: Final = 1
+_VERSION = re.compile("[0-9]{1,9}")
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -87,6 +89,22 @@ def first_fault(fault: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{field}: {message}.{others}" if first["loc"] else f"{message}.{others}"
     return f"{field}: {message}, found {first['input']!r:.60}. Correct it.{others}"
+
+
+def refuse_other_version(path: Path, version: str) -> None:
+    """Refuse a table or array file whose format version is newer than this code's, or no number.
+
+    Raises
+    ------
+    DocumentError
+        It is.
+    """
+    if not _VERSION.fullmatch(version):
+        raise DocumentError(f"{path}: expected a format version, found {version!r:.60}. Restore the file.")
+    if int(version) > FORMAT_VERSION:
+        raise DocumentError(
+            f"{path}: expected format version {FORMAT_VERSION} or older, found {version}. Upgrade closedloop."
+        )
 
 
 def _read_json(path: Path) -> Any:

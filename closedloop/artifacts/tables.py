@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from closedloop.artifacts.documents import FORMAT_VERSION
+from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file
 
@@ -178,13 +178,9 @@ def _open(path: Path) -> pa.Table:
 def _check(path: Path, layout: TableLayout, schema: pa.Schema) -> None:
     metadata = schema.metadata or {}
     kind = metadata.get(b"kind", b"none").decode(errors="replace")
-    version = int(metadata.get(b"format_version", b"0"))
     if kind != layout.kind:
         raise DocumentError(f"{path}: expected a table of kind {layout.kind}, found {kind}. Put the right file there.")
-    if version > FORMAT_VERSION:
-        raise DocumentError(
-            f"{path}: expected format version {FORMAT_VERSION} or older, found {version}. Upgrade closedloop."
-        )
+    refuse_other_version(path, metadata.get(b"format_version", b"0").decode(errors="replace"))
     missing = [name for name in layout.columns if name not in schema.names]
     if missing:
         raise DocumentError(f"{path}: expected a column {missing[0]}, found {schema.names}. Restore the file.")

@@ -25,6 +25,15 @@ _JOBS = "jobs"
 def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[int], None] | None) -> None:
     """Have all pieces done by a Dask cluster; a piece whose worker died is given to another.
 
+    Parameters
+    ----------
+    pieces
+        Independent pieces that can be pickled.
+    workers
+        Of kind "dask", "scheduler" or "slurm".
+    on_done
+        Called in this process with the number of pieces done so far.
+
     Raises
     ------
     ClosedLoopError

@@ -99,11 +99,14 @@ def test_a_file_of_another_kind_is_refused_though_it_has_the_dataset(tmp_path: P
         read_arrays(path, other)
 
 
-def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "said"), [(2, "version 1 or older, found 2"), ("one", "a format version"), (1.5, "a format version")]
+)
+def test_a_newer_version_and_one_that_is_no_number_are_refused(tmp_path: Path, version: object, said: str) -> None:
     path = images_file(tmp_path)
     with h5py.File(path, "r+") as file:
-        file.attrs["format_version"] = 2
-    with refused(DocumentError, path, "version 1 or older, found 2", "Upgrade"):
+        file.attrs["format_version"] = version
+    with refused(DocumentError, path, said):
         read_arrays(path, STIMULUS_IMAGES)
 
 

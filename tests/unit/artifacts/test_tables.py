@@ -115,6 +115,9 @@ def test_a_newer_version_and_a_missing_column_are_refused(tmp_path: Path) -> Non
     table = pq.read_table(path)
     with refused(DocumentError, rewritten(path, table, format_version="2"), "version 1 or older, found 2"):
         read_table(path, PRESENTATIONS)
+    for damaged in ("", "one", "-1", "1" * 5000):
+        with refused(DocumentError, rewritten(path, table, format_version=damaged), "expected a format version, found"):
+            read_table(path, PRESENTATIONS)
     with refused(DocumentError, rewritten(path, table.drop(["image_index"])), "expected a column image_index"):
         read_table(path, PRESENTATIONS)
 

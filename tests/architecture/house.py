@@ -1,0 +1,42 @@
+"""A copy of the house that may be damaged, and what its contracts say of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+PACKAGES: list[str] = CONFIGURATION["root_packages"]
+
+
+def copy_to(folder: Path) -> Path:
+    """Copy the code and its contracts, without what is large."""
+    for package in PACKAGES:
+        copytree(ROOT / package, folder / package, ignore=ignore_patterns("__pycache__", "weights"))
+    (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    return folder
+
+
+def broken_in(folder: Path) -> tuple[list[str], str]:
+    """Return the names of the contracts that do not hold in a copy, and all that is said."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    wide = environment | {"COLUMNS": "200"}  # or names are broken over lines
+    finished = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=wide)
+    said = finished.stdout + finished.stderr
+    assert "Contracts:" in said, said
+    return [line.removesuffix(" BROKEN") for line in said.splitlines() if line.endswith(" BROKEN")], said
+
+
+def rooms_of(package: str) -> set[str]:
+    """Return the modules and packages directly in a package, by name."""
+    return {
+        path.stem
+        for path in (ROOT / package).iterdir()
+        if path.name != "__init__.py" and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
