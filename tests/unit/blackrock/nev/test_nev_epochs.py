@@ -193,13 +193,17 @@ PTP_HZ = 10**9
 
 @st.composite
 def ptp_streams(draw: st.DrawFn) -> tuple[Stream, list[Segment]]:
-    """A PTP clock that goes back by 5 to 900 ms every few seconds; a packet about every half millisecond around."""
+    """A PTP clock that goes back by 5 to 900 ms every few seconds; a packet about every half millisecond around.
+
+    Were there none for milliseconds just there, a step of 5 ms would look like packets that overtook one another.
+    """
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     start = draw(st.integers(10**15, 10**18))
     ticks, epochs, device = [], [], []
     for epoch in range(draw(st.integers(2, 4))):
         end = start + draw(st.integers(3, 6)) * PTP_HZ
-        edges = [random.integers(edge, edge + 20_000_000, 40) for edge in (start, end - 20_000_000)]
+        around = np.arange(0, 20_000_000, 500_000)
+        edges = [edge + around + random.integers(0, 400_000, len(around)) for edge in (start, end - 20_000_000)]
         own = np.unique(np.concatenate([random.integers(start, end, 100), *edges]))
         ticks.append(own[np.argsort(own + random.integers(0, 6, len(own)), kind="stable")])
         epochs.append(np.full(len(own), epoch))
