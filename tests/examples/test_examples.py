@@ -63,3 +63,11 @@ def test_the_program_of_a_page_runs_and_prints_what_the_page_says(
     assert same, f"{page} says\n{printed}but its program prints\n{finished.stdout}"
     missing = [name for name in re.findall(r"savefig\(\"(.+?)\"", program) if not (tmp_path / name).is_file()]
     assert not missing
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(tmp_path: Path, smoke_study: Path) -> None:
+    (program,) = blocks(ROOT / "README.md", "python")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "dry-run").symlink_to(smoke_study)
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=tmp_path, env=environment())
