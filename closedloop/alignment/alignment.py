@@ -1,7 +1,7 @@
 """From the rig's journal to onsets on the clocks of one or several recorders.
 
-1. Each run, a launch of the rig (its clock may start anew when it is resumed) on an epoch of the recorder (its clock
-   may be reset), finds its place by a vote over equal codes (`clock_search`, `run_search`, `placement`).
+1. Each run, a launch of the rig (its clock may start anew when it is resumed) on a clock segment of the recorder (its
+   clock may be reset), finds its place by a vote over equal codes (`clock_search`, `run_search`, `placement`).
 2. Sent and received codes are paired by dynamic programming (`code_matching`, `pairing`).
 3. A robust line and the residual drift around it relate the clocks (`clock`); they time the presentations whose code
    was lost or came off time, as far as that can be known (`markers`).
@@ -37,8 +37,8 @@ class Alignment:
 
     Attributes
     ----------
-    epoch, onset_tick
-        When, in recorder ticks of an epoch: -1 and NaN where unknown.
+    clock_segment, onset_tick
+        When, in recorder ticks of a clock segment: -1 and NaN where unknown.
     source
         What timed it: the photodiode's rising edge ("photodiode"), else the received code ("code") or, where the code
         was lost or came off time, the clocks ("fit"), both moved by the usual display latency at that time of the day,
@@ -59,7 +59,7 @@ class Alignment:
         The report on codes, clocks and photodiode.
     """
 
-    epoch: NDArray[np.int64]
+    clock_segment: NDArray[np.int64]
     onset_tick: NDArray[np.float64]
     source: NDArray[np.str_]
     reason: tuple[str, ...]
@@ -91,7 +91,8 @@ def align(
         Rising edges of the photodiode; None where none was recorded.
     segments
         Uninterrupted periods of recording, in order: a presentation whose code was lost is timed by the clocks inside
-        of these only. If None, only the time from the first to the last code of each epoch is taken for recorded.
+        of these only. If None, only the time from the first to the last code of each clock segment is taken for
+        recorded.
     rules
         What is accepted.
     place
@@ -195,7 +196,7 @@ def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, photo
     index = pairing.received
     latency_ms = (photodiode.tick - marker) / received.tick_hz * 1000
     return Alignment(
-        epoch=device.epoch,
+        clock_segment=device.clock_segment,
         onset_tick=np.where(unexpected, np.nan, onset),
         source=source,
         reason=reason,

@@ -16,28 +16,29 @@ class CodeLists:
     """Both lists in the form in which they are compared.
 
     `code` (n_sent,) and `value` (n_received,) have the recorder's number of bits; `array_s` (n_received,) counts
-    seconds from the first code of its epoch (`origin_tick`, by epoch), so that nanoseconds since 1970 lose nothing.
-    `is_rest` marks codes of zero between others: the lines went back. `is_echo` marks those that repeat the one before.
+    seconds from the first code of its clock segment (`origin_tick`, by clock segment), so that nanoseconds since 1970
+    lose nothing. `is_rest` marks codes of zero between others: the lines went back. `is_echo` marks those that repeat
+    the one before.
     """
 
     code: NDArray[np.int64]
     rig_s: NDArray[np.float64]
     launch: NDArray[np.int64]
     value: NDArray[np.int64]
-    epoch: NDArray[np.int64]
+    clock_segment: NDArray[np.int64]
     array_s: NDArray[np.float64]
     origin_tick: dict[int, int]
     is_rest: NDArray[np.bool_]
     is_echo: NDArray[np.bool_]
     tick_hz: float
 
-    def ticks(self, epoch: int, array_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Convert seconds of an epoch to ticks."""
-        return self.origin_tick[epoch] + array_s * self.tick_hz
+    def ticks(self, clock_segment: int, array_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert seconds of a clock segment to ticks."""
+        return self.origin_tick[clock_segment] + array_s * self.tick_hz
 
-    def seconds(self, epoch: int, tick: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Convert ticks of an epoch to its seconds."""
-        return np.asarray((tick - self.origin_tick[epoch]) / self.tick_hz)
+    def seconds(self, clock_segment: int, tick: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert ticks of a clock segment to its seconds."""
+        return np.asarray((tick - self.origin_tick[clock_segment]) / self.tick_hz)
 
 
 def code_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo_s: float) -> CodeLists:
@@ -60,10 +61,10 @@ def code_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo
     _check_lists(sent, received)
     largest = (1 << code_bits) - 1
     code, value = np.asarray(sent.code, np.int64) & largest, np.asarray(received.value, np.int64) & largest
-    epoch = np.asarray(received.epoch, np.int64)
-    firsts = np.flatnonzero(np.diff(epoch, prepend=UNPAIRED) != 0)
-    origin = {int(epoch[first]): int(received.tick[first]) for first in firsts}
-    start = received.tick[firsts][np.searchsorted(firsts, np.arange(len(epoch)), side="right") - 1]
+    clock_segment = np.asarray(received.clock_segment, np.int64)
+    firsts = np.flatnonzero(np.diff(clock_segment, prepend=UNPAIRED) != 0)
+    origin = {int(clock_segment[first]): int(received.tick[first]) for first in firsts}
+    start = received.tick[firsts][np.searchsorted(firsts, np.arange(len(clock_segment)), side="right") - 1]
     array_s = (received.tick - start) / received.tick_hz
     is_rest = (value == 0) & (not (code == 0).any())
     repeats_s = _shortest_repeat_s(code, sent)
@@ -72,11 +73,11 @@ def code_lists(sent: SentCodes, received: ReceivedCodes, *, code_bits: int, echo
         rig_s=np.asarray(sent.time_s, np.float64),
         launch=np.asarray(sent.launch_ids, np.int64),
         value=value,
-        epoch=epoch,
+        clock_segment=clock_segment,
         array_s=array_s,
         origin_tick=origin,
         is_rest=is_rest,
-        is_echo=_echoes(value, array_s, epoch, ~is_rest, longest_s=min(echo_s, repeats_s / 2)),
+        is_echo=_echoes(value, array_s, clock_segment, ~is_rest, longest_s=min(echo_s, repeats_s / 2)),
         tick_hz=float(received.tick_hz),
     )
 
@@ -87,11 +88,11 @@ def _check_lists(sent: SentCodes, received: ReceivedCodes) -> None:
         raise ValueError("sent codes need one time each, not decreasing within a launch")
     if (np.diff(sent.launch_ids) < 0).any():
         raise ValueError("launches of the sent codes must not decrease")
-    if len({len(received.tick), len(received.value), len(received.epoch)}) > 1:
-        raise ValueError("received codes need one epoch and one tick each")
-    step = np.diff(np.asarray(received.epoch, np.int64))
+    if len({len(received.tick), len(received.value), len(received.clock_segment)}) > 1:
+        raise ValueError("received codes need one clock segment and one tick each")
+    step = np.diff(np.asarray(received.clock_segment, np.int64))
     if (step < 0).any() or (np.diff(received.tick)[step == 0] < 0).any():
-        raise ValueError("received codes must be in order of epoch, then tick")
+        raise ValueError("received codes must be in order of clock segment, then tick")
 
 
 def _shortest_repeat_s(code: NDArray[np.int64], sent: SentCodes) -> float:
@@ -103,14 +104,14 @@ def _shortest_repeat_s(code: NDArray[np.int64], sent: SentCodes) -> float:
 def _echoes(
     value: NDArray[np.int64],
     array_s: NDArray[np.float64],
-    epoch: NDArray[np.int64],
+    clock_segment: NDArray[np.int64],
     heard: NDArray[np.bool_],
     *,
     longest_s: float,
 ) -> NDArray[np.bool_]:
     """Mark received codes that repeat the one before, sooner than the rig ever sends the same code twice in a row."""
     rows = np.flatnonzero(heard)
-    same = (np.diff(value[rows], prepend=UNPAIRED) == 0) & (np.diff(epoch[rows], prepend=UNPAIRED) == 0)
+    same = (np.diff(value[rows], prepend=UNPAIRED) == 0) & (np.diff(clock_segment[rows], prepend=UNPAIRED) == 0)
     marked = np.zeros(len(value), bool)
     marked[rows] = same & (np.diff(array_s[rows], prepend=-np.inf) < longest_s)
     return marked

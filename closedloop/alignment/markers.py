@@ -34,9 +34,10 @@ Flags = NDArray[np.bool_]
 class Markers:
     """The moment of every sent code on one device, all arrays of shape (n_sent,).
 
-    `run` is the run's index, `array_s` seconds from its epoch's first code: received ("code" in `source`) or expected
-    ("fit"). Where neither is known the source is "none", `run` -1 and `array_s` NaN, with the reason. `choices` are the
-    runs and times between which an undecided code lies, pairs of shape (n_sent,), -1 and NaN where there is none.
+    `run` is the run's index, `array_s` seconds from its clock segment's first code: received ("code" in `source`) or
+    expected ("fit"). Where neither is known the source is "none", `run` -1 and `array_s` NaN, with the reason.
+    `choices` are the runs and times between which an undecided code lies, pairs of shape (n_sent,), -1 and NaN where
+    there is none.
     """
 
     run: Integers
@@ -73,7 +74,7 @@ def mark_codes(
         Both lists of codes and their pairs.
     segments
         Uninterrupted periods of recording, in order. If None, only the time from the first to the last code of each
-        epoch is taken for recorded.
+        clock segment is taken for recorded.
     rules
         How far a clock is trusted.
     """
@@ -113,7 +114,9 @@ def _doubts(
 def _one_place(pairing: Pairing, before: _Side, after: _Side) -> Flags:
     """Whether both sides put the code at the same moment."""
     at_once = np.abs(before.array_s - after.array_s) <= _SAME_TIME_S
-    same = (before.run == after.run) | ((pairing.epoch_of(before.run) == pairing.epoch_of(after.run)) & at_once)
+    same = (before.run == after.run) | (
+        (pairing.clock_segment_of(before.run) == pairing.clock_segment_of(after.run)) & at_once
+    )
     return np.asarray(same & (before.run != UNPAIRED))
 
 
@@ -138,7 +141,7 @@ def _side(
         if len(rows):
             residual_drift_s[rows] = np.interp(lists.rig_s[at[rows]], own.clock.rig_s, own.clock.residual_drift_s)
             reach_s[rows] = min(rules.farthest_s, _SPANS_BEYOND * float(np.ptp(own.clock.rig_s)))
-        for first_s, end_s in _spans(lists, own.epoch, segments):
+        for first_s, end_s in _spans(lists, own.clock_segment, segments):
             covered[rows] |= (array_s[rows] >= first_s) & (array_s[rows] < end_s)
     apart_s = np.where(there, np.abs(lists.rig_s - lists.rig_s[at]), np.inf)
     return _Side(run, array_s, apart_s, residual_drift_s, covered, apart_s <= reach_s)
@@ -157,12 +160,14 @@ def _nearest_trusted(lists: CodeLists, pairing: Pairing, *, step: int) -> tuple[
     return at, there & (lists.launch[at] == lists.launch) & ~off_time
 
 
-def _spans(lists: CodeLists, epoch: int, segments: Sequence[Segment] | None) -> list[tuple[float, float]]:
+def _spans(lists: CodeLists, clock_segment: int, segments: Sequence[Segment] | None) -> list[tuple[float, float]]:
     if segments is None:
-        own = lists.array_s[lists.epoch == epoch]
+        own = lists.array_s[lists.clock_segment == clock_segment]
         return [(float(own[0]), float(own[-1]))]
-    origin, hz = lists.origin_tick[epoch], lists.tick_hz
-    return [((s.first_tick - origin) / hz, (s.end_tick - origin) / hz) for s in segments if s.epoch == epoch]
+    origin, hz = lists.origin_tick[clock_segment], lists.tick_hz
+    return [
+        ((s.first_tick - origin) / hz, (s.end_tick - origin) / hz) for s in segments if s.clock_segment == clock_segment
+    ]
 
 
 def _why_nowhere(lists: CodeLists, pairing: Pairing) -> NDArray[np.str_]:

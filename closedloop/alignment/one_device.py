@@ -20,7 +20,7 @@ from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
 from closedloop.recording.lookup import take_or
 from closedloop.recording.segments import Segment
 
-_BETWEEN_EPOCHS_S = 10.0
+_BETWEEN_CLOCK_SEGMENTS_S = 10.0
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,14 +40,14 @@ class OneDevice:
     photodiode_tick: Floats
 
     @property
-    def epoch(self) -> Integers:
-        """Epoch of every sent code, -1 where unknown, shape (n_sent,)."""
-        return self.pairing.epoch_of(self.markers.run)
+    def clock_segment(self) -> Integers:
+        """Clock segment of every sent code, -1 where unknown, shape (n_sent,)."""
+        return self.pairing.clock_segment_of(self.markers.run)
 
     @property
     def marker_tick(self) -> Floats:
         """Return when every code came or should have come, in ticks; NaN where unknown, shape (n_sent,)."""
-        return _per_epoch(self.lists, self.epoch, self.markers.array_s)
+        return _per_clock_segment(self.lists, self.clock_segment, self.markers.array_s)
 
 
 def align_device(
@@ -136,14 +136,14 @@ def _add_photodiode(
     )
     if edges is None or len(edges.tick) == 0:
         return unlit
-    kept = np.isin(edges.epoch, list(lists.origin_tick))
-    epoch, tick = np.asarray(edges.epoch, np.int64)[kept], np.asarray(edges.tick, np.float64)[kept]
-    edge_s = _seconds(lists, epoch, tick)
-    base = _bases(lists, unlit.epoch, markers.array_s, epoch, edge_s)
-    axis_s = edge_s + base[epoch]
+    kept = np.isin(edges.clock_segment, list(lists.origin_tick))
+    clock_segment, tick = np.asarray(edges.clock_segment, np.int64)[kept], np.asarray(edges.tick, np.float64)[kept]
+    edge_s = _seconds(lists, clock_segment, tick)
+    base = _bases(lists, unlit.clock_segment, markers.array_s, clock_segment, edge_s)
+    axis_s = edge_s + base[clock_segment]
     # By the clock, not by the code: a code that came .6 ms late would make its own onset look early.
     on_clock_s = markers.array_s - np.where(markers.source == "code", pairing.late_s, 0.0)
-    marker_s = np.where(is_lit, on_clock_s + base[unlit.epoch], np.nan)
+    marker_s = np.where(is_lit, on_clock_s + base[unlit.clock_segment], np.nan)
     photodiode = find_onsets(marker_s, axis_s, window_ms=rules.photodiode_window_ms, frame_ms=rules.frame_ms)
     photodiode, markers = _decide_by_photodiode(pairing, markers, photodiode, axis_s, base, is_lit=is_lit)
     return OneDevice(lists, pairing, markers, photodiode, take_or(tick, photodiode.edge, np.nan))
@@ -164,7 +164,7 @@ def _decide_by_photodiode(
     found = []
     for run, array_s in markers.choices:
         expected_s = (
-            np.where(is_lit, array_s + base[pairing.epoch_of(run)], np.nan) + photodiode.track.latency_ms / 1000
+            np.where(is_lit, array_s + base[pairing.clock_segment_of(run)], np.nan) + photodiode.track.latency_ms / 1000
         )
         edge = nearest_edge(expected_s, axis_s, photodiode.track.tolerance_ms)
         found.append(np.where(taken[edge], UNPAIRED, edge))
@@ -181,27 +181,31 @@ def _decide_by_photodiode(
     return photodiode, markers
 
 
-def _bases(lists: CodeLists, code_epoch: Integers, code_s: Floats, edge_epoch: Integers, edge_s: Floats) -> Floats:
-    """Return where each epoch starts on an axis on which they follow one another, by epoch; NaN for what is none."""
+def _bases(
+    lists: CodeLists, code_clock_segment: Integers, code_s: Floats, edge_clock_segment: Integers, edge_s: Floats
+) -> Floats:
+    """Return where each clock segment starts on an axis on which they follow one another; NaN where there is none."""
     base = np.full(max(lists.origin_tick) + 2, np.nan)
     end_s = 0.0
-    for epoch in sorted(lists.origin_tick):
-        times = np.concatenate([code_s[code_epoch == epoch], edge_s[edge_epoch == epoch], [0.0]])
-        base[epoch] = end_s - float(np.nanmin(times))
-        end_s = base[epoch] + float(np.nanmax(times)) + _BETWEEN_EPOCHS_S
+    for clock_segment in sorted(lists.origin_tick):
+        times = np.concatenate(
+            [code_s[code_clock_segment == clock_segment], edge_s[edge_clock_segment == clock_segment], [0.0]]
+        )
+        base[clock_segment] = end_s - float(np.nanmin(times))
+        end_s = base[clock_segment] + float(np.nanmax(times)) + _BETWEEN_CLOCK_SEGMENTS_S
     return base
 
 
-def _seconds(lists: CodeLists, epoch: Integers, tick: Floats) -> Floats:
+def _seconds(lists: CodeLists, clock_segment: Integers, tick: Floats) -> Floats:
     origin = np.zeros(max(lists.origin_tick) + 1)
     for one, first in lists.origin_tick.items():
         origin[one] = first
-    return np.asarray((tick - origin[epoch]) / lists.tick_hz)
+    return np.asarray((tick - origin[clock_segment]) / lists.tick_hz)
 
 
-def _per_epoch(lists: CodeLists, epoch: Integers, array_s: Floats) -> Floats:
-    tick = np.full(len(epoch), np.nan)
+def _per_clock_segment(lists: CodeLists, clock_segment: Integers, array_s: Floats) -> Floats:
+    tick = np.full(len(clock_segment), np.nan)
     for one in lists.origin_tick:
-        own = epoch == one
+        own = clock_segment == one
         tick[own] = lists.ticks(one, array_s[own])
     return tick

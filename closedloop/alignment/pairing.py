@@ -37,9 +37,9 @@ class Pairing:
     doubtful: NDArray[np.bool_]
     runs: tuple[CodeRun, ...]
 
-    def epoch_of(self, run: Integers) -> Integers:
-        """Return the epoch of runs by their index, -1 where that is -1; any shape."""
-        return take_or(np.array([own.epoch for own in self.runs], np.int64), run, UNPAIRED)
+    def clock_segment_of(self, run: Integers) -> Integers:
+        """Return the clock segment of runs by their index, -1 where that is -1; any shape."""
+        return take_or(np.array([own.clock_segment for own in self.runs], np.int64), run, UNPAIRED)
 
 
 def pair_codes(lists: CodeLists, placement: RunPlacement, rules: AlignmentRules) -> Pairing:
@@ -88,7 +88,7 @@ def _pairs_of(
     lists: CodeLists, run: CodeRun, room: Region, *, number: int, on_time_s: float, window_s: float
 ) -> CandidatePairs:
     sent, heard = np.arange(*room.sent), np.arange(*room.received)
-    sent, heard = sent[lists.launch[sent] == run.launch], heard[lists.epoch[heard] == run.epoch]
+    sent, heard = sent[lists.launch[sent] == run.launch], heard[lists.clock_segment[heard] == run.clock_segment]
     expected_s = run.clock.array_s(lists.rig_s[sent])
     i, j = near_pairs(expected_s, lists.array_s[heard], window_s)
     late_s = lists.array_s[heard[j]] - expected_s[i]

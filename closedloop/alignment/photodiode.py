@@ -61,8 +61,8 @@ def find_onsets(
     Parameters
     ----------
     marker_s
-        When the marker of each presentation came, seconds on an axis on which the epochs follow one another, shape
-        (n_sent,), increasing where not NaN; NaN where unknown or no onset is expected.
+        When the marker of each presentation came, seconds on an axis on which the clock segments follow one another,
+        shape (n_sent,), increasing where not NaN; NaN where unknown or no onset is expected.
     edge_s
         Rising edges on the same axis, increasing, shape (n_edges,).
     window_ms

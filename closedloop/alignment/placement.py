@@ -1,8 +1,9 @@
-"""Which launch of the rig lies where on which epoch: the chain of runs that explains most codes in the order of both.
+"""Which launch of the rig lies where on which clock segment: the chain of runs, in order, that explains most codes.
 
-A launch may span several epochs (the recorder's clock was reset), an epoch several launches (the rig was restarted),
-and a clock may jump within both. Runs that another chain could replace at little loss are not accepted: their codes
-could lie elsewhere. What lies between accepted runs is searched again by itself, where fewer places are left.
+A launch may span several clock segments (the recorder's clock was reset), a clock segment several launches (the rig was
+restarted), and a clock may jump within both. Runs that another chain could replace at little loss are not accepted:
+their codes could lie elsewhere. What lies between accepted runs is searched again by itself, where fewer places are
+left.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class RunPlacement:
 
 
 def place_runs(lists: CodeLists, rules: AlignmentRules) -> RunPlacement:
-    """Place the launches on the epochs."""
+    """Place the launches on the clock segments."""
     everything = Region((0, len(lists.code)), (0, len(lists.value)))
     sure, doubtful = _place(lists, everything, rules, known=[])
     runs = _join(sure, lists)
@@ -71,7 +72,7 @@ def _place(
 
 
 def _select_sure(accepted: list[CodeRun], known: list[CodeRun], lists: CodeLists) -> list[CodeRun]:
-    """Keep the runs that do not have a clock jump within a launch and an epoch because of a few codes."""
+    """Keep the runs that do not have a clock jump within a launch and a clock segment because of a few codes."""
     sure: list[CodeRun] = []
     for run in sorted(accepted, key=lambda run: -run.n_equal):
         others = [other for other in (*known, *sure) if other.place == run.place]
@@ -158,7 +159,7 @@ def _refit(lists: CodeLists, run: CodeRun, room: Region, rules: AlignmentRules, 
     """Fit a run's clock on all equal codes in its room."""
     sent, heard = np.arange(*room.sent), np.arange(*room.received)
     sent = sent[lists.launch[sent] == run.launch]
-    heard = heard[(lists.epoch[heard] == run.epoch) & ~(lists.is_echo | lists.is_rest)[heard]]
+    heard = heard[(lists.clock_segment[heard] == run.clock_segment) & ~(lists.is_echo | lists.is_rest)[heard]]
     expected_s = run.clock.fit.array_s(lists.rig_s[sent])
     pairs = equal_pairs(lists, sent, heard, expected_s, window_s=rules.matching.exact_window_s)
     return fit_run(lists, pairs, rules, drift_ppm=drift_ppm)

@@ -14,6 +14,7 @@ from closedloop.alignment.code_matching import UNPAIRED, MatchingRules
 from closedloop.alignment.markers import Markers
 from closedloop.alignment.pairing import Pairing
 from closedloop.recording.lookup import take_or
+from closedloop.recording.segments import names_for_machines
 
 Fate = Literal["lost", "unplaced", "doubled", "foreign"]
 
@@ -27,18 +28,23 @@ class UnmatchedCode:
     """A code without a partner.
 
     `index` and `time_s` are in the journal's list and the rig's clock for a lost or unplaced code, in the received list
-    and the array's clock (of `epoch`) otherwise; `epoch` is None on the rig. A doubled code repeats one that was
-    matched; a foreign one belongs to nothing sent; an unplaced one was sent in a launch that is nowhere received.
+    and the array's clock (of `clock_segment`) otherwise; `clock_segment` is None on the rig. A doubled code repeats one
+    that was matched; a foreign one belongs to nothing sent; an unplaced one was sent in a launch that is nowhere
+    received.
     """
 
     fate: Fate
     index: int
     code: int
     time_s: float
-    epoch: int | None = None
+    clock_segment: int | None = None
 
     def __str__(self) -> str:
-        clock = "rig" if self.epoch is None else "array" + (f", epoch {self.epoch}" if self.epoch else "")
+        clock = (
+            "rig"
+            if self.clock_segment is None
+            else "array" + (f", clock segment {self.clock_segment}" if self.clock_segment else "")
+        )
         return f"{self.fate}: code {self.code} at {self.time_s:.3f} s ({clock}), number {self.index}"
 
 
@@ -54,15 +60,15 @@ class SetAside:
 
 @dataclass(frozen=True)
 class RunQuality:
-    """One launch of the rig on one epoch of the recorder.
+    """One launch of the rig on one clock segment of the recorder.
 
-    Offset and drift relate the clocks as in `clock.ClockFit`, with the array's seconds counted from the epoch's tick 0.
-    `wander_ms` is the residual drift: how far the clock strayed from that line, end to end; `jitter_ms` the robust SD
-    of single codes around both. `first_sent` and `last_sent` are rows of the sent list.
+    Offset and drift relate the clocks as in `clock.ClockFit`, with the array's seconds counted from the clock segment's
+    tick 0. `wander_ms` is the residual drift: how far the clock strayed from that line, end to end; `jitter_ms` the
+    robust SD of single codes around both. `first_sent` and `last_sent` are rows of the sent list.
     """
 
     launch: int
-    epoch: int
+    clock_segment: int
     n_codes: int
     first_sent: int
     last_sent: int
@@ -75,10 +81,10 @@ class RunQuality:
 
 
 @dataclass(frozen=True)
-class UnplacedEpoch:
-    """An epoch on which no run of the rig was found: how many codes it holds, and why they have no place."""
+class UnplacedClockSegment:
+    """A clock segment on which no run of the rig was found: how many codes it holds, and why they have no place."""
 
-    epoch: int
+    clock_segment: int
     n_codes: int
     reason: str
 
@@ -108,7 +114,7 @@ class AlignmentQuality:
     n_rest: int
     unmatched: tuple[UnmatchedCode, ...]
     runs: tuple[RunQuality, ...]
-    unplaced_epochs: tuple[UnplacedEpoch, ...]
+    unplaced_clock_segments: tuple[UnplacedClockSegment, ...]
     offset_s: float
     drift_ppm: float
     residual_median_ms: float
@@ -133,7 +139,7 @@ class AlignmentQuality:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the same facts as dicts, lists, numbers and texts."""
-        return asdict(self)
+        return dict(names_for_machines(asdict(self)))
 
 
 def describe(
@@ -190,7 +196,7 @@ def describe(
         n_rest=int(np.count_nonzero(_rests(lists, pairing))),
         unmatched=unmatched,
         runs=runs,
-        unplaced_epochs=_unplaced_epochs(lists, pairing),
+        unplaced_clock_segments=_unplaced_clock_segments(lists, pairing),
         offset_s=main.offset_s,
         drift_ppm=main.drift_ppm,
         residual_median_ms=main.residual_median_ms,
@@ -213,11 +219,11 @@ def _runs(lists: CodeLists, pairing: Pairing) -> tuple[RunQuality, ...]:
     return tuple(
         RunQuality(
             launch=run.launch,
-            epoch=run.epoch,
+            clock_segment=run.clock_segment,
             n_codes=int(np.count_nonzero(pairing.run == k)),
             first_sent=run.sent[0],
             last_sent=run.sent[1],
-            offset_s=lists.origin_tick[run.epoch] / lists.tick_hz + run.clock.fit.offset_s,
+            offset_s=lists.origin_tick[run.clock_segment] / lists.tick_hz + run.clock.fit.offset_s,
             drift_ppm=run.clock.fit.drift_ppm,
             residual_median_ms=run.clock.fit.residual_median_ms,
             residual_iqr_ms=run.clock.fit.residual_iqr_ms,
@@ -228,13 +234,18 @@ def _runs(lists: CodeLists, pairing: Pairing) -> tuple[RunQuality, ...]:
     )
 
 
-def _unplaced_epochs(lists: CodeLists, pairing: Pairing) -> tuple[UnplacedEpoch, ...]:
-    placed = {run.epoch for run in pairing.runs}
+def _unplaced_clock_segments(lists: CodeLists, pairing: Pairing) -> tuple[UnplacedClockSegment, ...]:
+    placed = {run.clock_segment for run in pairing.runs}
     heard = ~(lists.is_rest | lists.is_echo)
-    missing = [epoch for epoch in lists.origin_tick if epoch not in placed]
+    missing = [clock_segment for clock_segment in lists.origin_tick if clock_segment not in placed]
     return tuple(
-        UnplacedEpoch(epoch, n, "a single code fits anywhere" if n == 1 else "its codes fit at no single place")
-        for epoch, n in ((epoch, int(np.count_nonzero(heard & (lists.epoch == epoch)))) for epoch in missing)
+        UnplacedClockSegment(
+            clock_segment, n, "a single code fits anywhere" if n == 1 else "its codes fit at no single place"
+        )
+        for clock_segment, n in (
+            (clock_segment, int(np.count_nonzero(heard & (lists.clock_segment == clock_segment))))
+            for clock_segment in missing
+        )
         if n
     )
 
@@ -271,9 +282,9 @@ def _surplus(lists: CodeLists, pairing: Pairing) -> tuple[UnmatchedCode, ...]:
     found = []
     for j in left.tolist():
         fate: Fate = "doubled" if _is_copy(lists, j, row_of) else "foreign"
-        epoch = int(lists.epoch[j])
-        time_s = lists.origin_tick[epoch] / lists.tick_hz + float(lists.array_s[j])
-        found.append(UnmatchedCode(fate, j, int(lists.value[j]), time_s, epoch))
+        clock_segment = int(lists.clock_segment[j])
+        time_s = lists.origin_tick[clock_segment] / lists.tick_hz + float(lists.array_s[j])
+        found.append(UnmatchedCode(fate, j, int(lists.value[j]), time_s, clock_segment))
     return tuple(found)
 
 
@@ -282,7 +293,7 @@ def _is_copy(lists: CodeLists, j: int, row_of: NDArray[np.int64]) -> bool:
     rules = MatchingRules()
     for k in range(j - 1, -1, -1):
         apart_s = float(lists.array_s[j] - lists.array_s[k])
-        if lists.epoch[k] != lists.epoch[j] or apart_s > rules.echo_s:
+        if lists.clock_segment[k] != lists.clock_segment[j] or apart_s > rules.echo_s:
             return False
         if row_of[k] == UNPAIRED:
             continue

@@ -1,4 +1,4 @@
-"""Where one launch of the rig may lie on one epoch of the recorder: candidate runs, with clock and evidence."""
+"""Where one launch of the rig may lie on one clock segment of the recorder: candidate runs, with clock and evidence."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class Region:
 
 @dataclass(frozen=True)
 class CodeRun:
-    """A segment of sent codes of one launch that was received on one epoch.
+    """A segment of sent codes of one launch that was received on one clock segment.
 
     `sent` and `received` are the first and last index of its equal codes, `n_equal` of them; `clock` gives seconds from
-    the epoch's first code.
+    the clock segment's first code.
     """
 
     launch: int
-    epoch: int
+    clock_segment: int
     clock: LocalClock
     sent: tuple[int, int]
     received: tuple[int, int]
@@ -73,11 +73,11 @@ class CodeRun:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Launch and epoch."""
-        return self.launch, self.epoch
+        """Launch and clock segment."""
+        return self.launch, self.clock_segment
 
     def agrees_with(self, other: CodeRun, at_s: float) -> bool:
-        """Return whether two runs of one launch and epoch have the same clock at a rig time."""
+        """Return whether two runs of one launch and clock segment have the same clock at a rig time."""
         here = np.array([at_s])
         return (
             self.place == other.place
@@ -86,7 +86,7 @@ class CodeRun:
 
 
 def candidate_runs(lists: CodeLists, region: Region, rules: AlignmentRules) -> list[CodeRun]:
-    """Find every place where a launch may lie on an epoch, within a region of both lists.
+    """Find every place where a launch may lie on a clock segment, within a region of both lists.
 
     Parameters
     ----------
@@ -103,8 +103,10 @@ def candidate_runs(lists: CodeLists, region: Region, rules: AlignmentRules) -> l
     found = [
         run
         for launch in np.unique(lists.launch[sent]).tolist()
-        for epoch in np.unique(lists.epoch[heard]).tolist()
-        for run in _candidates(lists, sent[lists.launch[sent] == launch], heard[lists.epoch[heard] == epoch], rules)
+        for clock_segment in np.unique(lists.clock_segment[heard]).tolist()
+        for run in _candidates(
+            lists, sent[lists.launch[sent] == launch], heard[lists.clock_segment[heard] == clock_segment], rules
+        )
     ]
     return sorted(found, key=lambda run: run.sent)
 
@@ -139,7 +141,7 @@ def equal_pairs(
     lists
         Both lists.
     sent, heard
-        Indices into them, of one launch and one epoch.
+        Indices into them, of one launch and one clock segment.
     expected_s
         When each of `sent` should have come.
     window_s
@@ -186,7 +188,7 @@ def fit_run(
     fit = fit_clock(rig_s, array_s, drift_ppm=known[0], drift_sd_ppm=known[1])
     return CodeRun(
         launch=int(lists.launch[sent[0]]),
-        epoch=int(lists.epoch[received[0]]),
+        clock_segment=int(lists.clock_segment[received[0]]),
         clock=LocalClock(fit, rig_s[:0], rig_s[:0], 0.0) if drift_ppm is None else local_clock(fit, rig_s, array_s),
         sent=(int(sent[0]), int(sent[-1])),
         received=(int(received.min()), int(received.max())),

@@ -1,8 +1,8 @@
 """Photodiode onsets that one device recorded, on the clock of another.
 
 Two devices receive the same codes, so that their clocks are compared directly, code by code: unlike the rig's moments
-of sending, these have no jitter but the rounding to ticks. Where two epochs have too few codes in common, the latency
-after the marker serves.
+of sending, these have no jitter but the rounding to ticks. Where two clock segments have too few codes in common, the
+latency after the marker serves.
 """
 
 from __future__ import annotations
@@ -71,27 +71,27 @@ def onsets_on(target: OneDevice, donor: OneDevice) -> Floats:
     on_target_s = target.markers.array_s + (onset_s - donor.markers.array_s)
     both = (donor.markers.source == "code") & (target.markers.source == "code")
     tick = np.full(len(onset_s), np.nan)
-    pairs = np.unique(np.stack([donor.epoch, target.epoch])[:, both], axis=1).T.tolist()
-    for donor_epoch, target_epoch in pairs:
-        here = (donor.epoch == donor_epoch) & (target.epoch == target_epoch)
+    pairs = np.unique(np.stack([donor.clock_segment, target.clock_segment])[:, both], axis=1).T.tolist()
+    for donor_clock_segment, target_clock_segment in pairs:
+        here = (donor.clock_segment == donor_clock_segment) & (target.clock_segment == target_clock_segment)
         on_target_s[here] = _by_common_codes(
             donor.markers.array_s[here & both],
             target.markers.array_s[here & both],
             onset_s[here],
             otherwise_s=on_target_s[here],
         )
-    for epoch in target.lists.origin_tick:
-        own = target.epoch == epoch
-        tick[own] = target.lists.ticks(epoch, on_target_s[own])
+    for clock_segment in target.lists.origin_tick:
+        own = target.clock_segment == clock_segment
+        tick[own] = target.lists.ticks(clock_segment, on_target_s[own])
     return tick
 
 
 def _onset_seconds(device: OneDevice) -> Floats:
     onset_s = np.full(len(device.photodiode_tick), np.nan)
     lists: CodeLists = device.lists
-    for epoch in lists.origin_tick:
-        own = device.epoch == epoch
-        onset_s[own] = lists.seconds(epoch, device.photodiode_tick[own])
+    for clock_segment in lists.origin_tick:
+        own = device.clock_segment == clock_segment
+        onset_s[own] = lists.seconds(clock_segment, device.photodiode_tick[own])
     return onset_s
 
 

@@ -17,7 +17,7 @@ from closedloop.blackrock.nsx.channels import ChannelKind, kind_of
 from closedloop.blackrock.nsx.header import NsxChannel, read_nsx_header
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import Segment, names_for_machines
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class ChannelInfo:
 
 @dataclass(frozen=True)
 class BlockInfo:
-    """A segment without a pause; times count from the clock's zero in its epoch."""
+    """A segment without a pause; times count from the clock's zero in its clock segment."""
 
-    epoch: int
+    clock_segment: int
     t0_tick: int
     t0_s: float
     n_samples: int
@@ -47,7 +47,7 @@ class BlockInfo:
 class CommentInfo:
     """A comment, and when it was made."""
 
-    epoch: int
+    clock_segment: int
     t_s: float
     text: str
 
@@ -56,7 +56,7 @@ class CommentInfo:
 class PauseInfo:
     """Recording paused."""
 
-    epoch: int
+    clock_segment: int
     from_s: float
     to_s: float
 
@@ -86,7 +86,7 @@ class RecordingInfo:
     tick_hz
         The clock of all ticks.
     duration_s
-        From the first sample or packet to the end of the last, pauses included, summed over epochs.
+        From the first sample or packet to the end of the last, pauses included, summed over clock segments.
     blocks
         Uninterrupted segments; those of a NEV are found from its packets, at the rate of its waveforms.
     events
@@ -109,7 +109,7 @@ class RecordingInfo:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the same facts as dicts, lists, numbers and texts."""
-        return asdict(self)
+        return dict(names_for_machines(asdict(self)))
 
 
 def read_info(file: Path, *, progress: Callable[[int, int], None] | None = None) -> RecordingInfo:
@@ -239,18 +239,22 @@ def _nev_channels(header: NevHeader) -> tuple[ChannelInfo, ...]:
 
 def _blocks(segments: Sequence[Segment], tick_hz: int) -> tuple[BlockInfo, ...]:
     return tuple(
-        BlockInfo(s.epoch, s.first_tick, s.first_tick / tick_hz, s.n_samples, (s.end_tick - s.first_tick) / tick_hz)
+        BlockInfo(
+            s.clock_segment, s.first_tick, s.first_tick / tick_hz, s.n_samples, (s.end_tick - s.first_tick) / tick_hz
+        )
         for s in segments
     )
 
 
 def _duration_s(segments: Sequence[Segment], tick_hz: int) -> float:
-    epochs = [list(own) for _, own in groupby(segments, lambda segment: segment.epoch)]
-    return sum(own[-1].end_tick - own[0].first_tick for own in epochs) / tick_hz
+    clock_segments = [list(own) for _, own in groupby(segments, lambda segment: segment.clock_segment)]
+    return sum(own[-1].end_tick - own[0].first_tick for own in clock_segments) / tick_hz
 
 
 def _event_info(header: NevHeader, scan: NevScan, events: NevEvents) -> EventInfo:
-    comments = zip(events.comments.epoch.tolist(), events.comments.tick.tolist(), events.comments.text, strict=True)
+    comments = zip(
+        events.comments.clock_segment.tolist(), events.comments.tick.tolist(), events.comments.text, strict=True
+    )
     return EventInfo(
         n_packets=header.n_packets,
         n_spikes=scan.n_spikes,
@@ -258,9 +262,11 @@ def _event_info(header: NevHeader, scan: NevScan, events: NevEvents) -> EventInf
         n_serial=len(events.serial),
         n_other=events.n_other,
         n_out_of_order=events.n_out_of_order,
-        comments=tuple(CommentInfo(epoch, tick / header.tick_hz, text) for epoch, tick, text in comments),
+        comments=tuple(
+            CommentInfo(clock_segment, tick / header.tick_hz, text) for clock_segment, tick, text in comments
+        ),
         pauses=tuple(
-            PauseInfo(pause.epoch, pause.pause_tick / header.tick_hz, pause.resume_tick / header.tick_hz)
+            PauseInfo(pause.clock_segment, pause.pause_tick / header.tick_hz, pause.resume_tick / header.tick_hz)
             for pause in events.pauses
         ),
     )

@@ -40,7 +40,7 @@ def photodiode_edges(
     Returns
     -------
     Edges
-        In the source's epochs; none where the voltage has no two distinct levels.
+        In the source's clock segments; none where the voltage has no two distinct levels.
 
     Examples
     --------
@@ -53,12 +53,12 @@ def photodiode_edges(
     [2999.5]
     """
     levels = levels or photodiode_levels(source, chunk_samples=chunk_samples)
-    epochs, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]
+    clock_segments, ticks = [np.zeros(0, np.int64)], [np.zeros(0)]
     for number, segment in enumerate(source.segments if levels else ()):
         moments = _moments(source, number, levels or (0.0, 0.0), chunk_samples)
         ticks.append(_time(source, number, moments))
-        epochs.append(np.full(len(moments), segment.epoch))
-    return Edges(np.concatenate(epochs), np.concatenate(ticks))
+        clock_segments.append(np.full(len(moments), segment.clock_segment))
+    return Edges(np.concatenate(clock_segments), np.concatenate(ticks))
 
 
 def photodiode_levels(source: SampleSource, *, chunk_samples: int = _CHUNK_SAMPLES) -> tuple[float, float] | None:

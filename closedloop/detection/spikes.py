@@ -95,8 +95,8 @@ def spikes_of(
         electrode = ids[found.channel]
         kept = _keep_late_enough(found.sample, electrode, last_kept, apart)
         sample = found.sample[kept]
-        epoch = np.full(len(sample), source.segments[segment].epoch, np.uint16)
-        yield Spikes(epoch, source.ticks(segment, sample), electrode[kept])
+        clock_segment = np.full(len(sample), source.segments[segment].clock_segment, np.uint16)
+        yield Spikes(clock_segment, source.ticks(segment, sample), electrode[kept])
 
 
 def _keep_late_enough(

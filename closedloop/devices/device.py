@@ -1,8 +1,9 @@
-"""One processor (NSP) of the recorder: its files, read on one set of epochs.
+"""One processor (NSP) of the recorder: its files, read on one set of clock segments.
 
-A day may have several recordings of a processor, one after the other, each of a .nev and some .ns1 to .ns6. Epochs are
-counted on through all of them, so that (epoch, tick) is one moment of the device. The NSx with the most epochs, of
-those the fastest, defines the epochs; the others and the NEV are brought onto its epochs.
+A day may have several recordings of a processor, one after the other, each of a .nev and some .ns1 to .ns6. Clock
+segments are counted on through all of them, so that (clock segment, tick) is one moment of the device. The NSx with the
+most clock segments, of those the fastest, defines the clock segments; the others and the NEV are brought onto its clock
+segments.
 """
 
 from __future__ import annotations
@@ -87,26 +88,31 @@ class Device:
         for part in self.parts:
             yield from part.spikes()
 
-    def seconds(self, epoch: NDArray[np.integer], tick: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Place moments on one axis: seconds of the first epoch's clock, later epochs following end to end.
+    def seconds(self, clock_segment: NDArray[np.integer], tick: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Place moments on one axis: seconds of the first clock segment, later ones following end to end.
 
         Parameters
         ----------
-        epoch, tick
+        clock_segment, tick
             Moments of this device, any shape; NaN in `tick` stays.
         """
         seconds = np.full(np.shape(tick), np.nan)
         for number, offset_s in self._offsets_s().items():
-            own = (np.asarray(epoch) == number) & np.isfinite(tick)
+            own = (np.asarray(clock_segment) == number) & np.isfinite(tick)
             seconds[own] = offset_s + np.asarray(tick)[own] / self.tick_hz
         return seconds
 
     def _offsets_s(self) -> dict[int, float]:
         offsets, end_s = {0: 0.0}, 0.0
-        for epoch in sorted({segment.epoch for segment in self.segments}):
-            ticks = [tick for own in self.segments if own.epoch == epoch for tick in (own.first_tick, own.end_tick)]
-            offsets[epoch] = offsets.get(epoch, end_s - min(ticks) / self.tick_hz)
-            end_s = offsets[epoch] + max(ticks) / self.tick_hz
+        for clock_segment in sorted({segment.clock_segment for segment in self.segments}):
+            ticks = [
+                tick
+                for own in self.segments
+                if own.clock_segment == clock_segment
+                for tick in (own.first_tick, own.end_tick)
+            ]
+            offsets[clock_segment] = offsets.get(clock_segment, end_s - min(ticks) / self.tick_hz)
+            end_s = offsets[clock_segment] + max(ticks) / self.tick_hz
         return offsets
 
 
@@ -159,8 +165,8 @@ def read_device(
     """
     parts: list[RecordingPart] = []
     for recording in files.recordings:
-        first_epoch = parts[-1].first_epoch + parts[-1].n_epochs if parts else 0
-        parts.append(read_part(recording, first_epoch, spikes=spikes, progress=progress))
+        first_clock_segment = parts[-1].first_clock_segment + parts[-1].n_clock_segments if parts else 0
+        parts.append(read_part(recording, first_clock_segment, spikes=spikes, progress=progress))
     tick_hz = _one_clock(files, parts)
     return Device(
         name=files.name,
@@ -168,7 +174,9 @@ def read_device(
         tick_hz=tick_hz,
         electrodes=_electrodes(parts),
         segments=tuple(
-            replace(segment, epoch=part.first_epoch + segment.epoch) for part in parts for segment in part.own_segments
+            replace(segment, clock_segment=part.first_clock_segment + segment.clock_segment)
+            for part in parts
+            for segment in part.own_segments
         ),
         codes=_codes(parts, tick_hz),
         comments=tuple(text for part in parts if part.events for text in part.events.comments.text),
@@ -204,11 +212,13 @@ def _electrodes(parts: Sequence[RecordingPart]) -> tuple[Electrode, ...]:
 
 
 def _codes(parts: Sequence[RecordingPart], tick_hz: int) -> ReceivedCodes:
-    events = [(part.first_epoch, part.events) for part in parts if part.events is not None]
+    events = [(part.first_clock_segment, part.events) for part in parts if part.events is not None]
     parallel = any(len(found.codes.tick) for _, found in events)
     codes = [(first, found.codes if parallel else found.serial) for first, found in events]
     return ReceivedCodes(
-        np.concatenate([np.zeros(0, np.int64), *(first + found.epoch.astype(np.int64) for first, found in codes)]),
+        np.concatenate(
+            [np.zeros(0, np.int64), *(first + found.clock_segment.astype(np.int64) for first, found in codes)]
+        ),
         np.concatenate([np.zeros(0, np.int64), *(found.tick for _, found in codes)]),
         np.concatenate([np.zeros(0, np.int64), *(found.value for _, found in codes)]),
         float(tick_hz),
@@ -230,10 +240,13 @@ def _edges(parts: Sequence[RecordingPart], label: str) -> Edges | None:
     seen = [(part, found) for part in parts if (found := find_photodiode(part.samples, label)) is not None]
     if not seen:
         return None
-    edges = [(part.epoch_of(samples), photodiode_edges(samples)) for part, samples in seen]
+    edges = [(part.clock_segment_of(samples), photodiode_edges(samples)) for part, samples in seen]
     return Edges(
         np.concatenate(
-            [np.array([epoch_of[epoch] for epoch in own.epoch.tolist()], np.int64) for epoch_of, own in edges]
+            [
+                np.array([clock_segment_of[clock_segment] for clock_segment in own.clock_segment.tolist()], np.int64)
+                for clock_segment_of, own in edges
+            ]
         ),
         np.concatenate([own.tick for _, own in edges]),
     )

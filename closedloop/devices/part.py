@@ -1,4 +1,4 @@
-"""One recording of a processor: the files of one stem, on one set of epochs."""
+"""One recording of a processor: the files of one stem, on one set of clock segments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from closedloop.blackrock.nev.packets import is_spike
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
-from closedloop.devices.epoch_maps import map_epochs
+from closedloop.devices.clock_segments import map_clock_segments
 from closedloop.devices.files import RecordingFiles
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.segments import Segment
@@ -26,25 +26,25 @@ _RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be
 
 @dataclass(frozen=True)
 class Voltage:
-    """The electrodes' samples in one file; `epoch_of` gives the device's epoch by the file's own."""
+    """The electrodes' samples in one file; `clock_segment_of` gives the device's clock segment by the file's own."""
 
     samples: NsxSamples
-    epoch_of: dict[int, int]
+    clock_segment_of: dict[int, int]
 
     @property
     def electrode_ids(self) -> tuple[int, ...]:
         """The recorder's numbers of the columns."""
         return tuple(channel.channel_id for channel in self.samples.channels)
 
-    def device_epoch(self, epoch: NDArray[np.integer]) -> NDArray[np.uint16]:
-        """Return the device's epochs of the file's own, any shape."""
-        table = np.array([self.epoch_of[own] for own in sorted(self.epoch_of)], np.uint16)
-        return np.asarray(table[epoch])
+    def device_clock_segment(self, clock_segment: NDArray[np.integer]) -> NDArray[np.uint16]:
+        """Return the device's clock segments of the file's own, any shape."""
+        table = np.array([self.clock_segment_of[own] for own in sorted(self.clock_segment_of)], np.uint16)
+        return np.asarray(table[clock_segment])
 
 
 @dataclass(frozen=True)
 class RecordingPart:
-    """One recording of a device, with the device's number of its first epoch.
+    """One recording of a device, with the device's number of its first clock segment.
 
     Attributes
     ----------
@@ -53,11 +53,11 @@ class RecordingPart:
     survey
         By which its spikes are read, in parts; None where there is none, or they are not wanted.
     samples
-        All channels of each NSx, the one that defines the epochs first; empty where there is none.
+        All channels of each NSx, the one that defines the clock segments first; empty where there is none.
     """
 
     files: RecordingFiles
-    first_epoch: int
+    first_clock_segment: int
     header: NevHeader | None
     events: NevEvents | None
     survey: NevSurvey | None
@@ -65,15 +65,15 @@ class RecordingPart:
 
     @property
     def own_segments(self) -> tuple[Segment, ...]:
-        """Uninterrupted periods of recording, in order, in its own epochs."""
+        """Uninterrupted periods of recording, in order, in its own clock segments."""
         if self.samples:
             return tuple(self.samples[0].segments)
         return self.events.segments if self.events else ()
 
     @property
-    def n_epochs(self) -> int:
-        """How many epochs of the device it takes."""
-        return 1 + max((segment.epoch for segment in self.own_segments), default=-1)
+    def n_clock_segments(self) -> int:
+        """How many clock segments of the device it takes."""
+        return 1 + max((segment.clock_segment for segment in self.own_segments), default=-1)
 
     @property
     def n_spikes(self) -> int:
@@ -86,7 +86,9 @@ class RecordingPart:
             own = is_spike(ordered.packets)
             found, contact = ordered.packets.tick[own], ordered.packets.kind[own]
             tick, electrode, _ = in_order_of_electrode(found, contact, np.zeros(len(found), np.uint8))
-            yield Spikes(np.full(len(tick), self.first_epoch + ordered.epoch, np.uint16), tick, electrode)
+            yield Spikes(
+                np.full(len(tick), self.first_clock_segment + ordered.clock_segment, np.uint16), tick, electrode
+            )
 
     def voltages(self) -> Iterator[Voltage]:
         """Return the files with raw voltage, the fastest first."""
@@ -95,43 +97,47 @@ class RecordingPart:
             contacts = [channel.channel_id for channel in samples.channels if channel.is_electrode]
             own = [contact for contact in contacts if contact not in seen]
             if own and samples.rate_hz >= _RAW_HZ:
-                yield Voltage(_columns(samples, own), self.epoch_of(samples))
+                yield Voltage(_columns(samples, own), self.clock_segment_of(samples))
             seen.update(own)
 
-    def epoch_of(self, samples: NsxSamples) -> dict[int, int]:
-        """Return the device's epoch by a file's own."""
-        own = map_epochs(samples.segments, self.own_segments, place=str(samples.file))
-        return {epoch: self.first_epoch + to for epoch, to in own.items()}
+    def clock_segment_of(self, samples: NsxSamples) -> dict[int, int]:
+        """Return the device's clock segment by a file's own."""
+        own = map_clock_segments(samples.segments, self.own_segments, place=str(samples.file))
+        return {clock_segment: self.first_clock_segment + to for clock_segment, to in own.items()}
 
 
 def read_part(
-    recording: RecordingFiles, first_epoch: int, *, spikes: bool, progress: ProgressCallback | None
+    recording: RecordingFiles, first_clock_segment: int, *, spikes: bool, progress: ProgressCallback | None
 ) -> RecordingPart:
-    """Read a recording's files onto the epochs of the NSx that knows most of them.
+    """Read a recording's files onto the clock segments of the NSx that knows most of them.
 
     Parameters
     ----------
     recording
         The files.
-    first_epoch
-        The device's number of the recording's first epoch.
+    first_clock_segment
+        The device's number of the recording's first clock segment.
     spikes, progress
         As in `device.read_device`.
     """
     samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
-    epochs = samples[0].segments if samples else None
+    clock_segments = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
-    events = read_nev(recording.nev, spikes=False, epochs=epochs, progress=progress) if recording.nev else None
-    survey = survey_nev(recording.nev, epochs=epochs) if recording.nev and spikes else None
-    part = RecordingPart(recording, first_epoch, header, events, survey, tuple(samples))
+    events = (
+        read_nev(recording.nev, spikes=False, clock_segments=clock_segments, progress=progress)
+        if recording.nev
+        else None
+    )
+    survey = survey_nev(recording.nev, clock_segments=clock_segments) if recording.nev and spikes else None
+    part = RecordingPart(recording, first_clock_segment, header, events, survey, tuple(samples))
     for other in samples:
-        part.epoch_of(other)
+        part.clock_segment_of(other)
     return part
 
 
 def _authority(samples: NsxSamples) -> tuple[int, float]:
-    """Order files by how much they know: all epochs, then the finest time."""
-    return len({segment.epoch for segment in samples.segments}), samples.rate_hz
+    """Order files by how much they know: all clock segments, then the finest time."""
+    return len({segment.clock_segment for segment in samples.segments}), samples.rate_hz
 
 
 def _columns(samples: NsxSamples, channel_ids: Sequence[int]) -> NsxSamples:

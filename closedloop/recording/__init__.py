@@ -5,7 +5,7 @@ ours is imported but errors and storage: `blackrock` and `ArraySource` implement
 `devices` and `alignment` build upon these values and need not know each other.
 
 segments, source
-    Uninterrupted segments with their epochs; the port for samples, and samples in memory.
+    Uninterrupted segments with their clock segments; the port for samples, and samples in memory.
 spikes, codes
     What passes between the rooms: spikes, digital codes sent and received, edges of the photodiode.
 counts, usability

@@ -51,20 +51,20 @@ class SentCodes:
 
 @dataclass(frozen=True)
 class ReceivedCodes:
-    """What one device received, in its order: by epoch (run of its clock), then by tick.
+    """What one device received, in its order: by clock segment (run of its clock), then by tick.
 
-    `epoch`, `tick` and `value` have shape (n_received,).
+    `clock_segment`, `tick` and `value` have shape (n_received,).
 
     Examples
     --------
     >>> import numpy as np
     >>> from closedloop.recording import ReceivedCodes
-    >>> received = ReceivedCodes(epoch=np.array([0, 0]), tick=np.array([12_009, 18_010]), value=np.array([1, 2]))
+    >>> received = ReceivedCodes(np.array([0, 0]), tick=np.array([12_009, 18_010]), value=np.array([1, 2]))
     >>> (np.diff(received.tick) / received.tick_hz).round(3).tolist()  # seconds
     [0.2]
     """
 
-    epoch: NDArray[np.integer]
+    clock_segment: NDArray[np.integer]
     tick: NDArray[np.int64]
     value: NDArray[np.int64]
     tick_hz: float = 30_000.0
@@ -72,15 +72,15 @@ class ReceivedCodes:
 
 @dataclass(frozen=True)
 class Edges:
-    """Rising edges of a device's photodiode, by epoch, then by tick; both shape (n_edges,).
+    """Rising edges of a device's photodiode, by clock segment, then by tick; both shape (n_edges,).
 
     Examples
     --------
     >>> import numpy as np
     >>> from closedloop.recording import Edges
-    >>> Edges(epoch=np.array([0, 0]), tick=np.array([12_370.2, 18_371.0])).tick.tolist()
+    >>> Edges(clock_segment=np.array([0, 0]), tick=np.array([12_370.2, 18_371.0])).tick.tolist()
     [12370.2, 18371.0]
     """
 
-    epoch: NDArray[np.integer]
+    clock_segment: NDArray[np.integer]
     tick: NDArray[np.float64]

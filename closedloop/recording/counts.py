@@ -1,7 +1,7 @@
 """Spikes of every presentation on every electrode, in memory that does not grow with the number of spikes.
 
-A presentation is known by (epoch, tick) of its onset. Windows are half-open: a spike exactly at the start is counted,
-one exactly at the stop is not. Where something around an onset was not recorded, counts are NaN, never 0.
+A presentation is known by (clock segment, tick) of its onset. Windows are half-open: a spike exactly at the start is
+counted, one exactly at the stop is not. Where something around an onset was not recorded, counts are NaN, never 0.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class SpikeCounter:
 
     Attributes
     ----------
-    epoch
-        Epoch of each presentation, -1 where its onset is unknown, shape (n_presentations,).
+    clock_segment
+        Clock segment of each presentation, -1 where its onset is unknown, shape (n_presentations,).
     edge_tick
         First tick that belongs to each bin, and the one after the last bin, shape (n_presentations, n_bins + 1).
     row
@@ -48,7 +48,7 @@ class SpikeCounter:
         Length of each bin in seconds, shape (n_bins,).
     """
 
-    epoch: Integers
+    clock_segment: Integers
     edge_tick: Integers
     row: Integers
     column_of: NDArray[np.int16]
@@ -57,15 +57,19 @@ class SpikeCounter:
 
     def add(self, spikes: Spikes) -> None:
         """Count a part: every spike of the recording belongs to exactly one part; within it they are in order."""
-        for epoch in range(int(spikes.epoch[0]), int(spikes.epoch[-1]) + 1) if len(spikes) else ():
-            own = slice(*np.searchsorted(spikes.epoch, [epoch, epoch + 1]))
-            self._add_epoch(epoch, spikes.tick[own], self.column_of[spikes.electrode_id[own]])
+        for clock_segment in (
+            range(int(spikes.clock_segment[0]), int(spikes.clock_segment[-1]) + 1) if len(spikes) else ()
+        ):
+            own = slice(*np.searchsorted(spikes.clock_segment, [clock_segment, clock_segment + 1]))
+            self._add_clock_segment(clock_segment, spikes.tick[own], self.column_of[spikes.electrode_id[own]])
 
-    def _add_epoch(self, epoch: int, tick: Integers, column: NDArray[np.int16]) -> None:
+    def _add_clock_segment(self, clock_segment: int, tick: Integers, column: NDArray[np.int16]) -> None:
         if len(tick) == 0:
             return
         near = np.flatnonzero(
-            (self.epoch == epoch) & (self.edge_tick[:, 0] <= tick[-1]) & (self.edge_tick[:, -1] > tick[0])
+            (self.clock_segment == clock_segment)
+            & (self.edge_tick[:, 0] <= tick[-1])
+            & (self.edge_tick[:, -1] > tick[0])
         )
         if len(near) == 0:
             return
@@ -82,7 +86,7 @@ class SpikeCounter:
     @property
     def n_usable(self) -> Integers:
         """Presentations with an onset behind each row, shape (n_rows,)."""
-        return np.bincount(self.row[self.epoch >= 0], minlength=len(self.total))
+        return np.bincount(self.row[self.clock_segment >= 0], minlength=len(self.total))
 
     def counts(self) -> Floats:
         """Return the spikes of each row, shape (n_rows, n_electrodes, n_bins); NaN where no presentation is usable."""
@@ -94,7 +98,7 @@ class SpikeCounter:
 
 
 def spike_counter(
-    onset_epoch: NDArray[np.integer],
+    onset_clock_segment: NDArray[np.integer],
     onset_tick: Floats,
     *,
     electrodes: Sequence[int],
@@ -107,7 +111,7 @@ def spike_counter(
 
     Parameters
     ----------
-    onset_epoch, onset_tick
+    onset_clock_segment, onset_tick
         Photodiode onset of each presentation, shape (n_presentations,); the tick may lie between two ticks and is NaN
         where the presentation cannot be used.
     electrodes
@@ -132,7 +136,7 @@ def spike_counter(
     >>> import numpy as np
     >>> from closedloop.recording import Spikes, spike_counter
     >>> spikes = Spikes(
-    ...     epoch=np.zeros(4, np.uint16),
+    ...     clock_segment=np.zeros(4, np.uint16),
     ...     tick=np.array([3_000, 3_300, 33_000, 36_000]),
     ...     electrode_id=np.array([1, 2, 1, 1], np.uint16),
     ... )
@@ -155,7 +159,7 @@ def spike_counter(
     row = np.arange(len(onset_tick)) if condition is None else np.asarray(condition, np.int64)
     n_rows = int(row.max(initial=-1)) + 1 if n_conditions is None else n_conditions
     return SpikeCounter(
-        epoch=np.where(np.isnan(onset_tick), -1, np.asarray(onset_epoch, np.int64)),
+        clock_segment=np.where(np.isnan(onset_tick), -1, np.asarray(onset_clock_segment, np.int64)),
         edge_tick=edge_ticks(onset_tick, edges_ms, tick_hz=tick_hz),
         row=row,
         column_of=_columns(electrodes),
@@ -167,7 +171,7 @@ def spike_counter(
 def count_spikes(
     spikes: Spikes,
     *,
-    onset_epoch: NDArray[np.integer],
+    onset_clock_segment: NDArray[np.integer],
     onset_tick: Floats,
     electrodes: Sequence[int],
     tick_hz: float,
@@ -177,7 +181,7 @@ def count_spikes(
 
     Parameters
     ----------
-    spikes, onset_epoch, onset_tick, electrodes, tick_hz
+    spikes, onset_clock_segment, onset_tick, electrodes, tick_hz
         See `spike_counter`.
     window_ms
         Start (counted) and stop (not counted) after the onset.
@@ -192,20 +196,20 @@ def count_spikes(
     >>> import numpy as np
     >>> from closedloop.recording import Spikes, count_spikes
     >>> spikes = Spikes(
-    ...     epoch=np.zeros(4, np.uint16),
+    ...     clock_segment=np.zeros(4, np.uint16),
     ...     tick=np.array([3_000, 3_300, 33_000, 36_000]),
     ...     electrode_id=np.array([1, 2, 1, 1], np.uint16),
     ... )
     >>> count_spikes(  # from 70 to 170 ms after each of two onsets
     ...     spikes,
-    ...     onset_epoch=np.array([0, 0]),
+    ...     onset_clock_segment=np.array([0, 0]),
     ...     onset_tick=np.array([0.0, 30_000.0]),
     ...     electrodes=[1, 2],
     ...     tick_hz=30_000,
     ... ).tolist()
     [[1.0, 1.0], [1.0, 0.0]]
     """
-    counter = spike_counter(onset_epoch, onset_tick, electrodes=electrodes, tick_hz=tick_hz, edges_ms=window_ms)
+    counter = spike_counter(onset_clock_segment, onset_tick, electrodes=electrodes, tick_hz=tick_hz, edges_ms=window_ms)
     counter.add(in_order(spikes))
     return counter.counts()[:, :, 0]
 

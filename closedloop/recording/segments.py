@@ -1,12 +1,14 @@
-"""Uninterrupted segments of a recording, and the runs of its clock (epochs) on which their ticks count.
+"""Uninterrupted segments of a recording, and the runs of its clock (clock segments) on which their ticks count.
 
-Every time of a recording is keyed by (device, epoch, tick). Within an epoch the recorder's clock runs on, pauses
-included; a reset of the clock opens the next epoch. Nothing is ever sorted or compared across epochs by tick alone.
+Every time of a recording is keyed by (device, clock segment, tick). Within a clock segment the recorder's clock runs
+on, pauses included; a reset of the clock opens the next clock segment. Nothing is ever sorted or compared across clock
+segments by tick alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,28 @@ class Segment:
     Examples
     --------
     >>> from closedloop.recording import Segment
-    >>> segment = Segment(epoch=0, first_tick=0, end_tick=30_000, n_samples=1_000)
+    >>> segment = Segment(clock_segment=0, first_tick=0, end_tick=30_000, n_samples=1_000)
     >>> segment.end_tick - segment.first_tick
     30000
     """
 
-    epoch: int
+    clock_segment: int
     first_tick: int
     end_tick: int
     n_samples: int
+
+
+_NAMES_FOR_MACHINES = {
+    "clock_segment": "epoch",
+    "unplaced_clock_segments": "unplaced_epochs",
+    "launch": "segment",
+}
+
+
+def names_for_machines(content: Any) -> Any:
+    """Return nested dictionaries and lists with the keys that programs read: older words, as the columns on disk."""
+    if isinstance(content, dict):
+        return {_NAMES_FOR_MACHINES.get(name, name): names_for_machines(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [names_for_machines(value) for value in content]
+    return content

@@ -69,7 +69,7 @@ def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: 
 
 @dataclass(frozen=True)
 class ArraySource:
-    """Samples in memory: one array (n_samples, n_channels) a segment, each with its epoch and first tick.
+    """Samples in memory: one array (n_samples, n_channels) a segment, each with its clock segment and first tick.
 
     Examples
     --------
@@ -84,17 +84,17 @@ class ArraySource:
 
     arrays: tuple[NDArray[Any], ...]
     first_ticks: tuple[int, ...] = (0,)
-    epochs: tuple[int, ...] = (0,)
+    clock_segments: tuple[int, ...] = (0,)
     rate_hz: float = 30_000.0
     tick_hz: int = 30_000
 
     @property
     def segments(self) -> tuple[Segment, ...]:
         """Uninterrupted segments."""
-        rows = zip(self.epochs, self.first_ticks, self.arrays, strict=True)
+        rows = zip(self.clock_segments, self.first_ticks, self.arrays, strict=True)
         return tuple(
-            Segment(epoch, first, int(regular_ticks(first, np.array(len(array)), self._step)), len(array))
-            for epoch, first, array in rows
+            Segment(clock_segment, first, int(regular_ticks(first, np.array(len(array)), self._step)), len(array))
+            for clock_segment, first, array in rows
         )
 
     @property

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Spikes:
-    """Spikes in order of epoch, then tick, then electrode.
+    """Spikes in order of clock segment, then tick, then electrode.
 
-    `epoch` (uint16), `tick` (int64) and `electrode_id` (uint16, the recorder's number) have shape (n_spikes,).
+    `clock_segment` (uint16), `tick` (int64) and `electrode_id` (uint16, the recorder's number) have shape (n_spikes,).
 
     Examples
     --------
@@ -24,7 +24,7 @@ class Spikes:
     (2, [3300])
     """
 
-    epoch: NDArray[np.uint16]
+    clock_segment: NDArray[np.uint16]
     tick: NDArray[np.int64]
     electrode_id: NDArray[np.uint16]
 
@@ -34,23 +34,23 @@ class Spikes:
     def on(self, electrode_id: int) -> Spikes:
         """Return one electrode's spikes."""
         own = self.electrode_id == electrode_id
-        return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
+        return Spikes(self.clock_segment[own], self.tick[own], self.electrode_id[own])
 
     def on_any(self, electrode_ids: Sequence[int]) -> Spikes:
         """Return the spikes of several electrodes."""
         own = np.isin(self.electrode_id, np.asarray(electrode_ids))
-        return Spikes(self.epoch[own], self.tick[own], self.electrode_id[own])
+        return Spikes(self.clock_segment[own], self.tick[own], self.electrode_id[own])
 
 
 def in_order(spikes: Spikes) -> Spikes:
-    """Sort spikes by epoch, then tick, then electrode."""
-    order = np.lexsort((spikes.electrode_id, spikes.tick, spikes.epoch))
-    return Spikes(spikes.epoch[order], spikes.tick[order], spikes.electrode_id[order])
+    """Sort spikes by clock segment, then tick, then electrode."""
+    order = np.lexsort((spikes.electrode_id, spikes.tick, spikes.clock_segment))
+    return Spikes(spikes.clock_segment[order], spikes.tick[order], spikes.electrode_id[order])
 
 
 def concatenate_spikes(parts: Sequence[Spikes]) -> Spikes:
     """Concatenate parts; they must follow one another in time."""
     empty = Spikes(np.zeros(0, np.uint16), np.zeros(0, np.int64), np.zeros(0, np.uint16))
-    columns = zip(*((part.epoch, part.tick, part.electrode_id) for part in (empty, *parts)), strict=True)
-    epoch, tick, electrode_id = (np.concatenate(column) for column in columns)
-    return Spikes(epoch, tick, electrode_id)
+    columns = zip(*((part.clock_segment, part.tick, part.electrode_id) for part in (empty, *parts)), strict=True)
+    clock_segment, tick, electrode_id = (np.concatenate(column) for column in columns)
+    return Spikes(clock_segment, tick, electrode_id)

@@ -19,7 +19,7 @@ AT_RESET = "touches a reset of the recorder's clock"
 
 
 def usable(
-    onset_epoch: NDArray[np.integer],
+    onset_clock_segment: NDArray[np.integer],
     onset_tick: NDArray[np.float64],
     segments: Sequence[Segment],
     *,
@@ -30,7 +30,7 @@ def usable(
 
     Parameters
     ----------
-    onset_epoch, onset_tick
+    onset_clock_segment, onset_tick
         Shape (n_presentations,); a tick of NaN is set aside already.
     segments
         The recording's uninterrupted segments, in time order.
@@ -56,12 +56,14 @@ def usable(
     ([30000.0, nan], ('', 'touches a gap of the recording'))
     """
     reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
-    epochs = sorted({segment.epoch for segment in segments})
-    for epoch in epochs:
-        own = np.flatnonzero(onset_epoch == epoch)
-        runs = [segment for segment in segments if segment.epoch == epoch]
+    clock_segments = sorted({segment.clock_segment for segment in segments})
+    for clock_segment in clock_segments:
+        own = np.flatnonzero(onset_clock_segment == clock_segment)
+        runs = [segment for segment in segments if segment.clock_segment == clock_segment]
         first, last = (onset_tick[own] + bound * tick_hz / 1000 for bound in needed_ms)
-        reasons[own] = _reasons(first, last, runs, before=epoch > epochs[0], after=epoch < epochs[-1])
+        reasons[own] = _reasons(
+            first, last, runs, before=clock_segment > clock_segments[0], after=clock_segment < clock_segments[-1]
+        )
     reasons[np.isnan(onset_tick)] = NO_ONSET
     return np.where(reasons == USABLE, onset_tick, np.nan), tuple(reasons.tolist())
 
@@ -69,7 +71,7 @@ def usable(
 def _reasons(
     first: NDArray[np.float64], last: NDArray[np.float64], runs: Sequence[Segment], *, before: bool, after: bool
 ) -> NDArray[np.str_]:
-    """Judge the presentations of one epoch; `before` and `after`: whether another epoch precedes or follows it."""
+    """Judge the presentations of one clock segment; `before` and `after`: whether another precedes or follows it."""
     starts = np.array([run.first_tick for run in runs], np.int64)
     stops = np.array([run.end_tick for run in runs], np.int64)
     run = np.searchsorted(starts, first, side="right") - 1

@@ -215,7 +215,7 @@ def processor_input(recorder: RecorderSetup, number: int, events: SessionEvents)
 def locate(
     recorder: RecorderSetup, number: int, events: SessionEvents, time_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the epoch and tick at which a processor recorded moments of the rig's clock; -1 where it did not.
+    """Return the clock segment and tick at which a processor recorded moments of the rig's clock; -1 where it did not.
 
     Parameters
     ----------

@@ -263,12 +263,12 @@ def _truth_of(recorder: RecorderSetup, number: int, events: SessionEvents) -> It
         (ONSET, events.patch.on_s + HALF_BRIGHT_S, np.arange(n_onsets), np.full(n_onsets, -1)),
         (SPIKE, spikes.time_s[mine], np.full(n_spikes, -1), spikes.electrode_id[mine] - own.start + 1),
     ):
-        epoch, tick = locate(recorder, number, events, time_s)
+        clock_segment, tick = locate(recorder, number, events, time_s)
         yield {
             "event": np.full(len(time_s), event),
             "processor": np.full(len(time_s), number),
             "ordinal": ordinal,
             "electrode_id": electrode,
-            "epoch": epoch,
+            "epoch": clock_segment,
             "tick": tick,
         }

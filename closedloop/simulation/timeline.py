@@ -1,7 +1,8 @@
 """What a simulated recorder's clock reads, sample by sample: pauses, resets, stubs, jumps.
 
 Every processor has a counter of samples that never stops. A timeline says which of them were recorded, and with which
-epoch and tick. Every event (a spike, a digital code, an onset) has a sample; the timeline gives it its time, or none.
+clock segment and tick. Every event (a spike, a digital code, an onset) has a sample; the timeline gives it its time, or
+none.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class TimelineSegment:
 
     first_sample: int
     end_sample: int
-    epoch: int = 0
+    clock_segment: int = 0
     first_tick: int = 0
     ticks_per_sample: Fraction = Fraction(1)
 
@@ -48,9 +49,9 @@ class TimelineSegment:
         later = replace(self, first_sample=at, first_tick=int(self.ticks(np.array(at))))
         return replace(self, end_sample=at), later
 
-    def next_epoch(self, *, back: int) -> TimelineSegment:
-        """Return it in the next epoch, with the clock set back by a number of ticks."""
-        return replace(self, epoch=self.epoch + 1, first_tick=self.first_tick - back)
+    def next_clock_segment(self, *, back: int) -> TimelineSegment:
+        """Return it in the next clock segment, with the clock set back by a number of ticks."""
+        return replace(self, clock_segment=self.clock_segment + 1, first_tick=self.first_tick - back)
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ class Timeline:
     segments: tuple[TimelineSegment, ...]
 
     def locate(self, sample: Integers) -> tuple[Integers, Integers]:
-        """Return the times of samples of the counter: epoch and tick, both -1 where nothing was recorded."""
-        epoch, tick = np.full((2, *sample.shape), NOT_RECORDED)
+        """Return the times of samples of the counter: clock segment and tick, both -1 where nothing was recorded."""
+        clock_segment, tick = np.full((2, *sample.shape), NOT_RECORDED)
         for segment in self.segments:
             own = (sample >= segment.first_sample) & (sample < segment.end_sample)
-            epoch[own], tick[own] = segment.epoch, segment.ticks(sample[own])
-        return epoch, tick
+            clock_segment[own], tick[own] = segment.clock_segment, segment.ticks(sample[own])
+        return clock_segment, tick
 
     def pause(self, start: int, stop: int) -> Self:
         """Return a timeline that records nothing from sample `start` to `stop` (exclusive); the clock runs on."""
@@ -75,14 +76,17 @@ class Timeline:
         )
 
     def reset(self, at: int) -> Self:
-        """Return a timeline whose clock is set to zero at sample `at`: a new epoch begins."""
+        """Return a timeline whose clock is set to zero at sample `at`: a new clock segment begins."""
         return self._from(
-            at, lambda segment, tick: replace(segment, epoch=segment.epoch + 1, first_tick=segment.first_tick - tick)
+            at,
+            lambda segment, tick: replace(
+                segment, clock_segment=segment.clock_segment + 1, first_tick=segment.first_tick - tick
+            ),
         )
 
     def jump_back(self, at: int, *, ticks: int) -> Self:
-        """Return a timeline whose clock is set back by `ticks` at sample `at`: a new epoch begins."""
-        return self._from(at, lambda segment, _tick: segment.next_epoch(back=ticks))
+        """Return a timeline whose clock is set back by `ticks` at sample `at`: a new clock segment begins."""
+        return self._from(at, lambda segment, _tick: segment.next_clock_segment(back=ticks))
 
     def _cut(self, at: int) -> Self:
         return replace(self, segments=tuple(part for segment in self.segments for part in segment.split(at)))

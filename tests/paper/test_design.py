@@ -115,7 +115,7 @@ def test_spikes_are_counted_from_70_to_170_ms_after_the_image(after_ms: float, c
     tick = np.array([30_000 + round(after_ms * 30)])
     found = count_spikes(
         Spikes(np.zeros(1, np.int64), tick, np.ones(1, np.int64)),
-        onset_epoch=np.zeros(1, np.int64),
+        onset_clock_segment=np.zeros(1, np.int64),
         onset_tick=np.array([30_000.0]),
         electrodes=[1],
         tick_hz=30_000.0,

@@ -1,4 +1,4 @@
-"""Spikes, digital codes, comments and pauses of a NEV file, by (epoch, tick).
+"""Spikes, digital codes, comments and pauses of a NEV file, by (clock segment, tick).
 
 Own reading, whatever the file's health, for what neo loses or fails on: events a few ticks out of order (3.0: lost,
 2.3: an error), electrode ids above 2048 (dropped), flag bit 0 not set (an error), pauses and resets (wrong or failing
@@ -36,9 +36,9 @@ _ANSI = "cp1252"
 
 @dataclass(frozen=True)
 class DigitalCodes:
-    """16-bit digital codes of one port in order of epoch and tick, shape (n,) each."""
+    """16-bit digital codes of one port in order of clock segment and tick, shape (n,) each."""
 
-    epoch: NDArray[np.uint16]
+    clock_segment: NDArray[np.uint16]
     tick: NDArray[np.int64]
     value: NDArray[np.int64]
 
@@ -48,9 +48,9 @@ class DigitalCodes:
 
 @dataclass(frozen=True)
 class Comments:
-    """Comments in order of epoch and tick, shape (n,) each."""
+    """Comments in order of clock segment and tick, shape (n,) each."""
 
-    epoch: NDArray[np.uint16]
+    clock_segment: NDArray[np.uint16]
     tick: NDArray[np.int64]
     text: tuple[str, ...]
 
@@ -60,7 +60,7 @@ class Comments:
 
 @dataclass(frozen=True)
 class NevEvents:
-    """Everything that happened, each kind in order of epoch and tick.
+    """Everything that happened, each kind in order of clock segment and tick.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def read_nev(
     file: Path,
     *,
     spikes: bool = True,
-    epochs: Sequence[Segment] | None = None,
+    clock_segments: Sequence[Segment] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevEvents:
     """Read all events of a NEV file.
@@ -112,9 +112,9 @@ def read_nev(
     ----------
     spikes
         Whether spikes are wanted; without them the rest is read as well, in little memory.
-    epochs
-        The segments of the same device's NSx file. Its epochs are then the events' epochs, also those that hold no
-        packet, or that begin with a step back too small to be told from jitter.
+    clock_segments
+        The segments of the same device's NSx file. Its clock segments are then the events' clock segments, also those
+        that hold no packet, or that begin with a step back too small to be told from jitter.
     progress
         Called with (done, total) packets; the file is passed over twice.
 
@@ -143,14 +143,14 @@ def read_nev(
     >>> events.spikes.on(2).tick.tolist(), events.codes.value.tolist(), events.tick_hz
     ([900], [17, 18], 30000)
     """
-    survey = survey_nev(file, epochs=epochs, progress=progress)
+    survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
     collected = _EventCollector(sum(survey.scan.n_spikes.values()) if spikes else 0)
     for ordered in survey.in_order():
         collected.add(ordered)
     found, unit = collected.spikes()
-    epoch, rest = collected.rest()
-    codes, serial = _codes(rest, epoch, is_code(rest)), _codes(rest, epoch, is_serial(rest))
-    comments = _comments(survey, rest, epoch)
+    clock_segment, rest = collected.rest()
+    codes, serial = _codes(rest, clock_segment, is_code(rest)), _codes(rest, clock_segment, is_serial(rest))
+    comments = _comments(survey, rest, clock_segment)
     return NevEvents(
         tick_hz=survey.header.tick_hz,
         spikes=found,
@@ -167,13 +167,13 @@ def read_nev(
     )
 
 
-def _codes(rest: Packets, epoch: NDArray[np.uint16], own: NDArray[np.bool_]) -> DigitalCodes:
-    return DigitalCodes(epoch[own], rest.tick[own], rest.value[own].astype(np.int64))
+def _codes(rest: Packets, clock_segment: NDArray[np.uint16], own: NDArray[np.bool_]) -> DigitalCodes:
+    return DigitalCodes(clock_segment[own], rest.tick[own], rest.value[own].astype(np.int64))
 
 
-def _comments(survey: NevSurvey, rest: Packets, epoch: NDArray[np.uint16]) -> Comments:
+def _comments(survey: NevSurvey, rest: Packets, clock_segment: NDArray[np.uint16]) -> Comments:
     own = is_comment(rest)
-    return Comments(epoch[own], rest.tick[own], read_texts(survey.file, survey.header, rest.index[own]))
+    return Comments(clock_segment[own], rest.tick[own], read_texts(survey.file, survey.header, rest.index[own]))
 
 
 def read_texts(file: Path, header: NevHeader, index: NDArray[np.int64]) -> tuple[str, ...]:
@@ -212,7 +212,7 @@ class _EventCollector:
     def __init__(self, n_spikes: int) -> None:
         self._n_spikes = n_spikes
         self._n = 0
-        self._epoch = np.empty(n_spikes, np.uint16)
+        self._clock_segment = np.empty(n_spikes, np.uint16)
         self._tick = np.empty(n_spikes, np.int64)
         self._electrode = np.empty(n_spikes, np.uint16)
         self._unit = np.empty(n_spikes, np.uint8)
@@ -223,25 +223,25 @@ class _EventCollector:
         """Take the next packets."""
         spikes = is_spike(ordered.packets)
         if self._n_spikes:
-            self._add_spikes(ordered.epoch, ordered.packets, spikes)
+            self._add_spikes(ordered.clock_segment, ordered.packets, spikes)
         if not spikes.all():
-            self._rest.append((ordered.epoch, ordered.packets.take(~spikes)))
+            self._rest.append((ordered.clock_segment, ordered.packets.take(~spikes)))
         self.n_out_of_order += ordered.n_out_of_order
 
     def spikes(self) -> tuple[Spikes, NDArray[np.uint8]]:
         """Return the spikes, and the unit of each."""
         own = slice(self._n)
-        return Spikes(self._epoch[own], self._tick[own], self._electrode[own]), self._unit[own]
+        return Spikes(self._clock_segment[own], self._tick[own], self._electrode[own]), self._unit[own]
 
     def rest(self) -> tuple[NDArray[np.uint16], Packets]:
-        """Return what is no spike: each packet's epoch, and the packets."""
-        epochs = [np.full(len(packets), epoch, np.uint16) for epoch, packets in self._rest]
-        epoch = np.concatenate([np.zeros(0, np.uint16), *epochs])
-        return epoch, concatenate_packets(*(packets for _, packets in self._rest))
+        """Return what is no spike: each packet's clock segment, and the packets."""
+        clock_segments = [np.full(len(packets), clock_segment, np.uint16) for clock_segment, packets in self._rest]
+        clock_segment = np.concatenate([np.zeros(0, np.uint16), *clock_segments])
+        return clock_segment, concatenate_packets(*(packets for _, packets in self._rest))
 
-    def _add_spikes(self, epoch: int, packets: Packets, own: NDArray[np.bool_]) -> None:
+    def _add_spikes(self, clock_segment: int, packets: Packets, own: NDArray[np.bool_]) -> None:
         tick, electrode, unit = packets.tick[own], packets.kind[own], packets.detail[own].astype(np.uint8)
         rows = slice(self._n, self._n + len(tick))
-        self._epoch[rows] = epoch
+        self._clock_segment[rows] = clock_segment
         self._tick[rows], self._electrode[rows], self._unit[rows] = in_order_of_electrode(tick, electrode, unit)
         self._n += len(tick)

@@ -1,4 +1,4 @@
-"""The packets of a NEV in order of epoch and tick, in bounded memory."""
+"""The packets of a NEV in order of clock segment and tick, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nev.epochs import EpochPlan, EpochSpan
+from closedloop.blackrock.nev.clock_segments import ClockSegmentPlan, ClockSegmentSpan
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.packets import Packets, concatenate_packets, read_packets
 from closedloop.blackrock.nev.runs import JITTER_S
@@ -21,20 +21,20 @@ _KEY_TICKS = 1 << (63 - _ELECTRODE_BITS - _UNIT_BITS)
 
 @dataclass(frozen=True)
 class OrderedPackets:
-    """Packets of one epoch sorted by tick (then as in the file); the epoch's next ones come later than all of them.
+    """Packets of one clock segment sorted by tick (then as in the file); its next ones come later than all of these.
 
     `n_out_of_order` of them stood later in the file than their time.
     """
 
-    epoch: int
+    clock_segment: int
     packets: Packets
     n_out_of_order: int
 
 
 def packets_in_order(
-    file: Path, header: NevHeader, plan: EpochPlan, *, progress: Callable[[int], None] | None = None
+    file: Path, header: NevHeader, plan: ClockSegmentPlan, *, progress: Callable[[int], None] | None = None
 ) -> Iterator[OrderedPackets]:
-    """Read all packets but strays, in order of epoch and tick.
+    """Read all packets but strays, in order of clock segment and tick.
 
     Jitter reaches back less than a second, so that the last second is held back until what follows is known.
 
@@ -45,7 +45,7 @@ def packets_in_order(
     header
         Its header.
     plan
-        Which packets are of which epoch.
+        Which packets are of which clock segment.
     progress
         Called with the number of packets of each batch.
     """
@@ -54,7 +54,11 @@ def packets_in_order(
 
 
 def _span_in_order(
-    file: Path, header: NevHeader, plan: EpochPlan, span: EpochSpan, progress: Callable[[int], None] | None
+    file: Path,
+    header: NevHeader,
+    plan: ClockSegmentPlan,
+    span: ClockSegmentSpan,
+    progress: Callable[[int], None] | None,
 ) -> Iterator[OrderedPackets]:
     held: Packets | None = None
     high = -1
@@ -70,13 +74,13 @@ def _span_in_order(
         held = _sort(part if held is None else concatenate_packets(held, part))
         n_done = int(np.searchsorted(held.tick, high - int(JITTER_S * header.tick_hz)))
         if n_done:
-            yield OrderedPackets(span.epoch, held.take(slice(n_done)), n_late)
+            yield OrderedPackets(span.clock_segment, held.take(slice(n_done)), n_late)
             held, n_late = held.take(slice(n_done, None)), 0
     if held is not None and len(held):
-        yield OrderedPackets(span.epoch, held, n_late)
+        yield OrderedPackets(span.clock_segment, held, n_late)
 
 
-def _leave_out_strays(packets: Packets, plan: EpochPlan) -> Packets:
+def _leave_out_strays(packets: Packets, plan: ClockSegmentPlan) -> Packets:
     """Leave out the strays."""
     inside = slice(*np.searchsorted(plan.strays, packets.index[[0, -1]] + [0, 1]))
     if inside.start == inside.stop:

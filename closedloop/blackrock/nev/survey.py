@@ -1,4 +1,4 @@
-"""What a first pass over a NEV file finds: its epochs, its pauses, its periods of recording.
+"""What a first pass over a NEV file finds: its clock segments, its pauses, its periods of recording.
 
 From 3.0 on a packet says that recording was started, stopped, paused or resumed. Its reason is not relied upon: it is
 a pause if nothing of any kind was recorded from one such packet to the next.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.blackrock.nev.epochs import EpochPlan, plan_epochs
+from closedloop.blackrock.nev.clock_segments import ClockSegmentPlan, plan_clock_segments
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.order import OrderedPackets, packets_in_order
 from closedloop.blackrock.nev.runs import PacketRun
@@ -26,7 +26,7 @@ _SILENCE_INTERVALS = 100  # a silence this many times the mean interval between 
 class Pause:
     """Recording was paused at `pause_tick` and went on at `resume_tick`."""
 
-    epoch: int
+    clock_segment: int
     pause_tick: int
     resume_tick: int
 
@@ -48,18 +48,18 @@ class ProgressCounter:
 
 @dataclass(frozen=True)
 class NevSurvey:
-    """A file's header, what its packets are, and which belong to which epoch."""
+    """A file's header, what its packets are, and which belong to which clock segment."""
 
     file: Path
     header: NevHeader
     scan: NevScan
-    plan: EpochPlan
+    plan: ClockSegmentPlan
     pauses: tuple[Pause, ...]
     segments: tuple[Segment, ...]
     counter: ProgressCounter
 
     def in_order(self) -> Iterator[OrderedPackets]:
-        """Read all packets but strays in order of epoch and tick, in bounded memory."""
+        """Read all packets but strays in order of clock segment and tick, in bounded memory."""
         return packets_in_order(self.file, self.header, self.plan, progress=self.counter.add)
 
     def repairs(self, n_out_of_order: int) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class NevSurvey:
 def survey_nev(
     file: Path,
     *,
-    epochs: Sequence[Segment] | None = None,
+    clock_segments: Sequence[Segment] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevSurvey:
     """Pass over a file once; raises as `events.read_nev`.
@@ -83,43 +83,43 @@ def survey_nev(
     ----------
     file
         The NEV.
-    epochs
-        Segments of the same device's NSx file, whose epochs then count; None where there is none.
+    clock_segments
+        Segments of the same device's NSx file, whose clock segments then count; None where there is none.
     progress
         Called with (done, total) packets of two passes.
     """
     header = read_nev_header(file)
     counter = ProgressCounter(progress, 2 * header.n_packets)
     scan = scan_packets(file, header, progress=counter.add)
-    plan = plan_epochs(file, header, scan, epochs)
+    plan = plan_clock_segments(file, header, scan, clock_segments)
     pauses = pauses_of(scan, plan, header.tick_hz)
-    segments = segments_of(scan, pauses, header) if epochs is None else tuple(epochs)
+    segments = segments_of(scan, pauses, header) if clock_segments is None else tuple(clock_segments)
     return NevSurvey(file, header, scan, plan, pauses, segments, counter)
 
 
-def pauses_of(scan: NevScan, plan: EpochPlan, tick_hz: int) -> tuple[Pause, ...]:
-    """Find the pauses of all epochs.
+def pauses_of(scan: NevScan, plan: ClockSegmentPlan, tick_hz: int) -> tuple[Pause, ...]:
+    """Find the pauses of all clock segments.
 
     Parameters
     ----------
     scan, plan
-        What the first pass found, and which packets are of which epoch.
+        What the first pass found, and which packets are of which clock segment.
     tick_hz
         Ticks per second.
     """
     return tuple(
         pause
         for span in plan.spans
-        for pause in _pauses(scan.marks.between(span.first_packet + 1, span.end_packet), span.epoch, tick_hz)
+        for pause in _pauses(scan.marks.between(span.first_packet + 1, span.end_packet), span.clock_segment, tick_hz)
     )
 
 
-def _pauses(marks: Marks, epoch: int, tick_hz: int) -> list[Pause]:
-    """Look at one epoch's recording events, but for one that opens it: recording began there."""
+def _pauses(marks: Marks, clock_segment: int, tick_hz: int) -> list[Pause]:
+    """Look at one clock segment's recording events, but for one that opens it: recording began there."""
     close = int(CLOSE_S * tick_hz)
     ticks = marks.tick.tolist()
     pairs = zip(ticks[:-1], ticks[1:], marks.next_tick.tolist()[:-1], strict=True)
-    return [Pause(epoch, a, b) for a, b, following in pairs if b > a and following >= b - close]
+    return [Pause(clock_segment, a, b) for a, b, following in pairs if b > a and following >= b - close]
 
 
 def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tuple[Segment, ...]:
@@ -133,18 +133,20 @@ def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tu
     scan
         What the first pass found.
     pauses
-        Of all epochs.
+        Of all clock segments.
     header
         Of the file: its clock and the rate of its waveforms.
     """
     return tuple(
         segment
-        for epoch, run in enumerate(scan.runs)
-        for segment in _segments_of_run(run, [pause for pause in pauses if pause.epoch == epoch], epoch, header)
+        for clock_segment, run in enumerate(scan.runs)
+        for segment in _segments_of_run(
+            run, [pause for pause in pauses if pause.clock_segment == clock_segment], clock_segment, header
+        )
     )
 
 
-def _segments_of_run(run: PacketRun, pauses: Sequence[Pause], epoch: int, header: NevHeader) -> list[Segment]:
+def _segments_of_run(run: PacketRun, pauses: Sequence[Pause], clock_segment: int, header: NevHeader) -> list[Segment]:
     breaks = [(pause.pause_tick, pause.resume_tick) for pause in pauses] + _long_silences(run)
     edges = [run.first_tick]
     for start, stop in sorted(breaks):
@@ -152,7 +154,7 @@ def _segments_of_run(run: PacketRun, pauses: Sequence[Pause], epoch: int, header
             edges += [start + 1, stop]
     edges.append(run.last_tick + 1)
     pairs = zip(edges[::2], edges[1::2], strict=True)
-    return [Segment(epoch, a, b, max(1, (b - a) * header.sample_hz // header.tick_hz)) for a, b in pairs]
+    return [Segment(clock_segment, a, b, max(1, (b - a) * header.sample_hz // header.tick_hz)) for a, b in pairs]
 
 
 def _long_silences(run: PacketRun) -> list[tuple[int, int]]:

@@ -19,12 +19,12 @@ from closedloop.recording.segments import Segment
 _SAMPLE_TYPES = {1: "<i1", 2: "<i2", 4: "<i4"}  # NEV 2.1 to 3.0 specification, NEUEVWAV, bytes per waveform sample
 
 
-def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] | None = None) -> NDArray[Any]:
+def read_waveforms(file: Path, electrode_id: int, *, clock_segments: Sequence[Segment] | None = None) -> NDArray[Any]:
     """Read the waveforms of one electrode's spikes.
 
     Parameters
     ----------
-    epochs
+    clock_segments
         As for `nev.read_nev`.
 
     Returns
@@ -62,7 +62,7 @@ def read_waveforms(file: Path, electrode_id: int, *, epochs: Sequence[Segment] |
     ...     read_waveforms(file, 1).tolist()
     [[0, -80, 20, 0], [0, -80, 20, 0]]
     """
-    survey = survey_nev(file, epochs=epochs)
+    survey = survey_nev(file, clock_segments=clock_segments)
     electrode = _find_electrode(file, survey.header, electrode_id)
     own = [part.packets.take(part.packets.kind == electrode_id) for part in survey.in_order()]
     index = concatenate_packets(*(packets.take(tie_order(packets)) for packets in own)).index

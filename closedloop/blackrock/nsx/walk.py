@@ -59,7 +59,7 @@ class SegmentList:
     n_lost: int = 0
 
     def add(self, *, first_tick: int, end_tick: int, n_samples: int, byte: int, is_reset: bool) -> None:
-        """Append a segment, in a new epoch if the clock was reset before it.
+        """Append a segment, in a new clock segment if the clock was reset before it.
 
         Parameters
         ----------
@@ -82,8 +82,8 @@ class SegmentList:
                 f"{self.file}: expected at most {_MOST_SEGMENTS} uninterrupted segments, found more. The header's "
                 "sampling rate or the time stamps are corrupt: copy the file again."
             )
-        epoch = self.segments[-1].epoch + is_reset if self.segments else 0
-        self.segments.append(Segment(epoch, first_tick, end_tick, n_samples))
+        clock_segment = self.segments[-1].clock_segment + is_reset if self.segments else 0
+        self.segments.append(Segment(clock_segment, first_tick, end_tick, n_samples))
         self.first_bytes.append(byte)
 
     def repair(self, sentence: str) -> None:

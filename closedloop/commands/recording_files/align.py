@@ -135,7 +135,7 @@ def _columns(session: AlignedSession, name: str, found: Alignment) -> dict[str, 
         "accepted": np.array([row is not None and row.outcome == "accepted" for row in shown]),
         "code": session.sent.code,
         "rig_s": session.sent.time_s,
-        "epoch": found.epoch,
+        "epoch": found.clock_segment,
         "onset_tick": found.onset_tick,
         "source": found.source,
         "reason": np.array(found.reason),
@@ -179,7 +179,8 @@ def _device_lines(session: AlignedSession, device: Device) -> list[str]:
     lines += [f"  set aside: {n:,} ({reason})" for reason, n in quality.set_aside_by_reason().items()]
     lines += [f"  timed, but cannot be used: {n:,}, {reason}" for reason, n in _touching(session, device)]
     lines += [
-        f"  epoch {one.epoch}: {one.n_codes} codes without a place, {one.reason}" for one in quality.unplaced_epochs
+        f"  clock segment {one.clock_segment}: {one.n_codes} codes without a place, {one.reason}"
+        for one in quality.unplaced_clock_segments
     ]
     return lines + [f"  repaired: {sentence}" for sentence in device.repairs]
 
@@ -198,5 +199,5 @@ def _touching(session: AlignedSession, device: Device) -> list[tuple[str, int]]:
     """Count the presentations that have an onset around which something was not recorded, by reason."""
     found = session.alignments[device.name]
     timed = session.sent.is_lit & ~np.isnan(found.onset_tick)
-    _, reasons = usable(found.epoch[timed], found.onset_tick[timed], device.segments, tick_hz=device.tick_hz)
+    _, reasons = usable(found.clock_segment[timed], found.onset_tick[timed], device.segments, tick_hz=device.tick_hz)
     return sorted(Counter(reason for reason in reasons if reason).items())

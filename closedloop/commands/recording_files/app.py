@@ -47,10 +47,12 @@ def recording_detect(
 def recording_events(
     file: Annotated[Path, typer.Argument(help=".nev")],
     out: Annotated[Path, typer.Option(help="parquet table to write, a row for each packet")],
-    nsx: Annotated[Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose epochs then count")] = None,
+    nsx: Annotated[
+        Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose clock segments then count")
+    ] = None,
     spikes: Annotated[bool, typer.Option(help="whether spikes are wanted")] = True,
 ) -> None:
-    """Write all events of a .nev as a table, in order of epoch and tick."""
+    """Write all events of a .nev as a table, in order of clock segment and tick."""
     from closedloop.commands.recording_files.events import events_to_table  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 

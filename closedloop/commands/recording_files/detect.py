@@ -115,7 +115,7 @@ def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: De
             append(
                 {
                     "electrode_id": spikes.electrode_id,
-                    "epoch": spikes.epoch,
+                    "epoch": spikes.clock_segment,
                     "tick": spikes.tick,
                     "time_s": spikes.tick / samples.tick_hz,
                 }

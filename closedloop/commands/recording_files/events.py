@@ -28,7 +28,7 @@ _GROUP_ROWS = 1 << 17
 def events_to_table(
     file: Path, out: Path, *, nsx_file: Path | None, spikes: bool, progress: ProgressCallback
 ) -> list[str]:
-    """Write a NEV's packets in order of epoch and tick, in bounded memory; return the lines to print.
+    """Write a NEV's packets in order of clock segment and tick, in bounded memory; return the lines to print.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def events_to_table(
     out
         The parquet table to write.
     nsx_file
-        The same processor's NSx file, whose epochs then count.
+        The same processor's NSx file, whose clock segments then count.
     spikes
         Whether spikes are wanted.
     progress
@@ -50,8 +50,8 @@ def events_to_table(
     StorageError
         The table cannot be written.
     """
-    epochs = read_nsx_header(nsx_file).segments if nsx_file else None
-    survey = survey_nev(file, epochs=epochs, progress=progress)
+    clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
+    survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
     simulated = survey.header.application.startswith(SIMULATED_APPLICATION)
     n_by_kind, n_late = np.zeros(len(_KINDS), np.int64), 0
     attributes = {"file": file.name, "tick_hz": str(survey.header.tick_hz)}
@@ -87,13 +87,13 @@ def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]
 
 def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> dict[str, NDArray[Any]]:
     packets = ordered.packets if spikes else ordered.packets.take(~is_spike(ordered.packets))
-    kind = _kinds(survey, ordered.epoch, packets)
+    kind = _kinds(survey, ordered.clock_segment, packets)
     has_code = (kind == _DIGITAL) | (kind == _SERIAL)
     value = np.where(has_code, packets.value, packets.kind)
     unit = packets.detail.astype(np.uint8)
     return {
         "kind": kind,
-        "epoch": np.full(len(packets), ordered.epoch, np.uint16),
+        "epoch": np.full(len(packets), ordered.clock_segment, np.uint16),
         "tick": packets.tick,
         "time_s": packets.tick / survey.header.tick_hz,
         "electrode_id": np.ma.masked_array(packets.kind, kind != _SPIKE),
@@ -103,8 +103,8 @@ def _columns(survey: NevSurvey, ordered: OrderedPackets, *, spikes: bool) -> dic
     }
 
 
-def _kinds(survey: NevSurvey, epoch: int, packets: Packets) -> NDArray[np.int8]:
-    pauses = [pause for pause in survey.pauses if pause.epoch == epoch]
+def _kinds(survey: NevSurvey, clock_segment: int, packets: Packets) -> NDArray[np.int8]:
+    pauses = [pause for pause in survey.pauses if pause.clock_segment == clock_segment]
     is_event = packets.kind == RECORDING_PACKET
     conditions: list[tuple[NDArray[Any], int]] = [
         (is_spike(packets), _SPIKE),
@@ -130,6 +130,6 @@ def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> NDArr
 
 def _summary_lines(out: Path, survey: NevSurvey, n_by_kind: NDArray[np.int64], n_late: int) -> list[str]:
     counts = ", ".join(f"{kind} {n:,}" for kind, n in zip(_KINDS, n_by_kind.tolist(), strict=True) if n)
-    n_epochs = len({span.epoch for span in survey.plan.spans})
+    n_clock_segments = len({span.clock_segment for span in survey.plan.spans})
     repairs = "; ".join(survey.repairs(n_late)) or "nothing had to be repaired"
-    return [f"{out}: {counts or 'no packets'}; epochs {n_epochs}", f"{survey.file}: {repairs}"]
+    return [f"{out}: {counts or 'no packets'}; clock segments {n_clock_segments}", f"{survey.file}: {repairs}"]

@@ -55,15 +55,15 @@ def _group_line(own: Sequence[ChannelInfo]) -> str:
 
 
 def _block_lines(info: RecordingInfo) -> list[str]:
-    n_epochs = len({block.epoch for block in info.blocks})
-    resets = f", the clock was reset {_times(n_epochs - 1)}" if n_epochs > 1 else ""
+    n_clock_segments = len({block.clock_segment for block in info.blocks})
+    resets = f", the clock was reset {_times(n_clock_segments - 1)}" if n_clock_segments > 1 else ""
     blocks = "block" if len(info.blocks) == 1 else "blocks"
     of = f" x {len(info.channels)} channels" if info.kind == "nsx" else ""
     return [
         f"  {info.duration_s:.3f} s in {len(info.blocks)} uninterrupted {blocks}{resets}",
         *_shorten(
             [
-                f"    epoch {block.epoch}, from {block.t0_s:.6f} s: {block.duration_s:.6f} s"
+                f"    clock segment {block.clock_segment}, from {block.t0_s:.6f} s: {block.duration_s:.6f} s"
                 + (f", {block.n_samples} samples{of}" if info.kind == "nsx" else "")
                 for block in info.blocks
             ]
@@ -80,8 +80,15 @@ def _event_lines(events: EventInfo) -> list[str]:
         f"  {events.n_packets} packets: {sum(events.n_spikes.values())} spikes on {len(events.n_spikes)} channels, "
         f"{events.n_digital} digital codes, {events.n_serial} serial codes, {len(events.comments)} comments, "
         f"{events.n_other} others",
-        *_shorten([f"  paused in epoch {p.epoch} from {p.from_s:.6f} s to {p.to_s:.6f} s" for p in events.pauses]),
-        *_shorten([f"  comment in epoch {c.epoch} at {c.t_s:.6f} s: {c.text}" for c in events.comments]),
+        *_shorten(
+            [
+                f"  paused in clock segment {p.clock_segment} from {p.from_s:.6f} s to {p.to_s:.6f} s"
+                for p in events.pauses
+            ]
+        ),
+        *_shorten(
+            [f"  comment in clock segment {c.clock_segment} at {c.t_s:.6f} s: {c.text}" for c in events.comments]
+        ),
     ]
 
 

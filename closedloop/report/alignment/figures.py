@@ -65,7 +65,7 @@ def session_minutes(sent: SentCodes) -> Floats:
 
 
 def day_strip(devices: Sequence[DeviceRecord], sent: SentCodes) -> Figure:
-    """Draw when each device recorded, epoch by epoch, what was lost and what is set aside."""
+    """Draw when each device recorded, clock segment by clock segment, what was lost and what is set aside."""
     figure, axes = new_figure(1, len(devices), width=11.2, height=0.7 + 1.35 * len(devices))
     minutes = session_minutes(sent)
     for device, ax in zip(devices, axes, strict=True):
@@ -80,9 +80,18 @@ def _strip(ax: Axes, device: DeviceRecord, sent: SentCodes, minutes: Floats) -> 
     found = device.alignment
     for run in found.quality.runs:
         for start, stop in recorded_minutes(device, run, sent, minutes):
-            ax.axvspan(start, stop, 0.36, 1.0, color=_run_colour(run.epoch), alpha=0.55, linewidth=0)
+            ax.axvspan(start, stop, 0.36, 1.0, color=_run_colour(run.clock_segment), alpha=0.55, linewidth=0)
         middle = float((minutes[run.first_sent] + minutes[run.last_sent]) / 2)
-        ax.text(middle, 0.68, f"epoch {run.epoch}", ha="center", va="center", fontsize=9, color="white", clip_on=True)
+        ax.text(
+            middle,
+            0.68,
+            f"clock segment {run.clock_segment}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white",
+            clip_on=True,
+        )
     for rows, low, high, colour in (
         (found.received_index < 0, 0.18, 0.34, SOFT),
         (sent.is_lit & (found.source == "none"), 0.0, 0.16, PREFERRED),
@@ -97,7 +106,7 @@ def _strip(ax: Axes, device: DeviceRecord, sent: SentCodes, minutes: Floats) -> 
 def recorded_minutes(
     device: DeviceRecord, run: RunQuality, sent: SentCodes, minutes: Floats
 ) -> list[tuple[float, float]]:
-    """Place an epoch's segments on the session's axis, by the clock of a run, no further than half way to others.
+    """Place the recorded segments of a run on the session's axis, by its clock, no further than half way to others.
 
     Parameters
     ----------
@@ -115,7 +124,7 @@ def recorded_minutes(
     shift_s = minutes[at] * _S_PER_MIN - sent.time_s[at]
     spans = []
     for segment in device.segments:
-        if segment.epoch != run.epoch:
+        if segment.clock_segment != run.clock_segment:
             continue
         ends = [
             ((tick / device.tick_hz - run.offset_s) / (1 + run.drift_ppm * 1e-6) + shift_s) / _S_PER_MIN
@@ -127,16 +136,16 @@ def recorded_minutes(
 
 
 def _room(device: DeviceRecord, run: RunQuality, minutes: Floats) -> tuple[float, float]:
-    """Up to the codes of the runs before and after; half way to them within an epoch, where no edge decides."""
+    """Up to the codes of the runs before and after; half way to them within a clock segment, where no edge decides."""
     runs = device.alignment.quality.runs
     k = runs.index(run)
     low, high = -np.inf, np.inf
     if k:
         edge, own = float(minutes[runs[k - 1].last_sent]), float(minutes[run.first_sent])
-        low = (edge + own) / 2 if runs[k - 1].epoch == run.epoch else edge
+        low = (edge + own) / 2 if runs[k - 1].clock_segment == run.clock_segment else edge
     if k + 1 < len(runs):
         edge, own = float(minutes[runs[k + 1].first_sent]), float(minutes[run.last_sent])
-        high = (edge + own) / 2 if runs[k + 1].epoch == run.epoch else edge
+        high = (edge + own) / 2 if runs[k + 1].clock_segment == run.clock_segment else edge
     return low, high
 
 
@@ -149,7 +158,7 @@ def clock_difference(device: DeviceRecord, sent: SentCodes) -> Figure:
         rows = np.flatnonzero((device.alignment.run == k) & (device.alignment.received_index >= 0))
         lag_s = device.alignment.code_tick[rows] / device.tick_hz - sent.time_s[rows]
         line_s = run.offset_s + sent.time_s[rows] * run.drift_ppm * 1e-6
-        colour = _run_colour(run.epoch)
+        colour = _run_colour(run.clock_segment)
         apart.plot(minutes[rows], (lag_s - line_s[:1]) * 1000, color=colour, **_DOT)
         residual.plot(minutes[rows], (lag_s - line_s) * 1000, color=colour, **_DOT)
     apart.set_title("Recorder minus rig, from the start of each run")
@@ -200,5 +209,5 @@ def _span(minutes: Floats) -> tuple[float, float]:
     return float(minutes[0]) - margin, float(minutes[-1]) + margin
 
 
-def _run_colour(epoch: int) -> str:
-    return _RUN_COLOURS[epoch % len(_RUN_COLOURS)]
+def _run_colour(clock_segment: int) -> str:
+    return _RUN_COLOURS[clock_segment % len(_RUN_COLOURS)]

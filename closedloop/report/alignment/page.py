@@ -70,8 +70,9 @@ def _notices(device: DeviceRecord) -> list[str]:
     quality = device.alignment.quality
     said = [f"{device.name}: {repair}" for repair in device.repairs]
     said += [
-        f"{device.name}: epoch {one.epoch} with {one.n_codes} codes has no place in the session: {one.reason}."
-        for one in quality.unplaced_epochs
+        f"{device.name}: clock segment {one.clock_segment} with {one.n_codes} codes has no place in the session: "
+        f"{one.reason}."
+        for one in quality.unplaced_clock_segments
     ]
     if quality.n_set_aside:
         reasons = "; ".join(f"{count(n)}: {reason}" for reason, n in quality.set_aside_by_reason().items())
@@ -81,7 +82,7 @@ def _notices(device: DeviceRecord) -> list[str]:
 
 def _strip_section(devices: Sequence[DeviceRecord], sent: SentCodes) -> PageSection:
     caption = (
-        "Coloured: recorded, one colour an epoch (clock segment of the recorder); white: a pause, or the recorder was "
+        "Coloured: recorded, one colour for each clock segment of the recorder; white: a pause, or the recorder was "
         "off. Grey: codes that were sent and not received. Red: presentations without an onset."
     )
     return PageSection("day", "The day", wide=(plate(day_strip(devices, sent), "What was recorded", caption=caption),))
@@ -142,7 +143,7 @@ def _runs(quality: AlignmentQuality) -> Table:
         columns=("run", "codes", "offset", "drift", "residual, IQR", "residual drift", "jitter"),
         rows=tuple(
             (
-                f"rig launch {run.launch}, epoch {run.epoch}",
+                f"rig launch {run.launch}, clock segment {run.clock_segment}",
                 count(run.n_codes),
                 f"{_format_signed(run.offset_s, 6)} s",
                 f"{_format_signed(run.drift_ppm, 2)} ppm",
@@ -152,7 +153,7 @@ def _runs(quality: AlignmentQuality) -> Table:
             )
             for run in quality.runs
         ),
-        caption="A run is a launch of the rig on an epoch of the recorder's clock. Residual drift: how far the clock "
+        caption="A run is a launch of the rig on a clock segment of the recorder. Residual drift: how far the clock "
         "strayed from the line, end to end. Jitter: robust SD of single codes around both.",
     )
 
@@ -187,7 +188,7 @@ def _unmatched(quality: AlignmentQuality) -> Table:
                 one.fate,
                 str(one.code),
                 f"{one.time_s:.4f} s",
-                "rig" if one.epoch is None else f"recorder, epoch {one.epoch}",
+                "rig" if one.clock_segment is None else f"recorder, clock segment {one.clock_segment}",
                 count(one.index),
             )
             for one in quality.unmatched

@@ -76,7 +76,7 @@ def spoil_packet(file: Path, *, packet: int, name: str, value: int) -> None:
 def prepend_sync_stub(file: Path, *, n_samples: int = 1, first_tick: int = 0) -> None:
     """Insert a short run of zeros before all blocks, as two processors write it before their clocks are set to zero.
 
-    Its tick is any; it stands in an epoch of its own if it ends after the first block starts.
+    Its tick is any; it stands in a clock segment of its own if it ends after the first block starts.
 
     Parameters
     ----------

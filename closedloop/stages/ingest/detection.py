@@ -32,10 +32,10 @@ class DetectedFile:
         return self.voltage.electrode_ids
 
     def spikes(self) -> Iterator[Spikes]:
-        """Read them in parts that follow one another, in the device's epochs."""
+        """Read them in parts that follow one another, in the device's clock segments."""
         pieces = (piece for shard in self.shards for piece in read_shard(shard))
         for found in spikes_of(pieces, self.voltage.samples, self.definition, electrode_ids=self.electrode_ids):
-            yield Spikes(self.voltage.device_epoch(found.epoch), found.tick, found.electrode_id)
+            yield Spikes(self.voltage.device_clock_segment(found.clock_segment), found.tick, found.electrode_id)
 
 
 def detect_on(

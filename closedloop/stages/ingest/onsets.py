@@ -40,14 +40,14 @@ def sent_codes(journal: Journal) -> SentCodes:
 class DeviceOnsets:
     """All presentations of the journal on one device, (n_presentations,) each.
 
-    `tick`, in `epoch`, is the onset on the screen; NaN where it is unknown or something around it was not recorded,
-    with the reason. `time_s` puts all epochs on one axis.
+    `tick`, in `clock_segment`, is the onset on the screen; NaN where it is unknown or something around it was not
+    recorded, with the reason. `time_s` puts all clock segments on one axis.
     """
 
     name: str
     processor: int
     tick_hz: float
-    epoch: NDArray[np.int64]
+    clock_segment: NDArray[np.int64]
     tick: NDArray[np.float64]
     time_s: NDArray[np.float64]
     source: NDArray[np.str_]
@@ -133,7 +133,7 @@ class Onsets:
         return {
             "processor": np.array([device.processor for device in devices]),
             "tick_hz": np.array([device.tick_hz for device in devices]),
-            "epoch": np.array([device.epoch for device in devices]),
+            "epoch": np.array([device.clock_segment for device in devices]),
             "tick": np.array([device.tick for device in devices]),
             "time_s": np.array([device.time_s for device in devices]),
         }
@@ -178,18 +178,18 @@ def onsets_of(
 def _on_device(
     device: Device, alignment: Alignment, shown: NDArray[np.bool_], *, needed_ms: tuple[float, float]
 ) -> DeviceOnsets:
-    epoch = alignment.epoch[shown]
+    clock_segment = alignment.clock_segment[shown]
     tick, recorded_reason = usable(
-        epoch, alignment.onset_tick[shown], device.segments, tick_hz=device.tick_hz, needed_ms=needed_ms
+        clock_segment, alignment.onset_tick[shown], device.segments, tick_hz=device.tick_hz, needed_ms=needed_ms
     )
     unplaced = [reason for reason, lit in zip(alignment.reason, shown, strict=True) if lit]
     return DeviceOnsets(
         name=device.name,
         processor=device.processor,
         tick_hz=float(device.tick_hz),
-        epoch=epoch,
+        clock_segment=clock_segment,
         tick=tick,
-        time_s=device.seconds(epoch, tick),
+        time_s=device.seconds(clock_segment, tick),
         source=alignment.source[shown],
         reason=tuple(first or second for first, second in zip(unplaced, recorded_reason, strict=True)),
     )

@@ -101,7 +101,7 @@ def _device_quality(
         name=device.name,
         processor=device.processor,
         duration_s=round(device.duration_s, 3),
-        n_epochs=len({segment.epoch for segment in device.segments}),
+        n_epochs=len({segment.clock_segment for segment in device.segments}),
         n_stretches=len(device.segments),
         n_electrodes=len(own.electrodes),
         n_spikes=n_spikes,
@@ -116,7 +116,7 @@ def _device_quality(
         clocks=tuple(
             ClockRun(
                 segment=run.launch,
-                epoch=run.epoch,
+                epoch=run.clock_segment,
                 n_codes=run.n_codes,
                 offset_s=round(run.offset_s, 6),
                 drift_ppm=round(run.drift_ppm, 3),

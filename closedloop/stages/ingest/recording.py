@@ -211,8 +211,8 @@ def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
 
 
 def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:
-    """Return the spikes of all epochs in ticks of one axis, on which the epochs follow end to end."""
-    seconds = device.seconds(spikes.epoch, spikes.tick.astype(np.float64))
+    """Return the spikes of all clock segments in ticks of one axis, on which the clock segments follow end to end."""
+    seconds = device.seconds(spikes.clock_segment, spikes.tick.astype(np.float64))
     return np.asarray(np.rint(seconds * device.tick_hz), np.int64)
 
 

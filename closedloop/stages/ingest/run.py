@@ -160,7 +160,9 @@ def _count(
     own: DayDevice, at: DeviceOnsets, onset_tick: NDArray[np.float64], *, window_ms: tuple[float, float]
 ) -> tuple[NDArray[np.float64], int]:
     """Count a device's spikes, part by part; NaN where this device cannot answer, and how many spikes there were."""
-    counter = spike_counter(at.epoch, onset_tick, electrodes=own.electrode_ids, tick_hz=at.tick_hz, edges_ms=window_ms)
+    counter = spike_counter(
+        at.clock_segment, onset_tick, electrodes=own.electrode_ids, tick_hz=at.tick_hz, edges_ms=window_ms
+    )
     n_spikes = 0
     for part in own.spikes():
         counter.add(part)
@@ -174,7 +176,7 @@ def _spikes_of_sites(own: DayDevice, sites: SiteTable) -> Arrays:
     kept = in_order(concatenate_spikes([part.on_any(chosen) for part in own.spikes()]))
     return {
         "electrode_id": kept.electrode_id,
-        "epoch": kept.epoch,
+        "epoch": kept.clock_segment,
         "tick": kept.tick,
-        "time_s": own.device.seconds(kept.epoch, kept.tick.astype(np.float64)),
+        "time_s": own.device.seconds(kept.clock_segment, kept.tick.astype(np.float64)),
     }

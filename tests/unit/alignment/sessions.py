@@ -30,7 +30,7 @@ class Line:
 class Device:
     """A recorder: its clock at the world's zero, its drift and residual drift, its resets and pauses in world seconds.
 
-    A reset starts a new epoch whose clock begins at `restart_s`; nothing is recorded for `reset_takes_s`.
+    A reset starts a new clock segment whose clock begins at `restart_s`; nothing is recorded for `reset_takes_s`.
     """
 
     t0_s: float = 100.0
@@ -66,15 +66,15 @@ class World:
 class Seen:
     """One device's side, and the truth: where each sent word, and its light, lie on its clock.
 
-    `epoch` is -1 where the device did not record. `row` says which sent code each received one is a copy of.
+    `clock_segment` is -1 where the device did not record. `row` says which sent code each received one is a copy of.
     """
 
     received: ReceivedCodes
     segments: tuple[Segment, ...]
     edges: Edges | None
-    epoch: np.ndarray
+    clock_segment: np.ndarray
     tick: np.ndarray
-    light_epoch: np.ndarray
+    light_clock_segment: np.ndarray
     light_tick: np.ndarray
     arrived: np.ndarray
     flipped: np.ndarray
@@ -117,15 +117,15 @@ def make_world(
 
 @dataclass(frozen=True)
 class _Clock:
-    """A device's clock: epochs, each from a world time to another."""
+    """A device's clock: clock segments, each from a world time to another."""
 
     device: Device
     starts_s: tuple[float, ...]
     ends_s: tuple[float, ...]
     _: int = field(default=0)
 
-    def epoch(self, world_s: np.ndarray) -> np.ndarray:
-        """Epoch at each time, -1 where nothing was recorded."""
+    def clock_segment(self, world_s: np.ndarray) -> np.ndarray:
+        """Clock segment at each time, -1 where nothing was recorded."""
         found = np.full(len(world_s), -1)
         for k, (start, end) in enumerate(zip(self.starts_s, self.ends_s, strict=True)):
             found[(world_s >= start) & (world_s < end)] = k
@@ -133,13 +133,13 @@ class _Clock:
             found[(world_s >= start) & (world_s < end)] = -1
         return found
 
-    def tick(self, world_s: np.ndarray, epoch: np.ndarray) -> np.ndarray:
-        """Exact tick, with a fraction, counted on the clock of an epoch."""
+    def tick(self, world_s: np.ndarray, clock_segment: np.ndarray) -> np.ndarray:
+        """Exact tick, with a fraction, counted on the clock of a clock segment."""
         device = self.device
         zero = np.array([*(device.restart_s - start if k else device.t0_s for k, start in enumerate(self.starts_s)), 0])
         residual_s = device.residual_drift_ms / 1000 * np.sin(2 * np.pi * world_s / device.residual_drift_period_s)
         # Whole seconds apart from the rest: nanoseconds since 1970 do not fit a float.
-        return (zero[epoch] + world_s * (1 + device.ppm * 1e-6) + residual_s) * device.tick_hz
+        return (zero[clock_segment] + world_s * (1 + device.ppm * 1e-6) + residual_s) * device.tick_hz
 
 
 def observe(world: World, device: Device, *, seed: int, line: Line | None = None) -> Seen:
@@ -151,31 +151,33 @@ def observe(world: World, device: Device, *, seed: int, line: Line | None = None
     clock = _Clock(device, starts, (*device.resets_s, stops_s))
     n = len(world.code)
     arrival_s = world.world_s + rng.uniform(0, line.jitter_s, n)
-    epoch = clock.epoch(arrival_s)
-    tick = clock.tick(arrival_s, epoch)
-    light_epoch = clock.epoch(world.light_s)
-    light_tick = clock.tick(world.light_s, np.where(light_epoch < 0, epoch, light_epoch))
+    clock_segment = clock.clock_segment(arrival_s)
+    tick = clock.tick(arrival_s, clock_segment)
+    light_clock_segment = clock.clock_segment(world.light_s)
+    light_tick = clock.tick(world.light_s, np.where(light_clock_segment < 0, clock_segment, light_clock_segment))
     fate = rng.random(n)
-    arrived = (epoch >= 0) & (fate >= line.lost)
+    arrived = (clock_segment >= 0) & (fate >= line.lost)
     flip = np.where(rng.random(n) < line.flipped, 1 << rng.integers(0, 8, n), 0)
     doubled = arrived & (fate < line.lost + line.doubled)
     copy_s = arrival_s[doubled] + rng.uniform(*line.copy_after_s, doubled.sum())
-    copy_epoch = clock.epoch(copy_s)
-    copies = copy_epoch >= 0
+    copy_clock_segment = clock.clock_segment(copy_s)
+    copies = copy_clock_segment >= 0
     word = world.code & 0xFFFF
-    all_epoch = np.r_[epoch[arrived], copy_epoch[copies]]
-    all_tick = np.r_[tick[arrived], clock.tick(copy_s, copy_epoch)[copies]].round().astype(np.int64)
+    all_clock_segment = np.r_[clock_segment[arrived], copy_clock_segment[copies]]
+    all_tick = np.r_[tick[arrived], clock.tick(copy_s, copy_clock_segment)[copies]].round().astype(np.int64)
     all_value = np.r_[(word ^ flip)[arrived], word[doubled][copies]]
-    order = np.lexsort((all_tick, all_epoch))
-    received = ReceivedCodes(all_epoch[order], all_tick[order], all_value[order], float(device.tick_hz))
-    seen = (light_epoch >= 0) & world.lit & (rng.random(n) >= device.edges_lost) & (world.light_s < device.dies_s)
+    order = np.lexsort((all_tick, all_clock_segment))
+    received = ReceivedCodes(all_clock_segment[order], all_tick[order], all_value[order], float(device.tick_hz))
+    seen = (
+        (light_clock_segment >= 0) & world.lit & (rng.random(n) >= device.edges_lost) & (world.light_s < device.dies_s)
+    )
     return Seen(
         received=received,
         segments=_segments(clock, stops_s),
         edges=_edges(clock, world.light_s[seen], rng, stops_s) if device.photodiode else None,
-        epoch=epoch,
+        clock_segment=clock_segment,
         tick=np.round(tick),
-        light_epoch=light_epoch,
+        light_clock_segment=light_clock_segment,
         light_tick=light_tick,
         arrived=arrived,
         flipped=arrived & (flip != 0),
@@ -189,10 +191,10 @@ def _segments(clock: _Clock, stops_s: float) -> tuple[Segment, ...]:
     cuts = sorted({*clock.starts_s, *clock.ends_s, *(edge for pause in clock.device.pauses_s for edge in pause)})
     found = []
     for start, end in itertools.pairwise(cuts):
-        epoch = clock.epoch(np.array([(start + end) / 2]))
-        if epoch[0] >= 0:
-            first, last = (int(np.round(clock.tick(np.array([edge]), epoch)[0])) for edge in (start, end))
-            found.append(Segment(int(epoch[0]), first, last, last - first))
+        clock_segment = clock.clock_segment(np.array([(start + end) / 2]))
+        if clock_segment[0] >= 0:
+            first, last = (int(np.round(clock.tick(np.array([edge]), clock_segment)[0])) for edge in (start, end))
+            found.append(Segment(int(clock_segment[0]), first, last, last - first))
     return tuple(found)
 
 
@@ -201,6 +203,6 @@ def _edges(clock: _Clock, light_s: np.ndarray, rng: np.random.Generator, stops_s
     start_s = clock.device.starts_s
     flicker_s = rng.uniform(start_s, stops_s, rng.poisson(clock.device.flicker_hz * (stops_s - start_s)))
     edge_s = np.sort(np.r_[light_s, flicker_s])
-    epoch = clock.epoch(edge_s)
-    tick = clock.tick(edge_s, epoch)[epoch >= 0]
-    return Edges(epoch[epoch >= 0], tick)
+    clock_segment = clock.clock_segment(edge_s)
+    tick = clock.tick(edge_s, clock_segment)[clock_segment >= 0]
+    return Edges(clock_segment[clock_segment >= 0], tick)

@@ -29,9 +29,9 @@ def check_against_truth(
     error_ms = np.abs(found.onset_tick - truth)[judged] / seen.received.tick_hz * 1000
     assert error_ms.max(initial=0.0) <= 0.5
     by_own_light = (found.source == "photodiode") & seen.light_seen
-    epoch = np.where(by_own_light, seen.light_epoch, seen.epoch)
-    np.testing.assert_array_equal(found.epoch[timed], epoch[timed])
-    assert not timed[epoch < 0].any(), "none invented"
+    clock_segment = np.where(by_own_light, seen.light_clock_segment, seen.clock_segment)
+    np.testing.assert_array_equal(found.clock_segment[timed], clock_segment[timed])
+    assert not timed[clock_segment < 0].any(), "none invented"
     np.testing.assert_array_equal(found.source == "none", ~timed)
     assert [bool(reason) for reason in found.reason] == (~timed).tolist()
     assert set(found.reason) - {""} <= REASONS
@@ -44,7 +44,7 @@ def check_all_recovered(world: World, seen: Seen, found: Alignment) -> None:
     large = large_runs(world, seen)
     recoverable = np.any(large, axis=0)
     np.testing.assert_array_equal(timed[recoverable], True)
-    if len(large) == len(segments_on_epochs(world, seen)):
+    if len(large) == len(segments_on_clock_segments(world, seen)):
         quality = found.quality
         np.testing.assert_array_equal(found.received_index >= 0, seen.arrived)
         np.testing.assert_array_equal(found.changed, seen.flipped)
@@ -52,13 +52,16 @@ def check_all_recovered(world: World, seen: Seen, found: Alignment) -> None:
 
 
 def large_runs(world: World, seen: Seen) -> list[np.ndarray]:
-    """Mark the codes of each launch on each epoch that holds more than a few."""
-    runs = [(world.launch == launch) & (seen.epoch == epoch) for launch, epoch in segments_on_epochs(world, seen)]
+    """Mark the codes of each launch on each clock segment that holds more than a few."""
+    runs = [
+        (world.launch == launch) & (seen.clock_segment == clock_segment)
+        for launch, clock_segment in segments_on_clock_segments(world, seen)
+    ]
     return [run for run in runs if np.count_nonzero(run & seen.arrived) >= FEW]
 
 
-def segments_on_epochs(world: World, seen: Seen) -> set[tuple[int, int]]:
-    return {(s, e) for s, e in zip(world.launch.tolist(), seen.epoch.tolist(), strict=True) if e >= 0}
+def segments_on_clock_segments(world: World, seen: Seen) -> set[tuple[int, int]]:
+    return {(s, e) for s, e in zip(world.launch.tolist(), seen.clock_segment.tolist(), strict=True) if e >= 0}
 
 
 def check_accounts(world: World, seen: Seen, found: Alignment) -> None:

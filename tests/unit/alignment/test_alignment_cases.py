@@ -18,8 +18,8 @@ CLEAN = Line(lost=0.0, doubled=0.0, flipped=0.0)
 HZ = 30_000
 
 
-def received(tick: list[int], value: list[int], epoch: list[int] | None = None) -> ReceivedCodes:
-    return ReceivedCodes(np.array(epoch or [0] * len(tick)), np.array(tick), np.array(value))
+def received(tick: list[int], value: list[int], clock_segment: list[int] | None = None) -> ReceivedCodes:
+    return ReceivedCodes(np.array(clock_segment or [0] * len(tick)), np.array(tick), np.array(value))
 
 
 def small_session(
@@ -86,7 +86,7 @@ def test_zeros_between_words_are_counted_and_hurt_nothing() -> None:
 def test_words_of_eight_bits_match_a_longer_counter_only_if_that_is_said() -> None:
     world = make_world(700, seed=2, n_codes=100_000)
     seen = observe(world, Device(), seed=2, line=CLEAN)
-    cut = ReceivedCodes(seen.received.epoch, seen.received.tick, seen.received.value & 0xFF)
+    cut = ReceivedCodes(seen.received.clock_segment, seen.received.tick, seen.received.value & 0xFF)
     told = align(world.sent, cut, rules=AlignmentRules(matching=MatchingRules(code_bits=8)))
     np.testing.assert_array_equal(told.code_tick, seen.tick)
     assert not told.changed.any()
@@ -114,13 +114,15 @@ def test_drift_offset_and_residual_are_those_of_the_clocks() -> None:
     assert quality.residual_iqr_ms == pytest.approx(0.1 / 2, rel=0.25)  # of a uniform distribution over 0.1 ms
 
 
-def test_forward_jumps_of_the_clock_within_an_epoch_part_its_runs() -> None:
+def test_forward_jumps_of_the_clock_within_an_clock_segment_part_its_runs() -> None:
     world = make_world(5000, seed=5, n_codes=60)  # a round of codes lasts for 26 s: many fit by accident
     seen = observe(world, Device(), seed=5, line=CLEAN)
     jump = np.searchsorted([1700, 3400], np.arange(5000), side="right") * 26 * HZ
-    found = align(world.sent, ReceivedCodes(seen.received.epoch, seen.received.tick + jump, seen.received.value))
+    found = align(
+        world.sent, ReceivedCodes(seen.received.clock_segment, seen.received.tick + jump, seen.received.value)
+    )
     np.testing.assert_array_equal(found.code_tick, seen.tick + jump)
-    assert [(run.epoch, run.n_codes) for run in found.quality.runs] == [(0, 1700), (0, 1700), (0, 1600)]
+    assert [(run.clock_segment, run.n_codes) for run in found.quality.runs] == [(0, 1700), (0, 1700), (0, 1600)]
 
 
 def test_a_code_lost_where_the_clock_jumped_is_listed() -> None:
@@ -129,7 +131,9 @@ def test_a_code_lost_where_the_clock_jumped_is_listed() -> None:
     for jump_ticks in (7 * HZ, 60):  # into another run, and 2 ms within one
         jump = np.where(np.arange(1000) >= 400, jump_ticks, 0)
         kept = np.arange(1000) != 400
-        codes = ReceivedCodes(seen.received.epoch[kept], (seen.received.tick + jump)[kept], seen.received.value[kept])
+        codes = ReceivedCodes(
+            seen.received.clock_segment[kept], (seen.received.tick + jump)[kept], seen.received.value[kept]
+        )
         found = align(world.sent, codes)
         assert found.reason[400] == AT_BORDER
         assert np.isnan(found.onset_tick[400])
@@ -140,7 +144,7 @@ def test_a_clock_that_jumped_by_the_word_of_a_few_codes_is_not_believed_nor_are_
     world = make_world(1000, seed=5)
     seen = observe(world, Device(), seed=5, line=CLEAN)
     jump = np.where(np.arange(1000) >= 970, 7 * HZ, 0)
-    codes = ReceivedCodes(seen.received.epoch, seen.received.tick + jump, seen.received.value)
+    codes = ReceivedCodes(seen.received.clock_segment, seen.received.tick + jump, seen.received.value)
     found = align(world.sent, codes, segments=(Segment(0, 0, int(seen.tick[-1]) + 20 * HZ, 0),))
     assert set(found.reason[970:]) == {AT_BORDER}
     np.testing.assert_array_equal(found.onset_tick[:970], seen.tick[:970])
@@ -151,13 +155,15 @@ def test_a_code_lost_next_to_a_reset_is_timed_only_where_its_side_is_certain() -
     device = Device(resets_s=(float(world.world_s[400]) + 0.1,), reset_takes_s=0.02)
     seen = observe(world, device, seed=6, line=CLEAN)
     kept = ~np.isin(np.arange(800), (400, 401))
-    codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
+    codes = ReceivedCodes(seen.received.clock_segment[kept], seen.received.tick[kept], seen.received.value[kept])
     known = align(world.sent, codes, segments=seen.segments)
-    assert known.epoch[[400, 401]].tolist() == [0, 1]
+    assert known.clock_segment[[400, 401]].tolist() == [0, 1]
     np.testing.assert_allclose(known.onset_tick[[400, 401]], seen.tick[[400, 401]], atol=5)
     unknown = align(world.sent, codes)
     assert [unknown.reason[row] for row in (400, 401)] == [NO_COVER, NO_COVER]
-    long = tuple(Segment(s.epoch, s.first_tick - HZ, s.end_tick + HZ, s.n_samples + 2 * HZ) for s in seen.segments)
+    long = tuple(
+        Segment(s.clock_segment, s.first_tick - HZ, s.end_tick + HZ, s.n_samples + 2 * HZ) for s in seen.segments
+    )
     both = align(world.sent, codes, segments=long)
     assert [both.reason[row] for row in (400, 401)] == [AT_BORDER, AT_BORDER]
 
@@ -173,38 +179,38 @@ def test_what_happened_in_a_pause_or_after_the_end_has_no_onset() -> None:
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(found.onset_tick)), gone)
 
 
-def test_an_epoch_of_a_handful_of_codes_is_placed_between_its_neighbours() -> None:
+def test_an_clock_segment_of_a_handful_of_codes_is_placed_between_its_neighbours() -> None:
     world = make_world(900, seed=8)
     resets = (float(world.world_s[400]) - 0.05, float(world.world_s[404]) - 0.05)
     device = Device(ppm=80.0, resets_s=resets, reset_takes_s=0.02)
     seen = observe(world, device, seed=8, line=CLEAN)
     found = align(world.sent, seen.received, segments=seen.segments)
-    np.testing.assert_array_equal(found.epoch, seen.epoch)
+    np.testing.assert_array_equal(found.clock_segment, seen.clock_segment)
     np.testing.assert_array_equal(found.code_tick, seen.tick)
 
 
-def test_a_short_epoch_that_could_lie_anywhere_is_said_to_have_no_place() -> None:
+def test_a_short_clock_segment_that_could_lie_anywhere_is_said_to_have_no_place() -> None:
     world = make_world(900, seed=9, n_codes=7)
     stub = received([1000, 7000], [3, 4])  # of any of the first 30 trials
     seen = observe(world, Device(), seed=9, line=CLEAN)
     codes = ReceivedCodes(
-        np.r_[stub.epoch, seen.received.epoch[210:] + 1],
+        np.r_[stub.clock_segment, seen.received.clock_segment[210:] + 1],
         np.r_[stub.tick, seen.received.tick[210:]],
         np.r_[stub.value, seen.received.value[210:]],
     )
     found = align(world.sent, codes)
-    assert [(one.epoch, one.n_codes) for one in found.quality.unplaced_epochs] == [(0, 2)]
+    assert [(one.clock_segment, one.n_codes) for one in found.quality.unplaced_clock_segments] == [(0, 2)]
     assert fates(found) == ["lost"] * 210 + ["foreign"] * 2
     np.testing.assert_array_equal(found.code_tick[210:], seen.tick[210:])
     assert np.isnan(found.onset_tick[:210]).all()
 
 
-def test_epochs_that_fit_in_two_places_each_are_placed_by_their_order() -> None:
+def test_clock_segments_that_fit_in_two_places_each_are_placed_by_their_order() -> None:
     world = make_world(2800, seed=14, regular=True)  # code and interval come round after 1393 codes
     device = Device(resets_s=(float(world.world_s[1400]) - 0.05,), reset_takes_s=0.02)
     seen = observe(world, device, seed=14, line=CLEAN)
     found = align(world.sent, seen.received, segments=seen.segments)
-    np.testing.assert_array_equal(found.epoch, seen.epoch)
+    np.testing.assert_array_equal(found.clock_segment, seen.clock_segment)
     np.testing.assert_array_equal(found.code_tick, seen.tick)
 
 
@@ -212,7 +218,7 @@ def test_a_launch_that_was_not_recorded_is_set_aside_with_the_reason() -> None:
     world = make_world(600, seed=10, restarts=2)
     seen = observe(world, Device(), seed=10, line=CLEAN)
     kept = world.launch != 1
-    codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
+    codes = ReceivedCodes(seen.received.clock_segment[kept], seen.received.tick[kept], seen.received.value[kept])
     found = align(world.sent, codes, segments=seen.segments)
     np.testing.assert_array_equal([reason == NOT_PLACED for reason in found.reason], ~kept)
     np.testing.assert_array_equal(found.onset_tick[kept], seen.tick[kept])
@@ -223,7 +229,7 @@ def test_codes_lost_for_long_are_not_timed_from_far_away() -> None:
     world = make_world(2000, seed=11)
     seen = observe(world, Device(), seed=11, line=CLEAN)
     kept = np.arange(2000) < 1000
-    codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
+    codes = ReceivedCodes(seen.received.clock_segment[kept], seen.received.tick[kept], seen.received.value[kept])
     found = align(world.sent, codes, segments=seen.segments)
     apart_s = world.world_s - world.world_s[999]
     np.testing.assert_array_equal([reason == TOO_FAR for reason in found.reason], apart_s > 120.0)
@@ -280,7 +286,7 @@ def test_lists_out_of_order_are_refused() -> None:
     sent, codes = small_session([], [], [], [])
     with pytest.raises(ValueError, match="not decreasing"):
         align(SentCodes(sent.code, sent.time_s[::-1]), codes)
-    with pytest.raises(ValueError, match="epoch, then tick"):
-        align(sent, ReceivedCodes(codes.epoch, codes.tick[::-1], codes.value))
+    with pytest.raises(ValueError, match="clock segment, then tick"):
+        align(sent, ReceivedCodes(codes.clock_segment, codes.tick[::-1], codes.value))
     with pytest.raises(ValueError, match="launches"):
         align(SentCodes(sent.code, sent.time_s, np.arange(100)[::-1]), codes)

@@ -60,7 +60,7 @@ def test_a_bad_photodiode_does_no_harm(world: dict, device: dict) -> None:
     made = make_world(1500, seed=2, **world)
     seen, found = seen_and_found(made, Device(photodiode=True, ppm=-60.0, **device))
     check_onsets(made, seen, found)
-    recorded = made.lit & (seen.epoch >= 0)
+    recorded = made.lit & (seen.clock_segment >= 0)
     assert not np.isnan(found.onset_tick[recorded]).any()
     by_light = np.count_nonzero((found.source == "photodiode") & seen.light_seen)
     assert by_light > 0.97 * np.count_nonzero(seen.light_seen)
@@ -109,9 +109,9 @@ def test_light_decides_where_a_code_lost_next_to_a_reset_lay() -> None:
     device = Device(photodiode=True, resets_s=(float(world.world_s[401]) + 0.08,), reset_takes_s=0.02)
     seen = observe(world, device, seed=7, line=Line(lost=0.0, doubled=0.0, flipped=0.0))
     kept = ~np.isin(np.arange(800), (400, 401))
-    codes = ReceivedCodes(seen.received.epoch[kept], seen.received.tick[kept], seen.received.value[kept])
+    codes = ReceivedCodes(seen.received.clock_segment[kept], seen.received.tick[kept], seen.received.value[kept])
     found = align(world.sent, codes, edges=seen.edges)
-    assert found.epoch[[400, 401]].tolist() == [0, 0]
+    assert found.clock_segment[[400, 401]].tolist() == [0, 0]
     assert found.source[[400, 401]].tolist() == ["photodiode", "photodiode"]
     np.testing.assert_array_equal(found.onset_tick[[400, 401]], seen.light_tick[[400, 401]])
 
@@ -154,7 +154,7 @@ def test_light_that_one_device_saw_times_the_others() -> None:
         rest = world.lit & ~by_light & ~np.isnan(check.onset_tick)
         assert np.abs(check.onset_tick - own.light_tick)[rest].max() / own.received.tick_hz * 1000 <= 0.5
         assert check.quality.light_from == "NSP1"
-        np.testing.assert_array_equal(check.epoch[by_light], own.epoch[by_light])
+        np.testing.assert_array_equal(check.clock_segment[by_light], own.clock_segment[by_light])
 
 
 def test_two_photodiodes_each_time_their_own_device() -> None:

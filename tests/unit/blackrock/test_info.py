@@ -60,13 +60,17 @@ def test_every_specification_gives_its_name_rate_and_duration(tmp_path: Path, sp
 def test_pauses_count_in_the_duration_and_resets_do_not(tmp_path: Path) -> None:
     chunks = [(3_000, ramp(3_000)), (12_000, ramp(3_000)), (600, ramp(1_500))]
     info = read_info(write(tmp_path / "made.ns6", chunks))
-    assert [(b.epoch, b.t0_s, b.duration_s) for b in info.blocks] == [(0, 0.1, 0.1), (0, 0.4, 0.1), (1, 0.02, 0.05)]
+    assert [(b.clock_segment, b.t0_s, b.duration_s) for b in info.blocks] == [
+        (0, 0.1, 0.1),
+        (0, 0.4, 0.1),
+        (1, 0.02, 0.05),
+    ]
     assert info.duration_s == 0.45  # 0.1 to 0.5 s, and 0.02 to 0.07 s
     assert info_lines(info)[3:] == [
         "  0.450 s in 3 uninterrupted blocks, the clock was reset once",
-        "    epoch 0, from 0.100000 s: 0.100000 s, 3000 samples x 3 channels",
-        "    epoch 0, from 0.400000 s: 0.100000 s, 3000 samples x 3 channels",
-        "    epoch 1, from 0.020000 s: 0.050000 s, 1500 samples x 3 channels",
+        "    clock segment 0, from 0.100000 s: 0.100000 s, 3000 samples x 3 channels",
+        "    clock segment 0, from 0.400000 s: 0.100000 s, 3000 samples x 3 channels",
+        "    clock segment 1, from 0.020000 s: 0.050000 s, 1500 samples x 3 channels",
     ]
 
 
@@ -79,7 +83,7 @@ def test_people_are_told_first_what_was_repaired_and_then_of_channels_in_groups(
         "  2 electrodes, 1 elec1 to 130 elec130: 0.25 uV a bit",
         "  1 analog input, 257 ainp1: 0.152593 mV a bit",
         "  0.010 s in 1 uninterrupted block",
-        "    epoch 0, from 0.000000 s: 0.010000 s, 300 samples x 3 channels",
+        "    clock segment 0, from 0.000000 s: 0.010000 s, 300 samples x 3 channels",
     ]
 
 
@@ -136,7 +140,7 @@ def test_events_are_counted_by_kind_and_electrode(tmp_path: Path) -> None:
 def test_people_are_told_of_events(tmp_path: Path) -> None:
     assert info_lines(read_info(events_file(tmp_path / "made.nev")))[-2:] == [
         "  5 packets: 3 spikes on 2 channels, 1 digital codes, 0 serial codes, 1 comments, 0 others",
-        "  comment in epoch 0 at 1.500000 s: hello",
+        "  comment in clock segment 0 at 1.500000 s: hello",
     ]
 
 

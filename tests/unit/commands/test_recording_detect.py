@@ -62,9 +62,9 @@ def test_the_file_holds_the_spikes_in_order_with_their_definition(recording: Pat
     lines = run(recording, out)
     spikes = detect(open_samples(recording, kind="electrode"), DEFINITIONS["dicarlo"], electrode_ids=[20, 19, 18])
     found = read_arrays(out, SPIKES)
-    for name in ("electrode_id", "epoch", "tick"):
-        np.testing.assert_array_equal(found[name], getattr(spikes, name))
-        assert found[name].dtype == getattr(spikes, name).dtype
+    for name, values in (("electrode_id", spikes.electrode_id), ("epoch", spikes.clock_segment), ("tick", spikes.tick)):
+        np.testing.assert_array_equal(found[name], values)
+        assert found[name].dtype == values.dtype
     np.testing.assert_array_equal(found["time_s"], spikes.tick / 30_000)
     with h5py.File(out) as file:
         assert file.attrs["definition"] == "dicarlo"

@@ -48,7 +48,7 @@ def test_each_kind_of_packet_is_a_row_with_its_own_columns(tmp_path: Path) -> No
         {**nothing, "kind": "resume", "tick": 60_000, "time_s": 2.0},
         {**nothing, "kind": "other", "tick": 90_000, "time_s": 3.0, "value": 65534},
     ]
-    assert "spike 1, digital 1, serial 1, comment 1, pause 1, resume 1; epochs 1" in output
+    assert "spike 1, digital 1, serial 1, comment 1, pause 1, resume 1; clock segments 1" in output
     assert "nothing had to be repaired" in output
 
 
@@ -69,7 +69,7 @@ def test_the_table_holds_what_read_nev_gives_in_row_groups(tmp_path: Path) -> No
         run(file, "--out", out)
     columns, events = read_table(out, RECORDING_EVENTS), read_nev(file)
     assert np.array_equal(columns["tick"], events.spikes.tick)
-    assert np.array_equal(columns["epoch"], events.spikes.epoch)
+    assert np.array_equal(columns["epoch"], events.spikes.clock_segment)
     assert sorted(columns["electrode_id"]) == sorted(events.spikes.electrode_id)
     assert pq.ParquetFile(out).num_row_groups > 2
 
@@ -84,7 +84,7 @@ def test_repairs_are_said(tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "events.parquet")) == 29_998
 
 
-def test_the_nsx_tells_the_epochs_when_it_is_given(tmp_path: Path) -> None:
+def test_the_nsx_tells_the_clock_segments_when_it_is_given(tmp_path: Path) -> None:
     file = with_codes(tmp_path / "made.nev", range(0, 60_000, 300))
     nsx = tmp_path / "made.ns6"
     chunks = [(0, np.zeros((500, 1), np.int16)), (0, np.zeros((60_000, 1), np.int16))]

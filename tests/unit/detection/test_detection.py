@@ -149,7 +149,8 @@ def test_segments_shorter_than_any_margin_are_filtered_as_by_scipy(name: str, n:
 
 def identical(first: Spikes, second: Spikes) -> bool:
     return all(
-        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("epoch", "tick", "electrode_id")
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("clock_segment", "tick", "electrode_id")
     )
 
 
@@ -177,14 +178,14 @@ def test_the_shipped_definitions_are_identical_for_chunks_of(chunk_s: float, nam
 @given(name=st.sampled_from(NAMES), cuts=st.lists(st.integers(0, 8), max_size=4))
 def test_the_result_does_not_depend_on_who_does_which_pieces(name: str, cuts: list[int]) -> None:
     volts = recording(round(5.01 * RATE_HZ))
-    source = in_memory(volts, volts[:47_000], volts, epochs=(0, 0, 1), first_ticks=(5, 200_000, 7))
+    source = in_memory(volts, volts[:47_000], volts, clock_segments=(0, 0, 1), first_ticks=(5, 200_000, 7))
     expected = detect(source, SHORT[name], electrode_ids=[4, 9])
     pieces, found = pieces_of(source, SHORT[name]), []
     edges = [0, *sorted(cuts), len(pieces)]
     for first, last in pairwise(edges):
         found += crossings(detector_of(source, SHORT[name], electrode_ids=[4, 9]), pieces[first:last])
     parts = list(spikes_of(found, source, SHORT[name], electrode_ids=[4, 9]))
-    for part in ("epoch", "tick", "electrode_id"):
+    for part in ("clock_segment", "tick", "electrode_id"):
         joined = np.concatenate([getattr(one, part) for one in parts])
         np.testing.assert_array_equal(joined, getattr(expected, part))
 
@@ -247,12 +248,14 @@ def test_a_refractory_period_reaches_over_the_boundary_of_two_windows() -> None:
 def test_a_pause_starts_filter_and_threshold_anew_and_ticks_follow_the_clock(name: str) -> None:
     volts = recording(round(3.0 * RATE_HZ))
     first, second = volts[: round(1.2 * RATE_HZ)], volts[round(1.2 * RATE_HZ) :]
-    source = in_memory(first, second, first_ticks=(600, 30), epochs=(0, 1), tick_hz=60_000)
+    source = in_memory(first, second, first_ticks=(600, 30), clock_segments=(0, 1), tick_hz=60_000)
     spikes = detect(source, SHORT[name], electrode_ids=[7, 3])
     for channel, electrode in enumerate([7, 3]):
         own = spikes.on(electrode)
-        for epoch, (part, start) in enumerate(((first, 600), (second, 30))):
-            np.testing.assert_array_equal(own.tick[own.epoch == epoch], start + 3 * whole_file(part, name)[channel])
+        for clock_segment, (part, start) in enumerate(((first, 600), (second, 30))):
+            np.testing.assert_array_equal(
+                own.tick[own.clock_segment == clock_segment], start + 3 * whole_file(part, name)[channel]
+            )
 
 
 @dataclass(frozen=True)
@@ -279,13 +282,17 @@ def test_a_channel_is_detected_alike_whatever_its_neighbours(n_channels: int) ->
         np.testing.assert_array_equal(together.tick, alone.tick)
 
 
-def test_spikes_are_in_order_of_epoch_tick_and_electrode() -> None:
+def test_spikes_are_in_order_of_clock_segment_tick_and_electrode() -> None:
     volts = np.repeat(recording(30_000, n_channels=1), 5, axis=1)
     spikes = detect(in_memory(volts), SHORT["dicarlo"], electrode_ids=[50, 3, 40, 7, 1])
     assert spikes.electrode_id[:5].tolist() == [1, 3, 7, 40, 50]
-    order = np.lexsort((spikes.electrode_id, spikes.tick, spikes.epoch))
+    order = np.lexsort((spikes.electrode_id, spikes.tick, spikes.clock_segment))
     np.testing.assert_array_equal(order, np.arange(len(spikes)))
-    assert (spikes.epoch.dtype, spikes.tick.dtype, spikes.electrode_id.dtype) == (np.uint16, np.int64, np.uint16)
+    assert (spikes.clock_segment.dtype, spikes.tick.dtype, spikes.electrode_id.dtype) == (
+        np.uint16,
+        np.int64,
+        np.uint16,
+    )
 
 
 def test_a_flat_a_clipped_and_a_half_silent_channel() -> None:

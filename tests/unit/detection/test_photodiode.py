@@ -28,7 +28,7 @@ def test_edges_are_found_between_samples() -> None:
     onsets = [1000.25, 7000.5, 13_000.0]
     edges = photodiode_edges(ArraySource((voltage(onsets, 20_000),)), levels=(DARK, LIGHT))
     np.testing.assert_allclose(edges.tick, onsets, atol=1e-9)
-    assert edges.epoch.tolist() == [0, 0, 0]
+    assert edges.clock_segment.tolist() == [0, 0, 0]
 
 
 def test_the_levels_are_found_from_the_voltage() -> None:
@@ -80,16 +80,18 @@ def test_noise_alone_or_a_flat_line_has_no_edges() -> None:
 def test_no_edge_is_found_across_a_pause_nor_at_the_start_of_light() -> None:
     dark, light = np.full((50, 1), DARK), np.full((50, 1), LIGHT)
     levels = (DARK, LIGHT)
-    paused = ArraySource((dark, light), first_ticks=(0, 100), epochs=(0, 0))
+    paused = ArraySource((dark, light), first_ticks=(0, 100), clock_segments=(0, 0))
     assert len(photodiode_edges(paused, levels=levels).tick) == 0
     assert len(photodiode_edges(ArraySource((np.concatenate([light, dark]),)), levels=levels).tick) == 0
     assert photodiode_edges(ArraySource((np.concatenate([dark, light]),)), levels=levels).tick.tolist() == [49.5]
 
 
-def test_edges_of_a_clock_that_was_reset_stand_under_its_next_epoch() -> None:
+def test_edges_of_a_clock_that_was_reset_stand_under_its_next_clock_segment() -> None:
     volts = np.concatenate([np.full((50, 1), DARK), np.full((50, 1), LIGHT)])
-    edges = photodiode_edges(ArraySource((volts, volts), first_ticks=(1000, 3), epochs=(0, 1)), levels=(DARK, LIGHT))
-    assert edges.epoch.tolist() == [0, 1]
+    edges = photodiode_edges(
+        ArraySource((volts, volts), first_ticks=(1000, 3), clock_segments=(0, 1)), levels=(DARK, LIGHT)
+    )
+    assert edges.clock_segment.tolist() == [0, 1]
     assert edges.tick.tolist() == [1049.5, 52.5]
 
 

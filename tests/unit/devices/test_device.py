@@ -1,4 +1,4 @@
-"""A processor's files on one set of epochs: several recordings, slow and fast files, electrodes, light."""
+"""A processor's files on one set of clock segments: several recordings, slow and fast files, electrodes, light."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def read_one(folder: Path, **options: str) -> Device:
     return device
 
 
-def test_two_recordings_of_a_day_follow_one_another_in_epochs(tmp_path: Path) -> None:
+def test_two_recordings_of_a_day_follow_one_another_in_clock_segments(tmp_path: Path) -> None:
     for stem in ("a-1", "a-2"):
         nsx(tmp_path, f"{stem}.ns6", [NsxChannel(1, "elec1")], [(0, 60_000), (90_000, 60_000), (0, 60_000)])
         nev(tmp_path, stem, words(100, 95_000), spikes(50_000), words(50_000, value=8))
     device = read_one(tmp_path)
-    assert [segment.epoch for segment in device.segments] == [0, 0, 1, 2, 2, 3]
-    assert device.codes.epoch.tolist() == [0, 0, 1, 2, 2, 3]
+    assert [segment.clock_segment for segment in device.segments] == [0, 0, 1, 2, 2, 3]
+    assert device.codes.clock_segment.tolist() == [0, 0, 1, 2, 2, 3]
     assert device.codes.value.tolist() == [7, 7, 8, 7, 7, 8]
-    assert concatenate_spikes(list(device.spikes())).epoch.tolist() == [1, 3]
+    assert concatenate_spikes(list(device.spikes())).clock_segment.tolist() == [1, 3]
 
 
-def test_times_of_all_epochs_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:
+def test_times_of_all_clock_segments_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:
     nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(30_000, 60_000), (15_000, 30_000)])
     nev(tmp_path, "a", words(40_000), words(20_000))
     device = read_one(tmp_path)
@@ -70,14 +70,16 @@ def test_times_of_all_epochs_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:
     assert device.duration_s == 3.0
 
 
-def test_the_fastest_file_with_all_epochs_says_when_was_recorded(tmp_path: Path) -> None:
+def test_the_fastest_file_with_all_clock_segments_says_when_was_recorded(tmp_path: Path) -> None:
     nsx(tmp_path, "a.ns2", [NsxChannel(1, "elec1")], [(0, 1000)], rate_hz=1000.0)
     nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 1), (0, 30_000)])
     nev(tmp_path, "a", words(100))
     device = read_one(tmp_path)
     assert [segment.n_samples for segment in device.segments] == [1, 30_000]
-    assert device.codes.epoch.tolist() == [1]
-    assert [(voltage.samples.file.suffix, voltage.epoch_of) for voltage in device.voltages] == [(".ns6", {0: 0, 1: 1})]
+    assert device.codes.clock_segment.tolist() == [1]
+    assert [(voltage.samples.file.suffix, voltage.clock_segment_of) for voltage in device.voltages] == [
+        (".ns6", {0: 0, 1: 1})
+    ]
 
 
 def test_the_photodiode_is_found_in_any_file_by_its_label(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which files are of which processor, and epochs brought from one file onto another."""
+"""Which files are of which processor, and clock segments brought from one file onto another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.devices.epoch_maps import map_epochs
+from closedloop.devices.clock_segments import map_clock_segments
 from closedloop.devices.files import find_devices, processor_of
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
@@ -56,22 +56,22 @@ def test_a_folder_without_recordings_is_refused() -> None:
 
 
 def segments(*rows: tuple[int, int, int]) -> tuple[Segment, ...]:
-    return tuple(Segment(epoch, first, end, end - first) for epoch, first, end in rows)
+    return tuple(Segment(clock_segment, first, end, end - first) for clock_segment, first, end in rows)
 
 
-def test_a_slow_file_without_the_stub_is_brought_onto_the_epochs_of_the_fast_one() -> None:
+def test_a_slow_file_without_the_stub_is_brought_onto_the_clock_segments_of_the_fast_one() -> None:
     fast = segments((0, 0, 1), (1, 0, 500_000), (2, 0, 300_000))
     slow = segments((0, 0, 499_990), (1, 0, 299_990))
-    assert map_epochs(slow, fast, place="x.ns2") == {0: 1, 1: 2}
+    assert map_clock_segments(slow, fast, place="x.ns2") == {0: 1, 1: 2}
 
 
-def test_equal_epochs_go_one_to_one_even_where_another_overlaps_more() -> None:
+def test_equal_clock_segments_go_one_to_one_even_where_another_overlaps_more() -> None:
     fast = segments((0, 0, 100), (1, 0, 1000))
-    assert map_epochs(segments((0, 0, 110), (1, 0, 990)), fast, place="x.ns2") == {0: 0, 1: 1}
+    assert map_clock_segments(segments((0, 0, 110), (1, 0, 990)), fast, place="x.ns2") == {0: 0, 1: 1}
 
 
 def test_a_file_of_another_recording_is_refused() -> None:
-    with refused(RecordingError, "x.ns2", "none for epoch 0"):
-        map_epochs(segments((0, 5000, 6000)), segments((0, 0, 1000)), place="x.ns2")
+    with refused(RecordingError, "x.ns2", "none for clock segment 0"):
+        map_clock_segments(segments((0, 5000, 6000)), segments((0, 0, 1000)), place="x.ns2")
     with refused(RecordingError, "x.ns2"):
-        map_epochs(segments((0, 0, 9), (1, 0, 9)), segments((0, 0, 9)), place="x.ns2")
+        map_clock_segments(segments((0, 0, 9), (1, 0, 9)), segments((0, 0, 9)), place="x.ns2")

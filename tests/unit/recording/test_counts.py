@@ -1,4 +1,4 @@
-"""Counts at the edges of the window, in parts, in bins, across epochs."""
+"""Counts at the edges of the window, in parts, in bins, across clock segments."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PTP_HZ = 1e9
 SINCE_1970 = 1_700_000_000 * 10**9  # a PTP clock's ticks: beyond what a float holds exactly
 
 
-def spikes(ticks: object, electrodes: object, epochs: object = 0) -> Spikes:
+def spikes(ticks: object, electrodes: object, clock_segments: object = 0) -> Spikes:
     tick = np.asarray(ticks, np.int64)
     return Spikes(
-        np.broadcast_to(np.asarray(epochs, np.uint16), tick.shape),
+        np.broadcast_to(np.asarray(clock_segments, np.uint16), tick.shape),
         tick,
         np.broadcast_to(np.asarray(electrodes, np.uint16), tick.shape),
     )
@@ -29,7 +29,7 @@ def spikes(ticks: object, electrodes: object, epochs: object = 0) -> Spikes:
 def count_one(tick: int, onset: float, tick_hz: float) -> float:
     found = count_spikes(
         spikes([tick], 7),
-        onset_epoch=np.zeros(1, np.int64),
+        onset_clock_segment=np.zeros(1, np.int64),
         onset_tick=np.array([onset]),
         electrodes=[7],
         tick_hz=tick_hz,
@@ -62,7 +62,7 @@ def test_a_bound_of_33_3_ms_is_999_ticks() -> None:
 def test_unusable_presentations_are_nan_and_silent_electrodes_zero() -> None:
     counts = count_spikes(
         spikes([3200], 1),
-        onset_epoch=np.zeros(2, np.int64),
+        onset_clock_segment=np.zeros(2, np.int64),
         onset_tick=np.array([np.nan, 1000.0]),
         electrodes=[1, 2],
         tick_hz=KHZ_30,
@@ -70,10 +70,10 @@ def test_unusable_presentations_are_nan_and_silent_electrodes_zero() -> None:
     np.testing.assert_array_equal(counts, [[np.nan, np.nan], [1.0, 0.0]])
 
 
-def test_equal_ticks_of_two_epochs_are_two_times() -> None:
+def test_equal_ticks_of_two_clock_segments_are_two_times() -> None:
     counts = count_spikes(
         spikes([3200, 3200, 3300], 1, [0, 2, 2]),
-        onset_epoch=np.array([0, 1, 2]),
+        onset_clock_segment=np.array([0, 1, 2]),
         onset_tick=np.full(3, 1000.0),
         electrodes=[1],
         tick_hz=KHZ_30,
@@ -96,7 +96,7 @@ def test_any_parts_of_a_recording_give_the_counts_of_a_count_one_by_one(
     ordered = sorted(train)
     electrodes = [3, 1, 9]
     counter = spike_counter(
-        np.array([epoch for epoch, _ in onsets], np.int64),
+        np.array([clock_segment for clock_segment, _ in onsets], np.int64),
         np.array([tick for _, tick in onsets], np.float64),
         electrodes=electrodes,
         tick_hz=1000.0,
@@ -109,12 +109,12 @@ def test_any_parts_of_a_recording_give_the_counts_of_a_count_one_by_one(
     expected = [
         [
             [
-                sum(e == epoch and s == site and onset + a <= t < onset + b for e, t, s in train)
+                sum(e == clock_segment and s == site and onset + a <= t < onset + b for e, t, s in train)
                 for a, b in pairwise(edges_ms)
             ]
             for site in electrodes
         ]
-        for epoch, onset in onsets
+        for clock_segment, onset in onsets
     ]
     assert counter.counts().tolist() == expected
 
@@ -138,7 +138,7 @@ def test_a_psth_by_condition_is_the_mean_rate_over_its_usable_presentations() ->
 def test_overlapping_windows_both_count_a_spike() -> None:
     counts = count_spikes(
         spikes([100], 1),
-        onset_epoch=np.zeros(2, np.int64),
+        onset_clock_segment=np.zeros(2, np.int64),
         onset_tick=np.array([0.0, 20.0]),
         electrodes=[1],
         tick_hz=1000.0,

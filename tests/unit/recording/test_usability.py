@@ -11,14 +11,14 @@ from closedloop.recording.usability import AT_RESET, IN_GAP, NO_ONSET, OUTSIDE, 
 TICK_HZ = 1000.0  # a tick a millisecond: the numbers below are milliseconds
 
 DAY = (
-    Segment(epoch=0, first_tick=1000, end_tick=5000, n_samples=4000),
-    Segment(epoch=0, first_tick=6000, end_tick=9000, n_samples=3000),
-    Segment(epoch=1, first_tick=0, end_tick=4000, n_samples=4000),
+    Segment(clock_segment=0, first_tick=1000, end_tick=5000, n_samples=4000),
+    Segment(clock_segment=0, first_tick=6000, end_tick=9000, n_samples=3000),
+    Segment(clock_segment=1, first_tick=0, end_tick=4000, n_samples=4000),
 )
 
 
 @pytest.mark.parametrize(
-    ("epoch", "onset", "reason"),
+    ("clock_segment", "onset", "reason"),
     [
         (0, 1100.0, USABLE),  # from exactly the first sample
         (0, 1099.9, OUTSIDE),
@@ -33,13 +33,13 @@ DAY = (
         (1, 100.0, USABLE),
         (1, 3830.0, USABLE),
         (1, 3830.1, OUTSIDE),
-        (1, 7000.0, OUTSIDE),  # recorded in the first epoch, not in this one
-        (2, 2000.0, OUTSIDE),  # an epoch without samples
+        (1, 7000.0, OUTSIDE),  # recorded in the first clock segment, not in this one
+        (2, 2000.0, OUTSIDE),  # a clock segment without samples
         (0, np.nan, NO_ONSET),
     ],
 )
-def test_all_of_minus_100_to_170_ms_must_lie_in_one_segment(epoch: int, onset: float, reason: str) -> None:
-    onsets, reasons = usable(np.array([epoch]), np.array([onset]), DAY, tick_hz=TICK_HZ)
+def test_all_of_minus_100_to_170_ms_must_lie_in_one_segment(clock_segment: int, onset: float, reason: str) -> None:
+    onsets, reasons = usable(np.array([clock_segment]), np.array([onset]), DAY, tick_hz=TICK_HZ)
     assert reasons == (reason,)
     np.testing.assert_array_equal(onsets, [onset if reason == USABLE else np.nan])
 

@@ -87,7 +87,11 @@ def test_every_unmatched_code_and_every_set_aside_presentation_is_listed(
 def test_the_clocks_of_every_run_stand_in_the_tables(
     page: _Text, records: tuple[World, dict[str, Seen], list[DeviceRecord]]
 ) -> None:
-    places = [f"rig launch {run.launch}, epoch {run.epoch}" for d in records[2] for run in d.alignment.quality.runs]
+    places = [
+        f"rig launch {run.launch}, clock segment {run.clock_segment}"
+        for d in records[2]
+        for run in d.alignment.quality.runs
+    ]
     assert len(places) == 5
     assert [cell for cell in page.cells if cell.startswith("rig launch")] == places
     drifts = [float(cell[:-4].replace("−", "-")) for cell in page.cells if cell.endswith(" ppm")]

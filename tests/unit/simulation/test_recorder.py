@@ -77,9 +77,9 @@ def test_the_processors_were_started_at_different_times_and_drift_apart() -> Non
 def test_a_fault_of_one_processor_leaves_the_other_whole() -> None:
     one = recorder(2, Fault("pause", (2,)))
     moments = np.linspace(0, 9.9, 200)
-    epochs = [locate(one, number, EVENTS, moments)[0] for number in (1, 2)]
-    assert (epochs[0] == 0).all()
-    assert set(epochs[1].tolist()) == {-1, 0}
+    clock_segments = [locate(one, number, EVENTS, moments)[0] for number in (1, 2)]
+    assert (clock_segments[0] == 0).all()
+    assert set(clock_segments[1].tolist()) == {-1, 0}
 
 
 def test_a_flipped_word_differs_in_one_bit_of_the_port() -> None:

@@ -46,24 +46,24 @@ def aligned(folder: Path) -> AlignedSession:
 def check_onsets(truth: Columns, device: Device, found: Alignment, lit: np.ndarray) -> int:
     """Compare a device's onsets with the truth; return how many were recorded."""
     own = (truth["event"] == "onset") & (truth["processor"] == device.processor)
-    epoch, tick = truth["epoch"][own], truth["tick"][own]
-    recorded, known = epoch >= 0, np.isfinite(found.onset_tick[lit])
+    clock_segment, tick = truth["epoch"][own], truth["tick"][own]
+    recorded, known = clock_segment >= 0, np.isfinite(found.onset_tick[lit])
     reasons = np.array(found.reason)[lit]
-    assert (found.epoch[lit][known] == epoch[known]).all()
+    assert (found.clock_segment[lit][known] == clock_segment[known]).all()
     error_ms = (found.onset_tick[lit] - tick)[known & recorded] / device.tick_hz * 1000
     assert np.abs(error_ms).max() < TOLERANCE_MS
     assert not (known & ~recorded).any(), "an onset was invented"
     assert (reasons[~known] != "").all()
-    unknown = recorded & _inside(device, epoch, tick) & ~known
+    unknown = recorded & _inside(device, clock_segment, tick) & ~known
     assert not unknown.any(), set(reasons[unknown])
     return int(recorded.sum())
 
 
-def _inside(device: Device, epoch: np.ndarray, tick: np.ndarray) -> np.ndarray:
+def _inside(device: Device, clock_segment: np.ndarray, tick: np.ndarray) -> np.ndarray:
     """Mark moments inside of what the files, as far as they are there, say was recorded."""
     inside = np.zeros(len(tick), bool)
     for segment in device.segments:
-        inside |= (epoch == segment.epoch) & (tick >= segment.first_tick) & (tick < segment.end_tick)
+        inside |= (clock_segment == segment.clock_segment) & (tick >= segment.first_tick) & (tick < segment.end_tick)
     return inside
 
 
@@ -122,18 +122,20 @@ def test_with_faults_every_recoverable_onset_is_right_and_every_other_one_is_lis
 
 
 @pytest.mark.slow
-def test_detection_finds_the_made_spikes_of_every_epoch(tmp_path: Path) -> None:
+def test_detection_finds_the_made_spikes_of_every_clock_segment(tmp_path: Path) -> None:
     truth = made(tmp_path, "2.3", "pause", "reset", seconds=20.0)
     (device,) = read_devices([tmp_path / "array1.nev", tmp_path / "array1.ns6"])
     (voltage,) = device.voltages
     found = detect(voltage.samples, DEFINITIONS["zero_phase_butter"], electrode_ids=voltage.electrode_ids)
-    for epoch in (0, 1):
+    for clock_segment in (0, 1):
         for electrode in voltage.electrode_ids:
             true = truth["tick"][
-                (truth["event"] == "spike") & (truth["epoch"] == epoch) & (truth["electrode_id"] == electrode)
+                (truth["event"] == "spike") & (truth["epoch"] == clock_segment) & (truth["electrode_id"] == electrode)
             ]
             both = agreement(
-                np.sort(true), found.on(electrode).tick[found.on(electrode).epoch == epoch], tolerance_ticks=15
+                np.sort(true),
+                found.on(electrode).tick[found.on(electrode).clock_segment == clock_segment],
+                tolerance_ticks=15,
             )
             assert both.recall > 0.9
             assert both.precision > 0.9

@@ -56,21 +56,21 @@ def mutant(whole: bytes, random: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def outcome(file: Path, epochs: list[Segment] | None) -> NevEvents | ClosedLoopError:
+def outcome(file: Path, clock_segments: list[Segment] | None) -> NevEvents | ClosedLoopError:
     try:
-        return read_nev(file, epochs=epochs)
+        return read_nev(file, clock_segments=clock_segments)
     except ClosedLoopError as error:
         return error
 
 
 def check(events: NevEvents, n_bytes: int) -> None:
-    """Everything is in order of epoch and tick, and there is no more of it than the file has room for."""
+    """Everything is in order of clock segment and tick, and there is no more of it than the file has room for."""
     kinds = [events.spikes, events.codes, events.serial, events.comments]
     assert sum(len(kind) for kind in kinds) + events.n_other + events.n_stray <= n_bytes // 12
     for kind in kinds:
-        epoch_steps, steps = np.diff(kind.epoch.astype(int)), np.diff(kind.tick)
-        assert np.all(epoch_steps >= 0)
-        assert np.all(steps[epoch_steps == 0] >= 0)
+        clock_segment_steps, steps = np.diff(kind.clock_segment.astype(int)), np.diff(kind.tick)
+        assert np.all(clock_segment_steps >= 0)
+        assert np.all(steps[clock_segment_steps == 0] >= 0)
 
 
 def fuzz(tmp_path: Path, n_mutants: int, seed: int) -> int:

@@ -46,7 +46,7 @@ def test_a_recording_event_that_opens_the_file_is_no_pause(tmp_path: Path) -> No
     assert read_nev(write(tmp_path / "made.nev", starts, made)).pauses == (Pause(0, 45_000, 49_000),)
 
 
-def test_pauses_are_found_in_every_epoch_and_not_across_resets(tmp_path: Path) -> None:
+def test_pauses_are_found_in_every_clock_segment_and_not_across_resets(tmp_path: Path) -> None:
     first = batch([*steady(0, 60_000), *steady(90_000, 120_000)], pauses=[(60_000, 90_000)])
     open_end = replace(batch(), pause_tick=np.array([130_000]))
     second = batch([*steady(300, 60_000), *steady(95_000, 120_000)], pauses=[(60_000, 95_000)])

@@ -113,7 +113,7 @@ def test_ptp_packets_are_read_as_they_were_written_and_as_neo_reads_them(
     source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=1e-6)
     assert source.header.specification == "3.0-ptp"
     assert [segment.n_samples for segment in source.segments] == lengths
-    assert {segment.epoch for segment in source.segments} == {0}
+    assert {segment.clock_segment for segment in source.segments} == {0}
     np.testing.assert_array_equal(np.concatenate(all_samples(file)), data)
     np.testing.assert_array_equal(np.concatenate(neo.segments), data)
     found = [source.ticks(number, np.arange(segment.n_samples)) for number, segment in enumerate(source.segments)]
@@ -151,7 +151,7 @@ def test_a_sync_stub_of_one_sample_before_blocks_in_nanoseconds_is_not_taken_for
     file = write(tmp_path / "made.ns6", chunks, specification="3.0", tick_hz=1_000_000_000)
     source = open_samples(file)
     assert source.header.specification == "3.0"
-    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.segments] == [(0, 7 * 10**9, 1), (1, 0, 50)]
+    assert [(s.clock_segment, s.first_tick, s.n_samples) for s in source.segments] == [(0, 7 * 10**9, 1), (1, 0, 50)]
 
 
 def test_neo_agrees_on_channels_and_scale(tmp_path: Path) -> None:

@@ -98,16 +98,16 @@ def check_consistent(source: NsxSamples, size: int) -> int:
     assert 2 * n_samples * source.n_channels <= size
     assert 0 < source.rate_hz <= 30_000
     assert np.isfinite([source.scale, source.offset]).all()
-    epoch = 0
+    clock_segment = 0
     for number, segment in enumerate(source.segments):
-        assert segment.epoch - epoch in (0, 1)
+        assert segment.clock_segment - clock_segment in (0, 1)
         assert source.read(number, 0, segment.n_samples).shape == (segment.n_samples, source.n_channels)
         ticks = source.ticks(number, np.arange(segment.n_samples))
         assert ticks[0] == segment.first_tick >= 0
         assert (np.diff([*ticks, segment.end_tick]) > 0).all()
-        if number and segment.epoch == epoch:
+        if number and segment.clock_segment == clock_segment:
             assert segment.first_tick >= source.segments[number - 1].first_tick
-        epoch = segment.epoch
+        clock_segment = segment.clock_segment
     return n_samples
 
 

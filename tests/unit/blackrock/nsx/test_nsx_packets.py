@@ -56,7 +56,7 @@ def test_a_long_drift_splits_nothing_and_is_in_the_ticks(tmp_path: Path, ppm: fl
     ),
     chunk_packets=st.sampled_from([1, 2, 7, 1000]),
 )
-def test_a_step_beyond_one_and_a_half_periods_is_a_gap_and_one_below_half_a_period_opens_an_epoch(
+def test_a_step_beyond_one_and_a_half_periods_is_a_gap_and_one_below_half_a_period_opens_an_clock_segment(
     tmp_path: Path, seed: int, n_packets: int, events: list[tuple[int, float]], chunk_packets: int
 ) -> None:
     random = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def test_a_step_beyond_one_and_a_half_periods_is_a_gap_and_one_below_half_a_peri
     bounds = [0, *places, n_packets]
     assert [s.n_samples for s in source.segments] == np.diff(bounds).tolist()
     resets = np.cumsum([0, *(dict(events)[at] < 0.5 for at in places)])
-    assert [s.epoch for s in source.segments] == resets.tolist()
+    assert [s.clock_segment for s in source.segments] == resets.tolist()
     assert [s.first_tick for s in source.segments] == [ticks[at] for at in bounds[:-1]]
     assert [s.end_tick for s in source.segments] == [ticks[at - 1] + 33_333 for at in bounds[1:]]
     np.testing.assert_array_equal(ticks_of(source), ticks)
@@ -91,20 +91,22 @@ def test_packets_with_a_damaged_header_are_gaps_of_one_sample_and_said(tmp_path:
         damage.spoil_packet(file, packet=packet, name=name, value=value)
     source = open_samples(file)
     kept = np.delete(np.arange(50), [7, 30, 31, 49])
-    assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 7), (0, 22), (0, 17)]
+    assert [(s.clock_segment, s.n_samples) for s in source.segments] == [(0, 7), (0, 22), (0, 17)]
     np.testing.assert_array_equal(ticks_of(source), regular(50)[kept])
     np.testing.assert_array_equal(samples_of(source), ramp(50)[kept])
     assert source.header.repairs == ("4 packets with a damaged header, first packet 7, left out",)
 
 
 @pytest.mark.parametrize("value", [0, START_NS + 5, 2**60, 2**62 + 1, 2**64 - 1])
-def test_single_packets_with_a_damaged_time_stamp_are_left_out_and_open_no_epoch(tmp_path: Path, value: int) -> None:
+def test_single_packets_with_a_damaged_time_stamp_are_left_out_and_open_no_clock_segment(
+    tmp_path: Path, value: int
+) -> None:
     file = write(tmp_path / "made.ns6", [(regular(50), ramp(50))], specification="3.0-ptp")
     for packet in (20, 30):
         damage.spoil_packet(file, packet=packet, name="timestamp", value=value)
     source = open_samples(file)
     kept = np.delete(np.arange(50), [20, 30])
-    assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 20), (0, 9), (0, 19)]
+    assert [(s.clock_segment, s.n_samples) for s in source.segments] == [(0, 20), (0, 9), (0, 19)]
     np.testing.assert_array_equal(ticks_of(source), regular(50)[kept])
     np.testing.assert_array_equal(samples_of(source), ramp(50)[kept])
     assert source.header.repairs[0].startswith("2 packets with a damaged")
@@ -115,7 +117,7 @@ def test_packets_on_both_sides_of_a_damaged_one_are_never_one_segment(tmp_path: 
     file = write(tmp_path / "made.ns6", [(ticks, ramp(50))], specification="3.0-ptp")
     damage.spoil_packet(file, packet=20, name="flag", value=0)
     source = open_samples(file)
-    assert [(s.epoch, s.n_samples) for s in source.segments] == [(0, 20), (0, 29)]
+    assert [(s.clock_segment, s.n_samples) for s in source.segments] == [(0, 20), (0, 29)]
     np.testing.assert_array_equal(samples_of(source), np.delete(ramp(50), 20, axis=0))
 
 

@@ -168,7 +168,7 @@ def test_a_tick_that_no_clock_reaches_ends_the_file(tmp_path: Path) -> None:
     period=st.sampled_from([1, 15]),
     blocks=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 60)), min_size=1, max_size=8),
 )
-def test_a_block_that_starts_before_the_last_ended_opens_an_epoch_and_a_later_one_is_a_pause(
+def test_a_block_that_starts_before_the_last_ended_opens_an_clock_segment_and_a_later_one_is_a_pause(
     tmp_path: Path, specification: str, period: int, blocks: list[tuple[int, int]]
 ) -> None:
     kept: list[tuple[int, int]] = []
@@ -177,11 +177,11 @@ def test_a_block_that_starts_before_the_last_ended_opens_an_epoch_and_a_later_on
             kept.append((tick, n_samples))
     chunks = [(tick, ramp(n_samples, start=tick)) for tick, n_samples in kept]
     file = write(tmp_path / "made.ns6", chunks, specification=specification, rate_hz=30_000 / period)
-    epoch, expected = 0, []
+    clock_segment, expected = 0, []
     for number, (tick, n_samples) in enumerate(kept):
         if number and tick < kept[number - 1][0] + kept[number - 1][1] * period:
-            epoch += 1
-        expected.append(Segment(epoch, tick, tick + n_samples * period, n_samples))
+            clock_segment += 1
+        expected.append(Segment(clock_segment, tick, tick + n_samples * period, n_samples))
     source = open_samples(file)
     assert source.segments == tuple(expected)
     assert source.header.repairs == ()
@@ -190,14 +190,17 @@ def test_a_block_that_starts_before_the_last_ended_opens_an_epoch_and_a_later_on
 
 @pytest.mark.parametrize("n_samples", [1, 500])
 @pytest.mark.parametrize("specification", [*IN_BLOCKS, "3.0-ptp"])
-def test_the_stub_before_two_processors_agree_on_their_clock_is_a_segment_in_an_epoch_of_its_own(
+def test_the_stub_before_two_processors_agree_on_their_clock_is_a_segment_in_an_clock_segment_of_its_own(
     tmp_path: Path, specification: str, n_samples: int
 ) -> None:
     data = ramp(40)
     file = write(tmp_path / "made.ns6", [(10, data)], specification=specification)
     damage.prepend_sync_stub(file, n_samples=n_samples, first_tick=10**6)
     source = open_samples(file)
-    assert [(s.epoch, s.first_tick, s.n_samples) for s in source.segments] == [(0, 10**6, n_samples), (1, 10, 40)]
+    assert [(s.clock_segment, s.first_tick, s.n_samples) for s in source.segments] == [
+        (0, 10**6, n_samples),
+        (1, 10, 40),
+    ]
     assert everything(source) == [np.zeros((n_samples, 3)).tolist(), data.tolist()]
 
 

@@ -26,7 +26,7 @@ each_specification = pytest.mark.parametrize("specification", SPECIFICATIONS)
 
 
 def made(tmp_path: Path, specification: str = "2.3") -> Path:
-    """Two epochs of 200 and 10 s, each with a spike and a code every 20 ms."""
+    """Two clock segments of 200 and 10 s, each with a spike and a code every 20 ms."""
     sample = 33_333 if specification == "3.0-ptp" else 1
     rows = [i * sample for i in range(0, 200 * HZ, 600)]
     first = batch(
@@ -42,9 +42,9 @@ def test_shuffled_packets_are_read_as_if_they_were_not(tmp_path: Path, specifica
     whole = read_nev(file)
     shuffle(file, ticks=1_000_000 if specification == "3.0-ptp" else 5, seed=1)
     events = read_nev(file)
-    for name in ("epoch", "tick", "electrode_id"):
+    for name in ("clock_segment", "tick", "electrode_id"):
         assert np.array_equal(getattr(events.spikes, name), getattr(whole.spikes, name))
-    for name in ("epoch", "tick", "value"):
+    for name in ("clock_segment", "tick", "value"):
         assert np.array_equal(getattr(events.codes, name), getattr(whole.codes, name))
     assert events.n_out_of_order > 1000
     assert whole.n_out_of_order == 0
@@ -61,8 +61,8 @@ def test_flipped_bits_of_time_stamps_cost_those_packets_alone(tmp_path: Path, sp
     events = read_nev(file)
     assert events.n_stray == len(hit)
     assert len(events.spikes) + len(events.codes) == len(whole.spikes) + len(whole.codes) - len(hit)
-    assert set(zip(events.codes.epoch, events.codes.tick, strict=True)) <= set(
-        zip(whole.codes.epoch, whole.codes.tick, strict=True)
+    assert set(zip(events.codes.clock_segment, events.codes.tick, strict=True)) <= set(
+        zip(whole.codes.clock_segment, whole.codes.tick, strict=True)
     )
 
 

@@ -36,7 +36,7 @@ def device(processor: int, reasons: list[str], *, lead_s: float) -> DeviceOnsets
         name=f"array{processor}",
         processor=processor,
         tick_hz=1000.0,
-        epoch=np.zeros(len(reasons), np.int64),
+        clock_segment=np.zeros(len(reasons), np.int64),
         tick=time_s * 1000,
         time_s=time_s,
         source=np.where(np.isnan(time_s), "none", "photodiode" if processor == 1 else "code"),

@@ -1,0 +1,290 @@
+"""Which packets of a NEV belong to which clock segment of the recorder.
+
+The runs of the clock in the packets are brought together with the clock segments of the same device's NSx file.
+The NSx knows more: a clock segment that holds no packet (the half second before two processors are synchronised), a
+step back of a few milliseconds (which in packets looks like jitter). The packets know of resets while no samples were
+recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.blackrock.nev.header import NevHeader
+from closedloop.blackrock.nev.packets import read_packets, tick_at
+from closedloop.blackrock.nev.runs import JITTER_S, PacketRun
+from closedloop.blackrock.nev.scan import NevScan
+from closedloop.recording.segments import Segment
+
+_AROUND_S = 0.01  # packets this near a step back are looked at, or as near as the step is large
+
+_SPANNED_S = 60.0  # a run of packets may go on over a step back of at most this; a larger one is seen in any file
+_FEW_PACKETS = 3
+_STRANGE_S = 60.0  # a few packets this far outside every clock segment belong to none
+_NEVER_S = 1e9
+_ANOTHER_CLOCK_SEGMENT_S = 1e-3  # a run covers no more clock segments than it needs
+_LONGER_CLOCK_SEGMENT = 1e-9  # of two clock segments in which a run fits, the longer one
+_OVERTAKEN_S = 1e-3  # packet streams overtake one another by some ticks
+
+
+@dataclass(frozen=True)
+class ClockSegmentSpan:
+    """Packets in a row in the file that belong to one clock segment."""
+
+    clock_segment: int
+    first_packet: int
+    end_packet: int
+
+
+@dataclass(frozen=True)
+class ClockSegmentPlan:
+    """All spans of a file by clock segment, packets in none (by index), and what had to be decided, a sentence each."""
+
+    spans: tuple[ClockSegmentSpan, ...]
+    strays: NDArray[np.int64]
+    repairs: tuple[str, ...] = ()
+
+
+def plan_clock_segments(
+    file: Path, header: NevHeader, scan: NevScan, segments: Sequence[Segment] | None
+) -> ClockSegmentPlan:
+    """Find the clock segment of each run of packets, by the packets alone or by those of the same device's NSx file.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    scan
+        What the first pass found.
+    segments
+        Those of the same device's NSx file; None where there is none.
+    """
+    if segments is None:
+        spans = tuple(
+            ClockSegmentSpan(number, run.first_packet, run.end_packet) for number, run in enumerate(scan.runs)
+        )
+        return ClockSegmentPlan(spans, scan.strays)
+    clock_segments = device_clock_segments(segments)
+    spans_found: list[ClockSegmentSpan] = []
+    strays = [scan.strays]
+    repairs: list[str] = []
+    others = _numbers_after(clock_segments)
+    for run, covered in zip(scan.runs, match_runs(scan.runs, clock_segments, header.tick_hz), strict=True):
+        if covered is not None:
+            spans_found += _split(file, header, run, [clock_segments[i] for i in covered])
+        elif run.n_packets <= _FEW_PACKETS:
+            strays.append(np.arange(run.first_packet, run.end_packet))
+        else:
+            number = next(others)
+            spans_found.append(ClockSegmentSpan(number, run.first_packet, run.end_packet))
+            repairs.append(
+                f"{run.n_packets} packets are of a run of the clock without samples; they are clock segment {number}"
+            )
+    in_order = tuple(sorted(spans_found, key=lambda span: span.clock_segment))
+    return ClockSegmentPlan(in_order, np.unique(np.concatenate(strays)), tuple(repairs))
+
+
+def _numbers_after(clock_segments: Sequence[ClockSegment]) -> Iterator[int]:
+    return count(max((clock_segment.clock_segment for clock_segment in clock_segments), default=-1) + 1)
+
+
+def _split(
+    file: Path, header: NevHeader, run: PacketRun, clock_segments: Sequence[ClockSegment]
+) -> list[ClockSegmentSpan]:
+    """Cut a run where the clock steps back from one of its clock segments to the next."""
+    edges = [run.first_packet]
+    for before, after in pairwise(clock_segments):
+        edges.append(_first_packet_after(file, header, run, edges[-1], (before, after)))
+    edges.append(run.end_packet)
+    return [
+        ClockSegmentSpan(one.clock_segment, first, stop)
+        for one, (first, stop) in zip(clock_segments, pairwise(edges), strict=True)
+        if first < stop
+    ]
+
+
+def _first_packet_after(
+    file: Path, header: NevHeader, run: PacketRun, first: int, step: tuple[ClockSegment, ClockSegment]
+) -> int:
+    """Find the packet of a run at which a clock segment begins, from packet `first` on, among those around the step.
+
+    Where nothing in the packets shows the step, the later clock segment begins where its first sample does, or it holds
+    none of them because the earlier one holds all.
+    """
+    before, after = step
+    around = max(int(_AROUND_S * header.tick_hz), before.end_tick - after.first_tick)
+
+    def first_from(start: int, tick: int) -> int:
+        later = bisect_left(range(start, run.end_packet), True, key=lambda i: tick_at(file, header, i) >= tick)
+        return start + later
+
+    start = first_from(first, after.first_tick - around)
+    end = first_from(start, before.end_tick + around)
+    batches = [packets.tick for packets in read_packets(file, header, first=start, stop=end)]
+    ticks = np.concatenate([np.zeros(0, np.int64), *batches])
+    found = first_after_step(ticks, before, after, header.tick_hz)
+    if found is not None:
+        return start + found
+    if run.last_tick < before.end_tick:
+        return run.end_packet
+    later = np.flatnonzero(ticks >= after.first_tick)
+    return start + int(later[0]) if len(later) else end
+
+
+@dataclass(frozen=True)
+class ClockSegment:
+    """From a clock segment's first sample to the end of its last, pauses included."""
+
+    clock_segment: int
+    first_tick: int
+    end_tick: int
+
+
+def device_clock_segments(segments: Sequence[Segment]) -> tuple[ClockSegment, ...]:
+    """Join the segments of each clock segment."""
+    numbers = sorted({segment.clock_segment for segment in segments})
+    parts = [[segment for segment in segments if segment.clock_segment == number] for number in numbers]
+    return tuple(
+        ClockSegment(number, min(one.first_tick for one in part), max(one.end_tick for one in part))
+        for number, part in zip(numbers, parts, strict=True)
+    )
+
+
+def looks_like_one_run(before: ClockSegment, after: ClockSegment, tick_hz: int) -> bool:
+    """Return whether packets of both may look like one run: the clock went back little, or the earlier one is short.
+
+    Parameters
+    ----------
+    before, after
+        Two clock segments in a row.
+    tick_hz
+        Ticks per second.
+    """
+    return 0 < before.end_tick - after.first_tick <= _SPANNED_S * tick_hz
+
+
+def match_runs(runs: Sequence[PacketRun], clock_segments: Sequence[ClockSegment], tick_hz: int) -> list[range | None]:
+    """Find which clock segments each run covers, in the order of both, so that runs stand out least beyond them.
+
+    Solved by dynamic programming over (run, clock segment).
+
+    Parameters
+    ----------
+    runs
+        Of the clock, as the packets show them.
+    clock_segments
+        Of the same device's NSx file.
+    tick_hz
+        Ticks per second.
+
+    Returns
+    -------
+    list
+        For each run the positions of its clock segments in `clock_segments`; None where there is none for it.
+    """
+    best = [[0.0] * (len(clock_segments) + 1)]  # best[i][j]: the first i runs in the first j clock segments
+    origin: list[list[tuple[int, int] | None]] = [
+        []
+    ]  # how best[i][j] came about: first clock segment and end of run i - 1
+    for run in runs:
+        costs, origins = _next_row(run, clock_segments, best[-1], tick_hz)
+        best.append(costs)
+        origin.append(origins)
+    found: list[range | None] = []
+    j = len(clock_segments)
+    for i in range(len(runs), 0, -1):
+        came = origin[i][j]
+        found.append(None if came is None else range(*came))
+        j = j if came is None else came[0]
+    return _widen(found[::-1], clock_segments, tick_hz)
+
+
+def _widen(found: list[range | None], clock_segments: Sequence[ClockSegment], tick_hz: int) -> list[range | None]:
+    """Add clock segments on either side that belong to no run, where one could go on without a visible step back."""
+    taken = {j for covered in found if covered is not None for j in covered}
+    widened: list[range | None] = []
+    for covered in found:
+        first, stop = (covered.start, covered.stop) if covered is not None else (0, 0)
+        while (
+            first > 0
+            and first - 1 not in taken
+            and _is_hidden(clock_segments[first - 1], clock_segments[first], tick_hz)
+        ):
+            first -= 1
+            taken.add(first)
+        while (
+            0 < stop < len(clock_segments)
+            and stop not in taken
+            and _is_hidden(clock_segments[stop - 1], clock_segments[stop], tick_hz)
+        ):
+            taken.add(stop)
+            stop += 1
+        widened.append(None if covered is None else range(first, stop))
+    return widened
+
+
+def _is_hidden(before: ClockSegment, after: ClockSegment, tick_hz: int) -> bool:
+    return 0 < before.end_tick - after.first_tick <= JITTER_S * tick_hz
+
+
+def _next_row(
+    run: PacketRun, clock_segments: Sequence[ClockSegment], before: list[float], tick_hz: int
+) -> tuple[list[float], list[tuple[int, int] | None]]:
+    """Place one more run in the first 0, 1, 2 ... clock segments, or in none."""
+    nowhere = _STRANGE_S if run.n_packets <= _FEW_PACKETS else _NEVER_S
+    costs = [before[0] + nowhere]
+    row: list[tuple[int, int] | None] = [None]
+    open_cost, open_first = math.inf, 0
+    for j, clock_segment in enumerate(clock_segments):
+        if j and looks_like_one_run(clock_segments[j - 1], clock_segment, tick_hz):
+            open_cost += _ANOTHER_CLOCK_SEGMENT_S
+        else:
+            open_cost = math.inf
+        fresh = before[j] + _starts_early(run, clock_segment, tick_hz)
+        if fresh <= open_cost:
+            open_cost, open_first = fresh, j
+        closed = open_cost + max(0, run.last_tick - clock_segment.end_tick) / tick_hz
+        choices = [(closed, (open_first, j + 1)), (costs[j], row[j]), (before[j + 1] + nowhere, None)]
+        cost, came = min(choices, key=lambda choice: choice[0])
+        costs.append(cost)
+        row.append(came)
+    return costs, row
+
+
+def _starts_early(run: PacketRun, clock_segment: ClockSegment, tick_hz: int) -> float:
+    length_s = (clock_segment.end_tick - clock_segment.first_tick) / tick_hz
+    return max(0, clock_segment.first_tick - run.first_tick) / tick_hz - _LONGER_CLOCK_SEGMENT * length_s
+
+
+def first_after_step(ticks: NDArray[np.int64], before: ClockSegment, after: ClockSegment, tick_hz: int) -> int | None:
+    """Find the first packet of the later clock segment among packets around a step back of the clock.
+
+    Parameters
+    ----------
+    ticks
+        In the file's order, shape (n,).
+
+    Returns
+    -------
+    int or None
+        Position of the packet before which the ticks fall back most; None where they do not fall back by half the step
+        or by a millisecond.
+    """
+    least = min((before.end_tick - after.first_tick) // 2, int(_OVERTAKEN_S * tick_hz))
+    if len(ticks) < 2:
+        return None
+    fall = np.maximum.accumulate(ticks)[:-1] - np.minimum.accumulate(ticks[::-1])[::-1][1:]
+    if fall.max() <= least:
+        return None
+    likely = np.flatnonzero(fall == fall.max())
+    return int(likely[np.argmax(ticks[likely] - ticks[likely + 1])]) + 1
