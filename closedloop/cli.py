@@ -33,7 +33,7 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 
-Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images, flat or with one subfolder per class")]
 BaseModelOption = Annotated[
     Path | None, typer.Option(help="weight file to use instead of the protocol's shipped weights")
@@ -75,7 +75,7 @@ def dry_run(
 
 @app.command()
 def init(
-    study: Study,
+    study: StudyArgument,
     protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a YAML file")],
     subject: Annotated[str, typer.Option(help="the animal's name")],
     images: Annotated[Path, typer.Option(help="folder of clean images, flat or with one subfolder per class")],
@@ -96,7 +96,7 @@ def init(
 
 
 @app.command()
-def run(study: Study, workers: WorkersOption = None) -> None:
+def run(study: StudyArgument, workers: WorkersOption = None) -> None:
     """Advance a study; run once per recording day.
 
     Continues until someone has to act (present a session, copy a recording) or the experiment is complete.
@@ -106,7 +106,7 @@ def run(study: Study, workers: WorkersOption = None) -> None:
 
 
 @app.command()
-def status(study: Study, json: JsonOption = False) -> None:
+def status(study: StudyArgument, json: JsonOption = False) -> None:
     """Show which stages are done and what comes next."""
     from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
 
@@ -115,7 +115,7 @@ def status(study: Study, json: JsonOption = False) -> None:
 
 
 @app.command()
-def report(study: Study) -> None:
+def report(study: StudyArgument) -> None:
     """Regenerate the report pages and sensitivity.csv."""
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
     from closedloop.report.pages import write_report  # noqa: PLC0415

@@ -58,7 +58,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; publish it under `path` when the block ends well.
+    """Yield a temporary name to write to; publish it under `path` when the block ends well.
 
     Yields
     ------

@@ -18,7 +18,7 @@ from rig.ports.recorder import NoRecorder
 from rig.session.folder import Session, read_session, verify_seal
 from rig.stop import StopRequest
 
-Status = Literal["PASS", "WARN", "FAIL"]
+FindingStatus = Literal["PASS", "WARN", "FAIL"]
 
 _ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
 _SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
@@ -43,7 +43,7 @@ class Check:
     """
 
     name: str
-    status: Status
+    status: FindingStatus
     found: str
     fix: str = ""
 

@@ -26,7 +26,7 @@ LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bi
 _SPOTS, _SPOT_ROWS = 8, 256  # where the noise is looked at beforehand: 0.7 % of ten seconds
 _SPOT_MARGIN_SHARE = 3  # of the filter's memory: within one in a hundred, which does for a look
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Before:
     `noise` is None at the start of a segment.
     """
 
-    noise: Floats | None
+    noise: Floats32 | None
     under: NDArray[np.bool_]
 
 
@@ -174,7 +174,7 @@ def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) ->
 
 
 def _judge(
-    seen: _Seen, threshold: Floats, under_before: NDArray[np.bool_]
+    seen: _Seen, threshold: Floats32, under_before: NDArray[np.bool_]
 ) -> tuple[list[NDArray[np.int32]], NDArray[np.bool_]]:
     """Return each channel's crossings by row, and whether its last sample is under the threshold."""
     rows, last = [], []
@@ -190,11 +190,11 @@ class _Seen:
     """Median |v| of each channel in the filters' scale, and the samples among which its spikes are."""
 
     n_rows: int
-    median: Floats
+    median: Floats32
     under: list[NDArray[np.void]]
 
 
-def _look(detector: Detector, window: Window, known: Floats | None) -> _Seen:
+def _look(detector: Detector, window: Window, known: Floats32 | None) -> _Seen:
     """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out."""
     n_channels, n_rows = detector.source.n_channels, window.stop - window.start
     seen = _Seen(n_rows, np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels)
@@ -205,7 +205,7 @@ def _look(detector: Detector, window: Window, known: Floats | None) -> _Seen:
     return seen
 
 
-def _look_once(detector: Detector, window: Window, known: Floats | None, seen: _Seen) -> None:
+def _look_once(detector: Detector, window: Window, known: Floats32 | None, seen: _Seen) -> None:
     """Fill in every channel whose median lay where it was looked for."""
     seek = _seek(detector, window, known)
     found = detector.found
@@ -226,7 +226,7 @@ def _look_once(detector: Detector, window: Window, known: Floats | None, seen: _
         seen.under[channel] = found.under[tile, lane, : n_under[channel]]
 
 
-def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
+def _seek(detector: Detector, window: Window, known: Floats32 | None) -> Seek:
     """Bracket the medians by what a few spots of the piece show; a channel that seems flat only has to prove it."""
     low, high = bracket(_sizes_at_spots(window))
     seems_flat = high < detector.least_median
@@ -245,7 +245,7 @@ def _seek(detector: Detector, window: Window, known: Floats | None) -> Seek:
     )
 
 
-def _sizes_at_spots(window: Window) -> Floats:
+def _sizes_at_spots(window: Window) -> Floats32:
     """Filter a few spots spread over the piece, without the notch: |v|, (n_tiles * LANES, n)."""
     near = window.filters.band.tail // _SPOT_MARGIN_SHARE
     filters = replace(window.filters, notch=NO_SECTIONS, lead=near, lookahead=min(near, window.filters.lookahead))
@@ -255,7 +255,7 @@ def _sizes_at_spots(window: Window) -> Floats:
     return np.ascontiguousarray(sizes).reshape(-1, sizes.shape[2])
 
 
-def _look_at_tile(detector: Detector, window: Window, known: Floats | None, seen: _Seen) -> None:
+def _look_at_tile(detector: Detector, window: Window, known: Floats32 | None, seen: _Seen) -> None:
     """Filter a tile, keep it, and take the median of all of it."""
     kept = filter_window(window)[0]
     first = (window.tile or 0) * LANES

@@ -12,10 +12,10 @@ from scipy import signal
 
 from closedloop.detection.definitions import BandPass, Definition, Notch
 
-Section = tuple[float, ...] | tuple[tuple[float, float], float]
+FilterSection = tuple[float, ...] | tuple[tuple[float, float], float]
 """Of one biquad: ``-a1, -a2`` with zeros at 1 and -1; ``beta, -a1, -a2`` with a pair; ``(-a1, -a2), -g`` of a notch."""
 
-Coefficients = tuple[Section, ...]
+Coefficients = tuple[FilterSection, ...]
 
 _TAIL = 1e-6  # what is left of a band-pass's memory where it is cut off
 _SAME = 1e-6  # to which scipy's zeros are exact
@@ -23,7 +23,7 @@ _NOTCH_TAIL = 1e-4  # and of a notch's: its ringing is damped 100 times more by 
 
 
 @dataclass(frozen=True)
-class Sections:
+class FilterSections:
     """Biquads one after the other, in forms that need three or four operations a sample instead of five.
 
     With zeros at 1 and -1: ``y = x + s1; s1 = s2 - a1 y; s2 = -x - a2 y``. With a pair of zeros on the unit circle:
@@ -60,7 +60,7 @@ class Sections:
         return np.asarray(signal.sosfilt_zi(self.plain)[:, :, None] * level)
 
 
-NO_SECTIONS = Sections((), 1.0, np.zeros(0, np.float32), np.zeros((0, 6)), 0)
+NO_SECTIONS = FilterSections((), 1.0, np.zeros(0, np.float32), np.zeros((0, 6)), 0)
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Filters:
         Samples needed before and after a piece, as far as the segment has them.
     """
 
-    notch: Sections
-    band: Sections
+    notch: FilterSections
+    band: FilterSections
     zero_phase: bool
     padding: int
     lead: int
@@ -136,11 +136,11 @@ def scipy_sections(definition: Definition, rate_hz: float) -> tuple[NDArray[np.f
     return notch, _band_sos(definition.band, rate_hz)
 
 
-def _notch(notch: Notch, rate_hz: float) -> Sections:
+def _notch(notch: Notch, rate_hz: float) -> FilterSections:
     a1, a2 = _round(_notch_sos(notch, rate_hz)[0, 4:]).tolist()
     g = float(np.float32((1 - a2) / 2))
     sos = np.array([[1 - g, a1, a2 + g, 1, a1, a2]])
-    return Sections(
+    return FilterSections(
         coefficients=(((-a1, -a2), -g),),
         gain=1.0,
         settled=np.array([-1, -1], np.float32),
@@ -149,10 +149,10 @@ def _notch(notch: Notch, rate_hz: float) -> Sections:
     )
 
 
-def _band(band: BandPass, rate_hz: float) -> Sections:
+def _band(band: BandPass, rate_hz: float) -> FilterSections:
     sos = _band_sos(band, rate_hz)
     plain = _round(_plain(sos))
-    return Sections(
+    return FilterSections(
         coefficients=tuple(_coefficients(row) for row in plain),
         gain=float(sos[:, 0].prod()),
         settled=np.asarray(signal.sosfilt_zi(plain).ravel(), np.float32),

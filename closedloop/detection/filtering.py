@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from closedloop.detection.filter_design import Filters, Sections
+from closedloop.detection.filter_design import Filters, FilterSections
 from closedloop.detection.kernels import backward, forward
 from closedloop.detection.lanes import LANES
 from closedloop.detection.search import SearchResult, Seek
@@ -25,7 +25,7 @@ from closedloop.recording.source import SampleSource
 BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
 _READ_SAMPLES = 2 * BLOCK  # at a time, unless asked otherwise
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 Rows = NDArray[np.int16] | NDArray[np.float32]
 
 
@@ -85,7 +85,7 @@ def _concatenate(first: Rows, second: Rows) -> Rows:
     return np.concatenate([first, second]) if len(first) else second
 
 
-def filter_window(window: Window) -> Floats:
+def filter_window(window: Window) -> Floats32:
     """Filter a window and keep it: (n_tiles, stop - start, LANES), in units of 1 / `Filters.gain`."""
     out = np.empty((window.n_tiles, window.end - window.start, LANES), np.float32)
     state = _state_before(window)
@@ -118,7 +118,7 @@ def search(window: Window, seek: Seek, found: SearchResult) -> None:
         forward_search(rows, window.filters.forward, state, first - window.start, seek, found)
 
 
-def _search_both_ways(window: Window, state: Floats, seek: Seek, found: SearchResult) -> None:
+def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: SearchResult) -> None:
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
     forward_coefficients, band = window.filters.forward, window.filters.band
     held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
@@ -149,7 +149,7 @@ def _search_both_ways(window: Window, state: Floats, seek: Seek, found: SearchRe
         done, n_held = done + n_ready, n_held + len(rows) - n_ready
 
 
-def _state_before(window: Window) -> Floats:
+def _state_before(window: Window) -> Floats32:
     """Return the state of the forward filters before the window's first sample."""
     origin = max(window.start - window.filters.lead, 0)
     state = _state_at_start(window) if origin == 0 else _settle_at(window, origin)
@@ -159,13 +159,13 @@ def _state_before(window: Window) -> Floats:
     return state
 
 
-def _settle_at(window: Window, sample: int) -> Floats:
+def _settle_at(window: Window, sample: int) -> Floats32:
     """Return the state as if the voltage had always been that of one sample."""
     volts = window.rows(sample, sample + 1).reshape(-1, LANES).astype(np.float32)
     return np.concatenate([_settle(window.filters.notch, volts), _settle(window.filters.band, volts)], axis=1)
 
 
-def _state_at_start(window: Window) -> Floats:
+def _state_at_start(window: Window) -> Floats32:
     """Return the state before a segment's first sample, after the reflection that comes before it."""
     state = _settle_at(window, 0)
     padding = min(window.filters.padding, window.n_samples - 1)
@@ -178,7 +178,7 @@ def _state_at_start(window: Window) -> Floats:
     return state
 
 
-def _state_at_end(window: Window, state: Floats, last: Floats) -> Floats:
+def _state_at_end(window: Window, state: Floats32, last: Floats32) -> Floats32:
     """Return the state of the backward filter after a segment's last sample, through its reflection there.
 
     `state` is that of the forward filters, `last` their last output.
@@ -208,12 +208,12 @@ def _run_notch(window: Window, start: int, stop: int, n_last: int) -> NDArray[np
     return out[:, :n_last].transpose(1, 0, 2).reshape(n_last, -1).astype(np.float64)
 
 
-def _by_tile(state: NDArray[np.float64]) -> Floats:
+def _by_tile(state: NDArray[np.float64]) -> Floats32:
     """Turn scipy's state, (n_sections, 2, n_channels), into the kernels', (n_tiles, 2 * n_sections, LANES)."""
     tiles = state.reshape(2 * len(state), -1, LANES).transpose(1, 0, 2)
     return np.ascontiguousarray(tiles, np.float32)
 
 
-def _settle(sections: Sections, level: Floats) -> Floats:
+def _settle(sections: FilterSections, level: Floats32) -> Floats32:
     """Return the state after an endless input of `level`, (n_tiles, LANES): (n_tiles, 2 * n_sections, LANES)."""
     return np.ascontiguousarray(sections.settled[None, :, None] * level[:, None, :], np.float32)

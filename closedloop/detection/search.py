@@ -18,7 +18,7 @@ UNDER = np.dtype([("row", np.int32), ("value", np.float32)])
 _INSIDE_SHARE = 0.25  # most of a piece that a bracket can hold
 _UNDER_SHARE = 0.125  # most samples that may lie under a threshold
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 
 class Seek(NamedTuple):
@@ -28,9 +28,9 @@ class Seek(NamedTuple):
     the piece.
     """
 
-    low: Floats
+    low: Floats32
     width: NDArray[np.uint32]
-    weakest: Floats
+    weakest: Floats32
     every: int
 
 
@@ -60,11 +60,11 @@ def allocate(n_tiles: int, n_rows: int) -> SearchResult:
     return SearchResult(counts[0], inside, counts[1], under, counts[2])
 
 
-def steps(sizes: Floats) -> NDArray[np.uint32]:
+def steps(sizes: Floats32) -> NDArray[np.uint32]:
     """Turn positive values of float32 into whole numbers whose differences are its steps."""
     return sizes.view(np.uint32)
 
 
-def sizes(numbers: NDArray[np.uint32]) -> Floats:
+def sizes(numbers: NDArray[np.uint32]) -> Floats32:
     """Turn such numbers back."""
     return numbers.view(np.float32)

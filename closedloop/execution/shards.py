@@ -12,7 +12,7 @@ _NAME_LENGTH = 24
 
 
 def shard_name(*inputs: str | int | float | bytes) -> str:
-    """Name a shard by everything its content depends on, the code's version included."""
+    """Return a shard's name, made of everything its content depends on, the code's version included."""
     digest = hashlib.sha256()
     for value in inputs:
         content = repr(value).encode()  # tells 1, 1.0, "1" and b"1" apart

@@ -26,7 +26,7 @@ from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
 
-Pixels = NDArray[np.uint8]
+ImageBytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _PlannedDay:
 
     images: Columns
     items: Columns
-    clean: Pixels
+    clean: ImageBytes
 
     def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the clean image of planned items, as a row of the image table."""
@@ -95,7 +95,7 @@ def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:
     ]
 
 
-def _make_controls(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> Pixels:
+def _make_controls(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:
     """Change the control images by as much as the attacks of the same epsilon were really changed, in bytes."""
     if not len(plan.controls):
         return np.empty((0, *plan.clean.shape[1:]), dtype=np.uint8)
@@ -109,14 +109,14 @@ def _make_controls(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequen
     return scale_to_norm(clean, direction, norm=norm)
 
 
-def _direction(plan: _PlannedDay, row: int, image: Pixels, seed: int) -> NDArray[np.float32]:
+def _direction(plan: _PlannedDay, row: int, image: ImageBytes, seed: int) -> NDArray[np.float32]:
     if plan.items["kind"][row] == "gaussian":
         return gaussian_direction(image.shape, seed)
     other = np.flatnonzero(plan.images["image_id"] == plan.items["other_image_id"][row])[0]
     return interpolation_direction(image, plan.clean[other])
 
 
-def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Pixels) -> dict[str, Any]:
+def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: ImageBytes) -> dict[str, Any]:
     """Return clean images first, in the order of the image table, then attacks and controls in that of the items."""
     rows = np.concatenate([plan.attacks, plan.controls])
     n_clean, n_controls = len(plan.clean), len(plan.controls)
@@ -140,7 +140,7 @@ def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Pixel
     }
 
 
-def _audit_columns(columns: dict[str, Any], images: Pixels, attacks: SynthesisResult) -> dict[str, Any]:
+def _audit_columns(columns: dict[str, Any], images: ImageBytes, attacks: SynthesisResult) -> dict[str, Any]:
     """Audit what is no clean image: the attacks, then the controls."""
     changed = np.flatnonzero(np.array(columns["kind"]) != "clean")
     n_controls = len(changed) - len(attacks.attacked)

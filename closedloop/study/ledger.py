@@ -20,7 +20,7 @@ from typing import IO, Literal
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.storage import sha256_file, storage_errors
 
-State = Literal["running", "done", "failed", "waiting", "stale"]
+StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
 _LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
@@ -52,7 +52,7 @@ class StageRecord:
 
     day: int
     stage: str
-    state: State
+    state: StageState
     input_hash: str
     owner: str
     attempt: int
@@ -193,7 +193,7 @@ class Ledger:
         self._end(day, stage, "stale", input_hash, error=why, seconds=None)
 
     def _end(
-        self, day: int, stage: str, state: State, input_hash: str, *, error: str | None, seconds: float | None
+        self, day: int, stage: str, state: StageState, input_hash: str, *, error: str | None, seconds: float | None
     ) -> None:
         with self._transaction() as connection:
             known = connection.execute(
@@ -206,7 +206,7 @@ class Ledger:
         self,
         day: int,
         stage: str,
-        state: State,
+        state: StageState,
         input_hash: str,
         attempt: int,
         *,

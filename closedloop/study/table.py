@@ -12,7 +12,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.study import START, StudyPaths
 from closedloop.stages.context import StageContext
 
-Work = Callable[[StageContext], None]
+StageWork = Callable[[StageContext], None]
 Place = Literal["before the session", "in the session", "after the session"]
 
 
@@ -39,7 +39,7 @@ class Stage:
     """
 
     name: str
-    work: Work
+    work: StageWork
     sections: tuple[str, ...]
     inputs: Callable[[StudyPaths, int], list[Path]]
     place: Place = "after the session"
@@ -54,11 +54,11 @@ class StageTable:
     day: tuple[Stage, ...]
 
 
-def work_of(module: str) -> Work:
+def work_of(module: str) -> StageWork:
     """Return the ``run`` of a module, imported when it works: looking at a study costs no torch."""
 
     def work(context: StageContext) -> None:
-        run: Work = importlib.import_module(module).run
+        run: StageWork = importlib.import_module(module).run
         run(context)
 
     return work

@@ -9,9 +9,6 @@ from pydantic import Field
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.tables import Column, TableLayout
 
-Estimate = Literal["paper", "cross_fitted", "gaussian", "linear", "true", "white_box", "vanilla_units", "robust_units"]
-
-
 SENSITIVITY = TableLayout(
     kind="sensitivity",
     columns={
