@@ -235,7 +235,7 @@ def _part_lines(part: RecordingPart) -> dict[str, str]:
     if part.files.nev is None or part.events is None:
         return lines
     nev = (
-        f"NEV, {part.n_spikes} spikes, {len(part.events.codes)} digital codes, "
+        f"NEV, {part.n_spikes} spikes, {len(part.events.codes)} words, "
         f"{part.events.n_out_of_order} packets out of order"
     )
     return {part.files.nev.name: nev, **lines}
