@@ -12,12 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.attacks.balls import PAPER_SIDE_PX, radius_at
+from closedloop.attacks.call_checks import (
+    check_finite,
+    check_images,
+    check_model,
+    check_numbers,
+    check_responses,
+    choose_outputs,
+)
 from closedloop.attacks.engine.evaluation import Evaluator, Width
 from closedloop.attacks.engine.find import find_with
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import SignedResponse
-from closedloop.attacks.problem import Method, Problem
+from closedloop.attacks.problem import ImageSource, Method, Problem, from_bytes
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem, seed_of
@@ -133,7 +141,10 @@ def attack(
     Raises
     ------
     ValueError
-        The model is in training mode, or the images are of another kind.
+        The model is in training mode, or its responses are not finite or do not follow the image by gradients; the
+        images are of another kind; there is no such output; or another argument is out of its range.
+    TypeError
+        The model is no module or answers no tensor, the images are no array, or an output is no whole number.
 
     Examples
     --------
@@ -147,15 +158,20 @@ def attack(
     >>> bool((result.realised_epsilon <= 10.0).all()) and bool((result.change != 0).all())
     True
     """
-    _check(images, directions)
-    outputs = [output] * len(images) if isinstance(output, int) else list(output)
-    items = [
-        AttackItem(f"{seed}|{place}", place, site, epsilon)
-        for place, site in zip(range(len(images)), outputs, strict=True)
-    ]
-    if isinstance(images, Tensor):
-        return _attack_floats(model, images, items, directions, method=method, batch_size=batch_size)
-    return _attack_bytes(model, images, items, directions, method=method, batch_size=batch_size)
+    check_images(images)
+    check_numbers(epsilon, directions, batch_size)
+    check_model(model)
+    outputs = choose_outputs(output, len(images))
+    items = [AttackItem(f"{seed}|{place}", place, site, epsilon) for place, site in enumerate(outputs)]
+    found: AttackResult[NDArray[np.uint8]] | AttackResult[Tensor]
+    with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is called from
+        check_responses(model, _source(images, device_of(model)), outputs, batch_size=batch_size)
+        if isinstance(images, Tensor):
+            found = _attack_floats(model, images, items, directions, method=method, batch_size=batch_size)
+        else:
+            found = _attack_bytes(model, images, items, directions, method=method, batch_size=batch_size)
+    check_finite(found.response_attacked, outputs, kind="attacked")
+    return found
 
 
 def _attack_bytes(
@@ -192,7 +208,7 @@ def _attack_floats(
     clean = images.to(device)
     site = torch.tensor([item.site_index for item in items] * len(directions), device=device)
     sign = torch.tensor(directions, dtype=torch.float32, device=device).repeat_interleave(n)
-    problem = Problem(model, lambda places: clean[list(places)], SignedResponse(site, sign))
+    problem = Problem(model, _source(clean, device), SignedResponse(site, sign))
     evaluator = Evaluator(problem, method, Width(batch_size))
     found = {one.task.row: one for one in find_with(evaluator, _tasks(items, directions, side_px), n_slots=batch_size)}
     before = sign[:n].double().cpu().numpy() * evaluator.value(clean, torch.arange(n, device=device)).cpu().numpy()
@@ -209,22 +225,15 @@ def _attack_floats(
     )
 
 
+def _source(images: NDArray[np.uint8] | Tensor, device: torch.device) -> ImageSource:
+    if not isinstance(images, Tensor):
+        return from_bytes(images, device=device)
+    clean = images.to(device)
+    return lambda places: clean[list(places)]
+
+
 def _tasks(items: Sequence[AttackItem], directions: tuple[int, ...], side_px: int) -> Iterator[Task]:
     for side, direction in enumerate(directions):
         for place, item in enumerate(items):
             seed = seed_of(item.item_name, direction)
             yield Task(side * len(items) + place, item.image_index, (radius_at(item.epsilon, side_px),), seed)
-
-
-def _check(images: NDArray[np.uint8] | Tensor, directions: tuple[int, ...]) -> None:
-    if isinstance(images, Tensor):
-        fits = images.ndim == 4 and images.is_floating_point() and images.shape[2] == images.shape[3]
-    else:
-        fits = images.ndim == 4 and images.dtype == np.uint8 and images.shape[1] == images.shape[2]
-    if not fits:
-        raise ValueError(
-            "images: expected uint8 (n, side, side, 3) or float (n, 3, side, side), found "
-            f"{images.dtype} {tuple(images.shape)}"
-        )
-    if not directions or not set(directions) <= {+1, -1} or len(set(directions)) < len(directions):
-        raise ValueError(f"directions: expected +1, -1 or both, found {directions}")

@@ -47,6 +47,14 @@ def test_annealing_goes_back_and_steps_less_far_after_no_progress() -> None:
     assert [bool(move.done) for move in made] == [False, False, False, False, True]
 
 
+def test_a_patient_search_counts_anew_after_each_time_its_patience_ended() -> None:
+    made = moves(
+        replace(ANNEALED, step_fraction=1.0, factor=0.5, patience=2), [True] + [False] * 5 + [True] + [False] * 2
+    )
+    assert numbers([move.step for move in made]) == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125])
+    assert [place for place, move in enumerate(made) if bool(move.from_best)] == [2, 4, 8]
+
+
 def test_section_3_2_steps_are_epsilon_and_ten_percent_less_after_every_step_without_progress() -> None:
     made = moves(STRENGTHENED, [True, True, False, False, True, False])
     assert numbers([move.step for move in made]) == pytest.approx([1, 1, 0.9, 0.81, 0.81, 0.729])
