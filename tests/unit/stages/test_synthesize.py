@@ -13,11 +13,13 @@ from closedloop.artifacts.catalog import AUDIT, PLANNED_IMAGES, PLANNED_ITEMS, P
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.tables import as_columns
+from closedloop.attacks.synthesis.items import SynthesisResult
 from closedloop.execution.workers import HERE
 from closedloop.models.site_model import predict
 from closedloop.stages import synthesize
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.synthesize import _PlannedDay, _stimulus_columns
 from closedloop.stimuli.pools import load_images
 from tests.unit.days import context, publish
 from tests.unit.stages.small_models import small_model, write_model
@@ -89,6 +91,33 @@ def test_what_the_model_predicts_is_sealed_for_clean_images_and_attacks(tmp_path
     change = predicted[rows, site] - predicted[clean, site]
     assert columns["predicted_sign"][rows].tolist() == np.sign(change).tolist()
     assert np.isnan(columns["predicted_clean"][:N_CLEAN]).all()
+
+
+def test_the_sealed_sign_is_that_of_the_bytes_where_the_float_optimum_or_the_search_had_another() -> None:
+    """On three grey images, by hand: the change that was searched for, and what rounding to bytes made of it."""
+    before, after = np.array([1.0, 1.0, 1.0]), np.array([0.5, 3.0, 1.0])
+    attacks = SynthesisResult(
+        attacked=np.full((3, 8, 8, 3), 129, np.uint8),
+        predicted_clean=before,
+        predicted_attacked=after,
+        predicted_change_float=np.array([0.25, -0.25, 0.25]),
+        lattice_bound=np.ones(3),
+        realised_epsilon=np.ones(3),
+        direction=np.array([+1, -1, +1]),
+        n_gradients=np.full(3, 10),
+    )
+    names = [f"grey-{place}" for place in range(3)]
+    images = {"image_id": names, "category": names, "role": ["anchor"] * 3, "repetitions": [2] * 3}
+    items = {
+        **{"item_id": names, "kind": ["attacked"] * 3, "image_id": names, "other_image_id": [""] * 3},
+        **{"site_index": [0, 1, 2], "epsilon": [10.0] * 3, "repetitions": [3] * 3},
+    }
+    clean = np.full((3, 8, 8, 3), 128, np.uint8)
+    plan = _PlannedDay(
+        *({name: np.array(column) for name, column in table.items()} for table in (images, items)), clean
+    )
+    columns = _stimulus_columns(plan, attacks, np.concatenate([clean, attacks.attacked]))
+    assert columns["predicted_sign"].tolist() == [0, 0, 0, -1, +1, 0]
 
 
 def test_no_attack_is_larger_than_its_epsilon_and_a_larger_one_moves_more(tmp_path: Path) -> None:
