@@ -146,7 +146,7 @@ def check_responses(model: nn.Module, clean: ImageSource, outputs: Sequence[int]
     for start in range(0, n, batch_size):
         places = range(start, min(start + batch_size, n))
         values = evaluator.value(clean(places), torch.tensor(places, device=device))
-        check_finite(values.double().cpu().numpy(), outputs, kind="clean", start=start)
+        check_finite(values.cpu().double().numpy(), outputs, kind="clean", start=start)
 
 
 def check_finite(responses: NDArray[np.float64], outputs: Sequence[int], *, kind: str, start: int = 0) -> None:
