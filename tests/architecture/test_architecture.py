@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 
 import closedloop.cli
@@ -75,31 +74,6 @@ def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
     code = "import rig.cli, rig.launch, rig.display.headless\n" + "\n".join(f"import {name}" for name in modules)
     assert not imported_by(code) & HEAVY
-
-
-@pytest.mark.parametrize(
-    ("library", "home"),
-    [
-        ("psychopy", "rig/display/psychopy"),
-        ("neo", "closedloop/blackrock"),
-        ("dask", "closedloop/execution/dask.py"),
-        ("distributed", "closedloop/execution/dask.py"),
-        ("dask_jobqueue", "closedloop/execution/dask.py"),
-        ("llvmlite", "closedloop/detection/lanes.py"),
-        ("numba", "closedloop/detection"),
-        ("h5py", "closedloop/artifacts"),
-        ("pandas", "closedloop/access"),
-    ],
-)
-def test_each_foreign_library_has_one_home(library: str, home: str) -> None:
-    pattern = re.compile(rf"^\s*(import|from) {library}(\.|\s|$)", re.MULTILINE)
-    users = [
-        path
-        for room in ("closedloop", "rig")
-        for path in (ROOT / room).rglob("*.py")
-        if pattern.search(path.read_text())
-    ]
-    assert all(path.relative_to(ROOT).as_posix().startswith(home) for path in users), users
 
 
 def test_no_number_of_a_protocol_stands_without_its_source() -> None:

@@ -1,0 +1,293 @@
+"""Who may know whom: the table of the rooms is the architecture; what comes from outside has a home in it too.
+
+The contracts of pyproject.toml say which way the arrows point. Here stands every arrow there is, so that a new one is
+a line that somebody writes and somebody reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.architecture.house import CODE, ROOT, imports_of, rooms_of
+
+GROUND = {"errors", "storage"}
+KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
+    "errors": set(),
+    "storage": {"errors"},
+    "artifacts": GROUND,
+    "execution": GROUND,
+    "stimuli": {"errors"},
+    "analysis": set(),
+    "recording": set(),
+    "detection": {"errors", "execution", "recording"},
+    "blackrock": {*GROUND, "recording"},
+    "alignment": {"errors", "recording"},
+    "devices": {"blackrock", "detection", "errors", "execution", "recording"},
+    "models": {*GROUND, "stimuli"},
+    "attacks": {*GROUND, "execution", "models"},
+    "access": {"artifacts", "errors", "models"},
+    "training": {*GROUND, "attacks", "models", "stimuli"},
+    "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "recording", "stimuli"},
+    "report": {*GROUND, "alignment", "analysis", "artifacts", "recording"},
+    "studies": {*GROUND, "analysis", "artifacts", "attacks", "execution", "models", "report", "stimuli"},
+    "stages": {
+        *("alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "errors"),
+        *("execution", "models", "recording", "simulation", "stimuli", "training"),
+    },
+    "study": {*GROUND, "artifacts", "execution", "report", "stages", "stimuli"},
+    "commands": {
+        *GROUND,
+        *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models"),
+        *("recording", "report", "simulation", "stages", "stimuli", "study", "training"),
+    },
+    "cli": {"artifacts", "commands", "errors", "report", "studies", "study"},
+}
+
+LIBRARIES = (
+    *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "models"),
+    *("recording", "report", "simulation", "stimuli", "studies", "training"),
+)
+HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
+    "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.display"),
+    "dask_jobqueue": ("closedloop.execution.dask",),
+    "distributed": ("closedloop.execution.dask",),
+    "h5py": ("closedloop.artifacts",),
+    "jinja2": ("closedloop.report",),
+    "lazy_loader": ("closedloop",),
+    "llvmlite": ("closedloop.detection.lanes",),
+    "matplotlib": ("closedloop.report", "closedloop.studies"),
+    "numba": ("closedloop.detection",),
+    "numpy": (
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *("rig.display", "rig.session"),
+    ),
+    "pandas": ("closedloop.access",),
+    "psychopy": ("rig.display.psychopy",),
+    "pyarrow": ("closedloop.artifacts",),
+    "pydantic": ("closedloop.artifacts", "closedloop.studies"),
+    "pyglet": ("rig.display.psychopy",),
+    "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
+    "safetensors": ("closedloop.models", "closedloop.simulation"),
+    "scipy": ("closedloop.detection",),
+    "serial": ("rig.ports",),
+    "torch": (
+        *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
+        "closedloop.commands.doctor",
+    ),
+    "typer": ("closedloop.cli", "closedloop.commands", "closedloop.studies", "rig.cli"),
+    "yaml": ("closedloop.artifacts", "closedloop.execution.dask"),
+    # of the standard library: other processes, the network, the system's own interface, bytes that run
+    "asyncio": ("closedloop.execution.dask",),
+    "ctypes": ("rig.display.psychopy.window",),
+    "pickle": ("closedloop.models.weight_files",),
+    "socket": ("closedloop.study.ledger",),  # the name of this machine
+    "sqlite3": ("closedloop.study.ledger",),
+    "subprocess": ("closedloop.stages.present",),
+    **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
+    **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
+}
+
+BY_NAME = {  # who imports modules by a name that stands in no import line
+    "closedloop/artifacts/schemas.py",
+    "closedloop/studies/app.py",
+    "closedloop/study/table.py",
+}
+RESOURCES = ("importlib.metadata", "importlib.resources", "importlib.util.find_spec")  # these import nothing of ours
+LOADERS = {"__import__", "import_module", "exec_module", "load_module", "spec_from_file_location", "attach", "load"}
+RUNNERS = {"exec", "eval", "compile", "__import__"}  # called by their bare names; a network has an eval too
+
+
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def is_within(module: str, homes: tuple[str, ...]) -> bool:
+    return any(module == home or module.startswith(f"{home}.") for home in homes)
+
+
+def unknown_rooms(path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield what a file of closedloop imports from rooms that its own need not know; the rig has a test of its own."""
+    package, *rest = module_of(path).split(".")
+    if package != "closedloop" or not rest:
+        return
+    for name in imports_of(tree):
+        root, _, inner = name.partition(".")
+        room = inner.split(".")[0]
+        if root == package and room not in {rest[0], "__version__", *KNOWS[rest[0]]}:
+            yield name
+
+
+def homeless(path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield what a file imports from outside that has its home elsewhere, or none."""
+    for name in imports_of(tree):
+        top = name.partition(".")[0]
+        if top in {"closedloop", "rig"} or (top in sys.stdlib_module_names and top not in HOMES):
+            continue
+        if not is_within(module_of(path), HOMES.get(top, ())):
+            yield name
+
+
+def taken_through_a_room(_path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield names that are taken from a module of ours that has them from outside itself."""
+    modules = {name: name for name in GUESTS}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+                if alias.name in GUESTS.get(node.module or "", ()):
+                    yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            modules |= {alias.asname: alias.name for alias in node.names if alias.asname}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            module = modules.get(ast.unparse(node.value), "")
+            if node.attr in GUESTS.get(module, ()):
+                yield f"{module}.{node.attr}"
+
+
+def guests_of(tree: ast.Module) -> set[str]:
+    """Return the names in a module that an import from outside bound."""
+    return {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0]
+        not in {"closedloop", "rig"}
+    }
+
+
+def imported_by_name(path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield ways around the import lines: what these import, no contract sees."""
+    if path in BY_NAME:
+        return
+    for name in imports_of(tree):
+        if name.partition(".")[0] == "importlib" and not is_within(name, RESOURCES):
+            yield name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in LOADERS and ast.unparse(node.value) in LAZY:
+            yield ast.unparse(node)
+        if isinstance(node, ast.Name) and node.id in RUNNERS:
+            yield node.id
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.modules":
+            yield "sys.modules"
+
+
+def relative(_path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield imports that are not written out."""
+    return (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level)
+
+
+def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield what a study imports from another; what studies share imports none."""
+    package, *rest = path.removesuffix(".py").split("/")[1:]
+    if package != "studies" or not rest:
+        return
+    for name in imports_of(tree):
+        inside = name.removeprefix("closedloop.studies.").split(".")[0]
+        if name.startswith("closedloop.studies.") and inside not in {rest[0], "networks"}:
+            yield name
+
+
+def early_torch(path: str, tree: ast.Module) -> Iterator[str]:
+    """Yield imports of the models in access that stand outside functions: a study is opened without torch."""
+    if not path.startswith("closedloop/access/"):
+        return
+    at_the_top = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    unchecked = [node for node in at_the_top if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node))]
+    yield from (name for name in imports_of(ast.Module(unchecked, [])) if is_within(name, ("closedloop.models",)))
+
+
+LAZY = {"importlib", "importlib.util", "lazy_loader"}
+GUESTS = {module_of(path): guests_of(tree) for path, tree in CODE.items()}
+Check = Callable[[str, ast.Module], Iterator[str]]
+CHECKS: list[Check] = [
+    *(unknown_rooms, homeless, taken_through_a_room, imported_by_name, relative, other_studies, early_torch),
+]
+
+HOLES: list[tuple[Check, str, str]] = [
+    (unknown_rooms, "closedloop/report/numbers.py", "import closedloop.attacks.balls"),
+    (unknown_rooms, "closedloop/stages/queue.py", "from closedloop.report import pages"),
+    (unknown_rooms, "closedloop/stages/queue.py", "from closedloop import report"),
+    (unknown_rooms, "closedloop/blackrock/info.py", "import closedloop.analysis.psth"),
+    (unknown_rooms, "closedloop/alignment/clock.py", "from closedloop.blackrock import read_nev"),
+    (unknown_rooms, "closedloop/attacks/audit.py", "def f():\n    import closedloop.recording.codes"),
+    (homeless, "closedloop/analysis/psth.py", "import neo"),
+    (homeless, "closedloop/artifacts/manifest.py", "import typer"),
+    (homeless, "closedloop/stages/plan.py", "from PIL import Image"),
+    (homeless, "rig/machine/state.py", "import serial"),
+    (homeless, "rig/machine/state.py", "import numpy as np"),
+    (homeless, "closedloop/stages/plan.py", "import yaml"),
+    (homeless, "closedloop/attacks/audit.py", "import pydantic"),
+    (homeless, "closedloop/study/loop.py", "import sqlite3"),
+    (homeless, "closedloop/models/imports.py", "import urllib.request"),
+    (homeless, "closedloop/models/imports.py", "import requests"),
+    (homeless, "closedloop/stages/refit.py", "import subprocess"),
+    (homeless, "closedloop/stages/refit.py", "import multiprocessing"),
+    (taken_through_a_room, "closedloop/report/numbers.py", "from closedloop.attacks.balls import torch"),
+    (taken_through_a_room, "closedloop/report/numbers.py", "from closedloop.access.frames import pd"),
+    (taken_through_a_room, "closedloop/report/numbers.py", "import closedloop.attacks.balls as b\nb.torch.ones(3)"),
+    (taken_through_a_room, "closedloop/report/numbers.py", "from closedloop.attacks import balls\nballs.torch.ones(3)"),
+    (taken_through_a_room, "closedloop/report/numbers.py", "import closedloop.attacks\nclosedloop.attacks.balls.torch"),
+    (imported_by_name, "rig/machine/state.py", "import importlib"),
+    (imported_by_name, "rig/machine/state.py", "from importlib import import_module"),
+    (imported_by_name, "closedloop/stages/plan.py", "__import__('torch')"),
+    (imported_by_name, "closedloop/stages/plan.py", "exec('import torch')"),
+    (imported_by_name, "closedloop/stages/plan.py", "lazy_loader.load('torch')"),
+    (imported_by_name, "closedloop/stages/plan.py", "sys.modules['torch']"),
+    (relative, "closedloop/stages/plan.py", "from .evaluate import rows"),
+    (other_studies, "closedloop/studies/second/run.py", "import closedloop.studies.unit_sensitivity.run"),
+    (other_studies, "closedloop/studies/networks.py", "from closedloop.studies import unit_sensitivity"),
+    (early_torch, "closedloop/access/study.py", "from closedloop.models.checkpoints import load_site_model"),
+    (early_torch, "closedloop/access/study.py", "try:\n    import closedloop.models\nexcept ImportError:\n    pass"),
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_rooms_know_what_the_tables_say_and_nothing_else(check: Check) -> None:
+    found = {path: names for path, tree in CODE.items() if (names := list(check(path, tree)))}
+    assert not found
+
+
+@pytest.mark.parametrize(("check", "path", "line"), HOLES)
+def test_a_planted_hole_is_refused(check: Check, path: str, line: str) -> None:
+    assert list(check(path, ast.parse(line)))
+
+
+def test_every_check_has_a_hole_that_it_refuses() -> None:
+    assert {check.__name__ for check in CHECKS} == {check.__name__ for check, _, _ in HOLES}
+
+
+def test_the_table_names_the_rooms_there_are_and_no_arrow_too_many() -> None:
+    assert KNOWS.keys() == rooms_of("closedloop")
+    used: dict[str, set[str]] = {room: set() for room in KNOWS}
+    for path, tree in CODE.items():
+        package, *rest = module_of(path).split(".")
+        if package == "closedloop" and rest:
+            inside = (name.split(".")[1] for name in imports_of(tree) if name.startswith("closedloop."))
+            used[rest[0]] |= {room for room in inside if room != rest[0]} - {"__version__"}
+    assert used == KNOWS
+
+
+def test_a_home_is_lived_in() -> None:
+    users = {top: set[str]() for top in HOMES}
+    for path, tree in CODE.items():
+        for name in imports_of(tree):
+            users.get(name.partition(".")[0], set()).add(module_of(path))
+    empty = {
+        (top, home)
+        for top, homes in HOMES.items()
+        for home in homes
+        if not any(is_within(user, (home,)) for user in users[top])
+    }
+    assert not empty
+
+
+def test_every_folder_of_code_is_a_package() -> None:
+    """Of one that is none the contracts see nothing."""
+    folders = {(ROOT / path).parent for path in CODE}
+    assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
