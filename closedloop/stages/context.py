@@ -37,6 +37,9 @@ class StageContext:
         Called with (done, total) as the work goes.
     workers
         Who does what can be shared out; None: this machine, as a stage sees fit. No result depends on it.
+    inputs
+        Published folders that the stage's row declares; reading from another is an error, as with the sections. None:
+        any, in tests.
     """
 
     paths: StudyPaths
@@ -47,6 +50,7 @@ class StageContext:
     working: Path
     progress: ProgressCallback
     workers: Workers | None = None
+    inputs: tuple[Path, ...] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -73,7 +77,7 @@ class StageContext:
         DocumentError
             It is missing, damaged, or of another kind.
         """
-        return file.read(file.published(self.paths, self.day if day is None else day))
+        return file.read(self._declared(file.published(self.paths, self.day if day is None else day)))
 
     def write(self, file: Writable[Content], content: Content) -> None:
         """Write a file of the catalog into the working folder, atomically, with the study's mark.
@@ -89,7 +93,7 @@ class StageContext:
 
     def path(self, file: StudyFile, *, day: int | None = None) -> Path:
         """Return where a published file of the catalog lies, of this day unless another is given."""
-        return file.published(self.paths, self.day if day is None else day)
+        return self._declared(file.published(self.paths, self.day if day is None else day))
 
     def output(self, file: StudyFile) -> Path:
         """Return where to write a file of the catalog that a library writes."""
@@ -97,11 +101,19 @@ class StageContext:
 
     def published(self, stage: str, *, day: int | None = None) -> Path:
         """Return the published folder of a stage, of this day unless another is given."""
-        return self.paths.day(self.day if day is None else day).folder(stage)
+        return self._declared(self.paths.day(self.day if day is None else day).folder(stage))
 
     def seed(self, *names: str | int) -> int:
         """Derive a seed from (protocol seed, subject, day, stage, names)."""
         return derive_seed(self.protocol.seed, self.study.subject, self.day, self.stage, *names)
+
+    def _declared(self, path: Path) -> Path:
+        if self.inputs is not None and not any(path.is_relative_to(folder) for folder in self.inputs):
+            raise AttributeError(
+                f"stage {self.stage}: {self.paths.relative(path)} is not in a folder among the inputs of its row in "
+                "study/table.py; declare it there, so that a change of it makes the stage stale"
+            )
+        return path
 
 
 def declared_sections(protocol: Protocol, sections: tuple[str, ...], *, stage: str) -> Protocol:

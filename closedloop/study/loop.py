@@ -201,6 +201,7 @@ class _Loop:
             working=step.working,
             progress=progress,
             workers=self.workers,
+            inputs=tuple(step.stage.inputs(self.steps.paths, step.day)),
         )
 
     def _finish(self, step: Step, *, seconds: float) -> None:

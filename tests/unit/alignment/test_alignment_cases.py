@@ -104,6 +104,19 @@ def test_a_clock_with_milliseconds_of_residual_drift_times_lost_codes_within_hal
     assert found.quality.runs[0].wander_ms > 3.0
 
 
+def test_residual_drift_is_measured_from_peak_to_peak() -> None:
+    """A clock swings by 3 ms to either side, four times; what a straight line takes of that is little."""
+    world = make_world(20_000, seed=3)
+    clock = Device(residual_drift_ms=3.0, residual_drift_period_s=float(world.world_s[-1]) / 4)
+    seen = observe(world, clock, seed=3, line=CLEAN)
+    residual_s = 3.0 * np.sin(2 * np.pi * world.world_s / clock.residual_drift_period_s)
+    line = np.polynomial.Polynomial.fit(world.world_s, residual_s, 1)
+    expected_ms = np.ptp(residual_s - line(world.world_s))
+    assert 5.5 < expected_ms < 7.0
+    found = align(world.sent, seen.received, segments=seen.segments)
+    assert found.quality.runs[0].wander_ms == pytest.approx(expected_ms, abs=0.5)
+
+
 def test_drift_offset_and_residual_are_those_of_the_clocks() -> None:
     world = make_world(3000, seed=4)
     seen = observe(world, Device(t0_s=250.0, ppm=73.0), seed=4, line=CLEAN)

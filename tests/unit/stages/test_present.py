@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION_IMAGES, SUMMARY
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
@@ -60,4 +61,20 @@ def test_what_the_rig_refuses_is_said_in_one_line(tmp_path: Path) -> None:
     images = made.path(SESSION_IMAGES)
     np.save(images, np.load(images)[::-1])
     with refused(SessionError, "rig present ended with code 1 and said:", str(images)):
+        present.run(made)
+
+
+def test_a_session_with_something_left_to_show_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rig that ends well although it left three presentations is a program of nothing, beside its summary."""
+    made = scheduled(tmp_path)
+    present.run(made)
+    summary = SUMMARY.read(made.output(SUMMARY))
+    summary.model_copy(update={"outcome": "stopped", "n_remaining": 3}).write(made.output(SUMMARY))
+    (tmp_path / "programs" / "rig").mkdir(parents=True)
+    (tmp_path / "programs" / "rig" / "__main__.py").touch()
+    monkeypatch.chdir(tmp_path)  # or the rig beside us is found first
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "programs"))
+    with refused(SessionError, str(made.working), "expected every presentation accepted, found 3 left. Run again."):
         present.run(made)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.catalog import REPORT
+from closedloop.artifacts.catalog import JOURNAL, REPORT
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
@@ -254,6 +254,13 @@ def test_a_stage_cannot_look_at_a_section_that_would_not_make_it_stale(tmp_path:
     made = lab(tmp_path)
     made.at["0 plan"] = lambda context: print(context.protocol.recording)  # noqa: T201 - it never comes to that
     with pytest.raises(AttributeError, match=r"stage plan: protocol\.recording .* study/table\.py"):
+        made.run()
+
+
+def test_a_stage_cannot_read_a_folder_that_would_not_make_it_stale(tmp_path: Path) -> None:
+    made = lab(tmp_path)
+    made.at["0 queue"] = lambda context: print(context.read(JOURNAL))  # noqa: T201 - it never comes to that
+    with pytest.raises(AttributeError, match=r"stage queue: day-00/present/journal\.jsonl .* study/table\.py"):
         made.run()
 
 

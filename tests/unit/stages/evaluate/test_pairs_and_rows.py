@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,15 @@ def test_the_controls_row_is_the_root_of_the_product_of_the_halves() -> None:
     assert one["mean"] == pytest.approx(0.4)
     assert row_of(rows, estimate="gaussian", image_set="all", site="")["mean"] == pytest.approx(0.4)
     assert np.isnan(row_of(rows, estimate="gaussian", image_set="all", site="array1-003")["mean"])
+
+
+def test_a_control_has_no_sign_to_cross_fit() -> None:
+    """Halves of 0.1 and 0.4 sigma: the root of their product is 0.2, and the cross-fitted mean would be 0.25."""
+    found = pairs().select(kind="gaussian", site_index=0)
+    halves = replace(found, change_half_a=np.array([0.1]), change_half_b=np.array([0.4]))
+    for kind in ("gaussian", "linear"):
+        rows = measured_rows(replace(halves, kind=np.array([kind])))
+        assert row_of(rows, estimate=kind, image_set="all", site="")["mean"] == pytest.approx(0.2)
 
 
 def test_truth_rows_are_mean_absolute_changes_of_attacks_and_rms_of_controls() -> None:

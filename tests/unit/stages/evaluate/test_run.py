@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.artifacts.tables import Columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
+from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.run import run
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX
 from tests.unit.days import context
-from tests.unit.stages.evaluate.small_days import ROWS, SIGMA, drawn_images, write_small_day
+from tests.unit.stages.evaluate.small_days import ROWS, SIGMA, drawn_images, small_day, write_small_day
 
 SPIKE_MS = (-50.0, 100.0, 299.0, 310.0)
 
@@ -106,6 +109,22 @@ def test_the_truth_is_of_the_cortexs_electrodes_to_which_the_sites_are_bound(tmp
     expected = [rates_hz[4, 6] - rates_hz[3, 6], rates_hz[5, 6] - rates_hz[1, 6], rates_hz[7, 6] - rates_hz[3, 6]]
     np.testing.assert_allclose(pairs["true_change"][:3] * SIGMA[0], expected, rtol=1e-6)
     np.testing.assert_allclose(pairs["true_change"][3] * SIGMA[1], rates_hz[7, 2] - rates_hz[3, 2], rtol=1e-6)
+
+
+def test_the_second_processors_electrodes_follow_those_of_the_first_in_the_cortex(tmp_path: Path) -> None:
+    made = context(tmp_path, "evaluate", attack={"epsilons": [2.5]}, images={"side_px": 64})
+    cortex = simulated_cortex(made.protocol, made.study)
+    day = small_day()
+    images = drawn_images(len(ROWS), side_px=64)
+    one, other = day.sites
+    two = replace(
+        day,
+        stimuli=StimulusSet(day.stimuli.columns, images),
+        sites=(one, other.model_copy(update={"processor": 2})),
+    )
+    truth = read_hidden_truth(cortex, two, recording_day=0, n_processors=2, name="cortex")
+    columns = [7 - 1, cortex.n_electrodes // 2 + 3 - 1]
+    np.testing.assert_array_equal(truth.rates_hz, cortex.rates_hz(images, day=0)[:, columns])
 
 
 def test_artificial_units_are_attacked_on_day_0_and_their_rows_are_those_of_every_day(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.stages.evaluate.examples import find_examples
 from closedloop.stages.evaluate.pairs import measure, pairs_of
 from closedloop.stages.evaluate.summary import evaluate_epsilon, evaluation_report
 from tests.unit.stages.evaluate.small_days import MEANS, SEALED, SIGMA, small_day
@@ -42,6 +45,14 @@ def test_an_epsilon_says_what_was_predicted_what_the_bytes_hold_and_whose_sign_w
     assert found.predicted_change == pytest.approx((1.5 + 0.5 + 1.0) / 3)
 
 
+def test_a_change_of_nothing_is_no_answer_for_or_against_the_sign() -> None:
+    """In truth the first attack raised site 0 as it was to; the second left it at the clean image's 20 Hz."""
+    day, true_rates_hz = small_day(), MEANS.copy()
+    true_rates_hz[5, 0] = true_rates_hz[1, 0]
+    found = evaluate_epsilon(day, pairs_of(day, measure(day, seed=3), true_rates_hz=true_rates_hz), 2.5)
+    assert (found.n_pairs, found.sign_agreement_true) == (2, 1.0)
+
+
 def test_without_hidden_truth_there_is_no_agreement_with_it() -> None:
     day = small_day()
     found = evaluate_epsilon(day, pairs_of(day, measure(day, seed=3), true_rates_hz=None), 2.5)
@@ -73,3 +84,14 @@ def test_the_example_is_the_attack_of_median_effect_at_the_largest_epsilon() -> 
         4,
     )
     assert (example.rate_clean_hz, example.rate_attacked_hz) == (20.0, 40.0)
+
+
+def test_examples_are_of_the_largest_epsilon_alone() -> None:
+    day = small_day()
+    measured = measure(day, seed=3)
+    pairs = pairs_of(day, measured, true_rates_hz=None)
+    assert (pairs.stimulus[0], pairs.stimulus[1]) == (4, 5)
+    for epsilon, expected in (([5.0, 2.5], 4), ([2.5, 5.0], 5)):
+        two = replace(pairs, epsilon=np.array([*epsilon, 2.5, 2.5]))
+        (example,) = find_examples(day, measured, two)
+        assert (example.epsilon, example.attacked_index) == (5.0, expected)

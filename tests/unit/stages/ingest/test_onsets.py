@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from closedloop.artifacts.day.journal import Presentation
-from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets
+from closedloop.alignment.alignment import align
+from closedloop.artifacts.day.journal import Journal, Presentation
+from closedloop.devices.device import Device
+from closedloop.recording.codes import ReceivedCodes
+from closedloop.recording.segments import Segment
+from closedloop.recording.usability import OUTSIDE
+from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets, onsets_of, sent_codes
+from tests.unit.stages.ingest.recorded_days import LEAD_S, TICK_HZ, journal_rows
 
 GAP = "touches a gap of the recording"
 
@@ -80,3 +86,27 @@ def test_one_device_alone_gives_its_own_reasons() -> None:
     onsets = Onsets((presentation(0), presentation(1)), (device(1, ["", GAP], lead_s=1.0),))
     assert onsets.reason == ("", GAP)
     assert onsets.used.tolist() == [True, False]
+
+
+def test_all_of_the_window_must_have_been_recorded_and_never_less_than_the_papers() -> None:
+    """The recorder stops 200 ms after the last onset: enough for a window to 170 ms or 50 ms, not for one to 250 ms."""
+    rows = tuple(journal_rows())
+    journal = Journal(rows, n_void=0, n_torn=0, n_bytes_whole=0)
+    sent = sent_codes(journal)
+    tick = np.rint((sent.time_s + LEAD_S) * TICK_HZ).astype(np.int64)
+    received = ReceivedCodes(np.zeros(len(tick), np.int64), tick, sent.code)
+    last_ms = {stop: used_after(journal, received, recorded_ms=200, window_stop_ms=stop) for stop in (50, 170, 250)}
+    assert last_ms == {50: True, 170: True, 250: False}
+    assert not used_after(journal, received, recorded_ms=100, window_stop_ms=50)
+
+
+def used_after(journal: Journal, received: ReceivedCodes, *, recorded_ms: int, window_stop_ms: float) -> bool:
+    """Return whether the last presentation is used; all others must be."""
+    recorded = (Segment(0, 0, end := int(received.tick[-1]) + recorded_ms * TICK_HZ // 1000, end),)
+    device = Device("array1", 1, TICK_HZ, (), recorded, received, (), None, (), ())
+    alignment = align(sent_codes(journal), received, segments=recorded)
+    onsets = onsets_of(journal, {"array1": alignment}, [device], window_stop_ms=window_stop_ms)
+    *others, last = onsets.used.tolist()
+    assert all(others)
+    assert onsets.reason[-1] == ("" if last else OUTSIDE)
+    return bool(last)
