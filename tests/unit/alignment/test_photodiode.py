@@ -116,6 +116,21 @@ def test_light_decides_where_a_code_lost_next_to_a_reset_lay() -> None:
     np.testing.assert_array_equal(found.onset_tick[[400, 401]], seen.light_tick[[400, 401]])
 
 
+def test_a_code_that_came_late_does_not_make_its_own_light_look_early() -> None:
+    """Codes within 0.4 ms of their moment, 15 of them 0.6 ms later: the clock says where light is expected."""
+    world = make_world(1500, seed=1)
+    line = Line(lost=0.0, doubled=0.0, flipped=0.0, jitter_s=0.0004)
+    seen = observe(world, Device(photodiode=True), seed=7, line=line)
+    tick = seen.received.tick.copy()
+    late = np.flatnonzero(world.lit)[50::97]
+    tick[late] += 18
+    codes = ReceivedCodes(seen.received.clock_segment, tick, seen.received.value)
+    found = align(world.sent, codes, edges=seen.edges, segments=seen.segments, rules=RULES)
+    assert (found.late_ms[late] > 0.3).all()
+    np.testing.assert_array_equal(found.onset_tick[world.lit], seen.light_tick[world.lit])
+    assert found.quality.n_without_photodiode == 0
+
+
 def test_an_edge_that_two_presentations_could_claim_goes_to_the_later_one() -> None:
     edge_s = np.arange(50) * 0.2 + 0.028
     marker_s = np.insert(np.arange(50) * 0.2, 26, 5.0003)

@@ -73,7 +73,8 @@ def test_a_session_with_something_left_to_show_is_not_published(
     summary = SUMMARY.read(made.output(SUMMARY))
     summary.model_copy(update={"outcome": "stopped", "n_remaining": 3}).write(made.output(SUMMARY))
     (tmp_path / "programs" / "rig").mkdir(parents=True)
-    (tmp_path / "programs" / "rig" / "__main__.py").touch()
+    for module in ("__init__.py", "__main__.py"):
+        (tmp_path / "programs" / "rig" / module).touch()
     monkeypatch.chdir(tmp_path)  # or the rig beside us is found first
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "programs"))
     with refused(SessionError, str(made.working), "expected every presentation accepted, found 3 left. Run again."):
