@@ -117,7 +117,7 @@ def unknown_rooms(path: str, tree: ast.Module) -> Iterator[str]:
     for name in imports_of(tree):
         root, _, inner = name.partition(".")
         room = inner.split(".")[0]
-        if root == package and room not in {rest[0], "__version__", *KNOWS[rest[0]]}:
+        if root == package and room not in {rest[0], "__version__", *KNOWS.get(rest[0], ())}:
             yield name
 
 
