@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.report import drawing
 from closedloop.report.reading import SensitivityRow
 
@@ -81,7 +82,7 @@ def final_day(rows: Sequence[SensitivityRow], *, random_pair: float | None) -> F
         Mean difference of two random clean images, sigma; None where it was not computed.
     """
     figure, (axes,) = drawing.new_figure(width=8.2, height=4.9)
-    chosen = [row for row in rows if not (row.estimate in ("gaussian", "linear") and row.truth)]
+    chosen = [row for row in rows if not (row.estimate in CONTROL_KINDS and row.truth)]
     floor = _log_axis(axes, [row.mean for row in chosen])
     for estimate, look in LOOKS.items():
         _draw(axes, curve(select(chosen, estimate)), look, floor=floor)
@@ -99,12 +100,12 @@ def by_day(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     """Draw Figure 5: sensitivity over epsilon, a line a day, with the last day's controls; truth beside it if known."""
     truths = bool(select(rows, "true"))
     figure, panels = drawing.new_figure(2 if truths else 1, width=10.6 if truths else 6.4, height=4.5)
-    values = [row.mean for row in rows if row.estimate in ("paper", "true", "white_box", "gaussian", "linear")]
+    values = [row.mean for row in rows if row.estimate in ("paper", "true", "white_box", *CONTROL_KINDS)]
     for axes, estimate, title in zip(panels, ("paper", "true"), ("As measured", "Hidden truth"), strict=False):
         floor = _log_axis(axes, values)
         _day_lines(axes, select(rows, estimate), days=days, floor=floor)
         last = [row for row in rows if row.day == days[-1]]
-        for control in ("gaussian", "linear"):
+        for control in CONTROL_KINDS:
             _draw(axes, curve(select(last, control, truth=estimate == "true")), LOOKS[control], floor=floor)
         if estimate == "true":
             _draw(axes, curve(select(last, "white_box")), LOOKS["white_box"], floor=floor)
@@ -123,8 +124,8 @@ def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     figure, panels = drawing.new_figure(len(epsilons), width=min(3.6 * len(epsilons) + 0.4, 11.2), height=height)
     for axes, epsilon in zip(panels, epsilons, strict=True):
         own = [row for row in rows if row.epsilon == epsilon]
-        for estimate in ("paper", "cross_fitted", "true", "white_box", "gaussian", "linear"):
-            _over_days(axes, select(own, estimate, truth=None if estimate not in ("gaussian", "linear") else False))
+        for estimate in ("paper", "cross_fitted", "true", "white_box", *CONTROL_KINDS):
+            _over_days(axes, select(own, estimate, truth=None if estimate not in CONTROL_KINDS else False))
         axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
         axes.set_title(f"ε = {epsilon:g}")
         drawing.day_axis(axes, days)

@@ -11,6 +11,7 @@ from statistics import median
 
 from closedloop.artifacts.catalog import SENSITIVITY_CSV, TRUTH_CSV
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
 from closedloop.storage import write_bytes
@@ -19,15 +20,13 @@ CSV_COLUMNS = ("day", "epsilon", "estimate", "mean", "standard_error", "n_images
 ESTIMATES = (
     "paper",
     "cross_fitted",
-    "gaussian",
-    "linear",
+    *CONTROL_KINDS,
     "true",
     "white_box",
     "vanilla_units",
     "robust_units",
 )
-CONTROLS = ("gaussian", "linear")
-TRUTHS = ("true", "gaussian", "linear", "white_box")
+TRUTHS = ("true", *CONTROL_KINDS, "white_box")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def write_sensitivity_csv(paths: StudyPaths) -> Path:
         The sensitivity.csv.
     """
     rows = summary_rows(read_sensitivity(paths))
-    measured = [row for row in rows if not (row.estimate in CONTROLS and row.truth)]
+    measured = [row for row in rows if not (row.estimate in CONTROL_KINDS and row.truth)]
     truths = [row for row in rows if row.truth and row.estimate in TRUTHS]
     target = paths.report / SENSITIVITY_CSV.name
     write_bytes(target, _csv_bytes(measured))
@@ -118,7 +117,9 @@ def day_rows(record: StudyRecord) -> list[DayRow]:
 
 
 def _day_row(day: DayRecord, summary: Sequence[SensitivityRow]) -> DayRow:
-    own = {(row.estimate, row.epsilon): row for row in summary if row.day == day.day and row.estimate not in CONTROLS}
+    own = {
+        (row.estimate, row.epsilon): row for row in summary if row.day == day.day and row.estimate not in CONTROL_KINDS
+    }
     epsilons = sorted({epsilon for estimate, epsilon in own if estimate == "paper"})
     evaluation, quality = day.evaluation, day.quality
     return DayRow(

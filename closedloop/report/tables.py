@@ -12,8 +12,9 @@ from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.reliability import explained_fraction
 from closedloop.analysis.sensitivity import paired_difference
 from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
-from closedloop.report.numbers import CONTROLS, DayRow
+from closedloop.report.numbers import DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
 from closedloop.report.wording import DASH, count, number, percent, plus_minus, share
 
@@ -108,7 +109,9 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
 def _growth_line(
     first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow], *, epsilon: float
 ) -> tuple[str, ...]:
-    rows = {(row.day, row.estimate): row for row in summary if row.epsilon == epsilon and row.estimate not in CONTROLS}
+    rows = {
+        (row.day, row.estimate): row for row in summary if row.epsilon == epsilon and row.estimate not in CONTROL_KINDS
+    }
     difference = anchor_difference(first.pairs, last.pairs, epsilon=epsilon)
     true = rows.get((last.day, "true"))
     return (

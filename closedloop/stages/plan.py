@@ -114,9 +114,6 @@ def _images_of_site(images: Sequence[QueuedImage], site: int, n_images: int) -> 
 def _controls(
     images: Sequence[QueuedImage], controls: Controls, *, epsilons: tuple[float, ...], targets: Mapping[str, str]
 ) -> list[Item]:
-    kinds = [
-        kind for kind, wanted in (("gaussian", controls.gaussian), ("linear", controls.linear_interpolation)) if wanted
-    ]
     return [
         {
             "item_id": f"{image.image_id}|{kind}|epsilon-{epsilon:g}",
@@ -130,7 +127,7 @@ def _controls(
         }
         for image in images
         for epsilon in epsilons
-        for kind in kinds
+        for kind in controls.kinds
     ]
 
 

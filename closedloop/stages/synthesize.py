@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
@@ -54,7 +55,7 @@ class _PlannedDay:
     @property
     def controls(self) -> NDArray[np.int64]:
         """Rows of the item table that are controls."""
-        return self.items_of("gaussian", "linear")
+        return self.items_of(*CONTROL_KINDS)
 
 
 def run(context: StageContext) -> None:

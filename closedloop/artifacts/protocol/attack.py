@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -69,6 +69,11 @@ class Attack(Section):
         return self
 
 
+ControlKind = Literal["gaussian", "linear"]
+CONTROL_KINDS: tuple[ControlKind, ...] = get_args(ControlKind)
+"""The kinds of control images, in the order of tables and figures; each is also the name of its estimate."""
+
+
 class Controls(Section):
     """Model-free perturbations of the anchor images at the attacks' realised norm (Figure 5)."""
 
@@ -76,3 +81,9 @@ class Controls(Section):
     linear_interpolation: bool
     n_images: CountOrNone = Field(description="of the anchors, given controls at every epsilon")
     repetitions: int = Field(ge=2)
+
+    @property
+    def kinds(self) -> tuple[ControlKind, ...]:
+        """The kinds of control that are switched on."""
+        wanted: dict[ControlKind, bool] = {"gaussian": self.gaussian, "linear": self.linear_interpolation}
+        return tuple(kind for kind in CONTROL_KINDS if wanted[kind])

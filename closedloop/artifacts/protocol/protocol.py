@@ -123,8 +123,7 @@ def attacked_per_day(protocol: Protocol) -> int:
 
 def controls_per_day(protocol: Protocol) -> int:
     """Count the control images of a day: one an image, epsilon and kind; they serve all sites."""
-    kinds = int(protocol.controls.gaussian) + int(protocol.controls.linear_interpolation)
-    return kinds * protocol.controls.n_images * len(protocol.attack.epsilons)
+    return len(protocol.controls.kinds) * protocol.controls.n_images * len(protocol.attack.epsilons)
 
 
 def presentations_per_day(protocol: Protocol) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 from closedloop.report.audit.figures import by_epsilon, kept, shift
@@ -123,7 +124,7 @@ def _in_short(record: AuditRecord) -> PageSection:
 
 def _by_size(record: AuditRecord) -> PageSection:
     columns = record.columns
-    kinds = [kind for kind in ("attacked", "gaussian", "linear") if (columns["kind"] == kind).any()]
+    kinds = [kind for kind in ("attacked", *CONTROL_KINDS) if (columns["kind"] == kind).any()]
     groups = [
         (kind, epsilon)
         for kind in kinds

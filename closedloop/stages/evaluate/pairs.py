@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.dispersion import normalize, sigma
 from closedloop.analysis.reliability import mean_response, split_half_means
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -134,7 +135,7 @@ def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:
     attacked = day.stimuli.rows(kind="attacked")
     site = day.stimuli.columns["site_index"][attacked].astype(np.int64)
     bound = site < n_sites  # on day 0 outputs are attacked before it is known which get an electrode
-    controls = day.stimuli.rows(kind=("gaussian", "linear"))
+    controls = day.stimuli.rows(kind=CONTROL_KINDS)
     return (
         np.r_[attacked[bound], np.repeat(controls, n_sites)],
         np.r_[site[bound], np.tile(np.arange(n_sites), len(controls))],

@@ -16,6 +16,7 @@ from closedloop.analysis.sensitivity import (
     noiseless_rms,
     paper_estimate,
 )
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers
 
 Row = dict[str, Any]
@@ -61,13 +62,11 @@ def _true_rms(pairs: ImagePairs) -> Estimate:
 _MEASURED = (
     _Rule("paper", "attacked", _paper),
     _Rule("cross_fitted", "attacked", _cross_fitted),
-    _Rule("gaussian", "gaussian", _corrected_rms),
-    _Rule("linear", "linear", _corrected_rms),
+    *(_Rule(kind, kind, _corrected_rms) for kind in CONTROL_KINDS),
 )
 _TRUE = (
     _Rule("true", "attacked", _true_absolute),
-    _Rule("gaussian", "gaussian", _true_rms),
-    _Rule("linear", "linear", _true_rms),
+    *(_Rule(kind, kind, _true_rms) for kind in CONTROL_KINDS),
 )
 
 
@@ -108,7 +107,7 @@ def as_row(estimate: Estimate, name: str, *, epsilon: float, truth: bool, image_
     estimate
         The numbers.
     name
-        Which estimate it is (`artifacts.day.evaluation.Estimate`).
+        Which estimate it is (the values of `estimate` in sensitivity.parquet).
     epsilon
         Of its pairs.
     truth
