@@ -8,6 +8,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -20,10 +21,12 @@ from closedloop.artifacts.arrays import read_arrays
 from closedloop.artifacts.attack_sets import ATTACK_SET, AttackSetDocument
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol.attack import Gradient
+from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.attacks.gradients.estimators import Averaged, Blurred
 from closedloop.attacks.gradients.transforms import Shift
+from closedloop.attacks.searches import SEARCHES
+from closedloop.commands.attack.app import attack as attack_command
 from closedloop.commands.attack.options import AttackOptions, command_line, resolve, run_attack
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder
@@ -268,3 +271,10 @@ def test_the_command_on_the_page_can_be_pasted_into_a_shell(options: AttackOptio
     parts = shlex.split(command_line(given))
     assert parts[:5] == ["closedloop", "attack", "my model.pt", "cat & dog.png", "--out"]
     assert parts[-2:] == ["--shift", "0.1"]
+
+
+def test_the_help_of_search_names_every_search_and_a_protocol_no_other() -> None:
+    option = get_type_hints(attack_command, include_extras=True)["search"]
+    (info,) = option.__metadata__
+    assert info.help == " or ".join((", ".join([*SEARCHES][:-1]), [*SEARCHES][-1]))
+    assert set(get_args(get_type_hints(Attack)["search"])) <= set(SEARCHES)
