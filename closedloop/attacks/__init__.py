@@ -1,19 +1,15 @@
 """Adversarial attacks on a model of recorded sites: which ball, what counts, how to search, on eight bits.
 
-`attack` moves one's own torch module in one call; `reference` is the paper's attack in plain torch, to be read first.
+`attack` attacks any torch module in one call; `reference` is the paper's attack in plain torch, to be read first.
 
-reference
-    Section 3.1 of the paper.
-searches, balls, objectives, gradients
-    How to search, in which norm, what counts, along which gradient: each a table row or a small class.
-problem, engine
-    What is attacked and how, and the loop that does it for many items at once.
-lattice
-    Whole grey levels inside the ball, and what they cost.
-one_call, largest_change, synthesis
-    Three uses: a module and some images; how far outputs can be moved at all; a day's images, as files.
-audit
-    What changed images are, from their bytes.
+- `reference`: Section 3.1 of the paper.
+- `searches`, `balls`, `objectives`, `gradients`: How to search, in which norm, what counts, along which gradient:
+  each a table row or a small class.
+- `problem`, `engine`: What is attacked and how, and the loop that does it for many items at once.
+- `lattice`: Whole grey levels inside the ball, and what they cost.
+- `one_call`, `largest_change`, `synthesis`: Three uses: a module and some images; how far outputs can be moved at
+  all; a day's images, as files.
+- `audit`: What changed images are, from their bytes.
 """
 
 import lazy_loader

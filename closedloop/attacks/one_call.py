@@ -1,4 +1,4 @@
-"""Attack one's own torch module in one call, without files, workers or protocol."""
+"""Attack any torch module in one call, without files, workers or protocol."""
 
 from __future__ import annotations
 

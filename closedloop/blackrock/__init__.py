@@ -3,12 +3,10 @@
 Imports errors, storage and `recording` alone: `recording` is the ground on which the rooms of a recording meet, and
 `NsxSamples` implements its port for samples, so that detection reads a file without knowing the format.
 
-nsx, nev
-    Continuous samples; spikes, digital codes, comments and pauses. Every specification, repaired where that can be.
-info
-    What is in a file, in bounded memory.
-arrays, maps
-    Which electrode belongs to which Utah array, its name across days, and maps (``.cmp``).
+- `nsx`, `nev`: Continuous samples; spikes, digital codes, comments and pauses. Every specification, repaired where
+  that can be.
+- `info`: What is in a file, in bounded memory.
+- `arrays`, `maps`: Which electrode belongs to which Utah array, its name across days, and maps (``.cmp``).
 """
 
 import lazy_loader

@@ -1,12 +1,11 @@
 """Threshold crossings by named definition, and photodiode onsets: samples of any source in, spikes out.
 
-spikes, definitions, agreement
-    Spikes of any source of samples; what counts as one; how well two sets of spikes agree.
-photodiode
-    Rising edges of a photodiode's voltage.
-crossings, filtering, filter_design, search, noise, kernels, search_kernels, lanes
-    How they are found: piece by piece, each filtered as part of its whole segment, in one pass that gives the exact
-    noise and the crossings, on sixteen channels at a time.
+- `spikes`, `definitions`, `agreement`: Spikes of any source of samples; what counts as one; how well two sets of
+  spikes agree.
+- `photodiode`: Rising edges of a photodiode's voltage.
+- `crossings`, `filtering`, `filter_design`, `search`, `noise`, `kernels`, `search_kernels`, `lanes`: How they are
+  found: piece by piece, each filtered as part of its whole segment, in one pass that gives the exact noise and the
+  crossings, on sixteen channels at a time.
 """
 
 import lazy_loader

@@ -4,14 +4,11 @@ Arrays and plain values in, arrays and frozen dataclasses out; no file format, n
 ours is imported but errors and storage: `blackrock` and `ArraySource` implement the port of `source`; `detection`,
 `devices` and `alignment` build upon these values and need not know each other.
 
-segments, source
-    Uninterrupted segments with their clock segments; the port for samples, and samples in memory.
-spikes, codes
-    What passes between the rooms: spikes, digital codes sent and received, edges of the photodiode.
-counts, usability
-    Spikes per presentation and electrode, in parts; which presentations were recorded without a gap.
-lookup
-    Values by an index that may be -1.
+- `segments`, `source`: Uninterrupted segments with their clock segments; the port for samples, and samples in memory.
+- `spikes`, `codes`: What passes between the rooms: spikes, digital codes sent and received, edges of the photodiode.
+- `counts`, `usability`: Spikes per presentation and electrode, in parts; which presentations were recorded without a
+  gap.
+- `lookup`: Values by an index that may be -1.
 """
 
 import lazy_loader

@@ -3,6 +3,5 @@
 A study's folder holds all that is its own: `command` (a Typer ``app``, found by `app`), `documents` (found by
 `closedloop.artifacts.schemas`), and the measurement, the tables, the figures and the page. Beside them:
 
-networks
-    Which network, cut at which layer.
+- `networks`: Which network, cut at which layer.
 """

@@ -179,7 +179,7 @@ def test_every_door_of_the_library_and_every_port_of_the_rig_has_its_place_in_th
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     shutil.copytree(DOCS, tmp_path / "docs")
-    for name in ("closedloop", "rig"):
+    for name in ("closedloop", "rig", "tools"):
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ("mkdocs.yml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, tmp_path)
@@ -189,6 +189,10 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     assert not list(requests_elsewhere(site))
     for page in DOCS.rglob("*.md"):
         assert (site / page.relative_to(DOCS).with_suffix(".html")).is_file(), page
+    counting = (site / "api" / "recording.html").read_text().partition('id="closedloop.recording.count_spikes"')[2]
+    parameters = counting.partition("Parameters:")[2].partition("Returns:")[0]
+    assert "onset_tick" in parameters
+    assert "Spikes" not in parameters, "parameters that share a text are shown with the type of the first"
     unread = [page for page in site.rglob("*.html") if re.search(r"<p>(:::|--8&lt;--|\[[^\]]+\]\[)", page.read_text())]
     assert not unread, "instructions to the builder came through as text"
 
@@ -215,6 +219,7 @@ def test_a_site_with_a_fault_is_refused(tmp_path: Path, text: str, complaint: st
     )
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
     (tmp_path / "docs" / "site.css").touch()
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
     (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(config | {"nav": [{"Home": "index.md"}]}))
     with pytest.raises(SiteError, match=complaint):
         build_site(tmp_path / "mkdocs.yml")
