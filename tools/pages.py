@@ -7,10 +7,12 @@ from pathlib import Path
 
 from tools.command_reference import write_command_reference
 from tools.decision_index import write_decision_index
+from tools.table_reference import write_table_reference
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "python -m tools.pages"
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/columns.md": write_table_reference,
     "docs/commands.md": write_command_reference,
     "docs/decisions/index.md": write_decision_index,
 }

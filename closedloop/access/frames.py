@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
+from closedloop.access.columns import PRESENTATIONS
 from closedloop.access.files import PublishedFiles
 from closedloop.artifacts import catalog
 from closedloop.artifacts.catalog import StudyFile
@@ -29,11 +30,6 @@ _OF_JOURNAL = {
     "on_frames": "on_frames",
     "code": "code",
 }
-_PRESENTATION_COLUMNS = (
-    *("trial", "position", "presentation_index", "image_index", "stimulus_id", "repetition"),
-    *("kind", "role", "category", "image_id", "clean_index", "attacked_site", "epsilon"),
-    *("outcome", "used", "reason", "onset_s", "onset_source", "rig_onset_s", "rig_offset_s", "on_frames", "code"),
-)
 _OF_NETWORK = "_units"  # ending of the estimates on artificial units: known without noise, but nothing hidden
 _MS_PER_S = 1000
 
@@ -128,7 +124,7 @@ def _presentations(files: PublishedFiles, day: int) -> pd.DataFrame:
     names = {site.site_index: site.neuroid_id for site in files.read(catalog.SITES, day).chosen()}
     frame = responses.join(journal).join(stimuli, on="image_index")
     attacked = [names.get(index, "") for index in frame.pop("site_index")]
-    return frame.assign(attacked_site=attacked)[list(_PRESENTATION_COLUMNS)]
+    return frame.assign(attacked_site=attacked)[list(PRESENTATIONS)]
 
 
 def _stimuli(files: PublishedFiles, day: int) -> pd.DataFrame:

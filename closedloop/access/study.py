@@ -33,13 +33,12 @@ class Study:
 
     Days count from 0. A table of one row a presentation, stimulus or site is indexed by it, and by ``day`` before it
     where no day is given, so that ``table.loc[2]`` is day 2. `sensitivity` and `pairs` are long tables with a column
-    ``day``. Asking for what the experiment has not come to yet, or for a day that it does not have, raises StudyError.
+    ``day``. docs/columns.md has the meaning and unit of every column. What the experiment has not come to yet, or a
+    day that it does not have, raises StudyError. The examples of the methods go on from the one here.
 
     Everything from a simulated monkey says so: in the study's `repr`, and in ``table.attrs["simulated"]``. What only a
     simulation knows, the hidden cortex's true responses, is left out unless asked for by ``truth=True``: it is there to
     judge the methods by, and a real experiment has none.
-
-    The examples of the methods go on from this one.
 
     Examples
     --------
@@ -116,7 +115,7 @@ class Study:
         day
             One day; all days that have been recorded, if None.
         unit
-            "hz" for spikes per second, "counts" for spikes.
+            "hz" for spikes per second, "counts" for the number of spikes in the window.
 
         Returns
         -------
@@ -182,8 +181,9 @@ class Study:
         Returns
         -------
         DataFrame
-            A row an estimate: ``day``, ``epsilon``, ``estimate`` ("paper" is section 3.1's), ``image_set``, ``site``
-            ("" for the mean over sites), ``mean``, ``standard_error``, ``n_images``, ``n_sites``.
+            A row an estimate: ``day``, ``epsilon``, ``estimate`` ("paper" is section 3.1's; all: docs/columns.md),
+            ``image_set`` ("anchors", the same on all days; "fresh", this day's own; "all"), ``site`` ("" for the mean
+            over sites), ``mean`` and ``standard_error`` in sigma, ``n_images``, ``n_sites``.
 
         Examples
         --------
@@ -315,7 +315,7 @@ class Study:
 
         Examples
         --------
-        >>> from closedloop.models.site_model import predict
+        >>> from closedloop.models import predict
         >>> study = closedloop.open_study("runs/smoke")
         >>> predicted = predict(study.model(0), study.images(0)[:5])
         >>> predicted.shape == (5, study.protocol.sites.n_sites)

@@ -31,7 +31,7 @@ class Column:
     unit
         Unit of the values, or "" where there is none.
     meaning
-        What the column says, for docs/files.md.
+        What the column says, for docs/columns.md.
     """
 
     dtype: str

@@ -13,6 +13,7 @@ import pytest
 
 import closedloop
 from closedloop import Study
+from closedloop.access.columns import DATA_FRAMES
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
 from closedloop.study.ledger import study_lock
@@ -87,6 +88,14 @@ def test_presentations_say_what_was_shown_when_and_why_not_used(study: Study) ->
         False,
         "rejected by the rig: fixation_broken",
     ]
+
+
+def test_every_column_is_described_and_no_other(study: Study) -> None:
+    tables = {"presentations": study.presentations(), "stimuli": study.stimuli(), "sites": study.sites()}
+    tables |= {"sensitivity": study.sensitivity(truth=True), "pairs": study.pairs(truth=True)}
+    assert {name: set(table.columns) for name, table in tables.items()} == {
+        name: set(columns) for name, (columns, _) in DATA_FRAMES.items()
+    }
 
 
 def test_all_days_stand_below_each_other_by_day(study: Study) -> None:
