@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from closedloop import __version__
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.extras import installation_hint, require_extra
 from closedloop.commands.recording_files.app import recording_app
@@ -21,7 +22,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="closedloop",
-    help="Closed-loop adversarial experiments in monkey IT cortex: attack, present, record, refit, evaluate, repeat.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,6 +46,21 @@ WorkersOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"closedloop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def closedloop(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print name and version")
+    ] = False,
+) -> None:
+    """Closed-loop adversarial experiments in monkey IT cortex: attack, present, record, refit, evaluate, repeat."""
 
 
 @app.command("dry-run")

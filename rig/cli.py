@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +22,6 @@ EXIT_STOPPED = 130  # what a shell reports for a program ended by Ctrl-C
 
 app = typer.Typer(
     name="rig",
-    help="Show a sealed session to the animal and write a journal of what was shown.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help: importing the pretty one takes 0.3 s
@@ -41,8 +41,18 @@ CodeDeviceOption = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rig {version('closedloop')}")
+        raise typer.Exit
+
+
 @app.callback()
-def rig() -> None:
+def rig(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print name and version")
+    ] = False,
+) -> None:
     """Show a sealed session to the animal and write a journal of what was shown."""
 
 
@@ -53,7 +63,7 @@ def check(
     *,
     out: OutOption = None,
     code_device: CodeDeviceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Check whether a session can be shown here. Exit code 1 when something must be corrected first."""
     from rig.check import run_checks  # noqa: PLC0415

@@ -32,12 +32,14 @@ def _sections(name: str, command: Any, *, depth: int) -> Iterator[str]:
     yield f"{'#' * depth} {name}\n"
     if command.help:
         yield _as_markdown(command.help.strip()) + "\n"
+    rows = [_row(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
     if hasattr(command, "commands"):
+        if rows:
+            yield "\n".join(rows) + "\n"
         for child in command.commands.values():
             yield from _sections(f"{name} {child.name}", child, depth=min(depth + 1, 3))
         return
     yield f"```text\n{' '.join([name, *_usage(command)])}\n```\n"
-    rows = [_row(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
     if rows:
         yield "\n".join(rows) + "\n"
 

@@ -68,7 +68,7 @@ class RecorderSetup:
     Attributes
     ----------
     n_electrodes, n_processors
-        Electrodes in all; the first processor has the first of them, and the photodiode.
+        Number of electrodes in total; the first processor has the first of them, and the photodiode.
     raw_electrodes
         Whose voltage is written, numbered over all processors from 1.
     clock_drift_ppm

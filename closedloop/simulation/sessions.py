@@ -73,7 +73,7 @@ class MadeSession:
     seconds
         Length of the session, at least one trial of 2 s.
     n_channels
-        Electrodes in all, each with its voltage.
+        Number of electrodes in total, each with its voltage.
     faults
         Names out of `RECORDER_FAULTS` and `LINE_FAULTS`; on a recorder with two processors only the second
         one has the pause and the reset, so that they differ.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.testing import CliRunner
 
 import closedloop.cli
 import rig.cli
@@ -120,3 +121,9 @@ def test_every_command_and_option_of_the_documents_exists() -> None:
         options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         named = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert named <= options, f"{program} {command.name}: {named - options}"
+
+
+@pytest.mark.parametrize(("program", "app"), [("closedloop", closedloop.cli.app), ("rig", rig.cli.app)])
+def test_a_program_prints_its_name_and_version(program: str, app: typer.Typer) -> None:
+    finished = CliRunner().invoke(app, ["--version"])
+    assert (finished.exit_code, finished.output) == (0, f"{program} {closedloop.__version__}\n")

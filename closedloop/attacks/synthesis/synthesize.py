@@ -80,7 +80,7 @@ def synthesize(
     items_per_shard
         Items a file. Another number gives other files with the same content.
     progress
-        Called with (items done, items in all) after every piece.
+        Called with (items done, items in total) after every piece.
 
     Returns
     -------

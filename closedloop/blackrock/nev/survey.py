@@ -84,7 +84,7 @@ def survey_nev(
     file
         The NEV.
     clock_segments
-        Segments of the same device's NSx file, whose clock segments then count; None where there is none.
+        Segments of the same device's NSx file, whose clock segments are then used; None where there is none.
     progress
         Called with (done, total) packets of two passes.
     """

@@ -97,7 +97,7 @@ def attack_to_folder(
     command
         The command line that the page shows.
     progress
-        Called with (attacks done, attacks in all).
+        Called with (attacks done, attacks in total).
 
     Raises
     ------

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-recording_app = typer.Typer(help="Look into Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
+recording_app = typer.Typer(help="Inspect Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 @recording_app.command("info")
@@ -48,7 +48,7 @@ def recording_events(
     file: Annotated[Path, typer.Argument(help=".nev")],
     out: Annotated[Path, typer.Option(help="parquet table to write, a row for each packet")],
     nsx: Annotated[
-        Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose clock segments then count")
+        Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose clock segments are then used")
     ] = None,
     spikes: Annotated[bool, typer.Option(help="whether spikes are wanted")] = True,
 ) -> None:
@@ -67,13 +67,13 @@ def recording_align(
     files: Annotated[list[Path], typer.Argument(help=".nev and .ns1 to .ns6 of the session, of one or several NSPs")],
     report: Annotated[Path, typer.Option(help="HTML page to write")],
     *,
-    out: Annotated[Path | None, typer.Option(help="parquet table of every code's onset and fate")] = None,
+    out: Annotated[Path | None, typer.Option(help="parquet table of each code's onset and how it was matched")] = None,
     photodiode: Annotated[
         str | None, typer.Option(help="channel of the photodiode: beginning of its label, or its number")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Find when every presentation happened on the recorder's clock, and show how that is known."""
+    """Find each presentation's onset on the recorder's clock, and how it was determined."""
     from closedloop.commands.recording_files import align  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
@@ -91,14 +91,14 @@ def recording_make(
     *,
     specification: Annotated[str, typer.Option(help="2.1, 2.2, 2.3, 3.0 or 3.0-ptp")] = "2.3",
     seconds: Annotated[float, typer.Option(help="length")] = 60.0,
-    channels: Annotated[int, typer.Option(help="electrodes in all")] = 8,
+    channels: Annotated[int, typer.Option(help="number of electrodes in total")] = 8,
     processors: Annotated[int, typer.Option(help="1 or 2; each writes files of its own")] = 1,
     fault: Annotated[
         list[str] | None, typer.Option(help="what goes wrong; may be given several times; `--fault list` names all")
     ] = None,
-    seed: Annotated[int, typer.Option(help="another one gives another session")] = 0,
+    seed: Annotated[int, typer.Option(help="a different seed gives a different session")] = 0,
 ) -> None:
-    """Make a small session with its recording and the truth about it, sound or with faults.
+    """Make a small session with its recording and its ground truth, intact or with faults.
 
     Writes journal.jsonl, a .nev and an .ns6 for each processor, and truth.parquet.
     """

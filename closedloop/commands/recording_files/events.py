@@ -37,7 +37,7 @@ def events_to_table(
     out
         The parquet table to write.
     nsx_file
-        The same processor's NSx file, whose clock segments then count.
+        The same processor's NSx file, whose clock segments are then used.
     spikes
         Whether spikes are wanted.
     progress

@@ -1,4 +1,4 @@
-"""`closedloop recording info`: what is in a Blackrock file, for people and for machines."""
+"""`closedloop recording info`: what is in a Blackrock file, as text or as JSON."""
 
 from __future__ import annotations
 

@@ -46,11 +46,11 @@ def make_in_folder(
     seconds
         Length of the session.
     n_channels, n_processors
-        Electrodes in all, and NSPs.
+        Number of electrodes in total, and of NSPs.
     faults
         Names of what goes wrong.
     seed
-        Another one gives another session.
+        A different seed gives a different session.
     progress
         Called with (done, total) samples as the files grow.
 

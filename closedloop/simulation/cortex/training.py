@@ -79,7 +79,7 @@ def train_cortex_network(recipe: CortexRecipe, *, progress: ProgressCallback | N
     recipe
         Decides the result up to the rounding of the machine's convolutions.
     progress
-        Called after every batch with (batches done, batches in all).
+        Called after every batch with (batches done, batches in total).
     """
     images, labels = _labelled_images(recipe, first=0, n=recipe.n_images_per_category)
     network = untrained_network(recipe.n_categories, seed=recipe.seed)

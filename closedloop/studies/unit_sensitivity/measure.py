@@ -94,7 +94,7 @@ def measure_units(
     workers, device, batch_size
         Who does the work, where, and how many images at once; what is found does not depend on them.
     progress
-        Called with (pieces done, pieces in all).
+        Called with (pieces done, pieces in total).
 
     Raises
     ------

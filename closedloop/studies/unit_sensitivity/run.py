@@ -31,7 +31,7 @@ def run_study(
     device
         auto, cpu, cuda, or the name of one device.
     progress
-        Called with (shards done, shards in all).
+        Called with (shards done, shards in total).
 
     Raises
     ------
