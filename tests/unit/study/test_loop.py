@@ -236,6 +236,14 @@ def test_what_no_stage_declares_makes_none_stale(tmp_path: Path) -> None:
     assert (made.ran, made.listener.said) == ([], [])
 
 
+def test_another_seed_is_another_experiment(tmp_path: Path) -> None:
+    made = lab(tmp_path)
+    made.run()
+    made.edit_protocol("seed: 2022 ", "seed: 2023 ")
+    made.run()
+    assert made.ran == ["start", *from_stage("plan", 0, until=2)]
+
+
 @pytest.mark.parametrize("damage", ["byte", "gone"])
 def test_a_published_file_that_is_not_what_its_manifest_promises_stops_the_loop(tmp_path: Path, damage: str) -> None:
     made = lab(tmp_path)
@@ -363,6 +371,33 @@ def test_what_is_made_of_a_recording_may_be_made_again(tmp_path: Path) -> None:
     made.tamper("recording", 0)
     made.run()
     assert made.ran == ["0 ingest", "0 refit", "0 evaluate"]
+
+
+def half_done_by_an_older_version(made: Lab, stage: str) -> list[bool]:
+    """Kill a stage in the version that declared fewer sections; return whether this one finds its work again."""
+    made.table = older_version(STAGE_TABLE)
+    made.at[f"0 {stage}"] = half_done
+    with pytest.raises(KeyboardInterrupt):
+        made.run()
+    found: list[bool] = []
+    made.at[f"0 {stage}"] = lambda context: found.append(context.scratch.exists())
+    made.table = STAGE_TABLE
+    made.run()
+    return found
+
+
+@pytest.mark.parametrize("stage", ["refit", "evaluate"])
+def test_half_done_work_of_an_older_version_is_kept_in_a_real_study(tmp_path: Path, stage: str) -> None:
+    made = lab(tmp_path, days=1, simulated=False)
+    made.run()
+    bring(made.paths, 0)
+    bring_recording(made.paths, 0)
+    assert half_done_by_an_older_version(made, stage) == [True]
+
+
+@pytest.mark.parametrize("stage", ["refit", "evaluate"])
+def test_in_a_simulated_study_it_begins_again_since_the_protocol_may_have_changed(tmp_path: Path, stage: str) -> None:
+    assert half_done_by_an_older_version(lab(tmp_path, days=1), stage) == [False]
 
 
 def test_before_a_recording_a_real_study_makes_again_what_is_stale(tmp_path: Path) -> None:
