@@ -187,7 +187,7 @@ def fewer_images(study: Study) -> None:
         (
             cut,
             "presentations",
-            r"journal.jsonl: expected the presentations of responses.parquet \(4\), found others \(2\)",
+            r"journal.jsonl: expected the presentations of .* \(4\), found others \(2\)",
         ),
         (fewer_counts, "responses", r"responses.h5: expected counts of \(4, 4\) .* found \(3, 4\)"),
         (fewer_onsets, "onsets", r"onsets.h5: expected onsets of the 4 presentations .* found \(2, 3\)"),
