@@ -157,7 +157,7 @@ class PublishedFiles:
 
     def _why_missing(self, path: Path, day: int) -> str:
         if path.parent == self.paths.folder("queue", self.protocol.days - 1):
-            return f"found that day {day} is the last one: there is no day after it to queue images for. Ask for an earlier one."
+            return f"found that day {day} is the last one: there is no day to queue images for. Ask for an earlier one."
         return (
             f"found that day {day} has not come as far. "
             f"Run `closedloop run {self.paths.root}`: it goes on, or says what it waits for."
