@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
 from closedloop.artifacts.catalog import Readable, StudyFile
+from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
-from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
-from closedloop.errors import StudyError
+from closedloop.errors import ClosedLoopError, DocumentError, StudyError
 
 Content = TypeVar("Content")
+
+_ATTEMPTS = 2  # a stage may be published while it is read; twice in a row is a loop at work
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,13 @@ class PublishedFiles:
         Raises
         ------
         StudyError
-            There is no such day, it has not come as far, or the file is of another study.
+            There is no such day, it has not come as far, or the file is of another study or damaged.
         """
         number = self._checked(day, n_days=self.protocol.days + int(handed_on))
         path = file.published(self.paths, number)
         if not _is_published(path):
-            raise StudyError(
-                f"{path.parent}: expected {file.name} ({file.holds}), found that day {number} has not come as far. "
-                f"Run `closedloop run {self.paths.root}`: it goes on, or says what it waits for."
-            )
-        self._check_mark(path.parent)
+            raise StudyError(f"{path.parent}: expected {file.name} ({file.holds}), {self._why_missing(path, number)}")
+        self._check(path)
         return path
 
     def has(self, file: StudyFile, day: SupportsIndex) -> bool:
@@ -70,13 +71,75 @@ class PublishedFiles:
             raise TypeError(f"expected a file of artifacts.catalog, found {file!r}")
         return file.read(self.path(file, day))
 
+    def read_together(
+        self, day: SupportsIndex, file: StudyFile, read: Callable[[], Content], *, made_from: tuple[StudyFile, ...] = ()
+    ) -> Content:
+        """Read files of a day that belong together: of one generation, and none published again meanwhile.
+
+        Parameters
+        ----------
+        day
+            Whose files.
+        file
+            The one of the latest stage; others of its folder are safe with it.
+        read
+            Reads them; called again where one was published meanwhile.
+        made_from
+            One file of each earlier stage that is read with it.
+
+        Raises
+        ------
+        StudyError
+            The day is stale, or a loop is making it again; or what `read` raises.
+        """
+        files = (file, *made_from)
+        for _ in range(_ATTEMPTS):
+            before = self._manifests(day, files)
+            self._check_generation(day, *before)
+            try:
+                found = read()
+            except ClosedLoopError:
+                if self._manifests(day, files) == before:
+                    raise
+                continue
+            if self._manifests(day, files) == before:
+                return found
+        raise self._made_again(day, file.stage)
+
+    def check_window(self, day: SupportsIndex) -> None:
+        """Check that a day's spikes were counted in the window of protocol.yaml.
+
+        Raises
+        ------
+        StudyError
+            They were not, or nobody knows.
+        """
+        manifest = self.manifest(day, "ingest")
+        if manifest.protocol_sha256 == protocol_sha256(self.protocol):
+            return
+        number = operator.index(day)
+        wanted = input_hash(
+            manifest.stage,
+            number,
+            study=self.study,
+            protocol=self.protocol,
+            sections=INGEST_SECTIONS,
+            inputs=manifest.inputs,
+        )
+        if manifest.input_hash != wanted:  # else what changed since decides other stages alone
+            raise StudyError(
+                f"{self.paths.folder('ingest', number)}: expected counts of the window in protocol.yaml, found that it "
+                f"was made with another protocol than protocol.yaml has now. Restore it, or run `closedloop run "
+                f'{self.paths.root}`, and open the study again; unit="counts" needs no window.'
+            )
+
     def manifest(self, day: SupportsIndex, stage: str) -> Manifest:
         """Read a stage's manifest.
 
         Raises
         ------
         StudyError
-            There is no such stage or day, or the day has not come as far.
+            There is no such stage or day, or the day has not come as far; the last day never has a queue.
         """
         if stage not in STAGES:
             raise StudyError(f"{self.paths.root}: expected a stage ({', '.join(STAGES)}), found {stage!r}. Correct it.")
@@ -92,14 +155,49 @@ class PublishedFiles:
             )
         return number
 
-    def _check_mark(self, folder: Path) -> None:
+    def _why_missing(self, path: Path, day: int) -> str:
+        if path.parent == self.paths.folder("queue", self.protocol.days - 1):
+            return f"found that day {day} is the last one: there is no day to queue images for. Ask for an earlier one."
+        return (
+            f"found that day {day} has not come as far. "
+            f"Run `closedloop run {self.paths.root}`: it goes on, or says what it waits for."
+        )
+
+    def _check(self, path: Path) -> None:
         names = {True: "simulated", False: "real"}
-        found = read_manifest(folder).simulated
-        if found != self.study.simulated:
+        manifest = read_manifest(path.parent)
+        if manifest.simulated != self.study.simulated:
             raise StudyError(
-                f"{folder}: expected {names[self.study.simulated]} data as in study.json, found {names[found]} data. "
-                "Remove the foreign folder and run its stage again."
+                f"{path.parent}: expected {names[self.study.simulated]} data as in study.json, "
+                f"found {names[manifest.simulated]} data. Remove the foreign folder and run its stage again."
             )
+        entry = manifest.outputs.get(path.name)
+        if entry is None or not path.is_file():  # a file that is missing is said by whoever reads it
+            return
+        n_bytes = path.stat().st_size
+        if n_bytes != entry.n_bytes and read_manifest(path.parent) == manifest:  # else it was published meanwhile
+            raise StudyError(
+                f"{path}: expected the {entry.n_bytes} bytes that {MANIFEST_NAME} beside it promises, "
+                f"found {n_bytes}: it is damaged. Restore it from a copy, or remove its folder to run its stage again."
+            )
+
+    def _manifests(self, day: SupportsIndex, files: tuple[StudyFile, ...]) -> list[Manifest]:
+        return [read_manifest(self.path(file, day).parent) for file in files]
+
+    def _check_generation(self, day: SupportsIndex, last: Manifest, *earlier: Manifest) -> None:
+        for manifest in earlier:
+            folder = self.paths.relative(self.paths.folder(manifest.stage, operator.index(day)))
+            published = {f"{folder}/{name}": entry.sha256 for name, entry in manifest.outputs.items()}
+            if {name: digest for name, digest in last.inputs.items() if name.startswith(f"{folder}/")} != published:
+                raise self._made_again(day, last.stage, of=f"{folder} of another run")
+
+    def _made_again(
+        self, day: SupportsIndex, stage: str, *, of: str = "files that change while they are read"
+    ) -> StudyError:
+        return StudyError(
+            f"{self.paths.folder(stage, operator.index(day))}: expected files of one run, found {of}: the day is being "
+            f"made again, or is stale. Run `closedloop run {self.paths.root}`, or read again when it is done."
+        )
 
 
 def published_files(root: Path) -> PublishedFiles:
@@ -116,6 +214,19 @@ def published_files(root: Path) -> PublishedFiles:
     if not paths.study.is_file():
         raise StudyError(f"{root}: expected a study folder, found no study.json. Correct the path.")
     return PublishedFiles(paths, StudyDocument.read(paths.study), read_protocol(paths.protocol))
+
+
+def differ(path: Path, expected: str, found: str) -> DocumentError:
+    """Return the error of a file that does not fit those it lies with or was made from.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected, found
+        In a few words.
+    """
+    return DocumentError(f"{path}: expected {expected}, found {found}. Restore the files of one run.")
 
 
 def _is_published(path: Path) -> bool:

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from closedloop.access.columns import PRESENTATIONS
-from closedloop.access.files import PublishedFiles
+from closedloop.access.files import PublishedFiles, differ
 from closedloop.artifacts import catalog
 from closedloop.artifacts.catalog import StudyFile
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.tables import Columns
-from closedloop.errors import DocumentError
 
 Unit: TypeAlias = Literal["hz", "counts"]
 Day: TypeAlias = int | None  # None: all days that have the file
@@ -38,7 +37,7 @@ _ReadDay: TypeAlias = Callable[[PublishedFiles, int], pd.DataFrame]
 
 def presentations_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
     """Return every presentation in the order shown: what, whether it counts, when."""
-    return _indexed(files, catalog.RESPONSES, day, _presentations)
+    return _indexed(files, catalog.RESPONSES, day, _presentations, made_from=(catalog.STIMULI, catalog.JOURNAL))
 
 
 def stimuli_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
@@ -97,16 +96,20 @@ def marks(files: PublishedFiles) -> dict[Hashable, Any]:
     return {"simulated": files.study.simulated, "subject": files.study.subject}
 
 
-def _indexed(files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay) -> pd.DataFrame:
-    tables = _tables(files, file, day, read)
+def _indexed(
+    files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay, *, made_from: tuple[StudyFile, ...] = ()
+) -> pd.DataFrame:
+    tables = _tables(files, file, day, read, made_from=made_from)
     if day is not None:
         return _marked(tables[day], files)
     return _marked(pd.concat(tables, names=["day", next(iter(tables.values())).index.name]), files)
 
 
-def _tables(files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay) -> dict[int, pd.DataFrame]:
+def _tables(
+    files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay, *, made_from: tuple[StudyFile, ...] = ()
+) -> dict[int, pd.DataFrame]:
     days = (files.days_with(file) or (0,)) if day is None else (day,)  # without any, day 0 says what is missing
-    return {own: read(files, own) for own in days}
+    return {own: files.read_together(own, file, partial(read, files, own), made_from=made_from) for own in days}
 
 
 def _marked(frame: pd.DataFrame, files: PublishedFiles) -> pd.DataFrame:
@@ -116,13 +119,17 @@ def _marked(frame: pd.DataFrame, files: PublishedFiles) -> pd.DataFrame:
 
 def _presentations(files: PublishedFiles, day: int) -> pd.DataFrame:
     responses = pd.DataFrame(files.read(catalog.RESPONSES, day)).set_index("ordinal")
-    rows = {row.ordinal: row for row in files.read(catalog.JOURNAL, day).presentations}
-    shown = [rows[ordinal] for ordinal in responses.index]
+    shown = files.read(catalog.JOURNAL, day).presentations
+    if [row.ordinal for row in shown] != responses.index.tolist():
+        place = files.path(catalog.JOURNAL, day)
+        raise differ(place, f"the presentations of responses.parquet ({len(responses)})", f"others ({len(shown)})")
     of_journal = {name: [getattr(row, field) for row in shown] for field, name in _OF_JOURNAL.items()}
     journal = pd.DataFrame(of_journal, index=responses.index)
-    stimuli = _stimuli(files, day)[_OF_STIMULUS]
+    stimuli = _stimuli(files, day)
+    if stimuli["stimulus_id"].reindex(responses["image_index"]).tolist() != responses["stimulus_id"].tolist():
+        raise differ(files.path(catalog.STIMULI, day), "the images that responses.parquet names", "others")
     names = {site.site_index: site.neuroid_id for site in files.read(catalog.SITES, day).chosen()}
-    frame = responses.join(journal).join(stimuli, on="image_index")
+    frame = responses.join(journal).join(stimuli[_OF_STIMULUS], on="image_index")
     attacked = [names.get(index, "") for index in frame.pop("site_index")]
     return frame.assign(attacked_site=attacked)[list(PRESENTATIONS)]
 
@@ -135,15 +142,16 @@ def _responses(files: PublishedFiles, day: int, *, unit: Unit) -> pd.DataFrame:
     table, arrays = files.read(catalog.SITES, day), files.read(catalog.COUNTS, day)
     ordinal = pd.Index(files.read(catalog.RESPONSES, day)["ordinal"], name="ordinal")
     electrodes = arrays["electrode_id"].tolist()
+    place, shape, wanted = files.path(catalog.COUNTS, day), arrays["counts"].shape, (len(ordinal), len(electrodes))
     if [site.electrode_id for site in table.sites[: len(electrodes)]] != electrodes:
-        raise DocumentError(
-            f"{files.path(catalog.COUNTS, day)}: expected the electrodes of sites.json, found others. "
-            "Restore the files of one ingest."
-        )
+        raise differ(place, "the electrodes of sites.json", "others")
+    if shape != wanted:
+        raise differ(place, f"counts of {wanted} presentations of responses.parquet and electrodes", f"{shape}")
     names = [site.neuroid_id for site in table.sites[: len(electrodes)]]
     counts = pd.DataFrame(arrays["counts"], index=ordinal, columns=names)
     chosen = counts.reindex(columns=_chosen(table))  # a site that the day lacks becomes a column of NaN
     if unit == "hz":
+        files.check_window(day)
         recording = files.protocol.recording
         chosen = chosen / ((recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S)
     return chosen
@@ -157,6 +165,8 @@ def _sites(files: PublishedFiles, day: int) -> pd.DataFrame:
     rows = [site.model_dump() for site in files.read(catalog.SITES, day).sites]
     frame = pd.DataFrame(rows).set_index("neuroid_id")
     frame = frame.astype({"reliability": "float64", "site_index": "Int64", "row": "Int64", "column": "Int64"})
+    n_recorded = len(files.read(catalog.COUNTS, day)["electrode_id"])
+    frame.loc[frame.index[n_recorded:], ["mean_rate_hz", "sigma_hz"]] = np.nan  # ingest writes 0 for what it lacks
     return frame.sort_values("site_index", kind="stable", na_position="last")
 
 

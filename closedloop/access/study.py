@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from closedloop.access import frames
 from closedloop.access.files import PublishedFiles
 from closedloop.access.frames import Unit
-from closedloop.access.pictures import find_image
+from closedloop.access.pictures import find_image, images_of_day
 from closedloop.access.spike_times import site_onsets, site_spikes
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.evaluation import EvaluationReport
@@ -142,7 +142,8 @@ class Study:
         -------
         DataFrame
             Index ``neuroid_id``. ``site_index`` is the model's output, missing for electrodes that were not chosen on
-            day 0; ``reliability``, ``mean_rate_hz`` and ``sigma_hz`` are of this day's clean images.
+            day 0; ``reliability``, ``mean_rate_hz`` and ``sigma_hz`` are of this day's clean images, NaN for a site
+            that the day did not record.
 
         Examples
         --------
@@ -232,8 +233,7 @@ class Study:
         >>> len(images) == len(stimuli)
         True
         """
-        pixels: NDArray[np.uint8] = self._files.read(catalog.IMAGES, day)["images"]
-        return pixels
+        return images_of_day(self._files, day)
 
     def image(self, stimulus_id: str) -> NDArray[np.uint8]:
         """Return one image by its name, of whichever day.

@@ -30,9 +30,14 @@ class Publisher:
     ledger: Ledger
 
     def prepare(self, step: Step) -> None:
-        """Make the working folder: keep half-done work that began with the same inputs, throw away any other."""
+        """Make the working folder: keep half-done work that began with the same inputs, throw away any other.
+
+        What a version began that declared fewer sections is kept in a real study alone, whose protocol cannot change.
+        In a simulated one nobody knows which values the undeclared sections had then: its work begins again.
+        """
         mark = step.working / _INPUT_HASH_NAME
-        if not (mark.is_file() and mark.read_text() == step.input_hash):
+        kept = {step.input_hash} if self.study.simulated else {step.input_hash, step.older_input_hash}
+        if not (mark.is_file() and mark.read_text() in kept):
             shutil.rmtree(step.working, ignore_errors=True)
             step.working.mkdir(parents=True)
             mark.write_text(step.input_hash)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
-from closedloop.storage import sha256_bytes
 from closedloop.study.table import Stage, StageTable
 
 
@@ -28,6 +27,8 @@ class Step:
         sha256 of every file it reads now, by path relative to the study.
     input_hash
         sha256 over all that decides its result.
+    older_input_hash
+        The same as versions counted it that declared fewer sections, see `Stage`; None where they declared all.
     """
 
     stage: Stage
@@ -36,6 +37,7 @@ class Step:
     working: Path
     inputs: dict[str, str]
     input_hash: str
+    older_input_hash: str | None
 
     @property
     def name(self) -> str:
@@ -73,13 +75,8 @@ class Steps:
         """Return whether a folder follows from its inputs; an older version declared fewer sections, see `Stage`."""
         if manifest.input_hash == step.input_hash:
             return True
-        stage = step.stage
-        then = tuple(name for name in stage.sections if name not in stage.undeclared)
-        return (
-            bool(stage.undeclared)
-            and manifest.protocol_sha256 == protocol_sha256(self.protocol)
-            and manifest.input_hash == self._input_hash(stage, step.day, then, step.inputs)
-        )
+        same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
+        return same_protocol and manifest.input_hash == step.older_input_hash
 
     def _step(self, stage: Stage, day: int) -> Step:
         inputs = {
@@ -87,6 +84,7 @@ class Steps:
             for folder in stage.inputs(self.paths, day)
             for name, entry in read_manifest(folder).outputs.items()
         }
+        then = tuple(name for name in stage.sections if name not in stage.undeclared)
         return Step(
             stage=stage,
             day=day,
@@ -94,12 +92,8 @@ class Steps:
             working=self.paths.working(stage.name, day),
             inputs=inputs,
             input_hash=self._input_hash(stage, day, stage.sections, inputs),
+            older_input_hash=self._input_hash(stage, day, then, inputs) if stage.undeclared else None,
         )
 
     def _input_hash(self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
-        values = self.protocol.model_dump(mode="json", exclude_defaults=True)
-        content = [stage.name, day, self.protocol.seed, self.study.subject, self.study.simulated]
-        content += [{name: values[name] for name in sections}, inputs]
-        if stage is self.table.start:
-            content += [self.study.pool.model_dump(mode="json"), self.study.base_model]
-        return sha256_bytes(json.dumps(content, sort_keys=True).encode())
+        return input_hash(stage.name, day, study=self.study, protocol=self.protocol, sections=sections, inputs=inputs)

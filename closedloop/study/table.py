@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.study import START, StudyPaths
 from closedloop.stages.context import StageContext
 
@@ -144,7 +145,7 @@ _DAY: tuple[Stage, ...] = (
         _today("schedule", "present"),
         _SESSION,
     ),
-    Stage("ingest", work_of("closedloop.stages.ingest.run"), ("recording", "sites"), _ingest),
+    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
     Stage("refit", work_of("closedloop.stages.refit"), ("fit", "recording"), _refit, undeclared=("recording",)),
     Stage(
         "evaluate",

@@ -90,6 +90,8 @@ def read_protocol(path: Path) -> Protocol:
         raise ProtocolError(
             f"{path}: expected a protocol file, found none. Give a name (guo2022, dry_run, smoke) or a path."
         ) from error
+    except IsADirectoryError as error:
+        raise ProtocolError(f"{path}: expected a protocol file, found a folder. Put the file there.") from error
     return parse_protocol(content, place=str(path))
 
 

@@ -13,8 +13,10 @@ from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationRep
 from closedloop.artifacts.day.journal import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest
+from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns
 from tests.unit.days import context, pixels, stimulus, stimulus_columns
 
@@ -27,8 +29,9 @@ COUNTS = np.array(
     [[5.0, 1.0, 9.0, np.nan], [6.0, 2.0, 9.0, 20.0], [np.nan, np.nan, np.nan, np.nan], [7.0, 3.0, 9.0, 30.0]]
 )  # (presentations, electrodes)
 REJECTED = 2  # ordinal of the presentation that the rig rejected
-ONSETS_S = np.array([[1.0, 2.0, np.nan, 4.0], [np.nan, 102.0, np.nan, 104.0]])  # (processors, presentations)
+ONSETS_S = np.array([[1.0, 2.0, 3.0, 4.0], [np.nan, 102.0, 103.0, 104.0]])  # (processors, presentations)
 MISSING_ON_DAY_1 = "array1-005"
+READS = {"ingest": ("synthesize", "present"), "evaluate": ("synthesize", "ingest")}
 
 
 def make_study(root: Path, *, simulated: bool = True) -> Path:
@@ -58,10 +61,24 @@ class Made:
 
     def publish(self, stage: str, *, simulated: bool | None = None) -> None:
         marked = self.simulated if simulated is None else simulated
-        values: dict[str, Any] = {"seed": 0, "code_version": "0", "protocol_sha256": "p", "input_hash": "i"}
-        values |= {"inputs": {}, "outputs": {}, "seconds": 0.0, "peak_memory_mb": 0.0}
-        manifest = Manifest(simulated=marked, stage=stage, day=self.day, **values)
-        manifest.write(self.paths.day(self.day).folder(stage) / MANIFEST_NAME)
+        folder, protocol = self.paths.day(self.day).folder(stage), read_protocol(self.paths.protocol)
+        inputs = {
+            f"{self.paths.relative(self.paths.day(self.day).folder(of))}/{name}": entry.sha256
+            for of in READS.get(stage, ())
+            for name, entry in read_manifest(self.paths.day(self.day).folder(of)).outputs.items()
+        }
+        decided = input_hash(
+            stage,
+            self.day,
+            study=StudyDocument.read(self.paths.study),
+            protocol=protocol,
+            sections=INGEST_SECTIONS if stage == "ingest" else (),
+            inputs=inputs,
+        )
+        values: dict[str, Any] = {"seed": 0, "code_version": "0", "seconds": 0.0, "peak_memory_mb": 0.0}
+        values |= {"protocol_sha256": protocol_sha256(protocol), "input_hash": decided}
+        values |= {"inputs": inputs, "outputs": describe_files(folder)}
+        Manifest(simulated=marked, stage=stage, day=self.day, **values).write(folder / MANIFEST_NAME)
 
 
 def _write_day(made: Made) -> None:
@@ -142,7 +159,7 @@ def _write_ingest(made: Made) -> None:
     columns = [ELECTRODES.index(name) for name in recorded]
     made.write(catalog.COUNTS, {"counts": COUNTS[:, columns], "electrode_id": [_electrode(name) for name in recorded]})
     missing = [MISSING_ON_DAY_1] if made.day == 1 else []
-    sites = tuple(_site(name) for name in [*recorded, *missing])
+    sites = (*(_site(name) for name in recorded), *(_not_recorded(name) for name in missing))
     made.write(catalog.SITES, SiteTable(simulated=made.simulated, day=made.day, sites=sites))
     onsets = {"processor": [1, 2], "tick_hz": [30_000.0] * 2, "epoch": np.zeros((2, 4)), "tick": ONSETS_S * 30_000}
     made.write(catalog.ONSETS, {**onsets, "time_s": ONSETS_S})
@@ -166,6 +183,11 @@ def _site(name: str) -> Site:
         site_index=SITES.index(name) if name in SITES else None,
         processor=2 if name.startswith("array2") else 1,
     )
+
+
+def _not_recorded(name: str) -> Site:
+    """As ingest has it in the table: no reliability, and zeros."""
+    return _site(name).model_copy(update={"reliability": None, "mean_rate_hz": 0.0, "sigma_hz": 0.0})
 
 
 def _spikes(rows: list[tuple[int, float]]) -> dict[str, Any]:

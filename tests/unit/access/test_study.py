@@ -32,6 +32,8 @@ from tests.unit.access.studies import (
 )
 from tests.unit.days import pixels
 
+USED = [ordinal != REJECTED for ordinal in range(4)]
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
@@ -112,6 +114,14 @@ def test_the_model_s_sites_come_first_and_the_others_have_no_index(study: Study)
     assert sites["site_index"].isna().tolist() == [False, False, False, True]
 
 
+def test_a_site_that_a_day_did_not_record_has_no_numbers_of_that_day(study: Study) -> None:
+    numbers = ["reliability", "mean_rate_hz", "sigma_hz"]
+    sites = study.sites(1)
+    assert sites.loc[MISSING_ON_DAY_1, numbers].isna().all()
+    assert sites.drop(index=MISSING_ON_DAY_1)[numbers].notna().all(axis=None)
+    assert study.sites(0).loc[MISSING_ON_DAY_1, numbers].tolist() == [0.5, 20.0, 5.0]
+
+
 def test_the_hidden_truth_is_left_out_unless_asked_for_by_name(study: Study) -> None:
     assert "true_change" not in study.pairs()
     assert study.pairs(truth=True)["true_change"].tolist() == [0.7]
@@ -132,12 +142,12 @@ def test_images_are_found_by_row_and_by_name(study: Study) -> None:
 def test_a_site_s_spikes_and_onsets_are_on_its_own_processor_s_clock(study: Study) -> None:
     assert study.spikes(0, "array1-001").tolist() == [1.1, 1.2]
     assert study.spikes(0, "array2-001").tolist() == [102.1]
-    np.testing.assert_array_equal(study.onsets(0, "array2-001").to_numpy(), ONSETS_S[1])
+    np.testing.assert_array_equal(study.onsets(0, "array2-001").to_numpy(), np.where(USED, ONSETS_S[1], np.nan))
 
 
 def test_onsets_of_a_study_of_version_0_1_are_those_of_its_one_processor(study: Study) -> None:
     (study.path / "day-00" / "ingest" / "onsets.h5").unlink()
-    np.testing.assert_array_equal(study.onsets(0, "array1-001").to_numpy(), ONSETS_S[0])
+    np.testing.assert_array_equal(study.onsets(0, "array1-001").to_numpy(), np.where(USED, ONSETS_S[0], np.nan))
 
 
 def test_spikes_of_what_is_no_site_or_was_not_recorded_are_refused(study: Study) -> None:
@@ -161,6 +171,13 @@ def test_what_is_not_there_yet_is_said_in_one_line_with_the_remedy(study: Study,
         getattr(study, ask)(1)
     assert re.search(r"found that day 1 has not come as far. Run `closedloop run .*study`", str(raised.value))
     assert "\n" not in str(raised.value)
+
+
+def test_the_last_day_has_no_queue_and_never_will(study: Study) -> None:
+    with pytest.raises(StudyError, match=r"day-02/queue: .* found that day 2 is the last one"):
+        study.manifest(N_DAYS - 1, "queue")
+    with pytest.raises(StudyError, match="found that day 1 has not come as far"):
+        study.manifest(1, "queue")
 
 
 def test_what_no_day_has_is_said_of_day_0(study: Study) -> None:

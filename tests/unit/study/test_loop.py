@@ -2,123 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.catalog import JOURNAL, REPORT
-from closedloop.artifacts.manifest import describe_files, read_manifest
-from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
-from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.manifest import read_manifest
+from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument
 from closedloop.errors import ManifestError, SessionError, StudyError
-from closedloop.execution.progress import ProgressCallback
 from closedloop.stages.context import StageContext
-from closedloop.storage import sha256_file
 from closedloop.study.ledger import open_ledger
-from closedloop.study.loop import Outcome, run_study
-from closedloop.study.table import STAGE_TABLE, Stage, StageTable
-from tests.unit.days import SMOKE
+from closedloop.study.loop import Outcome
 from tests.unit.messages import refused
-from tests.unit.study.sessions import STUDY_ID, bring, session_document
-
-LATER = 4_000_000_000  # a page newer than anything: the loop draws no report of the lines
-
-
-@dataclass
-class Listener:
-    """A reporter that remembers."""
-
-    begun: list[tuple[int, str, int]] = field(default_factory=list)
-    ended: list[tuple[int, str]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-
-    def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
-        self.begun.append((day, stage, attempt))
-        return lambda _done, _total: None
-
-    def end(self, day: int, stage: str, seconds: float) -> None:
-        assert seconds >= 0
-        self.ended.append((day, stage))
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
-@dataclass
-class Lab:
-    """A study, and its stages replaced by one that writes what it was given; `at` lets something happen in one."""
-
-    paths: StudyPaths
-    at: dict[str, Callable[[StageContext], None]] = field(default_factory=dict)
-    ran: list[str] = field(default_factory=list)
-    table: StageTable = STAGE_TABLE
-    listener: Listener = field(default_factory=Listener)
-
-    def run(self, *, days: int | None = None) -> Outcome:
-        """Run the loop; `ran` and `listener` are of this run alone."""
-        self.ran, self.listener = [], Listener()
-        table = StageTable(self._fake(self.table.start), tuple(self._fake(stage) for stage in self.table.day))
-        return run_study(self.paths, self.listener, days=days, table=table)
-
-    def _fake(self, stage: Stage) -> Stage:
-        return replace(stage, work=partial(self._work, stage))
-
-    def _work(self, stage: Stage, context: StageContext) -> None:
-        name = stage.name if context.day == START_DAY else f"{context.day} {stage.name}"
-        self.ran.append(name)
-        if name in self.at:
-            self.at[name](context)
-        if stage.name == "schedule" and not context.simulated:
-            session_document(context.day).write(context.working / "session.json")
-        sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
-        read = [sha256_file(path) for folder in stage.inputs(self.paths, context.day) for path in folder.glob("*.txt")]
-        text = json.dumps([name, context.seed(), sections, sorted(read)])
-        (context.working / f"{stage.name}.txt").write_text(text)
-
-    def edit_protocol(self, old: str, new: str) -> None:
-        text = self.paths.protocol.read_text()
-        assert old in text
-        self.paths.protocol.write_text(text.replace(old, new))
-
-    def tamper(self, stage: str, day: int) -> None:
-        """Change a published file and its manifest with it, as a stage that ran again elsewhere would."""
-        folder = self.paths.folder(stage, day)
-        with next(folder.glob("*.txt")).open("a") as file:
-            file.write("other")
-        manifest = read_manifest(folder)
-        manifest.model_copy(update={"outputs": describe_files(folder)}).write(folder / "manifest.json")
-
-
-def lab(root: Path, *, days: int = 2, simulated: bool = True) -> Lab:
-    """Make a study of smoke.yaml with more days."""
-    paths = StudyPaths(root)
-    paths.report.mkdir(parents=True)
-    (paths.report / REPORT.name).touch()
-    os.utime(paths.report / REPORT.name, (LATER, LATER))
-    paths.protocol.write_text(SMOKE.read_text().replace("days: 1 ", f"days: {days} "))
-    StudyDocument(
-        simulated=simulated,
-        study_id=STUDY_ID,
-        subject="nobody",
-        protocol_name="smoke",
-        protocol_sha256=protocol_sha256(read_protocol(paths.protocol)),
-        code_version="0",
-        arrays=("array1",),
-        pool=PoolDescription(kind="procedural", side_px=32, seed=1, n_categories=4, n_per_category=4),
-        base_model="small_resnet_robust",
-    ).write(paths.study)
-    return Lab(paths)
-
-
-def from_stage(stage: str, day: int, *, until: int) -> list[str]:
-    """Name everything from a stage of a day to the evaluation of the last day before `until`."""
-    names = [f"{of} {name}" for of in range(until) for name in STAGES if (of, name) != (until - 1, "queue")]
-    return names[names.index(f"{day} {stage}") :]
+from tests.unit.study.labs import Lab, bring_recording, from_stage, half_done, lab
+from tests.unit.study.sessions import bring
 
 
 def test_stages_run_in_their_order_and_the_last_day_queues_nothing(tmp_path: Path) -> None:
@@ -170,13 +68,6 @@ def test_after_an_error_the_same_command_goes_on_with_a_second_attempt(tmp_path:
     assert made.ran == from_stage("ingest", 0, until=2)
     assert made.listener.begun[0] == (0, "ingest", 2)
     assert {attempt for _, _, attempt in made.listener.begun[1:]} == {1}
-
-
-def half_done(context: StageContext) -> None:
-    """Leave some work behind and end as a killed process would: nothing after this line runs."""
-    context.scratch.mkdir()
-    (context.scratch / "shard").write_text("half")
-    raise KeyboardInterrupt
 
 
 def test_a_killed_stage_finds_its_own_work_again_and_publishes_none_of_it(tmp_path: Path) -> None:
@@ -236,6 +127,14 @@ def test_what_no_stage_declares_makes_none_stale(tmp_path: Path) -> None:
     assert (made.ran, made.listener.said) == ([], [])
 
 
+def test_another_seed_is_another_experiment(tmp_path: Path) -> None:
+    made = lab(tmp_path)
+    made.run()
+    made.edit_protocol("seed: 2022 ", "seed: 2023 ")
+    made.run()
+    assert made.ran == ["start", *from_stage("plan", 0, until=2)]
+
+
 @pytest.mark.parametrize("damage", ["byte", "gone"])
 def test_a_published_file_that_is_not_what_its_manifest_promises_stops_the_loop(tmp_path: Path, damage: str) -> None:
     made = lab(tmp_path)
@@ -262,50 +161,6 @@ def test_a_stage_cannot_read_a_folder_that_would_not_make_it_stale(tmp_path: Pat
     made.at["0 queue"] = lambda context: print(context.read(JOURNAL))  # noqa: T201 - it never comes to that
     with pytest.raises(AttributeError, match=r"stage queue: day-00/present/journal\.jsonl .* study/table\.py"):
         made.run()
-
-
-def older_version(table: StageTable) -> StageTable:
-    """The table of a version that did not know which sections some of its stages read."""
-    day = tuple(
-        replace(stage, sections=tuple(name for name in stage.sections if name not in stage.undeclared), undeclared=())
-        for stage in table.day
-    )
-    return replace(table, day=day)
-
-
-def test_a_study_of_a_version_that_declared_fewer_sections_stands_as_it_is(tmp_path: Path) -> None:
-    made = lab(tmp_path)
-    made.table = older_version(STAGE_TABLE)
-    made.run()
-    made.table = STAGE_TABLE
-    assert made.run() == Outcome(None, 1)
-    assert (made.ran, made.listener.said) == ([], [])
-
-
-def test_and_is_stale_where_it_may_have_read_what_changed(tmp_path: Path) -> None:
-    """`fit.ridge` decides refit alone; of an older schedule nobody knows what it read, so that it runs again."""
-    made = lab(tmp_path)
-    made.table = older_version(STAGE_TABLE)
-    made.run(days=1)
-    made.table = STAGE_TABLE
-    made.edit_protocol("ridge: 0.1 ", "ridge: 0.2 ")
-    made.run(days=1)
-    assert made.ran == ["0 schedule", *(f"0 {name}" for name in STAGES[3:8])]
-
-
-def test_a_study_of_this_version_is_not_stale_by_the_same_change(tmp_path: Path) -> None:
-    made = lab(tmp_path)
-    made.run(days=1)
-    made.edit_protocol("ridge: 0.1 ", "ridge: 0.2 ")
-    made.run(days=1)
-    assert made.ran == ["0 refit"]
-
-
-def bring_recording(paths: StudyPaths, day: int) -> None:
-    folder = paths.folder("recording", day)
-    folder.mkdir()
-    (folder / "array1.nev").touch()
-    (folder / "note.txt").write_text("a recording")
 
 
 def test_a_real_study_waits_for_the_session_and_then_for_its_recording(tmp_path: Path) -> None:

@@ -34,6 +34,46 @@ def test_the_start_reads_nothing() -> None:
     assert STAGE_TABLE.start.inputs(PATHS, START_DAY) == []
 
 
+READS_ON_DAY_2 = {
+    "plan": {"day-01/queue", "day-00/ingest"},
+    "synthesize": {"day-02/plan", "day-01/refit"},
+    "schedule": {"day-02/synthesize"},
+    "present": {"day-02/schedule"},
+    "recording": {"day-02/schedule", "day-02/present"},
+    "ingest": {f"day-02/{name}" for name in ("synthesize", "schedule", "present", "recording")} | {"day-00/ingest"},
+    "refit": {"day-01/refit"} | {f"day-{day:02d}/{name}" for day in range(3) for name in ("synthesize", "ingest")},
+    "evaluate": {"day-02/synthesize", "day-02/ingest", "day-00/evaluate"},
+    "queue": {"day-01/queue", "day-02/plan", "day-02/evaluate"},
+}
+
+
+@pytest.mark.parametrize("stage", STAGE_TABLE.day, ids=lambda stage: stage.name)
+def test_a_later_day_reads_its_own_files_the_day_before_and_what_was_settled_on_day_0(stage: Stage) -> None:
+    """The refit is on all days so far; sites were chosen, and artificial units attacked, on day 0."""
+    assert {PATHS.relative(folder) for folder in stage.inputs(PATHS, 2)} == READS_ON_DAY_2[stage.name]
+
+
+DECIDES = {
+    "images": {"start", "plan", "schedule", "evaluate", "queue"},
+    "procedural": {"start"},
+    "sites": {"start", "plan", "ingest"},
+    "base_model": {"start"},
+    "attack": {"plan", "synthesize", "evaluate"},
+    "controls": {"plan"},
+    "presentation": {"plan", "schedule"},
+    "trial": {"plan", "schedule"},
+    "recording": {"recording", "ingest", "refit", "evaluate"},
+    "fit": {"refit"},
+    "evaluation": {"evaluate"},
+    "simulation": {"schedule", "recording", "evaluate"},
+}
+
+
+def test_every_section_of_the_protocol_decides_some_stages_and_these() -> None:
+    assert set(Protocol.model_fields) - {"name", "seed", "days"} == set(DECIDES)
+    assert {name: {stage.name for stage in ALL if name in stage.sections} for name in DECIDES} == DECIDES
+
+
 @pytest.mark.parametrize("stage", ALL, ids=lambda stage: stage.name)
 def test_sections_are_the_protocols_each_once_and_what_was_undeclared_is_declared_now(stage: Stage) -> None:
     assert set(stage.sections) <= set(Protocol.model_fields) - {"name", "seed", "days"}

@@ -1,0 +1,47 @@
+"""One hash of all that decides a stage's result: name, day, study, sections of the protocol, inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.study import START, StudyDocument
+from closedloop.storage import sha256_bytes
+
+INGEST_SECTIONS = ("recording", "sites")
+"""The sections that decide what ingest counts, the window among them."""
+
+
+def input_hash(
+    stage: str,
+    day: int,
+    *,
+    study: StudyDocument,
+    protocol: Protocol,
+    sections: Iterable[str],
+    inputs: Mapping[str, str],
+) -> str:
+    """Hash all that decides a stage's result; equal means no work.
+
+    Parameters
+    ----------
+    stage
+        Its name.
+    day
+        The day; `START_DAY` for the study's start.
+    study
+        Whose.
+    protocol
+        Its seed and the sections count, as they differ from their defaults.
+    sections
+        Names of the parts of the protocol that the stage sees.
+    inputs
+        sha256 of every file that it reads, by path relative to the study.
+    """
+    values = protocol.model_dump(mode="json", exclude_defaults=True)
+    content = [stage, day, protocol.seed, study.subject, study.simulated]
+    content += [{name: values[name] for name in sections}, dict(inputs)]
+    if stage == START:
+        content += [study.pool.model_dump(mode="json"), study.base_model]
+    return sha256_bytes(json.dumps(content, sort_keys=True).encode())
