@@ -17,7 +17,7 @@ from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.tables import Columns
 
 Unit: TypeAlias = Literal["hz", "counts"]
-Day: TypeAlias = int | None  # None: all days that have the file
+DayOrAll: TypeAlias = int | None  # None: all days that have the file
 
 _OF_STIMULUS = ["kind", "role", "category", "image_id", "clean_index", "epsilon", "site_index"]
 _OF_JOURNAL = {
@@ -30,22 +30,21 @@ _OF_JOURNAL = {
     "code": "code",
 }
 _OF_NETWORK = "_units"  # ending of the estimates on artificial units: known without noise, but nothing hidden
-_MS_PER_S = 1000
 
 _ReadDay: TypeAlias = Callable[[PublishedFiles, int], pd.DataFrame]
 
 
-def presentations_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
+def presentations_frame(files: PublishedFiles, day: DayOrAll) -> pd.DataFrame:
     """Return every presentation in the order shown: what, whether it counts, when."""
     return _indexed(files, catalog.RESPONSES, day, _presentations, made_from=(catalog.STIMULI, catalog.JOURNAL))
 
 
-def stimuli_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
+def stimuli_frame(files: PublishedFiles, day: DayOrAll) -> pd.DataFrame:
     """Return the stimuli; the index is the row of a day's images."""
     return _indexed(files, catalog.STIMULI, day, _stimuli)
 
 
-def responses_frame(files: PublishedFiles, day: Day, *, unit: Unit) -> pd.DataFrame:
+def responses_frame(files: PublishedFiles, day: DayOrAll, *, unit: Unit) -> pd.DataFrame:
     """Return presentations x chosen sites; NaN where a presentation does not count.
 
     Parameters
@@ -64,12 +63,12 @@ def responses_frame(files: PublishedFiles, day: Day, *, unit: Unit) -> pd.DataFr
     return frame
 
 
-def sites_frame(files: PublishedFiles, day: Day) -> pd.DataFrame:
+def sites_frame(files: PublishedFiles, day: DayOrAll) -> pd.DataFrame:
     """Return every electrode, those of the model first in the model's order."""
     return _indexed(files, catalog.SITES, day, _sites)
 
 
-def pairs_frame(files: PublishedFiles, day: Day, *, truth: bool) -> pd.DataFrame:
+def pairs_frame(files: PublishedFiles, day: DayOrAll, *, truth: bool) -> pd.DataFrame:
     """Return changed images beside their clean ones, a row a pair and site.
 
     Parameters
@@ -97,7 +96,7 @@ def marks(files: PublishedFiles) -> dict[Hashable, Any]:
 
 
 def _indexed(
-    files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay, *, made_from: tuple[StudyFile, ...] = ()
+    files: PublishedFiles, file: StudyFile, day: DayOrAll, read: _ReadDay, *, made_from: tuple[StudyFile, ...] = ()
 ) -> pd.DataFrame:
     tables = _tables(files, file, day, read, made_from=made_from)
     if day is not None:
@@ -106,7 +105,7 @@ def _indexed(
 
 
 def _tables(
-    files: PublishedFiles, file: StudyFile, day: Day, read: _ReadDay, *, made_from: tuple[StudyFile, ...] = ()
+    files: PublishedFiles, file: StudyFile, day: DayOrAll, read: _ReadDay, *, made_from: tuple[StudyFile, ...] = ()
 ) -> dict[int, pd.DataFrame]:
     days = (files.days_with(file) or (0,)) if day is None else (day,)  # without any, day 0 says what is missing
     return {own: files.read_together(own, file, partial(read, files, own), made_from=made_from) for own in days}
@@ -153,7 +152,7 @@ def _responses(files: PublishedFiles, day: int, *, unit: Unit) -> pd.DataFrame:
     if unit == "hz":
         files.check_window(day)
         recording = files.protocol.recording
-        chosen = chosen / ((recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S)
+        chosen = chosen / ((recording.window_stop_ms - recording.window_start_ms) / 1000)
     return chosen
 
 

@@ -31,14 +31,14 @@ from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem, seed_of
 from closedloop.models.site_model import device_of
 
-Images = TypeVar("Images")
+AnyImages = TypeVar("AnyImages")
 
 DEFAULT_METHOD = Method(replace(COSINE, steps=50, last_fraction=0.1))
 """That of `closedloop attack`."""
 
 
 @dataclass(frozen=True)
-class AttackResult(Generic[Images]):
+class AttackResult(Generic[AnyImages]):
     """Attacked images and how far they move the model, one row an image.
 
     Attributes
@@ -62,7 +62,7 @@ class AttackResult(Generic[Images]):
     [3.0, -0.5]
     """
 
-    attacked: Images
+    attacked: AnyImages
     response_clean: NDArray[np.float64]
     response_attacked: NDArray[np.float64]
     realised_epsilon: NDArray[np.float64]

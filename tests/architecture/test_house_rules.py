@@ -39,13 +39,29 @@ def test_no_room_holds_more_than_an_eighth_of_the_lines() -> None:
     assert not {room: n for room, n in rooms.items() if n > rooms.total() * MOST_OF_THE_HOUSE}
 
 
-def test_one_class_name_means_one_class() -> None:
+def classes() -> dict[str, list[str]]:
     homes: defaultdict[str, list[str]] = defaultdict(list)
     for path, tree in TREES.items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
                 homes[node.name.lstrip("_")].append(str(path))
-    assert not {name: places for name, places in homes.items() if len(places) > 1}
+    return homes
+
+
+def test_one_class_name_means_one_class() -> None:
+    assert not {name: places for name, places in classes().items() if len(places) > 1}
+
+
+def test_an_alias_is_not_named_like_a_class() -> None:
+    aliases = {
+        target.id.lstrip("_"): str(path)
+        for path, tree in TREES.items()
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    assert not {name: (aliases[name], places) for name, places in classes().items() if name in aliases}
 
 
 def public_functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:

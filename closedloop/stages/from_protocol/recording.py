@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from closedloop.artifacts.protocol.session import Recording
 
-_MS_PER_S = 1000
-
 
 def response_window_s(recording: Recording) -> float:
     """Return the length of the window that spikes are counted in, seconds."""
-    return (recording.window_stop_ms - recording.window_start_ms) / _MS_PER_S
+    return (recording.window_stop_ms - recording.window_start_ms) / 1000
 
 
 def raw_electrodes_on(recording: Recording, day: int) -> tuple[int, ...]:
