@@ -11,9 +11,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 
+_OF_NO_COMMAND = frozenset({"pandas"})  # `closedloop.open_study` alone: no recording day waits for it
+
 
 def require_extra(extra: str) -> None:
-    """Refuse at once, before anything is written, to begin what needs an extra that is not installed.
+    """Refuse at once, before anything is written, a command that needs an extra that is not installed.
 
     Raises
     ------
@@ -21,7 +23,7 @@ def require_extra(extra: str) -> None:
         A library of the extra is missing; `installation_hint` says what to do.
     """
     for library in LIBRARIES[extra]:
-        if find_spec(library) is None:
+        if library not in _OF_NO_COMMAND and find_spec(library) is None:
             raise ModuleNotFoundError(f"No module named {library!r}", name=library)
 
 
