@@ -135,7 +135,8 @@ def _cluster(distributed: Any, workers: Workers) -> Iterator[Any]:
             n_workers=workers.n,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would be port 8787 on all addresses, one cluster a machine
+            worker_dashboard_address="127.0.0.1:0",
             local_directory=scratch,
             silence_logs=logging.CRITICAL,
         ) as cluster,

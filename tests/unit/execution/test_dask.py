@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +40,16 @@ def test_every_piece_is_done_once_and_told(tmp_path: Path) -> None:
     assert str(os.getpid()) not in {(tmp_path / str(name)).read_text() for name in range(7)}
 
 
+def test_a_cluster_does_not_mind_another_one_on_the_machine(tmp_path: Path) -> None:
+    """Dask's own page would take port 8787, once a machine; whoever has it already is no matter of ours."""
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # taken by somebody else is as good
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        run_pieces([partial(leave, tmp_path, 0)], Workers("dask", 1))
+    assert finished(tmp_path) == [0]
+
+
 def test_a_piece_whose_worker_was_killed_is_done_by_another(tmp_path: Path) -> None:
     pieces = [partial(leave, tmp_path, 0), partial(die_the_first_time, tmp_path, 1), partial(leave, tmp_path, 2)]
     run_pieces(pieces, Workers("dask", 2))
@@ -62,12 +74,29 @@ def test_errors_of_a_piece_arrive_as_they_are() -> None:
 def scheduler(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Give a scheduler with one worker, each a process of its own."""
     address_file = tmp_path / "scheduler.json"
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file)]
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--dashboard-address",
+        "127.0.0.1:0",
+        "--scheduler-file",
+        str(address_file),
+    ]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
     program = "import sys; from distributed.cli.{0} import main; sys.exit(main())"
     head = subprocess.Popen([sys.executable, "-c", program.format("dask_scheduler"), *options], **quiet)
     wait_for(address_file)
-    worker_options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)]
+    worker_options = [
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--dashboard-address",
+        "127.0.0.1:0",
+        "--local-directory",
+        str(tmp_path),
+    ]
     worker = subprocess.Popen(
         [sys.executable, "-c", program.format("dask_worker"), *worker_options, "--scheduler-file", str(address_file)],
         **quiet,
