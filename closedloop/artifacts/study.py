@@ -77,6 +77,11 @@ class StudyPaths:
         return self.root / "study.json"
 
     @property
+    def amendments(self) -> Path:
+        """What people decided after the study began, a line each."""
+        return self.root / "amendments.jsonl"
+
+    @property
     def ledger(self) -> Path:
         """The SQLite ledger."""
         return self.root / "ledger.sqlite"

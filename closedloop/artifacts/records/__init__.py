@@ -1,0 +1,1 @@
+"""Files that grow by a line: chained lines, and the study's amendments."""
