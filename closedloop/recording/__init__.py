@@ -8,6 +8,7 @@ ours is imported but errors and storage: `blackrock` and `ArraySource` implement
 - `spikes`, `codes`: What passes between the rooms: spikes, digital codes sent and received, edges of the photodiode.
 - `counts`, `usability`: Spikes per presentation and electrode, in parts; which presentations were recorded without a
   gap.
+- `sample_ranges`: Which samples lie in a range of ticks.
 - `lookup`: Values by an index that may be -1.
 """
 
