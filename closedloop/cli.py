@@ -95,6 +95,14 @@ def init(
     subject: Annotated[str, typer.Option(help="the animal's name")],
     images: Annotated[Path, typer.Option(help="folder of clean images, flat or with one subfolder per class")],
     base_model: BaseModelOption = None,
+    array: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATTERN",
+            help="an array, and which of the recorder's files are its own (left=LEFT*), once for each array  "
+            "[default: the files' names tell: nsp1, array2]",
+        ),
+    ] = None,
 ) -> None:
     """Create a study of a real animal and prepare its first session.
 
@@ -104,7 +112,13 @@ def init(
     from closedloop.study.create import Request, create_study  # noqa: PLC0415
 
     request = Request(
-        root=study, subject=subject, simulated=False, protocol=protocol, images=images, base_model=base_model
+        root=study,
+        subject=subject,
+        simulated=False,
+        protocol=protocol,
+        images=images,
+        base_model=base_model,
+        arrays=tuple(array or ()),
     )
     create_study(request)
     _advance(study, days=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,13 @@ class PoolDescription(Section):
     n_per_category: int | None = None
 
 
+class ArrayFiles(Section):
+    """Which of the recorder's files are of one of a study's arrays, where their names do not tell."""
+
+    name: str = Field(min_length=1)
+    files: str = Field(min_length=1, description="pattern of their names, capitals aside: LEFT*")
+
+
 class StudyDocument(Document):
     """study.json: who, simulated or real, which versions. Written once by init."""
 
@@ -41,6 +49,11 @@ class StudyDocument(Document):
     protocol_sha256: str
     code_version: str = Field(description="closedloop that made the study")
     arrays: tuple[str, ...]
+    array_files: tuple[ArrayFiles, ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="in the order of the processors' numbers, from 1; empty where the files' names tell (nsp1, array2)",
+    )
     pool: PoolDescription
     base_model: str = Field(description="name of shipped weights or path of the file that was imported")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.study import ArrayFiles, PoolDescription, StudyDocument, StudyPaths
 from closedloop.errors import ProtocolError, StudyError
 from closedloop.storage import sha256_bytes, write_bytes
 
@@ -27,6 +28,8 @@ class Request:
         Folder of clean images; None for the procedural pool (simulated studies only).
     base_model
         Weight file; None for the weights that the protocol names.
+    arrays
+        Name and pattern of the recorder's files of each array, "left=LEFT*"; empty where the files' names tell.
     """
 
     root: Path
@@ -35,6 +38,7 @@ class Request:
     protocol: str
     images: Path | None = None
     base_model: Path | None = None
+    arrays: tuple[str, ...] = ()
 
 
 def shipped_protocols() -> dict[str, Path]:
@@ -75,6 +79,7 @@ def create_study(request: Request) -> StudyPaths:
     """
     paths = StudyPaths(request.root.resolve())
     _refuse_used_folder(paths)
+    array_files = _array_files(request.arrays)
     if request.images is None and not request.simulated:
         raise StudyError(
             f"{paths.root}: expected a folder of images to show an animal, found none given. Give one by --images."
@@ -91,11 +96,29 @@ def create_study(request: Request) -> StudyPaths:
         protocol_name=protocol.name,
         protocol_sha256=protocol_sha256(protocol),
         code_version=__version__,
-        arrays=("array1",),
+        arrays=tuple(one.name for one in array_files) or ("array1",),
+        array_files=array_files,
         pool=pool,
         base_model=str(request.base_model.resolve()) if request.base_model else protocol.base_model.weights,
     ).write(paths.study)
     return paths
+
+
+def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:
+    """Read "left=LEFT*" as an array's name and the pattern of its files; the order gives the processors' numbers."""
+    found = []
+    for text in given:
+        name, _, files = (part.strip() for part in text.partition("="))
+        if not name or not files:
+            raise StudyError(
+                f"--array {text}: expected an array's name and a pattern of its files, such as left=LEFT*, found no "
+                "such pair. Correct it."
+            )
+        found.append(ArrayFiles(name=name, files=files))
+    for what, values in (("name", [one.name for one in found]), ("pattern", [one.files.lower() for one in found])):
+        if len(set(values)) < len(values):
+            raise StudyError(f"--array: expected a {what} of its own for each array, found one twice. Correct it.")
+    return tuple(found)
 
 
 def _refuse_used_folder(paths: StudyPaths) -> None:

@@ -161,3 +161,23 @@ def test_a_real_study_goes_on_with_the_protocol_it_began_with_and_no_other(tmp_p
     paths.protocol.write_text("# a remark\n" + content)
     with pytest.raises(AssertionError, match="start of day -1 began"):
         run_study(paths, Silence())
+
+
+def test_a_study_keeps_which_files_are_of_which_array(tmp_path: Path) -> None:
+    paths = create_study(replace(request(tmp_path), arrays=("left=LEFT*", "right = day*_r_*")))
+    study = StudyDocument.read(paths.study)
+    assert study.arrays == ("left", "right")
+    assert [(one.name, one.files) for one in study.array_files] == [("left", "LEFT*"), ("right", "day*_r_*")]
+
+
+def test_a_study_whose_files_names_tell_has_no_word_on_them(tmp_path: Path) -> None:
+    paths = create_study(request(tmp_path))
+    assert b"array_files" not in paths.study.read_bytes()
+    assert StudyDocument.read(paths.study).array_files == ()
+
+
+@pytest.mark.parametrize("arrays", [("left",), ("=L*",), ("left=",), ("a=L*", "a=R*"), ("a=L*", "b=l*")])
+def test_arrays_that_are_no_pairs_of_name_and_pattern_are_refused(tmp_path: Path, arrays: tuple[str, ...]) -> None:
+    with refused(StudyError, "--array"):
+        create_study(replace(request(tmp_path), arrays=arrays))
+    assert not (tmp_path / "study").exists()
