@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from closedloop.detection.photodiode import photodiode_edges
 from closedloop.devices.files import DeviceFiles, find_devices
-from closedloop.devices.part import RecordingPart, Voltage, read_part
+from closedloop.devices.part import RecordingPart, read_part
 from closedloop.devices.photodiode import find_photodiode
+from closedloop.devices.port import DevicePart, Voltage
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
@@ -27,7 +28,7 @@ from closedloop.recording.spikes import Spikes
 
 PHOTODIODE = "photodiode"
 
-__all__ = ["Device", "Electrode", "RecordingPart", "Voltage", "read_device", "read_devices"]
+__all__ = ["Device", "DevicePart", "Electrode", "Voltage", "read_device", "read_devices"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Device:
     codes
         Digital codes of the parallel port, or of the serial one where nothing came over the other.
     comments
-        Texts of the .nev, in order.
+        Texts that the recorder was given, in order.
     edges
         Rising edges of the photodiode; None where none was recorded.
     repairs
@@ -70,7 +71,7 @@ class Device:
     codes: ReceivedCodes
     comments: tuple[str, ...]
     edges: Edges | None
-    parts: tuple[RecordingPart, ...]
+    parts: tuple[DevicePart, ...]
     repairs: tuple[str, ...]
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
@@ -17,29 +17,12 @@ from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.devices.clock_segments import map_clock_segments
 from closedloop.devices.files import RecordingFiles
+from closedloop.devices.port import Voltage
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 _RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
-
-
-@dataclass(frozen=True)
-class Voltage:
-    """The electrodes' samples in one file; `clock_segment_of` gives the device's clock segment by the file's own."""
-
-    samples: NsxSamples
-    clock_segment_of: dict[int, int]
-
-    @property
-    def electrode_ids(self) -> tuple[int, ...]:
-        """The recorder's numbers of the columns."""
-        return tuple(channel.channel_id for channel in self.samples.channels)
-
-    def device_clock_segment(self, clock_segment: NDArray[np.integer]) -> NDArray[np.uint16]:
-        """Return the device's clock segments of the file's own, any shape."""
-        table = np.array([self.clock_segment_of[own] for own in sorted(self.clock_segment_of)], np.uint16)
-        return np.asarray(table[clock_segment])
 
 
 @dataclass(frozen=True)
@@ -79,6 +62,47 @@ class RecordingPart:
     def n_spikes(self) -> int:
         """Spike packets of the .nev, strays included."""
         return sum(self.survey.scan.n_spikes.values()) if self.survey else 0
+
+    @property
+    def place(self) -> Path:
+        """What messages call it: its .nev, or where that would be."""
+        return self.files.nev or self.files.files[0].parent / self.files.stem
+
+    @property
+    def lacks(self) -> str | None:
+        """Say that the .nev is missing; None where it is there."""
+        if self.header is not None and self.files.nev is not None:
+            return None
+        return (
+            f"{self.place}: expected its .nev file beside the .nsx, found none. Put it there: the words "
+            "that align the day are in it."
+        )
+
+    @property
+    def made_by(self) -> str | None:
+        """Return the application of the .nev."""
+        return self.header.application if self.header else None
+
+    @property
+    def spike_electrodes(self) -> tuple[int, ...]:
+        """Numbers of the electrodes of the .nev."""
+        return tuple(contact.electrode_id for contact in self.header.electrodes) if self.header else ()
+
+    def file_lines(self) -> dict[str, str]:
+        """Return a line on each file, by name: what it is."""
+        lines = {
+            samples.file.name: f"NSx {samples.header.specification}, {len(samples.header.channels)} channels at "
+            f"{samples.rate_hz:g} Hz, {len(samples.segments)} block(s), "
+            f"{sum(segment.n_samples for segment in samples.segments) / samples.rate_hz:.1f} s"
+            for samples in self.samples
+        }
+        if self.files.nev is None or self.events is None:
+            return lines
+        nev = (
+            f"NEV, {self.n_spikes} spikes, {len(self.events.codes)} words, "
+            f"{self.events.n_out_of_order} packets out of order"
+        )
+        return {self.files.nev.name: nev, **lines}
 
     def spikes(self) -> Iterator[Spikes]:
         """Read the spikes of the .nev in parts that follow one another, in bounded memory."""

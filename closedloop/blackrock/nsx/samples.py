@@ -68,6 +68,17 @@ class NsxSamples:
         """Units at bit zero, shape (n_channels,)."""
         return np.array([channel.offset for channel in self.channels])
 
+    @property
+    def electrode_ids(self) -> tuple[int, ...]:
+        """The recorder's numbers of the columns, where these are electrodes."""
+        return tuple(channel.channel_id for channel in self.channels)
+
+    def fingerprint(self) -> tuple[str, ...]:
+        """Return what must be the same for the samples to be the same: the file as it is now, and its columns."""
+        status = self.file.stat()
+        file = (str(self.file.resolve()), status.st_size, status.st_mtime_ns)
+        return repr(file), repr(self.header), repr(self.columns)
+
     def read(self, segment: int, start: int, stop: int) -> NDArray[np.int16]:
         """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
 

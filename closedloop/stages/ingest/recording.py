@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.day.quality import RawAgreement
 from closedloop.detection.agreement import agreement
-from closedloop.devices.device import Device, Electrode, RecordingPart, read_devices
+from closedloop.devices.device import Device, Electrode, read_devices
+from closedloop.devices.port import DevicePart
 from closedloop.errors import RecordingError, StudyError
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
@@ -100,7 +101,7 @@ def read_day_devices(folder: Path, *, photodiode: str, session_id: str, simulate
     devices = read_devices(sorted(folder.iterdir()), photodiode=photodiode)
     for device in devices:
         for part in device.parts:
-            _check_mark(part, folder, simulated=simulated)
+            _check_mark(part, simulated=simulated)
         _check_session(device, folder, session_id)
     return devices
 
@@ -145,26 +146,19 @@ def day_recording(
 def _day_device(device: Device, detected: tuple[DetectedFile, ...], spikes_from: Literal["nev", "raw"]) -> DayDevice:
     from_raw = spikes_from == "raw" and bool(detected)
     on = {electrode for file in detected for electrode in file.electrode_ids}
-    looked_at = on if from_raw else _nev_electrodes(device)
+    looked_at = on if from_raw else {one for part in device.parts for one in part.spike_electrodes}
     electrodes = tuple(electrode for electrode in device.electrodes if electrode.electrode_id in looked_at)
     return DayDevice(device, electrodes, detected, from_raw)
 
 
-def _nev_electrodes(device: Device) -> set[int]:
-    return {one.electrode_id for part in device.parts if part.header for one in part.header.electrodes}
-
-
-def _check_mark(part: RecordingPart, folder: Path, *, simulated: bool) -> None:
-    if part.header is None or part.files.nev is None:
-        raise RecordingError(
-            f"{folder / part.files.stem}: expected its .nev file beside the .nsx, found none. Put it there: the words "
-            "that align the day are in it."
-        )
-    is_simulated = part.header.application.startswith(SIMULATED_APPLICATION)
+def _check_mark(part: DevicePart, *, simulated: bool) -> None:
+    if part.lacks:
+        raise RecordingError(part.lacks)
+    is_simulated = (part.made_by or "").startswith(SIMULATED_APPLICATION)
     if is_simulated != simulated:
         found, expected = ("simulated", "recorded") if is_simulated else ("recorded", "simulated")
         raise StudyError(
-            f"{part.files.nev}: expected a {expected} file, found a {found} one. The two never mix: remove it."
+            f"{part.place}: expected a {expected} file, found a {found} one. The two never mix: remove it."
         )
 
 
@@ -218,24 +212,6 @@ def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:
 
 def recording_lines(recording: DayRecording) -> dict[str, str]:
     """Return a line on each file: what it is."""
-    lines: dict[str, str] = {}
-    for own in recording.devices:
-        for part in own.device.parts:
-            lines |= _part_lines(part)
-    return lines
-
-
-def _part_lines(part: RecordingPart) -> dict[str, str]:
-    lines = {
-        samples.file.name: f"NSx {samples.header.specification}, {len(samples.header.channels)} channels at "
-        f"{samples.rate_hz:g} Hz, {len(samples.segments)} block(s), "
-        f"{sum(segment.n_samples for segment in samples.segments) / samples.rate_hz:.1f} s"
-        for samples in part.samples
+    return {
+        name: line for own in recording.devices for part in own.device.parts for name, line in part.file_lines().items()
     }
-    if part.files.nev is None or part.events is None:
-        return lines
-    nev = (
-        f"NEV, {part.n_spikes} spikes, {len(part.events.codes)} words, "
-        f"{part.events.n_out_of_order} packets out of order"
-    )
-    return {part.files.nev.name: nev, **lines}

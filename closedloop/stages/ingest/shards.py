@@ -12,9 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from closedloop import __version__
-from closedloop.blackrock.nsx.samples import NsxSamples
 from closedloop.detection.crossings import DetectionPiece, PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import Definition
+from closedloop.devices.port import RecordedSamples
 from closedloop.execution.shards import made_once, shard_name
 
 _FORMAT = "crossings 1"
@@ -25,7 +25,7 @@ _MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is co
 class CrossingsShard:
     """Pieces first to last (exclusive) of a recording, and the file that their crossings belong in."""
 
-    samples: NsxSamples
+    samples: RecordedSamples
     definition: Definition
     first: int
     last: int
@@ -34,7 +34,7 @@ class CrossingsShard:
 
 
 def shards_of(
-    samples: NsxSamples, definition: Definition, *, folder: Path, chunk_samples: int | None
+    samples: RecordedSamples, definition: Definition, *, folder: Path, chunk_samples: int | None
 ) -> tuple[CrossingsShard, ...]:
     """Divide a recording into shards; how many workers there are plays no part, so that another number can resume.
 
@@ -65,11 +65,9 @@ def shards_of(
     )
 
 
-def _inputs(samples: NsxSamples, definition: Definition) -> tuple[str, ...]:
+def _inputs(samples: RecordedSamples, definition: Definition) -> tuple[str, ...]:
     """Return what decides the crossings: the file as it is now, its channels, the definition, the code."""
-    status = samples.file.stat()
-    file = (str(samples.file.resolve()), status.st_size, status.st_mtime_ns)
-    return _FORMAT, __version__, repr(file), repr(samples.header), repr(samples.columns), repr(definition)
+    return _FORMAT, __version__, *samples.fingerprint(), repr(definition)
 
 
 def leave_shard(shard: CrossingsShard) -> None:
@@ -78,7 +76,7 @@ def leave_shard(shard: CrossingsShard) -> None:
 
 
 def _make(shard: CrossingsShard, path: Path) -> None:
-    ids = [channel.channel_id for channel in shard.samples.channels]
+    ids = shard.samples.electrode_ids
     detector = detector_of(shard.samples, shard.definition, electrode_ids=ids, chunk_samples=shard.chunk_samples)
     pieces = pieces_of(shard.samples, shard.definition)[shard.first : shard.last]
     with path.open("wb") as stream:
