@@ -10,7 +10,7 @@ from typing import SupportsIndex, TypeVar
 
 from closedloop.artifacts.catalog import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
-from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest, way_back
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, StudyError
@@ -169,7 +169,7 @@ class PublishedFiles:
         if manifest.simulated != self.study.simulated:
             raise StudyError(
                 f"{path.parent}: expected {names[self.study.simulated]} data as in study.json, "
-                f"found {names[manifest.simulated]} data. Remove the foreign folder and run its stage again."
+                f"found {names[manifest.simulated]} data. Move the foreign folder out of the study."
             )
         entry = manifest.outputs.get(path.name)
         if entry is None or not path.is_file():  # a file that is missing is said by whoever reads it
@@ -178,7 +178,7 @@ class PublishedFiles:
         if n_bytes != entry.n_bytes and read_manifest(path.parent) == manifest:  # else it was published meanwhile
             raise StudyError(
                 f"{path}: expected the {entry.n_bytes} bytes that {MANIFEST_NAME} beside it promises, "
-                f"found {n_bytes}: it is damaged. Restore it from a copy, or remove its folder to run its stage again."
+                f"found {n_bytes}: it is damaged. {way_back(path.parent, simulated=manifest.simulated)}"
             )
 
     def _manifests(self, day: SupportsIndex, files: tuple[StudyFile, ...]) -> list[Manifest]:

@@ -11,6 +11,7 @@ from closedloop.access.files import PublishedFiles, differ
 from closedloop.artifacts import catalog, naming
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.manifest import way_back
 from closedloop.errors import StudyError
 
 
@@ -56,6 +57,6 @@ def _image(files: PublishedFiles, day: int, stimulus_id: str) -> NDArray[np.uint
     if found != stimulus_id:
         raise StudyError(
             f"{path}: expected the bytes of image {stimulus_id} in row {rows[0]}, found those of {found}: "
-            "the file is damaged. Restore it from a copy, or remove its folder to run its stage again."
+            f"the file is damaged. {way_back(path.parent, simulated=files.study.simulated)}"
         )
     return pixels

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.study import BROUGHT
 from closedloop.errors import ManifestError
 from closedloop.storage import sha256_file
 
@@ -91,7 +92,7 @@ def verify_file(path: Path, entry: FileEntry) -> None:
     ManifestError
         The file is missing or differs.
     """
-    remedy = "Restore it from a copy, or remove its folder to have the stage run again."
+    remedy = "Restore it from a copy; its stage can run again, in a study, once its folder is moved aside."
     if not path.is_file():
         raise ManifestError(f"{path}: expected a file of {entry.n_bytes} bytes, found none. {remedy}")
     n_bytes = path.stat().st_size
@@ -99,6 +100,17 @@ def verify_file(path: Path, entry: FileEntry) -> None:
         raise ManifestError(f"{path}: expected {entry.n_bytes} bytes, found {n_bytes}. {remedy}")
     if sha256_file(path) != entry.sha256:
         raise ManifestError(f"{path}: expected the bytes its manifest promises, found others. {remedy}")
+
+
+def way_back(folder: Path, *, simulated: bool) -> str:
+    """Return what to do about a file of a published folder that is not what it was: the last sentence of a message.
+
+    A stage of ours computes its folder again. What a person brought from the rig and the recorder cannot be made again:
+    nobody is ever told to remove it.
+    """
+    if folder.name in BROUGHT and not simulated:
+        return "Restore it from a copy: it cannot be made again."
+    return f"Restore it from a copy, or move {folder} aside to have the stage run again."
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -14,6 +14,9 @@ from closedloop.artifacts.documents import Document, Section
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""
 
+BROUGHT = ("present", "recording")
+"""Stages whose files come from the rig and the recorder in a real study: they cannot be made again."""
+
 START = "start"
 """The stage that every study begins with; it belongs to no day."""
 

@@ -172,7 +172,9 @@ def _open(path: Path) -> pa.Table:
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected a table, found no file. Run the stage that writes it.") from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path}: expected a parquet table, found a damaged file. Restore or remove it.") from error
+        raise DocumentError(
+            f"{path}: expected a parquet table, found a damaged file. Restore it from a copy."
+        ) from error
 
 
 def _check(path: Path, layout: TableLayout, schema: pa.Schema) -> None:

@@ -169,7 +169,7 @@ def _same_mark(path: Path, *, found: bool, study: bool) -> None:
     if found != study:
         raise StudyError(
             f"{path}: expected {names[study]} data as in study.json, found {names[found]} data. "
-            "Remove the foreign file's folder and run its stage again."
+            "Move the foreign file out of the study."
         )
 
 

@@ -62,7 +62,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
     if summary.simulated != study.simulated:
         raise StudyError(
             f"{SUMMARY.published(paths, day)}: expected a session with an animal, found a simulated one. "
-            "Simulated data never enter a real study: remove the folder's files."
+            "Simulated data never enter a real study: move the files out of it, and bring the animal's session."
         )
     sessions = {launch.session_id for launch in JOURNAL.read(JOURNAL.published(paths, day)).launches}
     if sessions | {summary.session_id} != {session.session_id}:

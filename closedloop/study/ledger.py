@@ -78,7 +78,7 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise DocumentError(
             f"{path}: expected the study's SQLite ledger, found a damaged file ({error}). "
-            "Remove it: the published folders are enough to go on."
+            "Move it aside: the published folders are enough to go on."
         ) from error
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop import __version__
-from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest, relative_files
+from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest, relative_files, way_back
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
@@ -94,5 +94,5 @@ class Publisher:
                 found = "other bytes" if path.is_file() else "no file"
                 raise ManifestError(
                     f"{path}: expected the bytes that {MANIFEST_NAME} beside it promises, found {found}. "
-                    f"Restore the file from a copy, or remove {step.folder} to have the stage run again."
+                    f"{way_back(step.folder, simulated=self.study.simulated)}"
                 )

@@ -11,10 +11,10 @@ from closedloop.errors import ClosedLoopError
 
 
 @contextmanager
-def refused(error: type[ClosedLoopError], *words: object) -> Iterator[None]:
+def refused(error: type[ClosedLoopError], *words: object) -> Iterator[pytest.ExceptionInfo[ClosedLoopError]]:
     """Expect an error of one line with all of these words; the first one, the place, begins it."""
     with pytest.raises(error) as caught:
-        yield
+        yield caught
     message = str(caught.value)
     assert type(caught.value) is error
     assert "\n" not in message

@@ -138,7 +138,7 @@ def _already_there(out: Path, request: AttackRequest) -> list[str]:
     if not document.is_file():
         raise StorageError(f"{out}: expected no folder or one of this command, found another. Choose another --out.")
     if AttackSetDocument.read(document).request_sha256 != request.digest:
-        raise StorageError(f"{out}: expected the attacks asked for, found others. Choose another --out, or remove it.")
+        raise StorageError(f"{out}: expected the attacks asked for, found others. Choose another --out.")
     return [f"{out} is finished already. Open {out / PAGE_NAME}"]
 
 

@@ -158,7 +158,8 @@ def _check_mark(part: DevicePart, *, simulated: bool) -> None:
     if is_simulated != simulated:
         found, expected = ("simulated", "recorded") if is_simulated else ("recorded", "simulated")
         raise StudyError(
-            f"{part.place}: expected a {expected} file, found a {found} one. The two never mix: remove it."
+            f"{part.place}: expected a {expected} file, found a {found} one. The two never mix: "
+            "move it out of the study."
         )
 
 

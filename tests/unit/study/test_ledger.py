@@ -155,10 +155,10 @@ def test_a_file_is_remembered_by_its_name_in_the_study(ledger: Ledger, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"this is no database", bytes(5000)])
-def test_a_damaged_ledger_may_be_removed_and_the_message_says_so(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_ledger_may_be_moved_aside_and_the_message_says_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(content)
-    with refused(DocumentError, path, "damaged", "Remove it"):
+    with refused(DocumentError, path, "damaged", "Move it aside"):
         Ledger(path)
 
 

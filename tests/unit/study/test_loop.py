@@ -204,6 +204,16 @@ def test_what_a_day_was_recorded_with_is_never_made_again(tmp_path: Path, stage:
     assert read_manifest(made.paths.folder(stage, 0)) == before
 
 
+@pytest.mark.parametrize(("stage", "name"), [("present", "journal.jsonl"), ("recording", "array1.nev")])
+def test_what_was_brought_is_restored_and_nobody_is_told_to_remove_it(tmp_path: Path, stage: str, name: str) -> None:
+    made = recorded(tmp_path)
+    file = made.paths.folder(stage, 0) / name
+    file.write_bytes(b"other")
+    with refused(ManifestError, file, "found other bytes", "Restore it from a copy", "cannot be made again") as caught:
+        made.run()
+    assert "remove" not in str(caught.value)
+
+
 def test_nor_is_the_start_that_day_0_was_recorded_with(tmp_path: Path) -> None:
     made = recorded(tmp_path)
     study = StudyDocument.read(made.paths.study)
