@@ -80,7 +80,7 @@ def open_apparatus(session: Session, launch: Launch, start_s: float, stop: StopR
     SessionError
         Something is missing or not fit.
     """
-    auditor = _open_audit(session, launch, stack)
+    auditor = _open_audit(session, launch)
     display = _open_display(session, launch, start_s, stop, auditor)
     stack.callback(display.close)
     gaze = _open_gaze(session, launch, display)
@@ -88,17 +88,17 @@ def open_apparatus(session: Session, launch: Launch, start_s: float, stop: StopR
     recorder: Recorder = SimulatedRecorder() if launch.recorder == "simulated" else NoRecorder()
     codes = open_codes(session, launch.code_device, recorder)
     stack.callback(codes.close)
+    if auditor is not None:  # once everything is open: a rig that refuses to begin leaves nothing
+        stack.callback(lambda: auditor.report().write(launch.out / AUDIT_NAME))
     return Apparatus(display=display, gaze=gaze, reward=SilentReward(), codes=codes, recorder=recorder)
 
 
-def _open_audit(session: Session, launch: Launch, stack: ExitStack) -> PixelAuditor | None:
+def _open_audit(session: Session, launch: Launch) -> PixelAuditor | None:
     if not launch.audit_pixels:
         return None
     if launch.display == "headless":
         raise SessionError("--audit-pixels: expected a display with pixels, found headless. Pass --display psychopy.")
-    auditor = PixelAuditor(session, launch.audit_pixels)
-    stack.callback(lambda: auditor.report().write(launch.out / AUDIT_NAME))
-    return auditor
+    return PixelAuditor(session, launch.audit_pixels)
 
 
 def _open_display(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
+from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
 from rig.apparatus import Launch, open_apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
-from rig.session.summary import summarize
 from rig.stop import StopRequest
 
 JOURNAL_NAME = catalog.JOURNAL.name
@@ -94,7 +94,7 @@ def _present_rest(
 ) -> None:
     _refuse_other_journal(session, journal, launch)
     beginning = _beginning(session, journal, launch)
-    writer.cut(journal.n_bytes_whole)
+    writer.go_on(journal)
     with ExitStack() as stack:
         apparatus = open_apparatus(session, launch, beginning.start_s, stop, stack)
         presenter = Presenter(
@@ -143,6 +143,6 @@ def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) ->
 
 
 def _write_summary(session: Session, out: Path) -> SessionSummary:
-    summary = summarize(session, read_journal(out / JOURNAL_NAME))
+    summary = summarize(session.document, read_journal(out / JOURNAL_NAME))
     summary.write(out / SUMMARY_NAME)
     return summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rig.ports.clock import ClockKind
@@ -52,6 +52,8 @@ class DisplayFacts:
         The level of the background as read back, or None where nothing is drawn.
     priority
         Whether the system runs the rig before everything else.
+    versions
+        Of the software that draws, by its name.
     """
 
     renderer: str
@@ -62,6 +64,7 @@ class DisplayFacts:
     gamma: Literal["identity", "not identity", "not readable", "none"]
     grey_level: int | None
     priority: bool
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class Display(Protocol):

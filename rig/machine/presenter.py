@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Literal
 
 from closedloop.artifacts.day.journal import LaunchOpened, SessionEnded, TimeOut
@@ -88,6 +90,9 @@ class Presenter:
                 time_s=self._display.now_s(),
                 utc=self._display.utc(),
                 pacing=self._display.facts.pacing,
+                gaze=self._apparatus.gaze.name,
+                codes=self._apparatus.codes.transport,
+                versions=_versions() | self._display.facts.versions,
             )
         )
         self._journal.sync()
@@ -133,3 +138,7 @@ class Presenter:
         )
         self._journal.sync()
         return outcome
+
+
+def _versions() -> dict[str, str]:
+    return {"rig": version("closedloop"), "python": platform.python_version()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from closedloop.artifacts.day.session import CodeTransport
 from closedloop.errors import SessionError
-from rig.ports.recorder import Recorder
+from rig.ports.recorder import NoRecorder, Recorder
 
 _REPLUG = "Check the cable, then run the same command with --resume."
 _CODE_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
@@ -14,6 +15,11 @@ _CODE_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
 
 class CodePort(Protocol):
     """Sends a digital code of eight bits to the recording system."""
+
+    @property
+    def transport(self) -> CodeTransport:
+        """How codes leave, for the journal; "file" where they do not."""
+        ...
 
     def send(self, code: int) -> None:
         """Send one code now."""
@@ -26,6 +32,8 @@ class CodePort(Protocol):
 
 class FileCodes:
     """No wire: the journal holds the codes, and the simulated array puts them into the recording."""
+
+    transport: CodeTransport = "file"
 
     def send(self, code: int) -> None:
         """Send nothing."""
@@ -47,6 +55,8 @@ class ParallelCodes:
 
     The recorder's digital input is set to latch any change; a strobe line is not driven.
     """
+
+    transport: CodeTransport = "parallel"
 
     def __init__(self, register: ParallelRegister) -> None:
         self._register = register
@@ -74,6 +84,8 @@ class SerialCodes:
     baud
         Bits per second; a byte takes ten.
     """
+
+    transport: CodeTransport = "serial"
 
     def __init__(self, device: str, *, baud: int = 115_200) -> None:
         import serial  # noqa: PLC0415 - of the rig extra; sessions without a wire do without
@@ -116,6 +128,8 @@ class CommentCodes:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        # A recorder that the operator starts by hand hears no comment: then the journal alone has the codes.
+        self.transport: CodeTransport = "file" if isinstance(recorder, NoRecorder) else "comment"
 
     def send(self, code: int) -> None:
         """Send the code as text."""

@@ -32,6 +32,11 @@ class GazePoint:
 class Gaze(Protocol):
     """An eye tracker, or what stands in for one."""
 
+    @property
+    def name(self) -> str:
+        """Whose gaze it is, for the journal: the tracker's name, scripted, mouse, or none."""
+        ...
+
     def start_trial(self, trial: int, time_s: float) -> None:
         """Note that the fixation point of a trial went on."""
         ...
@@ -69,6 +74,8 @@ class ScriptedGaze:
     fixation_s
         How long a whole trial asks it to fixate, in seconds: it leaves at a moment within.
     """
+
+    name = "scripted"
 
     def __init__(self, monkey: ScriptedMonkey, *, fixation_s: float) -> None:
         self._monkey = monkey

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
+from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.documents import Section
-from closedloop.errors import SessionError, StorageError
+from closedloop.artifacts.records.chain import CHAIN_START, chain_line
+from closedloop.errors import StorageError
 from closedloop.storage import storage_errors, sync_folder
-from rig.session.lock import lock_file
+from rig.session.lock import open_locked, remove_locked
 
 
 class JournalWriter:
     """Appends lines, each in the file as soon as `write` returns; `sync` makes them survive a power cut.
 
-    An older journal is kept, and no other rig can write it until this writer is closed.
+    An older journal is kept, see `go_on`, and no other rig can write it until this writer is closed. A journal without
+    a line is removed in the end: a rig that refused to begin leaves nothing.
 
     Parameters
     ----------
@@ -35,19 +40,20 @@ class JournalWriter:
 
     def __init__(self, path: Path, *, patience_s: float = 10.0) -> None:
         self._path = path
+        self._end, self._is_chained = CHAIN_START, True
         with storage_errors(path):
+            self._made_folder = not path.parent.exists()
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
+            self._file = open_locked(path, patience_s=patience_s)
             sync_folder(path.parent)
-        try:
-            lock_file(self._file, path, patience_s=patience_s)
-        except SessionError:
-            self._file.close()
-            raise
 
-    def cut(self, n_bytes: int) -> None:
-        """Keep the first bytes of an older journal: a line torn by a crash lies behind them."""
-        self._file.truncate(n_bytes)
+    def go_on(self, older: Journal) -> None:
+        """Go on after the lines of an older journal: what a crash tore behind them is cut, the chain continues.
+
+        The lines of a rig of version 0.1 carry no checks; then none of this journal do, so that no line stands out.
+        """
+        self._file.truncate(older.n_bytes_whole)
+        self._end, self._is_chained = older.end, older.is_chained
 
     def write(self, row: Section) -> None:
         """Append one line.
@@ -57,7 +63,9 @@ class JournalWriter:
         StorageError
             The disk is full.
         """
-        line = row.model_dump_json().encode() + b"\n"
+        line, end = row.model_dump_json().encode() + b"\n", self._end
+        if self._is_chained:
+            line, end = chain_line(line[:-1], self._end)
         with storage_errors(self._path):
             n_written = self._file.write(line)
         if n_written != len(line):
@@ -65,6 +73,7 @@ class JournalWriter:
                 f"{self._path}: expected room for {len(line)} bytes, found it for {n_written}. "
                 "Free some space and run the same command with --resume; no complete line is lost."
             )
+        self._end = end
 
     def sync(self) -> None:
         """Make all lines durable."""
@@ -77,4 +86,14 @@ class JournalWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if _is_empty(self._file):
+            remove_locked(self._file, self._path)
+            if self._made_folder:
+                with suppress(OSError):  # something else was put there since
+                    self._path.parent.rmdir()
         self._file.close()
+
+
+def _is_empty(file: IO[bytes]) -> bool:
+    found = os.fstat(file.fileno())
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0

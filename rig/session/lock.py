@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -39,17 +41,15 @@ else:
         return True
 
 
-def lock_file(file: IO[bytes], path: Path, *, patience_s: float) -> None:
-    """Lock an open file until it is closed, waiting a little for a rig that is just ending.
+def open_locked(path: Path, *, patience_s: float) -> IO[bytes]:
+    """Open a file to append to, unbuffered, and lock it until it is closed.
 
     Parameters
     ----------
-    file
-        Open for writing.
     path
-        Its name, for the message.
+        The file; made if it is missing.
     patience_s
-        How long to wait.
+        How long to wait for a rig that is just ending.
 
     Raises
     ------
@@ -57,10 +57,34 @@ def lock_file(file: IO[bytes], path: Path, *, patience_s: float) -> None:
         Another rig still holds it.
     """
     deadline_s = time.monotonic() + patience_s
-    while not _try_lock(file):
-        if time.monotonic() >= deadline_s:
+    while True:
+        file = path.open("ab", buffering=0)
+        if _try_lock(file):
+            if _has_name(file, path):
+                return file
+        elif time.monotonic() >= deadline_s:
+            file.close()
             raise SessionError(
                 f"{path}: expected to be the only rig that writes it, found another at work. "
                 "Wait for it to end or stop it, then run the same command with --resume."
             )
+        file.close()
         time.sleep(_POLL_S)
+
+
+def _has_name(file: IO[bytes], path: Path) -> bool:
+    """Return whether a file still has its name: the rig that held it may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def remove_locked(file: IO[bytes], path: Path) -> None:
+    """Remove a file that this rig holds; who waits for its lock finds the name gone and makes another."""
+    if not _has_name(file, path):
+        return
+    if sys.platform == "win32":
+        file.close()  # an open file cannot be removed there
+    with suppress(OSError):  # another rig has opened it since
+        path.unlink()

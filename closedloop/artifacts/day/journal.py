@@ -5,18 +5,24 @@ A launch of the rig, the first or a resume, states its first ordinal: rows of ea
 later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever
 voided. On a virtual clock nobody saw a trial that was not finished, and the resumed run shows it again at the same
 virtual time, so that a killed dry run ends like an undisturbed one.
+
+Each line carries a check of itself and of the line before (`artifacts.records.chain`), so that a lost, doubled, moved
+or edited line is named by its number. Rigs of version 0.1 wrote none: a journal of theirs is judged by what was
+planned and by its summary alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from closedloop.artifacts.day.session import CodeTransport
 from closedloop.artifacts.documents import Document, Section, first_fault
+from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, read_chain
 from closedloop.errors import DocumentError
 
 RejectionReason = Literal["fixation_broken", "frames_dropped", "session_stopped"]
@@ -41,6 +47,16 @@ class LaunchOpened(Section):
     pacing: Literal["vblank", "timer"] | None = Field(
         default=None, description="who made a flip last a frame: the screen or a timer; null on a virtual clock"
     )
+    gaze: str | None = Field(
+        default=None,
+        min_length=1,
+        description="whose gaze held fixation: scripted, mouse, none, or the tracker's name; null by a rig of 0.1",
+    )
+    codes: CodeTransport | None = Field(
+        default=None, description="how digital codes left: file is not at all; null by a rig of 0.1"
+    )
+    versions: dict[str, str] = Field(default={}, description="of the rig, of Python, and of PsychoPy where it was used")
+    overrides: tuple[str, ...] = Field(default=(), description="checks of the rig that the operator overrode, by name")
 
 
 class TrialStarted(Section):
@@ -142,12 +158,26 @@ class Journal:
         1 where the last line was cut by a crash, else 0.
     n_bytes_whole
         Length of the file up to its last complete line; a resume cuts the torn rest there.
+    lines
+        Number of each row's line in the file, from 1.
+    is_chained
+        Whether every line carries a check; False for a rig of version 0.1.
+    end
+        What a next line is chained to.
     """
 
     rows: tuple[JournalRow, ...]
     n_void: int
     n_torn: int
     n_bytes_whole: int
+    lines: tuple[int, ...] = ()
+    is_chained: bool = True
+    end: ChainLink = CHAIN_START
+
+    @property
+    def numbered(self) -> Iterator[tuple[int, JournalRow]]:
+        """The rows that stand, each with the number of its line."""
+        return zip(self.lines, self.rows, strict=True)
 
     @property
     def presentations(self) -> tuple[Presentation, ...]:
@@ -178,24 +208,31 @@ def read_journal(path: Path) -> Journal:
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected the rig's journal, found no file. Run `rig present` first.") from error
     whole, _, torn = content.rpartition(b"\n")
-    lines = whole.split(b"\n") if whole else []
-    rows = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
-    standing = standing_rows(rows)
+    chain = read_chain(whole.split(b"\n") if whole else [], place=str(path))
+    rows = [_parse(path, number, body) for number, body in enumerate(chain.bodies, start=1)]
+    standing = _standing(rows)
     return Journal(
-        rows=tuple(standing),
+        rows=tuple(rows[place] for place in standing),
         n_void=len(rows) - len(standing),
         n_torn=int(bool(torn)),
         n_bytes_whole=len(content) - len(torn),
+        lines=tuple(place + 1 for place in standing),
+        is_chained=chain.is_chained,
+        end=chain.end,
     )
 
 
 def standing_rows(rows: Sequence[JournalRow]) -> list[JournalRow]:
     """Return the rows that no later launch voids; see the module's text."""
-    standing: list[JournalRow] = []
-    for row in rows:
+    return [rows[place] for place in _standing(rows)]
+
+
+def _standing(rows: Sequence[JournalRow]) -> list[int]:
+    standing: list[int] = []
+    for place, row in enumerate(rows):
         if isinstance(row, LaunchOpened):
-            standing = [old for old in standing if not _is_voided(old, row)]
-        standing.append(row)
+            standing = [old for old in standing if not _is_voided(rows[old], row)]
+        standing.append(place)
     return standing
 
 

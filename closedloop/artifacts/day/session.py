@@ -14,6 +14,8 @@ from pydantic import Field, model_validator
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.tables import Column, TableLayout
 
+CodeTransport = Literal["file", "parallel", "serial", "comment"]
+
 
 class CodeSettings(Section):
     """Digital codes sent to the recorder. Eight bits: a parallel port has no more (the strobe is a line of its own).
@@ -22,7 +24,7 @@ class CodeSettings(Section):
     ``first_trial + trial % n_trial``: an ordinal, never an image's identity. Alignment unwraps them.
     """
 
-    transport: Literal["file", "parallel", "serial", "comment"] = "file"
+    transport: CodeTransport = "file"
     first_presentation: int = Field(default=1, ge=1, le=255)
     n_presentation: int = Field(default=199, ge=16, le=254)
     first_trial: int = Field(default=200, ge=1, le=255)

@@ -14,6 +14,8 @@ from rig.ports.gaze import GazePoint
 class MouseGaze:
     """The mouse as an eye, for demonstrations."""
 
+    name = "mouse"
+
     def __init__(self, display: PsychoPyDisplay, *, cm_per_px: float, distance_cm: float) -> None:
         _, event = import_psychopy()
         self._mouse = event.Mouse(win=display.window)

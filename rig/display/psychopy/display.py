@@ -22,6 +22,7 @@ from rig.display.psychopy.window import (
     open_window,
     photodiode_patch,
     pil_image,
+    psychopy_version,
     read_back,
     release_priority,
     renderer_name,
@@ -108,6 +109,7 @@ class PsychoPyDisplay:
             pacing=rate.pacing,
             gamma=gamma_ramp(self.window),
             grey_level=self._read_grey(),
+            versions={"psychopy": psychopy_version()},
             priority=self._priority,
         )
         refuse_unfit(self.facts, self._screen)

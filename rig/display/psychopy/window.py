@@ -44,6 +44,13 @@ def import_psychopy() -> tuple[Any, Any]:
     return visual, event
 
 
+def psychopy_version() -> str:
+    """Return PsychoPy's version."""
+    from psychopy import __version__  # noqa: PLC0415
+
+    return str(__version__)
+
+
 def take_priority() -> bool:
     """Ask the system to run the rig before everything else; return whether it does."""
     from psychopy import core  # noqa: PLC0415

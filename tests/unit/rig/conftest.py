@@ -140,6 +140,8 @@ def make_session(tmp_path: Path) -> BuildSession:
 class SteadyGaze:
     """An eye that always fixates, but for the spans [begin, end) of rig time given, where it looks 10 degrees away."""
 
+    name = "steady"
+
     def __init__(self, *away_s: tuple[float, float]) -> None:
         self.away_s = away_s
 

@@ -173,6 +173,8 @@ def test_a_stop_between_trials_leaves_the_rest_to_be_resumed(make_rig):
 class StoppingGaze:
     """Fixates, and asks for a stop at a moment of the rig's clock."""
 
+    name = "stopping"
+
     def __init__(self, stop, at_s):
         self.stop, self.at_s = stop, at_s
 

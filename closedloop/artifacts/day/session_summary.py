@@ -1,30 +1,30 @@
-"""The session in numbers, counted from its journal."""
+"""The session in numbers, counted from its journal: by the rig when it ends, and by whoever takes the session over."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from closedloop.artifacts.day.journal import Journal, SessionSummary, TimeOut, TrialEnded
-from rig.session.folder import Session
+from closedloop.artifacts.day.session import SessionDocument
 
 
-def summarize(session: Session, journal: Journal) -> SessionSummary:
+def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
     """Return a session's numbers, counted from its journal.
 
     Raises
     ------
     ValueError
-        The journal has no end.
+        The journal has no beginning or no end.
     """
     ended = journal.ended
-    if ended is None:
-        raise ValueError("expected a journal with a session_ended row")
+    if ended is None or not journal.launches:
+        raise ValueError("expected a journal from a segment_opened to a session_ended row")
     trials = [row for row in journal.rows if isinstance(row, TrialEnded)]
     outcomes = Counter(row.outcome for row in trials)
     rejected = Counter(row.reason for row in journal.presentations if row.reason is not None)
     return SessionSummary(
-        simulated=session.document.simulated,
-        session_id=session.document.session_id,
+        simulated=session.simulated,
+        session_id=session.session_id,
         display=journal.launches[-1].display,
         outcome=ended.outcome,
         n_segments=len(journal.launches),
