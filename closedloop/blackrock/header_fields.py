@@ -14,8 +14,15 @@ from closedloop.errors import RecordingError
 
 
 def text(field: bytes) -> str:
-    """Decode a fixed-width text field, which ends at its first NUL byte."""
-    return field.split(b"\0", 1)[0].decode("latin_1")
+    """Decode a fixed-width text field, which ends at its first NUL byte: UTF-8 where it is that, else Latin-1.
+
+    A micro sign is two bytes in the one and one byte in the other; recorders write either.
+    """
+    data = field.split(b"\0", 1)[0]
+    try:
+        return data.decode("utf_8")
+    except UnicodeDecodeError:
+        return data.decode("latin_1")
 
 
 def encode_text(value: str, n_bytes: int, encoding: str = "ascii") -> bytes:

@@ -9,11 +9,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from closedloop.blackrock.channel_kinds import ChannelKind, uv_in
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.layout import NEV_FILE_IDS
 from closedloop.blackrock.nev.scan import NevScan, scan_packets
-from closedloop.blackrock.nsx.channels import ChannelKind, kind_of
 from closedloop.blackrock.nsx.header import NsxChannel, read_nsx_header
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
 from closedloop.errors import RecordingError
@@ -63,10 +63,11 @@ class PauseInfo:
 
 @dataclass(frozen=True)
 class EventInfo:
-    """What a NEV file holds: packets by kind, `n_spikes` by electrode id."""
+    """What a NEV file holds: packets by kind; `n_spikes` by electrode id, of which `n_noise` are of the noise unit."""
 
     n_packets: int
     n_spikes: dict[int, int]
+    n_noise: int
     n_digital: int
     n_serial: int
     n_other: int
@@ -222,18 +223,19 @@ def _iso(start: datetime | None) -> str | None:
 
 
 def _channel(channel: NsxChannel) -> ChannelInfo:
+    """Describe a channel: an electrode in uV, whatever voltage the file counts in."""
+    factor = uv_in(channel.units) if channel.is_electrode else None
+    units, factor = (channel.units, 1.0) if factor in (None, 1.0) else ("uV", factor)
     return ChannelInfo(
-        channel.channel_id, channel.label, channel.units, channel.scale, channel.offset, kind_of(channel)
+        channel.channel_id, channel.label, units, channel.scale * factor, channel.offset * factor, channel.kind
     )
 
 
 def _nev_channels(header: NevHeader) -> tuple[ChannelInfo, ...]:
     """Describe the channels with spikes; an analog input can have a threshold too."""
     return tuple(
-        ChannelInfo(
-            e.electrode_id, e.label, "uV", e.nv_per_bit / 1000, 0.0, kind_of(NsxChannel(e.electrode_id, e.label))
-        )
-        for e in header.electrodes
+        ChannelInfo(e.electrode_id, e.label, "uV", e.nv_per_bit / 1000, 0.0, NsxChannel(e.electrode_id, e.label).kind)
+        for e in header.channels
     )
 
 
@@ -258,6 +260,7 @@ def _event_info(header: NevHeader, scan: NevScan, events: NevEvents) -> EventInf
     return EventInfo(
         n_packets=header.n_packets,
         n_spikes=scan.n_spikes,
+        n_noise=events.n_noise,
         n_digital=len(events.codes),
         n_serial=len(events.serial),
         n_other=events.n_other,

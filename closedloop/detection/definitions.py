@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from closedloop.errors import RecordingError
 
@@ -74,12 +75,16 @@ class Definition:
     noise_every: int = 1
 
 
+NOTCH_WIDTH_HZ = 10.0  # the DiCarlo laboratory's, around 60 Hz
+NotchChoice: TypeAlias = Literal["defined", 50, 60, "none"]
+"""The hum that is taken out: as a definition says, of a European or an American mains, or none."""
+
 DEFINITIONS = {
     definition.name: definition
     for definition in (
         Definition(
             name="dicarlo",
-            notch=Notch(60.0, 10.0),
+            notch=Notch(60.0, NOTCH_WIDTH_HZ),
             band=BandPass("ellip", 2, 300.0, 6000.0, zero_phase=True, ripple_db=0.1, attenuation_db=40.0),
             multiple=-3.0,
             threshold_s=10.0,
@@ -133,3 +138,55 @@ def definition_by_name(name: str) -> Definition:
     if name not in DEFINITIONS:
         raise RecordingError(f"definition {name}: expected one of {', '.join(DEFINITIONS)}. Correct the name.")
     return DEFINITIONS[name]
+
+
+def with_settings(
+    definition: Definition,
+    *,
+    multiple: float | None = None,
+    band_hz: tuple[float, float] | None = None,
+    notch: NotchChoice = "defined",
+) -> Definition:
+    """Change single numbers of a definition; its name says which.
+
+    Parameters
+    ----------
+    definition
+        What is changed.
+    multiple
+        Threshold in units of the noise, below 0; None leaves it.
+    band_hz
+        Edges of the band-pass; None leaves them.
+    notch
+        The hum that is taken out.
+
+    Raises
+    ------
+    RecordingError
+        The threshold is not below 0, or the band is none.
+
+    Examples
+    --------
+    >>> from closedloop.detection.definitions import definition_by_name, with_settings
+    >>> with_settings(definition_by_name("dicarlo"), multiple=-4.5, notch=50).name
+    'dicarlo, threshold -4.5, notch 50 Hz'
+    """
+    if multiple is not None and not -math.inf < multiple < 0:
+        raise RecordingError(
+            f"threshold {multiple:g}: expected a multiple of the noise below 0, as -4.5: spikes go down. Correct it."
+        )
+    if band_hz is not None and not 0 < band_hz[0] < band_hz[1] < math.inf:
+        raise RecordingError(f"band {band_hz[0]:g} {band_hz[1]:g}: expected a low and a higher edge in Hz. Correct it.")
+    changed, said = definition, [definition.name]
+    if multiple is not None and multiple != definition.multiple:
+        changed, said = replace(changed, multiple=multiple), [*said, f"threshold {multiple:g}"]
+    if band_hz is not None and band_hz != (definition.band.low_hz, definition.band.high_hz):
+        low, high = band_hz
+        changed = replace(changed, band=replace(definition.band, low_hz=low, high_hz=high))
+        said.append(f"band {low:g}-{high:g} Hz")
+    if notch != "defined":
+        chosen = None if notch == "none" else Notch(float(notch), NOTCH_WIDTH_HZ)
+        if chosen != definition.notch:
+            changed = replace(changed, notch=chosen)
+            said.append("no notch" if chosen is None else f"notch {chosen.center_hz:g} Hz")
+    return replace(changed, name=", ".join(said))

@@ -122,6 +122,7 @@ def read_devices(
     *,
     photodiode: str = PHOTODIODE,
     spikes: bool = True,
+    noise: bool = False,
     progress: ProgressCallback | None = None,
 ) -> tuple[Device, ...]:
     """Read the files of a day, processor by processor; see `read_device`.
@@ -130,7 +131,7 @@ def read_devices(
     ----------
     files
         Of all processors; others than the recorder's are passed over.
-    photodiode, spikes, progress
+    photodiode, spikes, noise, progress
         As in `read_device`.
 
     Raises
@@ -139,12 +140,18 @@ def read_devices(
         A file cannot be read, files of one recording disagree, or there is none.
     """
     return tuple(
-        read_device(own, photodiode=photodiode, spikes=spikes, progress=progress) for own in find_devices(files)
+        read_device(own, photodiode=photodiode, spikes=spikes, noise=noise, progress=progress)
+        for own in find_devices(files)
     )
 
 
 def read_device(
-    files: DeviceFiles, *, photodiode: str = PHOTODIODE, spikes: bool = True, progress: ProgressCallback | None = None
+    files: DeviceFiles,
+    *,
+    photodiode: str = PHOTODIODE,
+    spikes: bool = True,
+    noise: bool = False,
+    progress: ProgressCallback | None = None,
 ) -> Device:
     """Read a processor's files.
 
@@ -156,6 +163,8 @@ def read_device(
         The photodiode's channel, in any NSx: the beginning of its label, capitals aside, or its number.
     spikes
         Whether spikes of the .nev are wanted.
+    noise
+        Whether those count whose unit is noise (255).
     progress
         Called with (done, total) packets of each .nev.
 
@@ -167,7 +176,7 @@ def read_device(
     parts: list[RecordingPart] = []
     for recording in files.recordings:
         first_clock_segment = parts[-1].first_clock_segment + parts[-1].n_clock_segments if parts else 0
-        parts.append(read_part(recording, first_clock_segment, spikes=spikes, progress=progress))
+        parts.append(read_part(recording, first_clock_segment, spikes=spikes, noise=noise, progress=progress))
     tick_hz = _one_clock(files, parts)
     return Device(
         name=files.name,

@@ -11,7 +11,7 @@ import numpy as np
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.order import in_order_of_electrode
-from closedloop.blackrock.nev.packets import is_spike
+from closedloop.blackrock.nev.packets import is_noise, is_spike
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
@@ -37,6 +37,8 @@ class RecordingPart:
         By which its spikes are read, in parts; None where there is none, or they are not wanted.
     samples
         All channels of each NSx, the one that defines the clock segments first; empty where there is none.
+    noise
+        Whether the .nev's spikes are wanted whose unit is noise (255).
     """
 
     files: RecordingFiles
@@ -45,6 +47,7 @@ class RecordingPart:
     events: NevEvents | None
     survey: NevSurvey | None
     samples: tuple[NsxSamples, ...]
+    noise: bool = False
 
     @property
     def own_segments(self) -> tuple[Segment, ...]:
@@ -108,6 +111,8 @@ class RecordingPart:
         """Read the spikes of the .nev in parts that follow one another, in bounded memory."""
         for ordered in self.survey.in_order() if self.survey else ():
             own = is_spike(ordered.packets)
+            if not self.noise:
+                own &= ~is_noise(ordered.packets)
             found, contact = ordered.packets.tick[own], ordered.packets.kind[own]
             tick, electrode, _ = in_order_of_electrode(found, contact, np.zeros(len(found), np.uint8))
             yield Spikes(
@@ -131,7 +136,12 @@ class RecordingPart:
 
 
 def read_part(
-    recording: RecordingFiles, first_clock_segment: int, *, spikes: bool, progress: ProgressCallback | None
+    recording: RecordingFiles,
+    first_clock_segment: int,
+    *,
+    spikes: bool,
+    noise: bool = False,
+    progress: ProgressCallback | None,
 ) -> RecordingPart:
     """Read a recording's files onto the clock segments of the NSx that knows most of them.
 
@@ -141,19 +151,19 @@ def read_part(
         The files.
     first_clock_segment
         The device's number of the recording's first clock segment.
-    spikes, progress
+    spikes, noise, progress
         As in `device.read_device`.
     """
     samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
     clock_segments = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
     events = (
-        read_nev(recording.nev, spikes=False, clock_segments=clock_segments, progress=progress)
+        read_nev(recording.nev, spikes=False, noise=noise, clock_segments=clock_segments, progress=progress)
         if recording.nev
         else None
     )
     survey = survey_nev(recording.nev, clock_segments=clock_segments) if recording.nev and spikes else None
-    part = RecordingPart(recording, first_clock_segment, header, events, survey, tuple(samples))
+    part = RecordingPart(recording, first_clock_segment, header, events, survey, tuple(samples), noise)
     for other in samples:
         part.clock_segment_of(other)
     return part

@@ -85,6 +85,12 @@ class Recording(Section):
     photodiode: str = Field(
         default="photodiode", min_length=1, description="the photodiode's channel: beginning of its label, or number"
     )
+    count_noise_unit: bool = Field(
+        default=False, description="whether the recorder's spikes of unit 255 count: its sorting took them for noise"
+    )
+    notch: Literal["defined", 50, 60, "none"] = Field(
+        default="defined", description="the hum that is taken out before detection, in Hz; as the definition says"
+    )
 
     @model_validator(mode="after")
     def _window(self) -> Recording:

@@ -21,6 +21,7 @@ from closedloop.blackrock.nev.packets import (
     concatenate_packets,
     is_code,
     is_comment,
+    is_noise,
     is_serial,
     is_spike,
     packet_bytes_at,
@@ -78,9 +79,11 @@ class NevEvents:
         Packets that stood later in the file than their time and were sorted in.
     n_stray
         Packets with an absurd tick, set aside.
+    n_noise
+        Spikes that the recorder's sorting took for noise (unit 255); among `spikes` only where asked for.
     n_other
         Packets of kinds that are not read (video, tracking, buttons, logs, configuration, recording events, digital
-        packets of neither port).
+        packets of neither port, stimulation channels).
     repairs
         What was wrong with the file and how it was read nevertheless, a sentence each.
     """
@@ -95,6 +98,7 @@ class NevEvents:
     segments: tuple[Segment, ...]
     n_out_of_order: int
     n_stray: int
+    n_noise: int
     n_other: int
     repairs: tuple[str, ...]
 
@@ -103,6 +107,7 @@ def read_nev(
     file: Path,
     *,
     spikes: bool = True,
+    noise: bool = False,
     clock_segments: Sequence[Segment] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevEvents:
@@ -112,6 +117,8 @@ def read_nev(
     ----------
     spikes
         Whether spikes are wanted; without them the rest is read as well, in little memory.
+    noise
+        Whether spikes of the noise unit (255: no spikes, by the recorder's sorting) are wanted too.
     clock_segments
         The segments of the same device's NSx file. Its clock segments are then the events' clock segments, also those
         that hold no packet, or that begin with a step back too small to be told from jitter.
@@ -144,7 +151,7 @@ def read_nev(
     ([900], [17, 18], 30000)
     """
     survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
-    collected = _EventCollector(sum(survey.scan.n_spikes.values()) if spikes else 0)
+    collected = _EventCollector(sum(survey.scan.n_spikes.values()) if spikes else 0, noise=noise)
     for ordered in survey.in_order():
         collected.add(ordered)
     found, unit = collected.spikes()
@@ -162,9 +169,16 @@ def read_nev(
         segments=survey.segments,
         n_out_of_order=collected.n_out_of_order,
         n_stray=len(survey.plan.strays),
+        n_noise=collected.n_noise,
         n_other=len(rest) - len(codes) - len(serial) - len(comments),
-        repairs=survey.repairs(collected.n_out_of_order),
+        repairs=(*survey.repairs(collected.n_out_of_order), *report_noise(collected.n_noise, kept=noise)),
     )
+
+
+def report_noise(n_noise: int, *, kept: bool) -> tuple[str, ...]:
+    """Say what became of spikes in the noise unit; nothing where there is none."""
+    what = "were kept as wanted" if kept else "were left out"
+    return (f"{n_noise} spikes in the noise unit (255) {what}",) if n_noise else ()
 
 
 def _codes(rest: Packets, clock_segment: NDArray[np.uint16], own: NDArray[np.bool_]) -> DigitalCodes:
@@ -207,23 +221,28 @@ class _EventCollector:
     ----------
     n_spikes
         The most spikes to come; 0 leaves them out.
+    noise
+        Whether those of the noise unit are kept.
     """
 
-    def __init__(self, n_spikes: int) -> None:
-        self._n_spikes = n_spikes
+    def __init__(self, n_spikes: int, *, noise: bool) -> None:
+        self._n_spikes, self._noise = n_spikes, noise
         self._n = 0
         self._clock_segment = np.empty(n_spikes, np.uint16)
         self._tick = np.empty(n_spikes, np.int64)
         self._electrode = np.empty(n_spikes, np.uint16)
         self._unit = np.empty(n_spikes, np.uint8)
         self._rest: list[tuple[int, Packets]] = []
-        self.n_out_of_order = 0
+        self.n_out_of_order = self.n_noise = 0
 
     def add(self, ordered: OrderedPackets) -> None:
         """Take the next packets."""
         spikes = is_spike(ordered.packets)
+        noise = spikes & is_noise(ordered.packets)
+        self.n_noise += int(np.count_nonzero(noise))
         if self._n_spikes:
-            self._add_spikes(ordered.clock_segment, ordered.packets, spikes)
+            wanted = spikes if self._noise else spikes & ~noise
+            self._add_spikes(ordered.clock_segment, ordered.packets, wanted)
         if not spikes.all():
             self._rest.append((ordered.clock_segment, ordered.packets.take(~spikes)))
         self.n_out_of_order += ordered.n_out_of_order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.channel_kinds import is_contact
 from closedloop.blackrock.header_fields import read_date, read_exactly, text
 from closedloop.blackrock.nev.layout import (
     EXTENDED_HEADER,
@@ -29,11 +30,12 @@ _DESCRIBED = (b"NEUEVWAV", b"NEUEVLBL", b"NEUEVFLT")
 _INT16_BYTES = 2
 _RESOLUTION_AT = 20
 _LARGEST_PACKET = 1 << 19  # bytes; the widest waveform, 65535 samples of 4 bytes, needs half of it
+_WIDEST = 1024  # samples; no recorder writes a tenth of a second of waveform: memory that was never filled in
 
 
 @dataclass(frozen=True)
 class NevElectrode:
-    """One recorded contact, as the extended headers describe it.
+    """One recorded contact, or another channel with spikes, as the extended headers describe it.
 
     `bytes_per_sample` and `waveform_samples` are its spike waveforms' (None: as many as a packet holds).
 
@@ -64,6 +66,8 @@ class NevHeader:
     ----------
     tick_hz, sample_hz
         The clock of the packets' ticks, and the sampling rate of spike waveforms.
+    channels
+        All channels that may have spike packets, in the file's order: electrodes, analog inputs, stimulation channels.
     extended
         Extended headers that describe no electrode (array name, map file, digital labels, video, tracking, those
         of later recorders), as pairs of tag and 24 bytes.
@@ -81,7 +85,7 @@ class NevHeader:
     start: datetime | None
     application: str
     comment: str
-    electrodes: tuple[NevElectrode, ...]
+    channels: tuple[NevElectrode, ...]
     extended: tuple[tuple[str, bytes], ...]
     n_packets: int
     repairs: tuple[str, ...]
@@ -90,6 +94,11 @@ class NevHeader:
     def specification(self) -> str:
         """Version of the file specification."""
         return self.layout.specification
+
+    @property
+    def electrodes(self) -> tuple[NevElectrode, ...]:
+        """The contacts among the channels."""
+        return tuple(one for one in self.channels if is_contact(one.electrode_id, one.label))
 
 
 @contextmanager
@@ -122,8 +131,9 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
     _check_basic(basic, layout, file)
     raw = read_exactly(stream, int(basic["n_extended"]) * EXTENDED_HEADER.itemsize, file=file, what="extended headers")
     extended = np.frombuffer(raw, EXTENDED_HEADER)
-    electrodes = _electrodes(extended, all_int16=bool(int(basic["flags"]) & WAVEFORMS_ARE_INT16))
-    _check_waveforms(electrodes, int(basic["packet_bytes"]) - layout.timestamp.itemsize - 4, file)
+    described = _channels(extended, all_int16=bool(int(basic["flags"]) & WAVEFORMS_ARE_INT16))
+    room = int(basic["packet_bytes"]) - layout.timestamp.itemsize - 4
+    channels, width_repairs = _ignore_widths(described, room, file)
     n_packets, rest = divmod(stream.seek(0, 2) - int(basic["header_bytes"]), int(basic["packet_bytes"]))
     return NevHeader(
         layout=layout,
@@ -134,10 +144,10 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
         start=read_date(basic),
         application=text(basic["application"]),
         comment=text(basic["comment"]),
-        electrodes=electrodes,
+        channels=channels,
         extended=_others(extended),
         n_packets=n_packets,
-        repairs=_report_cut(rest, int(basic["packet_bytes"])),
+        repairs=width_repairs + _report_cut(rest, int(basic["packet_bytes"])),
     )
 
 
@@ -176,18 +186,33 @@ def _check_basic(basic: np.void, layout: NevLayout, file: Path) -> None:
         )
 
 
-def _check_waveforms(electrodes: tuple[NevElectrode, ...], room: int, file: Path) -> None:
-    """Refuse packets that cannot hold the waveforms which their electrodes announce: their size would be a lie."""
-    for electrode in electrodes:
-        announced = electrode.bytes_per_sample * (electrode.waveform_samples or 0)
-        if announced > room:
-            raise RecordingError(
-                f"{file}: expected packets with room for {announced} bytes of waveform on electrode "
-                f"{electrode.electrode_id}, found {room}. The header is corrupt: copy the file again."
-            )
+def _ignore_widths(
+    channels: tuple[NevElectrode, ...], room: int, file: Path
+) -> tuple[tuple[NevElectrode, ...], tuple[str, ...]]:
+    """Take no notice of widths that the packets cannot hold; Ripple's recorder leaves unused channels' unset.
+
+    Where all widths are likely ones and none fits, it is the packets' size that is a lie.
+    """
+    told = [one for one in channels if one.waveform_samples]
+    wrong = [one for one in told if one.bytes_per_sample * (one.waveform_samples or 0) > room]
+    if wrong and len(wrong) == len(told) and all((one.waveform_samples or 0) <= _WIDEST for one in wrong):
+        announced = wrong[0].bytes_per_sample * (wrong[0].waveform_samples or 0)
+        raise RecordingError(
+            f"{file}: expected packets with room for {announced} bytes of waveform on electrode "
+            f"{wrong[0].electrode_id}, found {room}. The header is corrupt: copy the file again."
+        )
+    if not wrong:
+        return channels, ()
+    ids = [one.electrode_id for one in wrong]
+    which = f"channel {ids[0]}" if len(ids) == 1 else f"{len(ids)} channels ({min(ids)} to {max(ids)})"
+    ignored = set(ids)
+    return tuple(replace(one, waveform_samples=None) if one.electrode_id in ignored else one for one in channels), (
+        f"the header gives {which} waveforms of up to {max(one.waveform_samples or 0 for one in wrong)} samples, for "
+        f"which packets have no room ({room} bytes): that width was ignored",
+    )
 
 
-def _electrodes(extended: NDArray[np.void], *, all_int16: bool) -> tuple[NevElectrode, ...]:
+def _channels(extended: NDArray[np.void], *, all_int16: bool) -> tuple[NevElectrode, ...]:
     waveforms = extended[extended["tag"] == b"NEUEVWAV"].view(WAVEFORM_HEADER)
     labels = extended[extended["tag"] == b"NEUEVLBL"].view(LABEL_HEADER)
     filters = extended[extended["tag"] == b"NEUEVFLT"].view(FILTER_HEADER)

@@ -14,7 +14,8 @@ import numpy as np
 from closedloop.blackrock.nsx.layout import DATE_FIELDS, PERIOD_CLOCK_HZ, PTP_TICK_HZ
 
 DIGITAL_PACKET = 0
-LARGEST_ELECTRODE = 32767  # packet ids 1 to 32767 name electrodes, from 32768 on they are the system's
+LARGEST_CHANNEL = 32767  # packet ids 1 to 32767 name channels, from 32768 on they are the system's
+NOISE_UNIT = 255  # a spike packet's unit: 0 unsorted, 1 and more sorted, 255 what the sorting took for noise
 RECORDING_PACKET = 65529  # 3.0: recording started, stopped, paused or resumed
 COMMENT_PACKET = 65535
 WAVEFORMS_ARE_INT16 = 1  # bit 0 of the basic header's flags; without it each electrode's header has the width

@@ -14,9 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.channel_kinds import LARGEST_ELECTRODE
 from closedloop.blackrock.header_fields import read_exactly
 from closedloop.blackrock.nev.header import NevHeader, readable
-from closedloop.blackrock.nev.layout import COMMENT_PACKET, DIGITAL_CHANGED, DIGITAL_PACKET, LARGEST_ELECTRODE, SERIAL
+from closedloop.blackrock.nev.layout import (
+    COMMENT_PACKET,
+    DIGITAL_CHANGED,
+    DIGITAL_PACKET,
+    NOISE_UNIT,
+    SERIAL,
+)
 from closedloop.errors import RecordingError
 
 _BATCH_BYTES = 2 << 20  # stays in the processor's cache while its columns are taken out; 8 MB cost a third more
@@ -63,8 +70,13 @@ def concatenate_packets(*parts: Packets) -> Packets:
 
 
 def is_spike(packets: Packets) -> NDArray[np.bool_]:
-    """Packets that carry a spike: ids from 1 up to the system's."""
+    """Packets that carry a spike of an electrode: ids from 1 to the largest electrode's."""
     return np.asarray(packets.kind - np.uint16(1) < np.uint16(LARGEST_ELECTRODE))  # 0 wraps round to 65535
+
+
+def is_noise(packets: Packets) -> NDArray[np.bool_]:
+    """Of spike packets, those that the recorder's sorting took for noise (NEV specification, unit 255)."""
+    return np.asarray(packets.detail & np.uint16(NOISE_UNIT) == NOISE_UNIT)
 
 
 def is_code(packets: Packets) -> NDArray[np.bool_]:

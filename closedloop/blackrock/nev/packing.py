@@ -12,7 +12,7 @@ from closedloop.blackrock.header_fields import encode_text
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.layout import (
     COMMENT_PACKET,
-    LARGEST_ELECTRODE,
+    LARGEST_CHANNEL,
     PARALLEL_REASON,
     RECORDING_PACKET,
     SERIAL_REASON,
@@ -125,7 +125,7 @@ class Packing:
     def _spikes(self, batch: NevBatch) -> NDArray[np.void]:
         packets = np.zeros(len(batch.spike_tick), self.layout.spike_packet(self.packet_bytes))
         electrodes = np.asarray(batch.spike_electrode)
-        _check_range(electrodes, 1, LARGEST_ELECTRODE, "spike electrode ids")
+        _check_range(electrodes, 1, LARGEST_CHANNEL, "spike electrode ids")
         packets["tick"], packets["kind"] = batch.spike_tick, electrodes
         if batch.spike_unit is not None:
             _check_range(batch.spike_unit, 0, 255, "unit numbers")
@@ -168,7 +168,7 @@ class Packing:
 
     def _others(self, batch: NevBatch) -> NDArray[np.void]:
         packets = np.zeros(len(batch.other_tick), self.layout.system_packet(self.packet_bytes))
-        _check_range(batch.other_kind, LARGEST_ELECTRODE + 1, COMMENT_PACKET - 1, "packet ids of other kinds")
+        _check_range(batch.other_kind, LARGEST_CHANNEL + 1, COMMENT_PACKET - 1, "packet ids of other kinds")
         packets["tick"], packets["kind"] = batch.other_tick, batch.other_kind
         return packets
 

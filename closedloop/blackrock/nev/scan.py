@@ -10,8 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.channel_kinds import LARGEST_ELECTRODE
 from closedloop.blackrock.nev.header import NevHeader
-from closedloop.blackrock.nev.layout import COMMENT_PACKET, DIGITAL_PACKET, LARGEST_ELECTRODE, RECORDING_PACKET
+from closedloop.blackrock.nev.layout import (
+    COMMENT_PACKET,
+    DIGITAL_PACKET,
+    LARGEST_CHANNEL,
+    RECORDING_PACKET,
+)
 from closedloop.blackrock.nev.packets import read_heads, ticks_of
 from closedloop.blackrock.nev.runs import PacketRun, RunFinder
 
@@ -69,7 +75,12 @@ class NevScan:
     @property
     def n_other(self) -> int:
         """System packets that are not comments: video, tracking, buttons, logs, configuration, recording events."""
-        return int(self.n_by_kind[LARGEST_ELECTRODE + 1 : COMMENT_PACKET].sum())
+        return int(self.n_by_kind[LARGEST_CHANNEL + 1 : COMMENT_PACKET].sum())
+
+    @property
+    def n_of_other_channels(self) -> int:
+        """Packets of channels above the electrodes' numbers: stimulation channels and analog inputs of Ripple's."""
+        return int(self.n_by_kind[LARGEST_ELECTRODE + 1 : LARGEST_CHANNEL + 1].sum())
 
     @property
     def n_out_of_order(self) -> int:

@@ -67,8 +67,10 @@ class NevSurvey:
         n_stray = len(self.plan.strays)
         sorted_in = f"{n_out_of_order} packets stood out of order and were sorted in"
         set_aside = f"{n_stray} packets with an absurd time stamp were set aside"
-        own = [text for n, text in ((n_out_of_order, sorted_in), (n_stray, set_aside)) if n]
-        return (*self.header.repairs, *self.plan.repairs, *own)
+        n_foreign = self.scan.n_of_other_channels
+        foreign = f"{n_foreign} packets of stimulation channels or analog inputs (ids from 5121 on) are no spikes"
+        counted = ((n_out_of_order, sorted_in), (n_stray, set_aside), (n_foreign, foreign))
+        return (*self.header.repairs, *self.plan.repairs, *(text for n, text in counted if n))
 
 
 def survey_nev(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.nev.header import NevElectrode, NevHeader
 from closedloop.blackrock.nev.order import tie_order
-from closedloop.blackrock.nev.packets import concatenate_packets, packet_bytes_at
+from closedloop.blackrock.nev.packets import Packets, concatenate_packets, is_noise, packet_bytes_at
 from closedloop.blackrock.nev.survey import survey_nev
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
@@ -19,12 +19,14 @@ from closedloop.recording.segments import Segment
 _SAMPLE_TYPES = {1: "<i1", 2: "<i2", 4: "<i4"}  # NEV 2.1 to 3.0 specification, NEUEVWAV, bytes per waveform sample
 
 
-def read_waveforms(file: Path, electrode_id: int, *, clock_segments: Sequence[Segment] | None = None) -> NDArray[Any]:
+def read_waveforms(
+    file: Path, electrode_id: int, *, noise: bool = False, clock_segments: Sequence[Segment] | None = None
+) -> NDArray[Any]:
     """Read the waveforms of one electrode's spikes.
 
     Parameters
     ----------
-    clock_segments
+    noise, clock_segments
         As for `nev.read_nev`.
 
     Returns
@@ -64,7 +66,7 @@ def read_waveforms(file: Path, electrode_id: int, *, clock_segments: Sequence[Se
     """
     survey = survey_nev(file, clock_segments=clock_segments)
     electrode = _find_electrode(file, survey.header, electrode_id)
-    own = [part.packets.take(part.packets.kind == electrode_id) for part in survey.in_order()]
+    own = [part.packets.take(_is_wanted(part.packets, electrode_id, noise=noise)) for part in survey.in_order()]
     index = concatenate_packets(*(packets.take(tie_order(packets)) for packets in own)).index
     first = survey.header.layout.timestamp.itemsize + 4
     raw = b"".join(packet[first:] for packet in packet_bytes_at(file, survey.header, index))
@@ -75,8 +77,13 @@ def read_waveforms(file: Path, electrode_id: int, *, clock_segments: Sequence[Se
     return np.ascontiguousarray(rows[:, : n_samples * dtype.itemsize]).view(dtype)
 
 
+def _is_wanted(packets: Packets, electrode_id: int, *, noise: bool) -> NDArray[np.bool_]:
+    own = packets.kind == electrode_id
+    return np.asarray(own if noise else own & ~is_noise(packets))
+
+
 def _find_electrode(file: Path, header: NevHeader, electrode_id: int) -> NevElectrode:
-    found = [one for one in header.electrodes if one.electrode_id == electrode_id]
+    found = [one for one in header.channels if one.electrode_id == electrode_id]
     if not found:
         raise RecordingError(
             f"{file}: expected a header of electrode {electrode_id}, found none. "

@@ -16,7 +16,7 @@ from closedloop.blackrock.nev.layout import (
     EXTENDED_HEADER,
     FILTER_HEADER,
     LABEL_HEADER,
-    LARGEST_ELECTRODE,
+    LARGEST_CHANNEL,
     NEV_LAYOUTS,
     PARALLEL_REASON,
     WAVEFORM_HEADER,
@@ -152,8 +152,8 @@ def _extended_headers(
     electrodes: Sequence[NevElectrode], layout: NevLayout, width: int, extra: Sequence[tuple[str, bytes]]
 ) -> NDArray[np.void]:
     ids = [electrode.electrode_id for electrode in electrodes]
-    if len(set(ids)) < len(ids) or not all(1 <= i <= LARGEST_ELECTRODE for i in ids):
-        raise ValueError(f"electrode ids must be unique and 1 to {LARGEST_ELECTRODE}")
+    if len(set(ids)) < len(ids) or not all(1 <= i <= LARGEST_CHANNEL for i in ids):
+        raise ValueError(f"electrode ids must be unique and 1 to {LARGEST_CHANNEL}")
     parts = [_waveform_headers(electrodes, width if layout.has_labels else 0)]
     if layout.has_labels:
         parts += [_label_headers(electrodes), _filter_headers(electrodes), _digital_label()]

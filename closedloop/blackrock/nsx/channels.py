@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
+from closedloop.blackrock.channel_kinds import ChannelKind
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.errors import RecordingError
-
-ChannelKind: TypeAlias = Literal["electrode", "analog"]
-
-
-def kind_of(channel: NsxChannel) -> ChannelKind:
-    """Return which of the two a channel is."""
-    return "electrode" if channel.is_electrode else "analog"
 
 
 def find_channels(
@@ -34,7 +27,8 @@ def find_channels(
     channel_ids, labels
         Which, in this order, by number or by label (small and capital letters as in the file); all if both are None.
     kind
-        "electrode" or "analog": looked for among these alone, so that a number that both have means one of them.
+        "electrode", "analog" or "other": looked for among these alone, so that a number that two have means one of
+        them.
     file
         Named in the error.
 
@@ -52,7 +46,7 @@ def find_channels(
     """
     if channel_ids is not None and labels is not None:
         raise ValueError("give channel_ids or labels, not both")
-    of_kind = [index for index, channel in enumerate(channels) if kind in (None, kind_of(channel))]
+    of_kind = [index for index, channel in enumerate(channels) if kind in (None, channel.kind)]
     if channel_ids is not None:
         return _places({index: channels[index].channel_id for index in of_kind}, channel_ids, kind=kind, file=file)
     if labels is not None:
@@ -66,7 +60,7 @@ def _places(
     places: dict[Hashable, list[int]] = {}
     for index, name in names.items():
         places.setdefault(name, []).append(index)
-    what = {None: "channel", "electrode": "electrode", "analog": "analog input"}[kind]
+    what = {None: "channel", "electrode": "electrode", "analog": "analog input", "other": "other channel"}[kind]
     for name in wanted:
         n_found = len(places.get(name, ()))
         if n_found != 1:

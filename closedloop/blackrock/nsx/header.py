@@ -7,8 +7,7 @@ its blocks, and neo fails on, or drops samples of, truncated and crashed files, 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from closedloop.blackrock.channel_kinds import ChannelKind, kind_by, uv_in
 from closedloop.blackrock.header_fields import read_date, read_exactly, text
 from closedloop.blackrock.nsx.blocks import one_block, walk_blocks
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
@@ -26,8 +26,6 @@ from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 
 _LONGEST_PERIOD = PERIOD_CLOCK_HZ  # one sample a second; the recorder's slowest is 500 a second
-_ELECTRODE_LABEL = re.compile(r"(elec|chan)\W*\d+", re.IGNORECASE)
-_ANALOG_LABEL = re.compile(r"ainp|anal|audio", re.IGNORECASE)
 _ELECTRODES_OF_2_1 = 128
 
 
@@ -60,8 +58,15 @@ class NsxChannel:
 
     @property
     def scale(self) -> float:
-        """Units per bit."""
-        return (self.analog_max - self.analog_min) / (self.digital_max - self.digital_min)
+        """Units per bit; 0 where the header gives none."""
+        bits = self.digital_max - self.digital_min
+        return (self.analog_max - self.analog_min) / bits if bits > 0 else 0.0
+
+    @property
+    def uv_per_bit(self) -> float | None:
+        """The same in uV; None where the unit is no voltage or there is no scale."""
+        factor = uv_in(self.units)
+        return self.scale * factor if factor is not None and self.scale else None
 
     @property
     def offset(self) -> float:
@@ -69,15 +74,24 @@ class NsxChannel:
         return self.analog_min - self.digital_min * self.scale
 
     @property
-    def is_electrode(self) -> bool:
-        """Whether a contact of an array, not an analog input: the recorder's label decides, then the unit.
+    def kind(self) -> ChannelKind:
+        """What it is: the recorder's label decides, then unit and range.
 
-        Channel numbers do not decide: 129 is the first analog input of a 128-channel processor and an electrode of a
+        Its number alone seldom does: 129 is the first analog input of a 128-channel processor and an electrode of a
         256-channel one.
         """
-        if _ANALOG_LABEL.match(self.label):
-            return False
-        return bool(_ELECTRODE_LABEL.fullmatch(self.label)) or self.units.lower() in {"uv", "µv"}
+        return kind_by(
+            self.channel_id,
+            self.label,
+            self.units,
+            digital_range=(self.digital_min, self.digital_max),
+            analog_range=(self.analog_min, self.analog_max),
+        )
+
+    @property
+    def is_electrode(self) -> bool:
+        """Whether a contact of an array."""
+        return self.kind == "electrode"
 
 
 def analog_input(channel_id: int, label: str) -> NsxChannel:
@@ -191,6 +205,7 @@ def _read(stream: BinaryIO, file: Path, progress: Callable[[int, int], None] | N
         ticks_per_sample=Fraction(period * tick_hz, PERIOD_CLOCK_HZ),
     )
     found_layout, data = _walk(stream, part, tick_hz=tick_hz, progress=progress)
+    channels = tuple(_channel(row, file) for row in np.frombuffer(raw, layout.channel_header))
     return NsxHeader(
         specification=found_layout.specification,
         label=text(basic["label"]),
@@ -198,9 +213,9 @@ def _read(stream: BinaryIO, file: Path, progress: Callable[[int, int], None] | N
         period=period,
         tick_hz=tick_hz,
         start=read_date(basic) if _has(basic, "year") else None,
-        channels=tuple(_channel(row, file) for row in np.frombuffer(raw, layout.channel_header)),
+        channels=channels,
         segments=data.segments,
-        repairs=data.repairs,
+        repairs=data.repairs + _report_dead(channels),
         layout=found_layout,
         first_bytes=data.first_bytes,
     )
@@ -259,10 +274,10 @@ def _check_basic(basic: np.void, layout: NsxLayout, *, tick_hz: int, file: Path)
 def _channel(row: np.void, file: Path) -> NsxChannel:
     if not _has(row, "tag"):
         return unscaled_channel(int(row["channel_id"]))
-    if row["tag"] != b"CC" or row["digital_min"] >= row["digital_max"]:
+    if row["tag"] != b"CC":
         raise RecordingError(
-            f"{file}: expected a 'CC' channel header with a digital range, found {bytes(row['tag'])!r} with "
-            f"{int(row['digital_min'])} to {int(row['digital_max'])}. The header is corrupt: copy the file again."
+            f"{file}: expected a 'CC' channel header, found {bytes(row['tag'])!r}. "
+            "The header is corrupt: copy the file again."
         )
     return NsxChannel(
         **{name: int(row[name]) for name in ("channel_id", "connector", "pin")},
@@ -271,4 +286,14 @@ def _channel(row: np.void, file: Path) -> NsxChannel:
         units=text(row["units"]),
         high_pass_hz=int(row["high_pass_mhz"]) / 1000,
         low_pass_hz=int(row["low_pass_mhz"]) / 1000,
+    )
+
+
+def _report_dead(channels: Sequence[NsxChannel]) -> tuple[str, ...]:
+    """Say which channels have no scale; a file in which none has one is corrupt, which its reader finds out."""
+    return tuple(
+        f"channel {one.channel_id} {one.label} has no scale (digital range {one.digital_min} to {one.digital_max}) "
+        "and was left out"
+        for one in channels
+        if one.digital_min >= one.digital_max
     )

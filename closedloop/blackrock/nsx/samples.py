@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.channel_kinds import ChannelKind
 from closedloop.blackrock.header_fields import read_into
-from closedloop.blackrock.nsx.channels import ChannelKind, find_channels
+from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
@@ -209,7 +210,7 @@ def open_samples(
     channel_ids, labels
         Which channels, in this order, by number or by label; all of the file if both are None.
     kind
-        "electrode" or "analog": looked for among these alone.
+        "electrode", "analog" or "other": looked for among these alone.
     progress
         Called with (done, total) bytes while a PTP file is passed over.
 

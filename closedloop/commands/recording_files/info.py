@@ -11,7 +11,11 @@ from closedloop.blackrock.info import ChannelInfo, EventInfo, RecordingInfo, rea
 from closedloop.execution.progress import bar
 
 _MOST_LINES = 12
-_KINDS = {"electrode": ("electrode", "electrodes"), "analog": ("analog input", "analog inputs")}
+_KINDS = {
+    "electrode": ("electrode", "electrodes"),
+    "analog": ("analog input", "analog inputs"),
+    "other": ("other channel", "other channels"),
+}
 
 
 def describe_file(file: Path) -> RecordingInfo:
@@ -50,6 +54,7 @@ def _group_line(own: Sequence[ChannelInfo]) -> str:
     names = f"{first.id} {first.label}" if len(own) == 1 else f"{first.id} {first.label} to {last.id} {last.label}"
     what = _KINDS[first.kind][len(own) > 1]
     scale = f"{first.scale:g} {first.units} a bit" if first.units else "without a scale (the .nev has it)"
+    scale = scale if first.scale else "without a scale"
     zero = f", zero at {first.offset:g} {first.units}" if abs(first.offset) > first.scale / 2 else ""
     return f"  {len(own)} {what}, {names}: {scale}{zero}"
 
@@ -76,8 +81,10 @@ def _times(n: int) -> str:
 
 
 def _event_lines(events: EventInfo) -> list[str]:
+    noise = f" ({events.n_noise} in the noise unit, 255)" if events.n_noise else ""
+    spikes = f"{sum(events.n_spikes.values())} spikes on {len(events.n_spikes)} channels{noise}"
     return [
-        f"  {events.n_packets} packets: {sum(events.n_spikes.values())} spikes on {len(events.n_spikes)} channels, "
+        f"  {events.n_packets} packets: {spikes}, "
         f"{events.n_digital} digital codes, {events.n_serial} serial codes, {len(events.comments)} comments, "
         f"{events.n_other} others",
         *_shorten(

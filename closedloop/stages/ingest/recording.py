@@ -77,7 +77,9 @@ class DayRecording:
         return tuple(electrode for own in self.devices for electrode in own.electrode_ids)
 
 
-def read_day_devices(folder: Path, *, photodiode: str, session_id: str, simulated: bool) -> tuple[Device, ...]:
+def read_day_devices(
+    folder: Path, *, photodiode: str, count_noise_unit: bool, session_id: str, simulated: bool
+) -> tuple[Device, ...]:
     """Read a day's files, processor by processor.
 
     Parameters
@@ -86,6 +88,8 @@ def read_day_devices(folder: Path, *, photodiode: str, session_id: str, simulate
         Where the recorder's files lie, and nothing else but array maps.
     photodiode
         The channel of the photodiode: the beginning of its label, or its number.
+    count_noise_unit
+        Whether the recorder's spikes count that its sorting took for noise.
     session_id
         Of the session that was to be recorded.
     simulated
@@ -98,7 +102,7 @@ def read_day_devices(folder: Path, *, photodiode: str, session_id: str, simulate
     StudyError
         Simulated and real data would be mixed.
     """
-    devices = read_devices(sorted(folder.iterdir()), photodiode=photodiode)
+    devices = read_devices(sorted(folder.iterdir()), photodiode=photodiode, noise=count_noise_unit)
     for device in devices:
         for part in device.parts:
             _check_mark(part, simulated=simulated)

@@ -14,7 +14,7 @@ from closedloop.artifacts.arrays import write_arrays
 from closedloop.artifacts.catalog import Arrays
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.responses import SiteTable
-from closedloop.detection.definitions import definition_by_name
+from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
@@ -48,14 +48,17 @@ def run(context: StageContext) -> None:
     stimuli = context.read(catalog.STIMULI)
     first = context.read(catalog.SITES, day=0) if context.day > 0 else None
     devices = read_day_devices(
-        folder, photodiode=wanted.photodiode, session_id=session.session_id, simulated=context.simulated
+        folder,
+        photodiode=wanted.photodiode,
+        count_noise_unit=wanted.count_noise_unit,
+        session_id=session.session_id,
+        simulated=context.simulated,
     )
     maps = read_array_maps(folder)
 
-    detected = detect_on(
-        devices, definition_by_name(wanted.detection), folder=context.scratch / "detection", progress=context.progress
-    )
-    recording = day_recording(folder, devices, detected, spikes_from=wanted.spikes_from, detection=wanted.detection)
+    definition = with_settings(definition_by_name(wanted.detection), notch=wanted.notch)
+    detected = detect_on(devices, definition, folder=context.scratch / "detection", progress=context.progress)
+    recording = day_recording(folder, devices, detected, spikes_from=wanted.spikes_from, detection=definition.name)
     alignments = _align(journal, recording)
     onsets = onsets_of(journal, alignments, devices, window_stop_ms=wanted.window_stop_ms)
     check_missing(onsets, allowed=wanted.max_missing_fraction, folder=folder)
@@ -98,7 +101,7 @@ def run(context: StageContext) -> None:
         clean_index=stimuli["clean_index"],
         sites=sites,
         first=first,
-        agreement=raw_agreement(recording, wanted.detection),
+        agreement=raw_agreement(recording, definition.name),
     )
 
     context.write(catalog.RESPONSES, onsets.table())

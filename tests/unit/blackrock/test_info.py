@@ -126,6 +126,7 @@ def test_events_are_counted_by_kind_and_electrode(tmp_path: Path) -> None:
     assert said["events"] == {
         "n_packets": 5,
         "n_spikes": {"1": 2, "129": 1},
+        "n_noise": 0,
         "n_digital": 1,
         "n_serial": 0,
         "n_other": 0,

@@ -120,7 +120,7 @@ def test_spikes_of_one_tick_stand_in_order_of_electrode_and_keep_their_units(tmp
         spike_electrode=np.array([300, 2, 2, 7]),
         spike_unit=np.array([3, 255, 1, 2]),
     )
-    events = read_nev(write(tmp_path / "made.nev", made))
+    events = read_nev(write(tmp_path / "made.nev", made), noise=True)
     assert events.spikes.tick.tolist() == [4, 9, 9, 9]
     assert events.spikes.electrode_id.tolist() == [7, 2, 2, 300]
     assert events.spike_unit.tolist() == [2, 1, 255, 3]
@@ -163,11 +163,12 @@ def test_the_header_says_what_was_written(tmp_path: Path, specification: str) ->
     ]
 
 
-def test_electrodes_up_to_the_systems_packet_ids_have_spikes(tmp_path: Path) -> None:
-    file = write(tmp_path / "made.nev", batch([(1, 2048), (2, 2049), (3, 5121), (4, 32767)], others=[(5, 32768)]))
-    events = read_nev(file)
-    assert events.spikes.electrode_id.tolist() == [2048, 2049, 5121, 32767]
-    assert events.n_other == 1
+def test_electrodes_up_to_5120_have_spikes_and_channels_above_have_none(tmp_path: Path) -> None:
+    rows = [(1, 2048), (2, 2049), (3, 5120), (4, 5121), (5, 32767)]
+    events = read_nev(write(tmp_path / "made.nev", batch(rows, others=[(6, 32768)])))
+    assert events.spikes.electrode_id.tolist() == [2048, 2049, 5120]
+    assert events.n_other == 3
+    assert "2 packets of stimulation channels or analog inputs (ids from 5121 on) are no spikes" in events.repairs
 
 
 def test_neo_alone_still_drops_electrodes_above_2048(tmp_path: Path) -> None:

@@ -290,7 +290,6 @@ def patched(tmp_path: Path, at: int, value: bytes) -> Path:
         (290, bytes(4), "at 0 ticks/s"),
         (290, (30_001).to_bytes(4, "little"), "at 30001 ticks/s"),
         (314, b"XX", "'CC'"),
-        (314 + 22, bytes(4), "0 to 0"),
     ],
 )
 def test_a_corrupt_foreign_or_unsupported_header_is_refused_in_one_line(

@@ -100,6 +100,8 @@ class WrittenDay:
     ----------
     spikes
         (ordinal of a presentation, milliseconds after its onset, electrode).
+    noise
+        The same, in the unit that the recorder's sorting took for noise.
     until_s
         When the recorder stopped, rig's seconds.
     comments
@@ -109,6 +111,7 @@ class WrittenDay:
     """
 
     spikes: tuple[tuple[int, float, int], ...]
+    noise: tuple[tuple[int, float, int], ...] = ()
     until_s: float = 1e9
     comments: tuple[str, ...] = ()
     application: str = SIMULATED_APPLICATION
@@ -193,13 +196,18 @@ def _write_nev(made: StageContext, rows: tuple[JournalRow, ...], recorded: Writt
         for row in rows
         if isinstance(row, Presentation | TrialStarted)
     ]
-    spikes = [(onset_s(ordinal) + after_ms / 1000, electrode) for ordinal, after_ms, electrode in recorded.spikes]
-    end = [(len(SHOWN) / PER_TRIAL * 2.0 + 1.0, ELECTRODES[-1])]
+    spikes = [
+        (onset_s(ordinal) + after_ms / 1000, electrode, unit)
+        for found, unit in ((recorded.spikes, 0), (recorded.noise, 255))
+        for ordinal, after_ms, electrode in found
+    ]
+    end = [(len(SHOWN) / PER_TRIAL * 2.0 + 1.0, ELECTRODES[-1], 0)]
     heard_codes = [pair for pair in codes if pair[0] < recorded.until_s]
     heard_spikes = [pair for pair in [*spikes, *end] if pair[0] < recorded.until_s]
     batch = NevBatch(
-        spike_tick=_ticks([time for time, _ in heard_spikes]),
-        spike_electrode=np.array([electrode for _, electrode in heard_spikes]),
+        spike_tick=_ticks([time for time, _, _ in heard_spikes]),
+        spike_electrode=np.array([electrode for _, electrode, _ in heard_spikes]),
+        spike_unit=np.array([unit for _, _, unit in heard_spikes]),
         code_tick=_ticks([time for time, _ in heard_codes]),
         code_value=np.array([code for _, code in heard_codes]),
         comment_tick=np.zeros(len(recorded.comments), np.int64),

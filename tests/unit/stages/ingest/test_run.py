@@ -52,6 +52,29 @@ def test_every_spike_in_the_window_is_counted_at_its_presentation_and_electrode(
     np.testing.assert_allclose(shown["onset_s"], [LEAD_S + onset_s(n) for n in range(len(SHOWN))], atol=1e-4)
 
 
+NOISE = ((0, 100.0, 1), (5, 120.0, 3))
+
+
+def test_spikes_of_the_noise_unit_are_no_spikes_and_that_is_said(tmp_path: Path) -> None:
+    made = ingested(tmp_path, WrittenDay(spikes_in_window(), noise=NOISE))
+    found = read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)
+    np.testing.assert_array_equal(found["counts"], expected_counts())
+    said = IngestQuality.read(made.output(catalog.QUALITY)).devices[0].repairs
+    assert any(sentence.endswith("2 spikes in the noise unit (255) were left out") for sentence in said)
+
+
+def test_a_protocol_can_have_the_noise_unit_counted(tmp_path: Path) -> None:
+    made = ingest_context(tmp_path, count_noise_unit=True)
+    write_day(made, WrittenDay(spikes_in_window(), noise=NOISE))
+    run(made)
+    expected = expected_counts()
+    for ordinal, _, electrode in NOISE:
+        expected[ordinal, electrode - 1] += 1
+    np.testing.assert_array_equal(read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)["counts"], expected)
+    said = IngestQuality.read(made.output(catalog.QUALITY)).devices[0].repairs
+    assert any(sentence.endswith("2 spikes in the noise unit (255) were kept as wanted") for sentence in said)
+
+
 def test_a_spike_at_70_ms_is_counted_and_one_at_170_ms_is_not(tmp_path: Path) -> None:
     """One tick to either side of both bounds, at the last presentations; the window is [70, 170) ms."""
     tick_ms = 1000 / 30_000
