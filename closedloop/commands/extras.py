@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "lab": ("torch", "safetensors", "scipy", "numba", "PIL", "matplotlib", "jinja2", "pandas"),
+    "lab": ("torch", "safetensors", "scipy", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo"),
     "cluster": ("distributed", "dask_jobqueue"),
     "nwb": ("pynwb",),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 
-_OF_NO_COMMAND = frozenset({"pandas"})  # `closedloop.open_study` alone: no recording day waits for it
+_OF_NO_COMMAND = frozenset({"pandas", "neo"})  # `open_study`, other makers' recorders: no Blackrock day waits for them
 
 
 def require_extra(extra: str) -> None:

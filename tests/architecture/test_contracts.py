@@ -24,6 +24,7 @@ KERNELS = "numba, llvmlite and scipy are at home in detection"
 DASK = "dask is at home in one file"
 SCREEN = "psychopy and pyglet are at home in the rig's display"
 PANDAS = "pandas is at home in access"
+NEO = "neo is at home in the room of other makers' files"
 
 HOLES = [
     ("rig/machine/state.py", "import closedloop.execution.local", RIG),
@@ -56,6 +57,7 @@ HOLES = [
     ("closedloop/attacks/audit.py", "import distributed", DASK),
     ("rig/machine/state.py", "import psychopy", SCREEN),
     ("closedloop/report/numbers.py", "import pandas", PANDAS),
+    ("closedloop/devices/neo_device.py", "import neo", NEO),
 ]
 
 

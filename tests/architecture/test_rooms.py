@@ -25,8 +25,9 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "recording": set(),
     "detection": {"errors", "execution", "recording"},
     "blackrock": {*GROUND, "recording"},
+    "neo_files": {*GROUND, "recording"},
     "alignment": {"errors", "recording"},
-    "devices": {"blackrock", "detection", "errors", "execution", "recording"},
+    "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
     "models": {*GROUND, "stimuli"},
     "attacks": {*GROUND, "execution", "models"},
     "access": {"artifacts", "errors", "models"},
@@ -49,7 +50,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 
 LIBRARIES = (
     *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "models"),
-    *("recording", "report", "simulation", "stimuli", "studies", "training"),
+    *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
     "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.display"),
@@ -60,6 +61,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection.lanes",),
     "matplotlib": ("closedloop.report", "closedloop.studies"),
+    "neo": ("closedloop.neo_files",),
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
@@ -217,6 +219,7 @@ HOLES: list[tuple[Check, str, str]] = [
     (unknown_rooms, "closedloop/alignment/clock.py", "from closedloop.blackrock import read_nev"),
     (unknown_rooms, "closedloop/attacks/audit.py", "def f():\n    import closedloop.recording.codes"),
     (homeless, "closedloop/analysis/psth.py", "import neo"),
+    (homeless, "closedloop/devices/neo_device.py", "import neo.rawio"),
     (homeless, "closedloop/artifacts/manifest.py", "import typer"),
     (homeless, "closedloop/stages/plan.py", "from PIL import Image"),
     (homeless, "rig/machine/state.py", "import serial"),

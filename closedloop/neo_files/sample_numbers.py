@@ -1,0 +1,127 @@
+"""Open Ephys' own count of every sample, which neo passes over: where it jumps, samples are missing.
+
+"Binary format" of the GUI's manual: `sample_numbers.npy` (0.6 and later; before, an integer `timestamps.npy`) beside
+each `continuous.dat` has the number of each sample since acquisition began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.errors import RecordingError
+
+_CHUNK = 1 << 20
+_NAMES = ("sample_numbers.npy", "timestamps.npy")
+_MOST_RUNS = 100_000
+
+
+@dataclass(frozen=True)
+class NumberedRun:
+    """Samples whose numbers follow one another: the first one's place in the file and its number."""
+
+    first_sample: int
+    n_samples: int
+    first_number: int
+
+
+def numbered_runs(continuous: Path, n_samples: int) -> tuple[tuple[NumberedRun, ...] | None, tuple[str, ...]]:
+    """Find the runs of samples that follow one another, in bounded memory.
+
+    Parameters
+    ----------
+    continuous
+        A `continuous.dat`.
+    n_samples
+        Whole samples in it.
+
+    Returns
+    -------
+    runs
+        In the file's order; None where the samples have no numbers.
+    said
+        What was wrong, a sentence each.
+
+    Raises
+    ------
+    RecordingError
+        The file of numbers is damaged, or no two samples follow one another.
+    """
+    file = next((continuous.parent / name for name in _NAMES if (continuous.parent / name).is_file()), None)
+    if file is None or (numbers := read_npy(file)) is None or not np.issubdtype(numbers.dtype, np.integer):
+        return None, (f"{continuous}: no numbers of the samples beside it: gaps inside of it cannot be seen",)
+    wanted = min(n_samples, numbers.n)
+    said: tuple[str, ...] = ()
+    if numbers.n != n_samples:
+        said = (
+            f"{continuous}: {n_samples} samples and {numbers.n} numbers in {file.name}: "
+            f"the first {wanted} are read, the others are left out",
+        )
+    return tuple(_runs(numbers, wanted)), said
+
+
+@dataclass(frozen=True)
+class NpyColumn:
+    """A one-dimensional .npy file that is read in parts; not mapped: mapped pages count as ours while they are held."""
+
+    file: Path
+    dtype: np.dtype[np.generic]
+    n: int
+    offset: int
+
+    def read(self, start: int, stop: int) -> NDArray[np.generic]:
+        """Read values start to stop (exclusive)."""
+        at = self.offset + start * self.dtype.itemsize
+        return np.fromfile(self.file, self.dtype, stop - start, offset=at)
+
+
+def read_npy(file: Path) -> NpyColumn | None:
+    """Read the header of a .npy file; None where there is no file.
+
+    Raises
+    ------
+    RecordingError
+        It is no such file, or its values are not in one column.
+    """
+    if not file.is_file():
+        return None
+    try:
+        with file.open("rb") as stream:
+            version = np.lib.format.read_magic(stream)
+            read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _read_header_2
+            shape, _, dtype = read_header(stream)
+            offset = stream.tell()
+    except (ValueError, OSError) as error:
+        raise RecordingError(f"{file}: expected a .npy file, found: {error}. Restore it from a copy.") from error
+    if len(shape) != 1 or dtype.hasobject:
+        raise RecordingError(f"{file}: expected one column of values, found shape {shape}. Restore it from a copy.")
+    there = max(file.stat().st_size - offset, 0) // dtype.itemsize
+    return NpyColumn(file, dtype, min(shape[0], there), offset)
+
+
+_read_header_2 = np.lib.format.read_array_header_2_0
+
+
+def _runs(numbers: NpyColumn, n_samples: int) -> Iterator[NumberedRun]:
+    begun, first_number, last, n_runs = 0, 0, None, 0
+    for start in range(0, n_samples, _CHUNK):
+        part = numbers.read(start, min(start + _CHUNK, n_samples)).astype(np.int64)
+        before = part[0] - 1 if last is None else last
+        breaks = np.flatnonzero(np.diff(part, prepend=before) != 1)
+        if last is None:
+            first_number = int(part[0])
+        for place in breaks.tolist():
+            yield NumberedRun(begun, start + place - begun, first_number)
+            begun, first_number, n_runs = start + place, int(part[place]), n_runs + 1
+            if n_runs > _MOST_RUNS:
+                raise RecordingError(
+                    f"{numbers.file}: expected numbers that follow one another, found over {_MOST_RUNS} jumps. "
+                    "Restore the file from a copy."
+                )
+        last = int(part[-1])
+    if n_samples > begun:
+        yield NumberedRun(begun, n_samples - begun, first_number)
