@@ -24,6 +24,7 @@ from closedloop.recording.source import SampleSource
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
 _SPOTS, _SPOT_ROWS = 8, 256  # where the noise is looked at beforehand: 0.7 % of ten seconds
+_MOST_BRIDGED = 1e-4  # of a piece; so many samples made up move the threshold by .01 %
 _SPOT_MARGIN_SHARE = 3  # of the filter's memory: within one in a hundred, which does for a look
 
 Floats32 = NDArray[np.float32]
@@ -162,10 +163,11 @@ def _before(detector: Detector, piece: DetectionPiece) -> _Before:
 def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) -> tuple[PieceCrossings, _Before]:
     window = Window(detector.source, detector.filters, piece.segment, piece.start, piece.stop, detector.chunk_samples)
     known = before.noise if detector.definition.noise_from == "before" else None
-    seen = _look(detector, window, known)
+    bridged = detector.source.bridged(piece.segment, piece.start, piece.stop) - piece.start
+    seen = _look(detector, window, known, bridged)
     decisive = seen.median if known is None else known
     threshold = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
-    rows, under = _judge(seen, threshold.astype(np.float32), before.under)
+    rows, under = _judge(seen, threshold.astype(np.float32), before.under, bridged)
     channel = np.repeat(np.arange(len(rows)), [len(part) for part in rows])
     row = np.concatenate(rows).astype(np.int64)
     order = np.argsort(row * len(rows) + detector.rank[channel])
@@ -174,15 +176,28 @@ def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) ->
 
 
 def _judge(
-    seen: _Seen, threshold: Floats32, under_before: NDArray[np.bool_]
+    seen: _Seen, threshold: Floats32, under_before: NDArray[np.bool_], bridged: NDArray[np.int64]
 ) -> tuple[list[NDArray[np.int32]], NDArray[np.bool_]]:
     """Return each channel's crossings by row, and whether its last sample is under the threshold."""
     rows, last = [], []
-    for under, level, before in zip(seen.under, threshold, under_before.tolist(), strict=True):
+    for found, level, before in zip(seen.under, threshold, under_before.tolist(), strict=True):
+        row, under = _without_bridged(found, bridged)
         marked = np.empty(len(under), bool)
         last.append(mark_crossings(under, level, before, marked))
-        rows.append(under["row"][marked])
-    return rows, np.array(last) == seen.n_rows - 1
+        rows.append(row[marked])
+    return rows, np.array(last) == seen.n_rows - len(bridged) - 1
+
+
+def _without_bridged(under: NDArray[np.void], bridged: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.void]]:
+    """Leave out samples that were not recorded: rows, and the samples with rows that count the others alone."""
+    if len(bridged) == 0:
+        return under["row"], under
+    n_before = np.searchsorted(bridged, under["row"])
+    is_bridged = bridged[np.minimum(n_before, len(bridged) - 1)] == under["row"]
+    kept = under[~is_bridged]
+    row = kept["row"].copy()
+    kept["row"] -= n_before[~is_bridged].astype(np.int32)
+    return row, kept
 
 
 @dataclass(frozen=True)
@@ -194,14 +209,17 @@ class _Seen:
     under: list[NDArray[np.void]]
 
 
-def _look(detector: Detector, window: Window, known: Floats32 | None) -> _Seen:
-    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out."""
+def _look(detector: Detector, window: Window, known: Floats32 | None, bridged: NDArray[np.int64]) -> _Seen:
+    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out.
+
+    Only tile by tile can samples that were not recorded be left out of the noise.
+    """
     n_channels, n_rows = detector.source.n_channels, window.stop - window.start
     seen = _Seen(n_rows, np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels)
-    if n_rows >= 2 * _SPOTS * _SPOT_ROWS:
+    if n_rows >= 2 * _SPOTS * _SPOT_ROWS and len(bridged) <= _MOST_BRIDGED * n_rows:
         _look_once(detector, window, known, seen)
     for tile in np.unique(np.flatnonzero(np.isnan(seen.median)) // LANES).tolist():
-        _look_at_tile(detector, replace(window, tile=tile), known, seen)
+        _look_at_tile(detector, replace(window, tile=tile), known, seen, bridged)
     return seen
 
 
@@ -255,13 +273,18 @@ def _sizes_at_spots(window: Window) -> Floats32:
     return np.ascontiguousarray(sizes).reshape(-1, sizes.shape[2])
 
 
-def _look_at_tile(detector: Detector, window: Window, known: Floats32 | None, seen: _Seen) -> None:
-    """Filter a tile, keep it, and take the median of all of it."""
+def _look_at_tile(
+    detector: Detector, window: Window, known: Floats32 | None, seen: _Seen, bridged: NDArray[np.int64]
+) -> None:
+    """Filter a tile, keep it, and take the median of all of it that was recorded."""
     kept = filter_window(window)[0]
     first = (window.tile or 0) * LANES
+    measured = np.zeros(len(kept), bool)
+    measured[:: detector.definition.noise_every] = True
+    measured[bridged] = False
     for channel in (first + np.flatnonzero(np.isnan(seen.median[first : first + LANES]))).tolist():
         volts = np.ascontiguousarray(kept[:, channel - first])
-        median = np.float32(exact_median(np.abs(volts[:: detector.definition.noise_every])))
+        median = np.float32(exact_median(np.abs(volts[measured])))
         level = detector.threshold_per_median * (median if known is None else known[channel])
         at = np.flatnonzero(volts < level)
         seen.median[channel] = median

@@ -1,9 +1,9 @@
 """One processor (NSP) of the recorder: its files, read on one set of clock segments.
 
 A day may have several recordings of a processor, one after the other, each of a .nev and some .ns1 to .ns6. Clock
-segments are counted on through all of them, so that (clock segment, tick) is one moment of the device. The NSx with the
-most clock segments, of those the fastest, defines the clock segments; the others and the NEV are brought onto its clock
-segments.
+segments are counted on through all of them, so that (clock segment, tick) is one moment of the device. The fastest
+NSx defines the clock segments; the others and the NEV are brought onto them. A slower file never overrules it: where
+that has more resets, they are odd blocks, and the recording is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.blackrock.nsx.header import BRIDGE_MS
 from closedloop.detection.photodiode import photodiode_edges
 from closedloop.devices.files import DeviceFiles, find_devices
 from closedloop.devices.part import RecordingPart, read_part
@@ -23,7 +24,7 @@ from closedloop.devices.port import DevicePart, Voltage
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import Segment, clock_segments_of
 from closedloop.recording.spikes import Spikes
 
 PHOTODIODE = "photodiode"
@@ -105,15 +106,9 @@ class Device:
 
     def _offsets_s(self) -> dict[int, float]:
         offsets, end_s = {0: 0.0}, 0.0
-        for clock_segment in sorted({segment.clock_segment for segment in self.segments}):
-            ticks = [
-                tick
-                for own in self.segments
-                if own.clock_segment == clock_segment
-                for tick in (own.first_tick, own.end_tick)
-            ]
-            offsets[clock_segment] = offsets.get(clock_segment, end_s - min(ticks) / self.tick_hz)
-            end_s = offsets[clock_segment] + max(ticks) / self.tick_hz
+        for own in clock_segments_of(self.segments):
+            offset = offsets.setdefault(own.clock_segment, end_s - own.first_tick / self.tick_hz)
+            end_s = offset + own.end_tick / self.tick_hz
         return offsets
 
 
@@ -121,6 +116,7 @@ def read_devices(
     files: Sequence[Path],
     *,
     photodiode: str = PHOTODIODE,
+    bridge_ms: float = BRIDGE_MS,
     spikes: bool = True,
     noise: bool = False,
     progress: ProgressCallback | None = None,
@@ -131,7 +127,7 @@ def read_devices(
     ----------
     files
         Of all processors; others than the recorder's are passed over.
-    photodiode, spikes, noise, progress
+    photodiode, bridge_ms, spikes, noise, progress
         As in `read_device`.
 
     Raises
@@ -140,7 +136,7 @@ def read_devices(
         A file cannot be read, files of one recording disagree, or there is none.
     """
     return tuple(
-        read_device(own, photodiode=photodiode, spikes=spikes, noise=noise, progress=progress)
+        read_device(own, photodiode=photodiode, bridge_ms=bridge_ms, spikes=spikes, noise=noise, progress=progress)
         for own in find_devices(files)
     )
 
@@ -149,6 +145,7 @@ def read_device(
     files: DeviceFiles,
     *,
     photodiode: str = PHOTODIODE,
+    bridge_ms: float = BRIDGE_MS,
     spikes: bool = True,
     noise: bool = False,
     progress: ProgressCallback | None = None,
@@ -161,6 +158,8 @@ def read_device(
         Of one processor.
     photodiode
         The photodiode's channel, in any NSx: the beginning of its label, capitals aside, or its number.
+    bridge_ms
+        A hole in an NSx of at most so many milliseconds ends no segment.
     spikes
         Whether spikes of the .nev are wanted.
     noise
@@ -176,7 +175,10 @@ def read_device(
     parts: list[RecordingPart] = []
     for recording in files.recordings:
         first_clock_segment = parts[-1].first_clock_segment + parts[-1].n_clock_segments if parts else 0
-        parts.append(read_part(recording, first_clock_segment, spikes=spikes, noise=noise, progress=progress))
+        part = read_part(
+            recording, first_clock_segment, bridge_ms=bridge_ms, spikes=spikes, noise=noise, progress=progress
+        )
+        parts.append(part)
     tick_hz = _one_clock(files, parts)
     return Device(
         name=files.name,

@@ -131,7 +131,10 @@ class RecordingPart:
 
     def clock_segment_of(self, samples: NsxSamples) -> dict[int, int]:
         """Return the device's clock segment by a file's own."""
-        own = map_clock_segments(samples.segments, self.own_segments, place=str(samples.file))
+        if samples.file == self.samples[0].file:
+            return {one.clock_segment: self.first_clock_segment + one.clock_segment for one in samples.segments}
+        fastest = self.samples[0].file.name
+        own = map_clock_segments(samples.segments, self.own_segments, place=str(samples.file), fastest=fastest)
         return {clock_segment: self.first_clock_segment + to for clock_segment, to in own.items()}
 
 
@@ -139,11 +142,12 @@ def read_part(
     recording: RecordingFiles,
     first_clock_segment: int,
     *,
+    bridge_ms: float,
     spikes: bool,
     noise: bool = False,
     progress: ProgressCallback | None,
 ) -> RecordingPart:
-    """Read a recording's files onto the clock segments of the NSx that knows most of them.
+    """Read a recording's files onto the clock segments of the fastest NSx.
 
     Parameters
     ----------
@@ -151,10 +155,11 @@ def read_part(
         The files.
     first_clock_segment
         The device's number of the recording's first clock segment.
-    spikes, noise, progress
+    bridge_ms, spikes, noise, progress
         As in `device.read_device`.
     """
-    samples = sorted((open_samples(file) for file in recording.nsx), key=_authority, reverse=True)
+    opened = (open_samples(file, bridge_ms=bridge_ms) for file in recording.nsx)
+    samples = sorted(opened, key=_authority, reverse=True)
     clock_segments = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
     events = (
@@ -169,9 +174,9 @@ def read_part(
     return part
 
 
-def _authority(samples: NsxSamples) -> tuple[int, float]:
-    """Order files by how much they know: all clock segments, then the finest time."""
-    return len({segment.clock_segment for segment in samples.segments}), samples.rate_hz
+def _authority(samples: NsxSamples) -> tuple[float, int]:
+    """Order files by how well they know the clock: the finest time, then the most clock segments."""
+    return samples.rate_hz, len({segment.clock_segment for segment in samples.segments})
 
 
 def _columns(samples: NsxSamples, channel_ids: Sequence[int]) -> NsxSamples:

@@ -106,6 +106,18 @@ class NeoSamples:
         step = ticks_per_sample(self.rate_hz, self.tick_hz)
         return regular_ticks(self.pieces[segment].segment.first_tick, np.asarray(sample, np.int64), step)
 
+    def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:  # noqa: ARG002 - neo bridges no hole
+        """Return none: where neo says that samples are missing, a segment ends.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
+        return np.zeros(0, np.int64)
+
     @property
     def _is_whole_rows(self) -> bool:
         return self.columns == tuple(range(len(self.stream.channels)))

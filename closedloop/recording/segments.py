@@ -7,6 +7,7 @@ segments by tick alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,26 @@ class Segment:
     first_tick: int
     end_tick: int
     n_samples: int
+
+
+@dataclass(frozen=True)
+class ClockSegment:
+    """From a clock segment's first sample to the end of its last, pauses included."""
+
+    clock_segment: int
+    first_tick: int
+    end_tick: int
+
+
+def clock_segments_of(segments: Sequence[Segment]) -> tuple[ClockSegment, ...]:
+    """Join the segments of each clock segment, by number."""
+    found: dict[int, ClockSegment] = {}
+    for segment in segments:
+        number, first, end = segment.clock_segment, segment.first_tick, segment.end_tick
+        if number in found:
+            first, end = min(first, found[number].first_tick), max(end, found[number].end_tick)
+        found[number] = ClockSegment(number, first, end)
+    return tuple(found[number] for number in sorted(found))
 
 
 _NAMES_FOR_MACHINES = {

@@ -50,14 +50,27 @@ class SampleSource(Protocol):
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples of one segment by their index in it, any shape."""
 
+    def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:
+        """Return those of samples start to stop that were not recorded: `read` gives a line over such short holes.
 
-def regular_ticks(first_tick: int, sample: NDArray[np.int64], ticks_per_sample: Fraction) -> NDArray[np.int64]:
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
+
+
+def regular_ticks(
+    first_tick: int | NDArray[np.int64], sample: NDArray[np.int64], ticks_per_sample: Fraction
+) -> NDArray[np.int64]:
     """Time samples that follow one another at a fixed number of ticks, to the nearest tick.
 
     Parameters
     ----------
     first_tick
-        Tick of sample 0.
+        Tick of sample 0, one for all or one each.
     sample
         Indices of samples, any shape.
     ticks_per_sample
@@ -121,3 +134,15 @@ class ArraySource:
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples by the nominal rate."""
         return regular_ticks(self.first_ticks[segment], sample, self._step)
+
+    def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:  # noqa: ARG002 - all of it is there
+        """Return none: an array has no holes.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
+        return np.zeros(0, np.int64)

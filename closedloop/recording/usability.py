@@ -56,10 +56,12 @@ def usable(
     ([30000.0, nan], ('', 'touches a gap of the recording'))
     """
     reasons = np.full(len(onset_tick), OUTSIDE, dtype=object)
-    clock_segments = sorted({segment.clock_segment for segment in segments})
-    for clock_segment in clock_segments:
+    of_clock: dict[int, list[Segment]] = {}
+    for segment in segments:
+        of_clock.setdefault(segment.clock_segment, []).append(segment)
+    clock_segments = sorted(of_clock)
+    for clock_segment, runs in of_clock.items():
         own = np.flatnonzero(onset_clock_segment == clock_segment)
-        runs = [segment for segment in segments if segment.clock_segment == clock_segment]
         first, last = (onset_tick[own] + bound * tick_hz / 1000 for bound in needed_ms)
         reasons[own] = _reasons(
             first, last, runs, before=clock_segment > clock_segments[0], after=clock_segment < clock_segments[-1]

@@ -13,7 +13,7 @@ from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nev.layout import EXTENDED_HEADER
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.damage.nev import flip_tick_bit, insert_packets, shuffle
-from closedloop.simulation.damage.nsx import cut_off, forget_last_count
+from closedloop.simulation.damage.nsx import cut_off, forget_last_count, leave_slow_copy, tear
 from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, whole
 
 __all__ = ["RecorderFault", "spoil_files", "timeline_with"]
@@ -24,6 +24,7 @@ _PTP_DRIFT_PPM = 50.0
 _JUMP_BACK_S = 2
 _LATE_S = 5 / SAMPLE_HZ
 _LARGE_ID = 3000
+_SLOWEST_HZ = 500
 
 
 def _share(n_samples: int, percent: int) -> int:
@@ -56,6 +57,7 @@ _OF_THE_CLOCK: dict[RecorderFault, Callable[[Timeline, int], Timeline]] = {
     "sync_stub": _stub,
     "ptp_gap": _gap,
     "pause": _pause,
+    "slow_stub": _pause,
     "reset": _reset,
     "ptp_jump_back": _jump_back,
 }
@@ -96,6 +98,18 @@ def _crash(stem: Path) -> None:
     forget_last_count(stem.with_suffix(".ns6"))
 
 
+def _tear_holes(stem: Path) -> None:
+    tear(stem.with_suffix(".ns6"), every=round(0.05 * SAMPLE_HZ), missing=round(0.0003 * SAMPLE_HZ))
+
+
+def _overlap(stem: Path) -> None:
+    tear(stem.with_suffix(".ns6"), every=SAMPLE_HZ, again=1)
+
+
+def _add_slow_file(stem: Path) -> None:
+    leave_slow_copy(stem.with_suffix(".ns6"), suffix=".ns1", every=SAMPLE_HZ // _SLOWEST_HZ, stub=1)
+
+
 def _shuffle(stem: Path) -> None:
     file = stem.with_suffix(".nev")
     shuffle(file, ticks=round(_LATE_S * read_nev_header(file).tick_hz))
@@ -131,6 +145,9 @@ _OF_THE_FILES: dict[RecorderFault, Callable[[Path], None]] = {
     "stray_ticks": _stray,
     "large_electrode_ids": _large_ids,
     "unknown_headers": _unknown_headers,
+    "slow_stub": _add_slow_file,
+    "ptp_holes": _tear_holes,
+    "overlapping_blocks": _overlap,
     "crashed": _crash,
     "truncated": _truncate,
 }

@@ -137,9 +137,9 @@ def can_have(fault: RecorderFault | LineFault, specification: str) -> bool:
     layout = NSX_LAYOUTS[specification]
     if fault.startswith("ptp_"):
         return layout.one_sample_a_block
-    if fault == "crashed":
+    if fault in ("crashed", "overlapping_blocks"):
         return layout.block_header is not None and not layout.one_sample_a_block
-    return layout.block_header is not None or fault not in ("pause", "reset", "sync_stub")
+    return layout.block_header is not None or fault not in ("pause", "reset", "sync_stub", "slow_stub")
 
 
 def _journal(wanted: MadeSession) -> Iterator[JournalRow]:

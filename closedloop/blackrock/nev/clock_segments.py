@@ -22,7 +22,7 @@ from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.packets import read_packets, tick_at
 from closedloop.blackrock.nev.runs import JITTER_S, PacketRun
 from closedloop.blackrock.nev.scan import NevScan
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import ClockSegment, Segment, clock_segments_of
 
 _AROUND_S = 0.01  # packets this near a step back are looked at, or as near as the step is large
 
@@ -33,6 +33,7 @@ _NEVER_S = 1e9
 _ANOTHER_CLOCK_SEGMENT_S = 1e-3  # a run covers no more clock segments than it needs
 _LONGER_CLOCK_SEGMENT = 1e-9  # of two clock segments in which a run fits, the longer one
 _OVERTAKEN_S = 1e-3  # packet streams overtake one another by some ticks
+_STUB_S = 1e-3  # a clock segment of less holds a few samples
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def plan_clock_segments(
             ClockSegmentSpan(number, run.first_packet, run.end_packet) for number, run in enumerate(scan.runs)
         )
         return ClockSegmentPlan(spans, scan.strays)
-    clock_segments = device_clock_segments(segments)
+    clock_segments = clock_segments_of(segments)
     spans_found: list[ClockSegmentSpan] = []
     strays = [scan.strays]
     repairs: list[str] = []
@@ -119,7 +120,8 @@ def _first_packet_after(
     """Find the packet of a run at which a clock segment begins, from packet `first` on, among those around the step.
 
     Where nothing in the packets shows the step, the later clock segment begins where its first sample does, or it holds
-    none of them because the earlier one holds all.
+    none of them because the earlier one holds all. What is as early as a stub of a few samples is the stub's: it is set
+    aside there, as it would be so near to the start of the other.
     """
     before, after = step
     around = max(int(_AROUND_S * header.tick_hz), before.end_tick - after.first_tick)
@@ -137,27 +139,11 @@ def _first_packet_after(
         return start + found
     if run.last_tick < before.end_tick:
         return run.end_packet
+    if before.end_tick - before.first_tick <= _STUB_S * header.tick_hz:
+        own = (ticks >= before.first_tick) & (ticks < before.end_tick)
+        return start + int(np.argmin(np.append(own, False)))
     later = np.flatnonzero(ticks >= after.first_tick)
     return start + int(later[0]) if len(later) else end
-
-
-@dataclass(frozen=True)
-class ClockSegment:
-    """From a clock segment's first sample to the end of its last, pauses included."""
-
-    clock_segment: int
-    first_tick: int
-    end_tick: int
-
-
-def device_clock_segments(segments: Sequence[Segment]) -> tuple[ClockSegment, ...]:
-    """Join the segments of each clock segment."""
-    numbers = sorted({segment.clock_segment for segment in segments})
-    parts = [[segment for segment in segments if segment.clock_segment == number] for number in numbers]
-    return tuple(
-        ClockSegment(number, min(one.first_tick for one in part), max(one.end_tick for one in part))
-        for number, part in zip(numbers, parts, strict=True)
-    )
 
 
 def looks_like_one_run(before: ClockSegment, after: ClockSegment, tick_hz: int) -> bool:
@@ -196,8 +182,10 @@ def match_runs(runs: Sequence[PacketRun], clock_segments: Sequence[ClockSegment]
     origin: list[list[tuple[int, int] | None]] = [
         []
     ]  # how best[i][j] came about: first clock segment and end of run i - 1
+    pairs = pairwise(clock_segments)
+    one_run = [False, *(looks_like_one_run(one, other, tick_hz) for one, other in pairs)] if clock_segments else []
     for run in runs:
-        costs, origins = _next_row(run, clock_segments, best[-1], tick_hz)
+        costs, origins = _next_row(run, clock_segments, best[-1], one_run, tick_hz)
         best.append(costs)
         origin.append(origins)
     found: list[range | None] = []
@@ -238,32 +226,41 @@ def _is_hidden(before: ClockSegment, after: ClockSegment, tick_hz: int) -> bool:
 
 
 def _next_row(
-    run: PacketRun, clock_segments: Sequence[ClockSegment], before: list[float], tick_hz: int
+    run: PacketRun,
+    clock_segments: Sequence[ClockSegment],
+    before: list[float],
+    one_run: Sequence[bool],
+    tick_hz: int,
 ) -> tuple[list[float], list[tuple[int, int] | None]]:
     """Place one more run in the first 0, 1, 2 ... clock segments, or in none."""
     nowhere = _STRANGE_S if run.n_packets <= _FEW_PACKETS else _NEVER_S
+    early, late = _stands_out(run, clock_segments, tick_hz)
     costs = [before[0] + nowhere]
     row: list[tuple[int, int] | None] = [None]
     open_cost, open_first = math.inf, 0
-    for j, clock_segment in enumerate(clock_segments):
-        if j and looks_like_one_run(clock_segments[j - 1], clock_segment, tick_hz):
-            open_cost += _ANOTHER_CLOCK_SEGMENT_S
-        else:
-            open_cost = math.inf
-        fresh = before[j] + _starts_early(run, clock_segment, tick_hz)
+    for j, is_one_run in enumerate(one_run):
+        open_cost = open_cost + _ANOTHER_CLOCK_SEGMENT_S if is_one_run else math.inf
+        fresh = before[j] + early[j]
         if fresh <= open_cost:
             open_cost, open_first = fresh, j
-        closed = open_cost + max(0, run.last_tick - clock_segment.end_tick) / tick_hz
-        choices = [(closed, (open_first, j + 1)), (costs[j], row[j]), (before[j + 1] + nowhere, None)]
-        cost, came = min(choices, key=lambda choice: choice[0])
+        cost: float = open_cost + late[j]
+        came: tuple[int, int] | None = (open_first, j + 1)
+        if costs[j] < cost:
+            cost, came = costs[j], row[j]
+        if before[j + 1] + nowhere < cost:
+            cost, came = before[j + 1] + nowhere, None
         costs.append(cost)
         row.append(came)
     return costs, row
 
 
-def _starts_early(run: PacketRun, clock_segment: ClockSegment, tick_hz: int) -> float:
-    length_s = (clock_segment.end_tick - clock_segment.first_tick) / tick_hz
-    return max(0, clock_segment.first_tick - run.first_tick) / tick_hz - _LONGER_CLOCK_SEGMENT * length_s
+def _stands_out(
+    run: PacketRun, clock_segments: Sequence[ClockSegment], tick_hz: int
+) -> tuple[list[float], list[float]]:
+    """Return by how much the run begins before each clock segment, and ends after it."""
+    first, end = (np.array([getattr(one, name) for one in clock_segments]) for name in ("first_tick", "end_tick"))
+    early = np.maximum(0, first - run.first_tick) / tick_hz - _LONGER_CLOCK_SEGMENT * ((end - first) / tick_hz)
+    return early.tolist(), (np.maximum(0, run.last_tick - end) / tick_hz).tolist()
 
 
 def first_after_step(ticks: NDArray[np.int64], before: ClockSegment, after: ClockSegment, tick_hz: int) -> int | None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, SegmentList
+from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, RunList
 from closedloop.recording.source import regular_ticks
 
 
@@ -27,7 +27,7 @@ class _DataBlock:
 
 def one_block(part: DataPart) -> FoundData:
     """Take everything after the headers for one run of samples from tick 0 (specification 2.1)."""
-    found = SegmentList(part.file)
+    found = RunList(part)
     n_samples, rest = divmod(part.size - part.first_byte, part.sample_bytes)
     if rest:
         found.lose(f"the last sample is cut after {rest} of {part.sample_bytes} bytes and left out")
@@ -48,7 +48,7 @@ def walk_blocks(stream: BinaryIO, part: DataPart) -> FoundData:
     RecordingError
         Nothing is left.
     """
-    found = SegmentList(part.file)
+    found = RunList(part)
     at, index, n_empty, rest_is_sound = part.first_byte, 0, 0, False
     while at < part.size:
         block = _block_at(stream, part, at)
@@ -89,7 +89,7 @@ def _header_fault(block: _DataBlock | None, part: DataPart, at: int) -> str:
     return f"starts at tick {block.first_tick}, beyond any clock" if block.first_tick > LARGEST_TICK else ""
 
 
-def _repair_flag(stream: BinaryIO, part: DataPart, block: _DataBlock, found: SegmentList, index: int) -> bool:
+def _repair_flag(stream: BinaryIO, part: DataPart, block: _DataBlock, found: RunList, index: int) -> bool:
     """Accept a block with a wrong flag if it and all blocks after it end exactly where the file does."""
     end = block.byte + block.n_samples * part.sample_bytes
     sound = block.first_tick <= LARGEST_TICK and block.n_samples > 0 and _leads_to_end(stream, part, end)
@@ -108,7 +108,7 @@ def _leads_to_end(stream: BinaryIO, part: DataPart, at: int) -> bool:
     return at == part.size
 
 
-def _repair_count(block: _DataBlock, part: DataPart, found: SegmentList, index: int) -> _DataBlock:
+def _repair_count(block: _DataBlock, part: DataPart, found: RunList, index: int) -> _DataBlock:
     """Count a block's samples by the file's size where its header has none or too many."""
     held, rest = divmod(part.size - block.byte, part.sample_bytes)
     if 0 < block.n_samples <= held or held == rest == 0 == block.n_samples:
@@ -121,8 +121,8 @@ def _repair_count(block: _DataBlock, part: DataPart, found: SegmentList, index: 
     return replace(block, n_samples=held)
 
 
-def _add(found: SegmentList, part: DataPart, block: _DataBlock) -> None:
-    """Append a block that has samples; one that starts before the last ended follows a reset of the clock."""
+def _add(found: RunList, part: DataPart, block: _DataBlock) -> None:
+    """Append a block that has samples."""
     if block.n_samples == 0:
         return
     found.add(
@@ -130,7 +130,6 @@ def _add(found: SegmentList, part: DataPart, block: _DataBlock) -> None:
         end_tick=_tick_after(block.first_tick, block.n_samples, part.ticks_per_sample),
         n_samples=block.n_samples,
         byte=block.byte,
-        is_reset=bool(found.segments) and block.first_tick < found.segments[-1].end_tick,
     )
 
 

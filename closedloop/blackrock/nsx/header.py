@@ -8,7 +8,7 @@ its blocks, and neo fails on, or drops samples of, truncated and crashed files, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -21,10 +21,12 @@ from closedloop.blackrock.header_fields import read_date, read_exactly, text
 from closedloop.blackrock.nsx.blocks import one_block, walk_blocks
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
 from closedloop.blackrock.nsx.packets import has_a_header_for_each_sample, walk_packets
+from closedloop.blackrock.nsx.runs import FileRuns
 from closedloop.blackrock.nsx.walk import DataPart, FoundData
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 
+BRIDGE_MS = 1.0  # the default: 1 % of a response window
 _LONGEST_PERIOD = PERIOD_CLOCK_HZ  # one sample a second; the recorder's slowest is 500 a second
 _ELECTRODES_OF_2_1 = 128
 
@@ -135,8 +137,12 @@ class NsxHeader:
         Uninterrupted segments in the file's order.
     repairs
         One sentence for each thing that was repaired or had to be left out.
-    layout, first_bytes
-        The version's row of the table, and the byte of each segment's first sample.
+    layout
+        The version's row of the table.
+    bridge_ms
+        Holes of at most so many milliseconds were bridged.
+    runs
+        Where the samples of each segment lie in the file.
     """
 
     specification: str
@@ -149,7 +155,8 @@ class NsxHeader:
     segments: tuple[Segment, ...]
     repairs: tuple[str, ...]
     layout: NsxLayout
-    first_bytes: tuple[int, ...]
+    bridge_ms: float
+    runs: FileRuns = field(repr=False, compare=False)
 
     @property
     def rate_hz(self) -> float:
@@ -162,7 +169,9 @@ class NsxHeader:
         return Fraction(self.period * self.tick_hz, PERIOD_CLOCK_HZ)
 
 
-def read_nsx_header(file: Path, *, progress: Callable[[int, int], None] | None = None) -> NsxHeader:
+def read_nsx_header(
+    file: Path, *, bridge_ms: float = BRIDGE_MS, progress: Callable[[int, int], None] | None = None
+) -> NsxHeader:
     """Read and check the head of an NSx file and walk over its blocks.
 
     No sample is read, but for a PTP file, whose time stamps stand between the samples: the walk passes over all of it,
@@ -170,6 +179,10 @@ def read_nsx_header(file: Path, *, progress: Callable[[int, int], None] | None =
 
     Parameters
     ----------
+    file
+        The file.
+    bridge_ms
+        A hole of at most so many milliseconds ends no segment.
     progress
         Called with (done, total) bytes during that walk.
 
@@ -181,14 +194,14 @@ def read_nsx_header(file: Path, *, progress: Callable[[int, int], None] | None =
     """
     try:
         with file.open("rb") as stream:
-            return _read(stream, file, progress)
+            return _read(stream, file, bridge_ms, progress)
     except OSError as error:
         raise RecordingError(
             f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
         ) from error
 
 
-def _read(stream: BinaryIO, file: Path, progress: Callable[[int, int], None] | None) -> NsxHeader:
+def _read(stream: BinaryIO, file: Path, bridge_ms: float, progress: Callable[[int, int], None] | None) -> NsxHeader:
     layout = _layout(stream, file)
     raw = read_exactly(stream, layout.basic_header.itemsize, file=file, what="the basic header")
     basic = np.frombuffer(raw, layout.basic_header)[0]
@@ -203,8 +216,10 @@ def _read(stream: BinaryIO, file: Path, progress: Callable[[int, int], None] | N
         size=stream.seek(0, 2),
         n_channels=n_channels,
         ticks_per_sample=Fraction(period * tick_hz, PERIOD_CLOCK_HZ),
+        tick_hz=tick_hz,
+        bridge_ms=bridge_ms,
     )
-    found_layout, data = _walk(stream, part, tick_hz=tick_hz, progress=progress)
+    found_layout, data = _walk(stream, part, progress)
     channels = tuple(_channel(row, file) for row in np.frombuffer(raw, layout.channel_header))
     return NsxHeader(
         specification=found_layout.specification,
@@ -217,7 +232,8 @@ def _read(stream: BinaryIO, file: Path, progress: Callable[[int, int], None] | N
         segments=data.segments,
         repairs=data.repairs + _report_dead(channels),
         layout=found_layout,
-        first_bytes=data.first_bytes,
+        bridge_ms=bridge_ms,
+        runs=data.runs,
     )
 
 
@@ -243,13 +259,11 @@ def _layout(stream: BinaryIO, file: Path) -> NsxLayout:
     )
 
 
-def _walk(
-    stream: BinaryIO, part: DataPart, *, tick_hz: int, progress: Callable[[int, int], None] | None
-) -> tuple[NsxLayout, FoundData]:
+def _walk(stream: BinaryIO, part: DataPart, progress: Callable[[int, int], None] | None) -> tuple[NsxLayout, FoundData]:
     """Find the segments by the way in which this version stores its samples."""
     if part.layout.block_header is None:
         return part.layout, one_block(part)
-    if tick_hz == PTP_TICK_HZ and has_a_header_for_each_sample(stream, part):
+    if part.tick_hz == PTP_TICK_HZ and has_a_header_for_each_sample(stream, part):
         return NSX_LAYOUTS["3.0-ptp"], walk_packets(stream, part, progress=progress)
     return part.layout, walk_blocks(stream, part)
 

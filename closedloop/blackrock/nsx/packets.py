@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.header_fields import read_into
-from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, SegmentList
+from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, RunList
 
 _LONGEST_STEP, _SHORTEST_STEP = 1.5, 0.5  # in nominal periods: beyond lies a gap, below a backward jump
 _CHUNK_BYTES = 1 << 20
@@ -45,7 +45,7 @@ def has_a_header_for_each_sample(stream: BinaryIO, part: DataPart) -> bool:
 def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Callable[[int, int], None] | None = None) -> FoundData:
     """Find the segments of a file of packets by the steps of their time stamps.
 
-    A packet with a damaged header or time stamp is left out, which is a gap of one sample.
+    A packet with a damaged header or time stamp is left out, which is a hole of one sample.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def walk_packets(stream: BinaryIO, part: DataPart, *, progress: Callable[[int, i
     RecordingError
         Nothing is left.
     """
-    walk = _Walk(part, SegmentList(part.file))
+    walk = _Walk(part, RunList(part))
     for heads in _chunks(stream, part, progress):
         walk.push(heads)
     walk.finish()
@@ -118,13 +118,13 @@ _NONE = _Stamps(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 @dataclass
 class _Walk:
-    """The segment that is open (`first` to `last`), the packet after it that waits for the next, and what was found.
+    """The run that is open (`first` to `last`), the packet after it that waits for the next, and what was found.
 
     `n_damaged` counts packets without a sound header, `n_misdated` single ones whose time stamp alone is out of line.
     """
 
     part: DataPart
-    found: SegmentList
+    found: RunList
     n_seen: int = 0
     n_damaged: int = 0
     first_damaged: int = -1
@@ -132,7 +132,6 @@ class _Walk:
     waiting: _Stamps = _NONE
     first: _Packet | None = None
     last: _Packet | None = None
-    opened_by_reset: bool = False
 
     def push(self, heads: NDArray[np.void]) -> None:
         """Take the next packets of the file."""
@@ -145,7 +144,7 @@ class _Walk:
         self._follow(run)
 
     def finish(self) -> None:
-        """Take the packet that waits, and close the last segment."""
+        """Take the packet that waits, and close the last run."""
         self._follow(self.waiting.then(_Stamps(self.waiting.index + 2, self.waiting.tick)))
         self._close()
 
@@ -192,11 +191,9 @@ class _Walk:
         return [int(place) for place in np.flatnonzero(~self._continues(before.then(run)))]
 
     def _open(self, packet: _Packet, before: _Packet | None) -> None:
-        """Close the open segment at `before` and open the next at `packet`."""
+        """Close the open run at `before` and open the next at `packet`."""
         self.last = before
         self._close()
-        step = None if before is None else packet.tick - before.tick
-        self.opened_by_reset = step is not None and step < _SHORTEST_STEP * self.part.ticks_per_sample
         self.first = packet
 
     def _close(self) -> None:
@@ -208,5 +205,4 @@ class _Walk:
             end_tick=self.last.tick + round(self.part.ticks_per_sample),
             n_samples=self.last.index - self.first.index + 1,
             byte=self.part.first_byte + (self.first.index + 1) * packet_bytes - self.part.sample_bytes,
-            is_reset=self.opened_by_reset,
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from closedloop.blackrock.channel_kinds import ChannelKind
 from closedloop.blackrock.header_fields import read_into
 from closedloop.blackrock.nsx.channels import find_channels
-from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
+from closedloop.blackrock.nsx.header import BRIDGE_MS, NsxChannel, NsxHeader, read_nsx_header
+from closedloop.blackrock.nsx.runs import ticks_in_blocks
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 from closedloop.recording.source import regular_ticks
@@ -101,15 +102,32 @@ class NsxSamples:
             raise ValueError(
                 f"segment {segment} has samples 0 to {self.segments[segment].n_samples}, not {start} to {stop}"
             )
+        runs, samples = self.header.runs, np.empty((stop - start, self.n_channels), "<i2")
         with self._open() as stream:
-            if self._is_whole_rows:
-                rows = np.empty((stop - start, self.n_channels), "<i2")
-                self._read_into(stream, rows, segment=segment, start=start)
-                return rows
-            return self._pick_columns(stream, segment=segment, start=start, stop=stop)
+            for run, first, end in runs.recorded(segment, start, stop):
+                place = first - int(runs.first_sample[run])
+                self._read_run(stream, run, place, out=samples[first - start : end - start])
+            for run, first, end in runs.holes(segment, start, stop):
+                line = self._line(stream, run, end - first)
+                samples[max(first, start) - start : min(end, stop) - start] = line[max(start - first, 0) : stop - first]
+        return samples
+
+    def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:
+        """Return those of samples start to stop that were not recorded: `read` gives a line over such short holes.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
+        return self.header.runs.bridged(segment, start, stop)
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples of one segment by their index in it, any shape; a PTP file has a time stamp for each.
+
+        In a bridged hole the clock runs on from the sample before.
 
         Raises
         ------
@@ -125,9 +143,9 @@ class NsxSamples:
                 f"segment {segment} has samples 0 to {found.n_samples}, not {sample.min()} to {sample.max()}"
             )
         if not self.header.layout.one_sample_a_block:
-            return regular_ticks(found.first_tick, sample, self.header.ticks_per_sample)
+            return ticks_in_blocks(self.header.runs, segment, sample, self.header.ticks_per_sample)
         wanted, place = np.unique(sample, return_inverse=True)
-        return self._time_stamps(segment, wanted)[place].reshape(sample.shape)
+        return self._ticks_of_packets(segment, wanted)[place].reshape(sample.shape)
 
     @property
     def _row(self) -> np.dtype[np.void]:
@@ -142,45 +160,70 @@ class NsxSamples:
         whole = self.columns == tuple(range(len(self.header.channels)))
         return whole and not self.header.layout.one_sample_a_block
 
-    def _byte(self, segment: int, sample: int) -> int:
-        """Find where the row of a sample starts."""
+    def _byte(self, run: int, place: int) -> int:
+        """Find where the row of a sample of a run starts."""
         row = self._row
-        return self.header.first_bytes[segment] - _offset_of(row, "samples") + sample * row.itemsize
+        return int(self.header.runs.raw.first_byte[run]) - _offset_of(row, "samples") + place * row.itemsize
 
-    def _pick_columns(self, stream: BinaryIO, *, segment: int, start: int, stop: int) -> NDArray[np.int16]:
-        """Read rows through a small buffer and keep the wanted columns."""
-        picked = np.empty((stop - start, self.n_channels), "<i2")
-        for at, rows in self._rows(stream, segment=segment, start=start, stop=stop):
-            _pick(rows["samples"], self.columns, out=picked[at - start : at - start + len(rows)])
-        return picked
+    def _read_run(self, stream: BinaryIO, run: int, place: int, *, out: NDArray[np.int16]) -> None:
+        """Fill `out` with samples of a run from one on; columns are picked out of a small buffer of rows."""
+        byte = self._byte(run, place)
+        if self._is_whole_rows:
+            read_into(stream, out, byte, file=self.file)
+            return
+        for at, rows in self._rows(stream, byte, len(out)):
+            _pick(rows["samples"], self.columns, out=out[at : at + len(rows)])
 
-    def _rows(self, stream: BinaryIO, *, segment: int, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.void]]]:
-        """Read rows buffer by buffer, each with its first sample; the next read overwrites the last."""
-        buffer = np.empty(min(max(_BUFFER_BYTES // self._row.itemsize, 1), stop - start), self._row)
-        for at in range(start, stop, max(len(buffer), 1)):
-            rows = buffer[: min(len(buffer), stop - at)]
-            self._read_into(stream, rows, segment=segment, start=at)
+    def _line(self, stream: BinaryIO, run: int, n_missing: int) -> NDArray[np.float64]:
+        """Draw a line over the hole after a run, shape (n_missing, n_channels), from the samples on either side.
+
+        It has no step, which the filter would answer with an artefact, and no spike that was not recorded.
+        """
+        sides = np.empty((2, 1, self.n_channels), "<i2")
+        self._read_run(stream, run, int(self.header.runs.raw.n_samples[run]) - 1, out=sides[0])
+        self._read_run(stream, run + 1, 0, out=sides[1])
+        share = np.arange(1, n_missing + 1)[:, None] / (n_missing + 1)
+        return np.asarray(np.round(sides[0] + share * (sides[1].astype(np.float64) - sides[0])))
+
+    def _rows(self, stream: BinaryIO, byte: int, n_rows: int) -> Iterator[tuple[int, NDArray[np.void]]]:
+        """Read rows buffer by buffer, each with the place of its first; the next read overwrites the last."""
+        row_bytes = self._row.itemsize
+        buffer = np.empty(min(max(_BUFFER_BYTES // row_bytes, 1), n_rows), self._row)
+        for at in range(0, n_rows, max(len(buffer), 1)):
+            rows = buffer[: min(len(buffer), n_rows - at)]
+            read_into(stream, rows, byte + at * row_bytes, file=self.file)
             yield at, rows
 
-    def _time_stamps(self, segment: int, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Read the time stamps of increasing samples: one by one where they are far apart, else in passing over all."""
-        stamps = np.empty(len(wanted), "<i8")
-        if len(wanted) == 0:
-            return stamps
-        first, stop = int(wanted[0]), int(wanted[-1]) + 1
-        with self._open() as stream:
-            if (stop - first) * self._row.itemsize > len(wanted) * _BYTES_A_SINGLE_READ:
-                offset = _offset_of(self._row, "timestamp")
-                for index, sample in enumerate(wanted.tolist()):
-                    read_into(stream, stamps[index : index + 1], self._byte(segment, sample) + offset, file=self.file)
-                return stamps
-            for at, rows in self._rows(stream, segment=segment, start=first, stop=stop):
-                here = slice(*np.searchsorted(wanted, [at, at + len(rows)]))
-                stamps[here] = rows["timestamp"][wanted[here] - at]
-        return stamps
+    def _ticks_of_packets(self, segment: int, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time increasing samples of a PTP file by their own time stamps, in a hole by the one before it."""
+        runs = self.header.runs
+        run, place = runs.place(segment, wanted)
+        beyond = np.maximum(place - (runs.raw.n_samples[run] - 1), 0)
+        byte = runs.raw.first_byte[run] - _offset_of(self._row, "samples") + (place - beyond) * self._row.itemsize
+        tick = np.maximum(self._time_stamps(byte), runs.least_tick[run])
+        return np.asarray(tick + regular_ticks(0, beyond, self.header.ticks_per_sample))
 
-    def _read_into(self, stream: BinaryIO, rows: NDArray[Any], *, segment: int, start: int) -> None:
-        read_into(stream, rows, self._byte(segment, start), file=self.file)
+    def _time_stamps(self, byte: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the time stamps of packets that start at increasing bytes: one by one where they are far apart.
+
+        Else all rows between the first and the last are passed over.
+        """
+        stamps = np.empty(len(byte), "<i8")
+        if len(byte) == 0:
+            return stamps
+        row_bytes, first = self._row.itemsize, int(byte[0])
+        span = int(byte[-1]) + row_bytes - first
+        with self._open() as stream:
+            if span > len(byte) * _BYTES_A_SINGLE_READ:
+                offset = _offset_of(self._row, "timestamp")
+                for index, at in enumerate(byte.tolist()):
+                    read_into(stream, stamps[index : index + 1], at + offset, file=self.file)
+                return stamps
+            row = (byte - first) // row_bytes
+            for at, rows in self._rows(stream, first, span // row_bytes):
+                here = slice(*np.searchsorted(row, [at, at + len(rows)]))
+                stamps[here] = rows["timestamp"][row[here] - at]
+        return stamps
 
     @contextmanager
     def _open(self) -> Iterator[BinaryIO]:
@@ -199,6 +242,7 @@ def open_samples(
     channel_ids: Sequence[int] | None = None,
     labels: Sequence[str] | None = None,
     kind: ChannelKind | None = None,
+    bridge_ms: float = BRIDGE_MS,
     progress: Callable[[int, int], None] | None = None,
 ) -> NsxSamples:
     """Open an NSx file of any specification.
@@ -211,6 +255,8 @@ def open_samples(
         Which channels, in this order, by number or by label; all of the file if both are None.
     kind
         "electrode", "analog" or "other": looked for among these alone.
+    bridge_ms
+        A hole of at most so many milliseconds ends no segment.
     progress
         Called with (done, total) bytes while a PTP file is passed over.
 
@@ -237,7 +283,7 @@ def open_samples(
     >>> bits.ravel().tolist(), float(samples.scale[0])
     ([5, 7, 9], 0.25)
     """
-    header = read_nsx_header(file, progress=progress)
+    header = read_nsx_header(file, bridge_ms=bridge_ms, progress=progress)
     columns = find_channels(header.channels, channel_ids=channel_ids, labels=labels, kind=kind, file=file)
     return NsxSamples(file, header, tuple(header.channels[column] for column in columns), columns)
 

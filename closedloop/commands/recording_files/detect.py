@@ -27,6 +27,7 @@ from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 
 _MOST_NAMED = 12
+_LEAST_JUDGED_S = 0.1  # a shorter piece (a stub of one sample) says nothing about a channel
 
 
 def detect_to_file(
@@ -108,7 +109,8 @@ def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: De
     ids = [channel.channel_id for channel in samples.channels]
     tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)
     simulated = samples.header.comment.startswith(SIMULATED_APPLICATION)
-    pieces = _count((found for shard in shards for found in read_shard(shard)), tally)
+    least = round(_LEAST_JUDGED_S * samples.rate_hz)
+    pieces = _count((found for shard in shards for found in read_shard(shard)), tally, least)
     with array_writer(out, SPIKES, simulated=simulated, attributes=_attributes(samples, definition)) as append:
         for spikes in spikes_of(pieces, samples, definition, electrode_ids=ids):
             tally.n_crossings += np.bincount(spikes.electrode_id, minlength=1 << 16)
@@ -123,10 +125,11 @@ def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: De
     return tally
 
 
-def _count(pieces: Iterator[PieceCrossings], tally: _Tally) -> Iterator[PieceCrossings]:
+def _count(pieces: Iterator[PieceCrossings], tally: _Tally, least: int) -> Iterator[PieceCrossings]:
     for found in pieces:
-        tally.n_pieces += 1
-        tally.n_flat += found.noise < LEAST_NOISE_BITS
+        if found.piece.stop - found.piece.start >= least:
+            tally.n_pieces += 1
+            tally.n_flat += found.noise < LEAST_NOISE_BITS
         yield found
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from closedloop.blackrock.nsx.header import NsxHeader, read_nsx_header
+from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
+from closedloop.blackrock.nsx.writer import WrittenChunk, write_nsx
 from closedloop.storage import storage_errors
 
 
@@ -69,7 +72,7 @@ def spoil_packet(file: Path, *, packet: int, name: str, value: int) -> None:
     """
     header = read_nsx_header(file)
     layout, packet_bytes = header.layout, header.layout.packet(len(header.channels)).itemsize
-    first = header.first_bytes[0] - _block_header(header).itemsize
+    first = int(header.runs.raw.first_byte[0]) - _block_header(header).itemsize
     _write_field(file, first + packet * packet_bytes, layout.packet(len(header.channels)), name=name, value=value)
 
 
@@ -105,6 +108,86 @@ def insert_empty_block(file: Path, *, before: int, first_tick: int = 0) -> None:
     _insert_block(file, before=before, n_samples=0, first_tick=first_tick)
 
 
+def tear(file: Path, *, every: int, missing: int = 0, again: int = 0) -> None:
+    """Write a file anew in blocks (in a PTP file: rows of packets) of so many samples.
+
+    Parameters
+    ----------
+    file
+        The NSx, changed in place; not 2.1, which has no blocks.
+    every
+        A new block begins every so many samples of an uninterrupted segment.
+    missing
+        So many samples are missing at the end of each block but a segment's last: a hole, after which the clock is
+        right.
+    again
+        Each block but a segment's first begins with the last so many samples of the one before once more, at their own
+        ticks: two blocks that overlap.
+    """
+    source = open_samples(file)
+    changed = file.with_name(f".{file.name}.changed")
+    _write_anew(changed, source, _torn(source, every=every, missing=missing, again=again))
+    with storage_errors(file):
+        changed.replace(file)
+
+
+def _torn(source: NsxSamples, *, every: int, missing: int, again: int) -> Iterator[WrittenChunk]:
+    for number, segment in enumerate(source.segments):
+        for first in range(0, segment.n_samples, every):
+            start, stop = max(first - again, 0), first + every - missing
+            yield _chunk(source, number, start, stop if stop < segment.n_samples - missing else segment.n_samples)
+
+
+def _chunk(source: NsxSamples, segment: int, start: int, stop: int) -> WrittenChunk:
+    ticks = source.ticks(segment, np.arange(start, stop))
+    each = source.header.layout.one_sample_a_block
+    return ticks if each else int(ticks[0]), source.read(segment, start, stop)
+
+
+def leave_slow_copy(file: Path, *, suffix: str, every: int, stub: int) -> None:
+    """Write every so many-th sample into a slow file beside a fast one, as Central 6.05 does.
+
+    Parameters
+    ----------
+    file
+        The fast NSx; not 2.1.
+    suffix
+        Of the slow file, for example ".ns1".
+    every
+        Of so many samples one.
+    stub
+        Length of the odd block that precedes every block but the first, at that block's own tick.
+    """
+    source = open_samples(file)
+    _write_anew(file.with_suffix(suffix), source, _slowed(source, every, stub), every=every)
+
+
+def _slowed(source: NsxSamples, every: int, stub: int) -> Iterator[WrittenChunk]:
+    for number, segment in enumerate(source.segments):
+        sample = np.arange(0, segment.n_samples, every)
+        ticks = source.ticks(number, sample)
+        each = source.header.layout.one_sample_a_block
+        slow = np.concatenate([source.read(number, at, at + 1) for at in sample.tolist()])
+        if number and stub:
+            yield ticks[:stub] if each else int(ticks[0]), slow[:stub]
+        yield ticks if each else int(ticks[0]), slow
+
+
+def _write_anew(file: Path, source: NsxSamples, chunks: Iterator[WrittenChunk], *, every: int = 1) -> None:
+    header = source.header
+    write_nsx(
+        file,
+        header.channels,
+        rate_hz=header.rate_hz / every,
+        specification=header.specification,
+        chunks=chunks,
+        start=header.start or datetime(1970, 1, 1, tzinfo=UTC),
+        tick_hz=header.tick_hz,
+        label=header.label,
+        comment=header.comment,
+    )
+
+
 def _insert_block(file: Path, *, before: int, n_samples: int, first_tick: int) -> None:
     header = read_nsx_header(file)
     block = np.zeros(1, _block_header(header))
@@ -116,7 +199,7 @@ def _insert_block(file: Path, *, before: int, n_samples: int, first_tick: int) -
         packets["flag"], packets["n_samples"] = 1, 1
         packets["timestamp"] = first_tick + np.round(np.arange(n_samples) * float(header.ticks_per_sample))
         content = packets.tobytes()
-    _insert(file, header.first_bytes[before] - block.itemsize, content)
+    _insert(file, int(header.runs.raw.first_byte[before]) - block.itemsize, content)
 
 
 def _block_header(header: NsxHeader) -> np.dtype[np.void]:
@@ -127,7 +210,7 @@ def _block_header(header: NsxHeader) -> np.dtype[np.void]:
 
 def _overwrite(file: Path, header: NsxHeader, *, block: int, name: str, value: int) -> None:
     head = _block_header(header)
-    _write_field(file, header.first_bytes[block] - head.itemsize, head, name=name, value=value)
+    _write_field(file, int(header.runs.raw.first_byte[block]) - head.itemsize, head, name=name, value=value)
 
 
 def _write_field(file: Path, at: int, row: np.dtype[np.void], *, name: str, value: int) -> None:

@@ -159,3 +159,27 @@ def test_what_is_wrong_is_one_line(recording: Path, tmp_path: Path) -> None:
             run(file, out, **options)
         assert "\n" not in str(caught.value)
     assert not out.exists()
+
+
+def test_a_stub_of_a_few_samples_says_nothing_of_a_channel(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).normal(0, 40, (60_000, 2)).astype(np.int16)
+    noise[:, 1] = 4
+    file = tmp_path / "stub.ns6"
+    channels = [NsxChannel(1, "elec1"), NsxChannel(2, "elec2")]
+    chunks = [(500_000, noise[:1]), (0, noise)]
+    write_nsx(file, channels, rate_hz=30_000, specification="2.3", chunks=chunks, start=START)
+    lines = run(file, tmp_path / "spikes.h5")
+    assert lines[2:] == ["  without a signal: electrode 2"]
+
+
+def test_holes_that_were_bridged_are_said_and_the_result_is_the_same_for_any_workers_and_chunks(tmp_path: Path) -> None:
+    place = np.arange(20 * 30_000)
+    kept = place[(place % 1500 < 1491) & ((place < 299_990) | (place > 300_010))]  # one across two windows
+    noise = np.random.default_rng(5).normal(0, 40, (len(place), 1)).astype(np.int16)
+    chunks = [(np.round(kept * 100_000 / 3).astype(np.int64), noise[kept])]
+    file = tmp_path / "torn.ns6"
+    write_nsx(file, [NsxChannel(1, "elec1")], rate_hz=30_000, specification="3.0-ptp", chunks=chunks, start=START)
+    lines = run(file, tmp_path / "one.h5")
+    assert lines[-1].startswith("  repaired: 399 holes of up to 0.7 ms")
+    run(file, tmp_path / "two.h5", workers="2", chunk_s=0.05)
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()

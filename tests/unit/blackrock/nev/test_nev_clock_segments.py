@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.blackrock.nev import packets
-from closedloop.blackrock.nev.clock_segments import ClockSegment, first_after_step
+from closedloop.blackrock.nev.clock_segments import first_after_step
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.blackrock.nev.runs import find_runs
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import ClockSegment, Segment
 from tests.unit.blackrock.nev.nev_files import batch, packet_bytes, swapped, with_codes, write
 
 HZ = 30_000

@@ -21,8 +21,8 @@ from tests.unit.blackrock.nsx.nsx_files import CHANNELS, DATA, IN_BLOCKS, SPECIF
 PTP_PERIOD_NS = Fraction(100_000, 3)  # at 30 kHz
 
 
-def all_samples(file: Path) -> list[np.ndarray]:
-    source = open_samples(file)
+def all_samples(file: Path, *, bridge_ms: float = 1.0) -> list[np.ndarray]:
+    source = open_samples(file, bridge_ms=bridge_ms)
     return [source.read(number, 0, segment.n_samples) for number, segment in enumerate(source.segments)]
 
 
@@ -60,18 +60,18 @@ def test_blocks_are_read_as_they_were_written_and_as_neo_reads_them(
     step = round(30_000 / rate_hz)
     chunks, written, segments, tick = [], [], [], 0
     for pause, lengths in [(7, [2]), *blocks]:
-        tick += pause
+        tick += pause * step
         written.append(ramp(sum(lengths), start=tick))
         segments.append(Segment(0, tick, tick + sum(lengths) * step, sum(lengths)))
         for at, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
             chunks.append((tick, written[-1][at : at + length]))
             tick += length * step
     file = write(tmp_path / "made.ns6", chunks, specification=specification, rate_hz=rate_hz)
-    source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6)
+    source, neo = open_samples(file, bridge_ms=0), ReadByNeo(tmp_path / "made", 6)
     assert source.segments == tuple(segments)
     assert (source.header.specification, source.rate_hz, neo.rate_hz) == (specification, rate_hz, rate_hz)
     assert neo.t_starts == [segment.first_tick / 30_000 for segment in segments]
-    for ours, segment, samples in zip(all_samples(file), neo.segments, written, strict=True):
+    for ours, segment, samples in zip(all_samples(file, bridge_ms=0), neo.segments, written, strict=True):
         np.testing.assert_array_equal(ours, samples)
         np.testing.assert_array_equal(segment, samples)
 
@@ -110,11 +110,11 @@ def test_ptp_packets_are_read_as_they_were_written_and_as_neo_reads_them(
     ticks = first_tick + (index * 100_000) // 3
     data = ramp(len(ticks))
     file = write(tmp_path / "made.ns6", [(ticks, data)], specification="3.0-ptp")
-    source, neo = open_samples(file), ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=1e-6)
+    source, neo = open_samples(file, bridge_ms=0), ReadByNeo(tmp_path / "made", 6, gap_tolerance_ms=1e-6)
     assert source.header.specification == "3.0-ptp"
     assert [segment.n_samples for segment in source.segments] == lengths
     assert {segment.clock_segment for segment in source.segments} == {0}
-    np.testing.assert_array_equal(np.concatenate(all_samples(file)), data)
+    np.testing.assert_array_equal(np.concatenate(all_samples(file, bridge_ms=0)), data)
     np.testing.assert_array_equal(np.concatenate(neo.segments), data)
     found = [source.ticks(number, np.arange(segment.n_samples)) for number, segment in enumerate(source.segments)]
     np.testing.assert_array_equal(np.concatenate(found), ticks)
