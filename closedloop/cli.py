@@ -145,14 +145,15 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 
 @app.command()
 def report(study: StudyArgument) -> None:
-    """Regenerate the report pages and sensitivity.csv."""
+    """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
+    require_extra("lab")
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
-    from closedloop.report.pages import write_report  # noqa: PLC0415
     from closedloop.study.loop import read_identity  # noqa: PLC0415
+    from closedloop.study.pages import draw_pages  # noqa: PLC0415
 
     paths = StudyPaths(study.resolve())
     read_identity(paths)
-    typer.echo(f"Open {write_report(paths)}")
+    typer.echo(f"Open {draw_pages(paths)}")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
 from closedloop.errors import DocumentError
-from closedloop.storage import atomic_file
+from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
 _APPENDED_CHUNK = 1 << 16  # rows
 
@@ -192,6 +192,9 @@ def _open(path: Path, layout: ArrayLayout) -> Iterator[h5py.File]:
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected an array file, found none. Run the stage that writes it.") from error
     except (OSError, KeyError) as error:
+        with storage_errors(path):
+            if is_failing_disk(error):
+                raise
         raise DocumentError(
             f"{path}: expected an HDF5 file of kind {layout.kind}, found a damaged one. Restore it."
         ) from error

@@ -35,10 +35,12 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import STAGES, START, StudyPaths
 from closedloop.artifacts.tables import Columns, TableLayout, read_table, write_table
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
+Content = TypeVar("Content")
 Content_co = TypeVar("Content_co", covariant=True)
 Content_contra = TypeVar("Content_contra", contravariant=True)
 
@@ -94,6 +96,22 @@ class Readable(Protocol[Content_co]):
 
     def read(self, path: Path) -> Content_co:
         """Read and check a file."""
+
+
+class Reader(Protocol):
+    """Reads files of the catalog by day: a stage's context, which lets it see what its row declares, or `reader_of`."""
+
+    def __call__(self, file: Readable[Content], *, day: int) -> Content:
+        """Read a published file of a day."""
+
+
+def reader_of(paths: StudyPaths) -> Reader:
+    """Return what reads any published file of a study."""
+
+    def read(file: Readable[Content], *, day: int) -> Content:
+        return file.read(file.published(paths, day))
+
+    return read
 
 
 class Writable(Protocol[Content_contra]):
@@ -280,6 +298,13 @@ REPORT_DAY = StudyFile(_REPORT, "day-00.html", holds="a day's page")
 REPORT_STIMULI = StudyFile(_REPORT, "day-00-stimuli.html", holds="a day's stimuli, to look at")
 SENSITIVITY_CSV = StudyFile(_REPORT, "sensitivity.csv", holds="measured sensitivity of all days")
 TRUTH_CSV = StudyFile(_REPORT, "truth.csv", holds="what the hidden cortex did (simulation only)", optional=True)
+REPORT_RECORD = DocumentFile(
+    _REPORT,
+    "report.json",
+    holds="what the pages were drawn from, by hash",
+    optional=True,  # versions before December 2026 wrote none
+    document=PagesRecord,
+)
 
 
 def spikes(processor: int) -> ArrayFile:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES
+from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES, Reader
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
-from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import DocumentError
 
@@ -48,12 +46,14 @@ class DayResponses:
         return len(self.stimuli.images)
 
 
-def read_day_responses(paths: StudyPaths, day: int, *, window_s: float) -> DayResponses:
+def read_day_responses(read: Reader, day: int, *, window_s: float) -> DayResponses:
     """Read a day's counts as rates of the chosen sites.
 
     Parameters
     ----------
-    paths, day
+    read
+        Of whom: `context.read` of a stage, which sees what its row declares, or `catalog.reader_of`.
+    day
         Whose.
     window_s
         Length of the window that the counts are from, seconds.
@@ -63,22 +63,21 @@ def read_day_responses(paths: StudyPaths, day: int, *, window_s: float) -> DayRe
     DocumentError
         A file is missing or damaged, or two do not belong together.
     """
-    table = SITES.read(SITES.published(paths, day))
-    counts = COUNTS.read(COUNTS.published(paths, day))
-    _check_columns(paths.day(day).folder(COUNTS.stage), table, counts["electrode_id"])
+    table, counts = read(SITES, day=day), read(COUNTS, day=day)
+    _check_columns(day, table, counts["electrode_id"])
     return DayResponses(
-        stimuli=read_stimulus_set(paths, day),
+        stimuli=read_stimulus_set(read, day),
         sites=table.chosen(),
-        presentations=RESPONSES.read(RESPONSES.published(paths, day)),
+        presentations=read(RESPONSES, day=day),
         rates_hz=_columns_of(table, counts["counts"]) / window_s,
     )
 
 
-def _check_columns(folder: Path, table: SiteTable, electrode_id: NDArray[np.uint16]) -> None:
+def _check_columns(day: int, table: SiteTable, electrode_id: NDArray[np.uint16]) -> None:
     expected = [site.electrode_id for site in table.sites[: len(electrode_id)]]
     if expected != electrode_id.tolist():
         raise DocumentError(
-            f"{folder}: expected the electrodes of {SITES.name} in {COUNTS.name}, found others. "
+            f"day-{day:02d}/{COUNTS.stage}: expected the electrodes of {SITES.name} in {COUNTS.name}, found others. "
             "Restore the files of one ingest."
         )
 

@@ -14,6 +14,7 @@ from closedloop.errors import ManifestError
 from closedloop.storage import sha256_file
 
 MANIFEST_NAME = "manifest.json"
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 class FileEntry(Section):
@@ -61,6 +62,17 @@ def relative_files(folder: Path) -> list[str]:
     files = (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
     names = sorted(file.relative_to(folder).as_posix() for file in files)
     return [name for name in names if name != MANIFEST_NAME]
+
+
+def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:
+    """List the files of a published folder that its manifest does not name: nobody knows what they are."""
+    return [name for name in relative_files(folder) if name not in manifest.outputs and not is_litter(name)]
+
+
+def is_litter(name: str) -> bool:
+    """Return whether a name is what a desktop leaves in any folder that somebody looks into."""
+    last = name.rpartition("/")[2]
+    return last in _LITTER or last.startswith("._")
 
 
 def verify_files(folder: Path, manifest: Manifest, *, only: Iterable[str] | None = None) -> None:

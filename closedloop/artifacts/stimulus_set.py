@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.catalog import IMAGES, STIMULI
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.catalog import IMAGES, STIMULI, Reader
 from closedloop.artifacts.tables import Columns
 
 
@@ -36,13 +35,12 @@ class StimulusSet:
         return np.flatnonzero(keep)
 
 
-def read_stimulus_set(paths: StudyPaths, day: int) -> StimulusSet:
-    """Read a day's stimulus table and images.
+def read_stimulus_set(read: Reader, day: int) -> StimulusSet:
+    """Read a day's stimulus table and images, by what a stage may see or by `catalog.reader_of`.
 
     Raises
     ------
     DocumentError
         One is missing or damaged.
     """
-    columns = STIMULI.read(STIMULI.published(paths, day))
-    return StimulusSet(columns, IMAGES.read(IMAGES.published(paths, day))["images"])
+    return StimulusSet(read(STIMULI, day=day), read(IMAGES, day=day)["images"])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
 from closedloop.errors import DocumentError
-from closedloop.storage import atomic_file
+from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
 Columns = dict[str, NDArray[Any]]
 
@@ -172,6 +172,9 @@ def _open(path: Path) -> pa.Table:
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected a table, found no file. Run the stage that writes it.") from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        with storage_errors(path):
+            if is_failing_disk(error):
+                raise
         raise DocumentError(
             f"{path}: expected a parquet table, found a damaged file. Restore it from a copy."
         ) from error

@@ -27,7 +27,7 @@ from closedloop.training.end_to_end import Responses, held_out_correlation, refi
 def run(context: StageContext) -> None:
     """Write model.safetensors and fit.json."""
     fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
-    days = [read_day_responses(context.paths, day, window_s=window_s) for day in range(context.day + 1)]
+    days = [read_day_responses(context.read, day, window_s=window_s) for day in range(context.day + 1)]
     model = load_site_model(context.path(catalog.MODEL))
     train = _concatenate([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
     held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)

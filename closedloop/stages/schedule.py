@@ -23,7 +23,7 @@ _MINUTES_PER_HOUR = 60
 def run(context: StageContext) -> None:
     """Write session.json, presentations.parquet and images.npy."""
     protocol, study = context.protocol, context.study
-    stimuli = read_stimulus_set(context.paths, context.day)
+    stimuli = read_stimulus_set(context.read, context.day)
     shown = np.repeat(np.arange(len(stimuli.images)), stimuli.columns["repetitions"])
     order = spread_order(stimuli.columns["clean_index"][shown], seed=context.seed("order"))
     image_index = shown[order]

@@ -11,7 +11,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +234,9 @@ class Ledger:
     def checked_sha256(self, path: Path, name: str) -> str:
         """Hash a file, or remember its hash when size and modification time are as they were.
 
+        Enough for a look at what is done, which must not take hours where recordings are large; not for a promise, nor
+        before a file is used: see `read_sha256`.
+
         Parameters
         ----------
         path
@@ -246,9 +249,22 @@ class Ledger:
             "SELECT sha256 FROM checked_files WHERE path=? AND n_bytes=? AND mtime_ns=?",
             (name, status.st_size, status.st_mtime_ns),
         ).fetchone()
-        if known:
-            return str(known[0])
-        digest = sha256_file(path)
+        return str(known[0]) if known else self.read_sha256(path, name)
+
+    def read_sha256(self, path: Path, name: str, *, progress: Callable[[int], None] | None = None) -> str:
+        """Hash a file from its first byte to its last, whatever is remembered of it.
+
+        Parameters
+        ----------
+        path
+            The file.
+        name
+            Its name in the ledger, relative to the study.
+        progress
+            Called with the number of bytes of each block.
+        """
+        status = path.stat()
+        digest = sha256_file(path, progress=progress)
         with _sqlite_errors(self._path):
             self._connection.execute(
                 "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)",

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import Protocol as Port
 
-from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -137,8 +136,9 @@ class _Loop:
     workers: Workers | None
 
     def advance(self, n_days: int) -> Outcome:
-        outcome = self._advance(n_days)
-        _write_report(self.steps.paths)
+        with storage_errors(self.steps.paths.root):
+            outcome = self._advance(n_days)
+            self.steps.table.report(self.steps.paths)
         return outcome
 
     def _advance(self, n_days: int) -> Outcome:
@@ -183,6 +183,7 @@ class _Loop:
         started = time.monotonic()
         try:
             with storage_errors(step.working):
+                self.publisher.read_inputs(step, progress)
                 self.publisher.prepare(step)
                 step.stage.work(self._context(step, progress))
                 self.publisher.publish(step, seconds=time.monotonic() - started)
@@ -216,20 +217,9 @@ class _Loop:
             self.ledger.wait(step.day, step.stage.name, step.input_hash, missing)
             return missing
         adopt(paths, study, day=step.day, stage=step.stage.name)
-        self.publisher.write_manifest(step, step.folder, seconds=0.0)
+        self.publisher.seal(step)
         self._finish(step, seconds=0.0)
         return None
-
-
-def _write_report(paths: StudyPaths) -> None:
-    """Draw the pages once, at the end: they cost seconds, and are there whenever the loop has stopped by itself."""
-    evaluated = sorted(paths.root.glob(f"day-*/evaluate/{MANIFEST_NAME}"))
-    page = paths.report / REPORT.name
-    if not evaluated or (page.is_file() and page.stat().st_mtime > max(f.stat().st_mtime for f in evaluated)):
-        return
-    from closedloop.report.pages import write_report  # noqa: PLC0415 - matplotlib is not needed to look at a study
-
-    write_report(paths)
 
 
 def _check_protocol_is_the_study_s(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop import __version__
-from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest, relative_files, way_back
+from closedloop.artifacts.manifest import (
+    MANIFEST_NAME,
+    FileEntry,
+    Manifest,
+    read_manifest,
+    relative_files,
+    unlisted_files,
+    way_back,
+)
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ManifestError
-from closedloop.storage import publish_folder
+from closedloop.execution.progress import ProgressCallback
+from closedloop.storage import make_folder, publish_folder, sweep, sync_folder, sync_tree
 from closedloop.study.ledger import Ledger
 from closedloop.study.steps import Step
 
@@ -22,7 +31,11 @@ _INPUT_HASH_NAME = ".input_hash"
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes the folders of a study; the ledger remembers the digests of files that it has read."""
+    """Publishes the folders of a study; the ledger remembers the digests of files that it has read.
+
+    What is promised (`seal`, `write_manifest`) and what a stage is about to use (`read_inputs`) is read to its end.
+    What is looked at alone, on every run (`verify`), is remembered as long as size and modification time stay.
+    """
 
     paths: StudyPaths
     study: StudyDocument
@@ -39,18 +52,29 @@ class Publisher:
         kept = {step.input_hash} if self.study.simulated else {step.input_hash, step.older_input_hash}
         if not (mark.is_file() and mark.read_text() in kept):
             shutil.rmtree(step.working, ignore_errors=True)
-            step.working.mkdir(parents=True)
+            make_folder(step.working)
             mark.write_text(step.input_hash)
 
     def publish(self, step: Step, *, seconds: float) -> None:
-        """Give the working folder its manifest and its published name."""
-        shutil.rmtree(step.working / ".scratch", ignore_errors=True)
-        (step.working / _INPUT_HASH_NAME).unlink()
+        """Give the working folder its manifest and its published name; nothing hidden travels with it."""
+        sweep(step.working)
         self.write_manifest(step, step.working, seconds=seconds)
         publish_folder(step.working, step.folder)
 
+    def seal(self, step: Step) -> None:
+        """Give the folder that a person filled its manifest, its files durable first: they were copied, not published.
+
+        What was read of a file before, while it was looked at, is not taken for its bytes now.
+        """
+        sync_tree(step.folder)
+        for half_written in step.folder.glob(f".{MANIFEST_NAME}.*.tmp"):
+            half_written.unlink()  # of a loop that was killed as it sealed
+        self.write_manifest(step, step.folder, seconds=0.0)
+        for above in (step.folder.parent, step.folder.parent.parent):
+            sync_folder(above)
+
     def write_manifest(self, step: Step, folder: Path, *, seconds: float) -> None:
-        """Write the manifest of a step's files.
+        """Write the manifest of a step's files, each read to its end.
 
         Parameters
         ----------
@@ -64,7 +88,7 @@ class Publisher:
         outputs = {}
         for name in relative_files(folder):
             path = folder / name
-            digest = self.ledger.checked_sha256(path, self.paths.relative(step.folder / name))
+            digest = self.ledger.read_sha256(path, self.paths.relative(step.folder / name))
             outputs[name] = FileEntry(sha256=digest, n_bytes=path.stat().st_size)
         Manifest(
             simulated=self.study.simulated,
@@ -81,18 +105,60 @@ class Publisher:
         ).write(folder / MANIFEST_NAME)
 
     def verify(self, step: Step, manifest: Manifest) -> None:
-        """Compare a published folder's files with its manifest.
+        """Compare a published folder's files with its manifest, as far as the ledger remembers what they are.
+
+        Raises
+        ------
+        ManifestError
+            A file is missing or differs, or one lies there that the manifest does not name.
+        """
+        for name, entry in manifest.outputs.items():
+            path = step.folder / name
+            if not path.is_file() or self.ledger.checked_sha256(path, self.paths.relative(path)) != entry.sha256:
+                raise self._differs(path, step.folder)
+        for name in unlisted_files(step.folder, manifest):
+            raise ManifestError(
+                f"{step.folder / name}: expected only the files that {MANIFEST_NAME} beside it names, found one more. "
+                f"Move it out of {step.folder}; what was published stands without it."
+            )
+
+    def read_inputs(self, step: Step, progress: ProgressCallback) -> None:
+        """Read every file that a stage is about to use to its end, and compare it with its manifest.
+
+        A file may change and keep its size and its time (a disk that fails, a copy that restores the time): what the
+        ledger remembers is no reason to compute from it.
+
+        Parameters
+        ----------
+        step
+            The stage.
+        progress
+            Called with (bytes read, all bytes).
 
         Raises
         ------
         ManifestError
             A file is missing or differs.
         """
-        for name, entry in manifest.outputs.items():
-            path = step.folder / name
-            if not path.is_file() or self.ledger.checked_sha256(path, self.paths.relative(path)) != entry.sha256:
-                found = "other bytes" if path.is_file() else "no file"
-                raise ManifestError(
-                    f"{path}: expected the bytes that {MANIFEST_NAME} beside it promises, found {found}. "
-                    f"{way_back(step.folder, simulated=self.study.simulated)}"
-                )
+        folders = step.stage.inputs(self.paths, step.day)
+        files = [(folder, name, entry) for folder in folders for name, entry in read_manifest(folder).outputs.items()]
+        n_read, n_bytes = 0, sum(entry.n_bytes for _, _, entry in files)
+
+        def advance(n: int) -> None:
+            nonlocal n_read
+            n_read += n
+            progress(n_read, n_bytes)
+
+        for folder, name, entry in files:
+            path = folder / name
+            if not path.is_file():
+                raise self._differs(path, folder)
+            if self.ledger.read_sha256(path, self.paths.relative(path), progress=advance) != entry.sha256:
+                raise self._differs(path, folder)
+
+    def _differs(self, path: Path, folder: Path) -> ManifestError:
+        found = "other bytes" if path.is_file() else "no file"
+        return ManifestError(
+            f"{path}: expected the bytes that {MANIFEST_NAME} beside it promises, found {found}. "
+            f"{way_back(folder, simulated=self.study.simulated)}"
+        )

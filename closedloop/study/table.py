@@ -12,6 +12,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.study import START, StudyPaths
 from closedloop.stages.context import StageContext
+from closedloop.study.pages import draw_pages_if_due
 
 StageWork = Callable[[StageContext], None]
 Place = Literal["before the session", "in the session", "after the session"]
@@ -49,10 +50,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageTable:
-    """All that a study does: once at its start, and on every day, in order."""
+    """All that a study does: once at its start, on every day, in order, and whenever the loop stops by itself.
+
+    Attributes
+    ----------
+    report
+        Draws the pages where they are due.
+    """
 
     start: Stage
     day: tuple[Stage, ...]
+    report: Callable[[StudyPaths], None] = draw_pages_if_due
 
 
 def work_of(module: str) -> StageWork:

@@ -13,7 +13,7 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line
 from closedloop.errors import StorageError
-from closedloop.storage import storage_errors, sync_folder
+from closedloop.storage import make_folder, storage_errors, sync_folder
 from rig.session.lock import open_locked, remove_locked
 
 
@@ -43,7 +43,7 @@ class JournalWriter:
         self._end, self._is_chained = CHAIN_START, True
         with storage_errors(path):
             self._made_folder = not path.parent.exists()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._file = open_locked(path, patience_s=patience_s)
             sync_folder(path.parent)
 

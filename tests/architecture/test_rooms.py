@@ -45,7 +45,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models"),
         *("recording", "report", "simulation", "stages", "stimuli", "study", "training"),
     },
-    "cli": {"artifacts", "commands", "errors", "report", "studies", "study"},
+    "cli": {"artifacts", "commands", "errors", "studies", "study"},
 }
 
 LIBRARIES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from closedloop.storage import (
     sha256_bytes,
     sha256_file,
     storage_errors,
+    sweep,
     write_bytes,
 )
 from tests.unit.messages import refused
@@ -116,9 +118,52 @@ attempt(lambda: write_bytes(Path(sys.argv[1]), b"x"))
         assert not names_in(Path(closed))
 
 
+def test_a_failing_disk_is_a_storage_error_that_names_the_file() -> None:
+    """The kernel answers a read of memory that is not there with EIO, as it does for a bad block."""
+    said = ("/proc/self/mem: expected a disk", "Input/output error", "Check the disk")
+    with refused(StorageError, *said), storage_errors(Path("/study")):
+        sha256_file(Path("/proc/self/mem"))
+
+
+def test_what_cannot_be_read_elsewhere_is_named_too(tmp_path: Path) -> None:
+    said = (f"{tmp_path}: expected a writable folder", "at /elsewhere/array1.nev")
+    with refused(StorageError, *said), storage_errors(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied", "/elsewhere/array1.nev")
+
+
 def test_other_faults_of_the_operating_system_are_not_dressed_up(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), storage_errors(tmp_path):
         (tmp_path / "none").read_bytes()
+
+
+def test_a_file_that_nobody_may_write_is_published(tmp_path: Path) -> None:
+    script = """
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+publish_folder(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        working = Path(folder) / ".recording.partial"
+        write_bytes(working / "array1.nev", b"a recorder's file")
+        (working / "array1.nev").chmod(0o444)
+        for path in (Path(folder), working):
+            path.chmod(0o777)
+        command = [sys.executable, "-c", PRELUDE + script, working, Path(folder) / "recording"]
+        finished = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert finished.returncode == 0, finished.stderr
+        assert (Path(folder) / "recording" / "array1.nev").read_bytes() == b"a recorder's file"
+
+
+def test_what_is_hidden_does_not_travel(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "file", b"whole")
+    (tmp_path / ".file.123.tmp").write_bytes(b"half")
+    write_bytes(tmp_path / ".scratch" / "deep" / ".shard", b"done")
+    write_bytes(tmp_path / "folder" / "file", b"whole")
+    (tmp_path / "folder" / ".file.4.tmp").write_bytes(b"half")
+    sweep(tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {"file", "folder", "folder/file"}
 
 
 def test_a_published_folder_has_its_public_name_only(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from closedloop.stages.from_protocol.recording import response_window_s
 def run(context: StageContext) -> None:
     """Write sensitivity.parquet, pairs.parquet and evaluation.json."""
     protocol = context.protocol
-    day = read_day_responses(context.paths, context.day, window_s=response_window_s(protocol.recording))
+    day = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX

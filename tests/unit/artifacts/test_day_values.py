@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.arrays import write_arrays
+from closedloop.artifacts.catalog import reader_of
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
@@ -37,7 +38,7 @@ def test_rows_are_found_by_what_stands_in_their_columns() -> None:
 def test_a_stimulus_set_is_read_from_table_and_images(tmp_path: Path) -> None:
     paths = StudyPaths(tmp_path)
     write_stimuli(paths, 2, ROWS)
-    stimuli = read_stimulus_set(paths, 2)
+    stimuli = read_stimulus_set(reader_of(paths), 2)
     np.testing.assert_array_equal(stimuli.images, pixels(len(ROWS)))
     for name, expected in stimulus_columns(ROWS).items():
         np.testing.assert_array_equal(stimuli.columns[name], expected)
@@ -49,7 +50,7 @@ def test_a_set_without_one_of_its_files_is_refused(tmp_path: Path, name: str) ->
     write_stimuli(paths, 0, ROWS)
     (paths.day(0).folder("synthesize") / name).unlink()
     with refused(DocumentError, paths.day(0).folder("synthesize") / name):
-        read_stimulus_set(paths, 0)
+        read_stimulus_set(reader_of(paths), 0)
 
 
 INDEX_OF = {3: 1, 5: None, 7: 0, 9: 2}
@@ -71,7 +72,7 @@ def ingested(root: Path, *, electrodes: tuple[int, ...]) -> StudyPaths:
 
 
 def test_responses_are_rates_of_the_chosen_sites_in_the_order_of_the_models_outputs(tmp_path: Path) -> None:
-    day = read_day_responses(ingested(tmp_path, electrodes=(5, 9, 3, 7)), 1, window_s=0.1)
+    day = read_day_responses(reader_of(ingested(tmp_path, electrodes=(5, 9, 3, 7))), 1, window_s=0.1)
     assert [site.electrode_id for site in day.sites] == [7, 3, 9]
     np.testing.assert_allclose(day.rates_hz, [[70, 30, 90], [np.nan] * 3])
     assert day.image_index.tolist() == [3, 0]
@@ -79,7 +80,7 @@ def test_responses_are_rates_of_the_chosen_sites_in_the_order_of_the_models_outp
 
 
 def test_a_chosen_site_that_was_not_recorded_is_unknown_not_zero(tmp_path: Path) -> None:
-    day = read_day_responses(ingested(tmp_path, electrodes=(5, 9, 3)), 1, window_s=0.1)
+    day = read_day_responses(reader_of(ingested(tmp_path, electrodes=(5, 9, 3))), 1, window_s=0.1)
     np.testing.assert_allclose(day.rates_hz, [[np.nan, 30, 90], [np.nan] * 3])
 
 
@@ -87,8 +88,8 @@ def test_counts_of_other_electrodes_than_the_site_table_are_refused(tmp_path: Pa
     paths = ingested(tmp_path, electrodes=(5, 9, 3, 7))
     folder = paths.day(1).folder("ingest")
     site_table(1, index_of={3: 1, 5: None, 7: 0, 9: 2}).write(folder / "sites.json")
-    with refused(DocumentError, folder, "found others"):
-        read_day_responses(paths, 1, window_s=0.1)
+    with refused(DocumentError, "day-01/ingest:", "found others"):
+        read_day_responses(reader_of(paths), 1, window_s=0.1)
 
 
 def test_two_processors_that_both_number_from_1_are_told_apart_by_name(tmp_path: Path) -> None:
@@ -99,6 +100,6 @@ def test_two_processors_that_both_number_from_1_are_told_apart_by_name(tmp_path:
     SiteTable(simulated=True, day=1, sites=(first, second)).write(folder / "sites.json")
     counts = {"counts": np.array([[5.0, np.nan], [1.0, 2.0]]), "electrode_id": np.array([7, 7])}
     write_arrays(folder / "responses.h5", RESPONSE_COUNTS, counts, simulated=True)
-    day = read_day_responses(paths, 1, window_s=0.1)
+    day = read_day_responses(reader_of(paths), 1, window_s=0.1)
     assert [site.neuroid_id for site in day.sites] == ["array2-007", "array1-007"]
     np.testing.assert_allclose(day.rates_hz, [[np.nan, 50], [20, 10]])

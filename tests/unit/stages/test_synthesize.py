@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from closedloop.artifacts.catalog import AUDIT, PLANNED_IMAGES, PLANNED_ITEMS, PREDICTIONS
+from closedloop.artifacts.catalog import AUDIT, PLANNED_IMAGES, PLANNED_ITEMS, PREDICTIONS, reader_of
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.tables import as_columns
@@ -66,7 +66,7 @@ def synthesized(root: Path, items: list[dict[str, Any]]) -> tuple[StageContext, 
     write_model(made.paths, 0)
     synthesize.run(made)
     publish(made)
-    return made, read_stimulus_set(made.paths, 0)
+    return made, read_stimulus_set(reader_of(made.paths), 0)
 
 
 def test_clean_images_come_first_then_attacks_then_controls_each_named_by_its_bytes(tmp_path: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
@@ -20,8 +18,6 @@ from closedloop.study.loop import Outcome, run_study
 from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from tests.unit.days import SMOKE
 from tests.unit.study.sessions import STUDY_ID, session_document
-
-LATER = 4_000_000_000  # a page newer than anything: the loop draws no report of the lines
 
 
 @dataclass
@@ -57,7 +53,8 @@ class Lab:
     def run(self, *, days: int | None = None) -> Outcome:
         """Run the loop; `ran` and `listener` are of this run alone."""
         self.ran, self.listener = [], Listener()
-        table = StageTable(self._fake(self.table.start), tuple(self._fake(stage) for stage in self.table.day))
+        day = tuple(self._fake(stage) for stage in self.table.day)
+        table = StageTable(self._fake(self.table.start), day, report=lambda _paths: None)
         return run_study(self.paths, self.listener, days=days, table=table)
 
     def _fake(self, stage: Stage) -> Stage:
@@ -92,9 +89,7 @@ class Lab:
 def lab(root: Path, *, days: int = 2, simulated: bool = True) -> Lab:
     """Make a study of smoke.yaml with more days."""
     paths = StudyPaths(root)
-    paths.report.mkdir(parents=True)
-    (paths.report / REPORT.name).touch()
-    os.utime(paths.report / REPORT.name, (LATER, LATER))
+    root.mkdir(parents=True, exist_ok=True)
     paths.protocol.write_text(SMOKE.read_text().replace("days: 1 ", f"days: {days} "))
     StudyDocument(
         simulated=simulated,

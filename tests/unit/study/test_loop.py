@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument
 from closedloop.errors import ManifestError, SessionError, StudyError
 from closedloop.stages.context import StageContext
+from closedloop.storage import sha256_file
 from closedloop.study.ledger import open_ledger
 from closedloop.study.loop import Outcome
 from tests.unit.messages import refused
@@ -147,6 +150,75 @@ def test_a_published_file_that_is_not_what_its_manifest_promises_stops_the_loop(
     with refused(ManifestError, file, "found other bytes" if damage == "byte" else "found no file", "Restore"):
         made.run()
     assert made.ran == []
+
+
+def change_unseen(file: Path) -> bytes:
+    """Change a byte of a file as a failing disk does: size and time stay. Return what it was."""
+    before, status = file.read_bytes(), file.stat()
+    file.write_bytes(before[:-1] + b"?")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return before
+
+
+@pytest.mark.parametrize(
+    ("stage", "reads"), [("ingest", "recording"), ("refit", "synthesize"), ("schedule", "synthesize")]
+)
+def test_what_a_stage_reads_is_read_to_its_end_before_whatever_is_remembered_of_it(
+    tmp_path: Path, stage: str, reads: str
+) -> None:
+    made = lab(tmp_path, days=1)
+    made.run()
+    shutil.rmtree(made.paths.folder(stage, 0))
+    file = made.paths.folder(reads, 0) / f"{reads}.txt"
+    before = change_unseen(file)
+    with refused(ManifestError, file, "found other bytes"):
+        made.run()
+    assert made.ran == []
+    file.write_bytes(before)
+    made.run()
+    assert made.ran == [f"0 {stage}"]
+
+
+def test_a_recording_is_sealed_as_it_is_now_and_not_as_it_was_looked_at(tmp_path: Path) -> None:
+    made = lab(tmp_path, days=1, simulated=False)
+    made.run()
+    bring(made.paths, 0)
+    bring_recording(made.paths, 0)
+    note = made.paths.folder("recording", 0) / "note.txt"
+    with open_ledger(made.paths.ledger) as ledger:
+        ledger.checked_sha256(note, made.paths.relative(note))
+    change_unseen(note)
+    made.run()
+    assert read_manifest(note.parent).outputs["note.txt"].sha256 == sha256_file(note)
+
+
+@pytest.mark.parametrize("stage", ["recording", "present", "evaluate"])
+def test_a_file_that_no_manifest_names_is_refused_and_moved_out_the_study_goes_on(tmp_path: Path, stage: str) -> None:
+    made = lab(tmp_path, days=1)
+    made.run()
+    folder = made.paths.folder(stage, 0)
+    for name in (".DS_Store", "Thumbs.db", "._array1.nev"):  # of whoever looked into the folder
+        (folder / name).write_text("a desktop's")
+    made.run()
+    (folder / "array1-late.nev").write_text("copied after the day was sealed")
+    with refused(
+        ManifestError, folder / "array1-late.nev", "expected only the files that manifest.json", "Move it out"
+    ):
+        made.run()
+    (folder / "array1-late.nev").unlink()
+    assert made.run() == Outcome(None, 0)
+    assert made.ran == []
+
+
+def test_no_half_written_file_of_a_killed_writer_is_published(tmp_path: Path) -> None:
+    made = lab(tmp_path, days=1)
+    made.at["0 ingest"] = lambda context: leave_half(context.working)
+    made.run()
+    assert {path.name for path in made.paths.folder("ingest", 0).iterdir()} == {"ingest.txt", "manifest.json"}
+
+
+def leave_half(working: Path) -> None:
+    (working / ".responses.h5.4711.tmp").write_text("half")
 
 
 def test_a_stage_cannot_look_at_a_section_that_would_not_make_it_stale(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""When the pages are drawn, and from what: by hashes, and never from what does not verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closedloop import __version__
+from closedloop.artifacts.catalog import REPORT_RECORD
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, verify_files
+from closedloop.artifacts.records.pages import PagesRecord
+from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
+from closedloop.errors import DocumentError
+from closedloop.storage import sha256_file
+
+_UNREAD = {"recording"}  # no page shows voltage, and hashing a day of it takes minutes
+
+
+def draw_pages_if_due(paths: StudyPaths) -> None:
+    """Draw the pages where a day is evaluated and they are not those of what is published now, or were changed.
+
+    They cost seconds, and are drawn once, at the end, so that they are there whenever the loop has stopped by itself.
+    """
+    if not _published(paths, "evaluate"):
+        return
+    if not _is_drawn(paths):
+        draw_pages(paths)
+
+
+def draw_pages(paths: StudyPaths) -> Path:
+    """Draw the pages from files that are what their manifests promise, each read to its end.
+
+    Returns
+    -------
+    Path
+        The study's page.
+
+    Raises
+    ------
+    ManifestError
+        A published file is missing or differs: nothing is drawn.
+    DocumentError
+        One cannot be read.
+    """
+    from closedloop.report.pages import write_report  # noqa: PLC0415 - matplotlib is not needed to look at a study
+
+    sources = _sources(paths)
+    for stage in STAGES:
+        for folder in _published(paths, stage) if stage not in _UNREAD else ():
+            verify_files(folder, read_manifest(folder))
+    page = write_report(paths)
+    PagesRecord(
+        simulated=StudyDocument.read(paths.study).simulated,
+        code_version=__version__,
+        drawn_from=sources,
+        files=_digests(paths),
+    ).write(REPORT_RECORD.published(paths, 0))
+    return page
+
+
+def _is_drawn(paths: StudyPaths) -> bool:
+    try:
+        record = REPORT_RECORD.read(REPORT_RECORD.published(paths, 0))
+    except DocumentError:  # drawn by a version without one, or damaged: drawing mends it
+        return False
+    files = _digests(paths)
+    unchanged = all(files.get(name) == digest for name, digest in record.files.items())
+    return unchanged and record.code_version == __version__ and record.drawn_from == _sources(paths)
+
+
+def _sources(paths: StudyPaths) -> dict[str, str]:
+    manifests = [folder / MANIFEST_NAME for stage in STAGES for folder in _published(paths, stage)]
+    return {paths.relative(path): sha256_file(path) for path in (paths.study, paths.protocol, *manifests)}
+
+
+def _published(paths: StudyPaths, stage: str) -> list[Path]:
+    """Return the published folders of a stage, by day."""
+    return sorted(path.parent for path in paths.root.glob(f"day-*/{stage}/{MANIFEST_NAME}"))
+
+
+def _digests(paths: StudyPaths) -> dict[str, str]:
+    pages = [path for path in sorted(paths.report.glob("[!.]*")) if path.suffix in {".html", ".csv"}]
+    return {path.name: sha256_file(path) for path in pages}

@@ -1,0 +1,139 @@
+"""A real day on a disk that is pulled, that fails, or forgets what was not synced: by strace, where there is one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from tests.loop.studies import ENVIRONMENT, PROTOCOL, closedloop, command, dry_run, one_line_error, sensitivity
+from tests.unit.durable_disk import Disk
+
+
+@cache
+def can_trace() -> bool:
+    """Return whether strace is here and may look at a process."""
+    strace = shutil.which("strace")
+    return strace is not None and subprocess.run([strace, "-o", "/dev/null", "true"], check=False).returncode == 0
+
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not can_trace(), reason="needs strace and the right to trace"),
+]
+
+
+def traced(study: Path, *options: str | Path, arguments: tuple[str | Path, ...]) -> subprocess.CompletedProcess[str]:
+    """Run a command on a study under strace."""
+    words = ["strace", "-f", "-qq", *map(str, options), *command(*arguments)]
+    return subprocess.run(words, check=False, capture_output=True, text=True, env=ENVIRONMENT, timeout=800)
+
+
+WRITES = "openat,creat,write,pwrite64,writev,pwritev,ftruncate,fallocate,copy_file_range"
+NAMES = "mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,fsync,fdatasync"
+
+
+def operations(lines: Iterator[str]) -> Iterator[tuple[str, ...]]:
+    """Read strace's lines (-f -y) as what they did to the disk."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        process, _, call = line.rstrip("\n").partition(" ")
+        if call.endswith("<unfinished ...>"):
+            begun[process] = call.removesuffix("<unfinished ...>").rstrip()
+            continue
+        resumed = re.fullmatch(r"<\.\.\. \w+ resumed>(.*)", call.strip())
+        whole = begun.pop(process, "") + resumed[1] if resumed else call.strip()
+        found = re.fullmatch(r"(\w+)\((.*)\)\s+= (\d+)(<.*>)?", whole)  # what failed did nothing
+        if found:
+            yield from _operation(found[1], found[2], opened=(found[4] or "<>")[1:-1])
+
+
+def _operation(name: str, said: str, *, opened: str) -> Iterator[tuple[str, ...]]:
+    of_descriptor = re.match(r"\d+<([^>]*)>", said)
+    paths = [Path(folder or "/", path).as_posix() for folder, path in re.findall(r'(?:<([^>]*)>, )?"([^"]*)"', said)]
+    if name in {"fsync", "fdatasync"} and of_descriptor:
+        yield ("sync", of_descriptor[1])
+    elif name == "openat" and re.search(r"O_(WRONLY|RDWR|CREAT|TRUNC)", said):
+        yield ("write", opened)
+    elif name.startswith("rename"):
+        yield ("rename", *paths)
+    elif name.startswith("mkdir"):
+        yield ("mkdir", *paths)
+    elif name in {"unlink", "unlinkat", "rmdir"}:
+        yield ("remove", *paths)
+    elif name in WRITES.split(",") and of_descriptor:
+        yield ("write", of_descriptor[1])
+
+
+def published(files: set[Path]) -> set[Path]:
+    """Keep the files of folders that have a manifest and their public name."""
+    folders = {path.parent for path in files if path.name == MANIFEST_NAME and path.parent.name[0] != "."}
+    return {path for path in files if path.parent in folders}
+
+
+def test_what_a_day_has_published_is_durable_when_its_manifest_is(tmp_path: Path) -> None:
+    said, top = tmp_path / "strace", tmp_path / "disk"
+    top.mkdir()
+    options = ("-y", "-s", "4096", "-o", said, "-e", f"trace={WRITES},{NAMES}")
+    finished = traced(top, *options, arguments=("dry-run", top / "study", "--protocol", PROTOCOL, "--days", "1"))
+    assert finished.returncode == 0, finished.stderr
+    disk = Disk(top)
+    with said.open(errors="replace") as lines:
+        for operation in disk.play(operations(lines)):
+            if operation[0] == "sync" and published(disk.durable_names()):
+                files = disk.durable_files()
+                for folder in {path.parent for path in published(disk.durable_names())}:
+                    whole = {folder / name for name in [MANIFEST_NAME, *read_manifest(folder).outputs]}
+                    assert whole <= files, (operation, whole - files)
+    there = published({path for path in top.rglob("*") if path.is_file()})
+    assert len(there) > 30
+    assert published(disk.live_files()) == there
+    assert published(disk.durable_files()) == there
+
+
+@pytest.mark.parametrize("when", [21, 27, 34])
+def test_a_kill_at_a_rename_leaves_no_half_written_file_in_what_is_published(
+    undisturbed: Path, tmp_path: Path, when: int
+) -> None:
+    study = tmp_path / "study"
+    options = ("-o", "/dev/null", "-e", "trace=rename", "-e", f"inject=rename:signal=KILL:when={when}")
+    traced(study, *options, arguments=("dry-run", study, "--protocol", PROTOCOL))
+    assert list(study.rglob(".*.tmp")), "the kill hit between two files: choose another rename"
+    assert dry_run(study).returncode == 0
+    hidden = {path.name for path in study.rglob(".*")} - {".loop.lock"}
+    assert not hidden
+    assert sensitivity(study) == sensitivity(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("stage", "call", "file"),
+    [
+        ("ingest", "fsync:when=9", None),
+        ("ingest", "fdatasync:when=1", None),
+        ("ingest", "rename:when=1", None),
+        ("ingest", "pwrite64:when=3", None),
+        ("ingest", "read:when=1", "day-01/recording/array1.ns6"),
+        ("evaluate", "pread64:when=1", "day-01/synthesize/stimuli.parquet"),
+        ("evaluate", "pread64:when=3", "day-01/synthesize/images.h5"),
+    ],
+)
+def test_a_disk_that_fails_under_a_stage_is_one_line_and_the_same_command_goes_on(
+    study_copy: Callable[[], Path], undisturbed: Path, stage: str, call: str, file: str | None
+) -> None:
+    study = study_copy()
+    shutil.rmtree(study / "day-01" / stage)
+    name, when = call.split(":")
+    of_file = ("-P", study / file) if file else ()
+    options = ("-o", "/dev/null", "-e", f"trace={name}", *of_file, "-e", f"inject={name}:error=EIO:{when}+")
+    message = one_line_error(traced(study, *options, arguments=("run", study)))
+    assert message.endswith("nothing published is lost.")
+    assert file is None or str(study / file) in message
+    assert closedloop("run", study).returncode == 0
+    assert sensitivity(study) == sensitivity(undisturbed)
