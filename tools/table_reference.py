@@ -19,6 +19,7 @@ documents besides. [Files of a study](files.md) says where each file lies.
 z: in SDs of the site, after its own mean was taken off. sigma: in SDs of the site over the day's clean images. 224-px
 L2: the L2 norm on 224 x 224 x 3 pixels in [0, 1].
 """
+_BY_COMMANDS = {"spike_waveforms", "continuous_samples"}
 
 
 def write_table_reference() -> str:
@@ -37,6 +38,10 @@ def write_table_reference() -> str:
         if layout.kind not in shown:
             sections.append(f"## {layout.kind}\n\nWritten by a command, without a study.\n\n{_columns(layout.columns)}")
             shown.add(layout.kind)
+    arrays = {file.layout.kind for file in CATALOG if isinstance(file, ArrayFile)}
+    for array in sorted(declared(ArrayLayout), key=lambda layout: layout.kind):
+        if array.kind in _BY_COMMANDS - arrays:
+            sections.append(f"## {array.kind}\n\nWritten by a command, without a study.\n\n{_arrays(array)}")
     return "\n".join(sections)
 
 

@@ -21,6 +21,7 @@ from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
 _APPENDED_CHUNK = 1 << 16  # rows
+_WIDE_CHUNK_BYTES = 1 << 18  # of an appended dataset of several columns: h5py keeps a chunk below a megabyte in memory
 
 
 @dataclass(frozen=True)
@@ -88,42 +89,72 @@ def write_arrays(
 
 @contextmanager
 def array_writer(
-    path: Path, layout: ArrayLayout, *, simulated: bool, attributes: Mapping[str, str | int | float] | None = None
+    path: Path,
+    layout: ArrayLayout,
+    *,
+    simulated: bool,
+    attributes: Mapping[str, str | int | float] | None = None,
+    n_columns: Mapping[str, int] | None = None,
+    whole: Mapping[str, NDArray[Any]] | None = None,
 ) -> Iterator[Callable[[Mapping[str, NDArray[Any]]], None]]:
-    """Write an array file of columns part by part, atomically, without having all of it in memory.
+    """Write an array file part by part, atomically, without having all of it in memory.
 
     Parameters
     ----------
     path
         The file.
     layout
-        Its kind; every dataset has one dimension.
+        Its kind.
     simulated
         The mark of simulated data.
     attributes
         More attributes of the file.
+    n_columns
+        How many columns each dataset of two dimensions has that is appended to, at least one.
+    whole
+        Datasets that are written at once; all others begin empty.
 
     Yields
     ------
     Callable
-        Appends one array, (n,), to every dataset of the layout.
+        Appends one array, (n,) or (n, columns), to every dataset that is not whole.
     """
     with atomic_file(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
         file.attrs.update(kind=layout.kind, format_version=FORMAT_VERSION, simulated=simulated, **(attributes or {}))
+        grown = {name: declared for name, declared in layout.datasets.items() if name not in (whole or {})}
         for name, declared in layout.datasets.items():
-            dataset = file.create_dataset(
-                name, (0,), declared.dtype, maxshape=(None,), chunks=(_APPENDED_CHUNK,), track_times=False
-            )
-            _describe(dataset, declared)
-        yield partial(_append, file, layout)
+            if name in grown:
+                _begin_dataset(file, name, declared, (n_columns or {}).get(name))
+            else:
+                _write_dataset(file, name, declared, np.asarray((whole or {})[name]))
+        yield partial(_append, file, layout.kind, frozenset(grown))
 
 
-def _append(file: h5py.File, layout: ArrayLayout, arrays: Mapping[str, NDArray[Any]]) -> None:
-    if set(arrays) != set(layout.datasets) or len({array.shape for array in arrays.values()}) != 1:
-        raise ValueError(f"{layout.kind}: expected columns {sorted(layout.datasets)} of one length")
+def _begin_dataset(file: h5py.File, name: str, declared: Dataset, n_columns: int | None) -> None:
+    width = () if n_columns is None else (n_columns,)
+    if 1 + len(width) != len(declared.dimensions):
+        raise ValueError(f"{name}: expected dimensions {declared.dimensions}, found {1 + len(width)}")
+    row_bytes = np.dtype(declared.dtype).itemsize * max(n_columns or 1, 1)
+    rows = _APPENDED_CHUNK if n_columns is None else max(_WIDE_CHUNK_BYTES // row_bytes, 1)
+    dataset = file.create_dataset(
+        name,
+        (0, *width),
+        declared.dtype,
+        maxshape=(None, *width),
+        chunks=(rows, *width),
+        track_times=False,
+    )
+    _describe(dataset, declared)
+
+
+def _append(file: h5py.File, kind: str, names: frozenset[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    if set(arrays) != names or len({len(array) for array in arrays.values()}) != 1:
+        raise ValueError(f"{kind}: expected columns {sorted(names)} of one length")
     for name, values in arrays.items():
         n = len(file[name])
-        file[name].resize((n + len(values),))
+        if values.shape[1:] != file[name].shape[1:]:
+            raise ValueError(f"{name}: expected rows of shape {file[name].shape[1:]}, found {values.shape[1:]}")
+        file[name].resize(n + len(values), axis=0)
         file[name][n:] = values
 
 

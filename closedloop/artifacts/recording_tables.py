@@ -1,7 +1,10 @@
-"""Tables that `closedloop recording` writes for anyone, outside of a study."""
+"""Tables and array files that `closedloop recording` writes for anyone, outside of a study."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from closedloop.artifacts.arrays import ArrayLayout, Dataset
 from closedloop.artifacts.tables import Column, TableLayout
 
 ALIGNED_CODES = TableLayout(
@@ -39,3 +42,69 @@ RECORDING_EVENTS = TableLayout(
         "text": Column("string", "", "a comment's text, else null"),
     },
 )
+
+
+DIGITAL_EDGES = TableLayout(
+    kind="digital_edges",
+    columns={
+        "epoch": Column("uint16", "", "segment of the recorder's clock, from 0; ticks start again in each"),
+        "tick": Column("int64", "ticks", "on the recorder's clock; metadata tick_hz says how many a second"),
+        "time_s": Column("float64", "s", "the same in seconds"),
+        "port": Column("category", "", "parallel or serial"),
+        "bit": Column("uint8", "", "which line of the parallel port, 0 to 15; null for a serial code"),
+        "edge": Column("category", "", "rising or falling; null for a serial code"),
+        "value": Column("uint16", "", "the port's 16 bits from here on, or the serial code"),
+        "certain": Column(
+            "bool", "", "false where the state before was not recorded: first of a clock segment or after a pause"
+        ),
+    },
+)
+
+SPIKE_WAVEFORMS = ArrayLayout(
+    kind="spike_waveforms",
+    datasets={
+        "electrode_id": Dataset("uint16", ("spike",), ""),
+        "unit": Dataset("uint8", ("spike",), ""),
+        "epoch": Dataset("uint16", ("spike",), ""),
+        "tick": Dataset("int64", ("spike",), "ticks"),
+        "time_s": Dataset("float64", ("spike",), "s"),
+        "waveform": Dataset("float32", ("spike", "sample"), "uV"),
+        "described_electrode_id": Dataset("uint16", ("electrode",), ""),
+        "described_label": Dataset("S64", ("electrode",), ""),
+        "described_uv_per_bit": Dataset("float64", ("electrode",), "uV"),
+        "described_n_samples": Dataset("uint16", ("electrode",), ""),
+    },
+)
+
+CONTINUOUS_SAMPLES = ArrayLayout(
+    kind="continuous_samples",
+    datasets={
+        "epoch": Dataset("uint16", ("sample",), ""),
+        "segment": Dataset("uint32", ("sample",), ""),
+        "tick": Dataset("int64", ("sample",), "ticks"),
+        "time_s": Dataset("float64", ("sample",), "s"),
+        "samples": Dataset("float32", ("sample", "channel"), "as channel_unit says"),
+        "channel_id": Dataset("uint16", ("channel",), ""),
+        "channel_label": Dataset("S64", ("channel",), ""),
+        "channel_unit": Dataset("S16", ("channel",), ""),
+    },
+)
+
+_SAMPLE_TIMES = {
+    "epoch": Column("uint16", "", "segment of the recorder's clock, from 0; ticks start again in each"),
+    "segment": Column("uint32", "", "uninterrupted segment of the file, from 0; between two is a gap"),
+    "tick": Column("int64", "ticks", "on the recorder's clock; metadata tick_hz says how many a second"),
+    "time_s": Column("float64", "s", "the same in seconds"),
+}
+
+
+def samples_table(units: Mapping[str, str]) -> TableLayout:
+    """Return the layout of a table of continuous samples: when, and a column a channel.
+
+    Parameters
+    ----------
+    units
+        Unit of each channel's values, by the name of its column.
+    """
+    channels = {name: Column("float32", unit, "a channel's samples") for name, unit in units.items()}
+    return TableLayout("continuous_samples", {**_SAMPLE_TIMES, **channels})

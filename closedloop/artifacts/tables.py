@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -131,6 +132,46 @@ def table_writer(
             writer.write_table(pa.table(parts, schema=schema))
 
         yield write
+
+
+@contextmanager
+def csv_writer(path: Path, layout: TableLayout, *, simulated: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write the same as comma-separated text: a line of names, then a line a row; a missing value is empty.
+
+    Text has no place for the mark of simulated data but a column of its own, `simulated`, which other tables do not
+    have.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layout
+        Its kind.
+    simulated
+        The mark of simulated data.
+
+    Yields
+    ------
+    Callable
+        Takes a part's columns, as that of `table_writer` does.
+    """
+    schema = layout.arrow_schema(simulated=simulated)
+    plain = [pa.field(field.name, _as_text(field.type)) for field in schema]
+    written = pa.schema([*plain, pa.field("simulated", pa.bool_())] if simulated else plain)
+    with atomic_file(path) as temporary, pyarrow.csv.CSVWriter(temporary, written) as writer:
+
+        def write(columns: Mapping[str, Any]) -> None:
+            parts = [_arrow_array(columns[name], schema.field(name).type) for name in layout.columns]
+            parts = [part.cast(_as_text(part.type)) for part in parts]
+            marks = [pa.repeat(pa.scalar(True), len(parts[0]))] if simulated else []
+            writer.write_table(pa.table([*parts, *marks], schema=written))
+
+        yield write
+
+
+def _as_text(kind: pa.DataType) -> pa.DataType:
+    """Return what a type becomes in a text file: a category its text."""
+    return pa.string() if pa.types.is_dictionary(kind) else kind
 
 
 def _arrow_array(values: Any, kind: pa.DataType) -> pa.Array:

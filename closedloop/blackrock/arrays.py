@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from closedloop.errors import RecordingError
 
-_BANK_ELECTRODES = 32  # contacts of a bank: a Blackrock front end's connector
+BANK_ELECTRODES = 32  # contacts of a bank: a Blackrock front end's connector
 
 
 @dataclass(frozen=True)
@@ -141,4 +141,10 @@ def numbered_array(
 
 def electrode_of_bank(bank: int, electrode: int) -> int:
     """Return the recorder's number of contact 1 to 32 of a bank (A is 0)."""
-    return _BANK_ELECTRODES * bank + electrode
+    return BANK_ELECTRODES * bank + electrode
+
+
+def bank_of(electrode_id: int) -> tuple[str, int]:
+    """Return the letter of an electrode's bank, and its contact 1 to 32 in it, by the recorder's number."""
+    bank, contact = divmod(electrode_id - 1, BANK_ELECTRODES)
+    return chr(ord("A") + bank), contact + 1

@@ -234,7 +234,7 @@ def _channel(channel: NsxChannel) -> ChannelInfo:
 def _nev_channels(header: NevHeader) -> tuple[ChannelInfo, ...]:
     """Describe the channels with spikes; an analog input can have a threshold too."""
     return tuple(
-        ChannelInfo(e.electrode_id, e.label, "uV", e.nv_per_bit / 1000, 0.0, NsxChannel(e.electrode_id, e.label).kind)
+        ChannelInfo(e.electrode_id, e.label, "uV", e.uv_per_bit, 0.0, NsxChannel(e.electrode_id, e.label).kind)
         for e in header.channels
     )
 

@@ -14,11 +14,12 @@ from closedloop.report.tables import Table
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure with its title and caption."""
+    """A figure with its title and caption; on a narrow screen it is no narrower than `least_width_px`, and scrolls."""
 
     title: str
     uri: str
     caption: str
+    least_width_px: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Page:
     source: str = EXPERIMENT
 
 
-def plate(figure: Figure, title: str, *, caption: str) -> Plate:
+def plate(figure: Figure, title: str, *, caption: str, least_width_px: int | None = None) -> Plate:
     """Return a figure as part of a page.
 
     Parameters
@@ -87,8 +88,10 @@ def plate(figure: Figure, title: str, *, caption: str) -> Plate:
         Above the figure.
     caption
         Below it.
+    least_width_px
+        Of a figure whose small print must stay readable on a narrow screen.
     """
-    return Plate(title=title, uri=svg_uri(figure), caption=caption)
+    return Plate(title=title, uri=svg_uri(figure), caption=caption, least_width_px=least_width_px)
 
 
 def render(page: Page) -> bytes:

@@ -29,6 +29,8 @@ from closedloop.errors import RecordingError
 _DESCRIBED = (b"NEUEVWAV", b"NEUEVLBL", b"NEUEVFLT")
 _INT16_BYTES = 2
 _RESOLUTION_AT = 20
+# Central stores 152592.547 nV a bit, the scale of an analog input, in 16 bits (NPMK openNEV.m, neo do the same).
+_OVERFLOWN_NV_PER_BIT, _ANALOG_INPUT_NV_PER_BIT = 21516, 152592.547
 _LARGEST_PACKET = 1 << 19  # bytes; the widest waveform, 65535 samples of 4 bytes, needs half of it
 _WIDEST = 1024  # samples; no recorder writes a tenth of a second of waveform: memory that was never filled in
 
@@ -56,6 +58,13 @@ class NevElectrode:
     low_pass_hz: float = 5000.0
     bytes_per_sample: int = 2
     waveform_samples: int | None = None
+
+    @property
+    def uv_per_bit(self) -> float:
+        """Scale of its waveforms, uV; 0 where the header has none."""
+        if self.nv_per_bit == _OVERFLOWN_NV_PER_BIT:
+            return _ANALOG_INPUT_NV_PER_BIT / 1000
+        return self.nv_per_bit / 1000
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-recording_app = typer.Typer(help="Inspect Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
+from closedloop.commands.recording_files.extracts import add_extracts
+from closedloop.commands.recording_files.options import JsonOption
 
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+recording_app = typer.Typer(help="Inspect Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @recording_app.command("info")
@@ -122,3 +123,6 @@ def recording_make(
             progress=progress,
         )
     typer.echo("\n".join(lines))
+
+
+add_extracts(recording_app)

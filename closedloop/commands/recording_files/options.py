@@ -45,6 +45,8 @@ ClockSegmentOption = Annotated[
     int | None, typer.Option(help="which segment of the recorder's clock, from 0; all if not given")
 ]
 
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+
 UNSORTED_UNIT, NOISE_UNIT = 0, 255  # NEV 2.1 to 3.0 specification, unit classification number of a spike packet
 LAST_TICK = (1 << 63) - 1
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from closedloop.artifacts.arrays import ArrayLayout, array_writer, read_arrays, read_rows, write_arrays
+from closedloop.artifacts.arrays import ArrayLayout, Dataset, array_writer, read_arrays, read_rows, write_arrays
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SPIKES
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.errors import DocumentError
@@ -152,4 +152,41 @@ def append_unequal_columns(path: Path) -> None:
 def test_a_file_that_is_appended_to_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of one length"):
         append_unequal_columns(tmp_path / "spikes.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+GROWN = ArrayLayout(
+    "grown",
+    {
+        "tick": Dataset("int64", ("spike",), "ticks"),
+        "waveform": Dataset("float32", ("spike", "sample"), "uV"),
+        "label": Dataset("S4", ("electrode",), ""),
+    },
+)
+
+
+@pytest.mark.parametrize("n_columns", [1, 48])
+def test_rows_of_several_columns_are_appended_beside_datasets_that_are_whole(tmp_path: Path, n_columns: int) -> None:
+    path, rng = tmp_path / "grown.h5", np.random.default_rng(4)
+    parts = [rng.normal(size=(n, n_columns)).astype(np.float32) for n in (3, 0, 7000)]
+    labels, widths = np.array([b"a", b"bc"], "S4"), {"waveform": n_columns}
+    with array_writer(path, GROWN, simulated=True, n_columns=widths, whole={"label": labels}) as append:
+        for part in parts:
+            append({"tick": np.arange(len(part)), "waveform": part})
+    found = read_arrays(path, GROWN)
+    np.testing.assert_array_equal(found["waveform"], np.concatenate(parts))
+    assert found["label"].tolist() == [b"a", b"bc"]
+    with h5py.File(path) as file:
+        assert (list(file), file["waveform"].attrs["unit"]) == (["tick", "waveform", "label"], "uV")
+
+
+def test_rows_of_another_width_are_refused(tmp_path: Path) -> None:
+    def append_wide() -> None:
+        with array_writer(
+            tmp_path / "grown.h5", GROWN, simulated=False, n_columns={"waveform": 4}, whole={"label": np.zeros(0, "S4")}
+        ) as append:
+            append({"tick": np.arange(2), "waveform": np.zeros((2, 5), np.float32)})
+
+    with pytest.raises(ValueError, match="rows of shape"):
+        append_wide()
     assert list(tmp_path.iterdir()) == []

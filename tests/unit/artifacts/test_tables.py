@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from closedloop.artifacts.day.session import PRESENTATIONS
 from closedloop.artifacts.schemas import declared
-from closedloop.artifacts.tables import Column, TableLayout, as_columns, is_simulated, read_table, write_table
+from closedloop.artifacts.tables import (
+    CodedText,
+    Column,
+    TableLayout,
+    as_columns,
+    csv_writer,
+    is_simulated,
+    read_table,
+    write_table,
+)
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 
@@ -151,3 +160,24 @@ def test_a_flipped_bit_is_one_line_or_goes_unseen_but_never_a_traceback(tmp_path
     path.write_bytes(content)
     with suppress(DocumentError):
         assert list(read_table(path, PRESENTATIONS)) == list(PRESENTATIONS.columns)
+
+
+def test_text_in_parts_is_one_file_of_names_and_rows(tmp_path: Path) -> None:
+    kinds = {"a": "int64", "b": "category", "c": "bool"}
+    layout = TableLayout("t", {name: Column(kind, "", "") for name, kind in kinds.items()})
+    path = tmp_path / "t.csv"
+    with csv_writer(path, layout, simulated=False) as write:
+        write({"a": [1, 2], "b": CodedText(np.array([0, 1], np.int8), ("x", "y, z")), "c": [True, False]})
+        write({"a": np.ma.masked_array([3], [True]), "b": CodedText(np.array([0], np.int8), ("x",)), "c": [None]})
+    assert path.read_text().splitlines() == ['"a","b","c"', '1,"x",true', '2,"y, z",false', ',"x",']
+
+
+def test_text_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    def write_text() -> None:
+        with csv_writer(tmp_path / "t.csv", PRESENTATIONS, simulated=True) as write:
+            write(SMALL)
+            write({})
+
+    with pytest.raises(KeyError):
+        write_text()
+    assert list(tmp_path.iterdir()) == []

@@ -51,11 +51,13 @@ def write(
 
 
 class ReadByNeo:
-    """One NSx file as neo gives it: samples and first time of each segment, channels."""
+    """One NSx file as neo gives it: samples (in bits, and in their unit) and first time of each segment, channels."""
 
-    def __init__(self, stem: Path, number: int, gap_tolerance_ms: float | None = None) -> None:
+    def __init__(
+        self, stem: Path, number: int, gap_tolerance_ms: float | None = None, *, load_nev: bool = False
+    ) -> None:
         reader = BlackrockRawIO(
-            filename=str(stem), nsx_to_load=number, load_nev=False, gap_tolerance_ms=gap_tolerance_ms
+            filename=str(stem), nsx_to_load=number, load_nev=load_nev, gap_tolerance_ms=gap_tolerance_ms
         )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Cannot rescale to voltage")  # 2.1 has no scale
@@ -63,6 +65,9 @@ class ReadByNeo:
         n_segments = reader.segment_count(0)
         self.segments = [
             np.array(reader.get_analogsignal_chunk(0, segment, None, None, 0)) for segment in range(n_segments)
+        ]
+        self.scaled = [
+            reader.rescale_signal_raw_to_float(raw, dtype="float64", stream_index=0) for raw in self.segments
         ]
         self.t_starts = [reader.get_signal_t_start(0, segment, 0) for segment in range(n_segments)]
         self.rate_hz = reader.get_signal_sampling_rate(0)

@@ -1,0 +1,1 @@
+"""Pages about a recorder's files, without a study: what an array looks like, the waveforms of its spikes."""
