@@ -163,9 +163,10 @@ def _chosen(table: SiteTable) -> pd.Index:
 def _sites(files: PublishedFiles, day: int) -> pd.DataFrame:
     rows = [site.model_dump() for site in files.read(catalog.SITES, day).sites]
     frame = pd.DataFrame(rows).set_index("neuroid_id")
-    frame = frame.astype({"reliability": "float64", "site_index": "Int64", "row": "Int64", "column": "Int64"})
+    numbers = dict.fromkeys(("reliability", "mean_rate_hz", "sigma_hz"), "float64")
+    frame = frame.astype({**numbers, **dict.fromkeys(("site_index", "row", "column"), "Int64")})
     n_recorded = len(files.read(catalog.COUNTS, day)["electrode_id"])
-    frame.loc[frame.index[n_recorded:], ["mean_rate_hz", "sigma_hz"]] = np.nan  # ingest writes 0 for what it lacks
+    frame.loc[frame.index[n_recorded:], ["mean_rate_hz", "sigma_hz"]] = np.nan  # version 0.1 wrote 0
     return frame.sort_values("site_index", kind="stable", na_position="last")
 
 

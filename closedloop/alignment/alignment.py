@@ -221,4 +221,26 @@ def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, photo
     )
 
 
-__all__ = ["NOT_PLACED", "UNEXPECTED_EDGE", "Alignment", "align", "align_devices"]
+def missing_at_ends(sent: SentCodes, found: Alignment) -> tuple[str, ...]:
+    """Say in a sentence each where a device's digital codes begin late or end early; a lone lost code is none.
+
+    Parameters
+    ----------
+    sent
+        What the rig sent.
+    found
+        Of the device.
+    """
+    (received,) = np.nonzero(found.received_index != UNPAIRED)
+    n_sent = len(sent.code)
+    if not len(received):
+        return ()
+    first, n_last = int(received[0]), n_sent - 1 - int(received[-1])
+    return tuple(
+        f"the {which} {n} of the rig's {n_sent} digital codes are not in the recording"
+        for n, which in ((first, "first"), (n_last, "last"))
+        if n > 1
+    )
+
+
+__all__ = ["NOT_PLACED", "UNEXPECTED_EDGE", "Alignment", "align", "align_devices", "missing_at_ends"]

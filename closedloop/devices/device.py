@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.nsx.header import BRIDGE_MS
 from closedloop.detection.photodiode import photodiode_edges
+from closedloop.devices.ends import different_ends
 from closedloop.devices.files import DeviceFiles, find_devices
 from closedloop.devices.part import RecordingPart, read_part
 from closedloop.devices.photodiode import find_photodiode
 from closedloop.devices.port import DevicePart, Voltage
+from closedloop.devices.succession import in_order_of_time, refuse_simultaneous
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
@@ -62,6 +64,8 @@ class Device:
         Rising edges of the photodiode; None where none was recorded.
     repairs
         What was wrong with which file and how it was read nevertheless, a sentence each.
+    remarks
+        What else must be known of its files: ends that differ, digital codes of another processor.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Device:
     edges: Edges | None
     parts: tuple[DevicePart, ...]
     repairs: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -115,6 +120,7 @@ class Device:
 def read_devices(
     files: Sequence[Path],
     *,
+    arrays: Sequence[str] = (),
     photodiode: str = PHOTODIODE,
     bridge_ms: float = BRIDGE_MS,
     spikes: bool = True,
@@ -127,6 +133,8 @@ def read_devices(
     ----------
     files
         Of all processors; others than the recorder's are passed over.
+    arrays
+        A pattern of file names for each processor; empty where the names tell (`files.find_devices`).
     photodiode, bridge_ms, spikes, noise, progress
         As in `read_device`.
 
@@ -137,7 +145,7 @@ def read_devices(
     """
     return tuple(
         read_device(own, photodiode=photodiode, bridge_ms=bridge_ms, spikes=spikes, noise=noise, progress=progress)
-        for own in find_devices(files)
+        for own in find_devices(files, arrays=arrays)
     )
 
 
@@ -170,16 +178,17 @@ def read_device(
     Raises
     ------
     RecordingError
-        A file cannot be read, or files disagree.
+        A file cannot be read, files disagree, or recordings of one processor overlap in time.
     """
     parts: list[RecordingPart] = []
-    for recording in files.recordings:
+    for recording in in_order_of_time(files.recordings):
         first_clock_segment = parts[-1].first_clock_segment + parts[-1].n_clock_segments if parts else 0
         part = read_part(
             recording, first_clock_segment, bridge_ms=bridge_ms, spikes=spikes, noise=noise, progress=progress
         )
         parts.append(part)
     tick_hz = _one_clock(files, parts)
+    refuse_simultaneous(files, parts)
     return Device(
         name=files.name,
         processor=files.processor,
@@ -195,6 +204,7 @@ def read_device(
         edges=_edges(parts, photodiode),
         parts=tuple(parts),
         repairs=_repairs(parts),
+        remarks=tuple(sentence for part in parts for sentence in different_ends(part)),
     )
 
 

@@ -6,8 +6,8 @@ ours is imported but errors and storage: `blackrock` and `ArraySource` implement
 
 - `segments`, `source`: Uninterrupted segments with their clock segments; the port for samples, and samples in memory.
 - `spikes`, `codes`: What passes between the rooms: spikes, digital codes sent and received, edges of the photodiode.
-- `counts`, `usability`: Spikes per presentation and electrode, in parts; which presentations were recorded without a
-  gap.
+- `counts`, `usability`, `activity`: Spikes per presentation and electrode, in parts; which presentations were recorded
+  without a gap; when there were spikes at all.
 - `sample_ranges`: Which samples lie in a range of ticks.
 - `lookup`: Values by an index that may be -1.
 """

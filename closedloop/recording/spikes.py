@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.segments import Segment
+
 
 @dataclass(frozen=True)
 class Spikes:
@@ -39,6 +41,17 @@ class Spikes:
     def on_any(self, electrode_ids: Sequence[int]) -> Spikes:
         """Return the spikes of several electrodes."""
         own = np.isin(self.electrode_id, np.asarray(electrode_ids))
+        return Spikes(self.clock_segment[own], self.tick[own], self.electrode_id[own])
+
+    def within(self, segments: Sequence[Segment]) -> Spikes:
+        """Return the spikes inside of segments, each up to its last tick."""
+        own = np.zeros(len(self), bool)
+        for clock_segment in {segment.clock_segment for segment in segments}:
+            here = [segment for segment in segments if segment.clock_segment == clock_segment]
+            starts = np.array([segment.first_tick for segment in here], np.int64)
+            stops = np.array([segment.end_tick for segment in here], np.int64)
+            place = np.searchsorted(starts, self.tick, side="right") - 1
+            own |= (self.clock_segment == clock_segment) & (place >= 0) & (self.tick < stops[place])
         return Spikes(self.clock_segment[own], self.tick[own], self.electrode_id[own])
 
 

@@ -26,11 +26,15 @@ def _twins(day: IngestQuality) -> str:
     return f"{day.twin_separation_median_min:.1f} ({day.twin_separation_min_min:.1f}) min"
 
 
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
 def _agreement(agreements: Sequence[RawAgreement]) -> str:
     if not agreements:
         return DASH
-    recall = sum(a.recall for a in agreements) / len(agreements)
-    precision = sum(a.precision for a in agreements) / len(agreements)
+    recall = _mean([a.recall for a in agreements if a.recall is not None])
+    precision = _mean([a.precision for a in agreements if a.precision is not None])
     return f"{percent(recall)} / {percent(precision)} (n = {len(agreements)})"
 
 
@@ -90,7 +94,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
             "codes matched",
             "used",
             "set aside",
-            "repaired",
+            "repaired and remarked",
         ),
         rows=tuple(
             (
@@ -102,7 +106,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
                 f"{count(device.codes_matched)} of {count(day.codes_sent)}",
                 count(device.n_used),
                 "; ".join(f"{count(n)} {reason}" for reason, n in device.set_aside.items()) or DASH,
-                "; ".join(device.repairs) or DASH,
+                "; ".join(_remarks(device)) or DASH,
             )
             for day, device in rows
         ),
@@ -123,7 +127,12 @@ def site_changes(days: Sequence[IngestQuality]) -> Table | None:
 
 
 def _is_notable(device: DeviceQuality) -> bool:
-    return bool(device.repairs) or device.n_stretches > 1
+    return bool(_remarks(device)) or device.n_stretches > 1
+
+
+def _remarks(device: DeviceQuality) -> tuple[str, ...]:
+    in_part = (f"{count(n)} used without {reason}" for reason, n in device.used_in_part.items())
+    return (*device.repairs, *device.remarks, *in_part)
 
 
 def raw_agreement(agreements: Sequence[RawAgreement]) -> Table:

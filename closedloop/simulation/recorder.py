@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.day.journal import JournalRow
 from closedloop.artifacts.naming import derive_seed, generator
+from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.execution.progress import ProgressCallback
 from closedloop.simulation.events import PatchTimes, RecorderClock, send_codes
 from closedloop.simulation.processor import FileFormat, Processor, ProcessorInput, write_processor
@@ -72,7 +73,7 @@ class RecorderSetup:
     raw_electrodes
         Whose voltage is written, numbered over all processors from 1.
     clock_drift_ppm
-        Of the first processor; the second one's runs off by as much to the other side.
+        Of the first processor; the second one's runs off by as much to the other side, unless PTP keeps them together.
     waveforms
         Of the spikes, a row an electrode.
     seed
@@ -109,8 +110,8 @@ class RecorderSetup:
         return self.seed if number == 1 else derive_seed(self.seed, "processor", number)
 
     def clock(self, number: int) -> RecorderClock:
-        """Return a processor's counter of samples against the rig's clock."""
-        if number == 1:
+        """Return a processor's counter of samples against the rig's clock: one for all where that is PTP's."""
+        if number == 1 or NSX_LAYOUTS[self.form.specification].one_sample_a_block:
             random = np.random.default_rng([self.seed, *b"clock"])
             return RecorderClock(random.uniform(*_LEAD_S), self.clock_drift_ppm)
         lead_s = generator(self.seed, "clock", number).uniform(*_LEAD_S)

@@ -67,8 +67,8 @@ class Example(Section):
     clean_index: int
     attacked_index: int
     category: str
-    rate_clean_hz: float
-    rate_attacked_hz: float
+    rate_clean_hz: float | None = Field(description="null where it was not recorded; so is the other")
+    rate_attacked_hz: float | None
 
 
 class RasterExample(Section):

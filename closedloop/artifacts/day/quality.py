@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import Field
@@ -17,8 +18,10 @@ class RawAgreement(Section):
     definition: str
     n_offline: int
     n_nev: int
-    recall: float = Field(description="part of the NEV's crossings with an offline one within the tolerance")
-    precision: float = Field(description="part of the offline crossings with one in the NEV")
+    recall: float | None = Field(
+        description="part of the NEV's crossings with an offline one within the tolerance; null without any"
+    )
+    precision: float | None = Field(description="part of the offline crossings with one in the NEV; null without any")
     tolerance_ms: float
 
 
@@ -57,6 +60,14 @@ class DeviceQuality(Section):
     photodiode_lag_iqr_ms: float | None
     n_without_photodiode: int
     repairs: tuple[str, ...] = Field(description="what was wrong with its files and how they were read nevertheless")
+    used_in_part: dict[str, int] = Field(
+        default={}, exclude_if=operator.not_, description="used presentations without some electrodes, by reason"
+    )
+    remarks: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="files or digital codes that end early, gaps of the recorder's spikes, codes of another processor",
+    )
 
 
 class IngestQuality(Document):

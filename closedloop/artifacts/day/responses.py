@@ -34,8 +34,8 @@ class Site(Section):
     reliability: float | None = Field(
         description="Spearman-Brown split half of this day; null where it cannot be computed"
     )
-    mean_rate_hz: float
-    sigma_hz: float = Field(description="SD over the clean images' mean rates")
+    mean_rate_hz: float | None = Field(description="null where it was not recorded (0 in files of version 0.1)")
+    sigma_hz: float | None = Field(description="SD over the clean images' mean rates; null as above")
     site_index: int | None = Field(description="output of the model; null for electrodes not chosen on day 0")
     processor: int = Field(default=1, description="which of the recorder's processors it is wired to")
     label: str = Field(default="", description="its name in the recorder's files")

@@ -86,6 +86,8 @@ class NevEvents:
         packets of neither port, stimulation channels).
     repairs
         What was wrong with the file and how it was read nevertheless, a sentence each.
+    last
+        Clock segment and tick of the last packet; None where there is none.
     """
 
     tick_hz: int
@@ -101,6 +103,7 @@ class NevEvents:
     n_noise: int
     n_other: int
     repairs: tuple[str, ...]
+    last: tuple[int, int] | None = None
 
 
 def read_nev(
@@ -172,6 +175,7 @@ def read_nev(
         n_noise=collected.n_noise,
         n_other=len(rest) - len(codes) - len(serial) - len(comments),
         repairs=(*survey.repairs(collected.n_out_of_order), *report_noise(collected.n_noise, kept=noise)),
+        last=collected.last,
     )
 
 
@@ -234,9 +238,11 @@ class _EventCollector:
         self._unit = np.empty(n_spikes, np.uint8)
         self._rest: list[tuple[int, Packets]] = []
         self.n_out_of_order = self.n_noise = 0
+        self.last: tuple[int, int] | None = None
 
     def add(self, ordered: OrderedPackets) -> None:
         """Take the next packets."""
+        self.last = (ordered.clock_segment, int(ordered.packets.tick[-1]))
         spikes = is_spike(ordered.packets)
         noise = spikes & is_noise(ordered.packets)
         self.n_noise += int(np.count_nonzero(noise))

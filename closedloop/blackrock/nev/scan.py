@@ -48,13 +48,15 @@ class Marks:
 class NevScan:
     """What one pass over all packets finds.
 
-    `n_by_kind` counts packets by their id, shape (65536,).
+    `n_by_kind` counts packets by their id, shape (65536,); of `strays`, which belong to no time, `n_blank` are zeros
+    from end to end: a copy that was not finished has holes of them.
     """
 
     n_by_kind: NDArray[np.int64]
     runs: tuple[PacketRun, ...]
     strays: NDArray[np.int64]
     marks: Marks
+    n_blank: int = 0
 
     @property
     def n_spikes(self) -> dict[int, int]:
@@ -108,14 +110,44 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
     n_by_kind = np.zeros(_N_KINDS, np.int64)
     finder = RunFinder(header.tick_hz, str(file))
     marks = _MarkFinder(int(CLOSE_S * header.tick_hz))
+    blanks = _Blanks()
     for batch in read_heads(file, header, progress=progress):
         ticks, kinds = ticks_of(batch), batch["kind"].copy()
         counts = np.bincount(kinds)
         n_by_kind[: len(counts)] += counts
+        ticks = blanks.fill(batch, ticks, kinds)
         finder.add(ticks)
         marks.add(ticks, kinds)
     runs = finder.finish()
-    return NevScan(n_by_kind, runs.runs, runs.strays, marks.finish())
+    blank = blanks.index()
+    n_by_kind[DIGITAL_PACKET] -= len(blank)
+    return NevScan(n_by_kind, runs.runs, np.union1d(runs.strays, blank), marks.finish(), len(blank))
+
+
+class _Blanks:
+    """Finds packets of zeros and gives them the tick before them, so that they do not look like a reset."""
+
+    def __init__(self) -> None:
+        self._n_packets = 0
+        self._last_tick = 0
+        self._found: list[NDArray[np.int64]] = []
+
+    def fill(self, batch: NDArray[np.void], ticks: NDArray[np.int64], kinds: NDArray[np.uint16]) -> NDArray[np.int64]:
+        """Take the next packets; return their ticks with those of blank ones filled."""
+        first, self._n_packets = self._n_packets, self._n_packets + len(ticks)
+        if ticks.all():
+            self._last_tick = int(ticks[-1])
+            return ticks
+        blank = (ticks == 0) & (kinds == DIGITAL_PACKET) & (batch["detail"] == 0) & (batch["value"] == 0)
+        self._found.append(first + np.flatnonzero(blank))
+        place = np.maximum.accumulate(np.where(blank, -1, np.arange(len(ticks))))
+        ticks = np.where(place >= 0, ticks[place], self._last_tick)
+        self._last_tick = int(ticks[-1])
+        return ticks
+
+    def index(self) -> NDArray[np.int64]:
+        """Return which packets of the file they are."""
+        return np.concatenate([np.zeros(0, np.int64), *self._found])
 
 
 class _MarkFinder:

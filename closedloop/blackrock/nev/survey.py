@@ -64,12 +64,14 @@ class NevSurvey:
 
     def repairs(self, n_out_of_order: int) -> tuple[str, ...]:
         """Return what was wrong with the file and how it was read nevertheless, a sentence each."""
-        n_stray = len(self.plan.strays)
+        n_blank = self.scan.n_blank
+        n_stray = len(self.plan.strays) - n_blank
+        blank = f"{n_blank} packets of nothing but zeros were left out: the copy was not finished, or the disk failed"
         sorted_in = f"{n_out_of_order} packets stood out of order and were sorted in"
         set_aside = f"{n_stray} packets with an absurd time stamp were set aside"
         n_foreign = self.scan.n_of_other_channels
         foreign = f"{n_foreign} packets of stimulation channels or analog inputs (ids from 5121 on) are no spikes"
-        counted = ((n_out_of_order, sorted_in), (n_stray, set_aside), (n_foreign, foreign))
+        counted = ((n_out_of_order, sorted_in), (n_stray, set_aside), (n_blank, blank), (n_foreign, foreign))
         return (*self.header.repairs, *self.plan.repairs, *(text for n, text in counted if n))
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.alignment.alignment import Alignment, align_devices
+from closedloop.alignment.alignment import Alignment, align_devices, missing_at_ends
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import write_table
 from closedloop.devices.device import PHOTODIODE, Device, read_devices
+from closedloop.devices.shared_codes import share_codes
 from closedloop.errors import AlignmentError, RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import SentCodes
@@ -47,7 +48,12 @@ class AlignedSession:
 
 
 def align_files(
-    journal_file: Path, files: Sequence[Path], *, photodiode: str | None, progress: ProgressCallback
+    journal_file: Path,
+    files: Sequence[Path],
+    *,
+    arrays: Sequence[str] = (),
+    photodiode: str | None,
+    progress: ProgressCallback,
 ) -> AlignedSession:
     """Align the recorder's files with a journal, device by device.
 
@@ -57,6 +63,8 @@ def align_files(
         The rig's journal of the session.
     files
         The recorder's .nev and .ns1 to .ns6.
+    arrays
+        Name and pattern of the files of each array ("left=LEFT*"), or the pattern alone; empty where the names tell.
     photodiode
         Its channel: the beginning of the label, or the number. None: one labelled photodiode, if there is any.
     progress
@@ -73,7 +81,15 @@ def align_files(
     if not journal.presentations:
         raise AlignmentError(f"{journal_file}: expected presentations, found none. Give the journal of a session.")
     sent = sent_codes(journal)
-    devices = read_devices(files, photodiode=photodiode or PHOTODIODE, spikes=False, progress=progress)
+    devices = share_codes(
+        read_devices(
+            files,
+            arrays=[one.rpartition("=")[2] for one in arrays],
+            photodiode=photodiode or PHOTODIODE,
+            spikes=False,
+            progress=progress,
+        )
+    )
     if photodiode is not None and all(device.edges is None for device in devices):
         raise RecordingError(
             f"photodiode {photodiode}: expected a channel of that label or number, found none. "
@@ -102,7 +118,13 @@ def write_page(session: AlignedSession, report: Path, *, journal_file: Path, fil
         What was read: their names are on the page.
     """
     records = [
-        DeviceRecord(device.name, session.alignments[device.name], device.tick_hz, device.segments, device.repairs)
+        DeviceRecord(
+            device.name,
+            session.alignments[device.name],
+            device.tick_hz,
+            device.segments,
+            (*device.repairs, *_remarks(session, device)),
+        )
         for device in session.devices
     ]
     command = ["closedloop", "recording", "align", journal_file.name, *(file.name for file in files)]
@@ -151,6 +173,7 @@ def session_as_json(session: AlignedSession) -> str:
     facts = {
         device.name: {
             "repairs": list(device.repairs),
+            "remarks": list(_remarks(session, device)),
             "touching_a_gap": dict(_touching(session, device)),
             **session.alignments[device.name].quality.to_json_dict(),
         }
@@ -182,7 +205,12 @@ def _device_lines(session: AlignedSession, device: Device) -> list[str]:
         f"  clock segment {one.clock_segment}: {one.n_codes} codes without a place, {one.reason}"
         for one in quality.unplaced_clock_segments
     ]
-    return lines + [f"  repaired: {sentence}" for sentence in device.repairs]
+    lines += [f"  repaired: {sentence}" for sentence in device.repairs]
+    return lines + [f"  note: {sentence}" for sentence in _remarks(session, device)]
+
+
+def _remarks(session: AlignedSession, device: Device) -> tuple[str, ...]:
+    return (*device.remarks, *missing_at_ends(session.sent, session.alignments[device.name]))
 
 
 def _photodiode_words(session: AlignedSession, device: Device) -> str:

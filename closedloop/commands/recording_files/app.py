@@ -72,6 +72,10 @@ def recording_align(
     photodiode: Annotated[
         str | None, typer.Option(help="channel of the photodiode: beginning of its label, or its number")
     ] = None,
+    array: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATTERN", help="an array, and which files are its own (left=LEFT*), once for each"),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Find each presentation's onset on the recorder's clock, and how it was determined."""
@@ -79,7 +83,7 @@ def recording_align(
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("align") as progress:
-        session = align.align_files(journal, files, photodiode=photodiode, progress=progress)
+        session = align.align_files(journal, files, arrays=array or (), photodiode=photodiode, progress=progress)
         align.write_page(session, report, journal_file=journal, files=files)
         if out is not None:
             align.write_onsets(session, out)

@@ -54,8 +54,8 @@ def _example(day: DayResponses, measured: Measured, pairs: ImagePairs, place: in
     )
 
 
-def _finite(value: float) -> float:
-    return round(float(np.nan_to_num(value)), 2)
+def _finite(value: float) -> float | None:
+    return round(float(value), 2) if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ def _raster(
     spike_s: NDArray[np.float64],
     onset_s: NDArray[np.float64],
 ) -> RasterExample:
-    shown = (day.image_index == stimulus) & np.isfinite(onset_s)
+    counted = np.isfinite(day.rates_hz[:, site])  # where the site was not recorded, no train stands for no spikes
+    shown = (day.image_index == stimulus) & np.isfinite(onset_s) & counted
     trains = spikes_around(spike_s, onset_s[shown], window_ms=_RASTER_WINDOW_MS)
     return RasterExample(
         title=title,

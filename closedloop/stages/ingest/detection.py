@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from closedloop.execution.local import usable_processors
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import Workers
+from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 
@@ -30,6 +31,16 @@ class DetectedFile:
     def electrode_ids(self) -> tuple[int, ...]:
         """On which contacts was looked for spikes."""
         return self.voltage.electrode_ids
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Return when the file was recorded, in the device's clock segments."""
+        table = self.voltage.clock_segment_of
+        return tuple(
+            replace(segment, clock_segment=table[segment.clock_segment])
+            for segment in self.voltage.samples.segments
+            if segment.clock_segment in table
+        )
 
     def spikes(self) -> Iterator[Spikes]:
         """Read them in parts that follow one another, in the device's clock segments."""

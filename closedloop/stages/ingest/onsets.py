@@ -14,7 +14,8 @@ from closedloop.alignment.alignment import Alignment
 from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
 from closedloop.devices.device import Device
 from closedloop.recording.codes import SentCodes
-from closedloop.recording.usability import NEEDED_MS, usable
+from closedloop.recording.usability import NEEDED_MS
+from closedloop.stages.ingest.coverage import Coverage, DeviceCoverage, recorded_on
 
 
 def sent_codes(journal: Journal) -> SentCodes:
@@ -41,7 +42,10 @@ class DeviceOnsets:
     """All presentations of the journal on one device, (n_presentations,) each.
 
     `tick`, in `clock_segment`, is the onset on the screen; NaN where it is unknown or something around it was not
-    recorded, with the reason. `time_s` puts all clock segments on one axis.
+    recorded on any electrode, with the reason. `time_s` puts all clock segments on one axis. Where some electrodes were
+    recorded and others not, the reason says how many, and `recorded` which: a row for each of the groups, whose
+    electrodes `groups` has. A device without electrodes, which gives digital codes or light to others, answers for
+    nothing.
     """
 
     name: str
@@ -52,11 +56,22 @@ class DeviceOnsets:
     time_s: NDArray[np.float64]
     source: NDArray[np.str_]
     reason: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...] = ()
+    recorded: NDArray[np.bool_] | None = None
+    answers: bool = True
 
     @property
     def usable(self) -> NDArray[np.bool_]:
         """What this device can answer for."""
-        return np.isfinite(self.tick)
+        return np.isfinite(self.tick) & self.answers
+
+    def recorded_on(self, electrode_ids: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which presentations were recorded on which electrodes, (n_presentations, n_electrodes)."""
+        found = np.repeat(self.usable[:, None], len(electrode_ids), axis=1)
+        if self.recorded is not None:
+            group_of = {electrode: place for place, own in enumerate(self.groups) for electrode in own}
+            found &= self.recorded[[group_of[electrode] for electrode in electrode_ids]].T
+        return found
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,11 @@ class Onsets:
 
     presentations: tuple[Presentation, ...]
     devices: tuple[DeviceOnsets, ...]
+
+    @property
+    def answering(self) -> tuple[DeviceOnsets, ...]:
+        """The devices that have electrodes; all of them where none has."""
+        return tuple(device for device in self.devices if device.answers) or self.devices
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -94,7 +114,7 @@ class Onsets:
     @property
     def reason(self) -> tuple[str, ...]:
         """Why a presentation does not count, or on which devices it does not; empty where it counts on all."""
-        by_device = zip(*(device.reason for device in self.devices), strict=True)
+        by_device = zip(*(device.reason for device in self.answering), strict=True)
         return tuple(
             f"rejected by the rig: {row.reason}" if row.outcome == "rejected" else self._joint_reason(reasons)
             for row, reasons in zip(self.presentations, by_device, strict=True)
@@ -106,11 +126,15 @@ class Onsets:
 
     def set_aside_on(self, device: DeviceOnsets) -> dict[str, int]:
         """Count the accepted presentations that a device cannot answer for, by reason."""
-        return _count_reasons(device.reason, self.accepted & ~device.usable)
+        return _count_reasons(device.reason, self.accepted & ~device.usable) if device.answers else {}
 
-    def onset_tick_on(self, device: DeviceOnsets) -> NDArray[np.float64]:
-        """Return a device's onsets of the presentations that count there, NaN elsewhere."""
-        return np.where(self.accepted, device.tick, np.nan)
+    def partly_on(self, device: DeviceOnsets) -> dict[str, int]:
+        """Count the accepted presentations that a device can answer for on some electrodes only, by reason."""
+        return _count_reasons(device.reason, self.accepted & device.usable & np.array([r != "" for r in device.reason]))
+
+    def counted_on(self, device: DeviceOnsets, electrode_ids: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which presentations count on which of a device's electrodes, (n_presentations, n_electrodes)."""
+        return self.accepted[:, None] & device.recorded_on(electrode_ids)
 
     def table(self) -> dict[str, Any]:
         """Return the columns of responses.parquet."""
@@ -141,7 +165,7 @@ class Onsets:
     def _joint_reason(self, reasons: Sequence[str]) -> str:
         if len(set(reasons)) == 1:
             return reasons[0]
-        named = zip(self.devices, reasons, strict=True)
+        named = zip(self.answering, reasons, strict=True)
         return "; ".join(f"{device.name}: {reason}" for device, reason in named if reason)
 
     def _sources(self) -> list[str]:
@@ -152,7 +176,12 @@ class Onsets:
 
 
 def onsets_of(
-    journal: Journal, alignments: Mapping[str, Alignment], devices: Sequence[Device], *, window_stop_ms: float
+    journal: Journal,
+    alignments: Mapping[str, Alignment],
+    devices: Sequence[Device],
+    *,
+    window_stop_ms: float,
+    coverage: Mapping[str, DeviceCoverage] | None = None,
 ) -> Onsets:
     """Take the presentations out of the aligned codes and set aside what cannot be used.
 
@@ -166,23 +195,43 @@ def onsets_of(
         What was recorded.
     window_stop_ms
         End of the window in which spikes are counted: so far at least every sample is needed.
+    coverage
+        When each device's electrodes were recorded, by its name; None: whenever the device was.
     """
     shown = sent_codes(journal).is_lit
     needed_ms = (NEEDED_MS[0], max(NEEDED_MS[1], window_stop_ms))
     return Onsets(
         journal.presentations,
-        tuple(_on_device(device, alignments[device.name], shown, needed_ms=needed_ms) for device in devices),
+        tuple(
+            _on_device(
+                device,
+                alignments[device.name],
+                shown,
+                groups=(Coverage((), device.segments, ""),) if coverage is None else coverage[device.name].groups,
+                needed_ms=needed_ms,
+            )
+            for device in devices
+        ),
     )
 
 
 def _on_device(
-    device: Device, alignment: Alignment, shown: NDArray[np.bool_], *, needed_ms: tuple[float, float]
+    device: Device,
+    alignment: Alignment,
+    shown: NDArray[np.bool_],
+    *,
+    groups: Sequence[Coverage],
+    needed_ms: tuple[float, float],
 ) -> DeviceOnsets:
-    clock_segment = alignment.clock_segment[shown]
-    tick, recorded_reason = usable(
-        clock_segment, alignment.onset_tick[shown], device.segments, tick_hz=device.tick_hz, needed_ms=needed_ms
-    )
+    clock_segment, onset_tick = alignment.clock_segment[shown], alignment.onset_tick[shown]
+    found = [
+        recorded_on(group, device, clock_segment=clock_segment, onset_tick=onset_tick, needed_ms=needed_ms)
+        for group in groups or (Coverage((), device.segments, ""),)
+    ]
+    recorded = np.isfinite([tick for tick, _ in found])
+    tick = np.where(recorded.any(axis=0), onset_tick, np.nan)
     unplaced = [reason for reason, lit in zip(alignment.reason, shown, strict=True) if lit]
+    joint = _by_group(groups, [reasons for _, reasons in found])
     return DeviceOnsets(
         name=device.name,
         processor=device.processor,
@@ -191,8 +240,32 @@ def _on_device(
         tick=tick,
         time_s=device.seconds(clock_segment, tick),
         source=alignment.source[shown],
-        reason=tuple(first or second for first, second in zip(unplaced, recorded_reason, strict=True)),
+        reason=tuple(first or second for first, second in zip(unplaced, joint, strict=True)),
+        groups=tuple(group.electrode_ids for group in groups),
+        recorded=recorded if any(group.electrode_ids for group in groups) else None,
+        answers=bool(groups),
     )
+
+
+def _by_group(groups: Sequence[Coverage], reasons: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return why presentations cannot be used on a device; where they can on some electrodes, on how many not.
+
+    Electrodes that were not recorded at all are spoken of once, not at every presentation.
+    """
+    largest, *others = [own for group, own in zip(groups, reasons, strict=False) if group.segments] or reasons[:1]
+    if not others:
+        return largest
+    sizes = [len(group.electrode_ids) for group in groups if group.segments]
+    return tuple(_joined(sizes, row) for row in zip(largest, *others, strict=True))
+
+
+def _joined(sizes: Sequence[int], reasons: Sequence[str]) -> str:
+    if all(reasons):
+        return reasons[0]
+    n_missing: Counter[str] = Counter()
+    for size, reason in zip(sizes, reasons, strict=True):
+        n_missing[reason] += size
+    return "; ".join(f"{n} of {sum(sizes)} electrodes: {reason}" for reason, n in n_missing.items() if reason)
 
 
 def _count_reasons(reasons: Sequence[str], chosen: NDArray[np.bool_]) -> dict[str, int]:

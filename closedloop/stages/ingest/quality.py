@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.alignment.alignment import Alignment
+from closedloop.alignment.alignment import Alignment, missing_at_ends
 from closedloop.alignment.quality import AlignmentQuality
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.day.responses import SiteTable
-from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets
+from closedloop.stages.ingest.coverage import DeviceCoverage
+from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets, sent_codes
 from closedloop.stages.ingest.recording import DayDevice, DayRecording, recording_lines
 from closedloop.stages.ingest.sites import new_and_missing
 from closedloop.stimuli.sequences import minutes_to_twin
@@ -24,6 +25,7 @@ def quality_of(
     journal: Journal,
     alignments: Mapping[str, Alignment],
     onsets: Onsets,
+    coverage: Mapping[str, DeviceCoverage],
     n_spikes: Sequence[int],
     clean_index: NDArray[np.int64],
     sites: SiteTable,
@@ -40,6 +42,8 @@ def quality_of(
         Of the two, by the device's name.
     onsets
         When each presentation came.
+    coverage
+        When the electrodes of each device were recorded, by its name.
     n_spikes
         Spikes of each device.
     clean_index
@@ -52,8 +56,16 @@ def quality_of(
     used = onsets.used
     twins = minutes_to_twin(onsets.image_index[used], onsets.time_s[used], clean_index)
     chosen = [site.reliability for site in sites.chosen() if site.reliability is not None]
+    sent = sent_codes(journal)
     devices = tuple(
-        _device_quality(own, alignments[own.device.name].quality, onsets, at, n_spikes=n)
+        _device_quality(
+            own,
+            alignments[name := own.device.name].quality,
+            onsets,
+            at,
+            n_spikes=n,
+            remarks=(*own.device.remarks, *coverage[name].remarks, *missing_at_ends(sent, alignments[name])),
+        )
         for own, at, n in zip(recording.devices, onsets.devices, n_spikes, strict=True)
     )
     new, missing = new_and_missing(sites.sites[: len(recording.electrode_ids)], first)
@@ -94,7 +106,13 @@ def quality_of(
 
 
 def _device_quality(
-    own: DayDevice, found: AlignmentQuality, onsets: Onsets, at: DeviceOnsets, *, n_spikes: int
+    own: DayDevice,
+    found: AlignmentQuality,
+    onsets: Onsets,
+    at: DeviceOnsets,
+    *,
+    n_spikes: int,
+    remarks: tuple[str, ...],
 ) -> DeviceQuality:
     device = own.device
     return DeviceQuality(
@@ -129,6 +147,8 @@ def _device_quality(
         photodiode_lag_iqr_ms=_rounded(found.photodiode_lag_iqr_ms),
         n_without_photodiode=found.n_without_photodiode,
         repairs=device.repairs,
+        used_in_part=onsets.partly_on(at),
+        remarks=remarks,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,9 @@ from closedloop.artifacts.day.quality import RawAgreement
 from closedloop.detection.agreement import agreement
 from closedloop.devices.device import Device, Electrode, read_devices
 from closedloop.devices.port import DevicePart
+from closedloop.devices.shared_codes import share_codes
 from closedloop.errors import RecordingError, StudyError
+from closedloop.recording.activity import SpikeActivity
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.detection import DetectedFile
@@ -78,7 +80,14 @@ class DayRecording:
 
 
 def read_day_devices(
-    folder: Path, *, photodiode: str, count_noise_unit: bool, session_id: str, simulated: bool
+    folder: Path,
+    *,
+    arrays: Sequence[str] = (),
+    photodiode: str,
+    count_noise_unit: bool,
+    session_id: str,
+    simulated: bool,
+    numbered: int | None = None,
 ) -> tuple[Device, ...]:
     """Read a day's files, processor by processor.
 
@@ -86,6 +95,8 @@ def read_day_devices(
     ----------
     folder
         Where the recorder's files lie, and nothing else but array maps.
+    arrays
+        A pattern of file names for each processor; empty where the names tell.
     photodiode
         The channel of the photodiode: the beginning of its label, or its number.
     count_noise_unit
@@ -94,6 +105,8 @@ def read_day_devices(
         Of the session that was to be recorded.
     simulated
         Whether the study is.
+    numbered
+        The number of an only processor, if not that of its name (`sites.number_on_day_0`).
 
     Raises
     ------
@@ -102,7 +115,11 @@ def read_day_devices(
     StudyError
         Simulated and real data would be mixed.
     """
-    devices = read_devices(sorted(folder.iterdir()), photodiode=photodiode, noise=count_noise_unit)
+    devices = share_codes(
+        read_devices(sorted(folder.iterdir()), arrays=arrays, photodiode=photodiode, noise=count_noise_unit)
+    )
+    if numbered is not None and len(devices) == 1:
+        devices = (replace(devices[0], processor=numbered),)
     for device in devices:
         for part in device.parts:
             _check_mark(part, simulated=simulated)
@@ -136,15 +153,29 @@ def day_recording(
     Raises
     ------
     RecordingError
-        Raw voltage is wanted and there is none.
+        Raw voltage is wanted and there is none, or no electrode was recorded.
     """
     own = tuple(_day_device(device, detected[device.processor], spikes_from) for device in devices)
     if spikes_from == "raw" and not any(one.from_raw for one in own):
         raise RecordingError(
             f"{folder}: expected raw voltage in an .ns5 or .ns6 file, found none. Record it, or count from the NEV."
         )
-    definition = f"raw voltage by {detection}" if own[0].from_raw else "the recorder's threshold crossings (NEV)"
-    return DayRecording(folder, own, definition)
+    counting = [one for one in own if one.electrodes]
+    if not counting:
+        raise RecordingError(
+            f"{folder}: expected electrodes, found none in any file. Put the recordings of the arrays there."
+        )
+    return DayRecording(folder, own, _definition(counting, detection))
+
+
+def _definition(counting: Sequence[DayDevice], detection: str) -> str:
+    by_device = {
+        one.device.name: f"raw voltage by {detection}" if one.from_raw else "the recorder's threshold crossings (NEV)"
+        for one in counting
+    }
+    if len(set(by_device.values())) == 1:
+        return next(iter(by_device.values()))
+    return "; ".join(f"{name}: {definition}" for name, definition in by_device.items())
 
 
 def _day_device(device: Device, detected: tuple[DetectedFile, ...], spikes_from: Literal["nev", "raw"]) -> DayDevice:
@@ -193,9 +224,12 @@ def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
         return
     recorded = concatenate_spikes([part.on_any(electrodes) for part in device.spikes()])
     detected = in_order(concatenate_spikes([part.on_any(electrodes) for part in own.detected_spikes()]))
+    detected = _where_recorder_heard(device, recorded, detected)
+    in_voltage = {electrode: one.segments for one in own.detected for electrode in one.electrode_ids}
     tolerance_ticks = round(_TOLERANCE_MS / 1000 * device.tick_hz)
     for electrode in electrodes:
-        nev, offline = (_one_axis(device, spikes.on(electrode)) for spikes in (recorded, detected))
+        nev = _one_axis(device, recorded.on(electrode).within(in_voltage[electrode]))
+        offline = _one_axis(device, detected.on(electrode))
         both = agreement(nev, offline, tolerance_ticks=tolerance_ticks)
         yield RawAgreement(
             electrode_id=electrode,
@@ -203,10 +237,18 @@ def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
             definition=definition,
             n_offline=len(offline),
             n_nev=len(nev),
-            recall=round(float(np.nan_to_num(both.recall)), 4),
-            precision=round(float(np.nan_to_num(both.precision)), 4),
+            recall=round(both.recall, 4) if both.n_reference else None,
+            precision=round(both.precision, 4) if both.n_test else None,
             tolerance_ms=_TOLERANCE_MS,
         )
+
+
+def _where_recorder_heard(device: Device, recorded: Spikes, detected: Spikes) -> Spikes:
+    """Leave out what was detected where the recorder itself gave no spikes: its file ended, or has a gap."""
+    activity = SpikeActivity(device.tick_hz)
+    activity.add(recorded)
+    coverage = activity.coverage(device.segments)
+    return detected.within(coverage.segments) if coverage.silences else detected
 
 
 def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
+from closedloop.recording.activity import SpikeActivity
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
-from closedloop.stages.ingest.onsets import DeviceOnsets, Onsets, onsets_of, sent_codes
+from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
     DayDevice,
@@ -34,6 +37,7 @@ from closedloop.stages.ingest.sites import (
     describe_sites,
     electrode_statistics,
     named_electrodes,
+    number_on_day_0,
     read_array_maps,
     sites_of_day_0,
 )
@@ -47,27 +51,36 @@ def run(context: StageContext) -> None:
     journal = context.read(catalog.JOURNAL)
     stimuli = context.read(catalog.STIMULI)
     first = context.read(catalog.SITES, day=0) if context.day > 0 else None
+    arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
+        arrays=arrays,
         photodiode=wanted.photodiode,
         count_noise_unit=wanted.count_noise_unit,
         session_id=session.session_id,
         simulated=context.simulated,
+        numbered=number_on_day_0(first),
     )
-    maps = read_array_maps(folder)
+    maps = read_array_maps(folder, arrays=arrays, numbered=number_on_day_0(first))
 
     definition = with_settings(definition_by_name(wanted.detection), notch=wanted.notch)
     detected = detect_on(devices, definition, folder=context.scratch / "detection", progress=context.progress)
     recording = day_recording(folder, devices, detected, spikes_from=wanted.spikes_from, detection=definition.name)
     alignments = _align(journal, recording)
-    onsets = onsets_of(journal, alignments, devices, window_stop_ms=wanted.window_stop_ms)
-    check_missing(onsets, allowed=wanted.max_missing_fraction, folder=folder)
     window_ms = (wanted.window_start_ms, wanted.window_stop_ms)
-    counted = [
-        _count(own, at, onsets.onset_tick_on(at), window_ms=window_ms)
-        for own, at in zip(recording.devices, onsets.devices, strict=True)
-    ]
-    counts = np.concatenate([counts for counts, _ in counted], axis=1)
+    counted = [_count(own, alignments[own.device.name], journal, window_ms=window_ms) for own in recording.devices]
+    coverage = {
+        own.device.name: coverage_of(own, found.activity) for own, found in zip(recording.devices, counted, strict=True)
+    }
+    onsets = onsets_of(journal, alignments, devices, window_stop_ms=wanted.window_stop_ms, coverage=coverage)
+    check_missing(onsets, allowed=wanted.max_missing_fraction, folder=folder)
+    counts = np.concatenate(
+        [
+            np.where(onsets.counted_on(at, own.electrode_ids), found.counts, np.nan)
+            for own, at, found in zip(recording.devices, onsets.devices, counted, strict=True)
+        ],
+        axis=1,
+    )
     electrodes = named_electrodes(recording, maps, first)
     found = electrode_statistics(
         counts / (window_ms[1] - window_ms[0]) * 1000,
@@ -97,7 +110,8 @@ def run(context: StageContext) -> None:
         journal=journal,
         alignments=alignments,
         onsets=onsets,
-        n_spikes=[n for _, n in counted],
+        coverage=coverage,
+        n_spikes=[found.n_spikes for found in counted],
         clean_index=stimuli["clean_index"],
         sites=sites,
         first=first,
@@ -159,18 +173,33 @@ def check_missing(onsets: Onsets, *, allowed: float, folder: Path) -> None:
         )
 
 
-def _count(
-    own: DayDevice, at: DeviceOnsets, onset_tick: NDArray[np.float64], *, window_ms: tuple[float, float]
-) -> tuple[NDArray[np.float64], int]:
-    """Count a device's spikes, part by part; NaN where this device cannot answer, and how many spikes there were."""
+@dataclass(frozen=True)
+class _Counted:
+    """A device's spikes at every accepted presentation with an onset, recorded or not, and when there were any."""
+
+    counts: NDArray[np.float64]
+    n_spikes: int
+    activity: SpikeActivity
+
+
+def _count(own: DayDevice, alignment: Alignment, journal: Journal, *, window_ms: tuple[float, float]) -> _Counted:
+    """Count a device's spikes in one pass, part by part; whether they were recorded is known when all were seen."""
+    shown = sent_codes(journal).is_lit
+    accepted = np.array([row.outcome == "accepted" for row in journal.presentations])
     counter = spike_counter(
-        at.clock_segment, onset_tick, electrodes=own.electrode_ids, tick_hz=at.tick_hz, edges_ms=window_ms
+        alignment.clock_segment[shown],
+        np.where(accepted, alignment.onset_tick[shown], np.nan),
+        electrodes=own.electrode_ids,
+        tick_hz=own.device.tick_hz,
+        edges_ms=window_ms,
     )
-    n_spikes = 0
+    activity, n_spikes = SpikeActivity(own.device.tick_hz), 0
     for part in own.spikes():
         counter.add(part)
         n_spikes += len(part)
-    return counter.counts()[:, :, 0], n_spikes
+        if not own.from_raw:
+            activity.add(part)
+    return _Counted(counter.counts()[:, :, 0], n_spikes, activity)
 
 
 def _spikes_of_sites(own: DayDevice, sites: SiteTable) -> Arrays:

@@ -16,7 +16,7 @@ from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.tables import Columns
 from closedloop.blackrock.arrays import ArrayMap, MappedElectrode, numbered_array
 from closedloop.blackrock.maps import read_array_map
-from closedloop.devices.files import processor_of
+from closedloop.devices.files import MOST_PROCESSORS, processor_of
 from closedloop.errors import RecordingError
 from closedloop.stages.ingest.recording import DayDevice, DayRecording
 
@@ -140,15 +140,31 @@ def new_and_missing(recorded: Sequence[Site], first: SiteTable | None) -> tuple[
     return tuple(sorted(today - then)), tuple(sorted(then - today))
 
 
-def read_array_maps(folder: Path) -> dict[int, ArrayMap]:
+def number_on_day_0(first: SiteTable | None) -> int | None:
+    """Return the number of day 0's only processor where no name gives such a one any more; None everywhere else.
+
+    Version 0.1 took "Utah array 96 day3" for processor 96; a study that began with it goes on.
+    """
+    numbers = {site.processor for site in first.sites} if first else set()
+    return max(numbers) if len(numbers) == 1 and max(numbers) > MOST_PROCESSORS else None
+
+
+def read_array_maps(folder: Path, *, arrays: Sequence[str] = (), numbered: int | None = None) -> dict[int, ArrayMap]:
     """Read the array maps in a recording's folder, by the processor after which each is named.
+
+    Parameters
+    ----------
+    folder
+        Of the recording.
+    arrays, numbered
+        As in `recording.read_day_devices`.
 
     Raises
     ------
     RecordingError
         A map cannot be read.
     """
-    files = {processor_of(file.stem): file for file in sorted(folder.glob("*.cmp"))}
+    files = {numbered or processor_of(file, arrays=arrays): file for file in sorted(folder.glob("*.cmp"))}
     return {processor: ArrayMap(read_array_map(file, processor=processor)) for processor, file in files.items()}
 
 
@@ -229,8 +245,8 @@ def _site(
         neuroid_id=electrode.neuroid_id,
         electrode_id=electrode.electrode_id,
         reliability=round(reliability, 4) if np.isfinite(reliability) else None,
-        mean_rate_hz=round(float(np.nan_to_num(mean_rate_hz)), 3),
-        sigma_hz=round(float(np.nan_to_num(sigma_hz)), 3),
+        mean_rate_hz=round(mean_rate_hz, 3) if np.isfinite(mean_rate_hz) else None,
+        sigma_hz=round(sigma_hz, 3) if np.isfinite(sigma_hz) else None,
         site_index=index_of.get(electrode.neuroid_id),
         processor=electrode.processor,
         label=electrode.label,
@@ -244,4 +260,4 @@ def _missing(recorded: tuple[Site, ...], first: SiteTable | None) -> tuple[Site,
     names = {site.neuroid_id for site in recorded}
     chosen = first.chosen() if first else ()
     gone = [site for site in chosen if site.neuroid_id not in names]
-    return tuple(site.model_copy(update={"reliability": None, "mean_rate_hz": 0.0, "sigma_hz": 0.0}) for site in gone)
+    return tuple(site.model_copy(update={"reliability": None, "mean_rate_hz": None, "sigma_hz": None}) for site in gone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,11 @@ START = datetime(2024, 5, 6, tzinfo=UTC)
 Blocks = list[tuple[int, int]]
 
 
-def nev(folder: Path, stem: str, *batches: NevBatch, electrodes: tuple[int, ...] = (1, 2)) -> None:
+def nev(
+    folder: Path, stem: str, *batches: NevBatch, electrodes: tuple[int, ...] = (1, 2), start: datetime = START
+) -> None:
     contacts = [NevElectrode(number, f"elec{number}") for number in electrodes]
-    write_nev(folder / f"{stem}.nev", contacts, specification="2.3", batches=batches, start=START, in_order=False)
+    write_nev(folder / f"{stem}.nev", contacts, specification="2.3", batches=batches, start=start, in_order=False)
 
 
 def words(*ticks: int, value: int = 7) -> NevBatch:
@@ -51,14 +53,68 @@ def read_one(folder: Path, **options: str) -> Device:
 
 
 def test_two_recordings_of_a_day_follow_one_another_in_clock_segments(tmp_path: Path) -> None:
-    for stem in ("a-1", "a-2"):
+    for hour, stem in enumerate(("a-1", "a-2")):
         nsx(tmp_path, f"{stem}.ns6", [NsxChannel(1, "elec1")], [(0, 60_000), (90_000, 60_000), (0, 60_000)])
-        nev(tmp_path, stem, words(100, 95_000), spikes(50_000), words(50_000, value=8))
+        start = START + timedelta(hours=hour)
+        nev(tmp_path, stem, words(100, 95_000), spikes(50_000), words(50_000, value=8), start=start)
     device = read_one(tmp_path)
     assert [segment.clock_segment for segment in device.segments] == [0, 0, 1, 2, 2, 3]
     assert device.codes.clock_segment.tolist() == [0, 0, 1, 2, 2, 3]
     assert device.codes.value.tolist() == [7, 7, 8, 7, 7, 8]
     assert concatenate_spikes(list(device.spikes())).clock_segment.tolist() == [1, 3]
+
+
+def test_recordings_follow_one_another_by_the_time_in_their_files_whatever_their_names(tmp_path: Path) -> None:
+    nev(tmp_path, "evening", words(100, 30_000, value=2), start=START + timedelta(hours=9))
+    nev(tmp_path, "morning", words(100, 30_000, value=1))
+    assert read_one(tmp_path).codes.value.tolist() == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.02, 1.5])
+@pytest.mark.parametrize("stems", [("left", "right"), ("a-1", "a-2"), ("hub1", "nsp1")])
+def test_files_recorded_at_the_same_time_are_never_taken_for_parts(
+    tmp_path: Path, stems: tuple[str, str], later_s: float
+) -> None:
+    for n, stem in enumerate(stems):
+        nev(tmp_path, stem, words(100, 90_000), start=START + timedelta(seconds=n * later_s))
+    with refused(RecordingError, tmp_path, *stems, "at the same time", "--array left=LEFT*"):
+        read_devices(sorted(tmp_path.iterdir()))
+    patterns = tuple(f"{stem.upper()}*" for stem in stems)
+    assert [device.name for device in read_devices(sorted(tmp_path.iterdir()), arrays=patterns)] == list(stems)
+
+
+def test_numbered_parts_without_a_date_and_a_clock_that_ran_on_follow_one_another(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "clock").mkdir()
+    for stem in ("day001", "day002"):
+        nev(tmp_path / "parts", stem, words(100, 90_000))
+    assert read_one(tmp_path / "parts").codes.clock_segment.tolist() == [0, 0, 1, 1]
+    for stem, first in (("before", 0), ("later", 120_000)):
+        nev(tmp_path / "clock", stem, words(first + 100, first + 90_000))
+    assert read_one(tmp_path / "clock").codes.tick.tolist() == [100, 90_000, 120_100, 210_000]
+
+
+def test_a_file_that_ends_before_its_neighbours_is_said(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 300_000)])
+    nsx(tmp_path, "a.ns2", [NsxChannel(1, "elec1")], [(0, 9_000)], rate_hz=1000.0)
+    nev(tmp_path, "a", spikes(*range(0, 240_000, 300)))
+    of_nev, of_ns2 = sorted(read_one(tmp_path).remarks, key=lambda said: said.startswith("a.ns2"))
+    assert of_nev.startswith("a.nev ends 2.0 s before a.ns6")
+    assert of_ns2.startswith("a.ns2 ends 1.0 s before a.ns6")
+
+
+def test_voltage_that_ends_before_the_nev_is_said(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 60_000), (90_000, 60_000)])
+    nev(tmp_path, "a", spikes(*range(0, 60_000, 300), *range(90_000, 240_000, 300)))
+    (remark,) = read_one(tmp_path).remarks
+    assert remark.startswith("a.ns6 ends 3.0 s before a.nev")
+
+
+def test_files_that_end_together_and_a_nev_with_few_packets_are_not_spoken_of(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(0, 300_000)])
+    nsx(tmp_path, "a.ns2", [NsxChannel(1, "elec1")], [(0, 9_999)], rate_hz=1000.0)
+    nev(tmp_path, "a", spikes(100, 60_000))
+    assert read_one(tmp_path).remarks == ()
 
 
 def test_times_of_all_clock_segments_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:

@@ -24,10 +24,52 @@ from tests.unit.messages import refused
         ("processor 2", 2),
         ("20240506_002", 1),
         ("monkey", 1),
+        ("NSP-20240829-083550-001", 1),
+        ("NSP2-20240829-083550-001", 2),
+        ("Hub1-20240829-083550-001", 1),
+        ("hub_3_2024-08-29", 3),
+        ("NSP-08-29-2024", 1),
+        ("nsp_08_29_24", 1),
+        ("nsp2_08_29_24", 2),
+        ("NSP-2-08-29-24", 2),
+        ("NSP-08-29-2024-001", 1),
+        ("Utah array 96 day3", 1),
+        ("Utah array 96 array2", 2),
+        ("NSP128_day3", 1),
+        ("array00", 1),
+        ("instance16", 16),
     ],
 )
 def test_a_name_tells_the_processor(stem: str, processor: int) -> None:
-    assert processor_of(stem) == processor
+    assert processor_of(Path("day") / f"{stem}.nev") == processor
+
+
+def test_a_date_beside_hubs_is_the_nsp_of_its_own() -> None:
+    names = ("NSP-20240829-083550-001.nev", "Hub1-20240829-083550-001.ns6", "Hub2-20240829-083550-001.ns6")
+    assert [(one.processor, one.name) for one in find_devices([Path(name) for name in names])] == [
+        (0, "NSP-20240829-083550-001"),
+        (1, "Hub1-20240829-083550-001"),
+        (2, "Hub2-20240829-083550-001"),
+    ]
+
+
+def test_patterns_say_which_files_are_of_which_array_whatever_the_order() -> None:
+    names = ("right_1.nev", "LEFT_1.ns6", "Left_1.nev")
+    first, second = find_devices([Path(name) for name in names], arrays=("left*", "RIGHT*"))
+    assert (first.processor, [file.name for one in first.recordings for file in one.files]) == (
+        1,
+        ["LEFT_1.ns6", "Left_1.nev"],
+    )
+    assert (second.processor, second.name) == (2, "right_1")
+    (alone,) = find_devices([Path("right_1.nev")], arrays=("left*", "RIGHT*"))
+    assert alone.processor == 2
+    assert processor_of(Path("right.cmp"), arrays=("left", "right")) == 2
+
+
+@pytest.mark.parametrize(("name", "found"), [("middle.nev", "fits none"), ("left_right.nev", "left* and *right*")])
+def test_a_file_of_no_array_or_of_two_is_refused(name: str, found: str) -> None:
+    with refused(RecordingError, Path("day") / name, "left*, *right*", found):
+        find_devices([Path("day") / name], arrays=("left*", "*right*"))
 
 
 def test_files_are_grouped_by_processor_and_stem_in_the_order_of_the_day() -> None:

@@ -165,7 +165,24 @@ def test_a_later_day_keeps_the_sites_of_day_0_however_it_repeats_itself(tmp_path
     first = ingested(tmp_path, WrittenDay(spikes_in_window()))
     first.working.rename(first.published("ingest"))
     later = ingest_context(tmp_path, day=1)
-    write_day(later, WrittenDay(()))
+    write_day(later, WrittenDay(((0, 180.0, 1),)))
     run(later)
     (chosen,) = SiteTable.read(later.output(catalog.SITES)).chosen()
     assert (chosen.neuroid_id, chosen.site_index, chosen.sigma_hz) == ("array1-001", 0, 0.0)
+
+
+def test_an_electrode_without_a_single_spike_all_day_is_unknown_and_not_silent(tmp_path: Path) -> None:
+    first = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    first.working.rename(first.published("ingest"))
+    later = ingest_context(tmp_path, day=1)
+    write_day(later, WrittenDay(tuple(one for one in spikes_in_window() if one[2] != 1)))
+    run(later)
+    (chosen,) = SiteTable.read(later.output(catalog.SITES)).chosen()
+    assert (chosen.reliability, chosen.mean_rate_hz, chosen.sigma_hz) == (None, None, None)
+    counts = read_arrays(later.output(catalog.COUNTS), RESPONSE_COUNTS)["counts"]
+    assert np.isnan(counts[:, 0]).all()
+    np.testing.assert_array_equal(counts[:, 1:], expected_counts()[:, 1:])
+    quality = IngestQuality.read(later.output(catalog.QUALITY))
+    assert (quality.n_used, quality.set_aside) == (len(SHOWN), {})
+    (remark,) = quality.devices[0].remarks
+    assert remark.startswith("1 of 3 electrodes without a single spike (1)")

@@ -131,4 +131,4 @@ def test_a_chosen_site_that_a_later_day_lacks_stays_at_the_end_without_responses
     sites = describe_sites(electrodes(recording, first), found, sites_of_day_0(first), first)
     assert [site.neuroid_id for site in sites] == [*names(recording), "array1-007"]
     assert [site.site_index for site in sites] == [0, None, None, None, 1]
-    assert (sites[-1].reliability, sites[-1].sigma_hz) == (None, 0.0)
+    assert (sites[-1].reliability, sites[-1].mean_rate_hz, sites[-1].sigma_hz) == (None, None, None)
