@@ -1,4 +1,4 @@
-"""A definition's filters, designed by scipy and brought into the form that the kernels run."""
+"""A definition's filters, designed and brought into the form that the kernels run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from closedloop.detection.definitions import BandPass, Definition, Notch
+from closedloop.detection.iir_design import band_pass_sections, butterworth, elliptic, notch_coefficients
 
 FilterSection = tuple[float, ...] | tuple[tuple[float, float], float]
 """Of one biquad: ``-a1, -a2`` with zeros at 1 and -1; ``beta, -a1, -a2`` with a pair; ``(-a1, -a2), -g`` of a notch."""
@@ -18,7 +18,7 @@ FilterSection = tuple[float, ...] | tuple[tuple[float, float], float]
 Coefficients = tuple[FilterSection, ...]
 
 _TAIL = 1e-6  # what is left of a band-pass's memory where it is cut off
-_SAME = 1e-6  # to which scipy's zeros are exact
+_SAME = 1e-6  # to which designed zeros are exact
 _NOTCH_TAIL = 1e-4  # and of a notch's: its ringing is damped 100 times more by the band-pass
 
 
@@ -39,7 +39,7 @@ class FilterSections:
     settled
         State after an endless input of 1, shape (2 * n_sections,).
     plain
-        The same sections, without the gain and with the kernels' rounding, as scipy has them, (n_sections, 6).
+        The same sections, without the gain and with the kernels' rounding, as scipy would have them, (n_sections, 6).
     tail
         Samples after which an input is forgotten.
     """
@@ -55,9 +55,28 @@ class FilterSections:
         """How many biquads."""
         return len(self.coefficients)
 
-    def scipy_state(self, level: NDArray[Any]) -> NDArray[np.float64]:
-        """Return scipy's state after an endless input of `level`, (n_channels,): (n_sections, 2, n_channels)."""
-        return np.asarray(signal.sosfilt_zi(self.plain)[:, :, None] * level)
+    def state_after(self, level: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the state after an endless input of `level`, (n_channels,): (n_sections, 2, n_channels)."""
+        return np.asarray(_settled(self.plain)[:, :, None] * level)
+
+    def run(self, rows: NDArray[Any], state: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Filter a few rows, (n_rows, n_channels), in float64 and without the gain; give them and the new state.
+
+        Parameters
+        ----------
+        rows
+            What is filtered.
+        state
+            As of `state_after`; left as it is.
+        """
+        state, filtered = np.array(state, np.float64), np.array(rows, np.float64)
+        for x in filtered:
+            for (b0, b1, b2, _, a1, a2), (first, second) in zip(self.plain.tolist(), state, strict=True):
+                y = b0 * x + first
+                first[:] = b1 * x - a1 * y + second
+                second[:] = b2 * x - a2 * y
+                x[:] = y
+        return filtered, state
 
 
 NO_SECTIONS = FilterSections((), 1.0, np.zeros(0, np.float32), np.zeros((0, 6)), 0)
@@ -131,7 +150,7 @@ def check_fits(definition: Definition, rate_hz: float) -> None:
 
 
 def scipy_sections(definition: Definition, rate_hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the notch's and the band-pass's second-order sections as scipy has them, (n, 6) each."""
+    """Return the notch's and the band-pass's second-order sections as scipy would have them, (n, 6) each."""
     notch = _notch_sos(definition.notch, rate_hz) if definition.notch else np.zeros((0, 6))
     return notch, _band_sos(definition.band, rate_hz)
 
@@ -155,7 +174,7 @@ def _band(band: BandPass, rate_hz: float) -> FilterSections:
     return FilterSections(
         coefficients=tuple(_coefficients(row) for row in plain),
         gain=float(sos[:, 0].prod()),
-        settled=np.asarray(signal.sosfilt_zi(plain).ravel(), np.float32),
+        settled=np.asarray(_settled(plain).ravel(), np.float32),
         plain=plain,
         tail=_tail(plain, _TAIL),
     )
@@ -166,6 +185,17 @@ def _round(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return numbers.astype(np.float32).astype(np.float64)
 
 
+def _settled(sos: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the state after an endless input of 1, (n_sections, 2)."""
+    states, level = [], 1.0
+    for b0, b1, b2, _, a1, a2 in sos.tolist():
+        out = level * (b0 + b1 + b2) / (1 + a1 + a2)
+        second = b2 * level - a2 * out
+        states.append((b1 * level - a1 * out + second, second))
+        level = out
+    return np.array(states)
+
+
 def _tail(sos: NDArray[np.float64], least: float) -> int:
     """Count samples until the slowest pole has died out to `least`."""
     radius = max(abs(np.roots(row[3:])).max() for row in sos)
@@ -173,18 +203,19 @@ def _tail(sos: NDArray[np.float64], least: float) -> int:
 
 
 def _notch_sos(notch: Notch, rate_hz: float) -> NDArray[np.float64]:
-    b, a = signal.iirnotch(notch.center_hz, notch.center_hz / notch.width_hz, fs=rate_hz)
-    return np.asarray(signal.tf2sos(b, a))
+    a1, a2 = notch_coefficients(notch.center_hz, notch.width_hz, rate_hz)
+    gain = (1 + a2) / 2
+    return np.array([[gain, a1, gain, 1, a1, a2]])
 
 
 def _band_sos(band: BandPass, rate_hz: float) -> NDArray[np.float64]:
-    edges = (band.low_hz, band.high_hz)
+    if band.order % 2:
+        raise ValueError(f"a band-pass of order {band.order}: choose an even order")
     if band.family == "ellip":
-        ripple, attenuation = band.ripple_db, band.attenuation_db
-        sos = signal.ellip(band.order, ripple, attenuation, edges, btype="bandpass", output="sos", fs=rate_hz)
+        low_pass = elliptic(band.order, ripple_db=band.ripple_db, attenuation_db=band.attenuation_db)
     else:
-        sos = signal.butter(band.order, edges, btype="bandpass", output="sos", fs=rate_hz)
-    return np.asarray(sos)
+        low_pass = butterworth(band.order)
+    return band_pass_sections(low_pass, low_hz=band.low_hz, high_hz=band.high_hz, rate_hz=rate_hz)
 
 
 def _plain(sos: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -197,7 +228,7 @@ def _plain(sos: NDArray[np.float64]) -> NDArray[np.float64]:
     if np.allclose(whole, np.poly([1, -1] * len(plain)), atol=_SAME):
         plain[:, :3] = [1, 0, -1]
     elif not np.allclose(plain[:, 2], 1, atol=_SAME):
-        raise ValueError("a section's zeros are neither 1 and -1 nor a pair on the unit circle: choose an even order")
+        raise ValueError("a section's zeros are neither 1 and -1 nor a pair on the unit circle: choose another band")
     return plain
 
 

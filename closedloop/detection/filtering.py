@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from closedloop.detection.filter_design import Filters, FilterSections
 from closedloop.detection.kernels import backward, forward
@@ -173,7 +172,7 @@ def _state_at_start(window: Window) -> Floats32:
         near = _run_notch(window, 0, padding + 1, padding + 1)
         reflected = 2 * near[:1] - near[:0:-1]
         band = window.filters.band
-        _, before = signal.sosfilt(band.plain, reflected, axis=0, zi=band.scipy_state(reflected[0]))
+        _, before = band.run(reflected, band.state_after(reflected[0]))
         state[:, 2 * window.filters.notch.n_sections :] = _by_tile(before)
     return state
 
@@ -191,8 +190,8 @@ def _state_at_end(window: Window, state: Floats32, last: Floats32) -> Floats32:
     reflected = 2 * near[-1:] - near[-2::-1]
     band = window.filters.band
     now = state[:, 2 * window.filters.notch.n_sections :].transpose(1, 0, 2).reshape(band.n_sections, 2, -1)
-    after, _ = signal.sosfilt(band.plain, reflected, axis=0, zi=now)
-    _, back = signal.sosfilt(band.plain, after[::-1], axis=0, zi=band.scipy_state(after[-1]))
+    after, _ = band.run(reflected, now)
+    _, back = band.run(after[::-1], band.state_after(after[-1]))
     return _by_tile(back)
 
 
@@ -209,7 +208,7 @@ def _run_notch(window: Window, start: int, stop: int, n_last: int) -> NDArray[np
 
 
 def _by_tile(state: NDArray[np.float64]) -> Floats32:
-    """Turn scipy's state, (n_sections, 2, n_channels), into the kernels', (n_tiles, 2 * n_sections, LANES)."""
+    """Turn the sections' state, (n_sections, 2, n_channels), into the kernels', (n_tiles, 2 * n_sections, LANES)."""
     tiles = state.reshape(2 * len(state), -1, LANES).transpose(1, 0, 2)
     return np.ascontiguousarray(tiles, np.float32)
 

@@ -5,9 +5,6 @@ instruction; in a recursive filter it does so with the state in memory (1.7 time
 times, measured). `Lanes` is such a type: a value holds one sample of `LANES` channels.
 On a processor with narrower registers the compiler splits it; the multiplication and addition of `fma` is rounded once
 everywhere, so that all processors give the same bits.
-
-numba keeps compiled kernels by the time stamp of the kernels' own file: touch `kernels` and `search_kernels` after a
-change here.
 """
 # ruff: noqa: ARG001, PLR0917 - numba calls all of these with arguments of its own, by position
 

@@ -1,7 +1,6 @@
 """Filter and look at the output without keeping it: the loops that find spikes, compiled by numba.
 
-As in `kernels`, `LANES` channels run side by side. numba keeps a compiled loop by the time stamp of its own file alone:
-touch this one after a change in `kernels` or `lanes`.
+As in `kernels`, `LANES` channels run side by side.
 """
 # ruff: noqa: PLR0917 - numba wants arguments by position
 
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from closedloop.detection.compiled import compiled
 from closedloop.detection.kernels import cascade, keep_state, load_state, splat_all
 from closedloop.detection.lanes import (
     LANES,
@@ -31,7 +31,7 @@ _AT_ONCE = 256  # rows whose sizes wait in the fastest cache
 _BEYOND = np.uint32(0xFFFFFFFF)  # any bracket
 
 
-@njit(cache=True)
+@compiled
 def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any) -> None:
     """Filter forwards and look at the output, without keeping it.
 
@@ -65,7 +65,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         _add_counts(n_below, found.n_below[tile])
 
 
-@njit(cache=True)
+@compiled
 def both_ways_search(
     rows: Any,
     coefficients: Any,
@@ -113,7 +113,7 @@ def both_ways_search(
                 store(own, row - n_wanted, 0, load(own, row, 0))
 
 
-@njit(cache=True)
+@compiled
 def backward_search(
     held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
 ) -> None:
@@ -135,14 +135,14 @@ def backward_search(
         _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, excess)
 
 
-@njit(cache=True)
+@compiled
 def _settle(state: Any, settled: Any, level: Any) -> None:
     for row in range(len(settled)):
         for lane in range(LANES):
             state[row, lane] = settled[row] * level[lane]
 
 
-@njit(cache=True)
+@compiled
 def _search_backwards(
     own: Any,
     n_rows: int,
@@ -178,7 +178,7 @@ def _search_backwards(
     _put_in_order(n_before, under, n_under)
 
 
-@njit(cache=True, forceinline=True)
+@njit(forceinline=True)
 def _note_spikes(y: Any, weakest: Any, row: int, under: Any, n_under: Any) -> None:
     """Keep what could be under the threshold."""
     hits = below(y, weakest)
@@ -192,7 +192,7 @@ def _note_spikes(y: Any, weakest: Any, row: int, under: Any, n_under: Any) -> No
         n_under[lane] = n + 1
 
 
-@njit(cache=True)
+@compiled
 def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
     """Keep what is less than `width` above the lower end of the bracket, channel by channel, without a branch.
 
@@ -207,13 +207,13 @@ def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: An
         keep_less(excess, row, width, inside, n_inside)
 
 
-@njit(cache=True)
+@compiled
 def _add_counts(n_below: Any, counts: Any) -> None:
     for lane in range(LANES):
         counts[lane] += np.int64(channel_of(n_below, lane))
 
 
-@njit(cache=True)
+@compiled
 def _put_in_order(n_before: Any, under: Any, n_under: Any) -> None:
     """Turn round what was found backwards."""
     for lane in range(LANES):
@@ -229,7 +229,7 @@ def _put_in_order(n_before: Any, under: Any, n_under: Any) -> None:
             last -= 1
 
 
-@njit(cache=True)
+@compiled
 def mark_crossings(under: Any, threshold: Any, under_before: bool, marked: Any) -> int:
     """Mark samples under the threshold that follow one which is not; give the last row under it, or a number below 0.
 
@@ -252,7 +252,7 @@ def mark_crossings(under: Any, threshold: Any, under_before: bool, marked: Any) 
     return last
 
 
-@njit(cache=True)
+@compiled
 def keep_late_enough(sample: Any, electrode: Any, last_kept: Any, apart: int, kept: Any) -> None:
     """Mark every spike at least `apart` samples after the last one kept on its electrode; `last_kept` is carried on.
 
