@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "lab": ("torch", "safetensors", "scipy", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo"),
+    "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo"),
     "cluster": ("distributed", "dask_jobqueue"),
     "nwb": ("pynwb",),
 }

@@ -59,7 +59,7 @@ class FilterSections:
         """Return the state after an endless input of `level`, (n_channels,): (n_sections, 2, n_channels)."""
         return np.asarray(_settled(self.plain)[:, :, None] * level)
 
-    def run(self, rows: NDArray[Any], state: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def run(self, rows: NDArray[Any], state: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Filter a few rows, (n_rows, n_channels), in float64 and without the gain; give them and the new state.
 
         Parameters

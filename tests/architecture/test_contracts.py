@@ -20,7 +20,7 @@ NO_TORCH = "what looks at files and pages starts without torch, by whatever way 
 NO_PAGES = "stages draw no pages: the loop does, when the day is over"
 FILES = "h5py and pyarrow are at home in the documents"
 FIGURES = "matplotlib and jinja2 are at home in the report and in studies' figures"
-KERNELS = "numba, llvmlite and scipy are at home in detection"
+KERNELS = "numba and llvmlite are at home in detection"
 DASK = "dask is at home in one file"
 SCREEN = "psychopy and pyglet are at home in the rig's display"
 PANDAS = "pandas is at home in access"
@@ -53,7 +53,7 @@ HOLES = [
     ("closedloop/stages/plan.py", "import closedloop.report.pages", NO_PAGES),
     ("closedloop/report/numbers.py", "import pyarrow", FILES),
     ("closedloop/analysis/psth.py", "import matplotlib.pyplot", FIGURES),
-    ("closedloop/simulation/voltage.py", "import scipy.signal", KERNELS),
+    ("closedloop/simulation/voltage.py", "import numba", KERNELS),
     ("closedloop/attacks/audit.py", "import distributed", DASK),
     ("rig/machine/state.py", "import psychopy", SCREEN),
     ("closedloop/report/numbers.py", "import pandas", PANDAS),

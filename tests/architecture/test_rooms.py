@@ -74,7 +74,6 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pyglet": ("rig.display.psychopy",),
     "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
     "safetensors": ("closedloop.models", "closedloop.simulation"),
-    "scipy": ("closedloop.detection",),
     "serial": ("rig.ports",),
     "torch": (
         *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
