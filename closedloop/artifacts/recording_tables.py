@@ -44,6 +44,18 @@ RECORDING_EVENTS = TableLayout(
 )
 
 
+def events_table(n_analog_inputs: int) -> TableLayout:
+    """Return the layout of the table of events; specifications 2.1 and 2.2 carry analog values with digital packets."""
+    if not n_analog_inputs:
+        return RECORDING_EVENTS
+    reason = Column("uint8", "", "why a digital packet was stored: bit 0 its code changed, 7 serial, n analog input n")
+    analog = {
+        f"analog_{number}": Column("int16", "mV", f"analog input {number} in a digital packet (Ripple: SMA input)")
+        for number in range(1, n_analog_inputs + 1)
+    }
+    return TableLayout(RECORDING_EVENTS.kind, {**RECORDING_EVENTS.columns, "reason": reason, **analog})
+
+
 DIGITAL_EDGES = TableLayout(
     kind="digital_edges",
     columns={

@@ -16,6 +16,7 @@ from closedloop.blackrock.nev.layout import NEV_FILE_IDS
 from closedloop.blackrock.nev.scan import NevScan, scan_packets
 from closedloop.blackrock.nsx.header import NsxChannel, read_nsx_header
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
+from closedloop.blackrock.scale_from_nev import nev_beside, scaled_channels
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment, names_for_machines
 
@@ -94,6 +95,8 @@ class RecordingInfo:
         None for NSx.
     repairs
         A sentence for each thing that was repaired or left out.
+    scale_from
+        The NEV that gave the scale of a 2.1 NSx file, which has none of its own; None for all others.
     """
 
     file: str
@@ -107,10 +110,14 @@ class RecordingInfo:
     blocks: tuple[BlockInfo, ...]
     events: EventInfo | None
     repairs: tuple[str, ...]
+    scale_from: str | None = None
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return the same facts as dicts, lists, numbers and texts."""
-        return dict(names_for_machines(asdict(self)))
+        """Return the same facts as dicts, lists, numbers and texts; `scale_from` only where there is one."""
+        facts = dict(names_for_machines(asdict(self)))
+        if self.scale_from is None:
+            del facts["scale_from"]
+        return facts
 
 
 def read_info(file: Path, *, progress: Callable[[int, int], None] | None = None) -> RecordingInfo:
@@ -166,6 +173,8 @@ def _file_id(file: Path) -> bytes:
 
 def _nsx_info(file: Path, progress: Callable[[int, int], None] | None) -> RecordingInfo:
     header = read_nsx_header(file, progress=progress)
+    nev = nev_beside(file) if header.layout.version is None else None
+    channels = header.channels if nev is None else scaled_channels(header.channels, nev)
     return RecordingInfo(
         file=str(file),
         kind="nsx",
@@ -174,10 +183,11 @@ def _nsx_info(file: Path, progress: Callable[[int, int], None] | None) -> Record
         rate_hz=header.rate_hz,
         tick_hz=header.tick_hz,
         duration_s=_duration_s(header.segments, header.tick_hz),
-        channels=tuple(_channel(channel) for channel in header.channels),
+        channels=tuple(_channel(channel) for channel in channels),
         blocks=_blocks(header.segments, header.tick_hz),
         events=None,
         repairs=header.repairs,
+        scale_from=None if nev is None else nev.name,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +67,13 @@ def with_scale_of(samples: NsxSamples, nev: Path) -> NsxSamples:
     >>> scaled.channels[0].units, float(scaled.scale[0])
     ('uV', 0.152)
     """
+    return replace(samples, channels=scaled_channels(samples.channels, nev)) if has_no_scale(samples) else samples
+
+
+def scaled_channels(channels: Sequence[NsxChannel], nev: Path) -> tuple[NsxChannel, ...]:
+    """Give channels the scale of the same number in a NEV; one that it does not describe stays as it is."""
     nv_per_bit = {one.electrode_id: one.uv_per_bit * _NV_PER_UV for one in read_nev_header(nev).channels}
-    if not has_no_scale(samples):
-        return samples
-    return replace(samples, channels=tuple(_scaled(one, nv_per_bit) for one in samples.channels))
+    return tuple(_scaled(one, nv_per_bit) for one in channels)
 
 
 def _scaled(channel: NsxChannel, nv_per_bit: dict[int, float]) -> NsxChannel:

@@ -22,6 +22,7 @@ WAVEFORMS_ARE_INT16 = 1  # bit 0 of the basic header's flags; without it each el
 
 # A digital packet's reason, "packet insertion reason": which input changed.
 DIGITAL_CHANGED = 1 << 0
+ANALOG_SAMPLED = 0b0111_1110  # bits 1 to 5: analog input 1 to 5, bit 6: the periodic sampling (2.1 and 2.2)
 SERIAL = 1 << 7
 PARALLEL_REASON, SERIAL_REASON = 1, 129
 

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.channel_kinds import LARGEST_ELECTRODE
-from closedloop.blackrock.header_fields import read_exactly
+from closedloop.blackrock.header_fields import read_exactly, read_into
 from closedloop.blackrock.nev.header import NevHeader, readable
 from closedloop.blackrock.nev.layout import (
+    ANALOG_SAMPLED,
     COMMENT_PACKET,
     DIGITAL_CHANGED,
     DIGITAL_PACKET,
@@ -27,6 +28,7 @@ from closedloop.blackrock.nev.layout import (
 from closedloop.errors import RecordingError
 
 _BATCH_BYTES = 2 << 20  # stays in the processor's cache while its columns are taken out; 8 MB cost a third more
+_NEAR_PACKETS = 64  # packets between two wanted ones are read along: a few kB cost less than another read
 LATEST_TICK = 1 << 62  # a tick above (no clock counts so far) is taken as this one, so that differences fit int64
 
 
@@ -91,6 +93,13 @@ def is_code(packets: Packets) -> NDArray[np.bool_]:
 def is_serial(packets: Packets) -> NDArray[np.bool_]:
     """Digital codes of the serial port (packet insertion reason: bit 7)."""
     return np.asarray((packets.kind == DIGITAL_PACKET) & (packets.detail & SERIAL != 0))
+
+
+def is_analog(packets: Packets) -> NDArray[np.bool_]:
+    """Digital packets stored for an analog input or the periodic sampling alone (2.1 and 2.2, reason: bits 1 to 6)."""
+    reason = packets.detail & (DIGITAL_CHANGED | SERIAL | ANALOG_SAMPLED)
+    own = (reason & ANALOG_SAMPLED != 0) & (reason & (DIGITAL_CHANGED | SERIAL) == 0)
+    return np.asarray((packets.kind == DIGITAL_PACKET) & own)
 
 
 def is_comment(packets: Packets) -> NDArray[np.bool_]:
@@ -199,6 +208,36 @@ def packet_bytes_at(file: Path, header: NevHeader, index: NDArray[np.int64]) -> 
         for packet in index.tolist():
             stream.seek(header.header_bytes + packet * header.packet_bytes)
             yield read_exactly(stream, header.packet_bytes, file=file, what="a packet")
+
+
+def contents_bytes(header: NevHeader) -> int:
+    """Bytes of a packet after its tick, id, and unit or reason: a waveform, a code and analog values, a text."""
+    return header.packet_bytes - header.layout.timestamp.itemsize - 4
+
+
+def packet_contents(file: Path, header: NevHeader, index: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Read what packets hold, shape (n, `contents_bytes`), those that stand near each other in one read.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    header
+        Its header.
+    index
+        Which packets, shape (n,), in any order.
+    """
+    n_bytes = contents_bytes(header)
+    rows = np.empty((len(index), n_bytes), np.uint8)
+    order = np.argsort(index, kind="stable")
+    breaks = np.flatnonzero(np.diff(index[order]) > _NEAR_PACKETS) + 1
+    with readable(file), file.open("rb", buffering=0) as stream:
+        for own in np.split(order, breaks) if len(order) else []:
+            first, last = int(index[own[0]]), int(index[own[-1]])
+            packets = np.empty((last - first + 1, header.packet_bytes), np.uint8)
+            read_into(stream, packets, header.header_bytes + first * header.packet_bytes, file=file)
+            rows[own] = packets[index[own] - first, header.packet_bytes - n_bytes :]
+    return rows
 
 
 def _fill(stream: RawIOBase, room: memoryview, file: Path) -> None:

@@ -12,17 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.channel_kinds import LARGEST_ELECTRODE
-from closedloop.blackrock.header_fields import read_into
-from closedloop.blackrock.nev.header import NevElectrode, NevHeader, readable
+from closedloop.blackrock.nev.header import NevElectrode, NevHeader
 from closedloop.blackrock.nev.layout import NOISE_UNIT
 from closedloop.blackrock.nev.order import OrderedPackets, tie_order
-from closedloop.blackrock.nev.packets import Packets, is_noise, is_spike
+from closedloop.blackrock.nev.packets import Packets, contents_bytes, is_noise, is_spike, packet_contents
 from closedloop.blackrock.nev.survey import survey_nev
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 
 _SAMPLE_TYPES = {1: "<i1", 2: "<i2", 4: "<i4"}  # NEV 2.1 to 3.0 specification, NEUEVWAV, bytes per waveform sample
-_NEAR_PACKETS = 64  # packets between two wanted ones are read along: a few kB cost less than another read
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ class WaveformReader:
         )
 
     def _waveforms_uv(self, packets: Packets) -> NDArray[np.float32]:
-        rows = _waveform_bytes(self._file, self._header, packets.index)
+        rows = packet_contents(self._file, self._header, packets.index)
         found = np.full((len(packets), self.n_samples), np.nan, np.float32)
         for (n_bytes, n_samples), electrode_ids in self._by_form.items():
             own = slice(None) if len(self._by_form) == 1 else np.isin(packets.kind, electrode_ids)
@@ -213,31 +211,12 @@ def spike_channels(header: NevHeader) -> tuple[NevElectrode, ...]:
 
 def samples_of(electrode: NevElectrode, header: NevHeader) -> int:
     """Return how many samples an electrode's waveforms have: as its header says, as far as packets hold them."""
-    room = _room(header) // electrode.bytes_per_sample
+    room = contents_bytes(header) // electrode.bytes_per_sample
     return min(electrode.waveform_samples or room, room)
-
-
-def _room(header: NevHeader) -> int:
-    """Bytes of a packet that hold a waveform."""
-    return header.packet_bytes - header.layout.timestamp.itemsize - 4
 
 
 def _as_samples(rows: NDArray[np.uint8], n_bytes: int, n_samples: int) -> NDArray[Any]:
     return np.ascontiguousarray(rows[:, : n_samples * n_bytes]).view(_SAMPLE_TYPES[n_bytes])
-
-
-def _waveform_bytes(file: Path, header: NevHeader, index: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Read the part of packets that holds a waveform, shape (n, bytes), in reads of neighbours at once."""
-    rows = np.empty((len(index), _room(header)), np.uint8)
-    order = np.argsort(index, kind="stable")
-    breaks = np.flatnonzero(np.diff(index[order]) > _NEAR_PACKETS) + 1
-    with readable(file), file.open("rb", buffering=0) as stream:
-        for own in np.split(order, breaks) if len(order) else []:
-            first, last = int(index[own[0]]), int(index[own[-1]])
-            packets = np.empty((last - first + 1, header.packet_bytes), np.uint8)
-            read_into(stream, packets, header.header_bytes + first * header.packet_bytes, file=file)
-            rows[own] = packets[index[own] - first, header.packet_bytes - _room(header) :]
-    return rows
 
 
 def read_waveforms(
@@ -290,7 +269,7 @@ def read_waveforms(
     parts = []
     for part in survey.in_order():
         own = part.packets.take(_is_wanted(part.packets, electrode_id, noise=noise))
-        rows = _waveform_bytes(file, survey.header, own.take(tie_order(own)).index)
+        rows = packet_contents(file, survey.header, own.take(tie_order(own)).index)
         parts.append(_as_samples(rows, electrode.bytes_per_sample, samples_of(electrode, survey.header)))
     none = np.zeros((0, samples_of(electrode, survey.header)), _SAMPLE_TYPES[electrode.bytes_per_sample])
     return np.concatenate([none, *parts])

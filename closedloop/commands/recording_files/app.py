@@ -7,21 +7,43 @@ from typing import Annotated
 
 import typer
 
-from closedloop.commands.recording_files.extracts import add_extracts
-from closedloop.commands.recording_files.options import JsonOption
+from closedloop.commands.recording_files.extracts.commands import add_extracts
+from closedloop.commands.recording_files.options import (
+    ALL_UNITS,
+    ChannelsOption,
+    ClockSegmentOption,
+    JsonOption,
+    TimeOption,
+    UnitsOption,
+    parse_channels,
+    parse_time,
+    parse_units,
+)
 
 recording_app = typer.Typer(help="Inspect Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @recording_app.command("info")
 def recording_info(
-    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6")], json: JsonOption = False
+    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6, or a folder of them")], json: JsonOption = False
 ) -> None:
-    """Show what a Blackrock file holds: specification, channels, scale, blocks, times."""
-    from closedloop.commands.recording_files.info import describe_file, info_as_json, info_lines  # noqa: PLC0415
+    """Show what a Blackrock file holds: specification, channels, scale, blocks, times.
 
-    info = describe_file(file)
-    typer.echo(info_as_json(info) if json else "\n".join(info_lines(info)))
+    Of a folder: which devices and parts its files make. Of a .ccf, .cmp or .sif: what it is.
+    """
+    from closedloop.blackrock.companions import companion_of  # noqa: PLC0415
+    from closedloop.commands.recording_files import folder, info  # noqa: PLC0415
+
+    if file.is_dir():
+        found = folder.describe_folder(file)
+        typer.echo(folder.folder_as_json(found) if json else "\n".join(folder.folder_lines(found)))
+        return
+    companion = companion_of(file)
+    if companion is not None:
+        typer.echo(info.companion_as_json(file, companion) if json else f"{file}: {companion.what}")
+        return
+    facts = info.describe_file(file)
+    typer.echo(info.info_as_json(facts) if json else "\n".join(info.info_lines(facts)))
 
 
 @recording_app.command("detect")
@@ -47,19 +69,36 @@ def recording_detect(
 @recording_app.command("events")
 def recording_events(
     file: Annotated[Path, typer.Argument(help=".nev")],
-    out: Annotated[Path, typer.Option(help="parquet table to write, a row for each packet")],
+    out: Annotated[
+        Path, typer.Option(help="table to write, a row for each packet: .csv is text, any other name parquet")
+    ],
     nsx: Annotated[
         Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose clock segments are then used")
     ] = None,
     spikes: Annotated[bool, typer.Option(help="whether spikes are wanted")] = True,
+    *,
+    channels: ChannelsOption = None,
+    units: UnitsOption = None,
+    time: TimeOption = None,
+    clock_segment: ClockSegmentOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Write all events of a .nev as a table, in order of clock segment and tick."""
-    from closedloop.commands.recording_files.events import events_to_table  # noqa: PLC0415
+    """Write all events of a .nev as a table, in order of clock segment and tick.
+
+    Channels and units choose among spikes, noise (unit 255) included; everything else is written whatever they are.
+    """
+    from closedloop.commands.recording_files import events  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
+    choice = events.EventChoice(
+        spikes=spikes,
+        channels=parse_channels(channels),
+        units=parse_units(units, default=ALL_UNITS),
+        time=parse_time(time, clock_segment=clock_segment),
+    )
     with bar("events") as progress:
-        lines = events_to_table(file, out, nsx_file=nsx, spikes=spikes, progress=progress)
-    typer.echo("\n".join(lines))
+        written = events.events_to_table(file, out, nsx_file=nsx, choice=choice, progress=progress)
+    typer.echo(events.events_as_json(written) if json else "\n".join(events.event_lines(written)))
 
 
 @recording_app.command("align")

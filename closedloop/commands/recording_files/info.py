@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from closedloop.blackrock.companions import Companion
 from closedloop.blackrock.info import ChannelInfo, EventInfo, RecordingInfo, read_info
 from closedloop.execution.progress import bar
 
@@ -29,6 +30,11 @@ def info_as_json(info: RecordingInfo) -> str:
     return json.dumps(info.to_json_dict(), indent=2)
 
 
+def companion_as_json(file: Path, companion: Companion) -> str:
+    """Return what a file is that is no recording, as JSON."""
+    return json.dumps({"file": str(file), "kind": companion.kind, "what": companion.what}, indent=2)
+
+
 def info_lines(info: RecordingInfo) -> list[str]:
     """Return what a person wants to know of a file: first what was wrong with it."""
     name = {"nsx": "NSx", "nev": "NEV"}[info.kind]
@@ -38,6 +44,7 @@ def info_lines(info: RecordingInfo) -> list[str]:
         f"recorded {info.start or 'at an unknown time'}",
         *_shorten([f"  repaired: {sentence}" for sentence in info.repairs]),
         *_shorten(_channel_lines(info.channels)),
+        *([f"  scale from {info.scale_from}: a file of specification 2.1 has none"] if info.scale_from else []),
         *_block_lines(info),
         *(_event_lines(info.events) if info.events else []),
     ]

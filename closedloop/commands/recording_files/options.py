@@ -139,6 +139,7 @@ class UnitChoice:
 
 ALL_BUT_NOISE = UnitChoice(frozenset(range(NOISE_UNIT)))
 ALL_UNITS = UnitChoice(frozenset(range(NOISE_UNIT + 1)))
+ALL_CHANNELS = ChannelChoice()
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,9 @@ class TimeRange:
                 f" s, found {self.text}, when nothing was recorded. See `closedloop recording info`."
             )
         return range(first, min(end, LAST_TICK))
+
+
+ALL_TIME = TimeRange()
 
 
 def parse_channels(text: str | None) -> ChannelChoice:

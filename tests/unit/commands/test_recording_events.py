@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,8 @@ from closedloop.commands.recording_files import events as command
 from closedloop.errors import RecordingError
 from closedloop.simulation.damage.nev import cut_off, flip_tick_bit, shuffle
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from tests.unit.blackrock.nev.nev_files import START, batch, with_codes, write
+from tests.unit.blackrock.nev.nev_files import START, batch, neo_of, with_codes, write
+from tests.unit.messages import refused
 
 
 def rows_of(out: Path) -> list[dict]:
@@ -118,7 +122,7 @@ def test_a_file_that_cannot_be_read_leaves_no_table(tmp_path: Path) -> None:
             file.write_bytes(file.read_bytes()[:-30])
 
     with pytest.raises(RecordingError):
-        command.events_to_table(file, out, nsx_file=None, spikes=True, progress=shorten)
+        command.events_to_table(file, out, nsx_file=None, choice=command.EventChoice(), progress=shorten)
     assert out.read_bytes() == b"older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["events.parquet", "made.nev"]
 
@@ -127,3 +131,74 @@ def test_a_file_without_packets_is_a_table_without_rows(tmp_path: Path) -> None:
     output = run(write(tmp_path / "made.nev"), "--out", tmp_path / "events.parquet")
     assert rows_of(tmp_path / "events.parquet") == []
     assert "no packets" in output
+
+
+def test_channels_units_and_time_choose_among_spikes_and_that_is_said(tmp_path: Path) -> None:
+    made = replace(
+        batch([(30, 1), (60, 2), (90, 1), (30_000, 1)], [(45, 5), (60_000, 6)]), spike_unit=np.array([0, 0, 255, 0])
+    )
+    file, out = write(tmp_path / "made.nev", made), tmp_path / "events.parquet"
+    said = run(file, "--out", out, "--channels", "elec1", "--units", "unsorted", "--time", "-1")
+    assert [(row["kind"], row["tick"]) for row in rows_of(out)] == [("spike", 30), ("digital", 45)]
+    for words in ("2 packets outside the time", "1 spikes on other channels", "1 spikes of other units"):
+        assert f"left out: {words}" in said
+    run(file, "--out", out)
+    assert [row["unit"] for row in rows_of(out) if row["kind"] == "spike"] == [0, 0, 255, 0]
+
+
+def test_everything_is_said_as_json_and_text_is_a_table_too(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.nev", batch([(30, 1)], [(45, 5)]))
+    said = json.loads(run(file, "--out", tmp_path / "events.csv", "--json"))
+    assert said["n_by_kind"] == {
+        "other": 0, "spike": 1, "digital": 1, "serial": 0, "comment": 0, "pause": 0, "resume": 0
+    }  # fmt: skip
+    assert (said["n_epochs"], said["left_out"], said["repairs"], said["simulated"]) == (1, {}, [], False)
+    assert (tmp_path / "events.csv").read_text().splitlines()[1:] == [
+        '"spike",0,30,0.001,1,0,,', '"digital",0,45,0.0015,,,5,'
+    ]  # fmt: skip
+
+
+def test_a_recorders_file_is_never_written_to(tmp_path: Path) -> None:
+    file = write(tmp_path / "made.nev", batch([(30, 1)]))
+    before = file.read_bytes()
+    with refused(RecordingError, f"--out {file}", "never written to"):
+        run(file, "--out", file)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("specification", ["2.1", "2.2"])
+def test_analog_values_of_digital_packets_are_columns_as_neo_reads_them(tmp_path: Path, specification: str) -> None:
+    file = write(
+        tmp_path / "made.nev", batch([(3, 1)], [(tick, 0) for tick in (10, 20, 30, 40)]), specification=specification
+    )
+    size, data = 8 + 2 * 8, bytearray(file.read_bytes())
+    packets = [  # tick, reason, code, analog values: a code, analog input 3, the periodic sampling, a serial code
+        (10, 0b0000_0001, 7, (1, 2, 3, 4, 5)),
+        (20, 0b0000_1000, 7, (-5000, 0, 5000, 1, -1)),
+        (30, 0b0100_0000, 7, (11, 12, 13, 14, 15)),
+        (40, 0b1000_0001, 65, (0, 0, 0, 0, 0)),
+    ]
+    start = len(data) - 4 * size
+    for at, (tick, reason, code, analog) in enumerate(packets):
+        data[start + at * size : start + at * size + 20] = struct.pack("<IHBBH5h", tick, 0, reason, 0, code, *analog)
+    file.write_bytes(data)
+    run(file, "--out", tmp_path / "events.parquet")
+    rows = rows_of(tmp_path / "events.parquet")
+    assert [row["kind"] for row in rows] == ["spike", "digital", "analog", "analog", "serial"]
+    assert [row["value"] for row in rows] == [None, 7, None, None, 65]
+    assert [row["reason"] for row in rows] == [None, *(reason for _, reason, _, _ in packets)]
+    assert [[row[f"analog_{n}"] for n in range(1, 6)] for row in rows] == [
+        [None] * 5,
+        *map(list, (p[3] for p in packets)),
+    ]
+    neo = neo_of(file)
+    names = neo.header["event_channels"]["name"].tolist()
+    times, _, labels = neo.get_event_timestamps(0, 0, names.index("analog_input_channel_3"))
+    assert (times.tolist(), [int(label) for label in labels]) == ([20], [5000])
+    schema = pq.read_schema(tmp_path / "events.parquet")
+    assert schema.field("analog_3").metadata[b"unit"] == b"mV"
+
+
+def test_later_specifications_have_no_analog_columns(tmp_path: Path) -> None:
+    run(write(tmp_path / "made.nev", batch(codes=[(5, 1)]), specification="2.3"), "--out", tmp_path / "events.parquet")
+    assert pq.read_schema(tmp_path / "events.parquet").names == list(RECORDING_EVENTS.columns)

@@ -15,9 +15,9 @@ from closedloop.artifacts.recording_tables import CONTINUOUS_SAMPLES
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nsx.header import NsxChannel, analog_input
 from closedloop.blackrock.nsx.writer import write_nsx
-from closedloop.commands.recording_files import samples as command
+from closedloop.commands.recording_files.extracts import samples as command
+from closedloop.commands.recording_files.extracts.samples import column_names
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
-from closedloop.commands.recording_files.samples import column_names
 from closedloop.errors import RecordingError
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev import nev_files
@@ -177,6 +177,20 @@ def test_what_no_nev_describes_stays_in_bits_and_that_is_said(tmp_path: Path) ->
     np.testing.assert_array_equal(columns_of(tmp_path / "s.parquet")["chan1_bits"], ramp(50, 4)[:, 0])
     said = run("samples", file, "--out", tmp_path / "s.parquet", "--channels", "1", "--nev", tmp_path / "elsewhere.nev")
     assert "scale from elsewhere.nev" in said
+
+
+def test_samples_that_a_recorder_lost_are_nan_at_their_own_time(tmp_path: Path) -> None:
+    """One of a thousand packets of a PTP file is missing: no line is drawn over it, as detection does."""
+    step, lost = 1_000_000_000 // 30_000, 500
+    ticks = 7_000_000_000 + np.round(np.arange(1000) * 1e9 / 30_000).astype(np.int64)
+    kept = np.delete(np.arange(1000), lost)
+    file = write(tmp_path / "day.ns6", [(ticks[kept], ramp(1000)[kept])], specification="3.0-ptp")
+    said = run("samples", file, "--out", tmp_path / "s.parquet")
+    assert "1 samples in short holes were not recorded: NaN" in said
+    found = columns_of(tmp_path / "s.parquet")
+    assert np.flatnonzero(np.isnan(found["elec1_uV"])).tolist() == [lost]
+    assert np.abs(found["tick"] - ticks).max() <= 1 < step
+    np.testing.assert_array_equal(found["elec1_uV"][kept], ramp(1000)[kept, 0] / 4)
 
 
 def test_a_channel_without_a_scale_is_in_bits_not_zero_and_that_is_said(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from closedloop.artifacts.recording_tables import SPIKE_WAVEFORMS
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
-from closedloop.commands.recording_files import waveforms as command
+from closedloop.commands.recording_files.extracts import waveforms as command
 from closedloop.commands.recording_files.options import ALL_UNITS, ChannelChoice, TimeRange
 from closedloop.errors import RecordingError
 from closedloop.simulation.processor import SIMULATED_APPLICATION

@@ -53,7 +53,7 @@ def recording_waveforms(
 
     Noise is what the recorder put into unit 255: `--units all` takes it too.
     """
-    from closedloop.commands.recording_files import waveform_report, waveforms  # noqa: PLC0415
+    from closedloop.commands.recording_files.extracts import waveform_report, waveforms  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     choice = waveforms.SpikeChoice(
@@ -88,7 +88,7 @@ def recording_samples(
 
     A pause has no rows; it is said, and the column `segment` changes there.
     """
-    from closedloop.commands.recording_files import samples  # noqa: PLC0415
+    from closedloop.commands.recording_files.extracts import samples  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("samples") as progress:
@@ -117,7 +117,7 @@ def recording_codes(
     For ports whose lines change one by one. A code of the serial port is a row without a bit. `recording events` has
     the codes as whole numbers.
     """
-    from closedloop.commands.recording_files import codes  # noqa: PLC0415
+    from closedloop.commands.recording_files.extracts import codes  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("codes") as progress:
@@ -137,7 +137,7 @@ def recording_map(
     json: JsonOption = False,
 ) -> None:
     """Show which electrode lies where on the array, and which bank it is wired to."""
-    from closedloop.commands.recording_files import map as map_command  # noqa: PLC0415
+    from closedloop.commands.recording_files.extracts import map as map_command  # noqa: PLC0415
 
     contacts = map_command.read_map(file, names)
     if out is not None:

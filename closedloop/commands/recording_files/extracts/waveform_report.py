@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from closedloop.commands.recording_files.map import read_map
+from closedloop.commands.recording_files.extracts.map import read_map
+from closedloop.commands.recording_files.extracts.waveforms import SpikeChoice, WrittenWaveforms
 from closedloop.commands.recording_files.outputs import check_output
-from closedloop.commands.recording_files.waveforms import SpikeChoice, WrittenWaveforms
 from closedloop.errors import RecordingError
 from closedloop.report.recordings.array_map import ArrayContact, arrays_of
 from closedloop.report.recordings.grid import Grid, in_rows

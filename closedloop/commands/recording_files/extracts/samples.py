@@ -73,6 +73,11 @@ class WrittenSamples:
         return sum(part.n_samples for part in self.ranges)
 
     @property
+    def n_bridged(self) -> int:
+        """Samples in holes so short that they end no segment: not recorded, NaN."""
+        return sum(len(self.samples.bridged(part.segment, part.start, part.stop)) for part in self.ranges)
+
+    @property
     def gaps(self) -> tuple[Gap, ...]:
         """Where nothing was recorded between two rows of a clock segment."""
         segments, tick_hz = self.samples.segments, self.samples.tick_hz
@@ -107,7 +112,7 @@ def samples_to_file(
     nev
         The .nev with the scale of a 2.1 file; the one beside it if None.
     progress
-        Called with (done, total) samples.
+        Called with (done, total) samples; before that with bytes, while a PTP file is passed over.
 
     Raises
     ------
@@ -117,7 +122,7 @@ def samples_to_file(
         The result cannot be written.
     """
     check_output(out, (".parquet", ".csv", *_ARRAYS))
-    samples = _choose(open_samples(file), channels)
+    samples = _choose(open_samples(file, progress=progress), channels)
     scale_from = (nev or nev_beside(file)) if has_no_scale(samples) else None
     if scale_from is not None:
         samples = with_scale_of(samples, scale_from)
@@ -175,6 +180,7 @@ def _parts(samples: NsxSamples, ranges: Sequence[SampleRange]) -> Iterator[dict[
             tick = samples.ticks(part.segment, np.arange(start, stop))
             values = samples.read(part.segment, start, stop) * scale
             values += offset
+            values[samples.bridged(part.segment, start, stop) - start] = np.nan
             yield {
                 "epoch": np.full(len(tick), samples.segments[part.segment].clock_segment, np.uint16),
                 "segment": np.full(len(tick), part.segment, np.uint32),
@@ -256,6 +262,8 @@ def sample_lines(written: WrittenSamples) -> list[str]:
     lines += gaps[:_MOST_LINES]
     if len(gaps) > _MOST_LINES:
         lines.append(f"  ... and {len(gaps) - _MOST_LINES} more gaps (--json lists all)")
+    if written.n_bridged:
+        lines.append(f"  {written.n_bridged:,} samples in short holes were not recorded: NaN")
     n_clock_segments = len({samples.segments[part.segment].clock_segment for part in written.ranges})
     if n_clock_segments > 1:
         lines.append(f"  the clock was set back: {n_clock_segments} clock segments, column epoch tells them apart")
@@ -276,6 +284,7 @@ def samples_as_json(written: WrittenSamples) -> str:
         "out": str(written.out),
         "simulated": samples.header.comment.startswith(SIMULATED_APPLICATION),
         "n_rows": written.n_rows,
+        "n_bridged": written.n_bridged,
         "rate_hz": samples.rate_hz,
         "tick_hz": samples.tick_hz,
         "scale_from": str(written.scale_from) if written.scale_from else None,
