@@ -143,6 +143,26 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
     typer.echo(status_as_json(found) if json else "\n".join(status_lines(found)))
 
 
+@app.command("accept-session")
+def accept_session(
+    study: StudyArgument,
+    day: Annotated[int, typer.Option(min=0, help="recording day whose session it is")],
+    despite: Annotated[
+        list[str],
+        typer.Option(help="what stands against it, as `closedloop run` named it, such as mouse-gaze; may be repeated"),
+    ],
+    why: Annotated[str, typer.Option(help="the reason; kept with the study and shown in its report")],
+    who: Annotated[str | None, typer.Option(help="who decides  [default: the name of your account]")] = None,
+) -> None:
+    """Take a session as data that no animal can have seen as planned.
+
+    Appends a line to the study's amendments.jsonl.
+    """
+    from closedloop.commands.accept_session import accept_session as accept  # noqa: PLC0415
+
+    typer.echo(accept(study, day=day, despite=despite, why=why, who=who))
+
+
 @app.command()
 def report(study: StudyArgument) -> None:
     """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""

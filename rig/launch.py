@@ -9,6 +9,7 @@ from pathlib import Path
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
+from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
 from rig.apparatus import Launch, open_apparatus
@@ -20,6 +21,8 @@ from rig.stop import StopRequest
 
 JOURNAL_NAME = catalog.JOURNAL.name
 SUMMARY_NAME = catalog.SUMMARY.name
+
+_OTHER_JOURNAL = "It was begun with another session folder, or changed since: restore it, or choose another --out."
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ def _present_rest(
     on_trial: Callable[[SessionState, float], None],
 ) -> None:
     _refuse_other_journal(session, journal, launch)
+    if journal.rows:
+        check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
     with ExitStack() as stack:
@@ -140,6 +145,15 @@ def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) ->
                 f"{path}: expected a journal of the {launch.display} display, found one of {earlier.display}. "
                 f"Resume with --display {earlier.display}, or choose another --out."
             )
+
+
+def _plan_of(session: Session) -> PlannedSession:
+    return PlannedSession(
+        session.document,
+        [planned.image_index for planned in session.planned],
+        [planned.stimulus_id for planned in session.planned],
+        [planned.repetition for planned in session.planned],
+    )
 
 
 def _write_summary(session: Session, out: Path) -> SessionSummary:

@@ -354,6 +354,7 @@ _STUDY = StudyPaths(Path())
 _STUDY_FILES = (
     (_STUDY.protocol.name, "the experiment, as the study was made with it"),
     (_STUDY.study.name, "subject, simulated or real, versions"),
+    (_STUDY.amendments.name, "what people decided since: who, when, why"),
     (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )
 _FOLDERS = {"schedule": "travels to the rig", "present": "comes back from it"}

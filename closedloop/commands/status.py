@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.study.ledger import StageRecord, holder_of, open_ledger
@@ -21,6 +23,10 @@ class Status:
         host:pid of the loop that works on it now, or None.
     stages
         The ledger's rows.
+    despite
+        By day, what makes its session no data of an animal, with who took it nevertheless.
+    journal_notes
+        By day, what the rig's journal cannot vouch for.
     """
 
     study: str
@@ -29,6 +35,8 @@ class Status:
     protocol: str
     holder: str | None
     stages: tuple[StageRecord, ...]
+    despite: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    journal_notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_status(study: Path) -> Status:
@@ -47,6 +55,7 @@ def read_status(study: Path) -> Status:
     if paths.ledger.is_file():
         with open_ledger(paths.ledger) as ledger:
             records = tuple(ledger.records())
+    qualities = _qualities(paths, records)
     return Status(
         study=str(paths.root),
         subject=document.subject,
@@ -54,7 +63,31 @@ def read_status(study: Path) -> Status:
         protocol=document.protocol_name,
         holder=holder_of(paths.root),
         stages=records,
+        despite=_despite(paths, qualities),
+        journal_notes={quality.day: quality.journal_notes for quality in qualities},
     )
+
+
+def _despite(paths: StudyPaths, qualities: tuple[IngestQuality, ...]) -> dict[int, tuple[str, ...]]:
+    """Return what was taken despite what: by the day's quality report, or by the amendments before there is one."""
+    amendments = read_amendments(paths.amendments)
+    said = {quality.day: quality.despite for quality in qualities}
+    if amendments:
+        from closedloop.artifacts.day.doubts import taken_despite  # noqa: PLC0415 - see _qualities
+
+        days = {entry.day for entry in amendments if entry.day is not None}
+        said = {day: taken_despite(amendments, day=day) for day in days} | said
+    return {day: tuple(taken.values()) for day, taken in sorted(said.items()) if taken}
+
+
+def _qualities(paths: StudyPaths, records: tuple[StageRecord, ...]) -> tuple[IngestQuality, ...]:
+    done = [record.day for record in records if record.stage == "ingest" and record.state == "done"]
+    if not done:
+        return ()
+    from closedloop.artifacts.catalog import QUALITY  # noqa: PLC0415 - numpy comes with it: a new study does without
+
+    places = [QUALITY.published(paths, day) for day in done]
+    return tuple(QUALITY.read(place) for place in places if place.is_file())
 
 
 def status_as_json(status: Status) -> str:
@@ -68,6 +101,8 @@ def status_lines(status: Status) -> list[str]:
     lines = [f"{kind} of {status.subject}, protocol {status.protocol}, in {status.study}"]
     days = sorted({record.day for record in status.stages})
     lines += [_day_line(day, [record for record in status.stages if record.day == day]) for day in days]
+    lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
+    lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in status.stages if record.error]
     if not status.stages:
         lines.append("nothing done yet: `closedloop run` begins")

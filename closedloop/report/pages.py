@@ -72,7 +72,11 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         subtitle="Adversarial sensitivity of inferior temporal (IT) sites, measured in a closed loop.",
         here=None,
         parts=parts,
-        notices=[*_progress(record), *(alarm for day in record.evaluated for alarm in _alarms(record, day))],
+        notices=[
+            *_taken_despite(record),
+            *_progress(record),
+            *(alarm for day in record.evaluated for alarm in _alarms(record, day)),
+        ],
     )
 
 
@@ -90,7 +94,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         subtitle=_planned(day),
         here=day,
         parts=parts,
-        notices=[*_under_way(day), *_alarms(record, day)],
+        notices=[*_taken_despite(record), *_under_way(day), *_alarms(record, day)],
     )
 
 
@@ -139,6 +143,7 @@ def _stimuli_page(record: StudyRecord, day: DayRecord) -> bytes:
         command=_command(record),
         simulated=record.study.simulated,
         links=_links(record, here=day, at_stimuli=True),
+        notices=_taken_despite(record),
     )
 
 
@@ -177,6 +182,13 @@ def _command(record: StudyRecord) -> str:
     if record.study.simulated:
         return f"closedloop dry-run STUDY --protocol {record.study.protocol_name} --days {record.protocol.days}"
     return f"closedloop report {record.paths.root.name}"
+
+
+def _taken_despite(record: StudyRecord) -> list[str]:
+    """Say on every page which sessions are no data of an animal: each number of the study may hold some of theirs."""
+    return [
+        f"The session of day {day.day} is no data of an animal: {why}." for day in record.days for why in day.despite
+    ]
 
 
 def _planned(day: DayRecord) -> str:

@@ -71,6 +71,8 @@ def quality(days: Sequence[IngestQuality]) -> Table:
         for reason in reasons
     ]
     lines += [(name, *(cell(day) for day in days)) for name, cell in _QUALITY[2:]]
+    if any(day.journal_notes for day in days):
+        lines.append(("what the rig's journal lacks", *("; ".join(day.journal_notes) or DASH for day in days)))
     return Table(
         columns=("", *(f"day {day.day}" for day in days)),
         rows=tuple(lines),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.catalog import DocumentFile, StudyFile, TableFile
+from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.journal import SessionSummary
@@ -16,6 +17,7 @@ from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns, is_simulated
 from closedloop.errors import StudyError
@@ -56,6 +58,8 @@ class DayRecord:
         Columns of `day.evaluation.PAIRS`; None before *evaluate*.
     manifests
         By finished stage, in the loop's order.
+    despite
+        What makes the session no data of an animal, with who took it nevertheless, a sentence each.
     """
 
     day: int
@@ -69,6 +73,7 @@ class DayRecord:
     sensitivity: tuple[SensitivityRow, ...]
     pairs: Columns | None
     manifests: dict[str, Manifest]
+    despite: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,18 +121,21 @@ def _day_numbers(paths: StudyPaths) -> list[int]:
 def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
     day = _Day(paths, number, simulated=simulated)
     images = catalog.IMAGES.published(paths, number)
+    quality = day.document(catalog.QUALITY)
+    taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), day=number)
     return DayRecord(
         day=number,
         plan=day.document(catalog.DAY_PLAN),
         images=images if images.parent.is_dir() else None,
         audit=day.table(catalog.AUDIT),
         summary=day.document(catalog.SUMMARY),
-        quality=day.document(catalog.QUALITY),
+        quality=quality,
         fit=day.document(catalog.FIT),
         evaluation=day.document(catalog.EVALUATION),
         sensitivity=_sensitivity(day),
         pairs=day.table(catalog.PAIRS),
         manifests=_manifests(paths.day(number)),
+        despite=tuple(taken.values()),
     )
 
 
@@ -160,7 +168,8 @@ class _Day:
     def _path(self, file: StudyFile) -> Path | None:
         """Return where a file lies; a missing one of a published stage is an error, unless it is optional."""
         path = self.paths.day(self.number).folder(file.stage) / file.name
-        missing = not path.exists() if file.optional else not path.parent.is_dir()
+        # A folder without a manifest is one that a person is filling: what the rig left there is not taken over yet.
+        missing = not path.exists() if file.optional else not (path.parent / MANIFEST_NAME).is_file()
         return None if missing else path
 
 

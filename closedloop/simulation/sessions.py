@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import (
-    ROW,
     JournalRow,
     LaunchOpened,
     Presentation,
     SessionEnded,
     TrialEnded,
     TrialStarted,
+    journal_bytes,
 )
 from closedloop.artifacts.naming import derive_seed, generator
 from closedloop.artifacts.protocol.recorder_faults import RECORDER_FAULTS, LineFault, RecorderFault
@@ -113,7 +113,7 @@ def make_session(folder: Path, wanted: MadeSession, *, progress: ProgressCallbac
     folder.mkdir(parents=True, exist_ok=True)
     rows = tuple(_journal(wanted))
     recorder, events = _recorder(wanted), _draw_events(wanted, rows)
-    write_bytes(folder / JOURNAL.name, b"".join(ROW.dump_json(row) + b"\n" for row in rows))
+    write_bytes(folder / JOURNAL.name, journal_bytes(rows))
     write_recording(folder, recorder, events, progress=progress)
     write_table(folder / "truth.parquet", TRUTH, _truth(recorder, events), simulated=True)
 
@@ -158,6 +158,8 @@ def _journal(wanted: MadeSession) -> Iterator[JournalRow]:
         first_trial=0,
         time_s=0.0,
         utc=None,
+        gaze="scripted",
+        codes="file",
     )
     for trial in range(n_trials):
         yield from _trial(trial, start, image)

@@ -7,6 +7,7 @@ from pathlib import Path
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import SessionError, StudyError
+from closedloop.study.session_checks import check_session
 
 
 def awaited(paths: StudyPaths, day: int, stage: str) -> str | None:
@@ -53,6 +54,8 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
         The journal is of another session, or the session was stopped before its end.
     StudyError
         Simulated data were brought into a real study.
+    ClosedLoopError
+        What `check_session` finds.
     """
     if stage != "present":
         return
@@ -75,3 +78,4 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             f"{folder}: expected a session presented to its end, found it stopped with {summary.n_remaining} "
             "presentations left. Go on with it by `rig present --resume`, and bring the output again."
         )
+    check_session(paths, study, day=day)

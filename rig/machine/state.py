@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from closedloop.artifacts.day.journal import JournalRow, LaunchOpened, Presentation, TimeOut, TrialEnded, TrialStarted
+from closedloop.artifacts.day.presentation_queue import settle_queue
 from closedloop.errors import SessionError
-from rig.machine.requeue import requeue
 from rig.session.folder import Session
 
 MAX_DROPS_IN_A_ROW = 20  # a display that fails this often will not get better by trying
@@ -60,9 +60,7 @@ class SessionState:
             self.misses, self.time_out_written = 0, False
 
     def settle(self, taken: Sequence[int], shown: Sequence[Presentation]) -> None:
-        """Requeue what a trial did not get accepted.
-
-        What was not shown returns to the front in its order; what was rejected goes to a seeded place behind it.
+        """Requeue what a trial did not get accepted, see `settle_queue`.
 
         Parameters
         ----------
@@ -71,15 +69,14 @@ class SessionState:
         shown
             What it showed, in order; may be less.
         """
-        unshown = list(taken[len(shown) :])
-        self.queue = unshown + self.queue
+        self.queue = settle_queue(self.queue, taken, shown, n_rejections=self.n_rejections, seed=self.seed)
         for row in shown:
             self.next_ordinal = row.ordinal + 1
             if row.outcome == "accepted":
                 self.n_accepted += 1
                 self.drops_in_a_row = 0
             else:
-                self._reject(row, behind=len(unshown))
+                self._count_drop(row)
 
     def end_trial(self, outcome: str) -> None:
         """Count misses: trials ignored or broken, until one is completed."""
@@ -88,12 +85,9 @@ class SessionState:
         elif outcome in ("ignored", "broken"):
             self.misses += 1
 
-    def _reject(self, row: Presentation, *, behind: int) -> None:
-        index = row.presentation_index
-        self.n_rejections[index] += 1
-        self.queue = requeue(self.queue, index, behind=behind, seed=self.seed, n_rejections=self.n_rejections[index])
+    def _count_drop(self, row: Presentation) -> None:
         if row.reason == "frames_dropped":
-            self.drops[index] += 1
+            self.drops[row.presentation_index] += 1
             self.drops_in_a_row += 1
 
     def refuse_dropping_display(self) -> None:

@@ -29,7 +29,7 @@ NEO = "neo is at home in the room of other makers' files"
 HOLES = [
     ("rig/machine/state.py", "import closedloop.execution.local", RIG),
     ("rig/ports/clock.py", "from closedloop.execution import local", RIG),
-    ("rig/machine/requeue.py", "from rig.apparatus import Launch", RIG_LAYERS),
+    ("rig/machine/timeline.py", "from rig.apparatus import Launch", RIG_LAYERS),
     ("rig/ports/gaze.py", "from rig.session.folder import Session", RIG_LAYERS),
     ("rig/newcomer.py", "", RIG_LAYERS),
     ("rig/machine/state.py", "import torch", TORCH),

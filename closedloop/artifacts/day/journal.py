@@ -22,7 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from closedloop.artifacts.day.session import CodeTransport
 from closedloop.artifacts.documents import Document, Section, first_fault
-from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, read_chain
+from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, chain_line, read_chain
 from closedloop.errors import DocumentError
 
 RejectionReason = Literal["fixation_broken", "frames_dropped", "session_stopped"]
@@ -220,6 +220,15 @@ def read_journal(path: Path) -> Journal:
         is_chained=chain.is_chained,
         end=chain.end,
     )
+
+
+def journal_bytes(rows: Iterable[JournalRow]) -> bytes:
+    """Return a whole journal of chained lines."""
+    lines, end = [], CHAIN_START
+    for row in rows:
+        line, end = chain_line(ROW.dump_json(row), end)
+        lines.append(line)
+    return b"".join(lines)
 
 
 def standing_rows(rows: Sequence[JournalRow]) -> list[JournalRow]:

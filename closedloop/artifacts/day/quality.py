@@ -106,5 +106,11 @@ class IngestQuality(Document):
     raw_agreement: tuple[RawAgreement, ...]
     reliability_median: float | None = Field(description="over the chosen sites")
     devices: tuple[DeviceQuality, ...] = Field(default=(), description="by processor; empty in files of version 0.1")
+    despite: dict[str, str] = Field(
+        default={}, description="what makes the session no data of an animal, by name, and who took it and why"
+    )
+    journal_notes: tuple[str, ...] = Field(
+        default=(), description="what the journal cannot vouch for: rigs of version 0.1 wrote less"
+    )
     sites_new: tuple[str, ...] = Field(default=(), description="recorded today, not on day 0")
     sites_missing: tuple[str, ...] = Field(default=(), description="recorded on day 0, not today")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from closedloop.alignment.alignment import Alignment, align_devices, missing_at_ends
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
+from closedloop.artifacts.day.journal_checks import check_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import write_table
 from closedloop.devices.device import PHOTODIODE, Device, read_devices
@@ -78,6 +79,7 @@ def align_files(
         A file cannot be read, or has no such channel.
     """
     journal = read_journal(journal_file)
+    check_journal(journal, journal_file)
     if not journal.presentations:
         raise AlignmentError(f"{journal_file}: expected presentations, found none. Give the journal of a session.")
     sent = sent_codes(journal)

@@ -52,6 +52,7 @@ def audit_page(
     command: str,
     simulated: bool,
     links: Sequence[Link] = (),
+    notices: Sequence[str] = (),
 ) -> bytes:
     """Return the page as one HTML file that needs nothing else.
 
@@ -67,6 +68,8 @@ def audit_page(
         Whether the model is of a simulated subject.
     links
         Pages beside it.
+    notices
+        What else the reader is warned of.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def audit_page(
             facts=tuple(facts),
             command=command,
             simulated=simulated,
-            notices=tuple(_notices(record.columns)),
+            notices=(*notices, *_notices(record.columns)),
             links=tuple(links),
             sections=tuple(section for section in sections if section is not None),
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment, missing_at_ends
 from closedloop.alignment.quality import AlignmentQuality
+from closedloop.artifacts.day.doubts import unvouched
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.day.responses import SiteTable
@@ -23,6 +24,7 @@ def quality_of(
     recording: DayRecording,
     *,
     journal: Journal,
+    despite: Mapping[str, str],
     alignments: Mapping[str, Alignment],
     onsets: Onsets,
     coverage: Mapping[str, DeviceCoverage],
@@ -38,6 +40,8 @@ def quality_of(
     ----------
     recording, journal
         What was recorded, and what the rig did.
+    despite
+        What makes the session no data of an animal, by name, and who took it nevertheless.
     alignments
         Of the two, by the device's name.
     onsets
@@ -100,6 +104,8 @@ def quality_of(
         raw_agreement=agreement,
         reliability_median=_rounded(float(np.median(chosen))) if chosen else None,
         devices=devices,
+        despite=dict(despite),
+        journal_notes=unvouched(journal),
         sites_new=new,
         sites_missing=missing,
     )

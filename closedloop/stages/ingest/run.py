@@ -13,8 +13,11 @@ from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
 from closedloop.artifacts.arrays import write_arrays
 from closedloop.artifacts.catalog import Arrays
+from closedloop.artifacts.day.doubts import doubts_and_who_took_them
 from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
 from closedloop.recording.activity import SpikeActivity
@@ -49,6 +52,9 @@ def run(context: StageContext) -> None:
     folder = context.published("recording")
     session = context.read(catalog.SESSION)
     journal = context.read(catalog.JOURNAL)
+    plan = planned_session(session, context.read(catalog.PRESENTATIONS))
+    check_journal(journal, context.path(catalog.JOURNAL), plan=plan)
+    amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
     first = context.read(catalog.SITES, day=0) if context.day > 0 else None
     arrays = tuple(one.files for one in context.study.array_files)
@@ -108,6 +114,7 @@ def run(context: StageContext) -> None:
     quality = quality_of(
         recording,
         journal=journal,
+        despite={} if context.simulated else doubts_and_who_took_them(journal, amendments, day=context.day),
         alignments=alignments,
         onsets=onsets,
         coverage=coverage,

@@ -44,6 +44,13 @@ def test_a_simulated_study_a_running_loop_and_no_stage_yet() -> None:
     assert lines[1:] == ["nothing done yet: `closedloop run` begins", "a loop is running: lab:7"]
 
 
+def test_what_a_session_was_taken_despite_and_what_its_journal_lacks_are_said() -> None:
+    lines = status_lines(
+        replace(STATUS, despite={0: ("the mouse stood for the eye",)}, journal_notes={0: ("no checks",)})
+    )
+    assert lines[3:5] == ["  day 0: no data of an animal: the mouse stood for the eye", "  day 0: no checks"]
+
+
 def test_json_has_the_same() -> None:
     content = json.loads(status_as_json(STATUS))
     assert content["subject"] == "monkey-a"

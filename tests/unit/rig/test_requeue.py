@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from closedloop.artifacts.day.journal import Presentation
-from rig.machine.requeue import requeue
+from closedloop.artifacts.day.presentation_queue import requeue
 from rig.machine.state import SessionState
 
 N_SEEDS = 600

@@ -17,7 +17,7 @@ from closedloop.storage import sha256_file
 from closedloop.study.loop import Outcome, run_study
 from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from tests.unit.days import SMOKE
-from tests.unit.study.sessions import STUDY_ID, session_document
+from tests.unit.study.sessions import STUDY_ID, write_schedule
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Lab:
         if name in self.at:
             self.at[name](context)
         if stage.name == "schedule" and not context.simulated:
-            session_document(context.day).write(context.working / "session.json")
+            write_schedule(context.working, context.day)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
         read = [sha256_file(path) for folder in stage.inputs(self.paths, context.day) for path in folder.glob("*.txt")]
         text = json.dumps([name, context.seed(), sections, sorted(read)])

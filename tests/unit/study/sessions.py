@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
-from closedloop.artifacts.day.journal import LaunchOpened, SessionSummary
+import numpy as np
+
+from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
+from closedloop.artifacts.day.journal import (
+    JournalRow,
+    LaunchOpened,
+    Presentation,
+    SessionEnded,
+    TrialEnded,
+    TrialStarted,
+    journal_bytes,
+    read_journal,
+)
 from closedloop.artifacts.day.session import CodeSettings, SessionDocument
+from closedloop.artifacts.day.session_summary import summarize
 from closedloop.artifacts.study import StudyPaths
+from closedloop.storage import write_bytes
 from tests.unit.artifacts.day.test_session import SCREEN, TRIAL
 
 STUDY_ID = "abc"
+N_PRESENTATIONS, N_IMAGES, PER_TRIAL = 10, 5, TRIAL.presentations_per_trial
 
 
 def session_id(day: int) -> str:
@@ -27,8 +44,8 @@ def session_document(day: int) -> SessionDocument:
         subject="monkey",
         day=day,
         seed=1,
-        n_presentations=10,
-        n_images=5,
+        n_presentations=N_PRESENTATIONS,
+        n_images=N_IMAGES,
         image_side_px=32,
         screen=SCREEN,
         trial=TRIAL,
@@ -38,8 +55,35 @@ def session_document(day: int) -> SessionDocument:
 
 
 def schedule(paths: StudyPaths, day: int) -> None:
-    """Write a day's session.json where schedule would."""
-    session_document(day).write(SESSION.published(paths, day))
+    """Write a day's session.json and presentations.parquet where schedule would."""
+    write_schedule(SESSION.published(paths, day).parent, day)
+
+
+def write_schedule(folder: Path, day: int) -> None:
+    """Write what the rig is to show, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    session_document(day).write(folder / SESSION.name)
+    write_bytes(folder / PRESENTATIONS.name, planned_presentations())
+
+
+def planned_presentations() -> bytes:
+    """Return presentations.parquet as bytes: arrow writes files by itself, unheard by who listens to Python."""
+    index = np.arange(N_PRESENTATIONS)
+    columns = {
+        "presentation_index": index,
+        "stimulus_id": [stimulus(image) for image in index % N_IMAGES],
+        "image_index": index % N_IMAGES,
+        "repetition": index // N_IMAGES,
+    }
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / PRESENTATIONS.name
+        PRESENTATIONS.write(place, columns, simulated=False)
+        return place.read_bytes()
+
+
+def stimulus(image: int) -> str:
+    """Return the name of an image's bytes."""
+    return f"{image:016x}"
 
 
 def bring(paths: StudyPaths, day: int, *, segments: tuple[str, ...] | None = None, **values: Any) -> None:
@@ -50,42 +94,61 @@ def bring(paths: StudyPaths, day: int, *, segments: tuple[str, ...] | None = Non
     paths, day
         Whose.
     segments
-        The session that each start of the rig says; the day's own, once, by default.
+        The session that each start of the rig says, one or two; the day's own, once, by default.
     values
         Of the summary.
     """
-    usual: dict[str, Any] = {
-        "simulated": False,
-        "session_id": session_id(day),
-        "display": "psychopy",
-        "outcome": "complete",
-        "n_segments": 1,
-        "n_trials": 2,
-        "n_trials_completed": 2,
-        "n_trials_broken": 0,
-        "n_trials_ignored": 0,
-        "n_presentations": 10,
-        "n_accepted": 10,
-        "n_rejected": {},
-        "n_remaining": 0,
-        "n_time_outs": 0,
-        "duration_s": 60.0,
-        "reward_ms": 240.0,
-    }
-    SessionSummary(**usual | values).write(SUMMARY.published(paths, day))
-    rows = [
-        LaunchOpened(
-            segment=number,
-            session_id=name,
-            simulated=False,
-            display="psychopy",
-            clock="real",
-            refresh_hz=60,
-            first_ordinal=10 * number,
-            first_trial=2 * number,
-            time_s=0,
-            utc="2022-01-03T09:00:00Z",
+    write_journal(paths, day, list(rows_of(segments or (session_id(day),))))
+    counted = summarize(session_document(day), read_journal(JOURNAL.published(paths, day)))
+    counted.model_copy(update=values).write(SUMMARY.published(paths, day))
+
+
+def write_journal(paths: StudyPaths, day: int, rows: list[JournalRow]) -> None:
+    """Write a day's journal of chained lines."""
+    place = JOURNAL.published(paths, day)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(journal_bytes(rows))
+
+
+def rows_of(segments: tuple[str, ...]) -> Iterator[JournalRow]:
+    """Yield a session of two trials; a second launch, if there is one, comes between them."""
+    yield launch(0, segments[0])
+    for trial in (0, 1):
+        if trial < len(segments) and trial:
+            yield launch(trial, segments[trial])
+        yield from trial_rows(trial)
+    yield SessionEnded(outcome="complete", n_remaining=0, time_s=5.0)
+
+
+def launch(number: int, name: str, **changes: Any) -> LaunchOpened:
+    """Return a launch of the rig in a laboratory, before the trial of its number."""
+    values: dict[str, Any] = {"simulated": False, "display": "psychopy", "clock": "real", "refresh_hz": 60}
+    values |= {"pacing": "vblank", "gaze": "EyeLink", "codes": "parallel", "utc": "2022-01-03T09:00:00Z"}
+    values |= {"first_ordinal": PER_TRIAL * number, "first_trial": number, "time_s": 2.0 * number}
+    return LaunchOpened(**{"segment": number, "session_id": name} | values | changes)
+
+
+def trial_rows(trial: int) -> Iterator[JournalRow]:
+    """Yield a completed trial, which begins every 2 s; its images come every 200 ms, from 400 ms on."""
+    codes, start_s = CodeSettings(), 2.0 * trial
+    yield TrialStarted(trial=trial, code=codes.trial(trial), time_s=start_s)
+    ordinals = range(PER_TRIAL * trial, min(PER_TRIAL * (trial + 1), N_PRESENTATIONS))
+    for position, ordinal in enumerate(ordinals):
+        image, onset_s = ordinal % N_IMAGES, round(start_s + 0.4 + 0.2 * position, 6)
+        yield Presentation(
+            ordinal=ordinal,
+            trial=trial,
+            position=position,
+            presentation_index=ordinal,
+            image_index=image,
+            stimulus_id=stimulus(image),
+            repetition=ordinal // N_IMAGES,
+            code=codes.presentation(ordinal),
+            onset_s=onset_s,
+            offset_s=round(onset_s + 0.1, 6),
+            planned_on_frames=TRIAL.on_frames,
+            on_frames=TRIAL.on_frames,
+            planned_off_frames=TRIAL.off_frames,
+            outcome="accepted",
         )
-        for number, name in enumerate(segments or (session_id(day),))
-    ]
-    JOURNAL.published(paths, day).write_text("".join(row.model_dump_json() + "\n" for row in rows))
+    yield TrialEnded(trial=trial, outcome="completed", reward_ms=TRIAL.reward_ms, time_s=start_s + 1.8)

@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import (
-    ROW,
     JournalRow,
     LaunchOpened,
     Presentation,
     SessionEnded,
     TrialEnded,
     TrialStarted,
+    journal_bytes,
 )
 from closedloop.artifacts.day.session import (
+    PRESENTATIONS,
     CodeSettings,
     ScreenSettings,
     ScriptedMonkey,
     SessionDocument,
     TrialSettings,
 )
+from closedloop.artifacts.tables import write_table
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.simulation.processor import SIMULATED_APPLICATION
@@ -50,7 +52,9 @@ def onset_s(ordinal: int) -> float:
 
 
 def journal_rows(*, rejected: tuple[int, ...] = ()) -> Iterator[JournalRow]:
-    """Yield a session of whole trials; codes count up from 1."""
+    """Yield a session of whole trials; what is rejected, in the last trial alone, is left when the session stops."""
+    assert all(ordinal >= len(SHOWN) - PER_TRIAL for ordinal in rejected), "an earlier one would change the order"
+    codes = CodeSettings()
     yield LaunchOpened(
         segment=0,
         session_id=SESSION,
@@ -63,13 +67,10 @@ def journal_rows(*, rejected: tuple[int, ...] = ()) -> Iterator[JournalRow]:
         time_s=0.0,
         utc=None,
     )
-    code = 0
     for ordinal, image in enumerate(SHOWN.tolist()):
         trial, position = divmod(ordinal, PER_TRIAL)
         if position == 0:
-            code += 1
-            yield TrialStarted(trial=trial, code=code, time_s=trial * 2.0)
-        code += 1
+            yield TrialStarted(trial=trial, code=codes.trial(trial), time_s=trial * 2.0)
         yield Presentation(
             ordinal=ordinal,
             trial=trial,
@@ -78,7 +79,7 @@ def journal_rows(*, rejected: tuple[int, ...] = ()) -> Iterator[JournalRow]:
             image_index=image,
             stimulus_id=f"{image:016x}",
             repetition=ordinal // N_IMAGES,
-            code=code,
+            code=codes.presentation(ordinal),
             onset_s=onset_s(ordinal),
             offset_s=round(onset_s(ordinal) + 0.1, 6),
             planned_on_frames=6,
@@ -89,7 +90,11 @@ def journal_rows(*, rejected: tuple[int, ...] = ()) -> Iterator[JournalRow]:
         )
         if position == PER_TRIAL - 1:
             yield TrialEnded(trial=trial, outcome="completed", reward_ms=120.0, time_s=trial * 2.0 + 1.8)
-    yield SessionEnded(outcome="complete", n_remaining=0, time_s=len(SHOWN) / PER_TRIAL * 2.0)
+    yield SessionEnded(
+        outcome="stopped" if rejected else "complete",
+        n_remaining=len(rejected),
+        time_s=len(SHOWN) / PER_TRIAL * 2.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -147,8 +152,18 @@ def write_day(made: StageContext, recorded: WrittenDay, *, rejected: tuple[int, 
         made.day,
         [stimulus("clean", "anchor" if image == 0 else "clean", image) for image in range(N_IMAGES)],
     )
-    write_bytes(made.path(catalog.JOURNAL), b"".join(ROW.dump_json(row) + b"\n" for row in rows))
+    write_table(made.path(catalog.PRESENTATIONS), PRESENTATIONS, _planned(), simulated=True)
+    write_bytes(made.path(catalog.JOURNAL), journal_bytes(rows))
     _write_nev(made, rows, recorded)
+
+
+def _planned() -> dict[str, Any]:
+    return {
+        "presentation_index": np.arange(len(SHOWN)),
+        "stimulus_id": [f"{image:016x}" for image in SHOWN.tolist()],
+        "image_index": SHOWN,
+        "repetition": np.arange(len(SHOWN)) // N_IMAGES,
+    }
 
 
 def _session() -> SessionDocument:

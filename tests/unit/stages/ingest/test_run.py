@@ -100,14 +100,14 @@ def test_the_electrode_that_repeats_itself_is_the_site_and_its_spikes_are_kept(t
 
 
 def test_the_quality_report_counts_what_was_shown_used_and_received(tmp_path: Path) -> None:
-    made = ingested(tmp_path, WrittenDay(spikes_in_window()), rejected=(5, 7))
+    made = ingested(tmp_path, WrittenDay(spikes_in_window()), rejected=(45, 47))
     quality = IngestQuality.read(made.output(catalog.QUALITY))
     n = len(SHOWN)
     assert (quality.n_presented, quality.n_rejected, quality.n_used, quality.set_aside) == (n - 2, 2, n - 2, {})
     assert (quality.codes_sent, quality.codes_matched, quality.codes_lost) == (n + n // 6, n + n // 6, 0)
     assert (quality.session_id, quality.n_spikes) == (SESSION, expected_counts().sum() + 1)
     counts = read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)["counts"]
-    assert np.flatnonzero(np.isnan(counts).all(axis=1)).tolist() == [5, 7]
+    assert np.flatnonzero(np.isnan(counts).all(axis=1)).tolist() == [45, 47]
 
 
 def test_a_recording_that_stopped_half_way_is_refused_with_the_reason(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""`closedloop accept-session`: take a session that is no data of an animal nevertheless, by name and with a reason."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of
+from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import StudyError
+from closedloop.storage import sha256_file
+from closedloop.study.ledger import study_lock
+from closedloop.study.loop import read_identity
+
+
+def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, who: str | None) -> str:
+    """Append the amendment that takes a day's session despite what its journal says.
+
+    Parameters
+    ----------
+    study
+        Study folder.
+    day
+        Whose session.
+    despite
+        Names of `closedloop.artifacts.day.doubts`, each found in the journal.
+    why
+        The reason.
+    who
+        The person; None: the name of the account.
+
+    Returns
+    -------
+    str
+        What was done, in a line.
+
+    Raises
+    ------
+    ClosedLoopError
+        The study is simulated, the session is not there or taken over already, or a name is not in its journal.
+    """
+    paths = StudyPaths(study.resolve())
+    document, _ = read_identity(paths)
+    if document.simulated:
+        raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It needs no acceptance.")
+    place = JOURNAL.published(paths, day)
+    if (place.parent / MANIFEST_NAME).is_file():
+        raise StudyError(
+            f"{place.parent}: expected a session that waits to be taken over, found one that was. Nothing is left."
+        )
+    found = doubts_of(JOURNAL.read(place))
+    unknown = [name for name in despite if name not in found]
+    if unknown or not despite:
+        known = "one of " + ", ".join(found) if found else "none, for nothing stands against this session"
+        raise StudyError(
+            f"--despite: expected {known}, as {place} says, found {', '.join(unknown) or 'none'}. Correct it."
+        )
+    if not why.strip():
+        raise StudyError("--why: expected a reason, found none. Say why the session counts as data.")
+    with study_lock(paths.root):
+        append_amendment(
+            paths.amendments,
+            Amendment(
+                kind="accept_session",
+                simulated=document.simulated,
+                day=day,
+                utc=utc_now(),
+                who=who or getpass.getuser(),
+                why=why.strip(),
+                subject=tuple(dict.fromkeys(despite)),
+                after={JOURNAL_KEY: sha256_file(place)},
+            ),
+        )
+    although = "; ".join(words for name, words in found.items() if name in despite)
+    return (
+        f"day {day}: the session will be taken as data although {although}. Noted in {paths.amendments}. "
+        f"Go on with `closedloop run {paths.root}`."
+    )

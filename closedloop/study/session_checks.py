@@ -1,0 +1,57 @@
+"""Whether what a person brings from the rig is the whole of this day's session, and of an animal."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
+from closedloop.artifacts.day.doubts import doubts_of, taken_despite
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_checks import check_ended, check_journal, check_summary, planned_session
+from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import StudyError
+from closedloop.storage import sha256_file
+
+
+def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
+    """Compare a day's journal with itself, its plan and its summary, and ask whether an animal saw the session.
+
+    Parameters
+    ----------
+    paths, study
+        The study.
+    day
+        Which.
+
+    Raises
+    ------
+    DocumentError
+        A file is missing or damaged; a line was lost, doubled, moved or edited.
+    SessionError
+        The journal is not that of this session, whole, or its summary is another's.
+    StudyError
+        The session is no data of an animal, and nobody took it nevertheless.
+    """
+    session = SESSION.read(SESSION.published(paths, day))
+    place = JOURNAL.published(paths, day)
+    journal = JOURNAL.read(place)
+    plan = planned_session(session, PRESENTATIONS.read(PRESENTATIONS.published(paths, day)))
+    check_journal(journal, place, plan=plan)
+    check_ended(journal, place)
+    summary = SUMMARY.published(paths, day)
+    check_summary(SUMMARY.read(summary), summary, session=session, journal=journal)
+    if not study.simulated:
+        _refuse_what_no_animal_saw(paths, journal, day=day)
+
+
+def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int) -> None:
+    place = JOURNAL.published(paths, day)
+    taken = taken_despite(read_amendments(paths.amendments), day=day, journal_sha256=sha256_file(place))
+    left = {name: words for name, words in doubts_of(journal).items() if name not in taken}
+    if left:
+        found = "; ".join(f"{words} ({name})" for name, words in left.items())
+        despite = " ".join(f"--despite {name}" for name in left)
+        raise StudyError(
+            f"{place}: expected a session that an animal saw, found one that is no data of an animal: {found}. "
+            f"To take it nevertheless: `closedloop accept-session {paths.root} --day {day} {despite} --why TEXT`; "
+            "every page of the report will say so."
+        )
