@@ -78,13 +78,14 @@ def dry_run(
     Run the same command again to resume.
     """
     require_extra("lab")
-    from closedloop.study.create import Request, create_study  # noqa: PLC0415
+    from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.study.create import Request  # noqa: PLC0415
 
     if not (study / "study.json").exists():
         request = Request(
             root=study, subject=subject, simulated=True, protocol=protocol, images=images, base_model=base_model
         )
-        create_study(request)
+        create(request)
     _advance(study, days=days, workers=workers)
 
 
@@ -109,7 +110,8 @@ def init(
     Runs day 0 up to the session folder for the rig.
     """
     require_extra("lab")
-    from closedloop.study.create import Request, create_study  # noqa: PLC0415
+    from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.study.create import Request  # noqa: PLC0415
 
     request = Request(
         root=study,
@@ -120,7 +122,7 @@ def init(
         base_model=base_model,
         arrays=tuple(array or ()),
     )
-    create_study(request)
+    create(request)
     _advance(study, days=None)
 
 

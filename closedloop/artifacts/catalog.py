@@ -35,8 +35,10 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
+from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
-from closedloop.artifacts.study import STAGES, START, StudyPaths
+from closedloop.artifacts.study import INPUTS, STAGES, START, StudyPaths
 from closedloop.artifacts.tables import Columns, TableLayout, read_table, write_table
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
@@ -79,10 +81,11 @@ class StudyFile:
     def published(self, paths: StudyPaths, day: int) -> Path:
         """Return where a day's file is read: what is handed on lies in the folder of the day before.
 
-        The report's files belong to no day.
+        The report's files and those about the study's inputs belong to no day.
         """
-        if self.stage == _REPORT:
-            return paths.report / self.name
+        of_the_study = {_REPORT: paths.report, INPUTS: paths.inputs}
+        if self.stage in of_the_study:
+            return of_the_study[self.stage] / self.name
         if not self.handed_on:
             return paths.folder(self.stage, day) / self.name
         return paths.folder(self.stage, day - 1) / self.name  # the day before day 0 is the study's start
@@ -230,6 +233,15 @@ class JournalFile(StudyFile):
         return read_journal(path)
 
 
+STUDY_INPUTS = DocumentFile(INPUTS, "inputs.json", holds="images and base model, by content", document=StudyInputs)
+IMAGE_LIST = TableFile(
+    INPUTS,
+    "pool.parquet",
+    holds="every image of the folder, by hash",
+    optional=True,  # where images are computed
+    layout=IMAGE_LIST_LAYOUT,
+)
+
 QUEUE = DocumentFile(
     "queue", "queue.json", holds="clean images to show on the day after", handed_on=True, document=ImageQueue
 )
@@ -340,6 +352,7 @@ def files_of(stage: str) -> tuple[StudyFile, ...]:
 def tree() -> str:
     """Return the tree of a study's folder, a line a file, as docs/files.md shows it."""
     lines = ["STUDY/", *(_line(1, name, holds) for name, holds in _STUDY_FILES)]
+    lines += [_line(1, f"{INPUTS}/", "what the study is made from and does not hold"), *_files(2, INPUTS)]
     lines += [
         _line(1, f"{START}/", "what day 0 begins with"),
         *(_line(2, f.name, f.holds) for f in CATALOG if f.handed_on),

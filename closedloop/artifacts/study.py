@@ -20,6 +20,9 @@ BROUGHT = ("present", "recording")
 START = "start"
 """The stage that every study begins with; it belongs to no day."""
 
+INPUTS = "inputs"
+"""The folder of what the study is made from and does not hold; no stage, it is there before the first one."""
+
 START_DAY = -1
 """Where a day is asked for, the day of the study's start."""
 
@@ -111,6 +114,11 @@ class StudyPaths:
     def report(self) -> Path:
         """The pages and sensitivity.csv."""
         return self.root / "report"
+
+    @property
+    def inputs(self) -> Path:
+        """The list of images and the base model's hash: what the study is made from and does not hold."""
+        return self.root / INPUTS
 
     def day(self, day: int) -> DayPaths:
         """Return the folders of a day."""

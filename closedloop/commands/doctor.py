@@ -152,7 +152,8 @@ def _display(name: str) -> MachineCheck:
 
 
 def _shipped_weights(name: str) -> MachineCheck:
-    from closedloop.models.checkpoints import load_classifier, shipped_names  # noqa: PLC0415
+    from closedloop.models.checkpoints import load_classifier  # noqa: PLC0415
+    from closedloop.models.shipped import shipped_names  # noqa: PLC0415
 
     for weights in shipped_names():
         load_classifier(weights)

@@ -3,7 +3,7 @@
 from .checkpoints import load_site_model as load_site_model
 from .checkpoints import open_base_model as open_base_model
 from .checkpoints import save_site_model as save_site_model
-from .checkpoints import shipped_names as shipped_names
+from .shipped import shipped_names as shipped_names
 from .site_model import BaseModel as BaseModel
 from .site_model import SiteModel as SiteModel
 from .site_model import UnitModel as UnitModel

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch import nn
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, cut
 from closedloop.models.recognition import classes_of, recognise
+from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import BaseModel, SiteModel, SiteModelSpec, build_site_model
 from closedloop.models.weight_files import (
     load_foreign_state_dict,
@@ -130,7 +130,7 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
     >>> open_base_model("small_resnet_robust", layer="layer2.0").layer
     'layer2.0'
     """
-    path = shipped_weights(str(source)) if str(source) in shipped_names() else Path(source)
+    path = weights_file(source)
     own = read_metadata(path) if path.suffix == ".safetensors" else {}
     state = load_foreign_state_dict(path)
     name = (
@@ -144,7 +144,7 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
 
 def load_classifier(source: str | Path) -> nn.Sequential:
     """Read a whole classifier of ours (shipped by name, or a file), in evaluation mode; takes normalised images."""
-    path = shipped_weights(str(source)) if str(source) in shipped_names() else Path(source)
+    path = weights_file(source)
     metadata = read_metadata(path)
     if metadata.get("kind") != CLASSIFIER:
         raise CheckpointError(f"{path}: expected a classifier written by closedloop. Train one, or use a shipped name.")
@@ -155,38 +155,7 @@ def load_classifier(source: str | Path) -> nn.Sequential:
 
 def classifier_details(source: str | Path) -> dict[str, Any]:
     """Read how a classifier of ours was trained: architecture, recipe, seed, accuracies."""
-    return read_metadata(shipped_weights(str(source)) if str(source) in shipped_names() else Path(source))
-
-
-def shipped_names() -> tuple[str, ...]:
-    """Names of the base models inside the package.
-
-    Examples
-    --------
-    >>> from closedloop.models import shipped_names
-    >>> shipped_names()
-    ('small_resnet_robust', 'small_resnet_vanilla')
-    """
-    return tuple(sorted(path.stem for path in _weights_folder().glob("*.safetensors")))
-
-
-def shipped_weights(name: str) -> Path:
-    """File of a base model inside the package.
-
-    Raises
-    ------
-    CheckpointError
-        No base model of this name ships.
-    """
-    if name not in shipped_names():
-        raise CheckpointError(
-            f"base model: {name!r} does not ship. Use one of {', '.join(shipped_names())}, or a file."
-        )
-    return _weights_folder() / f"{name}.safetensors"
-
-
-def _weights_folder() -> Path:
-    return Path(str(files("closedloop.models"))) / "weights"
+    return read_metadata(weights_file(source))
 
 
 def _agreed_architecture(path: Path, found: str | None, asked: str | None) -> str | None:

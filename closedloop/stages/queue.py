@@ -10,6 +10,7 @@ from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.pool import draw
+from closedloop.stimuli.listed import check_drawn
 
 
 def run(context: StageContext) -> None:
@@ -17,13 +18,16 @@ def run(context: StageContext) -> None:
     today, tomorrow = context.read(catalog.QUEUE), context.day + 1
     before = context.read(catalog.USES, day=context.day - 1) if context.day > 0 else None
     uses = _uses_until_today(before, _uses_today(today, context.read(catalog.PLANNED_ITEMS)))
+    recorded = context.read(catalog.STUDY_INPUTS)
+    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
     clean = draw(
-        open_study_pool(context.study).images(),
+        pool.images(),
         context.protocol.images.clean_per_day,
         used=set(uses["image_id"]),
         seed=context.seed("clean"),
         place=f"day {tomorrow}",
     )
+    check_drawn(pool, [image.image_id for image in clean])
     context.write(catalog.USES, uses)
     context.write(catalog.QUEUE, today.model_copy(update={"day": tomorrow, "clean": clean}))
 

@@ -11,6 +11,7 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.from_protocol.model import base_model_of
 from closedloop.stages.pool import draw
+from closedloop.stimuli.listed import check_drawn
 from closedloop.stimuli.pools import ImagePool, load_images
 
 _CALIBRATION_IMAGES = 128  # the SD of an output is known to 6 %; only its order of magnitude matters
@@ -19,12 +20,14 @@ _CALIBRATION_IMAGES = 128  # the SD of an output is known to 6 %; only its order
 def run(context: StageContext) -> None:
     """Write queue.json and model.safetensors."""
     protocol = context.protocol
-    pool = open_study_pool(context.study)
+    recorded = context.read(catalog.STUDY_INPUTS)
+    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
     seeds = {role: context.seed(role) for role in ("anchors", "normalizers", "clean")}
     queue = _first_queue(pool, protocol.images, seeds=seeds, simulated=context.simulated)
+    check_drawn(pool, [image.image_id for image in (*queue.anchors, *queue.normalizers, *queue.clean)])
     context.write(catalog.QUEUE, queue)
     model = build_site_model(
-        base_model_of(protocol.base_model, context.study.base_model),
+        base_model_of(protocol.base_model, context.study.base_model, sha256=recorded.base_model_sha256),
         n_sites=protocol.sites.n_sites,
         side_px=protocol.images.side_px,
         seed=context.seed("readout"),

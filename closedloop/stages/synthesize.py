@@ -61,7 +61,9 @@ class _PlannedDay:
 def run(context: StageContext) -> None:
     """Write stimuli.parquet, audit.parquet, images.h5 and predictions.h5."""
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
-    plan = _PlannedDay(planned, items, load_images(open_study_pool(context.study), tuple(planned["image_id"])))
+    recorded = context.read(catalog.STUDY_INPUTS)
+    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
+    plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])))
     model_file, attack = context.path(catalog.MODEL), context.protocol.attack
     attacks = synthesize(
         site_model_file(model_file),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ class ImageNetFolderPool:
 
     def load(self, image_id: str) -> Uint8Image:
         """Return one image, uint8, shape (side_px, side_px, 3)."""
-        return load_square(_member(self.folder, image_id), side_px=self.side_px)
+        return load_square(image_path(self.folder, image_id), side_px=self.side_px)
 
     def description(self) -> dict[str, str | int]:
         """Return what ``open_pool`` needs to open this pool again."""
@@ -76,7 +77,7 @@ class FlatFolderPool:
 
     def load(self, image_id: str) -> Uint8Image:
         """Return one image, uint8, shape (side_px, side_px, 3)."""
-        return load_square(_member(self.folder, image_id), side_px=self.side_px)
+        return load_square(image_path(self.folder, image_id), side_px=self.side_px)
 
     def description(self) -> dict[str, str | int]:
         """Return what ``open_pool`` needs to open this pool again."""
@@ -120,7 +121,33 @@ def load_square(path: Path, *, side_px: int) -> Uint8Image:
     ImageError
         The file is missing, truncated, not an image, deeper than 8 bits, or has transparent pixels.
     """
-    image = _read_rgb(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(
+            f"{path}: the image is missing. Put it back, or point the study at the right folder."
+        ) from None
+    return square_of(content, path, side_px=side_px)
+
+
+def square_of(content: bytes, path: Path, *, side_px: int) -> Uint8Image:
+    """Turn the bytes of an image file into a square, uint8, shape (side_px, side_px, 3).
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    path
+        Where they are from; named where they are refused.
+    side_px
+        Height and width.
+
+    Raises
+    ------
+    ImageError
+        They are truncated, no image, deeper than 8 bits, or have transparent pixels.
+    """
+    image = _read_rgb(content, path)
     image = image.resize(_resized_size(image.size, side_px=side_px), Image.Resampling.BILINEAR)
     left, top = (round((length - side_px) / 2) for length in image.size)
     return np.array(image.crop((left, top, left + side_px, top + side_px)), dtype=np.uint8)
@@ -132,15 +159,33 @@ def _resized_size(size: tuple[int, int], *, side_px: int) -> tuple[int, int]:
     return width, height
 
 
-def _read_rgb(path: Path) -> Image.Image:
+def check_decodes(content: bytes, path: Path, *, side_px: int) -> None:
+    """Decode the bytes of an image file to their end, JPEG at the smallest scale that its blocks allow, for speed.
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    path
+        Where they are from.
+    side_px
+        Size that is wanted of the image.
+
+    Raises
+    ------
+    ImageError
+        As `square_of`.
+    """
+    _read_rgb(content, path, draft_px=side_px)
+
+
+def _read_rgb(content: bytes, path: Path, *, draft_px: int | None = None) -> Image.Image:
     try:
-        with Image.open(path) as image:
+        with Image.open(BytesIO(content)) as image:
+            if draft_px is not None:
+                image.draft(None, (draft_px, draft_px))
             image.load()
             return _as_rgb(image, path)
-    except FileNotFoundError:
-        raise ImageError(
-            f"{path}: the image is missing. Put it back, or point the study at the right folder."
-        ) from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(
@@ -170,7 +215,7 @@ def _is_image_file(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _member(folder: Path, image_id: str) -> Path:
+def image_path(folder: Path, image_id: str) -> Path:
     """Return the path of an image, refusing an identity that leads out of the folder."""
     if Path(image_id).is_absolute() or ".." in Path(image_id).parts:
         raise ImageError(f"{folder}: {image_id!r} is no image of this folder. Use an identity the pool listed.")

@@ -9,7 +9,8 @@ from pathlib import Path
 from closedloop.attacks.synthesis.sources import UnitsFile, units_file
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import architecture_named
-from closedloop.models.checkpoints import open_base_model, shipped_names
+from closedloop.models.checkpoints import open_base_model
+from closedloop.models.shipped import shipped_names
 
 PENULTIMATE = "avgpool"  # section 3.2: "i.e. average pooling layer in ResNet50s"
 

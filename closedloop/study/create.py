@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
 from closedloop.artifacts.study import ArrayFiles, PoolDescription, StudyDocument, StudyPaths
-from closedloop.errors import ProtocolError, StudyError
-from closedloop.storage import sha256_bytes, write_bytes
+from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
+from closedloop.execution.progress import ProgressCallback
+from closedloop.storage import sha256_bytes, storage_errors, write_bytes
+from closedloop.study.inputs import forget, record_inputs, working_folder
 
 _SHIPPED_PLACES = (Path(__file__).parents[1] / "protocols", Path(__file__).parents[2] / "protocols")
 _ID_HEX_DIGITS = 8
@@ -65,8 +68,17 @@ def find_protocol(name: str) -> Path:
     )
 
 
-def create_study(request: Request) -> StudyPaths:
-    """Make a study folder: protocol.yaml as given (comments and all) and, last, study.json.
+def create_study(request: Request, *, progress: ProgressCallback = lambda _done, _total: None) -> StudyPaths:
+    """Make a study folder: protocol.yaml as given (comments and all), the list of its images and, last, study.json.
+
+    Every image is read and the base model opened first: what cannot be used is refused while nothing is bound to it.
+
+    Parameters
+    ----------
+    request
+        What it is to be.
+    progress
+        Called with (images read, all images).
 
     Raises
     ------
@@ -75,7 +87,9 @@ def create_study(request: Request) -> StudyPaths:
     ProtocolError
         The protocol asks for something unknown or impossible.
     ImageError
-        The image folder holds no usable image.
+        The image folder holds too few images, or one that cannot be shown.
+    CheckpointError
+        The base model cannot be used.
     """
     paths = StudyPaths(request.root.resolve())
     _refuse_used_folder(paths)
@@ -87,9 +101,7 @@ def create_study(request: Request) -> StudyPaths:
     source = find_protocol(request.protocol)
     content = source.read_bytes()
     protocol = parse_protocol(content, place=str(source))
-    pool = _pool(request, protocol)
-    write_bytes(paths.protocol, content)
-    StudyDocument(
+    study = StudyDocument(
         simulated=request.simulated,
         study_id=_study_id(request, protocol),
         subject=request.subject,
@@ -98,10 +110,31 @@ def create_study(request: Request) -> StudyPaths:
         code_version=__version__,
         arrays=tuple(one.name for one in array_files) or ("array1",),
         array_files=array_files,
-        pool=pool,
+        pool=_pool(request, protocol),
         base_model=str(request.base_model.resolve()) if request.base_model else protocol.base_model.weights,
-    ).write(paths.study)
+    )
+    if request.base_model:
+        from closedloop.stages.from_protocol.model import base_model_of  # noqa: PLC0415 - torch only for weights
+
+        base_model_of(protocol.base_model, study.base_model)
+    with storage_errors(paths.root), _nothing_left_behind(paths):
+        record_inputs(paths, study, protocol, recorded="init", progress=progress)
+    write_bytes(paths.protocol, content)
+    study.write(paths.study)
     return paths
+
+
+@contextmanager
+def _nothing_left_behind(paths: StudyPaths) -> Iterator[None]:
+    """Remove what was made of a study that is refused; what an interrupted call has read is kept for the next one."""
+    was_there = paths.root.is_dir()
+    try:
+        yield
+    except ClosedLoopError:
+        forget(paths)
+        if not was_there:
+            paths.root.rmdir()
+        raise
 
 
 def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:
@@ -127,7 +160,8 @@ def _refuse_used_folder(paths: StudyPaths) -> None:
             f"{paths.root}: expected a new folder, found a study. Go on with it by `closedloop run {paths.root}`, "
             "or choose another folder."
         )
-    if paths.root.is_dir() and set(paths.root.iterdir()) - {paths.protocol}:
+    left_by_a_crash = {paths.protocol, paths.inputs, working_folder(paths)}
+    if paths.root.is_dir() and set(paths.root.iterdir()) - left_by_a_crash:
         raise StudyError(f"{paths.root}: expected a new or empty folder, found files. Choose another folder.")
     if paths.root.exists() and not paths.root.is_dir():
         raise StudyError(f"{paths.root}: expected a folder, found a file. Choose another name.")
@@ -151,4 +185,10 @@ def _pool(request: Request, protocol: Protocol) -> PoolDescription:
     from closedloop.stimuli.pools import open_folder_pool  # noqa: PLC0415 - Pillow only where images are read
 
     opened = open_folder_pool(request.images, protocol.images.side_px)
+    wanted = protocol.images.anchors + protocol.images.normalizers + protocol.images.clean_per_day
+    if len(opened.images()) < wanted:
+        raise ImageError(
+            f"{request.images}: expected at least {wanted} images for day 0 (anchors, normalizers, clean ones), found "
+            f"{len(opened.images())}. Add images, or lower the numbers in the protocol's section images."
+        )
     return PoolDescription.model_validate(opened.description())

@@ -7,7 +7,7 @@ its files are the bytes the manifest promises. Everything else is run, or said.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol as Port
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
@@ -19,6 +19,7 @@ from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import storage_errors
 from closedloop.study.handover import adopt, awaited
+from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
 from closedloop.study.publishing import Publisher
 from closedloop.study.steps import Step, Steps
@@ -134,6 +135,7 @@ class _Loop:
     ledger: Ledger
     reporter: Reporter
     workers: Workers | None
+    said: set[str] = field(default_factory=set)
 
     def advance(self, n_days: int) -> Outcome:
         with storage_errors(self.steps.paths.root):
@@ -183,6 +185,8 @@ class _Loop:
         started = time.monotonic()
         try:
             with storage_errors(step.working):
+                if step.stage.opens_inputs:
+                    self._open_inputs(progress)
                 self.publisher.read_inputs(step, progress)
                 self.publisher.prepare(step)
                 step.stage.work(self._context(step, progress))
@@ -191,6 +195,20 @@ class _Loop:
             self.ledger.fail(step.day, step.stage.name, step.input_hash, str(error))
             raise
         self._finish(step, seconds=time.monotonic() - started)
+
+    def _open_inputs(self, progress: ProgressCallback) -> None:
+        """Say what is another in the study's folder of images; a study of an older version is given its list first."""
+        paths, study = self.steps.paths, self.steps.study
+        if not are_recorded(paths):
+            check_pictures_already_shown(paths, study)
+            record_inputs(paths, study, self.steps.protocol, recorded="later", progress=progress)
+            self.reporter.say(
+                f"{paths.inputs}: the study had no list of its images and base model; it has one now, of today."
+            )
+        said = compare_inputs(paths, study)
+        if said and said not in self.said:
+            self.said.add(said)
+            self.reporter.say(said)
 
     def _context(self, step: Step, progress: ProgressCallback) -> StageContext:
         return StageContext(
@@ -202,7 +220,10 @@ class _Loop:
             working=step.working,
             progress=progress,
             workers=self.workers,
-            inputs=tuple(step.stage.inputs(self.steps.paths, step.day)),
+            inputs=(
+                *step.stage.inputs(self.steps.paths, step.day),
+                *((self.steps.paths.inputs,) if step.stage.opens_inputs else ()),
+            ),
         )
 
     def _finish(self, step: Step, *, seconds: float) -> None:

@@ -35,6 +35,9 @@ class Stage:
     place
         What is in the session is done by a person and an animal in a real study: the loop takes over what they left.
         What comes before it is never made again once there is a recording of it.
+    opens_inputs
+        Whether it reads the study's images or its base model. Their list (`artifacts.records.inputs`) decides nothing
+        as long as they are what was listed, so that it is no part of what makes a stage stale.
     undeclared
         Sections that versions before November 2026 read without declaring them. A folder of such a version stands
         while the whole protocol is the one it was made with.
@@ -45,6 +48,7 @@ class Stage:
     sections: tuple[str, ...]
     inputs: Callable[[StudyPaths, int], list[Path]]
     place: Place = "after the session"
+    opens_inputs: bool = False
     undeclared: tuple[str, ...] = ()
 
 
@@ -125,7 +129,12 @@ _BEFORE: Place = "before the session"
 _SESSION: Place = "in the session"
 
 _START = Stage(
-    START, work_of("closedloop.stages.start"), ("images", "procedural", "sites", "base_model"), _nothing, _BEFORE
+    START,
+    work_of("closedloop.stages.start"),
+    ("images", "procedural", "sites", "base_model"),
+    _nothing,
+    _BEFORE,
+    opens_inputs=True,
 )
 
 _DAY: tuple[Stage, ...] = (
@@ -136,7 +145,7 @@ _DAY: tuple[Stage, ...] = (
         _plan,
         _BEFORE,
     ),
-    Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE),
+    Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE, opens_inputs=True),
     Stage(
         "schedule",
         work_of("closedloop.stages.schedule"),
@@ -162,7 +171,7 @@ _DAY: tuple[Stage, ...] = (
         _evaluate,
         undeclared=("attack", "images", "recording"),
     ),
-    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue),
+    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True),
 )
 
 STAGE_TABLE = StageTable(_START, _DAY)

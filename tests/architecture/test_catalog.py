@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from closedloop.artifacts.catalog import CATALOG, COMMAND, files_of, with_tree
-from closedloop.artifacts.study import STAGES
+from closedloop.artifacts.study import INPUTS, STAGES
 
 ROOT = Path(__file__).parents[2]
 NAMES = {file.name for file in CATALOG}
@@ -47,4 +47,4 @@ def test_every_stage_leaves_a_file_that_it_cannot_be_without_and_no_name_stands_
         names = [file.name for file in files_of(stage)]
         assert len(set(names)) == len(names), stage
         assert not all(file.optional for file in files_of(stage)), stage
-    assert {file.stage for file in CATALOG} == {*STAGES, "report"}
+    assert {file.stage for file in CATALOG} == {*STAGES, INPUTS, "report"}

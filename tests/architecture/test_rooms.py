@@ -20,7 +20,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "storage": {"errors"},
     "artifacts": GROUND,
     "execution": GROUND,
-    "stimuli": {"errors"},
+    "stimuli": GROUND,
     "analysis": set(),
     "recording": set(),
     "detection": {"errors", "execution", "recording"},
@@ -37,9 +37,9 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "studies": {*GROUND, "analysis", "artifacts", "attacks", "execution", "models", "report", "stimuli"},
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "errors"),
-        *("execution", "models", "recording", "simulation", "stimuli", "training"),
+        *("execution", "models", "recording", "simulation", "stimuli", "storage", "training"),
     },
-    "study": {*GROUND, "artifacts", "execution", "report", "stages", "stimuli"},
+    "study": {*GROUND, "artifacts", "execution", "models", "report", "stages", "stimuli"},
     "commands": {
         *GROUND,
         *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models"),

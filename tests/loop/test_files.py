@@ -8,7 +8,7 @@ import pytest
 
 from closedloop.artifacts.catalog import CATALOG, REPORT, files_of
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
-from closedloop.artifacts.study import STAGES, START
+from closedloop.artifacts.study import INPUTS, STAGES, START
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -21,7 +21,7 @@ def names(stage: str, *, optional: bool) -> set[str]:
 
 def test_a_dry_run_publishes_the_files_of_the_catalog_and_no_other(undisturbed: Path) -> None:
     folders = sorted(path.parent for path in undisturbed.rglob(MANIFEST_NAME))
-    assert {folder.name for folder in folders} == {START, *STAGES}
+    assert {folder.name for folder in folders} == {START, INPUTS, *STAGES}
     for folder in folders:
         published = set(read_manifest(folder).outputs)
         assert names(folder.name, optional=False) <= published <= names(folder.name, optional=True), folder

@@ -138,3 +138,18 @@ def test_a_damaged_image_is_one_line_and_the_same_command_goes_on_once_it_is_men
         assert str(images) in message
         (tmp_path / "elsewhere").rename(images)
     assert closedloop(*arguments).returncode == 0
+
+
+def test_an_anchor_that_was_overwritten_between_two_days_is_refused_and_never_shown_as_another(tmp_path: Path) -> None:
+    images = photographs(tmp_path / "photographs", n_patches=20)
+    study = tmp_path / "study"
+    arguments = ("dry-run", study, "--protocol", PROTOCOL, "--images", images)
+    finished = closedloop(*arguments, "--days", "1")
+    assert finished.returncode == 0, finished.stderr
+    anchor = images / json.loads((study / "start" / "queue.json").read_text())["anchors"][0]["image_id"]
+    content = anchor.read_bytes()
+    Image.new("RGB", (PATCH_PX, PATCH_PX)).save(anchor)
+    message = one_line_error(closedloop(*arguments))
+    assert message.startswith(f"{anchor}: expected the bytes that were listed, found others")
+    anchor.write_bytes(content)
+    assert closedloop(*arguments).returncode == 0

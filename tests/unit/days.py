@@ -22,6 +22,7 @@ from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPath
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 from closedloop.storage import publish_folder
+from closedloop.study.inputs import record_inputs
 
 SMOKE = Path(__file__).parents[2] / "protocols" / "smoke.yaml"
 SIDE_PX = 8
@@ -56,6 +57,7 @@ def context(
         ),
         base_model="small_resnet_robust",
     )
+    record_inputs(paths, study, protocol(), recorded="init", progress=lambda _done, _total: None)
     return StageContext(paths, study, protocol(**sections), day, stage, working, lambda _done, _total: None)
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from closedloop.errors import CheckpointError
-from closedloop.models.checkpoints import load_site_model, open_base_model, shipped_names, shipped_weights
+from closedloop.models.checkpoints import load_site_model, open_base_model
+from closedloop.models.shipped import shipped_names, shipped_weights
 from closedloop.models.site_model import UnitModel, freeze_for_attack
 from closedloop.storage import sha256_file
 

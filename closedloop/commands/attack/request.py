@@ -15,7 +15,8 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file, units_file
 from closedloop.errors import ImageError, ProtocolError
 from closedloop.models.backbones import architecture_named
-from closedloop.models.checkpoints import SITE_MODEL, open_base_model, shipped_names
+from closedloop.models.checkpoints import SITE_MODEL, open_base_model
+from closedloop.models.shipped import shipped_names
 from closedloop.models.site_model import count_units
 from closedloop.models.weight_files import read_metadata
 from closedloop.stimuli.folders import load_square, open_folder_pool

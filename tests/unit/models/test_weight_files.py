@@ -22,9 +22,8 @@ from closedloop.models.checkpoints import (
     open_base_model,
     save_classifier,
     save_site_model,
-    shipped_names,
-    shipped_weights,
 )
+from closedloop.models.shipped import shipped_names, shipped_weights
 from closedloop.models.site_model import SiteModel, build_site_model
 from closedloop.models.weight_files import load_foreign_state_dict, read_metadata
 

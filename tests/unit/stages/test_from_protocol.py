@@ -15,7 +15,7 @@ from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, Schedule
 from closedloop.errors import CheckpointError
-from closedloop.models.checkpoints import shipped_weights
+from closedloop.models.shipped import shipped_weights
 from closedloop.stages.from_protocol.attack import estimator_of, lattice_of, method_of
 from closedloop.stages.from_protocol.model import base_model_of, recipe_of
 from closedloop.stages.from_protocol.recording import raw_electrodes_on, response_window_s

@@ -21,7 +21,7 @@ Use = tuple[str, int, str, bool]
 
 def pool_images(made: StageContext) -> list[QueuedImage]:
     """The study's pool in turn of categories, as a queue would name its images."""
-    images = sorted(open_study_pool(made.study).images(), key=lambda image: image.image_id.rpartition("-")[2])
+    images = sorted(open_study_pool(made.study, None).images(), key=lambda image: image.image_id.rpartition("-")[2])
     return [QueuedImage(image_id=image.image_id, category=image.category) for image in images]
 
 

@@ -34,7 +34,7 @@ def test_the_first_queue_has_as_many_images_as_asked_for_none_twice_and_all_cate
     assert (queue.day, len(queue.anchors), len(queue.normalizers), len(queue.clean)) == (0, 4, 8, 16)
     images = [image.image_id for image in (*queue.anchors, *queue.normalizers, *queue.clean)]
     assert len(set(images)) == 28
-    assert set(images) <= {image.image_id for image in open_study_pool(made.study).images()}
+    assert set(images) <= {image.image_id for image in open_study_pool(made.study, None).images()}
     assert set(Counter(image.category for image in queue.clean).values()) == {4}
 
 
@@ -43,7 +43,7 @@ def test_model_0_is_z_scored_over_the_first_clean_images(tmp_path: Path) -> None
     model = load_site_model(made.output(MODEL))
     assert (model.spec.architecture, model.spec.layer) == ("small_resnet", "layer3.0")
     assert (model.spec.side_px, model.spec.n_sites) == (SIDE_PX, 3)
-    shown = load_images(open_study_pool(made.study), tuple(image.image_id for image in queue.clean))
+    shown = load_images(open_study_pool(made.study, None), tuple(image.image_id for image in queue.clean))
     predicted = predict(model, shown)
     np.testing.assert_allclose(predicted.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(predicted.std(axis=0), 1, rtol=0.05)

@@ -40,7 +40,7 @@ CONTROLS = [item(kind, 3, epsilon) for epsilon in EPSILONS for kind in ("gaussia
 def synthesized(root: Path, items: list[dict[str, Any]]) -> tuple[StageContext, StimulusSet]:
     """Run the stage on four images of four categories; linear controls go to the first one."""
     made = replace(context(root, "synthesize", attack=ATTACK), workers=HERE)
-    by_category = {image.category: image for image in open_study_pool(made.study).images()}
+    by_category = {image.category: image for image in open_study_pool(made.study, None).images()}
     images = [
         {"image_id": image.image_id, "category": image.category, "role": "anchor", "repetitions": 2}
         for image in by_category.values()
@@ -76,7 +76,7 @@ def test_clean_images_come_first_then_attacks_then_controls_each_named_by_its_by
     assert columns["clean_index"].tolist() == [0, 1, 2, 3, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3]
     assert columns["repetitions"].tolist() == [2] * 4 + [3] * 10
     assert columns["stimulus_id"].tolist() == [stimulus_id(image) for image in stimuli.images]
-    clean = load_images(open_study_pool(made.study), tuple(columns["image_id"][:N_CLEAN]))
+    clean = load_images(open_study_pool(made.study, None), tuple(columns["image_id"][:N_CLEAN]))
     np.testing.assert_array_equal(stimuli.images[:N_CLEAN], clean)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +15,17 @@ import yaml
 from PIL import Image
 
 from closedloop import __version__
+from closedloop.artifacts.catalog import IMAGE_LIST, STUDY_INPUTS
+from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
+from closedloop.errors import CheckpointError, ClosedLoopError, ImageError, ProtocolError, StudyError
+from closedloop.models.shipped import shipped_weights
 from closedloop.study.create import Request, create_study, find_protocol, shipped_protocols
 from closedloop.study.loop import read_identity, run_study
 from tests.unit.messages import refused
 
+N_IMAGES = 42  # smoke.yaml shows 41 on day 0
 PROTOCOLS = Path(__file__).parents[3] / "protocols"
 
 
@@ -28,7 +36,7 @@ def request(folder: Path) -> Request:
 def image_folder(folder: Path) -> Path:
     for category in ("cat", "dog"):
         (folder / category).mkdir(parents=True)
-        for number in range(2):
+        for number in range(N_IMAGES // 2):
             pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / category / f"{number}.png")
     return folder
@@ -51,7 +59,7 @@ def test_a_name_that_is_neither_is_refused_with_the_names_there_are() -> None:
 
 def test_a_study_begins_with_its_protocol_as_written_and_its_identity(tmp_path: Path) -> None:
     paths = create_study(request(tmp_path))
-    assert {path.name for path in paths.root.iterdir()} == {"protocol.yaml", "study.json"}
+    assert {path.name for path in paths.root.iterdir()} == {"inputs", "protocol.yaml", "study.json"}
     assert paths.protocol.read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
     study, protocol = read_identity(paths)
     assert (study.subject, study.simulated, study.protocol_name) == ("nobody", True, "smoke")
@@ -83,6 +91,7 @@ def test_images_of_a_folder_and_own_weights_are_kept_by_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_folder(tmp_path / "images")
+    shutil.copy(shipped_weights("small_resnet_robust"), tmp_path / "w.safetensors")
     monkeypatch.chdir(tmp_path)
     asked = replace(request(tmp_path), images=Path("images"), base_model=Path("w.safetensors"), simulated=False)
     study = StudyDocument.read(create_study(asked).study)
@@ -116,17 +125,71 @@ def test_a_folder_with_files_and_a_file_are_refused(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "study").iterdir()} == {"thesis.tex"}
 
 
-@pytest.mark.parametrize("left", [(), ("protocol.yaml",)])
+@pytest.mark.parametrize("left", [(), ("protocol.yaml",), (".inputs.partial/.scratch-1", "inputs/pool.parquet")])
 def test_an_empty_folder_and_one_that_a_crash_left_are_taken(tmp_path: Path, left: tuple[str, ...]) -> None:
-    (tmp_path / "study").mkdir()
+    for folder in ("", "inputs", ".inputs.partial"):
+        if not folder or any(name.startswith(f"{folder}/") for name in left):
+            (tmp_path / "study" / folder).mkdir()
     for name in left:
         (tmp_path / "study" / name).write_text("half of a prot")
     assert create_study(request(tmp_path)).protocol.read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
 
 
+def too_few(folder: Path) -> None:
+    for path in sorted(folder.rglob("*.png"))[:2]:
+        path.unlink()
+
+
+def cut_one(folder: Path) -> None:
+    path = folder / "dog" / "3.png"
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def overwrite_two(folder: Path) -> None:
+    for name in ("3.png", "7.png"):
+        (folder / "cat" / name).write_text("no picture")
+
+
+def make_one_deep(folder: Path) -> None:
+    Image.fromarray(np.zeros((40, 40), dtype=np.uint16)).save(folder / "cat" / "2.png")
+
+
+def no_class_folder(folder: Path) -> None:
+    (folder / "cat" / "0.png").rename(folder / "0.png")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (too_few, "expected at least 41 images for day 0"),
+        (cut_one, "dog/3.png: not a readable image"),
+        (overwrite_two, "1 more images cannot be read either"),
+        (make_one_deep, "cat/2.png: 8 bits a colour expected"),
+        (no_class_folder, "both in the folder and in its subfolders"),
+    ],
+)
+def test_a_folder_with_a_bad_image_is_refused_before_anything_is_bound_to_it(
+    tmp_path: Path, damage: Callable[[Path], None], words: str
+) -> None:
+    images = image_folder(tmp_path / "images")
+    damage(images)
+    asked = replace(request(tmp_path), images=images, simulated=False)
+    with refused(ImageError, images, words):
+        create_study(asked)
+    assert not asked.root.exists()
+    shutil.rmtree(images)
+    image_folder(images)
+    assert create_study(asked).study.is_file()
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
-    [({"images": Path("nowhere")}, ImageError), ({"protocol": "no such"}, ProtocolError)],
+    [
+        ({"images": Path("nowhere")}, ImageError),
+        ({"protocol": "no such"}, ProtocolError),
+        ({"base_model": Path("nowhere.safetensors")}, CheckpointError),
+        ({"base_model": Path(__file__)}, CheckpointError),
+    ],
 )
 def test_a_refused_request_leaves_nothing_behind(
     tmp_path: Path, change: dict[str, Path | str], error: type[ClosedLoopError]
@@ -134,6 +197,44 @@ def test_a_refused_request_leaves_nothing_behind(
     with pytest.raises(error):
         create_study(replace(request(tmp_path), **change))
     assert not (tmp_path / "study").exists()
+
+
+def test_every_image_and_the_base_model_are_listed_by_content(tmp_path: Path) -> None:
+    images = image_folder(tmp_path / "images")
+    seen: list[tuple[int, int]] = []
+    asked = replace(request(tmp_path), images=images, simulated=False)
+    paths = create_study(asked, progress=lambda done, total: seen.append((done, total)))
+    rows = IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))
+    files = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in images.rglob("*.png")}
+    found = zip(*(rows[name] for name in ("image_id", "sha256", "n_bytes")), strict=True)
+    assert {(i, s, n) for i, s, n in found} == {
+        (name, hashlib.sha256(content).hexdigest(), len(content)) for name, content in files.items()
+    }
+    inputs = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
+    weights = shipped_weights("small_resnet_robust").read_bytes()
+    assert (inputs.recorded, inputs.n_images, inputs.base_model) == ("init", N_IMAGES, "small_resnet_robust")
+    assert inputs.base_model_sha256 == hashlib.sha256(weights).hexdigest()
+    assert set(read_manifest(paths.inputs).outputs) == {"inputs.json", "pool.parquet"}
+    assert seen[-1] == (N_IMAGES, N_IMAGES)
+
+
+def test_an_interrupted_init_goes_on_with_what_it_has_read(tmp_path: Path) -> None:
+    images = image_folder(tmp_path / "images")
+    asked = replace(request(tmp_path), images=images, simulated=False)
+
+    def interrupt(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        create_study(asked, progress=interrupt)
+    unread = images / "cat" / "0.png"
+    status, content = unread.stat(), unread.read_bytes()
+    unread.write_bytes(bytes(len(content)))  # nobody would take this for an image: it is not read again
+    os.utime(unread, ns=(status.st_atime_ns, status.st_mtime_ns))
+    rows = IMAGE_LIST.read(IMAGE_LIST.published(create_study(asked), 0))
+    listed = dict(zip(rows["image_id"], rows["sha256"], strict=True))
+    assert listed["cat/0.png"] == hashlib.sha256(content).hexdigest()
+    assert len(listed) == N_IMAGES
 
 
 def test_a_folder_that_is_no_study_is_not_run(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""What a study is made from and does not hold itself: every image of its folder and its base model, by content."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from closedloop.artifacts.documents import Document
+from closedloop.artifacts.study import PoolDescription
+from closedloop.artifacts.tables import Column, TableLayout
+
+
+class StudyInputs(Document):
+    """inputs.json: written by init; in a study of an older version, when it first reads them again."""
+
+    kind: Literal["study_inputs"] = "study_inputs"
+    recorded: Literal["init", "later"] = Field(
+        description="later: a study of a version before December 2026, nothing is known of the time before"
+    )
+    code_version: str
+    pool: PoolDescription
+    n_images: int = Field(ge=0, description="listed; 0 where images are computed")
+    n_bytes: int = Field(ge=0, description="of all listed images")
+    base_model: str = Field(description="name of shipped weights or path of a file, as in study.json")
+    base_model_sha256: str | None = Field(description="null where the file was gone when this was written")
+
+
+IMAGE_LIST = TableLayout(
+    kind="image_list",
+    columns={
+        "image_id": Column("string", "", "name in the pool"),
+        "sha256": Column("string", "", "of the file's bytes"),
+        "n_bytes": Column("int64", "bytes", "the file's size"),
+    },
+)

@@ -1,0 +1,230 @@
+"""The images and the base model of a study, by content: listed when it is made, compared before they are used again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from closedloop import __version__
+from closedloop.artifacts.catalog import IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
+from closedloop.artifacts.day.queue import ImageQueue
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest, verify_files
+from closedloop.artifacts.naming import derive_seed, stimulus_id
+from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
+from closedloop.artifacts.records.inputs import StudyInputs
+from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocument, StudyPaths
+from closedloop.errors import ImageError
+from closedloop.execution.progress import ProgressCallback
+from closedloop.models.shipped import weights_file
+from closedloop.stimuli.listed import FolderChanges, FolderPool, ListedImage, ListedPool, folder_changes, list_images
+from closedloop.stimuli.pools import open_pool
+from closedloop.storage import make_folder, publish_folder, sha256_bytes, sha256_file
+
+_REMEMBERED = ".scratch"
+_MOST_NAMES = 3  # in one line
+
+
+def working_folder(paths: StudyPaths) -> Path:
+    """Return where the list is made; an interrupted one goes on there."""
+    return DayPaths(paths.root).working(INPUTS)
+
+
+def record_inputs(
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    *,
+    recorded: Literal["init", "later"],
+    progress: ProgressCallback,
+) -> None:
+    """Read the study's images and its base model and publish what they are.
+
+    Parameters
+    ----------
+    paths, study, protocol
+        The study; it need not be on disk yet.
+    recorded
+        Whether the study is being made, or is an older one that has no such list.
+    progress
+        Called with (images read, all images).
+
+    Raises
+    ------
+    ImageError
+        The folder is gone, or an image cannot be shown.
+    CheckpointError
+        No base model of that name ships.
+    """
+    working = working_folder(paths)
+    make_folder(working)
+    described = sha256_bytes(study.pool.model_dump_json().encode())
+    listed = _list(study, remembered=working / f"{_REMEMBERED}-{described[:8]}", progress=progress)
+    weights = weights_file(study.base_model)
+    if listed:
+        columns = {name: [getattr(image, name) for image in listed] for name in IMAGE_LIST.layout.columns}
+        IMAGE_LIST.write(working / IMAGE_LIST.name, columns, simulated=study.simulated)
+    STUDY_INPUTS.write(
+        working / STUDY_INPUTS.name,
+        StudyInputs(
+            simulated=study.simulated,
+            recorded=recorded,
+            code_version=__version__,
+            pool=study.pool,
+            n_images=len(listed),
+            n_bytes=sum(image.n_bytes for image in listed),
+            base_model=study.base_model,
+            base_model_sha256=sha256_file(weights) if weights.is_file() else None,
+        ),
+        simulated=study.simulated,
+    )
+    for left in working.glob(f"{_REMEMBERED}-*"):
+        left.unlink()
+    Manifest(
+        simulated=study.simulated,
+        stage=INPUTS,
+        day=None,
+        seed=derive_seed(protocol.seed, study.subject, START_DAY, INPUTS),
+        code_version=__version__,
+        protocol_sha256=protocol_sha256(protocol),
+        input_hash=described,
+        inputs={},
+        outputs=describe_files(working),
+        seconds=0,
+        peak_memory_mb=0,
+    ).write(working / MANIFEST_NAME)
+    publish_folder(working, paths.inputs)
+
+
+def are_recorded(paths: StudyPaths) -> bool:
+    """Return whether the study has its list."""
+    return (paths.inputs / MANIFEST_NAME).is_file()
+
+
+def forget(paths: StudyPaths) -> None:
+    """Remove the list of a study that was never made."""
+    shutil.rmtree(working_folder(paths), ignore_errors=True)
+    shutil.rmtree(paths.inputs, ignore_errors=True)
+
+
+def _list(study: StudyDocument, *, remembered: Path, progress: ProgressCallback) -> tuple[ListedImage, ...]:
+    pool = open_folder(study)
+    return list_images(pool, remembered=remembered, progress=progress) if pool is not None else ()
+
+
+def open_folder(study: StudyDocument) -> FolderPool | None:
+    """Open the study's folder of images, whatever is in it now; None where images are computed.
+
+    Raises
+    ------
+    ImageError
+        It is gone.
+    """
+    if study.pool.folder is not None and not Path(study.pool.folder).is_dir():
+        raise ImageError(
+            f"{study.pool.folder}: expected the study's folder of images, found none. Mount the disk that it is on, or "
+            "put a link of that name to where it is now."
+        )
+    pool = open_pool(study.pool.model_dump(exclude_none=True))
+    return pool if isinstance(pool, FolderPool) else None
+
+
+def check_pictures_already_shown(paths: StudyPaths, study: StudyDocument) -> None:
+    """Compare the images that every day shows again with what was shown, pixel for pixel.
+
+    An older study has no list: an image that was overwritten before there was one would be listed as it is now.
+
+    Raises
+    ------
+    ImageError
+        One is missing, or looks otherwise than on an earlier day.
+    """
+    pool = open_folder(study)
+    if pool is None or not (paths.start / MANIFEST_NAME).is_file():
+        return
+    for path in sorted(paths.root.glob(f"day-*/{STIMULI.stage}/{MANIFEST_NAME}"))[:1]:
+        rows = STIMULI.read(path.with_name(STIMULI.name))
+        again = (rows["kind"] == "clean") & (rows["role"] != "clean")
+        for image_id, shown in zip(rows["image_id"][again], rows["stimulus_id"][again], strict=True):
+            if stimulus_id(pool.load(image_id)) != shown:
+                raise ImageError(
+                    f"{study.pool.folder}/{image_id}: expected the picture that was shown on an earlier day, found "
+                    "another: the file was overwritten. Restore it from a copy."
+                )
+
+
+def compare_inputs(paths: StudyPaths, study: StudyDocument) -> str | None:
+    """Compare the folder's names with the list; return in one line what is another now and what that means.
+
+    Raises
+    ------
+    ImageError
+        The folder, or an image that will be shown, is gone.
+    ManifestError
+        The list itself was changed.
+    """
+    verify_files(paths.inputs, read_manifest(paths.inputs))
+    pool = open_folder(study)
+    if pool is None:
+        return None
+    changes = folder_changes(pool, read_image_list(paths))
+    needed = _to_be_shown(paths)
+    for name in sorted(needed & {*changes.gone, *changes.renamed}):
+        found = f"it under the name {changes.renamed[name]}" if name in changes.renamed else "none"
+        raise ImageError(
+            f"{pool.folder}/{name}: expected an image that was drawn to be shown, found {found}. "
+            f"{'Give it its name back' if name in changes.renamed else 'Put it back from a copy'}."
+        )
+    return _said(pool.folder, changes)
+
+
+def read_image_list(paths: StudyPaths) -> tuple[ListedImage, ...]:
+    """Return the list of the folder's images."""
+    rows = IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))
+    names = ("image_id", "sha256", "n_bytes")
+    return tuple(ListedImage(str(i), str(s), int(n)) for i, s, n in zip(*(rows[name] for name in names), strict=True))
+
+
+def listed_pool(paths: StudyPaths, pool: FolderPool) -> ListedPool:
+    """Return the folder's images as they were listed."""
+    return ListedPool(pool, {image.image_id: image.sha256 for image in read_image_list(paths)})
+
+
+def _to_be_shown(paths: StudyPaths) -> set[str]:
+    """Return the images that a day to come reads: anchors and normalizers, and clean ones that were drawn for it.
+
+    The pixels of the days before are in the study.
+    """
+    found: set[str] = set()
+    queues = [path.with_name(QUEUE.name) for path in _manifests(paths, "queue")]
+    for path in [paths.start / QUEUE.name, *queues]:
+        if (path.parent / MANIFEST_NAME).is_file():
+            queue: ImageQueue = QUEUE.read(path)
+            of_the_day = () if (paths.folder(STIMULI.stage, queue.day) / MANIFEST_NAME).is_file() else queue.clean
+            found |= {image.image_id for image in (*queue.anchors, *queue.normalizers, *of_the_day)}
+    return found
+
+
+def _manifests(paths: StudyPaths, stage: str) -> list[Path]:
+    return sorted(paths.root.glob(f"day-*/{stage}/{MANIFEST_NAME}"))
+
+
+def _said(folder: Path, changes: FolderChanges) -> str | None:
+    renamed = [f"{old} (now {new})" for old, new in changes.renamed.items()]
+    said = [
+        f"{len(changes.gone)} images are gone ({_names(changes.gone)}): they are drawn no more" if changes.gone else "",
+        f"{len(renamed)} were renamed ({_names(renamed)}): they are drawn no more" if renamed else "",
+        f"{len(changes.new)} are new ({_names(changes.new)}): they are not drawn" if changes.new else "",
+    ]
+    parts = [part for part in said if part]
+    if not parts:
+        return None
+    return (
+        f"{folder}: expected the images that were listed, found that {'; '.join(parts)}. "
+        "Put the folder back as it was, or go on without them: nothing that was drawn is among them."
+    )
+
+
+def _names(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
