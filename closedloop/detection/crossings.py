@@ -24,7 +24,6 @@ from closedloop.recording.source import SampleSource
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
 _SPOTS, _SPOT_ROWS = 8, 256  # where the noise is looked at beforehand: 0.7 % of ten seconds
-_MOST_BRIDGED = 1e-4  # of a piece; so many samples made up move the threshold by .01 %
 _SPOT_MARGIN_SHARE = 3  # of the filter's memory: within one in a hundred, which does for a look
 
 Floats32 = NDArray[np.float32]
@@ -164,7 +163,7 @@ def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) ->
     window = Window(detector.source, detector.filters, piece.segment, piece.start, piece.stop, detector.chunk_samples)
     known = before.noise if detector.definition.noise_from == "before" else None
     bridged = detector.source.bridged(piece.segment, piece.start, piece.stop) - piece.start
-    seen = _look(detector, window, known, bridged)
+    seen = _look(detector, window, known, _measured(detector, piece, bridged))
     decisive = seen.median if known is None else known
     threshold = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
     rows, under = _judge(seen, threshold.astype(np.float32), before.under, bridged)
@@ -209,27 +208,34 @@ class _Seen:
     under: list[NDArray[np.void]]
 
 
-def _look(detector: Detector, window: Window, known: Floats32 | None, bridged: NDArray[np.int64]) -> _Seen:
-    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out.
-
-    Only tile by tile can samples that were not recorded be left out of the noise.
-    """
+def _look(detector: Detector, window: Window, known: Floats32 | None, measured: NDArray[np.bool_]) -> _Seen:
+    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out."""
     n_channels, n_rows = detector.source.n_channels, window.stop - window.start
     seen = _Seen(n_rows, np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels)
-    if n_rows >= 2 * _SPOTS * _SPOT_ROWS and len(bridged) <= _MOST_BRIDGED * n_rows:
-        _look_once(detector, window, known, seen)
+    if n_rows >= 2 * _SPOTS * _SPOT_ROWS:
+        _look_once(detector, window, known, seen, measured)
     for tile in np.unique(np.flatnonzero(np.isnan(seen.median)) // LANES).tolist():
-        _look_at_tile(detector, replace(window, tile=tile), known, seen, bridged)
+        _look_at_tile(detector, replace(window, tile=tile), known, seen, measured)
     return seen
 
 
-def _look_once(detector: Detector, window: Window, known: Floats32 | None, seen: _Seen) -> None:
+def _measured(detector: Detector, piece: DetectionPiece, bridged: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the samples whose median is the noise: every so many-th of those that were recorded."""
+    measured = np.zeros(piece.stop - piece.start, bool)
+    measured[:: detector.definition.noise_every] = True
+    measured[bridged] = False
+    return measured
+
+
+def _look_once(
+    detector: Detector, window: Window, known: Floats32 | None, seen: _Seen, measured: NDArray[np.bool_]
+) -> None:
     """Fill in every channel whose median lay where it was looked for."""
-    seek = _seek(detector, window, known)
+    seek = _seek(detector, window, known, measured)
     found = detector.found
     found.clear()
     search(window, seek, found)
-    n = -(-seen.n_rows // seek.every)
+    n = int(np.count_nonzero(measured))
     n_below, n_inside, n_under = (counts.ravel().tolist() for counts in (found.n_below, found.n_inside, found.n_under))
     is_flat = (seek.width == 0).ravel().tolist()
     for channel in range(len(seen.median)):
@@ -244,7 +250,7 @@ def _look_once(detector: Detector, window: Window, known: Floats32 | None, seen:
         seen.under[channel] = found.under[tile, lane, : n_under[channel]]
 
 
-def _seek(detector: Detector, window: Window, known: Floats32 | None) -> Seek:
+def _seek(detector: Detector, window: Window, known: Floats32 | None, measured: NDArray[np.bool_]) -> Seek:
     """Bracket the medians by what a few spots of the piece show; a channel that seems flat only has to prove it."""
     low, high = bracket(_sizes_at_spots(window))
     seems_flat = high < detector.least_median
@@ -259,7 +265,7 @@ def _seek(detector: Detector, window: Window, known: Floats32 | None) -> Seek:
         low.reshape(shape),
         width.reshape(shape),
         weakest.astype(np.float32).reshape(shape),
-        detector.definition.noise_every,
+        measured,
     )
 
 
@@ -274,14 +280,11 @@ def _sizes_at_spots(window: Window) -> Floats32:
 
 
 def _look_at_tile(
-    detector: Detector, window: Window, known: Floats32 | None, seen: _Seen, bridged: NDArray[np.int64]
+    detector: Detector, window: Window, known: Floats32 | None, seen: _Seen, measured: NDArray[np.bool_]
 ) -> None:
-    """Filter a tile, keep it, and take the median of all of it that was recorded."""
+    """Filter a tile, keep it, and take the median of all of it that is measured."""
     kept = filter_window(window)[0]
     first = (window.tile or 0) * LANES
-    measured = np.zeros(len(kept), bool)
-    measured[:: detector.definition.noise_every] = True
-    measured[bridged] = False
     for channel in (first + np.flatnonzero(np.isnan(seen.median[first : first + LANES]))).tolist():
         volts = np.ascontiguousarray(kept[:, channel - first])
         median = np.float32(exact_median(np.abs(volts[measured])))

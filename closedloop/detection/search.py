@@ -24,14 +24,14 @@ Floats32 = NDArray[np.float32]
 class Seek(NamedTuple):
     """Per channel, (n_tiles, LANES): the bracket of the median of |v|, and the weakest threshold.
 
-    The bracket is [low, low + width), `width` in steps of float32. The noise is looked for in every `every`-th row of
-    the piece.
+    The bracket is [low, low + width), `width` in steps of float32. `measured` says in which rows of the piece the noise
+    is looked for.
     """
 
     low: Floats32
     width: NDArray[np.uint32]
     weakest: Floats32
-    every: int
+    measured: NDArray[np.bool_]
 
 
 class SearchResult(NamedTuple):

@@ -45,7 +45,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         `search.Seek` and `search.SearchResult`.
     """
     c = splat_all(coefficients)
-    excess = np.empty((_AT_ONCE, LANES), np.uint32)
+    excess, measured = np.empty((_AT_ONCE, LANES), np.uint32), seek.measured
     for tile in range(state.shape[0]):
         s = load_state(coefficients, state[tile], 0)
         low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
@@ -56,7 +56,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
             for row in range(top, min(top + _AT_ONCE, rows.shape[0])):
                 y, s = cascade(load(rows, row, tile * LANES), c, s)
                 _note_spikes(y, weakest, first_row + row, under, n_under)
-                if ((first_row + row) & (seek.every - 1)) == 0:
+                if measured[np.uint64(first_row + row)]:  # unsigned: no check for places from the end
                     n_below = one_more_where_below(n_below, magnitude(y), low)
                     store_excess(excess, n, y, low)
                     n += 1
@@ -162,14 +162,14 @@ def _search_backwards(
         y, s = cascade(load(own, row, 0), c, s)
     low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
     n_below = splat(np.float32(0))
-    under, n_under = found.under[tile], found.n_under[tile]
+    under, n_under, measured = found.under[tile], found.n_under[tile], seek.measured
     n_before = n_under.copy()
     for top in range(n_wanted, 0, -_AT_ONCE):
         n = 0
         for row in range(top - 1, max(top - _AT_ONCE, 0) - 1, -1):
             y, s = cascade(load(own, row, 0), c, s)
             _note_spikes(y, weakest, first_row + row, under, n_under)
-            if ((first_row + row) & (seek.every - 1)) == 0:
+            if measured[np.uint64(first_row + row)]:  # unsigned: no check for places from the end
                 n_below = one_more_where_below(n_below, magnitude(y), low)
                 store_excess(excess, n, y, low)
                 n += 1

@@ -67,6 +67,8 @@ class FileRuns:
 
     def of(self, segment: int) -> range:
         """Return the places of a segment's runs."""
+        if len(self.segment) and self.segment[-1] == len(self.segment) - 1:  # one each
+            return range(segment, segment + 1)
         return range(*(int(place) for place in np.searchsorted(self.segment, [segment, segment + 1])))
 
     def around(self, segment: int, start: int, stop: int) -> range:
@@ -80,6 +82,8 @@ class FileRuns:
             Samples of it.
         """
         own = self.of(segment)
+        if len(own) == 1:
+            return own
         starts = self.first_sample[own.start : own.stop]
         first = own.start + int(np.searchsorted(starts, start, side="right")) - 1
         return range(first, max(own.start + int(np.searchsorted(starts, stop)), first))
