@@ -18,7 +18,7 @@ from closedloop.blackrock.nsx.header import NsxChannel, read_nsx_header
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
 from closedloop.blackrock.scale_from_nev import nev_beside, scaled_channels
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Segment, names_for_machines
+from closedloop.recording.segments import BRIDGE_MS, Segment, names_for_machines
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,17 @@ class RecordingInfo:
         return facts
 
 
-def read_info(file: Path, *, progress: Callable[[int, int], None] | None = None) -> RecordingInfo:
+def read_info(
+    file: Path, *, bridge_ms: float = BRIDGE_MS, progress: Callable[[int, int], None] | None = None
+) -> RecordingInfo:
     """Describe an NSx or NEV file from its headers and blocks; a NEV's and a PTP file's packets are passed over.
 
     Parameters
     ----------
+    file
+        The file.
+    bridge_ms
+        A hole in an NSx of at most so many milliseconds ends no segment.
     progress
         Called with (done, total) while packets are passed over.
 
@@ -152,7 +158,7 @@ def read_info(file: Path, *, progress: Callable[[int, int], None] | None = None)
     """
     file_id = _file_id(file)
     if file_id in NSX_FILE_IDS:
-        return _nsx_info(file, progress)
+        return _nsx_info(file, bridge_ms, progress)
     if file_id in NEV_FILE_IDS:
         return _nev_info(file, progress)
     known = ", ".join(sorted(known_id.decode() for known_id in NSX_FILE_IDS | NEV_FILE_IDS))
@@ -171,8 +177,8 @@ def _file_id(file: Path) -> bytes:
         ) from error
 
 
-def _nsx_info(file: Path, progress: Callable[[int, int], None] | None) -> RecordingInfo:
-    header = read_nsx_header(file, progress=progress)
+def _nsx_info(file: Path, bridge_ms: float, progress: Callable[[int, int], None] | None) -> RecordingInfo:
+    header = read_nsx_header(file, bridge_ms=bridge_ms, progress=progress)
     nev = nev_beside(file) if header.layout.version is None else None
     channels = header.channels if nev is None else scaled_channels(header.channels, nev)
     return RecordingInfo(

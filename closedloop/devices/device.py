@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nsx.header import BRIDGE_MS
 from closedloop.detection.photodiode import photodiode_edges
 from closedloop.devices.ends import different_ends
 from closedloop.devices.files import DeviceFiles, find_devices
@@ -26,7 +25,7 @@ from closedloop.devices.succession import in_order_of_time, refuse_simultaneous
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
-from closedloop.recording.segments import Segment, clock_segments_of
+from closedloop.recording.segments import BRIDGE_MS, Segment, clock_segments_of
 from closedloop.recording.spikes import Spikes
 
 PHOTODIODE = "photodiode"

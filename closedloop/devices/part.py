@@ -159,7 +159,7 @@ def read_part(
         As in `device.read_device`.
     """
     opened = (open_samples(file, bridge_ms=bridge_ms) for file in recording.nsx)
-    samples = sorted(opened, key=_authority, reverse=True)
+    samples = sorted(opened, key=_rate, reverse=True)  # of equals the .ns6
     clock_segments = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
     events = (
@@ -174,9 +174,8 @@ def read_part(
     return part
 
 
-def _authority(samples: NsxSamples) -> tuple[float, int]:
-    """Order files by how well they know the clock: the finest time, then the most clock segments."""
-    return samples.rate_hz, len({segment.clock_segment for segment in samples.segments})
+def _rate(samples: NsxSamples) -> float:
+    return samples.rate_hz
 
 
 def _columns(samples: NsxSamples, channel_ids: Sequence[int]) -> NsxSamples:

@@ -11,6 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+BRIDGE_MS = 1.0
+"""A hole in the samples of at most so many milliseconds ends no segment, if nothing else is asked for.
+
+It is 1 % of a response window. Holes of up to `MOST_BRIDGE_MS` can be asked for.
+"""
+
+MOST_BRIDGE_MS = 5.0
+
 
 @dataclass(frozen=True)
 class Segment:

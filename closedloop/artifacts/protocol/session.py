@@ -85,6 +85,13 @@ class Recording(Section):
     photodiode: str = Field(
         default="photodiode", min_length=1, description="the photodiode's channel: beginning of its label, or number"
     )
+    bridge_ms: float = Field(
+        default=1.0,
+        ge=0,
+        le=5,
+        description="holes in the samples of at most so many milliseconds (a PTP recorder loses single packets) set no "
+        "presentation aside; 0: every hole does",
+    )
     count_noise_unit: bool = Field(
         default=False, description="whether the recorder's spikes of unit 255 count: its sorting took them for noise"
     )

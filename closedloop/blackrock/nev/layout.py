@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closedloop.blackrock.nsx.layout import DATE_FIELDS, PERIOD_CLOCK_HZ, PTP_TICK_HZ
+from closedloop.blackrock.nsx.layout import DATE_FIELDS, PTP_TICK_HZ, SAMPLE_CLOCK_HZ
 
 DIGITAL_PACKET = 0
 LARGEST_CHANNEL = 32767  # packet ids 1 to 32767 name channels, from 32768 on they are the system's
@@ -101,7 +101,7 @@ class NevLayout:
     timestamp: np.dtype[np.unsignedinteger]
     has_labels: bool = True
     n_analog_inputs: int = 0
-    tick_hz: int = PERIOD_CLOCK_HZ
+    tick_hz: int = SAMPLE_CLOCK_HZ
     basic_header: np.dtype[np.void] = _BASIC_HEADER
 
     @property

@@ -24,7 +24,7 @@ from closedloop.blackrock.nev.layout import (
     NevLayout,
 )
 from closedloop.blackrock.nev.packing import NevBatch, packing
-from closedloop.blackrock.nsx.layout import PERIOD_CLOCK_HZ
+from closedloop.blackrock.nsx.layout import period_clock_hz
 from closedloop.storage import storage_errors
 
 __all__ = ["NevBatch", "write_nev"]
@@ -108,6 +108,7 @@ def write_nev(
     extended = _extended_headers(electrodes, layout, waveform_samples, extra_headers)
     header = _basic_header(layout, len(extended), packet_bytes, start)
     header["resolution"] = layout.tick_hz if tick_hz is None else tick_hz
+    header["sample_resolution"] = period_clock_hz(int(header["resolution"][0]))
     header["flags"] = WAVEFORMS_ARE_INT16 if int16_waveforms else 0
     header["application"], header["comment"] = encode_text(application, 32), encode_text(comment, 256)
     how = packing(layout, packet_bytes, () if int16_waveforms else electrodes)
@@ -143,7 +144,6 @@ def _basic_header(layout: NevLayout, n_extended: int, packet_bytes: int, start: 
     header["major"], header["minor"] = layout.version
     header["header_bytes"] = layout.basic_header.itemsize + n_extended * EXTENDED_HEADER.itemsize
     header["packet_bytes"], header["n_extended"] = packet_bytes, n_extended
-    header["sample_resolution"] = PERIOD_CLOCK_HZ
     write_date(header[0], start)
     return header
 

@@ -19,15 +19,14 @@ import numpy as np
 from closedloop.blackrock.channel_kinds import ChannelKind, kind_by, uv_in
 from closedloop.blackrock.header_fields import read_date, read_exactly, text
 from closedloop.blackrock.nsx.blocks import one_block, walk_blocks
-from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
+from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PTP_TICK_HZ, NsxLayout, period_clock_hz
 from closedloop.blackrock.nsx.packets import has_a_header_for_each_sample, walk_packets
 from closedloop.blackrock.nsx.runs import FileRuns
 from closedloop.blackrock.nsx.walk import DataPart, FoundData
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import BRIDGE_MS, Segment
 
-BRIDGE_MS = 1.0  # the default: 1 % of a response window
-_LONGEST_PERIOD = PERIOD_CLOCK_HZ  # one sample a second; the recorder's slowest is 500 a second
+_LONGEST_PERIOD = 30_000  # one sample a second; the recorder's slowest is 500 a second
 _ELECTRODES_OF_2_1 = 128
 
 
@@ -130,7 +129,7 @@ class NsxHeader:
     specification
         "2.1", "2.2", "2.3", "3.0" or "3.0-ptp".
     period
-        Samples come every `period` / 30000 s.
+        Samples come every `period` / 30000 s, or every `period` ticks of a clock that is slower than that.
     start
         Date and time; None where the file has none (2.1) or the recorder's clock was not set.
     segments
@@ -161,12 +160,12 @@ class NsxHeader:
     @property
     def rate_hz(self) -> float:
         """Nominal samples per second."""
-        return PERIOD_CLOCK_HZ / self.period
+        return period_clock_hz(self.tick_hz) / self.period
 
     @property
     def ticks_per_sample(self) -> Fraction:
         """Nominal ticks of the recorder's clock from one sample to the next."""
-        return Fraction(self.period * self.tick_hz, PERIOD_CLOCK_HZ)
+        return Fraction(self.period * self.tick_hz, period_clock_hz(self.tick_hz))
 
 
 def read_nsx_header(
@@ -215,7 +214,7 @@ def _read(stream: BinaryIO, file: Path, bridge_ms: float, progress: Callable[[in
         first_byte=stream.tell(),
         size=stream.seek(0, 2),
         n_channels=n_channels,
-        ticks_per_sample=Fraction(period * tick_hz, PERIOD_CLOCK_HZ),
+        ticks_per_sample=Fraction(period * tick_hz, period_clock_hz(tick_hz)),
         tick_hz=tick_hz,
         bridge_ms=bridge_ms,
     )
@@ -278,7 +277,7 @@ def _check_basic(basic: np.void, layout: NsxLayout, *, tick_hz: int, file: Path)
             "The header is corrupt: copy the file again."
         )
     in_range = 1 <= period <= _LONGEST_PERIOD and 1 <= tick_hz <= PTP_TICK_HZ
-    if not in_range or Fraction(period * tick_hz, PERIOD_CLOCK_HZ).denominator not in (1, 3):
+    if not in_range or Fraction(period * tick_hz, period_clock_hz(tick_hz)).denominator not in (1, 3):
         raise RecordingError(
             f"{file}: expected a sample at least every second and whole ticks, found period {period} (in 1/30000 s) "
             f"at {tick_hz} ticks/s. The header is corrupt: copy the file again."

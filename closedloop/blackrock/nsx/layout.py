@@ -12,7 +12,7 @@ import numpy as np
 
 DATE_FIELDS = ("year", "month", "weekday", "day", "hour", "minute", "second", "millisecond")
 PTP_TICK_HZ = 1_000_000_000
-PERIOD_CLOCK_HZ = 30_000  # the header's "period" counts 1/30000 s in every version
+SAMPLE_CLOCK_HZ = 30_000
 
 _BASIC_HEADER_2_1 = np.dtype([("file_id", "S8"), ("label", "S16"), ("period", "<u4"), ("n_channels", "<u4")])
 _CHANNEL_HEADER_2_1 = np.dtype([("channel_id", "<u4")])
@@ -52,6 +52,15 @@ _CHANNEL_HEADER = np.dtype(
 )
 
 
+def period_clock_hz(tick_hz: int) -> int:
+    """Return what the header's "period" counts: 1/30000 s, or the ticks of a recorder whose clock is slower than that.
+
+    At 20 kHz no whole number of 1/30000 s lies between two samples; such a file gives 20,000 ticks a second and a
+    period of 1, as Blackrock's own Python reader takes them (brpylib: resolution / period).
+    """
+    return min(tick_hz, SAMPLE_CLOCK_HZ)
+
+
 def _block_header(timestamp: str) -> np.dtype[np.void]:
     return np.dtype([("flag", "u1"), ("timestamp", timestamp), ("n_samples", "<u4")])
 
@@ -82,7 +91,7 @@ class NsxLayout:
     basic_header: np.dtype[np.void]
     channel_header: np.dtype[np.void]
     block_header: np.dtype[np.void] | None
-    tick_hz: int = PERIOD_CLOCK_HZ
+    tick_hz: int = SAMPLE_CLOCK_HZ
     one_sample_a_block: bool = False
 
     @property

@@ -65,6 +65,12 @@ class FileRuns:
     first_sample: Integers
     least_tick: Integers
 
+    @property
+    def n_bridged(self) -> int:
+        """How many samples of all segments were not recorded."""
+        missing = self.first_sample[1:] - self.first_sample[:-1] - self.raw.n_samples[:-1]
+        return int(missing[np.diff(self.segment) == 0].sum())
+
     def of(self, segment: int) -> range:
         """Return the places of a segment's runs."""
         if len(self.segment) and self.segment[-1] == len(self.segment) - 1:  # one each

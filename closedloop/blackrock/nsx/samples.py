@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from closedloop.blackrock.channel_kinds import ChannelKind
 from closedloop.blackrock.header_fields import read_into
 from closedloop.blackrock.nsx.channels import find_channels
-from closedloop.blackrock.nsx.header import BRIDGE_MS, NsxChannel, NsxHeader, read_nsx_header
+from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
 from closedloop.blackrock.nsx.runs import ticks_in_blocks
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import BRIDGE_MS, Segment
 from closedloop.recording.source import regular_ticks
 
 _BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from closedloop.blackrock.header_fields import encode_text, write_date
 from closedloop.blackrock.nsx.header import NsxChannel
-from closedloop.blackrock.nsx.layout import NSX_LAYOUTS, PERIOD_CLOCK_HZ, PTP_TICK_HZ, NsxLayout
+from closedloop.blackrock.nsx.layout import NSX_LAYOUTS, PTP_TICK_HZ, NsxLayout, period_clock_hz
 from closedloop.recording.source import regular_ticks
 from closedloop.storage import storage_errors
 
 WrittenChunk: TypeAlias = tuple[int | NDArray[np.int64], NDArray[np.int16]]
 """First tick, or (PTP) the tick of each sample; samples, shape (n_samples, n_channels), in bits."""
 
+_CLOCKS_HZ = (30_000, 25_000, 20_000, PTP_TICK_HZ)
 _MOST_SAMPLES = np.iinfo(np.uint32).max  # of a block
 
 
@@ -49,7 +50,7 @@ def write_nsx(
     channels
         The columns; 2.1 keeps their numbers alone.
     rate_hz
-        Samples per second; 30000 divided by a whole number.
+        Samples per second: 30000 divided by a whole number; or 20000, or 25000, of a clock of that rate.
     specification
         "2.1", "2.2", "2.3", "3.0" or "3.0-ptp".
     chunks
@@ -58,7 +59,8 @@ def write_nsx(
     start
         Date and time of the recording; without a zone, UTC. 2.1 has no place for it.
     tick_hz
-        Ticks per second, if not the specification's usual 30000 (3.0-ptp: 1e9); 2.1 and 3.0-ptp have no choice.
+        Ticks per second, if not the usual 30000 (3.0-ptp: 1e9; at 20 and 25 kHz the rate); 2.1 and
+        3.0-ptp have no choice.
     label, comment
         Header texts, at most 16 and 256 ASCII characters.
 
@@ -87,11 +89,11 @@ def write_nsx(
     [(0.0, 1.0), (3.0, 1.0)]
     """
     layout = _layout(specification)
-    clock_hz = layout.tick_hz if tick_hz is None else tick_hz
+    clock_hz = _usual_clock(layout, rate_hz) if tick_hz is None else tick_hz
     _check_clock(layout, clock_hz)
     header = _basic_header(layout, channels, rate_hz=rate_hz, tick_hz=clock_hz)
     _fill_texts(header, start=start, label=label, comment=comment)
-    step = Fraction(int(header["period"][0]) * clock_hz, PERIOD_CLOCK_HZ)
+    step = Fraction(int(header["period"][0]) * clock_hz, period_clock_hz(clock_hz))
     with storage_errors(file), file.open("wb") as stream:
         stream.write(header.tobytes())
         stream.write(_channel_headers(layout, channels).tobytes())
@@ -109,9 +111,16 @@ def _layout(specification: str) -> NsxLayout:
     return NSX_LAYOUTS[specification]
 
 
+def _usual_clock(layout: NsxLayout, rate_hz: float) -> int:
+    """Choose a version's usual clock, or a slower one for a rate that does not divide it: 20 or 25 kHz."""
+    if layout.one_sample_a_block or layout.version is None or layout.tick_hz % rate_hz == 0:
+        return layout.tick_hz
+    return int(rate_hz) if rate_hz in _CLOCKS_HZ else layout.tick_hz
+
+
 def _check_clock(layout: NsxLayout, tick_hz: int) -> None:
-    if tick_hz not in (PERIOD_CLOCK_HZ, PTP_TICK_HZ):
-        raise ValueError(f"the clock must have {PERIOD_CLOCK_HZ} or {PTP_TICK_HZ} ticks a second, not {tick_hz}")
+    if tick_hz not in _CLOCKS_HZ:
+        raise ValueError(f"the clock must have {', '.join(map(str, _CLOCKS_HZ))} ticks a second, not {tick_hz}")
     if tick_hz != layout.tick_hz and (layout.one_sample_a_block or layout.block_header is None):
         raise ValueError(f"specification {layout.specification} has {layout.tick_hz} ticks a second, not {tick_hz}")
 
@@ -119,9 +128,10 @@ def _check_clock(layout: NsxLayout, tick_hz: int) -> None:
 def _basic_header(
     layout: NsxLayout, channels: Sequence[NsxChannel], *, rate_hz: float, tick_hz: int
 ) -> NDArray[np.void]:
-    period = round(PERIOD_CLOCK_HZ / rate_hz)
-    if len(channels) < 1 or period < 1 or PERIOD_CLOCK_HZ / period != rate_hz:
-        raise ValueError(f"need at least one channel and 30000 / rate_hz whole, not {len(channels)} and {rate_hz}")
+    clock_hz = period_clock_hz(tick_hz)
+    period = round(clock_hz / rate_hz)
+    if len(channels) < 1 or period < 1 or clock_hz / period != rate_hz:
+        raise ValueError(f"need at least one channel and {clock_hz} / rate_hz whole, not {len(channels)} and {rate_hz}")
     header = np.zeros(1, layout.basic_header)
     header["file_id"], header["period"], header["n_channels"] = layout.file_id, period, len(channels)
     if layout.version is not None:

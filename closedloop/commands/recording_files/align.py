@@ -24,6 +24,7 @@ from closedloop.devices.shared_codes import share_codes
 from closedloop.errors import AlignmentError, RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import SentCodes
+from closedloop.recording.segments import BRIDGE_MS
 from closedloop.recording.usability import usable
 from closedloop.report.alignment.figures import DeviceRecord
 from closedloop.report.alignment.page import alignment_page
@@ -55,6 +56,7 @@ def align_files(
     arrays: Sequence[str] = (),
     photodiode: str | None,
     progress: ProgressCallback,
+    bridge_ms: float = BRIDGE_MS,
 ) -> AlignedSession:
     """Align the recorder's files with a journal, device by device.
 
@@ -70,6 +72,8 @@ def align_files(
         Its channel: the beginning of the label, or the number. None: one labelled photodiode, if there is any.
     progress
         Called with (done, total) packets of each .nev.
+    bridge_ms
+        Holes in the samples of at most so many milliseconds end no segment.
 
     Raises
     ------
@@ -88,6 +92,7 @@ def align_files(
             files,
             arrays=[one.rpartition("=")[2] for one in arrays],
             photodiode=photodiode or PHOTODIODE,
+            bridge_ms=bridge_ms,
             spikes=False,
             progress=progress,
         )

@@ -10,6 +10,7 @@ import typer
 from closedloop.commands.recording_files.extracts.commands import add_extracts
 from closedloop.commands.recording_files.options import (
     ALL_UNITS,
+    BridgeOption,
     ChannelsOption,
     ClockSegmentOption,
     JsonOption,
@@ -19,13 +20,17 @@ from closedloop.commands.recording_files.options import (
     parse_time,
     parse_units,
 )
+from closedloop.recording.segments import BRIDGE_MS
 
 recording_app = typer.Typer(help="Inspect Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @recording_app.command("info")
 def recording_info(
-    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6, or a folder of them")], json: JsonOption = False
+    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6, or a folder of them")],
+    *,
+    bridge: BridgeOption = BRIDGE_MS,
+    json: JsonOption = False,
 ) -> None:
     """Show what a Blackrock file holds: specification, channels, scale, blocks, times.
 
@@ -42,7 +47,7 @@ def recording_info(
     if companion is not None:
         typer.echo(info.companion_as_json(file, companion) if json else f"{file}: {companion.what}")
         return
-    facts = info.describe_file(file)
+    facts = info.describe_file(file, bridge_ms=bridge)
     typer.echo(info.info_as_json(facts) if json else "\n".join(info.info_lines(facts)))
 
 
@@ -56,13 +61,16 @@ def recording_detect(
         str, typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE")
     ] = "1",
     chunk: Annotated[float | None, typer.Option(help="seconds read at a time; the result is the same for all")] = None,
+    bridge: BridgeOption = BRIDGE_MS,
 ) -> None:
     """Find threshold crossings in raw voltage by a named definition. Run the same command again to resume."""
     from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("detect") as progress:
-        lines = detect_to_file(file, out, definition=definition, workers=workers, chunk_s=chunk, progress=progress)
+        lines = detect_to_file(
+            file, out, definition=definition, workers=workers, chunk_s=chunk, bridge_ms=bridge, progress=progress
+        )
     typer.echo("\n".join(lines))
 
 
@@ -115,6 +123,7 @@ def recording_align(
         list[str] | None,
         typer.Option(metavar="NAME=PATTERN", help="an array, and which files are its own (left=LEFT*), once for each"),
     ] = None,
+    bridge: BridgeOption = BRIDGE_MS,
     json: JsonOption = False,
 ) -> None:
     """Find each presentation's onset on the recorder's clock, and how it was determined."""
@@ -122,7 +131,9 @@ def recording_align(
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     with bar("align") as progress:
-        session = align.align_files(journal, files, arrays=array or (), photodiode=photodiode, progress=progress)
+        session = align.align_files(
+            journal, files, arrays=array or (), photodiode=photodiode, bridge_ms=bridge, progress=progress
+        )
         align.write_page(session, report, journal_file=journal, files=files)
         if out is not None:
             align.write_onsets(session, out)

@@ -23,6 +23,7 @@ from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import parse_workers
+from closedloop.recording.segments import BRIDGE_MS
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 
@@ -31,7 +32,14 @@ _LEAST_JUDGED_S = 0.1  # a shorter piece (a stub of one sample) says nothing abo
 
 
 def detect_to_file(
-    file: Path, out: Path, *, definition: str, workers: str, chunk_s: float | None, progress: ProgressCallback
+    file: Path,
+    out: Path,
+    *,
+    definition: str,
+    workers: str,
+    chunk_s: float | None,
+    progress: ProgressCallback,
+    bridge_ms: float = BRIDGE_MS,
 ) -> list[str]:
     """Detect threshold crossings on every electrode of a file and write them; return the lines to print.
 
@@ -52,6 +60,8 @@ def detect_to_file(
         Seconds read at a time; None leaves it to the detector.
     progress
         Called with (done, total) parts.
+    bridge_ms
+        Holes of at most so many milliseconds end no segment.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def detect_to_file(
     chosen, who = definition_by_name(definition), parse_workers(workers)
     if chunk_s is not None and chunk_s <= 0:
         raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
-    samples = _electrodes(file, chosen)
+    samples = _electrodes(file, chosen, bridge_ms)
     chunk_samples = None if chunk_s is None else max(round(chunk_s * samples.rate_hz), 1)
     folder = out.with_name(f"{out.name}.parts")
     shards = shards_of(samples, chosen, folder=folder, chunk_samples=chunk_samples)
@@ -79,8 +89,8 @@ def detect_to_file(
     ]
 
 
-def _electrodes(file: Path, definition: Definition) -> NsxSamples:
-    samples = open_samples(file, kind="electrode")
+def _electrodes(file: Path, definition: Definition, bridge_ms: float) -> NsxSamples:
+    samples = open_samples(file, kind="electrode", bridge_ms=bridge_ms)
     if not samples.channels:
         raise RecordingError(
             f"{file}: expected electrodes, found analog inputs only. Choose the file with raw voltage."
@@ -142,6 +152,8 @@ def _attributes(samples: NsxSamples, definition: Definition) -> dict[str, str | 
         "specification": samples.header.specification,
         "rate_hz": samples.rate_hz,
         "tick_hz": samples.tick_hz,
+        "bridge_ms": samples.header.bridge_ms,
+        "n_bridged_samples": samples.header.runs.n_bridged,
         "code_version": __version__,
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from closedloop.blackrock.companions import Companion
 from closedloop.blackrock.info import ChannelInfo, EventInfo, RecordingInfo, read_info
 from closedloop.execution.progress import bar
+from closedloop.recording.segments import BRIDGE_MS
 
 _MOST_LINES = 12
 _KINDS = {
@@ -19,10 +20,10 @@ _KINDS = {
 }
 
 
-def describe_file(file: Path) -> RecordingInfo:
-    """Read what a file holds, with the time left where that takes long."""
+def describe_file(file: Path, *, bridge_ms: float = BRIDGE_MS) -> RecordingInfo:
+    """Read what a file holds, with the time left where that takes long; see `read_info`."""
     with bar(file.name) as progress:
-        return read_info(file, progress=progress)
+        return read_info(file, bridge_ms=bridge_ms, progress=progress)
 
 
 def info_as_json(info: RecordingInfo) -> str:

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from closedloop.errors import RecordingError
-from closedloop.recording.segments import Segment
+from closedloop.recording.segments import MOST_BRIDGE_MS, Segment
 
 ChannelsOption = Annotated[
     str | None,
@@ -45,6 +45,14 @@ ClockSegmentOption = Annotated[
     int | None, typer.Option(help="which segment of the recorder's clock, from 0; all if not given")
 ]
 
+BridgeOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=MOST_BRIDGE_MS,
+        help="holes of at most so many milliseconds (a PTP recorder loses single packets) are bridged",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 UNSORTED_UNIT, NOISE_UNIT = 0, 255  # NEV 2.1 to 3.0 specification, unit classification number of a spike packet

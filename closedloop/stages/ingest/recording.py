@@ -84,6 +84,7 @@ def read_day_devices(
     *,
     arrays: Sequence[str] = (),
     photodiode: str,
+    bridge_ms: float,
     count_noise_unit: bool,
     session_id: str,
     simulated: bool,
@@ -99,6 +100,8 @@ def read_day_devices(
         A pattern of file names for each processor; empty where the names tell.
     photodiode
         The channel of the photodiode: the beginning of its label, or its number.
+    bridge_ms
+        Holes in the samples of at most so many milliseconds end no segment.
     count_noise_unit
         Whether the recorder's spikes count that its sorting took for noise.
     session_id
@@ -116,7 +119,9 @@ def read_day_devices(
         Simulated and real data would be mixed.
     """
     devices = share_codes(
-        read_devices(sorted(folder.iterdir()), arrays=arrays, photodiode=photodiode, noise=count_noise_unit)
+        read_devices(
+            sorted(folder.iterdir()), arrays=arrays, photodiode=photodiode, bridge_ms=bridge_ms, noise=count_noise_unit
+        )
     )
     if numbered is not None and len(devices) == 1:
         devices = (replace(devices[0], processor=numbered),)

@@ -62,6 +62,7 @@ def run(context: StageContext) -> None:
         folder,
         arrays=arrays,
         photodiode=wanted.photodiode,
+        bridge_ms=wanted.bridge_ms,
         count_noise_unit=wanted.count_noise_unit,
         session_id=session.session_id,
         simulated=context.simulated,

@@ -181,5 +181,7 @@ def test_holes_that_were_bridged_are_said_and_the_result_is_the_same_for_any_wor
     write_nsx(file, [NsxChannel(1, "elec1")], rate_hz=30_000, specification="3.0-ptp", chunks=chunks, start=START)
     lines = run(file, tmp_path / "one.h5")
     assert lines[-1].startswith("  repaired: 399 holes of up to 0.7 ms")
+    with h5py.File(tmp_path / "one.h5") as result:
+        assert (result.attrs["bridge_ms"], result.attrs["n_bridged_samples"]) == (1, 398 * 9 + 21)
     run(file, tmp_path / "two.h5", workers="2", chunk_s=0.05)
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()

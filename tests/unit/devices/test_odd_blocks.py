@@ -177,3 +177,20 @@ def test_a_code_in_a_stub_of_a_sample_stays_there(tmp_path: Path, stub: int, cod
     device = read_one(tmp_path)
     assert device.codes.clock_segment.tolist() == [0, 1, 1, 1]
     assert device.codes.value.tolist() == [9, 7, 7, 7]
+
+
+def test_how_long_a_hole_may_be_is_a_setting(tmp_path: Path) -> None:
+    folder = made(tmp_path / "torn", "ptp_holes", specification="3.0-ptp")
+    files = [folder / "array1.nev", folder / "array1.ns6"]
+    (default,), (strict,) = (read_devices(files, bridge_ms=bridge_ms) for bridge_ms in (1.0, 0.2))
+    assert len(default.segments) == 1
+    assert len(strict.segments) > 400
+    assert strict.repairs == ()
+
+
+def test_of_two_files_of_a_rate_the_ns6_says_where_the_clock_was_reset(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", FAST, [(0, 300_000)])
+    nsx(tmp_path, "a.ns5", SLOW, [(0, 150_000), (120_000, 180_000)])
+    nev(tmp_path, "a", words(100))
+    with refused(RecordingError, tmp_path / "a.ns5", "one clock segment of a.ns6 spans several"):
+        read_one(tmp_path)

@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closedloop.blackrock.nev.header import NevElectrode
+from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.samples import open_samples
+from closedloop.detection.definitions import definition_by_name
+from closedloop.detection.spikes import detect
+from closedloop.devices.device import read_devices
 from closedloop.errors import StorageError
-from tests.unit.blackrock.nsx.nsx_files import SPECIFICATIONS, ramp, write
+from tests.unit.blackrock.nsx.nsx_files import IN_BLOCKS, SPECIFICATIONS, START, ramp, write
 
 
 @pytest.mark.parametrize("specification", SPECIFICATIONS)
@@ -42,6 +47,8 @@ def test_the_writer_holds_one_chunk_at_a_time(tmp_path: Path, specification: str
         ("2.3", [(0, ramp(5))], {"rate_hz": 7_000.0}),
         ("2.3", [(0, ramp(5))], {"channels": ()}),
         ("2.3", [(0, ramp(5))], {"tick_hz": 44_100}),
+        ("2.1", [(0, ramp(5))], {"rate_hz": 20_000.0}),
+        ("3.0-ptp", [(0, ramp(5))], {"rate_hz": 20_000.0}),
         ("2.1", [(0, ramp(5)), (6, ramp(5))], {}),
         ("2.1", [(3, ramp(5))], {}),
         ("2.1", [(0, ramp(5))], {"tick_hz": 1_000_000_000}),
@@ -80,3 +87,36 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="expected a writable folder"):
         write(tmp_path / "file" / "made.ns6", [(0, ramp(5))])
+
+
+@pytest.mark.parametrize("specification", IN_BLOCKS)
+@pytest.mark.parametrize(("rate_hz", "tick_hz"), [(20_000.0, None), (25_000.0, None), (10_000.0, 20_000)])
+def test_rates_that_do_not_divide_30_khz_have_a_clock_of_their_own(
+    tmp_path: Path, specification: str, rate_hz: float, tick_hz: int | None
+) -> None:
+    step = round((tick_hz or rate_hz) / rate_hz)
+    chunks = [(0, ramp(100)), (100 * step, ramp(50)), (90_000, ramp(200))]
+    file = write(tmp_path / "made.ns6", chunks, specification=specification, rate_hz=rate_hz, tick_hz=tick_hz)
+    source = open_samples(file)
+    assert (source.rate_hz, source.tick_hz) == (rate_hz, tick_hz or rate_hz)
+    assert [(s.first_tick, s.end_tick) for s in source.segments] == [(0, 150 * step), (90_000, 90_000 + 200 * step)]
+    assert source.ticks(1, np.array([0, 199])).tolist() == [90_000, 90_000 + 199 * step]
+    np.testing.assert_array_equal(source.read(1, 0, 200), ramp(200))
+
+
+def test_a_device_at_20_khz_has_its_spikes_and_codes_at_their_seconds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    volts = rng.normal(0, 30, (200_000, 1)).astype(np.int16)
+    volts[10_000::10_000, 0] -= 900  # every half second
+    file = write(tmp_path / "a.ns6", [(0, volts)], rate_hz=20_000.0, channels=[NsxChannel(1, "elec1")])
+    batch = NevBatch(code_tick=np.array([30_000, 50_000]), code_value=np.array([1, 2]))
+    contacts = [NevElectrode(1, "elec1")]
+    write_nev(tmp_path / "a.nev", contacts, specification="2.3", batches=[batch], start=START, tick_hz=20_000)
+    (device,) = read_devices([file, tmp_path / "a.nev"])
+    seconds = device.seconds(device.codes.clock_segment, device.codes.tick.astype(np.float64))
+    assert (seconds.tolist(), device.duration_s) == ([1.5, 2.5], 10.0)
+    (voltage,) = device.voltages
+    spikes = detect(voltage.samples, definition_by_name("zero_phase_butter"), electrode_ids=voltage.electrode_ids)
+    found_s = spikes.tick / device.tick_hz
+    assert all(abs(found_s - at).min() < 1e-4 for at in np.arange(0.5, 10, 0.5))
+    assert len(spikes) < 60
