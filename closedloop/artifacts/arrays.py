@@ -5,6 +5,9 @@ No compression; images one chunk each: a random read touches one chunk, a write 
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
 _APPENDED_CHUNK = 1 << 16  # rows
+_HELD_BYTES = 8 << 20  # what h5py may hold back of some datasets until the file is closed
 _WIDE_CHUNK_BYTES = 1 << 18  # of an appended dataset of several columns: h5py keeps a chunk below a megabyte in memory
 
 
@@ -150,12 +154,20 @@ def _begin_dataset(file: h5py.File, name: str, declared: Dataset, n_columns: int
 def _append(file: h5py.File, kind: str, names: frozenset[str], arrays: Mapping[str, NDArray[Any]]) -> None:
     if set(arrays) != names or len({len(array) for array in arrays.values()}) != 1:
         raise ValueError(f"{kind}: expected columns {sorted(names)} of one length")
+    _check_room(file, sum(values.nbytes for values in arrays.values()))
     for name, values in arrays.items():
         n = len(file[name])
         if values.shape[1:] != file[name].shape[1:]:
             raise ValueError(f"{name}: expected rows of shape {file[name].shape[1:]}, found {values.shape[1:]}")
         file[name].resize(n + len(values), axis=0)
         file[name][n:] = values
+
+
+def _check_room(file: h5py.File, n_bytes: int) -> None:
+    """Fail before h5py does: where its own writing fails, it prints a screenful on the way, and again as it closes."""
+    folder = Path(file.filename).resolve().parent
+    if shutil.disk_usage(folder).free < n_bytes + _HELD_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.filename)
 
 
 def _describe(dataset: h5py.Dataset, declared: Dataset) -> None:

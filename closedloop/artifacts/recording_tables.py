@@ -96,7 +96,7 @@ CONTINUOUS_SAMPLES = ArrayLayout(
         "tick": Dataset("int64", ("sample",), "ticks"),
         "time_s": Dataset("float64", ("sample",), "s"),
         "samples": Dataset("float32", ("sample", "channel"), "as channel_unit says"),
-        "channel_id": Dataset("uint16", ("channel",), ""),
+        "channel_id": Dataset("uint32", ("channel",), ""),
         "channel_label": Dataset("S64", ("channel",), ""),
         "channel_unit": Dataset("S16", ("channel",), ""),
     },

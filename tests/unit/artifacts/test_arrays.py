@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from closedloop.artifacts import arrays
 from closedloop.artifacts.arrays import ArrayLayout, Dataset, array_writer, read_arrays, read_rows, write_arrays
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SPIKES
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
-from closedloop.errors import DocumentError
+from closedloop.errors import DocumentError, StorageError
 from tests.unit.messages import refused
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 6, 5, 3), dtype=np.uint8)
@@ -190,3 +191,20 @@ def test_rows_of_another_width_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rows of shape"):
         append_wide()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_is_one_line_and_h5py_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    columns = dict.fromkeys(SPIKES.datasets, np.zeros(2))
+
+    def append_until_full() -> None:
+        with array_writer(tmp_path / "spikes.h5", SPIKES, simulated=False) as append:
+            append(columns)
+            monkeypatch.setattr(arrays, "_HELD_BYTES", 1 << 62)  # as if so much less were free
+            append(columns)
+
+    with refused(StorageError, tmp_path / "spikes.h5", "found the disk full"):
+        append_until_full()
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")

@@ -30,6 +30,7 @@ from closedloop.simulation.processor import SIMULATED_APPLICATION
 
 _PORTS, _EDGES = ("parallel", "serial"), ("falling", "rising")
 _PARALLEL, _SERIAL = range(2)
+_GROUP_ROWS = 1 << 16
 
 
 @dataclass
@@ -111,12 +112,16 @@ def codes_to_table(
     tally, n_late = EdgeTally(), 0
     port = _Port(survey.segments)
     with open_table(out, DIGITAL_EDGES, simulated=simulated, attributes=attributes) as write:
+        held: list[dict[str, NDArray[Any]]] = []
         for part in survey.in_order():
             n_late += part.n_out_of_order
             digital = part.packets.take(is_code(part.packets) | is_serial(part.packets))
-            rows = port.rows(part.clock_segment, digital, ticks.get(part.clock_segment, range(0)), tally)
-            if len(rows["tick"]):
-                write(_columns(rows, header.tick_hz))
+            held.append(port.rows(part.clock_segment, digital, ticks.get(part.clock_segment, range(0)), tally))
+            if sum(len(rows["tick"]) for rows in held) >= _GROUP_ROWS:
+                write(_columns(held, header.tick_hz))
+                held = []
+        if held:
+            write(_columns(held, header.tick_hz))
     return WrittenEdges(file, out, simulated, tally, _port_names(header), survey.repairs(n_late))
 
 
@@ -192,7 +197,8 @@ class _Port:
         return np.asarray(before == segment)
 
 
-def _columns(rows: dict[str, NDArray[Any]], tick_hz: int) -> dict[str, Any]:
+def _columns(parts: Sequence[dict[str, NDArray[Any]]], tick_hz: int) -> dict[str, Any]:
+    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     serial = rows["is_serial"]
     return {
         "epoch": rows["epoch"],

@@ -209,7 +209,7 @@ def _writer(written: WrittenSamples) -> AbstractContextManager[Callable[[Mapping
             attributes=attributes,
             n_columns={"samples": samples.n_channels},
             whole={
-                "channel_id": np.array([one.channel_id for one in samples.channels], np.uint16),
+                "channel_id": np.array([one.channel_id for one in samples.channels], np.uint32),
                 "channel_label": _texts([one.label for one in samples.channels], _LABEL_BYTES),
                 "channel_unit": _texts([unit_of(one) for one in samples.channels], _UNIT_BYTES),
             },
