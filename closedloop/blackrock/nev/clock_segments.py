@@ -33,6 +33,8 @@ _NEVER_S = 1e9
 _ANOTHER_CLOCK_SEGMENT_S = 1e-3  # a run covers no more clock segments than it needs
 _LONGER_CLOCK_SEGMENT = 1e-9  # of two clock segments in which a run fits, the longer one
 _OVERTAKEN_S = 1e-3  # packet streams overtake one another by some ticks
+_FALL_S = 0.1  # so far back no packet stream is overtaken where the samples know of a reset
+_NEAR_FALL = 1000  # packets on either side among which the reset is looked for
 _STUB_S = 1e-3  # a clock segment of less holds a few samples
 
 
@@ -124,6 +126,12 @@ def _first_packet_after(
     aside there, as it would be so near to the start of the other.
     """
     before, after = step
+    if not _is_hidden(before, after, header.tick_hz) and _falls_between(run, before, after, header.tick_hz):
+        start = max(first, run.fall_packet - _NEAR_FALL)
+        end = min(run.end_packet, run.fall_packet + _NEAR_FALL)
+        near = [packets.tick for packets in read_packets(file, header, first=start, stop=end)]
+        found = first_after_step(np.concatenate(near), before, after, header.tick_hz)
+        return run.fall_packet if found is None else start + found
     around = max(int(_AROUND_S * header.tick_hz), before.end_tick - after.first_tick)
 
     def first_from(start: int, tick: int) -> int:
@@ -194,27 +202,26 @@ def match_runs(runs: Sequence[PacketRun], clock_segments: Sequence[ClockSegment]
         came = origin[i][j]
         found.append(None if came is None else range(*came))
         j = j if came is None else came[0]
-    return _widen(found[::-1], clock_segments, tick_hz)
+    return _widen(runs, found[::-1], clock_segments, tick_hz)
 
 
-def _widen(found: list[range | None], clock_segments: Sequence[ClockSegment], tick_hz: int) -> list[range | None]:
-    """Add clock segments on either side that belong to no run, where one could go on without a visible step back."""
+def _widen(
+    runs: Sequence[PacketRun], found: list[range | None], clock_segments: Sequence[ClockSegment], tick_hz: int
+) -> list[range | None]:
+    """Add clock segments on either side that belong to no run, where one could go on without a clear step back."""
+
+    def spans(run: PacketRun, before: int) -> bool:
+        pair = (clock_segments[before], clock_segments[before + 1])
+        return _is_hidden(*pair, tick_hz) or _falls_between(run, *pair, tick_hz)
+
     taken = {j for covered in found if covered is not None for j in covered}
     widened: list[range | None] = []
-    for covered in found:
+    for run, covered in zip(runs, found, strict=True):
         first, stop = (covered.start, covered.stop) if covered is not None else (0, 0)
-        while (
-            first > 0
-            and first - 1 not in taken
-            and _is_hidden(clock_segments[first - 1], clock_segments[first], tick_hz)
-        ):
+        while first > 0 and first - 1 not in taken and spans(run, first - 1):
             first -= 1
             taken.add(first)
-        while (
-            0 < stop < len(clock_segments)
-            and stop not in taken
-            and _is_hidden(clock_segments[stop - 1], clock_segments[stop], tick_hz)
-        ):
+        while 0 < stop < len(clock_segments) and stop not in taken and spans(run, stop - 1):
             taken.add(stop)
             stop += 1
         widened.append(None if covered is None else range(first, stop))
@@ -223,6 +230,16 @@ def _widen(found: list[range | None], clock_segments: Sequence[ClockSegment], ti
 
 def _is_hidden(before: ClockSegment, after: ClockSegment, tick_hz: int) -> bool:
     return 0 < before.end_tick - after.first_tick <= JITTER_S * tick_hz
+
+
+def _falls_between(run: PacketRun, before: ClockSegment, after: ClockSegment, tick_hz: int) -> bool:
+    """Return whether a run's deepest fall, of less than a second, is where one clock segment follows the other.
+
+    So few packets came in the earlier one, and so early, that the step back to the start of the later is a small one.
+    """
+    high, low = run.fall_high, run.fall_high - run.deepest_fall
+    in_both = before.first_tick <= high < before.end_tick and low <= after.first_tick + JITTER_S * tick_hz
+    return in_both and run.deepest_fall >= _FALL_S * tick_hz and after.first_tick < before.end_tick
 
 
 def _next_row(

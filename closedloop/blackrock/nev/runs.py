@@ -40,6 +40,9 @@ class PacketRun:
         Packets that stand later in the file than their time.
     silences
         Pairs of ticks, shape (n, 2), between which, for more than a second, there was no packet of any kind.
+    deepest_fall, fall_packet, fall_high
+        By how many ticks the packet furthest behind the latest one before it is behind, which it is, and the tick of
+        the latest one.
     """
 
     first_packet: int
@@ -49,6 +52,9 @@ class PacketRun:
     n_packets: int
     n_out_of_order: int
     silences: NDArray[np.int64]
+    deepest_fall: int = 0
+    fall_packet: int = -1
+    fall_high: int = -1
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class RunFinder:
             behind = highs - block
             is_near = behind.max() <= self._limit
             n_good = len(block) if is_near else int((behind > self._limit).argmax())
-            self._accept(block[:n_good], highs[:n_good], int(np.count_nonzero(behind[:n_good])))
+            self._accept(block[:n_good], highs[:n_good], behind[:n_good])
             if not is_near:
                 self._judge()
 
@@ -131,9 +137,18 @@ class RunFinder:
         self._runs.append(replace(self._run, end_packet=end, last_tick=self._run_high(), silences=self._silences))
         self._run = None
 
-    def _accept(self, ticks: NDArray[np.int64], highs: NDArray[np.int64], n_late: int) -> None:
+    def _accept(self, ticks: NDArray[np.int64], highs: NDArray[np.int64], behind: NDArray[np.int64]) -> None:
         if len(ticks) == 0 or self._run is None:
             return
+        n_late = int(np.count_nonzero(behind))
+        if n_late and behind.max() > self._run.deepest_fall:
+            at = int(behind.argmax())
+            self._run = replace(
+                self._run,
+                deepest_fall=int(behind[at]),
+                fall_packet=self._base + self._next + at,
+                fall_high=int(highs[at]),
+            )
         self._silences = np.concatenate([self._silences, _silences(highs, self._highs[-1:], self._limit)])
         self._run = replace(
             self._run,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closedloop.blackrock.nev.writer import NevBatch
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.commands.recording_files.align import align_files
@@ -194,3 +195,30 @@ def test_of_two_files_of_a_rate_the_ns6_says_where_the_clock_was_reset(tmp_path:
     nev(tmp_path, "a", words(100))
     with refused(RecordingError, tmp_path / "a.ns5", "one clock segment of a.ns6 spans several"):
         read_one(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "before", "after"),
+    [
+        ([(0, 150_000), (0, 300_000)], [15_000], [3_000, 16_000, 100_000]),
+        ([(0, 300_000), (0, 60_000)], [9_000, 15_000], [3_000, 40_000]),
+        ([(500, 150_000), (0, 300_000)], [9_000, 28_000], [100, 200_000]),
+    ],
+)
+def test_a_reset_soon_after_the_first_codes_is_seen_by_a_step_back_of_less_than_a_second(
+    tmp_path: Path, blocks: list[tuple[int, int]], before: list[int], after: list[int]
+) -> None:
+    nsx(tmp_path, "a.ns6", FAST, blocks)
+    nev(tmp_path, "a", words(*before, value=9), words(*after))
+    device = read_one(tmp_path)
+    assert device.codes.clock_segment.tolist() == [0] * len(before) + [1] * len(after)
+    assert device.codes.tick.tolist() == before + after
+
+
+def test_late_packets_are_no_reset_where_the_samples_know_of_one_elsewhere(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns6", FAST, [(0, 150_000), (0, 600_000)])
+    late = NevBatch(code_tick=np.array([95_000, 100_000]), code_value=np.array([3, 4]))
+    nev(tmp_path, "a", words(100, 90_000, 104_000), late, words(110_000, 500_000))  # .3 s late, in the second
+    device = read_one(tmp_path)
+    assert device.codes.clock_segment.tolist() == [1] * 7
+    assert (np.diff(device.codes.tick) > 0).all()
