@@ -179,7 +179,7 @@ class WaveformReader:
             ("outside the time", (packets.tick >= within.start) & (packets.tick < within.stop)),
             ("on electrodes without a header", self._is_described[packets.kind]),
             ("on other electrodes", self._is_wanted[packets.kind]),
-            ("noise (unit 255)", self._unit_is_wanted[unit] | (unit != NOISE_UNIT)),
+            ("in the noise unit (255)", self._unit_is_wanted[unit] | (unit != NOISE_UNIT)),
             ("of other units", self._unit_is_wanted[unit]),
         ):
             self.left_out[reason] += int(np.count_nonzero(wanted & ~fits))

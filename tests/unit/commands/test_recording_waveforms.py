@@ -56,7 +56,7 @@ def test_the_file_holds_each_spike_with_its_waveform_in_microvolts(tmp_path: Pat
 def test_noise_is_left_out_unless_asked_for_and_that_is_said(tmp_path: Path) -> None:
     said = json.loads(run("waveforms", nev(tmp_path), "--out", tmp_path / "w.h5", "--json"))
     assert (said["n_spikes"], said["units"]) == (2, "all but noise")
-    assert said["left_out"] == {"on electrodes without a header": 1, "noise (unit 255)": 1}
+    assert said["left_out"] == {"on electrodes without a header": 1, "in the noise unit (255)": 1}
     assert said["means"] == [
         {"electrode_id": 1, "label": "IT-01", "unit": 0, "n_spikes": 1, "mean_uv": [0, -10, 2, 0], "sd_uv": [None] * 4},
         {"electrode_id": 1, "label": "IT-01", "unit": 3, "n_spikes": 1, "mean_uv": [0, -20, 5, 1], "sd_uv": [None] * 4},
@@ -107,7 +107,7 @@ def test_the_page_says_what_was_chosen_left_out_and_found(tmp_path: Path) -> Non
     run("waveforms", nev(tmp_path), "--out", tmp_path / "w.h5", "--report", page, "--map", tmp_path / "implant.cmp")
     text = page.read_text()
     assert "closedloop recording waveforms made.nev --out w.h5 --map implant.cmp --report w.html" in text
-    assert "Left out: 1 spikes noise (unit 255)." in text
+    assert "Left out: 1 spikes in the noise unit (255)." in text
     assert "<td>IT-01</td><td>3</td><td>1</td>" in text
     assert "−20.00 µV</td><td>5.000 µV</td><td>0.03 ms" in text
     assert "SIMULATED" not in text
