@@ -97,7 +97,9 @@ def find_devices(files: Sequence[Path], *, arrays: Sequence[str] = ()) -> tuple[
     stems: dict[tuple[int, str], list[Path]] = defaultdict(list)
     for file in found:
         is_nsp = beside_hubs and not arrays and not _named(file.stem) and _GEMINI_NSP.search(file.stem)
-        stems[_GEMINI_NSP_NUMBER if is_nsp else processor_of(file, arrays=arrays), file.stem].append(file)
+        processor = _GEMINI_NSP_NUMBER if is_nsp else processor_of(file, arrays=arrays)
+        same = [stem for one, stem in stems if (one, stem.lower()) == (processor, file.stem.lower())]
+        stems[processor, same[0] if same else file.stem].append(file)
     processors = sorted({processor for processor, _ in stems})
     return tuple(
         DeviceFiles(

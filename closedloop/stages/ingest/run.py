@@ -42,6 +42,7 @@ from closedloop.stages.ingest.sites import (
     named_electrodes,
     number_on_day_0,
     read_array_maps,
+    refuse_other_electrodes,
     sites_of_day_0,
 )
 
@@ -89,6 +90,7 @@ def run(context: StageContext) -> None:
         axis=1,
     )
     electrodes = named_electrodes(recording, maps, first)
+    refuse_other_electrodes(folder, electrodes, first)
     found = electrode_statistics(
         counts / (window_ms[1] - window_ms[0]) * 1000,
         onsets.image_index,

@@ -205,6 +205,32 @@ def named_electrodes(
     return tuple(named)
 
 
+def refuse_other_electrodes(folder: Path, electrodes: Sequence[MappedElectrode], first: SiteTable | None) -> None:
+    """Refuse a day on which not one of the model's sites was recorded: its files are named after another processor.
+
+    Parameters
+    ----------
+    folder
+        The recording's, for the message.
+    electrodes
+        All of the day.
+    first
+        The sites of day 0; None on day 0 itself.
+
+    Raises
+    ------
+    RecordingError
+        There is none.
+    """
+    chosen = {site.neuroid_id for site in first.chosen()} if first else set()
+    today = sorted(electrode.neuroid_id for electrode in electrodes)
+    if chosen and not chosen & set(today):
+        raise RecordingError(
+            f"{folder}: expected electrodes of day 0's sites, such as {min(chosen)}, found none of them among "
+            f"{today[0]} to {today[-1]}. Name the files after the processors as on day 0, or give day 0's array maps."
+        )
+
+
 def _refuse_one_name_for_two(folder: Path, named: Sequence[MappedElectrode]) -> None:
     twice = [name for name, n in Counter(one.neuroid_id for one in named).items() if n > 1]
     if twice:

@@ -58,7 +58,7 @@ def test_patterns_say_which_files_are_of_which_array_whatever_the_order() -> Non
     first, second = find_devices([Path(name) for name in names], arrays=("left*", "RIGHT*"))
     assert (first.processor, [file.name for one in first.recordings for file in one.files]) == (
         1,
-        ["LEFT_1.ns6", "Left_1.nev"],
+        ["Left_1.nev", "LEFT_1.ns6"],
     )
     assert (second.processor, second.name) == (2, "right_1")
     (alone,) = find_devices([Path("right_1.nev")], arrays=("left*", "RIGHT*"))
@@ -90,6 +90,11 @@ def test_files_are_grouped_by_processor_and_stem_in_the_order_of_the_day() -> No
     assert [file.name for file in first.recordings[0].nsx] == ["nsp1-9.NS6"]
     assert second.recordings[0].nsx == ()
     assert first.name == "nsp1-9 and 1 more"
+
+
+def test_capitals_part_no_recording() -> None:
+    (device,) = find_devices([Path("NSP1_A.NEV"), Path("nsp1_a.ns6")])
+    assert [[file.name for file in one.files] for one in device.recordings] == [["NSP1_A.NEV", "nsp1_a.ns6"]]
 
 
 def test_a_folder_without_recordings_is_refused() -> None:

@@ -92,3 +92,11 @@ def test_electrodes_that_appear_or_vanish_are_named() -> None:
     table = site_changes([quality(sites_new=("array1-003",), sites_missing=("array1-001", "array1-002"))])
     assert table is not None
     assert table.rows == (("1", "new", "array1-003"), ("1", "missing", "array1-001, array1-002"))
+
+
+def test_files_that_end_early_and_electrodes_that_are_missing_are_on_the_page() -> None:
+    said = "array1.nev ends 12.0 s before array1.ns6"
+    missing = "2 of 4 electrodes: the voltage ends before it"
+    table = devices([quality(device(1, remarks=(said,), used_in_part={missing: 7}))])
+    assert table is not None
+    assert table.rows[0][-1] == f"{said}; 7 used without {missing}"

@@ -323,8 +323,30 @@ def test_a_study_that_began_with_a_number_of_electrodes_for_a_processor_goes_on(
         for site in found.sites.sites
     )
     found.sites.model_copy(update={"sites": of_version_0_1}).write(catalog.SITES.published(made.paths, 0))
-    later = day(tmp_path, max_missing_fraction=0.6)
-    later = replace(later, day=1, working=later.paths.working("ingest", 1))
-    later.working.mkdir(parents=True)
-    found = answer(later, Recorded(stem="Utah array 96 day1"))
+    found = answer(next_day(made), Recorded(stem="Utah array 96 day1"))
     assert [site.neuroid_id for site in found.sites.sites] == [site.neuroid_id for site in of_version_0_1]
+
+
+def next_day(made: StageContext) -> StageContext:
+    """Return the surroundings of day 1."""
+    later = replace(made, day=1, working=made.paths.working("ingest", 1))
+    later.working.mkdir(parents=True)
+    return later
+
+
+def test_a_date_in_the_names_of_two_days_keeps_the_sites(tmp_path: Path) -> None:
+    made = day(tmp_path)
+    first = answer(made, Recorded(stem="NSP-20240829-083550-001"))
+    first.sites.write(catalog.SITES.published(made.paths, 0))
+    second = answer(next_day(made), Recorded(stem="NSP-20240830-091200-001"))
+    assert [site.neuroid_id for site in second.sites.sites] == [site.neuroid_id for site in first.sites.sites]
+    assert second.sites.chosen()[0].reliability is not None
+
+
+def test_a_day_without_a_single_site_of_the_model_is_refused(tmp_path: Path) -> None:
+    made = day(tmp_path)
+    first = answer(made, Recorded())
+    first.sites.write(catalog.SITES.published(made.paths, 0))
+    later = next_day(made)
+    with refused(RecordingError, later.published("recording"), first.sites.chosen()[0].neuroid_id, "found none"):
+        answer(later, Recorded(stem="array2"))
