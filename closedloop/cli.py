@@ -45,6 +45,9 @@ WorkersOption = Annotated[
         "[default: this machine's GPUs, or its CPU cores]"
     ),
 ]
+SettleOption = Annotated[
+    float, typer.Option(min=0, metavar="SECONDS", help="for how long files that are brought must not have changed")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -127,13 +130,13 @@ def init(
 
 
 @app.command()
-def run(study: StudyArgument, workers: WorkersOption = None) -> None:
+def run(study: StudyArgument, workers: WorkersOption = None, settle: SettleOption = 60.0) -> None:
     """Advance a study; run once per recording day.
 
     Continues until someone has to act (present a session, copy a recording) or the experiment is complete.
     """
     require_extra("lab")
-    _advance(study, days=None, workers=workers)
+    _advance(study, days=None, workers=workers, settle_s=settle)
 
 
 @app.command()
@@ -226,10 +229,10 @@ def base_model_import(
     typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
 
 
-def _advance(study: Path, *, days: int | None, workers: str | None = None) -> None:
+def _advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> None:
     from closedloop.commands.run import advance  # noqa: PLC0415
 
-    advance(study, days=days, workers=workers)
+    advance(study, days=days, workers=workers, settle_s=settle_s)
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from closedloop.errors import ManifestError
 from closedloop.storage import sha256_file
 
 MANIFEST_NAME = "manifest.json"
-_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_LITTER = {".ds_store", ".directory", ".localized", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+_LITTER_FOLDERS = {".spotlight-v100", ".trashes", ".fseventsd", "@eadir", "$recycle.bin", "system volume information"}
 
 
 class FileEntry(Section):
@@ -58,21 +59,21 @@ def describe_files(folder: Path, *, known: Mapping[str, str] | None = None) -> d
 
 
 def relative_files(folder: Path) -> list[str]:
-    """List the files of a folder but its manifest, sorted, as posix paths relative to it."""
+    """List the files of a folder but its manifest and what desktops leave, sorted, as posix paths relative to it."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
     names = sorted(file.relative_to(folder).as_posix() for file in files)
-    return [name for name in names if name != MANIFEST_NAME]
+    return [name for name in names if name != MANIFEST_NAME and not is_litter(name)]
 
 
 def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:
     """List the files of a published folder that its manifest does not name: nobody knows what they are."""
-    return [name for name in relative_files(folder) if name not in manifest.outputs and not is_litter(name)]
+    return [name for name in relative_files(folder) if name not in manifest.outputs]
 
 
 def is_litter(name: str) -> bool:
-    """Return whether a name is what a desktop leaves in any folder that somebody looks into."""
-    last = name.rpartition("/")[2]
-    return last in _LITTER or last.startswith("._")
+    """Return whether a name is what a desktop or a file server leaves in any folder that somebody looks into."""
+    *folders, last = (part.lower() for part in name.split("/"))
+    return last in _LITTER or last.startswith(("._", ".nfs", "~$")) or bool(_LITTER_FOLDERS & set(folders))
 
 
 def verify_files(folder: Path, manifest: Manifest, *, only: Iterable[str] | None = None) -> None:

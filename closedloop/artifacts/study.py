@@ -60,6 +60,11 @@ class StudyDocument(Document):
         exclude_if=operator.not_,
         description="in the order of the processors' numbers, from 1; empty where the files' names tell (nsp1, array2)",
     )
+    nsx: tuple[Literal[".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"], ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="files that each array's recording has besides its .nev: a day without them is not complete",
+    )
     pool: PoolDescription
     base_model: str = Field(description="name of shipped weights or path of the file that was imported")
 

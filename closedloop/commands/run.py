@@ -14,13 +14,14 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.workers import parse_workers
+from closedloop.study.completeness.looks import Patience
 from closedloop.study.loop import Outcome, read_identity, run_study
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
 
 
-def advance(study: Path, *, days: int | None, workers: str | None = None) -> None:
+def advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> None:
     """Run what is missing, and print the day table and what comes next.
 
     Parameters
@@ -31,6 +32,8 @@ def advance(study: Path, *, days: int | None, workers: str | None = None) -> Non
         Days to run; None for all of the protocol.
     workers
         Where attacks are computed, as ``--workers`` takes it; None for this machine.
+    settle_s
+        How long what is brought must not have changed before it is taken over; a minute by default.
 
     Raises
     ------
@@ -53,7 +56,8 @@ def advance(study: Path, *, days: int | None, workers: str | None = None) -> Non
     reporter = ConsoleReporter(console, n_days=n_days)
     stopped = "Stopped. Run the same command again to go on; nothing published is lost."
     with interruptible(stopped), reporter.shown():
-        outcome = run_study(paths, reporter, days=n_days, workers=who)
+        patience = Patience() if settle_s is None else Patience(settle_s=settle_s)
+        outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
     _print_outcome(console, paths, outcome)
 
 

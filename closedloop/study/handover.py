@@ -6,36 +6,10 @@ from pathlib import Path
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.errors import SessionError, StudyError
+from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.study.session_checks import check_session
-
-
-def awaited(paths: StudyPaths, day: int, stage: str) -> str | None:
-    """Return in one line what a person still has to do for a stage; None when its files are there.
-
-    Parameters
-    ----------
-    paths
-        The study.
-    day, stage
-        Which stage of which day: `present` or `recording`.
-    """
-    folders = paths.day(day)
-    if stage == "present":
-        if SUMMARY.published(paths, day).is_file():
-            return None
-        return (
-            f"day {day}: the session is ready. Record, and present it with "
-            f"`rig present {folders.folder('schedule')} --out {folders.folder('present')}` "
-            "(copy the folder to the rig and its output back)."
-        )
-    if _recordings(folders.folder("recording")):
-        return None
-    return f"day {day}: copy the session's .nev (and .nsx) files into {folders.folder('recording')}."
-
-
-def _recordings(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.nev"))
 
 
 def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> None:
@@ -58,6 +32,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
         What `check_session` finds.
     """
     if stage != "present":
+        _refuse_simulated(paths.folder(stage, day))
         return
     folder = paths.day(day).folder("present")
     summary = SUMMARY.read(SUMMARY.published(paths, day))
@@ -79,3 +54,12 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             "presentations left. Go on with it by `rig present --resume`, and bring the output again."
         )
     check_session(paths, study, day=day)
+
+
+def _refuse_simulated(folder: Path) -> None:
+    """Refuse the simulated array's files before they are sealed as an animal's."""
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() == ".nev"):
+        if read_nev_header(file).application.startswith(SIMULATED_APPLICATION):
+            raise StudyError(
+                f"{file}: expected a recorded file, found a simulated one. The two never mix: move it out of the study."
+            )

@@ -18,7 +18,11 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import storage_errors
-from closedloop.study.handover import adopt, awaited
+from closedloop.study.completeness.late import refuse_late_files
+from closedloop.study.completeness.looks import Patience, list_files
+from closedloop.study.completeness.waiting import wait_until_whole
+from closedloop.study.completeness.watch import Brought, Watch
+from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
 from closedloop.study.publishing import Publisher
@@ -99,6 +103,7 @@ def run_study(
     days: int | None = None,
     workers: Workers | None = None,
     table: StageTable = STAGE_TABLE,
+    patience: Patience | None = None,
 ) -> Outcome:
     """Advance a study until a person is needed or all days are done.
 
@@ -114,6 +119,8 @@ def run_study(
         Who does what can be shared out; this machine by default. No result depends on it.
     table
         The stages; another one in tests.
+    patience
+        How long what a person brings has to lie unchanged before it is taken over; a minute by default.
 
     Raises
     ------
@@ -125,7 +132,9 @@ def run_study(
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
         steps = Steps(paths, study, protocol, table)
-        return _Loop(steps, Publisher(paths, study, protocol, ledger), ledger, reporter, workers).advance(n_days)
+        publisher = Publisher(paths, study, protocol, ledger)
+        watch = Watch(paths, study, protocol, patience or Patience())
+        return _Loop(steps, publisher, ledger, reporter, workers, watch).advance(n_days)
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ class _Loop:
     ledger: Ledger
     reporter: Reporter
     workers: Workers | None
+    watch: Watch
     said: set[str] = field(default_factory=set)
 
     def advance(self, n_days: int) -> Outcome:
@@ -160,6 +170,8 @@ class _Loop:
         if not (step.folder / MANIFEST_NAME).is_file():
             return False
         manifest = read_manifest(step.folder)
+        if step.stage.place == "in the session" and not self.steps.study.simulated:
+            refuse_late_files(self.steps.paths, step.day, step.stage.name, manifest)
         self.publisher.verify(step, manifest)
         if self.steps.follows(step, manifest):
             return True
@@ -232,15 +244,35 @@ class _Loop:
 
     def _adopt(self, step: Step) -> str | None:
         """Seal what a person put into the folder; return what is missing where it is not complete."""
-        paths, study = self.steps.paths, self.steps.study
-        missing = awaited(paths, step.day, step.stage.name)
+        brought = self.watch.brought(step.day, "present" if step.stage.name == "present" else "recording")
+        missing = self._seal(step, brought)
         if missing:
             self.ledger.wait(step.day, step.stage.name, step.input_hash, missing)
             return missing
-        adopt(paths, study, day=step.day, stage=step.stage.name)
-        self.publisher.seal(step)
+        brought.memory.unlink(missing_ok=True)
         self._finish(step, seconds=0.0)
         return None
+
+    def _seal(self, step: Step, brought: Brought) -> str:
+        paths = self.steps.paths
+        if brought.stage == "present":  # both are copied at the same time: they lie unchanged at the same time
+            self.watch.see(self.watch.brought(step.day, "recording"))
+        progress = self.reporter.begin(step.day, step.stage.name, 1)
+        outlook = wait_until_whole(
+            self.watch,
+            brought,
+            sha256_of=lambda name: self.ledger.read_sha256(step.folder / name, paths.relative(step.folder / name)),
+            tell=self.reporter.say,
+            progress=progress,
+        )
+        if outlook.missing:
+            return outlook.missing
+        adopt(paths, self.steps.study, day=step.day, stage=step.stage.name)
+        self.publisher.seal(step)
+        if list_files(step.folder) != outlook.look.files:
+            (step.folder / MANIFEST_NAME).unlink()
+            return self.watch.changed(brought, self.watch.see(brought)).missing
+        return ""
 
 
 def _check_protocol_is_the_study_s(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:

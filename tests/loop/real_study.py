@@ -31,6 +31,7 @@ from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.from_protocol.recording import raw_electrodes_on
 from closedloop.stimuli.procedural import ProceduralPool
+from closedloop.study.completeness.looks import Patience
 from closedloop.study.create import Request, create_study
 from closedloop.study.loop import Outcome, run_study
 from rig.display.display import DisplayFacts, DisplayName, Picture
@@ -71,7 +72,7 @@ class RealStudy:
 
     def run(self) -> Outcome:
         """Advance it in this process, until a person is needed: seconds sooner than the command."""
-        return run_study(self.paths, Listener())
+        return run_study(self.paths, Listener(), patience=Patience(settle_s=0))
 
     def present(
         self,

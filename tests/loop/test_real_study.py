@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 def test_a_day_that_a_laboratory_brings_is_taken_over_and_closed(real_study: RealStudy) -> None:
     real_study.day_of_data()
-    finished = closedloop("run", real_study.root)
+    finished = closedloop("run", real_study.root, "--settle", "0")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "day 1: the session is ready" in finished.stdout + finished.stderr
     quality = catalog.QUALITY.read(catalog.QUALITY.published(real_study.paths, 0))

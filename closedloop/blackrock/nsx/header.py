@@ -136,6 +136,8 @@ class NsxHeader:
         Uninterrupted segments in the file's order.
     repairs
         One sentence for each thing that was repaired or had to be left out.
+    lost
+        Those of them that say what is cut or had to be left out.
     layout
         The version's row of the table.
     bridge_ms
@@ -153,6 +155,7 @@ class NsxHeader:
     channels: tuple[NsxChannel, ...]
     segments: tuple[Segment, ...]
     repairs: tuple[str, ...]
+    lost: tuple[str, ...]
     layout: NsxLayout
     bridge_ms: float
     runs: FileRuns = field(repr=False, compare=False)
@@ -230,6 +233,7 @@ def _read(stream: BinaryIO, file: Path, bridge_ms: float, progress: Callable[[in
         channels=channels,
         segments=data.segments,
         repairs=data.repairs + _report_dead(channels),
+        lost=data.lost,
         layout=found_layout,
         bridge_ms=bridge_ms,
         runs=data.runs,

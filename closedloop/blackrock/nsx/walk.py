@@ -55,11 +55,12 @@ class DataPart:
 
 @dataclass(frozen=True)
 class FoundData:
-    """What a walk found: the segments, where they lie in the file, and one sentence for each repair."""
+    """What a walk found: the segments, where they lie in the file, one sentence for each repair, and what is lost."""
 
     segments: tuple[Segment, ...]
     runs: FileRuns
     repairs: tuple[str, ...]
+    lost: tuple[str, ...]
 
 
 def _numbers() -> array[int]:
@@ -76,7 +77,7 @@ class RunList:
     n_samples: array[int] = field(default_factory=_numbers)
     first_byte: array[int] = field(default_factory=_numbers)
     repairs: list[str] = field(default_factory=list)
-    n_lost: int = 0
+    lost: list[str] = field(default_factory=list)
 
     def add(self, *, first_tick: int, end_tick: int, n_samples: int, byte: int) -> None:
         """Append a run.
@@ -108,7 +109,7 @@ class RunList:
 
     def lose(self, sentence: str) -> None:
         """Note what could not be repaired and is left out."""
-        self.n_lost += 1
+        self.lost.append(sentence)
         self.repairs.append(sentence)
 
     def found(self) -> FoundData:
@@ -119,7 +120,7 @@ class RunList:
         RecordingError
             Something was lost, and nothing is left; or there are more segments or resets than any recording has.
         """
-        if self.n_lost and not self.first_tick:
+        if self.lost and not self.first_tick:
             raise RecordingError(
                 f"{self.part.file}: expected samples, found none: {self.repairs[-1]}. Copy the file again."
             )
@@ -134,7 +135,7 @@ class RunList:
             raise self._too_many(_MOST_SEGMENTS, "uninterrupted segments")
         if joined.segments and joined.segments[-1].clock_segment >= _MOST_CLOCK_SEGMENTS:
             raise self._too_many(_MOST_CLOCK_SEGMENTS, "clock segments", n_found=joined.segments[-1].clock_segment + 1)
-        return FoundData(joined.segments, joined.runs, (*self.repairs, *joined.repairs))
+        return FoundData(joined.segments, joined.runs, (*self.repairs, *joined.repairs), tuple(self.lost))
 
     def _too_many(self, most: int, what: str, n_found: int | None = None) -> RecordingError:
         found = "more" if n_found is None else str(n_found)

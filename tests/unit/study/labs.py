@@ -5,19 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.day.journal import Presentation, TrialStarted, read_journal
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
+from closedloop.blackrock.nev.header import NevElectrode
+from closedloop.blackrock.nev.writer import NevBatch, write_nev
+from closedloop.blackrock.nsx.header import NsxChannel
+from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.execution.progress import ProgressCallback
 from closedloop.stages.context import StageContext
 from closedloop.storage import sha256_file
+from closedloop.study.completeness.looks import Patience
 from closedloop.study.loop import Outcome, run_study
 from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from tests.unit.days import SMOKE
 from tests.unit.study.sessions import STUDY_ID, write_schedule
+
+_RECORDED_S = 6.0  # the sessions of these tests are over by then
 
 
 @dataclass
@@ -48,6 +60,7 @@ class Lab:
     at: dict[str, Callable[[StageContext], None]] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     table: StageTable = STAGE_TABLE
+    patience: Patience = field(default_factory=lambda: Patience(settle_s=0))
     listener: Listener = field(default_factory=Listener)
 
     def run(self, *, days: int | None = None) -> Outcome:
@@ -55,7 +68,7 @@ class Lab:
         self.ran, self.listener = [], Listener()
         day = tuple(self._fake(stage) for stage in self.table.day)
         table = StageTable(self._fake(self.table.start), day, report=lambda _paths: None)
-        return run_study(self.paths, self.listener, days=days, table=table)
+        return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
 
     def _fake(self, stage: Stage) -> Stage:
         return replace(stage, work=partial(self._work, stage))
@@ -119,7 +132,38 @@ def half_done(context: StageContext) -> None:
 
 
 def bring_recording(paths: StudyPaths, day: int) -> None:
+    """Write what a recorder leaves that was started before the rig and stopped after it."""
+    rows = read_journal(JOURNAL.published(paths, day)).rows
+    shown = [row for row in rows if isinstance(row, Presentation | TrialStarted)]
+    codes = [(row.onset_s if isinstance(row, Presentation) else row.time_s, row.code) for row in shown]
     folder = paths.folder("recording", day)
     folder.mkdir()
-    (folder / "array1.nev").touch()
+    write_nev(
+        folder / "array1.nev",
+        [NevElectrode(1, "elec1")],
+        specification="2.3",
+        batches=[
+            NevBatch(
+                spike_tick=np.array([1, _ticks(_RECORDED_S)]),
+                spike_electrode=np.array([1, 1]),
+                code_tick=np.array([_ticks(time_s) for time_s, _ in codes]),
+                code_value=np.array([code for _, code in codes]),
+            )
+        ],
+        start=datetime(2024, 5, 6, tzinfo=UTC),
+        application="Central 7.6.1",
+    )
+    write_nsx(
+        folder / "array1.ns6",
+        [NsxChannel(1, "elec1")],
+        rate_hz=30_000,
+        specification="2.3",
+        chunks=[(0, np.ones((_ticks(_RECORDED_S), 1), np.int16))],
+        start=datetime(2024, 5, 6, tzinfo=UTC),
+    )
     (folder / "note.txt").write_text("a recording")
+
+
+def _ticks(time_s: float) -> int:
+    """Return the recorder's ticks at a time of the rig's clock: it was started a second earlier."""
+    return round((time_s + 1) * 30_000)

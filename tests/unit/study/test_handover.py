@@ -9,7 +9,7 @@ import pytest
 
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, SessionError, StudyError
-from closedloop.study.handover import adopt, awaited
+from closedloop.study.handover import adopt
 from tests.unit.messages import refused
 from tests.unit.study.sessions import STUDY_ID, bring, schedule, session_id
 
@@ -36,33 +36,6 @@ def brought(root: Path, **values: Any) -> StudyPaths:
     paths = scheduled(root)
     bring(paths, 2, **values)
     return paths
-
-
-def test_before_the_session_the_operator_is_told_what_to_run(tmp_path: Path) -> None:
-    paths = scheduled(tmp_path)
-    said = awaited(paths, 2, "present")
-    assert said is not None
-    assert said.startswith("day 2:")
-    assert f"rig present {tmp_path}/day-02/schedule --out {tmp_path}/day-02/present" in said
-
-
-def test_a_journal_without_a_summary_is_of_a_session_still_running(tmp_path: Path) -> None:
-    paths = brought(tmp_path)
-    (paths.day(2).folder("present") / "summary.json").unlink()
-    assert awaited(paths, 2, "present") is not None
-
-
-def test_the_recording_is_waited_for_until_a_nev_file_is_there(tmp_path: Path) -> None:
-    paths = brought(tmp_path)
-    assert awaited(paths, 2, "present") is None
-    folder = paths.day(2).folder("recording")
-    folder.mkdir()
-    (folder / "array1.ns6").touch()
-    said = awaited(paths, 2, "recording")
-    assert said is not None
-    assert str(folder) in said
-    (folder / "array1.nev").touch()
-    assert awaited(paths, 2, "recording") is None
 
 
 def test_this_days_session_presented_to_its_end_is_adopted(tmp_path: Path) -> None:

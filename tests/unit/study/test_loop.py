@@ -249,7 +249,7 @@ def test_a_real_study_waits_for_the_session_and_then_for_its_recording(tmp_path:
     waiting = made.run()
     assert made.ran == [*from_stage("ingest", 0, until=2)[:4], "1 plan", "1 synthesize", "1 schedule"]
     assert str(waiting.waiting_for).startswith("day 1: the session is ready")
-    assert set(read_manifest(made.paths.folder("recording", 0)).outputs) == {"array1.nev", "note.txt"}
+    assert set(read_manifest(made.paths.folder("recording", 0)).outputs) == {"array1.nev", "array1.ns6", "note.txt"}
 
 
 def recorded(root: Path) -> Lab:

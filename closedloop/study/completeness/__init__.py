@@ -1,0 +1,10 @@
+"""Is what a person brings all there, and left alone? Nothing is sealed before it is.
+
+- `names`: What a file is by its name: of a copy that is not finished, of a desktop, a list of checksums.
+- `looks`: What lies in a folder, how long it has lain there unchanged, and the memory of earlier looks.
+- `sums`: Lists of checksums that came with the files.
+- `wanted`: Which files of the recorder a day has to have.
+- `session`, `recording`: What is missing of a session's output, of a recording, seen from the files' names and ends.
+- `reach`: Whether a recording goes on to the session's last code, seen from all that it received.
+- `watch`: All of that, for the loop and for the status.
+"""

@@ -1,0 +1,54 @@
+"""What is missing of a session's output that is being brought from the rig, seen without reading all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from closedloop.artifacts.catalog import JOURNAL, SUMMARY
+from closedloop.study.completeness.looks import SeenFile
+
+_TAIL_BYTES = 4096
+
+
+def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
+    """Return in a few words what is not there yet; empty where journal and summary are whole.
+
+    Parameters
+    ----------
+    folder
+        Where the session's output is put.
+    files
+        What lies there.
+    """
+    names = {file.name for file in files}
+    for file in (JOURNAL, SUMMARY):
+        if file.name not in names:
+            return f"{file.name} is not there"
+    if _document(folder / SUMMARY.name) is None:
+        return f"{SUMMARY.name} is not whole"
+    return _unfinished(folder / JOURNAL.name)
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _unfinished(journal: Path) -> str:
+    """Look at the journal's last line: the rig writes the session's end there, whole, and nothing after it."""
+    with journal.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(size - _TAIL_BYTES, 0))
+        tail = file.read()
+    if not tail.endswith(b"\n"):
+        return f"{journal.name} ends within a line"
+    try:
+        event = json.loads(tail.rstrip(b"\n").rpartition(b"\n")[2])["event"]
+    except (ValueError, KeyError, TypeError):
+        return f"{journal.name} is not whole"
+    return "" if event == "session_ended" else f"{journal.name} does not go on to the session's end"

@@ -1,0 +1,228 @@
+"""Looking at what a person brings: what is missing, what still grows, how long to wait, whether it can be sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.devices.files import find_devices
+from closedloop.errors import RecordingError
+from closedloop.study.completeness.accepted import accepted_days, is_accepted
+from closedloop.study.completeness.looks import Look, Patience, look_at
+from closedloop.study.completeness.names import is_copying, is_done
+from closedloop.study.completeness.recording import misplaced, missing_in_recording, recorded
+from closedloop.study.completeness.session import missing_in_session
+from closedloop.study.completeness.sums import differing, read_sums
+from closedloop.study.completeness.wanted import array_patterns, wanted_files
+
+_FRESH_S = 60.0  # a file that changed within it may still be growing
+
+BroughtStage = Literal["present", "recording"]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What is brought for a stage of a day, where it is, and where the look at it is remembered."""
+
+    day: int
+    stage: BroughtStage
+    folder: Path
+    memory: Path
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is missing, in a few words, and the file that shows it; no words where all is there."""
+
+    fault: str = ""
+    file: str = ""
+
+
+_NOTHING_YET = Missing("nothing is there")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a look at a folder found.
+
+    Attributes
+    ----------
+    look
+        The files, and since when they are as they are.
+    missing
+        What a person has to do, in one line; empty where all is there.
+    settles_in_s
+        For how much longer nothing may change before the files count as left alone.
+    """
+
+    look: Look
+    missing: str
+    settles_in_s: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Looks at what is brought into a study.
+
+    Attributes
+    ----------
+    patience
+        How long files have to lie unchanged.
+    remember
+        Whether a look writes down what it saw, for the next one; whoever only wants to know writes nothing.
+    """
+
+    paths: StudyPaths
+    study: StudyDocument
+    protocol: Protocol
+    patience: Patience = field(default_factory=Patience)
+    remember: bool = True
+
+    def brought(self, day: int, stage: BroughtStage) -> Brought:
+        """Return what is brought into the study for a stage of a day."""
+        memory = self.paths.day(day).root / f".{stage}.look.json"
+        return Brought(day, stage, self.paths.folder(stage, day), memory)
+
+    def see(self, brought: Brought) -> Look:
+        """Look at names, sizes and times alone: from then on they count as seen."""
+        return look_at(brought.folder, brought.memory, now=self.patience.now(), remember=self.remember)
+
+    def look(self, brought: Brought) -> Outlook:
+        """Look at names, sizes, times and ends of files: fast, whatever their size."""
+        look = self.see(brought)
+        missing = self._missing(brought, look)
+        if missing.fault:
+            return Outlook(look, self._said(missing, look, brought), 0.0)
+        return Outlook(look, "", 0.0 if _is_vouched_for(brought, look) else look.settles_in_s(self.patience))
+
+    def changed(self, brought: Brought, look: Look) -> Outlook:
+        """Return what a person is told of files that changed from one look to the next."""
+        youngest = look.youngest()
+        name = youngest.name if youngest else "a file"
+        missing = Missing(f"{name} changed while it was looked at", name)
+        return Outlook(look, self._said(missing, look, brought), 0.0)
+
+    def read(
+        self,
+        brought: Brought,
+        look: Look,
+        *,
+        sha256_of: Callable[[str], str],
+        progress: Callable[[int, int], None],
+    ) -> str:
+        """Read what a look cannot see: the bytes behind checksums, the codes of a recording.
+
+        Parameters
+        ----------
+        brought, look
+            What is brought, and a look at it that missed nothing.
+        sha256_of
+            The sha256 of a file by its name in the folder.
+        progress
+            Called with (done, total) packets.
+
+        Returns
+        -------
+        str
+            What a person has to do, in one line; empty where the folder can be sealed.
+
+        Raises
+        ------
+        RecordingError
+            A file is not as the list of checksums beside it says.
+        """
+        other = differing(brought.folder, read_sums(brought.folder, look.files), sha256_of)
+        if other is not None and look.settles_in_s(self.patience) > 0:
+            return self._said(Missing(f"{other.name} does not match {other.listed_in} yet", other.name), look, brought)
+        if other is not None:
+            raise RecordingError(
+                f"{brought.folder / other.name}: expected the checksum in {other.listed_in}, found another. "
+                "Copy the file again."
+            )
+        if brought.stage == "present" or is_accepted(self.paths, brought.day, look.files):
+            return ""
+        fault = self._unreached(brought, look, progress)
+        return self._said(Missing(fault), look, brought) if fault else ""
+
+    def _unreached(self, brought: Brought, look: Look, progress: Callable[[int, int], None]) -> str:
+        from closedloop.study.completeness.reach import reach_of  # noqa: PLC0415 - a look does without alignment
+
+        files = [brought.folder / name for name in recorded(look.files)]
+        devices = find_devices(files, arrays=array_patterns(self.study))
+        reach = reach_of(devices, self._journal(brought.day), progress=progress)
+        left_s = look.settles_in_s(self.patience, wanted_s=self.patience.doubtful_s)
+        if reach.missing or not reach.doubt or not left_s or _is_vouched_for(brought, look):
+            return reach.missing
+        return f"{reach.doubt}; it is taken over once nothing has changed for another {left_s / 60:.0f} min"
+
+    def _missing(self, brought: Brought, look: Look) -> Missing:
+        copying = next((file.name for file in look.files if is_copying(file.name)), "")
+        if copying:
+            return Missing(f"{copying} is of a copy that is not finished", copying)
+        if brought.stage == "present":
+            return Missing(missing_in_session(brought.folder, look.files)) if look.files else _NOTHING_YET
+        if not recorded(look.files):
+            inside = misplaced(look.files)
+            where = f"{inside} lies in a folder of its own, and belongs into {brought.folder} itself"
+            return Missing(where) if inside else _NOTHING_YET
+        sums = read_sums(brought.folder, look.files)
+        if sums.fault or is_accepted(self.paths, brought.day, look.files):
+            return Missing(sums.fault)
+        wanted = wanted_files(
+            self.paths, self.study, self.protocol, day=brought.day, excepted=accepted_days(self.paths)
+        )
+        session_s = self._session_s(brought.day)
+        return Missing(*missing_in_recording(brought.folder, look.files, wanted=wanted, session_s=session_s))
+
+    def _journal(self, day: int) -> Journal:
+        return JOURNAL.read(JOURNAL.published(self.paths, day))
+
+    def _session_s(self, day: int) -> float:
+        """Return the time from the first to the last code, over all launches; 0 where the journal is not there."""
+        if not JOURNAL.published(self.paths, day).is_file():
+            return 0.0
+        spans: list[list[float]] = []
+        for row in self._journal(day).rows:
+            if isinstance(row, LaunchOpened):
+                spans.append([])
+            elif isinstance(row, Presentation | TrialStarted) and spans:
+                spans[-1].append(row.onset_s if isinstance(row, Presentation) else row.time_s)
+        return sum(max(times) - min(times) for times in spans if times)
+
+    def _said(self, missing: Missing, look: Look, brought: Brought) -> str:
+        """Say in one line what is missing, and what to do about it."""
+        day, folder = f"day {brought.day}", brought.folder
+        if missing == _NOTHING_YET and brought.stage == "present":
+            return (
+                f"{day}: the session is ready. Record, and present it with "
+                f"`rig present {self.paths.folder('schedule', brought.day)} --out {folder}` "
+                "(copy the folder to the rig and its output back)."
+            )
+        if missing == _NOTHING_YET:
+            return f"{day}: copy the session's .nev (and .nsx) files into {folder}."
+        now = self.patience.now()
+        fresh = [file for file in look.files if now - file.changed_ns / 1e9 < _FRESH_S]
+        growing = next((file for file in fresh if file.name == missing.file), look.youngest() if fresh else None)
+        if growing is not None:
+            return f"{day}: {growing.said(now)} in {folder}: {missing.fault}. Run again when the copy is done."
+        if brought.stage == "present":
+            return f"{day}: {missing.fault} in {folder}. Bring the session's output from the rig again, whole."
+        return (
+            f"{day}: {missing.fault} in {folder}. Copy it again; if there is no more of it, `closedloop "
+            f"accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is."
+        )
+
+
+def _is_vouched_for(brought: Brought, look: Look) -> bool:
+    """Return whether the files say themselves that they are whole: checksums of all, or DONE after all others."""
+    others = [file for file in look.files if not is_done(file.name)]
+    if read_sums(brought.folder, look.files).cover(others):
+        return True
+    done = [file.changed_ns for file in look.files if is_done(file.name)]
+    return bool(done and others) and max(done) >= max(file.changed_ns for file in others)
