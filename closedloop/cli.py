@@ -45,9 +45,8 @@ WorkersOption = Annotated[
         "[default: this machine's GPUs, or its CPU cores]"
     ),
 ]
-SettleOption = Annotated[
-    float, typer.Option(min=0, metavar="SECONDS", help="for how long files that are brought must not have changed")
-]
+WhyOption = Annotated[str, typer.Option(help="the reason; kept with the study")]
+WhoOption = Annotated[str | None, typer.Option(help="who decides  [default: the name of your account]")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -102,10 +101,14 @@ def init(
     array: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=PATTERN",
-            help="an array, and which of the recorder's files are its own (left=LEFT*), once for each array  "
-            "[default: the files' names tell: nsp1, array2]",
+            metavar="NAME[=PATTERN]",
+            help="an array, and which of the recorder's files are its own (left=LEFT*) unless its name tells (array2), "
+            "once for each array: a day without one is not complete  [default: one array]",
         ),
+    ] = None,
+    nsx: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ns6", help="a file that each array's recording has besides its .nev; may be repeated"),
     ] = None,
 ) -> None:
     """Create a study of a real animal and prepare its first session.
@@ -124,13 +127,20 @@ def init(
         images=images,
         base_model=base_model,
         arrays=tuple(array or ()),
+        nsx=tuple(nsx or ()),
     )
     create(request)
     _advance(study, days=None)
 
 
 @app.command()
-def run(study: StudyArgument, workers: WorkersOption = None, settle: SettleOption = 60.0) -> None:
+def run(
+    study: StudyArgument,
+    workers: WorkersOption = None,
+    settle: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="for how long files that are brought must not have changed")
+    ] = 60.0,
+) -> None:
     """Advance a study; run once per recording day.
 
     Continues until someone has to act (present a session, copy a recording) or the experiment is complete.
@@ -166,6 +176,45 @@ def accept_session(
     from closedloop.commands.accept_session import accept_session as accept  # noqa: PLC0415
 
     typer.echo(accept(study, day=day, despite=despite, why=why, who=who))
+
+
+@app.command("accept-recording")
+def accept_recording(
+    study: StudyArgument,
+    day: Annotated[int, typer.Option(min=0, help="recording day")],
+    why: WhyOption,
+    who: WhoOption = None,
+) -> None:
+    """Take a day's recording as it is, though something of it is missing.
+
+    For a recorder that was stopped early or an array that was not recorded, once nothing more will come. Appends a line
+    to the study's amendments.jsonl.
+    """
+    from closedloop.commands.brought import accept_recording as accept  # noqa: PLC0415
+
+    typer.echo(accept(study, day=day, why=why, who=who))
+
+
+@app.command("replace-recording")
+def replace_recording(
+    study: StudyArgument,
+    day: Annotated[int, typer.Option(min=0, help="recording day")],
+    source: Annotated[Path, typer.Option("--from", help="folder with all files of the good copy; it is only read")],
+    why: WhyOption,
+    who: WhoOption = None,
+    as_it_is: Annotated[bool, typer.Option("--as-it-is", help="take it though something of it is missing")] = False,
+    settle: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="for how long the copy must not have changed")
+    ] = 60.0,
+) -> None:
+    """Put a good copy of a day's recording in the place of a bad one, before the day is ingested.
+
+    The bad one is kept in the day's folder `replaced`. Appends a line to the study's amendments.jsonl.
+    """
+    require_extra("lab")
+    from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
+
+    typer.echo(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle))
 
 
 @app.command()

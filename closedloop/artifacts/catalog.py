@@ -360,6 +360,7 @@ def tree() -> str:
     lines.append(_line(1, "day-00/", "a recording day; day-01/ and so on"))
     for stage in STAGES:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
+    lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
     return "\n".join([*lines, _line(1, f"{_REPORT}/", ""), *_files(2, _REPORT)]) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -25,6 +25,10 @@ INPUTS = "inputs"
 
 START_DAY = -1
 """Where a day is asked for, the day of the study's start."""
+
+
+NsxSuffix = Literal[".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"]
+NSX_SUFFIXES: tuple[NsxSuffix, ...] = get_args(NsxSuffix)
 
 
 class PoolDescription(Section):
@@ -60,7 +64,7 @@ class StudyDocument(Document):
         exclude_if=operator.not_,
         description="in the order of the processors' numbers, from 1; empty where the files' names tell (nsp1, array2)",
     )
-    nsx: tuple[Literal[".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"], ...] = Field(
+    nsx: tuple[NsxSuffix, ...] = Field(
         default=(),
         exclude_if=operator.not_,
         description="files that each array's recording has besides its .nev: a day without them is not complete",
@@ -128,6 +132,10 @@ class StudyPaths:
     def day(self, day: int) -> DayPaths:
         """Return the folders of a day."""
         return DayPaths(self.root / f"day-{day:02d}")
+
+    def replaced(self, day: int) -> Path:
+        """Return where a day's recordings are kept that a better copy took the place of."""
+        return self.day(day).root / "replaced"
 
     def folder(self, stage: str, day: int) -> Path:
         """Return the published folder of a stage of a day, or of the study's start."""

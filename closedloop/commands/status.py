@@ -27,6 +27,8 @@ class Status:
         By day, what makes its session no data of an animal, with who took it nevertheless.
     journal_notes
         By day, what the rig's journal cannot vouch for.
+    waiting_for
+        What a person has to do, as the folders are now; None where nothing is, or a loop works on the study.
     """
 
     study: str
@@ -37,6 +39,7 @@ class Status:
     stages: tuple[StageRecord, ...]
     despite: dict[int, tuple[str, ...]] = field(default_factory=dict)
     journal_notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    waiting_for: str | None = None
 
 
 def read_status(study: Path) -> Status:
@@ -56,16 +59,24 @@ def read_status(study: Path) -> Status:
         with open_ledger(paths.ledger) as ledger:
             records = tuple(ledger.records())
     qualities = _qualities(paths, records)
+    holder = holder_of(paths.root)
     return Status(
         study=str(paths.root),
         subject=document.subject,
         simulated=document.simulated,
         protocol=document.protocol_name,
-        holder=holder_of(paths.root),
+        holder=holder,
+        waiting_for=None if holder or document.simulated else _waiting_for(paths, document),
         stages=records,
         despite=_despite(paths, qualities),
         journal_notes={quality.day: quality.journal_notes for quality in qualities},
     )
+
+
+def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:
+    from closedloop.study.completeness.now import waiting_for_now  # noqa: PLC0415 - not to look at a simulated study
+
+    return waiting_for_now(paths, document)
 
 
 def _despite(paths: StudyPaths, qualities: tuple[IngestQuality, ...]) -> dict[int, tuple[str, ...]]:
@@ -103,9 +114,12 @@ def status_lines(status: Status) -> list[str]:
     lines += [_day_line(day, [record for record in status.stages if record.day == day]) for day in days]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
-    lines += [f"  day {record.day} {record.stage}: {record.error}" for record in status.stages if record.error]
+    told = [record for record in status.stages if record.state != "waiting" or not status.waiting_for]
+    lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
     if not status.stages:
         lines.append("nothing done yet: `closedloop run` begins")
+    if status.waiting_for:
+        lines.append(f"waiting for you: {status.waiting_for}")
     lines.append(f"a loop is running: {status.holder}" if status.holder else "no loop is running")
     return lines
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
-from closedloop.artifacts.study import ArrayFiles, PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, PoolDescription, StudyDocument, StudyPaths
+from closedloop.devices.files import processor_of
 from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.storage import sha256_bytes, storage_errors, write_bytes
@@ -32,7 +33,10 @@ class Request:
     base_model
         Weight file; None for the weights that the protocol names.
     arrays
-        Name and pattern of the recorder's files of each array, "left=LEFT*"; empty where the files' names tell.
+        Name of each array, with a pattern of the recorder's files that are its own, "left=LEFT*", where its name does
+        not tell ("array2"); empty for one array.
+    nsx
+        Files that each array's recording has besides its .nev: "ns6".
     """
 
     root: Path
@@ -42,6 +46,7 @@ class Request:
     images: Path | None = None
     base_model: Path | None = None
     arrays: tuple[str, ...] = ()
+    nsx: tuple[str, ...] = ()
 
 
 def shipped_protocols() -> dict[str, Path]:
@@ -93,7 +98,9 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
     """
     paths = StudyPaths(request.root.resolve())
     _refuse_used_folder(paths)
-    array_files = _array_files(request.arrays)
+    array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()
+    names = tuple(one.name for one in array_files) or _array_names(request.arrays)
+    nsx = _nsx(request.nsx)
     if request.images is None and not request.simulated:
         raise StudyError(
             f"{paths.root}: expected a folder of images to show an animal, found none given. Give one by --images."
@@ -108,8 +115,9 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
         protocol_name=protocol.name,
         protocol_sha256=protocol_sha256(protocol),
         code_version=__version__,
-        arrays=tuple(one.name for one in array_files) or ("array1",),
+        arrays=names,
         array_files=array_files,
+        nsx=nsx,
         pool=_pool(request, protocol),
         base_model=str(request.base_model.resolve()) if request.base_model else protocol.base_model.weights,
     )
@@ -135,6 +143,26 @@ def _nothing_left_behind(paths: StudyPaths) -> Iterator[None]:
         if not was_there:
             paths.root.rmdir()
         raise
+
+
+def _array_names(given: Sequence[str]) -> tuple[str, ...]:
+    """Take names that tell the processor, as the recorder's files do."""
+    names = tuple(name.strip() for name in given) or ("array1",)
+    processors = [processor_of(Path(name)) if any(map(str.isdigit, name)) else 0 for name in names]
+    if 0 in processors or len(set(processors)) < len(names):
+        raise StudyError(
+            f"--array {', '.join(names)}: expected names that tell the processor (array1, nsp2), or patterns of their "
+            "files (left=LEFT*), found neither. Correct it."
+        )
+    return names
+
+
+def _nsx(given: Sequence[str]) -> tuple[NsxSuffix, ...]:
+    found = tuple(f".{suffix.strip().lower().removeprefix('.')}" for suffix in given)
+    wrong = [suffix for suffix in found if suffix not in NSX_SUFFIXES]
+    if wrong:
+        raise StudyError(f"--nsx {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
+    return tuple(suffix for suffix in NSX_SUFFIXES if suffix in found)
 
 
 def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:

@@ -32,7 +32,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
         What `check_session` finds.
     """
     if stage != "present":
-        _refuse_simulated(paths.folder(stage, day))
+        refuse_simulated(paths.folder(stage, day))
         return
     folder = paths.day(day).folder("present")
     summary = SUMMARY.read(SUMMARY.published(paths, day))
@@ -56,8 +56,14 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
     check_session(paths, study, day=day)
 
 
-def _refuse_simulated(folder: Path) -> None:
-    """Refuse the simulated array's files before they are sealed as an animal's."""
+def refuse_simulated(folder: Path) -> None:
+    """Refuse the simulated array's files before they are sealed as an animal's.
+
+    Raises
+    ------
+    StudyError
+        One is there.
+    """
     for file in sorted(file for file in folder.iterdir() if file.suffix.lower() == ".nev"):
         if read_nev_header(file).application.startswith(SIMULATED_APPLICATION):
             raise StudyError(

@@ -26,6 +26,7 @@ from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
 from closedloop.study.publishing import Publisher
+from closedloop.study.replacement import finish_replacements
 from closedloop.study.steps import Step, Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 
@@ -134,6 +135,7 @@ def run_study(
         steps = Steps(paths, study, protocol, table)
         publisher = Publisher(paths, study, protocol, ledger)
         watch = Watch(paths, study, protocol, patience or Patience())
+        finish_replacements(paths)
         return _Loop(steps, publisher, ledger, reporter, workers, watch).advance(n_days)
 
 

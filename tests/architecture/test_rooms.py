@@ -39,7 +39,10 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "errors"),
         *("execution", "models", "recording", "simulation", "stimuli", "storage", "training"),
     },
-    "study": {*GROUND, "artifacts", "execution", "models", "report", "stages", "stimuli"},
+    "study": {
+        *GROUND,
+        *("artifacts", "blackrock", "devices", "execution", "models", "report", "simulation", "stages", "stimuli"),
+    },
     "commands": {
         *GROUND,
         *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models"),

@@ -5,6 +5,5 @@
 - `sums`: Lists of checksums that came with the files.
 - `wanted`: Which files of the recorder a day has to have.
 - `session`, `recording`: What is missing of a session's output, of a recording, seen from the files' names and ends.
-- `reach`: Whether a recording goes on to the session's last code, seen from all that it received.
 - `watch`: All of that, for the loop and for the status.
 """

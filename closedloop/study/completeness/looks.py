@@ -60,7 +60,7 @@ class SeenFile:
 
 
 @dataclass(frozen=True)
-class Look:
+class FolderLook:
     """All files of a folder but what a desktop leaves, and since when it has looked like that, seconds since 1970."""
 
     files: tuple[SeenFile, ...]
@@ -72,7 +72,7 @@ class Look:
         rows = [[file.name, file.n_bytes, file.modified_ns, file.changed_ns] for file in self.files]
         return sha256_bytes(json.dumps(rows).encode())
 
-    def same_as(self, other: Look) -> bool:
+    def same_as(self, other: FolderLook) -> bool:
         """Return whether nothing changed between two looks."""
         return self.files == other.files
 
@@ -115,7 +115,7 @@ def list_files(folder: Path) -> tuple[SeenFile, ...]:
     return tuple(sorted(found, key=lambda file: file.name))
 
 
-def look_at(folder: Path, memory: Path, *, now: float, remember: bool) -> Look:
+def look_at(folder: Path, memory: Path, *, now: float, remember: bool) -> FolderLook:
     """Look at a folder and compare it with the look before.
 
     Parameters
@@ -129,13 +129,27 @@ def look_at(folder: Path, memory: Path, *, now: float, remember: bool) -> Look:
     remember
         Whether to write into it what is new; whoever only wants to know writes nothing.
     """
-    look = Look(list_files(folder), now)
+    look = FolderLook(list_files(folder), now)
     before = _recall(memory)
     if before is not None and before[0] == look.signature and before[1] <= now:
-        return Look(look.files, before[1])
+        return FolderLook(look.files, before[1])
     if remember and (look.files or before is not None):
         write_bytes(memory, json.dumps({"signature": look.signature, "since": now}).encode())
     return look
+
+
+def count_as_settled(folder: Path, memory: Path) -> None:
+    """Remember files that were copied and read back by ourselves as having lain there for long.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    memory
+        As in `look_at`.
+    """
+    signature = FolderLook(list_files(folder), 0.0).signature
+    write_bytes(memory, json.dumps({"signature": signature, "since": 0.0}).encode())
 
 
 def size_text(n_bytes: int) -> str:

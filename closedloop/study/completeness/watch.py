@@ -14,7 +14,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
 from closedloop.study.completeness.accepted import accepted_days, is_accepted
-from closedloop.study.completeness.looks import Look, Patience, look_at
+from closedloop.study.completeness.looks import FolderLook, Patience, look_at
 from closedloop.study.completeness.names import is_copying, is_done
 from closedloop.study.completeness.recording import misplaced, missing_in_recording, recorded
 from closedloop.study.completeness.session import missing_in_session
@@ -61,7 +61,7 @@ class Outlook:
         For how much longer nothing may change before the files count as left alone.
     """
 
-    look: Look
+    look: FolderLook
     missing: str
     settles_in_s: float
 
@@ -89,7 +89,7 @@ class Watch:
         memory = self.paths.day(day).root / f".{stage}.look.json"
         return Brought(day, stage, self.paths.folder(stage, day), memory)
 
-    def see(self, brought: Brought) -> Look:
+    def see(self, brought: Brought) -> FolderLook:
         """Look at names, sizes and times alone: from then on they count as seen."""
         return look_at(brought.folder, brought.memory, now=self.patience.now(), remember=self.remember)
 
@@ -101,7 +101,7 @@ class Watch:
             return Outlook(look, self._said(missing, look, brought), 0.0)
         return Outlook(look, "", 0.0 if _is_vouched_for(brought, look) else look.settles_in_s(self.patience))
 
-    def changed(self, brought: Brought, look: Look) -> Outlook:
+    def changed(self, brought: Brought, look: FolderLook) -> Outlook:
         """Return what a person is told of files that changed from one look to the next."""
         youngest = look.youngest()
         name = youngest.name if youngest else "a file"
@@ -111,7 +111,7 @@ class Watch:
     def read(
         self,
         brought: Brought,
-        look: Look,
+        look: FolderLook,
         *,
         sha256_of: Callable[[str], str],
         progress: Callable[[int, int], None],
@@ -150,8 +150,8 @@ class Watch:
         fault = self._unreached(brought, look, progress)
         return self._said(Missing(fault), look, brought) if fault else ""
 
-    def _unreached(self, brought: Brought, look: Look, progress: Callable[[int, int], None]) -> str:
-        from closedloop.study.completeness.reach import reach_of  # noqa: PLC0415 - a look does without alignment
+    def _unreached(self, brought: Brought, look: FolderLook, progress: Callable[[int, int], None]) -> str:
+        from closedloop.stages.ingest.reach import reach_of  # noqa: PLC0415 - a look does without alignment
 
         files = [brought.folder / name for name in recorded(look.files)]
         devices = find_devices(files, arrays=array_patterns(self.study))
@@ -161,7 +161,7 @@ class Watch:
             return reach.missing
         return f"{reach.doubt}; it is taken over once nothing has changed for another {left_s / 60:.0f} min"
 
-    def _missing(self, brought: Brought, look: Look) -> Missing:
+    def _missing(self, brought: Brought, look: FolderLook) -> Missing:
         copying = next((file.name for file in look.files if is_copying(file.name)), "")
         if copying:
             return Missing(f"{copying} is of a copy that is not finished", copying)
@@ -195,7 +195,7 @@ class Watch:
                 spans[-1].append(row.onset_s if isinstance(row, Presentation) else row.time_s)
         return sum(max(times) - min(times) for times in spans if times)
 
-    def _said(self, missing: Missing, look: Look, brought: Brought) -> str:
+    def _said(self, missing: Missing, look: FolderLook, brought: Brought) -> str:
         """Say in one line what is missing, and what to do about it."""
         day, folder = f"day {brought.day}", brought.folder
         if missing == _NOTHING_YET and brought.stage == "present":
@@ -219,7 +219,7 @@ class Watch:
         )
 
 
-def _is_vouched_for(brought: Brought, look: Look) -> bool:
+def _is_vouched_for(brought: Brought, look: FolderLook) -> bool:
     """Return whether the files say themselves that they are whole: checksums of all, or DONE after all others."""
     others = [file for file in look.files if not is_done(file.name)]
     if read_sums(brought.folder, look.files).cover(others):

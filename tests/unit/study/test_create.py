@@ -282,3 +282,25 @@ def test_arrays_that_are_no_pairs_of_name_and_pattern_are_refused(tmp_path: Path
     with refused(StudyError, "--array"):
         create_study(replace(request(tmp_path), arrays=arrays))
     assert not (tmp_path / "study").exists()
+
+
+def test_the_arrays_and_the_files_of_each_are_told_by_name(tmp_path: Path) -> None:
+    wanted = replace(request(tmp_path), arrays=("array1", "nsp2"), nsx=("NS6", ".ns2"))
+    study = StudyDocument.read(create_study(wanted).study)
+    assert (study.arrays, study.array_files, study.nsx) == (("array1", "nsp2"), (), (".ns2", ".ns6"))
+
+
+def test_a_study_that_names_no_files_has_the_bytes_of_one_before_they_could_be_named(tmp_path: Path) -> None:
+    assert b"nsx" not in create_study(request(tmp_path)).study.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"arrays": ("left", "right")}, "expected names that tell the processor"), ({"nsx": ("ns7",)}, "--nsx .ns7")],
+)
+def test_arrays_that_cannot_be_told_apart_and_unknown_files_are_refused(
+    tmp_path: Path, change: dict[str, tuple[str, ...]], said: str
+) -> None:
+    with pytest.raises(StudyError, match=said):
+        create_study(replace(request(tmp_path), **change))
+    assert not (tmp_path / "study").exists()

@@ -17,11 +17,11 @@ from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nev.scan import NevScan, scan_packets
-from closedloop.blackrock.nsx.header import BRIDGE_MS
 from closedloop.devices.files import DeviceFiles
 from closedloop.devices.part import RecordingPart, read_part
 from closedloop.errors import AlignmentError
 from closedloop.recording.codes import ReceivedCodes, SentCodes
+from closedloop.recording.segments import BRIDGE_MS
 from closedloop.stages.ingest.onsets import sent_codes
 
 _LOST_AT_END = 3  # codes: a line that loses a hundredth of them loses so many in a row once in a million times
@@ -47,7 +47,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class _Processor:
+class _DeviceParts:
     """A processor's parts, and how its NEVs' packets came."""
 
     name: str
@@ -125,7 +125,7 @@ def reach_of(devices: Sequence[DeviceFiles], journal: Journal, *, progress: Call
     return Reach(doubt=_doubt(processors))
 
 
-def _read(device: DeviceFiles, progress: Callable[[int, int], None]) -> _Processor:
+def _read(device: DeviceFiles, progress: Callable[[int, int], None]) -> _DeviceParts:
     parts: list[RecordingPart] = []
     scans: list[NevScan] = []
     for recording in device.recordings:
@@ -133,14 +133,14 @@ def _read(device: DeviceFiles, progress: Callable[[int, int], None]) -> _Process
         parts.append(read_part(recording, first, bridge_ms=BRIDGE_MS, spikes=False, progress=progress))
         if recording.nev:
             scans.append(scan_packets(recording.nev, read_nev_header(recording.nev)))
-    return _Processor(device.name, tuple(parts), tuple(scans))
+    return _DeviceParts(device.name, tuple(parts), tuple(scans))
 
 
-def _names(processors: Sequence[_Processor]) -> str:
+def _names(processors: Sequence[_DeviceParts]) -> str:
     return " and ".join(own.name for own in processors)
 
 
-def _aligned(own: _Processor, sent: SentCodes, journal: Journal) -> Alignment | None:
+def _aligned(own: _DeviceParts, sent: SentCodes, journal: Journal) -> Alignment | None:
     """Align a processor's codes; None where it received none of this session's."""
     codes = own.codes
     if not len(codes.tick):
@@ -153,7 +153,7 @@ def _aligned(own: _Processor, sent: SentCodes, journal: Journal) -> Alignment | 
     return found if np.any(found.received_index >= 0) else None
 
 
-def _ends_early(own: _Processor, found: Alignment, sent: SentCodes) -> str:
+def _ends_early(own: _DeviceParts, found: Alignment, sent: SentCodes) -> str:
     """Compare when the last code was sent with the end of each file of the processor."""
     last = int(np.flatnonzero(found.received_index >= 0)[-1])
     clock_segment, tick = int(found.clock_segment[last]), float(found.code_tick[last])
@@ -176,7 +176,7 @@ def _sent_after(sent: SentCodes, last: int) -> float:
     return rest + sum(float(np.ptp(sent.time_s[launches == later])) for later in np.unique(launches[launches > own]))
 
 
-def _stops(own: _Processor, *, n_lost: int) -> Iterator[tuple[Path, float, float]]:
+def _stops(own: _DeviceParts, *, n_lost: int) -> Iterator[tuple[Path, float, float]]:
     """Yield each file of the last part that goes on to its last clock segment: where it ends, and what it may lack.
 
     A NEV ends with its last packet. Where no spikes come it is a code, and the very last ones may have been lost.
@@ -192,7 +192,7 @@ def _stops(own: _Processor, *, n_lost: int) -> Iterator[tuple[Path, float, float
             yield samples.file, samples.segments[-1].end_tick / own.tick_hz, 0.0
 
 
-def _too_short(own: _Processor, sent: SentCodes) -> str:
+def _too_short(own: _DeviceParts, sent: SentCodes) -> str:
     """Compare how long a processor without codes recorded with how long the session lasted."""
     lacks_s = session_seconds(sent) * (1 - _CLOCK_PPM / 1e6) - own.seconds
     return f"{own.name} is {lacks_s:.0f} s shorter than the session" if lacks_s >= 1 else ""
@@ -204,11 +204,11 @@ def session_seconds(sent: SentCodes) -> float:
     return float(sum(np.ptp(sent.time_s[launches == launch]) for launch in np.unique(launches)))
 
 
-def _doubt(processors: Sequence[_Processor]) -> str:
+def _doubt(processors: Sequence[_DeviceParts]) -> str:
     return next((doubt for own in processors if (doubt := _apart(own))), "")
 
 
-def _apart(own: _Processor) -> str:
+def _apart(own: _DeviceParts) -> str:
     """Compare where the files of a processor's last recording end."""
     part = own.parts[-1]
     if not part.samples or part.files.nev is None:

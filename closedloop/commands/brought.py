@@ -1,0 +1,156 @@
+"""`closedloop accept-recording` and `replace-recording`: a person's decisions on a recording, noted with the reason."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+from rich.console import Console
+
+from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.commands.console import ConsoleReporter
+from closedloop.commands.interrupts import interruptible
+from closedloop.errors import RecordingError, StudyError
+from closedloop.storage import sha256_file
+from closedloop.study.completeness.accepted import state_of
+from closedloop.study.completeness.looks import Patience, list_files
+from closedloop.study.completeness.recording import recorded
+from closedloop.study.completeness.waiting import wait_until_whole
+from closedloop.study.completeness.watch import Brought, Watch
+from closedloop.study.handover import refuse_simulated
+from closedloop.study.ledger import study_lock
+from closedloop.study.loop import Reporter, read_identity
+from closedloop.study.replacement import Replacement, finish_replacements
+
+
+def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str:
+    """Note that a day's recording is taken as it is, though it lacks something.
+
+    Parameters
+    ----------
+    study
+        Study folder.
+    day
+        Whose recording.
+    why
+        The reason.
+    who
+        The person; None: the name of the account.
+
+    Returns
+    -------
+    str
+        What was done, in a line.
+
+    Raises
+    ------
+    StudyError
+        The study is simulated, the recording is not there or sealed already, or no reason is given.
+    """
+    paths, _, _ = _real_study(study)
+    reason, folder = _reason(why), paths.folder("recording", day)
+    if (folder / MANIFEST_NAME).is_file():
+        raise StudyError(
+            f"{folder}: expected a recording that waits to be taken over, found it sealed. Nothing is left."
+        )
+    files = list_files(folder) if folder.is_dir() else ()
+    if not recorded(files):
+        raise StudyError(f"{folder}: expected the recorder's files, found none. Copy there what there is.")
+    with study_lock(paths.root):
+        after = state_of(files)
+        amendment = _amendment("accept_recording", day, who, reason, before={}, after=after)
+        append_amendment(paths.amendments, amendment)
+    said = ", ".join(f"{name} ({size})" for name, size in after.items())
+    return (
+        f"day {day}: the recording will be taken as it is: {said}. Noted in {paths.amendments}. "
+        f"Go on with `closedloop run {paths.root}`."
+    )
+
+
+def replace_recording(
+    study: Path, *, day: int, source: Path, why: str, who: str | None, as_it_is: bool, settle_s: float
+) -> str:
+    """Put a good copy of a day's recording in the place of a bad one, which is kept; before ingest only.
+
+    Parameters
+    ----------
+    study
+        Study folder.
+    day
+        Whose recording.
+    source
+        The folder with the good copy; nothing is written there.
+    why
+        The reason.
+    who
+        The person; None: the name of the account.
+    as_it_is
+        Whether it may lack something.
+    settle_s
+        For how long it must not have changed.
+
+    Returns
+    -------
+    str
+        What was done, in a line.
+
+    Raises
+    ------
+    ClosedLoopError
+        The study is simulated, the day is ingested, there is nothing to replace, or the good copy is not whole.
+    """
+    paths, document, protocol = _real_study(study)
+    reason, reporter = _reason(why), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
+    stopped = "Stopped. The recording is as it was, or wholly replaced; run the same command again."
+    with interruptible(stopped), reporter.shown(), study_lock(paths.root):
+        finish_replacements(paths)
+        replacement = Replacement(paths, day)
+        replacement.refuse(source)
+        if not as_it_is:
+            watch = Watch(paths, document, protocol, Patience(settle_s=settle_s))
+            _refuse_incomplete(watch, Brought(day, "recording", source, replacement.memory), reporter)
+        refuse_simulated(source)
+        before = replacement.state()
+        after = replacement.copy(source, reporter.begin(day, "copy", 1))
+        replacement.begin(_amendment("replace_recording", day, who, reason, before=before, after=after))
+        replacement.finish()
+    return (
+        f"day {day}: the recording is the one from {source}; the one before is kept in {paths.replaced(day)}. "
+        f"Noted in {paths.amendments}. Go on with `closedloop run {paths.root}`."
+    )
+
+
+def _refuse_incomplete(watch: Watch, brought: Brought, reporter: Reporter) -> None:
+    outlook = wait_until_whole(
+        watch,
+        brought,
+        sha256_of=lambda name: sha256_file(brought.folder / name),
+        tell=reporter.say,
+        progress=reporter.begin(brought.day, "recording", 1),
+    )
+    if outlook.missing:
+        raise RecordingError(f"{outlook.missing} Pass --as-it-is if this is all there is.")
+
+
+def _real_study(study: Path) -> tuple[StudyPaths, StudyDocument, Protocol]:
+    paths = StudyPaths(study.resolve())
+    document, protocol = read_identity(paths)
+    if document.simulated:
+        raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It records for itself.")
+    return paths, document, protocol
+
+
+def _reason(why: str) -> str:
+    if not why.strip():
+        raise StudyError("--why: expected a reason, found none. Say in a few words why.")
+    return why.strip()
+
+
+def _amendment(
+    kind: str, day: int, who: str | None, why: str, *, before: dict[str, str], after: dict[str, str]
+) -> Amendment:
+    said = {"kind": kind, "simulated": False, "day": day, "utc": utc_now(), "who": who or getpass.getuser(), "why": why}
+    return Amendment.model_validate(said | {"subject": tuple(after), "before": before, "after": after})

@@ -1,0 +1,54 @@
+"""What a real study waits for now, for whoever asks: from a look at the folders that writes nothing."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError
+from closedloop.study.completeness.late import refuse_late_files
+from closedloop.study.completeness.looks import Patience
+from closedloop.study.completeness.watch import BroughtStage, Watch
+
+_STAGES: tuple[BroughtStage, ...] = ("present", "recording")
+
+
+def waiting_for_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None = None) -> str | None:
+    """Return in one line what a person has to do; None where the loop can go on, or does everything itself.
+
+    Parameters
+    ----------
+    paths, study
+        The study.
+    patience
+        How long files have to lie unchanged; a minute by default.
+    """
+    if study.simulated:
+        return None
+    watch = Watch(paths, study, read_protocol(paths.protocol), patience or Patience(), remember=False)
+    try:
+        return _waiting(watch)
+    except ClosedLoopError as error:  # what stops the loop is what a person has to see to
+        return str(error)
+
+
+def _waiting(watch: Watch) -> str | None:
+    day = 0
+    while (watch.paths.folder("schedule", day) / MANIFEST_NAME).is_file():
+        for stage in _STAGES:
+            folder = watch.paths.folder(stage, day)
+            if not (folder / MANIFEST_NAME).is_file():
+                return _outlook(watch, day, stage)
+            refuse_late_files(watch.paths, day, stage, read_manifest(folder))
+        day += 1
+    return None
+
+
+def _outlook(watch: Watch, day: int, stage: BroughtStage) -> str | None:
+    outlook = watch.look(watch.brought(day, stage))
+    if outlook.missing or not outlook.settles_in_s:
+        return outlook.missing or None
+    return (
+        f"day {day} {stage}: all is there; `closedloop run {watch.paths.root}` takes it over once it has not "
+        f"changed for {watch.patience.settle_s:.0f} s."
+    )

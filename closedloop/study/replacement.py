@@ -1,0 +1,172 @@
+"""A bad copy of a recording gives way to a good one, before anything was computed from it; the bad one is kept.
+
+Killed at any point, the day has the old recording or the new one, whole: the new one is copied beside it and compared,
+what is going to happen is written down, and only then folders change names. Whoever holds the study next finishes what
+was written down.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, relative_files
+from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import RecordingError, StudyError
+from closedloop.storage import make_folder, sha256_file, storage_errors, sync_folder, sync_tree, write_bytes
+from closedloop.study.completeness.accepted import state_of
+from closedloop.study.completeness.looks import count_as_settled, list_files
+
+_INTENT = ".replacement.json"
+
+
+class _Intent(Section):
+    """What is going to happen: under which name the old recording is kept, and what is noted of it."""
+
+    kept: str
+    amendment: Amendment
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The folders of a day that change their names."""
+
+    paths: StudyPaths
+    day: int
+
+    @property
+    def recording(self) -> Path:
+        """What the day has."""
+        return self.paths.folder("recording", self.day)
+
+    @property
+    def coming(self) -> Path:
+        """Where the new copy is made."""
+        return self.recording.with_name(".recording.new")
+
+    @property
+    def memory(self) -> Path:
+        """Where the looks at the new recording are remembered while it is elsewhere."""
+        return self.recording.with_name(".replacement.look.json")
+
+    @property
+    def _intent(self) -> Path:
+        return self.recording.with_name(_INTENT)
+
+    def state(self) -> dict[str, str]:
+        """Return what the day has, by name: sha256 where it is sealed, sizes where it is not."""
+        if (self.recording / MANIFEST_NAME).is_file():
+            return {name: entry.sha256 for name, entry in read_manifest(self.recording).outputs.items()}
+        return state_of(list_files(self.recording))
+
+    def refuse(self, source: Path) -> None:
+        """Stop where there is nothing to replace, or too late.
+
+        Raises
+        ------
+        StudyError
+            The day has no recording, or is ingested; or the new files lie in the study.
+        """
+        if (self.paths.folder("ingest", self.day) / MANIFEST_NAME).is_file():
+            raise StudyError(
+                f"{self.recording}: expected a recording from which nothing was computed, found day {self.day} "
+                "ingested. It stays as it is; restore a damaged file from a copy."
+            )
+        if not self.recording.is_dir() or not list_files(self.recording):
+            raise StudyError(
+                f"{self.recording}: expected a recording to replace, found none. Copy the files there, and go on with "
+                f"`closedloop run {self.paths.root}`."
+            )
+        if not source.is_dir() or source.resolve().is_relative_to(self.paths.root.resolve()):
+            found = "one in the study itself" if source.is_dir() else "none"
+            raise StudyError(f"{source}: expected a folder with the recorder's files, found {found}. Correct --from.")
+
+    def copy(self, source: Path, progress: Callable[[int, int], None]) -> dict[str, str]:
+        """Copy a recording beside the old one and read it back; return the sha256 of its files by name.
+
+        Parameters
+        ----------
+        source
+            Where it lies; nothing is written there.
+        progress
+            Called with (done, total) bytes.
+
+        Raises
+        ------
+        RecordingError
+            A file is not the same when it is read back.
+        """
+        names = relative_files(source)
+        n_done, n_bytes = 0, sum((source / name).stat().st_size for name in names)
+        digests = {}
+        with storage_errors(self.coming):
+            shutil.rmtree(self.coming, ignore_errors=True)
+            make_folder(self.coming)
+            for name in names:
+                make_folder((self.coming / name).parent)
+                shutil.copy2(source / name, self.coming / name)
+                digests[name] = sha256_file(self.coming / name)
+                if sha256_file(source / name) != digests[name]:
+                    raise RecordingError(
+                        f"{source / name}: expected the same bytes in the study's copy, found others. Run it again; "
+                        "check the disks if this comes back."
+                    )
+                n_done += (source / name).stat().st_size
+                progress(n_done, n_bytes)
+            sync_tree(self.coming)
+        return digests
+
+    def begin(self, amendment: Amendment) -> None:
+        """Write down what is going to happen, once the new copy is whole; from here on it happens.
+
+        Parameters
+        ----------
+        amendment
+            What is noted.
+        """
+        kept = next(name for name in _names() if not (self.paths.replaced(self.day) / name).exists())
+        write_bytes(self._intent, _Intent(kept=kept, amendment=amendment).model_dump_json().encode())
+
+    def finish(self) -> None:
+        """Do what was written down, or what is left of it; nothing where nothing was."""
+        if not self._intent.is_file():
+            return
+        intent = validate(_Intent, _json(self._intent), place=str(self._intent))
+        kept = self.paths.replaced(self.day) / intent.kept
+        with storage_errors(self.recording):
+            if self.coming.is_dir() and self.recording.is_dir() and not kept.exists():
+                make_folder(kept.parent)
+                self.recording.rename(kept)
+                sync_folder(kept.parent)
+                sync_folder(self.recording.parent)
+            if self.coming.is_dir() and not self.recording.exists():
+                self.coming.rename(self.recording)
+                sync_folder(self.recording.parent)
+            if intent.amendment not in read_amendments(self.paths.amendments):
+                append_amendment(self.paths.amendments, intent.amendment)
+            count_as_settled(self.recording, self.recording.with_name(".recording.look.json"))
+            self.memory.unlink(missing_ok=True)
+            self._intent.unlink()
+            sync_folder(self.recording.parent)
+
+
+def finish_replacements(paths: StudyPaths) -> None:
+    """Finish what a killed replacement began, on any day."""
+    for intent in sorted(paths.root.glob(f"day-*/{_INTENT}")):
+        Replacement(paths, int(intent.parent.name.removeprefix("day-"))).finish()
+
+
+def _json(path: Path) -> object:
+    return json.loads(path.read_bytes())
+
+
+def _names() -> Iterator[str]:
+    number = 1
+    while True:
+        yield f"recording-{number}"
+        number += 1
