@@ -22,14 +22,14 @@ MEANINGS = {"mouse-gaze": "the mouse stood for the eye", "file-codes": "digital 
 def test_a_session_by_mouse_is_refused_then_taken_by_name_and_every_page_says_so(real_study: RealStudy) -> None:
     real_study.present(gaze="mouse", codes="file")
     real_study.record()
-    said = one_line_error(closedloop("run", real_study.root))
+    said = one_line_error(closedloop("run", real_study.root, "--settle", "0"))
     assert all(f"{meaning} ({name})" in said for name, meaning in MEANINGS.items())
     assert not (real_study.paths.folder("present", 0) / "manifest.json").exists()
 
     names = [word for name in MEANINGS for word in ("--despite", name)]
     taken = closedloop("accept-session", real_study.root, "--day", "0", *names, "--why", WHY, "--who", "Ada")
     assert taken.returncode == 0, taken.stderr
-    finished = closedloop("run", real_study.root)
+    finished = closedloop("run", real_study.root, "--settle", "0")
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
     quality = catalog.QUALITY.read(catalog.QUALITY.published(real_study.paths, 0))
@@ -46,7 +46,7 @@ def test_a_session_by_mouse_is_refused_then_taken_by_name_and_every_page_says_so
 
 def test_a_headless_session_is_refused_by_every_one_of_its_names(real_study: RealStudy) -> None:
     real_study.present(gaze="scripted", display="headless", clock="virtual", codes="file")
-    said = one_line_error(closedloop("run", real_study.root))
+    said = one_line_error(closedloop("run", real_study.root, "--settle", "0"))
     assert all(f"({name})" in said for name in ("headless-display", "virtual-clock", "scripted-gaze", "file-codes"))
 
 
@@ -62,7 +62,7 @@ def test_an_empty_journal_of_an_older_rig_does_not_stop_the_study_from_waiting(r
     place = catalog.JOURNAL.published(real_study.paths, 0)
     place.parent.mkdir()
     place.touch()
-    waiting = closedloop("run", real_study.root)
+    waiting = closedloop("run", real_study.root, "--settle", "0")
     assert waiting.returncode == 0, waiting.stdout + waiting.stderr
     assert "day 0: the session is ready" in waiting.stdout + waiting.stderr
 
