@@ -106,6 +106,9 @@ def init(
             "once for each array: a day without one is not complete  [default: one array]",
         ),
     ] = None,
+    recorder: Annotated[
+        Path | None, typer.Option(help="YAML that describes a recorder of another maker  [default: Blackrock's]")
+    ] = None,
     nsx: Annotated[
         list[str] | None,
         typer.Option(metavar="ns6", help="a file that each array's recording has besides its .nev; may be repeated"),
@@ -127,6 +130,7 @@ def init(
         images=images,
         base_model=base_model,
         arrays=tuple(array or ()),
+        recorder=recorder,
         nsx=tuple(nsx or ()),
     )
     create(request)

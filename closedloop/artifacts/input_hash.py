@@ -9,6 +9,7 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, StudyDocument
 from closedloop.storage import sha256_bytes
 
+_INGEST = "ingest"
 INGEST_SECTIONS = ("recording", "sites")
 """The sections that decide what ingest counts, the window among them."""
 
@@ -42,6 +43,8 @@ def input_hash(
     values = protocol.model_dump(mode="json", exclude_defaults=True)
     content = [stage, day, protocol.seed, study.subject, study.simulated]
     content += [{name: values[name] for name in sections}, dict(inputs)]
+    if stage == _INGEST and study.recorder is not None:
+        content += [study.recorder.model_dump(mode="json", exclude_defaults=True)]
     if stage == START:
         content += [study.pool.model_dump(mode="json"), study.base_model]
     return sha256_bytes(json.dumps(content, sort_keys=True).encode())

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.recorder import RecorderDescription
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""
@@ -63,6 +64,9 @@ class StudyDocument(Document):
         default=(),
         exclude_if=operator.not_,
         description="in the order of the processors' numbers, from 1; empty where the files' names tell (nsp1, array2)",
+    )
+    recorder: RecorderDescription | None = Field(
+        default=None, exclude_if=operator.not_, description="where it is not Blackrock's; decides ingest alone"
     )
     nsx: tuple[NsxSuffix, ...] = Field(
         default=(),

@@ -72,6 +72,11 @@ class NeoPart:
         """Electrodes of the recorder's units."""
         return tuple(sorted(set(self.units.electrode_ids))) if self.units else ()
 
+    @property
+    def spikes_are(self) -> str:
+        """Say what the recorder's units are."""
+        return f"the recorder's units ({self.source.format} by neo)"
+
     def spikes(self) -> Iterator[Spikes]:
         """Read the recorder's spikes in parts that follow one another, in bounded memory."""
         for block, neo_segment in open_neo(self.source).neo_segments if self.units else ():
@@ -96,7 +101,7 @@ class NeoPart:
         )
         return {
             self.source.path.name: f"{self.source.format} by neo {NEO_VERSION}, {streams or 'no streams'}, "
-            f"{len(self.own_segments)} block(s), {seconds:.1f} s"
+            f"{len(self.own_segments)} block(s), {seconds:.1f} s, without a mark of what wrote it"
         }
 
 

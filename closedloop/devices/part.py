@@ -91,6 +91,11 @@ class RecordingPart:
         """Numbers of the electrodes of the .nev."""
         return tuple(contact.electrode_id for contact in self.header.electrodes) if self.header else ()
 
+    @property
+    def spikes_are(self) -> str:
+        """Say what the spikes of the .nev are."""
+        return "the recorder's threshold crossings (NEV)"
+
     def file_lines(self) -> dict[str, str]:
         """Return a line on each file, by name: what it is."""
         lines = {

@@ -78,6 +78,10 @@ class DevicePart(Protocol):
     def spike_electrodes(self) -> tuple[int, ...]:
         """Numbers of the electrodes on which the recorder itself looked for spikes."""
 
+    @property
+    def spikes_are(self) -> str:
+        """Say what the recorder's own spikes are."""
+
     def spikes(self) -> Iterator[Spikes]:
         """Read the recorder's spikes in parts that follow one another, in bounded memory."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
+from closedloop.artifacts.recorder import RecorderDescription, read_recorder
 from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, PoolDescription, StudyDocument, StudyPaths
 from closedloop.devices.files import processor_of
 from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
@@ -37,6 +38,8 @@ class Request:
         not tell ("array2"); empty for one array.
     nsx
         Files that each array's recording has besides its .nev: "ns6".
+    recorder
+        Description of a recorder that is not Blackrock's, YAML; None for Blackrock's.
     """
 
     root: Path
@@ -46,6 +49,7 @@ class Request:
     images: Path | None = None
     base_model: Path | None = None
     arrays: tuple[str, ...] = ()
+    recorder: Path | None = None
     nsx: tuple[str, ...] = ()
 
 
@@ -101,6 +105,7 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
     array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()
     names = tuple(one.name for one in array_files) or _array_names(request.arrays)
     nsx = _nsx(request.nsx)
+    recorder = _recorder(request)
     if request.images is None and not request.simulated:
         raise StudyError(
             f"{paths.root}: expected a folder of images to show an animal, found none given. Give one by --images."
@@ -117,6 +122,7 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
         code_version=__version__,
         arrays=names,
         array_files=array_files,
+        recorder=recorder,
         nsx=nsx,
         pool=_pool(request, protocol),
         base_model=str(request.base_model.resolve()) if request.base_model else protocol.base_model.weights,
@@ -143,6 +149,17 @@ def _nothing_left_behind(paths: StudyPaths) -> Iterator[None]:
         if not was_there:
             paths.root.rmdir()
         raise
+
+
+def _recorder(request: Request) -> RecorderDescription | None:
+    found = read_recorder(request.recorder) if request.recorder else None
+    if found is None or found.maker == "blackrock":
+        return None
+    if request.arrays:
+        raise StudyError(
+            f"{request.recorder}: expected the devices of the recorder here alone, found --array. Leave it out."
+        )
+    return found
 
 
 def _array_names(given: Sequence[str]) -> tuple[str, ...]:

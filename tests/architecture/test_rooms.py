@@ -37,7 +37,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "studies": {*GROUND, "analysis", "artifacts", "attacks", "execution", "models", "report", "stimuli"},
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "errors"),
-        *("execution", "models", "recording", "simulation", "stimuli", "storage", "training"),
+        *("execution", "models", "neo_files", "recording", "simulation", "stimuli", "storage", "training"),
     },
     "study": {
         *GROUND,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.quality import RawAgreement
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.detection.agreement import agreement
 from closedloop.devices.device import Device, Electrode, read_devices
 from closedloop.devices.port import DevicePart
@@ -89,6 +90,7 @@ def read_day_devices(
     session_id: str,
     simulated: bool,
     numbered: int | None = None,
+    recorder: RecorderDescription | None = None,
 ) -> tuple[Device, ...]:
     """Read a day's files, processor by processor.
 
@@ -110,6 +112,8 @@ def read_day_devices(
         Whether the study is.
     numbered
         The number of an only processor, if not that of its name (`sites.number_on_day_0`).
+    recorder
+        The study's, where it is not Blackrock's: it says which channel is the photodiode's, and what counts as a spike.
 
     Raises
     ------
@@ -118,11 +122,18 @@ def read_day_devices(
     StudyError
         Simulated and real data would be mixed.
     """
-    devices = share_codes(
-        read_devices(
-            sorted(folder.iterdir()), arrays=arrays, photodiode=photodiode, bridge_ms=bridge_ms, noise=count_noise_unit
+    if recorder is not None and recorder.maker == "neo":
+        devices = _read_by_neo(folder, recorder)
+    else:
+        devices = share_codes(
+            read_devices(
+                sorted(folder.iterdir()),
+                arrays=arrays,
+                photodiode=photodiode,
+                bridge_ms=bridge_ms,
+                noise=count_noise_unit,
+            )
         )
-    )
     if numbered is not None and len(devices) == 1:
         devices = (replace(devices[0], processor=numbered),)
     for device in devices:
@@ -130,6 +141,13 @@ def read_day_devices(
             _check_mark(part, simulated=simulated)
         _check_session(device, folder, session_id)
     return devices
+
+
+def _read_by_neo(folder: Path, recorder: RecorderDescription) -> tuple[Device, ...]:
+    from closedloop.devices.neo_device import read_neo_devices  # noqa: PLC0415 - no Blackrock day waits for neo
+    from closedloop.stages.ingest.wiring import wirings_of  # noqa: PLC0415
+
+    return read_neo_devices(folder, wirings_of(recorder))
 
 
 def day_recording(
@@ -175,7 +193,7 @@ def day_recording(
 
 def _definition(counting: Sequence[DayDevice], detection: str) -> str:
     by_device = {
-        one.device.name: f"raw voltage by {detection}" if one.from_raw else "the recorder's threshold crossings (NEV)"
+        one.device.name: f"raw voltage by {detection}" if one.from_raw else one.device.parts[0].spikes_are
         for one in counting
     }
     if len(set(by_device.values())) == 1:
@@ -194,7 +212,9 @@ def _day_device(device: Device, detected: tuple[DetectedFile, ...], spikes_from:
 def _check_mark(part: DevicePart, *, simulated: bool) -> None:
     if part.lacks:
         raise RecordingError(part.lacks)
-    is_simulated = (part.made_by or "").startswith(SIMULATED_APPLICATION)
+    if part.made_by is None:  # neo says of no file what wrote it: the day is what the study is
+        return
+    is_simulated = part.made_by.startswith(SIMULATED_APPLICATION)
     if is_simulated != simulated:
         found, expected = ("simulated", "recorded") if is_simulated else ("recorded", "simulated")
         raise StudyError(
@@ -223,7 +243,9 @@ def raw_agreement(recording: DayRecording, definition: str) -> tuple[RawAgreemen
 
 
 def _agreements(own: DayDevice, definition: str) -> Iterator[RawAgreement]:
-    device, all_of_them = own.device, own.detected_on
+    device = own.device
+    recorded_on = {electrode for part in device.parts for electrode in part.spike_electrodes}
+    all_of_them = tuple(electrode for electrode in own.detected_on if electrode in recorded_on)
     electrodes = all_of_them[:: max(-(-len(all_of_them) // _MOST_COMPARED), 1)]
     if not electrodes:
         return

@@ -68,6 +68,7 @@ def run(context: StageContext) -> None:
         session_id=session.session_id,
         simulated=context.simulated,
         numbered=number_on_day_0(first),
+        recorder=context.study.recorder,
     )
     maps = read_array_maps(folder, arrays=arrays, numbered=number_on_day_0(first))
 

@@ -10,6 +10,7 @@ from typing import Literal
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
@@ -20,6 +21,7 @@ from closedloop.study.completeness.recording import misplaced, missing_in_record
 from closedloop.study.completeness.session import missing_in_session
 from closedloop.study.completeness.sums import differing, read_sums
 from closedloop.study.completeness.wanted import array_patterns, wanted_files
+from closedloop.study.other_makers import missing_of
 
 _FRESH_S = 60.0  # a file that changed within it may still be growing
 
@@ -151,6 +153,10 @@ class Watch:
         return self._said(Missing(fault), look, brought) if fault else ""
 
     def _unreached(self, brought: Brought, look: FolderLook, progress: Callable[[int, int], None]) -> str:
+        if self.study.recorder is not None:
+            from closedloop.stages.ingest.other_makers import codes_missing_of  # noqa: PLC0415 - without neo
+
+            return codes_missing_of(brought.folder, self.study.recorder, self._journal(brought.day))
         from closedloop.stages.ingest.reach import reach_of  # noqa: PLC0415 - a look does without alignment
 
         files = [brought.folder / name for name in recorded(look.files)]
@@ -167,6 +173,8 @@ class Watch:
             return Missing(f"{copying} is of a copy that is not finished", copying)
         if brought.stage == "present":
             return Missing(missing_in_session(brought.folder, look.files)) if look.files else _NOTHING_YET
+        if self.study.recorder is not None:
+            return self._missing_of_other_maker(brought, look, self.study.recorder)
         if not recorded(look.files):
             inside = misplaced(look.files)
             where = f"{inside} lies in a folder of its own, and belongs into {brought.folder} itself"
@@ -179,6 +187,14 @@ class Watch:
         )
         session_s = self._session_s(brought.day)
         return Missing(*missing_in_recording(brought.folder, look.files, wanted=wanted, session_s=session_s))
+
+    def _missing_of_other_maker(self, brought: Brought, look: FolderLook, recorder: RecorderDescription) -> Missing:
+        if not look.files:
+            return _NOTHING_YET
+        sums = read_sums(brought.folder, look.files)
+        if sums.fault or is_accepted(self.paths, brought.day, look.files):
+            return Missing(sums.fault)
+        return Missing(missing_of(brought.folder, recorder))
 
     def _journal(self, day: int) -> Journal:
         return JOURNAL.read(JOURNAL.published(self.paths, day))
@@ -205,7 +221,8 @@ class Watch:
                 "(copy the folder to the rig and its output back)."
             )
         if missing == _NOTHING_YET:
-            return f"{day}: copy the session's .nev (and .nsx) files into {folder}."
+            what = "recording" if self.study.recorder else ".nev (and .nsx) files"
+            return f"{day}: copy the session's {what} into {folder}."
         now = self.patience.now()
         fresh = [file for file in look.files if now - file.changed_ns / 1e9 < _FRESH_S]
         growing = next((file for file in fresh if file.name == missing.file), look.youngest() if fresh else None)

@@ -14,13 +14,14 @@ def write_nidq(
     volts: NDArray[np.int16],
     word: NDArray[np.int16],
     *,
+    light: NDArray[np.int16] | None = None,
     first_sample: int = 0,
     rate_hz: float = 30_000.0,
     name: str = "run",
     gate: int = 0,
     trigger: int = 0,
 ) -> Path:
-    """Write one file of the NI card: neural channels MN and a word of digital lines.
+    """Write one file of the NI card: neural channels MN, an auxiliary one MA, and a word of digital lines.
 
     Parameters
     ----------
@@ -28,13 +29,15 @@ def write_nidq(
         Bits of the analog channels, (n_samples, n_channels), neural ones (MN), 0.25 uV a bit.
     word
         Of the digital lines, (n_samples,).
+    light
+        Bits of the auxiliary channel, (n_samples,).
     first_sample
         Number of the first sample since the run began.
     """
-    n_channels = volts.shape[1]
+    n_channels, n_light = volts.shape[1], int(light is not None)
     meta = {
         "typeThis": "nidq",
-        "nSavedChans": n_channels + 1,
+        "nSavedChans": n_channels + n_light + 1,
         "firstSample": first_sample,
         "niSampRate": _plain(rate_hz),
         "niAiRangeMax": 32768 * 0.25e-6 * 200,
@@ -43,10 +46,11 @@ def write_nidq(
         "niMAGain": 1,
         "niMNChans1": f"0:{n_channels - 1}",
         "niXDChans1": "0:15",
-        "snsMnMaXaDw": f"{n_channels},0,0,1",
+        "snsMnMaXaDw": f"{n_channels},{n_light},0,1",
     }
-    names = [*(f"MN0C{channel}" for channel in range(n_channels)), "XD0"]
-    return _write(folder, f"{name}_g{gate}_t{trigger}.nidq", np.column_stack([volts, word]), meta, names)
+    names = [*(f"MN0C{channel}" for channel in range(n_channels)), *["MA0C0"] * n_light, "XD0"]
+    columns = [volts, word] if light is None else [volts, light, word]
+    return _write(folder, f"{name}_g{gate}_t{trigger}.nidq", np.column_stack(columns), meta, names)
 
 
 def write_imec(

@@ -284,6 +284,23 @@ def test_arrays_that_are_no_pairs_of_name_and_pattern_are_refused(tmp_path: Path
     assert not (tmp_path / "study").exists()
 
 
+def test_a_recorder_of_another_maker_stands_in_the_study_and_blackrocks_does_not(tmp_path: Path) -> None:
+    file = tmp_path / "recorder.yaml"
+    file.write_text("maker: neo\ndevices:\n  - raw: {}\n    codes: {lines: [1, 2, 3]}\n")
+    ours = tmp_path / "ours.yaml"
+    ours.write_text("maker: blackrock\n")
+    for name, recorder in (("other", file), ("blackrock", ours)):
+        create_study(Request(tmp_path / name, "nobody", simulated=True, protocol="smoke", recorder=recorder))
+    other, blackrock = (
+        StudyDocument.read(StudyPaths(tmp_path / name).study).recorder for name in ("other", "blackrock")
+    )
+    assert (other is not None and other.devices[0].codes.lines, blackrock) == ((1, 2, 3), None)
+    with refused(StudyError, file, "--array"):
+        create_study(
+            Request(tmp_path / "two", "nobody", simulated=True, protocol="smoke", recorder=file, arrays=("a=A*",))
+        )
+
+
 def test_the_arrays_and_the_files_of_each_are_told_by_name(tmp_path: Path) -> None:
     wanted = replace(request(tmp_path), arrays=("array1", "nsp2"), nsx=("NS6", ".ns2"))
     study = StudyDocument.read(create_study(wanted).study)
