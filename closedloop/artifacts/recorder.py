@@ -25,7 +25,7 @@ class RawStream(Section):
     )
 
 
-class UnitChoice(Section):
+class UnitNames(Section):
     """The recorder's own spikes."""
 
     channels: tuple[str, ...] = Field(
@@ -94,7 +94,7 @@ class NeoDevice(Section):
         default=".", min_length=1, description='what neo opens: a pattern in the recording\'s folder, "." the folder'
     )
     raw: RawStream | None = None
-    spikes: UnitChoice | None = None
+    spikes: UnitNames | None = None
     codes: CodeLines
     photodiode: PhotodiodeChannel | None = None
     sync: SyncPulses | None = None

@@ -5,7 +5,7 @@ Imports errors, storage and `recording` alone: `recording` is the ground on whic
 
 - `nsx`, `nev`: Continuous samples; spikes, digital codes, comments and pauses. Every specification, repaired where
   that can be.
-- `info`: What is in a file, in bounded memory.
+- `info`: What is in a file, in bounded memory. `neo_objects`: the same files as neo's objects, for whoever wants them.
 - `scale_from_nev`: The scale of a 2.1 NSx file, which has none of its own.
 - `arrays`, `maps`: Which electrode belongs to which Utah array, its name across days, and maps (``.cmp``).
 """

@@ -1,5 +1,6 @@
 from .info import read_info as read_info
 from .maps import read_array_map as read_array_map
+from .neo_objects import to_neo as to_neo
 from .nev.events import read_nev as read_nev
 from .nev.header import NevElectrode as NevElectrode
 from .nev.packing import NevBatch as NevBatch
@@ -23,6 +24,7 @@ __all__ = [
     "read_nev",
     "read_waveforms",
     "stream_waveforms",
+    "to_neo",
     "with_scale_of",
     "write_nev",
     "write_nsx",

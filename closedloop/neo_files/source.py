@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import warnings
@@ -134,6 +135,20 @@ def open_neo(source: NeoSource) -> NeoReader:
         neo cannot read it.
     """
     return _open(source, os.getpid())
+
+
+def close_neo(reader: NeoReader) -> None:
+    """Close the files that a reader keeps open, which not all do themselves; it is opened anew when asked for."""
+    _close_all(vars(reader.rawio))
+    _open.cache_clear()
+
+
+def _close_all(held: object) -> None:
+    if isinstance(held, io.IOBase):
+        held.close()
+    elif isinstance(held, dict):
+        for inner in held.values():
+            _close_all(inner)
 
 
 @lru_cache(maxsize=8)

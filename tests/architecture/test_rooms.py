@@ -45,7 +45,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "commands": {
         *GROUND,
-        *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models"),
+        *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models", "neo_files"),
         *("recording", "report", "simulation", "stages", "stimuli", "study", "training"),
     },
     "cli": {"artifacts", "commands", "errors", "studies", "study"},
@@ -64,7 +64,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection.lanes",),
     "matplotlib": ("closedloop.report", "closedloop.studies"),
-    "neo": ("closedloop.neo_files",),
+    "neo": ("closedloop.blackrock.neo_objects", "closedloop.neo_files"),
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
@@ -75,6 +75,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pyarrow": ("closedloop.artifacts",),
     "pydantic": ("closedloop.artifacts", "closedloop.studies"),
     "pyglet": ("rig.display.psychopy",),
+    "quantities": ("closedloop.blackrock.neo_objects",),
     "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
     "safetensors": ("closedloop.models", "closedloop.simulation"),
     "serial": ("rig.ports",),

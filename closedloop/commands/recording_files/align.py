@@ -57,6 +57,7 @@ def align_files(
     photodiode: str | None,
     progress: ProgressCallback,
     bridge_ms: float = BRIDGE_MS,
+    recorder: Path | None = None,
 ) -> AlignedSession:
     """Align the recorder's files with a journal, device by device.
 
@@ -74,6 +75,8 @@ def align_files(
         Called with (done, total) packets of each .nev.
     bridge_ms
         Holes in the samples of at most so many milliseconds end no segment.
+    recorder
+        Description of a recorder of another maker, whose only file or folder is then given.
 
     Raises
     ------
@@ -87,14 +90,18 @@ def align_files(
     if not journal.presentations:
         raise AlignmentError(f"{journal_file}: expected presentations, found none. Give the journal of a session.")
     sent = sent_codes(journal)
-    devices = share_codes(
-        read_devices(
-            files,
-            arrays=[one.rpartition("=")[2] for one in arrays],
-            photodiode=photodiode or PHOTODIODE,
-            bridge_ms=bridge_ms,
-            spikes=False,
-            progress=progress,
+    devices = (
+        _devices_by_neo(files, recorder)
+        if recorder is not None
+        else share_codes(
+            read_devices(
+                files,
+                arrays=[one.rpartition("=")[2] for one in arrays],
+                photodiode=photodiode or PHOTODIODE,
+                bridge_ms=bridge_ms,
+                spikes=False,
+                progress=progress,
+            )
         )
     )
     if photodiode is not None and all(device.edges is None for device in devices):
@@ -110,6 +117,17 @@ def align_files(
         rules=AlignmentRules(frame_ms=1000 / journal.launches[0].refresh_hz),
     )
     return AlignedSession(journal, sent, devices, alignments)
+
+
+def _devices_by_neo(files: Sequence[Path], recorder: Path) -> tuple[Device, ...]:
+    from closedloop.commands.recording_files.other_makers.devices import described_devices  # noqa: PLC0415
+
+    if len(files) != 1:
+        raise RecordingError(
+            f"{files[0]}: expected the one file or folder that {recorder} describes, found {len(files)}. "
+            "Give the folder of the recording."
+        )
+    return described_devices(files[0], recorder, spikes=False)
 
 
 def write_page(session: AlignedSession, report: Path, *, journal_file: Path, files: Sequence[Path]) -> None:

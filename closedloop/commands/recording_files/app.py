@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,22 +20,41 @@ from closedloop.commands.recording_files.options import (
     parse_time,
     parse_units,
 )
+from closedloop.commands.recording_files.other_makers.which import RecorderOption, is_of_other_maker
 from closedloop.recording.segments import BRIDGE_MS
 
-recording_app = typer.Typer(help="Inspect Blackrock files.", no_args_is_help=True, rich_markup_mode=None)
+recording_app = typer.Typer(
+    help="Inspect recordings: Blackrock's files, and other makers' by neo.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @recording_app.command("info")
 def recording_info(
-    file: Annotated[Path, typer.Argument(help=".nev or .ns1 to .ns6, or a folder of them")],
+    file: Annotated[
+        Path, typer.Argument(help=".nev or .ns1 to .ns6, a folder of them, or another maker's file or folder")
+    ],
     *,
+    recorder: RecorderOption = None,
+    against: Annotated[
+        Literal["neo"] | None, typer.Option(help="list every difference to what neo reads of a Blackrock file")
+    ] = None,
     bridge: BridgeOption = BRIDGE_MS,
     json: JsonOption = False,
 ) -> None:
-    """Show what a Blackrock file holds: specification, channels, scale, blocks, times.
+    """Show what a recording holds: specification or streams, channels, scale, blocks, times.
 
     Of a folder: which devices and parts its files make. Of a .ccf, .cmp or .sif: what it is.
     """
+    if against is not None:
+        from closedloop.commands.recording_files.other_makers.against_neo import differences_as_text  # noqa: PLC0415
+
+        typer.echo(differences_as_text(file, as_json=json))
+        return
+    if is_of_other_maker(file, recorder):
+        from closedloop.commands.recording_files.other_makers.info import other_info  # noqa: PLC0415
+
+        typer.echo(other_info(file, recorder, as_json=json))
+        return
     from closedloop.blackrock.companions import companion_of  # noqa: PLC0415
     from closedloop.commands.recording_files import folder, info  # noqa: PLC0415
 
@@ -53,7 +72,7 @@ def recording_info(
 
 @recording_app.command("detect")
 def recording_detect(
-    file: Annotated[Path, typer.Argument(help=".ns5 or .ns6 with raw voltage")],
+    file: Annotated[Path, typer.Argument(help=".ns5 or .ns6 with raw voltage, or another maker's file or folder")],
     out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],
     *,
     definition: Annotated[str, typer.Option(help="dicarlo, zero_phase_butter or causal")] = "dicarlo",
@@ -62,8 +81,15 @@ def recording_detect(
     ] = "1",
     chunk: Annotated[float | None, typer.Option(help="seconds read at a time; the result is the same for all")] = None,
     bridge: BridgeOption = BRIDGE_MS,
+    recorder: RecorderOption = None,
 ) -> None:
     """Find threshold crossings in raw voltage by a named definition. Run the same command again to resume."""
+    if is_of_other_maker(file, recorder):
+        from closedloop.commands.recording_files.other_makers.detect import detect_other  # noqa: PLC0415
+
+        said = detect_other(file, out, recorder=recorder, definition=definition, workers=workers, chunk_s=chunk)
+        typer.echo("\n".join(said))
+        return
     from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
@@ -76,7 +102,7 @@ def recording_detect(
 
 @recording_app.command("events")
 def recording_events(
-    file: Annotated[Path, typer.Argument(help=".nev")],
+    file: Annotated[Path, typer.Argument(help=".nev, or with --recorder another maker's file or folder")],
     out: Annotated[
         Path, typer.Option(help="table to write, a row for each packet: .csv is text, any other name parquet")
     ],
@@ -89,12 +115,18 @@ def recording_events(
     units: UnitsOption = None,
     time: TimeOption = None,
     clock_segment: ClockSegmentOption = None,
+    recorder: RecorderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write all events of a .nev as a table, in order of clock segment and tick.
 
     Channels and units choose among spikes, noise (unit 255) included; everything else is written whatever they are.
     """
+    if is_of_other_maker(file, recorder):
+        from closedloop.commands.recording_files.other_makers.events import other_events  # noqa: PLC0415
+
+        typer.echo("\n".join(other_events(file, out, recorder=recorder, spikes=spikes)))
+        return
     from closedloop.commands.recording_files import events  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
@@ -124,6 +156,7 @@ def recording_align(
         typer.Option(metavar="NAME=PATTERN", help="an array, and which files are its own (left=LEFT*), once for each"),
     ] = None,
     bridge: BridgeOption = BRIDGE_MS,
+    recorder: RecorderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Find each presentation's onset on the recorder's clock, and how it was determined."""
@@ -132,7 +165,13 @@ def recording_align(
 
     with bar("align") as progress:
         session = align.align_files(
-            journal, files, arrays=array or (), photodiode=photodiode, bridge_ms=bridge, progress=progress
+            journal,
+            files,
+            arrays=array or (),
+            photodiode=photodiode,
+            bridge_ms=bridge,
+            progress=progress,
+            recorder=recorder,
         )
         align.write_page(session, report, journal_file=journal, files=files)
         if out is not None:

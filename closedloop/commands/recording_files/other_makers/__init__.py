@@ -1,0 +1,1 @@
+"""`closedloop recording ...` on recorders of other makers, through neo."""
