@@ -222,6 +222,18 @@ def replace_recording(
 
 
 @app.command()
+def verify(study: StudyArgument, json: JsonOption = False) -> None:
+    """Read a study from its first byte to its last, and print a line for every fault; exit code 1 if there is one.
+
+    Reads every published file, recordings too, the images, the base model and the journals; nothing is written.
+    """
+    require_extra("lab")
+    from closedloop.commands.verify import verify as verify_on_a_terminal  # noqa: PLC0415
+
+    verify_on_a_terminal(study, as_json=json)
+
+
+@app.command()
 def report(study: StudyArgument) -> None:
     """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
     require_extra("lab")

@@ -197,6 +197,19 @@ def read_arrays(path: Path, layout: ArrayLayout) -> dict[str, NDArray[Any]]:
         return {name: file[name][...] for name in layout.datasets}
 
 
+def check_arrays(path: Path, layout: ArrayLayout) -> None:
+    """Open an array file and look at each of its datasets, without reading them.
+
+    Raises
+    ------
+    DocumentError
+        The file is missing, damaged, or not of this kind and version.
+    """
+    with _open(path, layout) as file:
+        for name in layout.datasets:
+            file[name].shape  # noqa: B018 - a missing one raises KeyError
+
+
 def read_rows(path: Path, layout: ArrayLayout, *, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Read some rows of one dataset, in the order asked for, without reading the others.
 

@@ -322,6 +322,27 @@ def holder_of(root: Path) -> str | None:
     return None
 
 
+def ledger_fault(path: Path) -> str | None:
+    """Return in one line what is wrong with a ledger that nobody writes; nothing is written, nor locked.
+
+    One with changes that a killed loop left beside it is mended by the next one, and is not looked at.
+    """
+    left = path.with_name(f"{path.name}-wal")
+    if left.is_file() and left.stat().st_size:
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said == "ok":
+        return None
+    return (
+        f"{path}: expected the study's SQLite ledger, found a damaged file ({said}). "
+        "Move it away: the published folders are enough to go on."
+    )
+
+
 @contextmanager
 def open_ledger(path: Path) -> Iterator[Ledger]:
     """Open the ledger and close it again."""

@@ -129,7 +129,7 @@ def run_study(
         Something a person can repair; what was published before stands.
     """
     study, protocol = read_identity(paths)
-    _check_protocol_is_the_study_s(study, protocol, paths)
+    check_protocol(study, protocol, paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
         steps = Steps(paths, study, protocol, table)
@@ -277,8 +277,21 @@ class _Loop:
         return ""
 
 
-def _check_protocol_is_the_study_s(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
-    """Refuse a real study whose protocol.yaml is not the one it was made with."""
+def check_protocol(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
+    """Refuse a real study whose protocol.yaml is not the one it was made with.
+
+    Parameters
+    ----------
+    study, protocol
+        What is in its folder.
+    paths
+        Where that is.
+
+    Raises
+    ------
+    ProtocolError
+        It is another.
+    """
     if not study.simulated and protocol_sha256(protocol) != study.protocol_sha256:
         raise ProtocolError(
             f"{paths.protocol}: expected the protocol this study began with, found another. "

@@ -65,11 +65,11 @@ class Steps:
 
     def in_order(self, n_days: int) -> Iterator[Step]:
         """Yield the steps of the first days, each made when it is asked for: by then what it reads is published."""
-        yield self._step(self.table.start, START_DAY)
+        yield self.step(self.table.start, START_DAY)
         for day in range(n_days):
             for stage in self.table.day:
                 if not (stage.name == "queue" and day == n_days - 1):  # no day after it is wanted
-                    yield self._step(stage, day)
+                    yield self.step(stage, day)
 
     def follows(self, step: Step, manifest: Manifest) -> bool:
         """Return whether a folder follows from its inputs; an older version declared fewer sections, see `Stage`."""
@@ -78,7 +78,14 @@ class Steps:
         same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
         return same_protocol and manifest.input_hash == step.older_input_hash
 
-    def _step(self, stage: Stage, day: int) -> Step:
+    def step(self, stage: Stage, day: int) -> Step:
+        """Return a stage of a day with the hashes of what it reads now.
+
+        Raises
+        ------
+        DocumentError
+            What it reads is not published.
+        """
         inputs = {
             f"{self.paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.inputs(self.paths, day)

@@ -1,0 +1,118 @@
+"""A whole study, read: nothing is remembered, nothing is written, nothing is locked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from closedloop.artifacts.catalog import STUDY_INPUTS
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.study import INPUTS, StudyPaths
+from closedloop.errors import DocumentError, StudyError
+from closedloop.execution.progress import ProgressCallback
+from closedloop.models.shipped import weights_file
+from closedloop.study.loop import check_protocol, read_identity
+from closedloop.study.steps import Steps
+from closedloop.study.table import STAGE_TABLE, StageTable
+from closedloop.study.verification import surroundings
+from closedloop.study.verification.findings import Findings, StudyFault
+from closedloop.study.verification.folders import Folder, check_folder, published_folders
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was read of a study, and what is wrong with it.
+
+    Attributes
+    ----------
+    n_files, n_bytes
+        That were read and hashed.
+    notes
+        What is no fault and yet to be known, a line each.
+    """
+
+    study: str
+    n_files: int
+    n_bytes: int
+    faults: tuple[StudyFault, ...]
+    notes: tuple[str, ...]
+
+
+def verify_study(
+    paths: StudyPaths, *, progress: ProgressCallback = lambda _done, _total: None, table: StageTable = STAGE_TABLE
+) -> Verification:
+    """Read everything that a study promises: files, documents, what follows from what, images, base model, journals.
+
+    The study may be read-only. What it finds is collected, not raised.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    progress
+        Called with (bytes read, all bytes).
+    table
+        The stages; another one in tests.
+
+    Raises
+    ------
+    StudyError
+        The folder is no study.
+    DocumentError
+        study.json or protocol.yaml cannot be read: nothing can be said of the rest.
+    """
+    study, protocol = read_identity(paths)
+    folders = published_folders(paths)
+    findings = Findings(progress, _n_bytes(paths, folders))
+    with findings.reading("study", paths.protocol):
+        check_protocol(study, protocol, paths)
+    for stage, _, folder in folders:
+        check_folder(findings, study, stage, folder)
+    _check_chain(findings, Steps(paths, study, protocol, table), folders)
+    surroundings.check_images(findings, paths, study)
+    surroundings.check_base_model(findings, paths)
+    surroundings.check_pictures(findings, paths)
+    surroundings.check_journals(findings, paths, study)
+    surroundings.check_amendments(findings, paths)
+    surroundings.check_report(findings, paths)
+    surroundings.check_ledger(findings, paths)
+    surroundings.note_what_is_left(findings, paths)
+    faults = tuple(dict.fromkeys(findings.faults))  # what two checks say in the same words is one fault
+    return Verification(str(paths.root), findings.n_files, findings.n_bytes_read, faults, tuple(findings.notes))
+
+
+def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> None:
+    """Compare what every manifest says its stage read with what is published there now."""
+    stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
+    for name, day, folder in folders:
+        if name == INPUTS or not (folder / MANIFEST_NAME).is_file():
+            continue
+        with findings.reading("inputs", folder):
+            manifest = read_manifest(folder)
+            try:
+                step = steps.step(stages[name], day)
+            except DocumentError as error:
+                raise StudyError(
+                    f"{folder}: expected the folders that it was made from, found this: {error}"
+                ) from error
+            if not steps.follows(step, manifest):
+                findings.fault(
+                    "inputs",
+                    f"{folder}: expected what follows from its inputs, found it stale ({step.what_changed(manifest)}). "
+                    f"Restore what changed, or have `closedloop run {steps.paths.root}` say what can be made again.",
+                )
+
+
+def _n_bytes(paths: StudyPaths, folders: list[Folder]) -> int:
+    """Return how much there is to read, for the time that is left; what cannot be told now counts as nothing."""
+    total = 0
+    for _, _, folder in folders:
+        try:
+            total += sum(entry.n_bytes for entry in read_manifest(folder).outputs.values())
+        except DocumentError:
+            continue
+    try:
+        recorded = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
+    except DocumentError:
+        return total
+    weights = weights_file(recorded.base_model)
+    return total + recorded.n_bytes + (weights.stat().st_size if weights.is_file() else 0)

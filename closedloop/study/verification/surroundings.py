@@ -1,0 +1,155 @@
+"""What a study consists of besides its stages' folders: images, base model, journals, amendments, report, leftovers."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
+from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
+from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.study import INPUTS, STAGES, START, StudyDocument, StudyPaths
+from closedloop.models.shipped import weights_file
+from closedloop.stimuli.folders import image_path
+from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
+from closedloop.study.ledger import holder_of, ledger_fault
+from closedloop.study.session_checks import check_session
+from closedloop.study.verification.findings import Findings
+
+
+def check_images(findings: Findings, paths: StudyPaths, study: StudyDocument) -> None:
+    """Read every listed image.
+
+    Parameters
+    ----------
+    findings
+        Grow by what is found.
+    paths, study
+        Whose.
+    """
+    if not are_recorded(paths):
+        findings.notes.append(f"{paths.inputs}: no list of images yet; `closedloop run` makes one when it opens them.")
+        return
+    with findings.reading("images", paths.inputs):
+        changed = compare_inputs(paths, study)
+        if changed:
+            findings.notes.append(changed)
+    with findings.reading("images", paths.inputs):
+        pool = open_folder(study)
+        if pool is None:
+            return
+        for image in read_image_list(paths):
+            path = image_path(pool.folder, image.image_id)
+            with findings.reading("images", path):
+                if not path.is_file():  # said already, where it matters
+                    findings.advance(image.n_bytes)
+                elif findings.sha256(path) != image.sha256:
+                    findings.fault(
+                        "images",
+                        f"{path}: expected the bytes that were listed, found others: the file was overwritten. "
+                        "Restore it from a copy.",
+                    )
+
+
+def check_base_model(findings: Findings, paths: StudyPaths) -> None:
+    """Read the base model's file."""
+    if not (paths.inputs / STUDY_INPUTS.name).is_file():
+        return
+    with findings.reading("base model", paths.inputs):
+        recorded = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
+        path = weights_file(recorded.base_model)
+        if recorded.base_model_sha256 is None:
+            findings.notes.append(f"{path}: nobody knows what the base model was; model 0 is in {paths.start}.")
+            return
+        found = "no file" if not path.is_file() else ""
+        if not found and findings.sha256(path) != recorded.base_model_sha256:
+            found = "other bytes"
+        if found:
+            findings.fault(
+                "base model",
+                f"{path}: expected the base model that the study began with, found {found}. Restore it from a copy; "
+                f"until then {paths.start} cannot be made again.",
+            )
+
+
+def check_pictures(findings: Findings, paths: StudyPaths) -> None:
+    """Compare the pictures of an image's name on all days: it is one picture."""
+    shown: dict[str, tuple[str, str]] = {}
+    for path in sorted(paths.root.glob(f"day-*/{STIMULI.stage}/{STIMULI.name}")):
+        with findings.reading("document", path):
+            rows = STIMULI.read(path)
+            clean = rows["kind"] == "clean"
+            for name, picture in zip(rows["image_id"][clean], rows["stimulus_id"][clean], strict=True):
+                first, where = shown.setdefault(name, (picture, paths.relative(path.parent)))
+                if first != picture:
+                    findings.fault(
+                        "images",
+                        f"{path}: expected {name} to be the picture of {where}, found another under its name. Its "
+                        "responses are of two pictures: set it aside in what is computed from them.",
+                    )
+
+
+def check_journals(findings: Findings, paths: StudyPaths, study: StudyDocument) -> None:
+    """Compare every sealed journal with itself, its plan and its summary.
+
+    Parameters
+    ----------
+    findings
+        Grow by what is found.
+    paths, study
+        Whose.
+    """
+    for path in sorted(paths.root.glob(f"day-*/present/{MANIFEST_NAME}")):
+        with findings.reading("journal", path.parent):
+            check_session(paths, study, day=int(path.parents[1].name.removeprefix("day-")))
+
+
+def check_amendments(findings: Findings, paths: StudyPaths) -> None:
+    """Read what people decided, line by line."""
+    with findings.reading("document", paths.amendments):
+        read_amendments(paths.amendments)
+
+
+def check_report(findings: Findings, paths: StudyPaths) -> None:
+    """Compare the pages with what was drawn."""
+    path = REPORT_RECORD.published(paths, 0)
+    if not path.is_file():
+        if paths.report.is_dir():
+            findings.notes.append(f"{paths.report}: drawn by a version that did not write down from what.")
+        return
+    with findings.reading("report", path):
+        for name, digest in REPORT_RECORD.read(path).files.items():
+            page = paths.report / name
+            found = "no file" if not page.is_file() else "other bytes" if findings.sha256(page) != digest else ""
+            if found:
+                findings.fault(
+                    "report",
+                    f"{page}: expected the page as it was drawn, found {found}. "
+                    f"Draw it again by `closedloop report {paths.root}`.",
+                )
+
+
+def check_ledger(findings: Findings, paths: StudyPaths) -> None:
+    """Read the ledger where no loop writes it."""
+    holder = holder_of(paths.root)
+    if holder:
+        findings.notes.append(f"{paths.root}: {holder} is running a loop on it; what it changes meanwhile shows here.")
+        return
+    fault = ledger_fault(paths.ledger) if paths.ledger.is_file() else None
+    if fault:
+        findings.fault("document", fault)
+
+
+def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
+    """Say what lies beside the stages' folders: half-done work, what a crash left, and what is none of the study's."""
+    ours = {paths.protocol, paths.study, paths.ledger, paths.report, paths.start, paths.inputs, paths.amendments}
+    ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
+    ours.add(paths.root / ".loop.lock")
+    days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
+    ours |= {*days, *(day / stage for day in days for stage in STAGES)}
+    stages = {START, INPUTS, *STAGES}
+    for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
+        name = path.name
+        if name.startswith(".") and name.endswith(".partial") and name[1:-8] in stages:
+            findings.notes.append(f"{path}: half-done work; `closedloop run` goes on with it.")
+        elif name.startswith(".") and name.endswith((".retired", ".tmp")):
+            findings.fault("leftover", f"{path}: expected no such file, found what a crash left. Move it away.")
+        elif not (name.startswith(".") or is_litter(name)):
+            findings.notes.append(f"{path}: none of the study's; it is not read.")

@@ -1,0 +1,116 @@
+"""Reading a whole study, on one whose stages write a line of text: bytes, strangers, what follows from what."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import StudyError
+from closedloop.study.verification.study import Verification, verify_study
+from tests.unit.messages import refused
+from tests.unit.study.labs import Lab, lab
+from tests.unit.study.sessions import bring
+
+
+def done(root: Path, *, simulated: bool = True) -> Lab:
+    made = lab(root, days=1, simulated=simulated)
+    made.run()
+    return made
+
+
+def faults(made: Lab) -> list[tuple[str, str]]:
+    """Return (kind, message), without those about the documents that these stages do not write."""
+    found = verify_study(made.paths).faults
+    no_documents = ("names no such file", "summary.json", "session.json", "journal.jsonl")
+    return [(one.kind, one.message) for one in found if not any(words in one.message for words in no_documents)]
+
+
+def test_a_study_as_it_was_published_is_whole(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    assert faults(made) == []
+    found = verify_study(made.paths)
+    assert isinstance(found, Verification)
+    assert found.n_files == 11  # a file a stage, inputs.json and the base model
+
+
+def test_a_byte_that_changed_behind_size_and_time_is_found_without_the_ledger(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    path = made.paths.folder("recording", 0) / "recording.txt"
+    status, content = path.stat(), path.read_bytes()
+    path.write_bytes(content[:-1] + b"?")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    made.run()  # it has nothing to do, and remembers
+    assert made.ran == []
+    ((kind, message),) = faults(made)
+    assert (kind, message.partition(":")[0]) == ("bytes", str(path))
+    made.paths.ledger.unlink()
+    assert faults(made) == [(kind, message)]
+
+
+def test_a_late_file_a_hidden_one_and_a_folder_without_a_manifest_are_named(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    late = made.paths.folder("recording", 0) / "late.nev"
+    hidden = made.paths.folder("ingest", 0) / ".responses.h5.1.tmp"
+    late.touch()
+    hidden.touch()
+    (made.paths.folder("recording", 0) / ".DS_Store").touch()
+    (made.paths.folder("evaluate", 0) / "manifest.json").unlink()
+    assert [(kind, message.partition(": ")[0]) for kind, message in faults(made)] == [
+        ("unlisted", str(late)),
+        ("leftover", str(hidden)),
+        ("bytes", str(made.paths.folder("evaluate", 0))),
+    ]
+
+
+def test_what_is_stale_or_has_lost_what_it_was_made_from_is_named(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    made.tamper("plan", 0)
+    assert ("inputs", "day-00/plan/plan.txt changed") in [
+        (k, m.partition("(")[2].partition(")")[0]) for k, m in faults(made)
+    ]
+    shutil.rmtree(made.paths.folder("plan", 0))
+    ((kind, message),) = faults(made)
+    assert kind == "inputs"
+    assert message.startswith(f"{made.paths.folder('synthesize', 0)}: expected the folders that it was made from")
+
+
+def test_a_real_study_whose_protocol_was_edited_is_named(tmp_path: Path) -> None:
+    made = done(tmp_path, simulated=False)
+    made.edit_protocol("epochs: 2 ", "epochs: 3 ")
+    assert [message.partition(":")[0] for kind, message in faults(made) if kind == "study"] == [
+        str(made.paths.protocol)
+    ]
+
+
+def test_a_session_that_is_not_sealed_yet_and_a_study_without_a_list_are_notes(tmp_path: Path) -> None:
+    made = done(tmp_path, simulated=False)
+    bring(made.paths, 0)
+    shutil.rmtree(made.paths.inputs)
+    notes = verify_study(made.paths).notes
+    assert faults(made) == []
+    assert [note.partition(": ")[2][:12] for note in notes] == ["not sealed y", "no list of i"]
+
+
+def test_nothing_is_written(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
+    verify_study(made.paths)
+    assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]} == before
+
+
+def test_a_folder_that_is_no_study_is_refused(tmp_path: Path) -> None:
+    with refused(StudyError, tmp_path, "no study.json"):
+        verify_study(StudyPaths(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "amendments.jsonl"])
+def test_what_is_kept_beside_the_folders_is_read(tmp_path: Path, name: str) -> None:
+    made = done(tmp_path)
+    (tmp_path / name).write_bytes(b"no such file" * 400)
+    ((kind, message),) = faults(made)
+    assert kind == "document"
+    assert message.startswith(f"{tmp_path / name}")
