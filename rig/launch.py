@@ -77,6 +77,10 @@ def present_session(
         journal = _older_journal(launch)
         was_complete = is_complete(journal)
         if not was_complete:
+            _refuse_other_journal(session, journal, launch)
+        if journal.rows:
+            check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
+        if not was_complete:
             _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial)
         return _write_summary(session, launch.out), was_complete
 
@@ -95,9 +99,6 @@ def _present_rest(
     stop: StopRequest,
     on_trial: Callable[[SessionState, float], None],
 ) -> None:
-    _refuse_other_journal(session, journal, launch)
-    if journal.rows:
-        check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
     with ExitStack() as stack:

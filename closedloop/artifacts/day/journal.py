@@ -247,12 +247,12 @@ def _standing(rows: Sequence[JournalRow]) -> list[int]:
 
 def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
     match row:
-        case Presentation():
-            return row.ordinal >= launch.first_ordinal
-        case TrialStarted() | TrialEnded():
-            return row.trial >= launch.first_trial
         case SessionEnded():
             return True
+        case Presentation() if launch.clock == "virtual":
+            return row.ordinal >= launch.first_ordinal
+        case TrialStarted() | TrialEnded() if launch.clock == "virtual":
+            return row.trial >= launch.first_trial
         case _:
             return False
 

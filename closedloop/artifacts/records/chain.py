@@ -91,6 +91,7 @@ def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
     """
     split = [_split(line) for line in lines]
     if lines and all(link is None for _, link in split):
+        _refuse_other_line_ends(lines[0], place)
         return ChainedLines(tuple(body for body, _ in split), is_chained=False, end=CHAIN_START)
     before = CHAIN_START
     for body, link in split:
@@ -108,6 +109,14 @@ def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
             )
         before = link
     return ChainedLines(tuple(body for body, _ in split), is_chained=True, end=before)
+
+
+def _refuse_other_line_ends(line: bytes, place: str) -> None:
+    if line.endswith(b"\r") and _split(line[:-1])[1] is not None:
+        raise DocumentError(
+            f"{place}, line 1: expected the line end that was written, found that of Windows: a program converted the "
+            "file on its way. Copy it again, byte for byte."
+        )
 
 
 def _what_moved(found: int, expected: int) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment, align_devices, missing_at_ends
 from closedloop.alignment.run_search import AlignmentRules
+from closedloop.artifacts.day.doubts import Doubt, doubts_of, unvouched
 from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
 from closedloop.artifacts.day.journal_checks import check_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
@@ -204,12 +205,21 @@ def session_as_json(session: AlignedSession) -> str:
         }
         for device in session.devices
     }
-    return json.dumps({"session_id": session.journal.launches[0].session_id, "devices": facts}, indent=2)
+    journal = {"doubts": _doubts(session), "notes": list(unvouched(session.journal))}
+    content = {"session_id": session.journal.launches[0].session_id, "journal": journal, "devices": facts}
+    return json.dumps(content, indent=2)
 
 
 def session_lines(session: AlignedSession) -> list[str]:
     """Return what a person needs to know, a line each."""
-    return [line for device in session.devices for line in _device_lines(session, device)]
+    lines = [line for device in session.devices for line in _device_lines(session, device)]
+    lines += [f"journal: no data of an animal: {words} ({name})" for name, words in _doubts(session).items()]
+    return lines + [f"journal: {note}" for note in unvouched(session.journal)]
+
+
+def _doubts(session: AlignedSession) -> dict[Doubt, str]:
+    """Return what makes a session no data of an animal; of a simulated one nothing else is expected."""
+    return {} if session.simulated else doubts_of(session.journal)
 
 
 def _device_lines(session: AlignedSession, device: Device) -> list[str]:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from closedloop.artifacts.day.journal import LaunchOpened, journal_bytes, read_journal
 from closedloop.artifacts.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.tables import read_table
 from closedloop.cli import app
-from closedloop.errors import AlignmentError, RecordingError
+from closedloop.errors import AlignmentError, DocumentError, RecordingError, SessionError
 from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
 
 pytestmark = pytest.mark.slow  # whole sessions: in `make test`, not in `make check`
@@ -80,6 +81,42 @@ def test_a_recording_of_another_session_is_one_line(session: Path, tmp_path: Pat
         align(tmp_path, "--report", tmp_path / "page.html")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_journal_with_a_line_missing_is_one_line_with_its_number(session: Path, tmp_path: Path) -> None:
+    lines = (session / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_bytes(b"".join([*lines[:20], *lines[21:]]))
+    for file in recordings(session):
+        (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(DocumentError, match=r"journal.jsonl, line 21: .* line 21 is missing"):
+        align(tmp_path, "--report", tmp_path / "page.html")
+
+
+def test_a_journal_that_disagrees_with_itself_is_one_line_with_its_number(session: Path, tmp_path: Path) -> None:
+    rows = list(read_journal(session / "journal.jsonl").rows)
+    rows[10] = rows[10].model_copy(update={"ordinal": 3})
+    (tmp_path / "journal.jsonl").write_bytes(journal_bytes(rows))
+    for file in recordings(session):
+        (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(SessionError, match=r"journal.jsonl, line 11: expected ordinal 6, found 3"):
+        align(tmp_path, "--report", tmp_path / "page.html")
+
+
+def test_a_session_with_an_animal_says_what_speaks_against_it(session: Path, tmp_path: Path) -> None:
+    rows = [
+        row.model_copy(update={"simulated": False, "gaze": "mouse"}) if isinstance(row, LaunchOpened) else row
+        for row in read_journal(session / "journal.jsonl").rows
+    ]
+    lines = [row.model_dump_json().encode() + b"\n" for row in rows]
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(lines))
+    for file in recordings(session):
+        (tmp_path / file.name).symlink_to(file)
+    said = align(tmp_path, "--report", tmp_path / "page.html")
+    assert "journal: no data of an animal: the mouse stood for the eye (mouse-gaze)" in said
+    assert "journal: the journal's lines carry no checks" in said
+    content = json.loads(align(tmp_path, "--report", tmp_path / "page.html", "--json"))["journal"]
+    assert set(content["doubts"]) == {"headless-display", "virtual-clock", "mouse-gaze", "file-codes"}
+    assert len(content["notes"]) == 1
 
 
 def test_a_photodiode_without_a_label_is_named_by_its_number(tmp_path: Path) -> None:

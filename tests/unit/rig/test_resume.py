@@ -19,7 +19,7 @@ from closedloop.artifacts.day.journal import (
     accepted,
     read_journal,
 )
-from closedloop.errors import SessionError
+from closedloop.errors import DocumentError, SessionError
 from rig.apparatus import Launch
 from rig.launch import present_session, run_launch
 from rig.machine.state import MAX_DROPS_IN_A_ROW, replay
@@ -171,6 +171,36 @@ def test_the_journal_of_another_session_is_refused(make_session, tmp_path):
     tear(tmp_path / "out", tmp_path / "out", 2000)
     with pytest.raises(SessionError, match=r"expected the journal of study/day-01, found that of study/day-00"):
         run(make_session("two", n_presentations=12, session_id="study/day-01"), tmp_path / "out", resume=True)
+
+
+def test_the_whole_journal_of_another_session_does_not_stand_for_this_one(make_session, tmp_path):
+    run(make_session("one", n_presentations=12), tmp_path / "out")
+    other = make_session("two", n_presentations=12, session_id="study/day-01")
+    with pytest.raises(SessionError, match=r"line 1: expected session study/day-01, found study/day-00"):
+        run(other, tmp_path / "out", resume=True)
+
+
+def test_a_journal_with_a_line_missing_is_not_resumed(make_session, tmp_path):
+    folder = make_session(n_presentations=30)
+    run(folder, tmp_path / "out")
+    journal = tmp_path / "out" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:6], *lines[7:20]]))
+    with pytest.raises(DocumentError, match=r"journal.jsonl, line 7: .* line 7 is missing"):
+        run(folder, tmp_path / "out", resume=True)
+
+
+def test_the_chain_goes_on_over_a_resume_and_its_torn_line(make_session, tmp_path):
+    folder = make_session(n_presentations=30)
+    run(folder, tmp_path / "out")
+    tear(tmp_path / "out", tmp_path / "out", 4000)
+    run(folder, tmp_path / "out", resume=True)
+    journal = read_journal(tmp_path / "out" / "journal.jsonl")
+    assert (journal.is_chained, len(journal.launches), journal.n_torn) == (True, 2, 0)
+    assert journal.n_void > 0
+    assert {(one.gaze, one.codes, tuple(one.versions)) for one in journal.launches} == {
+        ("scripted", "file", ("rig", "python"))
+    }
 
 
 def test_the_journal_of_another_order_is_refused(make_session, tmp_path):

@@ -170,6 +170,10 @@ OTHER_ROWS: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "without its launch": (lambda rows: rows[1:], "line 1: expected the launch of a session, found trial_started"),
     "a launch of another number": (changed(0, segment=1), "line 1: expected launch 0, found 1"),
     "a launch that leaves out": (changed(0, first_ordinal=4), "line 1: expected first ordinal 0, found 4"),
+    "a launch that voids what was shown": (
+        lambda rows: [*rows[:9], launch(1, session_id(2), first_ordinal=3), *rows[9:]],
+        "line 10: expected first ordinal 6, found 3",
+    ),
     "another screen": (changed(0, refresh_hz=75.0), "line 1: expected 60 frames per second, found 75"),
     "another session": (changed(0, session_id="abc-day-01"), "line 1: expected session abc-day-02, found abc-day-01"),
     "of a simulated animal": (

@@ -152,6 +152,14 @@ def test_on_a_real_display_a_resume_voids_nothing_but_an_older_stop() -> None:
     assert standing_rows(rows) == [row for row in rows if row != STOPPED]
 
 
+def test_what_an_animal_saw_is_never_voided() -> None:
+    """A launch on a real clock that begins before what was shown is a wrong line, which `check_journal` names."""
+    real = segment(0, ordinal=0, trial=0, clock="real")
+    early = segment(1, ordinal=1, trial=0, clock="real")
+    rows = [real, *SESSION[1:], early]
+    assert standing_rows(rows) == rows
+
+
 @pytest.mark.parametrize(
     "bad", [b"", b"nonsense", b'{"event": "lunch"}', b'{"event": "time_out", "misses": 1}', b"\x00\x00"]
 )

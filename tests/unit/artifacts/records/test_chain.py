@@ -56,6 +56,11 @@ def test_an_edited_line_is_named() -> None:
         read_chain(lines, place="journal")
 
 
+def test_a_file_whose_line_ends_were_converted_is_named_so() -> None:
+    with pytest.raises(DocumentError, match=r"journal, line 1: .* found that of Windows.* byte for byte"):
+        read_chain([line + b"\r" for line in chained(3)], place="journal")
+
+
 def test_a_line_without_a_check_among_others_is_named() -> None:
     lines = chained(3)
     lines[1] = b'{"event":"row","value":1}'
