@@ -72,32 +72,66 @@ def recording_info(
 
 @recording_app.command("detect")
 def recording_detect(
-    file: Annotated[Path, typer.Argument(help=".ns5 or .ns6 with raw voltage, or another maker's file or folder")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help=".ns5 or .ns6 with raw voltage, all files of a split recording in order; or another maker's file or folder"
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],
     *,
     definition: Annotated[str, typer.Option(help="dicarlo, zero_phase_butter or causal")] = "dicarlo",
+    threshold: Annotated[
+        float | None, typer.Option(help="multiple of the noise, below 0, instead of the definition's")
+    ] = None,
+    band: Annotated[
+        tuple[float, float] | None, typer.Option(help="low and high edge in Hz, instead of the definition's")
+    ] = None,
+    notch: Annotated[
+        str | None, typer.Option(help="hum that is taken out: 60, 50 or none, instead of the definition's")
+    ] = None,
+    channels: ChannelsOption = None,
+    time: TimeOption = None,
+    clock_segment: ClockSegmentOption = None,
     workers: Annotated[
         str, typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE")
     ] = "1",
     chunk: Annotated[float | None, typer.Option(help="seconds read at a time; the result is the same for all")] = None,
     bridge: BridgeOption = BRIDGE_MS,
     recorder: RecorderOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Find threshold crossings in raw voltage by a named definition. Run the same command again to resume."""
-    if is_of_other_maker(file, recorder):
+    from closedloop.commands.recording_files.detection_wanted import (  # noqa: PLC0415
+        WantedSpikes,
+        parse_definition,
+    )
+
+    rule = parse_definition(definition, threshold=threshold, band_hz=band, notch=notch)
+    if is_of_other_maker(files[0], recorder):
         from closedloop.commands.recording_files.other_makers.detect import detect_other  # noqa: PLC0415
 
-        said = detect_other(file, out, recorder=recorder, definition=definition, workers=workers, chunk_s=chunk)
+        if len(files) > 1 or json or any(one is not None for one in (channels, time, clock_segment)):
+            raise typer.BadParameter("of another maker's recording give one path: all of it is looked at")
+        said = detect_other(files[0], out, recorder=recorder, definition=rule, workers=workers, chunk_s=chunk)
         typer.echo("\n".join(said))
         return
-    from closedloop.commands.recording_files.detect import detect_to_file  # noqa: PLC0415
+    from closedloop.commands.recording_files.detect import (  # noqa: PLC0415
+        detect_to_file,
+        spikes_as_json,
+        spikes_lines,
+    )
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
+    wanted = WantedSpikes(
+        rule,
+        parse_channels(channels),
+        parse_time(time, clock_segment=clock_segment),
+        bridge_ms=bridge,
+    )
     with bar("detect") as progress:
-        lines = detect_to_file(
-            file, out, definition=definition, workers=workers, chunk_s=chunk, bridge_ms=bridge, progress=progress
-        )
-    typer.echo("\n".join(lines))
+        written = detect_to_file(files, out, wanted=wanted, workers=workers, chunk_s=chunk, progress=progress)
+    typer.echo(spikes_as_json(written) if json else "\n".join(spikes_lines(written)))
 
 
 @recording_app.command("events")

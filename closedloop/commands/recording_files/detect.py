@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +15,15 @@ from numpy.typing import NDArray
 from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
 from closedloop.artifacts.day.responses import SPIKES
-from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
+from closedloop.commands.recording_files.detection_wanted import OpenedRecording, WantedSpikes, open_wanted
+from closedloop.commands.recording_files.outputs import check_output
 from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
-from closedloop.detection.definitions import Definition, definition_by_name
-from closedloop.detection.filter_design import check_fits
 from closedloop.detection.spikes import spikes_of
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import parse_workers
-from closedloop.recording.segments import BRIDGE_MS
+from closedloop.recording.segments import names_for_machines
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 
@@ -31,77 +31,84 @@ _MOST_NAMED = 12
 _LEAST_JUDGED_S = 0.1  # a shorter piece (a stub of one sample) says nothing about a channel
 
 
+@dataclass(frozen=True)
+class WrittenSpikes:
+    """What was found and written.
+
+    Attributes
+    ----------
+    n_pieces, n_flat
+        In how many windows the noise was measured, and in how many of them each electrode had no signal.
+    n_crossings
+        Of each electrode.
+    """
+
+    out: Path
+    recording: OpenedRecording
+    wanted: WantedSpikes
+    n_pieces: int
+    n_flat: tuple[int, ...]
+    n_crossings: tuple[int, ...]
+
+    @property
+    def electrode_ids(self) -> tuple[int, ...]:
+        """The recorder's numbers."""
+        return self.recording.samples.electrode_ids
+
+
 def detect_to_file(
-    file: Path,
+    files: Sequence[Path],
     out: Path,
     *,
-    definition: str,
+    wanted: WantedSpikes,
     workers: str,
     chunk_s: float | None,
     progress: ProgressCallback,
-    bridge_ms: float = BRIDGE_MS,
-) -> list[str]:
-    """Detect threshold crossings on every electrode of a file and write them; return the lines to print.
+) -> WrittenSpikes:
+    """Detect threshold crossings on the electrodes of one recording and write them.
 
     Finished parts wait in a folder beside `out` until all are there; the same command run again resumes with them, with
     whatever workers.
 
     Parameters
     ----------
-    file
-        The .ns5 or .ns6 with raw voltage.
+    files
+        The .ns5 or .ns6 with raw voltage; several where the recording was split, in order of time.
     out
         The HDF5 file to write.
-    definition
-        Name of a row of `DEFINITIONS`.
+    wanted
+        By which definition, on which electrodes, in which seconds.
     workers
         As for ``--workers``.
     chunk_s
         Seconds read at a time; None leaves it to the detector.
     progress
         Called with (done, total) parts.
-    bridge_ms
-        Holes of at most so many milliseconds end no segment.
 
     Raises
     ------
     RecordingError
-        The file cannot be read, has no electrode or too low a rate, or the definition or chunk is not one.
+        A file cannot be read, has no electrode or too low a rate, or what is wanted is not there.
     ExecutionError
         The workers cannot be had or were lost.
     StorageError
         The result cannot be written.
     """
-    chosen, who = definition_by_name(definition), parse_workers(workers)
+    who = parse_workers(workers)
     if chunk_s is not None and chunk_s <= 0:
         raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
-    samples = _electrodes(file, chosen, bridge_ms)
-    chunk_samples = None if chunk_s is None else max(round(chunk_s * samples.rate_hz), 1)
+    check_output(out)
+    recording = open_wanted(files, wanted)
+    chunk_samples = None if chunk_s is None else max(round(chunk_s * recording.samples.rate_hz), 1)
     folder = out.with_name(f"{out.name}.parts")
-    shards = shards_of(samples, chosen, folder=folder, chunk_samples=chunk_samples)
+    shards = shards_of(
+        recording.samples, wanted.definition, folder=folder, chunk_samples=chunk_samples, pieces=recording.pieces
+    )
     progress(sum(shard.path.exists() for shard in shards), len(shards))
     run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
-    tally = _merge(shards, samples, chosen, out)
+    written = _merge(shards, recording, wanted, out)
     shutil.rmtree(folder, ignore_errors=True)
-    return [
-        *_summary_lines(out, samples, chosen, tally),
-        *(f"  repaired: {repair}" for repair in samples.header.repairs),
-    ]
-
-
-def _electrodes(file: Path, definition: Definition, bridge_ms: float) -> NsxSamples:
-    samples = open_samples(file, kind="electrode", bridge_ms=bridge_ms)
-    if not samples.channels:
-        raise RecordingError(
-            f"{file}: expected electrodes, found analog inputs only. Choose the file with raw voltage."
-        )
-    try:
-        check_fits(definition, samples.rate_hz)
-    except ValueError as error:
-        raise RecordingError(
-            f"{file}: {definition.name} expected raw voltage, found that {error}. Choose the file with raw voltage."
-        ) from error
-    return samples
+    return written
 
 
 @dataclass
@@ -111,18 +118,21 @@ class _Tally:
     n_crossings: NDArray[np.int64]
     n_flat: NDArray[np.int64]
     n_pieces: int = 0
-    ids: list[int] = field(default_factory=list)
 
 
-def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: Definition, out: Path) -> _Tally:
+def _merge(
+    shards: Sequence[CrossingsShard], recording: OpenedRecording, wanted: WantedSpikes, out: Path
+) -> WrittenSpikes:
     """Write the parts into one file, piece by piece."""
-    ids = [channel.channel_id for channel in samples.channels]
-    tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64), ids=ids)
-    simulated = samples.header.comment.startswith(SIMULATED_APPLICATION)
+    samples = recording.samples
+    ids = list(samples.electrode_ids)
+    tally = _Tally(np.zeros(1 << 16, np.int64), np.zeros(len(ids), np.int64))
+    simulated = any(one.header.comment.startswith(SIMULATED_APPLICATION) for one in recording.files)
     least = round(_LEAST_JUDGED_S * samples.rate_hz)
     pieces = _count((found for shard in shards for found in read_shard(shard)), tally, least)
-    with array_writer(out, SPIKES, simulated=simulated, attributes=_attributes(samples, definition)) as append:
-        for spikes in spikes_of(pieces, samples, definition, electrode_ids=ids):
+    with array_writer(out, SPIKES, simulated=simulated, attributes=_attributes(recording, wanted)) as append:
+        for found in spikes_of(pieces, samples, wanted.definition, electrode_ids=ids):
+            spikes = recording.in_time(found)
             tally.n_crossings += np.bincount(spikes.electrode_id, minlength=1 << 16)
             append(
                 {
@@ -132,7 +142,8 @@ def _merge(shards: Sequence[CrossingsShard], samples: NsxSamples, definition: De
                     "time_s": spikes.tick / samples.tick_hz,
                 }
             )
-    return tally
+    n_flat, n_crossings = tuple(tally.n_flat.tolist()), tuple(tally.n_crossings[ids].tolist())
+    return WrittenSpikes(out, recording, wanted, tally.n_pieces, n_flat, n_crossings)
 
 
 def _count(pieces: Iterator[PieceCrossings], tally: _Tally, least: int) -> Iterator[PieceCrossings]:
@@ -143,35 +154,67 @@ def _count(pieces: Iterator[PieceCrossings], tally: _Tally, least: int) -> Itera
         yield found
 
 
-def _attributes(samples: NsxSamples, definition: Definition) -> dict[str, str | int | float]:
-    return {
+def _attributes(recording: OpenedRecording, wanted: WantedSpikes) -> dict[str, str | int | float]:
+    """Say how the spikes came about; what was not asked for is not mentioned."""
+    definition, samples = wanted.definition, recording.samples
+    attributes: dict[str, str | int | float] = {
         "definition": definition.name,
         "parameters": repr(asdict(definition)),
         "source": definition.source,
-        "file": samples.file.name,
-        "specification": samples.header.specification,
+        "file": ", ".join(one.file.name for one in recording.files),
+        "specification": recording.files[0].header.specification,
         "rate_hz": samples.rate_hz,
         "tick_hz": samples.tick_hz,
-        "bridge_ms": samples.header.bridge_ms,
-        "n_bridged_samples": samples.header.runs.n_bridged,
+        "bridge_ms": recording.files[0].header.bridge_ms,
+        "n_bridged_samples": sum(one.header.runs.n_bridged for one in recording.files),
         "code_version": __version__,
     }
+    if wanted.channels.text:
+        attributes["channels"] = wanted.channels.text
+    if wanted.time.text:
+        attributes["time"] = wanted.time.text
+    if wanted.time.clock_segment is not None:
+        attributes["clock_segment"] = wanted.time.clock_segment
+    return attributes
 
 
-def _summary_lines(out: Path, samples: NsxSamples, definition: Definition, tally: _Tally) -> list[str]:
-    seconds = sum(segment.n_samples for segment in samples.segments) / samples.rate_hz
-    rates = tally.n_crossings[tally.ids] / max(seconds, 1 / samples.rate_hz)
+def spikes_as_json(written: WrittenSpikes) -> str:
+    """Return how the spikes came about, and how many there are, as JSON."""
+    electrodes = zip(written.electrode_ids, written.n_crossings, written.n_flat, strict=True)
+    facts = {
+        "out": str(written.out),
+        "files": [str(one.file) for one in written.recording.files],
+        "definition": asdict(written.wanted.definition),
+        "channels": written.wanted.channels.text or None,
+        "time": written.wanted.time.text or None,
+        "clock_segment": written.wanted.time.clock_segment,
+        "seconds": written.recording.seconds,
+        "n_crossings": sum(written.n_crossings),
+        "n_windows": written.n_pieces,
+        "electrodes": [
+            {"electrode_id": electrode, "n_crossings": n, "n_windows_without_signal": n_flat}
+            for electrode, n, n_flat in electrodes
+        ],
+        "repairs": list(written.recording.repairs),
+    }
+    return json.dumps(names_for_machines(facts), indent=2)
+
+
+def spikes_lines(written: WrittenSpikes) -> list[str]:
+    """Return what a person wants to know, a line each."""
+    seconds = written.recording.seconds
+    rates = np.array(written.n_crossings) / max(seconds, 1 / written.recording.samples.rate_hz)
     lines = [
-        f"{out}: {int(tally.n_crossings.sum()):,} threshold crossings on {len(tally.ids)} electrodes "
-        f"by {definition.name}, {seconds:,.1f} s",
+        f"{written.out}: {sum(written.n_crossings):,} threshold crossings on {len(rates)} electrodes "
+        f"by {written.wanted.definition.name}, {seconds:,.1f} s",
         f"  {rates.min():.1f} to {rates.max():.1f} crossings a second, median {np.median(rates):.1f}",
     ]
     flat = [
-        f"{electrode} in {n} of {tally.n_pieces}" if n < tally.n_pieces else f"{electrode}"
-        for electrode, n in zip(tally.ids, tally.n_flat.tolist(), strict=True)
+        f"{electrode} in {n} of {written.n_pieces}" if n < written.n_pieces else f"{electrode}"
+        for electrode, n in zip(written.electrode_ids, written.n_flat, strict=True)
         if n
     ]
     if flat:
         more = f" and {len(flat) - _MOST_NAMED} more" if len(flat) > _MOST_NAMED else ""
         lines.append(f"  without a signal: electrode {', '.join(flat[:_MOST_NAMED])}{more}")
-    return lines
+    return lines + [f"  repaired: {repair}" for repair in written.recording.repairs]

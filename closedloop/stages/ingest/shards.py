@@ -34,7 +34,12 @@ class CrossingsShard:
 
 
 def shards_of(
-    samples: RecordedSamples, definition: Definition, *, folder: Path, chunk_samples: int | None
+    samples: RecordedSamples,
+    definition: Definition,
+    *,
+    folder: Path,
+    chunk_samples: int | None,
+    pieces: range | None = None,
 ) -> tuple[CrossingsShard, ...]:
     """Divide a recording into shards; how many workers there are plays no part, so that another number can resume.
 
@@ -48,20 +53,18 @@ def shards_of(
         Where the shards' files belong.
     chunk_samples
         Samples filtered at once, which changes memory and not the result; None: as many as suit.
+    pieces
+        Which of the recording's pieces are wanted; all if None.
     """
-    n_pieces = len(pieces_of(samples, definition))
-    length = max(math.ceil(n_pieces / _MOST_SHARDS), _LEAST_PIECES)
+    wanted = range(len(pieces_of(samples, definition))) if pieces is None else pieces
+    length = max(math.ceil(len(wanted) / _MOST_SHARDS), _LEAST_PIECES)
     inputs = _inputs(samples, definition)
+    bounds = [(first, min(first + length, wanted.stop)) for first in range(wanted.start, wanted.stop, length)]
     return tuple(
         CrossingsShard(
-            samples,
-            definition,
-            first,
-            min(first + length, n_pieces),
-            folder / f"{first:06d}-{shard_name(*inputs, first, length)}",
-            chunk_samples,
+            samples, definition, first, last, folder / f"{first:06d}-{shard_name(*inputs, first, last)}", chunk_samples
         )
-        for first in range(0, n_pieces, length)
+        for first, last in bounds
     )
 
 

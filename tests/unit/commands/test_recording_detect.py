@@ -17,7 +17,8 @@ from closedloop.artifacts.day.responses import SPIKES
 from closedloop.blackrock.nsx.header import NsxChannel, analog_input
 from closedloop.blackrock.nsx.samples import open_samples
 from closedloop.blackrock.nsx.writer import write_nsx
-from closedloop.commands.recording_files.detect import detect_to_file
+from closedloop.commands.recording_files.detect import detect_to_file, spikes_lines
+from closedloop.commands.recording_files.detection_wanted import WantedSpikes, parse_definition
 from closedloop.detection.definitions import DEFINITIONS
 from closedloop.detection.spikes import detect
 from closedloop.errors import ExecutionError, RecordingError
@@ -41,8 +42,9 @@ def write_recording(file: Path, seconds: int, *, rate_hz: float = 15_000.0, n_el
 
 
 def run(file: Path, out: Path, **options: object) -> list[str]:
-    settings = {"definition": "dicarlo", "workers": "1", "chunk_s": None, "progress": lambda done, total: None}
-    return detect_to_file(file, out, **{**settings, **options})  # type: ignore[arg-type]
+    settings = {"workers": "1", "chunk_s": None, "progress": lambda done, total: None}
+    wanted = WantedSpikes(parse_definition(str(options.pop("definition", "dicarlo"))))
+    return spikes_lines(detect_to_file([file], out, wanted=wanted, **{**settings, **options}))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +99,11 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from closedloop.commands.recording_files.detect import detect_to_file
+from closedloop.commands.recording_files.detection_wanted import WantedSpikes, parse_definition
 def progress(done, total):
     print(done, total, flush=True)
-detect_to_file(Path(sys.argv[1]), Path(sys.argv[2]), definition="dicarlo", workers="1", chunk_s=None, progress=progress)
+wanted, files = WantedSpikes(parse_definition("dicarlo")), [Path(sys.argv[1])]
+detect_to_file(files, Path(sys.argv[2]), wanted=wanted, workers="1", chunk_s=None, progress=progress)
 """
 
 

@@ -12,7 +12,7 @@ from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
 from closedloop.artifacts.day.responses import SPIKES
 from closedloop.commands.recording_files.other_makers.devices import raw_devices
-from closedloop.detection.definitions import Definition, definition_by_name
+from closedloop.detection.definitions import Definition
 from closedloop.detection.filter_design import check_fits
 from closedloop.detection.spikes import spikes_of
 from closedloop.devices.device import Device
@@ -30,7 +30,7 @@ def detect_other(
     out: Path,
     *,
     recorder: Path | None,
-    definition: str,
+    definition: Definition,
     workers: str,
     chunk_s: float | None,
 ) -> list[str]:
@@ -50,7 +50,7 @@ def detect_other(
     RecordingError
         There is no such voltage, or several devices have some.
     """
-    chosen, who = definition_by_name(definition), parse_workers(workers)
+    chosen, who = definition, parse_workers(workers)
     if chunk_s is not None and chunk_s <= 0:
         raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
     device = _only(path, raw_devices(path, recorder))
