@@ -8,12 +8,20 @@ piece before: whoever starts in the middle of a segment computes that one too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.detection.definitions import Definition
+from closedloop.detection.dropouts import (
+    Dropout,
+    RowsInPassing,
+    banks_of,
+    find_dropouts,
+    rows_gone,
+    rows_in_passing,
+)
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
 from closedloop.detection.filtering import Window, filter_window, search
 from closedloop.detection.lanes import LANES
@@ -58,19 +66,22 @@ class PieceCrossings:
         Crossings in order of sample, then channel, (n_crossings,); samples count from the segment's start.
     noise
         Of each channel, in bits, (n_channels,); below `LEAST_NOISE_BITS` a channel is flat and has no crossings.
+    dropouts
+        Where all electrodes of a bank stood still: no part of the noise, and without crossings.
     """
 
     piece: DetectionPiece
     sample: NDArray[np.int64]
     channel: NDArray[np.int64]
     noise: NDArray[np.float64]
+    dropouts: tuple[Dropout, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Before:
     """What a piece has to know of the one before: its noise in the filters' scale, and which channels ended in a spike.
 
-    `noise` is None at the start of a segment.
+    `noise` is None at the start of a segment, and NaN on a channel of which nothing was measured.
     """
 
     noise: Floats32 | None
@@ -79,13 +90,14 @@ class _Before:
 
 @dataclass(frozen=True)
 class Detector:
-    """A definition at work on a source; `found` is room for what is seen in a piece."""
+    """A definition at work on a source; `found` is room for what is seen in a piece, `banks` that of each channel."""
 
     source: SampleSource
     definition: Definition
     filters: Filters
     found: SearchResult
     rank: NDArray[np.int64]
+    banks: NDArray[np.int64]
     chunk_samples: int | None = None
 
     @property
@@ -135,7 +147,7 @@ def detector_of(
     longest = max((piece.stop - piece.start for piece in pieces_of(source, definition)), default=0)
     found = allocate(-(-source.n_channels // LANES), longest)
     rank = np.argsort(np.argsort(np.asarray(electrode_ids)))
-    return Detector(source, definition, filters, found, rank, chunk_samples)
+    return Detector(source, definition, filters, found, rank, banks_of(electrode_ids), chunk_samples)
 
 
 def crossings(detector: Detector, pieces: Sequence[DetectionPiece]) -> Iterator[PieceCrossings]:
@@ -164,14 +176,15 @@ def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) ->
     known = before.noise if detector.definition.noise_from == "before" else None
     bridged = detector.source.bridged(piece.segment, piece.start, piece.stop) - piece.start
     seen = _look(detector, window, known, _measured(detector, piece, bridged))
-    decisive = seen.median if known is None else known
+    decisive = seen.median if known is None else np.where(np.isnan(known), seen.median, known)
     threshold = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
     rows, under = _judge(seen, threshold.astype(np.float32), before.under, bridged)
     channel = np.repeat(np.arange(len(rows)), [len(part) for part in rows])
     row = np.concatenate(rows).astype(np.int64)
     order = np.argsort(row * len(rows) + detector.rank[channel])
     noise = seen.median.astype(np.float64) * detector.filters.gain / MAD_OF_NORMAL
-    return PieceCrossings(piece, piece.start + row[order], channel[order], noise), _Before(seen.median, under)
+    found = PieceCrossings(piece, piece.start + row[order], channel[order], noise, seen.dropouts)
+    return found, _Before(np.where(seen.unmeasured, np.float32(np.nan), seen.median), under)
 
 
 def _judge(
@@ -199,21 +212,42 @@ def _without_bridged(under: NDArray[np.void], bridged: NDArray[np.int64]) -> tup
     return row, kept
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Seen:
-    """Median |v| of each channel in the filters' scale, and the samples among which its spikes are."""
+    """Median |v| of each channel in the filters' scale, and the samples among which its spikes are.
+
+    `unmeasured` says of which channels the piece has no measurement at all, `gone` which rows are none, by channel;
+    `passed` are some of the rows as they were read, in which dropouts are looked for.
+    """
 
     n_rows: int
     median: Floats32
     under: list[NDArray[np.void]]
+    unmeasured: NDArray[np.bool_]
+    passed: RowsInPassing
+    dropouts: tuple[Dropout, ...] = ()
+    gone: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def _look(detector: Detector, window: Window, known: Floats32 | None, measured: NDArray[np.bool_]) -> _Seen:
-    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out."""
+    """Go through a piece once; again, tile by tile, where the bracket of the median was missed or room ran out.
+
+    A bank that dropped out is gone through again too, without the dropouts.
+    """
     n_channels, n_rows = detector.source.n_channels, window.stop - window.start
-    seen = _Seen(n_rows, np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels)
+    nothing = np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels, np.zeros(n_channels, bool)
+    seen = _Seen(n_rows, *nothing, rows_in_passing(window.start, window.stop, detector.source.rate_hz))
     if n_rows >= 2 * _SPOTS * _SPOT_ROWS:
         _look_once(detector, window, known, seen, measured)
+    else:
+        for first, rows in window.blocks(window.start, window.stop):
+            seen.passed.see(first, rows)
+    seen.dropouts = find_dropouts(detector.source, window.segment, seen.passed, detector.banks)
+    seen.gone = rows_gone(seen.dropouts, detector.banks, window.start, n_rows)
+    for channel, is_gone in seen.gone.items():
+        seen.unmeasured[channel] = is_gone.all()
+        seen.median[channel] = 0 if seen.unmeasured[channel] else np.nan
+        seen.under[channel] = np.zeros(0, UNDER)
     for tile in np.unique(np.flatnonzero(np.isnan(seen.median)) // LANES).tolist():
         _look_at_tile(detector, replace(window, tile=tile), known, seen, measured)
     return seen
@@ -234,7 +268,7 @@ def _look_once(
     seek = _seek(detector, window, known, measured)
     found = detector.found
     found.clear()
-    search(window, seek, found)
+    search(window, seek, found, seen.passed)
     n = int(np.count_nonzero(measured))
     n_below, n_inside, n_under = (counts.ravel().tolist() for counts in (found.n_below, found.n_inside, found.n_under))
     is_flat = (seek.width == 0).ravel().tolist()
@@ -258,7 +292,7 @@ def _seek(detector: Detector, window: Window, known: Floats32 | None, measured: 
     width = steps(high) - steps(low)
     decisive = np.where(seems_flat, 0, low).astype(np.float32)
     if known is not None:
-        decisive[: len(known)] = known
+        decisive[: len(known)] = np.where(np.isnan(known), decisive[: len(known)], known)
     weakest = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
     shape = (window.n_tiles, LANES)
     return Seek(
@@ -287,9 +321,14 @@ def _look_at_tile(
     first = (window.tile or 0) * LANES
     for channel in (first + np.flatnonzero(np.isnan(seen.median[first : first + LANES]))).tolist():
         volts = np.ascontiguousarray(kept[:, channel - first])
-        median = np.float32(exact_median(np.abs(volts[measured])))
-        level = detector.threshold_per_median * (median if known is None else known[channel])
+        gone = seen.gone.get(channel)
+        own = measured if gone is None else measured & ~gone
+        seen.unmeasured[channel] = not own.any()
+        median = np.float32(0 if seen.unmeasured[channel] else exact_median(np.abs(volts[own])))
+        before = np.nan if known is None else known[channel]
+        level = detector.threshold_per_median * (median if np.isnan(before) else before)
         at = np.flatnonzero(volts < level)
+        at = at if gone is None else at[~gone[at]]
         seen.median[channel] = median
         seen.under[channel] = np.empty(len(at), UNDER)
         seen.under[channel]["row"], seen.under[channel]["value"] = at, volts[at]

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.detection.dropouts import RowsInPassing
 from closedloop.detection.filter_design import Filters, FilterSections
 from closedloop.detection.kernels import backward, forward
 from closedloop.detection.lanes import LANES
@@ -97,8 +98,8 @@ def filter_window(window: Window) -> Floats32:
     return out[:, : window.stop - window.start]
 
 
-def search(window: Window, seek: Seek, found: SearchResult) -> None:
-    """Filter a window and look at it without keeping it; adds to what was `found`.
+def search(window: Window, seek: Seek, found: SearchResult, passed: RowsInPassing) -> None:
+    """Filter a window and look at it without keeping it; adds to what was `found` and to the rows kept in passing.
 
     Parameters
     ----------
@@ -108,22 +109,26 @@ def search(window: Window, seek: Seek, found: SearchResult) -> None:
         What is looked for.
     found
         What was found; changed.
+    passed
+        Some of the rows as they were read; changed.
     """
     state = _state_before(window)
     if window.filters.zero_phase:
-        _search_both_ways(window, state, seek, found)
+        _search_both_ways(window, state, seek, found, passed)
         return
     for first, rows in window.blocks(window.start, window.stop):
+        passed.see(first, rows)
         forward_search(rows, window.filters.forward, state, first - window.start, seek, found)
 
 
-def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: SearchResult) -> None:
+def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: SearchResult, passed: RowsInPassing) -> None:
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
     forward_coefficients, band = window.filters.forward, window.filters.band
     held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
     done, n_held = window.start, 0
     for first, rows in window.blocks(window.start, window.end):
         known = first + len(rows)
+        passed.see(first, rows)
         if known == window.n_samples:
             forward(rows, forward_coefficients, state, held, n_held)
             n_held += len(rows)

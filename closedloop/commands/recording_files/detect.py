@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from closedloop.artifacts.day.responses import SPIKES
 from closedloop.commands.recording_files.detection_wanted import OpenedRecording, WantedSpikes, open_wanted
 from closedloop.commands.recording_files.outputs import check_output
 from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
+from closedloop.detection.dropouts import BankDropout, Dropout, dropout_lines, dropouts_in_ticks
 from closedloop.detection.spikes import spikes_of
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
@@ -41,6 +42,8 @@ class WrittenSpikes:
         In how many windows the noise was measured, and in how many of them each electrode had no signal.
     n_crossings
         Of each electrode.
+    dropouts
+        When nothing was measured on which bank.
     """
 
     out: Path
@@ -49,6 +52,7 @@ class WrittenSpikes:
     n_pieces: int
     n_flat: tuple[int, ...]
     n_crossings: tuple[int, ...]
+    dropouts: tuple[BankDropout, ...]
 
     @property
     def electrode_ids(self) -> tuple[int, ...]:
@@ -118,6 +122,7 @@ class _Tally:
     n_crossings: NDArray[np.int64]
     n_flat: NDArray[np.int64]
     n_pieces: int = 0
+    dropouts: list[tuple[int, Dropout]] = field(default_factory=list)
 
 
 def _merge(
@@ -143,7 +148,8 @@ def _merge(
                 }
             )
     n_flat, n_crossings = tuple(tally.n_flat.tolist()), tuple(tally.n_crossings[ids].tolist())
-    return WrittenSpikes(out, recording, wanted, tally.n_pieces, n_flat, n_crossings)
+    dropouts = dropouts_in_ticks(samples, tally.dropouts)
+    return WrittenSpikes(out, recording, wanted, tally.n_pieces, n_flat, n_crossings, dropouts)
 
 
 def _count(pieces: Iterator[PieceCrossings], tally: _Tally, least: int) -> Iterator[PieceCrossings]:
@@ -151,6 +157,7 @@ def _count(pieces: Iterator[PieceCrossings], tally: _Tally, least: int) -> Itera
         if found.piece.stop - found.piece.start >= least:
             tally.n_pieces += 1
             tally.n_flat += found.noise < LEAST_NOISE_BITS
+        tally.dropouts += [(found.piece.segment, one) for one in found.dropouts]
         yield found
 
 
@@ -195,6 +202,7 @@ def spikes_as_json(written: WrittenSpikes) -> str:
             {"electrode_id": electrode, "n_crossings": n, "n_windows_without_signal": n_flat}
             for electrode, n, n_flat in electrodes
         ],
+        "dropouts": [asdict(one) for one in written.dropouts],
         "repairs": list(written.recording.repairs),
     }
     return json.dumps(names_for_machines(facts), indent=2)
@@ -217,4 +225,6 @@ def spikes_lines(written: WrittenSpikes) -> list[str]:
     if flat:
         more = f" and {len(flat) - _MOST_NAMED} more" if len(flat) > _MOST_NAMED else ""
         lines.append(f"  without a signal: electrode {', '.join(flat[:_MOST_NAMED])}{more}")
-    return lines + [f"  repaired: {repair}" for repair in written.recording.repairs]
+    samples = written.recording.samples
+    said = [*dropout_lines(written.dropouts, samples.electrode_ids, samples.tick_hz), *written.recording.repairs]
+    return lines + [f"  repaired: {repair}" for repair in said]

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from closedloop.detection.definitions import Definition
+from closedloop.detection.dropouts import BankDropout, dropouts_in_ticks
 from closedloop.detection.spikes import spikes_of
 from closedloop.devices.device import Device, Voltage
 from closedloop.execution.local import usable_processors
@@ -47,6 +48,16 @@ class DetectedFile:
         pieces = (piece for shard in self.shards for piece in read_shard(shard))
         for found in spikes_of(pieces, self.voltage.samples, self.definition, electrode_ids=self.electrode_ids):
             yield Spikes(self.voltage.device_clock_segment(found.clock_segment), found.tick, found.electrode_id)
+
+    def dropouts(self) -> tuple[BankDropout, ...]:
+        """Return when nothing was measured on which bank, in the device's clock segments."""
+        found = [
+            (piece.piece.segment, one) for shard in self.shards for piece in read_shard(shard) for one in piece.dropouts
+        ]
+        return tuple(
+            replace(one, clock_segment=self.voltage.clock_segment_of[one.clock_segment])
+            for one in dropouts_in_ticks(self.voltage.samples, found)
+        )
 
 
 def detect_on(

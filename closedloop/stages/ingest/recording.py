@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.quality import RawAgreement
 from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.detection.agreement import agreement
+from closedloop.detection.dropouts import BankDropout
 from closedloop.devices.device import Device, Electrode, read_devices
 from closedloop.devices.port import DevicePart
 from closedloop.devices.shared_codes import share_codes
@@ -60,6 +61,11 @@ class DayDevice:
         """Read what was found offline, in parts; those of one file follow one another."""
         for one in self.detected:
             yield from one.spikes()
+
+    def dropouts(self) -> tuple[BankDropout, ...]:
+        """Return when nothing was measured on which bank, as the voltage shows it, in order of bank and time."""
+        found = [dropout for one in self.detected for dropout in one.dropouts()]
+        return tuple(sorted(found, key=lambda one: (one.bank, one.clock_segment, one.first_tick)))
 
     def spikes(self) -> Iterator[Spikes]:
         """Read the spikes that are counted, in parts, in bounded memory."""

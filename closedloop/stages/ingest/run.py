@@ -26,6 +26,7 @@ from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
+from closedloop.stages.ingest.dropouts import without_dropouts
 from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
@@ -79,7 +80,8 @@ def run(context: StageContext) -> None:
     window_ms = (wanted.window_start_ms, wanted.window_stop_ms)
     counted = [_count(own, alignments[own.device.name], journal, window_ms=window_ms) for own in recording.devices]
     coverage = {
-        own.device.name: coverage_of(own, found.activity) for own, found in zip(recording.devices, counted, strict=True)
+        own.device.name: without_dropouts(coverage_of(own, found.activity), own)
+        for own, found in zip(recording.devices, counted, strict=True)
     }
     onsets = onsets_of(journal, alignments, devices, window_stop_ms=wanted.window_stop_ms, coverage=coverage)
     check_missing(onsets, allowed=wanted.max_missing_fraction, folder=folder)

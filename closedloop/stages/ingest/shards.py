@@ -14,10 +14,11 @@ import numpy as np
 from closedloop import __version__
 from closedloop.detection.crossings import DetectionPiece, PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import Definition
+from closedloop.detection.dropouts import Dropout
 from closedloop.devices.port import RecordedSamples
 from closedloop.execution.shards import made_once, shard_name
 
-_FORMAT = "crossings 1"
+_FORMAT = "crossings 2"
 _MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is computed twice
 
 
@@ -97,11 +98,13 @@ def read_shard(shard: CrossingsShard) -> Iterator[PieceCrossings]:
 def _write(stream: BinaryIO, found: PieceCrossings) -> None:
     place = np.array([found.piece.segment, found.piece.start, found.piece.stop], np.int64)
     row, channel = (found.sample - found.piece.start).astype(np.uint32), found.channel.astype(np.uint16)
-    for array in (place, row, channel, found.noise):
+    dropouts = np.array([(one.bank, one.start, one.stop) for one in found.dropouts], np.int64).reshape(-1, 3)
+    for array in (place, row, channel, found.noise, dropouts):
         np.save(stream, array, allow_pickle=False)
 
 
 def _read(stream: BinaryIO) -> PieceCrossings:
-    place, row, channel, noise = (np.load(stream, allow_pickle=False) for _ in range(4))
+    place, row, channel, noise, dropouts = (np.load(stream, allow_pickle=False) for _ in range(5))
     piece = DetectionPiece(*place.tolist())
-    return PieceCrossings(piece, row.astype(np.int64) + piece.start, channel.astype(np.int64), noise)
+    gone = tuple(Dropout(*one) for one in dropouts.tolist())
+    return PieceCrossings(piece, row.astype(np.int64) + piece.start, channel.astype(np.int64), noise, gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,12 +109,13 @@ def day(root: Path, *, max_missing_fraction: float = 0.6, **recording: Any) -> S
     return replace(made, protocol=made.protocol.model_copy(update={"sites": sites}))
 
 
-def answer(made: StageContext, *recorded: Recorded) -> Answer:
-    """Write the day with these recordings and ingest it."""
+def answer(made: StageContext, *recorded: Recorded, afterwards: Callable[[Path], None] = lambda folder: None) -> Answer:
+    """Write the day with these recordings, do something to the folder, and ingest it."""
     write_day(made, WrittenDay(()))
     made.path(catalog.EVENTS).unlink()
     for one in recorded:
         write(made.published("recording"), one)
+    afterwards(made.published("recording"))
     run(made)
     return Answer(
         read_arrays(made.output(catalog.COUNTS), RESPONSE_COUNTS)["counts"],
