@@ -24,10 +24,9 @@ from closedloop.detection.dropouts import (
 )
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
 from closedloop.detection.filtering import Window, filter_window, search
-from closedloop.detection.lanes import LANES
+from closedloop.detection.loops.tiles import LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
 from closedloop.detection.search import UNDER, SearchResult, Seek, allocate, sizes, steps
-from closedloop.detection.search_kernels import mark_crossings
 from closedloop.recording.source import SampleSource
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat
@@ -194,9 +193,13 @@ def _judge(
     rows, last = [], []
     for found, level, before in zip(seen.under, threshold, under_before.tolist(), strict=True):
         row, under = _without_bridged(found, bridged)
-        marked = np.empty(len(under), bool)
-        last.append(mark_crossings(under, level, before, marked))
-        rows.append(row[marked])
+        places = np.flatnonzero(under["value"] < level)
+        counted = under["row"][places]
+        begins = np.ones(len(places), bool)  # a sample under the threshold after one that is not
+        begins[1:] = counted[1:] != counted[:-1] + 1
+        begins[:1] &= not before or counted[:1] != 0
+        rows.append(row[places[begins]])
+        last.append(int(counted[-1]) if len(counted) else -1)
     return rows, np.array(last) == seen.n_rows - len(bridged) - 1
 
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from closedloop.detection.dropouts import RowsInPassing
 from closedloop.detection.filter_design import Filters, FilterSections
-from closedloop.detection.kernels import backward, forward
-from closedloop.detection.lanes import LANES
+from closedloop.detection.loops.called import backward, backward_search, both_ways_search, forward, forward_search
+from closedloop.detection.loops.tiles import LANES
 from closedloop.detection.search import SearchResult, Seek
-from closedloop.detection.search_kernels import backward_search, both_ways_search, forward_search
 from closedloop.recording.source import SampleSource
 
 BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
@@ -125,6 +124,7 @@ def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: Search
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
     forward_coefficients, band = window.filters.forward, window.filters.band
     held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
+    back = np.empty((len(band.settled), LANES), np.float32)
     done, n_held = window.start, 0
     for first, rows in window.blocks(window.start, window.end):
         known = first + len(rows)
@@ -145,6 +145,7 @@ def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: Search
             n_held,
             band.coefficients,
             band.settled,
+            back,
             done - window.start,
             n_ready,
             seek,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.detection.lanes import LANES
+from closedloop.detection.loops.tiles import AT_ONCE, LANES
 
 UNDER = np.dtype([("row", np.int32), ("value", np.float32)])
 _INSIDE_SHARE = 0.25  # most of a piece that a bracket can hold
@@ -37,7 +37,8 @@ class Seek(NamedTuple):
 class SearchResult(NamedTuple):
     """Per channel, (n_tiles, LANES): how many |v| below the bracket and inside, and how many samples may be spikes.
 
-    `inside` (steps of float32 above the lower end of the bracket) and `under` hold those, as far as there is room.
+    `inside` (steps of float32 above the lower end of the bracket) and `under` hold those, as far as there is room. The
+    loops work in `excess` and `n_before`: they allocate nothing.
     """
 
     n_below: NDArray[np.int64]
@@ -45,6 +46,8 @@ class SearchResult(NamedTuple):
     n_inside: NDArray[np.int64]
     under: NDArray[np.void]
     n_under: NDArray[np.int64]
+    excess: NDArray[np.uint32]
+    n_before: NDArray[np.int64]
 
     def clear(self) -> None:
         """Forget the last piece."""
@@ -57,7 +60,8 @@ def allocate(n_tiles: int, n_rows: int) -> SearchResult:
     counts = [np.zeros((n_tiles, LANES), np.int64) for _ in range(3)]
     inside = np.empty((n_tiles, LANES, int(n_rows * _INSIDE_SHARE) + 1), np.uint32)
     under = np.empty((n_tiles, LANES, int(n_rows * _UNDER_SHARE) + 1), UNDER)
-    return SearchResult(counts[0], inside, counts[1], under, counts[2])
+    excess, n_before = np.empty((AT_ONCE, LANES), np.uint32), np.zeros(LANES, np.int64)
+    return SearchResult(counts[0], inside, counts[1], under, counts[2], excess, n_before)
 
 
 def steps(sizes: Floats32) -> NDArray[np.uint32]:

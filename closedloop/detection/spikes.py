@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from closedloop.detection.crossings import PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import Definition
-from closedloop.detection.search_kernels import keep_late_enough
+from closedloop.detection.loops.called import keep_late_enough
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spikes import Spikes, concatenate_spikes

@@ -62,7 +62,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "h5py": ("closedloop.artifacts",),
     "jinja2": ("closedloop.report",),
     "lazy_loader": ("closedloop",),
-    "llvmlite": ("closedloop.detection.lanes",),
+    "llvmlite": ("closedloop.detection",),
     "matplotlib": ("closedloop.report", "closedloop.studies"),
     "neo": ("closedloop.blackrock.neo_objects", "closedloop.neo_files"),
     "numba": ("closedloop.detection",),
@@ -87,7 +87,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "yaml": ("closedloop.artifacts", "closedloop.execution.dask"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
-    "ctypes": ("rig.display.psychopy.window",),
+    "ctypes": ("closedloop.detection.loops.compiled", "rig.display.psychopy.window"),
     "pickle": ("closedloop.models.weight_files",),
     "socket": ("closedloop.study.ledger",),  # the name of this machine
     "sqlite3": ("closedloop.study.ledger",),

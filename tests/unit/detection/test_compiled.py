@@ -1,4 +1,4 @@
-"""Compiled kernels are kept while all their files stay the same, and are compiled anew when one of them changes."""
+"""Machine code of the loops is kept while all their files stay the same, is checked, and gives what numba gives."""
 
 from __future__ import annotations
 
@@ -8,47 +8,98 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from closedloop.detection import compiled
+from closedloop.detection.loops import compiled
+from closedloop.detection.loops.called import forward, keep_late_enough
 
-ROOT = Path(compiled.__file__).parents[2]
+FOLDER = Path(compiled.__file__).parent
+ROOT = FOLDER.parents[2]
 PROGRAM = """
+import sys
 import numpy as np
-from closedloop.detection import kernels
+from closedloop.detection.loops.called import forward
 rows, state = np.ones((1, 16), np.float32), np.full((1, 2, 16), 0.25, np.float32)
 out = np.zeros((1, 1, 16), np.float32)
-kernels.forward(rows, ((0.5, 0.25),), state, out, 0)
-print(out[0, 0, 0], sum(kernels.forward.stats.cache_hits.values()))
+forward(rows, ((0.5, 0.25),), state, out, 0)
+print(out[0, 0, 0], "numba" in sys.modules)
 """
 
 
-def run(folder: Path) -> tuple[float, int]:
-    """Run a kernel of a copy of the code; give what it makes of 1 and a state of 1/4, and how often it was kept."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
+def run(folder: Path, cache: Path) -> tuple[float, bool]:
+    """Run a loop of a copy of the code; give what it makes of 1 and a state of 1/4, and whether it was compiled."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(cache)}
     said = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
-    value, hits = said.stdout.split()
-    return float(value), int(hits)
+    value, was_compiled = said.stdout.split()
+    return float(value), was_compiled == "True"
 
 
-@pytest.mark.slow
-def test_a_change_in_a_file_that_the_kernels_import_is_seen_and_a_new_time_stamp_is_none(tmp_path: Path) -> None:
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
     without = shutil.ignore_patterns("__pycache__", "weights")
-    shutil.copytree(ROOT / "closedloop", tmp_path / "closedloop", ignore=without)
-    assert run(tmp_path) == (1.25, 0)
-    for file in (tmp_path / "closedloop" / "detection").glob("*.py"):
+    shutil.copytree(ROOT / "closedloop", tmp_path / "code" / "closedloop", ignore=without)
+    return tmp_path / "code"
+
+
+def test_a_change_in_a_file_that_the_loops_import_is_seen_and_a_new_time_stamp_is_none(
+    copied: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    assert run(copied, cache) == (1.25, True)
+    assert run(copied, cache) == (1.25, False)
+    loops = copied / "closedloop" / "detection" / "loops"
+    for file in loops.glob("*.py"):
         os.utime(file, (1, 1))  # as a fresh checkout
-    assert run(tmp_path) == (1.25, 1)
-    lanes = tmp_path / "closedloop" / "detection" / "lanes.py"
+    assert run(copied, cache) == (1.25, False)
+    lanes = loops / "lanes.py"
     changed = lanes.read_text().replace("builder.fadd(*arguments)", "builder.fsub(*arguments)")
     assert changed != lanes.read_text()
     lanes.write_text(changed)
-    assert run(tmp_path) == (0.75, 0)
+    assert run(copied, cache) == (0.75, True)
 
 
-def test_every_file_with_a_kernel_counts() -> None:
-    folder = Path(compiled.__file__).parent
-    of_numba = {file.name for file in folder.glob("*.py") if "\nfrom numba" in file.read_text()}
-    assert of_numba == set(compiled.KERNEL_FILES)
+def test_code_that_is_not_whole_is_made_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert run(ROOT, cache) == (1.25, True)
+    (kept,) = cache.rglob("*.kernel")
+    whole = kept.read_bytes()
+    for damage in (whole[:-40], b"", whole[:5], whole[:-1] + bytes([whole[-1] ^ 1])):
+        kept.write_bytes(damage)
+        assert run(ROOT, cache) == (1.25, True)
+        assert kept.read_bytes() == whole
+    assert run(ROOT, cache) == (1.25, False)
+
+
+def test_where_nothing_can_be_kept_the_loops_run_all_the_same(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file where a folder should be")
+    assert run(ROOT, cache) == (1.25, True)
+
+
+def test_every_file_with_a_loop_counts() -> None:
+    of_numba = {file.name for file in FOLDER.glob("*.py") if "\nfrom numba" in file.read_text()}
+    assert of_numba < set(compiled.KERNEL_FILES)
+    assert not any("\nfrom numba" in file.read_text() for file in FOLDER.parent.glob("*.py"))
+
+
+def test_a_loop_called_with_other_types_and_arrays_in_turn_is_right() -> None:
+    """What was passed in the last call is remembered by the object, never by its place in memory."""
+    for turn in range(6):
+        kind = (np.int16, np.float32)[turn % 2]
+        rows = np.full((3, 16), turn, kind)
+        state, out = np.zeros((1, 2, 16), np.float32), np.zeros((1, 3, 16), np.float32)
+        forward(rows, ((0.0, 0.0),), state, out, 0)  # y[n] = x[n] - x[n - 2]
+        np.testing.assert_array_equal(out[0, :, 0], [turn, turn, 0])
+        forward(rows, ((0.0, 0.0),), state, out, 0)  # the state was carried on in place
+        np.testing.assert_array_equal(out[0, :, 0], [0, 0, 0])
+
+
+def test_a_loop_writes_into_its_arrays() -> None:
+    sample, electrode = np.array([0, 10, 40, 41]), np.array([7, 7, 7, 8], np.uint16)
+    last, kept = np.full(65536, -1000), np.zeros(4, bool)
+    keep_late_enough(sample, electrode, last, 30, kept)
+    assert kept.tolist() == [True, False, True, True]
+    assert (last[7], last[8]) == (40, 41)

@@ -15,7 +15,7 @@ from closedloop.detection.crossings import crossings, detector_of, pieces_of
 from closedloop.detection.definitions import DEFINITIONS, BandPass
 from closedloop.detection.filter_design import design, scipy_sections
 from closedloop.detection.filtering import Window, filter_window
-from closedloop.detection.lanes import LANES
+from closedloop.detection.loops.lanes import LANES
 from closedloop.detection.spikes import detect, spikes_of
 from closedloop.recording.source import ArraySource
 from closedloop.recording.spikes import Spikes

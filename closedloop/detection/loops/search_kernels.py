@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from closedloop.detection.compiled import compiled
-from closedloop.detection.kernels import cascade, keep_state, load_state, splat_all
-from closedloop.detection.lanes import (
-    LANES,
+from closedloop.detection.loops.kernels import cascade, keep_state, load_state, splat_all
+from closedloop.detection.loops.lanes import (
     below,
     channel_of,
     first_bit,
@@ -26,12 +24,12 @@ from closedloop.detection.lanes import (
     store,
     store_excess,
 )
+from closedloop.detection.loops.tiles import AT_ONCE, LANES
 
-_AT_ONCE = 256  # rows whose sizes wait in the fastest cache
 _BEYOND = np.uint32(0xFFFFFFFF)  # any bracket
 
 
-@compiled
+@njit
 def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any) -> None:
     """Filter forwards and look at the output, without keeping it.
 
@@ -45,15 +43,15 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         `search.Seek` and `search.SearchResult`.
     """
     c = splat_all(coefficients)
-    excess, measured = np.empty((_AT_ONCE, LANES), np.uint32), seek.measured
+    excess, measured = found.excess, seek.measured
     for tile in range(state.shape[0]):
         s = load_state(coefficients, state[tile], 0)
         low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
         n_below = splat(np.float32(0))
         under, n_under = found.under[tile], found.n_under[tile]
-        for top in range(0, rows.shape[0], _AT_ONCE):
+        for top in range(0, rows.shape[0], AT_ONCE):
             n = 0
-            for row in range(top, min(top + _AT_ONCE, rows.shape[0])):
+            for row in range(top, min(top + AT_ONCE, rows.shape[0])):
                 y, s = cascade(load(rows, row, tile * LANES), c, s)
                 _note_spikes(y, weakest, first_row + row, under, n_under)
                 if measured[np.uint64(first_row + row)]:  # unsigned: no check for places from the end
@@ -65,7 +63,7 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
         _add_counts(n_below, found.n_below[tile])
 
 
-@compiled
+@njit
 def both_ways_search(
     rows: Any,
     coefficients: Any,
@@ -74,6 +72,7 @@ def both_ways_search(
     n_held: int,
     back_coefficients: Any,
     settled: Any,
+    back: Any,
     first_row: int,
     n_wanted: int,
     seek: Any,
@@ -88,16 +87,14 @@ def both_ways_search(
     held, n_held
         float32, (n_tiles, at least n_held + n_rows, LANES): what came forwards and still has to go backwards, and how
         many rows of it; `n_wanted` fewer afterwards, and those of `rows` more.
-    back_coefficients, settled
-        Backwards, and the state after an endless input of 1, in which it starts.
+    back_coefficients, settled, back
+        Backwards, the state after an endless input of 1, in which it starts, and room for it, (len(settled), LANES).
     first_row
         Number of the first row held within the piece.
     n_wanted
         How many of the first rows held are looked at.
     """
     c = splat_all(coefficients)
-    excess = np.empty((_AT_ONCE, LANES), np.uint32)
-    back = np.empty((len(settled), LANES), np.float32)
     n_rows = n_held + rows.shape[0]
     for tile in range(state.shape[0]):
         own = held[tile]
@@ -108,12 +105,12 @@ def both_ways_search(
         keep_state(state[tile], s)
         if n_wanted > 0:
             _settle(back, settled, own[n_rows - 1])
-            _search_backwards(own, n_rows, back_coefficients, back, first_row, n_wanted, tile, seek, found, excess)
+            _search_backwards(own, n_rows, back_coefficients, back, first_row, n_wanted, tile, seek, found)
             for row in range(n_wanted, n_rows):
                 store(own, row - n_wanted, 0, load(own, row, 0))
 
 
-@compiled
+@njit
 def backward_search(
     held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
 ) -> None:
@@ -130,19 +127,18 @@ def backward_search(
     seek, found
         `search.Seek` and `search.SearchResult`.
     """
-    excess = np.empty((_AT_ONCE, LANES), np.uint32)
     for tile in range(state.shape[0]):
-        _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found, excess)
+        _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found)
 
 
-@compiled
+@njit
 def _settle(state: Any, settled: Any, level: Any) -> None:
     for row in range(len(settled)):
         for lane in range(LANES):
             state[row, lane] = settled[row] * level[lane]
 
 
-@compiled
+@njit
 def _search_backwards(
     own: Any,
     n_rows: int,
@@ -153,7 +149,6 @@ def _search_backwards(
     tile: int,
     seek: Any,
     found: Any,
-    excess: Any,
 ) -> None:
     """Filter a tile backwards from row `n_rows`, and look at its first `n_wanted` rows."""
     c = splat_all(coefficients)
@@ -163,10 +158,12 @@ def _search_backwards(
     low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
     n_below = splat(np.float32(0))
     under, n_under, measured = found.under[tile], found.n_under[tile], seek.measured
-    n_before = n_under.copy()
-    for top in range(n_wanted, 0, -_AT_ONCE):
+    n_before, excess = found.n_before, found.excess
+    for lane in range(LANES):
+        n_before[lane] = n_under[lane]
+    for top in range(n_wanted, 0, -AT_ONCE):
         n = 0
-        for row in range(top - 1, max(top - _AT_ONCE, 0) - 1, -1):
+        for row in range(top - 1, max(top - AT_ONCE, 0) - 1, -1):
             y, s = cascade(load(own, row, 0), c, s)
             _note_spikes(y, weakest, first_row + row, under, n_under)
             if measured[np.uint64(first_row + row)]:  # unsigned: no check for places from the end
@@ -192,7 +189,7 @@ def _note_spikes(y: Any, weakest: Any, row: int, under: Any, n_under: Any) -> No
         n_under[lane] = n + 1
 
 
-@compiled
+@njit
 def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: Any) -> None:
     """Keep what is less than `width` above the lower end of the bracket, channel by channel, without a branch.
 
@@ -200,20 +197,23 @@ def _keep_inside(excess: Any, n_rows: int, width: Any, inside: Any, n_inside: An
     """
     n_whole = -(-n_rows // LANES) * LANES
     excess[n_rows:n_whole] = _BEYOND
-    if n_inside.max() + n_whole > inside.shape[1]:
+    most = 0
+    for lane in range(LANES):
+        most = max(most, n_inside[lane])
+    if most + n_whole > inside.shape[1]:
         n_inside[:] = inside.shape[1] + 1
         return
     for row in range(0, n_whole, LANES):
         keep_less(excess, row, width, inside, n_inside)
 
 
-@compiled
+@njit
 def _add_counts(n_below: Any, counts: Any) -> None:
     for lane in range(LANES):
         counts[lane] += np.int64(channel_of(n_below, lane))
 
 
-@compiled
+@njit
 def _put_in_order(n_before: Any, under: Any, n_under: Any) -> None:
     """Turn round what was found backwards."""
     for lane in range(LANES):
@@ -229,30 +229,7 @@ def _put_in_order(n_before: Any, under: Any, n_under: Any) -> None:
             last -= 1
 
 
-@compiled
-def mark_crossings(under: Any, threshold: Any, under_before: bool, marked: Any) -> int:
-    """Mark samples under the threshold that follow one which is not; give the last row under it, or a number below 0.
-
-    Parameters
-    ----------
-    under
-        `search.UNDER`, by increasing row, with all samples under the threshold among them.
-    under_before
-        Whether the sample before row 0 was under its own threshold.
-    marked
-        bool, (n,); filled.
-    """
-    last = -1 if under_before else -2
-    for place in range(len(under)):
-        row = under[place]["row"]
-        is_under = under[place]["value"] < threshold
-        marked[place] = is_under and row != last + 1
-        if is_under:
-            last = row
-    return last
-
-
-@compiled
+@njit
 def keep_late_enough(sample: Any, electrode: Any, last_kept: Any, apart: int, kept: Any) -> None:
     """Mark every spike at least `apart` samples after the last one kept on its electrode; `last_kept` is carried on.
 

@@ -1,7 +1,7 @@
 """Filter: the loops over samples, compiled by numba when they are first called.
 
 Samples are float32 or int16, one row a moment; `LANES` channels (a tile) run side by side with the filter's state in
-registers. Compilation takes about ten seconds of a machine's first detection and is kept beside this file, or in the
+registers. Compilation takes about five seconds of a machine's first detection and is kept beside this file, or in the
 user's cache where that cannot be written (`compiled`).
 """
 # ruff: noqa: ARG001 - numba wants the same arguments of all variants
@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numba.extending import overload
 
-from closedloop.detection.compiled import compiled
-from closedloop.detection.lanes import (
-    LANES,
+from closedloop.detection.loops.lanes import (
     fma,
     fused_minus,
     load,
@@ -23,6 +22,7 @@ from closedloop.detection.lanes import (
     splat,
     store,
 )
+from closedloop.detection.loops.tiles import LANES
 
 _ZEROS_AT_ENDS = 2  # coefficients of a section whose zeros are 1 and -1
 _FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
@@ -147,7 +147,7 @@ def _section_compiled(x: Any, c: Any, s: Any) -> Any:
     return pair
 
 
-@compiled
+@njit
 def keep_state(state: Any, registers: Any) -> None:
     """Write a tile's state back from the registers; what has died out becomes zero."""
     for row, value in enumerate(registers):
@@ -158,7 +158,7 @@ def keep_state(state: Any, registers: Any) -> None:
                 state[row, lane] = 0
 
 
-@compiled
+@njit
 def forward(rows: Any, coefficients: Any, state: Any, out: Any, at: int) -> None:
     """Filter forwards and keep the output.
 
@@ -182,7 +182,7 @@ def forward(rows: Any, coefficients: Any, state: Any, out: Any, at: int) -> None
         keep_state(state[tile], s)
 
 
-@compiled
+@njit
 def backward(rows: Any, coefficients: Any, state: Any) -> None:
     """Filter backwards in place; `rows` is float32, (n_tiles, n_rows, LANES), the rest as in `forward`.
 

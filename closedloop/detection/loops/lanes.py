@@ -17,7 +17,8 @@ from numba.core import cgutils, types
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic
 
-LANES = 16
+from closedloop.detection.loops.tiles import LANES
+
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _WHOLES = ir.VectorType(ir.IntType(32), LANES)
 _BITS = ir.IntType(LANES)

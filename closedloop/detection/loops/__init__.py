@@ -1,0 +1,6 @@
+"""The loops over samples: written in Python, compiled by numba once, kept as machine code.
+
+- `called`: What the rest of the room calls.
+- `kernels`, `search_kernels`, `lanes`, `tiles`: The loops, and the register of sixteen channels that they run on.
+- `compiled`, `compile_kernels`: How they become machine code, and where it is kept; numba is imported only to make it.
+"""

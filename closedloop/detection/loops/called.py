@@ -1,0 +1,27 @@
+"""The compiled loops, to be called."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from closedloop.detection.loops.compiled import CompiledLoop
+
+
+def _kernels() -> ModuleType:
+    from closedloop.detection.loops import kernels  # noqa: PLC0415 - with numba, where nothing is kept yet
+
+    return kernels
+
+
+def _search_kernels() -> ModuleType:
+    from closedloop.detection.loops import search_kernels  # noqa: PLC0415 - with numba, where nothing is kept yet
+
+    return search_kernels
+
+
+forward = CompiledLoop("forward", _kernels)
+backward = CompiledLoop("backward", _kernels)
+forward_search = CompiledLoop("forward_search", _search_kernels)
+both_ways_search = CompiledLoop("both_ways_search", _search_kernels)
+backward_search = CompiledLoop("backward_search", _search_kernels)
+keep_late_enough = CompiledLoop("keep_late_enough", _search_kernels)
