@@ -75,7 +75,7 @@ def recording_detect(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help=".ns5 or .ns6 with raw voltage, all files of a split recording in order; or another maker's file or folder"
+            help=".ns5 or .ns6 with raw voltage, all files of a split recording in order; or another maker's path"
         ),
     ],
     out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],

@@ -139,7 +139,9 @@ MEMORY = """
 import sys
 from pathlib import Path
 from closedloop.commands.recording_files.other_makers.detect import detect_other
-detect_other(Path(sys.argv[1]), Path(sys.argv[2]), recorder=None, definition="causal", workers="1", chunk_s=None)
+from closedloop.detection.definitions import definition_by_name
+rule = definition_by_name("causal")
+detect_other(Path(sys.argv[1]), Path(sys.argv[2]), recorder=None, definition=rule, workers="1", chunk_s=None)
 (peak,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
 print(int(peak.split()[1]) / 1024)
 """
