@@ -2,5 +2,6 @@
 
 - `called`: What the rest of the room calls.
 - `kernels`, `search_kernels`, `lanes`, `tiles`: The loops, and the register of sixteen channels that they run on.
-- `compiled`, `compile_kernels`: How they become machine code, and where it is kept; numba is imported only to make it.
+- `compiled`, `compile_kernels`, `machine_code`: How they become machine code, and where it is kept; numba is imported
+  only to make it.
 """

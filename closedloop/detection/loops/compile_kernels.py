@@ -8,7 +8,7 @@ from numba import typeof
 from numba.core import compiler
 from numba.core.registry import cpu_target
 
-from closedloop.detection.loops.compiled import MachineCode
+from closedloop.detection.loops.machine_code import MachineCode
 
 
 def compile_kernel(loop: Any, arguments: tuple[Any, ...]) -> MachineCode:

@@ -12,7 +12,6 @@ import ctypes
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from importlib.metadata import version
@@ -23,10 +22,19 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 
+from closedloop.detection.loops.machine_code import MachineCode
 from closedloop.errors import StorageError
 from closedloop.execution.shards import made_once
 
-KERNEL_FILES = ("compile_kernels.py", "compiled.py", "kernels.py", "lanes.py", "search_kernels.py", "tiles.py")
+KERNEL_FILES = (
+    "compile_kernels.py",
+    "compiled.py",
+    "kernels.py",
+    "lanes.py",
+    "machine_code.py",
+    "search_kernels.py",
+    "tiles.py",
+)
 _FOLDER = Path(__file__).parent
 _GIVES_VALUE, _GIVES_NONE = 0, -2  # numba's calling convention: the status that a function returns; others are errors
 _DECIDING = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE")
@@ -34,28 +42,6 @@ _SIZE_BYTES = 8
 _ARRAY, _TUPLE = "array", "tuple"
 
 Kind = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class MachineCode:
-    """A loop for one set of types of its arguments.
-
-    Attributes
-    ----------
-    symbol
-        Its name in the object file.
-    gives
-        "none" or "int64".
-    needs
-        Names of functions that it calls and has not within.
-    content
-        The object file.
-    """
-
-    symbol: str
-    gives: str
-    needs: tuple[str, ...]
-    content: bytes
 
 
 Passed = tuple[Any, Any, list[Any]]
