@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from hashlib import sha256
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,6 +41,9 @@ _GIVES_VALUE, _GIVES_NONE = 0, -2  # numba's calling convention: the status that
 _DECIDING = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE")
 _SIZE_BYTES = 8
 _ARRAY, _TUPLE = "array", "tuple"
+
+if find_spec("numba") is None:  # said at once, not when a loop is not kept yet
+    raise ModuleNotFoundError("No module named 'numba'", name="numba")
 
 Kind = tuple[Any, ...]
 
