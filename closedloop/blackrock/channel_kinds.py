@@ -40,6 +40,19 @@ def uv_in(units: str) -> float | None:
     return _UV_IN.get(units.strip().translate(_MICRO).lower())
 
 
+def is_of_a_front_end(units: str, analog_range: tuple[int, int]) -> bool:
+    """Return whether a range in a unit of voltage is such as front ends have: less than a volt.
+
+    Examples
+    --------
+    >>> from closedloop.blackrock.channel_kinds import is_of_a_front_end
+    >>> is_of_a_front_end("mV", (-8, 8)), is_of_a_front_end("mV", (-5000, 5000))
+    (True, False)
+    """
+    factor = uv_in(units)
+    return factor is not None and max(map(abs, analog_range)) * factor < _FULL_SCALE_UV
+
+
 def is_contact(channel_id: int, label: str) -> bool:
     """Return whether a channel of which no more is known than its number and label is a contact of an array."""
     return 1 <= channel_id <= LARGEST_ELECTRODE and not _ANALOG_LABEL.match(label)
@@ -63,8 +76,7 @@ def kind_by(
         return "analog"
     if _ELECTRODE_LABEL.fullmatch(label):
         return "electrode"
-    factor = uv_in(units)
-    if factor is not None and max(map(abs, analog_range)) * factor < _FULL_SCALE_UV:
+    if is_of_a_front_end(units, analog_range):
         return "electrode"
     ranges = (*digital_range, *analog_range)
     if ranges == _ANALOG_RANGE or _ANALOG_WORD.search(label):

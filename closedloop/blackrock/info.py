@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from closedloop.blackrock.channel_kinds import ChannelKind, uv_in
+from closedloop.blackrock.channel_kinds import ChannelKind, is_of_a_front_end, uv_in
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.layout import NEV_FILE_IDS
@@ -239,8 +239,12 @@ def _iso(start: datetime | None) -> str | None:
 
 
 def _channel(channel: NsxChannel) -> ChannelInfo:
-    """Describe a channel: an electrode in uV, whatever voltage the file counts in."""
-    factor = uv_in(channel.units) if channel.is_electrode else None
+    """Describe a channel: an electrode in uV, whatever voltage the file counts in.
+
+    An "electrode" of some volts is not what a front end measured: it stays in the file's own unit.
+    """
+    of_a_front_end = is_of_a_front_end(channel.units, (channel.analog_min, channel.analog_max))
+    factor = uv_in(channel.units) if channel.is_electrode and of_a_front_end else None
     units, factor = (channel.units, 1.0) if factor in (None, 1.0) else ("uV", factor)
     return ChannelInfo(
         channel.channel_id, channel.label, units, channel.scale * factor, channel.offset * factor, channel.kind

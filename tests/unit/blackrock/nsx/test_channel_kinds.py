@@ -65,6 +65,13 @@ def test_an_electrode_in_mv_is_described_in_uv(tmp_path: Path) -> None:
     assert (info.kind, info.units, info.scale) == ("electrode", "uV", pytest.approx(0.25))
 
 
+def test_an_electrode_with_a_range_of_volts_stays_in_the_files_unit(tmp_path: Path) -> None:
+    channel = NsxChannel(0, "elec0", units="mV", digital_min=-8192, digital_max=8192, analog_min=-5000, analog_max=5000)
+    file = write(tmp_path / "made.ns3", [(0, ramp(9, 1))], channels=[channel])
+    (info,) = describe_file(file).channels
+    assert (info.kind, info.units, info.scale) == ("electrode", "mV", pytest.approx(5000 / 8192))
+
+
 def test_numbers_of_ripples_stimulation_and_analog_channels_are_no_electrodes(tmp_path: Path) -> None:
     numbers = (5120, 5121, 10_240, 10_241)
     channels = [NsxChannel(number, f"elec{number}") for number in numbers]
