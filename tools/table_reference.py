@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from closedloop.access.columns import DATA_FRAMES
-from closedloop.artifacts.arrays import ArrayLayout
 from closedloop.artifacts.catalog import CATALOG, ArrayFile, TableFile
+from closedloop.artifacts.layouts import ArrayLayout, Column, TableLayout
 from closedloop.artifacts.schemas import declared
-from closedloop.artifacts.tables import Column, TableLayout
 
 _OPENING = """# Columns
 

@@ -8,7 +8,7 @@ from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_FILE
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_FILE
-from closedloop.artifacts.tables import Column
+from closedloop.artifacts.layouts import Column
 
 _RESPONSE, _STIMULUS = RESPONSES_FILE.columns, STIMULI_FILE.columns
 

@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,39 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
+from closedloop.artifacts.layouts import ArrayLayout, Dataset
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, is_failing_disk, storage_errors
+
+Arrays = dict[str, NDArray[Any]]
 
 _APPENDED_CHUNK = 1 << 16  # rows
 _HELD_BYTES = 8 << 20  # what h5py may hold back of some datasets until the file is closed
 _WIDE_CHUNK_BYTES = 1 << 18  # of an appended dataset of several columns: h5py keeps a chunk below a megabyte in memory
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One dataset of an array file.
-
-    Attributes
-    ----------
-    dtype
-        numpy's name of the type.
-    dimensions
-        Names of the axes.
-    unit
-        Unit of the values, or "".
-    """
-
-    dtype: str
-    dimensions: tuple[str, ...]
-    unit: str
-
-
-@dataclass(frozen=True)
-class ArrayLayout:
-    """What an array file of one kind contains."""
-
-    kind: str
-    datasets: Mapping[str, Dataset]
 
 
 def write_arrays(

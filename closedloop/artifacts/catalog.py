@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from numpy.typing import NDArray
-
-from closedloop.artifacts.arrays import ArrayLayout, read_arrays, write_arrays
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
@@ -35,18 +32,20 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.layouts import ArrayLayout, TableLayout
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import INPUTS, STAGES, START, StudyPaths
-from closedloop.artifacts.tables import Columns, TableLayout, read_table, write_table
+
+if TYPE_CHECKING:  # `closedloop status` asks only where files lie, and does without numpy and what opens them
+    from closedloop.artifacts.arrays import Arrays
+    from closedloop.artifacts.tables import Columns
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 Content = TypeVar("Content")
 Content_co = TypeVar("Content_co", covariant=True)
 Content_contra = TypeVar("Content_contra", contravariant=True)
-
-Arrays = dict[str, NDArray[Any]]
 
 _REPORT = "report"
 
@@ -182,6 +181,8 @@ class TableFile(StudyFile):
 
     def read(self, path: Path) -> Columns:
         """Read the columns as numpy arrays; `read_table` has what is raised."""
+        from closedloop.artifacts.tables import read_table  # noqa: PLC0415 - numpy with the first file
+
         return read_table(path, self.layout)
 
     def write(self, path: Path, content: Mapping[str, Any], *, simulated: bool) -> None:
@@ -196,6 +197,8 @@ class TableFile(StudyFile):
         simulated
             The study's mark.
         """
+        from closedloop.artifacts.tables import write_table  # noqa: PLC0415 - numpy with the first file
+
         write_table(path, self.layout, content, simulated=simulated)
 
 
@@ -207,9 +210,11 @@ class ArrayFile(StudyFile):
 
     def read(self, path: Path) -> Arrays:
         """Read all datasets; `read_arrays` has what is raised."""
+        from closedloop.artifacts.arrays import read_arrays  # noqa: PLC0415 - numpy with the first file
+
         return read_arrays(path, self.layout)
 
-    def write(self, path: Path, content: Mapping[str, NDArray[Any]], *, simulated: bool) -> None:
+    def write(self, path: Path, content: Mapping[str, Any], *, simulated: bool) -> None:
         """Write the datasets atomically.
 
         Parameters
@@ -221,6 +226,8 @@ class ArrayFile(StudyFile):
         simulated
             The study's mark.
         """
+        from closedloop.artifacts.arrays import write_arrays  # noqa: PLC0415 - numpy with the first file
+
         write_arrays(path, self.layout, content, simulated=simulated)
 
 
@@ -353,10 +360,8 @@ def tree() -> str:
     """Return the tree of a study's folder, a line a file, as docs/files.md shows it."""
     lines = ["STUDY/", *(_line(1, name, holds) for name, holds in _STUDY_FILES)]
     lines += [_line(1, f"{INPUTS}/", "what the study is made from and does not hold"), *_files(2, INPUTS)]
-    lines += [
-        _line(1, f"{START}/", "what day 0 begins with"),
-        *(_line(2, f.name, f.holds) for f in CATALOG if f.handed_on),
-    ]
+    lines.append(_line(1, f"{START}/", "what day 0 begins with"))
+    lines += [_line(2, file.name, file.holds) for file in CATALOG if file.handed_on]
     lines.append(_line(1, "day-00/", "a recording day; day-01/ and so on"))
     for stage in STAGES:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]

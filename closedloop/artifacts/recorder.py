@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
@@ -136,6 +135,8 @@ def read_recorder(path: Path) -> RecorderDescription:
     DocumentError
         The file is missing, no YAML, has an unknown key, or describes something impossible.
     """
+    import yaml  # noqa: PLC0415 - every study has the class, few a file to read
+
     try:
         plain: Any = yaml.safe_load(path.read_bytes())
     except OSError as error:

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from closedloop.artifacts.arrays import ArrayLayout
 from closedloop.artifacts.day import journal
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.layouts import ArrayLayout, TableLayout
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.tables import TableLayout
 
 Layout = TypeVar("Layout", TableLayout, ArrayLayout)
 

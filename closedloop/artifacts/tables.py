@@ -15,46 +15,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
+from closedloop.artifacts.layouts import TableLayout
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
 Columns = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table file.
-
-    Attributes
-    ----------
-    dtype
-        Arrow's name of the type: ``int32``, ``float64``, ``string``, ``bool`` ...; ``category`` is text of few values.
-    unit
-        Unit of the values, or "" where there is none.
-    meaning
-        What the column says, for docs/columns.md.
-    """
-
-    dtype: str
-    unit: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class TableLayout:
-    """What a table file of one kind contains."""
-
-    kind: str
-    columns: Mapping[str, Column]
-
-    def arrow_schema(self, *, simulated: bool) -> pa.Schema:
-        """Return the Arrow schema, with kind, version and mark as metadata."""
-        fields = [
-            pa.field(name, _arrow_type(column.dtype), metadata={"unit": column.unit})
-            for name, column in self.columns.items()
-        ]
-        marks = {"kind": self.kind, "format_version": str(FORMAT_VERSION), "simulated": str(simulated).lower()}
-        return pa.schema(fields, metadata=marks)
 
 
 @dataclass(frozen=True)
@@ -71,6 +36,16 @@ class CodedText:
 
     code: NDArray[np.int8]
     labels: tuple[str, ...]
+
+
+def _arrow_schema(layout: TableLayout, *, simulated: bool) -> pa.Schema:
+    """Return a layout's Arrow schema, with kind, version and mark as metadata."""
+    fields = [
+        pa.field(name, _arrow_type(column.dtype), metadata={"unit": column.unit})
+        for name, column in layout.columns.items()
+    ]
+    marks = {"kind": layout.kind, "format_version": str(FORMAT_VERSION), "simulated": str(simulated).lower()}
+    return pa.schema(fields, metadata=marks)
 
 
 def _arrow_type(dtype: str) -> pa.DataType:
@@ -98,7 +73,7 @@ def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, 
     """
     if set(columns) != set(layout.columns):
         raise ValueError(f"{layout.kind}: expected columns {sorted(layout.columns)}, found {sorted(columns)}")
-    schema = layout.arrow_schema(simulated=simulated)
+    schema = _arrow_schema(layout, simulated=simulated)
     table = pa.table(
         {name: pa.array(columns[name], type=schema.field(name).type) for name in layout.columns}, schema=schema
     )
@@ -123,7 +98,7 @@ def table_writer(
         Takes a part's columns, exactly those of the layout: sequences, numpy arrays, masked where a value is missing,
         or a `CodedText`.
     """
-    schema = layout.arrow_schema(simulated=simulated)
+    schema = _arrow_schema(layout, simulated=simulated)
     schema = schema.with_metadata({**schema.metadata, **(attributes or {})})
     with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
 
@@ -155,7 +130,7 @@ def csv_writer(path: Path, layout: TableLayout, *, simulated: bool) -> Iterator[
     Callable
         Takes a part's columns, as that of `table_writer` does.
     """
-    schema = layout.arrow_schema(simulated=simulated)
+    schema = _arrow_schema(layout, simulated=simulated)
     plain = [pa.field(field.name, _as_text(field.type)) for field in schema]
     written = pa.schema([*plain, pa.field("simulated", pa.bool_())] if simulated else plain)
     with atomic_file(path) as temporary, pyarrow.csv.CSVWriter(temporary, written) as writer:

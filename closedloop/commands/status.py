@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from closedloop.artifacts.day.quality import IngestQuality
-from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
-from closedloop.errors import StudyError
+from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.study.ledger import StageRecord, holder_of, open_ledger
+
+if TYPE_CHECKING:
+    from closedloop.artifacts.day.quality import IngestQuality
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Status:
         By day, what makes its session no data of an animal, with who took it nevertheless.
     journal_notes
         By day, what the rig's journal cannot vouch for.
+    damaged
+        What could not be read, a line each; the rest is told all the same.
     waiting_for
         What a person has to do, as the folders are now; None where nothing is, or a loop works on the study.
     """
@@ -40,6 +47,7 @@ class Status:
     despite: dict[int, tuple[str, ...]] = field(default_factory=dict)
     journal_notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     waiting_for: str | None = None
+    damaged: tuple[str, ...] = ()
 
 
 def read_status(study: Path) -> Status:
@@ -58,7 +66,9 @@ def read_status(study: Path) -> Status:
     if paths.ledger.is_file():
         with open_ledger(paths.ledger) as ledger:
             records = tuple(ledger.records())
-    qualities = _qualities(paths, records)
+    damaged: list[str] = []
+    qualities = _qualities(paths, records, damaged)
+    despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
     return Status(
         study=str(paths.root),
@@ -68,8 +78,9 @@ def read_status(study: Path) -> Status:
         holder=holder,
         waiting_for=None if holder or document.simulated else _waiting_for(paths, document),
         stages=records,
-        despite=_despite(paths, qualities),
+        despite=despite,
         journal_notes={quality.day: quality.journal_notes for quality in qualities},
+        damaged=tuple(damaged),
     )
 
 
@@ -79,26 +90,41 @@ def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:
     return waiting_for_now(paths, document)
 
 
-def _despite(paths: StudyPaths, qualities: tuple[IngestQuality, ...]) -> dict[int, tuple[str, ...]]:
+def _despite(paths: StudyPaths, qualities: Sequence[IngestQuality], damaged: list[str]) -> dict[int, tuple[str, ...]]:
     """Return what was taken despite what: by the day's quality report, or by the amendments before there is one."""
-    amendments = read_amendments(paths.amendments)
+    amendments: tuple[Amendment, ...] = ()
+    with _noted(damaged):
+        amendments = read_amendments(paths.amendments)
     said = {quality.day: quality.despite for quality in qualities}
     if amendments:
-        from closedloop.artifacts.day.doubts import taken_despite  # noqa: PLC0415 - see _qualities
+        from closedloop.artifacts.day.doubts import taken_despite  # noqa: PLC0415 - most studies have none
 
         days = {entry.day for entry in amendments if entry.day is not None}
         said = {day: taken_despite(amendments, day=day) for day in days} | said
     return {day: tuple(taken.values()) for day, taken in sorted(said.items()) if taken}
 
 
-def _qualities(paths: StudyPaths, records: tuple[StageRecord, ...]) -> tuple[IngestQuality, ...]:
+def _qualities(paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]) -> list[IngestQuality]:
     done = [record.day for record in records if record.stage == "ingest" and record.state == "done"]
     if not done:
-        return ()
-    from closedloop.artifacts.catalog import QUALITY  # noqa: PLC0415 - numpy comes with it: a new study does without
+        return []
+    from closedloop.artifacts.catalog import QUALITY  # noqa: PLC0415 - all documents' classes come with it
 
-    places = [QUALITY.published(paths, day) for day in done]
-    return tuple(QUALITY.read(place) for place in places if place.is_file())
+    qualities = []
+    for place in (QUALITY.published(paths, day) for day in done):
+        if place.is_file():
+            with _noted(damaged):
+                qualities.append(QUALITY.read(place))
+    return qualities
+
+
+@contextmanager
+def _noted(damaged: list[str]) -> Iterator[None]:
+    """Note what cannot be read in the block, and go on after it."""
+    try:
+        yield
+    except ClosedLoopError as error:
+        damaged.append(str(error))
 
 
 def status_as_json(status: Status) -> str:
@@ -118,6 +144,7 @@ def status_lines(status: Status) -> list[str]:
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
     if not status.stages:
         lines.append("nothing done yet: `closedloop run` begins")
+    lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")
     lines.append(f"a loop is running: {status.holder}" if status.holder else "no loop is running")

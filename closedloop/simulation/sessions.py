@@ -25,9 +25,10 @@ from closedloop.artifacts.day.journal import (
     TrialStarted,
     journal_bytes,
 )
+from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.naming import derive_seed, generator
 from closedloop.artifacts.protocol.recorder_faults import RECORDER_FAULTS, LineFault, RecorderFault
-from closedloop.artifacts.tables import Column, TableLayout, write_table
+from closedloop.artifacts.tables import write_table
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import sqlite3
 import time
@@ -24,6 +25,7 @@ StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
 _LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
+_PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stages (
     day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
@@ -165,7 +167,7 @@ class Ledger:
         self._end(day, stage, "failed", input_hash, error=error, seconds=None)
 
     def wait(self, day: int, stage: str, input_hash: str, what: str) -> None:
-        """Write that a stage waits for a person, and for what.
+        """Write that a stage waits for a person, and for what; nothing where that is written, but for ages and sizes.
 
         Parameters
         ----------
@@ -176,7 +178,12 @@ class Ledger:
         what
             What the person has to do, in one line.
         """
-        self._end(day, stage, "waiting", input_hash, error=what, seconds=None)
+        known = self._connection.execute(
+            "SELECT error FROM stages WHERE day=? AND stage=? AND input_hash=? AND state='waiting'",
+            (day, stage, input_hash),
+        ).fetchone()
+        if known is None or _PASSING.sub("", known[0]) != _PASSING.sub("", what):
+            self._end(day, stage, "waiting", input_hash, error=what, seconds=None)
 
     def mark_stale(self, day: int, stage: str, input_hash: str, why: str) -> None:
         """Write that a published stage no longer follows from its inputs.

@@ -15,9 +15,13 @@ from typer.testing import CliRunner
 
 import closedloop.cli
 import rig.cli
+from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.schemas import COMMAND, all_schemas, as_text
+from tests.unit.study.labs import lab
+from tests.unit.study.sessions import bring
 
 ROOT = Path(__file__).parents[2]
+OPENERS = {"numpy", "pyarrow", "h5py", "pandas", "numba"}
 HEAVY = {"torch", "neo", "matplotlib", "scipy", "psychopy"}
 
 
@@ -50,25 +54,31 @@ def test_the_command_line_answers_without_torch() -> None:
     assert not imported_by("import closedloop.cli") & HEAVY
 
 
-def test_status_answers_without_torch(tmp_path: Path) -> None:
-    study = json.dumps(
-        {
-            "format_version": 1,
-            "simulated": True,
-            "kind": "study",
-            "study_id": "0",
-            "subject": "s",
-            "protocol_name": "p",
-            "protocol_sha256": "0",
-            "code_version": "0",
-            "arrays": [],
-            "pool": {"kind": "procedural", "side_px": 32},
-            "base_model": "b",
-        }
-    )
-    (tmp_path / "study.json").write_text(study)
-    code = f"from closedloop.commands.status import *\nprint(status_lines(read_status(Path({str(tmp_path)!r}))))"
-    assert not imported_by("from pathlib import Path\n" + code) & (HEAVY | {"numpy"})
+def status_imports(study: Path) -> set[str]:
+    """Return what `closedloop status` imports to tell of a study."""
+    code = f"from closedloop.commands.status import *\nprint(status_lines(read_status(Path({str(study)!r}))))"
+    return imported_by("from pathlib import Path\n" + code)
+
+
+def test_status_of_a_new_study_imports_nothing_that_opens_tables_or_arrays(tmp_path: Path) -> None:
+    assert not status_imports(lab(tmp_path).paths.root) & (HEAVY | OPENERS)
+
+
+def test_status_of_a_study_with_a_day_behind_it_imports_no_more(tmp_path: Path) -> None:
+    study = lab(tmp_path)
+    study.run()
+    QUALITY.published(study.paths, 0).write_text("{}")
+    assert not status_imports(study.paths.root) & (HEAVY | OPENERS)
+
+
+@pytest.mark.parametrize("brought", [False, True])
+def test_status_of_a_study_that_waits_for_a_person_imports_no_more(tmp_path: Path, brought: bool) -> None:
+    study = lab(tmp_path, simulated=False)
+    study.run()
+    if brought:  # the session is sealed then, and the recording is waited for
+        bring(study.paths, 0)
+        study.run()
+    assert not status_imports(study.paths.root) & (HEAVY | OPENERS)
 
 
 def test_the_rig_and_the_documents_import_without_the_laboratory_s_libraries() -> None:

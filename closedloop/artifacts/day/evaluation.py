@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.tables import Column, TableLayout
+from closedloop.artifacts.layouts import Column, TableLayout
 
 SENSITIVITY = TableLayout(
     kind="sensitivity",

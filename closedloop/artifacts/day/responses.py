@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from closedloop.artifacts.arrays import ArrayLayout, Dataset
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.tables import Column, TableLayout
+from closedloop.artifacts.layouts import ArrayLayout, Column, Dataset, TableLayout
 
 RESPONSES = TableLayout(
     kind="responses",

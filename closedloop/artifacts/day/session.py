@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.tables import Column, TableLayout
+from closedloop.artifacts.layouts import Column, TableLayout
 
 CodeTransport = Literal["file", "parallel", "serial", "comment"]
 

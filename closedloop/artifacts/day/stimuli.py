@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.arrays import ArrayLayout, Dataset
-from closedloop.artifacts.tables import Column, TableLayout
+from closedloop.artifacts.layouts import ArrayLayout, Column, Dataset, TableLayout
 
 STIMULI = TableLayout(
     kind="stimulus_set",

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.study import PoolDescription
-from closedloop.artifacts.tables import Column, TableLayout
 
 
 class StudyInputs(Document):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.attack_sets import AttackedModel
+from closedloop.artifacts.commands.attack_sets import AttackedModel
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file, units_file
 from closedloop.errors import ImageError, ProtocolError

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop import __version__
-from closedloop.artifacts.attack_sets import AttackSetDocument
+from closedloop.artifacts.commands.attack_sets import AttackSetDocument
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.recording_tables import events_table
+from closedloop.artifacts.commands.recording_tables import events_table
 from closedloop.artifacts.tables import CodedText
 from closedloop.blackrock.nev.events import read_texts
 from closedloop.blackrock.nev.header import NevHeader

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from closedloop.artifacts.tables import TableLayout, csv_writer, table_writer
+from closedloop.artifacts.layouts import TableLayout
+from closedloop.artifacts.tables import csv_writer, table_writer
 from closedloop.errors import RecordingError
 
 _RECORDERS = re.compile(r"\.(nev|ns[1-9]|nf[1-9]|ccf|cmp|sif)", re.IGNORECASE)

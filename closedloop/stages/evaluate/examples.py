@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.psth import spikes_around
-from closedloop.artifacts.catalog import Arrays
+from closedloop.artifacts.arrays import Arrays
 from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses

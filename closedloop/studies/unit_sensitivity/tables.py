@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from closedloop.analysis.units import mean_over_units
-from closedloop.artifacts.tables import Columns, TableLayout, write_table
+from closedloop.artifacts.layouts import TableLayout
+from closedloop.artifacts.tables import Columns, write_table
 from closedloop.storage import write_bytes
 from closedloop.studies.unit_sensitivity.choice import derived_seed
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY

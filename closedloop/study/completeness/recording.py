@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from closedloop.blackrock.ends import read_ends
 from closedloop.devices.files import is_recording, processor_of
 from closedloop.errors import RecordingError
 from closedloop.study.completeness.looks import SeenFile
@@ -53,6 +52,8 @@ def missing_in_recording(
     session_s
         Time from the session's first to its last digital code, over all launches of the rig.
     """
+    from closedloop.blackrock.ends import read_ends  # noqa: PLC0415 - numpy, once there is a file to look at
+
     names = recorded(files)
     seconds: dict[tuple[int, str], tuple[float, str]] = {}
     for name in names:

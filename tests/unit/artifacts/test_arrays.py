@@ -13,9 +13,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from closedloop.artifacts import arrays
-from closedloop.artifacts.arrays import ArrayLayout, Dataset, array_writer, read_arrays, read_rows, write_arrays
+from closedloop.artifacts.arrays import array_writer, read_arrays, read_rows, write_arrays
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SPIKES
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.layouts import ArrayLayout, Dataset
 from closedloop.errors import DocumentError, StorageError
 from tests.unit.messages import refused
 

@@ -14,17 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.artifacts.day.session import PRESENTATIONS
+from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.schemas import declared
-from closedloop.artifacts.tables import (
-    CodedText,
-    Column,
-    TableLayout,
-    as_columns,
-    csv_writer,
-    is_simulated,
-    read_table,
-    write_table,
-)
+from closedloop.artifacts.tables import CodedText, as_columns, csv_writer, is_simulated, read_table, write_table
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from closedloop.artifacts.arrays import read_arrays
-from closedloop.artifacts.attack_sets import ATTACK_SET, AttackSetDocument
+from closedloop.artifacts.commands.attack_sets import ATTACK_SET, AttackSetDocument
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import Attack, Gradient

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from closedloop.artifacts.recording_tables import RECORDING_EVENTS
+from closedloop.artifacts.commands.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.blackrock.nsx.header import NsxChannel

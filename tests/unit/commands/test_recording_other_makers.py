@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.commands.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.day.responses import SPIKES
-from closedloop.artifacts.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.tables import read_table
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.blackrock.nsx.samples import open_samples

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from closedloop.artifacts.arrays import read_arrays
-from closedloop.artifacts.recording_tables import CONTINUOUS_SAMPLES
+from closedloop.artifacts.commands.recording_tables import CONTINUOUS_SAMPLES
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nsx.header import NsxChannel, analog_input
 from closedloop.blackrock.nsx.writer import write_nsx

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.arrays import read_arrays
-from closedloop.artifacts.recording_tables import SPIKE_WAVEFORMS
+from closedloop.artifacts.commands.recording_tables import SPIKE_WAVEFORMS
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx

@@ -6,10 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from closedloop.artifacts.catalog import QUALITY
 from closedloop.commands.status import Status, read_status, status_as_json, status_lines
 from closedloop.errors import StudyError
 from closedloop.study.ledger import StageRecord
 from tests.unit.messages import refused
+from tests.unit.study.labs import lab
 
 DONE = StageRecord(
     day=-1, stage="start", state="done", input_hash="a", owner="lab:1", attempt=1, error=None, seconds=4.2
@@ -60,3 +62,18 @@ def test_json_has_the_same() -> None:
 def test_a_folder_that_is_no_study_is_one_line(tmp_path: Path) -> None:
     with refused(StudyError, tmp_path, "found no study.json"):
         read_status(tmp_path)
+
+
+def test_a_damaged_document_is_named_below_the_state_and_hides_nothing_of_it(tmp_path: Path) -> None:
+    study = lab(tmp_path, days=1)
+    study.run()
+    whole = status_lines(read_status(tmp_path))
+    QUALITY.published(study.paths, 0).write_text("{")
+    study.paths.amendments.write_text("{")
+    told = status_lines(read_status(tmp_path))
+    damaged = [line for line in told if line not in whole]
+    assert [line for line in told if line in whole] == whole
+    assert [line.partition(": expected ")[0] for line in damaged] == [
+        f"damaged: {QUALITY.published(study.paths, 0)}",
+        f"damaged: {study.paths.amendments}, line 1",
+    ]

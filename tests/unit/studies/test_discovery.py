@@ -25,7 +25,6 @@ def receptive_fields(sites: Annotated[int, typer.Option(help="how many sites")] 
 DOCUMENTS = '''
 from typing import Literal
 from closedloop.artifacts.documents import Document
-from closedloop.artifacts.tables import Column, TableLayout
 
 class ReceptiveFields(Document):
     """A new study's settings."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.errors import DocumentError, StorageError, StudyError
+from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.ledger import Ledger, StageRecord, holder_of, open_ledger, owner_name, study_lock
 from tests.unit.messages import refused
 
@@ -78,6 +79,24 @@ def test_what_a_person_does_is_no_attempt_of_the_program(ledger: Ledger) -> None
     assert (only(ledger).state, only(ledger).attempt, only(ledger).error) == ("waiting", 0, "present the session")
     ledger.finish(0, "present", "a", seconds=0)
     assert (only(ledger).state, only(ledger).attempt, only(ledger).error) == ("done", 0, None)
+
+
+def test_a_wait_is_one_event_however_often_somebody_looks(ledger: Ledger, tmp_path: Path) -> None:
+    waits = [f"day 0: {SeenFile('array1.nev', n, 0, 0).said(n)} in here: it ends early." for n in (4, 70, 3_000)]
+    doubts = [f"it ends early; taken over once nothing has changed for another {n} min" for n in (30, 29)]
+    before = (tmp_path / "ledger.sqlite-wal").read_bytes()
+    ledger.wait(0, "recording", "a", waits[0])
+    written = (tmp_path / "ledger.sqlite-wal").read_bytes()
+    assert written != before
+    for wait in waits:
+        ledger.wait(0, "recording", "a", wait)
+    assert (tmp_path / "ledger.sqlite-wal").read_bytes() == written
+    for wait in doubts:
+        ledger.wait(0, "recording", "a", wait)
+    ledger.wait(0, "recording", "b", doubts[1])
+    ledger.fail(0, "recording", "b", "it is torn")
+    ledger.wait(0, "recording", "b", doubts[1])
+    assert [detail for *_, detail in events(tmp_path)] == [waits[0], doubts[0], doubts[1], "it is torn", doubts[1]]
 
 
 def test_a_finished_stage_is_kept_over_a_restart(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
-from closedloop.artifacts.recording_tables import CONTINUOUS_SAMPLES, samples_table
+from closedloop.artifacts.commands.recording_tables import CONTINUOUS_SAMPLES, samples_table
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.blackrock.scale_from_nev import has_no_scale, nev_beside, with_scale_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
-from closedloop.artifacts.recording_tables import SPIKE_WAVEFORMS
+from closedloop.artifacts.commands.recording_tables import SPIKE_WAVEFORMS
 from closedloop.blackrock.nev.header import NevElectrode, NevHeader
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nev.waveforms import (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.recording_tables import RECORDING_EVENTS
+from closedloop.artifacts.commands.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.tables import CodedText, table_writer
 from closedloop.commands.recording_files.other_makers.devices import described_devices
 from closedloop.devices.device import Device

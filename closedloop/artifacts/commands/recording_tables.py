@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from closedloop.artifacts.arrays import ArrayLayout, Dataset
-from closedloop.artifacts.tables import Column, TableLayout
+from closedloop.artifacts.layouts import ArrayLayout, Column, Dataset, TableLayout
 
 ALIGNED_CODES = TableLayout(
     kind="aligned_codes",

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from closedloop.artifacts.day.stimuli import AUDIT_COLUMNS
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.tables import Column, TableLayout
+from closedloop.artifacts.layouts import Column, TableLayout
 
 ATTACK_SET = TableLayout(
     kind="attack_set",

@@ -1,0 +1,1 @@
+"""What commands write for anyone, outside of a study: sets of attacks, tables of a recording."""
