@@ -24,6 +24,9 @@ START = "start"
 INPUTS = "inputs"
 """The folder of what the study is made from and does not hold; no stage, it is there before the first one."""
 
+REPLACED = "replaced"
+"""The folder of a day that keeps recordings which gave way to better copies."""
+
 START_DAY = -1
 """Where a day is asked for, the day of the study's start."""
 
@@ -139,7 +142,11 @@ class StudyPaths:
 
     def replaced(self, day: int) -> Path:
         """Return where a day's recordings are kept that a better copy took the place of."""
-        return self.day(day).root / "replaced"
+        return self.day(day).root / REPLACED
+
+    def kept(self, day: int, number: int) -> Path:
+        """Return where a day's recording is kept that was replaced as the first one, the second one and so on."""
+        return self.replaced(day) / f"recording-{number}"
 
     def folder(self, stage: str, day: int) -> Path:
         """Return the published folder of a stage of a day, or of the study's start."""

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from closedloop.blackrock.nev.events import NevEvents
+from closedloop.blackrock.nev.header import NevHeader
 from closedloop.devices.part import RecordingPart
 from closedloop.recording.segments import Segment
 
 _APART_S = 0.1  # files of different rates end within a sample of the slowest
 _PACKETS_APART_S = 1.0
-_SILENCE_INTERVALS = 100  # longer than so many usual intervals between two packets is no chance
+_SILENCE_INTERVALS = 60  # spikes by chance are silent for that many mean intervals once in 10^26 times
+
+
+@dataclass(frozen=True)
+class EarlyEnd:
+    """A file that ends before another one of its recording: the names of both, and by how many recorded seconds."""
+
+    name: str
+    before_s: float
+    latest: str
+
+    @property
+    def said(self) -> str:
+        """Say it in a few words."""
+        return f"{self.name} ends {self.before_s:.1f} s before {self.latest}"
 
 
 @dataclass(frozen=True)
 class _End:
-    """Where a file ends, by the recording's own clock segments; `least_s`: what is too little to speak of."""
+    """Where a file ends, by the recording's own clock segments.
+
+    Attributes
+    ----------
+    least_s
+        How much earlier or later than another file is too little to speak of.
+    silence_s
+        For how long nothing may come of it while it is recorded.
+    """
 
     name: str
     clock_segment: int
     tick: int
     least_s: float
+    silence_s: float = 0.0
 
 
-def different_ends(part: RecordingPart) -> tuple[str, ...]:
-    """Say in a sentence each which files of a recording end before another one of them.
+def early_ends(part: RecordingPart) -> tuple[EarlyEnd, ...]:
+    """Find the files of a recording that end before another one of them.
 
     Parameters
     ----------
@@ -36,12 +62,23 @@ def different_ends(part: RecordingPart) -> tuple[str, ...]:
         return ()
     latest = max(ends, key=lambda end: (end.clock_segment, end.tick))
     tick_hz = part.samples[0].tick_hz
-    said = []
+    found = []
     for end in ends:
         before_s = _seconds_between(end, latest, part.own_segments, tick_hz)
-        if before_s > max(end.least_s, latest.least_s):
-            said.append(f"{end.name} ends {before_s:.1f} s before {latest.name}: it was cut off, or not copied whole")
-    return tuple(said)
+        if before_s > max(end.least_s, end.silence_s, latest.least_s):
+            found.append(EarlyEnd(end.name, before_s, latest.name))
+    return tuple(found)
+
+
+def different_ends(part: RecordingPart) -> tuple[str, ...]:
+    """Say in a sentence each which files of a recording end before another one of them.
+
+    Parameters
+    ----------
+    part
+        The recording.
+    """
+    return tuple(f"{early.said}: it was cut off, or not copied whole" for early in early_ends(part))
 
 
 def _nsx_ends(part: RecordingPart) -> list[_End]:
@@ -55,11 +92,18 @@ def _nsx_ends(part: RecordingPart) -> list[_End]:
 
 
 def _nev_end(part: RecordingPart) -> list[_End]:
+    """Return where the last packet is; without spikes, nothing may come for as long as nobody sends a code."""
     if part.files.nev is None or part.header is None or part.events is None or part.events.last is None:
         return []
     recorded = sum(segment.end_tick - segment.first_tick for segment in part.own_segments)
     usual_s = recorded / part.header.tick_hz / max(1, part.header.n_packets)
-    return [_End(part.files.nev.name, *part.events.last, max(_PACKETS_APART_S, _SILENCE_INTERVALS * usual_s))]
+    silence_s = _SILENCE_INTERVALS * usual_s if _has_spikes(part.header, part.events) else math.inf
+    return [_End(part.files.nev.name, *part.events.last, _PACKETS_APART_S, silence_s)]
+
+
+def _has_spikes(header: NevHeader, events: NevEvents) -> bool:
+    others = len(events.codes) + len(events.serial) + len(events.comments) + events.n_other + events.n_stray
+    return header.n_packets > others
 
 
 def _seconds_between(end: _End, latest: _End, segments: Sequence[Segment], tick_hz: int) -> float:

@@ -46,7 +46,8 @@ def draw_balanced(
     if len(unused) < n_images:
         raise ImageError(
             f"image pool: expected {n_images} unused images for {place}, found {len(unused)} of {len(images)}. "
-            "Add images to the folder, or lower images.clean_per_day, anchors or normalizers in the protocol."
+            "A study draws from the images that were there when it was made: put back those that are gone from the "
+            "folder, or make a new study, from more images or with lower images.clean_per_day, anchors or normalizers."
         )
     groups: dict[str, list[PoolImage]] = {}
     for index in generator.permutation(len(unused)):

@@ -19,7 +19,7 @@ from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import storage_errors
 from closedloop.study.completeness.late import refuse_late_files
-from closedloop.study.completeness.looks import Patience, list_files
+from closedloop.study.completeness.looks import Patience, forget_sealed, list_files
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import adopt
@@ -136,6 +136,7 @@ def run_study(
         publisher = Publisher(paths, study, protocol, ledger)
         watch = Watch(paths, study, protocol, patience or Patience())
         finish_replacements(paths)
+        forget_sealed(paths.root)
         return _Loop(steps, publisher, ledger, reporter, workers, watch).advance(n_days)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from closedloop.artifacts.documents import Section, validate
@@ -20,9 +21,10 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import RecordingError, StudyError
 from closedloop.storage import make_folder, sha256_file, storage_errors, sync_folder, sync_tree, write_bytes
 from closedloop.study.completeness.accepted import state_of
-from closedloop.study.completeness.looks import count_as_settled, list_files
+from closedloop.study.completeness.looks import count_as_settled, list_files, memory_name
 
-_INTENT = ".replacement.json"
+INTENT = ".replacement.json"
+"""The file that says what is going to happen, while it happens."""
 
 
 class _Intent(Section):
@@ -52,11 +54,11 @@ class Replacement:
     @property
     def memory(self) -> Path:
         """Where the looks at the new recording are remembered while it is elsewhere."""
-        return self.recording.with_name(".replacement.look.json")
+        return self.recording.with_name(memory_name("replacement"))
 
     @property
     def _intent(self) -> Path:
-        return self.recording.with_name(_INTENT)
+        return self.recording.with_name(INTENT)
 
     def state(self) -> dict[str, str]:
         """Return what the day has, by name: sha256 where it is sealed, sizes where it is not."""
@@ -129,8 +131,9 @@ class Replacement:
         amendment
             What is noted.
         """
-        kept = next(name for name in _names() if not (self.paths.replaced(self.day) / name).exists())
-        write_bytes(self._intent, _Intent(kept=kept, amendment=amendment).model_dump_json().encode())
+        places = (self.paths.kept(self.day, number) for number in count(1))
+        kept = next(place for place in places if not place.exists())
+        write_bytes(self._intent, _Intent(kept=kept.name, amendment=amendment).model_dump_json().encode())
 
     def finish(self) -> None:
         """Do what was written down, or what is left of it; nothing where nothing was."""
@@ -149,7 +152,7 @@ class Replacement:
                 sync_folder(self.recording.parent)
             if intent.amendment not in read_amendments(self.paths.amendments):
                 append_amendment(self.paths.amendments, intent.amendment)
-            count_as_settled(self.recording, self.recording.with_name(".recording.look.json"))
+            count_as_settled(self.recording, self.recording.with_name(memory_name("recording")))
             self.memory.unlink(missing_ok=True)
             self._intent.unlink()
             sync_folder(self.recording.parent)
@@ -157,16 +160,9 @@ class Replacement:
 
 def finish_replacements(paths: StudyPaths) -> None:
     """Finish what a killed replacement began, on any day."""
-    for intent in sorted(paths.root.glob(f"day-*/{_INTENT}")):
+    for intent in sorted(paths.root.glob(f"day-*/{INTENT}")):
         Replacement(paths, int(intent.parent.name.removeprefix("day-"))).finish()
 
 
 def _json(path: Path) -> object:
     return json.loads(path.read_bytes())
-
-
-def _names() -> Iterator[str]:
-    number = 1
-    while True:
-        yield f"recording-{number}"
-        number += 1

@@ -17,11 +17,11 @@ from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nev.scan import NevScan, scan_packets
+from closedloop.devices.ends import early_ends
 from closedloop.devices.files import DeviceFiles
 from closedloop.devices.part import RecordingPart, read_part
 from closedloop.errors import AlignmentError
 from closedloop.recording.codes import ReceivedCodes, SentCodes
-from closedloop.recording.segments import BRIDGE_MS
 from closedloop.stages.ingest.onsets import sent_codes
 
 _LOST_AT_END = 3  # codes: a line that loses a hundredth of them loses so many in a row once in a million times
@@ -93,7 +93,9 @@ class _DeviceParts:
         return float(sum(later)) / self.tick_hz
 
 
-def reach_of(devices: Sequence[DeviceFiles], journal: Journal, *, progress: Callable[[int, int], None]) -> Reach:
+def reach_of(
+    devices: Sequence[DeviceFiles], journal: Journal, *, bridge_ms: float, progress: Callable[[int, int], None]
+) -> Reach:
     """Compare a recording with the codes that the rig sent.
 
     Parameters
@@ -102,6 +104,8 @@ def reach_of(devices: Sequence[DeviceFiles], journal: Journal, *, progress: Call
         The recorder's files, by processor.
     journal
         What was shown.
+    bridge_ms
+        How long a hole in the samples may be that ends no segment, as ingest will read them.
     progress
         Called with (done, total) packets.
 
@@ -110,7 +114,7 @@ def reach_of(devices: Sequence[DeviceFiles], journal: Journal, *, progress: Call
     RecordingError
         A file cannot be read.
     """
-    processors = [_read(device, progress) for device in devices]
+    processors = [_read(device, bridge_ms, progress) for device in devices]
     sent = sent_codes(journal)
     if not len(sent.code):
         return Reach(doubt=_doubt(processors))
@@ -125,12 +129,12 @@ def reach_of(devices: Sequence[DeviceFiles], journal: Journal, *, progress: Call
     return Reach(doubt=_doubt(processors))
 
 
-def _read(device: DeviceFiles, progress: Callable[[int, int], None]) -> _DeviceParts:
+def _read(device: DeviceFiles, bridge_ms: float, progress: Callable[[int, int], None]) -> _DeviceParts:
     parts: list[RecordingPart] = []
     scans: list[NevScan] = []
     for recording in device.recordings:
         first = parts[-1].first_clock_segment + parts[-1].n_clock_segments if parts else 0
-        parts.append(read_part(recording, first, bridge_ms=BRIDGE_MS, spikes=False, progress=progress))
+        parts.append(read_part(recording, first, bridge_ms=bridge_ms, spikes=False, progress=progress))
         if recording.nev:
             scans.append(scan_packets(recording.nev, read_nev_header(recording.nev)))
     return _DeviceParts(device.name, tuple(parts), tuple(scans))
@@ -210,25 +214,4 @@ def _doubt(processors: Sequence[_DeviceParts]) -> str:
 
 def _apart(own: _DeviceParts) -> str:
     """Compare where the files of a processor's last recording end."""
-    part = own.parts[-1]
-    if not part.samples or part.files.nev is None:
-        return ""
-    stops = {samples.file: samples.segments[-1].end_tick / own.tick_hz for samples in part.samples}
-    scan, n_clock_segments = own.scans[-1], part.n_clock_segments
-    run = scan.runs[-1] if scan.runs else None
-    longest = max(stops, key=lambda file: stops[file])
-    if run is not None and scan.n_spikes and len(scan.runs) == n_clock_segments:
-        interval_s = (run.last_tick - run.first_tick) / own.tick_hz / max(run.n_packets - 1, 1)
-        lacks_s = stops[longest] - run.last_tick / own.tick_hz
-        if lacks_s > max(_APART_S, _SILENCE_INTERVALS * interval_s):
-            return _said(part.files.nev, lacks_s, longest)
-        stops[part.files.nev] = run.last_tick / own.tick_hz
-        longest = max(stops, key=lambda file: stops[file])
-    same = [samples.file for samples in part.samples if samples.segments[-1].clock_segment + 1 == n_clock_segments]
-    return next(
-        (_said(file, lacks_s, longest) for file in same if (lacks_s := stops[longest] - stops[file]) > _APART_S), ""
-    )
-
-
-def _said(file: Path, lacks_s: float, longest: Path) -> str:
-    return f"{file.name} ends {lacks_s:.0f} s before {longest.name}"
+    return next((early.said for early in early_ends(own.parts[-1]) if early.before_s > _APART_S), "")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
+from closedloop.artifacts.study import BROUGHT
 from closedloop.storage import sha256_bytes, write_bytes
 
 SETTLE_S = 60.0
@@ -150,6 +151,25 @@ def count_as_settled(folder: Path, memory: Path) -> None:
     """
     signature = FolderLook(list_files(folder), 0.0).signature
     write_bytes(memory, json.dumps({"signature": signature, "since": 0.0}).encode())
+
+
+def forget_sealed(root: Path) -> None:
+    """Remove the memory of looks at folders that are sealed now: it lies on where a loop was killed in between.
+
+    Parameters
+    ----------
+    root
+        The study's folder.
+    """
+    for stage in BROUGHT:
+        for memory in root.glob(f"day-*/{memory_name(stage)}"):
+            if (memory.with_name(stage) / MANIFEST_NAME).is_file():
+                memory.unlink(missing_ok=True)
+
+
+def memory_name(stage: str) -> str:
+    """Return the name of the file that remembers the looks at what is brought for a stage."""
+    return f".{stage}.look.json"
 
 
 def size_text(n_bytes: int) -> str:

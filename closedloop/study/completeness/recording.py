@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from filecmp import cmp
+from itertools import combinations
 from pathlib import Path
 
 from closedloop.devices.files import is_recording, processor_of
@@ -78,3 +80,25 @@ def _too_short(files: Iterable[tuple[float, str]], session_s: float) -> tuple[st
         if needed_s - seconds >= 1:
             return f"{name} is {needed_s - seconds:.0f} s shorter than the session", name
     return "", ""
+
+
+def twins(folder: Path, files: Sequence[SeenFile]) -> tuple[str, str] | None:
+    """Find two of the recorder's files that are one file under two names; None where each is its own.
+
+    No two processors record the same: an array's files were copied under the names of another's. Files are read until
+    they differ, which they do at once.
+
+    Parameters
+    ----------
+    folder
+        Where they lie.
+    files
+        What lies there; an empty one is still to be filled.
+    """
+    names = set(recorded(files))
+    of_size: dict[tuple[str, int], list[str]] = {}
+    for file in files:
+        if file.name in names and file.n_bytes:
+            of_size.setdefault((Path(file.name).suffix.lower(), file.n_bytes), []).append(file.name)
+    pairs = (pair for alike in of_size.values() for pair in combinations(alike, 2))
+    return next((pair for pair in pairs if cmp(folder / pair[0], folder / pair[1], shallow=False)), None)

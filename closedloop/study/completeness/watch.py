@@ -15,9 +15,9 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
 from closedloop.study.completeness.accepted import accepted_days, is_accepted
-from closedloop.study.completeness.looks import FolderLook, Patience, look_at
+from closedloop.study.completeness.looks import FolderLook, Patience, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
-from closedloop.study.completeness.recording import misplaced, missing_in_recording, recorded
+from closedloop.study.completeness.recording import misplaced, missing_in_recording, recorded, twins
 from closedloop.study.completeness.session import missing_in_session
 from closedloop.study.completeness.sums import differing, read_sums
 from closedloop.study.completeness.wanted import array_patterns, wanted_files
@@ -88,7 +88,7 @@ class Watch:
 
     def brought(self, day: int, stage: BroughtStage) -> Brought:
         """Return what is brought into the study for a stage of a day."""
-        memory = self.paths.day(day).root / f".{stage}.look.json"
+        memory = self.paths.day(day).root / memory_name(stage)
         return Brought(day, stage, self.paths.folder(stage, day), memory)
 
     def see(self, brought: Brought) -> FolderLook:
@@ -137,7 +137,7 @@ class Watch:
         Raises
         ------
         RecordingError
-            A file is not as the list of checksums beside it says.
+            A file is not as the list of checksums beside it says, or is another one under a second name.
         """
         other = differing(brought.folder, read_sums(brought.folder, look.files), sha256_of)
         if other is not None and look.settles_in_s(self.patience) > 0:
@@ -147,6 +147,8 @@ class Watch:
                 f"{brought.folder / other.name}: expected the checksum in {other.listed_in}, found another. "
                 "Copy the file again."
             )
+        if brought.stage == "recording":
+            _refuse_twins(brought, look)
         if brought.stage == "present" or is_accepted(self.paths, brought.day, look.files):
             return ""
         fault = self._unreached(brought, look, progress)
@@ -161,7 +163,8 @@ class Watch:
 
         files = [brought.folder / name for name in recorded(look.files)]
         devices = find_devices(files, arrays=array_patterns(self.study))
-        reach = reach_of(devices, self._journal(brought.day), progress=progress)
+        bridge_ms = self.protocol.recording.bridge_ms
+        reach = reach_of(devices, self._journal(brought.day), bridge_ms=bridge_ms, progress=progress)
         left_s = look.settles_in_s(self.patience, wanted_s=self.patience.doubtful_s)
         if reach.missing or not reach.doubt or not left_s or _is_vouched_for(brought, look):
             return reach.missing
@@ -233,6 +236,16 @@ class Watch:
         return (
             f"{day}: {missing.fault} in {folder}. Copy it again; if there is no more of it, `closedloop "
             f"accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is."
+        )
+
+
+def _refuse_twins(brought: Brought, look: FolderLook) -> None:
+    same = twins(brought.folder, look.files)
+    if same is not None:
+        first, second = same
+        raise RecordingError(
+            f"{brought.folder / second}: expected a recording of its own, found the very bytes of {first}. Copy "
+            f"{second} again from the recorder; if there is none, move this one out of the study."
         )
 
 

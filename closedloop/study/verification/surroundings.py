@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
-from closedloop.artifacts.records.amendments import read_amendments
-from closedloop.artifacts.study import INPUTS, STAGES, START, StudyDocument, StudyPaths
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.stimuli.folders import image_path
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
 from closedloop.study.ledger import holder_of, ledger_fault
+from closedloop.study.replacement import INTENT
 from closedloop.study.session_checks import check_session
 from closedloop.study.verification.findings import Findings
 
@@ -102,9 +106,31 @@ def check_journals(findings: Findings, paths: StudyPaths, study: StudyDocument) 
 
 
 def check_amendments(findings: Findings, paths: StudyPaths) -> None:
-    """Read what people decided, line by line."""
+    """Read what people decided, line by line, and the recordings that were replaced: they are kept as they were."""
     with findings.reading("document", paths.amendments):
-        read_amendments(paths.amendments)
+        times: Counter[int] = Counter()
+        for amendment in read_amendments(paths.amendments):
+            if amendment.kind == "replace_recording" and amendment.day is not None:
+                times[amendment.day] += 1
+                _check_replaced(findings, paths.kept(amendment.day, times[amendment.day]), amendment)
+
+
+def _check_replaced(findings: Findings, folder: Path, amendment: Amendment) -> None:
+    """Compare a recording that gave way with what its amendment says: sha256 where it was sealed, sizes where not."""
+    for name, before in amendment.before.items():
+        path = folder / name
+        with findings.reading("bytes", path):
+            if not path.is_file():
+                found = "no file"
+            else:
+                n_bytes = f"{path.stat().st_size} bytes"
+                found = "" if before in {n_bytes, findings.sha256(path)} else "other bytes"
+            if found:
+                findings.fault(
+                    "bytes",
+                    f"{path}: expected the recording that a better copy took the place of, as amendments.jsonl has "
+                    f"it, found {found}. Restore it from a copy.",
+                )
 
 
 def check_report(findings: Findings, paths: StudyPaths) -> None:
@@ -143,11 +169,13 @@ def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
     ours.add(paths.root / ".loop.lock")
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
-    ours |= {*days, *(day / stage for day in days for stage in STAGES)}
+    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED))}
     stages = {START, INPUTS, *STAGES}
     for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
         name = path.name
-        if name.startswith(".") and name.endswith(".partial") and name[1:-8] in stages:
+        if name == INTENT:
+            findings.notes.append(f"{path}: a replacement that was stopped; `closedloop run` finishes it.")
+        elif name.startswith(".") and name.endswith(".partial") and name[1:-8] in stages:
             findings.notes.append(f"{path}: half-done work; `closedloop run` goes on with it.")
         elif name.startswith(".") and name.endswith((".retired", ".tmp")):
             findings.fault("leftover", f"{path}: expected no such file, found what a crash left. Move it away.")

@@ -117,6 +117,19 @@ def test_files_that_end_together_and_a_nev_with_few_packets_are_not_spoken_of(tm
     assert read_one(tmp_path).remarks == ()
 
 
+def test_a_nev_without_spikes_may_be_silent_for_as_long_as_nobody_sends_a_code(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns2", [NsxChannel(1, "elec1")], [(0, 60_000)], rate_hz=1000.0)
+    nev(tmp_path, "a", words(*range(0, 600_000, 2_000)))  # 15 a second for 20 of 60 s
+    assert read_one(tmp_path).remarks == ()
+
+
+def test_voltage_that_ends_before_the_last_code_is_said_without_any_spike(tmp_path: Path) -> None:
+    nsx(tmp_path, "a.ns2", [NsxChannel(1, "elec1")], [(0, 15_000)], rate_hz=1000.0)
+    nev(tmp_path, "a", words(*range(0, 600_001, 2_000)))
+    (remark,) = read_one(tmp_path).remarks
+    assert remark.startswith("a.ns2 ends 5.0 s before a.nev")
+
+
 def test_times_of_all_clock_segments_lie_end_to_end_on_one_axis(tmp_path: Path) -> None:
     nsx(tmp_path, "a.ns6", [NsxChannel(1, "elec1")], [(30_000, 60_000), (15_000, 30_000)])
     nev(tmp_path, "a", words(40_000), words(20_000))

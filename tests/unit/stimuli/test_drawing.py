@@ -51,8 +51,12 @@ def test_used_images_never_come_again_until_the_pool_is_exhausted() -> None:
         assert not drawn & used
         used |= drawn
     assert len(used) == 30
-    with refused(ImageError, "image pool:", "expected 1 unused images for day 3, found 0 of 30", "clean_per_day"):
+    with refused(
+        ImageError, "image pool:", "expected 1 unused images for day 3, found 0 of 30", "clean_per_day"
+    ) as caught:
         draw(images, 1, used=used)
+    assert "Add images" not in str(caught.value)  # the study's list of images is closed: new ones are never drawn
+    assert "put back those that are gone from the folder, or make a new study" in str(caught.value)
 
 
 def test_an_unused_image_is_counted_where_the_pool_is_too_small() -> None:

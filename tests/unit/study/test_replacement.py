@@ -7,13 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from typer import Exit
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.commands.brought import accept_recording, replace_recording
 from closedloop.errors import ClosedLoopError, RecordingError, StudyError
 from closedloop.study.loop import Outcome
-from closedloop.study.replacement import Replacement
+from closedloop.study.replacement import INTENT, Replacement
+from closedloop.study.verification.study import verify_study
 from tests.unit.messages import refused
 from tests.unit.study.labs import Lab, bring_recording, lab
 from tests.unit.study.sessions import bring
@@ -95,7 +97,9 @@ def test_an_array_that_came_late_is_asked_for_and_taken_in_by_the_named_command(
     folder = made.paths.folder("recording", 0)
     recorder(made).rename(folder)
     seal_without_ingest(made)
-    (folder / "array2.nev").write_bytes((folder / "array1.nev").read_bytes())
+    of_another = bytearray((folder / "array1.nev").read_bytes())
+    of_another[-1] ^= 1
+    (folder / "array2.nev").write_bytes(of_another)
     with refused(StudyError, folder / "array2.nev", "found one that came later", "closedloop replace-recording"):
         made.run()
     recorder(made).mkdir()
@@ -238,3 +242,65 @@ def test_a_simulated_recording_never_replaces_an_animal_s(made: Lab) -> None:
     file.write_bytes(content)
     with pytest.raises(ClosedLoopError, match="found a simulated one"):
         replace(made)
+
+
+def damage_of(made: Lab) -> list[str]:
+    """Return what `closedloop verify` finds of replaced recordings, and of what is hidden beside the stages."""
+    found = verify_study(made.paths)
+    lines = [*(one.message for one in found.faults), *found.notes]
+    places = f"{made.paths.replaced(0)}/", f"{made.paths.day(0).root}/.re", str(made.paths.replaced(0)) + ":"
+    return [line for line in lines if line.startswith(places)]
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_what_was_replaced_is_read_again_and_a_look_at_a_folder_is_no_fault(made: Lab, sealed: bool) -> None:
+    bring_bad_copy(made)
+    if sealed:
+        seal_without_ingest(made)
+    replace(made)
+    replace(made, why="once more")
+    made.paths.day(0).root.joinpath(".recording.look.json").touch()
+    assert damage_of(made) == []
+    first, second = (made.paths.kept(0, number) for number in (1, 2))
+    os.truncate(first / "array1.nev", 4_000)
+    (second / "array1.ns6").unlink()
+    assert [line.partition(": expected ")[0] for line in damage_of(made)] == [
+        str(first / "array1.nev"),
+        str(second / "array1.ns6"),
+    ]
+
+
+def test_a_byte_of_a_sealed_recording_that_was_replaced_is_missed(made: Lab) -> None:
+    bring_bad_copy(made)
+    seal_without_ingest(made)
+    replace(made)
+    path = made.paths.kept(0, 1) / "array1.ns6"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    (line,) = damage_of(made)
+    assert line.startswith(f"{path}: expected the recording that a better copy took the place of")
+
+
+def test_a_replacement_that_was_stopped_is_a_note(made: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring_bad_copy(made)
+
+    def stop(_replacement: Replacement) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Replacement, "finish", stop)
+        with pytest.raises(Exit):
+            replace(made)
+    intent = made.paths.day(0).root / INTENT
+    assert [line for line in damage_of(made) if str(intent) in line] == [
+        f"{intent}: a replacement that was stopped; `closedloop run` finishes it."
+    ]
+
+
+def test_a_look_that_a_killed_loop_left_beside_a_sealed_folder_is_swept(made: Lab) -> None:
+    bring_bad_copy(made)
+    made.run()
+    left = [made.paths.day(0).root / f".{stage}.look.json" for stage in ("present", "recording")]
+    for memory in left:
+        memory.touch()
+    made.run()
+    assert not any(memory.exists() for memory in left)

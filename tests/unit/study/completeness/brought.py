@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ RECORDER = b"Central 7.6.1"
 def on_the_recorder(specification: str = "2.3", n_processors: int = 2) -> Path:
     """Make a recording of a session once: the recorder's files without marks, the journal in real time."""
     folder = Path(mkdtemp(prefix="recorder-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wanted = MadeSession(
         specification=specification, seconds=20, n_channels=2 * n_processors, n_processors=n_processors
     )

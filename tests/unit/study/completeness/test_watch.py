@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,6 +255,25 @@ def test_an_acceptance_is_of_these_files_and_ends_when_one_goes_on_growing(made:
     with (made.folder / "array1.nev").open("ab") as file:
         file.write(b"x")
     assert "array1.nev ends within a packet" in made.missing()
+
+
+@pytest.mark.parametrize("same", [(".nev", ".ns6"), (".nev",), (".ns6",)])
+def test_one_array_s_files_under_the_names_of_both_are_refused(made: Bench, same: tuple[str, ...]) -> None:
+    made.copy()
+    for suffix in same:
+        shutil.copyfile(on_the_recorder() / f"array1{suffix}", made.folder / f"array2{suffix}")
+    with refused(RecordingError, made.folder / f"array2{same[0]}", f"found the very bytes of array1{same[0]}"):
+        made.missing()
+    with refused(RecordingError, made.folder / f"array2{same[0]}"):  # nor does an acceptance make two arrays of one
+        accept(made)
+        made.missing()
+
+
+def test_files_that_are_still_empty_are_waited_for_and_not_taken_for_one(made: Bench) -> None:
+    made.folder.mkdir()
+    for name in names():
+        (made.folder / name).touch()
+    assert "is empty" in made.missing()
 
 
 def test_files_that_do_not_end_together_are_taken_over_late(made: Bench) -> None:
