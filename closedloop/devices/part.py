@@ -18,10 +18,12 @@ from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.devices.clock_segments import map_clock_segments
 from closedloop.devices.files import RecordingFiles
 from closedloop.devices.port import Voltage
+from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
+_ONE_START_S = 600.0  # all files of a recording are opened together; a recorder may round, or open one late
 _RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
 
 
@@ -172,11 +174,26 @@ def read_part(
         if recording.nev
         else None
     )
+    _check_starts(recording, header, samples)
     survey = survey_nev(recording.nev, clock_segments=clock_segments) if recording.nev and spikes else None
     part = RecordingPart(recording, first_clock_segment, header, events, survey, tuple(samples), noise)
     for other in samples:
         part.clock_segment_of(other)
     return part
+
+
+def _check_starts(recording: RecordingFiles, header: NevHeader | None, samples: Sequence[NsxSamples]) -> None:
+    """Refuse a file of another day under the stem of these; a file whose recorder had no date says nothing."""
+    starts = {one.file: one.header.start for one in samples}
+    if header is not None and recording.nev is not None:
+        starts = {recording.nev: header.start, **starts}
+    known = [(file, start) for file, start in starts.items() if start is not None]
+    for file, start in known[1:]:
+        if abs((start - known[0][1]).total_seconds()) > _ONE_START_S:
+            raise RecordingError(
+                f"{file}: expected a recording started at {known[0][1]:%Y-%m-%d %H:%M} UTC as {known[0][0].name} says, "
+                f"found {start:%Y-%m-%d %H:%M}. Bring the files of one recording."
+            )
 
 
 def _rate(samples: NsxSamples) -> float:

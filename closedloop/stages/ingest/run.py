@@ -23,6 +23,7 @@ from closedloop.recording.activity import SpikeActivity
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts
@@ -116,6 +117,8 @@ def run(context: StageContext) -> None:
         day=context.day,
         sites=describe_sites(electrodes, found, site_index, first),
     )
+    agreement = raw_agreement(recording, definition.name)
+    check_agreement(agreement, devices, folder=folder)
     quality = quality_of(
         recording,
         journal=journal,
@@ -127,7 +130,7 @@ def run(context: StageContext) -> None:
         clean_index=stimuli["clean_index"],
         sites=sites,
         first=first,
-        agreement=raw_agreement(recording, definition.name),
+        agreement=agreement,
     )
 
     context.write(catalog.RESPONSES, onsets.table())

@@ -36,9 +36,17 @@ def spikes(*ticks: int, electrode: int = 1) -> NevBatch:
     return NevBatch(spike_tick=np.array(ticks), spike_electrode=np.full(len(ticks), electrode))
 
 
-def nsx(folder: Path, name: str, channels: list[NsxChannel], blocks: Blocks, *, rate_hz: float = 30_000.0) -> None:
+def nsx(
+    folder: Path,
+    name: str,
+    channels: list[NsxChannel],
+    blocks: Blocks,
+    *,
+    rate_hz: float = 30_000.0,
+    start: datetime = START,
+) -> None:
     chunks = [(first, np.zeros((n, len(channels)), np.int16)) for first, n in blocks]
-    write_nsx(folder / name, channels, rate_hz=rate_hz, specification="2.3", chunks=chunks, start=START)
+    write_nsx(folder / name, channels, rate_hz=rate_hz, specification="2.3", chunks=chunks, start=start)
 
 
 def square_wave(folder: Path, name: str, label: str, *, period: int, n: int, rate_hz: float) -> None:
@@ -54,8 +62,9 @@ def read_one(folder: Path, **options: str) -> Device:
 
 def test_two_recordings_of_a_day_follow_one_another_in_clock_segments(tmp_path: Path) -> None:
     for hour, stem in enumerate(("a-1", "a-2")):
-        nsx(tmp_path, f"{stem}.ns6", [NsxChannel(1, "elec1")], [(0, 60_000), (90_000, 60_000), (0, 60_000)])
         start = START + timedelta(hours=hour)
+        blocks = [(0, 60_000), (90_000, 60_000), (0, 60_000)]
+        nsx(tmp_path, f"{stem}.ns6", [NsxChannel(1, "elec1")], blocks, start=start)
         nev(tmp_path, stem, words(100, 95_000), spikes(50_000), words(50_000, value=8), start=start)
     device = read_one(tmp_path)
     assert [segment.clock_segment for segment in device.segments] == [0, 0, 1, 2, 2, 3]
@@ -68,6 +77,13 @@ def test_recordings_follow_one_another_by_the_time_in_their_files_whatever_their
     nev(tmp_path, "evening", words(100, 30_000, value=2), start=START + timedelta(hours=9))
     nev(tmp_path, "morning", words(100, 30_000, value=1))
     assert read_one(tmp_path).codes.value.tolist() == [1, 1, 2, 2]
+
+
+def test_a_file_of_another_day_under_the_stem_of_these_is_refused(tmp_path: Path) -> None:
+    nev(tmp_path, "array1", words(100, 90_000), start=START + timedelta(days=1))
+    nsx(tmp_path, "array1.ns6", [NsxChannel(1, "elec1")], [(0, 100_000)])
+    with pytest.raises(RecordingError, match=r"array1\.ns6: expected a recording started at 2024-05-07 00:00 UTC"):
+        read_one(tmp_path)
 
 
 @pytest.mark.parametrize("later_s", [0.0, 0.02, 1.5])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
@@ -47,7 +48,7 @@ NEV_ENDS = "the recorder's spikes (NEV) end before it"
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a recorder left: spikes by chance, codes, and voltage with nothing but noise.
+    """What a recorder left: spikes at random, codes, and voltage with a dip at each spike.
 
     Attributes
     ----------
@@ -133,7 +134,11 @@ def write(folder: Path, recorded: Recorded) -> None:
         (".ns5", recorded.ns5, recorded.ns5_stop_s),
     ):
         n = int(stop_s * TICK_HZ)
-        noise = np.random.default_rng(0).normal(0, 40, (n, len(electrodes))).astype(np.int16)
+        volts = np.random.default_rng(0).normal(0, 40, (n, len(electrodes))).astype(np.int16)
+        spike, spike_electrode = _spikes(recorded)
+        for column, electrode in enumerate(electrodes):
+            own = spike[(spike_electrode == electrode) & (spike < n - 6)]
+            volts[own[:, None] + np.arange(6), column] -= 600
         first = recorded.ticks(np.arange(n)) if recorded.ptp else 0
         if electrodes:
             write_nsx(
@@ -141,16 +146,13 @@ def write(folder: Path, recorded: Recorded) -> None:
                 [NsxChannel(number, f"elec{number}") for number in electrodes],
                 rate_hz=TICK_HZ,
                 specification=recorded.specification,
-                chunks=[(first, noise)],
+                chunks=[(first, volts)],
                 start=START,
             )
 
 
 def _write_nev(file: Path, recorded: Recorded) -> None:
-    random = np.random.default_rng(1)
-    n_spikes = int(recorded.rate_hz * STOP_S) * len(recorded.contacts)
-    spike = np.sort(random.integers(0, int(STOP_S * TICK_HZ), n_spikes))
-    electrode = random.choice(recorded.contacts or (1,), n_spikes)
+    spike, electrode = _spikes(recorded)
     code, value = _codes() if recorded.has_codes else (np.zeros(0, np.int64), np.zeros(0, np.int64))
     hole = [int(second * TICK_HZ) for second in recorded.hole_s]
     heard, had = ((sample < hole[0]) | (sample >= hole[1]) for sample in (spike, code))
@@ -167,6 +169,13 @@ def _write_nev(file: Path, recorded: Recorded) -> None:
         header = read_nev_header(file)
         with file.open("rb+") as stream:
             stream.truncate(header.header_bytes + int(header.n_packets * recorded.nev_share) * header.packet_bytes + 3)
+
+
+def _spikes(recorded: Recorded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    random = np.random.default_rng(1)
+    n_spikes = int(recorded.rate_hz * STOP_S) * len(recorded.contacts)
+    spike = np.sort(random.integers(0, int(STOP_S * TICK_HZ), n_spikes))
+    return spike, random.choice(recorded.contacts or (1,), n_spikes)
 
 
 def _codes() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -352,3 +361,13 @@ def test_a_day_without_a_single_site_of_the_model_is_refused(tmp_path: Path) -> 
     later = next_day(made)
     with refused(RecordingError, later.published("recording"), first.sites.chosen()[0].neuroid_id, "found none"):
         answer(later, Recorded(stem="array2"))
+
+
+def test_voltage_of_another_recording_is_none_of_these_spikes(tmp_path: Path) -> None:
+    made = day(tmp_path)
+    write_day(made, WrittenDay(()))
+    made.path(catalog.EVENTS).unlink()
+    write(made.published("recording"), Recorded(contacts=(1, 2), ns6=(1, 2)))
+    _write_nev(made.path(catalog.EVENTS), Recorded(contacts=(2, 1)))  # the same spikes on each other's electrodes
+    with pytest.raises(RecordingError, match=r"array1: expected threshold crossings of the \.nev in the voltage"):
+        run(made)
