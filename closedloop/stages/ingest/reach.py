@@ -120,7 +120,7 @@ def reach_of(
         return Reach(doubt=_doubt(processors))
     aligned = {own.name: _aligned(own, sent, journal) for own in processors}
     if all(found is None for found in aligned.values()) and any(len(own.codes.tick) for own in processors):
-        return Reach(f"none of the session's digital codes is found in {_names(processors)}: is it of another session?")
+        return Reach(f"none of the session's digital codes is in {_names(processors)}: it may be of another one")
     for own in processors:
         alignment = aligned[own.name]
         missing = _too_short(own, sent) if alignment is None else _ends_early(own, alignment, sent)

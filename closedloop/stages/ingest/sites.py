@@ -189,6 +189,8 @@ def named_electrodes(
         have one name.
     """
     before = {(site.processor, site.electrode_id): site for site in first.sites} if first else {}
+    for own in recording.devices:
+        _refuse_a_map_of_another_array(recording.folder, own, maps.get(own.device.processor))
     named = [electrode for own in recording.devices for electrode in _named(own, maps.get(own.device.processor))]
     if not maps:
         named = [
@@ -237,6 +239,20 @@ def _refuse_one_name_for_two(folder: Path, named: Sequence[MappedElectrode]) -> 
         raise RecordingError(
             f"{folder}: expected a name of its own for every electrode, found two named {twice[0]}. Give a map (.cmp) "
             "for each processor, named after it."
+        )
+
+
+def _refuse_a_map_of_another_array(folder: Path, own: DayDevice, mapped: ArrayMap | None) -> None:
+    if mapped is None:
+        return
+    processor = own.device.processor
+    placed = {one.electrode_id for one in mapped.electrodes if one.processor == processor}
+    missing = [electrode for electrode in own.electrode_ids if electrode not in placed]
+    if missing:
+        raise RecordingError(
+            f"{folder}: expected a place for every recorded electrode in the array map (.cmp) of processor "
+            f"{processor}, found none for {len(missing)} of {len(own.electrode_ids)}, the first of them electrode "
+            f"{missing[0]}. Give the map of this array."
         )
 
 

@@ -232,9 +232,9 @@ class Watch:
         if growing is not None:
             return f"{day}: {growing.said(now)} in {folder}: {missing.fault}. Run again when the copy is done."
         if brought.stage == "present":
-            return f"{day}: {missing.fault} in {folder}. Bring the session's output from the rig again, whole."
+            return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         return (
-            f"{day}: {missing.fault} in {folder}. Copy it again; if there is no more of it, `closedloop "
+            f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, `closedloop "
             f"accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is."
         )
 
