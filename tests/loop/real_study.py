@@ -134,7 +134,9 @@ class RealStudy:
         self.record(day)
 
 
-def make_real_study(root: Path, *, protocol: Path = PROTOCOL) -> RealStudy:
+def make_real_study(
+    root: Path, *, protocol: Path = PROTOCOL, arrays: tuple[str, ...] = (), nsx: tuple[str, ...] = ()
+) -> RealStudy:
     """Make a real study whose day 0 waits to be presented; its photographs lie beside it.
 
     Parameters
@@ -143,9 +145,19 @@ def make_real_study(root: Path, *, protocol: Path = PROTOCOL) -> RealStudy:
         Where.
     protocol
         Of 32-pixel images.
+    arrays, nsx
+        What `init` is told of the recorder's files.
     """
     photographs = write_photographs(root.with_name(f"{root.name}-photographs"))
-    request = Request(root=root, subject=SUBJECT, simulated=False, protocol=str(protocol), images=photographs)
+    request = Request(
+        root=root,
+        subject=SUBJECT,
+        simulated=False,
+        protocol=str(protocol),
+        images=photographs,
+        arrays=arrays,
+        nsx=nsx,
+    )
     made = RealStudy(create_study(request))
     assert made.run().waiting_for is not None
     return made

@@ -77,8 +77,6 @@ def chain_line(body: bytes, before: ChainLink) -> tuple[bytes, ChainLink]:
 def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
     """Take the checks off lines, each compared with its own text and the line before.
 
-    A carriage return at the end of a line is passed over: a copy between Windows and Unix adds them.
-
     Parameters
     ----------
     lines
@@ -91,7 +89,7 @@ def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
     DocumentError
         A line is lost, doubled, moved or edited, or some lines carry checks and others none.
     """
-    split = [_split(line.removesuffix(b"\r")) for line in lines]
+    split = [_split(line) for line in lines]
     if lines and all(link is None for _, link in split):
         _refuse_other_line_ends(lines[0], place)
         return ChainedLines(tuple(body for body, _ in split), is_chained=False, end=CHAIN_START)

@@ -68,11 +68,6 @@ def test_a_line_without_a_check_among_others_is_named() -> None:
         read_chain(lines, place="journal")
 
 
-def test_line_ends_of_windows_are_no_edit() -> None:
-    lines = chained(3)
-    assert read_chain([line + b"\r" for line in lines], place="journal") == read_chain(lines, place="journal")
-
-
 @given(st.data())
 def test_no_change_of_a_byte_passes(data: st.DataObject) -> None:
     lines = chained(4)
