@@ -195,8 +195,12 @@ def recording_align(
 ) -> None:
     """Find each presentation's onset on the recorder's clock, and how it was determined."""
     from closedloop.commands.recording_files import align  # noqa: PLC0415
+    from closedloop.commands.recording_files.outputs import check_output  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
+    check_output(report, option="--report")
+    if out is not None:
+        check_output(out)
     with bar("align") as progress:
         session = align.align_files(
             journal,

@@ -17,7 +17,7 @@ _RECORDERS = re.compile(r"\.(nev|ns[1-9]|nf[1-9]|ccf|cmp|sif)", re.IGNORECASE)
 TableWriter = AbstractContextManager[Callable[[Mapping[str, Any]], None]]
 
 
-def check_output(out: Path, suffixes: Sequence[str] = ()) -> None:
+def check_output(out: Path, suffixes: Sequence[str] = (), *, option: str = "--out") -> None:
     """Refuse to write over a recorder's file, or under a suffix that says nothing.
 
     Parameters
@@ -26,6 +26,8 @@ def check_output(out: Path, suffixes: Sequence[str] = ()) -> None:
         The file to write.
     suffixes
         Those that are known; any that is not a recorder's if empty.
+    option
+        What named it.
 
     Raises
     ------
@@ -34,16 +36,16 @@ def check_output(out: Path, suffixes: Sequence[str] = ()) -> None:
     """
     if _RECORDERS.fullmatch(out.suffix):
         raise RecordingError(
-            f"--out {out}: expected a new file, found the name of a recorder's: these are never written to. "
+            f"{option} {out}: expected a new file, found the name of a recorder's: these are never written to. "
             "Choose another name."
         )
     if suffixes and out.suffix.lower() not in suffixes:
         names = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" if len(suffixes) > 1 else suffixes[0]
         raise RecordingError(
-            f"--out {out}: expected a name that ends in {names}, found {out.suffix or 'no suffix'}. Correct the name."
+            f"{option} {out}: expected a name that ends in {names}, found {out.suffix or 'no suffix'}. Correct it."
         )
     if out.is_dir():
-        raise RecordingError(f"--out {out}: expected a file, found a folder. Name a file in it.")
+        raise RecordingError(f"{option} {out}: expected a file, found a folder. Name a file in it.")
 
 
 def open_table(out: Path, layout: TableLayout, *, simulated: bool, attributes: Mapping[str, str]) -> TableWriter:

@@ -20,6 +20,8 @@ from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.cli import app
 from closedloop.detection.definitions import DEFINITIONS, with_settings
 from closedloop.detection.spikes import detect
+from closedloop.errors import RecordingError
+from tests.unit.messages import refused
 
 RATE_HZ = 15_000
 START = datetime(2022, 1, 3, tzinfo=UTC)
@@ -187,6 +189,24 @@ def test_what_cannot_be_is_one_line(file: Path, tmp_path: Path) -> None:
     ]
     for words, said in cases:
         assert said in refusal(out, *words)
+
+
+@pytest.mark.parametrize(
+    "words", [("detect",), ("detect", "--recorder", "none.yaml"), ("events", "--recorder", "none.yaml")]
+)
+def test_no_command_writes_over_a_recorder_s_file(file: Path, words: tuple[str, ...]) -> None:
+    before = file.read_bytes()
+    with refused(RecordingError, f"--out {file}: ", "never written to"):
+        app(["recording", *words, str(file), "--out", str(file)], standalone_mode=False)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--out", "--report"])
+def test_an_alignment_is_not_written_over_a_recorder_s_file(file: Path, tmp_path: Path, option: str) -> None:
+    names = {"--out": str(tmp_path / "codes.parquet"), "--report": str(tmp_path / "page.html")} | {option: str(file)}
+    options = [word for pair in names.items() for word in pair]
+    with refused(RecordingError, f"{option} {file}: ", "never written to"):
+        app(["recording", "align", "journal.jsonl", str(file), *options], standalone_mode=False)
 
 
 def test_one_of_two_electrodes_of_a_number_can_be_chosen_by_its_label(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
 from closedloop.artifacts.day.responses import SPIKES
 from closedloop.commands.recording_files.other_makers.devices import raw_devices
+from closedloop.commands.recording_files.outputs import check_output
 from closedloop.detection.definitions import Definition
 from closedloop.detection.filter_design import check_fits
 from closedloop.detection.spikes import spikes_of
@@ -53,6 +54,7 @@ def detect_other(
     chosen, who = definition, parse_workers(workers)
     if chunk_s is not None and chunk_s <= 0:
         raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
+    check_output(out)
     device = _only(path, raw_devices(path, recorder))
     folder = out.with_name(f"{out.name}.parts")
     found: list[tuple[Voltage, tuple[CrossingsShard, ...]]] = []
