@@ -25,4 +25,6 @@ def is_of_other_maker(path: Path, recorder: Path | None = None) -> bool:
     """Return whether neo is to read a file or folder."""
     if path.is_dir() and recorder is None:
         return any(next(path.rglob(pattern), None) is not None for pattern in _IN_FOLDERS)
+    if path.suffix.lower() == ".bin" and not path.with_suffix(".meta").is_file():
+        return recorder is not None  # anything can be called that: SpikeGLX's has its .meta beside it
     return recorder is not None or path.suffix.lower() in _SUFFIXES
