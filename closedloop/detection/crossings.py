@@ -24,6 +24,7 @@ from closedloop.detection.dropouts import (
 )
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
 from closedloop.detection.filtering import Window, filter_window, search
+from closedloop.detection.loops.called import order_of_crossings
 from closedloop.detection.loops.tiles import LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
 from closedloop.detection.search import UNDER, SearchResult, Seek, allocate, sizes, steps
@@ -89,7 +90,10 @@ class _Before:
 
 @dataclass(frozen=True)
 class Detector:
-    """A definition at work on a source; `found` is room for what is seen in a piece, `banks` that of each channel."""
+    """A definition at work on a source; `banks` has that of each channel.
+
+    `found` is for what is seen in a piece, `room` for what is filtered of it.
+    """
 
     source: SampleSource
     definition: Definition
@@ -97,6 +101,7 @@ class Detector:
     found: SearchResult
     rank: NDArray[np.int64]
     banks: NDArray[np.int64]
+    room: Floats32
     chunk_samples: int | None = None
 
     @property
@@ -146,7 +151,8 @@ def detector_of(
     longest = max((piece.stop - piece.start for piece in pieces_of(source, definition)), default=0)
     found = allocate(-(-source.n_channels // LANES), longest)
     rank = np.argsort(np.argsort(np.asarray(electrode_ids)))
-    return Detector(source, definition, filters, found, rank, banks_of(electrode_ids), chunk_samples)
+    room = np.empty((longest + filters.lookahead) * LANES, np.float32)  # a tile of a piece
+    return Detector(source, definition, filters, found, rank, banks_of(electrode_ids), room, chunk_samples)
 
 
 def crossings(detector: Detector, pieces: Sequence[DetectionPiece]) -> Iterator[PieceCrossings]:
@@ -171,63 +177,61 @@ def _before(detector: Detector, piece: DetectionPiece) -> _Before:
 
 
 def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) -> tuple[PieceCrossings, _Before]:
-    window = Window(detector.source, detector.filters, piece.segment, piece.start, piece.stop, detector.chunk_samples)
+    span = piece.segment, piece.start, piece.stop
+    window = Window(detector.source, detector.filters, *span, detector.chunk_samples, room=detector.room)
     known = before.noise if detector.definition.noise_from == "before" else None
     bridged = detector.source.bridged(piece.segment, piece.start, piece.stop) - piece.start
     seen = _look(detector, window, known, _measured(detector, piece, bridged))
     decisive = seen.median if known is None else np.where(np.isnan(known), seen.median, known)
     threshold = np.where(decisive < detector.least_median, -np.inf, detector.threshold_per_median * decisive)
-    rows, under = _judge(seen, threshold.astype(np.float32), before.under, bridged)
-    channel = np.repeat(np.arange(len(rows)), [len(part) for part in rows])
-    row = np.concatenate(rows).astype(np.int64)
-    order = np.argsort(row * len(rows) + detector.rank[channel])
+    sample, channel, under = _judge(detector, seen, threshold.astype(np.float32), before.under, bridged)
     noise = seen.median.astype(np.float64) * detector.filters.gain / MAD_OF_NORMAL
-    found = PieceCrossings(piece, piece.start + row[order], channel[order], noise, seen.dropouts)
+    found = PieceCrossings(piece, piece.start + sample, channel, noise, seen.dropouts)
     return found, _Before(np.where(seen.unmeasured, np.float32(np.nan), seen.median), under)
 
 
 def _judge(
-    seen: _Seen, threshold: Floats32, under_before: NDArray[np.bool_], bridged: NDArray[np.int64]
-) -> tuple[list[NDArray[np.int32]], NDArray[np.bool_]]:
-    """Return each channel's crossings by row, and whether its last sample is under the threshold."""
-    rows, last = [], []
-    for found, level, before in zip(seen.under, threshold, under_before.tolist(), strict=True):
-        row, under = _without_bridged(found, bridged)
-        places = np.flatnonzero(under["value"] < level)
-        counted = under["row"][places]
-        begins = np.ones(len(places), bool)  # a sample under the threshold after one that is not
-        begins[1:] = counted[1:] != counted[:-1] + 1
-        begins[:1] &= not before or counted[:1] != 0
-        rows.append(row[places[begins]])
-        last.append(int(counted[-1]) if len(counted) else -1)
-    return rows, np.array(last) == seen.n_rows - len(bridged) - 1
-
-
-def _without_bridged(under: NDArray[np.void], bridged: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.void]]:
-    """Leave out samples that were not recorded: rows, and the samples with rows that count the others alone."""
-    if len(bridged) == 0:
-        return under["row"], under
-    n_before = np.searchsorted(bridged, under["row"])
-    is_bridged = bridged[np.minimum(n_before, len(bridged) - 1)] == under["row"]
-    kept = under[~is_bridged]
-    row = kept["row"].copy()
-    kept["row"] -= n_before[~is_bridged].astype(np.int32)
-    return row, kept
+    detector: Detector,
+    seen: _Seen,
+    threshold: Floats32,
+    under_before: NDArray[np.bool_],
+    bridged: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return row and channel of each crossing, in order, and which channels' last sample is under the threshold."""
+    kept = np.concatenate([np.zeros(0, UNDER), *seen.kept.values()])
+    first_kept = np.cumsum([0, *(len(seen.kept.get(n, ())) for n in range(len(threshold)))])
+    is_under, order = under_before.copy(), np.empty(seen.n_under.sum() + len(kept), np.int64)
+    n_crossings = order_of_crossings(
+        detector.found.under,
+        seen.n_under,
+        kept,
+        first_kept,
+        threshold,
+        is_under,
+        bridged,
+        seen.n_rows,
+        detector.rank,
+        order,
+    )
+    row, rank = np.divmod(np.sort(order[:n_crossings]), len(threshold))
+    return row, np.argsort(detector.rank)[rank], is_under
 
 
 @dataclass
 class _Seen:
     """Median |v| of each channel in the filters' scale, and the samples among which its spikes are.
 
+    These are the first `n_under` of the detector's `found.under`, or else those `kept`, by channel.
     `unmeasured` says of which channels the piece has no measurement at all, `gone` which rows are none, by channel;
     `passed` are some of the rows as they were read, in which dropouts are looked for.
     """
 
     n_rows: int
     median: Floats32
-    under: list[NDArray[np.void]]
+    n_under: NDArray[np.int64]
     unmeasured: NDArray[np.bool_]
     passed: RowsInPassing
+    kept: dict[int, NDArray[np.void]] = field(default_factory=dict)
     dropouts: tuple[Dropout, ...] = ()
     gone: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
@@ -238,7 +242,7 @@ def _look(detector: Detector, window: Window, known: Floats32 | None, measured: 
     A bank that dropped out is gone through again too, without the dropouts.
     """
     n_channels, n_rows = detector.source.n_channels, window.stop - window.start
-    nothing = np.full(n_channels, np.nan, np.float32), [np.zeros(0, UNDER)] * n_channels, np.zeros(n_channels, bool)
+    nothing = np.full(n_channels, np.nan, np.float32), np.zeros(n_channels, np.int64), np.zeros(n_channels, bool)
     seen = _Seen(n_rows, *nothing, rows_in_passing(window.start, window.stop, detector.source.rate_hz))
     if n_rows >= 2 * _SPOTS * _SPOT_ROWS:
         _look_once(detector, window, known, seen, measured)
@@ -250,7 +254,7 @@ def _look(detector: Detector, window: Window, known: Floats32 | None, measured: 
     for channel, is_gone in seen.gone.items():
         seen.unmeasured[channel] = is_gone.all()
         seen.median[channel] = 0 if seen.unmeasured[channel] else np.nan
-        seen.under[channel] = np.zeros(0, UNDER)
+        seen.n_under[channel] = 0
     for tile in np.unique(np.flatnonzero(np.isnan(seen.median)) // LANES).tolist():
         _look_at_tile(detector, replace(window, tile=tile), known, seen, measured)
     return seen
@@ -274,7 +278,7 @@ def _look_once(
     search(window, seek, found, seen.passed)
     n = int(np.count_nonzero(measured))
     n_below, n_inside, n_under = (counts.ravel().tolist() for counts in (found.n_below, found.n_inside, found.n_under))
-    is_flat = (seek.width == 0).ravel().tolist()
+    is_flat, low = (seek.width == 0).ravel().tolist(), steps(seek.low).ravel()
     for channel in range(len(seen.median)):
         tile, lane = divmod(channel, LANES)
         if n_inside[channel] > found.inside.shape[2] or n_under[channel] > found.under.shape[2]:
@@ -283,8 +287,9 @@ def _look_once(
         if is_flat[channel] and n_below[channel] > n // 2:
             seen.median[channel] = 0
         elif middle is not None:
-            seen.median[channel] = sizes(middle + steps(seek.low)[tile, lane]).mean()
-        seen.under[channel] = found.under[tile, lane, : n_under[channel]]
+            inner = sizes(middle + low[channel])  # one or two: numpy's mean takes longer than all else here
+            seen.median[channel] = inner[0] if len(inner) == 1 else (inner[0] + inner[1]) / np.float32(2)
+        seen.n_under[channel] = n_under[channel]
 
 
 def _seek(detector: Detector, window: Window, known: Floats32 | None, measured: NDArray[np.bool_]) -> Seek:
@@ -310,8 +315,9 @@ def _sizes_at_spots(window: Window) -> Floats32:
     """Filter a few spots spread over the piece, without the notch: |v|, (n_tiles * LANES, n)."""
     near = window.filters.band.tail // _SPOT_MARGIN_SHARE
     filters = replace(window.filters, notch=NO_SECTIONS, lead=near, lookahead=min(near, window.filters.lookahead))
+    window = replace(window, filters=filters, room=None)  # all spots are kept
     starts = np.linspace(window.start, window.stop - _SPOT_ROWS, _SPOTS).astype(int).tolist()
-    spots = [filter_window(replace(window, filters=filters, start=start, stop=start + _SPOT_ROWS)) for start in starts]
+    spots = [filter_window(replace(window, start=start, stop=start + _SPOT_ROWS)) for start in starts]
     sizes = np.abs(np.concatenate(spots, axis=1)).transpose(0, 2, 1)
     return np.ascontiguousarray(sizes).reshape(-1, sizes.shape[2])
 
@@ -327,11 +333,11 @@ def _look_at_tile(
         gone = seen.gone.get(channel)
         own = measured if gone is None else measured & ~gone
         seen.unmeasured[channel] = not own.any()
-        median = np.float32(0 if seen.unmeasured[channel] else exact_median(np.abs(volts[own])))
+        median = np.float32(0 if seen.unmeasured[channel] else exact_median(np.abs(volts if own.all() else volts[own])))
         before = np.nan if known is None else known[channel]
         level = detector.threshold_per_median * (median if np.isnan(before) else before)
         at = np.flatnonzero(volts < level)
         at = at if gone is None else at[~gone[at]]
         seen.median[channel] = median
-        seen.under[channel] = np.empty(len(at), UNDER)
-        seen.under[channel]["row"], seen.under[channel]["value"] = at, volts[at]
+        seen.n_under[channel], seen.kept[channel] = 0, np.empty(len(at), UNDER)
+        seen.kept[channel]["row"], seen.kept[channel]["value"] = at, volts[at]

@@ -70,11 +70,21 @@ class FilterSections:
             As of `state_after`; left as it is.
         """
         state, filtered = np.array(state, np.float64), np.array(rows, np.float64)
-        for x in filtered:
-            for (b0, b1, b2, _, a1, a2), (first, second) in zip(self.plain.tolist(), state, strict=True):
-                y = b0 * x + first
-                first[:] = b1 * x - a1 * y + second
-                second[:] = b2 * x - a2 * y
+        y, part = np.empty((2, *filtered.shape[1:]))
+        sections = [
+            (b0, b1, b2, a1, a2, *own) for (b0, b1, b2, _, a1, a2), own in zip(self.plain.tolist(), state, strict=True)
+        ]
+        for x in filtered:  # few numbers: to make room for each sum would take longer than the sums
+            for b0, b1, b2, a1, a2, first, second in sections:
+                np.multiply(x, b0, out=y)
+                y += first
+                np.multiply(x, b1, out=first)
+                np.multiply(y, a1, out=part)
+                np.subtract(first, part, out=first)
+                np.add(first, second, out=first)
+                np.multiply(x, b2, out=second)
+                np.multiply(y, a2, out=part)
+                np.subtract(second, part, out=second)
                 x[:] = y
         return filtered, state
 

@@ -7,6 +7,7 @@ rule of scipy's `sosfiltfilt` applies: the (notched) voltage is continued by ref
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,7 +34,8 @@ class Window:
     """Samples start to stop (exclusive) of one segment, filtered.
 
     `chunk_samples` is how many samples are read at a time, at most. With a `tile`, only those
-    `LANES` channels are filtered.
+    `LANES` channels are filtered. What is filtered is kept in `room`, if given and large enough: memory that is new
+    each time has to be cleared by the system each time.
     """
 
     source: SampleSource
@@ -43,6 +45,7 @@ class Window:
     stop: int
     chunk_samples: int | None = None
     tile: int | None = None
+    room: Floats32 | None = None
 
     @property
     def n_samples(self) -> int:
@@ -58,6 +61,13 @@ class Window:
     def end(self) -> int:
         """Up to where samples are needed."""
         return min(self.stop + self.filters.lookahead, self.n_samples)
+
+    def empty(self, *shape: int) -> Floats32:
+        """Return room for so much."""
+        size = math.prod(shape)
+        if self.room is None or len(self.room) < size:
+            return np.empty(shape, np.float32)
+        return self.room[:size].reshape(shape)
 
     def blocks(self, start: int, stop: int) -> Iterator[tuple[int, Rows]]:
         """Read rows block by block, each with its first sample."""
@@ -85,8 +95,8 @@ def _concatenate(first: Rows, second: Rows) -> Rows:
 
 
 def filter_window(window: Window) -> Floats32:
-    """Filter a window and keep it: (n_tiles, stop - start, LANES), in units of 1 / `Filters.gain`."""
-    out = np.empty((window.n_tiles, window.end - window.start, LANES), np.float32)
+    """Filter a window and keep it, in its room: (n_tiles, stop - start, LANES), in units of 1 / `Filters.gain`."""
+    out = window.empty(window.n_tiles, window.end - window.start, LANES)
     state = _state_before(window)
     for first, rows in window.blocks(window.start, window.end):
         forward(rows, window.filters.forward, state, out, first - window.start)
@@ -123,7 +133,7 @@ def search(window: Window, seek: Seek, found: SearchResult, passed: RowsInPassin
 def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: SearchResult, passed: RowsInPassing) -> None:
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
     forward_coefficients, band = window.filters.forward, window.filters.band
-    held = np.empty((window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES), np.float32)
+    held = window.empty(window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES)
     back = np.empty((len(band.settled), LANES), np.float32)
     done, n_held = window.start, 0
     for first, rows in window.blocks(window.start, window.end):

@@ -15,7 +15,7 @@ _CORRELATED = 2.0  # neighbouring samples are alike: a sample of n is worth as m
 
 def exact_median(sizes: NDArray[Any]) -> float:
     """Return the median of a channel's |v|, (n,); half of the samples are put out of order in a copy."""
-    return float(_middle(sizes, n=len(sizes), n_below=0).mean())
+    return float(_middle(sizes.copy(), n=len(sizes), n_below=0).mean())
 
 
 def bracket(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -38,7 +38,7 @@ def middle_in_bracket(n: int, n_below: int, inside: NDArray[Any]) -> NDArray[Any
     n_below
         How many of them lie below the bracket.
     inside
-        Those in the bracket, any order, (n_inside,).
+        Those in the bracket, any order, (n_inside,); put into another one.
     """
     if n_below > (n - 1) // 2 or n_below + len(inside) <= n // 2:
         return None
@@ -47,5 +47,5 @@ def middle_in_bracket(n: int, n_below: int, inside: NDArray[Any]) -> NDArray[Any
 
 def _middle(values: NDArray[Any], *, n: int, n_below: int) -> NDArray[Any]:
     upper = n // 2 - n_below
-    parted = np.partition(values, upper)  # one place only: with two, numpy is seven times slower
-    return parted[upper : upper + 1] if n % 2 else np.array([parted[:upper].max(), parted[upper]])
+    values.partition(upper)  # one place only: with two, numpy is seven times slower
+    return values[upper : upper + 1] if n % 2 else np.array([values[:upper].max(), values[upper]])

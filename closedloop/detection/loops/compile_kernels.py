@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from llvmlite import binding, ir
 from numba import typeof
 from numba.core import compiler
 from numba.core.registry import cpu_target
@@ -11,7 +14,7 @@ from numba.core.registry import cpu_target
 from closedloop.detection.loops.machine_code import MachineCode
 
 
-def compile_kernel(loop: Any, arguments: tuple[Any, ...]) -> MachineCode:
+def compile_kernel(loop: Any, arguments: tuple[Any, ...], *, is_float: Sequence[bool]) -> MachineCode:
     """Compile a loop for arguments of these types; it may allocate nothing.
 
     Parameters
@@ -20,6 +23,8 @@ def compile_kernel(loop: Any, arguments: tuple[Any, ...]) -> MachineCode:
         Made by numba's `njit`.
     arguments
         Such as it will be called with.
+    is_float
+        Of each number that they are passed as.
     """
     typing_context, target_context = cpu_target.typing_context, cpu_target.target_context
     typing_context.refresh()
@@ -34,5 +39,22 @@ def compile_kernel(loop: Any, arguments: tuple[Any, ...]) -> MachineCode:
     module = found.library._final_module
     outside = [one for one in (*module.functions, *module.global_variables) if one.is_declaration]
     needs = tuple(one.name for one in outside if not one.name.startswith("llvm."))
-    content = bytes(target_context.codegen()._tm.emit_object(module))
-    return MachineCode(found.fndesc.llvm_func_name, str(found.fndesc.restype), needs, content)
+    code = MachineCode(found.fndesc.llvm_func_name, str(found.fndesc.restype), needs, b"")
+    caller = _caller(code.caller, is_float)
+    caller.triple, caller.data_layout = module.triple, module.data_layout
+    module.link_in(binding.parse_assembly(str(caller)))
+    return replace(code, content=bytes(target_context.codegen()._tm.emit_object(module)))
+
+
+def _caller(name: str, is_float: Sequence[bool]) -> ir.Module:
+    """Write a function that takes a loop's address and all its numbers from one place in memory, and calls it."""
+    module, whole = ir.Module(), ir.IntType(64)
+    function = ir.Function(module, ir.FunctionType(ir.IntType(32), [whole.as_pointer()]), name)
+    builder = ir.IRBuilder(function.append_basic_block())
+    (block,) = function.args
+    kinds = [whole, whole, *(ir.DoubleType() if one else whole for one in is_float)]
+    loop, *numbers = [builder.load(builder.gep(block, [whole(n)])) for n in range(1 + len(kinds))]
+    given = [builder.bitcast(number, kind) for number, kind in zip(numbers, kinds, strict=True)]
+    address = builder.inttoptr(loop, ir.FunctionType(ir.IntType(32), kinds).as_pointer())
+    builder.ret(builder.call(address, given))
+    return module

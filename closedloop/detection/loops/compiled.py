@@ -11,14 +11,19 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import struct
+import sys
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from llvmlite import binding
@@ -40,6 +45,7 @@ _FOLDER = Path(__file__).parent
 _GIVES_VALUE, _GIVES_NONE = 0, -2  # numba's calling convention: the status that a function returns; others are errors
 _DECIDING = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE")
 _SIZE_BYTES = 8
+_FIRST_ARGUMENT = 3  # after the loop's address, and those of its value and its error
 _ARRAY, _TUPLE = "array", "tuple"
 
 if find_spec("numba") is None:  # said at once, not when a loop is not kept yet
@@ -48,8 +54,10 @@ if find_spec("numba") is None:  # said at once, not when a loop is not kept yet
 Kind = tuple[Any, ...]
 
 
-Passed = tuple[Any, Any, list[Any]]
-"""An argument, what of it decides the machine code, and its parts as numba passes them."""
+class _LastCall(threading.local):
+    """What was called last in this thread; of one thread alone, because the arguments stand in one place in memory."""
+
+    call: _Call | None = None
 
 
 class CompiledLoop:
@@ -65,43 +73,93 @@ class CompiledLoop:
 
     def __init__(self, name: str, module: Callable[[], ModuleType]) -> None:
         self._name, self._module = name, module
-        self._calls: dict[Kind, Callable[..., Any]] = {}
-        self._last: tuple[list[Passed], Callable[..., Any]] | None = None
+        self._prepared: dict[Kind, _Prepared] = {}
+        self._last = _LastCall()
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it, with the loop's own arguments; what is the same object as in the last call is not looked at again."""
-        if self._last is not None:
-            before, call = self._last
-            passed, is_alike = [], len(before) == len(arguments)
-            for one, argument in zip(before, arguments, strict=False):
-                if one[0] is argument:
-                    passed.append(one)
-                else:
-                    now = _pass(argument)
-                    is_alike = is_alike and now[1] == one[1]
-                    passed.append(now)
-            if is_alike:
-                self._last = passed, call
-                return call(passed)
-        passed = [_pass(argument) for argument in arguments]
-        kind = tuple(one[1] for one in passed)
-        if kind not in self._calls:
-            self._calls[kind] = self._prepare(kind, arguments)
-        self._last = passed, self._calls[kind]
-        return self._calls[kind](passed)
+        call = self._last.call
+        if call is None or not call.takes(arguments):
+            kind = tuple(_kind(argument) for argument in arguments)
+            if kind not in self._prepared:
+                self._prepared[kind] = self._prepare(kind, arguments)
+            call = self._last.call = _Call(self._prepared[kind], kind, arguments)
+        return call.run()
 
-    def _prepare(self, kind: Kind, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    def _prepare(self, kind: Kind, arguments: tuple[Any, ...]) -> _Prepared:
         name = f"{self._name}-{_hash(_machine(), content_of_kernels().hex(), self._name, kind)}.kernel"
         code = _kept(name)
         if code is None:
             from closedloop.detection.loops.compile_kernels import compile_kernel  # noqa: PLC0415 - with numba
 
-            loop = getattr(self._module(), self._name)
-            code = compile_kernel(loop, arguments)
+            loop: Callable[..., Any] = getattr(self._module(), self._name)
+            code = compile_kernel(loop, arguments, is_float=[one for part in kind for one in _are_floats(part)])
             if not _can_run(code):
-                return lambda passed: loop(*(one[0] for one in passed))  # numba runs it itself
+                return loop  # numba runs it itself
             _keep(name, code)
-        return _callable(code, kind)
+        return _load(code)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Machine code in memory: where the loop is, and what calls it with the numbers in a place in memory."""
+
+    code: MachineCode
+    address: int
+    caller: Callable[[int], int]
+
+
+_Prepared: TypeAlias = "_Loaded | Callable[..., Any]"
+
+
+class _Call:
+    """A loop with its arguments as numbers in one place in memory, where only what is new has to be written.
+
+    Parameters
+    ----------
+    loop
+        In memory, or numba's.
+    kind, arguments
+        What it is called with.
+    """
+
+    def __init__(self, loop: _Prepared, kind: Kind, arguments: tuple[Any, ...]) -> None:
+        self._loop, self._kinds, self._arguments = loop, kind, list(arguments)
+        parts = [_flat(argument) for argument in arguments]
+        self._starts = [*accumulate(map(len, parts), initial=_FIRST_ARGUMENT)]
+        self._result = (ctypes.c_int64 * 2)()  # a value; of an error, where it is described
+        value = ctypes.addressof(self._result)
+        head = [0 if not isinstance(loop, _Loaded) else loop.address, value, value + _SIZE_BYTES]
+        numbers = [*head, *(number for part in parts for number in part)]
+        self._block: Any = (ctypes.c_int64 * len(numbers))(*numbers)
+        self._place = ctypes.addressof(self._block)
+
+    def takes(self, arguments: tuple[Any, ...]) -> bool:
+        """Take other arguments; False where these are of another kind."""
+        if len(arguments) != len(self._arguments):
+            return False
+        for n, argument in enumerate(arguments):
+            if argument is self._arguments[n]:
+                continue
+            start = self._starts[n]
+            if type(argument) is int and self._kinds[n] == "int":
+                self._block[start] = argument
+            elif _kind(argument) == self._kinds[n]:
+                self._block[start : self._starts[n + 1]] = _flat(argument)
+            else:
+                return False
+            self._arguments[n] = argument
+        return True
+
+    def run(self) -> Any:
+        """Call the loop."""
+        loop = self._loop
+        if not isinstance(loop, _Loaded):
+            return loop(*self._arguments)
+        status = loop.caller(self._place)
+        if status not in (_GIVES_VALUE, _GIVES_NONE):
+            raise ValueError(f"{loop.code.symbol}: the loop ended with status {status}")
+        return self._result[0] if loop.code.gives != "none" else None
 
 
 @cache
@@ -124,10 +182,6 @@ def _machine() -> tuple[Any, ...]:
     processor = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
     wanted = [(name, os.environ.get(name)) for name in _DECIDING]
     return version("numba"), version("llvmlite"), binding.get_process_triple(), *processor, *wanted
-
-
-def _pass(argument: Any) -> Passed:
-    return (argument, "int", [argument]) if type(argument) is int else (argument, _kind(argument), _flat(argument))
 
 
 def _kind(argument: Any) -> Any:
@@ -201,46 +255,32 @@ def _engine() -> Any:
     return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
 
 
-def _callable(code: MachineCode, kind: Kind) -> Callable[[list[Passed]], Any]:
-    """Load machine code; return what calls it."""
+def _load(code: MachineCode) -> _Loaded:
     engine = _engine()
     engine.add_object_file(binding.ObjectFileRef.from_data(code.content))
     engine.finalize_object()
-    types = [c_type for one in kind for c_type in _c_types(one)]
-    call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)(
-        engine.get_function_address(code.symbol)
-    )
-
-    def run(passed: list[Passed]) -> Any:
-        value, error = ctypes.c_int64(), ctypes.c_void_p()
-        flat = [ctypes.addressof(value), ctypes.addressof(error)]
-        for one in passed:
-            flat += one[2]
-        status = call(*flat)
-        if status not in (_GIVES_VALUE, _GIVES_NONE):
-            raise ValueError(f"{code.symbol}: the loop ended with status {status}")
-        return value.value if code.gives != "none" else None
-
-    return run
+    caller = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(code.caller))
+    return _Loaded(code, engine.get_function_address(code.symbol), caller)
 
 
-def _c_types(kind: Any) -> list[Any]:
-    """Return the types of an argument's parts, as numba passes them.
-
-    Whole numbers go the way of pointers, which is the same for the machine and takes a third of the time here.
-    """
+def _are_floats(kind: Any) -> list[bool]:
+    """Say of each of an argument's parts, as numba passes them, whether it is a float; else it is a whole number."""
     if isinstance(kind, str):
-        return [{"int": ctypes.c_void_p, "float": ctypes.c_double}[kind]]
+        return [{"int": False, "float": True}[kind]]
     if kind[0] == _TUPLE:
-        return [c_type for one in kind[2:] for c_type in _c_types(one)]
-    return [ctypes.c_void_p] * (5 + 2 * kind[1])
+        return [one for part in kind[2:] for one in _are_floats(part)]
+    return [False] * (5 + 2 * kind[1])
 
 
-def _flat(argument: Any) -> list[Any]:
+def _flat(argument: Any) -> list[int]:
     """Return an argument's parts: of an array no owner, no parent, size, bytes an element, place, shape, strides."""
     if isinstance(argument, np.ndarray):
         place = argument.__array_interface__["data"][0]
-        return [None, None, argument.size, argument.itemsize, place, *argument.shape, *argument.strides]
+        return [0, 0, argument.size, argument.itemsize, place, *argument.shape, *argument.strides]
     if isinstance(argument, tuple):
         return [number for one in argument for number in _flat(one)]
-    return [argument]
+    return (
+        [int.from_bytes(struct.pack("=d", argument), sys.byteorder, signed=True)]
+        if isinstance(argument, float)
+        else [argument]
+    )

@@ -25,3 +25,8 @@ class MachineCode:
     gives: str
     needs: tuple[str, ...]
     content: bytes
+
+    @property
+    def caller(self) -> str:
+        """Name of the function that calls it with what stands in a place in memory."""
+        return f"{self.symbol}.from_block"

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,21 @@ def test_a_loop_called_with_other_types_and_arrays_in_turn_is_right() -> None:
         np.testing.assert_array_equal(out[0, :, 0], [turn, turn, 0])
         forward(rows, ((0.0, 0.0),), state, out, 0)  # the state was carried on in place
         np.testing.assert_array_equal(out[0, :, 0], [0, 0, 0])
+
+
+def test_a_loop_called_by_two_threads_at_once_is_right() -> None:
+    """The arguments of a call stand in one place in memory: one for each thread."""
+
+    def run(value: int) -> bool:
+        rows, right = np.full((40_000, 16), value, np.int16), True
+        for _ in range(40):
+            state, out = np.zeros((1, 2, 16), np.float32), np.zeros((1, len(rows), 16), np.float32)
+            forward(rows, ((0.0, 0.0),), state, out, 0)
+            right &= bool((out[0, :2] == value).all() and (out[0, 2:] == 0).all())
+        return right
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(run, range(1, 9)))
 
 
 def test_a_loop_writes_into_its_arrays() -> None:
