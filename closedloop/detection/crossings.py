@@ -255,7 +255,7 @@ def _look(detector: Detector, window: Window, known: Floats32 | None, measured: 
         seen.unmeasured[channel] = is_gone.all()
         seen.median[channel] = 0 if seen.unmeasured[channel] else np.nan
         seen.n_under[channel] = 0
-    for tile in np.unique(np.flatnonzero(np.isnan(seen.median)) // LANES).tolist():
+    for tile in sorted(set((np.flatnonzero(np.isnan(seen.median)) // LANES).tolist())):
         _look_at_tile(detector, replace(window, tile=tile), known, seen, measured)
     return seen
 

@@ -96,7 +96,7 @@ def find_dropouts(
     ]
     kept = np.concatenate(passed.kept)
     found: list[Dropout] = []
-    own_columns = {int(bank): np.flatnonzero(banks == bank) for bank in np.unique(banks)}
+    own_columns = {bank: np.flatnonzero(banks == bank) for bank in sorted(set(banks.tolist()))}
     within = {bank: _still_places(kept, columns, passed, n_samples) for bank, columns in own_columns.items()}
     at_edges = _looked_at(source, segment, edges)
     for bank, columns in own_columns.items():

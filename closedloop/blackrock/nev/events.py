@@ -245,9 +245,10 @@ class _EventCollector:
         self.last = (ordered.clock_segment, int(ordered.packets.tick[-1]))
         spikes = is_spike(ordered.packets)
         noise = spikes & is_noise(ordered.packets)
-        self.n_noise += int(np.count_nonzero(noise))
+        n_noise = int(np.count_nonzero(noise))
+        self.n_noise += n_noise
         if self._n_spikes:
-            wanted = spikes if self._noise else spikes & ~noise
+            wanted = spikes if self._noise or not n_noise else spikes & ~noise
             self._add_spikes(ordered.clock_segment, ordered.packets, wanted)
         if not spikes.all():
             self._rest.append((ordered.clock_segment, ordered.packets.take(~spikes)))

@@ -121,7 +121,8 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
     runs = finder.finish()
     blank = blanks.index()
     n_by_kind[DIGITAL_PACKET] -= len(blank)
-    return NevScan(n_by_kind, runs.runs, np.union1d(runs.strays, blank), marks.finish(), len(blank))
+    strays = np.union1d(runs.strays, blank) if len(blank) else runs.strays
+    return NevScan(n_by_kind, runs.runs, strays, marks.finish(), len(blank))
 
 
 class _Blanks:

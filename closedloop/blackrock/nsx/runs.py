@@ -210,7 +210,7 @@ def _held_back(runs: FileRuns, before: Integers, ticks_per_sample: Fraction) -> 
     """Let time stand where the clock steps back a little: after the runs `before`."""
     last = runs.raw.end_tick - round(ticks_per_sample)
     least = runs.least_tick
-    for segment in np.unique(runs.segment[before]).tolist():
+    for segment in sorted(set(runs.segment[before].tolist())):
         own = slice(runs.of(segment).start, runs.of(segment).stop)
         least[own][1:] = np.maximum(least[own][1:], np.maximum.accumulate(last[own])[:-1])
     return replace(runs, least_tick=least)
