@@ -85,7 +85,8 @@ def find_devices(files: Sequence[Path], *, arrays: Sequence[str] = ()) -> tuple[
     Raises
     ------
     RecordingError
-        No file is a recording, or the patterns do not say which array's one is.
+        No file is a recording, the patterns do not say which array's one is, or two files differ only in the case of
+        their names.
     """
     found = [file for file in files if is_recording(file)]
     if not found:
@@ -154,6 +155,14 @@ def _named(stem: str) -> re.Match[str] | None:
 
 
 def _recording(stem: str, files: Sequence[Path]) -> RecordingFiles:
+    of_suffix: dict[str, Path] = {}
+    for file in files:
+        other = of_suffix.setdefault(file.suffix.lower(), file)
+        if other is not file:
+            raise RecordingError(
+                f"{file}: expected one {file.suffix.lower()} of that name, found {other} too. "
+                "Take the one that is not meant out of the folder, or give it a name of its own."
+            )
     nev = [file for file in files if file.suffix.lower() == ".nev"]
     nsx = sorted((file for file in files if file not in nev), key=lambda file: file.suffix, reverse=True)
     return RecordingFiles(stem, nev[0] if nev else None, tuple(nsx))

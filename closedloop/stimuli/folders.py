@@ -7,6 +7,8 @@ hold: the shorter side is resized to side * 256 / 224 (bilinear, antialiased), t
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -21,6 +23,8 @@ from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 RESIZE_OVER_CROP = 256 / 224
 MODES_BEYOND_8_BITS = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+_CUT_TO_8_BITS = re.compile(r"(?!BGR).*;(16|32)")  # Pillow's raw mode, as RGB;16B; BGR;16 has 5 or 6 bits a colour
+_FIRST_IS_THE_PHOTOGRAPH = "MPO"  # of phones and stereo cameras: a JPEG with previews after it
 UNCATEGORISED = "uncategorised"
 
 
@@ -119,7 +123,7 @@ def load_square(path: Path, *, side_px: int) -> Uint8Image:
     Raises
     ------
     ImageError
-        The file is missing, truncated, not an image, deeper than 8 bits, or has transparent pixels.
+        The file is missing, truncated, not an image, deeper than 8 bits, has several frames or transparent pixels.
     """
     try:
         content = path.read_bytes()
@@ -127,11 +131,16 @@ def load_square(path: Path, *, side_px: int) -> Uint8Image:
         raise ImageError(
             f"{path}: the image is missing. Put it back, or point the study at the right folder."
         ) from None
-    return square_of(content, path, side_px=side_px)
+    square = square_of(content, path, side_px=side_px)
+    _check_all_is_shown(content, path)
+    return square
 
 
 def square_of(content: bytes, path: Path, *, side_px: int) -> Uint8Image:
     """Turn the bytes of an image file into a square, uint8, shape (side_px, side_px, 3).
+
+    Of 16-bit colours and of several frames it takes what Pillow gives: a study that listed such images has shown them
+    so. `check_decodes` and `load_square` refuse them.
 
     Parameters
     ----------
@@ -174,9 +183,22 @@ def check_decodes(content: bytes, path: Path, *, side_px: int) -> None:
     Raises
     ------
     ImageError
-        As `square_of`.
+        As `load_square`, where the file is there.
     """
     _read_rgb(content, path, draft_px=side_px)
+    _check_all_is_shown(content, path)
+
+
+def _check_all_is_shown(content: bytes, path: Path) -> None:
+    """Refuse a readable image of which Pillow would give the high bytes or the first frame alone, without a word."""
+    with Image.open(BytesIO(content)) as image:
+        raw_modes = [one if isinstance(one, str) else str(one[0]) for _, _, _, one in image.tile if one]
+        n_frames = 1 if image.format == _FIRST_IS_THE_PHOTOGRAPH else getattr(image, "n_frames", 1)
+    deep = [mode for mode in raw_modes if _CUT_TO_8_BITS.match(mode)]
+    if deep:
+        raise ImageError(f"{path}: 8 bits a colour expected, found {deep[0]}. Convert it to 8-bit RGB.")
+    if n_frames > 1:
+        raise ImageError(f"{path}: one frame expected, found {n_frames}. Save the one that is meant as a file.")
 
 
 def _read_rgb(content: bytes, path: Path, *, draft_px: int | None = None) -> Image.Image:
@@ -208,7 +230,21 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if _is_image_file(entry)]
+    files = [entry for entry in _entries(folder) if _is_image_file(entry)]
+    for file in files:
+        if not _is_text(file):
+            named = os.fsencode(file).decode(errors="backslashreplace")
+            raise ImageError(f"{named}: a name in UTF-8 expected, found other bytes. Rename the file or its folder.")
+    return files
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether a path can be written down: bytes that are not UTF-8 stand in it as lone surrogates."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_image_file(path: Path) -> bool:

@@ -14,6 +14,22 @@ from tests.unit.messages import refused
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "suffix"),
+    [
+        ("array1.nev", "ARRAY1.NEV", ".nev"),
+        ("array1.nev", "array1.NEV", ".nev"),
+        ("array1.ns6", "Array1.NS6", ".ns6"),
+    ],
+)
+def test_two_files_whose_names_differ_in_case_alone_are_refused(first: str, second: str, suffix: str) -> None:
+    """One was used and the other sealed beside it, unread."""
+    files = [Path("day") / name for name in ("array1.ns2", "array2.nev", first, second)]
+    for order in (files, files[::-1]):
+        with refused(RecordingError, "day", *files[2:], f"expected one {suffix} of that name", "out of the folder"):
+            find_devices(order)
+
+
+@pytest.mark.parametrize(
     ("stem", "processor"),
     [
         ("array2", 2),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 from PIL import Image
 
 from closedloop.errors import ImageError
+from closedloop.stimuli.folders import check_decodes
 from closedloop.stimuli.pools import FlatFolderPool, ImageNetFolderPool, open_folder_pool, open_pool
 
 
@@ -114,6 +118,58 @@ def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path: Path) -> None:
     Image.fromarray(np.full((40, 40), 40_000, dtype=np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(ImageError, match=r"deep\.png: 8 bits"):
         open_folder_pool(tmp_path, 32).load("deep.png")
+
+
+def deep_png(channels: int) -> bytes:
+    """Make a PNG of 16 bits a colour, gray with alpha (2), RGB (3) or RGBA (4): Pillow cannot write one."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = np.random.default_rng(0).integers(0, 1 << 16, (40, 40, channels)).astype(">u2")
+    if channels != 3:
+        rows[:, :, -1] = 0xFFFF
+    header = struct.pack(">IIBBBBB", 40, 40, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_sixteen_bits_a_colour_are_refused_where_the_low_byte_would_be_lost(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "deep.png"
+    path.write_bytes(deep_png(channels))
+    with pytest.raises(ImageError, match=r"deep\.png: 8 bits a colour expected, found \w+;16B"):
+        open_folder_pool(tmp_path, 32).load("deep.png")
+    with pytest.raises(ImageError, match="Convert it to 8-bit RGB"):
+        check_decodes(path.read_bytes(), path, side_px=32)
+
+
+@pytest.mark.parametrize("name", ["moving.webp", "pages.tif", "moving.png"])
+def test_more_than_one_frame_is_refused(tmp_path: Path, name: str) -> None:
+    first, *more = (Image.fromarray(noise(40, 40, seed)) for seed in range(3))
+    first.save(tmp_path / name, save_all=True, append_images=more)
+    with pytest.raises(ImageError, match=rf"{name}: one frame expected, found 3"):
+        open_folder_pool(tmp_path, 32).load(name)
+    with pytest.raises(ImageError, match="one frame expected"):
+        check_decodes((tmp_path / name).read_bytes(), tmp_path / name, side_px=32)
+
+
+def test_a_photograph_with_previews_after_it_is_one_image(tmp_path: Path) -> None:
+    photograph = Image.fromarray(noise(40, 40))
+    photograph.save(tmp_path / "plain.jpg")
+    photograph.save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[photograph.resize((8, 8))])
+    pool = open_folder_pool(tmp_path, 32)
+    np.testing.assert_array_equal(pool.load("phone.jpg"), pool.load("plain.jpg"))
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"caf\xe9/a.png"])
+def test_a_name_that_is_not_utf_8_is_refused_in_a_line_that_can_be_printed(tmp_path: Path, name: bytes) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118 - bytes
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - bytes
+    write(tmp_path / "good.png", noise(40, 40)).rename(os.fsdecode(path))
+    with pytest.raises(ImageError, match=r"caf\\xe9.*: a name in UTF-8 expected") as caught:
+        open_folder_pool(tmp_path, 32)
+    str(caught.value).encode()
 
 
 def test_transparent_pixels_are_refused_rather_than_painted(tmp_path: Path) -> None:
