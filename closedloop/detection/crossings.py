@@ -17,7 +17,6 @@ from closedloop.detection.definitions import Definition
 from closedloop.detection.dropouts import (
     Dropout,
     RowsInPassing,
-    banks_of,
     find_dropouts,
     rows_gone,
     rows_in_passing,
@@ -28,6 +27,7 @@ from closedloop.detection.loops.called import order_of_crossings
 from closedloop.detection.loops.tiles import LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
 from closedloop.detection.search import UNDER, SearchResult, Seek, allocate, sizes, steps
+from closedloop.recording.banks import banks_of
 from closedloop.recording.source import SampleSource
 
 LEAST_NOISE_BITS = 0.1  # less than the error of turning a voltage into whole bits (0.29): the channel is flat

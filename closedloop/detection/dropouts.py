@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.banks import banks_of
 from closedloop.recording.source import SampleSource
 
-ELECTRODES_OF_A_BANK = 32  # of a connector, a headstage and a front end, of all makers alike
 STILL_MS = 10.0  # shortest run; a filter is also given so long to forget the steps at either end
 _LOOKS = 4  # at least so many of the rows kept in passing lie within the shortest run
 _ROWS_AT_ONCE = 4096
@@ -33,11 +33,6 @@ class Dropout:
     bank: int
     start: int
     stop: int
-
-
-def banks_of(electrode_ids: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the bank of each electrode: 1 to 32, 33 to 64 and so on."""
-    return np.asarray((np.asarray(electrode_ids, np.int64) - 1) // ELECTRODES_OF_A_BANK)
 
 
 def shortest_run(rate_hz: float) -> int:

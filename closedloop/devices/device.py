@@ -25,6 +25,7 @@ from closedloop.devices.succession import in_order_of_time, refuse_simultaneous
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
+from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import BRIDGE_MS, Segment, clock_segments_of
 from closedloop.recording.spikes import Spikes
 
@@ -93,6 +94,10 @@ class Device:
         """Read the spikes that the recorder found, in parts that follow one another, in bounded memory."""
         for part in self.parts:
             yield from part.spikes()
+
+    def spike_gaps(self) -> tuple[SpikeGap, ...]:
+        """Return from when to when its files lost spikes that the recorder found."""
+        return tuple(gap for part in self.parts for gap in part.spike_gaps())
 
     def seconds(self, clock_segment: NDArray[np.integer], tick: NDArray[np.float64]) -> NDArray[np.float64]:
         """Place moments on one axis: seconds of the first clock segment, later ones following end to end.

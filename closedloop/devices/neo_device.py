@@ -23,6 +23,7 @@ from closedloop.neo_files.sync import ClockMap, map_clock
 from closedloop.neo_files.timing import TimedPiece, Timing, clock_of, time_stream
 from closedloop.neo_files.wiring import LineWiring, NeoWiring, PhotodiodeWiring
 from closedloop.recording.codes import Edges, ReceivedCodes
+from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
@@ -85,6 +86,10 @@ class NeoPart:
                 tick = np.rint(seconds * self.tick_hz).astype(np.int64)
                 number = self.first_clock_segment + pieces[0].segment.clock_segment
                 yield Spikes(np.full(len(tick), number, np.uint16), tick, electrode)
+
+    def spike_gaps(self) -> tuple[SpikeGap, ...]:
+        """Return nothing: neo tells of no spikes that a file lost."""
+        return ()
 
     def voltages(self) -> Iterator[Voltage]:
         """Return the stream of raw voltage, if there is one."""

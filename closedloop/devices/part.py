@@ -20,6 +20,7 @@ from closedloop.devices.files import RecordingFiles
 from closedloop.devices.port import Voltage
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
@@ -125,6 +126,13 @@ class RecordingPart:
             yield Spikes(
                 np.full(len(tick), self.first_clock_segment + ordered.clock_segment, np.uint16), tick, electrode
             )
+
+    def spike_gaps(self) -> tuple[SpikeGap, ...]:
+        """Return from when to when spikes of the .nev are lost, in the device's clock segments."""
+        return tuple(
+            replace(gap, clock_segment=self.first_clock_segment + gap.clock_segment)
+            for gap in (self.survey.gaps() if self.survey else ())
+        )
 
     def voltages(self) -> Iterator[Voltage]:
         """Return the files with raw voltage, the fastest first."""

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spikes import Spikes
@@ -84,6 +85,9 @@ class DevicePart(Protocol):
 
     def spikes(self) -> Iterator[Spikes]:
         """Read the recorder's spikes in parts that follow one another, in bounded memory."""
+
+    def spike_gaps(self) -> tuple[SpikeGap, ...]:
+        """Return from when to when the file lost spikes of the recorder, in the device's clock segments."""
 
     def voltages(self) -> Iterator[Voltage]:
         """Return the files with raw voltage, the fastest first."""

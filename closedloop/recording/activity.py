@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.gaps import SpikeGap, cut_out
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
@@ -23,6 +24,7 @@ _SHORTEST_SILENCE_S = 0.1
 _END_INTERVALS = 10  # at the end: to set the last presentation aside costs less than to count it by half
 _LOW_PERCENT = 25  # of the seconds with spikes: minutes of noise do not make the usual interval short
 _N_RECORDER_NUMBERS = 1 << 16  # electrode ids are 16-bit
+_LEAST_SPIKES = 500  # of a bank, its busiest electrode's aside: fewer do not tell what is usual
 
 Integers = NDArray[np.int64]
 
@@ -59,6 +61,8 @@ class SpikeActivity:
         Ticks per second.
     n_by_electrode
         Spikes so far, by the recorder's number of the electrode, shape (65536,).
+    last_clock_segment, last_tick
+        When each electrode's last spike was, shape (65536,).
 
     Examples
     --------
@@ -74,6 +78,8 @@ class SpikeActivity:
 
     tick_hz: float
     n_by_electrode: Integers = field(default_factory=lambda: np.zeros(_N_RECORDER_NUMBERS, np.int64))
+    last_clock_segment: Integers = field(default_factory=lambda: np.zeros(_N_RECORDER_NUMBERS, np.int64))
+    last_tick: Integers = field(default_factory=lambda: np.zeros(_N_RECORDER_NUMBERS, np.int64))
     _ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # first and last tick by clock segment
     _steps: dict[int, list[Integers]] = field(default_factory=dict)  # pairs of ticks that are far apart
     _n_by_second: list[Integers] = field(default_factory=list)
@@ -89,6 +95,8 @@ class SpikeActivity:
             return
         counts = np.bincount(spikes.electrode_id)
         self.n_by_electrode[: len(counts)] += counts
+        self.last_clock_segment[spikes.electrode_id] = spikes.clock_segment  # of several, the last one stays
+        self.last_tick[spikes.electrode_id] = spikes.tick
         for clock_segment in range(int(spikes.clock_segment[0]), int(spikes.clock_segment[-1]) + 1):
             own = slice(*np.searchsorted(spikes.clock_segment, [clock_segment, clock_segment + 1]))
             if own.stop > own.start:
@@ -104,7 +112,7 @@ class SpikeActivity:
         starts = np.flatnonzero(np.diff(second, prepend=second[0] - 1))
         self._n_by_second.append(np.diff(starts, append=len(second)))
 
-    def coverage(self, segments: Sequence[Segment]) -> SpikeCoverage:
+    def coverage(self, segments: Sequence[Segment], gaps: Sequence[SpikeGap] = ()) -> SpikeCoverage:
         """Cut the silences that are no chance out of a recording's segments.
 
         Where spikes go on after the last segment of all, as beside voltage that was cut off, it ends with the last
@@ -114,12 +122,27 @@ class SpikeActivity:
         ----------
         segments
             Uninterrupted periods of recording as other files show them, in time order.
+        gaps
+            Stretches of which spikes are known to be lost: they are cut out, however short.
         """
+        return self._coverage(segments, gaps, share=1.0)
+
+    def coverage_of_bank(self, segments: Sequence[Segment]) -> SpikeCoverage:
+        """Cut the silences of a bank of electrodes alone, whose spikes these are, out of what the device recorded.
+
+        The usual interval is that of all but the busiest electrode: one that is lost is no lost bank.
+        """
+        n_others = self.n_spikes - int(self.n_by_electrode.max())
+        if n_others < _LEAST_SPIKES:
+            return SpikeCoverage(tuple(segments), ())
+        return self._coverage(segments, (), share=n_others / self.n_spikes)
+
+    def _coverage(self, segments: Sequence[Segment], gaps: Sequence[SpikeGap], *, share: float) -> SpikeCoverage:
         if not segments or not self.n_spikes:
             return SpikeCoverage((), ())
         known = self._to_last_spike(segments)
         ticks = sum(segment.end_tick - segment.first_tick for segment in known)
-        usual_hz = min(
+        usual_hz = share * min(
             self.n_spikes * self.tick_hz / ticks, float(np.percentile(np.concatenate(self._n_by_second), _LOW_PERCENT))
         )
         long_s = max(_SHORTEST_SILENCE_S, _SILENCE_INTERVALS / usual_hz)
@@ -132,7 +155,7 @@ class SpikeActivity:
             cut = [silence for silence in found if silence.seconds > (end_s if silence.where == "end" else long_s)]
             kept += _without(own, cut)
             silences += [silence for silence in cut if silence.seconds > long_s]
-        return SpikeCoverage(tuple(kept), tuple(silences))
+        return SpikeCoverage(cut_out(kept, gaps), tuple(silences))
 
     def _to_last_spike(self, segments: Sequence[Segment]) -> list[Segment]:
         last = segments[-1]

@@ -16,6 +16,7 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
+from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import recipe_of
@@ -31,6 +32,11 @@ def run(context: StageContext) -> None:
     model = load_site_model(context.path(catalog.MODEL))
     train = _concatenate([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
     held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
+    if not (np.isfinite(train.responses) & (train.weights > 0)).any():
+        raise StudyError(
+            f"{context.path(catalog.COUNTS)}: expected responses that differ among the images by which days are put on "
+            "one scale, found none on any site and day. Check these recordings; nothing can be fitted to them."
+        )
     if fit.readout_start == "closed_form" and context.day == 0:
         start_readout(model, train.images, train.responses, ridge=fit.ridge)
     context.scratch.mkdir(exist_ok=True)

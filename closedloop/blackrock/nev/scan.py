@@ -48,15 +48,20 @@ class Marks:
 class NevScan:
     """What one pass over all packets finds.
 
-    `n_by_kind` counts packets by their id, shape (65536,); of `strays`, which belong to no time, `n_blank` are zeros
-    from end to end: a copy that was not finished has holes of them.
+    `n_by_kind` counts packets by their id, shape (65536,); of `strays`, which belong to no time, those in
+    `blank` are zeros from end to end: a copy that was not finished has holes of them.
     """
 
     n_by_kind: NDArray[np.int64]
     runs: tuple[PacketRun, ...]
     strays: NDArray[np.int64]
     marks: Marks
-    n_blank: int = 0
+    blank: NDArray[np.int64]
+
+    @property
+    def n_blank(self) -> int:
+        """Packets of zeros."""
+        return len(self.blank)
 
     @property
     def n_spikes(self) -> dict[int, int]:
@@ -122,7 +127,7 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
     blank = blanks.index()
     n_by_kind[DIGITAL_PACKET] -= len(blank)
     strays = np.union1d(runs.strays, blank) if len(blank) else runs.strays
-    return NevScan(n_by_kind, runs.runs, strays, marks.finish(), len(blank))
+    return NevScan(n_by_kind, runs.runs, strays, marks.finish(), blank)
 
 
 class _Blanks:

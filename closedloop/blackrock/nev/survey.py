@@ -14,9 +14,11 @@ import numpy as np
 
 from closedloop.blackrock.nev.clock_segments import ClockSegmentPlan, plan_clock_segments
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
+from closedloop.blackrock.nev.holes import gaps_of_zeros
 from closedloop.blackrock.nev.order import OrderedPackets, packets_in_order
 from closedloop.blackrock.nev.runs import PacketRun
 from closedloop.blackrock.nev.scan import CLOSE_S, Marks, NevScan, scan_packets
+from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 
 _SILENCE_INTERVALS = 100  # a silence this many times the mean interval between packets is no chance
@@ -61,6 +63,10 @@ class NevSurvey:
     def in_order(self) -> Iterator[OrderedPackets]:
         """Read all packets but strays in order of clock segment and tick, in bounded memory."""
         return packets_in_order(self.file, self.header, self.plan, progress=self.counter.add)
+
+    def gaps(self) -> tuple[SpikeGap, ...]:
+        """Return from when to when packets were lost in holes of zeros, in order of the file."""
+        return gaps_of_zeros(self.file, self.header, self.plan, self.scan.blank)
 
     def repairs(self, n_out_of_order: int) -> tuple[str, ...]:
         """Return what was wrong with the file and how it was read nevertheless, a sentence each."""

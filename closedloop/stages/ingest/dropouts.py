@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 
-from closedloop.detection.dropouts import BankDropout, banks_of, dropout_lines
-from closedloop.recording.segments import Segment
+from closedloop.detection.dropouts import BankDropout, dropout_lines
+from closedloop.recording.banks import banks_of
+from closedloop.recording.gaps import cut_out
 from closedloop.stages.ingest.coverage import Coverage, DeviceCoverage
 from closedloop.stages.ingest.recording import DayDevice
 
@@ -44,32 +44,8 @@ def _by_bank(group: Coverage, of_bank: dict[int, list[BankDropout]]) -> list[Cov
     return [
         Coverage(
             tuple(ids),
-            group.segments if bank is None else _without(group.segments, of_bank[bank]),
+            group.segments if bank is None else cut_out(group.segments, of_bank[bank]),
             group.counted_from,
         )
         for bank, ids in electrodes.items()
     ]
-
-
-def _without(segments: Sequence[Segment], dropouts: Sequence[BankDropout]) -> tuple[Segment, ...]:
-    """Cut dropouts, in order of time in each clock segment, out of segments."""
-    left: list[Segment] = []
-    for segment in segments:
-        first = segment.first_tick
-        for one in dropouts:
-            if (
-                one.clock_segment == segment.clock_segment
-                and first < one.end_tick
-                and one.first_tick < segment.end_tick
-            ):
-                left += _part(segment, first, one.first_tick)
-                first = one.end_tick
-        left += _part(segment, first, segment.end_tick)
-    return tuple(left)
-
-
-def _part(segment: Segment, first_tick: int, end_tick: int) -> list[Segment]:
-    if first_tick >= end_tick:
-        return []
-    share = (end_tick - first_tick) / (segment.end_tick - segment.first_tick)
-    return [Segment(segment.clock_segment, first_tick, end_tick, round(share * segment.n_samples))]

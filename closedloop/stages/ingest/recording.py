@@ -280,8 +280,9 @@ def _where_recorder_heard(device: Device, recorded: Spikes, detected: Spikes) ->
     """Leave out what was detected where the recorder itself gave no spikes: its file ended, or has a gap."""
     activity = SpikeActivity(device.tick_hz)
     activity.add(recorded)
-    coverage = activity.coverage(device.segments)
-    return detected.within(coverage.segments) if coverage.silences else detected
+    gaps = device.spike_gaps()
+    coverage = activity.coverage(device.segments, gaps)
+    return detected.within(coverage.segments) if coverage.silences or gaps else detected
 
 
 def _one_axis(device: Device, spikes: Spikes) -> NDArray[np.int64]:

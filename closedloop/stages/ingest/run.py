@@ -19,7 +19,7 @@ from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
-from closedloop.recording.activity import SpikeActivity
+from closedloop.recording.banks import BankActivity
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
@@ -43,6 +43,7 @@ from closedloop.stages.ingest.sites import (
     named_electrodes,
     number_on_day_0,
     read_array_maps,
+    refuse_a_day_without_differences,
     refuse_other_electrodes,
     sites_of_day_0,
 )
@@ -112,6 +113,9 @@ def run(context: StageContext) -> None:
             folder=folder,
         )
     )
+    if first is None:
+        of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
+        refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
         simulated=context.simulated,
         day=context.day,
@@ -194,7 +198,7 @@ class _Counted:
 
     counts: NDArray[np.float64]
     n_spikes: int
-    activity: SpikeActivity
+    activity: BankActivity
 
 
 def _count(own: DayDevice, alignment: Alignment, journal: Journal, *, window_ms: tuple[float, float]) -> _Counted:
@@ -208,7 +212,7 @@ def _count(own: DayDevice, alignment: Alignment, journal: Journal, *, window_ms:
         tick_hz=own.device.tick_hz,
         edges_ms=window_ms,
     )
-    activity, n_spikes = SpikeActivity(own.device.tick_hz), 0
+    activity, n_spikes = BankActivity.of(own.device.tick_hz, own.electrode_ids), 0
     for part in own.spikes():
         counter.add(part)
         n_spikes += len(part)

@@ -100,6 +100,41 @@ def choose_sites(
     return {electrodes[place].neuroid_id: index for index, place in enumerate(fit)}
 
 
+def refuse_a_day_without_differences(counts: Floats, image_index: Integers, stimuli: Columns, *, folder: Path) -> None:
+    """Refuse a first day on which no site of the model tells apart the images by which days are put on one scale.
+
+    On a later day the model has what it learned before; a site that says nothing has no response on that day.
+
+    Parameters
+    ----------
+    counts
+        Of the sites, (n_presentations, n_sites); NaN where unusable.
+    image_index
+        Row of the stimulus table of each presentation, (n_presentations,).
+    stimuli
+        The stimulus table, a numpy array a column.
+    folder
+        The recording's, for the message.
+
+    Raises
+    ------
+    RecordingError
+        No response could be z-scored, so that no model could be fitted to the day.
+    """
+    is_clean = stimuli["kind"] == "clean"
+    is_normalizer = is_clean & (stimuli["role"] == "normalizer")
+    role = "normalizer" if is_normalizer.any() else "clean"
+    rows = is_clean & (stimuli["role"] == role)
+    mean = mean_response(counts, image_index, n_images=len(is_clean))[rows]
+    if not (sigma(mean) > 0).any():
+        raise RecordingError(
+            f"{folder}: expected a site of the model whose responses differ among the {rows.sum()} {role} images, by "
+            f"which days are put on one scale, found none among {counts.shape[1]} ({np.nansum(counts):.0f} spikes in "
+            "all windows of the day). Check the thresholds and the .nev; bring a good copy by closedloop "
+            "replace-recording, or record the day anew."
+        )
+
+
 def sites_of_day_0(first: SiteTable) -> dict[str, int]:
     """Return the choice of day 0, which later days keep: outputs of the model, by the electrode's name."""
     return {site.neuroid_id: site.site_index for site in first.chosen() if site.site_index is not None}

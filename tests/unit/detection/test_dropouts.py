@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from closedloop.detection.crossings import PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import DEFINITIONS
-from closedloop.detection.dropouts import banks_of, dropout_lines, dropouts_in_ticks
+from closedloop.detection.dropouts import dropout_lines, dropouts_in_ticks
 from closedloop.detection.spikes import detect
+from closedloop.recording.banks import banks_of
 from closedloop.recording.source import ArraySource
 
 RATE_HZ = 30_000

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from closedloop.artifacts.catalog import FIT, MODEL
+from closedloop.artifacts.catalog import COUNTS, FIT, MODEL
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import SiteModel, predict
 from closedloop.stages import refit
 from closedloop.stages.context import StageContext
 from tests.unit.days import context, pixels, stimulus, write_responses, write_stimuli
+from tests.unit.messages import refused
 from tests.unit.stages.small_models import N_SITES, write_model
 
 ROWS = [
@@ -121,3 +123,13 @@ def test_a_refit_learns_what_it_is_shown(tmp_path: Path) -> None:
     losses = report(made).loss_by_epoch
     assert len(losses) == 30
     assert losses[-1] < losses[0] / 2
+
+
+def test_days_without_a_usable_response_are_refused_in_a_line(tmp_path: Path) -> None:
+    made = context(tmp_path, "refit", fit=STILL)
+    write_stimuli(made.paths, 0, ROWS)
+    counts = np.ones((len(ROWS), len(BOUND)))
+    write_responses(made.paths, 0, image_index=list(range(len(ROWS))), counts=counts, index_of=BOUND)
+    write_model(made.paths, 0)
+    with refused(StudyError, made.path(COUNTS), "expected responses that differ", "found none"):
+        refit.run(made)

@@ -93,7 +93,7 @@ def test_two_electrodes_of_one_name_are_refused(recording: DayRecording) -> None
 
 def test_an_electrode_that_the_map_lacks_is_refused(recording: DayRecording) -> None:
     write_map(recording, "nsp2.cmp", "0 0 A 1 x1")
-    with refused(RecordingError, "processor 2, electrode 2"):
+    with refused(RecordingError, recording.folder, "of processor 2", "the first of them electrode 2"):
         electrodes(recording)
 
 
