@@ -126,6 +126,14 @@ def way_back(folder: Path, *, simulated: bool) -> str:
     return f"Restore it from a copy, or move {folder} aside to have the stage run again."
 
 
+def edited_line(folder: Path, found: str) -> str:
+    """Return what a person is told of a manifest that somebody edited, or a disk changed."""
+    return (
+        f"{folder / MANIFEST_NAME}: expected what was written when the folder was published, found {found}: it was "
+        "edited, or the disk failed. Restore it from a copy."
+    )
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a published folder.
 

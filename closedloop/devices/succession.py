@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from closedloop.blackrock.nev.header import read_nev_header
+from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.devices.files import DeviceFiles, RecordingFiles
 from closedloop.devices.part import RecordingPart
 from closedloop.errors import RecordingError
@@ -37,6 +38,27 @@ def in_order_of_time(recordings: Sequence[RecordingFiles]) -> tuple[RecordingFil
     return tuple(one for _, one in sorted(zip(known, recordings, strict=True), key=lambda pair: pair[0]))
 
 
+def begun_together(files: DeviceFiles) -> tuple[str, str] | None:
+    """Return two recordings of a processor that began in the same millisecond by their headers; None where none did.
+
+    One is a copy of the other, or was sorted from it: names that number the parts of one recording aside.
+
+    Raises
+    ------
+    RecordingError
+        A header cannot be read.
+    """
+    first: dict[datetime, str] = {}
+    for one in files.recordings if len(files.recordings) > 1 else ():
+        start = read_nev_header(one.nev).start if one.nev else read_nsx_header(one.nsx[0]).start
+        if start is None:
+            continue
+        other = first.setdefault(start, one.stem)
+        if _PART.sub("", other) != _PART.sub("", one.stem):
+            return other, one.stem
+    return None
+
+
 def refuse_simultaneous(files: DeviceFiles, parts: Sequence[RecordingPart]) -> None:
     """Refuse recordings of one processor that were made at the same time: they are of two.
 
@@ -57,9 +79,10 @@ def refuse_simultaneous(files: DeviceFiles, parts: Sequence[RecordingPart]) -> N
         if not _follows(after, before):
             raise RecordingError(
                 f"{files.recordings[0].files[0].parent}: expected {before.stem} and {after.stem} to follow one "
-                "another, or to be named after their processors, found that they were recorded at the same time. Name "
-                "them array1 and array2, or say which files are of which array: --array left=LEFT* "
-                "--array right=RIGHT*."
+                "another, or to be named after their processors, found that they were recorded at the same time. "
+                "Where one is a copy or a sorted file of the other, move it out of the folder (out of a day that is "
+                "sealed already by `closedloop replace-recording`); where they are of two arrays, name them array1 and "
+                "array2, or say which files are of which array: --array left=LEFT* --array right=RIGHT*."
             )
 
 

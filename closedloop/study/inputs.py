@@ -58,7 +58,7 @@ def record_inputs(
     """
     working = working_folder(paths)
     make_folder(working)
-    described = sha256_bytes(study.pool.model_dump_json().encode())
+    described = pool_hash(study)
     listed = _list(study, remembered=working / f"{_REMEMBERED}-{described[:8]}", progress=progress)
     weights = weights_file(study.base_model)
     if listed:
@@ -94,6 +94,11 @@ def record_inputs(
         peak_memory_mb=0,
     ).write(working / MANIFEST_NAME)
     publish_folder(working, paths.inputs)
+
+
+def pool_hash(study: StudyDocument) -> str:
+    """Hash what the study says of its images: the input_hash of their list."""
+    return sha256_bytes(study.pool.model_dump_json().encode())
 
 
 def are_recorded(paths: StudyPaths) -> bool:

@@ -339,7 +339,7 @@ def ledger_fault(path: Path) -> str | None:
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            said = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         said = str(error)
     if said == "ok":

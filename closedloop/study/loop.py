@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol as Port
 
-from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import ClosedLoopError, ProtocolError, StudyError
+from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
@@ -177,6 +177,7 @@ class _Loop:
             refuse_late_files(self.steps.paths, step.day, step.stage.name, manifest)
         self.publisher.verify(step, manifest)
         if self.steps.follows(step, manifest):
+            self._refuse_edited(step, manifest)
             return True
         why = step.what_changed(manifest)
         self.ledger.mark_stale(step.day, step.stage.name, step.input_hash, why)
@@ -184,6 +185,11 @@ class _Loop:
             self._refuse_to_lose_a_recording(step, why)
         self.reporter.say(f"{step.name} is stale ({why}); it runs again, and so does what follows from it.")
         return False
+
+    def _refuse_edited(self, step: Step, manifest: Manifest) -> None:
+        edited = self.steps.edited(step, manifest)
+        if edited:
+            raise ManifestError(edited_line(step.folder, edited))
 
     def _refuse_to_lose_a_recording(self, step: Step, why: str) -> None:
         day = max(step.day, 0)  # the start is what day 0 was recorded with

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import Manifest, read_manifest
+from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.study.table import Stage, StageTable
@@ -77,6 +78,36 @@ class Steps:
             return True
         same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
         return same_protocol and manifest.input_hash == step.older_input_hash
+
+    def edited(self, step: Step, manifest: Manifest) -> str:
+        """Return in a few words what was edited in a manifest that follows; empty where nothing was.
+
+        What its hash is made of has to stand beside it as it was, and so does what follows from the study alone.
+        """
+        if manifest.inputs != step.inputs:
+            return f"other inputs than its input_hash is made of ({step.what_changed(manifest)})"
+        return self.edited_identity(manifest, stage=step.stage.name, day=step.day)
+
+    def edited_identity(self, manifest: Manifest, *, stage: str, day: int) -> str:
+        """Return in a few words what was edited in a manifest of what follows from the study alone.
+
+        The protocol of a simulated study may change after a stage that does not see what changed.
+
+        Parameters
+        ----------
+        manifest
+            A published folder's.
+        stage, day
+            Which folder's.
+        """
+        seed = derive_seed(self.protocol.seed, self.study.subject, day, stage)
+        if manifest.seed != seed:
+            return f"seed {manifest.seed} for {seed}"
+        if not self.study.simulated and manifest.protocol_sha256 != self.study.protocol_sha256:
+            return "a protocol_sha256 that is not the study's"
+        if manifest.day != (None if day == START_DAY else day):
+            return f"day {manifest.day}"
+        return ""
 
     def step(self, stage: Stage, day: int) -> Step:
         """Return a stage of a day with the hashes of what it reads now.

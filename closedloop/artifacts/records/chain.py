@@ -14,6 +14,7 @@ from closedloop.errors import DocumentError
 from closedloop.storage import sha256_bytes
 
 _LINK = re.compile(rb',"line":([0-9]{1,12}),"check":"([0-9a-f]{16})"\}')
+_REWRITTEN = re.compile(rb'"check"\s*:\s*"[0-9a-f]{16}"')
 _N_HEX_DIGITS = 16
 _RESTORE = "Restore the file from where it was written."
 
@@ -87,16 +88,19 @@ def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
     Raises
     ------
     DocumentError
-        A line is lost, doubled, moved or edited, or some lines carry checks and others none.
+        A line is lost, doubled, moved, edited or formatted anew, or some lines carry checks and others none.
     """
     split = [_split(line) for line in lines]
     if lines and all(link is None for _, link in split):
         _refuse_other_line_ends(lines[0], place)
+        for number, line in enumerate(lines, start=1):
+            _refuse_rewritten(line, f"{place}, line {number}")
         return ChainedLines(tuple(body for body, _ in split), is_chained=False, end=CHAIN_START)
     before = CHAIN_START
     for body, link in split:
         expected = before.number + 1
         if link is None:
+            _refuse_rewritten(body, f"{place}, line {expected}")
             raise DocumentError(
                 f"{place}, line {expected}: expected a check as in the other lines, found none. {_RESTORE}"
             )
@@ -116,6 +120,14 @@ def _refuse_other_line_ends(line: bytes, place: str) -> None:
         raise DocumentError(
             f"{place}, line 1: expected the line end that was written, found that of Windows: a program converted the "
             "file on its way. Copy it again, byte for byte."
+        )
+
+
+def _refuse_rewritten(line: bytes, place: str) -> None:
+    if _REWRITTEN.search(line):
+        raise DocumentError(
+            f"{place}: expected the line as it was written, its check at its end, found it rewritten: a program "
+            "formatted the file anew. Copy it again from where it was written, byte for byte."
         )
 
 

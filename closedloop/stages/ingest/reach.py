@@ -20,6 +20,7 @@ from closedloop.blackrock.nev.scan import NevScan, scan_packets
 from closedloop.devices.ends import early_ends
 from closedloop.devices.files import DeviceFiles
 from closedloop.devices.part import RecordingPart, read_part
+from closedloop.devices.succession import in_order_of_time, refuse_simultaneous
 from closedloop.errors import AlignmentError
 from closedloop.recording.codes import ReceivedCodes, SentCodes
 from closedloop.stages.ingest.onsets import sent_codes
@@ -112,7 +113,7 @@ def reach_of(
     Raises
     ------
     RecordingError
-        A file cannot be read.
+        A file cannot be read, or two recordings of a processor were made at the same time.
     """
     processors = [_read(device, bridge_ms, progress) for device in devices]
     sent = sent_codes(journal)
@@ -132,11 +133,12 @@ def reach_of(
 def _read(device: DeviceFiles, bridge_ms: float, progress: Callable[[int, int], None]) -> _DeviceParts:
     parts: list[RecordingPart] = []
     scans: list[NevScan] = []
-    for recording in device.recordings:
+    for recording in in_order_of_time(device.recordings):
         first = parts[-1].first_clock_segment + parts[-1].n_clock_segments if parts else 0
         parts.append(read_part(recording, first, bridge_ms=bridge_ms, spikes=False, progress=progress))
         if recording.nev:
             scans.append(scan_packets(recording.nev, read_nev_header(recording.nev)))
+    refuse_simultaneous(device, parts)  # of two copies every code is there twice: no session's, it would seem
     return _DeviceParts(device.name, tuple(parts), tuple(scans))
 
 

@@ -12,7 +12,9 @@ _RSYNC = re.compile(r"^\.[^.].*\.[A-Za-z0-9]{6}$")  # rsync writes .array1.nev.X
 _HIDDEN_RECORDING = re.compile(r"^\.[^_].*\.(nev|ns[1-6])$", re.IGNORECASE)
 _COPYING_FOLDERS = {".~tmp~", ".rsync-partial", ".rsync-tmp"}
 _SUMS = re.compile(
-    r"^(sha256sums?|md5sums?|checksums?)(\.txt)?$|\.(sha256|sha256sums?|md5|md5sums?)(\.txt)?$", re.IGNORECASE
+    r"^((sha(1|224|256|384|512)|md5)sums?|checksums?|hashes)(\.txt)?$"
+    r"|\.((sha(1|224|256|384|512)|md5)(sums?)?)(\.txt)?$",
+    re.IGNORECASE,
 )
 _DONE = re.compile(r"^\.?(done|_?success|copy[-_ ]?(done|complete))(\.txt)?$", re.IGNORECASE)
 

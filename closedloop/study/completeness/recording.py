@@ -7,7 +7,7 @@ from filecmp import cmp
 from itertools import combinations
 from pathlib import Path
 
-from closedloop.devices.files import is_recording, processor_of
+from closedloop.devices.files import find_devices, is_recording, processor_of
 from closedloop.errors import RecordingError
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.completeness.wanted import WantedFiles
@@ -80,6 +80,30 @@ def _too_short(files: Iterable[tuple[float, str]], session_s: float) -> tuple[st
         if needed_s - seconds >= 1:
             return f"{name} is {needed_s - seconds:.0f} s shorter than the session", name
     return "", ""
+
+
+def copied(folder: Path, files: Sequence[SeenFile], *, patterns: Sequence[str]) -> tuple[str, str] | None:
+    """Find two recordings of one array that are one: "array1" and "array1 (1)", "Copy of array1", "array1-s".
+
+    Parameters
+    ----------
+    folder
+        Where they lie.
+    files
+        What lies there; what cannot be read yet is said elsewhere.
+    patterns
+        Of the arrays' names, as in `find_devices`.
+    """
+    names = recorded(files)
+    if len({Path(name).stem.lower() for name in names}) < 2:
+        return None
+    from closedloop.devices.succession import begun_together  # noqa: PLC0415 - numpy, once there is a file to look at
+
+    try:
+        devices = find_devices([folder / name for name in names], arrays=patterns)
+        return next((pair for device in devices if (pair := begun_together(device))), None)
+    except RecordingError:
+        return None
 
 
 def twins(folder: Path, files: Sequence[SeenFile]) -> tuple[str, str] | None:

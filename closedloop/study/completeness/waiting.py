@@ -54,6 +54,8 @@ def _wait_until_settled(
     """Look until something is missing, or all has lain unchanged for long enough; at most that long."""
     outlook = first = watch.look(brought)
     total_s = outlook.settles_in_s
+    for note in outlook.notes:
+        tell(note)
     if total_s > 0 and not outlook.missing:
         tell(f"day {brought.day} {brought.stage}: all is there; taken over if nothing changes for {total_s:.0f} s.")
     while not outlook.missing and outlook.settles_in_s > 0:

@@ -15,11 +15,11 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
 from closedloop.study.completeness.accepted import accepted_days, is_accepted
-from closedloop.study.completeness.looks import FolderLook, Patience, look_at, memory_name
+from closedloop.study.completeness.looks import FolderLook, Patience, SeenFile, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
-from closedloop.study.completeness.recording import misplaced, missing_in_recording, recorded, twins
+from closedloop.study.completeness.recording import copied, misplaced, missing_in_recording, recorded, twins
 from closedloop.study.completeness.session import missing_in_session
-from closedloop.study.completeness.sums import differing, read_sums
+from closedloop.study.completeness.sums import Sums, differing, read_sums
 from closedloop.study.completeness.wanted import array_patterns, wanted_files
 from closedloop.study.other_makers import missing_of
 
@@ -40,10 +40,14 @@ class Brought:
 
 @dataclass(frozen=True)
 class Missing:
-    """What is missing, in a few words, and the file that shows it; no words where all is there."""
+    """What is missing, in a few words, the file that shows it, and what helps where the usual does not.
+
+    No words where all is there.
+    """
 
     fault: str = ""
     file: str = ""
+    remedy: str = ""
 
 
 _NOTHING_YET = Missing("nothing is there")
@@ -61,11 +65,14 @@ class Outlook:
         What a person has to do, in one line; empty where all is there.
     settles_in_s
         For how much longer nothing may change before the files count as left alone.
+    notes
+        What stops nothing and is yet to be known, a line each.
     """
 
     look: FolderLook
     missing: str
     settles_in_s: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,9 @@ class Watch:
         missing = self._missing(brought, look)
         if missing.fault:
             return Outlook(look, self._said(missing, look, brought), 0.0)
-        return Outlook(look, "", 0.0 if _is_vouched_for(brought, look) else look.settles_in_s(self.patience))
+        sums = read_sums(brought.folder, look.files)
+        settles_in_s = 0.0 if _is_vouched_for(look, sums) else look.settles_in_s(self.patience)
+        return Outlook(look, "", settles_in_s, tuple(f"{brought.folder}: {said}" for said in sums.said()))
 
     def changed(self, brought: Brought, look: FolderLook) -> Outlook:
         """Return what a person is told of files that changed from one look to the next."""
@@ -145,7 +154,7 @@ class Watch:
         if other is not None:
             raise RecordingError(
                 f"{brought.folder / other.name}: expected the checksum in {other.listed_in}, found another. "
-                "Copy the file again."
+                f"Copy the file again; if it is the list that is wrong, move {other.listed_in} out of the folder."
             )
         if brought.stage == "recording":
             _refuse_twins(brought, look)
@@ -166,7 +175,8 @@ class Watch:
         bridge_ms = self.protocol.recording.bridge_ms
         reach = reach_of(devices, self._journal(brought.day), bridge_ms=bridge_ms, progress=progress)
         left_s = look.settles_in_s(self.patience, wanted_s=self.patience.doubtful_s)
-        if reach.missing or not reach.doubt or not left_s or _is_vouched_for(brought, look):
+        proven = read_sums(brought.folder, look.files).cover(_but_done(look))
+        if reach.missing or not reach.doubt or not left_s or proven:  # DONE may come too early: it proves nothing
             return reach.missing
         return f"{reach.doubt}; it is taken over once nothing has changed for another {left_s / 60:.0f} min"
 
@@ -182,9 +192,20 @@ class Watch:
             inside = misplaced(look.files)
             where = f"{inside} lies in a folder of its own, and belongs into {brought.folder} itself"
             return Missing(where) if inside else _NOTHING_YET
-        sums = read_sums(brought.folder, look.files)
-        if sums.fault or is_accepted(self.paths, brought.day, look.files):
-            return Missing(sums.fault)
+        accepted = is_accepted(self.paths, brought.day, look.files)
+        lacking = "" if accepted else read_sums(brought.folder, look.files).lacking()
+        if accepted or lacking:
+            return Missing(lacking)
+        return self._missing_of_files(brought, look)
+
+    def _missing_of_files(self, brought: Brought, look: FolderLook) -> Missing:
+        pair = copied(brought.folder, look.files, patterns=array_patterns(self.study))
+        if pair:
+            remedy = (
+                "Move the one that is a copy or a sorted file out of the folder; where they are of two arrays, name "
+                "them array1 and array2."
+            )
+            return Missing(f"{pair[0]} and {pair[1]} are of one array and began in the same moment", remedy=remedy)
         wanted = wanted_files(
             self.paths, self.study, self.protocol, day=brought.day, excepted=accepted_days(self.paths)
         )
@@ -195,8 +216,10 @@ class Watch:
         if not look.files:
             return _NOTHING_YET
         sums = read_sums(brought.folder, look.files)
-        if sums.fault or is_accepted(self.paths, brought.day, look.files):
-            return Missing(sums.fault)
+        lacking = sums.lacking(all_matter=True)
+        if lacking:
+            remedy = "Copy it again; if there is no more of it, move the list of checksums out of the folder."
+            return Missing(lacking, remedy=remedy)
         return Missing(missing_of(brought.folder, recorder))
 
     def _journal(self, day: int) -> Journal:
@@ -233,6 +256,8 @@ class Watch:
             return f"{day}: {growing.said(now)} in {folder}: {missing.fault}. Run again when the copy is done."
         if brought.stage == "present":
             return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
+        if missing.remedy:
+            return f"{day}, {folder}: {missing.fault}. {missing.remedy}"
         return (
             f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, `closedloop "
             f"accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is."
@@ -249,10 +274,14 @@ def _refuse_twins(brought: Brought, look: FolderLook) -> None:
         )
 
 
-def _is_vouched_for(brought: Brought, look: FolderLook) -> bool:
+def _but_done(look: FolderLook) -> list[SeenFile]:
+    return [file for file in look.files if not is_done(file.name)]
+
+
+def _is_vouched_for(look: FolderLook, sums: Sums) -> bool:
     """Return whether the files say themselves that they are whole: checksums of all, or DONE after all others."""
-    others = [file for file in look.files if not is_done(file.name)]
-    if read_sums(brought.folder, look.files).cover(others):
+    others = _but_done(look)
+    if sums.cover(others):
         return True
     done = [file.changed_ns for file in look.files if is_done(file.name)]
     return bool(done and others) and max(done) >= max(file.changed_ns for file in others)

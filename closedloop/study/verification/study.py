@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from closedloop.artifacts.catalog import STUDY_INPUTS
-from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
-from closedloop.artifacts.study import INPUTS, StudyPaths
+from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
+from closedloop.artifacts.protocol.protocol import protocol_sha256
+from closedloop.artifacts.study import INPUTS, START_DAY, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
+from closedloop.study.inputs import pool_hash
 from closedloop.study.loop import check_protocol, read_identity
 from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
@@ -84,7 +87,10 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
     """Compare what every manifest says its stage read with what is published there now."""
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
     for name, day, folder in folders:
-        if name == INPUTS or not (folder / MANIFEST_NAME).is_file():
+        if not (folder / MANIFEST_NAME).is_file():
+            continue
+        if name == INPUTS:
+            _check_list(findings, steps, folder)
             continue
         with findings.reading("inputs", folder):
             manifest = read_manifest(folder)
@@ -100,6 +106,31 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
                     f"{folder}: expected what follows from its inputs, found it stale ({step.what_changed(manifest)}). "
                     f"Restore what changed, or have `closedloop run {steps.paths.root}` say what can be made again.",
                 )
+                continue
+            edited = steps.edited(step, manifest)
+            if edited:
+                findings.fault("document", edited_line(folder, edited))
+            elif manifest.protocol_sha256 != protocol_sha256(steps.protocol):
+                findings.notes.append(
+                    f"{folder / MANIFEST_NAME}: made with another protocol than protocol.yaml is now; what differs "
+                    "decides nothing here."
+                )
+
+
+def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:
+    """Compare the manifest of the list of images, which no stage made, with what it is made from."""
+    with findings.reading("inputs", folder):
+        manifest = read_manifest(folder)
+        if manifest.input_hash != pool_hash(steps.study):
+            edited = "another input_hash than the study's images have"
+        elif manifest.inputs:
+            edited = "inputs, though it has none"
+        elif not steps.study.simulated:  # the seed of a simulated study may change after it
+            edited = steps.edited_identity(manifest, stage=INPUTS, day=START_DAY)
+        else:
+            edited = ""
+        if edited:
+            findings.fault("document", edited_line(folder, edited))
 
 
 def _n_bytes(paths: StudyPaths, folders: list[Folder]) -> int:

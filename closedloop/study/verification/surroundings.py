@@ -11,6 +11,7 @@ from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.stimuli.folders import image_path
+from closedloop.storage import sha256_file
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
 from closedloop.study.ledger import holder_of, ledger_fault
 from closedloop.study.replacement import INTENT
@@ -141,7 +142,17 @@ def check_report(findings: Findings, paths: StudyPaths) -> None:
             findings.notes.append(f"{paths.report}: drawn by a version that did not write down from what.")
         return
     with findings.reading("report", path):
-        for name, digest in REPORT_RECORD.read(path).files.items():
+        record = REPORT_RECORD.read(path)
+        for name, digest in record.drawn_from.items():
+            source = paths.root / name
+            found = "no file" if not source.is_file() else "other bytes" if sha256_file(source) != digest else ""
+            if found:
+                findings.fault(
+                    "report",
+                    f"{path}: expected pages drawn from {name} as it is, found {found} there. "
+                    f"Draw them again by `closedloop report {paths.root}`.",
+                )
+        for name, digest in record.files.items():
             page = paths.report / name
             found = "no file" if not page.is_file() else "other bytes" if findings.sha256(page) != digest else ""
             if found:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from closedloop.artifacts.catalog import REPORT_RECORD
+from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import StudyPaths
-from closedloop.errors import StudyError
+from closedloop.errors import ManifestError, StudyError
+from closedloop.storage import sha256_file
+from closedloop.study.ledger import owner_name
+from closedloop.study.loop import read_identity
+from closedloop.study.steps import Steps
+from closedloop.study.table import STAGE_TABLE
 from closedloop.study.verification.study import Verification, verify_study
 from tests.unit.messages import refused
 from tests.unit.study.labs import Lab, lab
@@ -114,3 +124,90 @@ def test_what_is_kept_beside_the_folders_is_read(tmp_path: Path, name: str) -> N
     ((kind, message),) = faults(made)
     assert kind == "document"
     assert message.startswith(f"{tmp_path / name}")
+
+
+def edit(folder: Path, **changed: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+EDITS: dict[str, tuple[dict[str, object], str]] = {
+    "seed": ({"seed": 7}, "seed 7 for "),
+    "protocol": ({"protocol_sha256": "0" * 64}, "a protocol_sha256 that is not the study's"),
+    "inputs": ({"inputs": {"day-00/plan/plan.txt": "0" * 64}}, "(day-00/plan/plan.txt"),
+    "day": ({"day": 3}, "day 3"),
+}
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_an_edited_manifest_is_named_and_the_loop_does_not_go_on_from_it(tmp_path: Path, case: str) -> None:
+    made = lab(tmp_path, days=2, simulated=False)
+    made.run()
+    folder = made.paths.folder("synthesize", 0)
+    changed, said = EDITS[case]
+    edit(folder, **changed)
+    ((kind, message),) = faults(made)
+    assert (kind, message.partition(": ")[0]) == ("document", str(folder / "manifest.json"))
+    assert said in message
+    with refused(ManifestError, folder / "manifest.json", said, "Restore it from a copy"):
+        made.run()
+
+
+def test_the_manifest_of_the_list_of_images_is_compared_with_the_study(tmp_path: Path) -> None:
+    made = done(tmp_path, simulated=False)
+    for changed, said in [
+        ({"seed": 7}, "seed 7"),
+        ({"input_hash": "0"}, "input_hash"),
+        ({"inputs": {"a": "b"}}, "inputs"),
+    ]:
+        before = (made.paths.inputs / "manifest.json").read_bytes()
+        edit(made.paths.inputs, **{name: value})
+        ((_, message),) = faults(made)
+        assert name in message.partition(", found ")[2]
+        (made.paths.inputs / "manifest.json").write_bytes(before)
+
+
+def test_a_simulated_study_whose_protocol_changed_where_nothing_sees_it_is_a_note(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    edit(made.paths.folder("plan", 0), protocol_sha256="0" * 64)
+    assert faults(made) == []
+    assert "another protocol" in verify_study(made.paths).notes[0]
+
+
+def test_a_study_whose_stages_declared_fewer_sections_stands_and_an_edit_of_it_is_seen(tmp_path: Path) -> None:
+    made = done(tmp_path, simulated=False)
+    study, protocol = read_identity(made.paths)
+    steps = Steps(made.paths, study, protocol, STAGE_TABLE)
+    stage = next(stage for stage in STAGE_TABLE.day if stage.undeclared)
+    older = steps.step(stage, 0)
+    edit(older.folder, input_hash=older.older_input_hash)
+    assert faults(made) == []
+    edit(older.folder, seed=7)
+    assert len(faults(made)) == 1
+
+
+def test_pages_drawn_from_other_files_than_are_there_are_named(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    drawn_from = {"study.json": sha256_file(made.paths.study), "protocol.yaml": "0" * 64}
+    made.paths.report.mkdir()
+    record = PagesRecord(simulated=True, code_version="0", drawn_from=drawn_from, files={})
+    record.write(REPORT_RECORD.published(made.paths, 0))
+    ((kind, message),) = faults(made)
+    assert kind == "report"
+    assert "drawn from protocol.yaml as it is, found other bytes there" in message
+
+
+def test_an_index_of_the_ledger_that_has_lost_a_row_is_found(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    with closing(sqlite3.connect(made.paths.ledger, isolation_level=None)) as ledger:
+        ledger.execute("PRAGMA writable_schema=ON")
+        ledger.execute("CREATE INDEX spare ON stages(owner)")
+        (page,) = ledger.execute("SELECT rootpage FROM sqlite_master WHERE name='spare'").fetchone()
+        (n_bytes,) = ledger.execute("PRAGMA page_size").fetchone()
+    content = bytearray(made.paths.ledger.read_bytes())
+    cells = content.index(owner_name().encode(), (page - 1) * n_bytes)
+    content[cells] ^= 1
+    made.paths.ledger.write_bytes(content)
+    ((kind, message),) = faults(made)
+    assert kind == "document"
+    assert message.startswith(f"{made.paths.ledger}: expected the study's SQLite ledger")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line, read_chain
 from closedloop.errors import DocumentError
+from tests.unit.messages import refused
 
 
 def chained(n: int) -> list[bytes]:
@@ -77,3 +80,19 @@ def test_no_change_of_a_byte_passes(data: st.DataObject) -> None:
     lines[place] = lines[place][:at] + bytes([byte]) + lines[place][at + 1 :]
     with pytest.raises(DocumentError, match=r"line \d"):
         read_chain(lines, place="journal")
+
+
+@pytest.mark.parametrize("which", [slice(None), slice(1, 2), slice(2, None)])
+def test_a_line_that_a_program_formatted_anew_is_not_taken_for_one_without_a_check(which: slice) -> None:
+    lines = chained(4)
+    lines[which] = [json.dumps(json.loads(line)).encode() for line in lines[which]]
+    first = which.start or 0
+    with refused(DocumentError, f"journal, line {first + 1}", "found it rewritten", "byte for byte") as caught:
+        read_chain(lines, place="journal")
+    assert "known key" not in str(caught.value)
+
+
+def test_a_file_whose_objects_were_spread_over_lines_is_copied_again() -> None:
+    spread = [part for line in chained(2) for part in json.dumps(json.loads(line), indent=2).encode().split(b"\n")]
+    with refused(DocumentError, "journal, line ", "found it rewritten"):
+        read_chain(spread, place="journal")

@@ -276,13 +276,17 @@ def test_files_that_are_still_empty_are_waited_for_and_not_taken_for_one(made: B
     assert "is empty" in made.missing()
 
 
-def test_files_that_do_not_end_together_are_taken_over_late(made: Bench) -> None:
-    """All of the session is there; the recorder went on, and one file has less of that than the other."""
-    made.copy()
+def end_apart(made: Bench) -> None:
     journal = JOURNAL.published(made.paths, DAY)
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:-9], lines[-1]]))  # without its last trial, of 2 s
     cut(made, "array1.nev", 104 * 100)
+
+
+def test_files_that_do_not_end_together_are_taken_over_late(made: Bench) -> None:
+    """All of the session is there; the recorder went on, and one file has less of that than the other."""
+    made.copy()
+    end_apart(made)
     missing = made.missing()
     assert "array1.nev ends" in missing
     assert "before array1.ns6" in missing
