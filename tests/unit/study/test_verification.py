@@ -155,11 +155,8 @@ def test_an_edited_manifest_is_named_and_the_loop_does_not_go_on_from_it(tmp_pat
 
 def test_the_manifest_of_the_list_of_images_is_compared_with_the_study(tmp_path: Path) -> None:
     made = done(tmp_path, simulated=False)
-    for changed, said in [
-        ({"seed": 7}, "seed 7"),
-        ({"input_hash": "0"}, "input_hash"),
-        ({"inputs": {"a": "b"}}, "inputs"),
-    ]:
+    edits: dict[str, object] = {"seed": 7, "input_hash": "0", "inputs": {"a": "b"}}
+    for name, value in edits.items():
         before = (made.paths.inputs / "manifest.json").read_bytes()
         edit(made.paths.inputs, **{name: value})
         ((_, message),) = faults(made)
