@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.blackrock.header_fields import readable
 from closedloop.blackrock.nev.layout import NEV_FILE_IDS
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS
-from closedloop.errors import RecordingError
 
 _HEAD_BYTES, _ID_BYTES = 4096, 8
 _BINARY_CCF = b"cbCCF "  # Central up to 3.9; later ones write XML with the root CCF
@@ -77,10 +77,5 @@ def _ccf_form(head: bytes) -> str | None:
 
 
 def _head(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(_HEAD_BYTES)
-    except OSError as error:
-        raise RecordingError(
-            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
-        ) from error
+    with readable(file), file.open("rb") as stream:
+        return stream.read(_HEAD_BYTES)

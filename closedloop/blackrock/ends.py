@@ -15,11 +15,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from closedloop.blackrock.header_fields import read_exactly
+from closedloop.blackrock.header_fields import read_exactly, readable
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS, PTP_TICK_HZ
-from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 
 _TAIL_BYTES = 1 << 16
@@ -74,12 +73,8 @@ def _size(file: Path) -> int:
 
 
 def _open(file: Path) -> BinaryIO:
-    try:
+    with readable(file):
         return file.open("rb")
-    except OSError as error:
-        raise RecordingError(
-            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
-        ) from error
 
 
 def _nev_ends(file: Path, n_bytes: int) -> FileEnds:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -106,6 +108,22 @@ def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) ->
                 "shorter since it was opened. Leave it alone while it is read, and run again."
             )
         left, byte = left[n_read:], byte + n_read
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to read a file into one line."""
+    try:
+        yield
+    except IsADirectoryError as error:
+        raise RecordingError(
+            f"{file}: expected a file, found a folder. Give one of its files: `closedloop recording info` of "
+            "the folder lists them."
+        ) from error
+    except OSError as error:
+        raise RecordingError(
+            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
+        ) from error
 
 
 def read_date(header: np.void) -> datetime | None:

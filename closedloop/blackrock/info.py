@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from closedloop.blackrock.channel_kinds import ChannelKind, is_of_a_front_end, uv_in
+from closedloop.blackrock.header_fields import readable
 from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.layout import NEV_FILE_IDS
@@ -168,13 +169,8 @@ def read_info(
 
 
 def _file_id(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(8)
-    except OSError as error:
-        raise RecordingError(
-            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
-        ) from error
+    with readable(file), file.open("rb") as stream:
+        return stream.read(8)
 
 
 def _nsx_info(file: Path, bridge_ms: float, progress: Callable[[int, int], None] | None) -> RecordingInfo:

@@ -78,7 +78,9 @@ def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> Non
 def _table(rows: list[DayRow]) -> Table:
     """Return a row per day: fit, signs, then measured (paper's estimator, standard error) and true sensitivity."""
     epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
-    title = "Day by day: sensitivity in sigma, measured (true), on the anchor images"
+    is_true_known = any(cell.true is not None for row in rows for cell in row.epsilons)
+    what = "measured (true)" if is_true_known else "measured ± its standard error"
+    title = f"Day by day: sensitivity in sigma, {what}, on the anchor images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("day", "r", "signs", *(f"epsilon {epsilon:g}" for epsilon in epsilons)):
         table.add_column(name, justify="right", no_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.channel_kinds import is_contact
-from closedloop.blackrock.header_fields import read_date, read_exactly, text
+from closedloop.blackrock.header_fields import read_date, read_exactly, readable, text
 from closedloop.blackrock.nev.layout import (
     EXTENDED_HEADER,
     FILTER_HEADER,
@@ -108,17 +106,6 @@ class NevHeader:
     def electrodes(self) -> tuple[NevElectrode, ...]:
         """The contacts among the channels."""
         return tuple(one for one in self.channels if is_contact(one.electrode_id, one.label))
-
-
-@contextmanager
-def readable(file: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to read a file into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise RecordingError(
-            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
-        ) from error
 
 
 def read_nev_header(file: Path) -> NevHeader:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.channel_kinds import LARGEST_ELECTRODE
-from closedloop.blackrock.header_fields import read_exactly, read_into
-from closedloop.blackrock.nev.header import NevHeader, readable
+from closedloop.blackrock.header_fields import read_exactly, read_into, readable
+from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.layout import (
     ANALOG_SAMPLED,
     COMMENT_PACKET,

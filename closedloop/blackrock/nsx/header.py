@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from closedloop.blackrock.channel_kinds import ChannelKind, kind_by, uv_in
-from closedloop.blackrock.header_fields import read_date, read_exactly, text
+from closedloop.blackrock.header_fields import read_date, read_exactly, readable, text
 from closedloop.blackrock.nsx.blocks import one_block, walk_blocks
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PTP_TICK_HZ, NsxLayout, period_clock_hz
 from closedloop.blackrock.nsx.packets import has_a_header_for_each_sample, walk_packets
@@ -194,13 +194,8 @@ def read_nsx_header(
         The file is missing, foreign, of a version outside the table, its headers are corrupt, or no sample can be
         saved.
     """
-    try:
-        with file.open("rb") as stream:
-            return _read(stream, file, bridge_ms, progress)
-    except OSError as error:
-        raise RecordingError(
-            f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
-        ) from error
+    with readable(file), file.open("rb") as stream:
+        return _read(stream, file, bridge_ms, progress)
 
 
 def _read(stream: BinaryIO, file: Path, bridge_ms: float, progress: Callable[[int, int], None] | None) -> NsxHeader:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from closedloop.blackrock.info import read_info
-from closedloop.blackrock.nev.header import NevElectrode
+from closedloop.blackrock.nev.header import NevElectrode, read_nev_header
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.commands.recording_files.info import info_as_json, info_lines
 from closedloop.errors import RecordingError
 from closedloop.simulation.damage import nsx as damage
 from tests.unit.blackrock.nsx.nsx_files import DATA, SPECIFICATIONS, ReadByNeo, ramp, write
+from tests.unit.messages import refused
 
 
 def test_json_says_specification_channels_rate_and_blocks_with_times_in_seconds() -> None:
@@ -158,3 +159,9 @@ def test_a_foreign_or_missing_file_is_refused(tmp_path: Path) -> None:
         read_info(tmp_path / "foreign.ns6")
     with pytest.raises(RecordingError, match=r"none\.ns6: expected a readable file, found: No such file"):
         read_info(tmp_path / "none.ns6")
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_and_what_lists_it(tmp_path: Path) -> None:
+    for read in (read_info, read_nev_header):
+        with refused(RecordingError, tmp_path, "expected a file, found a folder", "`closedloop recording info`"):
+            read(tmp_path)
