@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.detection.bridging import BridgedSource
 from closedloop.detection.definitions import Definition
 from closedloop.detection.dropouts import (
     Dropout,
@@ -255,6 +256,9 @@ def _look(detector: Detector, window: Window, known: Floats32 | None, measured: 
         seen.unmeasured[channel] = is_gone.all()
         seen.median[channel] = 0 if seen.unmeasured[channel] else np.nan
         seen.n_under[channel] = 0
+    short = tuple(one for one in seen.dropouts if one.is_short)
+    if short:
+        window = replace(window, source=BridgedSource(detector.source, window.segment, short, detector.banks))
     for tile in sorted(set((np.flatnonzero(np.isnan(seen.median)) // LANES).tolist())):
         _look_at_tile(detector, replace(window, tile=tile), known, seen, measured)
     return seen

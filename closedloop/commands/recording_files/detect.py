@@ -202,10 +202,15 @@ def spikes_as_json(written: WrittenSpikes) -> str:
             {"electrode_id": electrode, "n_crossings": n, "n_windows_without_signal": n_flat}
             for electrode, n, n_flat in electrodes
         ],
-        "dropouts": [asdict(one) for one in written.dropouts],
+        "dropouts": [_without_kind(one) for one in written.dropouts if not one.is_short],
+        "bridged_dropouts": [_without_kind(one) for one in written.dropouts if one.is_short],
         "repairs": list(written.recording.repairs),
     }
     return json.dumps(names_for_machines(facts), indent=2)
+
+
+def _without_kind(dropout: BankDropout) -> dict[str, int]:
+    return {name: value for name, value in asdict(dropout).items() if name != "is_short"}
 
 
 def spikes_lines(written: WrittenSpikes) -> list[str]:

@@ -15,7 +15,7 @@ def without_dropouts(coverage: DeviceCoverage, own: DayDevice) -> DeviceCoverage
     """Take the dropouts that a device's voltage shows out of what was recorded on these banks, and say so.
 
     The recorder found no spikes in them either: that holds for its own spikes as for those found in the voltage, and
-    for the bank's electrodes whose voltage was not kept.
+    for the bank's electrodes whose voltage was not kept. Short ones are bridged, as short holes are.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def without_dropouts(coverage: DeviceCoverage, own: DayDevice) -> DeviceCoverage
     if not found:
         return coverage
     of_bank: dict[int, list[BankDropout]] = defaultdict(list)
-    for one in found:
+    for one in (one for one in found if not one.is_short):
         of_bank[one.bank].append(one)
     groups = [part for group in coverage.groups for part in _by_bank(group, of_bank)]
     in_order = sorted(groups, key=lambda group: (not group.segments, -len(group.electrode_ids)))

@@ -18,7 +18,7 @@ from closedloop.detection.dropouts import Dropout
 from closedloop.devices.port import RecordedSamples
 from closedloop.execution.shards import made_once, shard_name
 
-_FORMAT = "crossings 2"
+_FORMAT = "crossings 3"
 _MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is computed twice
 
 
@@ -98,7 +98,9 @@ def read_shard(shard: CrossingsShard) -> Iterator[PieceCrossings]:
 def _write(stream: BinaryIO, found: PieceCrossings) -> None:
     place = np.array([found.piece.segment, found.piece.start, found.piece.stop], np.int64)
     row, channel = (found.sample - found.piece.start).astype(np.uint32), found.channel.astype(np.uint16)
-    dropouts = np.array([(one.bank, one.start, one.stop) for one in found.dropouts], np.int64).reshape(-1, 3)
+    dropouts = np.array([(one.bank, one.start, one.stop, one.is_short) for one in found.dropouts], np.int64).reshape(
+        -1, 4
+    )
     for array in (place, row, channel, found.noise, dropouts):
         np.save(stream, array, allow_pickle=False)
 
@@ -106,5 +108,5 @@ def _write(stream: BinaryIO, found: PieceCrossings) -> None:
 def _read(stream: BinaryIO) -> PieceCrossings:
     place, row, channel, noise, dropouts = (np.load(stream, allow_pickle=False) for _ in range(5))
     piece = DetectionPiece(*place.tolist())
-    gone = tuple(Dropout(*one) for one in dropouts.tolist())
+    gone = tuple(Dropout(bank, start, stop, bool(is_short)) for bank, start, stop, is_short in dropouts.tolist())
     return PieceCrossings(piece, row.astype(np.int64) + piece.start, channel.astype(np.int64), noise, gone)

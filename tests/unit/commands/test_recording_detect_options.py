@@ -222,14 +222,17 @@ def test_one_of_two_electrodes_of_a_number_can_be_chosen_by_its_label(tmp_path: 
 def test_a_dropout_of_a_bank_is_told(tmp_path: Path) -> None:
     volts = np.random.default_rng(1).normal(0, 40, (10 * RATE_HZ, 3)).astype(np.int16)
     volts[3 * RATE_HZ : 5 * RATE_HZ, :2] = 0
+    volts[7 * RATE_HZ : 7 * RATE_HZ + 75, :2] = 0
     file = tmp_path / "day.ns6"
     channels = [NsxChannel(number, f"elec{number}") for number in (1, 2, 33)]
     write_nsx(file, channels, rate_hz=RATE_HZ, specification="2.3", chunks=[(0, volts)], start=START)
     said = run(tmp_path / "spikes.h5", file)
     expected = {"bank": 0, "epoch": 0, "first_tick": 89_700, "end_tick": 150_300}
     assert said["dropouts"] == [expected]
+    assert said["bridged_dropouts"] == [{"bank": 0, "epoch": 0, "first_tick": 210_000, "end_tick": 210_150}]
     ticks = read_arrays(tmp_path / "spikes.h5", SPIKES)["tick"]
     lost = (ticks >= 89_700) & (ticks < 150_300)
     assert set(read_arrays(tmp_path / "spikes.h5", SPIKES)["electrode_id"][lost].tolist()) == {33}
     shown = CliRunner().invoke(app, ["recording", "detect", str(file), "--out", str(tmp_path / "again.h5")])
     assert "  repaired: all 2 electrodes from 1 to 2 stood still once, 2.02 s in all: a dropout" in shown.stdout
+    assert "all 2 electrodes from 1 to 2 stood still once, 0.01 s in all: dropouts shorter than 10 ms" in shown.stdout

@@ -68,3 +68,14 @@ def test_one_dead_electrode_is_no_dropout(tmp_path: Path) -> None:
     found = ingested(tmp_path, Recorded(ns6=(1, 2, 3, 4)), (3,), spikes_from="raw", detection="dicarlo")
     assert np.isfinite(found.counts).all()
     assert "stood still" not in found.remarks
+
+
+def test_a_short_run_is_said_and_sets_nothing_aside(tmp_path: Path) -> None:
+    def drop(folder: Path) -> None:
+        drop_out(folder / "array1.ns6", (1, 2, 3, 4), first_s=FROM_S, stop_s=FROM_S + 0.005)
+
+    recorded = Recorded(ns6=(1, 2, 3, 4))
+    found = answer(day(tmp_path, spikes_from="raw", detection="dicarlo"), recorded, afterwards=drop)
+    assert np.isfinite(found.counts).all()
+    assert found.table["used"].all()
+    assert "all 4 electrodes from 1 to 4 stood still once, 0.01 s in all: dropouts shorter than 10 ms" in found.remarks
