@@ -85,7 +85,8 @@ def recording_detect(
         float | None, typer.Option(help="multiple of the noise, below 0, instead of the definition's")
     ] = None,
     band: Annotated[
-        tuple[float, float] | None, typer.Option(help="low and high edge in Hz, instead of the definition's")
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="low and high edge in Hz, instead of the definition's"),
     ] = None,
     notch: Annotated[
         str | None, typer.Option(help="hum that is taken out: 60, 50 or none, instead of the definition's")

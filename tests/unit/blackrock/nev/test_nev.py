@@ -344,7 +344,7 @@ def test_the_writer_refuses_what_the_format_cannot_hold(tmp_path: Path, made: Ne
 
 def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
     fails_in_one_line(tmp_path / "none.nev", "No such file")
-    fails_in_one_line(tmp_path, "directory")
+    fails_in_one_line(tmp_path, "found a folder")
     with pytest.raises(RecordingError, match="No such file"):
         read_info(tmp_path / "none.nev")
 
