@@ -10,6 +10,7 @@
     ├── CheckpointError    a weight file cannot be used
     ├── RecordingError     a Blackrock file cannot be read, or is not of this session
     ├── AlignmentError     the journal and the recording do not belong together
+    │   └── ClockRateError its codes are those of the journal, at other distances than two clocks make
     ├── SessionError       the rig cannot present a session folder, or its display or hardware is not fit
     ├── StudyError         the study folder cannot be advanced (two loops, another version, simulated mixed with real)
     ├── ExecutionError     the workers that were asked for cannot be had, or were lost
@@ -52,6 +53,10 @@ class RecordingError(ClosedLoopError):
 
 class AlignmentError(ClosedLoopError):
     """The journal and the recording do not belong together."""
+
+
+class ClockRateError(AlignmentError):
+    """The codes are those of the journal, at other distances than two clocks make."""
 
 
 class SessionError(ClosedLoopError):

@@ -118,14 +118,25 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with storage_errors(path):
-        make_folder(path.parent)
+        try:
+            make_folder(path.parent)
+        except FileNotFoundError as error:
+            raise _takes_no_files(path) from error
         try:
             yield temporary
             _sync(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
+        except FileNotFoundError as error:  # /proc and the like: a folder that is there and makes no file
+            if temporary.name not in str(error) or temporary.exists():
+                raise
+            raise _takes_no_files(path) from error
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _takes_no_files(path: Path) -> StorageError:
+    return StorageError(f"{path}: expected a folder that takes new files, found one that does not. Choose another one.")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

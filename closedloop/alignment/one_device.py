@@ -15,7 +15,8 @@ from closedloop.alignment.pairing import Pairing, pair_codes
 from closedloop.alignment.photodiode import LatencyTrack, PhotodiodeOnsets, find_onsets, nearest_edge
 from closedloop.alignment.placement import place_runs
 from closedloop.alignment.run_search import AlignmentRules
-from closedloop.errors import AlignmentError
+from closedloop.errors import AlignmentError, ClockRateError
+from closedloop.recording.clock_limits import MOST_CLOCK_PPM
 from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
 from closedloop.recording.lookup import take_or
 from closedloop.recording.segments import Segment
@@ -77,7 +78,8 @@ def align_device(
     Raises
     ------
     AlignmentError
-        Too few of the codes are in the recording: it belongs to another session.
+        Too few of the codes are in the recording: it belongs to another session. Or the clocks run further apart than
+        any two do.
     """
     matching = rules.matching
     lists = code_lists(sent, received, code_bits=matching.code_bits, echo_s=matching.echo_s)
@@ -87,6 +89,7 @@ def align_device(
         raise _other_session(lists, 0, rules, place)
     pairing = pair_codes(lists, placement, rules)
     _check_share(lists, pairing, rules, place)
+    _check_drift(pairing, place)
     markers = mark_codes(lists, pairing, segments, rules)
     return _add_photodiode(lists, pairing, markers, edges, is_lit=sent.is_lit, rules=rules)
 
@@ -106,6 +109,17 @@ def _check_share(lists: CodeLists, pairing: Pairing, rules: AlignmentRules, plac
     n_heard = int(np.count_nonzero(~(lists.is_rest | lists.is_echo)))
     if n_equal < rules.smallest_share * min(len(lists.code), n_heard):
         raise _other_session(lists, n_equal, rules, place)
+
+
+def _check_drift(pairing: Pairing, place: str) -> None:
+    """Refuse clocks that no two quartzes are: every window and every rate would be wrong by as much."""
+    drift_ppm = max((run.clock.fit.drift_ppm for run in pairing.runs), key=abs)
+    if not abs(drift_ppm) <= MOST_CLOCK_PPM:
+        raise ClockRateError(
+            f"{place}: expected a clock within {MOST_CLOCK_PPM:g} ppm of the rig's, found one that drifts by "
+            f"{drift_ppm:+.0f} ppm. Restore the files as the recorder wrote them, with their sampling rates, and the "
+            "journal as the rig did."
+        )
 
 
 def _other_session(lists: CodeLists, n_equal: int, rules: AlignmentRules, place: str) -> AlignmentError:

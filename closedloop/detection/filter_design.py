@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.detection.definitions import BandPass, Definition, Notch
 from closedloop.detection.iir_design import band_pass_sections, butterworth, elliptic, notch_coefficients
+from closedloop.errors import RecordingError
 
 FilterSection = tuple[float, ...] | tuple[tuple[float, float], float]
 """Of one biquad: ``-a1, -a2`` with zeros at 1 and -1; ``beta, -a1, -a2`` with a pair; ``(-a1, -a2), -g`` of a notch."""
@@ -18,6 +19,7 @@ FilterSection = tuple[float, ...] | tuple[tuple[float, float], float]
 Coefficients = tuple[FilterSection, ...]
 
 _TAIL = 1e-6  # what is left of a band-pass's memory where it is cut off
+_LEAST_SHARE = 1 / 3000  # of the rate: below, float32 coefficients err by over 5 % near 0 Hz, and then without bound
 _SAME = 1e-6  # to which designed zeros are exact
 _NOTCH_TAIL = 1e-4  # and of a notch's: its ringing is damped 100 times more by the band-pass
 
@@ -147,16 +149,25 @@ def design(definition: Definition, rate_hz: float) -> Filters:
 
 
 def check_fits(definition: Definition, rate_hz: float) -> None:
-    """Refuse a rate that is too low for the band.
+    """Refuse a rate that is too low for the band, or too high for it.
 
     Raises
     ------
     ValueError
         The band does not fit below half the rate.
+    RecordingError
+        Its poles are too near the unit circle for the kernels' numbers.
     """
     low, high = definition.band.low_hz, definition.band.high_hz
     if not 0 < low < high < rate_hz / 2:
         raise ValueError(f"the band {low}-{high} Hz needs more than {2 * high:g} samples a second, not {rate_hz:g}")
+    least_hz = _LEAST_SHARE * rate_hz
+    if min(low, high - low) < least_hz:
+        raise RecordingError(
+            f"band {low:g} {high:g}: expected a low edge and a width of at least {least_hz:g} Hz at {rate_hz:g} "
+            f"samples a second, found {min(low, high - low):g} Hz, which 32-bit numbers cannot filter. "
+            "Choose another band."
+        )
 
 
 def scipy_sections(definition: Definition, rate_hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

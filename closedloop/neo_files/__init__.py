@@ -7,6 +7,7 @@ neo opens the files; times, gaps, digital codes and what it cannot say are looke
 - `source`, `streams`: What neo opens, and with which of its readers; its streams and channels.
 - `timing`, `sample_numbers`: A stream's uninterrupted pieces on the recorder's clock.
 - `samples`, `lines`, `codes`, `spikes`: Voltage in bounded memory; digital lines as words, words as codes; spikes.
+- `file_sizes`: Which files are no whole copies.
 - `sync`: One card's clock on another's, by the pulses that both recorded.
 - `contents`: What is in the files, and what neo cannot say of them.
 """

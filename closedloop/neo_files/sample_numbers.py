@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
+from closedloop.recording.clock_limits import MOST_CLOCK_PPM
 
 _CHUNK = 1 << 20
 _NAMES = ("sample_numbers.npy", "timestamps.npy")
 _MOST_RUNS = 100_000
+_SECONDS = "timestamps.npy"  # of each sample, from 0.6 on
+_JUDGED = 1 << 16  # samples: 2 s of 30 kHz
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,36 @@ def numbered_runs(continuous: Path, n_samples: int) -> tuple[tuple[NumberedRun, 
             f"the first {wanted} are read, the others are left out",
         )
     return tuple(_runs(numbers, wanted)), said
+
+
+def check_rate(continuous: Path, rate_hz: float) -> None:
+    """Compare the rate that `structure.oebin` names with the seconds beside the samples, where there are some.
+
+    Parameters
+    ----------
+    continuous
+        A `continuous.dat`.
+    rate_hz
+        As neo has it of `structure.oebin`.
+
+    Raises
+    ------
+    RecordingError
+        They differ by more than two clocks do.
+    """
+    file = continuous.with_name(_SECONDS)
+    column = read_npy(file)
+    if column is None or not np.issubdtype(column.dtype, np.floating):
+        return
+    first = max((column.n - _JUDGED) // 2, 0)  # the first ones may not be synchronized yet
+    steps = np.diff(column.read(first, min(first + _JUDGED, column.n)).astype(np.float64))
+    steps = steps[steps > 0]
+    found_hz = 1 / float(np.median(steps)) if len(steps) else rate_hz
+    if not abs(found_hz / rate_hz - 1) * 1e6 <= MOST_CLOCK_PPM:
+        raise RecordingError(
+            f"{continuous}: expected {rate_hz:g} samples a second (sample_rate in structure.oebin), found "
+            f"{found_hz:.1f} by {file.name}. Restore structure.oebin as Open Ephys wrote it."
+        )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import neo
 import neo.rawio
 
 from closedloop.errors import RecordingError
+from closedloop.neo_files.file_sizes import other_sizes
 from closedloop.storage import sha256_bytes
 
 _SUFFIX = "RawIO"
@@ -42,7 +43,7 @@ class NeoSource:
 
 @dataclass(frozen=True)
 class NeoReader:
-    """neo's reader of a source, its header parsed, and the warnings it gave."""
+    """neo's reader of a source, its header parsed, and the warnings it gave, with what it passes over."""
 
     source: NeoSource
     rawio: Any
@@ -160,7 +161,8 @@ def _open(source: NeoSource, _process: int) -> NeoReader:
         rawio = reader_class(**{keyword: str(source.path)})
         rawio.parse_header()
     said = (" ".join(str(one.message).split()) for one in warned if not issubclass(one.category, DeprecationWarning))
-    return NeoReader(source, rawio, tuple(dict.fromkeys(said)))
+    sizes = other_sizes(source.path) if source.format == SPIKE_GLX else ()
+    return NeoReader(source, rawio, tuple(dict.fromkeys((*said, *sizes))))
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.recording.clock_limits import MOST_CLOCK_PPM
+
 Floats = NDArray[np.float64]
 
 _LEAST_PULSES = 3
 _NEAR = 0.25  # of a period: a pulse further away is another one
-_MOST_PPM = 1000.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def map_clock(here: Floats, there: Floats) -> ClockMap | None:
     if len(pairs) < _LEAST_PULSES:
         return None
     found = ClockMap(*np.array(pairs).T)
-    return found if abs(found.drift_ppm) <= _MOST_PPM else None
+    return found if abs(found.drift_ppm) <= MOST_CLOCK_PPM else None
 
 
 def _nearest(there: Floats, tick: float) -> float:

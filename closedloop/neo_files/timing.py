@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.neo_files.sample_numbers import numbered_runs
+from closedloop.neo_files.sample_numbers import check_rate, numbered_runs
 from closedloop.neo_files.source import OPEN_EPHYS, SPIKE_GLX, NeoReader, open_neo, refusing
 from closedloop.neo_files.streams import NeoStream
 from closedloop.recording.segments import Segment
@@ -72,7 +72,7 @@ def time_stream(stream: NeoStream, tick_hz: int) -> Timing:
     Raises
     ------
     RecordingError
-        neo cannot say, or the format's own count is damaged.
+        neo cannot say, the format's own count is damaged, or its rate is not that of its times.
     """
     reader = open_neo(stream.source)
     step = ticks_per_sample(stream.rate_hz, tick_hz)
@@ -83,6 +83,8 @@ def time_stream(stream: NeoStream, tick_hz: int) -> Timing:
             n_samples = int(reader.rawio.get_signal_size(block, neo_segment, stream.index))
             start_s = float(reader.rawio.get_signal_t_start(block, neo_segment, stream.index))
         file = file_of(reader, stream, block, neo_segment)
+        if file is not None:
+            check_rate(file, stream.rate_hz)
         numbered, wrong = numbered_runs(file, n_samples) if file is not None else (None, ())
         said += wrong
         if numbered is None:

@@ -1,4 +1,4 @@
-"""What a person brings of a recorder of another maker: whether anything that its description asks for is there."""
+"""What a person brings of a recorder of another maker: whether what its description asks for is there, and whole."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 from closedloop.artifacts.manifest import relative_files
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.neo_files.file_sizes import other_sizes
 
 _MAP_SUFFIX = ".cmp"
 
 
 def missing_of(folder: Path, recorder: RecorderDescription) -> str:
-    """Return which device's files are not there, in a few words; empty where some of each are.
+    """Return in a few words which device's files are not there, or not whole; empty where some of each are.
 
     Parameters
     ----------
@@ -26,4 +27,4 @@ def missing_of(folder: Path, recorder: RecorderDescription) -> str:
     for number, device in enumerate(recorder.devices, start=1):
         if device.files != "." and not any(folder.glob(device.files)):
             return f"the files of {device.name or f'device {number}'} ({device.files}) are not there"
-    return ""
+    return next(iter(other_sizes(folder)), "")

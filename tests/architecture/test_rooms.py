@@ -41,7 +41,8 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "models", "report", "simulation", "stages", "stimuli"),
+        *("artifacts", "blackrock", "devices", "execution", "models", "neo_files", "recording", "report"),
+        *("simulation", "stages", "stimuli"),
     },
     "commands": {
         *GROUND,

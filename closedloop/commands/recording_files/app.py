@@ -196,12 +196,12 @@ def recording_align(
 ) -> None:
     """Find each presentation's onset on the recorder's clock, and how it was determined."""
     from closedloop.commands.recording_files import align  # noqa: PLC0415
-    from closedloop.commands.recording_files.outputs import check_output  # noqa: PLC0415
+    from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
-    check_output(report, option="--report")
+    check_output(report, (".html",), option="--report")
     if out is not None:
-        check_output(out)
+        check_output(out, TABLE_SUFFIXES[:1])
     with bar("align") as progress:
         session = align.align_files(
             journal,

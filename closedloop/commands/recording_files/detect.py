@@ -16,11 +16,11 @@ from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
 from closedloop.artifacts.day.responses import SPIKES
 from closedloop.commands.recording_files.detection_wanted import OpenedRecording, WantedSpikes, open_wanted
-from closedloop.commands.recording_files.outputs import check_output
+from closedloop.commands.recording_files.options import check_chunk
+from closedloop.commands.recording_files.outputs import ARRAY_SUFFIXES, check_output
 from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
 from closedloop.detection.dropouts import BankDropout, Dropout, dropout_lines, dropouts_in_ticks
 from closedloop.detection.spikes import spikes_of
-from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import parse_workers
@@ -99,9 +99,8 @@ def detect_to_file(
         The result cannot be written.
     """
     who = parse_workers(workers)
-    if chunk_s is not None and chunk_s <= 0:
-        raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
-    check_output(out)
+    check_chunk(chunk_s)
+    check_output(out, ARRAY_SUFFIXES)
     recording = open_wanted(files, wanted)
     chunk_samples = None if chunk_s is None else max(round(chunk_s * recording.samples.rate_hz), 1)
     folder = out.with_name(f"{out.name}.parts")

@@ -39,7 +39,7 @@ from closedloop.commands.recording_files.options import (
     TimeRange,
     UnitChoice,
 )
-from closedloop.commands.recording_files.outputs import check_output, open_table
+from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output, open_table
 from closedloop.execution.progress import ProgressCallback
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 
@@ -88,7 +88,7 @@ def events_to_table(
     file
         The .nev.
     out
-        The table to write: text if it ends in .csv, else parquet.
+        The table to write: .csv is text, .parquet is not.
     nsx_file
         The same processor's NSx file, whose clock segments are then used.
     choice
@@ -103,7 +103,7 @@ def events_to_table(
     StorageError
         The table cannot be written.
     """
-    check_output(out)
+    check_output(out, TABLE_SUFFIXES)
     clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
     survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
     wanted = _Wanted(survey, choice)

@@ -57,6 +57,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 UNSORTED_UNIT, NOISE_UNIT = 0, 255  # NEV 2.1 to 3.0 specification, unit classification number of a spike packet
 LAST_TICK = (1 << 63) - 1
+LEAST_CHUNK_S, MOST_CHUNK_S = 0.01, 86_400.0  # shorter, and a filter's lead is read again for every few samples
 
 _NUMBERS = re.compile(r"(\d+)(?:-(\d+))?")
 _TIME = re.compile(r"(\+)?(\d+\.?\d*|\.\d+)?-\+?(\d+\.?\d*|\.\d+)?")
@@ -114,7 +115,7 @@ class ChannelChoice:
         if numbers:
             wanted = _range_of(numbers, f"--channels {self.text}")
             found = [place for place, (number, _) in enumerate(channels) if number in wanted]
-            twice = len(wanted) == 1 and len(found) > 1
+            twice = wanted.stop - wanted.start == 1 and len(found) > 1
         else:
             pattern = item.removeprefix(_LABEL)
             found = [place for place, (_, label) in enumerate(channels) if fnmatchcase(label.strip(), pattern)]
@@ -273,6 +274,20 @@ def parse_time(text: str | None, *, clock_segment: int | None = None) -> TimeRan
         )
     from_beginning = found is not None and found.group(1) is not None
     return TimeRange(start, stop, from_beginning, clock_segment, text)
+
+
+def check_chunk(chunk_s: float | None) -> None:
+    """Check ``--chunk``.
+
+    Raises
+    ------
+    RecordingError
+        It is no number of seconds in which a recording can be read.
+    """
+    if chunk_s is not None and not LEAST_CHUNK_S <= chunk_s <= MOST_CHUNK_S:
+        raise RecordingError(
+            f"--chunk: expected seconds from {LEAST_CHUNK_S:g} to {MOST_CHUNK_S:g}, found {chunk_s:g}. Correct it."
+        )
 
 
 def _range_of(numbers: re.Match[str], where: str) -> range:

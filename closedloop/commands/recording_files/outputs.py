@@ -14,6 +14,9 @@ from closedloop.errors import RecordingError
 
 _RECORDERS = re.compile(r"\.(nev|ns[1-9]|nf[1-9]|ccf|cmp|sif)", re.IGNORECASE)
 
+TABLE_SUFFIXES = (".parquet", ".csv")
+ARRAY_SUFFIXES = (".h5", ".hdf5")
+
 TableWriter = AbstractContextManager[Callable[[Mapping[str, Any]], None]]
 
 

@@ -21,14 +21,14 @@ from closedloop.devices.ends import early_ends
 from closedloop.devices.files import DeviceFiles
 from closedloop.devices.part import RecordingPart, read_part
 from closedloop.devices.succession import in_order_of_time, refuse_simultaneous
-from closedloop.errors import AlignmentError
+from closedloop.errors import AlignmentError, ClockRateError
+from closedloop.recording.clock_limits import MOST_CLOCK_PPM
 from closedloop.recording.codes import ReceivedCodes, SentCodes
 from closedloop.stages.ingest.onsets import sent_codes
 
 _LOST_AT_END = 3  # codes: a line that loses a hundredth of them loses so many in a row once in a million times
 _APART_S = 1.0  # a recorder does not close all its files in the same moment
 _SILENCE_INTERVALS = 60  # spikes by chance are silent for that many mean intervals once in 10^26 times
-_CLOCK_PPM = 1000.0
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,10 @@ def reach_of(
     sent = sent_codes(journal)
     if not len(sent.code):
         return Reach(doubt=_doubt(processors))
-    aligned = {own.name: _aligned(own, sent, journal) for own in processors}
+    try:
+        aligned = {own.name: _aligned(own, sent, journal) for own in processors}
+    except ClockRateError as error:
+        return Reach(str(error).rstrip("."))
     if all(found is None for found in aligned.values()) and any(len(own.codes.tick) for own in processors):
         return Reach(f"none of the session's digital codes is in {_names(processors)}: it may be of another one")
     for own in processors:
@@ -147,13 +150,21 @@ def _names(processors: Sequence[_DeviceParts]) -> str:
 
 
 def _aligned(own: _DeviceParts, sent: SentCodes, journal: Journal) -> Alignment | None:
-    """Align a processor's codes; None where it received none of this session's."""
+    """Align a processor's codes; None where it received none of this session's.
+
+    Raises
+    ------
+    ClockRateError
+        It did, on a clock that is none.
+    """
     codes = own.codes
     if not len(codes.tick):
         return None
     rules = AlignmentRules(frame_ms=1000 / journal.launches[0].refresh_hz)
     try:
-        found = align(sent, codes, rules=rules)
+        found = align(sent, codes, rules=rules, place=own.name)
+    except ClockRateError:
+        raise
     except AlignmentError:
         return None
     return found if np.any(found.received_index >= 0) else None
@@ -166,7 +177,7 @@ def _ends_early(own: _DeviceParts, found: Alignment, sent: SentCodes) -> str:
     part = own.parts[-1]
     if clock_segment < part.first_clock_segment + part.n_clock_segments - 1:
         later_s = own.seconds_after(clock_segment, tick)
-        lacks_s = _sent_after(sent, last) * (1 - _CLOCK_PPM / 1e6) - later_s
+        lacks_s = _sent_after(sent, last) * (1 - MOST_CLOCK_PPM / 1e6) - later_s
         return f"{own.name} ends {lacks_s:.0f} s before the session's last presentation" if lacks_s >= 1 else ""
     end_s = tick / own.tick_hz + _sent_after(sent, last)
     for file, stop_s, room_s in _stops(own, n_lost=len(sent.code) - 1 - last):
@@ -200,7 +211,7 @@ def _stops(own: _DeviceParts, *, n_lost: int) -> Iterator[tuple[Path, float, flo
 
 def _too_short(own: _DeviceParts, sent: SentCodes) -> str:
     """Compare how long a processor without codes recorded with how long the session lasted."""
-    lacks_s = session_seconds(sent) * (1 - _CLOCK_PPM / 1e6) - own.seconds
+    lacks_s = session_seconds(sent) * (1 - MOST_CLOCK_PPM / 1e6) - own.seconds
     return f"{own.name} is {lacks_s:.0f} s shorter than the session" if lacks_s >= 1 else ""
 
 

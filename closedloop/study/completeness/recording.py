@@ -9,10 +9,10 @@ from pathlib import Path
 
 from closedloop.devices.files import find_devices, is_recording, processor_of
 from closedloop.errors import RecordingError
+from closedloop.recording.clock_limits import MOST_CLOCK_PPM
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.completeness.wanted import WantedFiles
 
-_CLOCK_PPM = 1000.0  # far more than two quartzes differ
 _SLACK_S = 0.5
 
 
@@ -75,7 +75,7 @@ def missing_in_recording(
 
 def _too_short(files: Iterable[tuple[float, str]], session_s: float) -> tuple[str, str]:
     """Compare how long each kind of file lasts with the session."""
-    needed_s = session_s * (1 - _CLOCK_PPM / 1e6) - _SLACK_S
+    needed_s = session_s * (1 - MOST_CLOCK_PPM / 1e6) - _SLACK_S
     for seconds, name in files:
         if needed_s - seconds >= 1:
             return f"{name} is {needed_s - seconds:.0f} s shorter than the session", name

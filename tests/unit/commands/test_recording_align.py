@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,20 @@ def test_a_photodiode_that_no_file_has_is_an_error(session: Path, tmp_path: Path
     result = CliRunner().invoke(app, [*map(str, words), "--photodiode", "ainp9"])
     assert isinstance(result.exception, RecordingError)
     assert str(result.exception).startswith("photodiode ainp9: expected a channel")
+
+
+def test_a_recording_with_another_rate_in_its_headers_is_refused(tmp_path: Path) -> None:
+    """25,000 ticks a second for 30,000: the clocks drift by a fifth, and every window would be a fifth too short."""
+    made(tmp_path, MadeSession(seconds=20.0, n_channels=2))
+    for file in recordings(tmp_path):
+        content = bytearray(file.read_bytes())
+        if file.suffix == ".nev":
+            content[20:28] = struct.pack("<II", 25_000, 25_000)
+        else:
+            content[290:294] = struct.pack("<I", 25_000)
+        file.write_bytes(content)
+    with pytest.raises(
+        AlignmentError, match=r"^array1: expected a clock within 1000 ppm of the rig's, found .*\+20\d{4}"
+    ):
+        align(tmp_path, "--report", tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -146,6 +147,9 @@ def test_what_was_repaired_in_the_file_is_printed(recording: Path, tmp_path: Pat
     assert any(line.startswith("  repaired: ") for line in lines)
 
 
+UNREADABLE_CHUNKS_S = (0.0, 1e-9, -1.0, math.nan, math.inf)
+
+
 def test_what_is_wrong_is_one_line(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "spikes.h5"
     slow = write_recording(tmp_path / "field.ns3", 5, rate_hz=2_000.0)
@@ -153,7 +157,7 @@ def test_what_is_wrong_is_one_line(recording: Path, tmp_path: Path) -> None:
     cases = [
         ((recording, {"definition": "gut feeling"}), RecordingError, "expected one of dicarlo"),
         ((recording, {"workers": "many"}), ExecutionError, "expected N or local:N"),
-        ((recording, {"chunk_s": 0.0}), RecordingError, "expected seconds above 0"),
+        *(((recording, {"chunk_s": one}), RecordingError, "expected seconds from 0.01") for one in UNREADABLE_CHUNKS_S),
         ((slow, {}), RecordingError, "needs more than 12000 samples a second, not 2000"),
         ((analog, {}), RecordingError, "expected electrodes, found analog inputs only"),
         ((tmp_path / "missing.ns6", {}), RecordingError, "missing.ns6"),

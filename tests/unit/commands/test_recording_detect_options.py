@@ -19,6 +19,7 @@ from closedloop.blackrock.nsx.samples import open_samples
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.cli import app
 from closedloop.detection.definitions import DEFINITIONS, with_settings
+from closedloop.detection.filter_design import design, scipy_sections
 from closedloop.detection.spikes import detect
 from closedloop.errors import RecordingError
 from tests.unit.messages import refused
@@ -236,3 +237,27 @@ def test_a_dropout_of_a_bank_is_told(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["recording", "detect", str(file), "--out", str(tmp_path / "again.h5")])
     assert "  repaired: all 2 electrodes from 1 to 2 stood still once, 2.02 s in all: a dropout" in shown.stdout
     assert "all 2 electrodes from 1 to 2 stood still once, 0.01 s in all: dropouts shorter than 10 ms" in shown.stdout
+
+
+@pytest.mark.parametrize("band", [("0.0001", "6000"), ("0.001", "6000"), ("4.9", "6000"), ("300", "300.0001")])
+def test_a_band_that_32_bit_numbers_cannot_filter_is_refused(file: Path, tmp_path: Path, band: tuple[str, str]) -> None:
+    assert "a width of at least 5 Hz at 15000" in refusal(tmp_path / "spikes.h5", file, "--band", *band)
+
+
+def test_the_lowest_band_that_is_taken_is_filtered_as_64_bit_numbers_would() -> None:
+    for definition in DEFINITIONS.values():
+        lowest = with_settings(definition, band_hz=(10.0, 6000.0))
+        _, exact = scipy_sections(lowest, 30_000)
+        used = design(lowest, 30_000).band.plain
+        at_rest = [np.sort(rows[:, 3:].sum(axis=1)) for rows in (used, exact)]
+        np.testing.assert_allclose(*at_rest, rtol=0.05)
+
+
+def test_a_range_of_channels_can_end_anywhere(file: Path, whole: dict[str, np.ndarray], tmp_path: Path) -> None:
+    said = run(tmp_path / "spikes.h5", file, "--channels", "1-99999999999999999999")
+    assert [one["electrode_id"] for one in said["electrodes"]] == list(ELECTRODES)
+    np.testing.assert_array_equal(read_arrays(tmp_path / "spikes.h5", SPIKES)["tick"], whole["tick"])
+
+
+def test_spikes_are_written_under_a_suffix_that_says_so(file: Path, tmp_path: Path) -> None:
+    assert "ends in .h5 or .hdf5, found .parquet" in refusal(tmp_path / "spikes.parquet", file)

@@ -19,7 +19,7 @@ from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.cli import app
 from closedloop.commands.recording_files import events as command
-from closedloop.errors import RecordingError
+from closedloop.errors import RecordingError, StorageError
 from closedloop.simulation.damage.nev import cut_off, flip_tick_bit, shuffle
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import START, batch, neo_of, with_codes, write
@@ -202,3 +202,17 @@ def test_analog_values_of_digital_packets_are_columns_as_neo_reads_them(tmp_path
 def test_later_specifications_have_no_analog_columns(tmp_path: Path) -> None:
     run(write(tmp_path / "made.nev", batch(codes=[(5, 1)]), specification="2.3"), "--out", tmp_path / "events.parquet")
     assert pq.read_schema(tmp_path / "events.parquet").names == list(RECORDING_EVENTS.columns)
+
+
+def test_a_table_has_a_suffix_that_says_what_it_is(tmp_path: Path) -> None:
+    file, out = write(tmp_path / "made.nev", batch([(30, 7)])), tmp_path / "events.xlsx"
+    with refused(RecordingError, f"--out {out}", "ends in .parquet or .csv, found .xlsx"):
+        run(file, "--out", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "new/x.csv"])
+def test_a_folder_that_makes_no_files_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    file, out = write(tmp_path / "made.nev", batch([(30, 7)])), Path("/proc") / name
+    with refused(StorageError, out, "expected a folder that takes new files"):
+        run(file, "--out", out)

@@ -135,3 +135,18 @@ def test_files_that_match_nothing_and_files_that_neo_cannot_read_are_one_line(tm
     (own / "structure.oebin").write_text("{}")
     with refused(RecordingError, tmp_path, "OpenEphysBinary files that neo", "KeyError"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("rate_hz", [36_000.0, 25_000.0, 30_100.0])
+def test_a_rate_that_is_not_that_of_the_times_is_refused(tmp_path: Path, rate_hz: float) -> None:
+    described = write_open_ephys(tmp_path, VOLTS, ttl=TTL) / "structure.oebin"
+    described.write_text(described.read_text().replace('"sample_rate": 30000.0', f'"sample_rate": {rate_hz}'))
+    with refused(RecordingError, tmp_path, f"expected {rate_hz:g} samples a second", "found 30000.0 by timestamps.npy"):
+        read(tmp_path)
+
+
+def test_times_of_a_clock_that_drifts_are_taken(tmp_path: Path) -> None:
+    """timestamps.npy are on the clock of the main stream: tens of ppm beside the own one."""
+    own = write_open_ephys(tmp_path, VOLTS, ttl=TTL) / "continuous" / STREAM / "timestamps.npy"
+    np.save(own, np.arange(len(VOLTS)) / 30_000 * (1 + 50e-6) + 7.0)
+    assert read(tmp_path).tick_hz == 30_000

@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.devices.device import Device
 from closedloop.devices.neo_device import read_neo_devices
 from closedloop.errors import RecordingError
+from closedloop.neo_files.contents import read_contents
+from closedloop.neo_files.file_sizes import other_sizes
+from closedloop.neo_files.source import source_of
 from closedloop.neo_files.wiring import CodeWiring, LineWiring, NeoWiring, RawWiring, SyncWiring
+from closedloop.study.other_makers import missing_of
 from tests.unit.messages import refused
 from tests.unit.neo_files.spike_glx_files import word_of_codes, write_imec, write_nidq
 
@@ -135,3 +140,28 @@ def test_lines_that_never_rest_are_said_to_be_there(tmp_path: Path) -> None:
     slow = replace(ONE_CARD.codes or CodeWiring(), settle_ms=5.0)
     with refused(RecordingError, tmp_path, "found none (16 changes of the lines, none that lasts", "settle_ms"):
         read(tmp_path, replace(ONE_CARD, codes=slow))
+
+
+def test_a_file_of_another_size_than_it_was_closed_with_is_said_and_waited_for(tmp_path: Path) -> None:
+    recorder = RecorderDescription.model_validate(
+        {"maker": "neo", "devices": [{"raw": {}, "codes": {"lines": [0, 1]}}]}
+    )
+    file = write_nidq(tmp_path, VOLTS, word())
+    assert missing_of(tmp_path, recorder) == ""
+    assert not any("no whole copy" in sentence for sentence in read(tmp_path).repairs)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-8_000])
+    said = f"{file.name} has {len(whole) - 8_000:,} bytes, and {len(whole):,} by fileSizeBytes in {file.stem}.meta"
+    assert missing_of(tmp_path, recorder).startswith(said)
+    assert any(said in sentence for sentence in read(tmp_path).repairs)
+    assert any(sentence.startswith(said) for sentence in read_contents(source_of(tmp_path)).said)
+    file.unlink()
+    assert missing_of(tmp_path, recorder) == f"{file.name} is not there, whose {file.stem}.meta is"
+
+
+def test_a_recording_that_was_never_closed_is_said(tmp_path: Path) -> None:
+    meta = write_nidq(tmp_path, VOLTS, word()).with_suffix(".meta")
+    meta.write_text("".join(line for line in meta.read_text().splitlines(True) if "fileSizeBytes" not in line))
+    assert other_sizes(tmp_path) == (
+        f"{meta.name} names no fileSizeBytes: the recording was not ended as it should be",
+    )

@@ -22,7 +22,7 @@ from closedloop.blackrock.nev.packets import Packets, concatenate_packets, is_co
 from closedloop.blackrock.nev.survey import survey_nev
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.commands.recording_files.options import TimeRange
-from closedloop.commands.recording_files.outputs import check_output, open_table
+from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output, open_table
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.port_edges import N_BITS, port_edges
 from closedloop.recording.segments import Segment
@@ -97,7 +97,7 @@ def codes_to_table(
     StorageError
         The table cannot be written.
     """
-    check_output(out, (".parquet", ".csv"))
+    check_output(out, TABLE_SUFFIXES)
     clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
     survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
     header = survey.header

@@ -24,7 +24,7 @@ from closedloop.blackrock.nev.waveforms import (
 )
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange, UnitChoice
-from closedloop.commands.recording_files.outputs import check_output
+from closedloop.commands.recording_files.outputs import ARRAY_SUFFIXES, check_output
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.waveform_means import MeanWaveform, WaveformMeans
@@ -107,7 +107,7 @@ def waveforms_to_file(
     StorageError
         The result cannot be written.
     """
-    check_output(out, (".h5", ".hdf5"))
+    check_output(out, ARRAY_SUFFIXES)
     clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
     survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
     electrodes = _electrodes(survey, choice)

@@ -11,8 +11,9 @@ from pathlib import Path
 from closedloop import __version__
 from closedloop.artifacts.arrays import array_writer
 from closedloop.artifacts.day.responses import SPIKES
+from closedloop.commands.recording_files.options import check_chunk
 from closedloop.commands.recording_files.other_makers.devices import raw_devices
-from closedloop.commands.recording_files.outputs import check_output
+from closedloop.commands.recording_files.outputs import ARRAY_SUFFIXES, check_output
 from closedloop.detection.definitions import Definition
 from closedloop.detection.filter_design import check_fits
 from closedloop.detection.spikes import spikes_of
@@ -52,9 +53,8 @@ def detect_other(
         There is no such voltage, or several devices have some.
     """
     chosen, who = definition, parse_workers(workers)
-    if chunk_s is not None and chunk_s <= 0:
-        raise RecordingError(f"--chunk {chunk_s:g}: expected seconds above 0. Correct it.")
-    check_output(out)
+    check_chunk(chunk_s)
+    check_output(out, ARRAY_SUFFIXES)
     device = _only(path, raw_devices(path, recorder))
     folder = out.with_name(f"{out.name}.parts")
     found: list[tuple[Voltage, tuple[CrossingsShard, ...]]] = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.commands.recording_tables import RECORDING_EVENTS
 from closedloop.artifacts.tables import CodedText, table_writer
 from closedloop.commands.recording_files.other_makers.devices import described_devices
-from closedloop.commands.recording_files.outputs import check_output
+from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output
 from closedloop.devices.device import Device
 from closedloop.errors import RecordingError
 from closedloop.recording.spikes import Spikes
@@ -38,7 +38,7 @@ def other_events(path: Path, out: Path, *, recorder: Path | None, spikes: bool) 
     RecordingError
         There is no description, what it names is not there, or a code does not fit the table's 16 bits.
     """
-    check_output(out)
+    check_output(out, TABLE_SUFFIXES[:1])
     devices = described_devices(path, recorder, spikes=spikes)
     if len(devices) != 1:
         raise RecordingError(

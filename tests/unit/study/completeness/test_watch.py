@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -255,6 +256,17 @@ def test_an_acceptance_is_of_these_files_and_ends_when_one_goes_on_growing(made:
     with (made.folder / "array1.nev").open("ab") as file:
         file.write(b"x")
     assert "array1.nev ends within a packet" in made.missing()
+
+
+def test_headers_with_another_rate_are_said_and_not_taken_over(made: Bench) -> None:
+    """At 25,000 ticks a second the files seem longer than the session, and the codes to belong to another one."""
+    made.copy()
+    for name in names():
+        content = bytearray((made.folder / name).read_bytes())
+        at, n = (20, 2) if name.endswith(".nev") else (290, 1)
+        content[at : at + 4 * n] = struct.pack("<I", 25_000) * n
+        (made.folder / name).write_bytes(content)
+    assert "array1: expected a clock within 1000 ppm of the rig's" in made.missing()
 
 
 @pytest.mark.parametrize("same", [(".nev", ".ns6"), (".nev",), (".ns6",)])
