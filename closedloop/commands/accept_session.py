@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of
+from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of, taken_despite
 from closedloop.artifacts.manifest import MANIFEST_NAME
-from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.days import refuse_other_days
 from closedloop.errors import StudyError
 from closedloop.storage import sha256_file
 from closedloop.study.ledger import study_lock
@@ -44,9 +45,10 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
         The study is simulated, the session is not there or taken over already, or a name is not in its journal.
     """
     paths = StudyPaths(study.resolve())
-    document, _ = read_identity(paths)
+    document, protocol = read_identity(paths)
     if document.simulated:
         raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It needs no acceptance.")
+    refuse_other_days(protocol, day)
     place = JOURNAL.published(paths, day)
     if (place.parent / MANIFEST_NAME).is_file():
         raise StudyError(
@@ -76,6 +78,14 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
             ),
         )
     although = "; ".join(words for name, words in found.items() if name in despite)
+    taken = taken_despite(read_amendments(paths.amendments), day=day, journal_sha256=sha256_file(place))
+    left = [name for name in found if name not in taken]
+    if left:
+        more = " ".join(f"--despite {name}" for name in left)
+        return (
+            f"day {day}: noted in {paths.amendments}. Still against it: {', '.join(left)}; to take the session, run "
+            f"`closedloop accept-session {paths.root} --day {day} {more} --why TEXT` too."
+        )
     return (
         f"day {day}: the session will be taken as data although {although}. Noted in {paths.amendments}. "
         f"Go on with `closedloop run {paths.root}`."

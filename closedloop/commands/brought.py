@@ -12,15 +12,17 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.console import ConsoleReporter
+from closedloop.commands.days import refuse_other_days
 from closedloop.commands.interrupts import interruptible
 from closedloop.errors import RecordingError, StudyError
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import Patience, list_files
+from closedloop.study.completeness.names import is_copying
 from closedloop.study.completeness.recording import recorded
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
-from closedloop.study.handover import refuse_simulated
+from closedloop.study.handover import refuse_another_session, refuse_simulated
 from closedloop.study.ledger import study_lock
 from closedloop.study.loop import Reporter, read_identity
 from closedloop.study.replacement import Replacement, finish_replacements
@@ -50,7 +52,7 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
     StudyError
         The study is simulated, the recording is not there or sealed already, or no reason is given.
     """
-    paths, _, _ = _real_study(study)
+    paths, document, protocol = _real_study(study, day)
     reason, folder = _reason(why), paths.folder("recording", day)
     if (folder / MANIFEST_NAME).is_file():
         raise StudyError(
@@ -59,14 +61,23 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
     files = list_files(folder) if folder.is_dir() else ()
     if not recorded(files):
         raise StudyError(f"{folder}: expected the recorder's files, found none. Copy there what there is.")
+    copying = next((file.name for file in files if is_copying(file.name)), "")
+    if copying:
+        raise StudyError(
+            f"{folder / copying}: expected copies that are finished, found one that is not. Wait until it is; where "
+            "nothing copies any more, move this file out of the folder."
+        )
+    refuse_another_session(paths, folder, day=day)
+    watch = Watch(paths, document, protocol, remember=False)
+    lacks = watch.lacks(watch.brought(day, "recording")) or "nothing was found missing"
     with study_lock(paths.root):
         after = state_of(files)
         amendment = _amendment("accept_recording", day, who, reason, before={}, after=after)
         append_amendment(paths.amendments, amendment)
     said = ", ".join(f"{name} ({size})" for name, size in after.items())
     return (
-        f"day {day}: the recording will be taken as it is: {said}. Noted in {paths.amendments}. "
-        f"Go on with `closedloop run {paths.root}`."
+        f"day {day}: the recording will be taken as it is, although {lacks.rstrip('.')}: {said}. Noted in "
+        f"{paths.amendments}. Go on with `closedloop run {paths.root}`."
     )
 
 
@@ -102,7 +113,7 @@ def replace_recording(
     ClosedLoopError
         The study is simulated, the day is ingested, there is nothing to replace, or the good copy is not whole.
     """
-    paths, document, protocol = _real_study(study)
+    paths, document, protocol = _real_study(study, day)
     reason, reporter = _reason(why), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
     stopped = "Stopped. The recording is as it was, or wholly replaced; run the same command again."
     with interruptible(stopped), reporter.shown(), study_lock(paths.root):
@@ -110,10 +121,12 @@ def replace_recording(
         replacement = Replacement(paths, day)
         replacement.refuse(source)
         if not as_it_is:
-            watch = Watch(paths, document, protocol, Patience(settle_s=settle_s))
+            no_more = "pass --as-it-is"  # this command's own way, not that of a recording that lies in the study
+            watch = Watch(paths, document, protocol, Patience(settle_s=settle_s), no_more=no_more)
             _refuse_incomplete(watch, Brought(day, "recording", source, replacement.memory), reporter)
         refuse_simulated(source)
-        before = replacement.state()
+        refuse_another_session(paths, source, day=day)
+        before, reason = replacement.state(), f"{reason}{replacement.overwritten()}"
         after = replacement.copy(source, reporter.begin(day, "copy", 1))
         replacement.begin(_amendment("replace_recording", day, who, reason, before=before, after=after))
         replacement.finish()
@@ -132,14 +145,15 @@ def _refuse_incomplete(watch: Watch, brought: Brought, reporter: Reporter) -> No
         progress=reporter.begin(brought.day, "recording", 1),
     )
     if outlook.missing:
-        raise RecordingError(f"{outlook.missing} Pass --as-it-is if this is all there is.")
+        raise RecordingError(outlook.missing)
 
 
-def _real_study(study: Path) -> tuple[StudyPaths, StudyDocument, Protocol]:
+def _real_study(study: Path, day: int) -> tuple[StudyPaths, StudyDocument, Protocol]:
     paths = StudyPaths(study.resolve())
     document, protocol = read_identity(paths)
     if document.simulated:
         raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It records for itself.")
+    refuse_other_days(protocol, day)
     return paths, document, protocol
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
+from closedloop.commands.days import all_done
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.workers import parse_workers
 from closedloop.study.completeness.looks import Patience
@@ -59,6 +60,8 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         patience = Patience() if settle_s is None else Patience(settle_s=settle_s)
         outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
     _print_outcome(console, paths, outcome)
+    if outcome.waiting_for is None and n_days == protocol.days:
+        console.print(all_done(protocol.days), highlight=False, soft_wrap=True)
 
 
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:

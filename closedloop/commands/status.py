@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
+from closedloop.commands.days import all_done
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.study.ledger import StageRecord, holder_of, open_ledger
 
@@ -34,6 +35,8 @@ class Status:
         By day, what the rig's journal cannot vouch for.
     damaged
         What could not be read, a line each; the rest is told all the same.
+    days_done
+        How many days the study has, once all are done; None before.
     waiting_for
         What a person has to do, as the folders are now; None where nothing is, or a loop works on the study.
     """
@@ -48,6 +51,7 @@ class Status:
     journal_notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     waiting_for: str | None = None
     damaged: tuple[str, ...] = ()
+    days_done: int | None = None
 
 
 def read_status(study: Path) -> Status:
@@ -81,7 +85,17 @@ def read_status(study: Path) -> Status:
         despite=despite,
         journal_notes={quality.day: quality.journal_notes for quality in qualities},
         damaged=tuple(damaged),
+        days_done=_days_done(paths, records),
     )
+
+
+def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> int | None:
+    last = max((record.day for record in records if record.stage == "evaluate"), default=None)
+    if last is None or any(record.state != "done" for record in records):
+        return None
+    from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - for a study near its end
+
+    return last + 1 if last + 1 == read_protocol(paths.protocol).days else None
 
 
 def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:
@@ -140,13 +154,15 @@ def status_lines(status: Status) -> list[str]:
     lines += [_day_line(day, [record for record in status.stages if record.day == day]) for day in days]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
-    told = [record for record in status.stages if record.state != "waiting" or not status.waiting_for]
+    told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
     if not status.stages:
         lines.append("nothing done yet: `closedloop run` begins")
     lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")
+    if status.days_done and not status.waiting_for:
+        lines.append(all_done(status.days_done))
     lines.append(f"a loop is running: {status.holder}" if status.holder else "no loop is running")
     return lines
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import read_nev_header
-from closedloop.errors import SessionError, StudyError
+from closedloop.errors import RecordingError, SessionError, StudyError
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.study.session_checks import check_session
 
@@ -33,6 +33,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
     """
     if stage != "present":
         refuse_simulated(paths.folder(stage, day))
+        refuse_another_session(paths, paths.folder(stage, day), day=day)
         return
     folder = paths.day(day).folder("present")
     summary = SUMMARY.read(SUMMARY.published(paths, day))
@@ -69,3 +70,32 @@ def refuse_simulated(folder: Path) -> None:
             raise StudyError(
                 f"{file}: expected a recorded file, found a simulated one. The two never mix: move it out of the study."
             )
+
+
+def refuse_another_session(paths: StudyPaths, folder: Path, *, day: int) -> None:
+    """Refuse a recording whose comments name another day's session, before it is sealed.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    folder
+        Where the recorder's files lie.
+    day
+        Which day's they are to be.
+
+    Raises
+    ------
+    RecordingError
+        A .nev names another.
+    """
+    from closedloop.blackrock.nev.events import read_nev  # noqa: PLC0415 - once there is a recording
+    from closedloop.stages.ingest.named_session import refuse_unsealed  # noqa: PLC0415
+
+    session_id = SESSION.read(SESSION.published(paths, day)).session_id
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() == ".nev"):
+        try:
+            comments = read_nev(file, spikes=False).comments.text
+        except RecordingError:  # somebody took it as it is: ingest says what cannot be read
+            continue
+        refuse_unsealed(file, comments, session_id)

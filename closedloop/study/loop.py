@@ -13,13 +13,13 @@ from typing import Protocol as Port
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StudyError
+from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StorageError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import storage_errors
 from closedloop.study.completeness.late import refuse_late_files
-from closedloop.study.completeness.looks import Patience, forget_sealed, list_files
+from closedloop.study.completeness.looks import Patience, forget_sealed, list_files, remember_refusal
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import adopt
@@ -27,6 +27,7 @@ from closedloop.study.inputs import are_recorded, check_pictures_already_shown, 
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
+from closedloop.study.session_checks import refuse_at_once
 from closedloop.study.steps import Step, Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 
@@ -254,7 +255,14 @@ class _Loop:
     def _adopt(self, step: Step) -> str | None:
         """Seal what a person put into the folder; return what is missing where it is not complete."""
         brought = self.watch.brought(step.day, "present" if step.stage.name == "present" else "recording")
-        missing = self._seal(step, brought)
+        try:
+            missing = self._seal(step, brought)
+        except StorageError:
+            raise  # of the disk, not of the files
+        except ClosedLoopError as error:
+            decisions = self.steps.paths.amendments
+            remember_refusal(brought.folder, brought.memory, str(error), decisions=decisions)
+            raise
         if missing:
             self.ledger.wait(step.day, step.stage.name, step.input_hash, missing)
             return missing
@@ -266,6 +274,7 @@ class _Loop:
         paths = self.steps.paths
         if brought.stage == "present":  # both are copied at the same time: they lie unchanged at the same time
             self.watch.see(self.watch.brought(step.day, "recording"))
+            refuse_at_once(paths, day=step.day)
         progress = self.reporter.begin(step.day, step.stage.name, 1)
         outlook = wait_until_whole(
             self.watch,

@@ -61,10 +61,22 @@ class Replacement:
         return self.recording.with_name(INTENT)
 
     def state(self) -> dict[str, str]:
-        """Return what the day has, by name: sha256 where it is sealed, sizes where it is not."""
+        """Return what the day has, by name: sha256 where it is sealed, sizes where it is not.
+
+        Of the bytes that are there, which will be kept: somebody may have copied others over the sealed ones.
+        """
+        files = list_files(self.recording)
         if (self.recording / MANIFEST_NAME).is_file():
-            return {name: entry.sha256 for name, entry in read_manifest(self.recording).outputs.items()}
-        return state_of(list_files(self.recording))
+            return {file.name: sha256_file(self.recording / file.name) for file in files}
+        return state_of(files)
+
+    def overwritten(self) -> str:
+        """Say which sealed files are no longer what was sealed, to be noted; empty where all are."""
+        if not (self.recording / MANIFEST_NAME).is_file():
+            return ""
+        sealed, now = read_manifest(self.recording).outputs, self.state()
+        names = [name for name, entry in sealed.items() if now.get(name) != entry.sha256]
+        return f" (closedloop: not as they were sealed: {', '.join(names)}; kept as found)" if names else ""
 
     def refuse(self, source: Path) -> None:
         """Stop where there is nothing to replace, or too late.

@@ -8,7 +8,7 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, check_summary, planned_session
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import StudyError
+from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.storage import sha256_file
 
 
@@ -41,6 +41,32 @@ def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
     check_summary(SUMMARY.read(summary), summary, session=session, journal=journal)
     if not study.simulated:
         _refuse_what_no_animal_saw(paths, journal, day=day)
+
+
+def refuse_at_once(paths: StudyPaths, *, day: int) -> None:
+    """Refuse a session that no animal saw as soon as its journal is whole: waiting would not make it another.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    day
+        Which.
+
+    Raises
+    ------
+    StudyError
+        The session is no data of an animal, and nobody took it nevertheless.
+    """
+    place = JOURNAL.published(paths, day)
+    if not place.is_file():
+        return
+    try:
+        journal = JOURNAL.read(place)
+        check_ended(journal, place)
+    except ClosedLoopError:  # still being copied, perhaps: that is waited for, or said later
+        return
+    _refuse_what_no_animal_saw(paths, journal, day=day)
 
 
 def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int) -> None:

@@ -24,6 +24,7 @@ from closedloop.devices.succession import in_order_of_time, refuse_simultaneous
 from closedloop.errors import AlignmentError, ClockRateError
 from closedloop.recording.clock_limits import MOST_CLOCK_PPM
 from closedloop.recording.codes import ReceivedCodes, SentCodes
+from closedloop.stages.ingest.named_session import refuse_unsealed
 from closedloop.stages.ingest.onsets import sent_codes
 
 _LOST_AT_END = 3  # codes: a line that loses a hundredth of them loses so many in a row once in a million times
@@ -113,9 +114,12 @@ def reach_of(
     Raises
     ------
     RecordingError
-        A file cannot be read, or two recordings of a processor were made at the same time.
+        A file cannot be read or names another session, or two recordings of a processor were made at the same time.
     """
     processors = [_read(device, bridge_ms, progress) for device in devices]
+    for part in (part for own in processors for part in own.parts):
+        if part.files.nev and part.events:
+            refuse_unsealed(part.files.nev, part.events.comments.text, journal.launches[0].session_id)
     sent = sent_codes(journal)
     if not len(sent.code):
         return Reach(doubt=_doubt(processors))

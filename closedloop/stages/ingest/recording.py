@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 import numpy as np
@@ -22,10 +23,11 @@ from closedloop.recording.activity import SpikeActivity
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.detection import DetectedFile
+from closedloop.stages.ingest.named_session import another_session
 
 _TOLERANCE_MS = 0.5
 _MOST_COMPARED = 32
-_DAY_MARK = "-day-"
+_DAY_FOLDER = "day-"
 
 
 @dataclass(frozen=True)
@@ -231,12 +233,13 @@ def _check_mark(part: DevicePart, *, simulated: bool) -> None:
 
 def _check_session(device: Device, folder: Path, session_id: str) -> None:
     """Refuse a recording whose comment names another session; one without such a comment is judged by its codes."""
-    named = [text for text in device.comments if _DAY_MARK in text]
-    others = [text for text in named if session_id not in text]
-    if others:
+    other = another_session(device.comments, session_id)
+    if other:
+        study, day = folder.parents[1], int(folder.parent.name.removeprefix(_DAY_FOLDER))
         raise RecordingError(
-            f"{folder / device.name}: expected session {session_id}, found a comment of session {others[0]}. "
-            "Put this day's recording there."
+            f"{folder / device.name}: expected session {session_id}, found a comment of session {other}. The folder is "
+            f"sealed, do not copy over it; run `closedloop replace-recording {quote(str(study))} --day {day} --from "
+            "FOLDER --why TEXT` with the folder of this day's recording."
         )
 
 

@@ -139,6 +139,45 @@ def look_at(folder: Path, memory: Path, *, now: float, remember: bool) -> Folder
     return look
 
 
+def remember_refusal(folder: Path, memory: Path, said: str, *, decisions: Path) -> None:
+    """Remember why files were refused, for as long as they and what people decided of them are as they are.
+
+    Parameters
+    ----------
+    folder, memory
+        As in `look_at`.
+    said
+        Why.
+    decisions
+        The study's amendments.
+    """
+    look = look_at(folder, memory, now=time.time(), remember=False)
+    held = {"signature": look.signature, "since": look.since, "refused": said, "decisions": _size(decisions)}
+    write_bytes(memory, json.dumps(held).encode())
+
+
+def recall_refusal(look: FolderLook, memory: Path, *, decisions: Path) -> str:
+    """Return why these files were refused; empty where they were not, or something changed since.
+
+    Parameters
+    ----------
+    look, memory
+        The files, and as in `look_at`.
+    decisions
+        The study's amendments.
+    """
+    try:
+        held = json.loads(memory.read_bytes())
+        as_then = held["signature"] == look.signature and held["decisions"] == _size(decisions)
+        return str(held["refused"]) if as_then else ""
+    except (OSError, ValueError, KeyError, TypeError):  # most looks end in no refusal
+        return ""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def count_as_settled(folder: Path, memory: Path) -> None:
     """Remember files that were copied and read back by ourselves as having lain there for long.
 

@@ -7,7 +7,7 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.study.completeness.late import refuse_late_files
-from closedloop.study.completeness.looks import Patience
+from closedloop.study.completeness.looks import Patience, recall_refusal
 from closedloop.study.completeness.watch import BroughtStage, Watch
 
 _STAGES: tuple[BroughtStage, ...] = ("present", "recording")
@@ -44,10 +44,16 @@ def _waiting(watch: Watch) -> str | None:
     return None
 
 
-def _outlook(watch: Watch, day: int, stage: BroughtStage) -> str | None:
-    outlook = watch.look(watch.brought(day, stage))
-    if outlook.missing or not outlook.settles_in_s:
-        return outlook.missing or None
+def _outlook(watch: Watch, day: int, stage: BroughtStage) -> str:
+    brought = watch.brought(day, stage)
+    outlook = watch.look(brought)
+    if outlook.missing:
+        return outlook.missing
+    refused = recall_refusal(outlook.look, brought.memory, decisions=watch.paths.amendments)
+    if refused:
+        return f"day {day} {stage} was refused as it is: {refused}"
+    if not outlook.settles_in_s:
+        return f"day {day} {stage}: all is there; run `closedloop run {watch.paths.root}`."
     return (
         f"day {day} {stage}: all is there; `closedloop run {watch.paths.root}` takes it over once it has not "
         f"changed for {watch.patience.settle_s:.0f} s."

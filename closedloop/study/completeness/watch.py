@@ -85,6 +85,8 @@ class Watch:
         How long files have to lie unchanged.
     remember
         Whether a look writes down what it saw, for the next one; whoever only wants to know writes nothing.
+    no_more
+        What a person may do where there is no more to copy; `closedloop accept-recording` where it is not said.
     """
 
     paths: StudyPaths
@@ -92,6 +94,7 @@ class Watch:
     protocol: Protocol
     patience: Patience = field(default_factory=Patience)
     remember: bool = True
+    no_more: str = ""
 
     def brought(self, day: int, stage: BroughtStage) -> Brought:
         """Return what is brought into the study for a stage of a day."""
@@ -111,6 +114,18 @@ class Watch:
         sums = read_sums(brought.folder, look.files)
         settles_in_s = 0.0 if _is_vouched_for(look, sums) else look.settles_in_s(self.patience)
         return Outlook(look, "", settles_in_s, tuple(f"{brought.folder}: {said}" for said in sums.said()))
+
+    def lacks(self, brought: Brought) -> str:
+        """Return in a few words what a recording lacks, read to its end; empty where nothing does."""
+        look = self.see(brought)
+        try:
+            fault = self._missing(brought, look).fault
+            if fault or not JOURNAL.published(self.paths, brought.day).is_file():
+                return fault
+            fault = self._unreached(brought, look, lambda _done, _total: None)
+            return fault.partition("; it is taken over")[0]
+        except RecordingError as error:
+            return str(error)
 
     def changed(self, brought: Brought, look: FolderLook) -> Outlook:
         """Return what a person is told of files that changed from one look to the next."""
@@ -244,7 +259,8 @@ class Watch:
             return (
                 f"{day}: the session is ready. Record, and present it with "
                 f"`rig present {self.paths.folder('schedule', brought.day)} --out {folder}` "
-                "(copy the folder to the rig and its output back)."
+                "(copy the folder to the rig and its output back; no eye tracker port yet: add `--gaze mouse`, and "
+                "take the session by `closedloop accept-session`)."
             )
         if missing == _NOTHING_YET:
             what = "recording" if self.study.recorder else ".nev (and .nsx) files"
@@ -253,15 +269,17 @@ class Watch:
         fresh = [file for file in look.files if now - file.changed_ns / 1e9 < _FRESH_S]
         growing = next((file for file in fresh if file.name == missing.file), look.youngest() if fresh else None)
         if growing is not None:
-            return f"{day}: {growing.said(now)} in {folder}: {missing.fault}. Run again when the copy is done."
+            own = growing.name == missing.file  # else what is missing is no matter of the file that grows
+            what = f"{growing.said(now)} in {folder}: {missing.fault}"
+            what = what if own else f"{missing.fault} in {folder}; {growing.said(now)}"
+            no_more = f" If there is no more of it, {self.no_more}." if self.no_more else ""
+            return f"{day}: {what}. Run again when the copy is done.{no_more}"
         if brought.stage == "present":
             return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         if missing.remedy:
             return f"{day}, {folder}: {missing.fault}. {missing.remedy}"
-        return (
-            f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, `closedloop "
-            f"accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is."
-        )
+        accept = f"`closedloop accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is"
+        return f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, {self.no_more or accept}."
 
 
 def _refuse_twins(brought: Brought, look: FolderLook) -> None:

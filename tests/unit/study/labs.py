@@ -131,7 +131,7 @@ def half_done(context: StageContext) -> None:
     raise KeyboardInterrupt
 
 
-def bring_recording(paths: StudyPaths, day: int) -> None:
+def bring_recording(paths: StudyPaths, day: int, *, comment: str = "") -> None:
     """Write what a recorder leaves that was started before the rig and stopped after it."""
     rows = read_journal(JOURNAL.published(paths, day)).rows
     shown = [row for row in rows if isinstance(row, Presentation | TrialStarted)]
@@ -148,6 +148,7 @@ def bring_recording(paths: StudyPaths, day: int) -> None:
                 spike_electrode=np.array([1, 1]),
                 code_tick=np.array([_ticks(time_s) for time_s, _ in codes]),
                 code_value=np.array([code for _, code in codes]),
+                **({"comment_tick": np.array([3]), "comment_text": (comment,)} if comment else {}),  # type: ignore[arg-type]
             )
         ],
         start=datetime(2024, 5, 6, tzinfo=UTC),

@@ -138,7 +138,14 @@ def test_a_recording_whose_comment_names_another_session_is_refused(tmp_path: Pa
     made = ingest_context(tmp_path)
     write_day(made, WrittenDay(spikes_in_window(), comments=("a remark", comment)))
     place = made.published("recording") / "array1"
-    with refused(RecordingError, place, f"expected session {SESSION}, found a comment of session {comment}"):
+    with refused(
+        RecordingError,
+        place,
+        f"expected session {SESSION}, found a comment of session {comment}",
+        "do not copy over it",
+        "replace-recording",
+        "--day 0 --from FOLDER",
+    ):
         run(made)
 
 

@@ -164,6 +164,14 @@ def test_a_file_that_has_just_changed_is_said_to_grow_with_its_size_and_age(made
     assert f"array1.nev still growing ({size:.1f} kB, changed 4 s ago)" in made.missing()
 
 
+def test_what_is_missing_leads_and_not_a_file_that_happens_to_grow(made: Bench) -> None:
+    made.copy("array1.nev", "array1.ns6")
+    made.clock.now_s = (made.folder / "array1.ns6").stat().st_ctime + 4
+    said = made.missing()
+    assert said.startswith("day 2: the recording of array2 is not there")
+    assert "still growing" in said
+
+
 def test_a_recording_in_a_folder_of_its_own_is_found_and_asked_for(made: Bench) -> None:
     (made.folder / "session 1").mkdir(parents=True)
     (made.folder / "session 1" / "array1.nev").touch()

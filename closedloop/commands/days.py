@@ -1,0 +1,24 @@
+"""Days of a study, as its commands take and tell them."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.errors import StudyError
+
+
+def refuse_other_days(protocol: Protocol, day: int) -> None:
+    """Refuse a day that the study does not have.
+
+    Raises
+    ------
+    StudyError
+        It has none of this number.
+    """
+    if day >= protocol.days:
+        known = {1: "day 0", 2: "days 0 and 1"}.get(protocol.days, f"days 0 to {protocol.days - 1}")
+        raise StudyError(f"--day: expected a day of the study, found {day}; the study has {known}. Correct it.")
+
+
+def all_done(n_days: int) -> str:
+    """Say that a study is at its end."""
+    return f"All {n_days} days are done." if n_days > 1 else "The study's one day is done."
