@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
 from closedloop.artifacts.study import StudyPaths
@@ -44,8 +45,8 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
     way = "Move it out of the folder."
     if stage == "recording" and not (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
         way = (
-            f"If it belongs to the day, bring all files anew by `closedloop replace-recording {paths.root} --day {day} "
-            "--from FOLDER --why REASON`; if not, move it out of the folder."
+            f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quote(str(paths.root))} "
+            f"--day {day} --from FOLDER --why REASON`; if not, move it out of the folder."
         )
     raise StudyError(
         f"{folder / name}: expected the files that were sealed on day {day}, found one that came later. {way}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
@@ -258,7 +259,7 @@ class Watch:
         if missing == _NOTHING_YET and brought.stage == "present":
             return (
                 f"{day}: the session is ready. Record, and present it with "
-                f"`rig present {self.paths.folder('schedule', brought.day)} --out {folder}` "
+                f"`rig present {quote(str(self.paths.folder('schedule', brought.day)))} --out {quote(str(folder))}` "
                 "(copy the folder to the rig and its output back; no eye tracker port yet: add `--gaze mouse`, and "
                 "take the session by `closedloop accept-session`)."
             )
@@ -278,7 +279,8 @@ class Watch:
             return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         if missing.remedy:
             return f"{day}, {folder}: {missing.fault}. {missing.remedy}"
-        accept = f"`closedloop accept-recording {self.paths.root} --day {brought.day} --why REASON` takes it as it is"
+        study = quote(str(self.paths.root))
+        accept = f"`closedloop accept-recording {study} --day {brought.day} --why REASON` takes it as it is"
         return f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, {self.no_more or accept}."
 
 

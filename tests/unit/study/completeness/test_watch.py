@@ -339,6 +339,18 @@ def test_before_the_session_the_operator_is_told_what_to_run(made: Bench) -> Non
     said = brought_session(made)
     assert said.startswith("day 2: the session is ready.")
     assert f"rig present {made.paths.root}/day-02/schedule --out {made.paths.root}/day-02/present" in said
+    assert "no eye tracker port yet: add `--gaze mouse`" in said
+
+
+def test_what_is_to_be_typed_goes_through_a_shell_whatever_the_study_is_called(tmp_path: Path) -> None:
+    made = bench(tmp_path / "monkey a")
+    made.copy("array1.nev")
+    assert f"`closedloop accept-recording '{made.paths.root}' --day 2" in made.missing()
+    for file in (JOURNAL, SUMMARY):
+        file.published(made.paths, DAY).unlink()
+    assert f"`rig present '{made.paths.root}/day-02/schedule' --out '{made.paths.root}/day-02/present'`" in (
+        brought_session(made)
+    )
 
 
 SESSION_FAULTS: dict[str, tuple[Callable[[bytes], bytes | None], str, str]] = {
