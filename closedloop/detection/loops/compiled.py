@@ -14,7 +14,7 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
@@ -90,14 +90,22 @@ class CompiledLoop:
         name = f"{self._name}-{_hash(_machine(), content_of_kernels().hex(), self._name, kind)}.kernel"
         code = _kept(name)
         if code is None:
-            from closedloop.detection.loops.compile_kernels import compile_kernel  # noqa: PLC0415 - with numba
-
             loop: Callable[..., Any] = getattr(self._module(), self._name)
-            code = compile_kernel(loop, arguments, is_float=[one for part in kind for one in _are_floats(part)])
-            if not _can_run(code):
+            code = _compiled(loop, arguments, is_float=[one for part in kind for one in _are_floats(part)])
+            if code is None or not _can_run(code):
                 return loop  # numba runs it itself
             _keep(name, code)
         return _load(code)
+
+
+def _compiled(loop: Callable[..., Any], arguments: tuple[Any, ...], *, is_float: Sequence[bool]) -> MachineCode | None:
+    """Return the machine code of a loop; None where another numba has other insides than those we know."""
+    try:
+        from closedloop.detection.loops.compile_kernels import compile_kernel  # noqa: PLC0415 - with numba
+
+        return compile_kernel(loop, arguments, is_float=is_float)
+    except (AttributeError, ImportError, TypeError):  # numba's own compiler is called by names that it may change
+        return None
 
 
 @dataclass(frozen=True)

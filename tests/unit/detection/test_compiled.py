@@ -80,6 +80,12 @@ def test_where_nothing_can_be_kept_the_loops_run_all_the_same(tmp_path: Path) ->
     assert run(ROOT, cache) == (1.25, True)
 
 
+def test_a_numba_of_other_insides_runs_the_loops_itself(copied: Path, tmp_path: Path) -> None:
+    inside = copied / "closedloop" / "detection" / "loops" / "compile_kernels.py"
+    inside.write_text(inside.read_text().replace("._final_module", "._module_of_another_numba"))
+    assert run(copied, tmp_path / "cache") == (1.25, True)
+
+
 def test_every_file_with_a_loop_counts() -> None:
     of_numba = {file.name for file in FOLDER.glob("*.py") if "\nfrom numba" in file.read_text()}
     assert of_numba < set(compiled.KERNEL_FILES)
