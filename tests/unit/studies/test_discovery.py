@@ -25,6 +25,7 @@ def receptive_fields(sites: Annotated[int, typer.Option(help="how many sites")] 
 DOCUMENTS = '''
 from typing import Literal
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.layouts import Column, TableLayout
 
 class ReceptiveFields(Document):
     """A new study's settings."""
