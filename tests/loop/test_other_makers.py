@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +82,7 @@ def blackrock_gap(smoke: Path, copy: Path, day: Heard) -> StageContext:
     """Ingest the Blackrock twin that was paused."""
     folder = without_recording(smoke, copy)
     header = read_nsx_header(smoke / "day-00" / "recording" / "array1.ns6")
+    assert header.start is not None
     rows = np.column_stack([day.volts, day.light])
     write_nsx(
         folder / "array1.ns6",
@@ -90,7 +90,7 @@ def blackrock_gap(smoke: Path, copy: Path, day: Heard) -> StageContext:
         rate_hz=30_000,
         specification="3.0",
         chunks=[(0, rows[: GAP[0]]), (GAP[1], rows[GAP[1] :])],
-        start=datetime(2024, 5, 6, tzinfo=UTC),
+        start=header.start,
         comment=SIMULATED_APPLICATION,
     )
     shutil.copy(smoke / "day-00" / "recording" / "array1.nev", folder)
