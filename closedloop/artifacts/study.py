@@ -40,6 +40,12 @@ class PoolDescription(Section):
 
     kind: Literal["procedural", "imagenet_folder", "flat_folder"]
     folder: str | None = None
+    orientation: Literal["stored", "applied"] = Field(
+        default="stored",
+        exclude_if=lambda value: value == "stored",
+        description="of a folder: applied where images are turned upright by their orientation tags; without it (in "
+        "studies of versions before December 2026) they are shown as they are stored",
+    )
     side_px: int
     seed: int | None = None
     n_categories: int | None = None

@@ -2,13 +2,15 @@
 
 Every image becomes square by ImageNet's evaluation recipe, under which the published accuracies of the base models
 hold: the shorter side is resized to side * 256 / 224 (bilinear, antialiased), then the centre is cut out (He et al.
-2016; `torchvision` reference, ``Resize(256)``, ``CenterCrop(224)``). Orientation tags are ignored, as there.
+2016; `torchvision` reference, ``Resize(256)``, ``CenterCrop(224)``). Before that it is turned upright, as its
+orientation tag (Exif 2.3, tag 274) says; studies of versions that did not look at the tag go on without.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import struct
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -26,14 +28,38 @@ MODES_BEYOND_8_BITS = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _CUT_TO_8_BITS = re.compile(r"(?!BGR).*;(16|32)")  # Pillow's raw mode, as RGB;16B; BGR;16 has 5 or 6 bits a colour
 _FIRST_IS_THE_PHOTOGRAPH = "MPO"  # of phones and stereo cameras: a JPEG with previews after it
 UNCATEGORISED = "uncategorised"
+ORIENTATION = "orientation"
+"""Of a pool's description: "applied" where images are turned upright; without it they are shown as they are stored."""
+
+_ORIENTATION_TAG = 274
+_TURNS = {  # what makes an image upright, by the tag's value; 1 and what is no value of it: nothing
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
 class ImageNetFolderPool:
-    """Class folders of image files; the category is the folder's name, the identity ``class/file``."""
+    """Class folders of image files; the category is the folder's name, the identity ``class/file``.
+
+    Attributes
+    ----------
+    folder
+        Where they are.
+    side_px
+        Height and width of what is shown.
+    upright
+        Whether orientation tags are honoured.
+    """
 
     folder: Path
     side_px: int
+    upright: bool = True
 
     def __post_init__(self) -> None:
         """Refuse at once a folder that has no image in any class folder."""
@@ -51,19 +77,30 @@ class ImageNetFolderPool:
 
     def load(self, image_id: str) -> Uint8Image:
         """Return one image, uint8, shape (side_px, side_px, 3)."""
-        return load_square(image_path(self.folder, image_id), side_px=self.side_px)
+        return load_square(image_path(self.folder, image_id), side_px=self.side_px, upright=self.upright)
 
     def description(self) -> dict[str, str | int]:
         """Return what ``open_pool`` needs to open this pool again."""
-        return {"kind": "imagenet_folder", "folder": str(self.folder.resolve()), "side_px": self.side_px}
+        return _description("imagenet_folder", self.folder, side_px=self.side_px, upright=self.upright)
 
 
 @dataclass(frozen=True)
 class FlatFolderPool:
-    """Image files in one folder; one category for all, the identity is the file's name."""
+    """Image files in one folder; one category for all, the identity is the file's name.
+
+    Attributes
+    ----------
+    folder
+        Where they are.
+    side_px
+        Height and width of what is shown.
+    upright
+        Whether orientation tags are honoured.
+    """
 
     folder: Path
     side_px: int
+    upright: bool = True
 
     def __post_init__(self) -> None:
         """Refuse at once a folder that has no image."""
@@ -81,11 +118,11 @@ class FlatFolderPool:
 
     def load(self, image_id: str) -> Uint8Image:
         """Return one image, uint8, shape (side_px, side_px, 3)."""
-        return load_square(image_path(self.folder, image_id), side_px=self.side_px)
+        return load_square(image_path(self.folder, image_id), side_px=self.side_px, upright=self.upright)
 
     def description(self) -> dict[str, str | int]:
         """Return what ``open_pool`` needs to open this pool again."""
-        return {"kind": "flat_folder", "folder": str(self.folder.resolve()), "side_px": self.side_px}
+        return _description("flat_folder", self.folder, side_px=self.side_px, upright=self.upright)
 
 
 def open_folder_pool(folder: Path, side_px: int) -> ImagePool:
@@ -117,8 +154,22 @@ def open_folder_pool(folder: Path, side_px: int) -> ImagePool:
     return ImageNetFolderPool(folder, side_px) if has_classes else FlatFolderPool(folder, side_px)
 
 
-def load_square(path: Path, *, side_px: int) -> Uint8Image:
+def _description(kind: str, folder: Path, *, side_px: int, upright: bool) -> dict[str, str | int]:
+    found: dict[str, str | int] = {"kind": kind, "folder": str(folder.resolve()), "side_px": side_px}
+    return found | ({ORIENTATION: "applied"} if upright else {})
+
+
+def load_square(path: Path, *, side_px: int, upright: bool = True) -> Uint8Image:
     """Read an image file as a square, uint8, shape (side_px, side_px, 3).
+
+    Parameters
+    ----------
+    path
+        The file.
+    side_px
+        Height and width.
+    upright
+        Whether its orientation tag is honoured.
 
     Raises
     ------
@@ -131,12 +182,12 @@ def load_square(path: Path, *, side_px: int) -> Uint8Image:
         raise ImageError(
             f"{path}: the image is missing. Put it back, or point the study at the right folder."
         ) from None
-    square = square_of(content, path, side_px=side_px)
+    square = square_of(content, path, side_px=side_px, upright=upright)
     _check_all_is_shown(content, path)
     return square
 
 
-def square_of(content: bytes, path: Path, *, side_px: int) -> Uint8Image:
+def square_of(content: bytes, path: Path, *, side_px: int, upright: bool = True) -> Uint8Image:
     """Turn the bytes of an image file into a square, uint8, shape (side_px, side_px, 3).
 
     Of 16-bit colours and of several frames it takes what Pillow gives: a study that listed such images has shown them
@@ -150,13 +201,15 @@ def square_of(content: bytes, path: Path, *, side_px: int) -> Uint8Image:
         Where they are from; named where they are refused.
     side_px
         Height and width.
+    upright
+        Whether the orientation tag is honoured.
 
     Raises
     ------
     ImageError
         They are truncated, no image, deeper than 8 bits, or have transparent pixels.
     """
-    image = _read_rgb(content, path)
+    image = _read_rgb(content, path, upright=upright)
     image = image.resize(_resized_size(image.size, side_px=side_px), Image.Resampling.BILINEAR)
     left, top = (round((length - side_px) / 2) for length in image.size)
     return np.array(image.crop((left, top, left + side_px, top + side_px)), dtype=np.uint8)
@@ -185,7 +238,7 @@ def check_decodes(content: bytes, path: Path, *, side_px: int) -> None:
     ImageError
         As `load_square`, where the file is there.
     """
-    _read_rgb(content, path, draft_px=side_px)
+    _read_rgb(content, path, upright=True, draft_px=side_px)
     _check_all_is_shown(content, path)
 
 
@@ -201,18 +254,32 @@ def _check_all_is_shown(content: bytes, path: Path) -> None:
         raise ImageError(f"{path}: one frame expected, found {n_frames}. Save the one that is meant as a file.")
 
 
-def _read_rgb(content: bytes, path: Path, *, draft_px: int | None = None) -> Image.Image:
+def _read_rgb(content: bytes, path: Path, *, upright: bool, draft_px: int | None = None) -> Image.Image:
     try:
         with Image.open(BytesIO(content)) as image:
             if draft_px is not None:
                 image.draft(None, (draft_px, draft_px))
             image.load()
-            return _as_rgb(image, path)
+            turn = _TURNS.get(_orientation(image)) if upright else None
+            rgb = _as_rgb(image, path)
+            return rgb if turn is None else rgb.transpose(turn)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(
             f"{path}: not a readable image ({reason}). Copy it again, or take it out of the folder."
         ) from None
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the value of a read image's orientation tag; 1, upright, where it has none that can be read.
+
+    Of a TIFF, whose tags are the format itself, Pillow has turned the pixels and removed the tag.
+    """
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG)
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error):
+        return 1  # viewers, too, show an image with damaged tags as it is stored
+    return value if isinstance(value, int) else 1
 
 
 def _as_rgb(image: Image.Image, path: Path) -> Image.Image:

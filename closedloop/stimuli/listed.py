@@ -51,7 +51,7 @@ class ListedPool:
     def load(self, image_id: str) -> Uint8Image:
         """Return one image, uint8, shape (side_px, side_px, 3), decoded from the very bytes that were checked."""
         path = image_path(self.pool.folder, image_id)
-        return square_of(self._content(image_id), path, side_px=self.side_px)
+        return square_of(self._content(image_id), path, side_px=self.side_px, upright=self.pool.upright)
 
     def description(self) -> dict[str, str | int]:
         """Return what ``open_pool`` needs to open the folder again."""

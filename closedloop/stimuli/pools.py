@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from closedloop.errors import ImageError
-from closedloop.stimuli.folders import FlatFolderPool, ImageNetFolderPool, open_folder_pool
+from closedloop.stimuli.folders import ORIENTATION, FlatFolderPool, ImageNetFolderPool, open_folder_pool
 from closedloop.stimuli.port import ImagePool, PoolImage, images_by_category, load_images
 from closedloop.stimuli.procedural import ProceduralPool
 
@@ -47,7 +47,9 @@ def open_pool(description: Mapping[str, str | int]) -> ImagePool:
         return ProceduralPool(**sizes)
     if kind in ("imagenet_folder", "flat_folder"):
         folder, side_px = Path(str(_entry(description, "folder"))), int(_entry(description, "side_px"))
-        return ImageNetFolderPool(folder, side_px) if kind == "imagenet_folder" else FlatFolderPool(folder, side_px)
+        upright = description.get(ORIENTATION) == "applied"
+        opened = ImageNetFolderPool if kind == "imagenet_folder" else FlatFolderPool
+        return opened(folder, side_px, upright)
     raise ImageError(f"image pool: kind {kind!r} is unknown. Use procedural, imagenet_folder or flat_folder.")
 
 

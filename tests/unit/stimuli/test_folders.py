@@ -207,3 +207,59 @@ def test_a_description_opens_the_same_folder_again(tmp_path: Path) -> None:
         again = open_pool(pool.description())
         assert type(again) is type(pool)
         assert again.images() == pool.images()
+
+
+QUARTERS = np.array([[[250, 0, 0], [0, 250, 0]], [[0, 0, 250], [250, 250, 250]]], dtype=np.uint8)
+UPRIGHT = {  # Exif 2.3, tag 274: which sides the first row and the first column of the stored image are
+    1: QUARTERS,  # top, left
+    2: QUARTERS[:, ::-1],  # top, right
+    3: QUARTERS[::-1, ::-1],  # bottom, right
+    4: QUARTERS[::-1],  # bottom, left
+    5: QUARTERS.transpose(1, 0, 2),  # left, top
+    6: np.rot90(QUARTERS, -1),  # right, top: a telephone held upright
+    7: QUARTERS[::-1, ::-1].transpose(1, 0, 2),  # right, bottom
+    8: np.rot90(QUARTERS, 1),  # left, bottom
+    9: QUARTERS,  # no value of it
+}
+
+
+def save_turned(path: Path, orientation: int) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored = np.repeat(np.repeat(QUARTERS, 64, axis=0), 64, axis=1)
+    Image.fromarray(stored).save(path, exif=exif, **({"quality": 95} if path.suffix == ".jpg" else {}))
+    return path
+
+
+def quarters(image: np.ndarray) -> list[list[int]]:
+    """Return the colours in the middle of the four quarters, to a tenth."""
+    eighth = len(image) // 4
+    middles = [image[row, column] for row in (eighth, 3 * eighth) for column in (eighth, 3 * eighth)]
+    return [[round(int(value) / 25) for value in middle] for middle in middles]
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_an_image_is_shown_upright_as_its_orientation_tag_says(tmp_path: Path, orientation: int, suffix: str) -> None:
+    path = save_turned(tmp_path / "images" / f"x{suffix}", orientation)
+    shown = open_folder_pool(path.parent, 32).load(path.name)
+    assert quarters(shown) == (UPRIGHT[orientation].reshape(4, 3) // 25).tolist()
+
+
+def test_a_pool_of_a_version_that_ignored_the_tag_gives_the_pixels_as_they_are_stored(tmp_path: Path) -> None:
+    path = save_turned(tmp_path / "images" / "x.jpg", 6)
+    new = open_folder_pool(path.parent, 32).description()
+    assert new == {"kind": "flat_folder", "folder": str(path.parent), "side_px": 32, "orientation": "applied"}
+    old = {name: value for name, value in new.items() if name != "orientation"}
+    assert quarters(open_pool(old).load("x.jpg")) == (QUARTERS.reshape(4, 3) // 25).tolist()
+    assert open_pool(old).description() == old
+    assert open_pool(new).description() == new
+
+
+def test_damaged_tags_do_not_keep_an_image_from_being_shown(tmp_path: Path) -> None:
+    """Pillow warns of such tags; whoever looks for the image sees it as it is stored."""
+    path = save_turned(tmp_path / "images" / "x.jpg", 6)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Exif\x00\x00MM", b"Exif\x00\x00XX"))
+    assert quarters(open_folder_pool(path.parent, 32).load("x.jpg")) == (QUARTERS.reshape(4, 3) // 25).tolist()

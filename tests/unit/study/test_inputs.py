@@ -231,3 +231,15 @@ def test_a_study_starts_from_what_was_listed(tmp_path: Path) -> None:
     context = of_start(made_of_photographs(tmp_path))
     start.run(replace(context, inputs=(StudyPaths(context.paths.root).inputs,)))
     assert len(QUEUE.read(context.working / QUEUE.name).anchors) == 1
+
+
+def test_what_an_older_study_says_of_its_images_keeps_its_hash_and_its_reading() -> None:
+    """Versions that ignored orientation tags wrote these very bytes; studies of theirs show what they have shown."""
+    said = (
+        '{"kind":"flat_folder","folder":"/photographs","side_px":32,"seed":null,"n_categories":null,'
+        '"n_per_category":null}'
+    )
+    pool = PoolDescription.model_validate_json(said)
+    assert (pool.orientation, pool.model_dump_json()) == ("stored", said)
+    new = pool.model_copy(update={"orientation": "applied"})
+    assert '"orientation":"applied"' in new.model_dump_json()
