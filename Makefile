@@ -3,6 +3,7 @@
 # make check     format, lint, import contracts, types, fast tests
 # make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
+# make fuzz      damaged files through every reader: FUZZ_INPUTS of them
 
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -10,6 +11,8 @@ STUDY ?= runs/dry-run
 # The index that torch comes from; empty for pip's own. On Linux pip's own may bring the CUDA build.
 TORCH_INDEX ?=
 TORCH_VERSION ?= 2.13.0
+FUZZ_INPUTS ?= 50000
+FUZZ_SEED ?= 0
 
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.set-up
@@ -17,7 +20,7 @@ SYSTEM := $(VENV)/.system-packages
 # Two processes on one thread each beat one on two (docs/decisions): every command runs torch on one thread.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: dry-run test check docs bench set-up system-packages
+.PHONY: dry-run test check docs bench fuzz set-up system-packages
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -39,6 +42,10 @@ docs: $(SETUP)
 
 bench: $(SETUP)
 	$(BIN)/python -m benchmarks
+
+# An interrupted run is gone on with by the same command.
+fuzz: $(SETUP)
+	$(BIN)/python -m tools.fuzz --n $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
 
 set-up: $(SETUP)
 system-packages: $(SYSTEM)

@@ -1,0 +1,13 @@
+"""The table of readers: a row for every kind of file that a command is given.
+
+A reader is added by a row of a module here: who makes sound files, and a function that reads one as the command does.
+"""
+
+from __future__ import annotations
+
+from tools.fuzz.reader import Reader
+from tools.fuzz.readers import pictures, recordings, sessions
+
+READERS: dict[str, Reader] = {
+    reader.name: reader for reader in (*recordings.READERS, *sessions.READERS, *pictures.READERS)
+}
