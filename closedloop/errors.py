@@ -22,9 +22,25 @@ The command line prints it and exits with code 1; a programmer's mistake stays a
 
 from __future__ import annotations
 
+from unicodedata import category
+
+
+def visible(text: str) -> str:
+    r"""Return text with everything that a terminal would act on instead of showing it written out, as `\x1b`.
+
+    Names of files and what stands in them are part of messages: a line end would make two lines of one, an escape
+    sequence clear the screen, a right-to-left mark turn the path around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or category(one) == "Zs" else ascii(one)[1:-1] for one in text)
+
 
 class ClosedLoopError(Exception):
     """Anything a user, an operator or a file did that the program cannot go on with."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class DocumentError(ClosedLoopError):

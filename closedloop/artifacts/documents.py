@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
@@ -10,10 +9,12 @@ from typing import Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from closedloop.errors import ClosedLoopError, DocumentError
+from closedloop.plain_text.json_text import read_json
 from closedloop.storage import write_bytes
 
 FORMAT_VERSION: Final = 1
-_VERSION = re.compile("[0-9]{1,9}")
+_VERSION = re.compile("[1-9][0-9]{0,8}")
+_MISSING = "expected a file, found none. Run the stage that writes it, or restore it."
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -47,8 +48,8 @@ class Document(Section):
         DocumentError
             The file is missing, not JSON, of a newer version, or not of this kind.
         """
-        content = _read_json(path)
-        _refuse_newer_version(path, content)
+        content = read_json(path, missing=_MISSING)
+        _refuse_other_version(path, content)
         return validate(cls, content, place=str(path))
 
 
@@ -107,20 +108,13 @@ def refuse_other_version(path: Path, version: str) -> None:
         )
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DocumentError(
-            f"{path}: expected a file, found none. Run the stage that writes it, or restore it."
-        ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path}: expected JSON, found something else ({error}). Restore the file.") from error
-
-
-def _refuse_newer_version(path: Path, content: Any) -> None:
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
+def _refuse_other_version(path: Path, content: Any) -> None:
+    if not isinstance(content, dict):
+        raise DocumentError(f"{path}: expected a document with keys, found {content!r:.60}. Restore the file.")
+    version = content.get("format_version", FORMAT_VERSION)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise DocumentError(f"{path}: expected a format version, found {version!r:.60}. Restore the file.")
+    if version > FORMAT_VERSION:
         raise DocumentError(
             f"{path}: expected format version {FORMAT_VERSION} or older, found {version}. "
             "It was written by a newer closedloop; upgrade this one."

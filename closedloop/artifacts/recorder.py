@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
-from closedloop.errors import DocumentError
 
 _Name = Field(min_length=1)
 
@@ -135,19 +134,11 @@ def read_recorder(path: Path) -> RecorderDescription:
     DocumentError
         The file is missing, no YAML, has an unknown key, or describes something impossible.
     """
-    import yaml  # noqa: PLC0415 - every study has the class, few a file to read
+    from closedloop.plain_text.yaml_text import read_yaml  # noqa: PLC0415 - every study has the class, few a file
 
-    try:
-        plain: Any = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise DocumentError(
-            f"{path}: expected a recorder's description, found: {error.strerror}. Correct the path."
-        ) from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise DocumentError(f"{path}: expected YAML, found {problem:.120}. Correct it.") from error
-    if not isinstance(plain, dict):
-        raise DocumentError(
-            f"{path}: expected maker and devices, found {type(plain).__name__}. Start from docs/other_recorders.md."
-        )
+    plain = read_yaml(
+        path,
+        missing="expected a recorder's description, found no file. Correct the path.",
+        remedy="Start from docs/other_recorders.md.",
+    )
     return validate(RecorderDescription, plain, place=str(path))

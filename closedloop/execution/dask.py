@@ -11,11 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from closedloop.errors import ExecutionError
 from closedloop.execution.local import WORKER_INDEX
 from closedloop.execution.workers import HERE, Piece, Workers
+from closedloop.plain_text.yaml_text import read_yaml
 
 _DEATHS_ALLOWED = 3  # of workers at the same piece: then it is the piece (Dask's `allowed-failures`)
 _CONNECT_S = 10.0
@@ -180,13 +179,12 @@ def read_slurm_file(file: Path) -> tuple[int, dict[str, Any]]:
     ExecutionError
         The file is missing or malformed.
     """
-    try:
-        found = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        line = str(error).replace("\n", " ")
-        raise ExecutionError(f"{file}: expected a YAML file, found: {line}. Correct it.") from error
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise ExecutionError(f"{file}: expected `jobs: N` and Slurm's options, found no such list. Correct it.")
+    found = read_yaml(
+        file,
+        missing="expected a YAML file with `jobs: N` and Slurm's options, found none. Correct the path.",
+        error=ExecutionError,
+        remedy="Give `jobs: N` and Slurm's options.",
+    )
     n_jobs = found.pop(_JOBS, None)
     if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs < 1:
         raise ExecutionError(f"{file}: expected `jobs: N` with N of at least 1, found {n_jobs}. Correct it.")

@@ -16,6 +16,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from closedloop.errors import CheckpointError
+from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import write_bytes
 
 METADATA_KEY = "closedloop"  # one key: safetensors writes several in no fixed order
@@ -24,6 +25,7 @@ SIBLINGS = ("attacker.", "normalizer.")  # the robustness library keeps the netw
 NESTINGS = ("model", "state_dict")
 BATCH_COUNTER = "num_batches_tracked"  # older torchvision files lack it; nothing here uses it
 N_KEYS_SHOWN = 3
+_AGAIN = "Download or copy it again."
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, Any]) -> None:
@@ -49,9 +51,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as stream:
             text = (stream.metadata() or {}).get(METADATA_KEY, "{}")
-        return dict(json.loads(text))
     except (SafetensorError, ValueError, OSError) as error:
         raise _corrupt(path, error) from None
+    described = parse_json(text, place=f"{path}: its description", error=CheckpointError, remedy=_AGAIN)
+    if not isinstance(described, dict):
+        raise CheckpointError(f"{path}: its description: expected keys with values, found {described!r:.60}. {_AGAIN}")
+    return described
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -176,4 +181,4 @@ def _require(path: Path) -> None:
 
 def _corrupt(path: Path, error: Exception) -> CheckpointError:
     reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-    return CheckpointError(f"{path}: truncated or corrupt weight file ({reason}). Download or copy it again.")
+    return CheckpointError(f"{path}: truncated or corrupt weight file ({reason}). {_AGAIN}")

@@ -7,7 +7,6 @@ was written down.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, relative
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import RecordingError, StudyError
+from closedloop.plain_text.json_text import read_json
 from closedloop.storage import make_folder, sha256_file, storage_errors, sync_folder, sync_tree, write_bytes
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import count_as_settled, list_files, memory_name
@@ -151,7 +151,11 @@ class Replacement:
         """Do what was written down, or what is left of it; nothing where nothing was."""
         if not self._intent.is_file():
             return
-        intent = validate(_Intent, _json(self._intent), place=str(self._intent))
+        intent = validate(
+            _Intent,
+            read_json(self._intent, missing="expected a file, found none. Restore it."),
+            place=str(self._intent),
+        )
         kept = self.paths.replaced(self.day) / intent.kept
         with storage_errors(self.recording):
             if self.coming.is_dir() and self.recording.is_dir() and not kept.exists():
@@ -174,7 +178,3 @@ def finish_replacements(paths: StudyPaths) -> None:
     """Finish what a killed replacement began, on any day."""
     for intent in sorted(paths.root.glob(f"day-*/{INTENT}")):
         Replacement(paths, int(intent.parent.name.removeprefix("day-"))).finish()
-
-
-def _json(path: Path) -> object:
-    return json.loads(path.read_bytes())

@@ -1,4 +1,4 @@
-"""What the rig computer must not need: of closedloop three rooms alone, and none of the laboratory's libraries."""
+"""What the rig computer must not need: of closedloop four rooms alone, and none of the laboratory's libraries."""
 
 from __future__ import annotations
 

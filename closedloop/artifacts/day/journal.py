@@ -24,6 +24,8 @@ from closedloop.artifacts.day.session import CodeTransport
 from closedloop.artifacts.documents import Document, Section, first_fault
 from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, chain_line, read_chain
 from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import parse_json
+from closedloop.plain_text.limits import MOST_LINES_BYTES, read_limited, refuse_many_lines
 
 RejectionReason = Literal["fixation_broken", "frames_dropped", "session_stopped"]
 
@@ -203,11 +205,10 @@ def read_journal(path: Path) -> Journal:
     DocumentError
         The file is missing, or a complete line is not a journal row.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DocumentError(f"{path}: expected the rig's journal, found no file. Run `rig present` first.") from error
+    missing = "expected the rig's journal, found no file. Run `rig present` first."
+    content = read_limited(path, most_bytes=MOST_LINES_BYTES, missing=missing)
     whole, _, torn = content.rpartition(b"\n")
+    refuse_many_lines(whole, place=str(path))
     chain = read_chain(whole.split(b"\n") if whole else [], place=str(path))
     rows = [_parse(path, number, body) for number, body in enumerate(chain.bodies, start=1)]
     standing = _standing(rows)
@@ -258,10 +259,11 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
 
 
 def _parse(path: Path, number: int, line: bytes) -> JournalRow:
+    place = f"{path}, line {number}"
     try:
-        return ROW.validate_json(line)
+        return ROW.validate_python(parse_json(line, place=place))
     except ValidationError as error:
-        raise DocumentError(f"{path}, line {number}: {first_fault(error)}") from error
+        raise DocumentError(f"{place}: {first_fault(error)}") from error
 
 
 def accepted(rows: Iterable[JournalRow]) -> list[Presentation]:

@@ -7,9 +7,7 @@ the paper decides, so that nothing enters an experiment unseen.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
@@ -19,6 +17,8 @@ from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Proced
 from closedloop.artifacts.protocol.numbers import Count
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
+from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
+from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.storage import sha256_bytes
 
 
@@ -84,28 +84,14 @@ def read_protocol(path: Path) -> Protocol:
     ProtocolError
         The file is missing, is no YAML, has an unknown key, or asks for something impossible.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ProtocolError(
-            f"{path}: expected a protocol file, found none. Give a name (guo2022, dry_run, smoke) or a path."
-        ) from error
-    except IsADirectoryError as error:
-        raise ProtocolError(f"{path}: expected a protocol file, found a folder. Put the file there.") from error
+    missing = "expected a protocol file, found none. Give a name (guo2022, dry_run, smoke) or a path."
+    content = read_limited(path, most_bytes=MOST_YAML_BYTES, missing=missing, error=ProtocolError)
     return parse_protocol(content, place=str(path))
 
 
 def parse_protocol(content: bytes, *, place: str) -> Protocol:
     """Check the content of a protocol file; see `read_protocol`."""
-    try:
-        plain: Any = yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ProtocolError(f"{place}: expected YAML, found {problem:.120}. Correct it.") from error
-    if not isinstance(plain, dict):
-        raise ProtocolError(
-            f"{place}: expected sections with keys, found {type(plain).__name__}. Start from protocols/guo2022.yaml."
-        )
+    plain = parse_yaml(content, place=place, error=ProtocolError, remedy="Start from protocols/guo2022.yaml.")
     return validate(Protocol, plain, place=place, error=ProtocolError)
 
 

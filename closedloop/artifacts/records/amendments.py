@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from closedloop.artifacts.documents import Section, first_fault
+from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.records.chain import chain_line, read_chain
 from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import parse_json
+from closedloop.plain_text.limits import MOST_LINES_BYTES, read_limited, refuse_many_lines
 from closedloop.storage import write_bytes
 
 
@@ -28,9 +30,6 @@ class Amendment(Section):
     )
     before: dict[str, str] = Field(default={}, description="what stood before: sha256 by path, or values by name")
     after: dict[str, str] = Field(default={}, description="what stands now")
-
-
-_AMENDMENT: TypeAdapter[Amendment] = TypeAdapter(Amendment)
 
 
 def utc_now() -> str:
@@ -51,10 +50,8 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
         raise DocumentError(f"{path}, line 1: expected a check at the end of every line, found none. Restore the file.")
     amendments: list[Amendment] = []
     for number, body in enumerate(chain.bodies, start=1):
-        try:
-            amendments.append(_AMENDMENT.validate_json(body))
-        except ValidationError as error:
-            raise DocumentError(f"{path}, line {number}: {first_fault(error)}") from error
+        place = f"{path}, line {number}"
+        amendments.append(validate(Amendment, parse_json(body, place=place), place=place))
     return tuple(amendments)
 
 
@@ -73,4 +70,8 @@ def append_amendment(path: Path, amendment: Amendment) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines() if path.exists() else []
+    if not path.exists():
+        return []
+    content = read_limited(path, most_bytes=MOST_LINES_BYTES, missing="expected amendments, found none.")
+    refuse_many_lines(content, place=str(path))
+    return content.splitlines()

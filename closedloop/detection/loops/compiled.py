@@ -29,8 +29,9 @@ import numpy as np
 from llvmlite import binding
 
 from closedloop.detection.loops.machine_code import MachineCode
-from closedloop.errors import StorageError
+from closedloop.errors import DocumentError, StorageError
 from closedloop.execution.shards import made_once
+from closedloop.plain_text.json_text import parse_json
 
 KERNEL_FILES = (
     "compile_kernels.py",
@@ -215,14 +216,15 @@ def _kept(name: str) -> MachineCode | None:
         try:
             raw = (folder / name).read_bytes()
             size = int.from_bytes(raw[:_SIZE_BYTES], "little")
-            said = json.loads(raw[_SIZE_BYTES : _SIZE_BYTES + size])
+            said = parse_json(raw[_SIZE_BYTES : _SIZE_BYTES + size], place=name)
             content = raw[_SIZE_BYTES + size :]
-        except (OSError, ValueError):
-            continue
-        if said["sha256"] == sha256(content).hexdigest():
+            if said["sha256"] != sha256(content).hexdigest():
+                continue
             code = MachineCode(said["symbol"], said["gives"], tuple(said["needs"]), content)
-            if _can_run(code):
-                return code
+        except (OSError, DocumentError, KeyError, TypeError):  # not whole: it is made anew
+            continue
+        if _can_run(code):
+            return code
     return None
 
 

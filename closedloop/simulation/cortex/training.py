@@ -26,6 +26,7 @@ from closedloop.attacks.balls import L2, per_item, radius_at
 from closedloop.attacks.objectives import value_and_gradient
 from closedloop.errors import CheckpointError, StorageError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.json_text import parse_json
 from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
@@ -134,11 +135,11 @@ def load_cortex_network(path: Path | None = None) -> CortexNetwork:
             return load_cortex_network(shipped)
     try:
         with safe_open(path, framework="pt") as stored:
-            recipe = json.loads((stored.metadata() or {})["recipe"])
+            recipe = parse_json((stored.metadata() or {})["recipe"], place=str(path), error=CheckpointError)
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         network = untrained_network(int(recipe["n_categories"]), seed=0)
         network.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: expected weights of the simulated cortex, found {type(error).__name__}. "
             "Make them with python -m closedloop.simulation.cortex.training FILE."

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.study import BROUGHT
+from closedloop.errors import ClosedLoopError
+from closedloop.plain_text.json_text import read_json
 from closedloop.storage import sha256_bytes, write_bytes
 
 SETTLE_S = 60.0
@@ -167,10 +169,10 @@ def recall_refusal(look: FolderLook, memory: Path, *, decisions: Path) -> str:
         The study's amendments.
     """
     try:
-        held = json.loads(memory.read_bytes())
+        held = read_json(memory, missing="expected a file, found none.")
         as_then = held["signature"] == look.signature and held["decisions"] == _size(decisions)
         return str(held["refused"]) if as_then else ""
-    except (OSError, ValueError, KeyError, TypeError):  # most looks end in no refusal
+    except (ClosedLoopError, OSError, KeyError, TypeError):  # most looks end in no refusal
         return ""
 
 
@@ -221,7 +223,7 @@ def size_text(n_bytes: int) -> str:
 
 def _recall(memory: Path) -> tuple[str, float] | None:
     try:
-        held = json.loads(memory.read_bytes())
+        held = read_json(memory, missing="expected a file, found none.")
         return str(held["signature"]), float(held["since"])
-    except (OSError, ValueError, KeyError, TypeError):  # no memory, or half of one: this look is the first
+    except (ClosedLoopError, ValueError, KeyError, TypeError):  # no memory, or half of one: this look is the first
         return None

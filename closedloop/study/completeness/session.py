@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from closedloop.artifacts.catalog import JOURNAL, SUMMARY
+from closedloop.errors import ClosedLoopError, DocumentError
+from closedloop.plain_text.json_text import parse_json, read_json
 from closedloop.study.completeness.looks import SeenFile
 
 _TAIL_BYTES = 4096
@@ -34,8 +35,8 @@ def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
 
 def _document(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return read_json(path, missing="expected a file, found none.")
+    except ClosedLoopError:
         return None
 
 
@@ -48,7 +49,7 @@ def _unfinished(journal: Path) -> str:
     if not tail.endswith(b"\n"):
         return f"{journal.name} ends within a line"
     try:
-        event = json.loads(tail.rstrip(b"\n").rpartition(b"\n")[2])["event"]
-    except (ValueError, KeyError, TypeError):
+        event = parse_json(tail.rstrip(b"\n").rpartition(b"\n")[2], place=str(journal))["event"]
+    except (DocumentError, KeyError, TypeError):
         return f"{journal.name} is not whole"
     return "" if event == "session_ended" else f"{journal.name} does not go on to the session's end"

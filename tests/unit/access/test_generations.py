@@ -213,5 +213,5 @@ def test_a_folder_in_the_place_of_the_protocol_is_refused(study: Study) -> None:
     path = StudyPaths(study.path).protocol
     path.unlink()
     path.mkdir()
-    with pytest.raises(ProtocolError, match=r"protocol.yaml: expected a protocol file, found a folder"):
+    with pytest.raises(ProtocolError, match=r"protocol.yaml: expected a file, found a folder"):
         closedloop.open_study(study.path)

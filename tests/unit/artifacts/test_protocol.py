@@ -122,8 +122,6 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
         ),
         ({"recording__window_stop_ms": 70.0}, "recording: window_stop_ms:", "[70, 70) ms"),
         ({"recording__window_start_ms": 170.5}, "recording: window_stop_ms:", "[170.5, 170) ms"),
-        ({"attack__steps": float("nan")}, "attack.steps:", "nan"),
-        ({"fit__ridge": float("inf")}, "fit.ridge:", "inf"),
         ({"name": "Guo 2022"}, "name:", "Guo 2022"),
         ({"trial__expected_broken_fraction": 1.0}, "trial.expected_broken_fraction:", "less than 1"),
     ],
@@ -131,6 +129,12 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
 def test_what_cannot_be_is_refused_by_name(values: dict[str, Any], field: str, found: str) -> None:
     with refused(ProtocolError, f"here: {field}", found):
         parsed(**values)
+
+
+@pytest.mark.parametrize(("key", "value"), [("attack__steps", "nan"), ("fit__ridge", "inf"), ("fit__ridge", "-.inf")])
+def test_what_is_no_finite_number_is_refused_by_name(key: str, value: str) -> None:
+    with refused(ProtocolError, "here, line", f": {key.replace('__', '.')}: expected a finite number", value):
+        parsed(**{key: float(value.replace(".", ""))})
 
 
 def test_images_at_the_limit_of_what_is_shown_are_allowed() -> None:
@@ -165,13 +169,15 @@ def test_an_unknown_and_a_missing_key_are_named() -> None:
 
 @pytest.mark.parametrize("content", [b"a: [1", b"a: b: c", b"\xff\xfe\x00", b"a: !!python/object:os.system {}"])
 def test_what_is_no_yaml_is_refused_in_one_line(content: bytes) -> None:
-    with refused(ProtocolError, "here: expected YAML"):
+    with refused(ProtocolError, "here", "expected"):
         parse_protocol(content, place="here")
 
 
-@pytest.mark.parametrize(("content", "found"), [(b"", "NoneType"), (b"- 1\n- 2\n", "list"), (b"text", "str")])
+@pytest.mark.parametrize(("content", "found"), [(b"", "an empty file"), (b"- 1\n- 2\n", "a list"), (b"text", "text")])
 def test_a_file_without_sections_is_refused(content: bytes, found: str) -> None:
-    with refused(ProtocolError, "here: expected sections", f"found {found}"):
+    with refused(
+        ProtocolError, "here: expected keys with values", f"found {found}. Start from protocols/guo2022.yaml."
+    ):
         parse_protocol(content, place="here")
 
 

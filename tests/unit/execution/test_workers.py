@@ -83,9 +83,9 @@ def test_a_shard_s_name_tells_its_inputs_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (None, "expected a YAML file, found"),
-        ("jobs: [", "expected a YAML file, found"),
-        ("- 4", "found no such list"),
+        (None, "expected a YAML file with `jobs: N`"),
+        ("jobs: [", "line 1: expected YAML, found"),
+        ("- 4", "found a list. Give `jobs: N`"),
         ("queue: short", "N of at least 1, found None"),
         ("jobs: 0", "N of at least 1, found 0"),
         ("jobs: yes", "N of at least 1, found True"),
