@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
+from closedloop.artifacts.foreign.hdf5 import locate
+from closedloop.artifacts.foreign.places import DatasetPlace, dataset_places, open_plain
 from closedloop.artifacts.layouts import ArrayLayout, Dataset
+from closedloop.confined.asking import run_confined
+from closedloop.confined.protocol import ConfinedError, Limits
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
@@ -27,7 +32,13 @@ Arrays = dict[str, NDArray[Any]]
 
 _APPENDED_CHUNK = 1 << 16  # rows
 _HELD_BYTES = 8 << 20  # what h5py may hold back of some datasets until the file is closed
+_LOCATED_BYTES_PER_S = 1e9  # only the index of a file is read to find its values
+_LOCATED_GROWTH = 0.1  # memory by byte of the file: many small chunks
+_MOST_KNOWN = 16  # files whose places are remembered
+_SETTLED_S = 2.0  # a file written this long ago and written again has another time
 _WIDE_CHUNK_BYTES = 1 << 18  # of an appended dataset of several columns: h5py keeps a chunk below a megabyte in memory
+
+_known: dict[tuple[str | int, ...], dict[str, DatasetPlace]] = {}
 
 
 def write_arrays(
@@ -168,21 +179,20 @@ def read_arrays(path: Path, layout: ArrayLayout) -> dict[str, NDArray[Any]]:
     DocumentError
         The file is missing, damaged, or not of this kind and version.
     """
-    with _open(path, layout) as file:
-        return {name: file[name][...] for name in layout.datasets}
+    with _located(path, layout) as (file, places):
+        return {name: place.read(file) for name, place in places.items()}
 
 
 def check_arrays(path: Path, layout: ArrayLayout) -> None:
-    """Open an array file and look at each of its datasets, without reading them.
+    """Look at each dataset of an array file, without reading them.
 
     Raises
     ------
     DocumentError
         The file is missing, damaged, or not of this kind and version.
     """
-    with _open(path, layout) as file:
-        for name in layout.datasets:
-            file[name].shape  # noqa: B018 - a missing one raises KeyError
+    with _located(path, layout):
+        pass
 
 
 def read_rows(path: Path, layout: ArrayLayout, *, name: str, rows: Sequence[int]) -> NDArray[Any]:
@@ -204,37 +214,57 @@ def read_rows(path: Path, layout: ArrayLayout, *, name: str, rows: Sequence[int]
     DocumentError
         The file is missing, damaged, not of this kind and version, or has no such row.
     """
-    with _open(path, layout) as file:
-        dataset = file[name]
-        missing = [row for row in rows if not 0 <= row < len(dataset)]
+    with _located(path, layout) as (file, places):
+        n_rows = places[name].shape[0]
+        missing = [row for row in rows if not 0 <= row < n_rows]
         if missing:
-            raise DocumentError(
-                f"{path}: expected row {missing[0]} of {name}, found {len(dataset)} rows. Restore the file."
-            )
-        return np.stack([dataset[row] for row in rows]) if rows else np.empty((0, *dataset.shape[1:]), dataset.dtype)
+            raise DocumentError(f"{path}: expected row {missing[0]} of {name}, found {n_rows} rows. Restore the file.")
+        return places[name].read_rows(file, rows)
 
 
 @contextmanager
-def _open(path: Path, layout: ArrayLayout) -> Iterator[h5py.File]:
+def _located(path: Path, layout: ArrayLayout) -> Iterator[tuple[int, Mapping[str, DatasetPlace]]]:
+    """Open a file for reading, with where its datasets lie; this process leaves it to another to ask HDF5 for that."""
     try:
-        with h5py.File(path, "r") as file:
-            _check(path, layout, file)
-            yield file
+        with open_plain(path) as file:
+            yield file, _places(path, layout, os.fstat(file))
     except FileNotFoundError as error:
         raise DocumentError(f"{path}: expected an array file, found none. Run the stage that writes it.") from error
-    except (OSError, KeyError) as error:
+    except (OSError, ConfinedError) as error:
         with storage_errors(path):
             if is_failing_disk(error):
                 raise
+        why = f" ({error})" if isinstance(error, ConfinedError) else ""
         raise DocumentError(
-            f"{path}: expected an HDF5 file of kind {layout.kind}, found a damaged one. Restore it."
+            f"{path}: expected an HDF5 file of kind {layout.kind}, found a damaged one{why}. Restore it."
         ) from error
 
 
-def _check(path: Path, layout: ArrayLayout, file: h5py.File) -> None:
-    kind = file.attrs.get("kind")
-    if kind != layout.kind:
+def _places(path: Path, layout: ArrayLayout, status: os.stat_result) -> dict[str, DatasetPlace]:
+    """Return where the datasets lie, as remembered of this very file: rows are read one by one from large ones."""
+    identity = str(path), layout.kind, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    if identity in _known:
+        return _known[identity]
+    declared = {name: (declared.dtype, len(declared.dimensions)) for name, declared in layout.datasets.items()}
+    limits = Limits.of_file(status.st_size, bytes_per_s=_LOCATED_BYTES_PER_S, growth=_LOCATED_GROWTH)
+    found, chunks = run_confined(locate, str(path), declared, limits=limits)
+    _check(path, layout, found)
+    places = dataset_places(found["datasets"], layout, chunks)
+    if time.time() - status.st_mtime > _SETTLED_S:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[identity] = places
+    return places
+
+
+def _check(path: Path, layout: ArrayLayout, found: Mapping[str, Any]) -> None:
+    if found["kind"] != layout.kind:
         raise DocumentError(
-            f"{path}: expected an array file of kind {layout.kind}, found {kind}. Put the right file there."
+            f"{path}: expected an array file of kind {layout.kind}, found {found['kind']}. Put the right file there."
         )
-    refuse_other_version(path, str(file.attrs.get("format_version", 0)))
+    refuse_other_version(path, str(found["format_version"] or 0))
+    if "other" in found:
+        expected, other = found["other"]
+        raise DocumentError(
+            f"{path}: expected {expected} in an HDF5 file of kind {layout.kind}, found {other}. Restore the file."
+        )

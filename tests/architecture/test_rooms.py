@@ -18,8 +18,9 @@ GROUND = {"errors", "storage"}
 KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "errors": set(),
     "storage": {"errors"},
+    "confined": {"errors"},
     "plain_text": GROUND,
-    "artifacts": {*GROUND, "plain_text"},
+    "artifacts": {*GROUND, "confined", "plain_text"},
     "execution": {*GROUND, "plain_text"},
     "stimuli": GROUND,
     "analysis": set(),
@@ -91,15 +92,19 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": ("closedloop.detection.loops.compiled", "rig.display.psychopy.window"),
     "pickle": ("closedloop.models.weight_files",),
-    "socket": ("closedloop.study.ledger",),  # the name of this machine
+    "socket": (  # between two processes of ours; the name of this machine
+        "closedloop.confined",
+        "closedloop.study.ledger",
+    ),
     "sqlite3": ("closedloop.study.ledger",),
-    "subprocess": ("closedloop.stages.present",),
+    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present"),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }
 
 BY_NAME = {  # who imports modules by a name that stands in no import line
     "closedloop/artifacts/schemas.py",
+    "closedloop/confined/helper.py",
     "closedloop/studies/app.py",
     "closedloop/study/table.py",
 }
