@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo"),
-    "cluster": ("distributed", "dask_jobqueue"),
+    "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""

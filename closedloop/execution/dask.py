@@ -1,12 +1,18 @@
-"""Pieces of work on a Dask cluster: of this machine, one that runs already, or of batch jobs. The only home of dask."""
+"""Pieces of work on a Dask cluster: of this machine, one that runs already, or of batch jobs. The only home of dask.
+
+Whoever can talk to a Dask scheduler runs code as the person who started it, and a port of 127.0.0.1 is open to every
+account of the machine. A cluster that is started here therefore speaks TLS alone, with certificates that were made for
+it and end with it, and serves no pages.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +25,20 @@ from closedloop.plain_text.yaml_text import read_yaml
 _DEATHS_ALLOWED = 3  # of workers at the same piece: then it is the piece (Dask's `allowed-failures`)
 _CONNECT_S = 10.0
 _JOBS = "jobs"
+# There is no switch for Dask's HTTP server: it gets a port of this machine's own, and nothing to serve. An address of
+# None would be port 8787 on all addresses, which one cluster of a machine can have.
+_NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+_WORKER_WITHOUT_DASHBOARD = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+_WORKER_WITHOUT_PAGES = "export DASK_DISTRIBUTED__WORKER__HTTP__ROUTES='[]'"
+_CERTIFICATES = (
+    "tls_ca_file",
+    *(f"tls_{role}_{what}" for role in ("client", "scheduler", "worker") for what in ("cert", "key")),
+)
+_NO_PAGES: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.scheduler.contact-address": None,  # of a user's own scheduler, not of this one
+}
 
 
 def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[int], None] | None) -> None:
@@ -108,18 +128,45 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _client(distributed: Any, workers: Workers) -> Iterator[Any]:
     with ExitStack() as stack:
+        where, security = workers.address, None  # a cluster that is started here brings its own
         if workers.kind == "scheduler":
-            where: Any = workers.address
+            security = _own_certificates(distributed, workers)
         else:
             where = stack.enter_context(_cluster(distributed, workers))
         try:
-            client = stack.enter_context(distributed.Client(where, timeout=_CONNECT_S, set_as_default=False))
+            client = stack.enter_context(
+                distributed.Client(where, timeout=_CONNECT_S, security=security, set_as_default=False)
+            )
         except (OSError, TimeoutError) as error:
             raise ExecutionError(
                 f"{_named(workers)}: expected a Dask scheduler, found none that answers within {_CONNECT_S:g} s. "
-                "Start `dask scheduler`, or correct the address."
+                "Start `dask scheduler`, or correct the address or the certificates."
             ) from error
         yield client
+
+
+def _own_certificates(distributed: Any, workers: Workers) -> Any:
+    """Read the certificates that the user's own options of Dask name, for a scheduler that runs already."""
+    security = distributed.Security()
+    encrypted = workers.address.startswith("tls")
+    if encrypted and not (security.tls_ca_file and security.tls_client_cert):
+        raise ExecutionError(
+            f"{workers.address}: expected certificates, found none named in Dask's options. Name distributed.comm.tls."
+            "ca-file, client.cert and client.key in ~/.config/dask/distributed.yaml."
+        )
+    if security.require_encryption and not encrypted:
+        raise ExecutionError(
+            f"{workers.address}: expected tls://, as Dask's option distributed.comm.require-encryption wants, found "
+            "tcp://. Correct the address or the option."
+        )
+    try:
+        security.get_connection_args("client")
+    except OSError as error:  # of the file, or of what is in it
+        raise ExecutionError(
+            f"{workers.address}: expected certificates in {security.tls_ca_file} and {security.tls_client_cert}, "
+            f"found: {error}. Correct the files, or Dask's options distributed.comm.tls."
+        ) from error
+    return security
 
 
 @contextmanager
@@ -129,18 +176,51 @@ def _cluster(distributed: Any, workers: Workers) -> Iterator[Any]:
             yield cluster
         return
     with (
-        tempfile.TemporaryDirectory(prefix="closedloop-dask-") as scratch,
-        distributed.LocalCluster(
-            n_workers=workers.n,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address="127.0.0.1:0",  # None would be port 8787 on all addresses, one cluster a machine
-            worker_dashboard_address="127.0.0.1:0",
-            local_directory=scratch,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        tempfile.TemporaryDirectory(prefix="closedloop-dask-") as scratch,  # for this account alone (mode 0700)
+        _set_dask({**_NO_PAGES, "temporary-directory": scratch}),
+        _spec_cluster(distributed, workers) as cluster,
     ):
         yield cluster
+
+
+def _spec_cluster(distributed: Any, workers: Workers) -> Any:
+    """Start processes of this machine that listen on 127.0.0.1, on ports that the system chooses, to each other only.
+
+    What `distributed.LocalCluster` starts, spelled out: its workers cannot be told to have no dashboard.
+    """
+    security = _temporary_certificates(workers)
+    place = {"host": "127.0.0.1", "port": 0, "protocol": "tls://", "security": security, **_NO_DASHBOARD}
+    worker = {
+        "cls": distributed.Nanny,
+        "options": {
+            **place,
+            "nthreads": 1,
+            "memory_limit": distributed.system.MEMORY_LIMIT // workers.n,
+            "silence_logs": logging.CRITICAL,
+        },
+    }
+    return distributed.SpecCluster(
+        scheduler={"cls": distributed.Scheduler, "options": place},
+        workers=dict.fromkeys(range(workers.n), worker),
+        worker=worker,
+        security=security,
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _temporary_certificates(workers: Workers) -> Any:
+    """Make one key and certificate, held in memory: who has it may speak, nobody else may."""
+    try:
+        return _distributed(workers).Security.temporary()
+    except ImportError as error:
+        raise _missing(workers, "cryptography") from error
+
+
+def _set_dask(settings: Mapping[str, Any]) -> Any:
+    """Set Dask's options for a while, whatever a user's own files of options say."""
+    import dask  # noqa: PLC0415 - optional
+
+    return dask.config.set(settings)
 
 
 @contextmanager
@@ -148,7 +228,8 @@ def slurm_cluster(workers: Workers) -> Iterator[Any]:
     """Start a cluster of Slurm jobs, as a YAML file describes them.
 
     The file has `jobs`, how many, and whatever `dask_jobqueue.SLURMCluster` takes: queue, account, cores, memory,
-    walltime and so on.
+    walltime, interface and so on. The jobs read their certificates from files that this account alone can read, in
+    `shared_temp_directory` or else the folder that the command was started in. `protocol: tcp://` does without.
 
     Raises
     ------
@@ -157,18 +238,60 @@ def slurm_cluster(workers: Workers) -> Iterator[Any]:
     """
     n_jobs, options = read_slurm_file(Path(workers.address))
     try:
-        from dask_jobqueue import SLURMCluster  # noqa: PLC0415 - optional
+        import dask_jobqueue  # noqa: PLC0415 - optional
     except ImportError as error:
         raise _missing(workers, "dask-jobqueue") from error
-    try:
-        cluster = SLURMCluster(**options)
-    except (TypeError, ValueError) as error:
-        raise ExecutionError(
-            f"{workers.address}: expected options of dask_jobqueue.SLURMCluster, found: {error}. Correct the file."
-        ) from error
-    with cluster:
+    jobqueue: Any = dask_jobqueue
+    options |= {
+        "job_script_prologue": [_WORKER_WITHOUT_PAGES, *(_job_option(options, "job_script_prologue") or [])],
+        "scheduler_options": {**_NO_DASHBOARD, **(_job_option(options, "scheduler_options") or {})},
+        "worker_extra_args": [*_WORKER_WITHOUT_DASHBOARD, *(_job_option(options, "worker_extra_args") or [])],
+    }
+    with ExitStack() as stack:
+        try:
+            if str(options.get("protocol", "tls")).startswith("tls"):
+                folder = os.path.expandvars(_job_option(options, "shared_temp_directory") or Path.cwd())
+                security = stack.enter_context(_certificates_in(Path(folder).expanduser(), workers))
+                options |= {"protocol": "tls://", "security": security}
+            with _set_dask({"distributed.scheduler.http.routes": []}):
+                cluster = stack.enter_context(jobqueue.SLURMCluster(**options))
+        except (TypeError, ValueError) as error:
+            raise ExecutionError(
+                f"{workers.address}: expected options of dask_jobqueue.SLURMCluster, found: {error}. Correct the file."
+            ) from error
         cluster.scale(jobs=n_jobs)
         yield cluster
+
+
+def _job_option(options: Mapping[str, Any], key: str) -> Any:
+    """Return what the file says of the jobs, or else the user's own options of dask-jobqueue."""
+    import dask  # noqa: PLC0415 - optional
+
+    return options[key] if key in options else dask.config.get(f"jobqueue.slurm.{key.replace('_', '-')}", None)
+
+
+@contextmanager
+def _certificates_in(shared: Path, workers: Workers) -> Iterator[Any]:
+    """Give temporary certificates as files for this account alone, where jobs on other machines read them."""
+    if shlex.quote(str(shared)) != str(shared):  # dask-jobqueue writes it into a shell's line as it stands
+        raise ExecutionError(
+            f"{workers.address}: expected a shared_temp_directory without spaces, found {shared}. Name another."
+        )
+    security = _temporary_certificates(workers)
+    with ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".closedloop-dask-", dir=shared)))
+            for name in _CERTIFICATES:
+                file = folder / f"{name}.pem"
+                with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as written:
+                    written.write(getattr(security, name))
+                setattr(security, name, str(file))
+        except OSError as error:
+            raise ExecutionError(
+                f"{shared}: expected a folder for the certificates of Slurm's jobs, found: {error.strerror}. "
+                f"Name shared_temp_directory in {workers.address}."
+            ) from error
+        yield security
 
 
 def read_slurm_file(file: Path) -> tuple[int, dict[str, Any]]:

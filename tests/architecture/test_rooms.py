@@ -60,6 +60,7 @@ LIBRARIES = (
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
     "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.display"),
+    "dask": ("closedloop.execution.dask",),
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
     "h5py": ("closedloop.artifacts",),

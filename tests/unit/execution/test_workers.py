@@ -118,3 +118,36 @@ def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClosedLoopError, match="dask:2: expected the package distributed"):
         run_pieces([], Workers("dask", 2))
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "expected"),
+    [
+        ("tls://127.0.0.1:9", {}, "tls://127.0.0.1:9: expected certificates, found none named in Dask's options"),
+        (
+            "tls://127.0.0.1:9",
+            {"tls.ca-file": "/gone/ca.pem", "tls.client.cert": "/gone/cert.pem"},
+            "expected certificates in /gone/ca.pem and /gone/cert.pem, found: .*No such file",
+        ),
+        ("tcp://127.0.0.1:9", {"require-encryption": True}, "tcp://127.0.0.1:9: expected tls://, as Dask's option"),
+    ],
+)
+def test_certificates_for_a_scheduler_that_runs_already_come_from_dask_s_own_options(
+    address: str, options: dict[str, object], expected: str
+) -> None:
+    import dask
+
+    with (
+        dask.config.set({f"distributed.comm.{key}": value for key, value in options.items()}),
+        pytest.raises(ExecutionError, match=expected) as caught,
+    ):
+        run_pieces([], Workers("scheduler", address=address))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_package_for_certificates_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ExecutionError, match=r"expected the package cryptography, found none.*closedloop\[cluster\]"):
+        run_pieces([], Workers("dask", 1))
