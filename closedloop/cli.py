@@ -38,6 +38,9 @@ ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images,
 BaseModelOption = Annotated[
     Path | None, typer.Option(help="weight file to use instead of the protocol's shipped weights")
 ]
+SkipUnreadableOption = Annotated[
+    bool, typer.Option("--skip-unreadable", help="go on without images that cannot be shown; they are listed")
+]
 WorkersOption = Annotated[
     str | None,
     typer.Option(
@@ -73,6 +76,7 @@ def dry_run(
     subject: Annotated[str, typer.Option(help="name of the simulated monkey; determines its cortex")] = "simulated",
     images: ImagesOption = None,
     base_model: BaseModelOption = None,
+    skip_unreadable: SkipUnreadableOption = False,
     workers: WorkersOption = None,
 ) -> None:
     """Run the whole experiment on a simulated monkey.
@@ -85,7 +89,14 @@ def dry_run(
 
     if not (study / "study.json").exists():
         request = Request(
-            root=study, subject=subject, simulated=True, protocol=protocol, images=images, base_model=base_model
+            root=study,
+            subject=subject,
+            simulated=True,
+            protocol=protocol,
+            images=images,
+            base_model=base_model,
+            days=days,
+            skip_unreadable=skip_unreadable,
         )
         create(request)
     _advance(study, days=days, workers=workers)
@@ -97,6 +108,7 @@ def init(
     protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a YAML file")],
     subject: Annotated[str, typer.Option(help="the animal's name")],
     images: Annotated[Path, typer.Option(help="folder of clean images, flat or with one subfolder per class")],
+    skip_unreadable: SkipUnreadableOption = False,
     base_model: BaseModelOption = None,
     array: Annotated[
         list[str] | None,
@@ -132,6 +144,7 @@ def init(
         arrays=tuple(array or ()),
         recorder=recorder,
         nsx=tuple(nsx or ()),
+        skip_unreadable=skip_unreadable,
     )
     create(request)
     _advance(study, days=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.progress import bar
 from closedloop.study.create import Request, create_study
@@ -17,6 +19,6 @@ def create(request: Request) -> None:
     typer.Exit
         Interrupted: code 130.
     """
-    stopped = "Stopped. Run the same command again to go on; what was read of the images is remembered."
+    stopped = "Stopped; no study was made. Run the same command again: what was read of the images is remembered."
     with interruptible(stopped), bar("reading the images") as progress:
-        create_study(request, progress=progress)
+        create_study(request, progress=progress, tell=lambda line: typer.echo(line, err=True))

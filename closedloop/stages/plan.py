@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,35 +13,41 @@ from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.images import Images
-from closedloop.artifacts.protocol.protocol import session_hours
+from closedloop.artifacts.protocol.protocol import Protocol, session_hours
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 
 Item = dict[str, str | int | float]
 
 
+@dataclass(frozen=True)
+class PlannedRows:
+    """The rows of a day's two tables: clean images, then attacks and controls, each as often as it is shown."""
+
+    images: list[Item]
+    attacks: list[Item]
+    controls: list[Item]
+
+    @property
+    def n_presentations(self) -> int:
+        """Presentations of the day, repetitions included."""
+        return sum(int(row["repetitions"]) for row in [*self.images, *self.attacks, *self.controls])
+
+
 def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet."""
     protocol = context.protocol
     queue = context.read(catalog.QUEUE)
-    sites = context.read(catalog.SITES, day=0) if context.day > 0 else None
-    controlled = queue.anchors[: protocol.controls.n_images]
-    seeds = {image.image_id: context.seed("interpolation", image.image_id) for image in controlled}
-    targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
-    images = _planned_images(queue, protocol.images)
-    attacks = _attacks(
-        queue, protocol.attack, sites=_attacked_sites(sites, protocol.sites.n_sites), seed=context.seed("fresh")
-    )
-    controls = _controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets)
-    n_presentations = sum(int(row["repetitions"]) for row in [*images, *attacks, *controls])
+    sites = attacked_sites(context.read(catalog.SITES, day=0) if context.day > 0 else None, protocol.sites.n_sites)
+    rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed)
     budget = Budget(
-        n_presentations=n_presentations,
-        n_images=len(images) + len(attacks) + len(controls),
-        hours=session_hours(protocol, n_presentations=n_presentations),
+        n_presentations=rows.n_presentations,
+        n_images=len(rows.images) + len(rows.attacks) + len(rows.controls),
+        hours=session_hours(protocol, n_presentations=rows.n_presentations),
         allowed_hours=protocol.trial.hours_per_day,
     )
-    context.write(catalog.PLANNED_IMAGES, as_columns(images, PLANNED_IMAGES))
-    context.write(catalog.PLANNED_ITEMS, as_columns([*attacks, *controls], PLANNED_ITEMS))
+    context.write(catalog.PLANNED_IMAGES, as_columns(rows.images, PLANNED_IMAGES))
+    context.write(catalog.PLANNED_ITEMS, as_columns([*rows.attacks, *rows.controls], PLANNED_ITEMS))
     context.write(
         catalog.DAY_PLAN,
         DayPlan(
@@ -50,10 +57,43 @@ def run(context: StageContext) -> None:
             n_clean=len(queue.clean),
             n_anchors=len(queue.anchors),
             n_normalizers=len(queue.normalizers),
-            n_attacked=len(attacks),
-            n_controls=len(controls),
+            n_attacked=len(rows.attacks),
+            n_controls=len(rows.controls),
         ),
     )
+
+
+def plan_rows(
+    queue: ImageQueue, protocol: Protocol, *, sites: Sequence[int], seed_of: Callable[..., int]
+) -> PlannedRows:
+    """Plan a day: which images, attacks and controls, how often.
+
+    Parameters
+    ----------
+    queue
+        The day's clean images.
+    protocol
+        Its sections images, attack and controls decide.
+    sites
+        Outputs of the model that are attacked.
+    seed_of
+        Gives a seed by names, as `StageContext.seed` does.
+    """
+    controlled = queue.anchors[: protocol.controls.n_images]
+    seeds = {image.image_id: seed_of("interpolation", image.image_id) for image in controlled}
+    targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
+    return PlannedRows(
+        images=_planned_images(queue, protocol.images),
+        attacks=_attacks(queue, protocol.attack, sites=sites, seed=seed_of("fresh")),
+        controls=_controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets),
+    )
+
+
+def attacked_sites(sites_of_day_0: SiteTable | None, n_outputs: int) -> tuple[int, ...]:
+    """Return the outputs of the model that are attacked: all on day 0, later those bound to a chosen electrode."""
+    if sites_of_day_0 is None:
+        return tuple(range(n_outputs))
+    return tuple(site.site_index for site in sites_of_day_0.chosen() if site.site_index is not None)
 
 
 def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:
@@ -69,14 +109,7 @@ def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:
     ]
 
 
-def _attacked_sites(sites_of_day_0: SiteTable | None, n_outputs: int) -> tuple[int, ...]:
-    """Return the outputs of the model that are attacked: all on day 0, later those bound to a chosen electrode."""
-    if sites_of_day_0 is None:
-        return tuple(range(n_outputs))
-    return tuple(site.site_index for site in sites_of_day_0.chosen() if site.site_index is not None)
-
-
-def _attacks(queue: ImageQueue, attack: Attack, *, sites: tuple[int, ...], seed: int) -> list[Item]:
+def _attacks(queue: ImageQueue, attack: Attack, *, sites: Sequence[int], seed: int) -> list[Item]:
     fresh = [queue.clean[place] for place in np.random.default_rng(seed).permutation(len(queue.clean))]
     bases = [
         (site, role, image)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,24 @@ from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.errors import ProtocolError
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.session import codes, screen_of, scripted_monkey_of, trial_of
-from closedloop.stimuli.sequences import spread_order, twin_separation
+from closedloop.stimuli.sequences import move_twins_apart, spread_order, twin_separation
+
+WholeNumbers = Sequence[int] | NDArray[np.int64]
 
 _MINUTES_PER_HOUR = 60
+_A_HAIR = 1 + 1e-12  # so that minutes that were divided and multiplied again are not less than were asked for
 
 
 def run(context: StageContext) -> None:
     """Write session.json, presentations.parquet and images.npy."""
     protocol, study = context.protocol, context.study
     stimuli = read_stimulus_set(context.read, context.day)
-    shown = np.repeat(np.arange(len(stimuli.images)), stimuli.columns["repetitions"])
-    order = spread_order(stimuli.columns["clean_index"][shown], seed=context.seed("order"))
-    image_index = shown[order]
-    _check_twins(stimuli, image_index, protocol, place=context.paths.protocol)
+    image_index, nearest_min = order_presentations(
+        stimuli.columns["clean_index"], stimuli.columns["repetitions"], protocol, seed_of=context.seed
+    )
+    if nearest_min < protocol.presentation.twin_separation_min:
+        found = f"{nearest_min:.2f} min in this session"
+        raise ProtocolError(f"{context.paths.protocol}, {twins_too_near(protocol, found)}")
     monkey = scripted_monkey_of(protocol.simulation, seed=context.seed("monkey"))
     session = SessionDocument(
         simulated=context.simulated,
@@ -69,14 +75,47 @@ def _repetition_numbers(image_index: NDArray[np.int64]) -> NDArray[np.int64]:
     return repetition
 
 
-def _check_twins(stimuli: StimulusSet, image_index: NDArray[np.int64], protocol: Protocol, *, place: Path) -> None:
-    n_presentations = len(image_index)
-    hours = session_hours(protocol, n_presentations=n_presentations)
-    minutes = hours * _MINUTES_PER_HOUR / n_presentations
-    separation = twin_separation(image_index, stimuli.columns["clean_index"]) * minutes
-    wanted = protocol.presentation.twin_separation_min
-    if len(separation) and separation.min() < wanted:
-        raise ProtocolError(
-            f"{place}, presentation.twin_separation_min: expected {wanted:g} min between an image and "
-            f"its twin, found {separation.min():.2f} min in this session. Lower it, or attack more different images."
-        )
+def order_presentations(
+    clean_index: WholeNumbers, repetitions: WholeNumbers, protocol: Protocol, *, seed_of: Callable[..., int]
+) -> tuple[NDArray[np.int64], float]:
+    """Put a day's presentations in order; where twins are too near in it, some change places.
+
+    It needs the numbers of a day alone, no image: what it cannot keep is known before attacks are made.
+
+    Parameters
+    ----------
+    clean_index, repetitions
+        For each image, the clean image it was made from (itself, where it is clean), and how often it is shown.
+    protocol
+        Its sections presentation and trial decide.
+    seed_of
+        Gives a seed by names, as `StageContext.seed` does.
+
+    Returns
+    -------
+    tuple
+        The image of each presentation, and the planned minutes between the nearest twins; infinite without twins.
+    """
+    clean_of = np.asarray(clean_index, dtype=np.int64)
+    shown = np.repeat(np.arange(len(clean_of)), np.asarray(repetitions, dtype=np.int64))
+    minutes_each = session_hours(protocol, n_presentations=len(shown)) * _MINUTES_PER_HOUR / len(shown)
+    wanted_min = protocol.presentation.twin_separation_min
+    order = shown[spread_order(clean_of[shown], seed=seed_of("order"))]
+    if _nearest_twins(order, clean_of) * minutes_each < wanted_min:
+        least = math.ceil(wanted_min / minutes_each * _A_HAIR)
+        order = move_twins_apart(order, clean_of, least=least, seed=seed_of("order", "apart"))
+    return order, _nearest_twins(order, clean_of) * minutes_each
+
+
+def _nearest_twins(order: NDArray[np.int64], clean_index: NDArray[np.int64]) -> float:
+    """Return the fewest presentations between twins; infinite where there are none."""
+    separation = twin_separation(order, clean_index)
+    return float(separation.min()) if len(separation) else math.inf
+
+
+def twins_too_near(protocol: Protocol, found: str) -> str:
+    """Say that a separation cannot be kept, and how near the nearest twins are at best."""
+    return (
+        f"presentation.twin_separation_min: expected {protocol.presentation.twin_separation_min:g} min between an "
+        f"image and its twin, found {found}. Lower it, or attack more different images."
+    )

@@ -215,13 +215,18 @@ def square_of(content: bytes, path: Path, *, side_px: int, upright: bool = True)
     return np.array(image.crop((left, top, left + side_px, top + side_px)), dtype=np.uint8)
 
 
+def resized_side_px(side_px: int) -> int:
+    """Return the shorter side that an image is resized to before its centre is cut out; a smaller one is enlarged."""
+    return round(side_px * RESIZE_OVER_CROP)
+
+
 def _resized_size(size: tuple[int, int], *, side_px: int) -> tuple[int, int]:
-    short, shorter_side = min(size), round(side_px * RESIZE_OVER_CROP)
+    short, shorter_side = min(size), resized_side_px(side_px)
     width, height = (shorter_side if length == short else int(shorter_side * length / short) for length in size)
     return width, height
 
 
-def check_decodes(content: bytes, path: Path, *, side_px: int) -> None:
+def check_decodes(content: bytes, path: Path, *, side_px: int) -> tuple[int, int]:
     """Decode the bytes of an image file to their end, JPEG at the smallest scale that its blocks allow, for speed.
 
     Parameters
@@ -233,25 +238,32 @@ def check_decodes(content: bytes, path: Path, *, side_px: int) -> None:
     side_px
         Size that is wanted of the image.
 
+    Returns
+    -------
+    tuple
+        Width and height as the file states them.
+
     Raises
     ------
     ImageError
         As `load_square`, where the file is there.
     """
     _read_rgb(content, path, upright=True, draft_px=side_px)
-    _check_all_is_shown(content, path)
+    return _check_all_is_shown(content, path)
 
 
-def _check_all_is_shown(content: bytes, path: Path) -> None:
+def _check_all_is_shown(content: bytes, path: Path) -> tuple[int, int]:
     """Refuse a readable image of which Pillow would give the high bytes or the first frame alone, without a word."""
     with Image.open(BytesIO(content)) as image:
         raw_modes = [one if isinstance(one, str) else str(one[0]) for _, _, _, one in image.tile if one]
         n_frames = 1 if image.format == _FIRST_IS_THE_PHOTOGRAPH else getattr(image, "n_frames", 1)
+        width, height = image.size
     deep = [mode for mode in raw_modes if _CUT_TO_8_BITS.match(mode)]
     if deep:
         raise ImageError(f"{path}: 8 bits a colour expected, found {deep[0]}. Convert it to 8-bit RGB.")
     if n_frames > 1:
         raise ImageError(f"{path}: one frame expected, found {n_frames}. Save the one that is meant as a file.")
+    return width, height
 
 
 def _read_rgb(content: bytes, path: Path, *, upright: bool, draft_px: int | None = None) -> Image.Image:
@@ -303,6 +315,14 @@ def _image_files(folder: Path) -> list[Path]:
             named = os.fsencode(file).decode(errors="backslashreplace")
             raise ImageError(f"{named}: a name in UTF-8 expected, found other bytes. Rename the file or its folder.")
     return files
+
+
+def other_files(folder: Path) -> list[str]:
+    """Return the names of files that are no images by their names, in a folder and in its class folders."""
+    places = [folder, *(entry for entry in _entries(folder) if entry.is_dir())]
+    return [
+        entry.name for place in places for entry in _entries(place) if entry.is_file() and not _is_image_file(entry)
+    ]
 
 
 def _is_text(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ FolderPool = ImageNetFolderPool | FlatFolderPool
 
 _AT_ONCE = min(8, os.cpu_count() or 1)  # threads: reading waits for the disk, hashing and decoding leave Python alone
 _BLOCK = 256  # images between two lines of progress
+_MOST_NAMES = 3  # in one line
+_REMEMBERED = re.compile(
+    r"(?P<sha256>[0-9a-f]{64})\t(?P<n_bytes>\d+) (?P<time>\d+)\t(?P<side>\d+)\t(?P<image_id>[^\n]+)\n"
+)
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,27 @@ def check_drawn(pool: ImagePool, image_ids: Iterable[str]) -> None:
         pool.check_drawn(image_ids)
 
 
-def list_images(pool: FolderPool, *, remembered: Path, progress: Callable[[int, int], None]) -> tuple[ListedImage, ...]:
-    """Read every image of a folder: its hash, and whether it can be shown.
+@dataclass(frozen=True)
+class FolderReading:
+    """What reading a folder from its first image to its last has found.
+
+    Attributes
+    ----------
+    images
+        Those that can be shown, sorted by ``image_id``.
+    faults
+        Why others cannot, by ``image_id``.
+    shorter_side_px
+        Of those that can be shown, by ``image_id``.
+    """
+
+    images: tuple[ListedImage, ...]
+    faults: Mapping[str, ImageError]
+    shorter_side_px: Mapping[str, int]
+
+
+def read_folder(pool: FolderPool, *, remembered: Path, progress: Callable[[int, int], None]) -> FolderReading:
+    """Read every image of a folder: its hash, its size, and whether it can be shown.
 
     Parameters
     ----------
@@ -101,63 +125,100 @@ def list_images(pool: FolderPool, *, remembered: Path, progress: Callable[[int, 
         modification time are as they were.
     progress
         Called with (images read, all images).
-
-    Returns
-    -------
-    tuple[ListedImage, ...]
-        Sorted by ``image_id``.
-
-    Raises
-    ------
-    ImageError
-        Some cannot be shown; the first is named, the others are counted.
     """
     images = pool.images()
     known = dict(_remembered(remembered))
     listed: list[ListedImage] = []
-    faults: list[ImageError] = []
+    faults: dict[str, ImageError] = {}
+    sides: dict[str, int] = {}
     names = iter(images)
     with ThreadPoolExecutor(_AT_ONCE) as threads, remembered.open("a") as book:
         while block := tuple(islice(names, _BLOCK)):
-            for found, stamp in threads.map(lambda image: _read(pool, image.image_id, known), block):
+            for image, found in zip(
+                block, threads.map(lambda image: _read(pool, image.image_id, known), block), strict=True
+            ):
                 if isinstance(found, ImageError):
-                    faults.append(found)
+                    faults[image.image_id] = found
                     continue
-                listed.append(found)
-                if found.image_id not in known:
-                    book.write(f"{found.sha256}\t{stamp}\t{found.image_id}\n")
+                listed.append(found.listed)
+                sides[image.image_id] = found.shorter_side_px
+                if found != known.get(image.image_id):
+                    book.write(f"{found.listed.sha256}\t{found.stamp}\t{found.shorter_side_px}\t{image.image_id}\n")
             book.flush()
             progress(len(listed) + len(faults), len(images))
-    if faults:
-        more = f" {len(faults) - 1} more images cannot be read either." if len(faults) > 1 else ""
-        raise ImageError(f"{faults[0]}{more}")
-    return tuple(listed)
+    return FolderReading(tuple(listed), faults, sides)
 
 
-def _read(
-    pool: FolderPool, image_id: str, known: Mapping[str, tuple[str, str]]
-) -> tuple[ListedImage | ImageError, str]:
+def refuse_unreadable(pool: FolderPool, reading: FolderReading, *, otherwise: str) -> None:
+    """Refuse a folder with images that cannot be shown: how many, and of the first ones why.
+
+    Parameters
+    ----------
+    pool, reading
+        The folder and what was found in it.
+    otherwise
+        What else than mending them can be done.
+
+    Raises
+    ------
+    ImageError
+        There are some.
+    """
+    if reading.faults:
+        n_images = len(reading.faults) + len(reading.images)
+        raise ImageError(
+            f"{pool.folder}: expected images that can be shown, found {len(reading.faults):,} of {n_images:,} that "
+            f"cannot: {name_some(pool, reading)}. Mend them or take them out of the folder{otherwise}."
+        )
+
+
+def name_some(pool: FolderPool, reading: FolderReading) -> str:
+    """Name the first images that cannot be shown, with the reason, and count the others."""
+    some = [
+        f"{name} ({reason_of(fault, image_path(pool.folder, name)).split('. ')[0].rstrip('.')})"
+        for name, fault in islice(reading.faults.items(), _MOST_NAMES)
+    ]
+    more = f" and {len(reading.faults) - _MOST_NAMES:,} more" if len(reading.faults) > _MOST_NAMES else ""
+    return ", ".join(some) + more
+
+
+def reason_of(fault: ImageError, path: Path) -> str:
+    """Return why an image cannot be shown, and what to do, without its path."""
+    return str(fault).removeprefix(f"{path}: ")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was read of an image, and the size and modification time of its file."""
+
+    listed: ListedImage
+    stamp: str
+    shorter_side_px: int
+
+
+def _read(pool: FolderPool, image_id: str, known: Mapping[str, _Known]) -> _Known | ImageError:
     path = image_path(pool.folder, image_id)
     status = path.stat()
     stamp = f"{status.st_size} {status.st_mtime_ns}"
-    digest, stamp_then = known.get(image_id, ("", ""))
-    if stamp_then == stamp:
-        return ListedImage(image_id, digest, status.st_size), stamp
+    before = known.get(image_id)
+    if before is not None and before.stamp == stamp:
+        return before
     content = path.read_bytes()
     try:
-        check_decodes(content, path, side_px=pool.side_px)
+        size = check_decodes(content, path, side_px=pool.side_px)
     except ImageError as error:
-        return error, stamp
-    return ListedImage(image_id, sha256_bytes(content), len(content)), stamp
+        return error
+    return _Known(ListedImage(image_id, sha256_bytes(content), len(content)), stamp, min(size))
 
 
-def _remembered(file: Path) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield (image_id, (sha256, size and time)) of whole lines; a kill may have torn the last one."""
+def _remembered(file: Path) -> Iterator[tuple[str, _Known]]:
+    """Yield what whole lines say, by image_id; a kill may have torn the last one."""
     if file.is_file():
-        for line in file.read_text().splitlines(keepends=True):
-            parts = line.removesuffix("\n").split("\t", 2)
-            if line.endswith("\n") and len(parts) == len(("sha256", "stamp", "image_id")):
-                yield parts[2], (parts[0], parts[1])
+        for line in file.read_text(errors="replace").splitlines(keepends=True):
+            found = _REMEMBERED.fullmatch(line)
+            if found:
+                listed = ListedImage(found["image_id"], found["sha256"], int(found["n_bytes"]))
+                yield listed.image_id, _Known(listed, f"{found['n_bytes']} {found['time']}", int(found["side"]))
 
 
 @dataclass(frozen=True)

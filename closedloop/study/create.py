@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,15 @@ from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, pro
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
 from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, PoolDescription, StudyDocument, StudyPaths
 from closedloop.devices.files import processor_of
-from closedloop.errors import ClosedLoopError, ImageError, ProtocolError, StudyError
+from closedloop.errors import ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
-from closedloop.storage import sha256_bytes, storage_errors, write_bytes
-from closedloop.study.inputs import forget, record_inputs, working_folder
+from closedloop.stimuli.listed import FolderPool, refuse_unreadable
+from closedloop.storage import sha256_bytes, write_bytes
+from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
+from closedloop.study.foresight.numbers import Asked, problems, refuse_problems, refuse_too_few
+from closedloop.study.foresight.weights import find_base_model
+from closedloop.study.inputs import record_inputs
+from closedloop.study.new_folder import new_folder, refuse_place
 
 _SHIPPED_PLACES = (Path(__file__).parents[1] / "protocols", Path(__file__).parents[2] / "protocols")
 _ID_HEX_DIGITS = 8
@@ -40,6 +44,10 @@ class Request:
         Files that each array's recording has besides its .nev: "ns6".
     recorder
         Description of a recorder that is not Blackrock's, YAML; None for Blackrock's.
+    days
+        Days that will be run; None for all of the protocol.
+    skip_unreadable
+        Whether images that cannot be shown are left out; else they are refused.
     """
 
     root: Path
@@ -51,6 +59,8 @@ class Request:
     arrays: tuple[str, ...] = ()
     recorder: Path | None = None
     nsx: tuple[str, ...] = ()
+    days: int | None = None
+    skip_unreadable: bool = False
 
 
 def shipped_protocols() -> dict[str, Path]:
@@ -77,10 +87,16 @@ def find_protocol(name: str) -> Path:
     )
 
 
-def create_study(request: Request, *, progress: ProgressCallback = lambda _done, _total: None) -> StudyPaths:
-    """Make a study folder: protocol.yaml as given (comments and all), the list of its images and, last, study.json.
+def create_study(
+    request: Request,
+    *,
+    progress: ProgressCallback = lambda _done, _total: None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> StudyPaths:
+    """Make a study folder: protocol.yaml as given (comments and all), the list of its images and study.json.
 
-    Every image is read and the base model opened first: what cannot be used is refused while nothing is bound to it.
+    What cannot be is refused while nothing is made: first by the numbers alone, then by the base model, then by the
+    images, each of which is read. The folder is there whole or not at all.
 
     Parameters
     ----------
@@ -88,6 +104,8 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
         What it is to be.
     progress
         Called with (images read, all images).
+    tell
+        Called with each line that a person should see of a study that can be made, and with every image that cannot.
 
     Raises
     ------
@@ -96,23 +114,31 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
     ProtocolError
         The protocol asks for something unknown or impossible.
     ImageError
-        The image folder holds too few images, or one that cannot be shown.
+        The image folder holds too few images, or some that cannot be shown.
     CheckpointError
         The base model cannot be used.
     """
-    paths = StudyPaths(request.root.resolve())
-    _refuse_used_folder(paths)
+    root = request.root.resolve()
+    refuse_place(root)
     array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()
     names = tuple(one.name for one in array_files) or _array_names(request.arrays)
     nsx = _nsx(request.nsx)
     recorder = _recorder(request)
     if request.images is None and not request.simulated:
         raise StudyError(
-            f"{paths.root}: expected a folder of images to show an animal, found none given. Give one by --images."
+            f"{root}: expected a folder of images to show an animal, found none given. Give one by --images."
         )
     source = find_protocol(request.protocol)
     content = source.read_bytes()
     protocol = parse_protocol(content, place=str(source))
+    n_days = protocol.days if request.days is None else min(request.days, protocol.days)
+    n_arrays = max(len(names), len(recorder.devices) if recorder else 0)
+    asked = Asked(protocol, request.subject, simulated=request.simulated, n_arrays=n_arrays, n_days=n_days)
+    refuse_problems(problems(asked), place=str(source))
+    base_model = find_base_model(protocol, request.base_model)
+    pool = open_images(request.images, protocol)
+    place = str(request.images or source)
+    refuse_too_few(asked, n_images=len(pool.images()), place=place)
     study = StudyDocument(
         simulated=request.simulated,
         study_id=_study_id(request, protocol),
@@ -124,31 +150,23 @@ def create_study(request: Request, *, progress: ProgressCallback = lambda _done,
         array_files=array_files,
         recorder=recorder,
         nsx=nsx,
-        pool=_pool(request, protocol),
-        base_model=str(request.base_model.resolve()) if request.base_model else protocol.base_model.weights,
+        pool=PoolDescription.model_validate(pool.description()),
+        base_model=base_model,
     )
-    if request.base_model:
-        from closedloop.stages.from_protocol.model import base_model_of  # noqa: PLC0415 - torch only for weights
-
-        base_model_of(protocol.base_model, study.base_model)
-    with storage_errors(paths.root), _nothing_left_behind(paths):
-        record_inputs(paths, study, protocol, recorded="init", progress=progress)
-    write_bytes(paths.protocol, content)
-    study.write(paths.study)
-    return paths
-
-
-@contextmanager
-def _nothing_left_behind(paths: StudyPaths) -> Iterator[None]:
-    """Remove what was made of a study that is refused; what an interrupted call has read is kept for the next one."""
-    was_there = paths.root.is_dir()
-    try:
-        yield
-    except ClosedLoopError:
-        forget(paths)
-        if not was_there:
-            paths.root.rmdir()
-        raise
+    with new_folder(root) as building:
+        paths = StudyPaths(building)
+        reading = read_images(pool, study.pool, progress=progress, tell=tell)
+        if reading is not None and isinstance(pool, FolderPool):
+            if not request.skip_unreadable:
+                refuse_unreadable(pool, reading, otherwise=", or go on without them by --skip-unreadable")
+            refuse_too_few(asked, n_images=len(reading.images), place=place)
+        for line in notes(pool, reading, protocol, n_days=n_days):
+            tell(line)
+        record_inputs(paths, study, protocol, recorded="init", reading=reading)
+        write_bytes(paths.protocol, content)
+        study.write(paths.study)
+    forget_images(study.pool)
+    return StudyPaths(root)
 
 
 def _recorder(request: Request) -> RecorderDescription | None:
@@ -199,41 +217,6 @@ def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:
     return tuple(found)
 
 
-def _refuse_used_folder(paths: StudyPaths) -> None:
-    if paths.study.exists():
-        raise StudyError(
-            f"{paths.root}: expected a new folder, found a study. Go on with it by `closedloop run {paths.root}`, "
-            "or choose another folder."
-        )
-    left_by_a_crash = {paths.protocol, paths.inputs, working_folder(paths)}
-    if paths.root.is_dir() and set(paths.root.iterdir()) - left_by_a_crash:
-        raise StudyError(f"{paths.root}: expected a new or empty folder, found files. Choose another folder.")
-    if paths.root.exists() and not paths.root.is_dir():
-        raise StudyError(f"{paths.root}: expected a folder, found a file. Choose another name.")
-
-
 def _study_id(request: Request, protocol: Protocol) -> str:
     named = f"{request.subject}|{request.simulated}|{protocol_sha256(protocol)}"
     return sha256_bytes(named.encode())[:_ID_HEX_DIGITS]
-
-
-def _pool(request: Request, protocol: Protocol) -> PoolDescription:
-    """Describe the images; a folder is opened once, so that a wrong one is refused before anything is written."""
-    if request.images is None:
-        return PoolDescription(
-            kind="procedural",
-            side_px=protocol.images.side_px,
-            seed=protocol.seed,
-            n_categories=protocol.procedural.n_categories,
-            n_per_category=protocol.procedural.n_per_category,
-        )
-    from closedloop.stimuli.pools import open_folder_pool  # noqa: PLC0415 - Pillow only where images are read
-
-    opened = open_folder_pool(request.images, protocol.images.side_px)
-    wanted = protocol.images.anchors + protocol.images.normalizers + protocol.images.clean_per_day
-    if len(opened.images()) < wanted:
-        raise ImageError(
-            f"{request.images}: expected at least {wanted} images for day 0 (anchors, normalizers, clean ones), found "
-            f"{len(opened.images())}. Add images, or lower the numbers in the protocol's section images."
-        )
-    return PoolDescription.model_validate(opened.description())

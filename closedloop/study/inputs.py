@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,17 +17,23 @@ from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocumen
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
-from closedloop.stimuli.listed import FolderChanges, FolderPool, ListedImage, ListedPool, folder_changes, list_images
+from closedloop.stimuli.folders import image_path
+from closedloop.stimuli.listed import (
+    FolderChanges,
+    FolderPool,
+    FolderReading,
+    ListedImage,
+    ListedPool,
+    folder_changes,
+    read_folder,
+    reason_of,
+    refuse_unreadable,
+)
 from closedloop.stimuli.pools import open_pool
 from closedloop.storage import make_folder, publish_folder, sha256_bytes, sha256_file
 
 _REMEMBERED = ".scratch"
 _MOST_NAMES = 3  # in one line
-
-
-def working_folder(paths: StudyPaths) -> Path:
-    """Return where the list is made; an interrupted one goes on there."""
-    return DayPaths(paths.root).working(INPUTS)
 
 
 def record_inputs(
@@ -36,9 +42,9 @@ def record_inputs(
     protocol: Protocol,
     *,
     recorded: Literal["init", "later"],
-    progress: ProgressCallback,
+    reading: FolderReading | None,
 ) -> None:
-    """Read the study's images and its base model and publish what they are.
+    """Publish what the study's images and its base model are.
 
     Parameters
     ----------
@@ -46,21 +52,18 @@ def record_inputs(
         The study; it need not be on disk yet.
     recorded
         Whether the study is being made, or is an older one that has no such list.
-    progress
-        Called with (images read, all images).
+    reading
+        Of its folder of images; those that cannot be shown are left out. None where images are computed.
 
     Raises
     ------
-    ImageError
-        The folder is gone, or an image cannot be shown.
     CheckpointError
         No base model of that name ships.
     """
-    working = working_folder(paths)
+    working = _working(paths)
     make_folder(working)
-    described = pool_hash(study)
-    listed = _list(study, remembered=working / f"{_REMEMBERED}-{described[:8]}", progress=progress)
     weights = weights_file(study.base_model)
+    listed = reading.images if reading is not None else ()
     if listed:
         columns = {name: [getattr(image, name) for image in listed] for name in IMAGE_LIST.layout.columns}
         IMAGE_LIST.write(working / IMAGE_LIST.name, columns, simulated=study.simulated)
@@ -73,6 +76,7 @@ def record_inputs(
             pool=study.pool,
             n_images=len(listed),
             n_bytes=sum(image.n_bytes for image in listed),
+            left_out=_left_out(study, reading),
             base_model=study.base_model,
             base_model_sha256=sha256_file(weights) if weights.is_file() else None,
         ),
@@ -87,13 +91,50 @@ def record_inputs(
         seed=derive_seed(protocol.seed, study.subject, START_DAY, INPUTS),
         code_version=__version__,
         protocol_sha256=protocol_sha256(protocol),
-        input_hash=described,
+        input_hash=pool_hash(study),
         inputs={},
         outputs=describe_files(working),
         seconds=0,
         peak_memory_mb=0,
     ).write(working / MANIFEST_NAME)
     publish_folder(working, paths.inputs)
+
+
+def record_inputs_later(
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, progress: ProgressCallback
+) -> None:
+    """Read the images of a study of an older version, which has no list of them, and publish what they are.
+
+    Parameters
+    ----------
+    paths, study, protocol
+        The study.
+    progress
+        Called with (images read, all images).
+
+    Raises
+    ------
+    ImageError
+        The folder is gone, or an image cannot be shown.
+    """
+    pool, reading = open_folder(study), None
+    if pool is not None:
+        make_folder(_working(paths))
+        remembered = _working(paths) / f"{_REMEMBERED}-{pool_hash(study)[:8]}"
+        reading = read_folder(pool, remembered=remembered, progress=progress)
+        refuse_unreadable(pool, reading, otherwise="")
+    record_inputs(paths, study, protocol, recorded="later", reading=reading)
+
+
+def _working(paths: StudyPaths) -> Path:
+    return DayPaths(paths.root).working(INPUTS)
+
+
+def _left_out(study: StudyDocument, reading: FolderReading | None) -> dict[str, str]:
+    if reading is None or not reading.faults:
+        return {}
+    folder = Path(str(study.pool.folder))
+    return {name: reason_of(fault, image_path(folder, name)) for name, fault in reading.faults.items()}
 
 
 def pool_hash(study: StudyDocument) -> str:
@@ -104,17 +145,6 @@ def pool_hash(study: StudyDocument) -> str:
 def are_recorded(paths: StudyPaths) -> bool:
     """Return whether the study has its list."""
     return (paths.inputs / MANIFEST_NAME).is_file()
-
-
-def forget(paths: StudyPaths) -> None:
-    """Remove the list of a study that was never made."""
-    shutil.rmtree(working_folder(paths), ignore_errors=True)
-    shutil.rmtree(paths.inputs, ignore_errors=True)
-
-
-def _list(study: StudyDocument, *, remembered: Path, progress: ProgressCallback) -> tuple[ListedImage, ...]:
-    pool = open_folder(study)
-    return list_images(pool, remembered=remembered, progress=progress) if pool is not None else ()
 
 
 def open_folder(study: StudyDocument) -> FolderPool | None:
@@ -172,7 +202,9 @@ def compare_inputs(paths: StudyPaths, study: StudyDocument) -> str | None:
     pool = open_folder(study)
     if pool is None:
         return None
+    left_out = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0)).left_out
     changes = folder_changes(pool, read_image_list(paths))
+    changes = replace(changes, new=tuple(name for name in changes.new if name not in left_out))
     needed = _to_be_shown(paths)
     for name in sorted(needed & {*changes.gone, *changes.renamed}):
         found = f"it under the name {changes.renamed[name]}" if name in changes.renamed else "none"

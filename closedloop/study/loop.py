@@ -23,7 +23,7 @@ from closedloop.study.completeness.looks import Patience, forget_sealed, list_fi
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import adopt
-from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs
+from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
@@ -166,7 +166,7 @@ class _Loop:
                 if waiting_for:
                     return Outcome(waiting_for, step.day)
             else:
-                self._run(step)
+                self._run(step, n_days)
         return Outcome(None, n_days - 1)
 
     def _stands(self, step: Step) -> bool:
@@ -201,7 +201,7 @@ class _Loop:
                 "A recording cannot be made again: restore what changed."
             )
 
-    def _run(self, step: Step) -> None:
+    def _run(self, step: Step, n_days: int) -> None:
         attempt = self.ledger.begin(step.day, step.stage.name, step.input_hash)
         progress = self.reporter.begin(step.day, step.stage.name, attempt)
         started = time.monotonic()
@@ -209,6 +209,8 @@ class _Loop:
             with storage_errors(step.working):
                 if step.stage.opens_inputs:
                     self._open_inputs(progress)
+                if step.stage.place == "before the session":
+                    self._foresee(step, n_days)
                 self.publisher.read_inputs(step, progress)
                 self.publisher.prepare(step)
                 step.stage.work(self._context(step, progress))
@@ -218,12 +220,17 @@ class _Loop:
             raise
         self._finish(step, seconds=time.monotonic() - started)
 
+    def _foresee(self, step: Step, n_days: int) -> None:
+        """Refuse what would fail after hours of attacks: a look ahead costs a second at most."""
+        steps = self.steps
+        steps.table.foresee(steps.paths, steps.study, steps.protocol, day=step.day, n_days=n_days)
+
     def _open_inputs(self, progress: ProgressCallback) -> None:
         """Say what is another in the study's folder of images; a study of an older version is given its list first."""
         paths, study = self.steps.paths, self.steps.study
         if not are_recorded(paths):
             check_pictures_already_shown(paths, study)
-            record_inputs(paths, study, self.steps.protocol, recorded="later", progress=progress)
+            record_inputs_later(paths, study, self.steps.protocol, progress=progress)
             self.reporter.say(
                 f"{paths.inputs}: the study had no list of its images and base model; it has one now, of today."
             )

@@ -7,14 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
-from closedloop.artifacts.study import START, StudyPaths
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.study import START, StudyDocument, StudyPaths
 from closedloop.stages.context import StageContext
+from closedloop.study.foresight.before import refuse_impossible
 from closedloop.study.pages import draw_pages_if_due
 
 StageWork = Callable[[StageContext], None]
+
+
+class Foresight(Port):
+    """Who looks ahead."""
+
+    def __call__(self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, n_days: int) -> None:
+        """See `study.foresight.before`."""
+
+
 Place = Literal["before the session", "in the session", "after the session"]
 
 
@@ -60,11 +72,14 @@ class StageTable:
     ----------
     report
         Draws the pages where they are due.
+    foresee
+        Refuses what a day, or the study, would end in, before anything is made of it.
     """
 
     start: Stage
     day: tuple[Stage, ...]
     report: Callable[[StudyPaths], None] = draw_pages_if_due
+    foresee: Foresight = refuse_impossible
 
 
 def work_of(module: str) -> StageWork:

@@ -57,7 +57,7 @@ def context(
         ),
         base_model="small_resnet_robust",
     )
-    record_inputs(paths, study, protocol(), recorded="init", progress=lambda _done, _total: None)
+    record_inputs(paths, study, protocol(), recorded="init", reading=None)
     return StageContext(paths, study, protocol(**sections), day, stage, working, lambda _done, _total: None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import Field
@@ -22,6 +23,11 @@ class StudyInputs(Document):
     pool: PoolDescription
     n_images: int = Field(ge=0, description="listed; 0 where images are computed")
     n_bytes: int = Field(ge=0, description="of all listed images")
+    left_out: dict[str, str] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="why an image of the folder is not listed, by name: `--skip-unreadable` went on without it",
+    )
     base_model: str = Field(description="name of shipped weights or path of a file, as in study.json")
     base_model_sha256: str | None = Field(description="null where the file was gone when this was written")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from closedloop.artifacts.protocol.analysis import Fit
 from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.shipped import weights_file
-from closedloop.models.site_model import BaseModel
+from closedloop.models.site_model import BaseModel, build_site_model, predict
 from closedloop.storage import sha256_file
 from closedloop.training.end_to_end import RefitRecipe
 
@@ -40,6 +42,40 @@ def base_model_of(choice: BaseModelChoice, source: str, *, sha256: str | None = 
         )
     imported = Path(source).is_absolute()
     return open_base_model(source, architecture=choice.architecture if imported else None, layer=choice.layer)
+
+
+def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int) -> None:
+    """Open a base model and show it a grey image of the size that the monkey will see.
+
+    Parameters
+    ----------
+    choice
+        The protocol's section.
+    source
+        Name of shipped weights, or a file.
+    side_px
+        The image's side.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be used, or makes no finite numbers of the image at the protocol's layer.
+    """
+    base = base_model_of(choice, source)
+    grey = np.full((1, side_px, side_px, 3), 128, dtype=np.uint8)
+    try:
+        found = predict(build_site_model(base, n_sites=1, side_px=side_px, seed=0), grey, batch_size=1)
+    except RuntimeError as error:
+        said = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{source}: expected a network that takes images of {side_px} px up to {choice.layer}, found one that does "
+            f"not ({said:.120}). Change images.side_px or base_model.layer in the protocol."
+        ) from error
+    if not np.isfinite(found).all():
+        raise CheckpointError(
+            f"{source}: expected finite features of a grey image at {choice.layer}, found others. The file is "
+            "damaged, or its training failed: use another."
+        )
 
 
 def recipe_of(fit: Fit) -> RefitRecipe:

@@ -13,6 +13,7 @@ from closedloop.artifacts.tables import Columns, read_table
 from closedloop.errors import DocumentError, ProtocolError
 from closedloop.stages import schedule
 from closedloop.stages.context import StageContext
+from closedloop.stimuli.sequences import spread_order
 from tests.unit.days import context, pixels, stimulus, stimulus_columns, write_stimuli
 from tests.unit.messages import refused
 
@@ -101,15 +102,35 @@ def nearest_twin(shown: Columns) -> int:
     )
 
 
-def test_twins_nearer_than_asked_for_are_refused_with_both_numbers(tmp_path: Path) -> None:
-    """50 presentations take 50 / 6 / 0.72 trials of 2.23 s: 0.5162 s of the session each, breaks included."""
-    minutes_each = 2.23 / 6 / 0.72 / 60
+MINUTES_EACH = 2.23 / 6 / 0.72 / 60
+"""50 presentations take 50 / 6 / 0.72 trials of 2.23 s: 0.5162 s of the session each, breaks included."""
+
+
+def test_an_order_that_keeps_twins_apart_is_the_one_of_versions_that_knew_no_other(tmp_path: Path) -> None:
     _, shown = scheduled(tmp_path)
-    nearest = nearest_twin(shown) * minutes_each
-    scheduled(tmp_path, presentation={"twin_separation_min": nearest * 0.999})
+    family = stimulus_columns(ROWS)["clean_index"][np.repeat(np.arange(20), [row["repetitions"] for row in ROWS])]
+    made = context(tmp_path, "schedule")
+    order = spread_order(family.astype(np.int64), seed=made.seed("order"))
+    assert shown["image_index"].tolist() == np.repeat(np.arange(20), [3] * 10 + [2] * 10)[order].tolist()
+    kept = {"twin_separation_min": nearest_twin(shown) * MINUTES_EACH * 0.999}
+    assert scheduled(tmp_path, presentation=kept)[1]["image_index"].tolist() == shown["image_index"].tolist()
+
+
+def test_where_twins_are_too_near_some_presentations_change_places(tmp_path: Path) -> None:
+    _, shown = scheduled(tmp_path)
+    nearest = nearest_twin(shown)
+    _, apart = scheduled(tmp_path, presentation={"twin_separation_min": (nearest + 1) * MINUTES_EACH})
+    assert nearest_twin(apart) > nearest
+    assert sorted(apart["image_index"]) == sorted(shown["image_index"])
+    moved = np.flatnonzero(apart["image_index"] != shown["image_index"])
+    assert 0 < len(moved) < len(apart["image_index"]) / 2
+
+
+def test_twins_nearer_than_asked_for_are_refused_with_both_numbers(tmp_path: Path) -> None:
+    """Three showings of a clean image and two of its twin, each 17 from all others: five have no room among fifty."""
     place = f"{tmp_path}/protocol.yaml, presentation.twin_separation_min:"
-    with refused(ProtocolError, place, f"found {nearest:.2f} min"):
-        scheduled(tmp_path, presentation={"twin_separation_min": nearest * 1.001})
+    with refused(ProtocolError, place, f"expected {17 * MINUTES_EACH:.6g} min between", "in this session"):
+        scheduled(tmp_path, presentation={"twin_separation_min": 17 * MINUTES_EACH})
 
 
 def test_a_day_of_clean_images_alone_has_no_twins_to_keep_apart(tmp_path: Path) -> None:

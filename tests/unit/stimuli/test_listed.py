@@ -12,7 +12,15 @@ from PIL import Image
 
 from closedloop.errors import ImageError
 from closedloop.stimuli.folders import FlatFolderPool, load_square
-from closedloop.stimuli.listed import FolderChanges, ListedPool, check_drawn, folder_changes, list_images
+from closedloop.stimuli.listed import (
+    FolderChanges,
+    FolderReading,
+    ListedPool,
+    check_drawn,
+    folder_changes,
+    read_folder,
+    refuse_unreadable,
+)
 from closedloop.stimuli.procedural import ProceduralPool
 from tests.unit.messages import refused
 
@@ -28,10 +36,16 @@ def photographs(folder: Path) -> Path:
     return folder
 
 
+def read(pool: FlatFolderPool) -> FolderReading:
+    remembered = pool.folder.parent / "remembered"
+    return read_folder(pool, remembered=remembered, progress=lambda _done, _total: None)
+
+
 def listed(folder: Path) -> ListedPool:
     pool = FlatFolderPool(folder, SIDE_PX)
-    found = list_images(pool, remembered=folder.parent / "remembered", progress=lambda _done, _total: None)
-    return ListedPool(pool, {image.image_id: image.sha256 for image in found})
+    found = read(pool)
+    refuse_unreadable(pool, found, otherwise="")
+    return ListedPool(pool, {image.image_id: image.sha256 for image in found.images})
 
 
 def again(pool: ListedPool) -> ListedPool:
@@ -106,7 +120,7 @@ def test_changes_of_names_are_told_apart(
 ) -> None:
     folder = photographs(tmp_path / "images")
     pool = FlatFolderPool(folder, SIDE_PX)
-    found = list_images(pool, remembered=tmp_path / "remembered", progress=lambda _done, _total: None)
+    found = read(pool).images
     change(folder)
     assert folder_changes(FlatFolderPool(folder, SIDE_PX), found) == expected
 
@@ -125,5 +139,5 @@ def test_a_jpeg_that_was_cut_is_found_though_it_is_decoded_small(tmp_path: Path)
     listed(folder)
     content = (folder / "large.jpg").read_bytes()
     (folder / "large.jpg").write_bytes(content[: len(content) * 3 // 4])
-    with refused(ImageError, folder / "large.jpg", "truncated"):
+    with refused(ImageError, folder, "large.jpg (not a readable image (image file is truncated"):
         listed(folder)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from closedloop.stimuli.sequences import minutes_to_twin, spread_order, twin_separation
+from closedloop.stimuli.sequences import minutes_to_twin, move_twins_apart, spread_order, twin_separation
 
 
 def smallest_gap(order: np.ndarray, family: np.ndarray, *, cyclic: bool) -> int:
@@ -112,3 +112,27 @@ def test_minutes_may_be_asked_for_in_any_order_of_presentations() -> None:
     shown, onset_s = np.array([2, 0, 2, 0]), np.array([170.0, 300.0, 10.0, 0.0])
     minutes = minutes_to_twin(shown, onset_s, np.array([0, 1, 0]))
     np.testing.assert_allclose(np.sort(minutes), [10 / 60, 130 / 60])
+
+
+@settings(max_examples=100, deadline=None)
+@given(session=sessions(), least=st.integers(1, 8), seed=st.integers(0, 3))
+def test_moving_twins_apart_loses_no_presentation_and_brings_none_nearer(
+    session: tuple[np.ndarray, np.ndarray, np.ndarray], least: int, seed: int
+) -> None:
+    shown, clean_index, _ = session
+    moved = move_twins_apart(shown, clean_index, least=least, seed=seed)
+    assert sorted(moved.tolist()) == sorted(shown.tolist())
+    assert moved.tolist() == move_twins_apart(shown, clean_index, least=least, seed=seed).tolist()
+    before, after = twin_separation(shown, clean_index), twin_separation(moved, clean_index)
+    assert (after < least).sum() <= (before < least).sum()
+    if (before >= least).all():
+        assert moved.tolist() == shown.tolist()
+
+
+def test_a_family_of_many_twins_finds_room_beside_its_few_clean_showings() -> None:
+    """28 of 400 are one family, 14 apart if evenly spread; its four clean showings can be 30 from every changed one."""
+    image = np.r_[np.zeros(4, np.int64), np.repeat(np.arange(1, 13), 2), np.arange(13, 385)]
+    clean_index = np.r_[np.zeros(13, np.int64), np.arange(13, 385)]
+    order = image[spread_order(clean_index[image], seed=1)]
+    assert twin_separation(order, clean_index).min() < 20
+    assert twin_separation(move_twins_apart(order, clean_index, least=30, seed=1), clean_index).min() >= 30

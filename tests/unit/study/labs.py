@@ -14,7 +14,7 @@ import numpy as np
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import Presentation, TrialStarted, read_journal
 from closedloop.artifacts.manifest import describe_files, read_manifest
-from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
+from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
@@ -30,6 +30,10 @@ from tests.unit.days import SMOKE
 from tests.unit.study.sessions import STUDY_ID, write_schedule
 
 _RECORDED_S = 6.0  # the sessions of these tests are over by then
+
+
+def _nobody(_paths: StudyPaths, _study: StudyDocument, _protocol: Protocol, *, day: int, n_days: int) -> None:
+    """Look ahead in a study whose stages are replaced: nothing can be foreseen of them."""
 
 
 @dataclass
@@ -67,7 +71,7 @@ class Lab:
         """Run the loop; `ran` and `listener` are of this run alone."""
         self.ran, self.listener = [], Listener()
         day = tuple(self._fake(stage) for stage in self.table.day)
-        table = StageTable(self._fake(self.table.start), day, report=lambda _paths: None)
+        table = StageTable(self._fake(self.table.start), day, report=lambda _paths: None, foresee=_nobody)
         return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
 
     def _fake(self, stage: Stage) -> Stage:

@@ -19,9 +19,10 @@ from closedloop.artifacts.catalog import IMAGE_LIST, STUDY_INPUTS
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import CheckpointError, ClosedLoopError, ImageError, ProtocolError, StudyError
+from closedloop.errors import CheckpointError, ClosedLoopError, ImageError, ProtocolError, StorageError, StudyError
 from closedloop.models.shipped import shipped_weights
 from closedloop.study.create import Request, create_study, find_protocol, shipped_protocols
+from closedloop.study.inputs import compare_inputs
 from closedloop.study.loop import read_identity, run_study
 from tests.unit.messages import refused
 
@@ -161,10 +162,10 @@ def no_class_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (too_few, "expected at least 41 images for day 0"),
-        (cut_one, "dog/3.png: not a readable image"),
-        (overwrite_two, "1 more images cannot be read either"),
-        (make_one_deep, "cat/2.png: 8 bits a colour expected"),
+        (too_few, "expected at least 41 images for 1 day (6 anchors, 5 normalizers, 30 clean ones a day"),
+        (cut_one, "found 1 of 42 that cannot: dog/3.png (not a readable image"),
+        (overwrite_two, "found 2 of 42 that cannot: cat/3.png (not a readable image"),
+        (make_one_deep, "cat/2.png (8 bits a colour expected, found mode I;16). Mend them"),
         (no_class_folder, "both in the folder and in its subfolders"),
     ],
 )
@@ -321,3 +322,160 @@ def test_arrays_that_cannot_be_told_apart_and_unknown_files_are_refused(
     with pytest.raises(StudyError, match=said):
         create_study(replace(request(tmp_path), **change))
     assert not (tmp_path / "study").exists()
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_study_made_twice_is_the_same_bytes(tmp_path: Path) -> None:
+    asked = replace(request(tmp_path), images=image_folder(tmp_path / "images"), simulated=False)
+    made = [create_study(replace(asked, root=tmp_path / name)).root for name in ("one", "two")]
+    assert everything(made[0]) == everything(made[1])
+    assert len(everything(made[0])) == 5
+
+
+@pytest.mark.parametrize("interrupted", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_interrupted_init_leaves_nothing_in_sight(tmp_path: Path, interrupted: BaseException) -> None:
+    images = image_folder(tmp_path / "images")
+
+    def interrupt(_done: int, _total: int) -> None:
+        raise interrupted
+
+    with pytest.raises((KeyboardInterrupt, StorageError)):
+        create_study(replace(request(tmp_path / "runs"), images=images, simulated=False), progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def protocol_of(folder: Path, name: str, **lines: str) -> str:
+    """Write a shipped protocol with some of its lines changed."""
+    text = (PROTOCOLS / f"{name}.yaml").read_text()
+    for key, value in lines.items():
+        before = next(line for line in text.splitlines() if line.strip().startswith(f"{key}:"))
+        text = text.replace(before, f"{before.split(':')[0]}: {value}")
+    (folder / f"{name}.yaml").write_text(text)
+    return str(folder / f"{name}.yaml")
+
+
+def test_an_impossible_separation_is_refused_by_numbers_alone(tmp_path: Path) -> None:
+    """No image is there and no base model: neither was looked for."""
+    own = protocol_of(tmp_path, "guo2022", twin_separation_min="25.0")
+    asked = replace(request(tmp_path), protocol=own, simulated=False, images=tmp_path / "nowhere")
+    with refused(ProtocolError, f"{own}, presentation.twin_separation_min: expected 25 min", "can be kept on day 0"):
+        create_study(asked)
+    assert not asked.root.exists()
+
+
+def test_the_papers_experiment_asks_for_its_base_model_by_name(tmp_path: Path) -> None:
+    asked = replace(request(tmp_path), protocol="guo2022", simulated=False, images=tmp_path / "nowhere", days=1)
+    with refused(
+        CheckpointError,
+        "--base-model: expected the weight file of resnet50, read out at layer4.0, found none given",
+        "ResNet-50 trained adversarially (L2, epsilon 2)",
+        "closedloop base-model import FILE",
+    ):
+        create_study(asked)
+    assert not asked.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "error", "words"),
+    [
+        ({"layer": "layer9.0"}, ProtocolError, "layer9.0"),
+        ({"weights": "no_such"}, CheckpointError, "--base-model: expected the weight file of small_resnet"),
+        ({"n_categories": "31"}, ImageError, "1 to 30 categories exist, 31 asked for"),
+        ({"n_per_category": "1"}, ImageError, "expected at least 41 images for 1 day"),
+    ],
+)
+def test_what_does_not_fit_the_protocol_is_refused_before_there_is_a_folder(
+    tmp_path: Path, lines: dict[str, str], error: type[ClosedLoopError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        create_study(replace(request(tmp_path), protocol=protocol_of(tmp_path, "smoke", **lines)))
+    assert not (tmp_path / "study").exists()
+
+
+def damaged(folder: Path) -> Path:
+    """Sixty images, of which five cannot be shown for four reasons, small and other files among them."""
+    image_folder(folder)
+    for number in range(21, 30):
+        Image.new("RGB", (400, 300), (number, 0, 0)).save(folder / "dog" / f"{number}.png")
+    cut_one(folder)
+    overwrite_two(folder)
+    make_one_deep(folder)
+    Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(folder / "dog" / "20.png")
+    (folder / "dog" / "notes.txt").touch()
+    (folder / "cat" / "phone.HEIC").touch()
+    return folder
+
+
+BAD = {"cat/2.png", "cat/3.png", "cat/7.png", "dog/20.png", "dog/3.png"}
+
+
+def test_every_image_that_cannot_be_shown_is_told_at_once(tmp_path: Path) -> None:
+    images = damaged(tmp_path / "images")
+    told: list[str] = []
+    with refused(ImageError, images, "found 5 of 51 that cannot", "and 2 more", "--skip-unreadable"):
+        create_study(replace(request(tmp_path), images=images, simulated=False), tell=told.append)
+    assert {line.removeprefix(f"{images}/").split(":")[0] for line in told} == BAD
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_can_go_on_without_them_and_says_why_each_is_left_out(tmp_path: Path) -> None:
+    images = damaged(tmp_path / "images")
+    told: list[str] = []
+    asked = replace(request(tmp_path), images=images, simulated=False, skip_unreadable=True)
+    paths = create_study(asked, tell=told.append)
+    recorded = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
+    listed = set(IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))["image_id"])
+    assert (set(recorded.left_out), recorded.n_images, len(listed & BAD)) == (BAD, 46, 0)
+    assert recorded.left_out["cat/2.png"].startswith("8 bits a colour expected, found mode I;16")
+    assert recorded.left_out["dog/20.png"].startswith("opaque pixels expected, found transparent ones")
+    assert told[5:7] == [
+        f"{images}: 5 images that cannot be shown are left out: cat/2.png (8 bits a colour expected, found mode I;16), "
+        f"cat/3.png ({recorded.left_out['cat/3.png'].split('. ')[0]}), "
+        f"cat/7.png ({recorded.left_out['cat/7.png'].split('. ')[0]}) and 2 more. All stand in the study's "
+        "inputs/inputs.json.",
+        f"{images}: 2 files are no images by their names (1 .heic, 1 .txt) and are not used.",
+    ]
+    assert compare_inputs(paths, StudyDocument.read(paths.study)) is None  # none of them counts as new
+
+
+def test_images_that_are_enlarged_are_said_with_the_smallest(tmp_path: Path) -> None:
+    """Of 32 px the shorter side becomes 37 before the centre is cut out."""
+    images = image_folder(tmp_path / "images")
+    for number, side in enumerate((36, 20, 37)):
+        Image.new("RGB", (side, 50), (number, 9, 9)).save(images / "cat" / f"small-{number}.png")
+    told: list[str] = []
+    create_study(replace(request(tmp_path), images=images), tell=told.append)
+    assert told == [
+        f"{images}: 2 of 45 images are smaller than 37 px on their shorter side and are enlarged, the smallest "
+        "(cat/small-1.png) from 20 px."
+    ]
+
+
+def test_categories_that_run_out_are_named(tmp_path: Path) -> None:
+    images = image_folder(tmp_path / "images")
+    for number in range(3, 21):
+        (images / "dog" / f"{number}.png").rename(images / "cat" / f"dog-{number}.png")
+    told: list[str] = []
+    create_study(replace(request(tmp_path), images=images), tell=told.append)
+    assert told == [
+        f"{images}: 1 of 2 categories (dog) have fewer than 20 images and run out before the last day, which then is "
+        "not balanced over all."
+    ]
+
+
+def test_a_study_whose_protocol_became_impossible_ends_before_its_first_stage(tmp_path: Path) -> None:
+    paths = create_study(request(tmp_path))
+    content = paths.protocol.read_text()
+    paths.protocol.write_text(content.replace("twin_separation_min: 0.02", "twin_separation_min: 5.0"))
+
+    class Begun(Silence):
+        def begin(self, day: int, stage: str, attempt: int) -> Callable[[int, int], None]:
+            assert (day, stage, attempt) == (-1, "start", 1)
+            return lambda _done, _total: None
+
+    with refused(ProtocolError, f"{paths.protocol}, presentation.twin_separation_min: expected 5 min"):
+        run_study(paths, Begun())
+    assert not paths.start.exists()

@@ -22,6 +22,7 @@ from closedloop.models.shipped import shipped_weights
 from closedloop.stages import start
 from closedloop.stages.context import StageContext
 from closedloop.stimuli.folders import FlatFolderPool
+from closedloop.stimuli.listed import read_folder
 from closedloop.study.inputs import record_inputs
 from closedloop.study.loop import read_identity
 from tests.unit.days import stimulus
@@ -62,7 +63,9 @@ def made_of_photographs(tmp_path: Path, *, listed: bool = True) -> Lab:
     study.write(made.paths.study)
     if listed:
         _, protocol = read_identity(made.paths)
-        record_inputs(made.paths, study, protocol, recorded="init", progress=lambda _done, _total: None)
+        opened = FlatFolderPool(folder, SIDE_PX, upright=False)
+        reading = read_folder(opened, remembered=tmp_path / "remembered", progress=lambda _done, _total: None)
+        record_inputs(made.paths, study, protocol, recorded="init", reading=reading)
     made.at = {"start": write_queue, "0 queue": write_queue}
     return made
 
