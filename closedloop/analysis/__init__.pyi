@@ -11,6 +11,7 @@ from .reliability import (
     split_half_means,
     split_half_reliability,
 )
+from .repetitions import cross_fitted_size, noiseless_square, repetitions_of
 from .sensitivity import (
     by_site,
     cross_fitted_estimate,
@@ -27,6 +28,7 @@ __all__ = [
     "by_site",
     "correlation",
     "cross_fitted_estimate",
+    "cross_fitted_size",
     "explained_fraction",
     "mean_over_pairs",
     "mean_over_units",
@@ -34,11 +36,13 @@ __all__ = [
     "noise_ceiling",
     "noise_corrected_rms",
     "noiseless_mean_absolute",
+    "noiseless_square",
     "normalize",
     "paired_difference",
     "paper_estimate",
     "random_pair_change",
     "rate_over_time",
+    "repetitions_of",
     "sigma",
     "sigma_corrected",
     "spearman_brown",

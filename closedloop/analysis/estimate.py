@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.analysis.intervals import half_width_95
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]
-
-_NORMAL_95 = 1.959964  # 97.5 % quantile of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ class Estimate:
         Different images and sites among the pairs used, and these pairs.
     n_left_out
         Pairs left out because a response is missing (NaN).
+    interval
+        95 % interval of the mean: Student's t, with one degree of freedom less than images; NaN where the standard
+        error is. Of a root, the roots of the interval of the square.
 
     Examples
     --------
@@ -45,7 +48,7 @@ class Estimate:
     (2.0, 0.408, 4)
     >>> low, high = estimate.interval
     >>> round(low, 2), round(high, 2)
-    (1.2, 2.8)
+    (0.7, 3.3)
     """
 
     mean: float
@@ -54,12 +57,12 @@ class Estimate:
     n_sites: int
     n_pairs: int
     n_left_out: int
+    interval: tuple[float, float]
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the mean, for many images (normal); NaN where the standard error is."""
-        half_width = _NORMAL_95 * self.standard_error
-        return self.mean - half_width, self.mean + half_width
+    def is_measurable(self) -> bool:
+        """Whether the interval lies above zero: below that, the data only bound a size from above."""
+        return self.interval[0] > 0
 
 
 def mean_over_pairs(values: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
@@ -93,13 +96,17 @@ def mean_over_pairs(values: Floats, *, image_index: Indices, site_index: Indices
     _check_one_shape(values, image_index, site_index)
     usable = np.isfinite(values)
     used, images, sites = values[usable], image_index[usable], site_index[usable]
+    mean = float(used.mean()) if used.size else float("nan")
+    standard_error, n_images = clustered_standard_error(used, images), int(np.unique(images).size)
+    half_width = half_width_95(standard_error, n=n_images)
     return Estimate(
-        mean=float(used.mean()) if used.size else float("nan"),
-        standard_error=clustered_standard_error(used, images),
-        n_images=int(np.unique(images).size),
+        mean=mean,
+        standard_error=standard_error,
+        n_images=n_images,
         n_sites=int(np.unique(sites).size),
         n_pairs=int(used.size),
         n_left_out=int(values.size - used.size),
+        interval=(mean - half_width, mean + half_width),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from closedloop.analysis.estimate import Estimate, Floats, Indices, mean_over_pairs
+from closedloop.analysis.repetitions import cross_fitted_size, noiseless_square
 
 Estimator = Callable[..., Estimate]
 
@@ -45,61 +46,75 @@ def paper_estimate(change: Floats, predicted_sign: Indices, *, image_index: Indi
 
 
 def cross_fitted_estimate(
-    change_half_a: Floats, change_half_b: Floats, *, image_index: Indices, site_index: Indices
+    clean: Floats, changed: Floats, *, image_index: Indices, site_index: Indices, seed: int = 0
 ) -> Estimate:
     """Estimate mean |change| with no model: the sign from one half of the repetitions, the size from the other.
 
-    Averaged over both ways. It falls short where noise turns the sign (its expectation is |change| times 2 p - 1, p
-    the chance that a half has the right sign), but a wrong model, channel map or sign convention does not touch it: far
-    above the paper's estimate, it is an alarm.
+    Averaged over all ways to halve them (`cross_fitted_size`). It falls short where noise turns the sign (its
+    expectation is |change| times 2 p - 1, p the chance that a half has the right sign), but a wrong model, channel map
+    or sign convention does not touch it: far above the paper's estimate, it is an alarm.
 
     Parameters
     ----------
-    change_half_a, change_half_b
-        Change from disjoint halves of the repetitions, of the clean image as of the changed one, (n_pairs,).
+    clean, changed
+        Responses to the clean and to the changed image of each pair, (n_pairs, n_repetitions), in any order; NaN where
+        there is none. Pairs with fewer than two of either are left out.
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
+    seed
+        Of the ways that are drawn where there are more than 400.
 
     Examples
     --------
     >>> import numpy as np
-    >>> half_a, half_b = np.array([2.0, -3.0, 1.0]), np.array([4.0, -1.0, -1.0])
-    >>> cross_fitted_estimate(half_a, half_b, image_index=np.arange(3), site_index=np.zeros(3, int)).mean
+    >>> clean, changed = np.zeros((3, 2)), np.array([[2.0, 4.0], [-3.0, -1.0], [1.0, -1.0]])
+    >>> cross_fitted_estimate(clean, changed, image_index=np.arange(3), site_index=np.zeros(3, int)).mean
     1.3333333333333333
     """
-    both_ways = (np.sign(change_half_a) * change_half_b + np.sign(change_half_b) * change_half_a) / 2
-    return mean_over_pairs(both_ways, image_index=image_index, site_index=site_index)
+    _check_repetitions(clean, changed)
+    sizes = cross_fitted_size(clean, changed, seed=seed)
+    return mean_over_pairs(sizes, image_index=image_index, site_index=site_index)
 
 
-def noise_corrected_rms(
-    change_half_a: Floats, change_half_b: Floats, *, image_index: Indices, site_index: Indices
-) -> Estimate:
+def noise_corrected_rms(clean: Floats, changed: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
     """Estimate the root mean square of the change, measurement noise taken out (controls, Figure 5).
 
-    The square of one measurement holds its noise variance; the product of two independent halves does not. With
-    ``m = mean(a b)`` the estimate is the signed root ``sign(m) sqrt(|m|)``: below zero where chance made the halves
-    disagree, so that a control without effect scatters around zero instead of above it. The standard error is half the
-    width of the root of ``[m - s, m + s]``, s that of m: the delta method's ``s / (2 sqrt(m))`` where m is well above
-    s, and finite at zero, where the delta method is not.
+    The square of a measured change holds its noise variance, which the repetitions tell (`noiseless_square`: the mean
+    over all split halves of the product of the halves' changes). With m the mean of what is left the estimate is the
+    signed root ``sign(m) sqrt(|m|)``: below zero where noise exceeded the change, so that a control without effect
+    scatters around zero instead of above it. The interval is that of the square, its ends rooted likewise: where its
+    lower end is not above zero, the effect is not measurable, and only the upper end says anything. The standard error
+    is half the width of the root of ``[m - s, m + s]``, s that of m: the delta method's ``s / (2 sqrt(m))`` where m is
+    well above s, and finite at zero, where the delta method is not.
 
     Parameters
     ----------
-    change_half_a, change_half_b
-        Change from disjoint halves of the repetitions, of the clean image as of the changed one, (n_pairs,).
+    clean, changed
+        Responses to the clean and to the changed image of each pair, (n_pairs, n_repetitions), in any order; NaN where
+        there is none. Pairs with fewer than two of either are left out.
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
 
     Examples
     --------
-    Every change is 2, and each half has noise of SD 1. A plain root mean square would say sqrt(4 + 1) = 2.2.
+    Every change is 2, and each repetition has noise of SD 1. A plain root mean square would say sqrt(4 + 1) = 2.2.
 
     >>> import numpy as np
-    >>> half_a, half_b = 2 + np.random.default_rng(0).normal(size=(2, 10_000))
+    >>> clean, changed = np.random.default_rng(0).normal(size=(2, 10_000, 2))
     >>> images, sites = np.arange(10_000), np.zeros(10_000, int)
-    >>> round(noise_corrected_rms(half_a, half_b, image_index=images, site_index=sites).mean, 1)
+    >>> round(noise_corrected_rms(clean, changed + 2, image_index=images, site_index=sites).mean, 1)
     2.0
     """
-    return _root(mean_over_pairs(change_half_a * change_half_b, image_index=image_index, site_index=site_index))
+    _check_repetitions(clean, changed)
+    squares = noiseless_square(clean, changed)
+    return _root(mean_over_pairs(squares, image_index=image_index, site_index=site_index))
+
+
+def _check_repetitions(clean: Floats, changed: Floats) -> None:
+    if clean.ndim != 2 or changed.ndim != 2 or len(clean) != len(changed):
+        raise ValueError(
+            f"expected repetitions of both images, (n_pairs, n_repetitions), found {clean.shape} and {changed.shape}"
+        )
 
 
 def noiseless_rms(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
@@ -203,6 +218,7 @@ def _root(squared: Estimate) -> Estimate:
         n_sites=squared.n_sites,
         n_pairs=squared.n_pairs,
         n_left_out=squared.n_left_out,
+        interval=(signed_root(squared.interval[0]), signed_root(squared.interval[1])),
     )
 
 

@@ -317,6 +317,7 @@ REPORT_DAY = StudyFile(_REPORT, "day-00.html", holds="a day's page")
 REPORT_STIMULI = StudyFile(_REPORT, "day-00-stimuli.html", holds="a day's stimuli, to look at")
 SENSITIVITY_CSV = StudyFile(_REPORT, "sensitivity.csv", holds="measured sensitivity of all days")
 TRUTH_CSV = StudyFile(_REPORT, "truth.csv", holds="what the hidden cortex did (simulation only)", optional=True)
+FIGURE_NUMBERS = StudyFile(_REPORT, "day-00-figures.csv", holds="numbers of its figures (of each page)", optional=True)
 REPORT_RECORD = DocumentFile(
     _REPORT,
     "report.json",

@@ -18,11 +18,14 @@ class Column:
         Unit of the values, or "" where there is none.
     meaning
         What the column says, for docs/columns.md.
+    since
+        The version that first wrote it; older tables are read without it, its numbers NaN. Empty: all versions.
     """
 
     dtype: str
     unit: str
     meaning: str
+    since: str = ""
 
 
 @dataclass(frozen=True)

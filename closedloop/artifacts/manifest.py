@@ -38,7 +38,11 @@ class Manifest(Document):
     inputs: dict[str, str] = Field(description="sha256 by path, relative to the study")
     outputs: dict[str, FileEntry] = Field(description="by path, relative to the folder")
     seconds: float = Field(ge=0)
-    peak_memory_mb: float = Field(ge=0)
+    peak_memory_mb: float = Field(
+        ge=0,
+        description="largest resident memory of the loop's process while the stage ran, workers not counted; before "
+        "December 2026, and where the system cannot tell, since the process began; 0 where nothing ran",
+    )
 
 
 def describe_files(folder: Path, *, known: Mapping[str, str] | None = None) -> dict[str, FileEntry]:

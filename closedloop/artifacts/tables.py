@@ -161,7 +161,7 @@ def as_columns(rows: Sequence[Mapping[str, Any]], layout: TableLayout) -> dict[s
 
 
 def read_table(path: Path, layout: TableLayout) -> Columns:
-    """Read a table as numpy arrays by column name, in the layout's order.
+    """Read a table as numpy arrays by column name, in the layout's order; NaN in columns that its version had not yet.
 
     Raises
     ------
@@ -170,7 +170,12 @@ def read_table(path: Path, layout: TableLayout) -> Columns:
     """
     table = _open(path)
     _check(path, layout, table.schema)
-    return {name: np.asarray(table[name].to_numpy(zero_copy_only=False)) for name in layout.columns}
+    return {
+        name: np.asarray(table[name].to_numpy(zero_copy_only=False))
+        if name in table.column_names
+        else np.full(len(table), np.nan)
+        for name in layout.columns
+    }
 
 
 def is_simulated(path: Path) -> bool:
@@ -202,6 +207,6 @@ def _check(path: Path, layout: TableLayout, schema: pa.Schema) -> None:
     if kind != layout.kind:
         raise DocumentError(f"{path}: expected a table of kind {layout.kind}, found {kind}. Put the right file there.")
     refuse_other_version(path, metadata.get(b"format_version", b"0").decode(errors="replace"))
-    missing = [name for name in layout.columns if name not in schema.names]
+    missing = [name for name, column in layout.columns.items() if name not in schema.names and not column.since]
     if missing:
         raise DocumentError(f"{path}: expected a column {missing[0]}, found {schema.names}. Restore the file.")

@@ -94,7 +94,8 @@ def audit_columns(
     pairs
         As for `audit_pixels`.
     predicted_change_float, predicted_change
-        Change of the predicted response at the float optimum and on the bytes, shape (n_images,); NaN without one.
+        Change of the predicted response where the float search ended and on the bytes, shape (n_images,); NaN without
+        one.
     lattice_bound
         What part of the first the lattice allows to first order, shape (n_images,); NaN without a prediction.
     levels
@@ -106,9 +107,34 @@ def audit_columns(
         **{name: getattr(audit, name) for name in (*named, "contrast_clean", "contrast_shift")},
         "predicted_change_float": predicted_change_float,
         "predicted_change": predicted_change,
-        "rounding_loss": np.abs(predicted_change_float) - np.abs(predicted_change),
+        "rounding_loss": rounding_loss(predicted_change_float, predicted_change),
         "lattice_bound": lattice_bound,
     }
+
+
+def rounding_loss(float_change: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much less the bytes move the response than the best image found in the ball, on whole levels or not.
+
+    The bytes lie in the ball too. Where the search on whole levels went further than the float search before it, there
+    was no float optimum to lose anything of, and the loss is 0.
+
+    Parameters
+    ----------
+    float_change, change
+        Change of the predicted response where the float search ended, and of the bytes, (n_images,).
+    """
+    return largest_found(float_change, change) - np.abs(change)
+
+
+def largest_found(float_change: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the size of the largest change found in the ball, by the float search or on whole levels; NaN unpredicted.
+
+    Parameters
+    ----------
+    float_change, change
+        Change of the predicted response where the float search ended, and of the bytes, (n_images,).
+    """
+    return np.asarray(np.maximum(np.abs(float_change), np.abs(change)))
 
 
 def _of_pair(clean: Pixels, shown: Pixels, levels: int) -> tuple[float, ...]:

@@ -85,14 +85,16 @@ def _table(rows: list[DayRow]) -> Table:
     what = "measured (true)" if is_true_known else "measured ± its standard error"
     title = f"Day by day: sensitivity in sigma, {what}, on the anchor images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("day", "r", "signs", *(f"epsilon {epsilon:g}" for epsilon in epsilons)):
+    signs = "signs\n(true)" if is_true_known else "signs"  # against the measured change (against the hidden truth)
+    for name in ("day", "r", signs, *(f"epsilon {epsilon:g}" for epsilon in epsilons)):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         cells = {cell.epsilon: cell for cell in row.epsilons}
+        measured, true = (_short(part, 2) for part in (row.sign_agreement_measured, row.sign_agreement_true))
         table.add_row(
             str(row.day),
-            _number(row.r, 2),
-            _number(row.sign_agreement_true if row.sign_agreement_true is not None else row.sign_agreement_measured, 2),
+            _short(row.r, 2),
+            f"{measured} ({true})" if is_true_known else measured,
             *(_cell(cells.get(epsilon)) for epsilon in epsilons),
         )
     return table
@@ -117,10 +119,9 @@ def _cell(cell: EpsilonCell | None) -> str:
     return measured if cell.true is None else f"{measured} ({_short(cell.true.mean)})"
 
 
-def _short(value: float) -> str:
-    """Three decimals without the zero before the point, so that three epsilons fit on a line."""
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _short(value: float | None, digits: int = 3) -> str:
+    """Return a number without the zero before the point, so that three epsilons fit on a line."""
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

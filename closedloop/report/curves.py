@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +11,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
 
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.report import drawing
 from closedloop.report.reading import SensitivityRow
 
 _LEGEND_ROWS = {1: 6, 2: 3, 3: 2}  # of the six estimates over days, by the columns of the legend
-_FLOOR = 0.7  # an axis ends at this part of its smallest positive mean
+_FLOOR = 0.7  # a logarithmic axis ends at this part of its smallest positive mean
+_STRIP = 0.16  # height of the strip for what is not above zero, as a part of the axis above it
+_STEPS_IN_STRIP = 3  # neighbours lie at different heights
+_SPREAD = 0.3  # width of the curves side by side, as a part of the way to the next epsilon
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,19 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One estimate over epsilon: means and standard errors, ascending."""
+    """One estimate over epsilon, ascending: means, and the ends of their 95 % intervals."""
 
     epsilon: list[float]
     mean: list[float]
-    error: list[float]
+    low: list[float]
+    high: list[float]
 
 
 def curve(rows: Iterable[SensitivityRow]) -> Curve:
     """Return the rows of one estimate, day and site in order of epsilon."""
     ordered = sorted(rows, key=lambda row: row.epsilon)
-    return Curve([r.epsilon for r in ordered], [r.mean for r in ordered], [r.standard_error for r in ordered])
+    low, high = ([row.interval[end] for row in ordered] for end in (0, 1))
+    return Curve([row.epsilon for row in ordered], [row.mean for row in ordered], low, high)
 
 
 def select(rows: Iterable[SensitivityRow], estimate: str, *, truth: bool | None = None) -> list[SensitivityRow]:
@@ -83,13 +91,12 @@ def final_day(rows: Sequence[SensitivityRow], *, random_pair: float | None) -> F
     """
     figure, (axes,) = drawing.new_figure(width=8.2, height=4.9)
     chosen = [row for row in rows if not (row.estimate in CONTROL_KINDS and row.truth)]
-    floor = _log_axis(axes, [row.mean for row in chosen])
-    for estimate, look in LOOKS.items():
-        _draw(axes, curve(select(chosen, estimate)), look, floor=floor)
+    _draw(axes, [(look, curve(select(chosen, estimate))) for estimate, look in LOOKS.items()], scaled_to=chosen)
     axes.axhline(1.0, color=drawing.SOFT, linestyle="--", linewidth=1.2, label="SD over clean images (σ)")
     if random_pair is not None:
         label = "two random clean images"
         axes.axhline(random_pair, color=drawing.SITE, linestyle="--", linewidth=1.2, label=label)
+        drawing.note_numbers(axes, label, [math.nan], [random_pair])
     drawing.epsilon_axis(axes, _epsilons(chosen))
     axes.set_ylabel("normalized sensitivity (σ)")
     figure.legend(loc="outside right center")
@@ -100,16 +107,15 @@ def by_day(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     """Draw Figure 5: sensitivity over epsilon, a line a day, with the last day's controls; truth beside it if known."""
     truths = bool(select(rows, "true"))
     figure, panels = drawing.new_figure(2 if truths else 1, width=10.6 if truths else 6.4, height=4.5)
-    values = [row.mean for row in rows if row.estimate in ("paper", "true", "white_box", *CONTROL_KINDS)]
+    scaled_to = [row for row in rows if row.estimate in ("paper", "true", "white_box", *CONTROL_KINDS)]
+    last = [row for row in rows if row.day == days[-1]]
     for axes, estimate, title in zip(panels, ("paper", "true"), ("As measured", "Hidden truth"), strict=False):
-        floor = _log_axis(axes, values)
-        _day_lines(axes, select(rows, estimate), days=days, floor=floor)
-        last = [row for row in rows if row.day == days[-1]]
-        for control in CONTROL_KINDS:
-            _draw(axes, curve(select(last, control, truth=estimate == "true")), LOOKS[control], floor=floor)
+        lines = _day_lines(select(rows, estimate), days=days)
+        lines += [(LOOKS[kind], curve(select(last, kind, truth=estimate == "true"))) for kind in CONTROL_KINDS]
         if estimate == "true":
-            _draw(axes, curve(select(last, "white_box")), LOOKS["white_box"], floor=floor)
+            lines.append((LOOKS["white_box"], curve(select(last, "white_box"))))
         axes.set_title(title)
+        _draw(axes, lines, scaled_to=scaled_to)
         drawing.epsilon_axis(axes, _epsilons(rows))
     panels[0].set_ylabel("normalized sensitivity (σ)")
     figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside right center")
@@ -142,10 +148,10 @@ def sites(rows: Sequence[SensitivityRow], *, mean: Sequence[SensitivityRow]) -> 
     for name in names:
         line = curve(row for row in rows if row.site == name)
         axes.plot(line.epsilon, line.mean, color=drawing.SITE_LIGHT, linewidth=1.1)
+        drawing.note_numbers(axes, name, line.epsilon, line.mean, low=line.low, high=line.high)
     average = curve(mean)
-    axes.errorbar(
-        average.epsilon, average.mean, yerr=_finite(average.error), color=drawing.SITE, marker="o", label="mean ± SE"
-    )
+    axes.errorbar(average.epsilon, average.mean, yerr=_bars(average), color=drawing.SITE, marker="o", label="mean")
+    drawing.note_numbers(axes, "mean", average.epsilon, average.mean, low=average.low, high=average.high)
     axes.plot([], [], color=drawing.SITE_LIGHT, label=f"single sites (n = {len(names)})")
     axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
     axes.axhline(1, color=drawing.SOFT, linewidth=1.2, linestyle="--", label="SD over clean images (σ)")
@@ -155,53 +161,78 @@ def sites(rows: Sequence[SensitivityRow], *, mean: Sequence[SensitivityRow]) -> 
     return figure
 
 
-def _draw(axes: Axes, line: Curve, look: Look, *, floor: float) -> None:
-    """Draw one curve on a log axis; a mean at or below zero is an open triangle on the floor, never left out."""
-    if not line.epsilon:
-        return
-    x, y = np.asarray(line.epsilon), np.asarray(line.mean)
-    drawn = np.where(y > 0, y, np.nan)
-    style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "label": look.label}
-    axes.errorbar(x, drawn, yerr=_finite(line.error), capsize=2, elinewidth=1.2, **style)
-    below = y <= 0
-    if below.any():  # an empty unclipped line would collapse the layout
-        at_floor = np.full(int(below.sum()), floor)
-        edge: dict[str, Any] = {"mfc": "white", "mec": look.colour, "mew": 1.6, "ms": 7.0, "zorder": 5}
-        axes.plot(x[below], at_floor, linestyle="", marker="v", clip_on=False, **edge)
+def _draw(axes: Axes, lines: Sequence[tuple[Look, Curve]], *, scaled_to: Sequence[SensitivityRow]) -> None:
+    """Draw curves side by side on a logarithmic axis with a strip for what is not above zero: nothing is left out.
+
+    An estimate in the strip is an open marker; a thin line goes from there to the upper end of its interval, as far as
+    that is above zero.
+    """
+    floor, bottom = _log_axis(axes, scaled_to)
+    drawn = [(look, line) for look, line in lines if line.epsilon]
+    for place, (look, line) in enumerate(drawn):
+        shift = _shift(_epsilons(scaled_to), place=place, n=len(drawn))
+        x, y = np.asarray(line.epsilon) * shift, np.asarray(line.mean)
+        above = np.where(y > 0, y, np.nan)
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "label": look.label}
+        axes.errorbar(x, above, yerr=_bars(line, least=bottom), linestyle=look.line, capsize=2, elinewidth=1.1, **style)
+        height = bottom * (floor / bottom) ** ((1 + place % _STEPS_IN_STRIP) / (1 + _STEPS_IN_STRIP))
+        for at, high in zip(x[y <= 0], np.asarray(line.high)[y <= 0], strict=True):
+            if high > floor:
+                axes.plot([at, at], [height, high], color=look.colour, linewidth=1.0, linestyle=":")
+                axes.plot([at], [high], color=look.colour, marker="_", markersize=8.0, markeredgewidth=1.6)
+            axes.plot([at], [height], marker=look.marker, mfc="white", mec=look.colour, color=look.colour, mew=1.4)
+        drawing.note_numbers(axes, look.label, line.epsilon, line.mean, low=line.low, high=line.high)
 
 
-def _day_lines(axes: Axes, rows: Sequence[SensitivityRow], *, days: Sequence[int], floor: float) -> None:
-    for day, colour in zip(days, drawing.day_colours(len(days)), strict=True):
-        look = Look(f"day {day}", colour, "o", "-")
-        _draw(axes, curve(row for row in rows if row.day == day), look, floor=floor)
+def _shift(epsilons: Sequence[float], *, place: int, n: int) -> float:
+    """Return the factor that sets a curve beside its neighbours, so that no point covers another."""
+    nearest = min((b / a for a, b in itertools.pairwise(epsilons)), default=2.0)
+    return float(nearest ** (_SPREAD * (place - (n - 1) / 2) / max(n - 1, 1)))
+
+
+def _day_lines(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> list[tuple[Look, Curve]]:
+    colours = zip(days, drawing.day_colours(len(days)), strict=True)
+    return [(Look(f"day {day}", colour, "o", "-"), curve(r for r in rows if r.day == day)) for day, colour in colours]
 
 
 def _over_days(axes: Axes, rows: Sequence[SensitivityRow]) -> None:
     if not rows:
         return
     ordered, look = sorted(rows, key=lambda row: row.day), LOOKS[rows[0].estimate]
-    error = _finite([row.standard_error for row in ordered])
-    days, means = [row.day for row in ordered], [row.mean for row in ordered]
-    axes.errorbar(
-        days, means, yerr=error, color=look.colour, marker=look.marker, linestyle=look.line, label=look.label, capsize=2
-    )
+    low, high = ([row.interval[end] for row in ordered] for end in (0, 1))
+    days, line = [row.day for row in ordered], Curve([], [row.mean for row in ordered], low, high)
+    style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "capsize": 2}
+    axes.errorbar(days, line.mean, yerr=_bars(line), label=look.label, **style)
+    drawing.note_numbers(axes, look.label, days, line.mean, low=low, high=high)
 
 
-def _log_axis(axes: Axes, values: Iterable[float]) -> float:
-    """Make y logarithmic, ticked 1-2-5 in plain numbers; return its floor."""
-    positive = [value for value in values if value > 0]
+def _log_axis(axes: Axes, rows: Sequence[SensitivityRow]) -> tuple[float, float]:
+    """Make y logarithmic, ticked 1-2-5 in plain numbers, above a strip; return the strip's upper and lower edge."""
+    positive = [row.mean for row in rows if row.mean > 0]
+    highest = max([1.8 * value for value in positive] + [row.interval[1] for row in rows] + [1.8], key=_or_zero)
     floor = _FLOOR * min(positive, default=0.1)
+    bottom = floor * (highest / floor) ** -_STRIP
     axes.set_yscale("log")
-    axes.set_ylim(floor, 1.8 * max([*positive, 1.0]))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_ylim(bottom, highest)
+    decades = range(math.floor(math.log10(floor)), math.ceil(math.log10(highest)) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    middle = (bottom * floor) ** 0.5  # of the strip
+    axes.yaxis.set_major_locator(FixedLocator([middle, *(tick for tick in ticks if floor <= tick <= highest)]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "≤ 0" if value < floor else f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    return floor
+    axes.axhspan(bottom, floor, color=drawing.FAINT, alpha=0.55, linewidth=0, zorder=0)
+    return floor, bottom
 
 
-def _finite(errors: Sequence[float]) -> list[float]:
-    """Draw no bar where the standard error is unknown."""
-    return [error if np.isfinite(error) else 0.0 for error in errors]
+def _or_zero(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def _bars(line: Curve, *, least: float = -math.inf) -> NDArray[np.float64]:
+    """Return the lengths of the bars below and above each mean, (2, n); none where an end is unknown."""
+    mean = np.asarray(line.mean)
+    ends = np.stack([mean - np.maximum(line.low, least), np.asarray(line.high) - mean])
+    return np.asarray(np.where(np.isfinite(ends), np.maximum(ends, 0.0), 0.0))
 
 
 def _epsilons(rows: Iterable[SensitivityRow]) -> list[float]:

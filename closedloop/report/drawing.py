@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -62,7 +63,79 @@ def style() -> Any:
     return mpl.rc_context(_SETTINGS)
 
 
-def new_figure(n_columns: int = 1, n_rows: int = 1, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+@dataclass(frozen=True)
+class DrawnSeries:
+    """What one curve, row of points or histogram of a figure shows; `low` and `high` are empty without an interval."""
+
+    axes: Axes
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class PageFigure(Figure):
+    """A figure that knows the numbers it was drawn from, so that they can stand in a file beside it."""
+
+    drawn: list[DrawnSeries]
+
+
+def note_numbers(
+    axes: Axes,
+    name: str,
+    x: Sequence[float],
+    y: Sequence[float],
+    *,
+    low: Sequence[float] = (),
+    high: Sequence[float] = (),
+) -> None:
+    """Remember what is drawn, as it is and not where a crowded or logarithmic axis puts it.
+
+    Parameters
+    ----------
+    axes
+        The panel.
+    name
+        Of the series.
+    x, y
+        Of each point.
+    low, high
+        Ends of its interval.
+    """
+    figure = axes.get_figure(root=True)
+    if isinstance(figure, PageFigure):
+        figure.drawn.append(DrawnSeries(axes, name, tuple(x), tuple(y), tuple(low), tuple(high)))
+
+
+NUMBER_COLUMNS = ("panel", "series", "x_axis", "x", "y_axis", "y", "interval_low", "interval_high")
+
+
+def numbers_of(figure: Figure) -> tuple[tuple[str, ...], ...]:
+    """Return what a figure noted as `NUMBER_COLUMNS`, a row a point."""
+    if not isinstance(figure, PageFigure):
+        return ()
+    labels = {name: _label(figure, name) for name in ("x", "y")}
+    rows = []
+    for series in figure.drawn:
+        axes = series.axes
+        own = axes.get_title(loc="left"), series.name
+        x_axis, y_axis = axes.get_xlabel() or labels["x"], axes.get_ylabel() or labels["y"]
+        for place, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
+            ends = (f"{series.low[place]:.6g}", f"{series.high[place]:.6g}") if series.low else ("", "")
+            rows.append((*own, x_axis, f"{x:.6g}", y_axis, f"{y:.6g}", *ends))
+    return tuple(rows)
+
+
+def _label(figure: Figure, name: str) -> str:
+    """Return the label of an axis that panels share."""
+    labels = [axes.get_xlabel() if name == "x" else axes.get_ylabel() for axes in figure.axes]
+    return next((label for label in labels if label), "")
+
+
+def new_figure(
+    n_columns: int = 1, n_rows: int = 1, *, width: float, height: float, **panels: Any
+) -> tuple[PageFigure, list[Axes]]:
     """Return a new figure and its axes, row by row.
 
     Parameters
@@ -71,9 +144,12 @@ def new_figure(n_columns: int = 1, n_rows: int = 1, *, width: float, height: flo
         Panels.
     width, height
         Of the whole figure, inches.
+    panels
+        What else `matplotlib.figure.Figure.subplots` takes.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(n_rows, n_columns, squeeze=False)).ravel().tolist()
+    figure = PageFigure(figsize=(width, height), layout="constrained")
+    figure.drawn = []
+    axes = np.atleast_1d(figure.subplots(n_rows, n_columns, squeeze=False, **panels)).ravel().tolist()
     return figure, axes
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 
 import jinja2
 from matplotlib.figure import Figure
 
-from closedloop.report.drawing import svg_uri
+from closedloop.report.drawing import NUMBER_COLUMNS, numbers_of, svg_uri
 from closedloop.report.pictures import Shown, Triple
 from closedloop.report.tables import Table
 
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure with its title and caption; on a narrow screen it is no narrower than `least_width_px`, and scrolls."""
+    """A figure with its title, caption and the numbers drawn.
+
+    On a narrow screen it is no narrower than `least_width_px`, and scrolls.
+    """
 
     title: str
     uri: str
     caption: str
     least_width_px: int | None = None
+    numbers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,11 @@ EXPERIMENT = (
 
 @dataclass(frozen=True)
 class Page:
-    """A whole page; `source` is its last line."""
+    """A whole page.
+
+    `source` is its last line, `numbers_file` where its figures' numbers lie, if anywhere, and `in_folder` where the
+    command is to be typed, if that matters.
+    """
 
     title: str
     subtitle: str
@@ -75,6 +85,18 @@ class Page:
     links: tuple[Link, ...]
     sections: tuple[PageSection, ...]
     source: str = EXPERIMENT
+    numbers_file: str = ""
+    in_folder: str = ""
+
+    def numbers_csv(self) -> bytes:
+        """Return the numbers of all its figures, a row a point."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("figure", *NUMBER_COLUMNS))
+        for section in self.sections:
+            for one in (*section.wide, *section.plates):
+                writer.writerows((one.title, *row) for row in one.numbers)
+        return text.getvalue().encode()
 
 
 def plate(figure: Figure, title: str, *, caption: str, least_width_px: int | None = None) -> Plate:
@@ -91,7 +113,7 @@ def plate(figure: Figure, title: str, *, caption: str, least_width_px: int | Non
     least_width_px
         Of a figure whose small print must stay readable on a narrow screen.
     """
-    return Plate(title=title, uri=svg_uri(figure), caption=caption, least_width_px=least_width_px)
+    return Plate(title, svg_uri(figure), caption, least_width_px, numbers=numbers_of(figure))
 
 
 def render(page: Page) -> bytes:

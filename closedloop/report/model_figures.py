@@ -23,8 +23,10 @@ def sign_agreement(evaluations: Sequence[EvaluationReport]) -> Figure:
         measured = _numbers([cell.sign_agreement_measured if cell else None for cell in cells])
         true = _numbers([cell.sign_agreement_true if cell else None for cell in cells])
         axes.plot(days, measured, color=colour, marker="o", label=f"ε = {epsilon:g}, measured")
+        drawing.note_numbers(axes, f"ε = {epsilon:g}, measured", days, measured.tolist())
         if np.isfinite(true).any():
             axes.plot(days, true, color=colour, marker="o", mfc="white", linestyle="--", label=f"ε = {epsilon:g}, true")
+            drawing.note_numbers(axes, f"ε = {epsilon:g}, true", days, true.tolist())
     axes.axhline(0.5, color=drawing.SOFT, linestyle=":", linewidth=1.2)
     axes.text(days[-1] + 0.38, 0.492, "chance", color=drawing.SOFT, fontsize=9, ha="right", va="top")
     axes.set_ylim(min(0.4, axes.get_ylim()[0]), 1.03)
@@ -44,8 +46,11 @@ def predictivity(evaluations: Sequence[EvaluationReport]) -> Figure:
         spread = np.linspace(-0.16, 0.16, known.size) if known.size > 1 else np.zeros(known.size)
         axes.plot(evaluation.day + spread, known, linestyle="", marker="o", ms=3.5, color=drawing.SITE_LIGHT)
         medians.append(float(np.median(known)) if known.size else np.nan)
+        for site, of_site in zip(evaluation.r_predicted, r.tolist(), strict=True):
+            drawing.note_numbers(axes, site, [evaluation.day], [of_site])
     days = [evaluation.day for evaluation in evaluations]
     axes.plot(days, medians, color=drawing.SITE, marker="o", label="median over sites")
+    drawing.note_numbers(axes, "median over sites", days, medians)
     axes.plot([], [], linestyle="", marker="o", ms=3.5, color=drawing.SITE_LIGHT, label="single sites")
     axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
     axes.set_ylim(top=1.03)
@@ -61,7 +66,10 @@ def reliability(evaluation: EvaluationReport) -> Figure:
     values = _numbers(list(evaluation.reliability.values()))
     known = values[np.isfinite(values)]
     low = float(np.floor(min(0.0, known.min(initial=0.0)) * 10) / 10)
-    axes.hist(known, bins=np.arange(low, 1.0501, 0.05).tolist(), color=drawing.SITE_LIGHT, edgecolor="white")
+    counts, edges, _ = axes.hist(
+        known, bins=np.arange(low, 1.0501, 0.05).tolist(), color=drawing.SITE_LIGHT, edgecolor="white"
+    )
+    drawing.note_numbers(axes, "sites, by the bin's lower edge", edges[:-1].tolist(), np.asarray(counts).tolist())
     if known.size:
         middle = float(np.median(known))
         axes.axvline(middle, color=drawing.SITE, linewidth=1.6, label=f"median {middle:.2f} (n = {known.size} sites)")
@@ -72,13 +80,19 @@ def reliability(evaluation: EvaluationReport) -> Figure:
 
 
 def loss(fit: FitReport) -> Figure:
-    """Draw the loss of the day's refit by epoch."""
-    figure, (axes,) = drawing.new_figure(width=5.3, height=3.2)
-    axes.plot(range(1, len(fit.loss_by_epoch) + 1), fit.loss_by_epoch, color=drawing.SITE, marker="o")
+    """Draw the loss of the day's refit by epoch, from zero to well above the largest: on what it was fitted to."""
+    figure, (axes,) = drawing.new_figure(width=5.3, height=3.7)
+    epochs = list(range(1, len(fit.loss_by_epoch) + 1))
+    label = "images fitted, mean over the epoch"
+    axes.plot(epochs, fit.loss_by_epoch, color=drawing.SITE, marker="o", label=label)
+    drawing.note_numbers(axes, label, epochs, fit.loss_by_epoch)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("mean squared error (z)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylabel("weighted squared error (z²)")
+    axes.set_xlim(0.6, len(epochs) + 0.4)
+    finite = [loss for loss in fit.loss_by_epoch if np.isfinite(loss)]
+    axes.set_ylim(0, 1.15 * max([*finite, 0.1]))
+    figure.legend(loc="outside lower center")
     return figure
 
 

@@ -16,7 +16,17 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
 from closedloop.storage import write_bytes
 
-CSV_COLUMNS = ("day", "epsilon", "estimate", "mean", "standard_error", "n_images", "n_sites")
+CSV_COLUMNS = (
+    "day",
+    "epsilon",
+    "estimate",
+    "mean",
+    "standard_error",
+    "n_images",
+    "n_sites",
+    "interval_low",
+    "interval_high",
+)
 ESTIMATES = (
     "paper",
     "cross_fitted",
@@ -94,8 +104,8 @@ def _csv_bytes(rows: Iterable[SensitivityRow]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for row in rows:
-        mean, error = _fixed(row.mean), _fixed(row.standard_error)
-        writer.writerow([row.day, _fixed(row.epsilon), row.estimate, mean, error, row.n_images, row.n_sites])
+        mean, error, *interval = (_fixed(value) for value in (row.mean, row.standard_error, *row.interval))
+        writer.writerow([row.day, _fixed(row.epsilon), row.estimate, mean, error, row.n_images, row.n_sites, *interval])
     return text.getvalue().encode()
 
 

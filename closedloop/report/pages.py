@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import quantiles
 
 from closedloop import __version__
-from closedloop.artifacts.catalog import REPORT
+from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
@@ -21,10 +22,11 @@ from closedloop.report.wording import count, number, percent, plus_minus, share
 from closedloop.storage import write_bytes
 
 _ALARM_STANDARD_ERRORS = 3.0
+_IN_FOLDER = "in the study's folder"
 
 
 def write_report(paths: StudyPaths) -> Path:
-    """Write what the study holds so far: index.html, day-XX.html, day-XX-stimuli.html, sensitivity.csv and truth.csv.
+    """Write what the study holds so far: index.html, a page or two a day, and their numbers as CSV.
 
     Returns
     -------
@@ -43,13 +45,23 @@ def write_report(paths: StudyPaths) -> Path:
     with drawing.style():
         drawn = {day.day: _day_sections(record, day) for day in record.days}
         for day in record.days:
-            write_bytes(paths.report / _day_name(day), render(_day_page(record, day, drawn[day.day])))
+            _write_page(paths, _day_name(day), _day_page(record, day, drawn[day.day]))
             if _is_audited(day):
-                write_bytes(paths.report / _stimuli_name(day), _stimuli_page(record, day))
-        index = paths.report / REPORT.name
+                _write_page(paths, _stimuli_name(day), _stimuli_page(record, day))
         last = record.evaluated[-1] if record.evaluated else None
-        write_bytes(index, render(_study_page(record, drawn[last.day] if last else (), last=last)))
-    return index
+        _write_page(paths, REPORT.name, _study_page(record, drawn[last.day] if last else (), last=last))
+    return paths.report / REPORT.name
+
+
+def _write_page(paths: StudyPaths, name: str, page: Page) -> None:
+    """Write the numbers of its figures, then the page that names them."""
+    write_bytes(paths.report / page.numbers_file, page.numbers_csv())
+    write_bytes(paths.report / name, render(page))
+
+
+def _numbers_file(page_name: str) -> str:
+    """Return the file with the numbers of a page's figures."""
+    return FIGURE_NUMBERS.name.replace(Path(REPORT_DAY.name).stem, Path(page_name).stem)
 
 
 def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | None, ...]:
@@ -112,10 +124,12 @@ def _page(
         subtitle=subtitle,
         facts=_facts(record),
         command=_command(record),
+        in_folder=_IN_FOLDER,
         simulated=record.study.simulated,
         notices=tuple(notices),
         links=_links(record, here=here),
         sections=tuple(part for part in parts if part is not None),
+        numbers_file=_numbers_file(_day_name(here) if here else REPORT.name),
     )
 
 
@@ -133,7 +147,7 @@ def _is_audited(day: DayRecord) -> bool:
     return day.audit is not None and len(day.audit["kind"]) > 0
 
 
-def _stimuli_page(record: StudyRecord, day: DayRecord) -> bytes:
+def _stimuli_page(record: StudyRecord, day: DayRecord) -> Page:
     if day.audit is None or day.images is None:
         raise ValueError(f"day {day.day} has no audited stimuli")
     return audit_page(
@@ -141,9 +155,11 @@ def _stimuli_page(record: StudyRecord, day: DayRecord) -> bytes:
         title=f"{record.study.subject}: stimuli of day {day.day}",
         facts=_facts(record),
         command=_command(record),
+        in_folder=_IN_FOLDER,
         simulated=record.study.simulated,
         links=_links(record, here=day, at_stimuli=True),
         notices=_taken_despite(record),
+        numbers_file=_numbers_file(_stimuli_name(day)),
     )
 
 
@@ -179,9 +195,23 @@ def _describe_attack(attack: Attack) -> str:
 
 
 def _command(record: StudyRecord) -> str:
-    if record.study.simulated:
-        return f"closedloop dry-run STUDY --protocol {record.study.protocol_name} --days {record.protocol.days}"
-    return f"closedloop report {record.paths.root.name}"
+    """Return what makes the study again, or draws a real one's pages again: to be typed in the study's folder.
+
+    The same wherever the study lies. The new folder of a simulated one is named `again`, beside the study.
+    """
+    study = record.study
+    if not study.simulated:
+        return "closedloop report ."
+    options = {
+        "--protocol": record.paths.protocol.name,
+        "--days": str(record.protocol.days),
+        "--subject": study.subject,
+    }
+    if study.pool.folder:
+        options["--images"] = study.pool.folder
+    if study.base_model != record.protocol.base_model.weights:
+        options["--base-model"] = study.base_model
+    return shlex.join(["closedloop", "dry-run", "../again", *(word for pair in options.items() for word in pair)])
 
 
 def _taken_despite(record: StudyRecord) -> list[str]:

@@ -86,10 +86,8 @@ def triples(examples: Sequence[Example], images: Path) -> list[Triple]:
 def shown(examples: Sequence[RasterExample], images: Path) -> list[Shown]:
     """Read the images of the spike rasters."""
     pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=[example.image_index for example in examples])
-    return [
-        Shown(_picture(image, alt=f"{example.title}: {example.category}"), f"{example.title} · {example.category}")
-        for example, image in zip(examples, pixels, strict=True)
-    ]
+    captions = [f"{example.title} · {example.category} · ε = {example.epsilon:g}" for example in examples]
+    return [Shown(_picture(image, alt=caption), caption) for caption, image in zip(captions, pixels, strict=True)]
 
 
 def magnified_difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from closedloop.analysis.intervals import half_width_95
 from closedloop.artifacts.day.evaluation import EvaluationReport, RasterExample
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
@@ -18,41 +21,84 @@ from closedloop.report import drawing
 
 @dataclass(frozen=True)
 class DrivenRates:
-    """Rates of the sites whose attacks were meant to raise them.
+    """Rates of the sites to images whose attacks were meant to raise them, the same images at every epsilon.
 
     Attributes
     ----------
+    sites
+        Their neuroid_id.
     epsilons
         0 (clean) and the study's epsilons, ascending, (n_epsilons,).
     rates_hz
-        Mean rate of each site's images at each epsilon, (n_sites, n_epsilons).
+        Mean rate of each site to its images, clean and attacked, (n_sites, n_epsilons).
     preferred_hz
         Each site's mean response to its most preferred category, (n_sites,).
-    n_pairs
-        Attacked images behind the rates.
+    n_images
+        Images behind each site's rates, (n_sites,).
+    n_raised
+        Attacked images that were to raise a site at all, of which those count whose image was raised at every epsilon.
     """
 
+    sites: tuple[str, ...]
     epsilons: NDArray[np.float64]
     rates_hz: NDArray[np.float64]
     preferred_hz: NDArray[np.float64]
-    n_pairs: int
+    n_images: NDArray[np.int64]
+    n_raised: int
+
+    @property
+    def rises_hz(self) -> NDArray[np.float64]:
+        """Mean rise of each site over the clean twins of the same images, (n_sites, n_epsilons)."""
+        return self.rates_hz - self.rates_hz[:, :1]
+
+    @property
+    def n_pairs(self) -> int:
+        """Attacked images behind the rates."""
+        return int(self.n_images.sum()) * (len(self.epsilons) - 1)
 
 
 def driven_rates(pairs: Columns, evaluation: EvaluationReport) -> DrivenRates | None:
-    """Average the attacks that were predicted to raise a site's rate; None where there are none at every epsilon."""
-    raising = (pairs["kind"] == "attacked") & (pairs["predicted_sign"] > 0) & np.isfinite(pairs["rate_changed_hz"])
+    """Average the attacks that were predicted to raise a site's rate, each beside its own clean twin.
+
+    A site's images are those that were to raise it at every epsilon and were measured clean and at every epsilon, so
+    that no difference between epsilons is one between images.
+
+    Parameters
+    ----------
+    pairs
+        Columns of the day's `day.evaluation.PAIRS`.
+    evaluation
+        The day's preferred categories.
+
+    Returns
+    -------
+    DrivenRates or None
+        None where no site has such an image.
+    """
+    measured = np.isfinite(pairs["rate_changed_hz"]) & np.isfinite(pairs["rate_clean_hz"])
+    raising = np.flatnonzero((pairs["kind"] == "attacked") & (pairs["predicted_sign"] > 0) & measured)
     epsilons = np.unique(pairs["epsilon"][raising])
-    rows, preferred = [], []
+    rates_of: defaultdict[tuple[str, str], dict[float, tuple[float, float]]] = defaultdict(dict)
+    for row in raising.tolist():
+        of_pair = rates_of[str(pairs["neuroid_id"][row]), str(pairs["image_id"][row])]
+        of_pair[float(pairs["epsilon"][row])] = (pairs["rate_clean_hz"][row], pairs["rate_changed_hz"][row])
+    found = []
     for site, preferred_hz in evaluation.preferred_hz.items():
-        own = raising & (pairs["neuroid_id"] == site)
-        if preferred_hz is not None and set(epsilons) == set(pairs["epsilon"][own]):
-            clean = float(np.nanmean(pairs["rate_clean_hz"][own]))
-            at = [float(pairs["rate_changed_hz"][own & (pairs["epsilon"] == epsilon)].mean()) for epsilon in epsilons]
-            rows.append([clean, *at])
-            preferred.append(preferred_hz)
-    if not rows:
+        whole = [of for (own, _), of in rates_of.items() if own == site and len(of) == len(epsilons)]
+        if whole and preferred_hz is not None:
+            rates_hz = np.array([[of[epsilons[0]][0], *(of[epsilon][1] for epsilon in epsilons)] for of in whole])
+            found.append((site, rates_hz.mean(axis=0), preferred_hz, len(whole)))
+    if not found:
         return None
-    return DrivenRates(np.array([0.0, *epsilons]), np.array(rows), np.array(preferred), int(raising.sum()))
+    names, means, preferred, n_images = zip(*found, strict=True)
+    return DrivenRates(
+        sites=names,
+        epsilons=np.array([0.0, *epsilons]),
+        rates_hz=np.array(means),
+        preferred_hz=np.array(preferred),
+        n_images=np.array(n_images),
+        n_raised=len(raising),
+    )
 
 
 def crossings(driven: DrivenRates) -> NDArray[np.float64]:
@@ -72,37 +118,59 @@ def _crossing(epsilons: NDArray[np.float64], rates: NDArray[np.float64], preferr
 
 
 def rates(driven: DrivenRates) -> Figure:
-    """Draw Figure 2C: a line a site, their mean, and the level of the preferred category."""
-    figure, (axes,) = drawing.new_figure(width=6.4, height=4.2)
-    axes.plot(driven.epsilons, driven.rates_hz.T, color=drawing.SITE_LIGHT, linewidth=1.1)
-    n_sites = len(driven.rates_hz)
-    axes.plot([], [], color=drawing.SITE_LIGHT, label=f"single sites (n = {n_sites})")
-    mean, error = driven.rates_hz.mean(axis=0), _standard_error(driven.rates_hz)
-    axes.errorbar(
-        driven.epsilons, mean, yerr=error, color=drawing.SITE, marker="o", capsize=2, label="mean ± SE over sites"
-    )
-    level, sd = driven.preferred_hz.mean(), driven.preferred_hz.std(ddof=1) if n_sites > 1 else 0.0
-    axes.axhline(level, color=drawing.PREFERRED, linestyle="--", linewidth=1.4, label="preferred category, mean ± SD")
-    axes.axhspan(level - sd, level + sd, color=drawing.PREFERRED, alpha=0.07, linewidth=0)
-    axes.set_xlabel("perturbation size ε  (0: clean)")
-    axes.set_ylabel("rate (Hz)")
-    axes.set_ylim(bottom=0)
-    figure.legend(loc="outside lower center", ncols=3)
+    """Draw Figure 2C: rates against the level of the preferred category, and how far each image rose over its twin."""
+    figure, (left, right) = drawing.new_figure(2, width=9.6, height=4.2)
+    _over_epsilon(left, driven.sites, driven.epsilons, driven.rates_hz)
+    _over_epsilon(right, driven.sites, driven.epsilons, driven.rises_hz)
+    level = float(driven.preferred_hz.mean())
+    sd = float(driven.preferred_hz.std(ddof=1)) if len(driven.sites) > 1 else 0.0
+    name = "preferred category, mean ± SD over sites"
+    left.axhline(level, color=drawing.PREFERRED, linestyle="--", linewidth=1.4, label=name)
+    left.axhspan(level - sd, level + sd, color=drawing.PREFERRED, alpha=0.07, linewidth=0)
+    drawing.note_numbers(left, name, [math.nan], [level], low=[level - sd], high=[level + sd])
+    left.set_title("Rate")
+    left.set_ylabel("rate (Hz)")
+    left.set_ylim(bottom=0)
+    right.axhline(0, color=drawing.SOFT, linewidth=0.8)
+    right.set_title("Rise over the same images, clean")
+    right.set_ylabel("rise (Hz)")
+    for axes in (left, right):
+        axes.set_xlabel("perturbation size ε  (0: clean)")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
-def _standard_error(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    if len(values) < 2:
+def _over_epsilon(axes: Axes, sites: Sequence[str], epsilons: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    for site, of_site in zip(sites, values, strict=True):
+        axes.plot(epsilons, of_site, color=drawing.SITE_LIGHT, linewidth=1.1)
+        drawing.note_numbers(axes, site, epsilons.tolist(), of_site.tolist())
+    axes.plot([], [], color=drawing.SITE_LIGHT, label=f"single sites (n = {len(sites)})")
+    mean, half = values.mean(axis=0), _half_width(values)
+    axes.errorbar(epsilons, mean, yerr=half, color=drawing.SITE, marker="o", capsize=2, label="mean over sites")
+    low, high = mean - half, mean + half
+    drawing.note_numbers(axes, "mean", epsilons.tolist(), mean.tolist(), low=low.tolist(), high=high.tolist())
+
+
+def _half_width(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half the 95 % interval of the mean over sites (Student's t), (n_epsilons,); zero of a single site."""
+    n = len(values)
+    if n < 2:
         return np.zeros(values.shape[1])
-    spread: NDArray[np.float64] = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return spread
+    errors = values.std(axis=0, ddof=1) / math.sqrt(n)
+    return np.array([half_width_95(float(error), n=n) for error in errors])
 
 
 def rasters(examples: Sequence[RasterExample], protocol: Protocol) -> Figure:
     """Draw Figure 2B: spikes of a site around each stimulus, one row per presentation."""
     heights = [max(len(example.spike_times_ms), 2) for example in examples]
-    figure = Figure(figsize=(7.6, 0.9 + 0.62 * len(examples) + 0.055 * sum(heights)), layout="constrained")
-    panels = figure.subplots(len(examples), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    figure, panels = drawing.new_figure(
+        1,
+        len(examples),
+        width=7.6,
+        height=0.9 + 0.62 * len(examples) + 0.055 * sum(heights),
+        sharex=True,
+        height_ratios=heights,
+    )
     for axes, example in zip(panels, examples, strict=True):
         _raster(axes, example, protocol)
     panels[-1].set_xlabel("time from stimulus onset (ms)")
@@ -118,6 +186,9 @@ def _raster(axes: Axes, example: RasterExample, protocol: Protocol) -> None:
         linewidths=1.1,
         linelengths=0.8,
     )
+    for number, showing in enumerate(example.spike_times_ms, start=1):
+        name = f"presentation {number}, a spike a row"
+        drawing.note_numbers(axes, name, list(showing), [float(number)] * len(showing))
     axes.plot([0, on_ms], [-0.9, -0.9], color=drawing.INK, linewidth=3, solid_capstyle="butt")
     axes.set_ylim(len(example.spike_times_ms) - 0.4, -1.2)
     axes.set_yticks([])

@@ -38,6 +38,15 @@ def _agreement(agreements: Sequence[RawAgreement]) -> str:
     return f"{percent(recall)} / {percent(precision)} (n = {len(agreements)})"
 
 
+_COUNTED = ("lost: ", "unplaced: ", "doubled: ")
+"""How the codes begin that have a line of their own, or were never received."""
+
+
+def foreign_codes(day: IngestQuality) -> list[str]:
+    """Return the received codes that belong to nothing sent; lost codes and second copies have lines of their own."""
+    return [text for text in day.codes_unmatched if not text.startswith(_COUNTED)]
+
+
 _QUALITY: tuple[tuple[str, Callable[[IngestQuality], str]], ...] = (
     ("presentations accepted", lambda q: count(q.n_presented)),
     (
@@ -51,7 +60,7 @@ _QUALITY: tuple[tuple[str, Callable[[IngestQuality], str]], ...] = (
     ("codes lost", lambda q: count(q.codes_lost)),
     ("codes duplicated", lambda q: count(q.codes_doubled)),
     ("codes changed", lambda q: count(q.codes_changed)),
-    ("codes unmatched", lambda q: count(len(q.codes_unmatched))),
+    ("codes that belong to nothing sent", lambda q: count(len(foreign_codes(q)))),
     ("clock drift", lambda q: f"{_plain(q.clock_drift_ppm, 2)} ppm"),
     ("clock residual, IQR", lambda q: f"{q.clock_residual_iqr_ms:.3f} ms"),
     ("display latency, median (IQR)", _latency),
@@ -166,5 +175,6 @@ def stages(manifests: dict[str, Manifest]) -> Table:
             (stage, f"{m.seconds:.1f}", f"{m.peak_memory_mb:.0f} MB", count(len(m.outputs)), m.code_version)
             for stage, m in manifests.items()
         ),
-        caption="From the manifests, which hold the sha256 of every file read and written.",
+        caption="From the manifests, which hold the sha256 of every file read and written. Peak memory: resident "
+        "memory of the loop's own process while the stage ran, with what was loaded before; workers are not in it.",
     )

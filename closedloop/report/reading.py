@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +40,16 @@ class SensitivityRow:
     standard_error: float
     n_images: int
     n_sites: int
+    interval_low: float = math.nan
+    interval_high: float = math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean; days evaluated before December 2026 have none, and get the normal one."""
+        if math.isfinite(self.interval_low):
+            return self.interval_low, self.interval_high
+        half_width = 1.96 * self.standard_error
+        return self.mean - half_width, self.mean + half_width
 
 
 @dataclass(frozen=True)

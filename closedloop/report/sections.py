@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from closedloop.report.pictures import shown, triples
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
 from closedloop.report.wording import number
 
-_SE = "Bars: ± one standard error over (image, site) pairs, clustered by image."
-_FLOORED = "Open triangles on the lower edge: at or below zero."
+_BARS = "Bars: 95 % intervals over (image, site) pairs, clustered by image."
+_FLOORED = (
+    "Grey strip: estimates at or below zero, open markers, each with a dotted line to the upper end of its interval. "
+    "Curves are set side by side so that none covers another."
+)
 
 
 def summary_of(record: StudyRecord) -> list[SensitivityRow]:
@@ -50,10 +54,11 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
                 curves.final_day(rows, random_pair=day.evaluation.random_pair),
                 "Sensitivity against controls and artificial units",
                 caption="As the paper's Figure 1A. Blue: the recorded sites under model-guided attacks, a lower bound. "
-                f"{_SE} The grey line is the site's own SD over clean images. {_FLOORED}",
+                f"{_BARS} The grey line is the site's own SD over clean images. {_FLOORED}",
             ),
+            *_rate_plates(day),
         ),
-        plates=_site_plates(single, paper) + _rate_plates(day),
+        plates=_site_plates(single, paper),
         folded=(
             ("Every number of this day", tables.every_number(day.sensitivity)),
             ("The attacks by ε", tables.by_epsilon(day.evaluation)),
@@ -70,7 +75,7 @@ def _site_plates(single: Sequence[SensitivityRow], paper: Sequence[SensitivityRo
             curves.sites(single, mean=paper),
             "Site by site",
             caption="As the paper's Figure 3A. Light: single sites by the paper's estimator, which noise can push "
-            "below zero. Dark: their mean ± SE.",
+            f"below zero. Dark: their mean. {_BARS}",
         ),
     )
 
@@ -91,8 +96,11 @@ def _rate_plates(day: DayRecord) -> tuple[Plate, ...]:
         plate(
             preference.rates(driven),
             "Rates against the preferred category",
-            caption=f"As the paper's Figure 2C, over the {driven.n_pairs:,} attacks predicted to raise a rate, on "
-            f"images of any category. Red: response to each site's most preferred category, mean ± SD over sites; "
+            caption="As the paper's Figure 2C, over images of any category that were to raise their site at every ε: "
+            f"{int(driven.n_images.sum())} images of {len(driven.sites)} sites, the same at every ε "
+            f"({driven.n_pairs:,} of the {driven.n_raised:,} attacks that were to raise a rate). Right: the rise of "
+            "each attacked image over its own clean twin. Light: single sites. Dark: mean over sites, with 95 % "
+            f"intervals over sites. Red: response to each site's most preferred category, mean ± SD over sites; "
             f"{where}. The preferred category is the best of many noisy means, so its level is biased upward.",
         ),
     )
@@ -114,13 +122,14 @@ def sensitivity_over_days(record: StudyRecord) -> PageSection | None:
                 curves.by_day(rows, days=days),
                 "Sensitivity over ε, day by day",
                 caption="As the paper's Figure 5 (which leaves out day 0, where nothing is mapped). Green and orange: "
-                f"model-free controls of the last day, RMS with measurement noise taken out. {_SE} {_FLOORED}",
+                f"model-free controls of the last day, RMS with measurement noise taken out. {_BARS} {_FLOORED}",
             ),
             plate(
                 curves.growth(rows, days=days),
                 "Sensitivity over days, at each ε",
-                caption=f"Each panel on its own scale. {_SE} The cross-fitted estimate takes the sign from half of the "
-                "repetitions instead of the model: noise pulls it down, a wrong channel map does not.",
+                caption=f"Each panel on its own scale. {_BARS} The cross-fitted estimate takes the sign from half of "
+                "the repetitions instead of the model, over all ways to halve them: noise pulls it down, a wrong "
+                "channel map does not. The RMS of a control is drawn with the sign of its square.",
             ),
         ),
         tables=(tables.growth(compared[0], compared[-1], rows),) if len(compared) > 1 else (),
@@ -163,13 +172,21 @@ def model_of_day(day: DayRecord) -> PageSection | None:
         caption = "Split-half over repetitions, Spearman-Brown corrected, averaged over random splits."
         plates.append(plate(model_figures.reliability(day.evaluation), "Reliability of the sites", caption=caption))
     if day.fit is not None:
+        fit, medians = day.fit, [_median(r) for r in (day.fit.r_fitted, day.fit.r_heldout)]
         caption = (
-            f"{day.fit.n_stimuli:,} stimuli, {day.fit.n_presentations:,} presentations of {day.day + 1} "
-            f"day{'s' if day.day else ''}; readout start: {day.fit.readout_start.replace('_', ' ')}. "
-            f"Held out: {day.fit.heldout_images} (n = {day.fit.n_heldout:,})."
+            "Mean squared error on the z-scored responses to the images that are fitted, weighted by repetitions, "
+            f"while the weights moved: no held-out error. {fit.n_stimuli:,} images of {day.day + 1} "
+            f"day{'s' if day.day else ''} with {fit.n_presentations:,} presentations; readout on day 0: "
+            f"{fit.readout_start.replace('_', ' ')}. Correlation afterwards, median over outputs: {number(medians[0])} "
+            f"on these images, {number(medians[1])} on held-out ones ({fit.heldout_images}; n = {fit.n_heldout:,})."
         )
         plates.append(plate(model_figures.loss(day.fit), "The night's refit", caption=caption))
     return PageSection("model", "Sites and model", plates=tuple(plates)) if plates else None
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def pictures(day: DayRecord) -> PageSection | None:
@@ -179,8 +196,9 @@ def pictures(day: DayRecord) -> PageSection | None:
     return PageSection(
         "pictures",
         f"What was shown: day {day.day}",
-        "The bytes on the screen, pixel for pixel, and mean rates over presentations. The difference is magnified "
-        "twenty times around mid-grey and clipped.",
+        "At the largest ε, the attack of median effect at each of the sites that were most reliable on day 0: typical "
+        "of its site, neither best nor worst. The bytes on the screen, pixel for pixel, and mean rates over "
+        "presentations. The difference is magnified twenty times around mid-grey and clipped.",
         triples=tuple(triples(day.evaluation.examples, day.images)),
     )
 
@@ -195,7 +213,8 @@ def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
     return PageSection(
         "rasters",
         f"Spikes: day {day.day}",
-        f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}.",
+        f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}: an extreme example, the image that an attack raised "
+        "most of all, beside the site's preferred image of the day.",
         shown=tuple(shown(day.evaluation.rasters, day.images)),
         wide=(
             plate(
@@ -214,9 +233,13 @@ def quality(days: Sequence[DayRecord]) -> PageSection | None:
     if not found:
         return None
     raw = [(f"Raw voltage against NEV, day {q.day}", q.raw_agreement) for q in found if q.raw_agreement]
-    unmatched = tuple(f"day {q.day}: {text}" for q in found for text in q.codes_unmatched)
+    unmatched = tuple((f"day {q.day}", text) for q in found for text in q.codes_unmatched)
     stray = tables.Table(
-        ("code",), tuple((text,) for text in unmatched), "Received by the recorder, but matching nothing that was sent."
+        ("day", "code"),
+        unmatched,
+        "Every code without a partner. Lost: sent and not received; doubled: a second copy; foreign: received, and "
+        "belonging to nothing sent.",
+        prose=True,
     )
     return PageSection(
         "quality",
@@ -232,7 +255,7 @@ def quality(days: Sequence[DayRecord]) -> PageSection | None:
             if table is not None
         ),
         folded=tuple((name, quality_tables.raw_agreement(agreement)) for name, agreement in raw)
-        + ((("Unmatched codes", stray),) if unmatched else ()),
+        + ((("Codes without a partner", stray),) if unmatched else ()),
     )
 
 

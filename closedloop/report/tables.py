@@ -16,7 +16,7 @@ from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
-from closedloop.report.wording import DASH, count, number, percent, plus_minus, share
+from closedloop.report.wording import DASH, count, number, percent, plus_minus, share, size, span
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     caption: str
     prose: bool = False
+
+
+_SIGNS = {"measured": "by the measured change", "true": "by the hidden truth"}
 
 
 NAMES = {
@@ -50,13 +53,14 @@ def day_by_day(rows: Sequence[DayRow]) -> Table:
         columns=(
             "",
             "r",
-            f"signs right, {' / '.join(kinds)}",
+            *(f"signs right, {_SIGNS[kind]}" for kind in kinds),
             *(f"ε = {epsilon:g} {kind}" for epsilon in epsilons for kind in kinds),
             "used / presented",
         ),
         rows=tuple(_day_line(row, epsilons, truths=truths) for row in rows),
         caption="r: median over sites, the day's sealed model against clean images it never saw. Signs right: part of "
-        "all attacks that moved their site in the sealed direction; noise pulls the measured part towards 50 %. "
+        "all attacks that moved their site in the sealed direction, by the measured change, which noise pulls towards "
+        "50 %" + (", and by the simulated cortex's own" if truths else "") + ". "
         "Sensitivity in σ, mean ± SE over image and site pairs (clustered by image), on the anchor images where "
         "the study has them.",
     )
@@ -64,13 +68,13 @@ def day_by_day(rows: Sequence[DayRow]) -> Table:
 
 def _day_line(row: DayRow, epsilons: Sequence[float], *, truths: bool) -> tuple[str, ...]:
     cells = {cell.epsilon: cell for cell in row.epsilons}
-    agreement = [percent(row.sign_agreement_measured), percent(row.sign_agreement_true)]
+    agreement = [percent(row.sign_agreement_measured), percent(row.sign_agreement_true)][: 1 + truths]
     values: list[str] = []
     for epsilon in epsilons:
         cell = cells.get(epsilon)
         values += [_row_value(cell.paper if cell else None), _row_value(cell.true if cell else None)][: 1 + truths]
     used = f"{count(row.n_used)} / {count(row.n_presented)}"
-    return (f"day {row.day}", number(row.r), " / ".join(agreement[: 1 + truths]), *values, used)
+    return (f"day {row.day}", number(row.r), *agreement, *values, used)
 
 
 def _row_value(row: SensitivityRow | None) -> str:
@@ -174,25 +178,34 @@ def _ratio(above: SensitivityRow | None, below: SensitivityRow | None) -> str:
 
 
 def every_number(rows: Sequence[SensitivityRow]) -> Table:
-    """List every mean over sites of a day with its error and its n."""
+    """List every mean over sites of a day with its error, its interval and its n."""
     return Table(
-        columns=("", "from", "images", "ε", "sensitivity (σ)", "images (n)", "sites (n)"),
+        columns=("", "from", "images", "ε", "sensitivity (σ)", "95 % interval (σ)", "images (n)", "sites (n)"),
         rows=tuple(
             (
                 NAMES[row.estimate],
                 "truth" if row.truth else "recording",
                 row.image_set,
                 f"{row.epsilon:g}",
-                plus_minus(row.mean, row.standard_error),
+                size(row.mean, row.interval) if _is_size(row) else plus_minus(row.mean, row.standard_error),
+                span(row.interval),
                 count(row.n_images),
                 count(row.n_sites),
             )
             for row in rows
             if row.site == ""
         ),
-        caption="Mean ± SE, clustered by image. From truth: computed without measurement noise, from the hidden cortex "
-        "of a simulated study or from an artificial network.",
+        caption="Mean ± SE, clustered by image; intervals by Student's t over images. Controls and the cross-fitted "
+        "sign: the size, or what it is at most where the interval reaches zero (of an RMS: the interval of the square, "
+        "its ends rooted with their sign). The cross-fitted sign falls short of the size where noise turns it, so its "
+        "upper end bounds that estimate and not the size itself. From truth: computed without measurement noise, from "
+        "the hidden cortex of a simulated study or from an artificial network.",
     )
+
+
+def _is_size(row: SensitivityRow) -> bool:
+    """Return whether a row estimates a size from noisy halves: controls and the cross-fitted sign, as measured."""
+    return not row.truth and row.estimate in ("cross_fitted", *CONTROL_KINDS)
 
 
 def by_epsilon(evaluation: EvaluationReport) -> Table:
@@ -201,8 +214,8 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
         columns=(
             "",
             "pairs (n)",
-            "signs right, measured",
-            "true",
+            "signs right, by the measured change",
+            "by the hidden truth",
             "realised ε mean",
             "max",
             "predicted change",
@@ -222,7 +235,7 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
             for e in evaluation.epsilons
         ),
         caption="Signs right ± binomial SE. Realised ε is computed from the bytes shown. Rate: mean over the attacked "
-        "images, up and down.",
+        "images that were to raise it.",
     )
 
 

@@ -17,6 +17,27 @@ def plus_minus(mean: float | None, standard_error: float | None) -> str:
     return f"{_signed(mean, digits)} ± {standard_error:.{digits}f}"
 
 
+def size(value: float | None, interval: tuple[float, float]) -> str:
+    """Return the size of an effect, or what it is at most where its 95 % interval reaches zero: not measurable."""
+    low, high = interval
+    if value is None or not math.isfinite(value):
+        return DASH
+    if not math.isfinite(low):
+        return f"{number(value)} (interval unknown)"
+    if low > 0:
+        return number(value)
+    return f"not measurable: at most {number(high)}" if high > 0 else "not measurable: interval below zero"
+
+
+def span(interval: tuple[float, float]) -> str:
+    """Return an interval as ``0.571 to 0.657``."""
+    low, high = interval
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return DASH
+    digits = _digits(max(abs(low), abs(high)))
+    return f"{_signed(low, digits)} to {_signed(high, digits)}"
+
+
 def number(value: float | None, *, unit: str = "") -> str:
     """Return a number with three significant decimals below ten, one above a hundred."""
     if value is None or not math.isfinite(value):

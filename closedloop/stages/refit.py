@@ -60,7 +60,7 @@ def run(context: StageContext) -> None:
             n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
             n_fitted_by_day=tuple(len(_fitted(day).images) for day in days),
             loss_by_epoch=report.losses,
-            heldout_images="anchors of all days so far, never fitted",
+            heldout_images=_held_out_images(days),
             n_heldout=len(held_out.images),
             r_heldout=_per_site(report.correlation_after),
             r_fitted=_per_site(held_out_correlation(model, train)),
@@ -76,6 +76,11 @@ def _anchors(day: DayResponses) -> Responses:
     """Held-out clean images: the anchors, or the normalizers where a protocol has none."""
     anchors = day.stimuli.rows(kind="clean", role="anchor")
     return _responses(day, anchors if len(anchors) else day.stimuli.rows(kind="clean", role="normalizer"))
+
+
+def _held_out_images(days: Sequence[DayResponses]) -> str:
+    kinds = ("anchors" if len(day.stimuli.rows(kind="clean", role="anchor")) else "normalizers" for day in days)
+    return f"{' and '.join(dict.fromkeys(kinds))} of all days so far, never fitted"
 
 
 def _responses(day: DayResponses, rows: NDArray[np.int64]) -> Responses:

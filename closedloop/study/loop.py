@@ -25,6 +25,7 @@ from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger, study_lock
+from closedloop.study.memory import forget_peak, peak_mb
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
 from closedloop.study.session_checks import refuse_at_once
@@ -205,6 +206,7 @@ class _Loop:
         attempt = self.ledger.begin(step.day, step.stage.name, step.input_hash)
         progress = self.reporter.begin(step.day, step.stage.name, attempt)
         started = time.monotonic()
+        forget_peak()
         try:
             with storage_errors(step.working):
                 if step.stage.opens_inputs:
@@ -214,7 +216,7 @@ class _Loop:
                 self.publisher.read_inputs(step, progress)
                 self.publisher.prepare(step)
                 step.stage.work(self._context(step, progress))
-                self.publisher.publish(step, seconds=time.monotonic() - started)
+                self.publisher.publish(step, seconds=time.monotonic() - started, peak_memory_mb=peak_mb())
         except ClosedLoopError as error:
             self.ledger.fail(step.day, step.stage.name, step.input_hash, str(error))
             raise

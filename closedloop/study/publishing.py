@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +54,18 @@ class Publisher:
             make_folder(step.working)
             mark.write_text(step.input_hash)
 
-    def publish(self, step: Step, *, seconds: float) -> None:
-        """Give the working folder its manifest and its published name; nothing hidden travels with it."""
+    def publish(self, step: Step, *, seconds: float, peak_memory_mb: float) -> None:
+        """Give the working folder its manifest and its published name; nothing hidden travels with it.
+
+        Parameters
+        ----------
+        step
+            What was done.
+        seconds, peak_memory_mb
+            What it took.
+        """
         sweep(step.working)
-        self.write_manifest(step, step.working, seconds=seconds)
+        self.write_manifest(step, step.working, seconds=seconds, peak_memory_mb=peak_memory_mb)
         publish_folder(step.working, step.folder)
 
     def seal(self, step: Step) -> None:
@@ -69,11 +76,11 @@ class Publisher:
         sync_tree(step.folder)
         for half_written in step.folder.glob(f".{MANIFEST_NAME}.*.tmp"):
             half_written.unlink()  # of a loop that was killed as it sealed
-        self.write_manifest(step, step.folder, seconds=0.0)
+        self.write_manifest(step, step.folder, seconds=0.0, peak_memory_mb=0.0)
         for above in (step.folder.parent, step.folder.parent.parent):
             sync_folder(above)
 
-    def write_manifest(self, step: Step, folder: Path, *, seconds: float) -> None:
+    def write_manifest(self, step: Step, folder: Path, *, seconds: float, peak_memory_mb: float) -> None:
         """Write the manifest of a step's files, each read to its end.
 
         Parameters
@@ -82,8 +89,8 @@ class Publisher:
             What was done.
         folder
             Where its files are now: the working folder, or the published one that a person filled.
-        seconds
-            How long it took.
+        seconds, peak_memory_mb
+            What it took; 0 of what a person did.
         """
         outputs = {}
         for name in relative_files(folder):
@@ -101,7 +108,7 @@ class Publisher:
             inputs=step.inputs,
             outputs=outputs,
             seconds=round(seconds, 3),
-            peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            peak_memory_mb=peak_memory_mb,
         ).write(folder / MANIFEST_NAME)
 
     def verify(self, step: Step, manifest: Manifest) -> None:

@@ -22,6 +22,15 @@ SENSITIVITY = TableLayout(
         "standard_error": Column("float64", "sigma", "of the mean, over image and site pairs"),
         "n_images": Column("int32", "", "different clean images"),
         "n_sites": Column("int32", "", "sites or units averaged"),
+        "interval_low": Column(
+            "float64",
+            "sigma",
+            "95 % interval of the mean by image; of an RMS that of the square, rooted",
+            since="December 2026",
+        ),
+        "interval_high": Column(
+            "float64", "sigma", "its upper end; not above zero: see interval_low", since="December 2026"
+        ),
     },
 )
 
@@ -55,7 +64,7 @@ class EpsilonEvaluation(Section):
     sign_agreement_true: float | None = Field(description="the same against the hidden cortex; simulation only")
     realised_epsilon_mean: float
     realised_epsilon_max: float
-    mean_attacked_hz: float | None
+    mean_attacked_hz: float | None = Field(description="mean rate over the attacked images that were to raise it")
     predicted_change: float = Field(description="mean |predicted change|, z")
 
 

@@ -14,16 +14,25 @@ class FitReport(Document):
 
     kind: Literal["fit_report"] = "fit_report"
     day: int
-    readout_start: str
-    n_stimuli: int
-    n_presentations: int
-    n_fitted_by_day: tuple[int, ...]
-    loss_by_epoch: tuple[float, ...]
-    heldout_images: str = Field(description="which images the correlation is computed on")
-    n_heldout: int
+    readout_start: str = Field(
+        description="of the readout before day 0's refit, by the protocol: random, or closed_form on the first data; "
+        "later days go on from the model before"
+    )
+    n_stimuli: int = Field(description="images fitted, of all days so far: fresh clean ones and the attacks on them")
+    n_presentations: int = Field(
+        description="usable presentations of these images, each image counted at the site that has most"
+    )
+    n_fitted_by_day: tuple[int, ...] = Field(description="images fitted, of each day from day 0 on")
+    loss_by_epoch: tuple[float, ...] = Field(
+        description="mean squared error on the fitted images' z-scored responses, weighted by repetitions, averaged "
+        "over each epoch while the weights moved"
+    )
+    heldout_images: str = Field(description="which images r_heldout is computed on")
+    n_heldout: int = Field(description="these images, an image of each day counted once a day")
     r_heldout: tuple[float | None, ...] = Field(
-        description="per site, model before this refit on this day's unseen clean images"
+        description="by output of the model: correlation over the held-out images of all days so far, never fitted, of "
+        "the model after this refit with the z-scored responses; null where fewer than 3 are usable"
     )
     r_fitted: tuple[float | None, ...] = Field(
-        description="per site, model after the refit on the images it was fitted on"
+        description="by output of the model: the same on the images it was fitted to"
     )

@@ -92,7 +92,10 @@ class IngestQuality(Document):
     codes_lost: int
     codes_doubled: int
     codes_changed: int = Field(description="matched in time, another value: bits flipped")
-    codes_unmatched: tuple[str, ...] = Field(description="every received code that belongs to nothing sent")
+    codes_unmatched: tuple[str, ...] = Field(
+        description="every code without a partner, its fate first: lost or unplaced (sent, not received), doubled (a "
+        "second copy), foreign (received, belongs to nothing sent)"
+    )
     clock_offset_s: float
     clock_drift_ppm: float
     clock_residual_iqr_ms: float

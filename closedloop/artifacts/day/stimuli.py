@@ -35,9 +35,13 @@ AUDIT_COLUMNS = {
     "luminance_shift": Column("float64", "", "mean brightness of the changed image minus that"),
     "contrast_clean": Column("float64", "", "RMS contrast of the clean image: SD of its brightness over pixels"),
     "contrast_shift": Column("float64", "", "RMS contrast of the changed image minus that"),
-    "predicted_change_float": Column("float64", "z", "predicted change before the image was put on whole levels"),
+    "predicted_change_float": Column(
+        "float64", "z", "predicted change where the float search ended, before whole levels"
+    ),
     "predicted_change": Column("float64", "z", "and of the bytes; both NaN where nothing is predicted"),
-    "rounding_loss": Column("float64", "z", "size of the first minus size of the second"),
+    "rounding_loss": Column(
+        "float64", "z", "size of the larger of the two minus that of the second; below 0 before December 2026"
+    ),
     "lattice_bound": Column("float64", "", "part of the first that whole levels allow to first order; NaN without one"),
 }
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.attacks.audit import rounding_loss
+
 
 @dataclass(frozen=True)
 class AttackItem:
@@ -51,9 +53,10 @@ class SynthesisResult:
     predicted_clean, predicted_attacked
         Responses to the clean and the attacked image, shape (n_items,).
     predicted_change_float
-        Change of the response at the float optimum, before the image was put on the lattice, shape (n_items,).
+        Change of the response where the float search ended, before the image was put on the lattice, shape (n_items,).
+        After few steps that is no optimum: the search on the lattice may end further.
     lattice_bound
-        What part of the float optimum's change the lattice allows to first order, shape (n_items,).
+        What part of the change there the lattice allows to first order, shape (n_items,).
     realised_epsilon
         Epsilon from the bytes, 224 px units, shape (n_items,).
     direction
@@ -78,8 +81,8 @@ class SynthesisResult:
 
     @property
     def rounding_loss(self) -> NDArray[np.float64]:
-        """Size of the float optimum's change minus the size of the bytes' change, shape (n_items,)."""
-        return np.abs(self.predicted_change_float) - np.abs(self.predicted_change)
+        """What the bytes move less than the best image found in the ball (`audit.rounding_loss`), shape (n_items,)."""
+        return rounding_loss(self.predicted_change_float, self.predicted_change)
 
 
 class Attacked(NamedTuple):

@@ -21,6 +21,7 @@ from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.commands.attack.request import NamedImages
 from closedloop.report.audit.page import AuditRecord, audit_page
+from closedloop.report.layout import render
 from closedloop.storage import sha256_file
 
 DOCUMENT_NAME, PAGE_NAME, TABLE_NAME, CSV_NAME, IMAGES_NAME = (
@@ -91,7 +92,7 @@ def _page(folder: Path, made: AttackSet, document: AttackSetDocument, *, columns
         folder / IMAGES_NAME,
         unit="z" if document.model.kind == "site_model" else "activation",
     )
-    return audit_page(record, title="Attacks", facts=_facts(document), command=command, simulated=False)
+    return render(audit_page(record, title="Attacks", facts=_facts(document), command=command, simulated=False))
 
 
 def _facts(document: AttackSetDocument) -> tuple[tuple[str, str], ...]:

@@ -177,10 +177,9 @@ def _summary(request: AttackRequest, found: SynthesisResult, out: Path) -> list[
     lines = []
     for one in request.epsilons:
         rows = epsilon == one
-        change, before = (
-            float(np.abs(values[rows]).mean()) for values in (found.predicted_change, found.predicted_change_float)
-        )
-        kept = f", {100 * change / before:.1f} % of the float optimum" if before > 0 else ""
+        change = float(np.abs(found.predicted_change[rows]).mean())
+        largest = change + float(found.rounding_loss[rows].mean())
+        kept = f", {100 * change / largest:.1f} % of the largest found before rounding" if largest > 0 else ""
         lines.append(
             f"epsilon {one:g}: mean predicted change {change:.4g}{kept}; "
             f"realised epsilon at most {found.realised_epsilon[rows].max():.5f}"

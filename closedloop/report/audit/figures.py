@@ -37,8 +37,13 @@ def by_epsilon(columns: Columns) -> Figure:
 
 
 def kept(columns: Columns) -> NDArray[np.float64]:
-    """Return the share of the float optimum's predicted change that each stimulus's bytes keep; NaN if unpredicted."""
-    return over(np.abs(columns["predicted_change"]), np.abs(columns["predicted_change_float"]))
+    """Return the share of the largest predicted change found that each stimulus's bytes keep; NaN if unpredicted."""
+    return over(np.abs(columns["predicted_change"]), largest_found(columns))
+
+
+def largest_found(columns: Columns) -> NDArray[np.float64]:
+    """Return the size of the largest predicted change found in the ball: by the float search, or of the bytes."""
+    return np.asarray(np.maximum(np.abs(columns["predicted_change_float"]), np.abs(columns["predicted_change"])))
 
 
 def over(part: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,6 +63,8 @@ def _spread(axes: Axes, columns: Columns, *, values: NDArray[np.float64], epsilo
         shifted = np.array(epsilons) * 1.05 ** (place - (len(kinds) - 1) / 2)
         reach = np.abs(quartiles[:, [0, 2]] - quartiles[:, [1]]).T
         axes.errorbar(shifted, quartiles[:, 1], reach, color=_COLOURS[kind], marker="o", linestyle="", label=kind)
+        low, middle, high = quartiles.T.tolist()
+        drawing.note_numbers(axes, f"{kind}, median and quartiles", list(epsilons), middle, low=low, high=high)
 
 
 def _rows(columns: Columns, kind: str, epsilon: float) -> NDArray[np.bool_]:

@@ -14,8 +14,8 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.audit.figures import by_epsilon, kept, shift
-from closedloop.report.layout import Card, Link, Page, PageSection, plate, render
+from closedloop.report.audit.figures import by_epsilon, kept, largest_found, shift
+from closedloop.report.layout import Card, Link, Page, PageSection, plate
 from closedloop.report.pictures import Pair, triple
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
@@ -53,8 +53,10 @@ def audit_page(
     simulated: bool,
     links: Sequence[Link] = (),
     notices: Sequence[str] = (),
-) -> bytes:
-    """Return the page as one HTML file that needs nothing else.
+    numbers_file: str = "",
+    in_folder: str = "",
+) -> Page:
+    """Return the page of a stimulus set.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def audit_page(
         Pages beside it.
     notices
         What else the reader is warned of.
+    numbers_file, in_folder
+        Where the numbers of its figures are written, and where the command is to be typed.
 
     Raises
     ------
@@ -78,17 +82,17 @@ def audit_page(
     """
     with drawing.style():
         sections = (_in_short(record), _by_size(record), *_pictures(record), _extremes(record))
-    return render(
-        Page(
-            title=title,
-            subtitle="What will be shown, from its bytes: how far it is from the clean image, and what else changed.",
-            facts=tuple(facts),
-            command=command,
-            simulated=simulated,
-            notices=(*notices, *_notices(record.columns)),
-            links=tuple(links),
-            sections=tuple(section for section in sections if section is not None),
-        )
+    return Page(
+        title=title,
+        subtitle="What will be shown, from its bytes: how far it is from the clean image, and what else changed.",
+        facts=tuple(facts),
+        command=command,
+        simulated=simulated,
+        notices=(*notices, *_notices(record.columns)),
+        links=tuple(links),
+        sections=tuple(section for section in sections if section is not None),
+        numbers_file=numbers_file,
+        in_folder=in_folder,
     )
 
 
@@ -114,7 +118,9 @@ def _in_short(record: AuditRecord) -> PageSection:
                 _thousandths(_median(used)),
                 f"at most {_thousandths(_largest(used))}, by the bytes",
             ),
-            Card("predicted change kept", percent(_median(kept_of)), "median; bytes over float, by the model"),
+            Card(
+                "predicted change kept", percent(_median(kept_of)), "median; of the largest change found, by the model"
+            ),
             Card("with values clipped", percent(float(clipped.mean())), f"at most {_most_clipped(columns)} values"),
             Card(
                 "brightness shift",
@@ -137,8 +143,9 @@ def _by_size(record: AuditRecord) -> PageSection:
         columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept [possible]", *_PIXEL_COLUMNS),
         rows=tuple(_line(columns, kind, epsilon) for kind, epsilon in groups),
         caption="Means over the stimuli; in brackets the largest realised ε. Largest: of the changes, in levels. "
-        "Kept: predicted change on the bytes over that of the float optimum; in brackets "
-        "what whole levels allow to first order. Clipped: values at black or white "
+        "Float: where the search ended before the image was put on whole levels, from where it goes on there. Kept: "
+        "predicted change on the bytes over the larger of both; in brackets "
+        "what whole levels allow of the first, to first order. Clipped: values at black or white "
         "that were not there before. Brightness (BT.709 weights of pixel values) and RMS contrast: mean size of the "
         "shift, over the clean image's.",
     )
@@ -156,9 +163,8 @@ def _line(columns: Columns, kind: str, epsilon: float) -> tuple[str, ...]:
     change = {
         name: float(np.abs(columns[name][rows]).mean()) for name in ("predicted_change_float", "predicted_change")
     }
-    ratio = (
-        change["predicted_change"] / change["predicted_change_float"] if change["predicted_change_float"] else np.nan
-    )
+    found = float(largest_found(columns)[rows].mean())
+    ratio = change["predicted_change"] / found if found else np.nan
     return (
         f"{kind}, ε = {epsilon:g}",
         count(len(rows)),
@@ -188,7 +194,10 @@ def _pictures(record: AuditRecord) -> list[PageSection]:
     return sections
 
 
-_INTRO = "The bytes, pixel for pixel. The difference is magnified twenty times around mid-grey and clipped."
+_INTRO = (
+    "Evenly spread over the set, not chosen by effect. The bytes, pixel for pixel. The difference is magnified twenty "
+    "times around mid-grey and clipped."
+)
 
 
 def _extremes(record: AuditRecord) -> PageSection | None:
@@ -204,7 +213,10 @@ def _extremes(record: AuditRecord) -> PageSection | None:
     rows = np.array(list(dict.fromkeys(int(size.argmax()) for size in sizes if len(size))), dtype=np.int64)
     if not rows.size:
         return None
-    intro = "The largest shift of brightness, of contrast, most clipped values, and the largest rounding loss."
+    intro = (
+        "Extreme, not typical: the stimulus with the largest shift of brightness, of contrast, with most clipped "
+        "values, and with the largest rounding loss (what its bytes move less than the best image found)."
+    )
     return _shown(record, rows, anchor="extremes", heading="The extremes", intro=intro)
 
 

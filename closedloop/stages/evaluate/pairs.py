@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.dispersion import normalize, sigma
-from closedloop.analysis.reliability import mean_response, split_half_means
+from closedloop.analysis.reliability import mean_response
+from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 
@@ -25,8 +26,8 @@ class Measured:
     ----------
     rates_hz
         (n_images, n_sites), mean over usable repetitions; NaN where there is none.
-    half_a_hz, half_b_hz
-        The same from disjoint halves of the repetitions.
+    repetitions_hz
+        (n_images, n_sites, n_repetitions), each presentation's; NaN where there is none.
     n_usable
         (n_images, n_sites), usable repetitions.
     sigma_hz
@@ -34,20 +35,21 @@ class Measured:
     """
 
     rates_hz: Floats
-    half_a_hz: Floats
-    half_b_hz: Floats
+    repetitions_hz: Floats
     n_usable: Integers
     sigma_hz: Floats
 
 
-def measure(day: DayResponses, *, seed: int) -> Measured:
-    """Average a day's presentations by stimulus, whole and in random halves."""
+def measure(day: DayResponses) -> Measured:
+    """Arrange a day's presentations by stimulus, and average them."""
     rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
-    random = np.random.default_rng(seed)
-    half_a, half_b = split_half_means(day.rates_hz, day.image_index, n_images=day.n_images, rng=random)
-    n_usable = np.zeros(rates.shape, dtype=np.int64)
-    np.add.at(n_usable, day.image_index, np.isfinite(day.rates_hz))
-    return Measured(rates, half_a, half_b, n_usable, sigma(rates[day.stimuli.rows(kind="clean", role="clean")]))
+    repetitions = repetitions_of(day.rates_hz, day.image_index, n_images=day.n_images)
+    return Measured(
+        rates,
+        repetitions,
+        np.isfinite(repetitions).sum(axis=2),
+        sigma(rates[day.stimuli.rows(kind="clean", role="clean")]),
+    )
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class ImagePairs:
     """One entry a (changed image, site): attacks at their own site, controls at every site.
 
     Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
+    `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions).
     """
 
     stimulus: Integers
@@ -71,8 +74,8 @@ class ImagePairs:
     rate_clean_hz: Floats
     rate_changed_hz: Floats
     change: Floats
-    change_half_a: Floats
-    change_half_b: Floats
+    repetitions_clean: Floats
+    repetitions_changed: Floats
     true_change: Floats
     n_repetitions: Integers
 
@@ -85,7 +88,7 @@ class ImagePairs:
 
     def table(self) -> dict[str, Any]:
         """Return the columns of pairs.parquet."""
-        hidden = {"stimulus", "clean_index", "site_index", "change_half_a", "change_half_b"}
+        hidden = {"stimulus", "clean_index", "site_index", "repetitions_clean", "repetitions_changed"}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden}
 
 
@@ -108,6 +111,9 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
     def change(rates: Floats) -> Floats:
         return normalize(rates[stimulus, site] - rates[clean, site], measured.sigma_hz, site_index=site)
 
+    def scaled(repetitions_hz: Floats) -> Floats:
+        return np.stack([normalize(hz, measured.sigma_hz, site_index=site) for hz in repetitions_hz.T], axis=1)
+
     return ImagePairs(
         stimulus=stimulus,
         stimulus_id=columns["stimulus_id"][stimulus],
@@ -123,8 +129,8 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
         rate_clean_hz=measured.rates_hz[clean, site],
         rate_changed_hz=measured.rates_hz[stimulus, site],
         change=change(measured.rates_hz),
-        change_half_a=change(measured.half_a_hz),
-        change_half_b=change(measured.half_b_hz),
+        repetitions_clean=scaled(measured.repetitions_hz[clean, site]),
+        repetitions_changed=scaled(measured.repetitions_hz[stimulus, site]),
         true_change=change(true_rates_hz) if true_rates_hz is not None else np.full(len(stimulus), np.nan),
         n_repetitions=measured.n_usable[stimulus, site],
     )

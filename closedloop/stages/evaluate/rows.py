@@ -41,13 +41,13 @@ def _paper(pairs: ImagePairs) -> Estimate:
 
 def _cross_fitted(pairs: ImagePairs) -> Estimate:
     return cross_fitted_estimate(
-        pairs.change_half_a, pairs.change_half_b, image_index=pairs.clean_index, site_index=pairs.site_index
+        pairs.repetitions_clean, pairs.repetitions_changed, image_index=pairs.clean_index, site_index=pairs.site_index
     )
 
 
 def _corrected_rms(pairs: ImagePairs) -> Estimate:
     return noise_corrected_rms(
-        pairs.change_half_a, pairs.change_half_b, image_index=pairs.clean_index, site_index=pairs.site_index
+        pairs.repetitions_clean, pairs.repetitions_changed, image_index=pairs.clean_index, site_index=pairs.site_index
     )
 
 
@@ -127,6 +127,8 @@ def as_row(estimate: Estimate, name: str, *, epsilon: float, truth: bool, image_
         "standard_error": estimate.standard_error,
         "n_images": estimate.n_images,
         "n_sites": estimate.n_sites,
+        "interval_low": estimate.interval[0],
+        "interval_high": estimate.interval[1],
     }
 
 

@@ -31,7 +31,7 @@ def run(context: StageContext) -> None:
     day_0 = context.read(catalog.SENSITIVITY, day=0) if has_units and context.day > 0 else None
     work = AttackWork(protocol.attack.batch_size, context.workers, context.scratch, context.progress)
 
-    measured = measure(day, seed=context.seed("halves"))
+    measured = measure(day)
     true_rates_hz, known_rows = None, list[Row]()
     if context.simulated:
         truth = read_hidden_truth(

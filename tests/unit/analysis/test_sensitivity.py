@@ -25,6 +25,11 @@ def _noise(seed: int, scale: float) -> np.ndarray:
     return np.random.default_rng(seed).normal(scale=scale, size=N)
 
 
+def repetitions(*changes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two repetitions a pair, the clean ones without noise: the halves' changes are those given."""
+    return np.zeros((len(changes[0]), len(changes))), np.stack(changes, axis=1)
+
+
 def _signs(seed: int, p_plus: float = 0.5) -> np.ndarray:
     return np.where(np.random.default_rng(seed).random(N) < p_plus, 1, -1)
 
@@ -66,13 +71,13 @@ def test_a_sign_array_without_signs_uses_only_its_direction() -> None:
 def test_the_cross_fitted_estimate_is_the_truth_times_the_halves_sign_agreement() -> None:
     truth, sd = 0.5 * _signs(5), 0.8
     halves = truth + _noise(6, sd), truth + _noise(7, sd)
-    estimate = cross_fitted_estimate(*halves, image_index=IMAGE, site_index=SITE)
+    estimate = cross_fitted_estimate(*repetitions(*halves), image_index=IMAGE, site_index=SITE)
     p = stats.norm.cdf(0.5 / sd)
     assert estimate.mean == pytest.approx(0.5 * (2 * p - 1), abs=0.015)
 
 
 def test_without_an_effect_the_cross_fitted_estimate_is_zero_within_its_error() -> None:
-    estimate = cross_fitted_estimate(_noise(8, 1.0), _noise(9, 1.0), image_index=IMAGE, site_index=SITE)
+    estimate = cross_fitted_estimate(*repetitions(_noise(8, 1.0), _noise(9, 1.0)), image_index=IMAGE, site_index=SITE)
     assert abs(estimate.mean) < 4 * estimate.standard_error
     # (sign(a) b + sign(b) a) / 2 of independent normals has variance (1 + (E|a|)^2) / 2 = (1 + 2 / pi) / 2.
     assert estimate.standard_error == pytest.approx(np.sqrt((1 + 2 / np.pi) / 2 / N), rel=0.03)
@@ -83,7 +88,7 @@ def test_a_wrong_channel_map_sinks_the_papers_estimate_and_not_the_cross_fitted_
     halves = truth + _noise(11, 0.5), truth + _noise(12, 0.5)
     unrelated = _signs(13)
     paper = paper_estimate(np.mean(halves, axis=0), unrelated, image_index=IMAGE, site_index=SITE)
-    cross = cross_fitted_estimate(*halves, image_index=IMAGE, site_index=SITE)
+    cross = cross_fitted_estimate(*repetitions(*halves), image_index=IMAGE, site_index=SITE)
     assert abs(paper.mean) < 0.02
     assert cross.mean > 0.4
 
@@ -91,7 +96,7 @@ def test_a_wrong_channel_map_sinks_the_papers_estimate_and_not_the_cross_fitted_
 def test_the_corrected_rms_is_the_effects_and_not_the_noises() -> None:
     truth = _noise(14, 0.3)
     halves = truth + _noise(15, 0.8), truth + _noise(16, 0.8)
-    estimate = noise_corrected_rms(*halves, image_index=IMAGE, site_index=SITE)
+    estimate = noise_corrected_rms(*repetitions(*halves), image_index=IMAGE, site_index=SITE)
     assert estimate.mean == pytest.approx(0.3, abs=4 * estimate.standard_error)
     # Var(ab) = (t^2 + n^2)^2 + t^4 for t = 0.3, n = 0.8; delta method: sd(ab) / (2 t sqrt(N)).
     assert estimate.standard_error == pytest.approx(np.sqrt(0.73**2 + 0.3**4) / (0.6 * np.sqrt(N)), rel=0.05)
@@ -103,7 +108,8 @@ def test_without_an_effect_the_corrected_rms_scatters_on_both_sides_of_zero_with
     rng = np.random.default_rng(17)
     index = np.arange(200)
     estimates = [
-        noise_corrected_rms(*rng.normal(size=(2, 200)), image_index=index, site_index=index) for _ in range(400)
+        noise_corrected_rms(*repetitions(*rng.normal(size=(2, 200))), image_index=index, site_index=index)
+        for _ in range(400)
     ]
     assert np.mean([e.mean > 0 for e in estimates]) == pytest.approx(0.5, abs=0.1)
     # m scatters by s = 1 / sqrt(200); the root of [-s, s] is 2 sqrt(s) wide.
@@ -117,7 +123,7 @@ def test_the_corrected_rms_has_a_calibrated_error_where_there_is_an_effect() -> 
     for _ in range(1500):
         truth = rng.normal(scale=0.7, size=300)
         halves = truth + rng.normal(scale=0.6, size=(2, 300))
-        estimate = noise_corrected_rms(*halves, image_index=index, site_index=index)
+        estimate = noise_corrected_rms(*repetitions(*halves), image_index=index, site_index=index)
         z.append((estimate.mean - 0.7) / estimate.standard_error)
     assert np.std(z) == pytest.approx(1.0, abs=0.08)
     assert np.mean(z) == pytest.approx(0.0, abs=0.15)

@@ -106,7 +106,9 @@ def sensitivity_columns(day: int, *, anchors: bool, simulated: bool) -> dict[str
 
             def row(estimate: str, mean: float, *, truth: bool, site: str = "", n_sites: int = N_SITES) -> None:
                 error = 0.021 if not truth else 0.004
-                rows.append((day, epsilon, estimate, truth, image_set, site, mean + shift, error, n, n_sites))  # noqa: B023
+                at = mean + shift  # noqa: B023
+                ends = at - 2 * error, at + 2 * error
+                rows.append((day, epsilon, estimate, truth, image_set, site, at, error, n, n_sites, *ends))  # noqa: B023
 
             for name, means in UNITS.items():
                 row(name, means[index], truth=True)

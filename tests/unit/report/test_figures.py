@@ -4,26 +4,57 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from closedloop.artifacts.day.evaluation import EvaluationReport
-from closedloop.report.curves import final_day, growth
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.report.curves import LOOKS, final_day, growth
 from closedloop.report.drawing import style, svg_uri
+from closedloop.report.model_figures import loss
 from closedloop.report.pages import _far_above
 from closedloop.report.pictures import magnified_difference, png
-from closedloop.report.preference import DrivenRates, crossings, driven_rates
+from closedloop.report.preference import DrivenRates, crossings, driven_rates, rates
 from closedloop.report.reading import SensitivityRow
-from closedloop.report.wording import number, plus_minus, share
+from closedloop.report.wording import number, plus_minus, share, size, span
 
 
 def _row(estimate: str, epsilon: float, mean: float, *, error: float = 0.01) -> SensitivityRow:
     return SensitivityRow(5, epsilon, estimate, False, "anchors", "", mean, error, 56, 21)
 
 
-def test_a_measured_mean_below_zero_is_marked_on_the_log_axis_and_not_left_out() -> None:
-    figure = final_day([_row("paper", 1.0, -0.01), _row("paper", 10.0, 0.5)], random_pair=None)
-    markers = [line for line in figure.axes[0].lines if line.get_marker() == "v" and line.get_mfc() == "white"]
-    assert [list(line.get_xdata()) for line in markers] == [[1.0]]
-    assert markers[0].get_ydata()[0] == figure.axes[0].get_ylim()[0]
+ESTIMATES = ("paper", "cross_fitted", "gaussian", "linear", "true", "white_box", "vanilla_units", "robust_units")
+
+
+@pytest.mark.parametrize("epsilons", [(1.0, 2.5, 10.0), (1.0, 1.2), (5.0,)])
+def test_every_estimate_is_on_the_log_axis_and_none_covers_another(epsilons: tuple[float, ...]) -> None:
+    """Eight estimates at each epsilon, all but the last at or below zero: as many markers, apart by their width."""
+    values = [-0.02, -0.02, 0.0, -0.3, -0.02, -0.02, -0.02, 0.5]
+    rows = [_row(name, epsilon, y) for name, y in zip(ESTIMATES, values, strict=True) for epsilon in epsilons]
+    with style():
+        figure = final_day(rows, random_pair=None)
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        low, high = axes.get_ylim()
+        points = [
+            (float(x), float(y), line.get_markersize())
+            for line in axes.lines
+            if line.get_marker() not in ("None", "_", "|", "")
+            for x, y in zip(np.atleast_1d(line.get_xdata()), np.atleast_1d(line.get_ydata()), strict=True)
+            if np.isfinite(y)
+        ]
+        at = axes.transData.transform([point[:2] for point in points]) * 72 / figure.dpi
+    assert len(points) == 8 * len(epsilons)
+    assert all(low < y < high for _, y, _ in points)
+    apart = np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1)) + 100 * np.eye(len(at))
+    assert apart.min() > 5.5
+
+
+def test_an_estimate_below_zero_shows_the_upper_end_of_its_interval() -> None:
+    figure = final_day([_row("gaussian", 1.0, -0.01, error=0.1), _row("paper", 10.0, 0.5)], random_pair=None)
+    (end,) = [line for line in figure.axes[0].lines if line.get_markersize() == 8.0]
+    assert end.get_ydata() == pytest.approx([-0.01 + 1.96 * 0.1])
+    (drawn,) = [series for series in figure.drawn if series.name == LOOKS["gaussian"].label]
+    assert (drawn.x, drawn.y, drawn.high) == ((1.0,), (-0.01,), pytest.approx((-0.01 + 1.96 * 0.1,)))
 
 
 def test_the_final_days_figure_draws_the_means_it_is_given() -> None:
@@ -54,10 +85,12 @@ def test_the_same_numbers_give_the_same_bytes_of_a_figure() -> None:
 
 def test_the_crossing_of_the_preferred_level_is_linear_between_epsilons() -> None:
     driven = DrivenRates(
+        sites=("a", "b", "c"),
         epsilons=np.array([0.0, 1.0, 10.0]),
         rates_hz=np.array([[50.0, 80.0, 260.0], [50.0, 60.0, 90.0], [120.0, 130.0, 150.0]]),
         preferred_hz=np.array([100.0, 100.0, 100.0]),
-        n_pairs=9,
+        n_images=np.array([1, 1, 1]),
+        n_raised=6,
     )
     found = crossings(driven)
     assert found[0] == pytest.approx(2.0)
@@ -65,23 +98,76 @@ def test_the_crossing_of_the_preferred_level_is_linear_between_epsilons() -> Non
     assert found[2] == 0.0
 
 
-def test_only_attacks_meant_to_raise_a_rate_count_as_driving() -> None:
-    pairs = {
-        "kind": np.array(["attacked", "attacked", "attacked", "gaussian"]),
-        "predicted_sign": np.array([1, 1, -1, 1]),
-        "rate_changed_hz": np.array([100.0, 200.0, 5.0, 900.0]),
-        "rate_clean_hz": np.array([40.0, 60.0, 50.0, 50.0]),
-        "epsilon": np.array([1.0, 1.0, 1.0, 1.0]),
-        "neuroid_id": np.array(["a", "a", "a", "a"]),
-    }
-    evaluation = EvaluationReport(
+def evaluated(**preferred_hz: float | None) -> EvaluationReport:
+    return EvaluationReport(
         simulated=False, day=1, n_sites=1, n_attacked=3, epsilons=(), sigma_hz={}, sigma_corrected_hz={},
-        r_predicted={}, reliability={}, preferred_hz={"a": 130.0}, examples=(), rasters=(),
+        r_predicted={}, reliability={}, preferred_hz=preferred_hz, examples=(), rasters=(),
     )  # fmt: skip
-    driven = driven_rates(pairs, evaluation)
+
+
+def pairs_table(*rows: tuple[str, str, float, int, float, float], kind: str = "attacked") -> dict[str, np.ndarray]:
+    """Return pairs of (site, image, epsilon, predicted sign, clean rate, attacked rate)."""
+    names = ("neuroid_id", "image_id", "epsilon", "predicted_sign", "rate_clean_hz", "rate_changed_hz")
+    return {name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)} | {
+        "kind": np.array([kind] * len(rows))
+    }
+
+
+NAN = float("nan")
+
+
+def test_the_rise_is_over_the_same_images_at_every_epsilon_each_over_its_own_clean_twin() -> None:
+    """Image y was to fall at epsilon 10, z was not measured at 1: x alone rose by 5 and 40 Hz from its own 60.
+
+    A mean over whatever was raised would begin at (60 + 10 + 200) / 3 and go to (65 + 100) / 2 and 100 / 1.
+    """
+    pairs = pairs_table(
+        ("a", "x", 1.0, 1, 60.0, 65.0),
+        ("a", "x", 10.0, 1, 60.0, 100.0),
+        ("a", "y", 1.0, 1, 10.0, 100.0),
+        ("a", "y", 10.0, -1, 10.0, 5.0),
+        ("a", "z", 1.0, 1, 200.0, NAN),
+        ("a", "z", 10.0, 1, 200.0, 300.0),
+    )
+    driven = driven_rates(pairs, evaluated(a=130.0))
     assert driven is not None
-    assert driven.rates_hz.tolist() == [[50.0, 150.0]]
-    assert driven.n_pairs == 2
+    assert driven.epsilons.tolist() == [0, 1, 10]
+    assert driven.rates_hz.tolist() == [[60, 65, 100]]
+    assert driven.rises_hz.tolist() == [[0, 5, 40]]
+    assert (driven.n_images.tolist(), driven.n_pairs, driven.n_raised) == ([1], 2, 4)
+
+
+def test_the_mean_of_figure_2c_is_over_sites_and_its_interval_students() -> None:
+    rises = {"a": 10.0, "b": 16.0, "c": 25.0}
+    pairs = pairs_table(*((site, "x", 10.0, 1, 50.0, 50.0 + rise) for site, rise in rises.items()))
+    driven = driven_rates(pairs, evaluated(a=90.0, b=80.0, c=100.0))
+    assert driven is not None
+    (mean,) = [s for s in rates(driven).drawn if s.name == "mean" and s.axes.get_ylabel() == "rise (Hz)"]
+    half = stats.t.ppf(0.975, df=2) * stats.sem(list(rises.values()))
+    assert (mean.y[1], mean.low[1], mean.high[1]) == (17.0, pytest.approx(17 - half), pytest.approx(17 + half))
+
+
+def test_controls_lowered_sites_and_sites_without_a_preferred_category_are_not_driven() -> None:
+    rows = ("a", "x", 1.0, 1, 60.0, 65.0), ("b", "x", 1.0, -1, 60.0, 5.0), ("c", "x", 1.0, 1, 60.0, 65.0)
+    driven = driven_rates(pairs_table(*rows), evaluated(a=130.0, b=130.0, c=None))
+    assert driven is not None
+    assert driven.sites == ("a",)
+    assert driven_rates(pairs_table(*rows, kind="gaussian"), evaluated(a=130.0)) is None
+
+
+def test_the_refits_figure_holds_its_losses_whole() -> None:
+    """A loss that hardly falls lay half above the axis, whose upper end was the largest value."""
+    fit = FitReport(
+        simulated=True, day=1, readout_start="random", n_stimuli=2, n_presentations=4, n_fitted_by_day=(2,),
+        loss_by_epoch=(0.3606, 0.3567, 0.3520), heldout_images="anchors", n_heldout=1, r_heldout=(), r_fitted=(),
+    )  # fmt: skip
+    (axes,) = loss(fit).axes
+    low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
+    assert low == 0
+    assert high > 1.1 * 0.3606
+    assert left < 1
+    assert right > 3
 
 
 def test_the_difference_is_magnified_twenty_times_around_grey_and_clipped() -> None:
@@ -119,6 +205,11 @@ def test_a_cross_fitted_estimate_far_above_the_papers_is_an_alarm(paper: float, 
         (number(45.0, unit="Hz"), "45.00 Hz"),
         (share(0.75, 300), "75.0 ± 2.5 %"),
         (share(None, 300), "–"),
+        (size(0.12, (0.05, 0.17)), "0.120"),
+        (size(0.075, (-0.12, 0.164)), "not measurable: at most 0.164"),
+        (size(-0.2, (-0.3, -0.1)), "not measurable: interval below zero"),
+        (size(0.1, (float("nan"), float("nan"))), "0.100 (interval unknown)"),
+        (span((-0.12, 0.164)), "−0.120 to 0.164"),
     ],
 )
 def test_numbers_are_said_with_their_errors(text: str, expected: str) -> None:

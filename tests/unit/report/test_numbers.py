@@ -6,14 +6,16 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import DocumentError, StudyError
-from closedloop.report.numbers import day_table, write_sensitivity_csv
+from closedloop.report.numbers import CSV_COLUMNS, day_table, write_sensitivity_csv
 
+UNKNOWN = dict.fromkeys(("standard_error", "interval_low", "interval_high"), float("nan"))
 ROW = {"truth": False, "image_set": "anchors", "site": "", "n_images": 56, "n_sites": 21}
 
 
@@ -29,7 +31,7 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 def test_the_csv_is_these_bytes(tmp_path: Path, build_study: Any) -> None:
     paths = build_study(tmp_path / "s", n_evaluated=1, under_way=False)
-    base = {**ROW, "day": 0, "standard_error": 0.5}
+    base = {**ROW, "day": 0, "standard_error": 0.5, "interval_low": 0.1, "interval_high": 0.9}
     _rewrite(
         paths,
         0,
@@ -40,20 +42,20 @@ def test_the_csv_is_these_bytes(tmp_path: Path, build_study: Any) -> None:
             {**base, "epsilon": 1.0, "estimate": "gaussian", "mean": -2e-9, "truth": False},
             {**base, "epsilon": 1.0, "estimate": "paper", "mean": 9.0, "site": "array1-e03"},
             {**base, "epsilon": 1.0, "estimate": "paper", "mean": 8.0, "image_set": "all"},
-            {**base, "epsilon": 2.5, "estimate": "paper", "mean": -0.0123456789, "standard_error": float("nan")},
+            {**base, "epsilon": 2.5, "estimate": "paper", "mean": -0.0123456789, **UNKNOWN},
         ],
     )
     assert write_sensitivity_csv(paths).read_bytes() == (
-        b"day,epsilon,estimate,mean,standard_error,n_images,n_sites\n"
-        b"0,2.500000,paper,-0.012346,nan,56,21\n"
-        b"0,10.000000,paper,0.333333,0.500000,56,21\n"
-        b"0,1.000000,gaussian,0.000000,0.500000,56,21\n"
-        b"0,1.000000,true,0.250000,0.500000,56,21\n"
+        b"day,epsilon,estimate,mean,standard_error,n_images,n_sites,interval_low,interval_high\n"
+        b"0,2.500000,paper,-0.012346,nan,56,21,nan,nan\n"
+        b"0,10.000000,paper,0.333333,0.500000,56,21,0.100000,0.900000\n"
+        b"0,1.000000,gaussian,0.000000,0.500000,56,21,0.100000,0.900000\n"
+        b"0,1.000000,true,0.250000,0.500000,56,21,0.100000,0.900000\n"
     )
     assert (paths.report / "truth.csv").read_bytes() == (
-        b"day,epsilon,estimate,mean,standard_error,n_images,n_sites\n"
-        b"0,1.000000,gaussian,0.125000,0.500000,56,21\n"
-        b"0,1.000000,true,0.250000,0.500000,56,21\n"
+        b"day,epsilon,estimate,mean,standard_error,n_images,n_sites,interval_low,interval_high\n"
+        b"0,1.000000,gaussian,0.125000,0.500000,56,21,0.100000,0.900000\n"
+        b"0,1.000000,true,0.250000,0.500000,56,21,0.100000,0.900000\n"
     )
 
 
@@ -82,7 +84,7 @@ def test_a_real_study_has_no_truth_file(tmp_path: Path, build_study: Any) -> Non
 
 def test_a_study_without_an_evaluated_day_has_only_the_header(tmp_path: Path, build_study: Any) -> None:
     paths = build_study(tmp_path / "s", n_evaluated=0)
-    assert write_sensitivity_csv(paths).read_text() == "day,epsilon,estimate,mean,standard_error,n_images,n_sites\n"
+    assert write_sensitivity_csv(paths).read_text() == f"{','.join(CSV_COLUMNS)}\n"
 
 
 def test_the_day_table_says_what_each_day_measured(study: StudyPaths) -> None:
@@ -107,7 +109,7 @@ def test_a_day_that_has_only_been_ingested_has_presentations_and_nothing_else(st
 
 def test_simulated_data_in_a_real_study_are_refused(tmp_path: Path, build_study: Any) -> None:
     paths = build_study(tmp_path / "s", n_evaluated=1, simulated=False)
-    _rewrite(paths, 0, [{**ROW, "day": 0, "standard_error": 0.5, "epsilon": 1.0, "estimate": "paper", "mean": 1.0}])
+    _rewrite(paths, 0, [{**ROW, **UNKNOWN, "day": 0, "epsilon": 1.0, "estimate": "paper", "mean": 1.0}])
     with pytest.raises(StudyError, match=r"sensitivity\.parquet: expected real data .* found simulated data"):
         write_sensitivity_csv(paths)
 
@@ -116,3 +118,13 @@ def test_a_published_stage_without_its_file_is_an_error_and_not_an_empty_table(s
     (study.day(2).folder("evaluate") / "sensitivity.parquet").unlink()
     with pytest.raises(DocumentError, match="expected a table, found no file"):
         write_sensitivity_csv(study)
+
+
+def test_a_day_evaluated_by_an_older_version_has_the_normal_interval(tmp_path: Path, build_study: Any) -> None:
+    paths = build_study(tmp_path / "s", n_evaluated=1, under_way=False)
+    path = paths.day(0).folder("evaluate") / "sensitivity.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["interval_low", "interval_high"]), path)
+    first = _read(write_sensitivity_csv(paths))[0]
+    assert (first["mean"], first["standard_error"]) == ("-0.008000", "0.021000")
+    assert (first["interval_low"], first["interval_high"]) == ("-0.049160", "0.033160")  # 1.96 standard errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.report.pages import write_report
 
 pytestmark = pytest.mark.slow  # all figures of a study: in `make test`, not in `make check`
@@ -76,6 +77,7 @@ def test_simulated_pages_say_so_and_load_nothing_from_elsewhere(reported: StudyP
     assert "SIMULATED" in page.words
     pages = {f"day-{day:02d}.html" for day in range(4)} | {"index.html"}
     pages |= {f"{name[:6]}-stimuli.html"} if name != "index.html" else set()
+    pages |= {name.replace(".html", "-figures.csv")}
     assert {target for target in page.targets if not target.startswith("data:image/")} == pages
     assert all((reported.report / target).is_file() for target in pages)
 
@@ -94,7 +96,7 @@ def test_the_title_block_names_subject_protocol_versions_and_command(reported: S
     text = " ".join(" ".join(_parse(reported.report / "index.html").words).split())
     assert "Ada (simulated)" in text
     assert "3 evaluated of 6" in text
-    assert "closedloop dry-run STUDY --protocol dry_run --days 6" in text
+    assert "closedloop dry-run ../again --protocol protocol.yaml --days 6 --subject Ada" in text
     assert re.search(r"study 5f0c61a2 by closedloop 0\.1\.0", text)
 
 
@@ -110,8 +112,9 @@ def test_quality_says_why_presentations_were_set_aside(reported: StudyPaths) -> 
     cells = _parse(reported.report / "day-01.html").cells
     at = cells.index("set aside: code lost and no photodiode")
     assert cells[at + 1] == "9"
-    assert {"98.1 % / 99.0 % (n = 1)", "word 17 at 103.52 s"} & set(cells) == {"98.1 % / 99.0 % (n = 1)"}
-    assert "day 1: word 17 at 103.52 s" in cells
+    assert "98.1 % / 99.0 % (n = 1)" in cells
+    assert "word 17 at 103.52 s" in cells
+    assert cells[cells.index("codes that belong to nothing sent") + 1] == "1"
 
 
 def test_a_study_before_its_first_evaluation_has_a_page(tmp_path: Path, build_study: Any) -> None:
@@ -130,6 +133,60 @@ def test_a_real_study_is_not_called_simulated(tmp_path: Path, build_study: Any) 
     assert "SIMULATED" not in text
     assert "Ada (real)" in text
     assert "Hidden truth" not in text
+    assert "closedloop report ." in text
+
+
+def test_a_simulated_study_of_photographs_is_made_again_from_their_folder(tmp_path: Path, build_study: Any) -> None:
+    paths = build_study(tmp_path / "s", n_evaluated=0)
+    study = StudyDocument.read(paths.study)
+    pool = study.pool.model_copy(update={"kind": "flat_folder", "folder": "/data/my photographs"})
+    study.model_copy(update={"pool": pool, "base_model": "/models/base.pt"}).write(paths.study)
+    text = " ".join(_parse(write_report(paths)).words)
+    assert "--images '/data/my photographs' --base-model /models/base.pt" in text
+
+
+def test_every_figure_has_its_numbers_in_a_file_beside_the_page(reported: StudyPaths) -> None:
+    """Of the last day: the measured means of all epsilons with their intervals, and every panel of every figure."""
+    with (reported.report / "day-02-figures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    figures = {row["figure"] for row in rows}
+    assert figures == {
+        "Sensitivity against controls and artificial units",
+        "Rates against the preferred category",
+        "Site by site",
+        "Spike rasters",
+        "Reliability of the sites",
+        "The night's refit",
+    }
+    drawn = [
+        (row["x"], row["y"], row["interval_low"], row["interval_high"])
+        for row in rows
+        if row["series"] == "IT sites, the paper's estimator"
+    ]
+    assert drawn == [
+        ("1", "0.021", "-0.021", "0.063"),
+        ("2.5", "0.08", "0.038", "0.122"),
+        ("10", "0.402", "0.36", "0.444"),
+    ]
+    with (reported.report / "index-figures.csv").open(newline="") as file:
+        assert {row["figure"] for row in csv.DictReader(file)} > {"Sensitivity over days, at each ε", "Signs right"}
+
+
+def test_signs_say_against_what(reported: StudyPaths, tmp_path: Path, build_study: Any) -> None:
+    assert {"signs right, by the measured change", "signs right, by the hidden truth"} <= set(
+        _parse(reported.report / "index.html").cells
+    )
+    real = write_report(build_study(tmp_path / "s", n_evaluated=1, simulated=False, under_way=False))
+    assert "signs right, by the measured change" in _parse(real).cells
+    assert "signs right, by the hidden truth" not in _parse(real).cells
+
+
+def test_a_thumbnail_has_its_epsilon_and_examples_say_how_they_were_chosen(reported: StudyPaths) -> None:
+    text = " ".join(_parse(reported.report / "day-02.html").words)
+    for epsilon in ("ε = 0", "ε = 2.5", "ε = 10"):
+        assert f"disc_dots · {epsilon}" in text
+    assert "the attack of median effect" in text
+    assert "an extreme example" in text
 
 
 def test_text_from_documents_cannot_become_markup(tmp_path: Path, build_study: Any) -> None:

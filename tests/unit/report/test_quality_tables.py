@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality
 from closedloop.report.quality_tables import devices, site_changes
+from closedloop.report.quality_tables import quality as quality_table
 
 
 def device(processor: int, **changes: object) -> DeviceQuality:
@@ -100,3 +101,11 @@ def test_files_that_end_early_and_electrodes_that_are_missing_are_on_the_page() 
     table = devices([quality(device(1, remarks=(said,), used_in_part={missing: 7}))])
     assert table is not None
     assert table.rows[0][-1] == f"{said}; 7 used without {missing}"
+
+
+def test_a_lost_or_doubled_code_is_not_counted_again_as_one_that_belongs_to_nothing() -> None:
+    """As the report had it: three codes without a partner, of which one belongs to nothing sent."""
+    fates = ("lost: code 3 at 1.0 s (rig), number 2", "doubled: code 4 at 2.0 s (array), number 3")
+    foreign = "foreign: code 9 at 3.0 s (array), number 7"
+    lines = dict(quality_table([quality(codes_unmatched=(*fates, foreign))]).rows)
+    assert lines["codes that belong to nothing sent"] == "1"

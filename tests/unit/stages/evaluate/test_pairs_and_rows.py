@@ -16,7 +16,7 @@ from tests.unit.stages.evaluate.small_days import MEANS, RATES, SIGMA, small_day
 
 
 def pairs(*, true_rates_hz: NDArray[np.float64] | None = None) -> ImagePairs:
-    return pairs_of(small_day(), measure(small_day(), seed=3), true_rates_hz=true_rates_hz)
+    return pairs_of(small_day(), measure(small_day()), true_rates_hz=true_rates_hz)
 
 
 def row_of(rows: list[Row], **equal: Any) -> Row:
@@ -25,20 +25,18 @@ def row_of(rows: list[Row], **equal: Any) -> Row:
 
 
 def test_repetitions_are_averaged_where_usable_and_counted() -> None:
-    measured = measure(small_day(), seed=3)
+    measured = measure(small_day())
     np.testing.assert_allclose(measured.rates_hz, MEANS)
     assert measured.n_usable.tolist() == [[2, 2]] * 5 + [[2, 1], [2, 2], [2, 1]]
 
 
 def test_sigma_is_over_the_days_fresh_clean_images_and_no_others() -> None:
-    np.testing.assert_allclose(measure(small_day(), seed=3).sigma_hz, SIGMA)
+    np.testing.assert_allclose(measure(small_day()).sigma_hz, SIGMA)
 
 
-def test_halves_are_of_different_repetitions_and_make_up_the_whole() -> None:
-    measured = measure(small_day(), seed=3)
-    halves = np.stack([measured.half_a_hz, measured.half_b_hz])
-    twice = np.isfinite(RATES).all(axis=1)
-    np.testing.assert_allclose(np.sort(halves, axis=0)[:, twice], np.sort(RATES.transpose(1, 0, 2), axis=0)[:, twice])
+def test_every_usable_repetition_is_there_once() -> None:
+    found = np.sort(measure(small_day()).repetitions_hz, axis=2)  # NaN last
+    np.testing.assert_allclose(found, np.sort(RATES.transpose(0, 2, 1), axis=2))
 
 
 def test_attacks_are_paired_at_their_own_site_and_controls_at_every_site() -> None:
@@ -63,7 +61,8 @@ def test_changes_are_changed_minus_clean_in_units_of_the_sites_sigma() -> None:
     np.testing.assert_allclose(found.rate_clean_hz, [20, 20, 20, 30])
     np.testing.assert_allclose(found.rate_changed_hz, [40, 30, 24, 25])
     np.testing.assert_allclose(found.change, [2.0, 1.0, 0.4, -5 / SIGMA[1]])
-    np.testing.assert_allclose((found.change_half_a + found.change_half_b)[:2] / 2, [2.0, 1.0])
+    np.testing.assert_allclose(np.sort(found.repetitions_changed[:2]), [[3.0, 5.0], [2.0, 4.0]])
+    np.testing.assert_allclose(found.repetitions_clean[:2], 2.0)
     assert found.n_repetitions.tolist() == [2, 2, 2, 1]
     assert np.isnan(found.true_change).all()
 
@@ -85,7 +84,10 @@ def test_a_selection_keeps_whole_pairs() -> None:
 
 
 def test_the_papers_row_is_the_mean_of_sealed_sign_times_change() -> None:
-    """One sign was right and one wrong: (2 - 1) / 2; the pairs lie 1.5 from it, so the standard error is 1.5."""
+    """One sign was right and one wrong: (2 - 1) / 2; the pairs lie 1.5 from it, so the standard error is 1.5.
+
+    Student's t with one degree of freedom: 12.706 standard errors to either side.
+    """
     row = row_of(measured_rows(pairs()), estimate="paper", image_set="all", site="")
     assert row == {
         "epsilon": 2.5,
@@ -97,6 +99,8 @@ def test_the_papers_row_is_the_mean_of_sealed_sign_times_change() -> None:
         "standard_error": 1.5,
         "n_images": 2,
         "n_sites": 1,
+        "interval_low": pytest.approx(0.5 - 12.7062 * 1.5, abs=1e-3),
+        "interval_high": pytest.approx(0.5 + 12.7062 * 1.5, abs=1e-3),
     }
     assert {"day", *row} == set(SENSITIVITY.columns)
 
@@ -135,7 +139,7 @@ def test_the_controls_row_is_the_root_of_the_product_of_the_halves() -> None:
 def test_a_control_has_no_sign_to_cross_fit() -> None:
     """Halves of 0.1 and 0.4 sigma: the root of their product is 0.2, and the cross-fitted mean would be 0.25."""
     found = pairs().select(kind="gaussian", site_index=0)
-    halves = replace(found, change_half_a=np.array([0.1]), change_half_b=np.array([0.4]))
+    halves = replace(found, repetitions_clean=np.zeros((1, 2)), repetitions_changed=np.array([[0.1, 0.4]]))
     for kind in ("gaussian", "linear"):
         rows = measured_rows(replace(halves, kind=np.array([kind])))
         assert row_of(rows, estimate=kind, image_set="all", site="")["mean"] == pytest.approx(0.2)

@@ -16,7 +16,7 @@ from tests.unit.stages.evaluate.small_days import MEANS, SEALED, SIGMA, small_da
 
 def report() -> EvaluationReport:
     day = small_day()
-    measured = measure(day, seed=3)
+    measured = measure(day)
     return evaluation_report(
         day,
         measured,
@@ -33,13 +33,13 @@ def report() -> EvaluationReport:
 def test_the_mean_rate_of_attacked_images_is_of_those_that_were_to_raise_it() -> None:
     """One attack was to raise site 0, which answered with 40 Hz, and one to lower it, at which it answered with 30."""
     day = small_day()
-    found = evaluate_epsilon(day, pairs_of(day, measure(day, seed=3), true_rates_hz=None), 2.5)
+    found = evaluate_epsilon(day, pairs_of(day, measure(day), true_rates_hz=None), 2.5)
     assert found.mean_attacked_hz == 40.0
 
 
 def test_an_epsilon_says_what_was_predicted_what_the_bytes_hold_and_whose_sign_was_right() -> None:
     day = small_day()
-    found = evaluate_epsilon(day, pairs_of(day, measure(day, seed=3), true_rates_hz=MEANS), 2.5)
+    found = evaluate_epsilon(day, pairs_of(day, measure(day), true_rates_hz=MEANS), 2.5)
     assert (found.n_pairs, found.sign_agreement_measured, found.sign_agreement_true) == (2, 0.5, 0.5)
     assert (found.realised_epsilon_mean, found.realised_epsilon_max) == (pytest.approx(2.4), 2.5)
     assert found.predicted_change == pytest.approx((1.5 + 0.5 + 1.0) / 3)
@@ -49,13 +49,13 @@ def test_a_change_of_nothing_is_no_answer_for_or_against_the_sign() -> None:
     """In truth the first attack raised site 0 as it was to; the second left it at the clean image's 20 Hz."""
     day, true_rates_hz = small_day(), MEANS.copy()
     true_rates_hz[5, 0] = true_rates_hz[1, 0]
-    found = evaluate_epsilon(day, pairs_of(day, measure(day, seed=3), true_rates_hz=true_rates_hz), 2.5)
+    found = evaluate_epsilon(day, pairs_of(day, measure(day), true_rates_hz=true_rates_hz), 2.5)
     assert (found.n_pairs, found.sign_agreement_true) == (2, 1.0)
 
 
 def test_without_hidden_truth_there_is_no_agreement_with_it() -> None:
     day = small_day()
-    found = evaluate_epsilon(day, pairs_of(day, measure(day, seed=3), true_rates_hz=None), 2.5)
+    found = evaluate_epsilon(day, pairs_of(day, measure(day), true_rates_hz=None), 2.5)
     assert found.sign_agreement_true is None
 
 
@@ -88,7 +88,7 @@ def test_the_example_is_the_attack_of_median_effect_at_the_largest_epsilon() -> 
 
 def test_examples_are_of_the_largest_epsilon_alone() -> None:
     day = small_day()
-    measured = measure(day, seed=3)
+    measured = measure(day)
     pairs = pairs_of(day, measured, true_rates_hz=None)
     assert (pairs.stimulus[0], pairs.stimulus[1]) == (4, 5)
     for epsilon, expected in (([5.0, 2.5], 4), ([2.5, 5.0], 5)):

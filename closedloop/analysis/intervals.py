@@ -1,0 +1,49 @@
+"""95 % intervals of a mean of few independent values: Student's t, with no library that is not there anyway."""
+
+from __future__ import annotations
+
+import math
+
+_NORMAL_95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+_EXACT = (  # Student's t, 97.5 % quantile at 1 to 9 degrees of freedom
+    math.nan,
+    *(12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851, 2.364624252, 2.306004135),
+    2.262157163,
+)
+
+
+def half_width_95(standard_error: float, *, n: int) -> float:
+    """Return half the width of the 95 % interval of a mean over n independent values.
+
+    Of 16 images Student's t is 9 % wider than the normal's 1.96, of four 60 %.
+
+    Parameters
+    ----------
+    standard_error
+        Of the mean.
+    n
+        Independent values (clusters) that the standard error was computed from; NaN follows from fewer than two.
+
+    Examples
+    --------
+    >>> round(half_width_95(1.0, n=16), 3), round(half_width_95(1.0, n=4), 3)
+    (2.131, 3.182)
+    """
+    return student_95(n - 1) * standard_error
+
+
+def student_95(degrees: int) -> float:
+    """Return the 97.5 % quantile of Student's t, to five decimals; NaN without a degree of freedom.
+
+    Cornish and Fisher's expansion in 1 / degrees (Abramowitz and Stegun 26.7.5) from ten degrees on, a table below.
+    """
+    if degrees < len(_EXACT):
+        return _EXACT[max(degrees, 0)]
+    x, n = _NORMAL_95, float(degrees)
+    terms = (
+        (x**3 + x) / 4,
+        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+    )
+    return x + sum(term / n**power for power, term in enumerate(terms, start=1))
