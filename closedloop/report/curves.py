@@ -210,7 +210,9 @@ def _log_axis(axes: Axes, rows: Sequence[SensitivityRow]) -> tuple[float, float]
     """Make y logarithmic, ticked 1-2-5 in plain numbers, above a strip; return the strip's upper and lower edge."""
     positive = [row.mean for row in rows if row.mean > 0]
     highest = max([1.8 * value for value in positive] + [row.interval[1] for row in rows] + [1.8], key=_or_zero)
-    floor = _FLOOR * min(positive, default=0.1)
+    least = min(positive, default=0.1)
+    ends = [row.interval[1] for row in rows if row.mean <= 0 and row.interval[1] > 0]
+    floor = _FLOOR * max(min([least, *ends]), least / 10)
     bottom = floor * (highest / floor) ** -_STRIP
     axes.set_yscale("log")
     axes.set_ylim(bottom, highest)

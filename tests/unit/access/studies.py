@@ -222,6 +222,7 @@ def _write_evaluation(made: Made) -> None:
     rows = [
         {"day": made.day, "epsilon": 10.0, "estimate": name, "truth": truth, "image_set": "all", "site": ""}
         | {"mean": 0.5, "standard_error": 0.1, "n_images": 1, "n_sites": 3}
+        | {"interval_low": 0.3, "interval_high": 0.7}
         for name, truth in estimates
     ]
     made.write(catalog.SENSITIVITY, as_columns(rows, catalog.SENSITIVITY.layout))

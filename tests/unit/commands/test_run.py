@@ -1,0 +1,43 @@
+"""The day table on the terminal: which numbers are measured, which are the simulation's own, and that it fits."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from closedloop.commands.run import _table
+from closedloop.report.numbers import DayRow, EpsilonCell
+from closedloop.report.reading import SensitivityRow
+
+
+def day_row(day: int, *, simulated: bool) -> DayRow:
+    cells = tuple(
+        EpsilonCell(
+            epsilon,
+            SensitivityRow(day, epsilon, "paper", False, "anchors", "", -0.025, 0.031, 84, 21),
+            SensitivityRow(day, epsilon, "true", True, "anchors", "", 0.188, 0.001, 84, 21) if simulated else None,
+        )
+        for epsilon in (1.0, 2.5, 10.0)
+    )
+    return DayRow(day, -0.04, 0.493, 0.951 if simulated else None, cells, 100, 100)
+
+
+def printed(*, simulated: bool) -> str:
+    console = Console(width=80, file=io.StringIO())
+    console.print(_table([day_row(day, simulated=simulated) for day in range(6)]))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_signs_are_those_measured_and_in_brackets_those_of_the_hidden_truth() -> None:
+    text = printed(simulated=True)
+    assert "-.04  .49 (.95)  -.025±.031 (.188)" in text
+    assert "(true)" in text.splitlines()[2] + text.splitlines()[3]
+    assert "…" not in text  # whole on a terminal of eighty columns
+
+
+def test_a_real_study_has_the_measured_signs_alone() -> None:
+    text = printed(simulated=False)
+    assert "-.04    .49  -.025±.031" in text
+    assert "true" not in text
