@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +10,11 @@ import typer
 
 from closedloop import __version__
 from closedloop.commands.attack.app import attack_app
-from closedloop.commands.extras import installation_hint, require_extra
+from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.recording_files.app import recording_app
-from closedloop.errors import ClosedLoopError
 from closedloop.studies.app import studies_app
+from closedloop.terminal.command import HELP, Program, run_program
+from closedloop.terminal.signals import end_at_once
 
 # torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
 # same number everywhere gives the same bytes everywhere. Whoever sets the variable decides.
@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 app = typer.Typer(
     name="closedloop",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the boxed one takes half a second of imports
 )
@@ -33,10 +33,18 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 
+
+def _complete_protocol(incomplete: str) -> list[str]:
+    from closedloop.study.shipped import shipped_protocols  # noqa: PLC0415
+
+    return [name for name in shipped_protocols() if name.startswith(incomplete)]
+
+
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
-ImagesOption = Annotated[Path | None, typer.Option(help="folder of clean images, flat or with one subfolder per class")]
+_IMAGES = typer.Option(metavar="FOLDER", help="folder of clean images, flat or with one subfolder per class")
+ImagesOption = Annotated[Path | None, _IMAGES]
 BaseModelOption = Annotated[
-    Path | None, typer.Option(help="weight file to use instead of the protocol's shipped weights")
+    Path | None, typer.Option(metavar="FILE", help="weight file to use instead of the protocol's shipped weights")
 ]
 SkipUnreadableOption = Annotated[
     bool, typer.Option("--skip-unreadable", help="go on without images that cannot be shown; they are listed")
@@ -44,12 +52,19 @@ SkipUnreadableOption = Annotated[
 WorkersOption = Annotated[
     str | None,
     typer.Option(
+        metavar="WORKERS",
         help="where attacks are computed: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE  "
-        "[default: this machine's GPUs, or its CPU cores]"
+        "[default: this machine's GPUs, or its CPU cores]",
     ),
 ]
-WhyOption = Annotated[str, typer.Option(help="the reason; kept with the study")]
-WhoOption = Annotated[str | None, typer.Option(help="who decides  [default: the name of your account]")]
+WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
+WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=_complete_protocol
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -71,9 +86,13 @@ def closedloop(
 @app.command("dry-run")
 def dry_run(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="study folder to create or resume")] = Path("dry-run"),
-    days: Annotated[int | None, typer.Option(min=1, help="days to run  [default: as many as the protocol has]")] = None,
-    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a YAML file")] = "dry_run",
-    subject: Annotated[str, typer.Option(help="name of the simulated monkey; determines its cortex")] = "simulated",
+    days: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="days to run  [default: as many as the protocol has]")
+    ] = None,
+    protocol: ProtocolOption = "dry_run",
+    subject: Annotated[
+        str, typer.Option(metavar="NAME", help="name of the simulated monkey; determines its cortex")
+    ] = "simulated",
     images: ImagesOption = None,
     base_model: BaseModelOption = None,
     skip_unreadable: SkipUnreadableOption = False,
@@ -105,9 +124,9 @@ def dry_run(
 @app.command()
 def init(
     study: StudyArgument,
-    protocol: Annotated[str, typer.Option(help="name of a shipped protocol, or a YAML file")],
-    subject: Annotated[str, typer.Option(help="the animal's name")],
-    images: Annotated[Path, typer.Option(help="folder of clean images, flat or with one subfolder per class")],
+    protocol: ProtocolOption,
+    subject: Annotated[str, typer.Option(metavar="NAME", help="the animal's name")],
+    images: Annotated[Path, _IMAGES],
     skip_unreadable: SkipUnreadableOption = False,
     base_model: BaseModelOption = None,
     array: Annotated[
@@ -119,11 +138,12 @@ def init(
         ),
     ] = None,
     recorder: Annotated[
-        Path | None, typer.Option(help="YAML that describes a recorder of another maker  [default: Blackrock's]")
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML that describes a recorder of another maker  [default: Blackrock's]"),
     ] = None,
     nsx: Annotated[
         list[str] | None,
-        typer.Option(metavar="ns6", help="a file that each array's recording has besides its .nev; may be repeated"),
+        typer.Option(metavar="NS6", help="a file that each array's recording has besides its .nev; may be repeated"),
     ] = None,
 ) -> None:
     """Create a study of a real animal and prepare its first session.
@@ -178,13 +198,16 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 @app.command("accept-session")
 def accept_session(
     study: StudyArgument,
-    day: Annotated[int, typer.Option(min=0, help="recording day whose session it is")],
+    day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day whose session it is, from 0")],
     despite: Annotated[
         list[str],
-        typer.Option(help="what stands against it, as `closedloop run` named it, such as mouse-gaze; may be repeated"),
+        typer.Option(
+            metavar="DOUBT",
+            help="what stands against it, as `closedloop run` named it, such as mouse-gaze; may be repeated",
+        ),
     ],
-    why: Annotated[str, typer.Option(help="the reason; kept with the study and shown in its report")],
-    who: Annotated[str | None, typer.Option(help="who decides  [default: the name of your account]")] = None,
+    why: Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study and shown in its report")],
+    who: WhoOption = None,
 ) -> None:
     """Take a session as data that no animal can have seen as planned.
 
@@ -198,7 +221,7 @@ def accept_session(
 @app.command("accept-recording")
 def accept_recording(
     study: StudyArgument,
-    day: Annotated[int, typer.Option(min=0, help="recording day")],
+    day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")],
     why: WhyOption,
     who: WhoOption = None,
 ) -> None:
@@ -215,8 +238,10 @@ def accept_recording(
 @app.command("replace-recording")
 def replace_recording(
     study: StudyArgument,
-    day: Annotated[int, typer.Option(min=0, help="recording day")],
-    source: Annotated[Path, typer.Option("--from", help="folder with all files of the good copy; it is only read")],
+    day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")],
+    source: Annotated[
+        Path, typer.Option("--from", metavar="FOLDER", help="folder with all files of the good copy; it is only read")
+    ],
     why: WhyOption,
     who: WhoOption = None,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", help="take it though something of it is missing")] = False,
@@ -277,9 +302,9 @@ def doctor(json: JsonOption = False) -> None:
 def base_model_train(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="safetensors file to write")],
     name: Annotated[
-        str, typer.Option(help="recipe: small_resnet_robust or small_resnet_vanilla")
+        str, typer.Option(metavar="RECIPE", help="recipe: small_resnet_robust or small_resnet_vanilla")
     ] = "small_resnet_robust",
-    seed: Annotated[int | None, typer.Option(help="seed of the training  [default: the recipe's]")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="seed of the training  [default: the recipe's]")] = None,
 ) -> None:
     """Train a small base model by the recipe of the shipped weights (takes a few minutes)."""
     from closedloop.commands.base_model import train_to_file  # noqa: PLC0415
@@ -292,12 +317,13 @@ def base_model_import(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="torchvision state dict, or checkpoint of the robustness library")
     ],
-    out: Annotated[Path, typer.Option(help="safetensors file to write")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="safetensors file to write")],
     architecture: Annotated[
-        str | None, typer.Option(help="architecture of the checkpoint  [default: recognised from keys and shapes]")
+        str | None,
+        typer.Option(metavar="NAME", help="architecture of the checkpoint  [default: recognised from keys and shapes]"),
     ] = None,
     labelled_images: Annotated[
-        Path | None, typer.Option(help="images to measure accuracy on, one subfolder per class")
+        Path | None, typer.Option(metavar="FOLDER", help="images to measure accuracy on, one subfolder per class")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -314,18 +340,9 @@ def _advance(study: Path, *, days: int | None, workers: str | None = None, settl
 
 
 def main() -> None:
-    """Run the command; the user's error, or a library that is not installed, is one line and exit code 1."""
-    try:
-        app()
-    except ClosedLoopError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        hint = installation_hint(error)
-        if hint is None:  # a module of our own: a broken installation, of which the traceback says most
-            raise
-        typer.echo(hint, err=True)
-        sys.exit(1)
+    """Run the command; an error, whosever it is, is one line, and the exit code says of what kind."""
+    end_at_once()
+    run_program(Program("closedloop", app, install=INSTALL))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,15 @@
-"""`python -m rig`."""
+"""`rig`, and `python -m rig`."""
 
-from rig.cli import main
+from closedloop.terminal.signals import end_at_once
 
-main()
+
+def main() -> None:
+    """Answer signals before anything that takes long to import; then run the command."""
+    end_at_once()
+    from rig.cli import main as run  # noqa: PLC0415
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

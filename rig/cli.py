@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -12,18 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from closedloop.errors import ClosedLoopError
+from closedloop.terminal.command import HELP, Program, run_program
+from closedloop.terminal.signals import INTERRUPTED, end_at_once
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
     from rig.apparatus import Launch
 
-EXIT_STOPPED = 130  # what a shell reports for a program ended by Ctrl-C
+_LIBRARIES = ("psychopy", "pyglet", "PIL", "serial")  # of the extra "rig"
 
 app = typer.Typer(
     name="rig",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=HELP,
     rich_markup_mode=None,  # plain help: importing the pretty one takes 0.3 s
     pretty_exceptions_enable=False,
 )
@@ -35,9 +35,11 @@ DisplayOption = Annotated[
     Literal["psychopy", "headless"], typer.Option(help="a PsychoPy window, or no screen and a virtual clock")
 ]
 
-OutOption = Annotated[Path | None, typer.Option(help="where the journal goes  [default: SESSION/../present]")]
+OutOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="where the journal goes  [default: SESSION/../present]")
+]
 CodeDeviceOption = Annotated[
-    str | None, typer.Option(help="parallel or serial port for digital codes, such as /dev/parport0")
+    str | None, typer.Option(metavar="DEVICE", help="parallel or serial port for digital codes, such as /dev/parport0")
 ]
 
 
@@ -92,7 +94,10 @@ def present(
     out: OutOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue an existing journal")] = False,
     audit_pixels: Annotated[
-        int, typer.Option(min=0, help="read this many images back from the screen buffer and compare every pixel")
+        int,
+        typer.Option(
+            min=0, metavar="N", help="read this many images back from the screen buffer and compare every pixel"
+        ),
     ] = 0,
     gaze: Annotated[
         Literal["scripted", "mouse"],
@@ -116,7 +121,7 @@ def present(
     typer.echo(_sentence(summary, was_complete), err=True)
     if summary.outcome == "stopped":
         typer.echo(f"Resume with: {resume_command(launch)}", err=True)
-        raise typer.Exit(EXIT_STOPPED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def resume_command(launch: Launch) -> str:
@@ -154,12 +159,9 @@ def _sentence(summary: SessionSummary, was_complete: bool) -> str:
 
 
 def main() -> None:
-    """Run the command; an error of the user's is one line and exit code 1."""
-    try:
-        app()
-    except ClosedLoopError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
+    """Run the command; an error, whosever it is, is one line, and the exit code says of what kind."""
+    end_at_once()
+    run_program(Program("rig", app, install=dict.fromkeys(_LIBRARIES, "pip install 'closedloop[rig]'")))
 
 
 if __name__ == "__main__":

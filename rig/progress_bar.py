@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from closedloop.terminal.streams import say
 from rig.machine.state import SessionState
 
-_QUIET_S = 20.0  # between lines, where stderr is no terminal
+_QUIET_S = 10.0  # between lines, where stderr is no terminal
 
 
 class _TimeLeft:
@@ -34,7 +35,7 @@ def session_progress(n_planned: int) -> Iterator[Callable[[SessionState, float],
     """Yield a function to call after each trial: a bar on a terminal, elsewhere a line now and then."""
     console = Console(stderr=True)
     time_left = _TimeLeft()
-    if console.is_terminal:
+    if console.is_terminal and not console.is_dumb_terminal:
         with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as bar:
             task = bar.add_task("presenting", total=n_planned)
             yield lambda state, now_s: bar.update(
@@ -48,10 +49,12 @@ def session_progress(n_planned: int) -> Iterator[Callable[[SessionState, float],
         left = time_left.text(state, now_s)
         if time.monotonic() - last_s >= _QUIET_S:
             last_s = time.monotonic()
-            console.print(_line(state, n_planned, left), highlight=False)
+            say(_line(state, n_planned, left))
 
     yield line
 
 
 def _line(state: SessionState, n_planned: int, left: str) -> str:
-    return f"{state.n_accepted}/{n_planned} accepted, {state.n_rejections.total()} rejected, {left}"
+    share = 100 * state.n_accepted / max(n_planned, 1)
+    counts = f"{state.n_accepted}/{n_planned} accepted, {state.n_rejections.total()} rejected"
+    return f"{share:.0f} %, {counts}, {left}"

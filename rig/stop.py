@@ -1,4 +1,4 @@
-"""A clean stop: Ctrl-C and SIGTERM are noted, and the state machine ends at the next frame."""
+"""A clean stop: Ctrl-C, SIGTERM and a closed terminal are noted, and the state machine ends at the next frame."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from closedloop.terminal.signals import ENDING, at_work
 
 
 class StopRequest:
@@ -21,17 +23,18 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals(request: StopRequest) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into a request while the block runs; a second Ctrl-C ends the process the usual way."""
+    """Turn what asks for the end into a request while the block runs; asked a second time, the block is interrupted.
+
+    What is ignored, as by `nohup`, stays ignored.
+    """
 
     def note(number: int, _frame: FrameType | None) -> None:
         request.ask()
         signal.signal(number, previous[signal.Signals(number)])
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in previous:
-        signal.signal(number, note)
-    try:
-        yield
-    finally:
+    with at_work():
+        previous = {number: signal.getsignal(number) for number in ENDING}
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            if handler != signal.SIG_IGN:
+                signal.signal(number, note)
+        yield

@@ -10,14 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from closedloop.artifacts.study import START_DAY
-from closedloop.execution.progress import ProgressCallback
+from closedloop.execution.progress import ProgressCallback, ProgressLines, shows_bars
 
 
 class ConsoleReporter:
-    """Report to a terminal; to a log file, only the lines of finished stages."""
+    """Report to a terminal; to a log file, the lines of finished stages, and on standard error how far one is."""
 
     def __init__(self, console: Console, *, n_days: int) -> None:
         self._console = console
+        moving = console if shows_bars(console) else Console(stderr=True)  # `closedloop run STUDY > log`
         self._n_days = n_days
         self._started = time.monotonic()
         self._stages_done = 0
@@ -29,9 +30,10 @@ class ConsoleReporter:
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[whole]}"),
-            console=console,
+            console=moving,
             transient=True,
-            disable=not console.is_terminal,
+            redirect_stdout=moving is console,
+            disable=not shows_bars(moving),
         )
         self._task: TaskID | None = None
 
@@ -60,6 +62,8 @@ class ConsoleReporter:
         """
         self._drop_task()
         name = _name(day, stage) + (f"  (attempt {attempt})" if attempt > 1 else "")
+        if self._progress.disable:
+            return ProgressLines(name)
         task = self._progress.add_task(name, total=None, whole=self._whole_left(day))
         self._task = task
 

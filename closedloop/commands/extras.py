@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from closedloop.terminal.command import missing_library
+
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
+
+INSTALL = {library: f"pip install 'closedloop[{extra}]'" for extra, names in LIBRARIES.items() for library in names}
+"""The command that installs each library, by its import name."""
 
 _OF_NO_COMMAND = frozenset({"pandas", "neo"})  # `open_study`, other makers' recorders: no Blackrock day waits for them
 
@@ -30,9 +35,4 @@ def require_extra(extra: str) -> None:
 def installation_hint(error: ModuleNotFoundError) -> str | None:
     """Return the line that names the missing library and its extra; None where the module is of no extra."""
     library = (error.name or "").partition(".")[0]
-    for extra, libraries in LIBRARIES.items():
-        if library in libraries:
-            return (
-                f"{library}: expected an installed library, found none. Install it: pip install 'closedloop[{extra}]'"
-            )
-    return None
+    return missing_library(library, INSTALL[library]) if library in INSTALL else None

@@ -1,15 +1,14 @@
-"""Ctrl-C and SIGTERM end a long command in the same way: one line that says how to resume, and a shell's exit code."""
+"""Ctrl-C, SIGTERM and a closed terminal end a long command alike: one line that says how to resume, and code 130."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import typer
 
-_EXIT_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+from closedloop.terminal.signals import INTERRUPTED, at_work, note_end_told
+from closedloop.terminal.streams import say
 
 
 @contextmanager
@@ -21,13 +20,10 @@ def interruptible(message: str) -> Iterator[None]:
     typer.Exit
         Interrupted: code 130.
     """
-    signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        yield
+        with at_work():
+            yield
     except KeyboardInterrupt:
-        typer.echo(message, err=True)
-        raise typer.Exit(_EXIT_INTERRUPTED) from None
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        say(message)
+        note_end_told()
+        raise typer.Exit(INTERRUPTED) from None

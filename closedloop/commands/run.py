@@ -21,6 +21,8 @@ from closedloop.study.loop import Outcome, read_identity, run_study
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
 
+_WIDE = 240  # columns of a log: what nobody sees on a screen need not fit one, and no number may be cut off
+
 
 def advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> None:
     """Run what is missing, and print the day table and what comes next.
@@ -45,6 +47,8 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
     """
     who = None if workers is None else parse_workers(workers)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
     paths = StudyPaths(study.resolve())
     document, protocol = read_identity(paths)
     n_days = protocol.days if days is None else min(days, protocol.days)

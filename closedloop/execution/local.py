@@ -7,6 +7,7 @@ processor (the command line sees to that); with a GPU or more threads the work s
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
@@ -50,7 +51,7 @@ def run_in_processes(
     ExecutionError
         A process was killed.
     RuntimeError
-        A piece raised something else; its traceback went to the error stream.
+        A piece raised something else, which its text and its note, the traceback in the process, say.
     """
     if n_processes == 1 or len(pieces) < 2:
         for place, piece in enumerate(pieces, start=1):
@@ -59,12 +60,15 @@ def run_in_processes(
         return
     reader, writer = os.pipe()
     n = min(n_processes, len(pieces))
-    children = [_fork(pieces[first::n], writer, reader, index=first) for first in range(n)]
-    os.close(writer)
-    with _killed_on_error(children):
+    children: list[int] = []
+    with _killed_on_error(children), _tracebacks() as tracebacks:
+        for first in range(n):
+            children.append(_fork(pieces[first::n], writer, reader, tracebacks, index=first))
+        os.close(writer)
         messages = _read_messages(reader, on_done)
         status = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         children.clear()
+        traces = _read_all(tracebacks)
     if messages:
         raise ClosedLoopError(messages[0])
     if killed := [-code for code in status if code < 0]:
@@ -73,7 +77,16 @@ def run_in_processes(
             "Free some memory and run the same command again: what is done is kept."
         )
     if failed := sum(code != 0 for code in status):
-        raise RuntimeError(f"{failed} of {n} processes failed; see the traceback above")
+        raise _unforeseen(f"{failed} of {n} processes failed", traces)
+
+
+def _unforeseen(what: str, traces: str) -> RuntimeError:
+    """Return the error of a process that nobody foresaw, its own words last and its traceback as a note."""
+    lines = [line for line in traces.splitlines() if line.strip()]
+    error = RuntimeError(f"{what}, with {lines[-1]}" if lines else what)
+    if traces:
+        error.add_note(f"In the process:\n{traces}")
+    return error
 
 
 def _tell(on_done: Callable[[int], None] | None, n_done: int) -> None:
@@ -81,7 +94,22 @@ def _tell(on_done: Callable[[int], None] | None, n_done: int) -> None:
         on_done(n_done)
 
 
-def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, *, index: int) -> int:
+@contextmanager
+def _tracebacks() -> Iterator[int]:
+    """Yield a file of no disk, which may be full, to which every process appends what it has to tell of its end."""
+    file = os.memfd_create("tracebacks")
+    fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _read_all(file: int) -> str:
+    return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
+
+
+def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, tracebacks: int, *, index: int) -> int:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -93,12 +121,15 @@ def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, *, ind
         os.close(reader)
         os.environ[WORKER_INDEX] = str(index)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         status = _work(pieces, writer, parent)
+    except KeyboardInterrupt:  # between the fork and the line above
+        pass
     except BaseException:  # noqa: BLE001 - a forked child must not run the parent's handlers
-        traceback.print_exc()
+        os.write(tracebacks, traceback.format_exc().encode(errors="backslashreplace"))
     finally:
-        sys.stderr.flush()
         os._exit(status)
 
 

@@ -20,8 +20,8 @@ from closedloop.study.foresight.numbers import Asked, problems, refuse_problems,
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
 from closedloop.study.new_folder import new_folder, refuse_place
+from closedloop.study.shipped import shipped_protocols
 
-_SHIPPED_PLACES = (Path(__file__).parents[1] / "protocols", Path(__file__).parents[2] / "protocols")
 _ID_HEX_DIGITS = 8
 
 
@@ -61,11 +61,6 @@ class Request:
     nsx: tuple[str, ...] = ()
     days: int | None = None
     skip_unreadable: bool = False
-
-
-def shipped_protocols() -> dict[str, Path]:
-    """Return the protocols inside the package by name."""
-    return {path.stem: path for place in _SHIPPED_PLACES if place.is_dir() for path in sorted(place.glob("*.yaml"))}
 
 
 def find_protocol(name: str) -> Path:

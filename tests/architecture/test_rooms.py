@@ -17,11 +17,12 @@ from tests.architecture.house import CODE, ROOT, imports_of, rooms_of
 GROUND = {"errors", "storage"}
 KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "errors": set(),
+    "terminal": {"errors"},
     "storage": {"errors"},
     "confined": {"errors"},
     "plain_text": GROUND,
     "artifacts": {*GROUND, "confined", "plain_text"},
-    "execution": {*GROUND, "plain_text"},
+    "execution": {*GROUND, "plain_text", "terminal"},
     "stimuli": GROUND,
     "analysis": set(),
     "recording": set(),
@@ -49,9 +50,10 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "commands": {
         *GROUND,
         *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models", "neo_files"),
-        *("recording", "report", "simulation", "stages", "stimuli", "study", "training"),
+        *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
-    "cli": {"artifacts", "commands", "errors", "studies", "study"},
+    "cli": {"artifacts", "commands", "studies", "study", "terminal"},
+    "__main__": {"cli", "terminal"},
 }
 
 LIBRARIES = (
@@ -87,7 +89,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
     ),
-    "typer": ("closedloop.cli", "closedloop.commands", "closedloop.studies", "rig.cli"),
+    "typer": ("closedloop.cli", "closedloop.commands", "closedloop.studies", "closedloop.terminal", "rig.cli"),
     "yaml": ("closedloop.plain_text.yaml_text",),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from closedloop.errors import ExecutionError
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers, worker_index
 
@@ -19,12 +20,49 @@ def own_device(name: str) -> torch.device:
 
     Raises
     ------
-    ValueError
-        CUDA is asked for where there is none.
+    ExecutionError
+        This machine has no such device.
     """
     if name == "auto" and not on_cuda(name):
         return torch.device("cpu")
-    return in_turn(worker_index(), torch.cuda.device_count()) if name in {"auto", "cuda"} else torch.device(name)
+    return in_turn(worker_index(), torch.cuda.device_count()) if name in {"auto", "cuda"} else _named(name)
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that this machine does not have, before anything is made for it; leaves it able to fork.
+
+    Parameters
+    ----------
+    name
+        As in `own_device`.
+
+    Raises
+    ------
+    ExecutionError
+        There is none of this name.
+    """
+    if name == "cuda":
+        in_turn(0, torch.cuda.device_count())
+    elif name != "auto":
+        _named(name)
+
+
+def _named(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        if device.type == "cuda":
+            there = (device.index or 0) < torch.cuda.device_count()  # known without waking the card up
+        else:
+            there = device.type != "meta" and not device.index and torch.zeros(1, device=device).sum().item() == 0
+    except (RuntimeError, AssertionError, ImportError, NotImplementedError):  # what torch says of a name it knows not
+        there = False
+    if not there:
+        cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+        known = (
+            f"one of auto, cpu, {', '.join(['cuda', *cards])}" if cards else "auto or cpu, for there is no CUDA device"
+        )
+        raise ExecutionError(f"--device: expected {known}, found {name!r}. Correct it, or leave it out.")
+    return device
 
 
 def on_cuda(name: str) -> bool:
@@ -37,11 +75,14 @@ def in_turn(worker: int, n_devices: int) -> torch.device:
 
     Raises
     ------
-    ValueError
+    ExecutionError
         There is none.
     """
     if n_devices < 1:
-        raise ValueError("device cuda: expected a CUDA device, found none")
+        raise ExecutionError(
+            "--device cuda: expected a CUDA device, found none that torch can use. "
+            "Leave the option out, or look at what `closedloop doctor` and `nvidia-smi` say."
+        )
     return torch.device("cuda", worker % n_devices)
 
 

@@ -19,36 +19,53 @@ def attack(
         typer.Argument(metavar="MODEL", help="site model file, base model file, or the name of a shipped base model"),
     ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES", help="image files or folders of images")],
-    out: Annotated[Path, typer.Option(help="folder to create")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="folder to create")],
     *,
-    outputs: Annotated[str, typer.Option(help="sites or units to drive: all, or for example 0-20,35")] = "all",
+    outputs: Annotated[
+        str, typer.Option(metavar="WHICH", help="sites or units to drive: all, or for example 0-20,35")
+    ] = "all",
     epsilon: Annotated[
-        list[float] | None,
-        typer.Option(help="L2 norm on 224 x 224 x 3 pixels; may be repeated  [default: 1 2.5 5 10]"),
+        list[str] | None,
+        typer.Option(
+            "--epsilon",
+            "--epsilons",
+            metavar="E,E,...",
+            help="L2 norms on 224 x 224 x 3 pixels, set apart by commas  [default: 1,2.5,5,10]",
+        ),
     ] = None,
-    search: Annotated[str, typer.Option(help="cosine, paper31, annealed or strengthened")] = "cosine",
-    steps: Annotated[int, typer.Option(min=1, help="gradient steps per start and direction")] = 50,
-    direction: Annotated[str, typer.Option(help="up, down, or both (keeps the larger change)")] = "both",
-    seed: Annotated[int, typer.Option(min=0, help="seed of the random starts")] = 0,
+    search: Annotated[str, typer.Option(metavar="NAME", help="cosine, paper31, annealed or strengthened")] = "cosine",
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="gradient steps per start and direction")] = 50,
+    direction: Annotated[
+        str, typer.Option(metavar="WHICH", help="up, down, or both (keeps the larger change)")
+    ] = "both",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of the random starts")] = 0,
     layer: Annotated[
-        str | None, typer.Option(help="layer of a base model whose units are driven  [default: avgpool]")
+        str | None,
+        typer.Option(metavar="LAYER", help="layer of a base model whose units are driven  [default: avgpool]"),
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(help="architecture of a third-party weight file, e.g. resnet50")
+        str | None, typer.Option(metavar="NAME", help="architecture of a third-party weight file, e.g. resnet50")
     ] = None,
     side_px: Annotated[
-        int | None, typer.Option(min=8, help="image side for a base model, in pixels  [default: its own]")
+        int | None, typer.Option(min=8, metavar="N", help="image side for a base model, in pixels  [default: its own]")
     ] = None,
     shift: Annotated[
-        float, typer.Option(min=0, max=0.5, help=f"{_SMOOTHED} random shifts; fraction of the image side")
+        float, typer.Option(min=0, max=0.5, metavar="X", help=f"{_SMOOTHED} random shifts; fraction of the image side")
     ] = 0.0,
     noise: Annotated[
-        float, typer.Option(min=0, help=f"{_SMOOTHED} white noise; SD in pixel units, range [0, 1]")
+        float, typer.Option(min=0, metavar="X", help=f"{_SMOOTHED} white noise; SD in pixel units, range [0, 1]")
     ] = 0.0,
-    scale: Annotated[float, typer.Option(min=0, max=0.5, help=f"{_SMOOTHED} random zooms; fraction")] = 0.0,
-    blur: Annotated[float, typer.Option(min=0, max=0.5, help="blur the gradient; SD as a fraction of the side")] = 0.0,
+    scale: Annotated[
+        float, typer.Option(min=0, max=0.5, metavar="X", help=f"{_SMOOTHED} random zooms; fraction")
+    ] = 0.0,
+    blur: Annotated[
+        float, typer.Option(min=0, max=0.5, metavar="X", help="blur the gradient; SD as a fraction of the side")
+    ] = 0.0,
     workers: Annotated[
-        str, typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE")
+        str,
+        typer.Option(
+            metavar="WORKERS", help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE"
+        ),
     ] = "1",
 ) -> None:
     """Attack a model's outputs on your own images, without a study.
@@ -59,6 +76,7 @@ def attack(
     cortex by a third to a half more; the model's own response then moves less.
     """
     from closedloop.artifacts.protocol.attack import Gradient  # noqa: PLC0415
+    from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415
     from closedloop.commands.attack.options import AttackOptions, run_attack  # noqa: PLC0415
 
     options = AttackOptions(
@@ -66,7 +84,7 @@ def attack(
         images=tuple(images),
         out=out,
         outputs=outputs,
-        epsilons=tuple(epsilon or (1.0, 2.5, 5.0, 10.0)),
+        epsilons=parse_epsilons(epsilon or ("1,2.5,5,10",)),
         search=search,
         steps=steps,
         direction=direction,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from closedloop.artifacts.protocol.attack import Gradient
+from closedloop.attacks.epsilons import parse_epsilons
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import SEARCHES, Schedule
 from closedloop.commands.attack.request import outputs_of, read_images, subject_of
@@ -75,9 +76,7 @@ def resolve(options: AttackOptions) -> AttackRequest:
     """
     search = _one_of(_SEARCHES, options.search, option="--search")
     directions = _one_of(DIRECTIONS, options.direction, option="--direction")
-    epsilons = tuple(sorted(set(options.epsilons)))
-    if not epsilons or not 0 < epsilons[0] <= epsilons[-1] < float("inf"):
-        raise ProtocolError(f"--epsilon: expected sizes above 0, found {list(options.epsilons)}. Correct them.")
+    epsilons = parse_epsilons([repr(epsilon) for epsilon in options.epsilons])
     subject = subject_of(options.model, layer=options.layer, architecture=options.architecture, side_px=options.side_px)
     return AttackRequest(
         subject=subject,
@@ -114,7 +113,7 @@ def command_line(options: AttackOptions) -> str:
         [
             *("closedloop", "attack", options.model, *map(str, options.images), "--out", str(options.out)),
             *("--outputs", options.outputs),
-            *(part for epsilon in options.epsilons for part in ("--epsilon", f"{epsilon:g}")),
+            *("--epsilon", ",".join(f"{epsilon:g}" for epsilon in options.epsilons)),
             *("--search", options.search, "--steps", str(options.steps)),
             *("--direction", options.direction, "--seed", str(options.seed)),
             *(part for name, value in optional.items() if value is not None for part in (f"--{name}", str(value))),

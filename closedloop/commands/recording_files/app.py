@@ -31,7 +31,10 @@ recording_app = typer.Typer(
 @recording_app.command("info")
 def recording_info(
     file: Annotated[
-        Path, typer.Argument(help=".nev or .ns1 to .ns6, a folder of them, or another maker's file or folder")
+        Path,
+        typer.Argument(
+            metavar="PATH", help=".nev or .ns1 to .ns6, a folder of them, or another maker's file or folder"
+        ),
     ],
     *,
     recorder: RecorderOption = None,
@@ -75,29 +78,36 @@ def recording_detect(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help=".ns5 or .ns6 with raw voltage, all files of a split recording in order; or another maker's path"
+            metavar="FILE",
+            help=".ns5 or .ns6 with raw voltage, all files of a split recording in order; or another maker's path",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="HDF5 file for the threshold crossings")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="HDF5 file for the threshold crossings")],
     *,
-    definition: Annotated[str, typer.Option(help="dicarlo, zero_phase_butter or causal")] = "dicarlo",
+    definition: Annotated[str, typer.Option(metavar="NAME", help="dicarlo, zero_phase_butter or causal")] = "dicarlo",
     threshold: Annotated[
-        float | None, typer.Option(help="multiple of the noise, below 0, instead of the definition's")
+        float | None, typer.Option(metavar="X", help="multiple of the noise, below 0, instead of the definition's")
     ] = None,
     band: Annotated[
         tuple[float, float] | None,
         typer.Option(metavar="LOW HIGH", help="low and high edge in Hz, instead of the definition's"),
     ] = None,
     notch: Annotated[
-        str | None, typer.Option(help="hum that is taken out: 60, 50 or none, instead of the definition's")
+        str | None,
+        typer.Option(metavar="HZ", help="hum that is taken out: 60, 50 or none, instead of the definition's"),
     ] = None,
     channels: ChannelsOption = None,
     time: TimeOption = None,
     clock_segment: ClockSegmentOption = None,
     workers: Annotated[
-        str, typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE")
+        str,
+        typer.Option(
+            metavar="WORKERS", help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE"
+        ),
     ] = "1",
-    chunk: Annotated[float | None, typer.Option(help="seconds read at a time; the result is the same for all")] = None,
+    chunk: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="seconds read at a time; the result is the same for all")
+    ] = None,
     bridge: BridgeOption = BRIDGE_MS,
     recorder: RecorderOption = None,
     json: JsonOption = False,
@@ -137,12 +147,18 @@ def recording_detect(
 
 @recording_app.command("events")
 def recording_events(
-    file: Annotated[Path, typer.Argument(help=".nev, or with --recorder another maker's file or folder")],
+    file: Annotated[
+        Path, typer.Argument(metavar="PATH", help=".nev, or with --recorder another maker's file or folder")
+    ],
     out: Annotated[
-        Path, typer.Option(help="table to write, a row for each packet: .csv is text, any other name parquet")
+        Path,
+        typer.Option(
+            metavar="FILE", help="table to write, a row for each packet: .csv is text, any other name parquet"
+        ),
     ],
     nsx: Annotated[
-        Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose clock segments are then used")
+        Path | None,
+        typer.Option(metavar="FILE", help="the same processor's .ns1 to .ns6, whose clock segments are then used"),
     ] = None,
     spikes: Annotated[bool, typer.Option(help="whether spikes are wanted")] = True,
     *,
@@ -178,13 +194,19 @@ def recording_events(
 
 @recording_app.command("align")
 def recording_align(
-    journal: Annotated[Path, typer.Argument(help="the rig's journal.jsonl")],
-    files: Annotated[list[Path], typer.Argument(help=".nev and .ns1 to .ns6 of the session, of one or several NSPs")],
-    report: Annotated[Path, typer.Option(help="HTML page to write")],
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="the rig's journal.jsonl")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help=".nev and .ns1 to .ns6 of the session, of one or several NSPs"),
+    ],
+    report: Annotated[Path, typer.Option(metavar="FILE", help="HTML page to write")],
     *,
-    out: Annotated[Path | None, typer.Option(help="parquet table of each code's onset and how it was matched")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="parquet table of each code's onset and how it was matched")
+    ] = None,
     photodiode: Annotated[
-        str | None, typer.Option(help="channel of the photodiode: beginning of its label, or its number")
+        str | None,
+        typer.Option(metavar="CHANNEL", help="channel of the photodiode: beginning of its label, or its number"),
     ] = None,
     array: Annotated[
         list[str] | None,
@@ -220,16 +242,17 @@ def recording_align(
 
 @recording_app.command("make")
 def recording_make(
-    folder: Annotated[Path | None, typer.Argument(help="new folder for the session")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="new folder for the session")] = None,
     *,
-    specification: Annotated[str, typer.Option(help="2.1, 2.2, 2.3, 3.0 or 3.0-ptp")] = "2.3",
-    seconds: Annotated[float, typer.Option(help="length")] = 60.0,
-    channels: Annotated[int, typer.Option(help="number of electrodes in total")] = 8,
-    processors: Annotated[int, typer.Option(help="1 or 2; each writes files of its own")] = 1,
+    specification: Annotated[str, typer.Option(metavar="VERSION", help="2.1, 2.2, 2.3, 3.0 or 3.0-ptp")] = "2.3",
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="length")] = 60.0,
+    channels: Annotated[int, typer.Option(metavar="N", help="number of electrodes in total")] = 8,
+    processors: Annotated[int, typer.Option(metavar="N", help="1 or 2; each writes files of its own")] = 1,
     fault: Annotated[
-        list[str] | None, typer.Option(help="what goes wrong; may be given several times; `--fault list` names all")
+        list[str] | None,
+        typer.Option(metavar="FAULT", help="what goes wrong; may be given several times; `--fault list` names all"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="a different seed gives a different session")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="a different seed gives a different session")] = 0,
 ) -> None:
     """Make a small session with its recording and its ground truth, intact or with faults.
 

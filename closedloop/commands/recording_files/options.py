@@ -23,26 +23,29 @@ from closedloop.recording.segments import MOST_BRIDGE_MS, Segment
 ChannelsOption = Annotated[
     str | None,
     typer.Option(
+        metavar="CHANNELS",
         help="which channels: numbers, ranges and labels, as in 1-32,40,elec77 or 'IT-*'; "
-        "label:NAME for a label that is a number; all if not given"
+        "label:NAME for a label that is a number; all if not given",
     ),
 ]
 UnitsOption = Annotated[
     str | None,
     typer.Option(
+        metavar="UNITS",
         help="which units as the recorder sorted them: numbers and ranges, unsorted (0), sorted (1-254), noise (255), "
-        "all; as in 1-3,unsorted"
+        "all; as in 1-3,unsorted",
     ),
 ]
 TimeOption = Annotated[
     str | None,
     typer.Option(
+        metavar="SECONDS",
         help="which seconds of the recorder's clock, as `recording info` shows it: 10-25.5, 10- or -25.5, the end "
-        "excluded; +10-25.5 counts from where the clock segment's recording begins"
+        "excluded; +10-25.5 counts from where the clock segment's recording begins",
     ),
 ]
 ClockSegmentOption = Annotated[
-    int | None, typer.Option(help="which segment of the recorder's clock, from 0; all if not given")
+    int | None, typer.Option(metavar="N", help="which segment of the recorder's clock, from 0; all if not given")
 ]
 
 BridgeOption = Annotated[
@@ -50,6 +53,7 @@ BridgeOption = Annotated[
     typer.Option(
         min=0,
         max=MOST_BRIDGE_MS,
+        metavar="MS",
         help="holes of at most so many milliseconds (a PTP recorder loses single packets) are bridged",
     ),
 ]

@@ -12,38 +12,53 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("unit-sensitivity")
 def unit_sensitivity(
-    out: Annotated[Path, typer.Option(help="folder for tables, figure and page")] = Path("unit-sensitivity"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="folder for tables, figure and page")] = Path(
+        "unit-sensitivity"
+    ),
     *,
     network: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME_OR_FILE[:LAYER], a shipped network or a weight file; may be repeated  "
-            "[default: small_resnet_vanilla and small_resnet_robust; layer avgpool]"
+            metavar="NAME|FILE[:LAYER]",
+            help="a shipped network or a weight file; may be repeated  "
+            "[default: small_resnet_vanilla and small_resnet_robust; layer avgpool]",
         ),
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(help="architecture of a third-party weight file  [default: recognised]")
+        str | None,
+        typer.Option(metavar="NAME", help="architecture of a third-party weight file  [default: recognised]"),
     ] = None,
-    images: Annotated[str, typer.Option(help="folder of images, or `procedural`")] = "procedural",
-    epsilons: Annotated[str, typer.Option(help="L2 norms on 224 x 224 x 3 pixels, ascending")] = "1,2.5,5,10",
-    units: Annotated[int, typer.Option(min=1, help="units per network, drawn at random")] = 32,
-    images_per_unit: Annotated[int, typer.Option(min=1, help="attacked images per unit")] = 4,
+    images: Annotated[str, typer.Option(metavar="FOLDER", help="folder of images, or `procedural`")] = "procedural",
+    epsilon: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--epsilon",
+            "--epsilons",
+            metavar="E,E,...",
+            help="L2 norms on 224 x 224 x 3 pixels, set apart by commas  [default: 1,2.5,5,10]",
+        ),
+    ] = None,
+    units: Annotated[int, typer.Option(min=1, metavar="N", help="units per network, drawn at random")] = 32,
+    images_per_unit: Annotated[int, typer.Option(min=1, metavar="N", help="attacked images per unit")] = 4,
     clean_images: Annotated[
-        int, typer.Option(min=2, help="clean images for the SD and the random-pair difference")
+        int, typer.Option(min=2, metavar="N", help="clean images for the SD and the random-pair difference")
     ] = 1000,
-    restarts: Annotated[int | None, typer.Option(min=1, help="random starts  [default: 2]")] = None,
+    restarts: Annotated[int | None, typer.Option(min=1, metavar="N", help="random starts  [default: 2]")] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="gradient steps in each of the two balls  [default: 50]")
+        int | None, typer.Option(min=1, metavar="N", help="gradient steps in each of the two balls  [default: 50]")
     ] = None,
     paper: Annotated[
         bool, typer.Option("--paper", help="the paper's search: 100 starts per epsilon, 250 gradient steps per ball")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="seed of images, units and random starts")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of images, units and random starts")] = 0,
     workers: Annotated[
         str | None,
-        typer.Option(help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]"),
+        typer.Option(
+            metavar="WORKERS",
+            help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or the name of one device")] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, or the name of one device")] = "auto",
 ) -> None:
     """Measure how far single units of networks can be moved (section 3.2, Figure 1A).
 
@@ -57,7 +72,7 @@ def unit_sensitivity(
         networks=tuple(network or ("small_resnet_vanilla", "small_resnet_robust")),
         architecture=architecture,
         images=images,
-        epsilons=epsilons,
+        epsilons=tuple(epsilon or ("1,2.5,5,10",)),
         n_units=units,
         images_per_unit=images_per_unit,
         n_clean=clean_images,

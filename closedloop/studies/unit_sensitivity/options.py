@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closedloop.errors import ProtocolError
+from closedloop.attacks.epsilons import parse_epsilons
 from closedloop.studies.networks import parse_networks
 from closedloop.studies.unit_sensitivity.settings import PAPER, QUICK, UnitStudy
 
@@ -20,7 +20,7 @@ class UnitSensitivityOptions:
     networks: tuple[str, ...]
     architecture: str | None
     images: str
-    epsilons: str
+    epsilons: tuple[str, ...]
     n_units: int
     images_per_unit: int
     n_clean: int
@@ -43,7 +43,7 @@ def resolve(options: UnitSensitivityOptions) -> UnitStudy:
     return UnitStudy(
         networks=parse_networks(options.networks, architecture=options.architecture),
         images=None if options.images == PROCEDURAL else Path(options.images),
-        epsilons=_numbers(options.epsilons),
+        epsilons=parse_epsilons(options.epsilons),
         n_units=options.n_units,
         images_per_unit=options.images_per_unit,
         n_clean=options.n_clean,
@@ -58,7 +58,7 @@ def command_line(options: UnitSensitivityOptions) -> str:
     given = {
         "--architecture": options.architecture,
         "--images": options.images,
-        "--epsilons": options.epsilons,
+        "--epsilon": ",".join(options.epsilons),
         "--units": options.n_units,
         "--images-per-unit": options.images_per_unit,
         "--clean-images": options.n_clean,
@@ -70,10 +70,3 @@ def command_line(options: UnitSensitivityOptions) -> str:
     parts += [part for network in options.networks for part in ("--network", network)]
     parts += [part for option, value in given.items() if value is not None for part in (option, str(value))]
     return shlex.join(parts + ["--paper"] * options.paper)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ProtocolError(f"--epsilons {text}: expected numbers set apart by commas. Correct it.") from error

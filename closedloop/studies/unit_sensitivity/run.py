@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.tables import Columns, read_table
-from closedloop.attacks.engine.devices import own_workers
+from closedloop.attacks.engine.devices import check_device, own_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY
@@ -40,6 +40,7 @@ def run_study(
     ExecutionError, StorageError
         Workers were lost, or the disk is full.
     """
+    check_device(device)
     study = resolve(options)
     who = own_workers() if workers is None else parse_workers(workers)
     measure_units(study, out, workers=who, device=device, progress=progress)

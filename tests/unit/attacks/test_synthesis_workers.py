@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.attacks.engine.devices import in_turn, own_device
+from closedloop.attacks.engine.devices import check_device, in_turn, own_device
 from closedloop.attacks.engine.find import find
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.lattice import LatticeSettings
@@ -219,12 +219,26 @@ def test_the_engine_holds_its_slots_alone_however_many_tasks_there_are() -> None
 
 def test_graphics_cards_are_shared_out_by_the_workers_number() -> None:
     assert [in_turn(worker, 2).index for worker in range(4)] == [0, 1, 0, 1]
-    with pytest.raises(ValueError, match="found none"):
+    with pytest.raises(ExecutionError, match="found none"):
         in_turn(0, 0)
 
 
 def test_a_device_that_is_named_is_taken() -> None:
+    for name in ("cpu", "auto"):
+        check_device(name)
     assert own_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "name", ["tpu", "mps", "meta", "", "cpu:3", "cuda:-1", "cuda:7", "cuda", "CPU", "0", "a b", "xla"]
+)
+def test_a_device_that_is_not_there_is_refused_in_one_line(name: str) -> None:
+    if name == "cuda" and torch.cuda.is_available():
+        return
+    for use in (check_device, own_device):
+        with pytest.raises(ExecutionError, match=r"^--device.*: expected .*found.*\.$") as refused:
+            use(name)
+        assert "\n" not in str(refused.value)
 
 
 def test_each_forked_worker_knows_its_number(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from closedloop.errors import ClosedLoopError, ExecutionError
 from closedloop.execution.local import run_in_processes, usable_processors
-from tests.unit.execution.pieces import die, fail, finished, leave, wait_for
+from tests.unit.execution.pieces import die, divide, fail, finished, leave, wait_for
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,6 +41,16 @@ def test_a_user_s_error_in_a_child_arrives_as_one() -> None:
 def test_a_child_that_ends_badly_is_not_taken_for_done(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="1 of 2 processes failed"):
         run_in_processes([exit_badly, partial(leave, tmp_path, 1)], n_processes=2)
+
+
+def test_a_child_s_fault_is_raised_here_with_its_traceback_and_printed_nowhere(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(RuntimeError, match="2 of 2 processes failed, with ZeroDivisionError: of no use") as failed:
+        run_in_processes([divide, divide], n_processes=2)
+    assert capfd.readouterr() == ("", "")
+    (note,) = failed.value.__notes__
+    assert "in divide" in note
 
 
 def test_a_child_that_is_killed_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:

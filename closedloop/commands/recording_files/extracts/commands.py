@@ -20,7 +20,8 @@ from closedloop.commands.recording_files.options import (
 )
 
 NsxOption = Annotated[
-    Path | None, typer.Option(help="the same processor's .ns1 to .ns6, whose clock segments are then used")
+    Path | None,
+    typer.Option(metavar="FILE", help="the same processor's .ns1 to .ns6, whose clock segments are then used"),
 ]
 
 
@@ -33,8 +34,10 @@ def add_extracts(app: typer.Typer) -> None:
 
 
 def recording_waveforms(
-    file: Annotated[Path, typer.Argument(help=".nev")],
-    out: Annotated[Path, typer.Option(help="HDF5 file (.h5) for the waveforms; one that is there is replaced")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".nev")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="HDF5 file (.h5) for the waveforms; one that is there is replaced")
+    ],
     *,
     channels: ChannelsOption = None,
     units: UnitsOption = None,
@@ -42,10 +45,10 @@ def recording_waveforms(
     clock_segment: ClockSegmentOption = None,
     nsx: NsxOption = None,
     report: Annotated[
-        Path | None, typer.Option(help="HTML page with each electrode's mean waveform, unit by unit")
+        Path | None, typer.Option(metavar="FILE", help="HTML page with each electrode's mean waveform, unit by unit")
     ] = None,
     map_file: Annotated[
-        Path | None, typer.Option("--map", help=".cmp, by which the page lays out the electrodes")
+        Path | None, typer.Option("--map", metavar="FILE", help=".cmp, by which the page lays out the electrodes")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -70,9 +73,12 @@ def recording_waveforms(
 
 
 def recording_samples(
-    file: Annotated[Path, typer.Argument(help=".ns1 to .ns6")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".ns1 to .ns6")],
     out: Annotated[
-        Path, typer.Option(help="table (.parquet or .csv) or HDF5 file (.h5) to write; one that is there is replaced")
+        Path,
+        typer.Option(
+            metavar="FILE", help="table (.parquet or .csv) or HDF5 file (.h5) to write; one that is there is replaced"
+        ),
     ],
     *,
     channels: ChannelsOption = None,
@@ -80,7 +86,10 @@ def recording_samples(
     clock_segment: ClockSegmentOption = None,
     nev: Annotated[
         Path | None,
-        typer.Option(help=".nev with the scale of a file of specification 2.1; the one of the same name if not given"),
+        typer.Option(
+            metavar="FILE",
+            help=".nev with the scale of a file of specification 2.1; the one of the same name if not given",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -104,8 +113,10 @@ def recording_samples(
 
 
 def recording_codes(
-    file: Annotated[Path, typer.Argument(help=".nev")],
-    out: Annotated[Path, typer.Option(help="table (.parquet or .csv) to write; one that is there is replaced")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".nev")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="table (.parquet or .csv) to write; one that is there is replaced")
+    ],
     *,
     time: TimeOption = None,
     clock_segment: ClockSegmentOption = None,
@@ -128,12 +139,15 @@ def recording_codes(
 
 
 def recording_map(
-    file: Annotated[Path, typer.Argument(help=".cmp, the map that came with the array")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".cmp, the map that came with the array")],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="picture (.png) or page (.html) to write; one that is there is replaced")
+        Path | None,
+        typer.Option(metavar="FILE", help="picture (.png) or page (.html) to write; one that is there is replaced"),
     ] = None,
-    names: Annotated[str | None, typer.Option(help="names of the arrays, as in V4,IT, in order of electrode")] = None,
+    names: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="names of the arrays, as in V4,IT, in order of electrode")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show which electrode lies where on the array, and which bank it is wired to."""

@@ -17,7 +17,9 @@ _IN_FOLDERS = ("structure.oebin", "*.meta", "*.tsq", "*.ncs", "*.continuous", "*
 
 RecorderOption = Annotated[
     Path | None,
-    typer.Option(help="YAML that describes a recorder of another maker, read by neo: its streams and lines"),
+    typer.Option(
+        metavar="FILE", help="YAML that describes a recorder of another maker, read by neo: its streams and lines"
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ OPTIONS = UnitSensitivityOptions(
     networks=("small_resnet_robust",),
     architecture=None,
     images="procedural",
-    epsilons="1,2.5",
+    epsilons=("1,2.5",),
     n_units=3,
     images_per_unit=2,
     n_clean=50,
@@ -31,7 +31,7 @@ OPTIONS = UnitSensitivityOptions(
 def test_help_names_every_option() -> None:
     shown = CliRunner().invoke(app, ["studies", "unit-sensitivity", "--help"])
     assert shown.exit_code == 0
-    for option in ("--network", "--images", "--epsilons", "--units", "--images-per-unit", "--restarts", "--paper"):
+    for option in ("--network", "--images", "--epsilon", "--units", "--images-per-unit", "--restarts", "--paper"):
         assert option in shown.stdout
 
 
@@ -66,7 +66,7 @@ def test_the_command_on_the_page_asks_for_the_same() -> None:
     assert words[:3] == ["closedloop", "studies", "unit-sensitivity"]
     given = command.make_context("unit-sensitivity", words[3:], resilient_parsing=False).params
     assert given["network"] == list(asked.networks)
-    assert (given["architecture"], given["epsilons"], given["units"]) == ("resnet50", "1,2.5", 3)
+    assert (given["architecture"], given["epsilon"], given["units"]) == ("resnet50", ["1,2.5"], 3)
     assert (given["images_per_unit"], given["clean_images"], given["seed"]) == (2, 50, 4)
     assert (given["restarts"], given["steps"], given["paper"]) == (None, 9, True)
 
@@ -74,8 +74,8 @@ def test_the_command_on_the_page_asks_for_the_same() -> None:
 @pytest.mark.parametrize(
     ("options", "fault", "words"),
     [
-        (["--epsilons", "1,two"], ProtocolError, "--epsilons 1,two: expected numbers set apart by commas"),
-        (["--epsilons", "2,1"], ProtocolError, "ascending epsilons"),
+        (["--epsilon", "1,two"], ProtocolError, "--epsilon: expected numbers above 0 set apart by commas"),
+        (["--epsilon", "1,nan,5"], ProtocolError, "found 'nan'"),
         (["--network", "small_resnet_robust:layer9"], ProtocolError, "layer 'layer9' is unknown. Use one of stem"),
         (["--network", "nowhere.pt"], CheckpointError, "nowhere.pt: no such weight file"),
         (["--images", "nowhere"], ImageError, "nowhere: no such image folder"),

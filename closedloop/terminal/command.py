@@ -1,0 +1,149 @@
+"""Runs a program's command line: whatever happens is one line on standard error, and an exit code.
+
+0 done, 1 an error, 2 a command line that is not understood, 130 interrupted, 141 nobody reads what is printed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from dataclasses import dataclass
+from typing import NoReturn
+
+import typer
+
+from closedloop.errors import ClosedLoopError
+from closedloop.terminal.faults import DEBUG, fault_line, library_of
+from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, is_end_asked_for
+from closedloop.terminal.streams import UNREAD, flushed, one_line, prepare_streams, say, unprinted_line
+
+_FAILED, _MISUSED = 1, 2
+
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Settings of a program's commands: `-h` is understood by each."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line.
+
+    Attributes
+    ----------
+    name
+        As it is called.
+    app
+        Its commands.
+    install
+        By the import name of each library that may be missing, the command that installs it.
+    """
+
+    name: str
+    app: typer.Typer
+    install: dict[str, str]
+
+
+def run_program(program: Program) -> NoReturn:
+    """Run a program's command line, and end the process with its exit code."""
+    try:
+        prepare_streams()
+        _quiet_libraries()
+        end_imports_at_once()
+        status = _run(program)
+    except BaseException as error:  # noqa: BLE001 - the last place where anything can be said
+        end_at_once()
+        status = _answer(error, program)
+    end_at_once()
+    if is_end_asked_for():
+        say("Stopped.")
+    sys.exit(flushed(status))
+
+
+def missing_library(library: str, install: str) -> str:
+    """Return the line that says that a library is not there, and the command that installs it."""
+    return f"{library}: expected an installed library, found none. Install it: {install}"
+
+
+def _run(program: Program) -> int:
+    status = typer.main.get_command(program.app).main(prog_name=program.name, standalone_mode=False)
+    return status if isinstance(status, int) else 0
+
+
+def _answer(error: BaseException, program: Program) -> int:
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        return UNREAD
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else _FAILED
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    if isinstance(error, ClosedLoopError):
+        say(one_line(str(error)))
+        return _FAILED
+    if isinstance(error, KeyboardInterrupt | typer.Abort) or is_end_asked_for():
+        return INTERRUPTED
+    if hasattr(error, "format_message"):
+        return _misused(error, program, error.format_message())
+    say(_known(error, program) or fault_line(error, program.name))
+    return _FAILED
+
+
+def _misused(error: BaseException, program: Program, said: str) -> int:
+    """Say in one line what of a command line is not understood; nothing at all given is answered by the help."""
+    if "\n" in said and said.lstrip().startswith("Usage:"):
+        say(said)
+        return _MISUSED
+    meant = getattr(error, "possibilities", None)  # of an option
+    if meant:
+        said = f"{error}. Did you mean {' or '.join(sorted(meant))}?"
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else program.name
+    end = "" if said.endswith(("?", ".")) else "."
+    say(f"{command}: {one_line(said).replace('?.', '?')}{end} See `{command} --help`.")
+    return _MISUSED
+
+
+def _known(error: BaseException, program: Program) -> str | None:
+    """Return a line for what is the machine's fault: a library, the memory, a file; None for everything else."""
+    if isinstance(error, ImportError | OSError):
+        library = library_of(error, tuple(program.install))
+        if library is not None:
+            return _library_line(library, error, program.install[library])
+    if isinstance(error, MemoryError):
+        return f"{program.name}: expected more memory, found none left. Close other programs and run it again."
+    if isinstance(error, OSError):
+        return _file_line(error, program)
+    return None
+
+
+def _library_line(library: str, error: BaseException, install: str) -> str:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == library:
+        return missing_library(library, install)
+    why = one_line(str(error))
+    again = install.replace("pip install", "pip install --force-reinstall")
+    return f"{library}: expected a library that can be loaded, found: {why}. Install it anew: {again}"
+
+
+def _file_line(error: OSError, program: Program) -> str:
+    try:
+        here = os.getcwd()  # noqa: PTH109 - to see whether there is one
+    except OSError:
+        return f"{program.name}: expected a folder to stand in, found it removed. `cd` to another and run it again."
+    if error.filename is None and (unprinted := unprinted_line()):
+        return unprinted
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else here
+    return (
+        f"{one_line(place)}: expected what can be read and written, found: {error.strerror or error}. "
+        "Mend that, and run the same command again; nothing published is lost."
+    )
+
+
+def _quiet_libraries() -> None:
+    """Leave it to our own lines to say what happens; `python -W` and PYTHONWARNINGS bring the warnings back."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    if not sys.warnoptions and not os.environ.get(DEBUG):
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")  # for the processes that are started
+        logging.getLogger().addHandler(logging.NullHandler())

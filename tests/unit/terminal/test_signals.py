@@ -1,0 +1,79 @@
+"""A program that is told to end does so at any moment of its start: code 130, one line, no traceback."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+ROUNDS = 10
+START = """
+import os, sys
+from closedloop.terminal.signals import end_at_once
+end_at_once()  # the first line of both programs
+os.write(1, b".")
+sys.argv = {words!r}
+from {package}.__main__ import main
+main()
+"""
+
+
+def told_to_end(words: list[str], *, package: str, after_s: float, by: signal.Signals) -> tuple[int, str]:
+    """Start a program and signal it a while after its first line; the while only chooses where it is met."""
+    code = START.format(words=words, package=package)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert os.read(process.stdout.fileno(), 1) == b"."
+        select.select([], [], [], after_s)
+        process.send_signal(by)
+        said = process.communicate()[1].decode()
+    return process.returncode, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        ("closedloop", ["closedloop", "doctor"]),
+        ("closedloop", ["closedloop", "attack", "small_resnet_robust", "/nowhere", "--out", "/nowhere/out"]),
+        ("rig", ["rig", "present", "/nowhere"]),
+    ],
+)
+def test_a_signal_in_the_first_300_ms_ends_the_program_quietly(package: str, words: list[str]) -> None:
+    random_moments = random.Random(11)
+    for _ in range(ROUNDS):
+        after_s, by = (
+            random_moments.uniform(0, 0.3),
+            random_moments.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]),
+        )
+        code, said = told_to_end(words, package=package, after_s=after_s, by=by)
+        if code != 1:  # 1: it had ended before, for there is no /nowhere
+            assert (code, said) == (130, "Stopped.\n"), (after_s, by, said)
+
+
+def test_a_signal_while_libraries_are_imported_ends_the_program() -> None:
+    code, said = told_to_end(["closedloop", "doctor"], package="closedloop", after_s=0.0, by=signal.SIGINT)
+    assert (code, said) == (130, "Stopped.\n")
+
+
+IGNORED = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+from closedloop.terminal.signals import at_work, end_at_once
+end_at_once()
+signal.raise_signal(signal.SIGHUP)
+with at_work():
+    signal.raise_signal(signal.SIGHUP)
+print("went on")
+"""
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    done = subprocess.run([sys.executable, "-c", IGNORED], check=True, capture_output=True, text=True)
+    assert done.stdout == "went on\n"
