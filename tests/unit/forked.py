@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -76,6 +77,7 @@ def _be_the_program(
 ) -> None:
     code: Any = 99
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
         for number, stream in enumerate(streams, start=1):
             os.dup2(stream, number)
         sys.stdout, sys.stderr = (os.fdopen(one, "w", closefd=False, encoding="utf-8") for one in (1, 2))

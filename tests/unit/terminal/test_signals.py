@@ -13,7 +13,10 @@ import pytest
 
 ROUNDS = 10
 START = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from closedloop.terminal.signals import end_at_once
 end_at_once()  # the first line of both programs
 os.write(1, b".")
