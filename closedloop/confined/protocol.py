@@ -35,7 +35,7 @@ class Limits:
     memory_bytes: int = 256 << 20
 
     @classmethod
-    def of_file(cls, n_bytes: int, *, bytes_per_s: float, growth: float) -> Limits:
+    def of_file(cls, n_bytes: int, *, bytes_per_s: float, growth: float, memory_bytes: int = memory_bytes) -> Limits:
         """Return the limits of reading a file: what a small one needs plenty of, and more in proportion to its size.
 
         Parameters
@@ -46,9 +46,11 @@ class Limits:
             How fast it is read at the least.
         growth
             How much memory each of its bytes may take.
+        memory_bytes
+            How much a small file may take.
         """
         seconds = n_bytes / bytes_per_s
-        return cls(cls.cpu_s + int(seconds), cls.wall_s + 4 * seconds, cls.memory_bytes + int(growth * n_bytes))
+        return cls(cls.cpu_s + int(seconds), cls.wall_s + 4 * seconds, memory_bytes + int(growth * n_bytes))
 
 
 class ConfinedError(Exception):
