@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from closedloop.errors import CheckpointError
-from closedloop.models.backbones import build_classifier, cut
-from closedloop.models.recognition import classes_of, recognise
+from closedloop.models.backbones import build_classifier, build_network, cut
+from closedloop.models.readout import FactorisedReadout
+from closedloop.models.recognition import classes_that_fit, recognise
 from closedloop.models.shipped import weights_file
-from closedloop.models.site_model import BaseModel, SiteModel, SiteModelSpec, build_site_model
+from closedloop.models.site_model import BaseModel, SiteModel, SiteModelSpec, feature_shape
 from closedloop.models.weight_files import (
     load_foreign_state_dict,
     load_into,
@@ -28,6 +30,11 @@ from closedloop.models.weight_files import (
 )
 
 SITE_MODEL, CLASSIFIER = "site_model", "classifier"
+CHANNEL, SPATIAL = "readout.channel", "readout.spatial"  # keys of a site model's state
+
+Value = TypeVar("Value", str, int)
+
+_REMEDY = "Restore the file, or give another one."
 
 
 def save_site_model(path: Path, model: SiteModel) -> None:
@@ -75,11 +82,36 @@ def load_site_model(path: Path) -> SiteModel:
     """
     metadata = read_metadata(path)
     spec = _spec(path, metadata)
-    classifier = build_classifier(spec.architecture)
-    base = BaseModel(spec.architecture, spec.layer, cut(classifier, spec.layer))
-    model = build_site_model(base, n_sites=spec.n_sites, side_px=spec.side_px, seed=0)
-    load_into(model, read_safetensors(path), source=path)
+    state = read_safetensors(path)
+    shape = _feature_shape(path, spec)
+    expected = {CHANNEL: (spec.n_sites, shape[0]), SPATIAL: (spec.n_sites, *shape[1:])}
+    _refuse_other_shapes(path, state, expected)  # before anything of the size is made that the description says
+    trunk = cut(build_classifier(spec.architecture), spec.layer)
+    readout = FactorisedReadout(n_sites=spec.n_sites, feature_shape=shape, seed=0)
+    model = SiteModel(spec, trunk=trunk, readout=readout)
+    load_into(model, state, source=path)
     return model.eval()
+
+
+def _feature_shape(path: Path, spec: SiteModelSpec) -> tuple[int, int, int]:
+    """Compute which features a described model has; on the meta device, so that nothing is allocated."""
+    try:
+        with torch.device("meta"):
+            return feature_shape(cut(build_network(spec.architecture, n_classes=1), spec.layer), side_px=spec.side_px)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path}: expected images that {spec.architecture} takes, found {spec.side_px} px. Restore the file."
+        ) from error
+
+
+def _refuse_other_shapes(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
+    for key, shape in expected.items():
+        found = tuple(state[key].shape) if key in state else None
+        if found != shape:
+            raise CheckpointError(
+                f"{path}: expected {key} of shape {shape} as its description says, found {found or 'none'}. "
+                "Restore the file."
+            )
 
 
 def save_classifier(
@@ -134,9 +166,10 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
     own = read_metadata(path) if path.suffix == ".safetensors" else {}
     state = load_foreign_state_dict(path)
     name = (
-        _agreed_architecture(path, own.get("architecture"), architecture) or recognise(state, source=path).architecture
+        _agreed_architecture(path, _own_architecture(path, own), architecture)
+        or recognise(state, source=path).architecture
     )
-    classifier = build_classifier(name, n_classes=classes_of(state) or None)
+    classifier = build_classifier(name, n_classes=classes_that_fit(state, name) or None)
     trunk = cut(classifier, layer)
     load_into(trunk, state, source=path, known=classifier)
     return BaseModel(name, layer, trunk.eval())
@@ -148,14 +181,28 @@ def load_classifier(source: str | Path) -> nn.Sequential:
     metadata = read_metadata(path)
     if metadata.get("kind") != CLASSIFIER:
         raise CheckpointError(f"{path}: expected a classifier written by closedloop. Train one, or use a shipped name.")
-    classifier = build_classifier(metadata["architecture"], n_classes=metadata["n_classes"])
-    load_into(classifier, read_safetensors(path), source=path)
+    architecture, n_classes = (
+        _described(path, metadata, "architecture", str),
+        _described(path, metadata, "n_classes", int),
+    )
+    state = read_safetensors(path)
+    if classes_that_fit(state, architecture) != n_classes:
+        raise CheckpointError(
+            f"{path}: expected weights of {architecture} with {n_classes} classes as its description says, "
+            f"found others. {_REMEDY}"
+        )
+    classifier = build_classifier(architecture, n_classes=n_classes)
+    load_into(classifier, state, source=path)
     return classifier.eval()
 
 
 def classifier_details(source: str | Path) -> dict[str, Any]:
     """Read how a classifier of ours was trained: architecture, recipe, seed, accuracies."""
     return read_metadata(weights_file(source))
+
+
+def _own_architecture(path: Path, own: Mapping[str, Any]) -> str | None:
+    return _described(path, own, "architecture", str) if "architecture" in own else None
 
 
 def _agreed_architecture(path: Path, found: str | None, asked: str | None) -> str | None:
@@ -172,8 +219,17 @@ def _spec(path: Path, metadata: Mapping[str, Any]) -> SiteModelSpec:
             f"{path}: expected a site model, found other weights. Use the model.safetensors of a day."
         )
     return SiteModelSpec(
-        architecture=metadata["architecture"],
-        layer=metadata["layer"],
-        side_px=metadata["side_px"],
-        n_sites=metadata["n_sites"],
+        architecture=_described(path, metadata, "architecture", str),
+        layer=_described(path, metadata, "layer", str),
+        side_px=_described(path, metadata, "side_px", int),
+        n_sites=_described(path, metadata, "n_sites", int),
     )
+
+
+def _described(path: Path, metadata: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
+    """Return a value of a file's description, of its type; a number is positive."""
+    value = metadata.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value < 1):
+        wanted = {str: "a text", int: "a number of at least 1"}[kind]
+        raise CheckpointError(f"{path}: its description: expected {wanted} as {name}, found {value!r:.60}. {_REMEDY}")
+    return value

@@ -89,6 +89,11 @@ def classes_of(state: Mapping[str, Tensor]) -> int:
     return int(weight.shape[0]) if weight is not None and weight.ndim == 2 else 0
 
 
+def classes_that_fit(state: Mapping[str, Tensor], architecture: str) -> int:
+    """Count the outputs of a state dict's last layer; 0 where it has none that this architecture can have."""
+    return classes_of(state) if HEAD_WEIGHT in compare(state, architecture).read else 0
+
+
 @cache
 def _shapes(architecture: str, n_classes: int) -> dict[str, tuple[int, ...]]:
     """Keys and shapes of an architecture; on the meta device, so that nothing is allocated."""

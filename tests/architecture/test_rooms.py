@@ -31,16 +31,16 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "neo_files": {*GROUND, "recording"},
     "alignment": {"errors", "recording"},
     "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
-    "models": {*GROUND, "plain_text", "stimuli"},
-    "attacks": {*GROUND, "execution", "models"},
+    "models": {*GROUND, "confined", "plain_text", "stimuli"},
+    "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"artifacts", "errors", "models"},
     "training": {*GROUND, "attacks", "models", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "recording"},
     "studies": {*GROUND, "analysis", "artifacts", "attacks", "execution", "models", "report", "stimuli"},
     "stages": {
-        *("alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "errors"),
-        *("execution", "models", "neo_files", "recording", "simulation", "stimuli", "storage", "training"),
+        *("alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
+        *("errors", "execution", "models", "neo_files", "recording", "simulation", "stimuli", "storage", "training"),
     },
     "study": {
         *GROUND,
@@ -57,7 +57,8 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 }
 
 LIBRARIES = (
-    *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "detection", "devices", "models"),
+    *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
+    "models",
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
@@ -94,7 +95,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": ("closedloop.detection.loops.compiled", "rig.display.psychopy.window"),
-    "pickle": ("closedloop.models.weight_files",),
+    "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; the name of this machine
         "closedloop.confined",
         "closedloop.study.ledger",
