@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from closedloop.artifacts import catalog
+from closedloop.confined.npy import map_npy
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
@@ -19,7 +18,7 @@ def run(context: StageContext) -> None:
         day=context.day,
         session_id=session.session_id,
         journal=context.read(catalog.JOURNAL),
-        images=np.load(context.path(catalog.SESSION_IMAGES), mmap_mode="r"),
+        images=map_npy(context.path(catalog.SESSION_IMAGES)),
         refresh_hz=session.screen.refresh_hz,
         raw_electrodes=raw_electrodes_on(protocol.recording, context.day),
         seed=context.seed("array"),

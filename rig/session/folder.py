@@ -12,6 +12,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session import PRESENTATIONS, SessionDocument
 from closedloop.artifacts.manifest import read_manifest, verify_files
 from closedloop.artifacts.tables import is_simulated, read_table
+from closedloop.confined.npy import ArrayFileError, map_npy
 from closedloop.errors import SessionError
 
 SESSION_NAME = catalog.SESSION.name
@@ -133,11 +134,11 @@ def _read_planned(path: Path, document: SessionDocument) -> tuple[PlannedPresent
 
 def _map_images(path: Path, document: SessionDocument) -> NDArray[np.uint8]:
     try:
-        images: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+        images: NDArray[np.uint8] = map_npy(path)
     except FileNotFoundError as error:
         raise SessionError(f"{path}: expected the images, found no file. {_REBUILD}") from error
-    except (ValueError, OSError, EOFError) as error:
-        raise SessionError(f"{path}: expected a .npy array, found a damaged file. {_REBUILD}") from error
+    except (ArrayFileError, OSError) as error:
+        raise SessionError(f"{path}: expected a .npy array, found a damaged file ({error}). {_REBUILD}") from error
     expected = (document.n_images, document.image_side_px, document.image_side_px, 3)
     if images.dtype != np.uint8 or images.shape != expected:
         raise SessionError(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.architecture.house import CODE, imports_of
 
-ALLOWED = {f"closedloop.{room}" for room in ("artifacts", "errors", "plain_text", "storage", "terminal")}
+ALLOWED = {f"closedloop.{room}" for room in ("artifacts", "confined", "errors", "plain_text", "storage", "terminal")}
 FOREIGN = {"torch", "scipy", "matplotlib", "neo", "numba", "pandas"}
 RIG_FILES = [path for path in CODE if path.startswith("rig/")]
 

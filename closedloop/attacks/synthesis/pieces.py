@@ -18,6 +18,7 @@ from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import Attacked, AttackItem
 from closedloop.attacks.synthesis.shards import Arrays, write_shard
 from closedloop.attacks.synthesis.sources import ModelSource
+from closedloop.confined.npy import map_npy
 from closedloop.execution.shards import made_once, shard_name
 
 _FORMAT = "attack shard 4"
@@ -102,7 +103,7 @@ def do_piece(piece: AttackPiece) -> None:
         return
     device = own_device(piece.device)
     model = piece.source.load(device)
-    images = np.load(piece.images_file, mmap_mode="r")
+    images = map_npy(piece.images_file)
     items = [item for shard in missing for item in shard.items]
     work = Work(items, images, piece.method, piece.lattice, piece.directions, device)
     batch_size = choose_batch_size(

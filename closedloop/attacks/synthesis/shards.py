@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.confined.npy import ArrayFileError, read_npz
 from closedloop.errors import DocumentError
 
 Arrays = dict[str, NDArray[Any]]
@@ -31,11 +31,10 @@ def read_shard(path: Path, *, names: tuple[str, ...]) -> Arrays:
         The file is not a shard of these arrays.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return read_npz(path, names)
+    except (OSError, ArrayFileError) as error:
         raise DocumentError(
-            f"{path}: expected a shard of attacked images, found {type(error).__name__}. "
+            f"{path}: expected a shard of attacked images, found {error}. "
             "Delete the file and run again: it is computed anew."
         ) from error
 

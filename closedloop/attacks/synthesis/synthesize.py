@@ -22,6 +22,7 @@ from closedloop.attacks.synthesis.items import IMAGES, NUMBERS, AttackItem, Synt
 from closedloop.attacks.synthesis.pieces import AttackPiece, AttackShard, do_piece, named_shard
 from closedloop.attacks.synthesis.shards import read_shard
 from closedloop.attacks.synthesis.sources import ModelSource
+from closedloop.confined.npy import map_npy
 from closedloop.errors import ExecutionError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
@@ -174,7 +175,7 @@ def _collect(shards: Sequence[AttackShard], folder: Path) -> SynthesisResult:
     file = folder / f"attacked-{shard_name(*[shard.path.name for shard in shards])}.npy"
     made_once(file, partial(_save_images, shards))
     columns = {name: np.concatenate([one[name] for one in numbers]) for name in NUMBERS}
-    return SynthesisResult(attacked=np.load(file, mmap_mode="r"), **columns)
+    return SynthesisResult(attacked=map_npy(file), **columns)
 
 
 def _save_images(shards: Sequence[AttackShard], path: Path) -> None:

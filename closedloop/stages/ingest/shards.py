@@ -12,10 +12,12 @@ from typing import BinaryIO
 import numpy as np
 
 from closedloop import __version__
+from closedloop.confined.npy import read_npy
 from closedloop.detection.crossings import DetectionPiece, PieceCrossings, crossings, detector_of, pieces_of
 from closedloop.detection.definitions import Definition
 from closedloop.detection.dropouts import Dropout
 from closedloop.devices.port import RecordedSamples
+from closedloop.errors import DocumentError
 from closedloop.execution.shards import made_once, shard_name
 
 _FORMAT = "crossings 3"
@@ -91,8 +93,16 @@ def _make(shard: CrossingsShard, path: Path) -> None:
 def read_shard(shard: CrossingsShard) -> Iterator[PieceCrossings]:
     """Read a shard's pieces, one at a time."""
     with shard.path.open("rb") as stream:
+        n_bytes = shard.path.stat().st_size
         for _ in range(shard.first, shard.last):
-            yield _read(stream)
+            try:
+                found = _read(stream, n_bytes)
+            except (ValueError, TypeError) as error:
+                raise DocumentError(
+                    f"{shard.path}: expected a shard of threshold crossings, found {error}. "
+                    "Delete the file and run again: it is computed anew."
+                ) from error
+            yield found
 
 
 def _write(stream: BinaryIO, found: PieceCrossings) -> None:
@@ -105,8 +115,8 @@ def _write(stream: BinaryIO, found: PieceCrossings) -> None:
         np.save(stream, array, allow_pickle=False)
 
 
-def _read(stream: BinaryIO) -> PieceCrossings:
-    place, row, channel, noise, dropouts = (np.load(stream, allow_pickle=False) for _ in range(5))
+def _read(stream: BinaryIO, n_bytes: int) -> PieceCrossings:
+    place, row, channel, noise, dropouts = (read_npy(stream, most_bytes=n_bytes) for _ in range(5))
     piece = DetectionPiece(*place.tolist())
     gone = tuple(Dropout(bank, start, stop, bool(is_short)) for bank, start, stop, is_short in dropouts.tolist())
     return PieceCrossings(piece, row.astype(np.int64) + piece.start, channel.astype(np.int64), noise, gone)
