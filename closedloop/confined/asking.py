@@ -33,6 +33,7 @@ from closedloop.errors import ExecutionError
 
 _START_S = 120.0  # of the helper, and of a library it loads: long on a cold network disk
 _READ_BYTES = 1 << 20
+_MOST_VALUE_BYTES = 8 << 20
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from closedloop.confined.helper import serve; serve()"
 )
@@ -147,6 +148,8 @@ def _ask(helper: _Helper, request: bytes, limits: Limits) -> tuple[Any, list[mem
         os.close(reader)
     *parts, (end, last) = frames or [(0, memoryview(b""))]
     if end == END and parts:
+        if len(parts[0][1]) > _MOST_VALUE_BYTES:
+            raise ConfinedError("that it describes too much")
         return json.loads(bytes(parts[0][1])), [part for _, part in parts[1:]]
     _tell(helper, ENDED)
     status = _hear(helper, deadline=deadline + 1)
