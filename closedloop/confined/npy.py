@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 _MAGIC = b"\x93NUMPY"
 _LENGTH_FORMATS = {1: "<H", 2: "<I", 3: "<I"}
 _LONGEST_HEADER = 4096
+_LONGEST_REASON = 120
 _HEADER = re.compile(
     r"\{'descr': '(?P<dtype>[<|][biuf][1248]|\|b1)', 'fortran_order': False, "
     r"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), ?\} *\n"
@@ -103,9 +104,9 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
             n_bytes = os.fstat(file.fileno()).st_size
             return {name: _read_member(archive, f"{name}.npy", n_bytes) for name in names}
     except KeyError as error:
-        raise ArrayFileError(f"no array {error}") from error
+        raise ArrayFileError(f"no array {error}"[:_LONGEST_REASON]) from error
     except (zipfile.BadZipFile, struct.error, RuntimeError, EOFError, OverflowError, ValueError) as error:
-        raise ArrayFileError(str(error) or type(error).__name__) from error
+        raise ArrayFileError(f"{error}"[:_LONGEST_REASON] or type(error).__name__) from error
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, n_bytes: int) -> NDArray[Any]:

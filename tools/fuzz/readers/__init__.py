@@ -6,8 +6,8 @@ A reader is added by a row of a module here: who makes sound files, and a functi
 from __future__ import annotations
 
 from tools.fuzz.reader import Reader
-from tools.fuzz.readers import pictures, recordings, sessions
+from tools.fuzz.readers import pictures, recordings, sessions, study_files
 
 READERS: dict[str, Reader] = {
-    reader.name: reader for reader in (*recordings.READERS, *sessions.READERS, *pictures.READERS)
+    reader.name: reader for reader in (*recordings.READERS, *sessions.READERS, *pictures.READERS, *study_files.READERS)
 }

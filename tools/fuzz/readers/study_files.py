@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import array_writer, read_arrays, read_rows, write_arrays
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SPIKES
@@ -95,7 +97,7 @@ def spoil_weights(content: bytes, random: Random) -> bytes:
 
 def make_shards(folder: Path) -> None:
     """Write a shard of attacked images."""
-    arrays = {"images": np.zeros((3, 8, 8, 3), np.uint8), "epsilon": np.ones(3)}
+    arrays: dict[str, NDArray[Any]] = {"images": np.zeros((3, 8, 8, 3), np.uint8), "epsilon": np.ones(3)}
     write_shard(arrays, folder / "shard.npz")
 
 
