@@ -7,6 +7,7 @@ process of its own.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -105,6 +106,10 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
             return {name: _read_member(archive, f"{name}.npy", n_bytes) for name in names}
     except KeyError as error:
         raise ArrayFileError(f"no array {error}"[:_LONGEST_REASON]) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a place before the file's first byte
+            raise
+        raise ArrayFileError("a table of contents that points elsewhere") from error
     except (zipfile.BadZipFile, struct.error, RuntimeError, EOFError, OverflowError, ValueError) as error:
         raise ArrayFileError(f"{error}"[:_LONGEST_REASON] or type(error).__name__) from error
 
