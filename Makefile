@@ -1,6 +1,7 @@
 # make dry-run   set up what is missing, run the six-day experiment around a simulated monkey
 # make test      set up what is missing, run all tests
 # make check     format, lint, import contracts, types, fast tests
+# make flakes    all tests RUNS times beside LOAD busy processes and a foreign Dask cluster; a log of each in runs/flakes
 # make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
 # make fuzz      damaged files through every reader: FUZZ_INPUTS of them
@@ -8,6 +9,8 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 STUDY ?= runs/dry-run
+RUNS ?= 10
+LOAD ?= 6
 # The index that torch comes from; empty for pip's own. On Linux pip's own may bring the CUDA build.
 TORCH_INDEX ?=
 TORCH_VERSION ?= 2.13.0
@@ -20,7 +23,7 @@ SYSTEM := $(VENV)/.system-packages
 # Two processes on one thread each beat one on two (docs/decisions): every command runs torch on one thread.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: dry-run test check docs bench fuzz set-up system-packages
+.PHONY: dry-run test check flakes docs bench fuzz set-up system-packages
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -35,6 +38,9 @@ check: $(SETUP)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+flakes: $(SETUP) $(SYSTEM)
+	$(BIN)/python -m tools.flakes --runs $(RUNS) --load $(LOAD) --command "$(MAKE) test"
 
 docs: $(SETUP)
 	$(BIN)/python -m tools.pages
