@@ -12,7 +12,12 @@ import pytest
 from filelock import FileLock
 
 PROTOCOL = Path(__file__).with_name("two_days.yaml")
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "300"}
+WATCHED = Path(__file__).with_name("watched")  # Python looks there first, and no command can listen to anybody
+ENVIRONMENT = os.environ | {
+    "OMP_NUM_THREADS": "1",
+    "COLUMNS": "300",
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(WATCHED), os.environ.get("PYTHONPATH", "")])),
+}
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -17,16 +17,17 @@ from tests.loop.studies import closedloop, one_line_error
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 COPY = """
-import sys, time
+import select, sys
 from pathlib import Path
-source, target, pause_s = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+source, target = Path(sys.argv[1]), Path(sys.argv[2])
 target.mkdir(exist_ok=True)
-for file in sorted(source.iterdir(), key=lambda file: file.suffix, reverse=True):
-    content = file.read_bytes()
+files = sorted(source.iterdir(), key=lambda file: file.suffix, reverse=True)
+for file in files:
+    content, at = file.read_bytes(), 0
     with (target / file.name).open("wb", buffering=0) as copy:
-        for start in range(0, len(content), len(content) // 3):
-            copy.write(content[start : start + len(content) // 3])
-            time.sleep(pause_s)
+        while at < len(content):
+            slowly = file == files[-1] and not select.select([sys.stdin], [], [], 0.1)[0]  # until a line comes
+            at += copy.write(content[at : at + (1 if slowly else len(content))])
 """
 
 
@@ -38,21 +39,17 @@ def test_a_run_during_the_copy_seals_nothing_and_a_run_after_it_seals_all(
     folder = real_study.record()
     source = Path(shutil.move(folder, tmp_path / "recorder"))
     whole = {file.name: sha256_file(file) for file in source.iterdir()}
-    copying = subprocess.Popen([sys.executable, "-c", COPY, source, folder, "1"])
-    said = []
-    while copying.poll() is None:
-        finished = closedloop("run", real_study.root, "--settle", "2")
-        assert finished.returncode == 0, finished.stderr
-        if (folder / MANIFEST_NAME).is_file():
-            break
-        said.append(finished.stdout)
-        assert "Waiting for you: day 0: " in finished.stdout
-    assert copying.wait() == 0
-    if not (folder / MANIFEST_NAME).is_file():
-        finished = closedloop("run", real_study.root, "--settle", "2")
-        assert finished.returncode == 0, finished.stderr
+    with subprocess.Popen([sys.executable, "-c", COPY, source, folder], stdin=subprocess.PIPE) as copying:
+        for _ in range(2):
+            finished = closedloop("run", real_study.root, "--settle", "2")
+            assert finished.returncode == 0, finished.stderr
+            assert "Waiting for you: day 0: " in finished.stdout
+            assert not (folder / MANIFEST_NAME).exists()
+        copying.communicate(b"the rest\n")
+    assert copying.returncode == 0
+    finished = closedloop("run", real_study.root, "--settle", "2")
+    assert finished.returncode == 0, finished.stderr
     assert {name: entry.sha256 for name, entry in read_manifest(folder).outputs.items()} == whole
-    assert said
 
 
 def test_the_status_names_what_is_waited_for_and_writes_nothing(real_study: RealStudy) -> None:

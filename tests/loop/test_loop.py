@@ -77,7 +77,9 @@ def test_a_second_loop_on_a_study_is_refused_by_name(study_copy: StudyCopy) -> N
     ) as first:
         while not (study / "day-00" / ".evaluate.partial").exists() and first.poll() is None:
             time.sleep(0.002)
+        first.send_signal(signal.SIGSTOP)  # or it may have ended before the second one asks
         message = one_line_error(closedloop("run", study))
+        first.send_signal(signal.SIGCONT)
         assert f":{first.pid}" in message
         assert "no other loop" in message
         assert first.wait() == 0
