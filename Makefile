@@ -22,6 +22,8 @@ SETUP := $(VENV)/.set-up
 SYSTEM := $(VENV)/.system-packages
 # Two processes on one thread each beat one on two (docs/decisions): every command runs torch on one thread.
 export OMP_NUM_THREADS ?= 1
+# The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: dry-run test check flakes docs bench fuzz set-up system-packages
 dry-run: $(SETUP)
@@ -62,7 +64,7 @@ $(SETUP): pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip uv
 	$(BIN)/python -c "import torch" 2>/dev/null || \
 	  $(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[lab,rig]' --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[lab,rig]' --group dev
 	touch $@
 
 # What PsychoPy needs to draw without a screen. Installed where that is possible, else said exactly.

@@ -7,18 +7,36 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 PACKAGES: list[str] = CONFIGURATION["root_packages"]
-CODE = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
-    for package in PACKAGES
-    for path in sorted((ROOT / package).rglob("*.py"))
-}
+
+
+class Code(Mapping[str, ast.Module]):
+    """All files by name, each read as code when somebody asks for it: not whenever tests are collected."""
+
+    def __init__(self) -> None:
+        paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+        self._names = {path.relative_to(ROOT).as_posix(): path for path in paths}
+        self._trees: dict[str, ast.Module] = {}
+
+    def __getitem__(self, name: str) -> ast.Module:
+        if name not in self._trees:
+            self._trees[name] = ast.parse(self._names[name].read_text())
+        return self._trees[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+CODE = Code()
 
 
 def copy_to(folder: Path) -> Path:

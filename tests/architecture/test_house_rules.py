@@ -7,12 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(path for room in ("closedloop", "rig") for path in (ROOT / room).rglob("*.py"))
-TREES = {path.relative_to(ROOT): ast.parse(path.read_text()) for path in FILES}
+from tests.architecture.house import CODE, ROOT
 
 MOST_LINES_OF_A_FILE, MOST_FILES_OF_A_FOLDER, MOST_OF_THE_HOUSE = 400, 15, 1 / 8
 EXPLAINED_FROM = 3  # arguments
+
+
+def trees() -> dict[Path, ast.Module]:
+    return {Path(name): tree for name, tree in CODE.items()}
 
 
 def lines_of(path: Path) -> int:
@@ -24,24 +26,24 @@ def room_of(path: Path) -> str:
 
 
 def test_no_file_has_grown_into_a_hall() -> None:
-    assert not {str(path): lines_of(path) for path in TREES if lines_of(path) > MOST_LINES_OF_A_FILE}
+    assert not {str(path): lines_of(path) for path in trees() if lines_of(path) > MOST_LINES_OF_A_FILE}
 
 
 def test_no_folder_has_more_files_beside_each_other_than_one_can_see() -> None:
-    beside = Counter(path.parent for path in TREES if path.name != "__init__.py")
+    beside = Counter(path.parent for path in trees() if path.name != "__init__.py")
     assert not {str(folder): n for folder, n in beside.items() if n > MOST_FILES_OF_A_FOLDER}
 
 
 def test_no_room_holds_more_than_an_eighth_of_the_lines() -> None:
     rooms: Counter[str] = Counter()
-    for path in TREES:
+    for path in trees():
         rooms[room_of(path)] += lines_of(path)
     assert not {room: n for room, n in rooms.items() if n > rooms.total() * MOST_OF_THE_HOUSE}
 
 
 def classes() -> dict[str, list[str]]:
     homes: defaultdict[str, list[str]] = defaultdict(list)
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef):
                 homes[node.name.lstrip("_")].append(str(path))
@@ -55,7 +57,7 @@ def test_one_class_name_means_one_class() -> None:
 def test_an_alias_is_not_named_like_a_class() -> None:
     aliases = {
         target.id.lstrip("_"): str(path)
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
@@ -89,7 +91,7 @@ def is_an_overload(function: ast.FunctionDef) -> bool:
 def test_who_takes_three_arguments_or_more_explains_them() -> None:
     unexplained = [
         f"{path}:{function.lineno}: {function.name}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for function in public_functions(tree.body)
         if n_arguments(function) >= EXPLAINED_FROM
         and not is_a_command(function)

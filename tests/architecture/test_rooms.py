@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
@@ -149,19 +150,19 @@ def homeless(path: str, tree: ast.Module) -> Iterator[str]:
 
 def taken_through_a_room(_path: str, tree: ast.Module) -> Iterator[str]:
     """Yield names that are taken from a module of ours that has them from outside itself."""
-    modules = {name: name for name in GUESTS}
+    modules = {name: name for name in guests()}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-                if alias.name in GUESTS.get(node.module or "", ()):
+                if alias.name in guests().get(node.module or "", ()):
                     yield f"{node.module}.{alias.name}"
         elif isinstance(node, ast.Import):
             modules |= {alias.asname: alias.name for alias in node.names if alias.asname}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             module = modules.get(ast.unparse(node.value), "")
-            if node.attr in GUESTS.get(module, ()):
+            if node.attr in guests().get(module, ()):
                 yield f"{module}.{node.attr}"
 
 
@@ -219,7 +220,13 @@ def early_torch(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 LAZY = {"importlib", "importlib.util", "lazy_loader"}
-GUESTS = {module_of(path): guests_of(tree) for path, tree in CODE.items()}
+
+
+@cache
+def guests() -> dict[str, set[str]]:
+    return {module_of(path): guests_of(tree) for path, tree in CODE.items()}
+
+
 Check = Callable[[str, ast.Module], Iterator[str]]
 CHECKS: list[Check] = [
     *(unknown_rooms, homeless, taken_through_a_room, imported_by_name, relative, other_studies, early_torch),
