@@ -153,6 +153,7 @@ def peak_mb(folder: Path) -> float:
     return float(finished.stdout.split()[-1])
 
 
+@pytest.mark.slow  # writes 400 MB
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     """64 channels for 20 and 80 s: 77 and 307 MB of samples, and as many more in neo's maps were they kept."""
     second = np.random.default_rng(0).normal(0, 40, (30_000, 64)).astype(np.int16)

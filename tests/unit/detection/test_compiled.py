@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,15 +63,26 @@ def test_a_change_in_a_file_that_the_loops_import_is_seen_and_a_new_time_stamp_i
     assert run(copied, cache) == (0.75, True)
 
 
-def test_code_that_is_not_whole_is_made_again(tmp_path: Path) -> None:
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a bit": lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+    "the end": lambda whole: whole[:-40],
+    "all": lambda whole: b"",
+    "all but 5 bytes": lambda whole: whole[:5],
+}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(DAMAGES[name], marks=[pytest.mark.slow] if n else [], id=name) for n, name in enumerate(DAMAGES)],
+)
+def test_code_that_is_not_whole_is_made_again(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     cache = tmp_path / "cache"
     assert run(ROOT, cache) == (1.25, True)
     (kept,) = cache.rglob("*.kernel")
     whole = kept.read_bytes()
-    for damage in (whole[:-40], b"", whole[:5], whole[:-1] + bytes([whole[-1] ^ 1])):
-        kept.write_bytes(damage)
-        assert run(ROOT, cache) == (1.25, True)
-        assert kept.read_bytes() == whole
+    kept.write_bytes(damage(whole))
+    assert run(ROOT, cache) == (1.25, True)
+    assert kept.read_bytes() == whole
     assert run(ROOT, cache) == (1.25, False)
 
 

@@ -133,6 +133,9 @@ def test_a_scheduler_that_dies_is_one_line_and_the_next_run_goes_on(
 
 
 def test_a_scheduler_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(ExecutionError, match=r"tcp://127.0.0.1:9: expected a Dask scheduler, found none") as caught:
-        run_pieces([], Workers("scheduler", address="tcp://127.0.0.1:9"))
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and does not listen: nobody else can
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ExecutionError, match=f"{address}: expected a Dask scheduler, found none") as caught:
+            run_pieces([], Workers("scheduler", address=address))
     assert "\n" not in str(caught.value)

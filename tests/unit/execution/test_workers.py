@@ -123,13 +123,13 @@ def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("address", "options", "expected"),
     [
-        ("tls://127.0.0.1:9", {}, "tls://127.0.0.1:9: expected certificates, found none named in Dask's options"),
+        ("tls://head:8786", {}, "tls://head:8786: expected certificates, found none named in Dask's options"),
         (
-            "tls://127.0.0.1:9",
+            "tls://head:8786",
             {"tls.ca-file": "/gone/ca.pem", "tls.client.cert": "/gone/cert.pem"},
             "expected certificates in /gone/ca.pem and /gone/cert.pem, found: .*No such file",
         ),
-        ("tcp://127.0.0.1:9", {"require-encryption": True}, "tcp://127.0.0.1:9: expected tls://, as Dask's option"),
+        ("tcp://head:8786", {"require-encryption": True}, "tcp://head:8786: expected tls://, as Dask's option"),
     ],
 )
 def test_certificates_for_a_scheduler_that_runs_already_come_from_dask_s_own_options(
