@@ -25,7 +25,7 @@ export OMP_NUM_THREADS ?= 1
 # The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dry-run test check flakes docs bench fuzz set-up system-packages
+.PHONY: dry-run test check flakes docs bench fuzz set-up system-packages installed install
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -58,14 +58,22 @@ fuzz: $(SETUP)
 set-up: $(SETUP)
 system-packages: $(SYSTEM)
 
-# torch by pip first: uv does not look where the CPU build lies, and a bare requirement brings gigabytes of CUDA.
+# One after the other: two of these commands in a new checkout would install over each other.
 $(SETUP): pyproject.toml
+	@mkdir -p $(VENV)
+	@flock $(VENV)/.lock $(MAKE) --no-print-directory installed
+
+installed:
+	@[ $(SETUP) -nt pyproject.toml ] || $(MAKE) --no-print-directory install
+
+# torch by pip first: uv does not look where the CPU build lies, and a bare requirement brings gigabytes of CUDA.
+install:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip uv
 	$(BIN)/python -c "import torch" 2>/dev/null || \
 	  $(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[lab,rig]' --group dev
-	touch $@
+	touch $(SETUP)
 
 # What PsychoPy needs to draw without a screen. Installed where that is possible, else said exactly.
 $(SYSTEM): $(SETUP)
