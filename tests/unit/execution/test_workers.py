@@ -136,6 +136,7 @@ def test_certificates_for_a_scheduler_that_runs_already_come_from_dask_s_own_opt
     address: str, options: dict[str, object], expected: str
 ) -> None:
     import dask
+    import distributed  # noqa: F401 - its options come with it, and would go with ours
 
     with (
         dask.config.set({f"distributed.comm.{key}": value for key, value in options.items()}),
