@@ -1,6 +1,9 @@
 """HDF5 files with declared datasets: name, dtype, dimensions, unit. The only home of h5py.
 
 No compression; images one chunk each: a random read touches one chunk, a write is twenty times faster than with gzip.
+
+HDF5 does not survive a disk that fails: what a dataset had in memory is lost in silence, or the process ends. So it
+writes into memory, as long as there is not too much, and the bytes are written by ourselves: they are the same ones.
 """
 
 from __future__ import annotations
@@ -8,9 +11,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,11 +31,12 @@ from closedloop.artifacts.layouts import ArrayLayout, Dataset
 from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import ConfinedError, Limits
 from closedloop.errors import DocumentError
-from closedloop.storage import atomic_file, is_failing_disk, storage_errors
+from closedloop.storage import atomic_file, change_in_place, is_failing_disk, open_new, storage_errors
 
 Arrays = dict[str, NDArray[Any]]
 
 _APPENDED_CHUNK = 1 << 16  # rows
+_MOST_IN_MEMORY_BYTES = 1 << 26
 _HELD_BYTES = 8 << 20  # what h5py may hold back of some datasets until the file is closed
 _LOCATED_BYTES_PER_S = 1e9  # only the index of a file is read to find its values
 _LOCATED_GROWTH = 0.1  # memory by byte of the file: many small chunks
@@ -71,10 +77,15 @@ def write_arrays(
     """
     if set(arrays) != set(layout.datasets):
         raise ValueError(f"{layout.kind}: expected datasets {sorted(layout.datasets)}, found {sorted(arrays)}")
-    with atomic_file(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
-        file.attrs.update(kind=layout.kind, format_version=FORMAT_VERSION, simulated=simulated, **(attributes or {}))
-        for name, declared in layout.datasets.items():
-            _write_dataset(file, name, declared, np.asarray(arrays[name]))
+    values = {name: np.asarray(arrays[name]) for name in layout.datasets}
+    begin = partial(_begin, layout=layout, simulated=simulated, attributes=attributes or {}, n_columns={}, whole=values)
+    with atomic_file(path) as temporary:
+        if sum(one.nbytes for one in values.values()) <= _MOST_IN_MEMORY_BYTES:
+            _write_from_memory(temporary, begin, [])
+        else:
+            with _large_file(temporary) as file:
+                _reserve(file, sum(one.nbytes for one in values.values()))
+                begin(file)
 
 
 @contextmanager
@@ -109,15 +120,110 @@ def array_writer(
     Callable
         Appends one array, (n,) or (n, columns), to every dataset that is not whole.
     """
-    with atomic_file(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
-        file.attrs.update(kind=layout.kind, format_version=FORMAT_VERSION, simulated=simulated, **(attributes or {}))
-        grown = {name: declared for name, declared in layout.datasets.items() if name not in (whole or {})}
-        for name, declared in layout.datasets.items():
-            if name in grown:
-                _begin_dataset(file, name, declared, (n_columns or {}).get(name))
-            else:
-                _write_dataset(file, name, declared, np.asarray((whole or {})[name]))
-        yield partial(_append, file, layout.kind, frozenset(grown))
+    begin = partial(
+        _begin,
+        layout=layout,
+        simulated=simulated,
+        attributes=attributes or {},
+        n_columns=n_columns or {},
+        whole={name: np.asarray(values) for name, values in (whole or {}).items()},
+    )
+    rows = {
+        name: () if name not in (n_columns or {}) else ((n_columns or {})[name],)
+        for name in layout.datasets
+        if name not in (whole or {})
+    }
+    with atomic_file(path) as temporary, ExitStack() as stack:
+        held: list[Mapping[str, NDArray[Any]]] = []
+        append_to_large: list[Callable[[Mapping[str, NDArray[Any]]], None]] = []
+        n_held_bytes = 0
+
+        def append(arrays: Mapping[str, NDArray[Any]]) -> None:
+            nonlocal n_held_bytes
+            _check_rows(layout.kind, rows, arrays)
+            if append_to_large:
+                return append_to_large[0](arrays)
+            held.append({name: values.copy() for name, values in arrays.items()})
+            n_held_bytes += sum(values.nbytes for values in arrays.values())
+            if n_held_bytes > _MOST_IN_MEMORY_BYTES:
+                file = stack.enter_context(_large_file(temporary))
+                begin(file)
+                append_to_large.append(partial(_append, file))
+                for part in held:
+                    append_to_large[0](part)
+                held.clear()
+            return None
+
+        yield append
+        if not append_to_large:
+            _write_from_memory(temporary, begin, held)
+
+
+def _begin(
+    file: h5py.File,
+    *,
+    layout: ArrayLayout,
+    simulated: bool,
+    attributes: Mapping[str, str | int | float],
+    n_columns: Mapping[str, int],
+    whole: Mapping[str, NDArray[Any]],
+) -> None:
+    """Write what a file begins with, the datasets that are whole, and the others empty."""
+    file.attrs.update(kind=layout.kind, format_version=FORMAT_VERSION, simulated=simulated, **attributes)
+    for name, declared in layout.datasets.items():
+        if name in whole:
+            _write_dataset(file, name, declared, whole[name])
+        else:
+            _begin_dataset(file, name, declared, n_columns.get(name))
+
+
+def _write_from_memory(
+    temporary: Path, begin: Callable[[h5py.File], None], parts: Sequence[Mapping[str, NDArray[Any]]]
+) -> None:
+    with h5py.File(temporary, "w", driver="core", backing_store=False, track_order=True) as file:
+        begin(file)
+        for part in parts:
+            _append(file, part)
+        file.flush()
+        content = file.id.get_file_image()
+    with open_new(temporary) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def _large_file(temporary: Path) -> Iterator[h5py.File]:
+    """Let HDF5 write a file itself, all of it before it is closed; what then fails ends the process."""
+    with h5py.File(temporary, "w", track_order=True) as file:
+        try:
+            with _nothing_lost():
+                yield file
+                file.flush()
+                n_bytes = file.id.get_filesize()
+        except BaseException:
+            _forget(file)
+            raise
+    with change_in_place(temporary) as stream:
+        stream.truncate(n_bytes)  # what was reserved too much
+
+
+@contextmanager
+def _nothing_lost() -> Iterator[None]:
+    """Raise what HDF5 only prints: that it could not write what a dataset, as it was closed, still had in memory."""
+    lost: list[BaseException | None] = []
+    hooks = sys.excepthook, sys.unraisablehook
+    sys.excepthook, sys.unraisablehook = lambda *_: None, lambda said: lost.append(said.exc_value)
+    try:
+        yield
+    finally:
+        sys.excepthook, sys.unraisablehook = hooks
+    if lost:
+        raise lost[0] or OSError("an array file lost what was written to it")
+
+
+def _forget(file: h5py.File) -> None:
+    """Let a file that is given up end elsewhere: HDF5 writes the rest as it closes, or prints a screenful."""
+    with tempfile.TemporaryFile(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as nowhere:
+        os.dup2(nowhere.fileno(), file.id.get_vfd_handle())
 
 
 def _begin_dataset(file: h5py.File, name: str, declared: Dataset, n_columns: int | None) -> None:
@@ -137,22 +243,31 @@ def _begin_dataset(file: h5py.File, name: str, declared: Dataset, n_columns: int
     _describe(dataset, declared)
 
 
-def _append(file: h5py.File, kind: str, names: frozenset[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    if set(arrays) != names or len({len(array) for array in arrays.values()}) != 1:
-        raise ValueError(f"{kind}: expected columns {sorted(names)} of one length")
-    _check_room(file, sum(values.nbytes for values in arrays.values()))
+def _check_rows(kind: str, rows: Mapping[str, tuple[int, ...]], arrays: Mapping[str, NDArray[Any]]) -> None:
+    if set(arrays) != set(rows) or len({len(array) for array in arrays.values()}) != 1:
+        raise ValueError(f"{kind}: expected columns {sorted(rows)} of one length")
     for name, values in arrays.items():
-        n = len(file[name])
-        if values.shape[1:] != file[name].shape[1:]:
-            raise ValueError(f"{name}: expected rows of shape {file[name].shape[1:]}, found {values.shape[1:]}")
-        file[name].resize(n + len(values), axis=0)
-        file[name][n:] = values
+        if values.shape[1:] != rows[name]:
+            raise ValueError(f"{name}: expected rows of shape {rows[name]}, found {values.shape[1:]}")
 
 
-def _check_room(file: h5py.File, n_bytes: int) -> None:
-    """Fail before h5py does: where its own writing fails, it prints a screenful on the way, and again as it closes."""
-    folder = Path(file.filename).resolve().parent
-    if shutil.disk_usage(folder).free < n_bytes + _HELD_BYTES:
+def _append(file: h5py.File, arrays: Mapping[str, NDArray[Any]]) -> None:
+    _reserve(file, sum(values.nbytes for values in arrays.values()))
+    with _nothing_lost():
+        for name, values in arrays.items():
+            n = len(file[name])
+            file[name].resize(n + len(values), axis=0)
+            file[name][n:] = values
+
+
+def _reserve(file: h5py.File, n_bytes: int) -> None:
+    """Take the room on the disk before HDF5 does, which does not survive that there is none."""
+    if file.driver == "core":
+        return
+    here, wanted = file.id.get_filesize(), n_bytes + _HELD_BYTES
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.id.get_vfd_handle(), here, wanted)
+    elif shutil.disk_usage(Path(file.filename).parent).free < wanted:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.filename)
 
 

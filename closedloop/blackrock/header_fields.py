@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
+from closedloop.storage import is_failing_disk, reading
 
 
 def text(field: bytes) -> str:
@@ -121,6 +122,9 @@ def readable(file: Path) -> Iterator[None]:
             "the folder lists them."
         ) from error
     except OSError as error:
+        if is_failing_disk(error):
+            with reading(file):
+                raise
         raise RecordingError(
             f"{file}: expected a readable file, found: {error.strerror}. Check the path and its permissions."
         ) from error

@@ -14,7 +14,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.errors import StudyError
 from closedloop.storage import sha256_file
-from closedloop.study.ledger import study_lock
+from closedloop.study.lock import study_lock
 from closedloop.study.loop import read_identity
 
 

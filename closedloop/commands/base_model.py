@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from closedloop.errors import ProtocolError
+from closedloop.storage import make_folder, remove_file
 from closedloop.training.adversarial import train_classifier
 from closedloop.training.resumable import TrainingProgress
 from closedloop.training.shipped import SHIPPED_POOL, SHIPPED_RECIPES
@@ -35,7 +36,7 @@ def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
         raise ProtocolError(f"recipe {name}: expected one of {', '.join(SHIPPED_RECIPES)}. Correct the name.")
     recipe = SHIPPED_RECIPES[name] if seed is None else replace(SHIPPED_RECIPES[name], seed=seed)
     checkpoint = out.with_name(f".{out.name}.training.pt")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -45,5 +46,5 @@ def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
             bar.update(task, completed=step.step, total=step.n_steps, description=f"{name}, loss {step.loss:.3f}")
 
         report = train_classifier(recipe, SHIPPED_POOL, out, checkpoint=checkpoint, progress=show)
-    checkpoint.unlink(missing_ok=True)
+    remove_file(checkpoint)
     return f"{out}: accuracy {report.clean_accuracy:.3f} on clean and {report.robust_accuracy:.3f} on attacked images"

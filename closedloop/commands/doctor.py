@@ -97,14 +97,14 @@ def _file_system(name: str) -> MachineCheck:
 
 
 def _atomic_rename(name: str) -> MachineCheck:
-    from closedloop.storage import publish_folder, write_bytes  # noqa: PLC0415
+    from closedloop.storage import publish_folder, read_bytes, write_bytes  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         working, final = Path(folder) / ".stage.partial", Path(folder) / "stage"
         for content in (b"first", b"second"):
             write_bytes(working / "file", content)
             publish_folder(working, final)
-        same = (final / "file").read_bytes() == b"second"
+        same = read_bytes(final / "file") == b"second"
     return MachineCheck(name, "PASS" if same else "FAIL", "write, sync, rename, replace")
 
 

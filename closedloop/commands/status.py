@@ -13,7 +13,8 @@ from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done
 from closedloop.errors import ClosedLoopError, StudyError
-from closedloop.study.ledger import StageRecord, holder_of, open_ledger
+from closedloop.study.ledger import StageRecord, read_records
+from closedloop.study.lock import holder_of
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.quality import IngestQuality
@@ -68,8 +69,7 @@ def read_status(study: Path) -> Status:
     document = StudyDocument.read(paths.study)
     records: tuple[StageRecord, ...] = ()
     if paths.ledger.is_file():
-        with open_ledger(paths.ledger) as ledger:
-            records = tuple(ledger.records())
+        records = read_records(paths.ledger)
     damaged: list[str] = []
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
@@ -79,7 +79,7 @@ def read_status(study: Path) -> Status:
         subject=document.subject,
         simulated=document.simulated,
         protocol=document.protocol_name,
-        holder=holder,
+        holder=holder.name if holder else None,
         waiting_for=None if holder or document.simulated else _waiting_for(paths, document),
         stages=records,
         despite=despite,

@@ -18,7 +18,7 @@ from closedloop.confined.protocol import ConfinedError, Limits
 from closedloop.errors import CheckpointError
 from closedloop.models.torch_files import DTYPES, plain_state, read_state, refuse_unfit
 from closedloop.plain_text.json_text import parse_json
-from closedloop.storage import write_bytes
+from closedloop.storage import open_to_read, write_bytes
 
 METADATA_KEY = "closedloop"  # one key: safetensors writes several in no fixed order
 BATCH_COUNTER = "num_batches_tracked"  # older torchvision files lack it; nothing here uses it
@@ -75,7 +75,7 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a safetensors file, whose parser is safe and whose header may be of any size."""
     _require(path)
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             n_header = int.from_bytes(file.read(_HEADER_LENGTH_BYTES), "little")
         if n_header > _MOST_HEADER_BYTES:
             raise _corrupt(path, ValueError(f"a header of {n_header:,} bytes"))

@@ -15,6 +15,7 @@ from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.simulation.damage.nev import flip_tick_bit, insert_packets, shuffle
 from closedloop.simulation.damage.nsx import cut_off, forget_last_count, leave_slow_copy, tear
 from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, whole
+from closedloop.storage import read_bytes, write_bytes
 
 __all__ = ["RecorderFault", "spoil_files", "timeline_with"]
 
@@ -131,13 +132,13 @@ def _unknown_headers(stem: Path) -> None:
     """Insert headers before the others: two that crash other readers, and one that does not exist."""
     file = stem.with_suffix(".nev")
     layout = read_nev_header(file).layout
-    content = file.read_bytes()
+    content = read_bytes(file)
     basic = np.frombuffer(content, layout.basic_header, 1).copy()
     more = np.zeros(3, EXTENDED_HEADER)
     more["tag"], more["payload"] = [b"ARRAYNME", b"MAPFILE", b"NOSUCHID"], b"closedloop"
     basic["header_bytes"] += more.nbytes
     basic["n_extended"] += len(more)
-    file.write_bytes(basic.tobytes() + more.tobytes() + content[basic.nbytes :])
+    write_bytes(file, basic.tobytes() + more.tobytes() + content[basic.nbytes :])
 
 
 _OF_THE_FILES: dict[RecorderFault, Callable[[Path], None]] = {

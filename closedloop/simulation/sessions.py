@@ -37,7 +37,7 @@ from closedloop.simulation.processor import FileFormat
 from closedloop.simulation.recorder import Fault, Line, RecorderSetup, SessionEvents, locate, write_recording
 from closedloop.simulation.spikes import SpikeTrains
 from closedloop.simulation.voltage import HALF_BRIGHT_S, draw_waveforms
-from closedloop.storage import write_bytes
+from closedloop.storage import make_folder, write_bytes
 
 ONSET, SPIKE = "onset", "spike"
 TRUTH = TableLayout(
@@ -111,7 +111,7 @@ def make_session(folder: Path, wanted: MadeSession, *, progress: ProgressCallbac
         The files of this specification cannot have such a fault, or the session is too short.
     """
     _check(wanted)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     rows = tuple(_journal(wanted))
     recorder, events = _recorder(wanted), _draw_events(wanted, rows)
     write_bytes(folder / JOURNAL.name, journal_bytes(rows))

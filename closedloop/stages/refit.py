@@ -21,6 +21,7 @@ from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
+from closedloop.storage import make_folder
 from closedloop.training.closed_form import start_readout
 from closedloop.training.end_to_end import Responses, held_out_correlation, refit
 
@@ -39,7 +40,7 @@ def run(context: StageContext) -> None:
         )
     if fit.readout_start == "closed_form" and context.day == 0:
         start_readout(model, train.images, train.responses, ridge=fit.ridge)
-    context.scratch.mkdir(exist_ok=True)
+    make_folder(context.scratch)
     report = refit(
         model,
         train,

@@ -17,6 +17,7 @@ from closedloop.errors import ProtocolError
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.session import codes, screen_of, scripted_monkey_of, trial_of
 from closedloop.stimuli.sequences import move_twins_apart, spread_order, twin_separation
+from closedloop.storage.arrays import save_array
 
 WholeNumbers = Sequence[int] | NDArray[np.int64]
 
@@ -51,7 +52,7 @@ def run(context: StageContext) -> None:
         monkey=monkey if context.simulated else None,
     )
     context.write(catalog.PRESENTATIONS, _presentation_columns(stimuli, image_index))
-    np.save(context.output(catalog.SESSION_IMAGES), stimuli.images)
+    save_array(context.output(catalog.SESSION_IMAGES), stimuli.images)
     context.write(catalog.SESSION, session)
 
 

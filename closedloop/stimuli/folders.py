@@ -21,6 +21,7 @@ from PIL import Image
 
 from closedloop.errors import ImageError
 from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
+from closedloop.storage import read_bytes
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 RESIZE_OVER_CROP = 256 / 224
@@ -177,7 +178,7 @@ def load_square(path: Path, *, side_px: int, upright: bool = True) -> Uint8Image
         The file is missing, truncated, not an image, deeper than 8 bits, has several frames or transparent pixels.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except FileNotFoundError:
         raise ImageError(
             f"{path}: the image is missing. Put it back, or point the study at the right folder."

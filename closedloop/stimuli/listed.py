@@ -13,7 +13,7 @@ from pathlib import Path
 from closedloop.errors import ImageError
 from closedloop.stimuli.folders import FlatFolderPool, ImageNetFolderPool, check_decodes, image_path, square_of
 from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
-from closedloop.storage import sha256_bytes, sha256_file
+from closedloop.storage import append_to, read_bytes, sha256_bytes, sha256_file
 
 FolderPool = ImageNetFolderPool | FlatFolderPool
 
@@ -78,7 +78,7 @@ class ListedPool:
         if image_id not in self.sha256:
             raise ImageError(f"{path}: expected an image of the study's list, found another. Draw one that is listed.")
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except FileNotFoundError:
             raise ImageError(f"{path}: expected the image that was listed, found none. {remedy}") from None
         if sha256_bytes(content) != self.sha256[image_id]:
@@ -132,7 +132,7 @@ def read_folder(pool: FolderPool, *, remembered: Path, progress: Callable[[int, 
     faults: dict[str, ImageError] = {}
     sides: dict[str, int] = {}
     names = iter(images)
-    with ThreadPoolExecutor(_AT_ONCE) as threads, remembered.open("a") as book:
+    with ThreadPoolExecutor(_AT_ONCE) as threads, append_to(remembered) as book:
         while block := tuple(islice(names, _BLOCK)):
             for image, found in zip(
                 block, threads.map(lambda image: _read(pool, image.image_id, known), block), strict=True
@@ -203,7 +203,7 @@ def _read(pool: FolderPool, image_id: str, known: Mapping[str, _Known]) -> _Know
     before = known.get(image_id)
     if before is not None and before.stamp == stamp:
         return before
-    content = path.read_bytes()
+    content = read_bytes(path)
     try:
         size = check_decodes(content, path, side_px=pool.side_px)
     except ImageError as error:
@@ -214,7 +214,7 @@ def _read(pool: FolderPool, image_id: str, known: Mapping[str, _Known]) -> _Know
 def _remembered(file: Path) -> Iterator[tuple[str, _Known]]:
     """Yield what whole lines say, by image_id; a kill may have torn the last one."""
     if file.is_file():
-        for line in file.read_text(errors="replace").splitlines(keepends=True):
+        for line in read_bytes(file).decode(errors="replace").splitlines(keepends=True):
             found = _REMEMBERED.fullmatch(line)
             if found:
                 listed = ListedImage(found["image_id"], found["sha256"], int(found["n_bytes"]))

@@ -14,7 +14,7 @@ from closedloop.devices.files import processor_of
 from closedloop.errors import ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.stimuli.listed import FolderPool, refuse_unreadable
-from closedloop.storage import sha256_bytes, write_bytes
+from closedloop.storage import read_bytes, sha256_bytes, write_bytes
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
 from closedloop.study.foresight.numbers import Asked, problems, refuse_problems, refuse_too_few
 from closedloop.study.foresight.weights import find_base_model
@@ -124,7 +124,7 @@ def create_study(
             f"{root}: expected a folder of images to show an animal, found none given. Give one by --images."
         )
     source = find_protocol(request.protocol)
-    content = source.read_bytes()
+    content = read_bytes(source)
     protocol = parse_protocol(content, place=str(source))
     n_days = protocol.days if request.days is None else min(request.days, protocol.days)
     n_arrays = max(len(names), len(recorder.devices) if recorder else 0)

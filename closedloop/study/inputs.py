@@ -30,7 +30,7 @@ from closedloop.stimuli.listed import (
     refuse_unreadable,
 )
 from closedloop.stimuli.pools import open_pool
-from closedloop.storage import make_folder, publish_folder, sha256_bytes, sha256_file
+from closedloop.storage import make_folder, publish_folder, remove_file, sha256_bytes, sha256_file
 
 _REMEMBERED = ".scratch"
 _MOST_NAMES = 3  # in one line
@@ -83,7 +83,7 @@ def record_inputs(
         simulated=study.simulated,
     )
     for left in working.glob(f"{_REMEMBERED}-*"):
-        left.unlink()
+        remove_file(left)
     Manifest(
         simulated=study.simulated,
         stage=INPUTS,

@@ -1,31 +1,37 @@
-"""Which stage of which day is done, from which inputs: SQLite in the study folder, and a lock against a second loop.
+"""Which stage of which day is done, from which inputs: SQLite in the study folder.
 
 The published folders are the truth; the ledger is the loop's memory of them (states, attempts, errors, events, checked
-files). It survives `kill -9`: WAL, synchronous=FULL, and a lock that the kernel gives back when its holder dies.
+files). It survives `kill -9`: WAL, synchronous=FULL.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import socket
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from closedloop.errors import DocumentError, StorageError, StudyError
-from closedloop.storage import sha256_file, storage_errors
+from closedloop.storage import copy_file, remove_file, sha256_file
+from closedloop.study.lock import owner_name
 
 StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
-_LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
+_COPY_TRIES = 20
 _PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
+_REMEDY = "Free some space, or change the folder's permissions"
+_REMEDIES = {
+    "full": "Free some space",
+    "disk I/O error": "Check the disk (or the network to it) and its cables",
+    "readonly": "Change the permissions of the file and its folder",
+    "locked": "End what else has it open",
+}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stages (
     day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
@@ -62,20 +68,16 @@ class StageRecord:
     seconds: float | None
 
 
-def owner_name() -> str:
-    """Return this process's name, host:pid."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 @contextmanager
 def _sqlite_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the disk, or of a file that is none of its own, into one line with a remedy."""
     try:
         yield
     except sqlite3.OperationalError as error:
+        remedy = next((remedy for said, remedy in _REMEDIES.items() if said in str(error)), _REMEDY)
         raise StorageError(
-            f"{path}: expected a ledger that can be written, found: {error}. Free some space, or change the folder's "
-            "permissions, and run the same command again; nothing published is lost."
+            f"{path}: expected a ledger that can be written, found: {error}. {remedy}, and run the same command again; "
+            "nothing published is lost."
         ) from error
     except sqlite3.DatabaseError as error:
         raise DocumentError(
@@ -98,14 +100,10 @@ class Ledger:
                 raise
 
     def _open(self, path: Path) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > _SCHEMA_VERSION:
-            raise StudyError(
-                f"{path}: expected ledger version {_SCHEMA_VERSION} or older, found {version}. Upgrade closedloop."
-            )
+        version = _version_of(self._connection, path)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
-        if version < _SCHEMA_VERSION:  # looking at a study writes nothing
+        if version < _SCHEMA_VERSION:
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
 
@@ -233,10 +231,7 @@ class Ledger:
 
     def records(self) -> list[StageRecord]:
         """Return every row, by day and in the order the stages were begun."""
-        rows = self._connection.execute(
-            "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
-        )
-        return [StageRecord(*row) for row in rows]
+        return _records(self._connection)
 
     def checked_sha256(self, path: Path, name: str) -> str:
         """Hash a file, or remember its hash when size and modification time are as they were.
@@ -280,53 +275,60 @@ class Ledger:
         return digest
 
 
-@contextmanager
-def study_lock(root: Path) -> Iterator[None]:
-    """Hold the study: one loop at a time. The kernel releases the lock when its holder dies, however it dies.
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a ledger's tables; 0 where it has none yet."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > _SCHEMA_VERSION:
+        raise StudyError(
+            f"{path}: expected ledger version {_SCHEMA_VERSION} or older, found {version}. Upgrade closedloop."
+        )
+    return version
+
+
+def _records(connection: sqlite3.Connection) -> list[StageRecord]:
+    rows = connection.execute(
+        "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
+    )
+    return [StageRecord(*row) for row in rows]
+
+
+def read_records(path: Path) -> tuple[StageRecord, ...]:
+    """Read every row of a ledger that a loop may be writing, or that nobody may write: nothing is written beside it.
+
+    SQLite makes files beside a ledger to look into it, even to read. So a copy is looked into, elsewhere.
 
     Raises
     ------
-    StudyError
-        Another loop holds it.
+    DocumentError
+        The file is damaged, or of a newer version.
     """
-    path = root / ".loop.lock"
-    with storage_errors(path), path.open("a+") as file:
-        try:
-            _lock_patiently(file)
-        except BlockingIOError as error:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise StudyError(
-                f"{root}: expected no other loop on this study, found {holder} running it. "
-                "Wait for it to end, or stop it, and run the same command again."
-            ) from error
-        file.truncate(0)
-        file.write(owner_name())
-        file.flush()
-        yield
+    with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, _sqlite_errors(path):
+        copy = Path(folder) / path.name
+        for _ in range(_COPY_TRIES):
+            before = _versions(path)
+            _copy(path, copy)
+            if before == _versions(path):
+                break  # else a loop wrote meanwhile: one file may be older than the other
+        with closing(sqlite3.connect(copy)) as connection:
+            return tuple(_records(connection)) if _version_of(connection, path) else ()
 
 
-def _lock_patiently(file: IO[str]) -> None:
-    """Try for a moment: `holder_of` holds the lock for an instant when somebody asks for the status."""
-    for _ in range(_LOCK_TRIES - 1):
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_PAUSE_S)
-    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _versions(path: Path) -> list[tuple[int, int]]:
+    """Return sizes and times of the ledger and of what it was not yet told, by which a change shows."""
+    there = [file.stat() for file in (path, _log_of(path)) if file.is_file()]
+    return [(status.st_size, status.st_mtime_ns) for status in there]
 
 
-def holder_of(root: Path) -> str | None:
-    """Return the loop that holds a study now, as host:pid; None when no loop runs."""
-    path = root / ".loop.lock"
-    if not path.is_file():
-        return None
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read().strip()
-    return None
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Copy a ledger with its log, the log first: what is in both does no harm, what is in neither would."""
+    remove_file(_log_of(copy))
+    with suppress(FileNotFoundError):  # most have none; a loop that ends removes its own
+        copy_file(_log_of(path), _log_of(copy))
+    copy_file(path, copy)
 
 
 def ledger_fault(path: Path) -> str | None:
@@ -334,7 +336,7 @@ def ledger_fault(path: Path) -> str | None:
 
     One with changes that a killed loop left beside it is mended by the next one, and is not looked at.
     """
-    left = path.with_name(f"{path.name}-wal")
+    left = _log_of(path)
     if left.is_file() and left.stat().st_size:
         return None
     try:

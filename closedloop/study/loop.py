@@ -17,14 +17,15 @@ from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, Sto
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
-from closedloop.storage import storage_errors
+from closedloop.storage import remove_file, storage_errors
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, forget_sealed, list_files, remember_refusal
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
-from closedloop.study.ledger import Ledger, open_ledger, study_lock
+from closedloop.study.ledger import Ledger, open_ledger
+from closedloop.study.lock import study_lock
 from closedloop.study.memory import forget_peak, peak_mb
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
@@ -214,9 +215,12 @@ class _Loop:
                 if step.stage.place == "before the session":
                     self._foresee(step, n_days)
                 self.publisher.read_inputs(step, progress)
-                self.publisher.prepare(step)
-                step.stage.work(self._context(step, progress))
-                self.publisher.publish(step, seconds=time.monotonic() - started, peak_memory_mb=peak_mb())
+                if self.publisher.is_ready(step):
+                    self.publisher.publish(step)
+                else:
+                    self.publisher.prepare(step)
+                    step.stage.work(self._context(step, progress))
+                    self.publisher.finish(step, seconds=time.monotonic() - started, peak_memory_mb=peak_mb())
         except ClosedLoopError as error:
             self.ledger.fail(step.day, step.stage.name, step.input_hash, str(error))
             raise
@@ -275,7 +279,7 @@ class _Loop:
         if missing:
             self.ledger.wait(step.day, step.stage.name, step.input_hash, missing)
             return missing
-        brought.memory.unlink(missing_ok=True)
+        remove_file(brought.memory)
         self._finish(step, seconds=0.0)
         return None
 
@@ -297,7 +301,7 @@ class _Loop:
         adopt(paths, self.steps.study, day=step.day, stage=step.stage.name)
         self.publisher.seal(step)
         if list_files(step.folder) != outlook.look.files:
-            (step.folder / MANIFEST_NAME).unlink()
+            remove_file(step.folder / MANIFEST_NAME)
             return self.watch.changed(brought, self.watch.see(brought)).missing
         return ""
 

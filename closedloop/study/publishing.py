@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,25 @@ from closedloop.artifacts.manifest import (
     read_manifest,
     relative_files,
     unlisted_files,
+    verify_files,
     way_back,
 )
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
-from closedloop.errors import ManifestError
+from closedloop.errors import DocumentError, ManifestError
 from closedloop.execution.progress import ProgressCallback
-from closedloop.storage import make_folder, publish_folder, sweep, sync_folder, sync_tree
+from closedloop.storage import (
+    make_folder,
+    publish_folder,
+    read_bytes,
+    remove_file,
+    remove_folder,
+    sweep,
+    sync_folder,
+    sync_tree,
+    write_bytes,
+)
 from closedloop.study.ledger import Ledger
 from closedloop.study.steps import Step
 
@@ -48,14 +58,35 @@ class Publisher:
         In a simulated one nobody knows which values the undeclared sections had then: its work begins again.
         """
         mark = step.working / _INPUT_HASH_NAME
-        kept = {step.input_hash} if self.study.simulated else {step.input_hash, step.older_input_hash}
-        if not (mark.is_file() and mark.read_text() in kept):
-            shutil.rmtree(step.working, ignore_errors=True)
+        if not (mark.is_file() and read_bytes(mark).decode(errors="replace") in self._kept(step)):
+            remove_file(mark)  # first: what is half removed must not be taken for half-done work
+            remove_folder(step.working)
             make_folder(step.working)
-            mark.write_text(step.input_hash)
+            write_bytes(mark, step.input_hash.encode())
 
-    def publish(self, step: Step, *, seconds: float, peak_memory_mb: float) -> None:
-        """Give the working folder its manifest and its published name; nothing hidden travels with it.
+    def is_ready(self, step: Step) -> bool:
+        """Return whether the working folder holds finished work of the same inputs: a kill came before its new name.
+
+        Its manifest was written when its files were durable. Something else under their names (a disk that fails) is
+        not taken for the work: it begins again.
+        """
+        if not (step.working / MANIFEST_NAME).is_file():
+            return False
+        try:
+            manifest = read_manifest(step.working)
+            verify_files(step.working, manifest)
+        except DocumentError:
+            return False
+        return manifest.input_hash in self._kept(step) and _finished_files(step.working) == sorted(manifest.outputs)
+
+    def _kept(self, step: Step) -> set[str | None]:
+        return {step.input_hash} if self.study.simulated else {step.input_hash, step.older_input_hash}
+
+    def finish(self, step: Step, *, seconds: float, peak_memory_mb: float) -> None:
+        """Give the finished work of a stage its manifest, and publish it.
+
+        The mark of its inputs and what is half done go only when the manifest stands for them: killed at any point in
+        between, nothing has to be computed again.
 
         Parameters
         ----------
@@ -64,9 +95,15 @@ class Publisher:
         seconds, peak_memory_mb
             What it took.
         """
-        sweep(step.working)
+        sync_tree(step.working)
         self.write_manifest(step, step.working, seconds=seconds, peak_memory_mb=peak_memory_mb)
-        publish_folder(step.working, step.folder)
+        self.publish(step)
+
+    def publish(self, step: Step) -> None:
+        """Give the working folder, which has its manifest, its published name; nothing hidden travels with it."""
+        sweep(step.working)
+        sync_folder(step.working)
+        publish_folder(step.working, step.folder, is_durable=True)
 
     def seal(self, step: Step) -> None:
         """Give the folder that a person filled its manifest, its files durable first: they were copied, not published.
@@ -75,7 +112,7 @@ class Publisher:
         """
         sync_tree(step.folder)
         for half_written in step.folder.glob(f".{MANIFEST_NAME}.*.tmp"):
-            half_written.unlink()  # of a loop that was killed as it sealed
+            remove_file(half_written)  # of a loop that was killed as it sealed
         self.write_manifest(step, step.folder, seconds=0.0, peak_memory_mb=0.0)
         for above in (step.folder.parent, step.folder.parent.parent):
             sync_folder(above)
@@ -93,7 +130,7 @@ class Publisher:
             What it took; 0 of what a person did.
         """
         outputs = {}
-        for name in relative_files(folder):
+        for name in _finished_files(folder) if folder == step.working else relative_files(folder):
             path = folder / name
             digest = self.ledger.read_sha256(path, self.paths.relative(step.folder / name))
             outputs[name] = FileEntry(sha256=digest, n_bytes=path.stat().st_size)
@@ -169,3 +206,8 @@ class Publisher:
             f"{path}: expected the bytes that {MANIFEST_NAME} beside it promises, found {found}. "
             f"{way_back(folder, simulated=self.study.simulated)}"
         )
+
+
+def _finished_files(working: Path) -> list[str]:
+    """List the files of a working folder that will be published: nothing hidden, nor what is in a hidden folder."""
+    return [name for name in relative_files(working) if not any(part.startswith(".") for part in name.split("/"))]

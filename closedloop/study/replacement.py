@@ -7,7 +7,6 @@ was written down.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +18,18 @@ from closedloop.artifacts.records.amendments import Amendment, append_amendment,
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import RecordingError, StudyError
 from closedloop.plain_text.json_text import read_json
-from closedloop.storage import make_folder, sha256_file, storage_errors, sync_folder, sync_tree, write_bytes
+from closedloop.storage import (
+    copy_file,
+    make_folder,
+    remove_file,
+    remove_folder,
+    rename,
+    sha256_file,
+    storage_errors,
+    sync_folder,
+    sync_tree,
+    write_bytes,
+)
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import count_as_settled, list_files, memory_name
 
@@ -119,11 +129,11 @@ class Replacement:
         n_done, n_bytes = 0, sum((source / name).stat().st_size for name in names)
         digests = {}
         with storage_errors(self.coming):
-            shutil.rmtree(self.coming, ignore_errors=True)
+            remove_folder(self.coming)
             make_folder(self.coming)
             for name in names:
                 make_folder((self.coming / name).parent)
-                shutil.copy2(source / name, self.coming / name)
+                copy_file(source / name, self.coming / name)
                 digests[name] = sha256_file(self.coming / name)
                 if sha256_file(source / name) != digests[name]:
                     raise RecordingError(
@@ -160,17 +170,14 @@ class Replacement:
         with storage_errors(self.recording):
             if self.coming.is_dir() and self.recording.is_dir() and not kept.exists():
                 make_folder(kept.parent)
-                self.recording.rename(kept)
-                sync_folder(kept.parent)
-                sync_folder(self.recording.parent)
+                rename(self.recording, kept)
             if self.coming.is_dir() and not self.recording.exists():
-                self.coming.rename(self.recording)
-                sync_folder(self.recording.parent)
+                rename(self.coming, self.recording)
             if intent.amendment not in read_amendments(self.paths.amendments):
                 append_amendment(self.paths.amendments, intent.amendment)
             count_as_settled(self.recording, self.recording.with_name(memory_name("recording")))
-            self.memory.unlink(missing_ok=True)
-            self._intent.unlink()
+            remove_file(self.memory)
+            remove_file(self._intent)
             sync_folder(self.recording.parent)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.errors import CheckpointError
-from closedloop.storage import write_bytes
+from closedloop.storage import read_bytes, write_bytes
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,9 @@ def _as_array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    content = read_bytes(path)
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
+        return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001 - an unpickler fed with any bytes raises anything
         raise CheckpointError(
             f"{path}: unreadable training state ({type(error).__name__}). Delete it and run again."

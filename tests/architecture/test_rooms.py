@@ -76,7 +76,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
-        *("rig.display", "rig.session"),
+        *("closedloop.storage.arrays", "rig.display", "rig.session"),
     ),
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),
@@ -99,7 +99,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; the name of this machine
         "closedloop.confined",
-        "closedloop.study.ledger",
+        "closedloop.study.lock",
     ),
     "sqlite3": ("closedloop.study.ledger",),
     "subprocess": ("closedloop.confined.asking", "closedloop.stages.present"),

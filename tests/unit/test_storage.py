@@ -7,20 +7,25 @@ import stat
 import subprocess
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from closedloop.errors import StorageError
 from closedloop.storage import (
     atomic_file,
     publish_folder,
+    read_bytes,
+    reading,
     sha256_bytes,
     sha256_file,
     storage_errors,
     sweep,
     write_bytes,
 )
+from closedloop.storage.arrays import save_array, save_rows
 from tests.unit.messages import refused
 
 # The child prints the error's message as a user would see it; anything but a StorageError is a traceback and code 1.
@@ -44,6 +49,7 @@ def storage_error_of(script: str, *arguments: str | Path) -> str:
     )
     assert finished.returncode == 3, finished.stdout + finished.stderr
     assert len(finished.stdout.splitlines()) == 1
+    assert not finished.stderr  # HDF5 has its own opinion of a full disk, and prints it
     return finished.stdout
 
 
@@ -123,6 +129,118 @@ def test_a_failing_disk_is_a_storage_error_that_names_the_file() -> None:
     said = ("/proc/self/mem: expected a disk", "Input/output error", "Check the disk")
     with refused(StorageError, *said), storage_errors(Path("/study")):
         sha256_file(Path("/proc/self/mem"))
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            OSError("Can't write data (file write failed: errno = 28, error message = 'No space left on device')"),
+            "full",
+        ),
+        (RuntimeError("Can't decrement id ref count (unable to close file, errno = 5, ...)"), "Input/output error"),
+        (OSError("[errno 30] Read-only file system"), "Read-only file system"),
+        (OSError("4000 requested and 1000 written"), "full"),  # numpy's
+        (ValueError("I/O error: Stale file handle (os error 116)"), "Stale file handle"),  # of libraries in Rust
+    ],
+)
+def test_what_a_library_says_in_words_alone_is_one_line_with_the_file(
+    tmp_path: Path, said: Exception, found: str
+) -> None:
+    with refused(StorageError, tmp_path / "file", found), storage_errors(tmp_path / "file"):
+        raise said
+
+
+def test_a_read_that_fails_names_its_file_and_one_that_is_not_there_is_for_the_caller(tmp_path: Path) -> None:
+    with refused(StorageError, "/proc/self/mem: expected a disk", "Input/output error", "Check the disk"):
+        read_bytes(Path("/proc/self/mem"))
+    with refused(StorageError, tmp_path, "expected a file that may be read", "Permission denied"), reading(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(FileNotFoundError):
+        read_bytes(tmp_path / "none")
+
+
+ARRAYS = {
+    "rows": np.arange(12).reshape(3, 4),
+    "columns": np.arange(12).reshape(3, 4).T,
+    "none": np.zeros((0, 3)),
+    "one value": np.array(3.5, np.float32),
+    "every other": np.arange(24, dtype=np.uint16).reshape(2, 3, 4)[:, ::2],
+    "texts": np.array(["a", "bc"]),
+    "times": np.array(["2026-11-28"], "datetime64[D]"),
+    "fields": np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_s_file_is_byte_for_byte_numpy_s_own(tmp_path: Path, name: str) -> None:
+    save_array(tmp_path / "array.npy", ARRAYS[name])
+    content = BytesIO()
+    np.save(content, ARRAYS[name])
+    assert (tmp_path / "array.npy").read_bytes() == content.getvalue()
+
+
+def test_rows_that_come_in_blocks_are_the_file_of_the_whole_array(tmp_path: Path) -> None:
+    whole = np.arange(40, dtype=np.uint8).reshape(10, 4)
+    save_rows(tmp_path / "array.npy", (whole[:3], whole[3:3], whole[3:]), shape=whole.shape, dtype=whole.dtype)
+    content = BytesIO()
+    np.save(content, whole)
+    assert (tmp_path / "array.npy").read_bytes() == content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "save_array(path, array)",
+        "made_once(path, lambda at: save_rows(at, [array], shape=array.shape, dtype=array.dtype))",
+        "made_once(path, lambda at: save_arrays(at, {'a': array}))",
+        "write_arrays(path, STIMULUS_IMAGES, {'images': array.reshape(10, 10, 10, 3)}, simulated=True)",
+        "appended(path, array)",
+        "appended(path, array, most=0)",
+        "appended(path, array, most=10_000)",
+        "write_nev(path, [], specification='2.3', batches=[NevBatch(code_tick=array, code_value=array)], start=START)",
+        "write_nsx(path, [NsxChannel(1, '1')], rate_hz=30_000, specification='2.3', chunks=[(0, many)], start=START)",
+        "write_table(path, USES, dict.fromkeys(USES.columns, list(range(3000))), simulated=True)",
+    ],
+)
+def test_an_array_on_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path, write: str) -> None:
+    """The disk is full after a thousand bytes: numpy itself says that without a number, and HDF5 in a sentence."""
+    script = f"""
+import numpy as np
+from datetime import UTC, datetime
+from closedloop.blackrock import NevBatch, NsxChannel, write_nev, write_nsx
+from closedloop.artifacts import arrays
+from closedloop.artifacts.arrays import array_writer, write_arrays
+from closedloop.artifacts.day.responses import SPIKES
+from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.layouts import Column, TableLayout
+from closedloop.artifacts.tables import write_table
+from closedloop.execution.shards import made_once
+from closedloop.storage.arrays import save_array, save_arrays, save_rows
+USES = TableLayout("numbers", {{name: Column("int64", "1", name) for name in "abc"}})
+def appended(path, array, most=1 << 26):
+    arrays._MOST_IN_MEMORY_BYTES = most
+    with array_writer(path, SPIKES, simulated=True) as append:
+        for part in range(100):
+            append(dict.fromkeys(SPIKES.datasets, array))
+array, path = np.random.default_rng(1).integers(0, 255, 3000).astype(np.uint8), Path(sys.argv[1])
+START, many = datetime(2026, 11, 28, tzinfo=UTC), array.astype(np.int16)[:, None]
+array = np.sort(array).astype(np.int64) if "write_nev" in {write!r} else array
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+attempt(lambda: {write})
+"""
+    message = storage_error_of(script, tmp_path / "folder" / "file")
+    assert message.startswith(f"{tmp_path}/folder/file: expected room to write, found the disk full.")
+    assert not names_in(tmp_path / "folder")
+
+
+@pytest.mark.parametrize(("place", "found"), [("/dev/null", "a device"), ("", "a folder")])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path, place: str, found: str) -> None:
+    path = Path(place or tmp_path)
+    before = path.stat().st_mode
+    with refused(StorageError, path, f"found {found}", "Choose another name"):
+        write_bytes(path, b"x")
+    assert path.stat().st_mode == before
 
 
 def test_what_cannot_be_read_elsewhere_is_named_too(tmp_path: Path) -> None:

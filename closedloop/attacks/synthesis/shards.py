@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.confined.npy import ArrayFileError, read_npz
 from closedloop.errors import DocumentError
+from closedloop.storage.arrays import save_arrays
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -41,5 +41,4 @@ def read_shard(path: Path, *, names: tuple[str, ...]) -> Arrays:
 
 def write_shard(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Write a shard's file (through `execution.shards.made_once`)."""
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    save_arrays(path, arrays)

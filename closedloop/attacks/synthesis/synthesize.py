@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import sha256_bytes
+from closedloop.storage.arrays import save_rows
 
 ITEMS_PER_SHARD = 32
 """Items whose attacks are one file: what a crash can cost each worker, at most."""
@@ -181,20 +183,13 @@ def _collect(shards: Sequence[AttackShard], folder: Path) -> SynthesisResult:
 def _save_images(shards: Sequence[AttackShard], path: Path) -> None:
     """Write the images in the order of the items."""
     n_images = sum(len(shard.items) for shard in shards)
-    mapped: NDArray[Any] | None = None
-    n_written = 0
-    for shard in shards:
-        images = read_shard(shard.path, names=(IMAGES,))[IMAGES]
-        if mapped is None:
-            shape = (n_images, *images.shape[1:])
-            mapped = np.lib.format.open_memmap(path, mode="w+", dtype=images.dtype, shape=shape)
-        mapped[n_written : n_written + len(images)] = images
-        n_written += len(images)
+    blocks = (read_shard(shard.path, names=(IMAGES,))[IMAGES] for shard in shards)
+    first = next(blocks)
+    save_rows(path, chain([first], blocks), shape=(n_images, *first.shape[1:]), dtype=first.dtype)
 
 
 def _save(images: NDArray[Any], path: Path) -> None:
-    with path.open("wb") as stream:
-        np.save(stream, images, allow_pickle=False)
+    save_rows(path, [images], shape=images.shape, dtype=images.dtype)
 
 
 def _check_travels(source: ModelSource, workers: Workers) -> None:

@@ -25,7 +25,7 @@ from closedloop.blackrock.nev.layout import (
 )
 from closedloop.blackrock.nev.packing import NevBatch, packing
 from closedloop.blackrock.nsx.layout import period_clock_hz
-from closedloop.storage import storage_errors
+from closedloop.storage import atomic_stream
 
 __all__ = ["NevBatch", "write_nev"]
 
@@ -113,7 +113,7 @@ def write_nev(
     header["application"], header["comment"] = encode_text(application, 32), encode_text(comment, 256)
     how = packing(layout, packet_bytes, () if int16_waveforms else electrodes)
     n_packets, last_tick = 0, 0
-    with storage_errors(file), file.open("wb") as stream:
+    with atomic_stream(file) as stream:
         stream.write(header.tobytes())
         stream.write(extended.tobytes())
         for batch in batches:

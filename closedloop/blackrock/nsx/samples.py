@@ -23,6 +23,7 @@ from closedloop.blackrock.nsx.runs import ticks_in_blocks
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import BRIDGE_MS, Segment
 from closedloop.recording.source import regular_ticks
+from closedloop.storage import is_failing_disk, reading
 
 _BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it
 _BYTES_A_SINGLE_READ = 8192  # in the time of one read of 8 bytes, a long read gets about as far (measured)
@@ -231,6 +232,9 @@ class NsxSamples:
             with self.file.open("rb", buffering=0) as stream:
                 yield stream
         except OSError as error:
+            if is_failing_disk(error):
+                with reading(self.file):
+                    raise
             raise RecordingError(
                 f"{self.file}: expected a readable file, found: {error.strerror}. Check the disk and run again."
             ) from error

@@ -16,7 +16,7 @@ from closedloop.blackrock.header_fields import encode_text, write_date
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS, PTP_TICK_HZ, NsxLayout, period_clock_hz
 from closedloop.recording.source import regular_ticks
-from closedloop.storage import storage_errors
+from closedloop.storage import atomic_stream
 
 WrittenChunk: TypeAlias = tuple[int | NDArray[np.int64], NDArray[np.int16]]
 """First tick, or (PTP) the tick of each sample; samples, shape (n_samples, n_channels), in bits."""
@@ -94,7 +94,7 @@ def write_nsx(
     header = _basic_header(layout, channels, rate_hz=rate_hz, tick_hz=clock_hz)
     _fill_texts(header, start=start, label=label, comment=comment)
     step = Fraction(int(header["period"][0]) * clock_hz, period_clock_hz(clock_hz))
-    with storage_errors(file), file.open("wb") as stream:
+    with atomic_stream(file) as stream:
         stream.write(header.tobytes())
         stream.write(_channel_headers(layout, channels).tobytes())
         if layout.one_sample_a_block:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from closedloop.artifacts.tables import Columns, write_table
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.commands.attack.request import NamedImages
+from closedloop.confined.npy import map_npy
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.layout import render
-from closedloop.storage import sha256_file
+from closedloop.storage import make_folder, open_new, sha256_file, write_bytes
+from closedloop.storage.arrays import save_rows
 
 DOCUMENT_NAME, PAGE_NAME, TABLE_NAME, CSV_NAME, IMAGES_NAME = (
     "attack.json",
@@ -71,7 +74,7 @@ def write_attack_set(folder: Path, made: AttackSet, document: AttackSetDocument,
     StorageError
         The disk is full or the folder cannot be written.
     """
-    folder.mkdir(parents=True)
+    make_folder(folder)
     images = _all_images(folder.with_name("images.npy"), made)
     names = list(_file_names(made))
     for name, image in zip(names, images, strict=True):
@@ -80,7 +83,7 @@ def write_attack_set(folder: Path, made: AttackSet, document: AttackSetDocument,
     write_arrays(folder / IMAGES_NAME, STIMULUS_IMAGES, {"images": images}, simulated=False)
     write_table(folder / TABLE_NAME, ATTACK_SET, columns, simulated=False)
     _write_csv(folder / CSV_NAME, columns)
-    (folder / PAGE_NAME).write_bytes(_page(folder, made, document, columns=columns, command=command))
+    write_bytes(folder / PAGE_NAME, _page(folder, made, document, columns=columns, command=command))
     hashes = {name: sha256_file(folder / name) for name in (IMAGES_NAME, TABLE_NAME, CSV_NAME, PAGE_NAME)}
     document.model_copy(update={"files": hashes}).write(folder / DOCUMENT_NAME)
 
@@ -112,10 +115,8 @@ def _facts(document: AttackSetDocument) -> tuple[tuple[str, str], ...]:
 def _all_images(path: Path, made: AttackSet) -> NDArray[np.uint8]:
     """Return clean, then attacked images, mapped from a file: they may not fit into memory."""
     shape = (made.n_clean + len(made.items), *made.images.pixels.shape[1:])
-    images: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    images[: made.n_clean] = made.images.pixels
-    images[made.n_clean :] = made.found.attacked
-    return images
+    save_rows(path, (made.images.pixels, made.found.attacked), shape=shape, dtype=np.dtype(np.uint8))
+    return map_npy(path)
 
 
 def _file_names(made: AttackSet) -> Iterator[str]:
@@ -127,8 +128,11 @@ def _file_names(made: AttackSet) -> Iterator[str]:
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    Image.fromarray(image).save(path, format="PNG")
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    make_folder(path.parent)
+    with open_new(path) as stream:
+        stream.write(buffer.getvalue())
 
 
 def _columns(made: AttackSet, images: NDArray[np.uint8], names: list[str]) -> Columns:
@@ -163,7 +167,8 @@ def _after_clean(made: AttackSet, values: NDArray[Any], of_clean: float) -> NDAr
 
 def _write_csv(path: Path, columns: Columns) -> None:
     """Write the table for programs that read no parquet; numbers with all their digits."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(ATTACK_SET.columns)
-        writer.writerows(zip(*(columns[name].tolist() for name in ATTACK_SET.columns), strict=True))
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(ATTACK_SET.columns)
+    writer.writerows(zip(*(columns[name].tolist() for name in ATTACK_SET.columns), strict=True))
+    write_bytes(path, text.getvalue().encode())

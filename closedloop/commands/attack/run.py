@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +22,7 @@ from closedloop.commands.attack.request import NamedImages, Subject
 from closedloop.errors import StorageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
-from closedloop.storage import publish_folder, storage_errors
+from closedloop.storage import make_folder, publish_folder, remove_folder, storage_errors
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def attack_to_folder(
         return _already_there(out, request)
     beside = out.with_name(f".{out.name}.attack")
     with storage_errors(beside):
-        beside.mkdir(parents=True, exist_ok=True)
+        make_folder(beside)
     found = synthesize(
         request.subject.source,
         request.items(),
@@ -124,12 +123,12 @@ def attack_to_folder(
     )
     working = beside / "set"
     with storage_errors(out):
-        shutil.rmtree(working, ignore_errors=True)
+        remove_folder(working)
         made = AttackSet(request.images, request.items(), found)
         write_attack_set(working, made, _document(request, found), command=command)
     publish_folder(working, out)
     lines = _summary(request, found, out)
-    shutil.rmtree(beside, ignore_errors=True)
+    remove_folder(beside)
     return lines
 
 

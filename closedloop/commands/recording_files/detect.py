@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -27,6 +26,7 @@ from closedloop.execution.workers import parse_workers
 from closedloop.recording.segments import names_for_machines
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
+from closedloop.storage import remove_folder
 
 _MOST_NAMED = 12
 _LEAST_JUDGED_S = 0.1  # a shorter piece (a stub of one sample) says nothing about a channel
@@ -110,7 +110,7 @@ def detect_to_file(
     progress(sum(shard.path.exists() for shard in shards), len(shards))
     run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
     written = _merge(shards, recording, wanted, out)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     return written
 
 

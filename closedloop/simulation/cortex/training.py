@@ -29,6 +29,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.json_text import parse_json
 from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
 from closedloop.stimuli.pools import ProceduralPool, load_images
+from closedloop.storage import atomic_file
 
 WEIGHTS_NAME = "cortex.safetensors"
 
@@ -116,8 +117,8 @@ def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
         "made_by": "python -m closedloop.simulation.cortex.training",
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(trained.network.state_dict(), path, metadata=metadata)
+        with atomic_file(path) as temporary:
+            save_file(trained.network.state_dict(), temporary, metadata=metadata)
     except (OSError, SafetensorError) as error:
         raise StorageError(f"{path}: expected to write weights, found {error}. Choose a writable folder.") from error
 

@@ -17,7 +17,7 @@ from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.blackrock.nev.layout import DIGITAL_PACKET
 from closedloop.blackrock.nev.runs import find_runs
 from closedloop.simulation.damage.nsx import cut_off, cut_to
-from closedloop.storage import storage_errors
+from closedloop.storage import read_bytes, write_bytes
 
 __all__ = [
     "cut_off",
@@ -191,7 +191,6 @@ def _change(file: Path, change: Callable[[NDArray[np.void]], NDArray[np.void]]) 
     """Rewrite a file's packets, whole ones; the bytes of a cut last one are lost."""
     header = read_nev_header(file)
     dtype = header.layout.digital_packet(header.packet_bytes)
-    content = file.read_bytes()
+    content = read_bytes(file)
     packets = np.frombuffer(content, dtype, header.n_packets, header.header_bytes).copy()
-    with storage_errors(file):
-        file.write_bytes(content[: header.header_bytes] + change(packets).tobytes())
+    write_bytes(file, content[: header.header_bytes] + change(packets).tobytes())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -18,12 +17,12 @@ import numpy as np
 from closedloop.blackrock.nsx.header import NsxHeader, read_nsx_header
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.blackrock.nsx.writer import WrittenChunk, write_nsx
-from closedloop.storage import storage_errors
+from closedloop.storage import atomic_stream, change_in_place, open_to_read, rename
 
 
 def cut_to(file: Path, n_bytes: int) -> None:
     """Keep the first bytes alone: a copy that broke off, a full disk."""
-    with _changing(file) as stream:
+    with change_in_place(file) as stream:
         stream.truncate(n_bytes)
 
 
@@ -127,8 +126,7 @@ def tear(file: Path, *, every: int, missing: int = 0, again: int = 0) -> None:
     source = open_samples(file)
     changed = file.with_name(f".{file.name}.changed")
     _write_anew(changed, source, _torn(source, every=every, missing=missing, again=again))
-    with storage_errors(file):
-        changed.replace(file)
+    rename(changed, file)
 
 
 def _torn(source: NsxSamples, *, every: int, missing: int, again: int) -> Iterator[WrittenChunk]:
@@ -214,20 +212,17 @@ def _overwrite(file: Path, header: NsxHeader, *, block: int, name: str, value: i
 
 
 def _write_field(file: Path, at: int, row: np.dtype[np.void], *, name: str, value: int) -> None:
-    with _changing(file) as stream:
+    with change_in_place(file) as stream:
         stream.seek(at + row.fields[name][1])  # type: ignore[index]
         stream.write(np.array(value, row[name]).tobytes())
 
 
 def _insert(file: Path, at: int, content: bytes) -> None:
     """Copy the file with bytes inserted, and put the copy in its place."""
-    changed = file.with_name(f".{file.name}.changed")
-    with storage_errors(file):
-        with file.open("rb") as source, changed.open("wb") as target:
-            _copy(source, target, at)
-            target.write(content)
-            shutil.copyfileobj(source, target)
-        changed.replace(file)
+    with open_to_read(file) as source, atomic_stream(file) as target:
+        _copy(source, target, at)
+        target.write(content)
+        shutil.copyfileobj(source, target)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, n_bytes: int) -> None:
@@ -237,9 +232,3 @@ def _copy(source: BinaryIO, target: BinaryIO, n_bytes: int) -> None:
             raise ValueError(f"the file ends {n_bytes} bytes before the place of insertion")
         target.write(piece)
         n_bytes -= len(piece)
-
-
-@contextmanager
-def _changing(file: Path) -> Iterator[BinaryIO]:
-    with storage_errors(file), file.open("rb+") as stream:
-        yield stream

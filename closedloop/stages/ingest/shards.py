@@ -19,6 +19,8 @@ from closedloop.detection.dropouts import Dropout
 from closedloop.devices.port import RecordedSamples
 from closedloop.errors import DocumentError
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.storage import open_new, open_to_read
+from closedloop.storage.arrays import write_array
 
 _FORMAT = "crossings 3"
 _MOST_SHARDS, _LEAST_PIECES = 32, 6  # the piece before each shard's first is computed twice
@@ -85,14 +87,14 @@ def _make(shard: CrossingsShard, path: Path) -> None:
     ids = shard.samples.electrode_ids
     detector = detector_of(shard.samples, shard.definition, electrode_ids=ids, chunk_samples=shard.chunk_samples)
     pieces = pieces_of(shard.samples, shard.definition)[shard.first : shard.last]
-    with path.open("wb") as stream:
+    with open_new(path) as stream:
         for found in crossings(detector, pieces):
             _write(stream, found)
 
 
 def read_shard(shard: CrossingsShard) -> Iterator[PieceCrossings]:
     """Read a shard's pieces, one at a time."""
-    with shard.path.open("rb") as stream:
+    with open_to_read(shard.path) as stream:
         n_bytes = shard.path.stat().st_size
         for _ in range(shard.first, shard.last):
             try:
@@ -112,7 +114,7 @@ def _write(stream: BinaryIO, found: PieceCrossings) -> None:
         -1, 4
     )
     for array in (place, row, channel, found.noise, dropouts):
-        np.save(stream, array, allow_pickle=False)
+        write_array(stream, array)
 
 
 def _read(stream: BinaryIO, n_bytes: int) -> PieceCrossings:

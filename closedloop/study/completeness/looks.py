@@ -17,7 +17,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.study import BROUGHT
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.json_text import read_json
-from closedloop.storage import sha256_bytes, write_bytes
+from closedloop.storage import remove_file, sha256_bytes, write_bytes
 
 SETTLE_S = 60.0
 _TRUSTED_S = 600.0  # the clocks of a file server and of this machine are nearer than that
@@ -205,7 +205,7 @@ def forget_sealed(root: Path) -> None:
     for stage in BROUGHT:
         for memory in root.glob(f"day-*/{memory_name(stage)}"):
             if (memory.with_name(stage) / MANIFEST_NAME).is_file():
-                memory.unlink(missing_ok=True)
+                remove_file(memory)
 
 
 def memory_name(stage: str) -> str:

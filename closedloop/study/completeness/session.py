@@ -9,6 +9,7 @@ from typing import Any
 from closedloop.artifacts.catalog import JOURNAL, SUMMARY
 from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.json_text import parse_json, read_json
+from closedloop.storage import open_to_read
 from closedloop.study.completeness.looks import SeenFile
 
 _TAIL_BYTES = 4096
@@ -42,7 +43,7 @@ def _document(path: Path) -> Any:
 
 def _unfinished(journal: Path) -> str:
     """Look at the journal's last line: the rig writes the session's end there, whole, and nothing after it."""
-    with journal.open("rb") as file:
+    with open_to_read(journal) as file:
         size = file.seek(0, 2)
         file.seek(max(size - _TAIL_BYTES, 0))
         tail = file.read()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.devices.files import is_recording
+from closedloop.storage import open_to_read, read_bytes
 from closedloop.study.completeness.checksum_lists import parse_list
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.completeness.names import is_done, is_sums
@@ -96,7 +97,7 @@ def read_sums(folder: Path, files: Sequence[SeenFile]) -> Sums:
         if not is_sums(file.name):
             continue
         try:
-            content = (folder / file.name).read_bytes()
+            content = read_bytes(folder / file.name)
         except OSError:
             faults.append(f"{file.name} cannot be read")
             continue
@@ -166,7 +167,7 @@ def _last_part(path: str) -> str:
 
 def _digest(path: Path, algorithm: str) -> str:
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as source:
+    with open_to_read(path) as source:
         while block := source.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.stimuli.folders import other_files, resized_side_px
 from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, read_folder
 from closedloop.stimuli.pools import ImagePool, ProceduralPool, open_folder_pool
-from closedloop.storage import make_folder, sha256_bytes
+from closedloop.storage import make_folder, remove_file, sha256_bytes
 
 _MOST_NAMES = 3  # in one line
 _FORGOTTEN = Path(os.devnull)
@@ -73,7 +73,7 @@ def forget_images(described: PoolDescription) -> None:
     """Forget what was read of a folder, once it stands in a study."""
     remembered = _memory_of(described)
     if remembered != _FORGOTTEN:
-        remembered.unlink(missing_ok=True)
+        remove_file(remembered)
 
 
 def notes(pool: ImagePool, reading: FolderReading | None, protocol: Protocol, *, n_days: int) -> Iterator[str]:

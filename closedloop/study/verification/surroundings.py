@@ -13,7 +13,8 @@ from closedloop.models.shipped import weights_file
 from closedloop.stimuli.folders import image_path
 from closedloop.storage import sha256_file
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
-from closedloop.study.ledger import holder_of, ledger_fault
+from closedloop.study.ledger import ledger_fault
+from closedloop.study.lock import holder_of
 from closedloop.study.replacement import INTENT
 from closedloop.study.session_checks import check_session
 from closedloop.study.verification.findings import Findings

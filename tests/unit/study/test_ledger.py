@@ -16,13 +16,14 @@ import pytest
 
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.study.completeness.looks import SeenFile
-from closedloop.study.ledger import Ledger, StageRecord, holder_of, open_ledger, owner_name, study_lock
+from closedloop.study.ledger import Ledger, StageRecord, open_ledger
+from closedloop.study.lock import holder_of, owner_name, study_lock
 from tests.unit.messages import refused
 
 HOLD = """
 import sys
 from pathlib import Path
-from closedloop.study.ledger import study_lock
+from closedloop.study.lock import study_lock
 with study_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -230,13 +231,20 @@ def another_process_holds(root: Path) -> Iterator[subprocess.Popen[str]]:
             holder.kill()
 
 
+def held_by(root: Path) -> str:
+    holder = holder_of(root)
+    assert holder is not None
+    return holder.name
+
+
 def test_a_second_process_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
     with another_process_holds(tmp_path) as holder:
         name = f"{socket.gethostname()}:{holder.pid}"
-        assert holder_of(tmp_path) == name
-        with refused(StudyError, tmp_path, f"found {name} running it"), study_lock(tmp_path):
+        assert held_by(tmp_path) == name
+        said = f"found {name} (process {holder.pid} on {socket.gethostname()}, since 20"
+        with refused(StudyError, tmp_path, said, "running it"), study_lock(tmp_path):
             pass
-        assert holder_of(tmp_path) == name
+        assert held_by(tmp_path) == name
 
 
 def test_the_kernel_gives_the_lock_back_when_its_holder_is_killed(tmp_path: Path) -> None:
@@ -245,7 +253,7 @@ def test_the_kernel_gives_the_lock_back_when_its_holder_is_killed(tmp_path: Path
         assert holder.wait() == -signal.SIGKILL
     assert holder_of(tmp_path) is None
     with study_lock(tmp_path):
-        assert holder_of(tmp_path) == owner_name()
+        assert held_by(tmp_path) == owner_name()
 
 
 def test_a_lock_ends_with_its_block_even_by_an_exception(tmp_path: Path) -> None:

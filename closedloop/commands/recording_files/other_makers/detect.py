@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -25,6 +24,7 @@ from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import parse_workers
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
+from closedloop.storage import remove_folder
 
 
 def detect_other(
@@ -78,7 +78,7 @@ def detect_other(
                     "time_s": spikes.tick / device.tick_hz,
                 }
             )
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     return [
         f"{out}: {n_found:,} threshold crossings on {len(device.electrodes)} electrodes by {chosen.name}, "
         f"{device.duration_s:,.1f} s",

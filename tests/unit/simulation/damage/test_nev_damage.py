@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from closedloop.blackrock.nev.events import read_nev
-from closedloop.blackrock.nev.writer import NevBatch
 from closedloop.errors import StorageError
 from closedloop.simulation.damage.nev import (
     cut_to,
@@ -109,11 +108,6 @@ def test_a_file_cut_anywhere_keeps_every_whole_packet(tmp_path: Path) -> None:
     for n_bytes in range(header + 100 * size - 1, header - 1, -101):
         cut_to(file, n_bytes)
         assert read_nev(file).codes.value.tolist() == list(range((n_bytes - header) // size))
-
-
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="disk full"):
-        write(Path("/dev/full"), NevBatch(spike_tick=np.arange(9000), spike_electrode=np.ones(9000, np.int64)))
 
 
 def test_a_folder_that_refuses_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""All that reads, writes, syncs and renames: files that exist whole or not at all, and what a failing disk is called.
+
+- `faults`: What the operating system says of a disk, as one line with a remedy.
+- `files`: Reading a file, and writing one: beside, fsync, rename, fsync the folder.
+- `folders`: Making, publishing and removing folders, with durable names.
+- `arrays`: numpy's files.
+
+Nothing else in the house opens a file to write, renames or removes one; tests/architecture/test_storage_alone.py names
+the exceptions.
+"""
+
+from closedloop.storage.faults import is_failing_disk, reading, storage_errors
+from closedloop.storage.files import (
+    append_to,
+    atomic_file,
+    atomic_stream,
+    change_in_place,
+    copy_file,
+    open_new,
+    open_to_read,
+    read_bytes,
+    remove_file,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+)
+from closedloop.storage.folders import (
+    make_folder,
+    publish_folder,
+    remove_folder,
+    rename,
+    sweep,
+    sync_folder,
+    sync_tree,
+)
+
+__all__ = [
+    "append_to",
+    "atomic_file",
+    "atomic_stream",
+    "change_in_place",
+    "copy_file",
+    "is_failing_disk",
+    "make_folder",
+    "open_new",
+    "open_to_read",
+    "publish_folder",
+    "read_bytes",
+    "reading",
+    "remove_file",
+    "remove_folder",
+    "rename",
+    "sha256_bytes",
+    "sha256_file",
+    "storage_errors",
+    "sweep",
+    "sync_folder",
+    "sync_tree",
+    "write_bytes",
+]
