@@ -14,8 +14,8 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.errors import StudyError
 from closedloop.storage import sha256_file
-from closedloop.study.lock import study_lock
 from closedloop.study.loop import read_identity
+from closedloop.study.process.lock import study_lock
 
 
 def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, who: str | None) -> str:

@@ -23,8 +23,8 @@ from closedloop.study.completeness.recording import recorded
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import refuse_another_session, refuse_simulated
-from closedloop.study.lock import study_lock
 from closedloop.study.loop import Reporter, read_identity
+from closedloop.study.process.lock import study_lock
 from closedloop.study.replacement import Replacement, finish_replacements
 
 

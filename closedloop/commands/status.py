@@ -14,7 +14,8 @@ from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.study.ledger import StageRecord, read_records
-from closedloop.study.lock import holder_of
+from closedloop.study.process.lock import holder_of
+from closedloop.study.process.running import RunningStage, running_stage
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.quality import IngestQuality
@@ -26,8 +27,10 @@ class Status:
 
     Attributes
     ----------
-    holder
-        host:pid of the loop that works on it now, or None.
+    holder, holder_since
+        host:pid of the loop that works on it now, and since when (ISO 8601, UTC); None where none does.
+    running
+        The stage that was begun and is not published, with how far it is; None where there is none.
     stages
         The ledger's rows.
     despite
@@ -53,6 +56,8 @@ class Status:
     waiting_for: str | None = None
     damaged: tuple[str, ...] = ()
     days_done: int | None = None
+    holder_since: str | None = None
+    running: RunningStage | None = None
 
 
 def read_status(study: Path) -> Status:
@@ -86,6 +91,8 @@ def read_status(study: Path) -> Status:
         journal_notes={quality.day: quality.journal_notes for quality in qualities},
         damaged=tuple(damaged),
         days_done=_days_done(paths, records),
+        holder_since=holder.since if holder else None,
+        running=running_stage(paths, records, is_held=holder is not None),
     )
 
 
@@ -151,7 +158,7 @@ def status_lines(status: Status) -> list[str]:
     kind = "SIMULATED study" if status.simulated else "study"
     lines = [f"{kind} of {status.subject}, protocol {status.protocol}, in {status.study}"]
     days = sorted({record.day for record in status.stages})
-    lines += [_day_line(day, [record for record in status.stages if record.day == day]) for day in days]
+    lines += [_day_line(day, status) for day in days]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
@@ -163,12 +170,20 @@ def status_lines(status: Status) -> list[str]:
         lines.append(f"waiting for you: {status.waiting_for}")
     if status.days_done and not status.waiting_for:
         lines.append(all_done(status.days_done))
-    lines.append(f"a loop is running: {status.holder}" if status.holder else "no loop is running")
+    if status.running:
+        lines.append(status.running.line(status.study))
+    since = f", since {status.holder_since}" if status.holder_since else ""
+    lines.append(f"a loop is running: {status.holder}{since}" if status.holder else "no loop is running")
     return lines
 
 
-def _day_line(day: int, records: list[StageRecord]) -> str:
+def _day_line(day: int, status: Status) -> str:
+    records = [record for record in status.stages if record.day == day]
     name = "start " if day == START_DAY else f"day {day:>2}"
-    stages = [record.stage if record.state == "done" else f"{record.stage} ({record.state})" for record in records]
+    words = {"running": "running" if status.holder else "stopped"}
+    stages = [
+        record.stage if record.state == "done" else f"{record.stage} ({words.get(record.state, record.state)})"
+        for record in records
+    ]
     seconds = sum(record.seconds or 0 for record in records)
     return f"  {name}  {' '.join(stages)}  [{seconds:.0f} s]"

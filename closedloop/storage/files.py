@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -96,6 +96,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a small file atomically."""
     with atomic_stream(path) as stream:
         stream.write(content)
+
+
+def leave_note(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, but not durably: for what nobody needs after a loss of power.
+
+    A disk that does not take it is no reason to stop what the note is of.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        remove_note(temporary)
+
+
+def remove_note(path: Path) -> None:
+    """Remove such a file if it is there and goes."""
+    with suppress(OSError):
+        path.unlink()
 
 
 @contextmanager

@@ -6,7 +6,9 @@ files). It survives `kill -9`: WAL, synchronous=FULL.
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import sqlite3
 import tempfile
 import time
@@ -18,7 +20,6 @@ from typing import Literal
 
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.storage import copy_file, remove_file, sha256_file
-from closedloop.study.lock import owner_name
 
 StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
@@ -66,6 +67,11 @@ class StageRecord:
     attempt: int
     error: str | None
     seconds: float | None
+
+
+def owner_name() -> str:
+    """Return this process's name, host:pid."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @contextmanager

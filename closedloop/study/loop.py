@@ -25,8 +25,10 @@ from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger
-from closedloop.study.lock import study_lock
 from closedloop.study.memory import forget_peak, peak_mb
+from closedloop.study.process.leftovers import sweep_leftovers
+from closedloop.study.process.lock import study_lock
+from closedloop.study.process.notes import forget_note, noting
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
 from closedloop.study.session_checks import refuse_at_once
@@ -138,6 +140,7 @@ def run_study(
         steps = Steps(paths, study, protocol, table)
         publisher = Publisher(paths, study, protocol, ledger)
         watch = Watch(paths, study, protocol, patience or Patience())
+        sweep_leftovers(paths)
         finish_replacements(paths)
         forget_sealed(paths.root)
         return _Loop(steps, publisher, ledger, reporter, workers, watch).advance(n_days)
@@ -205,7 +208,9 @@ class _Loop:
 
     def _run(self, step: Step, n_days: int) -> None:
         attempt = self.ledger.begin(step.day, step.stage.name, step.input_hash)
+        paths = self.steps.paths
         progress = self.reporter.begin(step.day, step.stage.name, attempt)
+        progress = noting(progress, paths, day=step.day, stage=step.stage.name)
         started = time.monotonic()
         forget_peak()
         try:
@@ -263,6 +268,7 @@ class _Loop:
 
     def _finish(self, step: Step, *, seconds: float) -> None:
         self.ledger.finish(step.day, step.stage.name, step.input_hash, seconds=seconds)
+        forget_note(self.steps.paths, step.day, step.stage.name)
         self.reporter.end(step.day, step.stage.name, seconds)
 
     def _adopt(self, step: Step) -> str | None:

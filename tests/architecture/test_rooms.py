@@ -50,7 +50,18 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "commands": {
         *GROUND,
-        *("alignment", "artifacts", "attacks", "blackrock", "detection", "devices", "execution", "models", "neo_files"),
+        *(
+            "alignment",
+            "artifacts",
+            "attacks",
+            "blackrock",
+            "confined",
+            "detection",
+            "devices",
+            "execution",
+            "models",
+            "neo_files",
+        ),
         *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
     "cli": {"artifacts", "commands", "studies", "study", "terminal"},
@@ -99,7 +110,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; the name of this machine
         "closedloop.confined",
-        "closedloop.study.lock",
+        "closedloop.study.ledger",
     ),
     "sqlite3": ("closedloop.study.ledger",),
     "subprocess": ("closedloop.confined.asking", "closedloop.stages.present"),

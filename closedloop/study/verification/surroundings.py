@@ -14,7 +14,9 @@ from closedloop.stimuli.folders import image_path
 from closedloop.storage import sha256_file
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
 from closedloop.study.ledger import ledger_fault
-from closedloop.study.lock import holder_of
+from closedloop.study.process.leftovers import is_leftover
+from closedloop.study.process.lock import holder_of
+from closedloop.study.process.notes import NOTE_ENDING
 from closedloop.study.replacement import INTENT
 from closedloop.study.session_checks import check_session
 from closedloop.study.verification.findings import Findings
@@ -185,7 +187,11 @@ def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     stages = {START, INPUTS, *STAGES}
     for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
         name = path.name
-        if name == INTENT:
+        if name.endswith(NOTE_ENDING):  # how far a stage is, while it runs
+            continue
+        if is_leftover(path):
+            findings.notes.append(f"{path}: left by a loop that was stopped; `closedloop run` removes it.")
+        elif name == INTENT:
             findings.notes.append(f"{path}: a replacement that was stopped; `closedloop run` finishes it.")
         elif name.startswith(".") and name.endswith(".partial") and name[1:-8] in stages:
             findings.notes.append(f"{path}: half-done work; `closedloop run` goes on with it.")

@@ -16,7 +16,7 @@ from closedloop import Study
 from closedloop.access.columns import DATA_FRAMES
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
-from closedloop.study.lock import study_lock
+from closedloop.study.process.lock import study_lock
 from tests.unit.access.studies import (
     COUNTS,
     ELECTRODES,

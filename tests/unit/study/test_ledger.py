@@ -16,14 +16,14 @@ import pytest
 
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.study.completeness.looks import SeenFile
-from closedloop.study.ledger import Ledger, StageRecord, open_ledger
-from closedloop.study.lock import holder_of, owner_name, study_lock
+from closedloop.study.ledger import Ledger, StageRecord, open_ledger, owner_name
+from closedloop.study.process.lock import holder_of, study_lock
 from tests.unit.messages import refused
 
 HOLD = """
 import sys
 from pathlib import Path
-from closedloop.study.lock import study_lock
+from closedloop.study.process.lock import study_lock
 with study_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

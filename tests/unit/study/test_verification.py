@@ -16,7 +16,7 @@ from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ManifestError, StudyError
 from closedloop.storage import sha256_file
-from closedloop.study.lock import owner_name
+from closedloop.study.ledger import owner_name
 from closedloop.study.loop import read_identity
 from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import IO
 
 from closedloop.errors import StudyError
 from closedloop.storage import reading, storage_errors
+from closedloop.study.ledger import owner_name
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
 
@@ -37,11 +36,6 @@ class LockHolder:
     def __str__(self) -> str:
         host, _, pid = self.name.rpartition(":")
         return f"{self.name} (process {pid} on {host}{f', since {self.since}' if self.since else ''})"
-
-
-def owner_name() -> str:
-    """Return this process's name, host:pid."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @contextmanager

@@ -1,0 +1,126 @@
+"""Runs commands in children of a process that has imported everything once: a case costs what it does, not its imports.
+
+Started with the library of `shim`. Reads a request a line, JSON, from standard input; answers with a line each.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tools.faults.shim import attach
+
+IMPORTS = (
+    *("closedloop.cli", "closedloop.commands.create", "closedloop.commands.run", "closedloop.commands.status"),
+    *(
+        "closedloop.study.loop",
+        "closedloop.study.create",
+        "closedloop.study.completeness.now",
+        "closedloop.report.pages",
+    ),
+    *(f"closedloop.stages.{name}" for name in ("start", "plan", "synthesize", "schedule", "present", "record")),
+    *("closedloop.stages.ingest.run", "closedloop.stages.refit", "closedloop.stages.evaluate.run"),
+    *("closedloop.stages.queue", "closedloop.simulation.array", "rig.cli", "rig.launch", "rig.display.headless"),
+)
+
+
+class _Enough(BaseException):
+    """The stage that the case is about is over."""
+
+
+def serve() -> int | None:
+    """Answer requests until there are no more; in a child, return its exit code."""
+    for name in IMPORTS:
+        importlib.import_module(name)
+    print(json.dumps("ready"), flush=True)
+    while line := _line():
+        began = time.monotonic()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        child = os.fork()
+        if child == 0:
+            return _child(json.loads(line))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        print(json.dumps({"code": code, "seconds": time.monotonic() - began, "cpu": cpu}), flush=True)
+    return None
+
+
+def _line() -> bytes:
+    """Read a line without a buffer, which a child would have a copy of."""
+    line = b""
+    while not line.endswith(b"\n"):
+        block = os.read(0, 1)
+        if not block:
+            return b""
+        line += block
+    return line
+
+
+def _child(request: dict[str, Any]) -> int:
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        descriptor = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    control = Path(request["control"])
+    sys.argv = [request["program"], *request["arguments"]]
+    if request.get("stages"):
+        _stop_after(request["stages"])
+    if request.get("snapshots"):
+        _take_snapshots(Path(request["study"]), Path(request["snapshots"]), control)
+    main = importlib.import_module(f"{request['program']}.cli").main
+    attach(control)
+    try:
+        main()
+    except _Enough:
+        return 0
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _stop_after(stages: list[list[Any]]) -> None:
+    """End the command once the last of these stages is published, or another one begins."""
+    from closedloop.commands.console import ConsoleReporter  # noqa: PLC0415 - once the imports are there
+
+    begin, end = ConsoleReporter.begin, ConsoleReporter.end
+
+    def begin_of(self: ConsoleReporter, day: int, stage: str, attempt: int) -> Any:
+        if [day, stage] not in stages:
+            raise _Enough
+        return begin(self, day, stage, attempt)
+
+    def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float) -> None:
+        end(self, day, stage, seconds)
+        if [day, stage] == stages[-1]:
+            raise _Enough
+
+    ConsoleReporter.begin, ConsoleReporter.end = begin_of, end_of  # type: ignore[method-assign]
+
+
+def _take_snapshots(study: Path, folder: Path, control: Path) -> None:
+    """Copy the study whenever a stage is published."""
+    from closedloop.commands.console import ConsoleReporter  # noqa: PLC0415
+
+    end = ConsoleReporter.end
+
+    def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float) -> None:
+        end(self, day, stage, seconds)
+        attach(None)
+        shutil.copytree(study, folder / f"{len(list(folder.iterdir())):02d}-{stage}", symlinks=True)
+        attach(control)
+
+    ConsoleReporter.end = end_of  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    sys.exit(serve())
