@@ -184,7 +184,7 @@ class Study:
         DataFrame
             A row an estimate: ``day``, ``epsilon``, ``estimate`` ("paper" is section 3.1's; all: docs/columns.md),
             ``image_set`` ("anchors", the same on all days; "fresh", this day's own; "all"), ``site`` ("" for the mean
-            over sites), ``mean`` and ``standard_error`` in sigma, ``n_images``, ``n_sites``.
+            over sites), ``mean``, ``standard_error``, ``interval_low``, ``interval_high``, ``n_images``, ``n_sites``.
 
         Examples
         --------

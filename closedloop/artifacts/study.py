@@ -68,7 +68,10 @@ class StudyDocument(Document):
     protocol_name: str
     protocol_sha256: str
     code_version: str = Field(description="closedloop that made the study")
-    arrays: tuple[str, ...]
+    arrays: tuple[str, ...] = Field(
+        description="as init was told, or as they are simulated; empty where only the recording tells (named array1 "
+        "before December 2026)"
+    )
     array_files: tuple[ArrayFiles, ...] = Field(
         default=(),
         exclude_if=operator.not_,

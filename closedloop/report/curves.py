@@ -22,6 +22,8 @@ _LEGEND_ROWS = {1: 6, 2: 3, 3: 2}  # of the six estimates over days, by the colu
 _FLOOR = 0.7  # a logarithmic axis ends at this part of its smallest positive mean
 _STRIP = 0.16  # height of the strip for what is not above zero, as a part of the axis above it
 _STEPS_IN_STRIP = 3  # neighbours lie at different heights
+_OVER_DAYS = ("paper", "cross_fitted", "true", "white_box", *CONTROL_KINDS)
+_DAY_SPREAD = 0.36  # days between the first and the last of these
 _SPREAD = 0.3  # width of the curves side by side, as a part of the way to the next epsilon
 
 
@@ -130,8 +132,9 @@ def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     figure, panels = drawing.new_figure(len(epsilons), width=min(3.6 * len(epsilons) + 0.4, 11.2), height=height)
     for axes, epsilon in zip(panels, epsilons, strict=True):
         own = [row for row in rows if row.epsilon == epsilon]
-        for estimate in ("paper", "cross_fitted", "true", "white_box", *CONTROL_KINDS):
-            _over_days(axes, select(own, estimate, truth=None if estimate not in CONTROL_KINDS else False))
+        for place, estimate in enumerate(_OVER_DAYS):
+            chosen = select(own, estimate, truth=None if estimate not in CONTROL_KINDS else False)
+            _over_days(axes, chosen, shift=_DAY_SPREAD * (place / (len(_OVER_DAYS) - 1) - 0.5))
         axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
         axes.set_title(f"ε = {epsilon:g}")
         drawing.day_axis(axes, days)
@@ -195,14 +198,14 @@ def _day_lines(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> list[t
     return [(Look(f"day {day}", colour, "o", "-"), curve(r for r in rows if r.day == day)) for day, colour in colours]
 
 
-def _over_days(axes: Axes, rows: Sequence[SensitivityRow]) -> None:
+def _over_days(axes: Axes, rows: Sequence[SensitivityRow], *, shift: float) -> None:
     if not rows:
         return
     ordered, look = sorted(rows, key=lambda row: row.day), LOOKS[rows[0].estimate]
     low, high = ([row.interval[end] for row in ordered] for end in (0, 1))
     days, line = [row.day for row in ordered], Curve([], [row.mean for row in ordered], low, high)
     style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "capsize": 2}
-    axes.errorbar(days, line.mean, yerr=_bars(line), label=look.label, **style)
+    axes.errorbar([day + shift for day in days], line.mean, yerr=_bars(line), label=look.label, **style)
     drawing.note_numbers(axes, look.label, days, line.mean, low=low, high=high)
 
 

@@ -179,12 +179,18 @@ def _facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Subject", f"{study.subject} ({'simulated' if study.simulated else 'real'})"),
         ("Protocol", f"{study.protocol_name}, sha256 {study.protocol_sha256[:12]}, seed {record.protocol.seed}"),
         ("Days", days),
-        ("Arrays", ", ".join(study.arrays)),
+        ("Arrays", ", ".join(_arrays(record)) or "as will be recorded"),
         ("Images", images),
         ("Base model", study.base_model),
         ("Attack", _describe_attack(attack)),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
     )
+
+
+def _arrays(record: StudyRecord) -> tuple[str, ...]:
+    """Return the arrays as the last day was recorded with them, or as the study names them."""
+    recorded = [day.quality.devices for day in record.days if day.quality is not None and day.quality.devices]
+    return tuple(device.name for device in recorded[-1]) if recorded else record.study.arrays
 
 
 def _describe_attack(attack: Attack) -> str:

@@ -14,6 +14,7 @@ from closedloop.report.pictures import shown, triples
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
 from closedloop.report.wording import number
 
+_WIDE_PX = 640  # a narrow screen scrolls: smaller, its print could not be read
 _BARS = "Bars: 95 % intervals over (image, site) pairs, clustered by image."
 _FLOORED = (
     "Grey strip: estimates at or below zero, open markers, each with a dotted line to the upper end of its interval. "
@@ -53,6 +54,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
             plate(
                 curves.final_day(rows, random_pair=day.evaluation.random_pair),
                 "Sensitivity against controls and artificial units",
+                least_width_px=_WIDE_PX,
                 caption="As the paper's Figure 1A. Blue: the recorded sites under model-guided attacks, a lower bound. "
                 f"{_BARS} The grey line is the site's own SD over clean images. {_FLOORED}",
             ),
@@ -96,6 +98,7 @@ def _rate_plates(day: DayRecord) -> tuple[Plate, ...]:
         plate(
             preference.rates(driven),
             "Rates against the preferred category",
+            least_width_px=_WIDE_PX,
             caption="As the paper's Figure 2C, over images of any category that were to raise their site at every ε: "
             f"{int(driven.n_images.sum())} images of {len(driven.sites)} sites, the same at every ε "
             f"({driven.n_pairs:,} of the {driven.n_raised:,} attacks that were to raise a rate). Right: the rise of "
@@ -121,12 +124,14 @@ def sensitivity_over_days(record: StudyRecord) -> PageSection | None:
             plate(
                 curves.by_day(rows, days=days),
                 "Sensitivity over ε, day by day",
+                least_width_px=_WIDE_PX,
                 caption="As the paper's Figure 5 (which leaves out day 0, where nothing is mapped). Green and orange: "
                 f"model-free controls of the last day, RMS with measurement noise taken out. {_BARS} {_FLOORED}",
             ),
             plate(
                 curves.growth(rows, days=days),
                 "Sensitivity over days, at each ε",
+                least_width_px=_WIDE_PX,
                 caption=f"Each panel on its own scale. {_BARS} The cross-fitted estimate takes the sign from half of "
                 "the repetitions instead of the model, over all ways to halve them: noise pulls it down, a wrong "
                 "channel map does not. The RMS of a control is drawn with the sign of its square.",
@@ -220,6 +225,7 @@ def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
             plate(
                 preference.rasters(day.evaluation.rasters, record.protocol),
                 "Spike rasters",
+                least_width_px=_WIDE_PX,
                 caption="As the paper's Figure 2B. One row per presentation, black for clean images, blue for attacked "
                 f"ones; the bar is the image on the screen, the shade the counting window {window}.",
             ),

@@ -116,7 +116,7 @@ def create_study(
     root = request.root.resolve()
     refuse_place(root)
     array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()
-    names = tuple(one.name for one in array_files) or _array_names(request.arrays)
+    told = tuple(one.name for one in array_files) or _array_names(request.arrays)
     nsx = _nsx(request.nsx)
     recorder = _recorder(request)
     if request.images is None and not request.simulated:
@@ -127,7 +127,8 @@ def create_study(
     content = read_bytes(source)
     protocol = parse_protocol(content, place=str(source))
     n_days = protocol.days if request.days is None else min(request.days, protocol.days)
-    n_arrays = max(len(names), len(recorder.devices) if recorder else 0)
+    names = _simulated_arrays(protocol) if request.simulated and not told else told
+    n_arrays = max(len(names), len(recorder.devices) if recorder else 0, 1)
     asked = Asked(protocol, request.subject, simulated=request.simulated, n_arrays=n_arrays, n_days=n_days)
     refuse_problems(problems(asked), place=str(source))
     base_model = find_base_model(protocol, request.base_model)
@@ -175,9 +176,14 @@ def _recorder(request: Request) -> RecorderDescription | None:
     return found
 
 
+def _simulated_arrays(protocol: Protocol) -> tuple[str, ...]:
+    """Return the names that the simulated recorder gives its files: one array on each of its processors."""
+    return tuple(f"array{number}" for number in range(1, protocol.simulation.n_processors + 1))
+
+
 def _array_names(given: Sequence[str]) -> tuple[str, ...]:
-    """Take names that tell the processor, as the recorder's files do."""
-    names = tuple(name.strip() for name in given) or ("array1",)
+    """Take names that tell the processor, as the recorder's files do; where none are given, the recording tells."""
+    names = tuple(name.strip() for name in given)
     processors = [processor_of(Path(name)) if any(map(str.isdigit, name)) else 0 for name in names]
     if 0 in processors or len(set(processors)) < len(names):
         raise StudyError(

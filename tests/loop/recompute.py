@@ -56,7 +56,9 @@ def read_day(study: Path, number: int) -> Day:
     shown = pd.read_parquet(folder / "ingest" / "responses.parquet")["image_index"].to_numpy()
     with h5py.File(folder / "ingest" / "responses.h5") as file:
         counted = file["counts"][:]
-    chosen = sorted((s["site_index"], place, s["neuroid_id"]) for place, s in enumerate(table) if s["site_index"] is not None)
+    chosen = sorted(
+        (s["site_index"], place, s["neuroid_id"]) for place, s in enumerate(table) if s["site_index"] is not None
+    )
     counts: dict[tuple[int, int], list[float]] = {}
     for site, place, _ in chosen:
         for image, count in zip(shown.tolist(), counted[:, place].tolist(), strict=True):
@@ -88,7 +90,9 @@ def value_of_pair(day: Day, estimate: str, *, image: int, clean: int, site: int,
     if min(len(x), len(y)) < 2:
         return np.nan
     if estimate == "cross_fitted":
-        sizes = [np.sign(float(ya - xa)) * float(yb - xb) for (xa, xb), (ya, yb) in product(all_halves(x), all_halves(y))]
+        sizes = [
+            np.sign(float(ya - xa)) * float(yb - xb) for (xa, xb), (ya, yb) in product(all_halves(x), all_halves(y))
+        ]
         return float(np.mean(sizes)) / unit
     noise = np.var(x, ddof=1) / len(x) + np.var(y, ddof=1) / len(y)
     return float((np.mean(y) - np.mean(x)) ** 2 - noise) / unit**2
@@ -230,5 +234,5 @@ def differences(study: Path) -> list[str]:
 
 if __name__ == "__main__":
     wrong = differences(Path(sys.argv[1]))
-    print("\n".join(wrong) or "Every number is what the published tables say.")
+    sys.stdout.write("\n".join([*wrong, "" if wrong else "Every number is what the published tables say.\n"]))
     sys.exit(1 if wrong else 0)

@@ -150,7 +150,7 @@ def _by_size(record: AuditRecord) -> PageSection:
         "shift, over the clean image's.",
     )
     caption = "Median and quartiles over the stimuli. Rounding to grey levels costs most where an attack is smallest."
-    figure = plate(by_epsilon(columns), "What the bytes are", caption=caption)
+    figure = plate(by_epsilon(columns), "What the bytes are", caption=caption, least_width_px=640)
     return PageSection("by-size", "By size", wide=(figure,), tables=(table,))
 
 

@@ -47,5 +47,5 @@ def asked_of(study: StudyDocument, protocol: Protocol, *, n_days: int) -> Asked:
     n_days
         Days that will be run.
     """
-    n_arrays = max(len(study.arrays), len(study.recorder.devices) if study.recorder else 0)
+    n_arrays = max(len(study.arrays), len(study.recorder.devices) if study.recorder else 0, 1)
     return Asked(protocol, study.subject, simulated=study.simulated, n_arrays=n_arrays, n_days=n_days)

@@ -90,3 +90,14 @@ def test_the_rounding_loss_is_what_the_bytes_move_less_than_the_float_optimum_wh
     assert columns["rounding_loss"].tolist() == [0.5]
     assert columns["n_changed"].tolist() == [12]
     assert columns["lattice_bound"].tolist() == [0.8]
+
+
+def test_where_the_search_on_whole_levels_went_further_there_was_no_float_optimum_to_lose_anything_of() -> None:
+    """After two float steps and eight on the lattice the bytes moved 158 % of the "optimum": a loss of minus .58."""
+    columns = audit_columns(
+        zip(grey(1, 2), grey(2, 2), strict=True),
+        predicted_change_float=np.array([-1.0]),
+        predicted_change=np.array([-1.58]),
+        lattice_bound=np.array([0.8]),
+    )
+    assert columns["rounding_loss"].tolist() == [0.0]

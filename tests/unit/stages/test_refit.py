@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.catalog import COUNTS, FIT, MODEL
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import SiteModel, predict
 from closedloop.stages import refit
 from closedloop.stages.context import StageContext
-from tests.unit.days import context, pixels, stimulus, write_responses, write_stimuli
+from tests.unit.days import context, pixels, stimulus, stimulus_columns, write_responses, write_stimuli
 from tests.unit.messages import refused
 from tests.unit.stages.small_models import N_SITES, write_model
 
@@ -133,3 +135,24 @@ def test_days_without_a_usable_response_are_refused_in_a_line(tmp_path: Path) ->
     write_model(made.paths, 0)
     with refused(StudyError, made.path(COUNTS), "expected responses that differ", "found none"):
         refit.run(made)
+
+
+def test_r_heldout_is_of_the_model_after_the_refit_on_the_anchors_as_its_description_says(tmp_path: Path) -> None:
+    made, before = refitted(tmp_path, epochs=3, base_learning_rate=1e-3, readout_learning_rate=0.3)
+    after, anchors, images = load_site_model(made.output(MODEL)), slice(6, 10), pixels(len(ROWS))
+    measured = answer(np.repeat(np.arange(len(ROWS)), 2)).reshape(len(ROWS), 2, -1).mean(axis=1)[anchors]
+
+    def r(model: SiteModel) -> list[float]:
+        predicted = predict(model, images)[anchors]
+        return [float(np.corrcoef(predicted[:, site], measured[:, site])[0, 1]) for site in (0, 1)]
+
+    assert list(report(made).r_heldout[:2]) == pytest.approx(r(after), abs=1e-3)
+    assert r(after) != pytest.approx(r(before), abs=1e-2)
+
+
+@pytest.mark.parametrize("role", ["anchor", "normalizer"])
+def test_the_held_out_images_are_named_as_what_they_are(role: str) -> None:
+    rows = [stimulus("clean", "clean", 0), stimulus("clean", role, 1), stimulus("clean", "normalizer", 2)]
+    stimuli = StimulusSet(stimulus_columns(rows), pixels(3))
+    day = DayResponses(stimuli, sites=(), presentations={}, rates_hz=np.zeros((0, 0)))
+    assert refit._held_out_images([day, day]) == f"{role}s of all days so far, never fitted"

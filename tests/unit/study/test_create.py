@@ -479,3 +479,19 @@ def test_a_study_whose_protocol_became_impossible_ends_before_its_first_stage(tm
     with refused(ProtocolError, f"{paths.protocol}, presentation.twin_separation_min: expected 5 min"):
         run_study(paths, Begun())
     assert not paths.start.exists()
+
+
+@pytest.mark.parametrize(("n_processors", "arrays"), [(1, ("array1",)), (2, ("array1", "array2"))])
+def test_a_simulated_study_names_the_arrays_that_it_simulates(
+    tmp_path: Path, n_processors: int, arrays: tuple[str, ...]
+) -> None:
+    text = find_protocol("dry_run").read_text()
+    protocol = tmp_path / "protocol.yaml"
+    protocol.write_text(text.replace("  n_electrodes: 96 ", f"  n_processors: {n_processors}\n  n_electrodes: 96 "))
+    paths = create_study(Request(tmp_path / "study", "nobody", simulated=True, protocol=str(protocol)))
+    assert StudyDocument.read(paths.study).arrays == arrays
+
+
+def test_a_real_study_that_was_told_no_arrays_names_none(tmp_path: Path) -> None:
+    real = replace(request(tmp_path), simulated=False, images=image_folder(tmp_path / "photographs"))
+    assert StudyDocument.read(create_study(real).study).arrays == ()
