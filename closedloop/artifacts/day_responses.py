@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES, Reader
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
+from closedloop.artifacts.stimulus_set import StimulusSet, check_index, differ, read_stimulus_set
 from closedloop.artifacts.tables import Columns
-from closedloop.errors import DocumentError
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,17 @@ def read_day_responses(read: Reader, day: int, *, window_s: float) -> DayRespons
         A file is missing or damaged, or two do not belong together.
     """
     table, counts = read(SITES, day=day), read(COUNTS, day=day)
+    stimuli, presentations = read_stimulus_set(read, day), read(RESPONSES, day=day)
     _check_columns(day, table, counts["electrode_id"])
+    wanted = len(presentations["image_index"]), len(counts["electrode_id"])
+    if counts["counts"].shape != wanted:
+        found = f"shape {counts['counts'].shape}"
+        raise differ(day, COUNTS, f"counts of {wanted} presentations and electrodes in {COUNTS.name}", found)
+    check_index(day, RESPONSES, "image_index", presentations["image_index"], n=len(stimuli.images))
     return DayResponses(
-        stimuli=read_stimulus_set(read, day),
+        stimuli=stimuli,
         sites=table.chosen(),
-        presentations=read(RESPONSES, day=day),
+        presentations=presentations,
         rates_hz=_columns_of(table, counts["counts"]) / window_s,
     )
 
@@ -76,10 +81,7 @@ def read_day_responses(read: Reader, day: int, *, window_s: float) -> DayRespons
 def _check_columns(day: int, table: SiteTable, electrode_id: NDArray[np.uint16]) -> None:
     expected = [site.electrode_id for site in table.sites[: len(electrode_id)]]
     if expected != electrode_id.tolist():
-        raise DocumentError(
-            f"day-{day:02d}/{COUNTS.stage}: expected the electrodes of {SITES.name} in {COUNTS.name}, found others. "
-            "Restore the files of one ingest."
-        )
+        raise differ(day, COUNTS, f"the electrodes of {SITES.name} in {COUNTS.name}", "others")
 
 
 def _columns_of(table: SiteTable, counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -98,9 +98,12 @@ def resume_training(
     state = _read(path)
     if state.get("identity") != identity:
         return []
-    module.load_state_dict(state["module"])
-    optimizer.load_state_dict(state["optimizer"])
-    return [float(loss) for loss in state["losses"]]
+    try:
+        module.load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        return [float(loss) for loss in state["losses"]]
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
 def epoch_order(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -133,6 +136,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001 - an unpickler fed with any bytes raises anything
-        raise CheckpointError(
-            f"{path}: unreadable training state ({type(error).__name__}). Delete it and run again."
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path}: unreadable training state ({type(error).__name__}). Delete it and run again.")

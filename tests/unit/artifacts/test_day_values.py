@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import write_arrays
 from closedloop.artifacts.catalog import reader_of
-from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SiteTable
+from closedloop.artifacts.day.stimuli import STIMULI, STIMULUS_IMAGES
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.tables import read_table, write_table
 from closedloop.errors import DocumentError
 from tests.unit.days import pixels, site_table, stimulus, stimulus_columns, write_responses, write_stimuli
 from tests.unit.messages import refused
@@ -53,6 +56,36 @@ def test_a_set_without_one_of_its_files_is_refused(tmp_path: Path, name: str) ->
         read_stimulus_set(reader_of(paths), 0)
 
 
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (pixels(4), "expected 5 square images of three colours in images.h5, found shape (4, "),
+        (pixels(5)[:, :2], "found shape (5, 2, "),
+        (pixels(5)[..., :1], "square images of three colours"),
+        (pixels(5)[:0], "found shape (0, "),
+    ],
+)
+def test_images_of_another_number_or_shape_than_the_table_s_are_refused(
+    tmp_path: Path, images: NDArray[np.uint8], said: str
+) -> None:
+    paths = StudyPaths(tmp_path)
+    write_stimuli(paths, 0, ROWS)
+    write_arrays(paths.day(0).folder("synthesize") / "images.h5", STIMULUS_IMAGES, {"images": images}, simulated=True)
+    with refused(DocumentError, "day-00/synthesize:", said, "Restore the files of one synthesize."):
+        read_stimulus_set(reader_of(paths), 0)
+
+
+@pytest.mark.parametrize(("column", "value"), [("clean_index", 5), ("clean_index", -1), ("image_index", 4)])
+def test_a_row_that_names_an_image_that_is_not_there_is_refused(tmp_path: Path, column: str, value: int) -> None:
+    paths = StudyPaths(tmp_path)
+    write_stimuli(paths, 0, ROWS)
+    columns = stimulus_columns(ROWS)
+    columns[column][2] = value
+    write_table(paths.day(0).folder("synthesize") / "stimuli.parquet", STIMULI, columns, simulated=True)
+    with refused(DocumentError, "day-00/synthesize:", column, "stimuli.parquet"):
+        read_stimulus_set(reader_of(paths), 0)
+
+
 INDEX_OF = {3: 1, 5: None, 7: 0, 9: 2}
 
 
@@ -89,6 +122,25 @@ def test_counts_of_other_electrodes_than_the_site_table_are_refused(tmp_path: Pa
     folder = paths.day(1).folder("ingest")
     site_table(1, index_of={3: 1, 5: None, 7: 0, 9: 2}).write(folder / "sites.json")
     with refused(DocumentError, "day-01/ingest:", "found others"):
+        read_day_responses(reader_of(paths), 1, window_s=0.1)
+
+
+def test_counts_of_another_number_of_presentations_are_refused(tmp_path: Path) -> None:
+    paths = ingested(tmp_path, electrodes=(5, 9))
+    counts = {"counts": np.ones((3, 2)), "electrode_id": np.array([5, 9])}
+    write_arrays(paths.day(1).folder("ingest") / "responses.h5", RESPONSE_COUNTS, counts, simulated=True)
+    with refused(
+        DocumentError, "day-01/ingest:", "counts of (2, 2) presentations and electrodes", "found shape (3, 2)"
+    ):
+        read_day_responses(reader_of(paths), 1, window_s=0.1)
+
+
+def test_a_presentation_of_an_image_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    paths = ingested(tmp_path, electrodes=(5, 9))
+    path = paths.day(1).folder("ingest") / "responses.parquet"
+    columns = read_table(path, RESPONSES)
+    write_table(path, RESPONSES, columns | {"image_index": np.array([3, 5])}, simulated=True)
+    with refused(DocumentError, "day-01/ingest:", "image_index of responses.parquet from 0 to 4, found 5"):
         read_day_responses(reader_of(paths), 1, window_s=0.1)
 
 
