@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
+from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.study.ledger import StageRecord, read_records
@@ -72,10 +73,8 @@ def read_status(study: Path) -> Status:
     if not paths.study.is_file():
         raise StudyError(f"{paths.root}: expected a study folder, found no study.json. Correct the path.")
     document = StudyDocument.read(paths.study)
-    records: tuple[StageRecord, ...] = ()
-    if paths.ledger.is_file():
-        records = read_records(paths.ledger)
     damaged: list[str] = []
+    records = _records(paths, damaged)
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
@@ -94,6 +93,34 @@ def read_status(study: Path) -> Status:
         holder_since=holder.since if holder else None,
         running=running_stage(paths, records, is_held=holder is not None),
     )
+
+
+def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
+    """Return the ledger's rows, or what the published folders tell where it cannot be read."""
+    if paths.ledger.is_file():
+        with _noted(damaged):
+            if records := read_records(paths.ledger):
+                return records
+    published = tuple(_published(paths, damaged))
+    if published and not damaged:
+        damaged.append(
+            f"{paths.ledger}: expected the ledger of what the folders hold, found none. "
+            "`closedloop run` writes a new one."
+        )
+    return published
+
+
+def _published(paths: StudyPaths, damaged: list[str]) -> Iterator[StageRecord]:
+    days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
+    folders = [
+        (START_DAY, START, paths.start),
+        *((day, stage, paths.folder(stage, day)) for day in days for stage in STAGES),
+    ]
+    for day, stage, folder in folders:
+        if (folder / MANIFEST_NAME).is_file():
+            with _noted(damaged):
+                manifest = read_manifest(folder)
+                yield StageRecord(day, stage, "done", manifest.input_hash, "", 0, None, manifest.seconds)
 
 
 def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> int | None:

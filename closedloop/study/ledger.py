@@ -16,23 +16,28 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from closedloop.errors import DocumentError, StorageError, StudyError
+from closedloop.errors import StudyError
 from closedloop.storage import copy_file, remove_file, sha256_file
+from closedloop.study.database.faults import damaged, refuse_other_tables, sqlite_errors
 
 StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
 _COPY_TRIES = 20
 _PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
-_REMEDY = "Free some space, or change the folder's permissions"
-_REMEDIES = {
-    "full": "Free some space",
-    "disk I/O error": "Check the disk (or the network to it) and its cables",
-    "readonly": "Change the permissions of the file and its folder",
-    "locked": "End what else has it open",
-}
+_MOST_STEPS = 50_000_000  # of SQLite's machine, to read all rows: seconds; a study's need thousands
+_TYPES: tuple[type | tuple[type, ...], ...] = (
+    int,
+    str,
+    str,
+    str,
+    str,
+    int,
+    (str, type(None)),
+    (float, int, type(None)),
+)  # of a row, as it is read
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stages (
     day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
@@ -74,30 +79,12 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-@contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of the disk, or of a file that is none of its own, into one line with a remedy."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        remedy = next((remedy for said, remedy in _REMEDIES.items() if said in str(error)), _REMEDY)
-        raise StorageError(
-            f"{path}: expected a ledger that can be written, found: {error}. {remedy}, and run the same command again; "
-            "nothing published is lost."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise DocumentError(
-            f"{path}: expected the study's SQLite ledger, found a damaged file ({error}). "
-            "Move it aside: the published folders are enough to go on."
-        ) from error
-
-
 class Ledger:
     """The study's SQLite file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             try:
                 self._open(path)
@@ -112,6 +99,7 @@ class Ledger:
         if version < _SCHEMA_VERSION:
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        refuse_other_tables(self._connection, path)
 
     def close(self) -> None:
         """Close the file."""
@@ -119,7 +107,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _sqlite_errors(self._path), self._connection:
+        with sqlite_errors(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
 
@@ -169,6 +157,24 @@ class Ledger:
             Why, in one line.
         """
         self._end(day, stage, "failed", input_hash, error=error, seconds=None)
+
+    def recall(self, day: int, stage: str, input_hash: str, *, seconds: float) -> None:
+        """Write that a stage is published where the ledger says otherwise: it was lost, or what changed was restored.
+
+        Parameters
+        ----------
+        day, stage
+            Which.
+        input_hash
+            Of what decides its result.
+        seconds
+            How long it took, as its manifest says.
+        """
+        known = self._connection.execute(
+            "SELECT 1 FROM stages WHERE day=? AND stage=? AND state='done'", (day, stage)
+        ).fetchone()
+        if known is None:
+            self._end(day, stage, "done", input_hash, error=None, seconds=seconds)
 
     def wait(self, day: int, stage: str, input_hash: str, what: str) -> None:
         """Write that a stage waits for a person, and for what; nothing where that is written, but for ages and sizes.
@@ -237,7 +243,7 @@ class Ledger:
 
     def records(self) -> list[StageRecord]:
         """Return every row, by day and in the order the stages were begun."""
-        return _records(self._connection)
+        return _records(self._connection, self._path)
 
     def checked_sha256(self, path: Path, name: str) -> str:
         """Hash a file, or remember its hash when size and modification time are as they were.
@@ -273,7 +279,7 @@ class Ledger:
         """
         status = path.stat()
         digest = sha256_file(path, progress=progress)
-        with _sqlite_errors(self._path):
+        with sqlite_errors(self._path):
             self._connection.execute(
                 "INSERT OR REPLACE INTO checked_files VALUES (?, ?, ?, ?)",
                 (name, status.st_size, status.st_mtime_ns, digest),
@@ -291,10 +297,14 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _records(connection: sqlite3.Connection) -> list[StageRecord]:
+def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
     rows = connection.execute(
         "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
-    )
+    ).fetchall()
+    for row in rows:  # SQLite keeps any type in any column
+        fits = [isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)]
+        if row[2] not in get_args(StageState) or not all(fits):
+            raise damaged(path, f"a row of other values, {row}")
     return [StageRecord(*row) for row in rows]
 
 
@@ -308,7 +318,7 @@ def read_records(path: Path) -> tuple[StageRecord, ...]:
     DocumentError
         The file is damaged, or of a newer version.
     """
-    with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, _sqlite_errors(path):
+    with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, sqlite_errors(path):
         copy = Path(folder) / path.name
         for _ in range(_COPY_TRIES):
             before = _versions(path)
@@ -316,7 +326,11 @@ def read_records(path: Path) -> tuple[StageRecord, ...]:
             if before == _versions(path):
                 break  # else a loop wrote meanwhile: one file may be older than the other
         with closing(sqlite3.connect(copy)) as connection:
-            return tuple(_records(connection)) if _version_of(connection, path) else ()
+            if not _version_of(connection, path):
+                return ()
+            connection.set_progress_handler(lambda: 1, _MOST_STEPS)
+            refuse_other_tables(connection, path)
+            return tuple(_records(connection, path))
 
 
 def _versions(path: Path) -> list[tuple[int, int]]:

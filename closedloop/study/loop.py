@@ -184,6 +184,7 @@ class _Loop:
         self.publisher.verify(step, manifest)
         if self.steps.follows(step, manifest):
             self._refuse_edited(step, manifest)
+            self.ledger.recall(step.day, step.stage.name, step.input_hash, seconds=manifest.seconds)
             return True
         why = step.what_changed(manifest)
         self.ledger.mark_stale(step.day, step.stage.name, step.input_hash, why)

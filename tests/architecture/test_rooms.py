@@ -112,7 +112,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "closedloop.confined",
         "closedloop.study.ledger",
     ),
-    "sqlite3": ("closedloop.study.ledger",),
+    "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
     "subprocess": ("closedloop.confined.asking", "closedloop.stages.present"),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),

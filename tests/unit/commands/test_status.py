@@ -77,3 +77,26 @@ def test_a_damaged_document_is_named_below_the_state_and_hides_nothing_of_it(tmp
         f"damaged: {QUALITY.published(study.paths, 0)}",
         f"damaged: {study.paths.amendments}, line 1",
     ]
+
+
+def test_without_its_ledger_a_study_is_told_from_its_folders(tmp_path: Path) -> None:
+    study = lab(tmp_path, days=1)
+    study.run()
+    whole = read_status(tmp_path)
+    for content in (b"SQLite format 3\0" + 4000 * b"x", b"", b"some text", None):
+        if content is None:
+            study.paths.ledger.unlink()
+        else:
+            study.paths.ledger.write_bytes(content)
+        told = read_status(tmp_path)
+        assert [(one.day, one.stage, one.state) for one in told.stages] == [
+            (one.day, one.stage, one.state) for one in whole.stages
+        ]
+        assert [line.startswith(f"{study.paths.ledger}: expected ") for line in told.damaged] == [True]
+        assert "nothing done yet" not in " ".join(status_lines(told))
+
+
+def test_a_study_that_was_just_made_has_no_ledger_and_nothing_is_damaged(tmp_path: Path) -> None:
+    lab(tmp_path, days=1)
+    told = read_status(tmp_path)
+    assert (told.stages, told.damaged) == ((), ())

@@ -16,7 +16,7 @@ import pytest
 
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.study.completeness.looks import SeenFile
-from closedloop.study.ledger import Ledger, StageRecord, open_ledger, owner_name
+from closedloop.study.ledger import Ledger, StageRecord, open_ledger, owner_name, read_records
 from closedloop.study.process.lock import holder_of, study_lock
 from tests.unit.messages import refused
 
@@ -180,6 +180,52 @@ def test_a_damaged_ledger_may_be_moved_aside_and_the_message_says_so(tmp_path: P
     path.write_bytes(content)
     with refused(DocumentError, path, "damaged", "Move it aside"):
         Ledger(path)
+
+
+def made_ledger(folder: Path) -> Path:
+    path = folder / "ledger.sqlite"
+    with open_ledger(path) as ledger:
+        ledger.finish(0, "plan", "a", seconds=1.5)
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE stages",
+        "ALTER TABLE stages DROP COLUMN seconds",
+        "DROP TABLE events; CREATE VIEW events AS SELECT 1",
+        "ALTER TABLE stages RENAME TO old; CREATE VIEW stages AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT "
+        "i + 1 FROM n) SELECT i AS day, 'a' AS stage, 'done' AS state, '' AS input_hash, '' AS owner, 1 AS attempt, NULL AS "
+        "error, 1 AS seconds, 1 AS updated FROM n",
+        "CREATE TRIGGER t AFTER INSERT ON stages BEGIN DELETE FROM stages; END",
+        "ALTER TABLE stages ADD COLUMN blown AS (zeroblob(1000000000))",
+        "UPDATE stages SET state='unheard of'",
+        "UPDATE stages SET day='monday'",
+        "UPDATE stages SET stage=x'ff00'",
+        "UPDATE stages SET seconds='long'",
+        "UPDATE stages SET error=CAST(x'ff' AS TEXT)",
+        "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql='nonsense' WHERE name='stages'",
+    ],
+)
+def test_a_ledger_of_other_tables_or_values_is_damaged_whatever_sqlite_calls_it(tmp_path: Path, change: str) -> None:
+    path = made_ledger(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(change)
+        connection.commit()
+    with refused(DocumentError, path, "found a damaged file", "Move it aside and run `closedloop run`") as caught:
+        read_records(path)
+    assert len(str(caught.value)) < len(str(path)) + 400
+
+
+def test_what_the_folders_hold_is_written_again_where_the_ledger_says_otherwise(ledger: Ledger) -> None:
+    ledger.recall(0, "plan", "a", seconds=2.0)
+    assert (only(ledger).state, only(ledger).attempt, only(ledger).seconds) == ("done", 0, 2.0)
+    ledger.recall(0, "plan", "b", seconds=3.0)
+    assert only(ledger).input_hash == "a"  # it is known to be done
+    ledger.mark_stale(0, "plan", "b", "start.txt changed")
+    ledger.recall(0, "plan", "b", seconds=3.0)
+    assert (only(ledger).state, only(ledger).input_hash, only(ledger).error) == ("done", "b", None)
 
 
 def test_a_newer_ledger_asks_for_an_upgrade(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument
-from closedloop.errors import ManifestError, SessionError, StudyError
+from closedloop.errors import DocumentError, ManifestError, SessionError, StudyError
 from closedloop.stages.context import StageContext
 from closedloop.storage import sha256_file
 from closedloop.study.ledger import open_ledger
@@ -37,6 +37,23 @@ def test_a_finished_study_does_no_work_and_more_days_go_on_from_it(tmp_path: Pat
     assert made.ran == []
     made.run()
     assert made.ran == from_stage("queue", 0, until=3)
+
+
+@pytest.mark.parametrize("ends", ["lost", "damaged"])
+def test_a_ledger_that_is_lost_is_written_again_from_the_folders(tmp_path: Path, ends: str) -> None:
+    made = lab(tmp_path)
+    made.run()
+    with open_ledger(made.paths.ledger) as ledger:
+        before = [(record.day, record.stage, record.state, record.input_hash) for record in ledger.records()]
+    if ends == "damaged":
+        made.paths.ledger.write_bytes(b"no ledger" * 1000)
+        with refused(DocumentError, made.paths.ledger, "Move it aside"):
+            made.run()
+    made.paths.ledger.unlink()
+    assert made.run() == Outcome(None, 1)
+    assert made.ran == []
+    with open_ledger(made.paths.ledger) as ledger:
+        assert [(record.day, record.stage, record.state, record.input_hash) for record in ledger.records()] == before
 
 
 def test_a_manifest_says_what_was_read_and_written(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The ledger as an SQLite file: what may be wrong with one."""

@@ -1,0 +1,57 @@
+"""What may be wrong with an SQLite file, in words for a person."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from closedloop.errors import DocumentError, StorageError
+
+_REMEDY = "Free some space, or change the folder's permissions"
+_REMEDIES = {
+    "full": "Free some space",
+    "disk I/O error": "Check the disk (or the network to it) and its cables",
+    "readonly": "Change the permissions of the file and its folder",
+    "locked": "End what else has it open",
+}
+_DAMAGE = ("no such", "malformed", "has no column", "unsupported file format", "syntax error", "interrupted", "decode")
+_LONGEST_REASON = 120
+_TABLES = {"stages", "events", "checked_files"}
+_RUNS = ("VIRTUAL", " AS (")  # a module that makes the rows, a column that is computed
+
+
+@contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the disk, or of a file that is none of its own, into one line with a remedy."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if any(said in str(error) for said in _DAMAGE):
+            raise damaged(path, str(error)) from error
+        remedy = next((remedy for said, remedy in _REMEDIES.items() if said in str(error)), _REMEDY)
+        raise StorageError(
+            f"{path}: expected a ledger that can be written, found: {error}. {remedy}, and run the same command again; "
+            "nothing published is lost."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, why: str) -> DocumentError:
+    """Return the error of a file that is no ledger, or no longer one."""
+    return DocumentError(
+        f"{path}: expected the study's SQLite ledger, found a damaged file ({why[:_LONGEST_REASON]}). "
+        "Move it aside and run `closedloop run`: it writes a new one from the published folders."
+    )
+
+
+def refuse_other_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is no ledger of ours, and what would run at every look: views, triggers, computed columns."""
+    found = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    odd = [
+        name for kind, name, sql in found if kind not in {"table", "index"} or any(word in f"{sql}" for word in _RUNS)
+    ]
+    if odd or not {name for kind, name, _ in found if kind == "table"} >= _TABLES:
+        raise damaged(path, f"tables {sorted(str(name) for _, name, _ in found)}")
