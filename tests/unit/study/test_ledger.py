@@ -196,8 +196,8 @@ def made_ledger(folder: Path) -> Path:
         "ALTER TABLE stages DROP COLUMN seconds",
         "DROP TABLE events; CREATE VIEW events AS SELECT 1",
         "ALTER TABLE stages RENAME TO old; CREATE VIEW stages AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT "
-        "i + 1 FROM n) SELECT i AS day, 'a' AS stage, 'done' AS state, '' AS input_hash, '' AS owner, 1 AS attempt, NULL AS "
-        "error, 1 AS seconds, 1 AS updated FROM n",
+        "i + 1 FROM n) SELECT i AS day, 'a' AS stage, 'done' AS state, '' AS input_hash, '' AS owner, 1 AS attempt, "
+        "NULL AS error, 1 AS seconds, 1 AS updated FROM n",
         "CREATE TRIGGER t AFTER INSERT ON stages BEGIN DELETE FROM stages; END",
         "ALTER TABLE stages ADD COLUMN blown AS (zeroblob(1000000000))",
         "UPDATE stages SET state='unheard of'",

@@ -21,7 +21,7 @@ from closedloop.attacks.synthesis.shards import read_shard, write_shard
 from closedloop.models.backbones import build_classifier
 from closedloop.models.checkpoints import load_site_model, open_base_model, save_site_model
 from closedloop.models.site_model import build_site_model
-from closedloop.study.ledger import ledger_fault, open_ledger
+from closedloop.study.ledger import ledger_fault, open_ledger, read_records
 from tools.fuzz.mutations import spoil_bytes
 from tools.fuzz.reader import Reader
 
@@ -114,8 +114,7 @@ def make_ledgers(folder: Path) -> None:
 def read_ledger(file: Path) -> None:
     """Read a ledger, as `closedloop status` and `closedloop verify` do."""
     ledger_fault(file)
-    with open_ledger(file) as ledger:
-        ledger.records()
+    read_records(file)
 
 
 READERS = (
