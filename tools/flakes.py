@@ -7,6 +7,7 @@ Dask cluster, and port 8787 taken. Each run has an order and seeds of its own, w
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import socket
@@ -83,8 +84,11 @@ def main() -> None:
 def run(command: list[str], log: Path) -> Run:
     """Run the tests once, with all that they say in a log."""
     begun = time.monotonic()
+    environment = os.environ | {"PYTEST_ADDOPTS": "-v"}  # each test's name as it ends, also where a run is broken off
     with log.open("wb") as written:
-        finished = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=written, stderr=written)
+        finished = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=environment
+        )
     return Run(finished.returncode, (time.monotonic() - begun) / 60, log.read_text(errors="replace"))
 
 
