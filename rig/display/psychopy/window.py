@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ def import_psychopy() -> tuple[Any, Any]:
         PsychoPy is not installed, or there is no screen.
     """
     try:
+        os.environ.setdefault("HOME", str(Path.home()))  # where it keeps preferences; a service starts without it
         from psychopy import event, logging, visual  # noqa: PLC0415
     except ImportError as error:
         raise SessionError(

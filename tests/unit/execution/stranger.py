@@ -73,10 +73,7 @@ async def ask_page(port: int, page: str) -> str | None:
     return f"{page}: {answer!r}" if b"404 Not Found" not in answer and answer.startswith(b"HTTP/") else None
 
 
-async def ask_all(ports: list[int]) -> list[str]:
-    from distributed.security import Security
-
-    foreign = Security.temporary().get_connection_args("client")
+async def ask_all(ports: list[int], foreign: dict[str, object]) -> list[str]:
     questions = [ask_scheduler(f"tcp://127.0.0.1:{port}", {}) for port in ports]
     questions += [ask_scheduler(f"tls://127.0.0.1:{port}", foreign) for port in ports]
     questions += [ask_page(port, page) for port in ports for page in PAGES]
@@ -85,8 +82,8 @@ async def ask_all(ports: list[int]) -> list[str]:
     return [answer for task in done if (answer := task.result()) is not None]
 
 
-async def print_answers(ports: list[int]) -> None:
-    sys.stdout.writelines(f"{answer}\n" for answer in await ask_all(ports))
+async def print_answers(ports: list[int], foreign: dict[str, object]) -> None:
+    sys.stdout.writelines(f"{answer}\n" for answer in await ask_all(ports, foreign))
     sys.stdout.flush()
     os._exit(0)  # Dask tries for ever where it is refused, and does not let itself be cancelled
 
@@ -96,12 +93,12 @@ def main() -> None:
     import distributed.comm.tcp  # noqa: F401 - before the rights are gone: the modules may lie where nobody may look
     from distributed.security import Security
 
-    Security.temporary().get_connection_args("client")  # imports the rest
+    foreign = Security.temporary().get_connection_args("client")  # certificates, but others
     if account == "nobody":
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-    asyncio.run(print_answers([int(port) for port in ports]))
+    asyncio.run(print_answers([int(port) for port in ports], foreign))
 
 
 if __name__ == "__main__":

@@ -46,13 +46,14 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_jobs_speak_tls_with_certificates_that_only_this_account_can_read(
     tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # whose name may have spaces, which a job's script does not bear
     parts, shared = tmp_path / "parts", tmp_path / "shared"
     parts.mkdir()
     shared.mkdir()
     file = tmp_path / "jobs.yaml"
     file.write_text(
         f"jobs: 1\ncores: 1\nprocesses: 1\nmemory: 1GB\ninterface: lo\npython: {sys.executable}\n"
-        f"shared_temp_directory: {shared}\nlocal_directory: {tmp_path}\n"
+        "shared_temp_directory: shared\nlocal_directory: .\n"
     )
     keys: dict[str, int] = {}
     places: set[tuple[str, int]] = set()
@@ -76,10 +77,11 @@ def test_jobs_speak_tls_with_certificates_that_only_this_account_can_read(
     assert answers == []
 
 
-def test_a_place_for_certificates_that_is_none_is_one_line(tmp_path: Path) -> None:
+def test_a_place_for_certificates_that_is_none_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "jobs.yaml"
     text = "jobs: 1\ncores: 1\nmemory: 1GB\nshared_temp_directory: "
-    for place, found in ((tmp_path / "gone", "No such file"), (tmp_path / "a b", "without spaces, found")):
+    for place, found in (("gone", "No such file"), ("a b", "without spaces, found")):
         file.write_text(f"{text}{place}\n")
         with pytest.raises(ExecutionError, match=found) as caught:
             run_pieces([], Workers("slurm", address=str(file)))

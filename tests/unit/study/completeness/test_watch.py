@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import struct
 from collections.abc import Callable
@@ -338,7 +339,8 @@ def test_before_the_session_the_operator_is_told_what_to_run(made: Bench) -> Non
         file.published(made.paths, DAY).unlink()
     said = brought_session(made)
     assert said.startswith("day 2: the session is ready.")
-    assert f"rig present {made.paths.root}/day-02/schedule --out {made.paths.root}/day-02/present" in said
+    schedule, present = (shlex.quote(f"{made.paths.root}/day-02/{stage}") for stage in ("schedule", "present"))
+    assert f"rig present {schedule} --out {present}" in said
     assert "no eye tracker port yet: add `--gaze mouse`" in said
 
 
