@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from closedloop.artifacts.faults import describe_faults, found_words
 from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.json_text import read_json
 from closedloop.storage import write_bytes
@@ -56,7 +57,7 @@ class Document(Section):
 def validate(
     model: type[AnyModel], content: Any, *, place: str, error: type[ClosedLoopError] = DocumentError
 ) -> AnyModel:
-    """Check plain data against a model; the first fault becomes one line that names the place.
+    """Check plain data against a model; its faults become one line that names the place.
 
     Parameters
     ----------
@@ -70,26 +71,30 @@ def validate(
         The exception to raise.
     """
     try:
-        return model.model_validate(content)
+        filled = model.model_validate(content)
+        _refuse_truth_for_number(filled, content)
     except ValidationError as fault:
-        raise error(f"{place}: {first_fault(fault)}") from fault
+        raise error(f"{place}: {describe_faults(fault, model, content)}") from fault
+    except _TruthForNumberError as fault:
+        raise error(f"{place}: {fault}") from None
+    return filled
 
 
-def first_fault(fault: ValidationError) -> str:
-    """Return in one line which field is wrong, what was expected and what was found."""
-    faults = fault.errors(include_url=False)
-    unknown = [entry for entry in faults if entry["type"] == "extra_forbidden"]
-    first = (unknown or faults)[0]  # a misspelt key is also a missing one: what was written says more
-    field = ".".join(str(part) for part in first["loc"]) or "document"
-    others = f" ({len(faults) - 1} more once this is mended.)" if len(faults) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"{field}: expected a known key, found this one. Remove it or correct its spelling.{others}"
-    if first["type"] == "missing":
-        return f"{field}: expected a value, found none. Add it.{others}"
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if first["type"] == "value_error":
-        return f"{field}: {message}.{others}" if first["loc"] else f"{message}.{others}"
-    return f"{field}: {message}, found {first['input']!r:.60}. Correct it.{others}"
+def _refuse_truth_for_number(filled: Any, given: Any, path: str = "") -> None:
+    """Refuse true where a number belongs: it would count as 1."""
+    if isinstance(given, bool) and isinstance(filled, int | float) and not isinstance(filled, bool):
+        raise _TruthForNumberError(f"{path}: expected a number, found {found_words(given)}. Correct it.")
+    if isinstance(given, dict):
+        for name, value in given.items():
+            inner = filled.get(name) if isinstance(filled, dict) else getattr(filled, name, None)
+            _refuse_truth_for_number(inner, value, f"{path}.{name}" if path else name)
+    elif isinstance(given, list) and isinstance(filled, tuple | list):
+        for number, (one, value) in enumerate(zip(filled, given, strict=False)):
+            _refuse_truth_for_number(one, value, f"{path}.{number}")
+
+
+class _TruthForNumberError(Exception):
+    """true stands where a number belongs."""
 
 
 def refuse_other_version(path: Path, version: str) -> None:

@@ -13,6 +13,7 @@ from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, Pool
 from closedloop.devices.files import processor_of
 from closedloop.errors import ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.stimuli.listed import FolderPool, refuse_unreadable
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
@@ -78,7 +79,8 @@ def find_protocol(name: str) -> Path:
     if path.is_file():
         return path
     raise ProtocolError(
-        f"protocol {name}: expected one of {', '.join(sorted(shipped))} or a file, found neither. Correct the name."
+        f"protocol {name}: expected one of {', '.join(sorted(shipped))} or a file, found neither. "
+        f"{did_you_mean(name, shipped)}Correct the name."
     )
 
 

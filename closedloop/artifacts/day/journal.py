@@ -21,7 +21,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from closedloop.artifacts.day.session import CodeTransport
-from closedloop.artifacts.documents import Document, Section, first_fault
+from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.faults import describe_faults
 from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, chain_line, read_chain
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
@@ -260,10 +261,11 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
 
 def _parse(path: Path, number: int, line: bytes) -> JournalRow:
     place = f"{path}, line {number}"
+    content = parse_json(line, place=place)
     try:
-        return ROW.validate_python(parse_json(line, place=place))
+        return ROW.validate_python(content)
     except ValidationError as error:
-        raise DocumentError(f"{place}: {first_fault(error)}") from error
+        raise DocumentError(f"{place}: {describe_faults(error, None, content)}") from error
 
 
 def accepted(rows: Iterable[JournalRow]) -> list[Presentation]:

@@ -57,6 +57,12 @@ class Attack(Section):
     def _ascending(self) -> Attack:
         if list(self.epsilons) != sorted(set(self.epsilons)):
             raise ValueError(f"epsilons: expected ascending different values, found {list(self.epsilons)}. Sort them")
+        spelled = [f"{epsilon:g}" for epsilon in self.epsilons]
+        if len(set(spelled)) < len(spelled):
+            raise ValueError(
+                f"epsilons: expected values that differ in their first six digits, which name them everywhere, found "
+                f"{list(self.epsilons)}. Leave one out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -82,7 +82,7 @@ def test_times_become_whole_frames(hz: float, on_ms: float, off_ms: float, frame
 def test_100_ms_at_59_94_hz_are_5_994_frames_and_refused(name: str) -> None:
     fitting = {"presentation__on_ms": 6 / 59.94 * 1000, "presentation__off_ms": 6 / 59.94 * 1000}
     values = fitting | {f"presentation__{name}": 100.0, "presentation__refresh_hz": 59.94}
-    with refused(ProtocolError, f"here: presentation: {name}:", "5.994 frames at 59.94 Hz", "Use 100.100 ms"):
+    with refused(ProtocolError, f"here: presentation.{name}:", "5.994 frames at 59.94 Hz", "Use 100.100 ms"):
         parsed(**values)
 
 
@@ -96,22 +96,41 @@ def test_the_times_that_the_message_names_are_accepted(hz: float) -> None:
 
 @pytest.mark.parametrize("on_ms", [0.01, 5.0])
 def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
-    with refused(ProtocolError, "here: presentation: on_ms:", "whole number of frames", "Use 16.667 ms"):
+    with refused(ProtocolError, "here: presentation.on_ms:", "whole number of frames", "Use 16.667 ms"):
         parsed(presentation__on_ms=on_ms)
 
 
 @pytest.mark.parametrize(
     ("values", "field", "found"),
     [
-        ({"attack__epsilons": [10.0, 2.5]}, "attack: epsilons:", "[10.0, 2.5]"),
-        ({"attack__epsilons": [2.5, 2.5]}, "attack: epsilons:", "[2.5, 2.5]"),
-        ({"attack__epsilons": []}, "attack.epsilons:", "at least 1"),
-        ({"attack__epsilons": [0.0, 1.0]}, "attack.epsilons.0:", "greater than 0"),
-        ({"attack__gradient": {"samples": 2}}, "attack.gradient: samples:", "found 2 equal ones"),
+        ({"attack__epsilons": [10.0, 2.5]}, "attack.epsilons:", "[10.0, 2.5]"),
+        ({"attack__epsilons": [2.5, 2.5]}, "attack.epsilons:", "[2.5, 2.5]"),
+        ({"attack__epsilons": [1, "1", 1.0]}, "attack.epsilons:", "[1.0, 1.0, 1.0]"),
+        ({"attack__epsilons": [1, 1.0000001]}, "attack.epsilons:", "differ in their first six digits"),
+        ({"attack__epsilons": [1, "x"]}, "attack.epsilons.1:", "a number, found 'x'"),
+        ({"attack__epsilons": 5}, "attack.epsilons:", "a list, found 5"),
+        ({"attack__search": "cosin"}, "attack.search:", "found 'cosin'. Did you mean cosine?"),
+        ({"attack__batch_size": "all"}, "attack.batch_size:", "a whole number or auto, found 'all'"),
+        ({"attack__batch_size": 0}, "attack.batch_size:", "at least 1 or auto, found 0"),
+        ({"days": "six"}, "days:", "a whole number, found 'six'"),
+        ({"days": 1.5}, "days:", "a whole number, found 1.5"),
+        ({"days": True}, "days:", "a number, found true"),
+        ({"days": None}, "days:", "a whole number, found nothing"),
+        ({"days": [1]}, "days:", "a whole number, found a list of 1"),
+        ({"attack": 3}, "attack:", "keys with values, found 3"),
+        ({"controls__gaussian": "maybe"}, "controls.gaussian:", "true or false, found 'maybe'"),
+        ({"recording__specification": 2.3}, "recording.specification:", "Put it in quotes"),
+        ({"recording__photodiode": ""}, "recording.photodiode:", "some text, found ''"),
+        ({"simulation__recorder_faults": [{"name": "paus"}]}, "simulation.recorder_faults.0.name:", "mean pause?"),
+        ({"epsilons": [1]}, "epsilons:", "Did you mean attack.epsilons?"),
+        ({"atack": {}}, "atack:", "Did you mean attack?"),
+        ({"attack__epsilons": []}, "attack.epsilons:", "one or more, found a list of 0"),
+        ({"attack__epsilons": [0.0, 1.0]}, "attack.epsilons.0:", "more than 0"),
+        ({"attack__gradient": {"samples": 2}}, "attack.gradient.samples:", "found 2 equal ones"),
         ({"attack__gradient": {"shift": 1.0}}, "attack.gradient.shift:", "less than 1"),
-        ({"attack__gradient": {"noise": -0.1}}, "attack.gradient.noise:", "greater than or equal to 0"),
-        ({"attack__gradient": {"shift": 0.1}, "attack__search": "annealed"}, "attack: search:", "Use cosine"),
-        ({"attack__repetitions": 1}, "attack.repetitions:", "greater than or equal to 2"),
+        ({"attack__gradient": {"noise": -0.1}}, "attack.gradient.noise:", "at least 0"),
+        ({"attack__gradient": {"shift": 0.1}, "attack__search": "annealed"}, "attack.search:", "Use cosine"),
+        ({"attack__repetitions": 1}, "attack.repetitions:", "at least 2"),
         ({"attack__fresh_images_per_site": 31}, "attack.fresh_images_per_site:", "clean_per_day (30), found 31"),
         ({"attack__anchors_per_site": 7}, "attack.anchors_per_site:", "images.anchors (6), found 7"),
         ({"controls__n_images": 7}, "controls.n_images:", "images.anchors (6), found 7"),
@@ -120,8 +139,8 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
             "attack.anchors_per_site:",
             "found none",
         ),
-        ({"recording__window_stop_ms": 70.0}, "recording: window_stop_ms:", "[70, 70) ms"),
-        ({"recording__window_start_ms": 170.5}, "recording: window_stop_ms:", "[170.5, 170) ms"),
+        ({"recording__window_stop_ms": 70.0}, "recording.window_stop_ms:", "[70, 70) ms"),
+        ({"recording__window_start_ms": 170.5}, "recording.window_stop_ms:", "[170.5, 170) ms"),
         ({"name": "Guo 2022"}, "name:", "Guo 2022"),
         ({"trial__expected_broken_fraction": 1.0}, "trial.expected_broken_fraction:", "less than 1"),
     ],
@@ -158,8 +177,27 @@ def test_a_day_with_fewer_presentations_is_shorter_in_proportion() -> None:
     assert session_hours(protocol, n_presentations=100) == pytest.approx(whole * 100 / presentations_per_day(protocol))
 
 
+def test_a_key_that_is_misspelt_is_not_called_missing_besides() -> None:
+    plain = deepcopy(SMOKE)
+    plain["attack"]["serach"] = plain["attack"].pop("search")
+    with refused(ProtocolError, "here: attack.serach: expected a known key (search)") as caught:
+        parse_protocol(yaml.safe_dump(plain).encode(), place="here")
+    assert "attack.search" not in str(caught.value)
+
+
+def test_three_faults_are_spelled_out_and_the_others_counted() -> None:
+    with refused(ProtocolError, "here: seed: expected at least 0, found -1; days:", "; and 2 more. Correct them."):
+        parsed(seed=-1, days=0, trial__hold_ms=-1, trial__reward_ms="x", fit__ridge=0)
+
+
+def test_one_epsilon_has_one_meaning_however_it_is_written() -> None:
+    same = [parsed(attack__epsilons=epsilons) for epsilons in ([1, 2.5], [1.0, 2.50], ["1", "2.50"], ["1e0", "25e-1"])]
+    assert len({protocol_sha256(one) for one in same}) == 1
+    assert same[0].attack.epsilons == (1.0, 2.5)
+
+
 def test_an_unknown_and_a_missing_key_are_named() -> None:
-    with refused(ProtocolError, "here: attack.stepz:", "spelling"):
+    with refused(ProtocolError, "here: attack.stepz:", "Did you mean steps? Correct its spelling."):
         parsed(attack__stepz=3)
     plain = deepcopy(SMOKE)
     del plain["trial"]["hold_ms"]

@@ -1,0 +1,221 @@
+"""What is wrong with a document, in the words of somebody who writes protocols: key, what was expected and found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from closedloop.plain_text.suggestions import closest, did_you_mean
+
+_SHOWN = 3  # faults that are spelled out
+_SHOWN_CHARACTERS = 60
+_NOWHERE = object()
+_KEY_FIRST = re.compile(r"[a-z][a-z0-9_.]*: expected ")
+PATTERNS = {
+    r"^[a-z0-9_]+$": "lower-case letters, digits and _ alone",
+    "^[0-9a-f]{64}$": "the 64 hexadecimal digits of a sha256",
+}
+"""The patterns of all documents in words."""
+
+_WORDS = {  # of pydantic's kinds of fault, what was expected
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "string_sub_type": "text",
+    "string_unicode": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "too_short": "a list of {min_length} or more",
+    "too_long": "a list of at most {max_length}",
+    "string_too_short": "{min_length} characters or more",
+    "string_too_long": "at most {max_length} characters",
+    "union_tag_invalid": "one of {expected_tags}",
+    "union_tag_not_found": "the key {discriminator}",
+}
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key that is wrong, and how."""
+
+    path: tuple[str | int, ...]
+    expected: tuple[str, ...]
+    found: str
+    remedy: str
+    meant: str = ""
+    is_missing: bool = False
+
+    @property
+    def text(self) -> str:
+        place = ".".join(_shorten(str(part)) for part in self.path)
+        expected = " or ".join(self.expected)
+        if not self.found:  # a sentence of our own
+            joint = "." if _KEY_FIRST.match(expected) else ": "
+            return f"{place}{joint}{expected}" if place else expected
+        return f"{place or 'document'}: expected {expected}, found {self.found}"
+
+
+def describe_faults(fault: ValidationError, model: type[BaseModel] | None, content: Any) -> str:
+    """Return in one line which keys are wrong, what was expected and what was found; three of them, the others counted.
+
+    Parameters
+    ----------
+    fault
+        What pydantic says.
+    model
+        The class that was to be filled, which knows the keys there are; None for a row of several kinds.
+    content
+        What it was to be filled with.
+    """
+    keys = _without_twins(list(_keys(fault.errors(include_url=False), model, content)))
+    texts = [key.text for key in keys[:_SHOWN]]
+    if len(keys) > _SHOWN:
+        texts.append(f"and {len(keys) - _SHOWN} more")
+    remedy = keys[0].remedy if len(keys) == 1 else "Correct them."
+    return f"{'; '.join(texts)}. {remedy}".removesuffix(" ")
+
+
+def _keys(faults: Sequence[ErrorDetails], model: type[BaseModel] | None, content: Any) -> Iterator[_Key]:
+    """Yield the wrong keys, those that are unknown first: a misspelt key is also a missing one."""
+    by_path: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
+    for one in sorted(faults, key=lambda one: one["type"] != "extra_forbidden"):
+        by_path.setdefault(_path(one, content), []).append(one)
+    for path, same in by_path.items():
+        yield _key(path, same, model)
+
+
+def _path(fault: ErrorDetails, content: Any) -> tuple[str | int, ...]:
+    """Leave out of a place what is no key of the document: names of the kinds that a value may have."""
+    path: list[str | int] = []
+    parts = fault["loc"]
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        inside = _inside(content, part)
+        if inside is not _NOWHERE:
+            content = inside
+        elif not (last and fault["type"] == "missing"):
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _inside(content: Any, part: str | int) -> Any:
+    if isinstance(content, dict):
+        return content.get(part, _NOWHERE)
+    if isinstance(content, list | tuple) and isinstance(part, int) and part < len(content):
+        return content[part]
+    return _NOWHERE
+
+
+def _key(path: tuple[str | int, ...], faults: list[ErrorDetails], model: type[BaseModel] | None) -> _Key:
+    first = faults[0]
+    if first["type"] == "extra_forbidden":
+        meant = _meant(path, model)
+        remedy = f"Did you mean {meant}? Correct its spelling." if meant else "Remove it or correct its spelling."
+        return _Key(path, (f"a known key ({meant})" if meant else "a known key",), "this one", remedy, meant)
+    if first["type"] == "missing":
+        return _Key(path, ("a value",), "none", "Add it.", is_missing=True)
+    if first["type"] == "value_error":
+        return _Key(path, (first["msg"].removeprefix("Value error, ").rstrip("."),), "", "")
+    return _Key(
+        path,
+        tuple(dict.fromkeys(_expected(one) for one in faults)),
+        found_words(first["input"]),
+        f"{_meant_value(faults)}Correct it.",
+    )
+
+
+def _without_twins(keys: list[_Key]) -> list[_Key]:
+    """Leave out a missing key that stands there misspelt, and the list whose values are wrong."""
+    meant = {(*key.path[:-1], key.meant) for key in keys if key.meant}
+    above = {key.path[:-1] for key in keys}
+    return [
+        key
+        for key in keys
+        if not (key.is_missing and key.path in meant) and not (key.path in above and key.found.startswith("a list of"))
+    ]
+
+
+def _expected(fault: ErrorDetails) -> str:
+    context = fault.get("ctx", {})
+    if fault["type"] == "literal_error":
+        return str(context["expected"]).replace("'", "")
+    if fault["type"] == "string_pattern_mismatch":
+        return PATTERNS[context["pattern"]]
+    if context.get("min_length") == 1:
+        return "one or more" if fault["type"] == "too_short" else "some text"
+    words = _WORDS.get(fault["type"])
+    return words.format(**context).replace("'", "") if words else f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
+
+
+def _meant_value(faults: Sequence[ErrorDetails]) -> str:
+    given = faults[0]["input"]
+    known = [word for one in faults for word in re.findall("'([^']+)'", str(one.get("ctx", {}).get("expected", "")))]
+    if not isinstance(given, str):
+        return "Put it in quotes. " if str(given) in known else ""
+    return did_you_mean(given, known)
+
+
+def found_words(value: Any) -> str:
+    """Return what was found instead, as it would be written in the file."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a section of keys"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return _shorten(repr(value))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def _meant(path: tuple[str | int, ...], model: type[BaseModel] | None) -> str:
+    """Return the key that is most like an unknown one among its neighbours, else one of that name elsewhere."""
+    section = model
+    for part in path[:-1]:
+        if isinstance(part, str) and section is not None:
+            field = section.model_fields.get(part)
+            section = _section_in(field.annotation) if field else None
+    if model is None or section is None:
+        return ""
+    name = str(path[-1])
+    if near := closest(name, section.model_fields):
+        return near
+    elsewhere = [key for key in _all_keys(model) if key.rpartition(".")[2] == name]
+    return elsewhere[0] if len(elsewhere) == 1 else ""
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _section_in(inner))), None)
+
+
+def _all_keys(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{before}{name}"
+        if section := _section_in(field.annotation):
+            yield from _all_keys(section, f"{before}{name}.")
