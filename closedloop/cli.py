@@ -12,6 +12,8 @@ from closedloop import __version__
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.errors import visible
+from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import end_at_once
@@ -192,7 +194,7 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
     from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
 
     found = read_status(study)
-    typer.echo(status_as_json(found) if json else "\n".join(status_lines(found)))
+    typer.echo(status_as_json(found) if json else printed(status_lines(found)))
 
 
 @app.command("accept-session")
@@ -215,7 +217,7 @@ def accept_session(
     """
     from closedloop.commands.accept_session import accept_session as accept  # noqa: PLC0415
 
-    typer.echo(accept(study, day=day, despite=despite, why=why, who=who))
+    typer.echo(visible(accept(study, day=day, despite=despite, why=why, who=who)))
 
 
 @app.command("accept-recording")
@@ -232,7 +234,7 @@ def accept_recording(
     """
     from closedloop.commands.brought import accept_recording as accept  # noqa: PLC0415
 
-    typer.echo(accept(study, day=day, why=why, who=who))
+    typer.echo(visible(accept(study, day=day, why=why, who=who)))
 
 
 @app.command("replace-recording")
@@ -256,7 +258,7 @@ def replace_recording(
     require_extra("lab")
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
 
-    typer.echo(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle))
+    typer.echo(visible(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle)))
 
 
 @app.command()
@@ -281,7 +283,7 @@ def report(study: StudyArgument) -> None:
 
     paths = StudyPaths(study.resolve())
     read_identity(paths)
-    typer.echo(f"Open {draw_pages(paths)}")
+    typer.echo(visible(f"Open {draw_pages(paths)}"))
 
 
 @app.command()
@@ -293,7 +295,7 @@ def doctor(json: JsonOption = False) -> None:
     from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
 
     checks = check_machine()
-    typer.echo(checks_as_json(checks) if json else "\n".join(checks_lines(checks)))
+    typer.echo(checks_as_json(checks) if json else printed(checks_lines(checks)))
     if any(check.result == "FAIL" for check in checks):
         raise typer.Exit(1)
 

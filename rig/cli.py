@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from closedloop.errors import visible
+from closedloop.plain_text.printed import command_line
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 
@@ -75,9 +76,9 @@ def check(
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            typer.echo(f"{finding.status}  {finding.name}: {finding.found}")
+            typer.echo(visible(f"{finding.status}  {finding.name}: {finding.found}"))
             if finding.fix:
-                typer.echo(f"      fix: {finding.fix}")
+                typer.echo(visible(f"      fix: {finding.fix}"))
     if any(finding.status == "FAIL" for finding in findings):
         raise typer.Exit(1)
 
@@ -126,14 +127,15 @@ def present(
 
 def resume_command(launch: Launch) -> str:
     """Return the command line that continues a launch, with the operator's choices."""
-    words = ["rig", "present", str(launch.session), "--display", launch.display, "--out", str(launch.out), "--resume"]
+    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
+    words += ["--out", launch.out, "--resume"]
     if launch.audit_pixels:
         words += ["--audit-pixels", str(launch.audit_pixels)]
     if launch.gaze != "scripted":
         words += ["--gaze", launch.gaze]
     if launch.code_device is not None:
         words += ["--code-device", launch.code_device]
-    return shlex.join(words)
+    return command_line(*words)
 
 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:

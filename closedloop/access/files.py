@@ -14,6 +14,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, StudyError
+from closedloop.plain_text.printed import quoted
 
 Content = TypeVar("Content")
 
@@ -130,7 +131,7 @@ class PublishedFiles:
             raise StudyError(
                 f"{self.paths.folder('ingest', number)}: expected counts of the window in protocol.yaml, found that it "
                 f"was made with another protocol than protocol.yaml has now. Restore it, or run `closedloop run "
-                f'{self.paths.root}`, and open the study again; unit="counts" needs no window.'
+                f'{quoted(self.paths.root)}`, and open the study again; unit="counts" needs no window.'
             )
 
     def manifest(self, day: SupportsIndex, stage: str) -> Manifest:
@@ -160,7 +161,7 @@ class PublishedFiles:
             return f"found that day {day} is the last one: there is no day to queue images for. Ask for an earlier one."
         return (
             f"found that day {day} has not come as far. "
-            f"Run `closedloop run {self.paths.root}`: it goes on, or says what it waits for."
+            f"Run `closedloop run {quoted(self.paths.root)}`: it goes on, or says what it waits for."
         )
 
     def _check(self, path: Path) -> None:
@@ -196,7 +197,7 @@ class PublishedFiles:
     ) -> StudyError:
         return StudyError(
             f"{self.paths.folder(stage, operator.index(day))}: expected files of one run, found {of}: the day is being "
-            f"made again, or is stale. Run `closedloop run {self.paths.root}`, or read again when it is done."
+            f"made again, or is stale. Run `closedloop run {quoted(self.paths.root)}`, or read again when it is done."
         )
 
 

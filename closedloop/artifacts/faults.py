@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from closedloop.plain_text.suggestions import closest, did_you_mean
 
+_Fault = Mapping[str, Any]
 _SHOWN = 3  # faults that are spelled out
 _SHOWN_CHARACTERS = 60
 _NOWHERE = object()
@@ -86,7 +86,7 @@ def describe_faults(fault: ValidationError, model: type[BaseModel] | None, conte
     content
         What it was to be filled with.
     """
-    keys = _without_twins(list(_keys(fault.errors(include_url=False), model, content)))
+    keys = _without_twins(list(_keys([dict(one) for one in fault.errors(include_url=False)], model, content)))
     texts = [key.text for key in keys[:_SHOWN]]
     if len(keys) > _SHOWN:
         texts.append(f"and {len(keys) - _SHOWN} more")
@@ -94,16 +94,16 @@ def describe_faults(fault: ValidationError, model: type[BaseModel] | None, conte
     return f"{'; '.join(texts)}. {remedy}".removesuffix(" ")
 
 
-def _keys(faults: Sequence[ErrorDetails], model: type[BaseModel] | None, content: Any) -> Iterator[_Key]:
+def _keys(faults: Sequence[_Fault], model: type[BaseModel] | None, content: Any) -> Iterator[_Key]:
     """Yield the wrong keys, those that are unknown first: a misspelt key is also a missing one."""
-    by_path: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
+    by_path: dict[tuple[str | int, ...], list[_Fault]] = {}
     for one in sorted(faults, key=lambda one: one["type"] != "extra_forbidden"):
         by_path.setdefault(_path(one, content), []).append(one)
     for path, same in by_path.items():
         yield _key(path, same, model)
 
 
-def _path(fault: ErrorDetails, content: Any) -> tuple[str | int, ...]:
+def _path(fault: _Fault, content: Any) -> tuple[str | int, ...]:
     """Leave out of a place what is no key of the document: names of the kinds that a value may have."""
     path: list[str | int] = []
     parts = fault["loc"]
@@ -126,7 +126,7 @@ def _inside(content: Any, part: str | int) -> Any:
     return _NOWHERE
 
 
-def _key(path: tuple[str | int, ...], faults: list[ErrorDetails], model: type[BaseModel] | None) -> _Key:
+def _key(path: tuple[str | int, ...], faults: list[_Fault], model: type[BaseModel] | None) -> _Key:
     first = faults[0]
     if first["type"] == "extra_forbidden":
         meant = _meant(path, model)
@@ -155,7 +155,7 @@ def _without_twins(keys: list[_Key]) -> list[_Key]:
     ]
 
 
-def _expected(fault: ErrorDetails) -> str:
+def _expected(fault: _Fault) -> str:
     context = fault.get("ctx", {})
     if fault["type"] == "literal_error":
         return str(context["expected"]).replace("'", "")
@@ -167,7 +167,7 @@ def _expected(fault: ErrorDetails) -> str:
     return words.format(**context).replace("'", "") if words else f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 
-def _meant_value(faults: Sequence[ErrorDetails]) -> str:
+def _meant_value(faults: Sequence[_Fault]) -> str:
     given = faults[0]["input"]
     known = [word for one in faults for word in re.findall("'([^']+)'", str(one.get("ctx", {}).get("expected", "")))]
     if not isinstance(given, str):

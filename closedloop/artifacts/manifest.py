@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.study import BROUGHT
 from closedloop.errors import ManifestError
+from closedloop.plain_text.names import fault_in_name, twins
 from closedloop.storage import sha256_file
 
 MANIFEST_NAME = "manifest.json"
@@ -44,6 +45,26 @@ class Manifest(Document):
         "December 2026, and where the system cannot tell, since the process began; 0 where nothing ran",
     )
 
+    @field_validator("inputs", "outputs")
+    @classmethod
+    def _names_stay_inside(cls, files: dict[str, object]) -> dict[str, object]:
+        for name in files:
+            if fault := fault_in_name(name):
+                raise ValueError(
+                    f"expected names of files in the folder, found {fault}: {name!r:.60}. Restore the file"
+                )
+        return files
+
+    @field_validator("outputs")
+    @classmethod
+    def _names_differ(cls, files: dict[str, object]) -> dict[str, object]:
+        if found := twins(files):
+            raise ValueError(
+                f"expected names that differ on every disk, found {found[0]!r:.60} and {found[1]!r:.60}. "
+                "Restore the file"
+            )
+        return files
+
 
 def describe_files(folder: Path, *, known: Mapping[str, str] | None = None) -> dict[str, FileEntry]:
     """Hash every file of a folder but its manifest.
@@ -54,12 +75,36 @@ def describe_files(folder: Path, *, known: Mapping[str, str] | None = None) -> d
         The folder to describe.
     known
         sha256 by relative path, for files already hashed.
+
+    Raises
+    ------
+    ManifestError
+        A file has a name that is none on another system.
     """
     known = known or {}
+    names = relative_files(folder)
+    check_names(folder, names)
     return {
         name: FileEntry(sha256=known.get(name) or sha256_file(folder / name), n_bytes=(folder / name).stat().st_size)
-        for name in relative_files(folder)
+        for name in names
     }
+
+
+def check_names(folder: Path, names: Sequence[str]) -> None:
+    """Refuse files whose names no manifest may hold: somebody brought them, and has to rename them.
+
+    Raises
+    ------
+    ManifestError
+        A name is none on another system, or two are one there.
+    """
+    for name in names:
+        if fault := fault_in_name(name):
+            raise ManifestError(f"{folder}: expected names that every system takes, found {fault}: {name}. Rename it.")
+    if alike := twins(names):
+        raise ManifestError(
+            f"{folder}: expected names that differ on every disk, found {alike[0]} and {alike[1]}. Rename one of them."
+        )
 
 
 def relative_files(folder: Path) -> list[str]:
@@ -98,7 +143,34 @@ def verify_files(folder: Path, manifest: Manifest, *, only: Iterable[str] | None
         A file is missing or differs.
     """
     for name in only if only is not None else manifest.outputs:
+        refuse_link_out(folder, name)
         verify_file(folder / name, manifest.outputs[name])
+
+
+def refuse_link_out(folder: Path, name: str) -> None:
+    """Refuse a published file that is a link to somewhere else, unless people bring this folder's files.
+
+    The folder may be a link itself, to a study on another disk; links within one study stay what they are.
+
+    Parameters
+    ----------
+    folder
+        The published folder.
+    name
+        Of a file in it.
+
+    Raises
+    ------
+    ManifestError
+        It is.
+    """
+    path = folder / name
+    if folder.name in BROUGHT or not any(part.is_symlink() for part in (path, *path.parents[: name.count("/")])):
+        return
+    home, target = folder.resolve(), path.resolve()
+    study = next((above for above in home.parents[:2] if (above / "study.json").is_file()), home)
+    if not target.is_relative_to(study):
+        raise ManifestError(f"{path}: expected a file of its own, found a link to {target}. Put the file itself there.")
 
 
 def verify_file(path: Path, entry: FileEntry) -> None:

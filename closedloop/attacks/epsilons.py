@@ -14,10 +14,16 @@ def parse_epsilons(texts: Sequence[str]) -> tuple[float, ...]:
     Raises
     ------
     ProtocolError
-        One is no number above 0.
+        One is no number above 0, or two would have one name.
     """
     words = [word.strip() for text in texts for word in text.split(",")]
-    return tuple(sorted({_epsilon(word) for word in words}))
+    epsilons = tuple(sorted({_epsilon(word) for word in words}))
+    if len({f"{epsilon:g}" for epsilon in epsilons}) < len(epsilons):
+        raise ProtocolError(
+            f"--epsilon: expected numbers that differ in their first six digits, which name them everywhere, found "
+            f"{','.join(words)}. Leave one out."
+        )
+    return epsilons
 
 
 def _epsilon(word: str) -> float:

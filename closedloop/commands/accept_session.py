@@ -13,6 +13,7 @@ from closedloop.artifacts.records.amendments import Amendment, append_amendment,
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.errors import StudyError
+from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
 from closedloop.storage import sha256_file
 from closedloop.study.loop import read_identity
 from closedloop.study.process.lock import study_lock
@@ -63,6 +64,9 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
         )
     if not why.strip():
         raise StudyError("--why: expected a reason, found none. Say why the session counts as data.")
+    check_given_text(why, option="--why", error=StudyError)
+    if who is not None:
+        check_given_name(who, option="--who", error=StudyError)
     with study_lock(paths.root):
         append_amendment(
             paths.amendments,
@@ -84,9 +88,9 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
         more = " ".join(f"--despite {name}" for name in left)
         return (
             f"day {day}: noted in {paths.amendments}. Still against it: {', '.join(left)}; to take the session, run "
-            f"`closedloop accept-session {paths.root} --day {day} {more} --why TEXT` too."
+            f"`closedloop accept-session {quoted(paths.root)} --day {day} {more} --why TEXT` too."
         )
     return (
         f"day {day}: the session will be taken as data although {although}. Noted in {paths.amendments}. "
-        f"Go on with `closedloop run {paths.root}`."
+        f"Go on with `closedloop run {quoted(paths.root)}`."
     )

@@ -38,7 +38,7 @@ def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
     checkpoint = out.with_name(f".{out.name}.training.pt")
     make_folder(out.parent)
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name)
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from closedloop.errors import visible
 from closedloop.models.accuracy import Accuracy
 from closedloop.models.imports import ImportReport, import_base_model
 from closedloop.models.weight_files import list_keys
+from closedloop.plain_text.printed import quoted
 
 _WIDTH = 100  # columns, whatever the terminal: the layers' names must not wrap
 
@@ -64,12 +67,12 @@ def _as_table(report: ImportReport, out: Path) -> str:
     with console.capture() as captured:
         console.print(_facts(report))
         console.print(_layers(report))
-    return f"{captured.get().rstrip()}\n{out}: written. Use it with --base-model {out}"
+    return f"{captured.get().rstrip()}\n{visible(str(out))}: written. Use it with --base-model {quoted(out)}"
 
 
 def _facts(report: ImportReport) -> Table:
     match = report.match
-    table = Table(title=str(report.source), title_justify="left", box=None, show_header=False)
+    table = Table(title=Text(visible(str(report.source))), title_justify="left", box=None, show_header=False)
     for name, value in {
         "architecture": f"{match.architecture}, made for {report.side_px} px images",
         "classes": str(match.n_classes) if match.n_classes else "none: the file has no last layer (fc)",
@@ -79,7 +82,7 @@ def _facts(report: ImportReport) -> Table:
         "a grey image": "finite at every layer",
         "accuracy": _accuracy_text(report.accuracy),
     }.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(visible(value)))
     return table
 
 
@@ -88,7 +91,7 @@ def _layers(report: ImportReport) -> Table:
     table.add_column("layer")
     table.add_column("channels x height x width", justify="right")
     for layer in report.layers:
-        table.add_row(layer.name, " x ".join(map(str, layer.feature_shape)))
+        table.add_row(Text(visible(layer.name)), " x ".join(map(str, layer.feature_shape)))
     return table
 
 

@@ -15,6 +15,7 @@ from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.days import refuse_other_days
 from closedloop.commands.interrupts import interruptible
 from closedloop.errors import RecordingError, StudyError
+from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import Patience, list_files
@@ -53,7 +54,7 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
         The study is simulated, the recording is not there or sealed already, or no reason is given.
     """
     paths, document, protocol = _real_study(study, day)
-    reason, folder = _reason(why), paths.folder("recording", day)
+    reason, folder = _reason(why, who), paths.folder("recording", day)
     if (folder / MANIFEST_NAME).is_file():
         raise StudyError(
             f"{folder}: expected a recording that waits to be taken over, found it sealed. Nothing is left."
@@ -77,7 +78,7 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
     said = ", ".join(f"{name} ({size})" for name, size in after.items())
     return (
         f"day {day}: the recording will be taken as it is, although {lacks.rstrip('.')}: {said}. Noted in "
-        f"{paths.amendments}. Go on with `closedloop run {paths.root}`."
+        f"{paths.amendments}. Go on with `closedloop run {quoted(paths.root)}`."
     )
 
 
@@ -114,7 +115,7 @@ def replace_recording(
         The study is simulated, the day is ingested, there is nothing to replace, or the good copy is not whole.
     """
     paths, document, protocol = _real_study(study, day)
-    reason, reporter = _reason(why), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
+    reason, reporter = _reason(why, who), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
     stopped = "Stopped. The recording is as it was, or wholly replaced; run the same command again."
     with interruptible(stopped), reporter.shown(), study_lock(paths.root):
         finish_replacements(paths)
@@ -132,7 +133,7 @@ def replace_recording(
         replacement.finish()
     return (
         f"day {day}: the recording is the one from {source}; the one before is kept in {paths.replaced(day)}. "
-        f"Noted in {paths.amendments}. Go on with `closedloop run {paths.root}`."
+        f"Noted in {paths.amendments}. Go on with `closedloop run {quoted(paths.root)}`."
     )
 
 
@@ -157,9 +158,12 @@ def _real_study(study: Path, day: int) -> tuple[StudyPaths, StudyDocument, Proto
     return paths, document, protocol
 
 
-def _reason(why: str) -> str:
+def _reason(why: str, who: str | None) -> str:
     if not why.strip():
         raise StudyError("--why: expected a reason, found none. Say in a few words why.")
+    check_given_text(why, option="--why", error=StudyError)
+    if who is not None:
+        check_given_name(who, option="--who", error=StudyError)
     return why.strip()
 
 

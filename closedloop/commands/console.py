@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from closedloop.artifacts.study import START_DAY
+from closedloop.errors import visible
 from closedloop.execution.progress import ProgressCallback, ProgressLines, shows_bars
+
+
+def say_on(console: Console, text: str) -> None:
+    """Print one line as it is: names and paths may hold what rich or a terminal would act on."""
+    console.print(visible(text), highlight=False, soft_wrap=True, markup=False)
 
 
 class ConsoleReporter:
@@ -25,7 +31,7 @@ class ConsoleReporter:
         self._seconds_by_stage: dict[str, list[float]] = {}
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(),
@@ -93,7 +99,7 @@ class ConsoleReporter:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        say_on(self._console, text)
 
     def _drop_task(self) -> None:
         if self._task is not None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.console import ConsoleReporter
+from closedloop.commands.console import ConsoleReporter, say_on
 from closedloop.commands.days import all_done
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.workers import parse_workers
@@ -53,10 +53,9 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
     document, protocol = read_identity(paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     kind = "simulated" if document.simulated else "real"
-    console.print(
+    say_on(
+        console,
         f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {n_days} days, in {paths.root}",
-        highlight=False,
-        soft_wrap=True,
     )
     reporter = ConsoleReporter(console, n_days=n_days)
     stopped = "Stopped. Run the same command again to go on; nothing published is lost."
@@ -65,7 +64,7 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
     _print_outcome(console, paths, outcome)
     if outcome.waiting_for is None and n_days == protocol.days:
-        console.print(all_done(protocol.days), highlight=False, soft_wrap=True)
+        say_on(console, all_done(protocol.days))
 
 
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
@@ -74,12 +73,12 @@ def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> Non
     rows = day_table(paths)
     if rows:
         console.print(_table(rows))
-        console.print(_presentations(rows), highlight=False, soft_wrap=True)
+        say_on(console, _presentations(rows))
     page = paths.report / REPORT.name
     if page.is_file():
-        console.print(f"Open {page}", highlight=False, soft_wrap=True)
+        say_on(console, f"Open {page}")
     if outcome.waiting_for:
-        console.print(f"Waiting for you: {outcome.waiting_for}", highlight=False, soft_wrap=True)
+        say_on(console, f"Waiting for you: {outcome.waiting_for}")
 
 
 def _table(rows: list[DayRow]) -> Table:

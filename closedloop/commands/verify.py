@@ -11,6 +11,7 @@ import typer
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.progress import bar
+from closedloop.plain_text.printed import printed
 from closedloop.study.verification.study import Verification, verify_study
 
 
@@ -26,7 +27,7 @@ def verify(study: Path, *, as_json: bool) -> None:
     """
     with interruptible("Stopped. Nothing was written; run the same command again."), bar("reading") as progress:
         found = verify_study(StudyPaths(study.resolve()), progress=progress)
-    typer.echo(json.dumps(asdict(found), indent=2) if as_json else "\n".join(_lines(found)))
+    typer.echo(json.dumps(asdict(found), indent=2) if as_json else printed(_lines(found)))
     if found.faults:
         raise typer.Exit(1)
 

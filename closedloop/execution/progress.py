@@ -56,7 +56,11 @@ def bar(name: str) -> Iterator[ProgressCallback]:
         with at_work():
             yield ProgressLines(name)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+    )
     with (
         at_work(),
         Progress(SpinnerColumn(), *columns, TimeRemainingColumn(), console=console, transient=True) as shown,

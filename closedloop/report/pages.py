@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import quantiles
@@ -13,6 +12,7 @@ from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
+from closedloop.plain_text.printed import command_line
 from closedloop.report import drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.layout import Card, Link, Page, PageSection, render
@@ -217,7 +217,7 @@ def _command(record: StudyRecord) -> str:
         options["--images"] = study.pool.folder
     if study.base_model != record.protocol.base_model.weights:
         options["--base-model"] = study.base_model
-    return shlex.join(["closedloop", "dry-run", "../again", *(word for pair in options.items() for word in pair)])
+    return command_line("closedloop", "dry-run", "../again", *(word for pair in options.items() for word in pair))
 
 
 def _taken_despite(record: StudyRecord) -> list[str]:

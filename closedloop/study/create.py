@@ -13,6 +13,7 @@ from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, Pool
 from closedloop.devices.files import processor_of
 from closedloop.errors import ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.printed import check_given_name
 from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.stimuli.listed import FolderPool, refuse_unreadable
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
@@ -115,6 +116,7 @@ def create_study(
     CheckpointError
         The base model cannot be used.
     """
+    check_given_name(request.subject, option="--subject", error=StudyError)
     root = request.root.resolve()
     refuse_place(root)
     array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()

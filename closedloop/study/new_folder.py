@@ -17,6 +17,7 @@ from pathlib import Path
 
 from closedloop.artifacts.study import INPUTS, DayPaths, StudyPaths
 from closedloop.errors import StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.storage import make_folder, storage_errors, sync_folder, sync_tree
 
 _HIDDEN = ".init-"  # then the process's number; after the study's name where it lies beside it
@@ -46,7 +47,7 @@ def _refuse_place(root: Path) -> None:
     paths = StudyPaths(root)
     if paths.study.exists():
         raise StudyError(
-            f"{root}: expected a new folder, found a study. Go on with it by `closedloop run {root}`, "
+            f"{root}: expected a new folder, found a study. Go on with it by `closedloop run {quoted(root)}`, "
             "or choose another folder."
         )
     around = next((above for above in root.parents if StudyPaths(above).study.is_file()), None)

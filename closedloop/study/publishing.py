@@ -10,7 +10,9 @@ from closedloop.artifacts.manifest import (
     MANIFEST_NAME,
     FileEntry,
     Manifest,
+    check_names,
     read_manifest,
+    refuse_link_out,
     relative_files,
     unlisted_files,
     verify_files,
@@ -130,7 +132,9 @@ class Publisher:
             What it took; 0 of what a person did.
         """
         outputs = {}
-        for name in _finished_files(folder) if folder == step.working else relative_files(folder):
+        names = list(_finished_files(folder) if folder == step.working else relative_files(folder))
+        check_names(folder, names)
+        for name in names:
             path = folder / name
             digest = self.ledger.read_sha256(path, self.paths.relative(step.folder / name))
             outputs[name] = FileEntry(sha256=digest, n_bytes=path.stat().st_size)
@@ -158,6 +162,7 @@ class Publisher:
         """
         for name, entry in manifest.outputs.items():
             path = step.folder / name
+            refuse_link_out(step.folder, name)
             if not path.is_file() or self.ledger.checked_sha256(path, self.paths.relative(path)) != entry.sha256:
                 raise self._differs(path, step.folder)
         for name in unlisted_files(step.folder, manifest):

@@ -7,6 +7,7 @@ was written down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -18,6 +19,7 @@ from closedloop.artifacts.records.amendments import Amendment, append_amendment,
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import RecordingError, StudyError
 from closedloop.plain_text.json_text import read_json
+from closedloop.plain_text.printed import quoted
 from closedloop.storage import (
     copy_file,
     make_folder,
@@ -33,6 +35,7 @@ from closedloop.storage import (
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import count_as_settled, list_files, memory_name
 
+_KEPT = re.compile("recording-[0-9]{1,6}")
 INTENT = ".replacement.json"
 """The file that says what is going to happen, while it happens."""
 
@@ -104,7 +107,7 @@ class Replacement:
         if not self.recording.is_dir() or not list_files(self.recording):
             raise StudyError(
                 f"{self.recording}: expected a recording to replace, found none. Copy the files there, and go on with "
-                f"`closedloop run {self.paths.root}`."
+                f"`closedloop run {quoted(self.paths.root)}`."
             )
         if not source.is_dir() or source.resolve().is_relative_to(self.paths.root.resolve()):
             found = "one in the study itself" if source.is_dir() else "none"
@@ -166,6 +169,10 @@ class Replacement:
             read_json(self._intent, missing="expected a file, found none. Restore it."),
             place=str(self._intent),
         )
+        if not _KEPT.fullmatch(intent.kept):
+            raise StudyError(
+                f"{self._intent}: kept: expected recording- and a number, found {intent.kept!r:.60}. Restore the file."
+            )
         kept = self.paths.replaced(self.day) / intent.kept
         with storage_errors(self.recording):
             if self.coming.is_dir() and self.recording.is_dir() and not kept.exists():

@@ -9,6 +9,7 @@ from closedloop.artifacts.day.journal_checks import check_ended, check_journal, 
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.storage import sha256_file
 
 
@@ -76,8 +77,9 @@ def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int)
     if left:
         found = "; ".join(f"{words} ({name})" for name, words in left.items())
         despite = " ".join(f"--despite {name}" for name in left)
+        study = quoted(paths.root)
         raise StudyError(
             f"{place}: expected a session that an animal saw, found one that is no data of an animal: {found}. "
-            f"To take it nevertheless: `closedloop accept-session {paths.root} --day {day} {despite} --why TEXT`; "
+            f"To take it nevertheless: `closedloop accept-session {study} --day {day} {despite} --why TEXT`; "
             "every page of the report will say so."
         )

@@ -34,14 +34,18 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
     "models": {*GROUND, "confined", "plain_text", "stimuli"},
     "attacks": {*GROUND, "confined", "execution", "models"},
-    "access": {"artifacts", "errors", "models"},
+    "access": {"artifacts", "errors", "models", "plain_text"},
     "training": {*GROUND, "attacks", "models", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
-    "report": {*GROUND, "alignment", "analysis", "artifacts", "recording"},
-    "studies": {*GROUND, "analysis", "artifacts", "attacks", "execution", "models", "report", "stimuli"},
+    "report": {*GROUND, "alignment", "analysis", "artifacts", "plain_text", "recording"},
+    "studies": {
+        *GROUND,
+        *("analysis", "artifacts", "attacks", "execution", "models", "plain_text", "report", "stimuli"),
+    },
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
-        *("errors", "execution", "models", "neo_files", "recording", "simulation", "stimuli", "storage", "training"),
+        *("errors", "execution", "models", "neo_files", "plain_text", "recording", "simulation", "stimuli"),
+        *("storage", "training"),
     },
     "study": {
         *GROUND,
@@ -64,7 +68,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         ),
         *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
-    "cli": {"artifacts", "commands", "studies", "study", "terminal"},
+    "cli": {"artifacts", "commands", "errors", "plain_text", "studies", "study", "terminal"},
     "__main__": {"cli", "terminal"},
 }
 

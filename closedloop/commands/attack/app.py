@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from closedloop.plain_text.printed import printed
+
 attack_app = typer.Typer(rich_markup_mode=None)
 
 _SMOOTHED = "follow the gradient averaged over"
@@ -75,6 +77,7 @@ def attack(
     For a system that the model only predicts (an animal, another network), --shift 0.094 --blur 0.025 moved a simulated
     cortex by a third to a half more; the model's own response then moves less.
     """
+    from closedloop.artifacts.documents import validate  # noqa: PLC0415
     from closedloop.artifacts.protocol.attack import Gradient  # noqa: PLC0415
     from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415
     from closedloop.commands.attack.options import AttackOptions, run_attack  # noqa: PLC0415
@@ -93,6 +96,6 @@ def attack(
         layer=layer,
         architecture=architecture,
         side_px=side_px,
-        gradient=Gradient(shift=shift, noise=noise, scale=scale, blur=blur),
+        gradient=validate(Gradient, {"shift": shift, "noise": noise, "scale": scale, "blur": blur}, place="attack"),
     )
-    typer.echo("\n".join(run_attack(options)))
+    typer.echo(printed(run_attack(options)))

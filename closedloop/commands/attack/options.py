@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from closedloop.commands.interrupts import interruptible
 from closedloop.errors import ProtocolError
 from closedloop.execution.progress import bar
 from closedloop.execution.workers import parse_workers
+from closedloop.plain_text.printed import command_line, number_text
 from closedloop.stages.from_protocol.attack import estimator_of, lattice_of
 
 Meaning = TypeVar("Meaning")
@@ -63,7 +63,7 @@ def run_attack(options: AttackOptions) -> list[str]:
         interruptible("Stopped. Run the same command again to go on; what was found is kept."),
         bar(f"{len(request.items())} attacks") as progress,
     ):
-        return attack_to_folder(request, options.out, workers=workers, command=command_line(options), progress=progress)
+        return attack_to_folder(request, options.out, workers=workers, command=full_command(options), progress=progress)
 
 
 def resolve(options: AttackOptions) -> AttackRequest:
@@ -105,17 +105,21 @@ def _one_of(table: Mapping[str, Meaning], name: str, *, option: str) -> Meaning:
     return table[name]
 
 
-def command_line(options: AttackOptions) -> str:
+def full_command(options: AttackOptions) -> str:
     """Return the command that makes the folder again; workers do not change the result."""
-    optional = {"layer": options.layer, "architecture": options.architecture, "side-px": options.side_px}
+    optional: dict[str, str | int | float | None] = {
+        "layer": options.layer,
+        "architecture": options.architecture,
+        "side-px": options.side_px,
+    }
     optional |= options.gradient.model_dump(exclude_defaults=True)
-    return shlex.join(
-        [
-            *("closedloop", "attack", options.model, *map(str, options.images), "--out", str(options.out)),
-            *("--outputs", options.outputs),
-            *("--epsilon", ",".join(f"{epsilon:g}" for epsilon in options.epsilons)),
-            *("--search", options.search, "--steps", str(options.steps)),
-            *("--direction", options.direction, "--seed", str(options.seed)),
-            *(part for name, value in optional.items() if value is not None for part in (f"--{name}", str(value))),
-        ]
+    return command_line(
+        *("closedloop", "attack", options.model),
+        *options.images,
+        *("--out", options.out),
+        *("--outputs", options.outputs),
+        *("--epsilon", ",".join(number_text(epsilon) for epsilon in options.epsilons)),
+        *("--search", options.search, "--steps", str(options.steps)),
+        *("--direction", options.direction, "--seed", str(options.seed)),
+        *(part for name, value in optional.items() if value is not None for part in (f"--{name}", str(value))),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from closedloop.devices.device import PHOTODIODE, Device, read_devices
 from closedloop.devices.shared_codes import share_codes
 from closedloop.errors import AlignmentError, RecordingError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.printed import command_line
 from closedloop.recording.codes import SentCodes
 from closedloop.recording.segments import BRIDGE_MS
 from closedloop.recording.usability import usable
@@ -153,14 +153,19 @@ def write_page(session: AlignedSession, report: Path, *, journal_file: Path, fil
         )
         for device in session.devices
     ]
-    command = ["closedloop", "recording", "align", journal_file.name, *(file.name for file in files)]
+    command: list[str | Path] = [
+        "closedloop",
+        "recording",
+        "align",
+        *(Path(file.name) for file in (journal_file, *files)),
+    ]
     page = alignment_page(
         records,
         session.sent,
         session_id=session.journal.launches[0].session_id,
         simulated=session.simulated,
         files=[file.name for file in (journal_file, *files)],
-        command=shlex.join([*command, "--report", report.name]),
+        command=command_line(*command, "--report", Path(report.name)),
     )
     write_bytes(report, page)
 

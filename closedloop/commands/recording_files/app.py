@@ -21,6 +21,7 @@ from closedloop.commands.recording_files.options import (
     parse_units,
 )
 from closedloop.commands.recording_files.other_makers.which import RecorderOption, is_of_other_maker
+from closedloop.plain_text.printed import printed
 from closedloop.recording.segments import BRIDGE_MS
 
 recording_app = typer.Typer(
@@ -63,14 +64,14 @@ def recording_info(
 
     if file.is_dir():
         found = folder.describe_folder(file)
-        typer.echo(folder.folder_as_json(found) if json else "\n".join(folder.folder_lines(found)))
+        typer.echo(folder.folder_as_json(found) if json else printed(folder.folder_lines(found)))
         return
     companion = companion_of(file)
     if companion is not None:
-        typer.echo(info.companion_as_json(file, companion) if json else f"{file}: {companion.what}")
+        typer.echo(info.companion_as_json(file, companion) if json else printed([f"{file}: {companion.what}"]))
         return
     facts = info.describe_file(file, bridge_ms=bridge)
-    typer.echo(info.info_as_json(facts) if json else "\n".join(info.info_lines(facts)))
+    typer.echo(info.info_as_json(facts) if json else printed(info.info_lines(facts)))
 
 
 @recording_app.command("detect")
@@ -125,7 +126,7 @@ def recording_detect(
         if len(files) > 1 or json or any(one is not None for one in (channels, time, clock_segment)):
             raise typer.BadParameter("of another maker's recording give one path: all of it is looked at")
         said = detect_other(files[0], out, recorder=recorder, definition=rule, workers=workers, chunk_s=chunk)
-        typer.echo("\n".join(said))
+        typer.echo(printed(said))
         return
     from closedloop.commands.recording_files.detect import (  # noqa: PLC0415
         detect_to_file,
@@ -142,7 +143,7 @@ def recording_detect(
     )
     with bar("detect") as progress:
         written = detect_to_file(files, out, wanted=wanted, workers=workers, chunk_s=chunk, progress=progress)
-    typer.echo(spikes_as_json(written) if json else "\n".join(spikes_lines(written)))
+    typer.echo(spikes_as_json(written) if json else printed(spikes_lines(written)))
 
 
 @recording_app.command("events")
@@ -176,7 +177,7 @@ def recording_events(
     if is_of_other_maker(file, recorder):
         from closedloop.commands.recording_files.other_makers.events import other_events  # noqa: PLC0415
 
-        typer.echo("\n".join(other_events(file, out, recorder=recorder, spikes=spikes)))
+        typer.echo(printed(other_events(file, out, recorder=recorder, spikes=spikes)))
         return
     from closedloop.commands.recording_files import events  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
@@ -189,7 +190,7 @@ def recording_events(
     )
     with bar("events") as progress:
         written = events.events_to_table(file, out, nsx_file=nsx, choice=choice, progress=progress)
-    typer.echo(events.events_as_json(written) if json else "\n".join(events.event_lines(written)))
+    typer.echo(events.events_as_json(written) if json else printed(events.event_lines(written)))
 
 
 @recording_app.command("align")
@@ -237,7 +238,7 @@ def recording_align(
         align.write_page(session, report, journal_file=journal, files=files)
         if out is not None:
             align.write_onsets(session, out)
-    typer.echo(align.session_as_json(session) if json else "\n".join(align.session_lines(session)))
+    typer.echo(align.session_as_json(session) if json else printed(align.session_lines(session)))
 
 
 @recording_app.command("make")
@@ -262,7 +263,7 @@ def recording_make(
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     if "list" in (fault or []):
-        typer.echo("\n".join(fault_lines()))
+        typer.echo(printed(fault_lines()))
         return
     if folder is None:
         raise typer.BadParameter("FOLDER is missing")
@@ -277,7 +278,7 @@ def recording_make(
             seed=seed,
             progress=progress,
         )
-    typer.echo("\n".join(lines))
+    typer.echo(printed(lines))
 
 
 add_extracts(recording_app)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 from typing import Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from closedloop.devices.device import Device, Electrode, read_devices
 from closedloop.devices.port import DevicePart
 from closedloop.devices.shared_codes import share_codes
 from closedloop.errors import RecordingError, StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.recording.activity import SpikeActivity
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
@@ -238,7 +238,7 @@ def _check_session(device: Device, folder: Path, session_id: str) -> None:
         study, day = folder.parents[1], int(folder.parent.name.removeprefix(_DAY_FOLDER))
         raise RecordingError(
             f"{folder / device.name}: expected session {session_id}, found a comment of session {other}. The folder is "
-            f"sealed, do not copy over it; run `closedloop replace-recording {quote(str(study))} --day {day} --from "
+            f"sealed, do not copy over it; run `closedloop replace-recording {quoted(study)} --day {day} --from "
             "FOLDER --why TEXT` with the folder of this day's recording."
         )
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from closedloop.plain_text.printed import printed
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -83,4 +85,4 @@ def unit_sensitivity(
     )
     with bar("unit-sensitivity") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
-    typer.echo("\n".join(lines))
+    typer.echo(printed(lines))

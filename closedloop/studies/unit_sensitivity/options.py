@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop.attacks.epsilons import parse_epsilons
+from closedloop.plain_text.printed import command_line
 from closedloop.studies.networks import parse_networks
 from closedloop.studies.unit_sensitivity.settings import PAPER, QUICK, UnitStudy
 
@@ -53,7 +53,7 @@ def resolve(options: UnitSensitivityOptions) -> UnitStudy:
     )
 
 
-def command_line(options: UnitSensitivityOptions) -> str:
+def unit_sensitivity_command(options: UnitSensitivityOptions) -> str:
     """Return the command line that asks for the same."""
     given = {
         "--architecture": options.architecture,
@@ -69,4 +69,4 @@ def command_line(options: UnitSensitivityOptions) -> str:
     parts = ["closedloop", "studies", "unit-sensitivity"]
     parts += [part for network in options.networks for part in ("--network", network)]
     parts += [part for option, value in given.items() if value is not None for part in (option, str(value))]
-    return shlex.join(parts + ["--paper"] * options.paper)
+    return command_line(*parts, *["--paper"] * options.paper)

@@ -10,7 +10,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY
 from closedloop.studies.unit_sensitivity.measure import measure_units
-from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, command_line, resolve
+from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, resolve, unit_sensitivity_command
 from closedloop.studies.unit_sensitivity.report import write_unit_report
 from closedloop.studies.unit_sensitivity.settings import StudyFiles
 
@@ -44,7 +44,7 @@ def run_study(
     study = resolve(options)
     who = own_workers() if workers is None else parse_workers(workers)
     measure_units(study, out, workers=who, device=device, progress=progress)
-    page = write_unit_report(out, command=command_line(options))
+    page = write_unit_report(out, command=unit_sensitivity_command(options))
     return [*_summary(read_table(StudyFiles(out).sensitivity, UNIT_SENSITIVITY)), f"Open {page}"]
 
 

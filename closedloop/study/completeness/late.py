@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.study.completeness.looks import list_files
 from closedloop.study.completeness.names import is_copying
 
@@ -45,7 +45,7 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
     way = "Move it out of the folder."
     if stage == "recording" and not (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
         way = (
-            f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quote(str(paths.root))} "
+            f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quoted(paths.root)} "
             f"--day {day} --from FOLDER --why REASON`; if not, move it out of the folder."
         )
     raise StudyError(

@@ -6,6 +6,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
+from closedloop.plain_text.printed import quoted
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, recall_refusal
 from closedloop.study.completeness.watch import BroughtStage, Watch
@@ -53,8 +54,8 @@ def _outlook(watch: Watch, day: int, stage: BroughtStage) -> str:
     if refused:
         return f"day {day} {stage} was refused as it is: {refused}"
     if not outlook.settles_in_s:
-        return f"day {day} {stage}: all is there; run `closedloop run {watch.paths.root}`."
+        return f"day {day} {stage}: all is there; run `closedloop run {quoted(watch.paths.root)}`."
     return (
-        f"day {day} {stage}: all is there; `closedloop run {watch.paths.root}` takes it over once it has not "
+        f"day {day} {stage}: all is there; `closedloop run {quoted(watch.paths.root)}` takes it over once it has not "
         f"changed for {watch.patience.settle_s:.0f} s."
     )

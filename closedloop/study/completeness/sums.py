@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.devices.files import is_recording
-from closedloop.storage import open_to_read, read_bytes
+from closedloop.errors import ClosedLoopError
+from closedloop.plain_text.limits import MOST_JSON_BYTES, read_limited
+from closedloop.storage import open_to_read
 from closedloop.study.completeness.checksum_lists import parse_list
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.completeness.names import is_done, is_sums
@@ -97,8 +99,8 @@ def read_sums(folder: Path, files: Sequence[SeenFile]) -> Sums:
         if not is_sums(file.name):
             continue
         try:
-            content = read_bytes(folder / file.name)
-        except OSError:
+            content = read_limited(folder / file.name, most_bytes=MOST_JSON_BYTES, missing="")
+        except ClosedLoopError:
             faults.append(f"{file.name} cannot be read")
             continue
         found = parse_list(content, of=file.name.rpartition("/")[2].rpartition(".")[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
@@ -15,6 +14,7 @@ from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
+from closedloop.plain_text.printed import quoted
 from closedloop.study.completeness.accepted import accepted_days, is_accepted
 from closedloop.study.completeness.looks import FolderLook, Patience, SeenFile, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
@@ -259,7 +259,7 @@ class Watch:
         if missing == _NOTHING_YET and brought.stage == "present":
             return (
                 f"{day}: the session is ready. Record, and present it with "
-                f"`rig present {quote(str(self.paths.folder('schedule', brought.day)))} --out {quote(str(folder))}` "
+                f"`rig present {quoted(self.paths.folder('schedule', brought.day))} --out {quoted(folder)}` "
                 "(copy the folder to the rig and its output back; no eye tracker port yet: add `--gaze mouse`, and "
                 "take the session by `closedloop accept-session`)."
             )
@@ -279,7 +279,7 @@ class Watch:
             return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         if missing.remedy:
             return f"{day}, {folder}: {missing.fault}. {missing.remedy}"
-        study = quote(str(self.paths.root))
+        study = quoted(self.paths.root)
         accept = f"`closedloop accept-recording {study} --day {brought.day} --why REASON` takes it as it is"
         return f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, {self.no_more or accept}."
 

@@ -11,6 +11,7 @@ from closedloop.artifacts.manifest import (
     Manifest,
     is_litter,
     read_manifest,
+    refuse_link_out,
     unlisted_files,
     way_back,
 )
@@ -89,6 +90,7 @@ def _is_whole(findings: Findings, study: StudyDocument, folder: Path, name: str,
     path, entry = folder / name, manifest.outputs[name]
     found = ""
     with findings.reading("bytes", path):
+        refuse_link_out(folder, name)
         if not path.is_file():
             found = "no file"
             findings.advance(entry.n_bytes)

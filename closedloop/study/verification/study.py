@@ -12,6 +12,7 @@ from closedloop.artifacts.study import INPUTS, START_DAY, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
+from closedloop.plain_text.printed import quoted
 from closedloop.study.inputs import pool_hash
 from closedloop.study.loop import check_protocol, read_identity
 from closedloop.study.steps import Steps
@@ -104,7 +105,8 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
                 findings.fault(
                     "inputs",
                     f"{folder}: expected what follows from its inputs, found it stale ({step.what_changed(manifest)}). "
-                    f"Restore what changed, or have `closedloop run {steps.paths.root}` say what can be made again.",
+                    f"Restore what changed, or have `closedloop run {quoted(steps.paths.root)}` say what can be made "
+                    "again.",
                 )
                 continue
             edited = steps.edited(step, manifest)

@@ -10,6 +10,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
+from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.folders import image_path
 from closedloop.storage import sha256_file
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
@@ -153,7 +154,7 @@ def check_report(findings: Findings, paths: StudyPaths) -> None:
                 findings.fault(
                     "report",
                     f"{path}: expected pages drawn from {name} as it is, found {found} there. "
-                    f"Draw them again by `closedloop report {paths.root}`.",
+                    f"Draw them again by `closedloop report {quoted(paths.root)}`.",
                 )
         for name, digest in record.files.items():
             page = paths.report / name
@@ -162,7 +163,7 @@ def check_report(findings: Findings, paths: StudyPaths) -> None:
                 findings.fault(
                     "report",
                     f"{page}: expected the page as it was drawn, found {found}. "
-                    f"Draw it again by `closedloop report {paths.root}`.",
+                    f"Draw it again by `closedloop report {quoted(paths.root)}`.",
                 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,68 @@ def test_only_the_files_asked_for_are_read(tmp_path: Path) -> None:
 def test_a_folder_without_a_manifest_was_not_published(tmp_path: Path) -> None:
     with refused(DocumentError, tmp_path / MANIFEST_NAME, "found none"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("../../ledger.sqlite", "a way out of the folder"),
+        ("/etc/passwd", "from the root of a disk"),
+        ("", "an empty name"),
+        ("a\\b", "a backslash"),
+        ("A.BIN", "'a.bin' and 'A.BIN'"),
+    ],
+)
+def test_a_manifest_names_files_of_its_folder_alone(tmp_path: Path, name: str, fault: str) -> None:
+    manifest = promised(tmp_path)
+    content = json.loads((tmp_path / MANIFEST_NAME).read_text())
+    content["outputs"][name] = {"sha256": manifest.outputs["a.bin"].sha256, "n_bytes": 256}
+    (tmp_path / MANIFEST_NAME).write_text(json.dumps(content))
+    with refused(DocumentError, f"{tmp_path / MANIFEST_NAME}: outputs: expected names", fault, "Restore the file."):
+        read_manifest(tmp_path)
+
+
+def test_files_that_cannot_stand_in_a_manifest_are_named_before_one_is_written(tmp_path: Path) -> None:
+    (tmp_path / "a\\b").write_bytes(b"1")
+    with refused(ManifestError, tmp_path, "a backslash", "Rename it."):
+        describe_files(tmp_path)
+    (tmp_path / "a\\b").unlink()
+    for name in ("\u00e4", "a\u0308"):  # two files here, one on a disk of Apple's
+        (tmp_path / name).write_bytes(b"1")
+    with refused(ManifestError, tmp_path, "differ on every disk", "Rename one of them."):
+        describe_files(tmp_path)
+
+
+@pytest.mark.parametrize("link", ["a.bin", "deep"])
+def test_a_published_file_is_no_link_out_of_its_study(tmp_path: Path, link: str) -> None:
+    folder = tmp_path / "study" / "day-00" / "plan"
+    folder.mkdir(parents=True)
+    manifest = promised(folder)
+    elsewhere = (folder / link).rename(tmp_path / "elsewhere")
+    (folder / link).symlink_to(elsewhere)
+    with refused(ManifestError, folder / link, "found a link to", str(elsewhere), "Put the file itself there."):
+        verify_files(folder, manifest)
+
+
+def test_links_within_a_study_and_links_to_a_folder_and_to_what_people_bring_are_followed(tmp_path: Path) -> None:
+    study, disk = tmp_path / "study", tmp_path / "disk"
+    (study / "day-00").mkdir(parents=True)
+    disk.mkdir()
+    (study / "study.json").write_text("{}")
+    for stage in ("plan", "recording"):
+        (disk / stage).mkdir()
+        manifest = promised(disk / stage)
+        (study / "day-00" / stage).symlink_to(disk / stage)  # the folder is on another disk
+        verify_files(study / "day-00" / stage, manifest)
+    recording = study / "day-01" / "recording"
+    recording.mkdir(parents=True)
+    brought = promised(recording)
+    (recording / "a.bin").rename(disk / "a.bin")
+    (recording / "a.bin").symlink_to(disk / "a.bin")
+    verify_files(recording, brought)
+    plan = study / "day-01" / "plan"
+    plan.mkdir()
+    own = promised(plan)
+    (plan / "a.bin").rename(study / ".annexed")
+    (plan / "a.bin").symlink_to(study / ".annexed")
+    verify_files(plan, own)

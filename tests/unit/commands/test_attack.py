@@ -27,7 +27,7 @@ from closedloop.attacks.gradients.estimators import Averaged, Blurred
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.searches import SEARCHES
 from closedloop.commands.attack.app import attack as attack_command
-from closedloop.commands.attack.options import AttackOptions, command_line, resolve, run_attack
+from closedloop.commands.attack.options import AttackOptions, full_command, resolve, run_attack
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder
 from closedloop.errors import CheckpointError, ImageError, ProtocolError, StorageError
@@ -268,7 +268,7 @@ def test_outputs_are_numbers_and_ranges() -> None:
 
 def test_the_command_on_the_page_can_be_pasted_into_a_shell(options: AttackOptions) -> None:
     given = replace(options, model="my model.pt", images=(Path("cat & dog.png"),), gradient=Gradient(shift=0.1))
-    parts = shlex.split(command_line(given))
+    parts = shlex.split(full_command(given))
     assert parts[:5] == ["closedloop", "attack", "my model.pt", "cat & dog.png", "--out"]
     assert parts[-2:] == ["--shift", "0.1"]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
-from closedloop.commands.console import ConsoleReporter
+from closedloop.commands.console import ConsoleReporter, say_on
+from closedloop.errors import visible
 
 
 def report(*, terminal: bool) -> str:
@@ -37,3 +39,11 @@ def test_a_terminal_shows_the_stage_its_attempt_and_the_day() -> None:
     shown = report(terminal=True)
     assert "day 0  plan  (attempt 2)" in shown
     assert "day 1 of 3" in shown
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("text", ["[/b] [red]x[/red] [link=http://x]y[/link]", "a\x1b[2Jb\nc\u202e"])
+def test_what_is_said_is_printed_as_it_is(text: str, terminal: bool) -> None:
+    written = io.StringIO()
+    say_on(Console(file=written, force_terminal=terminal, width=100), text)
+    assert written.getvalue() == visible(text) + "\n"

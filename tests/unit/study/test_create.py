@@ -495,3 +495,15 @@ def test_a_simulated_study_names_the_arrays_that_it_simulates(
 def test_a_real_study_that_was_told_no_arrays_names_none(tmp_path: Path) -> None:
     real = replace(request(tmp_path), simulated=False, images=image_folder(tmp_path / "photographs"))
     assert StudyDocument.read(create_study(real).study).arrays == ()
+
+
+@pytest.mark.parametrize("subject", ["", " ", "x" * 10_000, "a\nb", "a\x1b[2J", "\u202e", "\udcff"])
+def test_a_subject_that_nobody_can_read_is_refused_and_leaves_nothing(tmp_path: Path, subject: str) -> None:
+    with refused(StudyError, "--subject: expected a name"):
+        create_study(replace(request(tmp_path), subject=subject))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_name_that_is_nearly_one_of_ours_is_understood() -> None:
+    with refused(ProtocolError, "protocol gou2022", "Did you mean guo2022?"):
+        find_protocol("gou2022")

@@ -14,7 +14,7 @@ from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.commands.brought import accept_recording, replace_recording
 from closedloop.errors import ClosedLoopError, RecordingError, StudyError
 from closedloop.study.loop import Outcome
-from closedloop.study.replacement import INTENT, Replacement
+from closedloop.study.replacement import INTENT, Replacement, finish_replacements
 from closedloop.study.verification.study import verify_study
 from tests.unit.messages import refused
 from tests.unit.study.labs import Lab, bring_recording, lab
@@ -304,3 +304,23 @@ def test_a_look_that_a_killed_loop_left_beside_a_sealed_folder_is_swept(made: La
         memory.touch()
     made.run()
     assert not any(memory.exists() for memory in left)
+
+
+def test_an_intent_that_names_another_place_is_refused_and_nothing_moves(
+    made: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_bad_copy(made)
+
+    def stop(_replacement: Replacement) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Replacement, "finish", stop)
+        with pytest.raises(Exit):
+            replace(made)
+    intent = made.paths.day(0).root / INTENT
+    intent.write_text(intent.read_text().replace('"recording-1"', '"../../../elsewhere"'))
+    before = content_of(made.paths.folder("recording", 0))
+    with refused(StudyError, f"{intent}: kept: expected recording- and a number, found '../../../elsewhere'"):
+        finish_replacements(made.paths)
+    assert content_of(made.paths.folder("recording", 0)) == before

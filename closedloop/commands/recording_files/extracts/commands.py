@@ -18,6 +18,7 @@ from closedloop.commands.recording_files.options import (
     parse_time,
     parse_units,
 )
+from closedloop.plain_text.printed import printed
 
 NsxOption = Annotated[
     Path | None,
@@ -69,7 +70,7 @@ def recording_waveforms(
         written = waveforms.waveforms_to_file(file, out, choice, nsx_file=nsx, progress=progress)
     if report is not None:
         waveform_report.write_page(written, choice, report, map_file)
-    typer.echo(waveforms.waveforms_as_json(written) if json else "\n".join(waveforms.waveform_lines(written)))
+    typer.echo(waveforms.waveforms_as_json(written) if json else printed(waveforms.waveform_lines(written)))
 
 
 def recording_samples(
@@ -109,7 +110,7 @@ def recording_samples(
             nev=nev,
             progress=progress,
         )
-    typer.echo(samples.samples_as_json(written) if json else "\n".join(samples.sample_lines(written)))
+    typer.echo(samples.samples_as_json(written) if json else printed(samples.sample_lines(written)))
 
 
 def recording_codes(
@@ -135,7 +136,7 @@ def recording_codes(
         written = codes.codes_to_table(
             file, out, time=parse_time(time, clock_segment=clock_segment), nsx_file=nsx, progress=progress
         )
-    typer.echo(codes.codes_as_json(written) if json else "\n".join(codes.code_lines(written)))
+    typer.echo(codes.codes_as_json(written) if json else printed(codes.code_lines(written)))
 
 
 def recording_map(
@@ -156,4 +157,4 @@ def recording_map(
     contacts = map_command.read_map(file, names)
     if out is not None:
         map_command.write_picture(file, contacts, out, names=names)
-    typer.echo(map_command.map_as_json(file, contacts) if json else "\n".join(map_command.map_lines(file, contacts)))
+    typer.echo(map_command.map_as_json(file, contacts) if json else printed(map_command.map_lines(file, contacts)))

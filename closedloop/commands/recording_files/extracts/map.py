@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from pathlib import Path
 from closedloop.blackrock.arrays import MappedElectrode, bank_of
 from closedloop.blackrock.maps import read_array_map
 from closedloop.commands.recording_files.outputs import check_output
+from closedloop.plain_text.printed import command_line
 from closedloop.report.recordings.array_map import ArrayContact, MapRecord, arrays_of, map_page, map_png
 from closedloop.storage import write_bytes
 
@@ -63,8 +63,9 @@ def write_picture(file: Path, contacts: Sequence[ArrayContact], out: Path, *, na
     if out.suffix.lower() == ".png":
         write_bytes(out, map_png(contacts))
         return
-    command = ["closedloop", "recording", "map", file.name, *(("--names", names) if names else ()), "--out", out.name]
-    write_bytes(out, map_page(MapRecord(file.name, shlex.join(command), tuple(contacts))))
+    given = ("--names", names) if names else ()
+    command = command_line("closedloop", "recording", "map", Path(file.name), *given, "--out", Path(out.name))
+    write_bytes(out, map_page(MapRecord(file.name, command, tuple(contacts))))
 
 
 def map_lines(file: Path, contacts: Sequence[ArrayContact]) -> list[str]:

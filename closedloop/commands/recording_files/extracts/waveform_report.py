@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from closedloop.commands.recording_files.extracts.map import read_map
 from closedloop.commands.recording_files.extracts.waveforms import SpikeChoice, WrittenWaveforms
 from closedloop.commands.recording_files.outputs import check_output
 from closedloop.errors import RecordingError
+from closedloop.plain_text.printed import command_line
 from closedloop.report.recordings.array_map import ArrayContact, arrays_of
 from closedloop.report.recordings.grid import Grid, in_rows
 from closedloop.report.recordings.waveforms import WaveformRecord, waveform_page
@@ -47,14 +47,21 @@ def write_page(written: WrittenWaveforms, choice: SpikeChoice, report: Path, map
         The .cmp by which electrodes are laid out; in order of their number if None.
     """
     contacts = read_map(map_file) if map_file is not None else ()
-    command = ["closedloop", "recording", "waveforms", written.file.name, "--out", written.out.name]
-    options = {
+    command: list[str | Path] = [
+        "closedloop",
+        "recording",
+        "waveforms",
+        Path(written.file.name),
+        "--out",
+        Path(written.out.name),
+    ]
+    options: dict[str, str | Path] = {
         "--channels": choice.channels.text,
         "--units": "" if written.units.words == "all but noise" else written.units.words,
         "--time": choice.time.text,
         "--clock-segment": "" if choice.time.clock_segment is None else str(choice.time.clock_segment),
-        "--map": map_file.name if map_file is not None else "",
-        "--report": report.name,
+        "--map": Path(map_file.name) if map_file is not None else "",
+        "--report": Path(report.name),
     }
     chosen = [
         f"channels {choice.channels.text or 'all'}",
@@ -64,7 +71,7 @@ def write_page(written: WrittenWaveforms, choice: SpikeChoice, report: Path, map
     page = waveform_page(
         WaveformRecord(
             file=written.file.name,
-            command=shlex.join([*command, *(word for pair in options.items() if pair[1] for word in pair)]),
+            command=command_line(*command, *(word for pair in options.items() if pair[1] for word in pair)),
             means=written.means,
             labels=written.labels,
             grids=_grids(sorted(written.labels), contacts),

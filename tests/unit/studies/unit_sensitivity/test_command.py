@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from closedloop.cli import app
 from closedloop.errors import CheckpointError, ExecutionError, ImageError, ProtocolError
-from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, command_line, resolve
+from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, resolve, unit_sensitivity_command
 
 OPTIONS = UnitSensitivityOptions(
     networks=("small_resnet_robust",),
@@ -62,7 +62,7 @@ def test_the_command_on_the_page_asks_for_the_same() -> None:
     command = typer.main.get_command(app).commands["studies"].commands["unit-sensitivity"]  # type: ignore[attr-defined]
     import shlex
 
-    words = shlex.split(command_line(replace(asked, paper=True)))
+    words = shlex.split(unit_sensitivity_command(replace(asked, paper=True)))
     assert words[:3] == ["closedloop", "studies", "unit-sensitivity"]
     given = command.make_context("unit-sensitivity", words[3:], resilient_parsing=False).params
     assert given["network"] == list(asked.networks)
