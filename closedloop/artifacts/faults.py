@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from closedloop.plain_text.suggestions import closest, did_you_mean
 
-_Fault = Mapping[str, Any]
+_Details = Mapping[str, Any]
 _SHOWN = 3  # faults that are spelled out
 _SHOWN_CHARACTERS = 60
 _NOWHERE = object()
@@ -94,16 +94,16 @@ def describe_faults(fault: ValidationError, model: type[BaseModel] | None, conte
     return f"{'; '.join(texts)}. {remedy}".removesuffix(" ")
 
 
-def _keys(faults: Sequence[_Fault], model: type[BaseModel] | None, content: Any) -> Iterator[_Key]:
+def _keys(faults: Sequence[_Details], model: type[BaseModel] | None, content: Any) -> Iterator[_Key]:
     """Yield the wrong keys, those that are unknown first: a misspelt key is also a missing one."""
-    by_path: dict[tuple[str | int, ...], list[_Fault]] = {}
+    by_path: dict[tuple[str | int, ...], list[_Details]] = {}
     for one in sorted(faults, key=lambda one: one["type"] != "extra_forbidden"):
         by_path.setdefault(_path(one, content), []).append(one)
     for path, same in by_path.items():
         yield _key(path, same, model)
 
 
-def _path(fault: _Fault, content: Any) -> tuple[str | int, ...]:
+def _path(fault: _Details, content: Any) -> tuple[str | int, ...]:
     """Leave out of a place what is no key of the document: names of the kinds that a value may have."""
     path: list[str | int] = []
     parts = fault["loc"]
@@ -126,7 +126,7 @@ def _inside(content: Any, part: str | int) -> Any:
     return _NOWHERE
 
 
-def _key(path: tuple[str | int, ...], faults: list[_Fault], model: type[BaseModel] | None) -> _Key:
+def _key(path: tuple[str | int, ...], faults: list[_Details], model: type[BaseModel] | None) -> _Key:
     first = faults[0]
     if first["type"] == "extra_forbidden":
         meant = _meant(path, model)
@@ -155,7 +155,7 @@ def _without_twins(keys: list[_Key]) -> list[_Key]:
     ]
 
 
-def _expected(fault: _Fault) -> str:
+def _expected(fault: _Details) -> str:
     context = fault.get("ctx", {})
     if fault["type"] == "literal_error":
         return str(context["expected"]).replace("'", "")
@@ -167,7 +167,7 @@ def _expected(fault: _Fault) -> str:
     return words.format(**context).replace("'", "") if words else f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 
-def _meant_value(faults: Sequence[_Fault]) -> str:
+def _meant_value(faults: Sequence[_Details]) -> str:
     given = faults[0]["input"]
     known = [word for one in faults for word in re.findall("'([^']+)'", str(one.get("ctx", {}).get("expected", "")))]
     if not isinstance(given, str):

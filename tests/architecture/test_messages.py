@@ -9,7 +9,7 @@ from tests.architecture.house import CODE
 
 ADVICE = re.compile(r"\b(remove|delete|erase|discard|throw away|rm)\b", re.IGNORECASE)
 COMPUTED_ANEW = {  # what such a sentence may be about: a key in a text file, and half-done work of ours
-    "closedloop/artifacts/documents.py": {"Remove it or correct its spelling."},
+    "closedloop/artifacts/faults.py": {"Remove it or correct its spelling."},
     "closedloop/attacks/synthesis/shards.py": {"Delete the file and run again: it is computed anew."},
     "closedloop/stages/ingest/shards.py": {"Delete the file and run again: it is computed anew."},
     "closedloop/training/resumable.py": {"Delete it and run again."},
