@@ -65,6 +65,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "execution",
             "models",
             "neo_files",
+            "plain_text",
         ),
         *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },

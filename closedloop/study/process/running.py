@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from closedloop.artifacts.study import START_DAY, StudyPaths
+from closedloop.plain_text.printed import quoted
 from closedloop.study.ledger import StageRecord
 from closedloop.study.process.notes import read_note
 
@@ -51,7 +51,7 @@ class RunningStage:
             else ""
         )
         if self.state == "stopped":
-            return f"{name} stopped{at} (no process holds the study): `closedloop run {shlex.quote(study)}` resumes it"
+            return f"{name} stopped{at} (no process holds the study): `closedloop run {quoted(study)}` resumes it"
         if self.state == "not moving":
             return (
                 f"{name} has not moved for {(self.still_s or 0) / 60:.0f} min{f', it stands{at}' if at else ''}: see "
