@@ -35,7 +35,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
             f"{path}: expected a ledger that can be written, found: {error}. {remedy}, and run the same command again; "
             "nothing published is lost."
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second: SQLite quotes the damaged bytes
         raise damaged(path, str(error)) from error
 
 

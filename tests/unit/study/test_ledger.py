@@ -16,7 +16,7 @@ import pytest
 
 from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.study.completeness.looks import SeenFile
-from closedloop.study.ledger import Ledger, StageRecord, open_ledger, owner_name, read_records
+from closedloop.study.ledger import Ledger, StageRecord, ledger_fault, open_ledger, owner_name, read_records
 from closedloop.study.process.lock import holder_of, study_lock
 from tests.unit.messages import refused
 
@@ -216,6 +216,14 @@ def test_a_ledger_of_other_tables_or_values_is_damaged_whatever_sqlite_calls_it(
     with refused(DocumentError, path, "found a damaged file", "Move it aside and run `closedloop run`") as caught:
         read_records(path)
     assert len(str(caught.value)) < len(str(path)) + 400
+
+
+def test_a_ledger_whose_damage_sqlite_quotes_in_bytes_that_are_no_text_is_one_line(tmp_path: Path) -> None:
+    path = made_ledger(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE stages", b"CREATE TABL\xc3 stages"))
+    with refused(DocumentError, path, "found a damaged file"):
+        read_records(path)
+    assert ledger_fault(path) is not None
 
 
 def test_what_the_folders_hold_is_written_again_where_the_ledger_says_otherwise(ledger: Ledger) -> None:
