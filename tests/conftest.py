@@ -1,4 +1,9 @@
-"""Every test runs torch on one thread: two are slower on two cores (facts of the machine)."""
+"""What holds for every test.
+
+Torch runs on one thread: two are slower on two cores. An example of hypothesis may take as long as the machine takes,
+and none is remembered for the next run: what a test finds depends neither on load nor on another process, and the
+checkout may be read-only.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.loop.studies import closedloop, run_once
+
+settings.register_profile("closedloop", settings.default, deadline=None, database=None)
+settings.load_profile("closedloop")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what is remembered between commands out of the account's own cache, for child processes too."""
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    own = tmp_path_factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # one for all processes of this run
+    (run / "cache").mkdir(exist_ok=True)
+    os.environ["XDG_CACHE_HOME"] = str(run / "cache")
 
 
 @pytest.fixture(scope="session")
