@@ -129,7 +129,7 @@ def test_without_an_effect_a_control_is_measurable_in_a_fortieth_of_the_studies(
 
 
 def test_all_splits_scatter_less_than_one_and_the_interval_knows_it() -> None:
-    """The mean of a drawn split has the noise of the split besides: on these controls a third more."""
+    """The mean of a drawn split has the noise of the split besides: on these controls an eighth more."""
     rng = np.random.default_rng(13)
     whole, one_split = [], []
     for _ in range(N_STUDIES):
