@@ -2,6 +2,7 @@
 # make test      set up what is missing, run all tests
 # make check     format, lint, import contracts, types, fast tests
 # make flakes    all tests RUNS times beside LOAD busy processes and a foreign Dask cluster; a log of each in runs/flakes
+# make faults    every operation of a day and of a rig's session on the disk fails once: an hour or two, and it resumes
 # make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
 # make fuzz      damaged files through every reader: FUZZ_INPUTS of them
@@ -25,7 +26,7 @@ export OMP_NUM_THREADS ?= 1
 # The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dry-run test check flakes docs bench fuzz set-up system-packages installed install
+.PHONY: dry-run test check faults flakes docs bench fuzz set-up system-packages installed install
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -43,6 +44,9 @@ check: $(SETUP)
 
 flakes: $(SETUP) $(SYSTEM)
 	$(BIN)/python -m tools.flakes --runs $(RUNS) --load $(LOAD) --command "$(MAKE) test"
+
+faults: $(SETUP)
+	$(BIN)/python -m tools.faults --folder runs/faults
 
 docs: $(SETUP)
 	$(BIN)/python -m tools.pages

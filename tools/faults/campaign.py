@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from closedloop.artifacts.study import STAGES, START, START_DAY
 from tools.faults.durable import DiskNode, durable_states, read_log, tree_of, write_state
 from tools.faults.shim import ACTIONS, KINDS, Control, Fault, build
 from tools.faults.subjects import DayPart, Ended, Part, Server, SessionPart, copy_study, whole_lines
@@ -69,15 +70,35 @@ class Result:
 class Campaign:
     """The parts, made once in a folder, and the cases that were run, which are remembered there."""
 
-    def __init__(self, folder: Path, *, subjects: Sequence[str] = ("day", "session")) -> None:
+    def __init__(self, folder: Path, *, subjects: Sequence[str] = ("day", "session"), until: str | None = None) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._control = Control(folder / "control")
         self._place = folder / "case"
+        self._until = until
         self._server = Server(build(folder), folder)
         self.parts = {part.name: part for part in self._parts(subjects)}
         self._counts = {name: self._count(part) for name, part in self.parts.items()}
         self.done = {json.loads(line)["case"]: json.loads(line) for line in self._lines()}
+
+    def counts_of(self, program: str, *arguments: str | Path) -> tuple[Ended, dict[str, int]]:
+        """Run a command on the whole study; return how it ended and what it did there.
+
+        Parameters
+        ----------
+        program
+            "closedloop" or "rig".
+        *arguments
+            Of its command line.
+        """
+        self._control.write(self.study)
+        ended = self._server.run(program, arguments, self._control)
+        return ended, self._control.counts()
+
+    @property
+    def study(self) -> Path:
+        """The study after the day."""
+        return self._folder / "whole" / "study"
 
     def close(self) -> None:
         """End the server."""
@@ -104,6 +125,7 @@ class Campaign:
                 self._control,
                 snapshots=str(snapshots),
                 study=str(self._place / "study"),
+                stages=_stages_until(self._until),
             )
             if ended.code:
                 raise RuntimeError(f"the undisturbed day ended with code {ended.code}: {ended.stderr}")
@@ -120,7 +142,7 @@ class Campaign:
         for before, after in pairwise(taken):
             assert after is not None  # noqa: S101 - only the first one has nothing before it
             stage = after.name.partition("-")[2]
-            is_last = after == taken[-1]
+            is_last = after == taken[-1] and self._until is None
             number = -1 if stage == "start" else 0
             yield DayPart(after.name, before, whole if is_last else after, () if is_last else ((number, stage),))
 
@@ -226,6 +248,14 @@ class Campaign:
         self.done[result.case] = asdict(result)
         with (self._folder / "results.jsonl").open("a") as file:
             file.write(json.dumps(asdict(result)) + "\n")
+
+
+def _stages_until(last: str | None) -> list[tuple[int, str]]:
+    """Return the stages of day 0 up to one of them; none, which is no limit, for the whole day."""
+    if last is None:
+        return []
+    names = STAGES[: STAGES.index(last) + 1]
+    return [(START_DAY, START), *((0, name) for name in names)]
 
 
 def _begun(part: Part) -> DiskNode:

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from tools.faults.shim import attach
 
 IMPORTS = (
@@ -29,10 +31,6 @@ IMPORTS = (
     *("closedloop.stages.ingest.run", "closedloop.stages.refit", "closedloop.stages.evaluate.run"),
     *("closedloop.stages.queue", "closedloop.simulation.array", "rig.cli", "rig.launch", "rig.display.headless"),
 )
-
-
-class _Enough(BaseException):
-    """The stage that the case is about is over."""
 
 
 def serve() -> int | None:
@@ -73,16 +71,14 @@ def _child(request: dict[str, Any]) -> int:
     os.dup2(nothing, 0)
     control = Path(request["control"])
     sys.argv = [request["program"], *request["arguments"]]
-    if request.get("stages"):
-        _stop_after(request["stages"])
     if request.get("snapshots"):
         _take_snapshots(Path(request["study"]), Path(request["snapshots"]), control)
+    if request.get("stages"):
+        _stop_after(request["stages"])
     main = importlib.import_module(f"{request['program']}.cli").main
     attach(control)
     try:
         main()
-    except _Enough:
-        return 0
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
@@ -96,13 +92,13 @@ def _stop_after(stages: list[list[Any]]) -> None:
 
     def begin_of(self: ConsoleReporter, day: int, stage: str, attempt: int) -> Any:
         if [day, stage] not in stages:
-            raise _Enough
+            raise typer.Exit
         return begin(self, day, stage, attempt)
 
     def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float) -> None:
         end(self, day, stage, seconds)
         if [day, stage] == stages[-1]:
-            raise _Enough
+            raise typer.Exit
 
     ConsoleReporter.begin, ConsoleReporter.end = begin_of, end_of  # type: ignore[method-assign]
 
