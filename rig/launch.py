@@ -12,6 +12,7 @@ from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journ
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
+from closedloop.storage import remove_file
 from rig.apparatus import Launch, open_apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
@@ -159,5 +160,7 @@ def _plan_of(session: Session) -> PlannedSession:
 
 def _write_summary(session: Session, out: Path) -> SessionSummary:
     summary = summarize(session.document, read_journal(out / JOURNAL_NAME))
+    for half_written in out.glob(f".{SUMMARY_NAME}.*.tmp"):  # of a rig that was killed as it wrote it
+        remove_file(half_written)
     summary.write(out / SUMMARY_NAME)
     return summary

@@ -1,9 +1,9 @@
 """What the repetitions of two images say about the change between them without counting their noise.
 
 A change measured once is the site's change plus noise, and its size counts both. Two measurements from disjoint halves
-of the repetitions share the change and not the noise. Which repetitions fall into which half is arbitrary: a drawn split
-moves the mean square of 16 control images by half of its standard error. So nothing here depends on a drawn split where
-that can be avoided: the square has a closed form, and the sign is averaged over all splits.
+of the repetitions share the change and not the noise. Which repetitions fall into which half is arbitrary: a drawn
+split moves the mean square of 16 control images by half of its standard error. So nothing here depends on a drawn split
+where that can be avoided: the square has a closed form, and the sign is averaged over all splits.
 """
 
 from __future__ import annotations

@@ -157,6 +157,14 @@ def test_a_complete_session_is_left_as_it_is(make_session, tmp_path):
     assert (tmp_path / "out" / "journal.jsonl").read_bytes() == before
 
 
+def test_a_summary_that_a_killed_rig_half_wrote_goes_when_it_is_written_again(make_session, tmp_path):
+    folder = make_session(n_presentations=12)
+    run(folder, tmp_path / "out")
+    (tmp_path / "out" / ".summary.json.4711.tmp").write_bytes(b"{")
+    run(folder, tmp_path / "out", resume=True)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"journal.jsonl", "summary.json"}
+
+
 def test_a_lost_summary_is_written_again(make_session, tmp_path):
     folder = make_session(n_presentations=12)
     run(folder, tmp_path / "out")
