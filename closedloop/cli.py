@@ -42,6 +42,8 @@ def _complete_protocol(incomplete: str) -> list[str]:
     return [name for name in shipped_protocols() if name.startswith(incomplete)]
 
 
+_A_DAY_S = 86_400
+
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 _IMAGES = typer.Option(metavar="FOLDER", help="folder of clean images, flat or with one subfolder per class")
 ImagesOption = Annotated[Path | None, _IMAGES]
@@ -87,6 +89,7 @@ def closedloop(
 
 @app.command("dry-run")
 def dry_run(
+    context: typer.Context,
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="study folder to create or resume")] = Path("dry-run"),
     days: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="days to run  [default: as many as the protocol has]")
@@ -105,7 +108,7 @@ def dry_run(
     Run the same command again to resume.
     """
     require_extra("lab")
-    from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
     if not (study / "study.json").exists():
@@ -120,6 +123,9 @@ def dry_run(
             skip_unreadable=skip_unreadable,
         )
         create(request)
+    else:
+        given = [name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))]
+        refuse_other_study(study, given, protocol=protocol, subject=subject, images=images, base_model=base_model)
     _advance(study, days=days, workers=workers)
 
 
@@ -177,7 +183,10 @@ def run(
     study: StudyArgument,
     workers: WorkersOption = None,
     settle: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="for how long files that are brought must not have changed")
+        float,
+        typer.Option(
+            min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long files that are brought must not have changed"
+        ),
     ] = 60.0,
 ) -> None:
     """Advance a study; run once per recording day.
@@ -248,7 +257,7 @@ def replace_recording(
     who: WhoOption = None,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", help="take it though something of it is missing")] = False,
     settle: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="for how long the copy must not have changed")
+        float, typer.Option(min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long the copy must not have changed")
     ] = 60.0,
 ) -> None:
     """Put a good copy of a day's recording in the place of a bad one, before the day is ingested.

@@ -70,7 +70,9 @@ def check(
 ) -> None:
     """Check whether a session can be shown here. Exit code 1 when something must be corrected first."""
     from rig.check import run_checks  # noqa: PLC0415
+    from rig.session.folder import refuse_no_session  # noqa: PLC0415
 
+    refuse_no_session(session)
     findings = run_checks(session, display=display, out=_out(session, out), code_device=code_device)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -142,10 +144,11 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
-    from rig.session.folder import SESSION_NAME  # noqa: PLC0415
+    from rig.session.folder import SESSION_NAME, refuse_no_session  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     request = StopRequest()
+    refuse_no_session(launch.session)
     n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
     with stop_on_signals(request), session_progress(n_planned) as on_trial:
         return run_launch(launch, stop=request, on_trial=on_trial)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import typer
 
+from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.interrupts import interruptible
+from closedloop.errors import StudyError
 from closedloop.execution.progress import bar
-from closedloop.study.create import Request, create_study
+from closedloop.study.create import Request, create_study, find_protocol
+from closedloop.study.loop import read_identity
 
 
 def create(request: Request) -> None:
@@ -22,3 +29,43 @@ def create(request: Request) -> None:
     stopped = "Stopped; no study was made. Run the same command again: what was read of the images is remembered."
     with interruptible(stopped), bar("reading the images") as progress:
         create_study(request, progress=progress, tell=lambda line: typer.echo(line, err=True))
+
+
+def refuse_other_study(
+    study: Path, given: Sequence[str], *, protocol: str, subject: str, images: Path | None, base_model: Path | None
+) -> None:
+    """Refuse options that ask for another study than the one that is there and would go on.
+
+    Parameters
+    ----------
+    study
+        Its folder.
+    given
+        Names of the options that stand on the command line; the others are defaults.
+    protocol, subject, images, base_model
+        What they ask for.
+
+    Raises
+    ------
+    StudyError
+        The study has another; nothing is done.
+    """
+    paths = StudyPaths(study.resolve())
+    document, _ = read_identity(paths)
+    has = {
+        "protocol": document.protocol_name,
+        "subject": document.subject,
+        "images": document.pool.folder or "computed images",
+        "base_model": document.base_model,
+    }
+    wanted = {
+        "protocol": read_protocol(find_protocol(protocol)).name if "protocol" in given else protocol,
+        "subject": subject,
+        "images": str(images and images.resolve()),
+        "base_model": str(base_model and base_model.resolve()),
+    }
+    for name in (name for name in has if name in given and has[name] != wanted[name]):
+        raise StudyError(
+            f"{paths.root}: expected --{name.replace('_', '-')} {has[name]}, as this study has, found {wanted[name]}. "
+            "Leave the option out to go on with the study, or name a new folder."
+        )

@@ -19,6 +19,11 @@ def refuse_other_days(protocol: Protocol, day: int) -> None:
         raise StudyError(f"--day: expected a day of the study, found {day}; the study has {known}. Correct it.")
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where there are several: "no day", "1 day", "2,000 days"."""
+    return f"{number:,} {noun}s" if number > 1 else f"{number or 'no'} {noun}"
+
+
 def all_done(n_days: int) -> str:
     """Say that a study is at its end."""
     return f"All {n_days} days are done." if n_days > 1 else "The study's one day is done."

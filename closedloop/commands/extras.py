@@ -13,7 +13,10 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 
+_COMPANIONS = {"llvmlite": "numba"}  # what a library brings and we import ourselves
+
 INSTALL = {library: f"pip install 'closedloop[{extra}]'" for extra, names in LIBRARIES.items() for library in names}
+INSTALL |= {companion: INSTALL[library] for companion, library in _COMPANIONS.items()}
 """The command that installs each library, by its import name."""
 
 _OF_NO_COMMAND = frozenset({"pandas", "neo"})  # `open_study`, other makers' recorders: no Blackrock day waits for them

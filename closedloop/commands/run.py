@@ -12,8 +12,9 @@ from rich.table import Table
 from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter, say_on
-from closedloop.commands.days import all_done
+from closedloop.commands.days import all_done, count
 from closedloop.commands.interrupts import interruptible
+from closedloop.errors import StudyError
 from closedloop.execution.workers import parse_workers
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.loop import Outcome, read_identity, run_study
@@ -51,11 +52,17 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         console = Console(width=_WIDE)
     paths = StudyPaths(study.resolve())
     document, protocol = read_identity(paths)
-    n_days = protocol.days if days is None else min(days, protocol.days)
+    if days is not None and days > protocol.days:
+        raise StudyError(
+            f"--days: expected at most {count(protocol.days, 'day')}, as protocol {protocol.name} has, found {days}. "
+            "Correct it, or leave it out for all."
+        )
+    n_days = days or protocol.days
     kind = "simulated" if document.simulated else "real"
+    said = count(n_days, "day")
     say_on(
         console,
-        f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {n_days} days, in {paths.root}",
+        f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {said}, in {paths.root}",
     )
     reporter = ConsoleReporter(console, n_days=n_days)
     stopped = "Stopped. Run the same command again to go on; nothing published is lost."

@@ -17,6 +17,7 @@ from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.process.lock import holder_of
 from closedloop.study.process.running import RunningStage, running_stage
+from closedloop.study.no_study import no_study_line
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.quality import IngestQuality
@@ -71,7 +72,7 @@ def read_status(study: Path) -> Status:
     """
     paths = StudyPaths(study.resolve())
     if not paths.study.is_file():
-        raise StudyError(f"{paths.root}: expected a study folder, found no study.json. Correct the path.")
+        raise StudyError(no_study_line(paths.root))
     document = StudyDocument.read(paths.study)
     damaged: list[str] = []
     records = _records(paths, damaged)

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.days import count
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.progress import bar
 from closedloop.plain_text.printed import printed
@@ -33,10 +34,9 @@ def verify(study: Path, *, as_json: bool) -> None:
 
 
 def _lines(found: Verification) -> list[str]:
-    n = len(found.faults)
-    read = f"{found.n_files:,} files, {found.n_bytes / 1e9:.3f} GB read"
+    read = f"{count(found.n_files, 'file')}, {found.n_bytes / 1e9:.3f} GB read"
     return [
         *(fault.message for fault in found.faults),
         *(f"note: {note}" for note in found.notes),
-        f"{found.study}: {read}: {f'{n} faults' if n > 1 else '1 fault' if n else 'no fault'}.",
+        f"{found.study}: {read}: {count(len(found.faults), 'fault')}.",
     ]

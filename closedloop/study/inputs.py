@@ -17,7 +17,6 @@ from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocumen
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
-from closedloop.stimuli.folders import image_path
 from closedloop.stimuli.listed import (
     FolderChanges,
     FolderPool,
@@ -134,6 +133,8 @@ def _left_out(study: StudyDocument, reading: FolderReading | None) -> dict[str, 
     if reading is None or not reading.faults:
         return {}
     folder = Path(str(study.pool.folder))
+    from closedloop.stimuli.folders import image_path  # noqa: PLC0415 - Pillow only where images are read
+
     return {name: reason_of(fault, image_path(folder, name)) for name, fault in reading.faults.items()}
 
 

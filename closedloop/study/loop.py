@@ -29,6 +29,7 @@ from closedloop.study.memory import forget_peak, peak_mb
 from closedloop.study.process.leftovers import sweep_leftovers
 from closedloop.study.process.lock import study_lock
 from closedloop.study.process.notes import forget_note, noting
+from closedloop.study.no_study import no_study_line
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
 from closedloop.study.session_checks import refuse_at_once
@@ -95,10 +96,7 @@ def read_identity(paths: StudyPaths) -> tuple[StudyDocument, Protocol]:
         The folder is no study.
     """
     if not paths.study.is_file():
-        raise StudyError(
-            f"{paths.root}: expected a study folder, found no study.json. "
-            "Make one with `closedloop init` or `closedloop dry-run`, or correct the path."
-        )
+        raise StudyError(no_study_line(paths.root))
     return StudyDocument.read(paths.study), read_protocol(paths.protocol)
 
 

@@ -27,6 +27,14 @@ HELP = {"help_option_names": ["-h", "--help"]}
 """Settings of a program's commands: `-h` is understood by each."""
 
 
+_WORDS = {  # typer's, for a reader who never heard of it
+    "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    "Input should be a valid number, unable to parse string as a number": "expected a number",
+    "Input should be": "expected what is",
+    "Value error, ": "",
+}
+
+
 @dataclass(frozen=True)
 class Program:
     """A command line.
@@ -52,7 +60,7 @@ def run_program(program: Program) -> NoReturn:
         prepare_streams()
         _quiet_libraries()
         end_imports_at_once()
-        status = _run(program)
+        status = _refuse_empty_words(program) or _run(program)
     except BaseException as error:  # noqa: BLE001 - the last place where anything can be said
         end_at_once()
         status = _answer(error, program)
@@ -60,6 +68,16 @@ def run_program(program: Program) -> NoReturn:
     if is_end_asked_for():
         say("Stopped.")
     sys.exit(flushed(status))
+
+
+def _refuse_empty_words(program: Program) -> int:
+    """Refuse what a shell makes of a variable that is not set: an empty path would be the folder one stands in."""
+    if "" not in sys.argv[1:]:
+        return 0
+    before = sys.argv[1:].index("")
+    place = f"after {sys.argv[before]!r}" if before else "at the beginning"
+    say(f"{program.name}: expected no empty words, found one {one_line(place)}. Is a variable of the shell not set?")
+    return _MISUSED
 
 
 def missing_library(library: str, install: str) -> str:
@@ -100,6 +118,8 @@ def _misused(error: BaseException, program: Program, said: str) -> int:
         said = f"{error}. Did you mean {' or '.join(sorted(meant))}?"
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else program.name
+    for theirs, ours in _WORDS.items():
+        said = said.replace(theirs, ours)
     end = "" if said.endswith(("?", ".")) else "."
     say(f"{command}: {one_line(said).replace('?.', '?')}{end} See `{command} --help`.")
     return _MISUSED

@@ -8,8 +8,9 @@ import tempfile
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
+
+from closedloop import __version__
 
 DEBUG = "CLOSEDLOOP_DEBUG"
 """Environment variable that has tracebacks printed."""
@@ -55,10 +56,10 @@ def library_of(error: BaseException, libraries: Collection[str]) -> str | None:
 
 
 def _keep(text: str, program: str) -> Path | None:
-    head = f"{program} {version('closedloop')}, Python {sys.version}\n{sys.argv}\n\n"
+    head = f"{program} {__version__}, Python {sys.version}\n{sys.argv}\n\n"
     content = (head + text).encode(errors="surrogateescape")
     for folder in _folders():
-        with suppress(OSError, RuntimeError):  # RuntimeError: no home
+        with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             file, name = tempfile.mkstemp(prefix=f"{program}-", suffix=".txt", dir=folder)
             with os.fdopen(file, "wb") as kept:

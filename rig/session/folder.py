@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session import PRESENTATIONS, SessionDocument
-from closedloop.artifacts.manifest import read_manifest, verify_files
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, verify_files
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.confined.npy import ArrayFileError, map_npy
 from closedloop.errors import SessionError
@@ -66,8 +66,25 @@ def open_session(folder: Path) -> Session:
     SessionError
         The files do not belong together.
     """
+    refuse_no_session(folder)
     verify_seal(folder)
     return read_session(folder)
+
+
+def refuse_no_session(folder: Path) -> None:
+    """Refuse what is no session folder at all, and say which one may be meant.
+
+    Raises
+    ------
+    SessionError
+        It is none.
+    """
+    if (folder / SESSION_NAME).is_file() or (folder / MANIFEST_NAME).is_file():
+        return
+    inside = sorted(folder.glob(f"*/{SESSION_NAME}")) + sorted(folder.glob(f"*/*/{SESSION_NAME}"))
+    found = "no folder" if not folder.exists() else "a file" if not folder.is_dir() else "no session.json in it"
+    meant = f"Is {inside[-1].parent} meant?" if inside else "Give the folder that the schedule stage wrote."
+    raise SessionError(f"{folder}: expected a session folder, found {found}. {meant}")
 
 
 def verify_seal(folder: Path) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.commands.extras import LIBRARIES, installation_hint
+from closedloop.commands.extras import INSTALL, LIBRARIES, installation_hint
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = {"PIL": "pillow", "dask_jobqueue": "dask-jobqueue"}
 
-BLOCKED = sorted({library for libraries in LIBRARIES.values() for library in libraries})
+BLOCKED = sorted(INSTALL)
 WITHOUT = """
 import sys
 class Without:
@@ -46,6 +46,8 @@ def closedloop(*words: str, cwd: Path, missing: list[str] = BLOCKED) -> subproce
         "report study",
         "attack small_resnet_robust images --out attacks",
         "studies unit-sensitivity",
+        "verify study",
+        "replace-recording study --day 0 --from copy --why damaged",
         "recording detect voltage.ns6 --out spikes.h5",
         "recording align journal.jsonl array1.nev --report page.html",
         "recording make session",
@@ -58,7 +60,7 @@ def test_a_command_that_needs_an_extra_names_it_and_leaves_nothing(tmp_path: Pat
     assert finished.returncode == 1, finished.stderr
     assert finished.stdout == ""
     (line,) = finished.stderr.splitlines()
-    assert line.partition(":")[0] in LIBRARIES["lab"]
+    assert INSTALL[line.partition(":")[0]] == "pip install 'closedloop[lab]'"
     assert line.endswith("Install it: pip install 'closedloop[lab]'")
     assert not list(tmp_path.iterdir())
 

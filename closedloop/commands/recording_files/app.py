@@ -246,14 +246,14 @@ def recording_make(
     folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="new folder for the session")] = None,
     *,
     specification: Annotated[str, typer.Option(metavar="VERSION", help="2.1, 2.2, 2.3, 3.0 or 3.0-ptp")] = "2.3",
-    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="length")] = 60.0,
-    channels: Annotated[int, typer.Option(metavar="N", help="number of electrodes in total")] = 8,
-    processors: Annotated[int, typer.Option(metavar="N", help="1 or 2; each writes files of its own")] = 1,
+    seconds: Annotated[float, typer.Option(min=4, max=86_400, metavar="SECONDS", help="length")] = 60.0,
+    channels: Annotated[int, typer.Option(min=1, max=1024, metavar="N", help="number of electrodes in total")] = 8,
+    processors: Annotated[int, typer.Option(min=1, max=2, metavar="N", help="1 or 2; each has its own files")] = 1,
     fault: Annotated[
         list[str] | None,
         typer.Option(metavar="FAULT", help="what goes wrong; may be given several times; `--fault list` names all"),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="a different seed gives a different session")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="a different seed gives a different session")] = 0,
 ) -> None:
     """Make a small session with its recording and its ground truth, intact or with faults.
 

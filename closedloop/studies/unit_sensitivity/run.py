@@ -6,6 +6,7 @@ from pathlib import Path
 
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.attacks.engine.devices import check_device, own_workers
+from closedloop.errors import StorageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY
@@ -40,6 +41,8 @@ def run_study(
     ExecutionError, StorageError
         Workers were lost, or the disk is full.
     """
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
     check_device(device)
     study = resolve(options)
     who = own_workers() if workers is None else parse_workers(workers)

@@ -57,7 +57,7 @@ def recording_waveforms(
 
     Noise is what the recorder put into unit 255: `--units all` takes it too.
     """
-    from closedloop.commands.recording_files.extracts import waveform_report, waveforms  # noqa: PLC0415
+    from closedloop.commands.recording_files.extracts import waveforms  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
 
     choice = waveforms.SpikeChoice(
@@ -65,7 +65,10 @@ def recording_waveforms(
         parse_units(units, default=ALL_BUT_NOISE),
         parse_time(time, clock_segment=clock_segment),
     )
-    waveform_report.check_report(report, map_file)
+    if report is not None or map_file is not None:
+        from closedloop.commands.recording_files.extracts import waveform_report  # noqa: PLC0415 - with matplotlib
+
+        waveform_report.check_report(report, map_file)
     with bar("waveforms") as progress:
         written = waveforms.waveforms_to_file(file, out, choice, nsx_file=nsx, progress=progress)
     if report is not None:

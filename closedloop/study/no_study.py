@@ -1,0 +1,29 @@
+"""What a path is that was given for a study and is none, in a line."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from closedloop.artifacts.study import StudyPaths
+
+
+def no_study_line(root: Path) -> str:
+    """Say what was found in the place of a study, and what to do."""
+    from closedloop.artifacts.catalog import SESSION  # noqa: PLC0415 - all documents' classes come with it
+
+    around = next((above for above in root.parents if StudyPaths(above).study.is_file()), None)
+    if not root.exists():
+        found, remedy = "nothing there", "Make one with `closedloop init` or `closedloop dry-run`, or correct the path."
+    elif around is not None:
+        found, remedy = "a part of one", f"Give the study itself, {shlex.quote(str(around))}."
+    elif not root.is_dir():
+        found, remedy = "a file", "Give the folder of a study."
+    elif (root / SESSION.name).is_file():
+        found, remedy = "the folder of one session", "Give the study's folder; for the session itself there is `rig`."
+    else:
+        found, remedy = (
+            "a folder without study.json",
+            "Make a study with `closedloop init` or `closedloop dry-run`, or correct the path.",
+        )
+    return f"{root}: expected a study folder, found {found}. {remedy}"

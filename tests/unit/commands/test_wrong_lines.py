@@ -1,0 +1,165 @@
+"""Command lines that are wrong: each is one line with the right remedy, exit code 1 or 2, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from closedloop.commands import accept_session, brought, create, run, status, verify
+from closedloop.commands.recording_files import events, info
+from closedloop.commands.recording_files.extracts import codes, samples
+from closedloop.study import pages
+from closedloop.study.create import Request, create_study
+from rig import check
+from tests.unit.forked import command
+
+LOADED = (accept_session, brought, check, codes, create, events, info, pages, run, samples, status, verify)  # once
+
+# what is typed (RIG: the rig's) and what is said; {study}: a study, {file}: a text, {folder}: an empty folder
+UNDERSTOOD_BY_NONE = [
+    ("stauts {study}", "No such command 'stauts'. Did you mean 'status'"),
+    ("status {study} --jsno", "No such option: --jsno. Did you mean --json?"),
+    ("status", "Missing argument 'STUDY'."),
+    ("status {study} {study}", "unexpected extra argument"),
+    ("status ''", "expected no empty words, found one after 'status'. Is a variable of the shell not set?"),
+    ("run '' --workers 2", "expected no empty words"),
+    ("run {study} --settle -1", "'--settle': expected what is greater than or equal to 0."),
+    ("run {study} --settle nan", "'--settle': expected what is"),
+    ("run {study} --settle inf", "'--settle': expected what is less than or equal to 86400."),
+    ("run {study} --settle soon", "'--settle': expected a number."),
+    ("dry-run new --days 0", "'--days': expected what is greater than or equal to 1."),
+    ("dry-run new --days -3", "'--days': expected what is greater than or equal to 1."),
+    ("dry-run new --days 1.5", "'--days': expected a whole number."),
+    ("dry-run new --dyas 1", "No such option: --dyas. Did you mean --days?"),
+    ("init new", "Missing option '--protocol'."),
+    ("init new --protocol guo2022 --subject m", "Missing option '--images'."),
+    ("accept-session {study} --day -1 --despite x --why y", "'--day': expected what is greater than or equal to 0."),
+    ("accept-session {study} --day one --despite x --why y", "'--day': expected a whole number."),
+    ("accept-session {study} --day 0 --why y", "Missing option '--despite'."),
+    ("accept-recording {study} --day 0", "Missing option '--why'."),
+    ("recording", "Usage: closedloop recording"),
+    ("recording inof x", "No such command 'inof'. Did you mean 'info'?"),
+    ("recording make new --seconds -1", "'--seconds': expected what is greater than or equal to 4."),
+    ("recording make new --seconds nan", "'--seconds': expected what is"),
+    ("recording make new --seconds 1e12", "'--seconds': expected what is less than or equal to 86400."),
+    ("recording make new --channels 0", "'--channels': expected what is greater than or equal to 1."),
+    ("recording make new --processors 3", "'--processors': expected what is less than or equal to 2."),
+    ("recording make new --seed -1", "'--seed': expected what is greater than or equal to 0."),
+    ("attack", "Missing argument 'MODEL'."),
+    ("attack m i --out new --steps 0", "'--steps': expected what is greater than or equal to 1."),
+    ("attack m i --out new --shift 2", "'--shift': expected what is less than or equal to 0.5."),
+    ("studies unit-sensitivty", "Did you mean 'unit-sensitivity'?"),
+    ("studies unit-sensitivity --units 0", "'--units': expected what is greater than or equal to 1."),
+    ("RIG presnet x", "No such command 'presnet'. Did you mean 'present'?"),
+    ("RIG present x --audit-pixels -1", "'--audit-pixels': expected what is greater than or equal to 0."),
+    ("RIG present x --display tv", "'--display': 'tv' is not one of 'psychopy', 'headless'."),
+]
+REFUSED = [
+    ("status /nowhere", "/nowhere: expected a study folder, found nothing there."),
+    ("status {file}", "found a file. Give the folder of a study."),
+    ("status {folder}", "found a folder without study.json."),
+    ("status {study}/day-00/schedule", "found nothing there."),
+    ("status {study}/inputs", "found a part of one. Give the study itself, {study}."),
+    ("run {study} --workers 0", "--workers 0: expected N or local:N"),
+    ("run {study} --workers -1", "--workers -1: expected N or local:N"),
+    ("run {study} --workers dask:", "--workers dask:: expected N or local:N"),
+    ("run {study} --workers two", "--workers two: expected N or local:N"),
+    ("run {study} --workers 1e3", "--workers 1e3: expected N or local:N"),
+    ("run /nowhere", "/nowhere: expected a study folder, found nothing there."),
+    ("dry-run {study} --days 99", "--days: expected at most 1 day, as protocol smoke has, found 99."),
+    ("dry-run {study} --protocol dry_run", "expected --protocol smoke, as this study has, found dry_run."),
+    ("dry-run {study} --subject other", "expected --subject simulated, as this study has, found other."),
+    ("dry-run {study} --images {folder}", "expected --images computed images, as this study has, found {folder}."),
+    ("dry-run {study} --base-model {file}", "as this study has, found {file}."),
+    ("dry-run new --protocol nosuch", "nosuch"),
+    ("dry-run new --protocol {folder}", "{folder}"),
+    ("dry-run {file} --protocol smoke", "{file}: expected a folder, found a file."),
+    ("dry-run {file}/new --protocol smoke", "{file}"),
+    ("dry-run new --protocol smoke --images /nowhere", "/nowhere: "),
+    ("dry-run new --protocol smoke --images {file}", "{file}: "),
+    ("dry-run new --protocol smoke --base-model /nowhere", "/nowhere: "),
+    ("init {study} --protocol smoke --subject m --images {folder}", "found a study. Go on with it by `closedloop run"),
+    ("init new --protocol smoke --subject m --images {folder}", "{folder}: "),
+    ("accept-session {study} --day 0 --despite x --why y", "found a simulated one. It needs no acceptance."),
+    ("accept-recording {study} --day 0 --why y", "found a simulated one. It records for itself."),
+    ("verify {file}", "found a file. Give the folder of a study."),
+    ("report {folder}", "found a folder without study.json."),
+    ("recording info /nowhere", "/nowhere: expected a readable file"),
+    ("recording info {file}", "{file}: expected a Blackrock file"),
+    ("recording info {folder}", "found none among 0."),
+    ("recording codes {file} --out new.csv", "{file}: expected a NEV file"),
+    ("recording codes {file} --out new.nev", "found the name of a recorder's: these are never written to."),
+    ("recording events /nowhere.nev --out new.csv", "/nowhere.nev: expected a readable file"),
+    ("recording samples {folder} --out new.csv", "{folder}"),
+    ("RIG check /nowhere", "/nowhere: expected a session folder, found no folder."),
+    ("RIG check {file}", "{file}: expected a session folder, found a file."),
+    ("RIG check {study}", "{study}: expected a session folder, found no session.json in it."),
+    ("RIG present {study} --display headless --out new", "expected a session folder, found no session.json in it."),
+    ("RIG present {file} --display headless --out new", "expected a session folder, found a file."),
+]
+WITH_TORCH = [  # or with matplotlib: seconds
+    ("recording map {file}", "{file}: expected contacts"),
+    ("recording detect {file} --out new.h5", "{file}: expected an NSx file"),
+    ("recording detect {file} --out new.h5 --definition none", "none: expected"),
+    ("recording align {file} /nowhere.nev --report new.html", "{file}"),
+    ("recording make new --fault nosuch", "fault nosuch: expected one of pause"),
+    ("recording make new --specification 9", "specification 9: expected one of 2.1"),
+    ("base-model train new.safetensors --name nosuch", "recipe nosuch: expected one of small_resnet_robust"),
+    ("base-model import {file} --out new.safetensors", "{file}: "),
+    ("studies unit-sensitivity --out new --device tpu", "--device: expected"),
+    ("studies unit-sensitivity --out new --epsilon 1,x", "found 'x'. Correct it."),
+    ("studies unit-sensitivity --out new --network nosuch", "nosuch: no such weight file."),
+    ("studies unit-sensitivity --out new --images /nowhere", "/nowhere: no such image folder."),
+    ("studies unit-sensitivity --out {file}", "--out {file}: expected a folder, found a file."),
+    ("attack nosuch {folder} --out new", "nosuch"),
+    ("attack small_resnet_robust /nowhere --out new", "/nowhere"),
+    ("attack small_resnet_robust {folder} --out new", "{folder}"),
+    ("attack small_resnet_robust {folder} --out new --epsilon 1,-1", "found '-1'. Correct it."),
+    ("attack small_resnet_robust {folder} --out new --search best", "--search best: expected one of"),
+    ("attack small_resnet_robust {folder} --out new --direction left", "--direction left: expected one of"),
+    ("attack small_resnet_robust {folder} --out new --layer nosuch", "nosuch"),
+    ("attack small_resnet_robust {folder} --out new --noise inf", "noise"),
+    ("attack small_resnet_robust {folder} --out new --workers 0", "--workers 0: expected N or local:N"),
+]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("wrong lines")  # with a space
+    create_study(Request(root=root / "a study", subject="simulated", simulated=True, protocol="smoke"))
+    (root / "a file").write_text("no recording, no model, no image\n")
+    (root / "a folder").mkdir()
+    return {name: root / f"a {name}" for name in ("study", "file", "folder")}
+
+
+def test_sixty_lines_are_tried() -> None:
+    assert len(UNDERSTOOD_BY_NONE) + len(REFUSED) >= 60
+
+
+def lines() -> Iterator[object]:
+    for line, said in UNDERSTOOD_BY_NONE:
+        yield pytest.param(line, said, 2, id=line)
+    for line, said in REFUSED:
+        yield pytest.param(line, said, 1, id=line)
+    for line, said in WITH_TORCH:
+        yield pytest.param(line, said, 1, id=line, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("line", "said", "code"), list(lines()))
+def test_a_wrong_line_is_one_line_with_its_remedy(
+    places: dict[str, Path], tmp_path: Path, line: str, said: str, code: int
+) -> None:
+    words = [word.format(**places) for word in shlex.split(line)]
+    program = "rig" if words[0] == "RIG" else "closedloop"
+    ended = command(*words[program == "rig" :], program=program, cwd=tmp_path)
+    assert ended.code == code, ended
+    quoted = {name: shlex.quote(str(path)) for name, path in places.items()}
+    assert said.format(**places) in ended.err or said.format(**quoted) in ended.err
+    assert ended.out == ""
+    if not said.startswith("Usage"):  # a group without a command shows its help
+        assert ended.line.endswith((".", "?", "`"))
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(path.name for path in places["study"].iterdir()) == ["inputs", "protocol.yaml", "study.json"]
