@@ -16,6 +16,10 @@ from closedloop.commands.extras import installation_hint
 
 _LEAST_FREE_BYTES = 3 << 30  # a dry run's study
 _LEAST_MEMORY_BYTES = 3 << 30
+_NETWORK = (
+    *("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "gpfs", "beegfs", "ncpfs"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.gvfsd-fuse", "vboxsf"),
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _file_system(name: str) -> MachineCheck:
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
     here = str(Path.cwd().resolve())
     _, kind = max(((point, kind) for point, kind in mounts if here.startswith(point)), key=lambda mount: len(mount[0]))
-    network = kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs"))
+    network = kind.startswith(_NETWORK)
     fix = "keep the study on a local disk: SQLite's log is not safe on a network file system" if network else ""
     return MachineCheck(name, "WARN" if network else "PASS", kind, fix)
 
@@ -120,6 +124,19 @@ def _hdf5(name: str) -> MachineCheck:
         write_arrays(path, STIMULUS_IMAGES, {"images": images}, simulated=True)
         same = bool((read_arrays(path, STIMULUS_IMAGES)["images"] == images).all())
     return MachineCheck(name, "PASS" if same else "FAIL", "written and read back")
+
+
+def _detection(name: str) -> MachineCheck:
+    from closedloop.detection.loops.compiled import knows_numba, where_kept  # noqa: PLC0415
+
+    if not knows_numba():
+        fix = "install the numba of the lab extra: each detection takes seconds longer, with the same result"
+        return MachineCheck(name, "WARN", "the loops are left to numba, whose insides are others than ours", fix)
+    place = where_kept()
+    if place is None:
+        fix = "set NUMBA_CACHE_DIR to a folder that can be written: each detection compiles its loops again"
+        return MachineCheck(name, "WARN", "no folder to keep the loops' machine code in", fix)
+    return MachineCheck(name, "PASS", f"loops kept as machine code in {place}")
 
 
 def _blackrock(name: str) -> MachineCheck:
@@ -169,6 +186,7 @@ _CHECKS: dict[str, Callable[[str], MachineCheck]] = {
     "atomic rename": _atomic_rename,
     "HDF5": _hdf5,
     "Blackrock files": _blackrock,
+    "detection": _detection,
     "display": _display,
     "shipped weights": _shipped_weights,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,9 +16,9 @@ from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, 
 from closedloop.commands.days import all_done
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.study.ledger import StageRecord, read_records
+from closedloop.study.no_study import no_study_line
 from closedloop.study.process.lock import holder_of
 from closedloop.study.process.running import RunningStage, running_stage
-from closedloop.study.no_study import no_study_line
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.quality import IngestQuality
@@ -192,7 +193,7 @@ def status_lines(status: Status) -> list[str]:
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
     if not status.stages:
-        lines.append("nothing done yet: `closedloop run` begins")
+        lines.append(f"nothing done yet: `closedloop run {shlex.quote(status.study)}` begins")
     lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")

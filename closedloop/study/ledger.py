@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,6 +25,7 @@ from closedloop.study.database.faults import damaged, refuse_other_tables, sqlit
 StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
+_HERE = "{study}"  # stands in the ledger for the study's own folder, which may be copied or moved
 _COPY_TRIES = 20
 _PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
 _MOST_STEPS = 50_000_000  # of SQLite's machine, to read all rows: seconds; a study's need thousands
@@ -192,7 +193,7 @@ class Ledger:
             "SELECT error FROM stages WHERE day=? AND stage=? AND input_hash=? AND state='waiting'",
             (day, stage, input_hash),
         ).fetchone()
-        if known is None or _PASSING.sub("", known[0]) != _PASSING.sub("", what):
+        if known is None or _PASSING.sub("", known[0].replace(_HERE, str(self._path.parent))) != _PASSING.sub("", what):
             self._end(day, stage, "waiting", input_hash, error=what, seconds=None)
 
     def mark_stale(self, day: int, stage: str, input_hash: str, why: str) -> None:
@@ -230,9 +231,10 @@ class Ledger:
         error: str | None,
         seconds: float | None,
     ) -> None:
+        placeless = None if error is None else error.replace(str(self._path.parent), _HERE)
         self._connection.execute(
             "INSERT OR REPLACE INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (day, stage, state, input_hash, owner_name(), attempt, error, seconds, time.time()),
+            (day, stage, state, input_hash, owner_name(), attempt, placeless, seconds, time.time()),
         )
 
     def _event(self, day: int, stage: str, event: str, detail: str) -> None:
@@ -298,6 +300,7 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
+    """Return every row; the ledger of a copied study, at `path`, speaks of the copy."""
     rows = connection.execute(
         "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
     ).fetchall()
@@ -305,7 +308,9 @@ def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
         fits = [isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)]
         if row[2] not in get_args(StageState) or not all(fits):
             raise damaged(path, f"a row of other values, {row}")
-    return [StageRecord(*row) for row in rows]
+    here = str(path.parent)
+    records = [StageRecord(*row) for row in rows]
+    return [replace(one, error=one.error.replace(_HERE, here)) if one.error else one for one in records]
 
 
 def read_records(path: Path) -> tuple[StageRecord, ...]:

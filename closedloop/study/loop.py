@@ -26,10 +26,10 @@ from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger
 from closedloop.study.memory import forget_peak, peak_mb
+from closedloop.study.no_study import no_study_line
 from closedloop.study.process.leftovers import sweep_leftovers
 from closedloop.study.process.lock import study_lock
 from closedloop.study.process.notes import forget_note, noting
-from closedloop.study.no_study import no_study_line
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
 from closedloop.study.session_checks import refuse_at_once

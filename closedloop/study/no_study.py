@@ -23,7 +23,7 @@ def no_study_line(root: Path) -> str:
         found, remedy = "the folder of one session", "Give the study's folder; for the session itself there is `rig`."
     else:
         found, remedy = (
-            "a folder without study.json",
+            "no study.json in it",
             "Make a study with `closedloop init` or `closedloop dry-run`, or correct the path.",
         )
     return f"{root}: expected a study folder, found {found}. {remedy}"

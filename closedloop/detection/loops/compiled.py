@@ -210,6 +210,24 @@ def _folders() -> tuple[Path, ...]:
     return _FOLDER / "__pycache__", Path.home() / ".cache" / "closedloop"
 
 
+def where_kept() -> Path | None:
+    """Return the folder that machine code will be kept in; None where none can be written to: it is made each time."""
+    for folder in _folders():
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+            return folder
+    return None
+
+
+def knows_numba() -> bool:
+    """Return whether this numba has the insides that machine code is taken from; else numba runs the loops itself."""
+    try:
+        import closedloop.detection.loops.compile_kernels  # noqa: F401, PLC0415 - with numba
+    except (AttributeError, ImportError):
+        return False
+    return True
+
+
 def _kept(name: str) -> MachineCode | None:
     """Read machine code that is there and whole."""
     for folder in _folders():

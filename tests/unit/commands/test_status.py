@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from closedloop.artifacts.catalog import QUALITY
 from closedloop.commands.status import Status, read_status, status_as_json, status_lines
 from closedloop.errors import StudyError
-from closedloop.study.ledger import StageRecord
+from closedloop.study.ledger import StageRecord, open_ledger
 from tests.unit.messages import refused
 from tests.unit.study.labs import lab
 
@@ -43,7 +44,7 @@ def test_a_line_for_each_day_and_the_error_below() -> None:
 def test_a_simulated_study_a_running_loop_and_no_stage_yet() -> None:
     lines = status_lines(replace(STATUS, simulated=True, holder="lab:7", stages=()))
     assert lines[0].startswith("SIMULATED study")
-    assert lines[1:] == ["nothing done yet: `closedloop run` begins", "a loop is running: lab:7"]
+    assert lines[1:] == ["nothing done yet: `closedloop run /data/monkey-a` begins", "a loop is running: lab:7"]
 
 
 def test_what_a_session_was_taken_despite_and_what_its_journal_lacks_are_said() -> None:
@@ -60,7 +61,7 @@ def test_json_has_the_same() -> None:
 
 
 def test_a_folder_that_is_no_study_is_one_line(tmp_path: Path) -> None:
-    with refused(StudyError, tmp_path, "found no study.json"):
+    with refused(StudyError, tmp_path, "found no study.json in it"):
         read_status(tmp_path)
 
 
@@ -100,3 +101,17 @@ def test_a_study_that_was_just_made_has_no_ledger_and_nothing_is_damaged(tmp_pat
     lab(tmp_path, days=1)
     told = read_status(tmp_path)
     assert (told.stages, told.damaged) == ((), ())
+
+
+def test_a_copy_of_a_study_speaks_of_the_copy(tmp_path: Path) -> None:
+    first = lab(tmp_path / "first", days=1)
+    root = first.paths.root
+    with open_ledger(first.paths.ledger) as ledger:
+        ledger.begin(0, "plan", "a")
+        ledger.fail(0, "plan", "a", f"{root}/day-00/plan: expected room, found none; see {root}/report.")
+        assert ledger.records()[-1].error == f"{root}/day-00/plan: expected room, found none; see {root}/report."
+    copy = tmp_path / "a copy"
+    shutil.copytree(root, copy)
+    said = "\n".join(status_lines(read_status(copy)))
+    assert f"{copy}/day-00/plan: expected room, found none; see {copy}/report." in said
+    assert str(root) not in said

@@ -60,7 +60,7 @@ UNDERSTOOD_BY_NONE = [
 REFUSED = [
     ("status /nowhere", "/nowhere: expected a study folder, found nothing there."),
     ("status {file}", "found a file. Give the folder of a study."),
-    ("status {folder}", "found a folder without study.json."),
+    ("status {folder}", "found no study.json in it."),
     ("status {study}/day-00/schedule", "found nothing there."),
     ("status {study}/inputs", "found a part of one. Give the study itself, {study}."),
     ("run {study} --workers 0", "--workers 0: expected N or local:N"),
@@ -86,7 +86,7 @@ REFUSED = [
     ("accept-session {study} --day 0 --despite x --why y", "found a simulated one. It needs no acceptance."),
     ("accept-recording {study} --day 0 --why y", "found a simulated one. It records for itself."),
     ("verify {file}", "found a file. Give the folder of a study."),
-    ("report {folder}", "found a folder without study.json."),
+    ("report {folder}", "found no study.json in it."),
     ("recording info /nowhere", "/nowhere: expected a readable file"),
     ("recording info {file}", "{file}: expected a Blackrock file"),
     ("recording info {folder}", "found none among 0."),
