@@ -37,7 +37,7 @@ app.add_typer(attack_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:
-    from closedloop.study.shipped import shipped_protocols  # noqa: PLC0415
+    from closedloop.artifacts.protocol.shipped import shipped_protocols  # noqa: PLC0415
 
     return [name for name in shipped_protocols() if name.startswith(incomplete)]
 

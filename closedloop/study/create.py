@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
+from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
 from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, PoolDescription, StudyDocument, StudyPaths
 from closedloop.devices.files import processor_of
@@ -22,7 +23,6 @@ from closedloop.study.foresight.numbers import Asked, problems, refuse_problems,
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
 from closedloop.study.new_folder import new_folder, refuse_place
-from closedloop.study.shipped import shipped_protocols
 
 _ID_HEX_DIGITS = 8
 

@@ -60,7 +60,7 @@ def run_program(program: Program) -> NoReturn:
         prepare_streams()
         _quiet_libraries()
         end_imports_at_once()
-        status = _refuse_empty_words(program) or _run(program)
+        status = _refuse_no_place(program) or _refuse_empty_words(program) or _run(program)
     except BaseException as error:  # noqa: BLE001 - the last place where anything can be said
         end_at_once()
         status = _answer(error, program)
@@ -68,6 +68,16 @@ def run_program(program: Program) -> NoReturn:
     if is_end_asked_for():
         say("Stopped.")
     sys.exit(flushed(status))
+
+
+def _refuse_no_place(program: Program) -> int:
+    """Refuse to work where there is no folder any more: some libraries end the process there, with words of theirs."""
+    try:
+        os.getcwd()  # noqa: PTH109 - to see whether there is one
+    except OSError:
+        say(f"{program.name}: expected a folder to stand in, found it removed. `cd` to another and run it again.")
+        return _FAILED
+    return 0
 
 
 def _refuse_empty_words(program: Program) -> int:
@@ -147,13 +157,9 @@ def _library_line(library: str, error: BaseException, install: str) -> str:
 
 
 def _file_line(error: OSError, program: Program) -> str:
-    try:
-        here = os.getcwd()  # noqa: PTH109 - to see whether there is one
-    except OSError:
-        return f"{program.name}: expected a folder to stand in, found it removed. `cd` to another and run it again."
     if error.filename is None and (unprinted := unprinted_line()):
         return unprinted
-    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else here
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else program.name
     return (
         f"{one_line(place)}: expected what can be read and written, found: {error.strerror or error}. "
         "Mend that, and run the same command again; nothing published is lost."

@@ -176,6 +176,24 @@ def test_nobody_who_reads_is_no_error_of_ours(program: str) -> None:
     assert (ended.code, ended.err) == (1, "")  # nothing can be said either
 
 
+@pytest.mark.parametrize("program", ["closedloop", "rig"])
+def test_a_folder_that_was_removed_is_no_place_to_work(tmp_path: Path, program: str) -> None:
+    from tests.unit.forked import PROGRAMS
+
+    def removed() -> object:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
+        return PROGRAMS[program]()
+
+    ended = forked(removed, [program, "check", "study"])
+    assert (ended.code, ended.line) == (
+        1,
+        f"{program}: expected a folder to stand in, found it removed. `cd` to another and run it again.",
+    )
+
+
 def test_closed_streams_are_no_file_that_is_opened_later(tmp_path: Path) -> None:
     from tests.unit.forked import PROGRAMS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PLACES = (Path(__file__).parents[1] / "protocols", Path(__file__).parents[2] / "protocols")
+_PLACES = (Path(__file__).parents[2] / "protocols", Path(__file__).parents[3] / "protocols")
 
 
 def shipped_protocols() -> dict[str, Path]:
