@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from closedloop.artifacts.study import START_DAY
 from closedloop.errors import visible
 from closedloop.execution.progress import ProgressCallback, ProgressLines, shows_bars
+from closedloop.terminal.signals import end_if_asked
 
 
 def say_on(console: Console, text: str) -> None:
@@ -66,6 +67,7 @@ class ConsoleReporter:
         ProgressCallback
             Moves the bar.
         """
+        end_if_asked()
         self._drop_task()
         name = _name(day, stage) + (f"  (attempt {attempt})" if attempt > 1 else "")
         if self._progress.disable:
@@ -74,6 +76,7 @@ class ConsoleReporter:
         self._task = task
 
         def advance(done: int, total: int) -> None:
+            end_if_asked()
             self._progress.update(task, completed=done, total=max(total, 1))
 
         return advance

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from closedloop.terminal.signals import at_work
+from closedloop.terminal.signals import at_work, end_if_asked
 from closedloop.terminal.streams import say
 
 ProgressCallback = Callable[[int, int], None]
@@ -34,6 +34,7 @@ class ProgressLines:
         done, total
             What is done, of what.
         """
+        end_if_asked()
         now_s, share = self._clock(), min(done / total, 1.0) if total > 0 else 0.0
         since_s = now_s - self._said_s
         if since_s < _LEAST_S or (since_s < _MOST_S and share - self._said_share < _STEP):
@@ -68,6 +69,7 @@ def bar(name: str) -> Iterator[ProgressCallback]:
         task = shown.add_task(name, total=None)
 
         def advance(done: int, total: int) -> None:
+            end_if_asked()
             shown.update(task, completed=done, total=max(total, 1))
 
         yield advance

@@ -65,7 +65,7 @@ def run_program(program: Program) -> NoReturn:
         end_at_once()
         status = _answer(error, program)
     end_at_once()
-    if is_end_asked_for():
+    if status == INTERRUPTED and is_end_asked_for():
         say("Stopped.")
     sys.exit(flushed(status))
 

@@ -60,6 +60,12 @@ def is_end_asked_for() -> bool:
     return bool(_asked)
 
 
+def end_if_asked() -> None:
+    """Raise KeyboardInterrupt again where a signal asked for the end and a library swallowed the first one."""
+    if _asked:
+        raise KeyboardInterrupt
+
+
 def note_end_told() -> None:
     """Hear that the user was told that the command ends, and how to go on."""
     _asked.clear()

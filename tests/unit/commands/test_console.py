@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console
 
 from closedloop.commands.console import ConsoleReporter, say_on
+from closedloop.commands.days import count
 from closedloop.errors import visible
+from closedloop.execution.progress import ProgressLines
 
 
 def report(*, terminal: bool) -> str:
@@ -47,3 +49,16 @@ def test_what_is_said_is_printed_as_it_is(text: str, terminal: bool) -> None:
     written = io.StringIO()
     say_on(Console(file=written, force_terminal=terminal, width=100), text)
     assert written.getvalue() == visible(text) + "\n"
+
+
+def test_a_log_says_on_standard_error_how_far_a_long_stage_is(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(file=io.StringIO(), force_terminal=False)
+    reporter = ConsoleReporter(console, n_days=1)
+    with reporter.shown():
+        progress = reporter.begin(0, "ingest", 2)
+    assert isinstance(progress, ProgressLines)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_number_and_its_noun_agree() -> None:
+    assert [count(n, "day") for n in (0, 1, 2, 12_000)] == ["no day", "1 day", "2 days", "12,000 days"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import typer
 
 from closedloop.commands.interrupts import interruptible
+from closedloop.execution.progress import bar
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +41,19 @@ def test_what_is_not_interrupted_passes() -> None:
     assert result == 3
     with pytest.raises(ValueError, match="wrong"), interruptible("Stopped."):
         raise ValueError("wrong")
+
+
+def test_an_interrupt_that_a_library_swallows_is_raised_at_the_next_word_of_progress(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> None:
+        with interruptible("Stopped."), bar("reading") as progress:
+            with suppress(KeyboardInterrupt):  # as a callback from C does
+                signal.raise_signal(signal.SIGTERM)
+            progress(1, 2)
+            raise AssertionError("went on")
+
+    with pytest.raises(typer.Exit) as ended:
+        work()
+    assert ended.value.exit_code == 130
+    assert capsys.readouterr().err == "Stopped.\n"
