@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -67,7 +68,11 @@ def run_program(program: Program) -> NoReturn:
     end_at_once()
     if status == INTERRUPTED and is_end_asked_for():
         say("Stopped.")
-    sys.exit(flushed(status))
+    status = flushed(status)
+    if status == INTERRUPTED:  # Python would kill itself once more where it came in an `exec`, as of libraries
+        atexit._run_exitfuncs()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _refuse_no_place(program: Program) -> int:

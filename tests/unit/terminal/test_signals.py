@@ -65,6 +65,33 @@ def test_a_signal_while_libraries_are_imported_ends_the_program() -> None:
     assert (code, said) == (130, "Stopped.\n")
 
 
+INSIDE_EXEC = """
+import atexit, signal
+import typer
+from closedloop.terminal.command import Program, run_program
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(lambda: open(3, "w").write("tidied up"))
+app = typer.Typer(pretty_exceptions_enable=False)
+
+@app.command()
+def do() -> None:
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
+
+run_program(Program("tool", app, install={}))
+"""
+
+
+def test_an_interrupt_inside_of_exec_is_no_other_exit_code() -> None:
+    """Python marks it as unhandled, whoever handles it, and kills itself by it at its end."""
+    reader, writer = os.pipe()
+    code = INSIDE_EXEC.replace("open(3,", f"open({writer},")
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, pass_fds=(writer,))
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        assert told.read() == "tidied up"
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
 IGNORED = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
