@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,7 +71,7 @@ import atexit, signal
 import typer
 from closedloop.terminal.command import Program, run_program
 signal.signal(signal.SIGINT, signal.default_int_handler)
-atexit.register(lambda: open(3, "w").write("tidied up"))
+atexit.register(lambda: open("told", "w").write("tidied up"))
 app = typer.Typer(pretty_exceptions_enable=False)
 
 @app.command()
@@ -81,14 +82,13 @@ run_program(Program("tool", app, install={}))
 """
 
 
-def test_an_interrupt_inside_of_exec_is_no_other_exit_code() -> None:
-    """Python marks it as unhandled, whoever handles it, and kills itself by it at its end."""
-    reader, writer = os.pipe()
-    code = INSIDE_EXEC.replace("open(3,", f"open({writer},")
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, pass_fds=(writer,))
-    os.close(writer)
-    with os.fdopen(reader) as told:
-        assert told.read() == "tidied up"
+def test_an_interrupt_inside_of_exec_is_no_other_exit_code(tmp_path: Path) -> None:
+    """Python marks it as unhandled, whoever handles it, and with `-m` kills itself by it at its end."""
+    (tmp_path / "tool.py").write_text(INSIDE_EXEC)
+    done = subprocess.run(
+        [sys.executable, "-m", "tool"], check=False, capture_output=True, text=True, cwd=tmp_path, env=os.environ
+    )
+    assert (tmp_path / "told").read_text() == "tidied up"
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
 
 
