@@ -9,39 +9,18 @@ orientation tag (Exif 2.3, tag 274) says; studies of versions that did not look 
 from __future__ import annotations
 
 import os
-import re
-import struct
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from closedloop.errors import ImageError
+from closedloop.stimuli.decoding import load_square
 from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
-from closedloop.storage import read_bytes
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-RESIZE_OVER_CROP = 256 / 224
-MODES_BEYOND_8_BITS = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
-_CUT_TO_8_BITS = re.compile(r"(?!BGR).*;(16|32)")  # Pillow's raw mode, as RGB;16B; BGR;16 has 5 or 6 bits a colour
-_FIRST_IS_THE_PHOTOGRAPH = "MPO"  # of phones and stereo cameras: a JPEG with previews after it
 UNCATEGORISED = "uncategorised"
 ORIENTATION = "orientation"
 """Of a pool's description: "applied" where images are turned upright; without it they are shown as they are stored."""
-
-_ORIENTATION_TAG = 274
-_TURNS = {  # what makes an image upright, by the tag's value; 1 and what is no value of it: nothing
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True)
@@ -158,149 +137,6 @@ def open_folder_pool(folder: Path, side_px: int) -> ImagePool:
 def _description(kind: str, folder: Path, *, side_px: int, upright: bool) -> dict[str, str | int]:
     found: dict[str, str | int] = {"kind": kind, "folder": str(folder.resolve()), "side_px": side_px}
     return found | ({ORIENTATION: "applied"} if upright else {})
-
-
-def load_square(path: Path, *, side_px: int, upright: bool = True) -> Uint8Image:
-    """Read an image file as a square, uint8, shape (side_px, side_px, 3).
-
-    Parameters
-    ----------
-    path
-        The file.
-    side_px
-        Height and width.
-    upright
-        Whether its orientation tag is honoured.
-
-    Raises
-    ------
-    ImageError
-        The file is missing, truncated, not an image, deeper than 8 bits, has several frames or transparent pixels.
-    """
-    try:
-        content = read_bytes(path)
-    except FileNotFoundError:
-        raise ImageError(
-            f"{path}: the image is missing. Put it back, or point the study at the right folder."
-        ) from None
-    square = square_of(content, path, side_px=side_px, upright=upright)
-    _check_all_is_shown(content, path)
-    return square
-
-
-def square_of(content: bytes, path: Path, *, side_px: int, upright: bool = True) -> Uint8Image:
-    """Turn the bytes of an image file into a square, uint8, shape (side_px, side_px, 3).
-
-    Of 16-bit colours and of several frames it takes what Pillow gives: a study that listed such images has shown them
-    so. `check_decodes` and `load_square` refuse them.
-
-    Parameters
-    ----------
-    content
-        The file's bytes.
-    path
-        Where they are from; named where they are refused.
-    side_px
-        Height and width.
-    upright
-        Whether the orientation tag is honoured.
-
-    Raises
-    ------
-    ImageError
-        They are truncated, no image, deeper than 8 bits, or have transparent pixels.
-    """
-    image = _read_rgb(content, path, upright=upright)
-    image = image.resize(_resized_size(image.size, side_px=side_px), Image.Resampling.BILINEAR)
-    left, top = (round((length - side_px) / 2) for length in image.size)
-    return np.array(image.crop((left, top, left + side_px, top + side_px)), dtype=np.uint8)
-
-
-def resized_side_px(side_px: int) -> int:
-    """Return the shorter side that an image is resized to before its centre is cut out; a smaller one is enlarged."""
-    return round(side_px * RESIZE_OVER_CROP)
-
-
-def _resized_size(size: tuple[int, int], *, side_px: int) -> tuple[int, int]:
-    short, shorter_side = min(size), resized_side_px(side_px)
-    width, height = (shorter_side if length == short else int(shorter_side * length / short) for length in size)
-    return width, height
-
-
-def check_decodes(content: bytes, path: Path, *, side_px: int) -> tuple[int, int]:
-    """Decode the bytes of an image file to their end, JPEG at the smallest scale that its blocks allow, for speed.
-
-    Parameters
-    ----------
-    content
-        The file's bytes.
-    path
-        Where they are from.
-    side_px
-        Size that is wanted of the image.
-
-    Returns
-    -------
-    tuple
-        Width and height as the file states them.
-
-    Raises
-    ------
-    ImageError
-        As `load_square`, where the file is there.
-    """
-    _read_rgb(content, path, upright=True, draft_px=side_px)
-    return _check_all_is_shown(content, path)
-
-
-def _check_all_is_shown(content: bytes, path: Path) -> tuple[int, int]:
-    """Refuse a readable image of which Pillow would give the high bytes or the first frame alone, without a word."""
-    with Image.open(BytesIO(content)) as image:
-        raw_modes = [one if isinstance(one, str) else str(one[0]) for _, _, _, one in image.tile if one]
-        n_frames = 1 if image.format == _FIRST_IS_THE_PHOTOGRAPH else getattr(image, "n_frames", 1)
-        width, height = image.size
-    deep = [mode for mode in raw_modes if _CUT_TO_8_BITS.match(mode)]
-    if deep:
-        raise ImageError(f"{path}: 8 bits a colour expected, found {deep[0]}. Convert it to 8-bit RGB.")
-    if n_frames > 1:
-        raise ImageError(f"{path}: one frame expected, found {n_frames}. Save the one that is meant as a file.")
-    return width, height
-
-
-def _read_rgb(content: bytes, path: Path, *, upright: bool, draft_px: int | None = None) -> Image.Image:
-    try:
-        with Image.open(BytesIO(content)) as image:
-            if draft_px is not None:
-                image.draft(None, (draft_px, draft_px))
-            image.load()
-            turn = _TURNS.get(_orientation(image)) if upright else None
-            rgb = _as_rgb(image, path)
-            return rgb if turn is None else rgb.transpose(turn)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(
-            f"{path}: not a readable image ({reason}). Copy it again, or take it out of the folder."
-        ) from None
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the value of a read image's orientation tag; 1, upright, where it has none that can be read.
-
-    Of a TIFF, whose tags are the format itself, Pillow has turned the pixels and removed the tag.
-    """
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error):
-        return 1  # viewers, too, show an image with damaged tags as it is stored
-    return value if isinstance(value, int) else 1
-
-
-def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
-    if image.mode in MODES_BEYOND_8_BITS:
-        raise ImageError(f"{path}: 8 bits a colour expected, found mode {image.mode}. Convert it to 8-bit RGB.")
-    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-        raise ImageError(f"{path}: opaque pixels expected, found transparent ones. Flatten it onto a background.")
-    return image.convert("RGB")
 
 
 def _entries(folder: Path) -> list[Path]:

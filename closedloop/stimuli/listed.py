@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from closedloop.errors import ImageError
-from closedloop.stimuli.folders import FlatFolderPool, ImageNetFolderPool, check_decodes, image_path, square_of
+from closedloop.stimuli.decoding import check_decodes, read_image, square_of
+from closedloop.stimuli.folders import FlatFolderPool, ImageNetFolderPool, image_path
 from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
 from closedloop.storage import append_to, read_bytes, sha256_bytes, sha256_file
 
@@ -78,7 +79,7 @@ class ListedPool:
         if image_id not in self.sha256:
             raise ImageError(f"{path}: expected an image of the study's list, found another. Draw one that is listed.")
         try:
-            content = read_bytes(path)
+            content = read_image(path)
         except FileNotFoundError:
             raise ImageError(f"{path}: expected the image that was listed, found none. {remedy}") from None
         if sha256_bytes(content) != self.sha256[image_id]:
@@ -203,8 +204,8 @@ def _read(pool: FolderPool, image_id: str, known: Mapping[str, _Known]) -> _Know
     before = known.get(image_id)
     if before is not None and before.stamp == stamp:
         return before
-    content = read_bytes(path)
     try:
+        content = read_image(path)
         size = check_decodes(content, path, side_px=pool.side_px)
     except ImageError as error:
         return error

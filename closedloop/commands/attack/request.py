@@ -19,7 +19,8 @@ from closedloop.models.checkpoints import SITE_MODEL, open_base_model
 from closedloop.models.shipped import shipped_names
 from closedloop.models.site_model import count_units
 from closedloop.models.weight_files import read_metadata
-from closedloop.stimuli.folders import load_square, open_folder_pool
+from closedloop.stimuli.decoding import load_square
+from closedloop.stimuli.folders import open_folder_pool
 
 PENULTIMATE = "avgpool"
 """Where section 3.2 looks at artificial units."""

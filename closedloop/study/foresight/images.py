@@ -11,7 +11,8 @@ from pathlib import Path
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import PoolDescription
 from closedloop.execution.progress import ProgressCallback
-from closedloop.stimuli.folders import other_files, resized_side_px
+from closedloop.stimuli.decoding import resized_side_px
+from closedloop.stimuli.folders import other_files
 from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, read_folder
 from closedloop.stimuli.pools import ImagePool, ProceduralPool, open_folder_pool
 from closedloop.storage import make_folder, remove_file, sha256_bytes

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from closedloop.errors import ImageError
-from closedloop.stimuli.folders import check_decodes
+from closedloop.stimuli.decoding import check_decodes
 from closedloop.stimuli.pools import FlatFolderPool, ImageNetFolderPool, open_folder_pool, open_pool
 
 

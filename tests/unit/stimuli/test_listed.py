@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from closedloop.errors import ImageError
-from closedloop.stimuli.folders import FlatFolderPool, load_square
+from closedloop.stimuli.decoding import load_square
+from closedloop.stimuli.folders import FlatFolderPool
 from closedloop.stimuli.listed import (
     FolderChanges,
     FolderReading,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from closedloop.stimuli.folders import check_decodes, load_square
+from closedloop.stimuli.decoding import check_decodes, load_square
 from tools.fuzz.reader import Reader
 
 _SIDE_PX = 64
