@@ -27,12 +27,14 @@ from closedloop.blackrock.nev.packets import (
     packet_bytes_at,
 )
 from closedloop.blackrock.nev.survey import NevSurvey, Pause, survey_nev
+from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
 
 # NEV 2.3 specification, comment packet: 0 is ANSI, 1 UTF-16; 255 are NeuroMotive's regions of interest, in ANSI.
 _ENCODINGS = {1: "utf_16_le"}
 _ANSI = "cp1252"
+_MOST_COMMENTS, _MOST_CHARACTERS = 200_000, 50_000_000  # of a file: more than anybody types or a program sends
 
 
 @dataclass(frozen=True)
@@ -207,8 +209,23 @@ def read_texts(file: Path, header: NevHeader, index: NDArray[np.int64]) -> tuple
         Which packets, shape (n,).
     """
     dtype = header.layout.comment_packet(header.packet_bytes)
-    rows = (np.frombuffer(raw, dtype)[0] for raw in packet_bytes_at(file, header, index))
-    return tuple(comment_text(row["text"].tobytes(), int(row["charset"])) for row in rows)
+    if len(index) > _MOST_COMMENTS:
+        raise RecordingError(
+            f"{file}: expected at most {_MOST_COMMENTS} comments, found {len(index)}. The packets make no sense: copy "
+            "the file again."
+        )
+    found: list[str] = []
+    room = _MOST_CHARACTERS
+    for raw in packet_bytes_at(file, header, index):
+        row = np.frombuffer(raw, dtype)[0]
+        found.append(comment_text(row["text"].tobytes(), int(row["charset"])))
+        room -= len(found[-1])
+        if room < 0:
+            raise RecordingError(
+                f"{file}: expected comments of at most {_MOST_CHARACTERS} characters in all, found more. The packets "
+                "make no sense: copy the file again."
+            )
+    return tuple(found)
 
 
 def comment_text(data: bytes, charset: int) -> str:

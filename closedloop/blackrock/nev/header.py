@@ -30,6 +30,7 @@ _RESOLUTION_AT = 20
 # Central stores 152592.547 nV a bit, the scale of an analog input, in 16 bits (NPMK openNEV.m, neo do the same).
 _OVERFLOWN_NV_PER_BIT, _ANALOG_INPUT_NV_PER_BIT = 21516, 152592.547
 _LARGEST_PACKET = 1 << 19  # bytes; the widest waveform, 65535 samples of 4 bytes, needs half of it
+_MOST_EXTENDED = 4 * 32_767  # headers: waveform, label, filters of every channel id, and others
 _WIDEST = 1024  # samples; no recorder writes a tenth of a second of waveform: memory that was never filled in
 
 
@@ -125,6 +126,11 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
     raw = read_exactly(stream, layout.basic_header.itemsize, file=file, what="the basic header")
     basic = np.frombuffer(raw, layout.basic_header)[0]
     _check_basic(basic, layout, file)
+    if int(basic["n_extended"]) > _MOST_EXTENDED:
+        raise RecordingError(
+            f"{file}: expected at most {_MOST_EXTENDED} extended headers, found {int(basic['n_extended'])}. The header "
+            "is corrupt: copy the file again."
+        )
     raw = read_exactly(stream, int(basic["n_extended"]) * EXTENDED_HEADER.itemsize, file=file, what="extended headers")
     extended = np.frombuffer(raw, EXTENDED_HEADER)
     described = _channels(extended, all_int16=bool(int(basic["flags"]) & WAVEFORMS_ARE_INT16))

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from closedloop.blackrock.nev.clock_segments import ClockSegmentPlan
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.packets import read_packets
+from closedloop.errors import RecordingError
 from closedloop.recording.gaps import SpikeGap
 
 _NEAR_PACKETS = 2  # on either side: the nearest may have lost a part of its time stamp, or come out of order
 _END = int(np.iinfo(np.int64).max)
+_MOST_HOLES = 10_000  # around each a few packets are read
 
 
 def gaps_of_zeros(
@@ -40,6 +42,11 @@ def gaps_of_zeros(
     starts = np.flatnonzero(np.diff(unsound, prepend=-2) > 1)
     runs = zip(unsound[starts].tolist(), (unsound[np.append(starts[1:], len(unsound)) - 1] + 1).tolist(), strict=True)
     holed = [(first, stop) for first, stop in runs if np.searchsorted(blank, first) < np.searchsorted(blank, stop)]
+    if len(holed) > _MOST_HOLES:
+        raise RecordingError(
+            f"{file}: expected at most {_MOST_HOLES} holes of zeros, found {len(holed)}. Hardly anything of the file "
+            "is whole: copy it again."
+        )
     return tuple(gap for first, stop in holed for gap in _around(file, header, plan, unsound, (first, stop)))
 
 

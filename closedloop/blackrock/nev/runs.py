@@ -20,8 +20,10 @@ _MOST_STRAYS = 3  # packets in a row; and so many are too few to tell where the 
 _RESUMES_WITHIN = 10  # after strays the clock goes on nearer to where it was than a tenth of the way they were off
 _RESUMES_S = 0.1  # and may be this much behind, for jitter
 _MOST_RUNS = 1000  # a day has a handful; noise has as many as packets
+_MOST_STRAY_GROUPS = 200_000  # flipped bits are a handful, too; each is looked at one by one
 _NO_SILENCES = np.zeros((0, 2), np.int64)
-_BLOCK = 1 << 15  # packets looked at in one go; a strange one costs looking at the rest of its block again
+_BLOCK = 1 << 15  # packets looked at in one go
+_BLOCK_AFTER_STRANGE = 64  # a strange one costs looking at the rest of its block again: the next blocks are short
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,11 @@ class RunFinder:
         self._next = 0  # position in them of the next packet to look at
         self._highs: list[int] = []  # latest tick of the run, after each of the last few packets that were looked at
         self._run: PacketRun | None = None
-        self._silences = _NO_SILENCES
+        self._silences: list[NDArray[np.int64]] = []
         self._runs: list[PacketRun] = []
         self._strays: list[int] = []
+        self._n_stray_groups = 0
+        self._block = _BLOCK
 
     def add(self, ticks: NDArray[np.int64]) -> None:
         """Take the next packets' ticks."""
@@ -104,7 +108,7 @@ class RunFinder:
 
     def _look(self, stop: int) -> None:
         while self._next < stop:
-            block = self._ticks[self._next : min(self._next + _BLOCK, stop)]
+            block = self._ticks[self._next : min(self._next + self._block, stop)]
             if self._run is None:
                 self._open(int(block[0]))
             highs = np.maximum.accumulate(block)
@@ -114,6 +118,7 @@ class RunFinder:
             is_near = behind.max() <= self._limit
             n_good = len(block) if is_near else int((behind > self._limit).argmax())
             self._accept(block[:n_good], highs[:n_good], behind[:n_good])
+            self._block = min(2 * self._block, _BLOCK) if is_near else _BLOCK_AFTER_STRANGE
             if not is_near:
                 self._judge()
 
@@ -123,7 +128,7 @@ class RunFinder:
     def _open(self, tick: int) -> None:
         at = self._base + self._next
         self._run = PacketRun(at, at, tick, tick, 0, 0, _NO_SILENCES)
-        self._highs, self._silences = [], _NO_SILENCES
+        self._highs, self._silences = [], []
 
     def _close(self) -> None:
         if self._run is None:
@@ -134,7 +139,8 @@ class RunFinder:
                 "The packets' time stamps make no sense: copy the file again."
             )
         end = self._base + self._next
-        self._runs.append(replace(self._run, end_packet=end, last_tick=self._run_high(), silences=self._silences))
+        silences = np.concatenate([_NO_SILENCES, *self._silences])
+        self._runs.append(replace(self._run, end_packet=end, last_tick=self._run_high(), silences=silences))
         self._run = None
 
     def _accept(self, ticks: NDArray[np.int64], highs: NDArray[np.int64], behind: NDArray[np.int64]) -> None:
@@ -149,7 +155,9 @@ class RunFinder:
                 fall_packet=self._base + self._next + at,
                 fall_high=int(highs[at]),
             )
-        self._silences = np.concatenate([self._silences, _silences(highs, self._highs[-1:], self._limit)])
+        silences = _silences(highs, self._highs[-1:], self._limit)
+        if len(silences):
+            self._silences.append(silences)
         self._run = replace(
             self._run,
             first_tick=min(self._run.first_tick, int(ticks.min() if n_late else ticks[0])),
@@ -165,6 +173,12 @@ class RunFinder:
         if found is None:
             self._close()
             return
+        self._n_stray_groups += 1
+        if self._n_stray_groups > _MOST_STRAY_GROUPS:
+            raise RecordingError(
+                f"{self._place}: expected absurd time stamps here and there, found them in more than "
+                f"{_MOST_STRAY_GROUPS} places. The packets' time stamps make no sense: copy the file again."
+            )
         n_before, n_after = found
         self._forget(n_before)
         self._strays += range(self._base + self._next, self._base + self._next + n_before + n_after)
@@ -197,7 +211,11 @@ class RunFinder:
         self._next -= n_packets
         n_late = int(np.count_nonzero(self._ticks[self._next : self._next + n_packets] < self._highs[-n_packets:]))
         self._highs = self._highs[:-n_packets]
-        self._silences = self._silences[self._silences[:, 1] <= self._highs[-1]]
+        while self._silences and self._silences[-1][-1, 1] > self._highs[-1]:
+            last = self._silences.pop()
+            kept = last[last[:, 1] <= self._highs[-1]]
+            if len(kept):
+                self._silences.append(kept)
         self._run = replace(
             self._run,
             n_packets=self._run.n_packets - n_packets,

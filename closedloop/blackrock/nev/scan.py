@@ -20,10 +20,12 @@ from closedloop.blackrock.nev.layout import (
 )
 from closedloop.blackrock.nev.packets import read_heads, ticks_of
 from closedloop.blackrock.nev.runs import PacketRun, RunFinder
+from closedloop.errors import RecordingError
 
 CLOSE_S = 0.01  # packets this near a recording event may have been on their way
 _N_KINDS = COMMENT_PACKET + 1
 _NEVER = int(np.iinfo(np.int64).max)
+_MOST_MARKS = 50_000  # recording events; a day has a handful
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
     """
     n_by_kind = np.zeros(_N_KINDS, np.int64)
     finder = RunFinder(header.tick_hz, str(file))
-    marks = _MarkFinder(int(CLOSE_S * header.tick_hz))
+    marks = _MarkFinder(int(CLOSE_S * header.tick_hz), file)
     blanks = _Blanks()
     for batch in read_heads(file, header, progress=progress):
         ticks, kinds = ticks_of(batch), batch["kind"].copy()
@@ -159,14 +161,19 @@ class _Blanks:
 class _MarkFinder:
     """Collects recording events and looks what follows each of them, batch by batch."""
 
-    def __init__(self, close: int) -> None:
-        self._close = close
+    def __init__(self, close: int, file: Path) -> None:
+        self._close, self._file = close, file
         self._n_packets = 0
         self._rows: list[list[int]] = []  # index, tick, next tick
 
     def add(self, ticks: NDArray[np.int64], kinds: NDArray[np.uint16]) -> None:
         """Take the next packets."""
         at = np.flatnonzero(kinds == RECORDING_PACKET)
+        if len(self._rows) + len(at) > _MOST_MARKS:
+            raise RecordingError(
+                f"{self._file}: expected at most {_MOST_MARKS} events of recording started, stopped, paused or "
+                "resumed, found more. The packets make no sense: copy the file again."
+            )
         self._follow(ticks[: at[0]] if len(at) else ticks)
         for start, stop in pairwise([*at.tolist(), len(ticks)]):
             self._rows.append([self._n_packets + start, int(ticks[start]), _NEVER])

@@ -6,6 +6,7 @@ a pause if nothing of any kind was recorded from one such packet to the next.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,12 +148,13 @@ def segments_of(scan: NevScan, pauses: Sequence[Pause], header: NevHeader) -> tu
     header
         Of the file: its clock and the rate of its waveforms.
     """
+    own: defaultdict[int, list[Pause]] = defaultdict(list)
+    for pause in pauses:
+        own[pause.clock_segment].append(pause)
     return tuple(
         segment
         for clock_segment, run in enumerate(scan.runs)
-        for segment in _segments_of_run(
-            run, [pause for pause in pauses if pause.clock_segment == clock_segment], clock_segment, header
-        )
+        for segment in _segments_of_run(run, own[clock_segment], clock_segment, header)
     )
 
 

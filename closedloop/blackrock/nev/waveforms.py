@@ -160,8 +160,8 @@ class WaveformReader:
         self._is_wanted = np.zeros(1 << 16, np.bool_)
         self._uv_per_bit = np.full(1 << 16, np.nan)
         self._by_form: dict[tuple[int, int], list[int]] = {}
-        for electrode in electrodes:
-            known = find_electrode(file, header, electrode.electrode_id)
+        for electrode_id in dict.fromkeys(electrode.electrode_id for electrode in electrodes):
+            known = find_electrode(file, header, electrode_id)
             self._is_wanted[known.electrode_id] = True
             self._uv_per_bit[known.electrode_id] = known.uv_per_bit or np.nan
             form = (known.bytes_per_sample, samples_of(known, header))

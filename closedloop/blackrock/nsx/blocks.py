@@ -12,7 +12,11 @@ from typing import BinaryIO
 import numpy as np
 
 from closedloop.blackrock.nsx.walk import LARGEST_TICK, DataPart, FoundData, RunList
+from closedloop.errors import RecordingError
 from closedloop.recording.source import regular_ticks
+
+_MOST_EMPTY = 100_000  # blocks; a recorder leaves one at a pause
+_MOST_BLOCKS = 600_000  # as many runs as we take, and the empty ones
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ def walk_blocks(stream: BinaryIO, part: DataPart) -> FoundData:
             rest_is_sound = rest_is_sound or _leads_to_end(stream, part, block.byte)
         whole = block if rest_is_sound else _repair_count(block, part, found, index)
         n_empty += whole is block and block.n_samples == 0
+        if n_empty > _MOST_EMPTY:
+            raise _too_many(part, f"{_MOST_EMPTY} data blocks without a sample")
         _add(found, part, whole)
         at = part.size if whole is not block else block.byte + block.n_samples * part.sample_bytes
         index += 1
@@ -98,12 +104,22 @@ def _repair_flag(stream: BinaryIO, part: DataPart, block: _DataBlock, found: Run
     return sound
 
 
+def _too_many(part: DataPart, what: str) -> RecordingError:
+    return RecordingError(
+        f"{part.file}: expected at most {what}, found more. The blocks make no sense: copy the file again."
+    )
+
+
 def _leads_to_end(stream: BinaryIO, part: DataPart, at: int) -> bool:
     """Whether block headers follow one another from here exactly to the end of the file."""
+    n_blocks = 0
     while at < part.size:
         block = _block_at(stream, part, at)
         if block is None or _header_fault(block, part, at):
             return False
+        n_blocks += 1
+        if n_blocks > _MOST_BLOCKS:
+            raise _too_many(part, f"{_MOST_BLOCKS} data blocks")
         at = block.byte + block.n_samples * part.sample_bytes
     return at == part.size
 

@@ -28,6 +28,7 @@ from closedloop.recording.segments import BRIDGE_MS, Segment
 
 _LONGEST_PERIOD = 30_000  # one sample a second; the recorder's slowest is 500 a second
 _ELECTRODES_OF_2_1 = 128
+_MOST_CHANNELS = 32_768  # the files of later recorders number them in 16 bits
 
 
 @dataclass(frozen=True)
@@ -274,6 +275,11 @@ def _check_basic(basic: np.void, layout: NsxLayout, *, tick_hz: int, file: Path)
         raise RecordingError(
             f"{file}: expected {expected} header bytes for {n_channels} channels (at least 1), found {found}. "
             "The header is corrupt: copy the file again."
+        )
+    if n_channels > _MOST_CHANNELS:
+        raise RecordingError(
+            f"{file}: expected at most {_MOST_CHANNELS} channels, found {n_channels}. The header is corrupt: copy the "
+            "file again."
         )
     in_range = 1 <= period <= _LONGEST_PERIOD and 1 <= tick_hz <= PTP_TICK_HZ
     if not in_range or Fraction(period * tick_hz, period_clock_hz(tick_hz)).denominator not in (1, 3):
