@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -113,8 +114,16 @@ def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) ->
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to read a file into one line."""
+    """Turn the operating system's refusal to read a file into one line; a pipe or a device is refused unopened.
+
+    Opening a pipe waits for somebody to write into it, and a device has no end.
+    """
     try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise RecordingError(
+                f"{file}: expected a file, found a pipe, a socket or a device. Give the path of a recorder's file."
+            )
         yield
     except IsADirectoryError as error:
         raise RecordingError(

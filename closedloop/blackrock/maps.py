@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.blackrock.arrays import MappedElectrode, electrode_of_bank
+from closedloop.blackrock.header_fields import readable
 from closedloop.errors import RecordingError
 
-_CONTACT = re.compile(r"(\d+)\s+(\d+)\s+([A-Pa-p])\s+(\d+)(?:\s+(\S+))?\s*")
+_CONTACT = re.compile(r"([0-9]{1,3})\s+([0-9]{1,3})\s+([A-Pa-p])\s+([0-9]{1,3})(?:\s+(\S{1,100}))?\s*")
+_MOST_BYTES = 1 << 20  # of a file; that of a processor's 512 electrodes has 10 kB
 _LARGEST_IN_BANK = 32
 _NUMBERED = re.compile(r"(.*\D)\d+|\d+")  # a label's text before its last number names the array
 
@@ -107,10 +109,16 @@ def _contacts(file: Path) -> list[_Contact]:
 
 
 def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="latin_1").splitlines()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise RecordingError(f"{file}: expected an array map (.cmp), found no file. Correct the path.") from error
+    if not file.exists() or file.is_dir():
+        raise RecordingError(f"{file}: expected an array map (.cmp), found no file. Correct the path.")
+    with readable(file), file.open("rb") as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise RecordingError(
+            f"{file}: expected an array map (.cmp) of at most {_MOST_BYTES} bytes, found more. Give the implant's .cmp "
+            "file."
+        )
+    return content.decode("latin_1").splitlines()
 
 
 def _contact(file: Path, number: int, line: str) -> _Contact:

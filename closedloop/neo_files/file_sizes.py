@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _KEY = "fileSizeBytes"
+_MOST_DIGITS = 18  # an exabyte
 _COMPRESSED = ".cbin"  # what mtscomp leaves of a .bin, beside the .meta of the whole
 
 
@@ -46,4 +47,6 @@ def _named_size(meta: Path) -> tuple[int | None, bool]:
         return None, False
     values = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
     size = values.get(_KEY, "")
-    return int(size) if size.isdecimal() else None, _KEY in values or "nSavedChans" in values
+    return int(size) if size.isdecimal() and len(
+        size
+    ) <= _MOST_DIGITS else None, _KEY in values or "nSavedChans" in values

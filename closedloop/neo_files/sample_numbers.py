@@ -128,9 +128,10 @@ def read_npy(file: Path) -> NpyColumn | None:
             read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _read_header_2
             shape, _, dtype = read_header(stream)
             offset = stream.tell()
-    except (ValueError, OSError) as error:
-        raise RecordingError(f"{file}: expected a .npy file, found: {error}. Restore it from a copy.") from error
-    if len(shape) != 1 or dtype.hasobject:
+    except Exception as error:  # numpy parses the header as Python, and raises what comes up there
+        said = " ".join(str(error).split())[:200]
+        raise RecordingError(f"{file}: expected a .npy file, found: {said}. Restore it from a copy.") from error
+    if len(shape) != 1 or dtype.hasobject or not dtype.itemsize:
         raise RecordingError(f"{file}: expected one column of values, found shape {shape}. Restore it from a copy.")
     there = max(file.stat().st_size - offset, 0) // dtype.itemsize
     return NpyColumn(file, dtype, min(shape[0], there), offset)

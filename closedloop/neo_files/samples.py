@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.errors import RecordingError
 from closedloop.neo_files.source import open_neo, refusing
 from closedloop.neo_files.streams import NeoStream
 from closedloop.neo_files.timing import TimedPiece, ticks_per_sample
@@ -134,7 +135,13 @@ class NeoSamples:
                 stream_index=self.stream.index,
                 channel_indexes=None,
             )
-        return np.asarray(rows)
+            found = np.asarray(rows)
+        if found.shape != (stop - start, len(self.stream.channels)):
+            raise RecordingError(
+                f"{self.file}: expected {stop - start} samples of {len(self.stream.channels)} channels, found "
+                f"{' x '.join(map(str, found.shape))}: what describes the file disagrees with it. Restore the files."
+            )
+        return found
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[np.float32]:
         channels = [self.stream.channels[column] for column in self.columns]

@@ -11,6 +11,7 @@ import numpy as np
 from closedloop.errors import RecordingError
 from closedloop.neo_files.source import NeoReader, NeoSource, open_neo
 
+_SLOWEST_HZ, _FASTEST_HZ = 1e-3, 1e8  # of any recorder
 RAW_HZ = 10_000  # slower streams hold field potentials, in which no spike can be seen
 _MOST_NAMED = 12
 _NODE = "#"  # neo puts Open Ephys' record node before it
@@ -129,11 +130,17 @@ def listed(names: Sequence[str]) -> str:
 def _stream(reader: NeoReader, index: int, header: dict[str, np.ndarray]) -> NeoStream:
     stream = header["signal_streams"][index]
     own = header["signal_channels"][header["signal_channels"]["stream_id"] == stream["id"]]
+    rate_hz = float(own["sampling_rate"][0]) if len(own) else 0.0
+    if not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
+        raise RecordingError(
+            f"{reader.source.path}: expected channels in the stream {str(stream['name'])[:100]} with a sampling rate, "
+            f"found {len(own)} at {rate_hz:g} Hz. Restore the files that describe it."
+        )
     return NeoStream(
         source=reader.source,
         index=index,
         name=str(stream["name"]),
-        rate_hz=float(own["sampling_rate"][0]),
+        rate_hz=rate_hz,
         dtype=str(own["dtype"][0]),
         channels=tuple(
             NeoChannel(str(channel["name"]), str(channel["units"]), float(channel["gain"]), float(channel["offset"]))

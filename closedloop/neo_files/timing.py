@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from closedloop.errors import RecordingError
 from closedloop.neo_files.sample_numbers import check_rate, numbered_runs
 from closedloop.neo_files.source import OPEN_EPHYS, SPIKE_GLX, NeoReader, open_neo, refusing
 from closedloop.neo_files.streams import NeoStream
@@ -21,6 +22,7 @@ from closedloop.recording.segments import Segment
 from closedloop.recording.source import regular_ticks
 
 NANOSECONDS = 1_000_000_000
+_LARGEST_TICK = 1 << 62  # int64 has room to count on
 _JITTER_SAMPLES = 3  # neo's starts are seconds in floats; an overlap of a sample or two is no reset
 
 
@@ -82,6 +84,11 @@ def time_stream(stream: NeoStream, tick_hz: int) -> Timing:
         with refusing(stream.source):
             n_samples = int(reader.rawio.get_signal_size(block, neo_segment, stream.index))
             start_s = float(reader.rawio.get_signal_t_start(block, neo_segment, stream.index))
+        if not abs(start_s) * tick_hz < _LARGEST_TICK or n_samples < 0:
+            raise RecordingError(
+                f"{stream.source.path}: expected samples that begin on the clock, found {n_samples} samples from "
+                f"{start_s:g} s on. Restore the files that describe them."
+            )
         file = file_of(reader, stream, block, neo_segment)
         if file is not None:
             check_rate(file, stream.rate_hz)
@@ -96,7 +103,7 @@ def time_stream(stream: NeoStream, tick_hz: int) -> Timing:
                 _Run(block, neo_segment, one.first_sample, one.n_samples, round(one.first_number * step))
                 for one in numbered
             ]
-    return Timing(tuple(_on_clock_segments(runs, step)), (*said, *_unknown(stream)))
+    return Timing(tuple(_on_clock_segments(runs, step, stream.source.path)), (*said, *_unknown(stream)))
 
 
 def file_of(reader: NeoReader, stream: NeoStream, block: int, neo_segment: int) -> Path | None:
@@ -117,11 +124,15 @@ def file_of(reader: NeoReader, stream: NeoStream, block: int, neo_segment: int) 
     return Path(described["file_path"])
 
 
-def _on_clock_segments(runs: Sequence[_Run], step: Fraction) -> Iterator[TimedPiece]:
+def _on_clock_segments(runs: Sequence[_Run], step: Fraction, path: Path) -> Iterator[TimedPiece]:
     clock_segment, block, end = 0, runs[0].block if runs else 0, None
     for run in runs:
         if run.n_samples == 0:
             continue
+        if not abs(run.first_tick) + run.n_samples * step < _LARGEST_TICK:
+            raise RecordingError(
+                f"{path}: expected numbers of samples on the clock, found {run.first_tick}. Restore the files."
+            )
         if run.block != block or (end is not None and run.first_tick < end - _JITTER_SAMPLES * step):
             clock_segment, block = clock_segment + 1, run.block
         end = int(regular_ticks(run.first_tick, np.array(run.n_samples), step))

@@ -62,6 +62,9 @@ class SampleSource(Protocol):
         """
 
 
+_BLOCK = 1 << 20  # samples; a fraction up to this denominator has room in int64 for 2 ** 41 of them
+
+
 def regular_ticks(
     first_tick: int | NDArray[np.int64], sample: NDArray[np.int64], ticks_per_sample: Fraction
 ) -> NDArray[np.int64]:
@@ -77,7 +80,17 @@ def regular_ticks(
         Distance of two samples, exactly.
     """
     numerator, denominator = ticks_per_sample.numerator, ticks_per_sample.denominator
-    return np.asarray(first_tick + (2 * sample * numerator + denominator) // (2 * denominator), np.int64)
+    whole, part = divmod(numerator, denominator)
+    if denominator <= _BLOCK:
+        return np.asarray(
+            first_tick + sample * whole + (2 * sample * part + denominator) // (2 * denominator), np.int64
+        )
+    # A calibrated rate, 29999.757232 Hz on a clock of nanoseconds, is a fraction of so many digits that its product
+    # with a sample's number, of some minutes already, has no room in int64: whole blocks of samples are taken first.
+    block, within = np.divmod(sample, _BLOCK)
+    in_block, rest = divmod(2 * part * _BLOCK, 2 * denominator)
+    counted = block * in_block + (block * rest + 2 * within * part + denominator) // (2 * denominator)
+    return np.asarray(first_tick + sample * whole + counted, np.int64)
 
 
 @dataclass(frozen=True)

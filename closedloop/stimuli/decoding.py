@@ -114,8 +114,8 @@ def read_image(path: Path) -> bytes:
         return path.read_bytes()
     except (PermissionError, NotADirectoryError) as error:
         raise ImageError(
-            f"{path}: expected an image file that can be read, found: {error.strerror}. Change its permissions, or take "
-            "it out of the folder."
+            f"{path}: expected an image file that can be read, found: {error.strerror}. Change its permissions, or "
+            "take it out of the folder."
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -25,6 +26,10 @@ _BOUNDS = Bounds(memory=100_000_000)
 def hang(_file: Path) -> None:
     while True:
         pass
+
+
+def wait(_file: Path) -> None:
+    os.read(os.pipe()[0], 1)
 
 
 def crash(_file: Path) -> None:
@@ -113,11 +118,12 @@ def test_a_fault_is_found_and_its_neighbours_are_read(read: Callable[[Path], obj
 
 
 @pytest.mark.slow
-def test_an_input_that_hangs_is_found_with_its_line_and_its_neighbours_are_read() -> None:
-    endings = endings_of(hang, Bounds(seconds=2.0))
+@pytest.mark.parametrize("read", [hang, wait])
+def test_an_input_that_hangs_is_found_with_its_line_and_its_neighbours_are_read(read: Callable[[Path], object]) -> None:
+    endings = endings_of(read, Bounds(seconds=1.0))
     assert [(one.number, one.verdict.outcome) for one in endings] == [(7, "read"), (8, "fault"), (9, "read")]
     assert endings[1].verdict.kind.startswith("hangs")
-    assert "in hang" in endings[1].verdict.detail
+    assert f"in {read.__name__}" in endings[1].verdict.detail
 
 
 def test_a_line_that_names_the_file_is_a_refusal() -> None:

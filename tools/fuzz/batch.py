@@ -60,9 +60,9 @@ def read_inputs(reader: Reader, inputs: Iterable[Input], *, folder: Path, answer
         _say(answers, {"begins": one.number})
         empty(place)
         write_entry(place, one.entry)
-        started = time.perf_counter()
+        started = time.process_time()
         verdict = _read_one(reader, one, place, said)
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         grown = _peak_bytes() - before
         if verdict.outcome != "fault" and seconds > bounds.seconds:
             verdict = Verdict("fault", "too slow", f"{seconds:.1f} s")
@@ -109,7 +109,7 @@ def _read_one(reader: Reader, one: Input, place: Path, said: Path) -> Verdict:
     try:
         reader.read(place / one.name)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
-        verdict = judge(error, {one.name, *one.entry, *(Path(name).name for name in one.entry)})
+        verdict = judge(error, _names(one))
     if verdict.outcome == "fault":
         return verdict
     if said.stat().st_size:
@@ -118,6 +118,12 @@ def _read_one(reader: Reader, one: Input, place: Path, said: Path) -> Verdict:
     after = _stamps(place)
     changed = sorted({path for path, _ in before ^ after})
     return Verdict("fault", "changes files", ", ".join(changed)) if changed else verdict
+
+
+def _names(one: Input) -> set[str]:
+    """Return what a line may call an input: its path, or that of a file in it, or a file's name without the suffix."""
+    files = [Path(name) for name in one.entry]
+    return {one.name, *one.entry, *(file.name for file in files), *(file.stem for file in files)}
 
 
 def _stamps(place: Path) -> set[tuple[str, tuple[int, int, int]]]:

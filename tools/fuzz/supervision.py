@@ -23,6 +23,8 @@ from tools.fuzz.reader import Reader, empty
 from tools.fuzz.verdict import BOUNDS, Bounds, Outcome, Verdict
 
 _GRACE = 1.2  # of the limit, so that an input that only just ends says its seconds itself
+_WAITING = 6  # times as long on the wall's clock
+_LOOK_S = 0.2
 _READ_BYTES = 1 << 16
 
 
@@ -100,7 +102,7 @@ def _fork(work: Callable[[int], None]) -> tuple[int, int]:
 def _endings(answers: int, child: int, folder: Path, bounds: Bounds) -> Iterator[Ending]:
     """Follow a child's answers until it ends, or ends no more."""
     started, number = time.monotonic(), -1
-    for answer in _answers(answers, bounds.seconds * _GRACE):
+    for answer in _answers(answers, child, bounds.seconds * _GRACE):
         if answer is None:
             yield Ending(number, Verdict("fault", *_where(child, folder)), time.monotonic() - started)
             _end(child)
@@ -119,19 +121,30 @@ def _endings(answers: int, child: int, folder: Path, bounds: Bounds) -> Iterator
         raise RuntimeError(f"the child of {folder} ended with {status} between two inputs: {_tail(folder / 'said')}")
 
 
+def _cpu_s(child: int) -> float:
+    """Return the processor time that a child has used; a little behind is near enough."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def _verdict(answer: dict[str, Any]) -> Verdict:
     outcome: Outcome = answer["outcome"]
     return Verdict(outcome, str(answer["kind"]), str(answer["detail"]))
 
 
-def _answers(pipe: int, longest_s: float) -> Iterator[dict[str, Any] | None]:
+def _answers(pipe: int, child: int, longest_s: float) -> Iterator[dict[str, Any] | None]:
     """Yield what a child says; None where it says nothing for too long."""
-    held = b""
+    held, heard, used_s = b"", time.monotonic(), _cpu_s(child)
     while True:
-        ready, _, _ = select.select([pipe], [], [], longest_s)
+        ready, _, _ = select.select([pipe], [], [], _LOOK_S)
         if not ready:
-            yield None
-            return
+            if _cpu_s(child) - used_s > longest_s or time.monotonic() - heard > _WAITING * longest_s:
+                yield None
+                return
+            continue
+        heard, used_s = time.monotonic(), _cpu_s(child)
         block = os.read(pipe, _READ_BYTES)
         if not block:
             return

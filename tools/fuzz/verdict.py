@@ -17,7 +17,11 @@ _HOUSE = ("closedloop", "rig")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What an input may cost at most: seconds, and bytes of memory beyond what the child had before."""
+    """What an input may cost at most: seconds, and bytes of memory beyond what the child had before.
+
+    Seconds are of the processor, so that other work on the machine costs an input none; one that waits for something
+    has six times as many by the clock on the wall.
+    """
 
     seconds: float = 10.0
     memory: int = 500_000_000

@@ -8,6 +8,7 @@ code, for the planned frames, and where its end counts what is left.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -230,8 +231,11 @@ def _presentation_faults(so_far: _SoFar, row: Presentation) -> Iterator[str]:
     if row.offset_s < row.onset_s:
         yield f"expected an offset after the onset at {row.onset_s:.6f} s, found {row.offset_s:.6f} s"
     if so_far.launch is not None:
-        frames = round((row.offset_s - row.onset_s) * so_far.launch.refresh_hz)
-        yield from _difference("frames between onset and offset", row.on_frames, frames)
+        frames = (row.offset_s - row.onset_s) * so_far.launch.refresh_hz
+        if math.isfinite(frames):
+            yield from _difference("frames between onset and offset", row.on_frames, round(frames))
+        else:
+            yield f"expected {row.on_frames} frames between onset and offset, found more than can be counted"
     if (row.outcome == "accepted") != (row.reason is None):
         yield f"expected a reason exactly for a rejected image, found {row.outcome} with reason {row.reason}"
     if row.outcome == "accepted":

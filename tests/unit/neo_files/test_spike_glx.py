@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from closedloop.errors import RecordingError
 from closedloop.neo_files.contents import read_contents
 from closedloop.neo_files.file_sizes import other_sizes
 from closedloop.neo_files.source import source_of
+from closedloop.neo_files.timing import clock_of, ticks_per_sample
 from closedloop.neo_files.wiring import CodeWiring, LineWiring, NeoWiring, RawWiring, SyncWiring
+from closedloop.recording.source import regular_ticks
 from closedloop.study.other_makers import missing_of
 from tests.unit.messages import refused
 from tests.unit.neo_files.spike_glx_files import word_of_codes, write_imec, write_nidq
@@ -165,3 +169,11 @@ def test_a_recording_that_was_never_closed_is_said(tmp_path: Path) -> None:
     assert other_sizes(tmp_path) == (
         f"{meta.name} names no fileSizeBytes: the recording was not ended as it should be",
     )
+
+
+@pytest.mark.parametrize("rate_hz", [30_000.0, 30_000.063, 29_999.757232, 30_000.390639, 25_000.0, 32_051.282051])
+def test_ticks_of_a_calibrated_rate_are_right_after_a_day(rate_hz: float) -> None:
+    step = ticks_per_sample(rate_hz, clock_of(rate_hz))
+    samples = [0, 1, 999_999, 10**7, 10**8 + 7, 24 * 3600 * 30_000]
+    expected = [5 + math.floor(sample * step + Fraction(1, 2)) for sample in samples]
+    assert regular_ticks(5, np.array(samples), step).tolist() == expected

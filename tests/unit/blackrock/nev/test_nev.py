@@ -321,6 +321,11 @@ def test_a_header_that_announces_more_than_the_file_holds_is_refused_without_rea
     data[332:336] = n_extended.to_bytes(4, "little")
     data[12:16] = (336 + 32 * n_extended).to_bytes(4, "little")
     file.write_bytes(data)
+    fails_in_one_line(file, "at most 131068 extended headers, found 100000000")
+    n_extended = 100_000
+    data[332:336] = n_extended.to_bytes(4, "little")
+    data[12:16] = (336 + 32 * n_extended).to_bytes(4, "little")
+    file.write_bytes(data)
     fails_in_one_line(file, "truncated")
 
 
