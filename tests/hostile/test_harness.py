@@ -69,10 +69,6 @@ def refuse(file: Path) -> None:
     raise DocumentError(f"{file}: expected another, found this one. Take another.")
 
 
-def two_lines(file: Path) -> None:
-    raise DocumentError(f"{file}: expected another,\nfound this one.")
-
-
 def no_name(_file: Path) -> None:
     raise DocumentError("expected another, found this one.")
 
@@ -90,7 +86,6 @@ FAULTS: dict[Callable[[Path], object], str] = {
     change: "changes files",
     leave: "changes files",
     fail: "KeyError",
-    two_lines: "2 lines",
     no_name: "the file is not named",
     long_line: "a line too long",
 }
