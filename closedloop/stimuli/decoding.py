@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import re
 import stat
 import struct
@@ -25,6 +26,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
 
 from closedloop.errors import ImageError
 from closedloop.stimuli.port import Uint8Image
+from closedloop.storage import read_bytes
 
 RESIZE_OVER_CROP = 256 / 224
 MODES_BEYOND_8_BITS = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -111,12 +113,14 @@ def read_image(path: Path) -> bytes:
                 f"{path}: expected an image file of at most {_MOST_BYTES / 1e6:.0f} MB, found "
                 f"{status.st_size / 1e6:.0f} MB. Save it smaller, or take it out of the folder."
             )
-        return path.read_bytes()
-    except (PermissionError, NotADirectoryError) as error:
-        raise ImageError(
-            f"{path}: expected an image file that can be read, found: {error.strerror}. Change its permissions, or "
-            "take it out of the folder."
-        ) from error
+        if not os.access(path, os.R_OK):
+            raise ImageError(
+                f"{path}: expected an image file that may be read, found one that may not. Change its permissions, or "
+                "take it out of the folder."
+            )
+        return read_bytes(path)
+    except NotADirectoryError as error:
+        raise ImageError(f"{path}: expected an image file, found none. Correct the path.") from error
 
 
 def square_of(content: bytes, path: Path, *, side_px: int, upright: bool = True) -> Uint8Image:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from closedloop.errors import ClosedLoopError, StorageError
@@ -61,13 +62,19 @@ def storage_errors(place: Path) -> Iterator[None]:
 def reading(path: Path) -> Iterator[None]:
     """Turn a read that the disk, or the file's permissions, do not allow into one line that names the file.
 
-    A file that is not there, or is a folder, is for the caller to explain: it knows what was expected.
+    A file that is not there, or is a folder, is for the caller to explain: it knows what was expected. A pipe is not
+    opened, which would wait for somebody to write into it, nor a device, which has no end.
 
     Raises
     ------
     StorageError
-        The disk or the way to it fails, or nobody but somebody else may read the file.
+        The disk or the way to it fails, or nobody but somebody else may read the file, or it is a pipe, a socket or a
+        device.
     """
+    with suppress(OSError, ValueError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise StorageError(f"{path}: expected a file, found a pipe, a socket or a device. Give the path of a file.")
     try:
         yield
     except Exception as error:

@@ -57,7 +57,7 @@ ALLOWED = {
     "closedloop/blackrock/companions.py": {"open"},
     "closedloop/blackrock/ends.py": {"open"},
     "closedloop/blackrock/info.py": {"open"},
-    "closedloop/blackrock/maps.py": {"read_text"},
+    "closedloop/blackrock/maps.py": {"open"},
     "closedloop/blackrock/nev/header.py": {"open"},
     "closedloop/blackrock/nev/packets.py": {"open"},
     "closedloop/blackrock/nsx/header.py": {"open"},

@@ -8,7 +8,7 @@ import pytest
 
 from tools.fuzz.reader import Reader
 from tools.fuzz.readers import READERS
-from tools.fuzz.run import read_kept
+from tools.fuzz.run import fuzz, read_kept, summary_lines
 
 CASES = Path(__file__).parents[1] / "data" / "hostile"
 
@@ -29,3 +29,10 @@ def test_every_case_is_of_a_reader_and_has_its_line_in_the_table() -> None:
     named = {line.split("`")[1] for line in (CASES / "README.md").read_text().splitlines() if line.startswith("| `")}
     assert {f"{reader.name}/{case.name}" for reader in READERS.values() for case in cases_of(reader)} == named
     assert {folder.name for folder in CASES.iterdir() if folder.is_dir()} <= set(READERS)
+
+
+@pytest.mark.slow
+def test_a_few_hundred_fuzzed_inputs_are_read_or_refused(tmp_path: Path) -> None:
+    found = fuzz(list(READERS.values()), n=400, seed=7, folder=tmp_path)
+    assert not [line for line in summary_lines(found) if " x " in line]
+    assert sum(sum(one.outcomes.values()) for one in found.values()) >= 390

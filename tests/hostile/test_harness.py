@@ -130,7 +130,7 @@ def test_an_exception_is_told_by_our_own_line_that_it_passed_through(tmp_path: P
 
     with pytest.raises(FileNotFoundError) as caught:
         sha256_file(tmp_path / "none")
-    assert judge(caught.value, ["none"]).kind.startswith("FileNotFoundError at closedloop/storage.py:")
+    assert judge(caught.value, ["none"]).kind.startswith("FileNotFoundError at closedloop/storage/")
 
 
 def test_an_input_is_made_again_from_its_number() -> None:
