@@ -28,7 +28,7 @@ def create(request: Request) -> None:
     """
     stopped = "Stopped; no study was made. Run the same command again: what was read of the images is remembered."
     with interruptible(stopped), bar("reading the images") as progress:
-        create_study(request, progress=progress, tell=lambda line: typer.echo(line, err=True))
+        create_study(request, progress=progress, tell=typer.echo)
 
 
 def refuse_other_study(

@@ -20,7 +20,9 @@ FolderPool = ImageNetFolderPool | FlatFolderPool
 
 _AT_ONCE = min(8, os.cpu_count() or 1)  # threads: reading waits for the disk, hashing and decoding leave Python alone
 _BLOCK = 256  # images between two lines of progress
-_MOST_NAMES = 3  # in one line
+MOST_NAMES = 3
+"""Of images, in one line."""
+
 _REMEMBERED = re.compile(
     r"(?P<sha256>[0-9a-f]{64})\t(?P<n_bytes>\d+) (?P<time>\d+)\t(?P<side>\d+)\t(?P<image_id>[^\n]+)\n"
 )
@@ -177,9 +179,9 @@ def name_some(pool: FolderPool, reading: FolderReading) -> str:
     """Name the first images that cannot be shown, with the reason, and count the others."""
     some = [
         f"{name} ({reason_of(fault, image_path(pool.folder, name)).split('. ')[0].rstrip('.')})"
-        for name, fault in islice(reading.faults.items(), _MOST_NAMES)
+        for name, fault in islice(reading.faults.items(), MOST_NAMES)
     ]
-    more = f" and {len(reading.faults) - _MOST_NAMES:,} more" if len(reading.faults) > _MOST_NAMES else ""
+    more = f" and {len(reading.faults) - MOST_NAMES:,} more" if len(reading.faults) > MOST_NAMES else ""
     return ", ".join(some) + more
 
 

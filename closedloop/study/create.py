@@ -20,9 +20,9 @@ from closedloop.stimuli.listed import FolderPool, refuse_unreadable
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
 from closedloop.study.foresight.numbers import Asked, problems, refuse_problems, refuse_too_few
+from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
-from closedloop.study.new_folder import new_folder, refuse_place
 
 _ID_HEX_DIGITS = 8
 

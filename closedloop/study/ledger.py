@@ -26,6 +26,7 @@ StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
 _SCHEMA_VERSION = 1
 _HERE = "{study}"  # stands in the ledger for the study's own folder, which may be copied or moved
+_PROTOCOL = "protocol"  # an event; its stage is the hash, its detail the protocol
 _COPY_TRIES = 20
 _PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
 _MOST_STEPS = 50_000_000  # of SQLite's machine, to read all rows: seconds; a study's need thousands
@@ -210,6 +211,19 @@ class Ledger:
         """
         self._end(day, stage, "stale", input_hash, error=why, seconds=None)
 
+    def remember_protocol(self, sha256: str, content: str) -> None:
+        """Keep what a protocol says, JSON, under its hash: what a person edits later can then be named."""
+        if self.protocol(sha256) is None:
+            with self._transaction():
+                self._event(None, sha256, _PROTOCOL, content)
+
+    def protocol(self, sha256: str) -> str | None:
+        """Return what a protocol says that the study went by; None where this ledger did not see it."""
+        row = self._connection.execute(
+            "SELECT detail FROM events WHERE event=? AND stage=?", (_PROTOCOL, sha256)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     def _end(
         self, day: int, stage: str, state: StageState, input_hash: str, *, error: str | None, seconds: float | None
     ) -> None:
@@ -237,7 +251,7 @@ class Ledger:
             (day, stage, state, input_hash, owner_name(), attempt, placeless, seconds, time.time()),
         )
 
-    def _event(self, day: int, stage: str, event: str, detail: str) -> None:
+    def _event(self, day: int | None, stage: str, event: str, detail: str) -> None:
         self._connection.execute(
             "INSERT INTO events (time, owner, day, stage, event, detail) VALUES (?, ?, ?, ?, ?, ?)",
             (time.time(), owner_name(), day, stage, event, detail),

@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol as Port
 
+from closedloop.artifacts.catalog import STIMULI
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
-from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import ClosedLoopError, ManifestError, ProtocolError, StorageError, StudyError
+from closedloop.errors import ClosedLoopError, ManifestError, StorageError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
@@ -22,6 +23,7 @@ from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, forget_sealed, list_files, remember_refusal
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
+from closedloop.study.edits.protocol import accept_edits
 from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger
@@ -35,6 +37,8 @@ from closedloop.study.replacement import finish_replacements
 from closedloop.study.session_checks import refuse_at_once
 from closedloop.study.steps import Step, Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
+
+_DURATION = "how long attacks take"
 
 
 class Reporter(Port):
@@ -132,9 +136,11 @@ def run_study(
         Something a person can repair; what was published before stands.
     """
     study, protocol = read_identity(paths)
-    check_protocol(study, protocol, paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
+        edited = accept_edits(paths, study, protocol, table=table, ledger=ledger)
+        if edited:
+            reporter.say(edited)
         steps = Steps(paths, study, protocol, table)
         publisher = Publisher(paths, study, protocol, ledger)
         watch = Watch(paths, study, protocol, patience or Patience())
@@ -234,6 +240,11 @@ class _Loop:
         """Refuse what would fail after hours of attacks: a look ahead costs a second at most."""
         steps = self.steps
         steps.table.foresee(steps.paths, steps.study, steps.protocol, day=step.day, n_days=n_days)
+        if step.stage.name == STIMULI.stage and _DURATION not in self.said:
+            self.said.add(_DURATION)  # of the first day that this loop comes to: the others are like it
+            said = steps.table.say_duration(steps.paths, steps.protocol, self.workers, day=step.day)
+            if said:
+                self.reporter.say(said)
 
     def _open_inputs(self, progress: ProgressCallback) -> None:
         """Say what is another in the study's folder of images; a study of an older version is given its list first."""
@@ -309,25 +320,3 @@ class _Loop:
             remove_file(step.folder / MANIFEST_NAME)
             return self.watch.changed(brought, self.watch.see(brought)).missing
         return ""
-
-
-def check_protocol(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
-    """Refuse a real study whose protocol.yaml is not the one it was made with.
-
-    Parameters
-    ----------
-    study, protocol
-        What is in its folder.
-    paths
-        Where that is.
-
-    Raises
-    ------
-    ProtocolError
-        It is another.
-    """
-    if not study.simulated and protocol_sha256(protocol) != study.protocol_sha256:
-        raise ProtocolError(
-            f"{paths.protocol}: expected the protocol this study began with, found another. "
-            "Restore it; a different experiment is a new study."
-        )

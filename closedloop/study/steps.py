@@ -11,6 +11,7 @@ from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
+from closedloop.study.edits.protocol import protocols_gone_by
 from closedloop.study.table import Stage, StageTable
 
 
@@ -103,7 +104,7 @@ class Steps:
         seed = derive_seed(self.protocol.seed, self.study.subject, day, stage)
         if manifest.seed != seed:
             return f"seed {manifest.seed} for {seed}"
-        if not self.study.simulated and manifest.protocol_sha256 != self.study.protocol_sha256:
+        if not self.study.simulated and manifest.protocol_sha256 not in protocols_gone_by(self.paths, self.study):
             return "a protocol_sha256 that is not the study's"
         if manifest.day != (None if day == START_DAY else day):
             return f"day {manifest.day}"

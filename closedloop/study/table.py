@@ -13,11 +13,20 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, StudyDocument, StudyPaths
+from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
+from closedloop.study.foresight.duration import say_duration
 from closedloop.study.pages import draw_pages_if_due
 
 StageWork = Callable[[StageContext], None]
+
+
+class SaysDuration(Port):
+    """Who says how long attacks take."""
+
+    def __call__(self, paths: StudyPaths, protocol: Protocol, workers: Workers | None, *, day: int) -> str:
+        """See `study.foresight.duration`."""
 
 
 class Foresight(Port):
@@ -74,12 +83,15 @@ class StageTable:
         Draws the pages where they are due.
     foresee
         Refuses what a day, or the study, would end in, before anything is made of it.
+    say_duration
+        Says how long the attacks of a planned day take.
     """
 
     start: Stage
     day: tuple[Stage, ...]
     report: Callable[[StudyPaths], None] = draw_pages_if_due
     foresee: Foresight = refuse_impossible
+    say_duration: SaysDuration = say_duration
 
 
 def work_of(module: str) -> StageWork:

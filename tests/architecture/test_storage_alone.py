@@ -47,7 +47,7 @@ ALLOWED = {
     # SQLite has its own care for the disk; a lock is what is open, a file or a folder, and is never whole or half
     "closedloop/study/ledger.py": {"sqlite3.connect"},
     "closedloop/study/process/lock.py": {"open"},
-    "closedloop/study/new_folder.py": {"mkdir", "os.open", "rename", "rmdir", "shutil.rmtree", "unlink"},
+    "closedloop/study/foresight/place.py": {"mkdir", "os.open", "rename", "rmdir", "shutil.rmtree", "unlink"},
     # a journal is appended to and synced line by line, and locked in the file itself
     "rig/session/journal.py": {"rmdir"},
     "rig/session/lock.py": {"open", "unlink"},

@@ -130,7 +130,10 @@ def test_a_damaged_image_is_one_line_and_the_same_command_goes_on_once_it_is_men
     if damage == "truncated":
         victim.write_bytes(content[: len(content) // 2])
         message = one_line_error(closedloop(*arguments))
-        assert str(victim) in message
+        assert message.startswith(
+            f"{images}: expected images that can be shown, found 1 of 36 that cannot: coffee/3.png ("
+        )
+        assert not study.exists()
         victim.write_bytes(content)
     else:
         images.rename(tmp_path / "elsewhere")
@@ -153,3 +156,24 @@ def test_an_anchor_that_was_overwritten_between_two_days_is_refused_and_never_sh
     assert message.startswith(f"{anchor}: expected the bytes that were listed, found others")
     anchor.write_bytes(content)
     assert closedloop(*arguments).returncode == 0
+
+
+def test_a_separation_is_mended_without_making_attacks_again(tmp_path: Path) -> None:
+    images, study = photographs(tmp_path / "photographs", n_patches=20), tmp_path / "study"
+    arguments = ("--protocol", protocol_with(tmp_path / "own.yaml"), "--subject", "m1", "--images", images)
+    finished = closedloop("init", study, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert " gradients of the model; a few were timed: about " in finished.stdout
+    attacks = {path.name: path.stat().st_mtime_ns for path in (study / "day-00" / "synthesize").iterdir()}
+    planned = (study / "day-00" / "plan" / "manifest.json").read_bytes()
+    protocol = study / "protocol.yaml"
+    protocol.write_text(protocol.read_text().replace("twin_separation_min: 0.0", "twin_separation_min: 60.0"))
+    message = one_line_error(closedloop("run", study))
+    assert message.startswith(f"{protocol}, presentation.twin_separation_min: expected 60 min between an image and its")
+    protocol.write_text(protocol.read_text().replace("twin_separation_min: 60.0", "twin_separation_min: 0.01"))
+    again = closedloop("run", study)
+    assert again.returncode == 0, again.stderr
+    assert "presentation.twin_separation_min 60.0 -> 0.01" in again.stdout
+    assert {path.name: path.stat().st_mtime_ns for path in (study / "day-00" / "synthesize").iterdir()} == attacks
+    assert (study / "day-00" / "plan" / "manifest.json").read_bytes() != planned
+    assert len((study / "amendments.jsonl").read_text().splitlines()) == 2

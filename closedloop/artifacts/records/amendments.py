@@ -19,7 +19,7 @@ from closedloop.storage import write_bytes
 class Amendment(Section):
     """One decision. What it changes is told by its kind; `before` and `after` say it in hashes, names or numbers."""
 
-    kind: Literal["accept_session", "accept_recording", "replace_recording"]
+    kind: Literal["accept_session", "accept_recording", "replace_recording", "edit_protocol"]
     simulated: bool
     day: int | None = Field(ge=0, description="the recording day it is about; null for the whole study")
     utc: str = Field(description="when, ISO 8601")

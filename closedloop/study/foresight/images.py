@@ -13,11 +13,10 @@ from closedloop.artifacts.study import PoolDescription
 from closedloop.execution.progress import ProgressCallback
 from closedloop.stimuli.decoding import resized_side_px
 from closedloop.stimuli.folders import other_files
-from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, read_folder
+from closedloop.stimuli.listed import MOST_NAMES, FolderPool, FolderReading, name_some, read_folder
 from closedloop.stimuli.pools import ImagePool, ProceduralPool, open_folder_pool
 from closedloop.storage import make_folder, remove_file, sha256_bytes
 
-_MOST_NAMES = 3  # in one line
 _FORGOTTEN = Path(os.devnull)
 
 
@@ -54,7 +53,7 @@ def read_images(
     progress
         Called with (images read, all images).
     tell
-        Called with a line for every image that cannot be shown.
+        Called with a line for every image that cannot be shown, where they are more than a line can name.
 
     Returns
     -------
@@ -65,8 +64,9 @@ def read_images(
         return None
     remembered = _memory_of(described)
     reading = read_folder(pool, remembered=remembered, progress=progress)
-    for fault in reading.faults.values():
-        tell(str(fault))
+    if len(reading.faults) > MOST_NAMES:  # else the line about them names them all
+        for fault in reading.faults.values():
+            tell(str(fault))
     return reading
 
 
@@ -98,7 +98,7 @@ def notes(pool: ImagePool, reading: FolderReading | None, protocol: Protocol, *,
         )
     others = Counter(Path(name).suffix.lower() or name for name in other_files(pool.folder))
     if others:
-        said = ", ".join(f"{number} {suffix}" for suffix, number in others.most_common(_MOST_NAMES))
+        said = ", ".join(f"{number} {suffix}" for suffix, number in others.most_common(MOST_NAMES))
         yield f"{pool.folder}: {sum(others.values())} files are no images by their names ({said}) and are not used."
     least_px = resized_side_px(pool.side_px)
     small = {name: side for name, side in reading.shorter_side_px.items() if side < least_px}
@@ -122,9 +122,9 @@ def _categories(pool: FolderPool, listed: set[str], protocol: Protocol, *, n_day
     each = math.ceil(wanted / len(sizes))
     short = sorted(name for name, size in sizes.items() if size < each - 1)
     if short:
-        more = f" and {len(short) - _MOST_NAMES} more" if len(short) > _MOST_NAMES else ""
+        more = f" and {len(short) - MOST_NAMES} more" if len(short) > MOST_NAMES else ""
         yield (
-            f"{pool.folder}: {len(short)} of {len(sizes)} categories ({', '.join(short[:_MOST_NAMES])}{more}) have "
+            f"{pool.folder}: {len(short)} of {len(sizes)} categories ({', '.join(short[:MOST_NAMES])}{more}) have "
             f"fewer than {each - 1:,} images and run out before the last day, which then is not balanced over all."
         )
 

@@ -13,8 +13,9 @@ from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
+from closedloop.study.edits.protocol import check_protocol
 from closedloop.study.inputs import pool_hash
-from closedloop.study.loop import check_protocol, read_identity
+from closedloop.study.loop import read_identity
 from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 from closedloop.study.verification import surroundings

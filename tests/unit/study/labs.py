@@ -66,12 +66,19 @@ class Lab:
     table: StageTable = STAGE_TABLE
     patience: Patience = field(default_factory=lambda: Patience(settle_s=0))
     listener: Listener = field(default_factory=Listener)
+    durations: dict[int, str] = field(default_factory=dict)
 
     def run(self, *, days: int | None = None) -> Outcome:
         """Run the loop; `ran` and `listener` are of this run alone."""
         self.ran, self.listener = [], Listener()
         day = tuple(self._fake(stage) for stage in self.table.day)
-        table = StageTable(self._fake(self.table.start), day, report=lambda _paths: None, foresee=_nobody)
+        table = StageTable(
+            self._fake(self.table.start),
+            day,
+            report=lambda _paths: None,
+            foresee=_nobody,
+            say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
+        )
         return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
 
     def _fake(self, stage: Stage) -> Stage:

@@ -333,3 +333,13 @@ def test_a_simulated_day_is_recorded_again(tmp_path: Path) -> None:
     made.tamper("plan", 0)
     made.run()
     assert made.ran == from_stage("synthesize", 0, until=1)
+
+
+def test_how_long_attacks_take_is_said_once_before_the_first_are_made(tmp_path: Path) -> None:
+    made = lab(tmp_path)
+    made.durations = {0: "day 0 takes an hour", 1: "day 1 takes two"}
+    made.run()
+    assert [line for line in made.listener.said if "takes" in line] == ["day 0 takes an hour"]
+    made.tamper("plan", 1)
+    made.run()
+    assert [line for line in made.listener.said if "takes" in line] == ["day 1 takes two"]

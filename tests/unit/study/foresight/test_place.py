@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from closedloop.errors import StorageError, StudyError
-from closedloop.study.new_folder import new_folder, refuse_place
+from closedloop.study.foresight.place import new_folder, refuse_place
 from tests.unit.messages import refused
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from closedloop.study.new_folder import new_folder
+from closedloop.study.foresight.place import new_folder
 with new_folder(Path(sys.argv[1])) as building:
     (building / "inputs").mkdir()
     (building / "protocol.yaml").write_text("half")

@@ -1,0 +1,92 @@
+"""How long a gradient takes here: the engine itself, on images of the right size, for a moment."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size
+from closedloop.attacks.engine.devices import own_device
+from closedloop.attacks.lattice import LatticeSettings
+from closedloop.attacks.problem import Method
+from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.attacks.synthesis.sources import ModelSource
+
+_ROUNDED = 2  # of the two lattice images that a float optimum is rounded to
+_STEPS = 2  # that are timed, after one that is not: libraries prepare for a shape when they first see it
+
+
+@dataclass(frozen=True)
+class TimedGradient:
+    """What is timed.
+
+    Attributes
+    ----------
+    source
+        The model.
+    method
+        How it is searched; of its steps only a few are taken.
+    side_px
+        Side of the images.
+    batch_size
+        Images at once, or "auto".
+    n_sharing
+        Processes that will share this machine's memory.
+    """
+
+    source: ModelSource
+    method: Method
+    side_px: int
+    batch_size: BatchSize
+    n_sharing: int
+
+
+def gradient_seconds(trial: TimedGradient) -> float:
+    """Return the seconds that a gradient takes one process here, in batches; everything around it counted in.
+
+    It is measured in a process of its own: one that has used a graphics card cannot fork workers any more.
+    """
+    with ProcessPoolExecutor(1) as process:
+        return process.submit(_measure, trial).result()
+
+
+def most_gradients(method: Method, lattice: LatticeSettings, *, n_directions: int = 2) -> int:
+    """Return the gradients that an attack takes at most.
+
+    Parameters
+    ----------
+    method, lattice
+        How it is searched, and put on whole levels.
+    n_directions
+        Of which the larger change is kept.
+    """
+    search = method.search
+    in_search = search.steps * len(search.balls) * search.restarts
+    on_lattice = lattice.steps + _ROUNDED
+    return n_directions * (in_search + on_lattice) * method.estimator.n_gradients
+
+
+def _measure(trial: TimedGradient) -> float:
+    device = own_device("auto")
+    model = trial.source.load(device)
+    size = (trial.side_px, trial.side_px)
+    batch_size = choose_batch_size(
+        trial.batch_size, model, size, device=device, n_sharing=trial.n_sharing, method=trial.method
+    )
+    images = np.random.default_rng(0).integers(0, 256, (batch_size, *size, 3), dtype=np.uint8)
+    items = [AttackItem(str(place), place, 0, 1.0) for place in range(batch_size)]
+    seconds = {}
+    for steps in (1, 1 + _STEPS):
+        short = replace(trial.method, search=replace(trial.method.search, steps=steps))
+        began = time.perf_counter()
+        for _ in attacks(
+            model, Work(items, images, short, LatticeSettings(steps=0), (+1,), device), batch_size=batch_size
+        ):
+            pass
+        seconds[steps] = time.perf_counter() - began
+    taken = (1 + _STEPS) * batch_size * trial.method.estimator.n_gradients
+    return seconds[1 + _STEPS] / taken

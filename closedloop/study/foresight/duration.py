@@ -1,0 +1,58 @@
+"""How long a day's attacks will take, in a line, before they begin."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.study import StudyPaths
+from closedloop.execution.workers import Workers
+
+_MINUTE_S, _HOUR_S = 60, 3600
+
+
+def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None, *, day: int) -> str:
+    """Return how many attacks a planned day has and about how long they take.
+
+    Parameters
+    ----------
+    paths, protocol
+        The study.
+    workers
+        Who computes them; None: this machine.
+    day
+        Which; its plan is published.
+    """
+    from closedloop.stages.from_protocol.duration import duration_of  # noqa: PLC0415 - torch only where attacks are made
+
+    kinds = PLANNED_ITEMS.read(PLANNED_ITEMS.published(paths, day))["kind"]
+    n_attacks = sum(kind == "attacked" for kind in kinds)
+    found = duration_of(
+        protocol.attack,
+        n_attacks=n_attacks,
+        side_px=protocol.images.side_px,
+        model=MODEL.published(paths, day),
+        workers=workers,
+    )
+    elsewhere = workers is not None and workers.kind not in ("local", "dask")
+    one = elsewhere or found.n_processes == 1
+    where = "on one process of this machine" if one else f"on {found.n_processes} processes of this machine"
+    return (
+        f"day {day}: {n_attacks:,} attacks, at most {found.n_gradients:,} gradients of the model; a few were timed: "
+        f"about {in_words(found.least_s)} to {in_words(found.most_s)} {where}."
+    )
+
+
+def in_words(seconds: float) -> str:
+    """Return a time with one unit, coarse enough for an estimate.
+
+    Examples
+    --------
+    >>> [in_words(seconds) for seconds in (0.4, 42, 600, 5_000, 100_000)]
+    ['1 s', '42 s', '10 min', '1.4 h', '28 h']
+    """
+    if seconds < 2 * _MINUTE_S:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR_S:
+        return f"{round(seconds / _MINUTE_S)} min"
+    hours = seconds / _HOUR_S
+    return f"{hours:.1f} h" if hours < 10 else f"{round(hours)} h"
