@@ -105,12 +105,6 @@ def refuse_too_few(asked: Asked, *, n_images: int, place: str) -> None:
 
 def _attacks(protocol: Protocol) -> Iterator[str]:
     attack, side_px = protocol.attack, protocol.images.side_px
-    names = [f"{epsilon:g}" for epsilon in attack.epsilons]
-    if len(set(names)) < len(names):
-        yield (
-            f"attack.epsilons: expected values that differ in their first six digits, found {list(attack.epsilons)}. "
-            "Leave one out, or move them apart."
-        )
     least = _PAPER_SIDE_PX / side_px / _GREY_LEVELS
     most = _PAPER_SIDE_PX * 3**0.5
     small, large = ([e for e in attack.epsilons if e < least], [e for e in attack.epsilons if e > most])

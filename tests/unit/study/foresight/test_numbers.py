@@ -149,11 +149,6 @@ def test_an_epsilon_is_refused_where_the_lattice_has_no_room_for_it(side_px: int
     assert any(line.startswith("attack.epsilons:") for line in said) == (not changes or not fits)
 
 
-def test_epsilons_that_have_one_name_are_refused_before_their_attacks_collide() -> None:
-    (said,) = found(protocol(attack={"epsilons": [2.5, 2.5000001]}))
-    assert said.startswith("attack.epsilons: expected values that differ in their first six digits")
-
-
 @settings(max_examples=30, deadline=None)
 @given(
     side_px=st.sampled_from([8, 32, 64]),
