@@ -20,12 +20,15 @@ class Column:
         What the column says, for docs/columns.md.
     since
         The version that first wrote it; older tables are read without it, its numbers NaN. Empty: all versions.
+    may_miss
+        Whether a row may be without a value; in all other columns a missing one is damage.
     """
 
     dtype: str
     unit: str
     meaning: str
     since: str = ""
+    may_miss: bool = False
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ def read_table(path: Path, layout: TableLayout) -> Columns:
     DocumentError
         The file is missing, is no parquet, or is not of this kind and version.
     """
-    wanted = {name: (column.dtype, bool(column.since)) for name, column in layout.columns.items()}
+    columns = layout.columns.items()
+    wanted = {name: (column.dtype, bool(column.since), column.may_miss) for name, column in columns}
     found, parts = _ask(path, read, wanted)
     _check(path, layout, found)
     with pa.ipc.open_stream(pa.py_buffer(b"".join(parts))) as stream:

@@ -35,10 +35,10 @@ RECORDING_EVENTS = TableLayout(
         "epoch": Column("uint16", "", "segment of the recorder's clock, from 0; ticks start again in each"),
         "tick": Column("int64", "ticks", "on the recorder's clock; metadata tick_hz says how many a second"),
         "time_s": Column("float64", "s", "the same in seconds"),
-        "electrode_id": Column("uint16", "", "the recorder's number of a spike's electrode, else null"),
-        "unit": Column("uint8", "", "a spike's unit as the recorder sorted it, 0 unsorted; else null"),
-        "value": Column("uint16", "", "a digital or serial code, another packet's id; else null"),
-        "text": Column("string", "", "a comment's text, else null"),
+        "electrode_id": Column("uint16", "", "the recorder's number of a spike's electrode, else null", may_miss=True),
+        "unit": Column("uint8", "", "a spike's unit as the recorder sorted it, 0 unsorted; else null", may_miss=True),
+        "value": Column("uint16", "", "a digital or serial code, another packet's id; else null", may_miss=True),
+        "text": Column("string", "", "a comment's text, else null", may_miss=True),
     },
 )
 
@@ -47,9 +47,12 @@ def events_table(n_analog_inputs: int) -> TableLayout:
     """Return the layout of the table of events; specifications 2.1 and 2.2 carry analog values with digital packets."""
     if not n_analog_inputs:
         return RECORDING_EVENTS
-    reason = Column("uint8", "", "why a digital packet was stored: bit 0 its code changed, 7 serial, n analog input n")
+    why = "why a digital packet was stored: bit 0 its code changed, 7 serial, n analog input n; else null"
+    reason = Column("uint8", "", why, may_miss=True)
     analog = {
-        f"analog_{number}": Column("int16", "mV", f"analog input {number} in a digital packet (Ripple: SMA input)")
+        f"analog_{number}": Column(
+            "int16", "mV", f"analog input {number} in a digital packet (Ripple: SMA input); else null", may_miss=True
+        )
         for number in range(1, n_analog_inputs + 1)
     }
     return TableLayout(RECORDING_EVENTS.kind, {**RECORDING_EVENTS.columns, "reason": reason, **analog})

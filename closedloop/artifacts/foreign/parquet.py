@@ -27,7 +27,7 @@ def describe(path: str) -> Answer:
         return _marks(file.schema_arrow), []
 
 
-def read(path: str, wanted: Mapping[str, tuple[str, bool]]) -> Answer:
+def read(path: str, wanted: Mapping[str, tuple[str, bool, bool]]) -> Answer:
     """Read the wanted columns.
 
     Parameters
@@ -35,7 +35,7 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool]]) -> Answer:
     path
         The file.
     wanted
-        By the column's name, Arrow's name of its type, or `category`, and whether older files may lack it.
+        By the column's name: Arrow's name of its type, or `category`; whether older files may lack it; rows may.
 
     Returns
     -------
@@ -46,9 +46,9 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool]]) -> Answer:
     with _open(path) as file:
         schema = file.schema_arrow
         marks = _marks(schema)
-        names = [name for name, (_, is_new) in wanted.items() if name in schema.names or not is_new]
+        names = [name for name, (_, is_new, _) in wanted.items() if name in schema.names or not is_new]
         for name in names:
-            dtype, _ = wanted[name]
+            dtype = wanted[name][0]
             if schema.names.count(name) != 1:
                 return {**marks, "other": [f"a column {name}", f"{schema.names}"[:_LONGEST_TEXT]]}, []
             if str(schema.field(name).type) not in _types(dtype):
@@ -56,7 +56,7 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool]]) -> Answer:
         table = file.read(columns=names, use_threads=False).select(names)
     table.validate(full=True)  # text that is no UTF-8 would fail only where it is used
     for name in names:
-        if table[name].null_count:
+        if table[name].null_count and not wanted[name][2]:
             return {**marks, "other": [f"a value of {name} in every row", f"none in {table[name].null_count} rows"]}, []
     return marks, _stream(table)
 
