@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done
 from closedloop.errors import ClosedLoopError, StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.no_study import no_study_line
 from closedloop.study.process.lock import holder_of
@@ -193,7 +193,7 @@ def status_lines(status: Status) -> list[str]:
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
     if not status.stages:
-        lines.append(f"nothing done yet: `closedloop run {shlex.quote(status.study)}` begins")
+        lines.append(f"nothing done yet: `closedloop run {quoted(Path(status.study))}` begins")
     lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")

@@ -114,7 +114,7 @@ def _answer(writer: int, function: Callable[..., Answer], arguments: Sequence[An
 
 def _head(error: BaseException) -> dict[str, Any]:
     if isinstance(error, OSError) and error.errno is not None:
-        return {"errno": error.errno, "filename": str(error.filename)}
+        return {"errno": error.errno, "filename": None if error.filename is None else str(error.filename)}
     said = " ".join(str(error).split())[:200]
     if isinstance(error, ClosedLoopError):
         return {"error": type(error).__name__, "said": str(error)}

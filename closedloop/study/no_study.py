@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from closedloop.artifacts.study import StudyPaths
+from closedloop.plain_text.printed import quoted
 
 
 def no_study_line(root: Path) -> str:
@@ -16,7 +16,7 @@ def no_study_line(root: Path) -> str:
     if not root.exists():
         found, remedy = "nothing there", "Make one with `closedloop init` or `closedloop dry-run`, or correct the path."
     elif around is not None:
-        found, remedy = "a part of one", f"Give the study itself, {shlex.quote(str(around))}."
+        found, remedy = "a part of one", f"Give the study itself, {quoted(around)}."
     elif not root.is_dir():
         found, remedy = "a file", "Give the folder of a study."
     elif (root / SESSION.name).is_file():

@@ -73,8 +73,9 @@ def _operation(name: str, said: str, *, opened: str) -> Iterator[tuple[str, ...]
 
 
 def published(files: set[Path]) -> set[Path]:
-    """Keep the files of folders that have a manifest and their public name."""
-    folders = {path.parent for path in files if path.name == MANIFEST_NAME and path.parent.name[0] != "."}
+    """Keep the files of folders that have a manifest and their public name: a study's own folder has it last."""
+    folders = {path.parent for path in files if path.name == MANIFEST_NAME}
+    folders = {folder for folder in folders if not any(part.startswith(".") for part in folder.parts)}
     return {path for path in files if path.parent in folders}
 
 
