@@ -2,12 +2,14 @@
 
 Torch runs on one thread: two are slower on two cores. An example of hypothesis may take as long as the machine takes,
 and none is remembered for the next run: what a test finds depends neither on load nor on another process, and the
-checkout may be read-only.
+checkout may be read-only. Signals are a user's, not those of whatever started the tests: a shell's background job and
+`nohup` ignore some, and every process that a test starts would too.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -20,6 +22,13 @@ from tests.loop.studies import closedloop, run_once
 
 settings.register_profile("closedloop", settings.default, deadline=None, database=None)
 settings.load_profile("closedloop")
+for number, usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGTERM, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session", autouse=True)
