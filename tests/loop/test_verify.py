@@ -192,7 +192,7 @@ def test_what_is_no_fault_is_a_note(study_copy: StudyCopy) -> None:
 
 def test_images_and_base_model_are_read_and_their_names_compared(tmp_path: Path) -> None:
     """A real study whose first session is ready."""
-    images = photographs(tmp_path / "photographs", n_patches=12)
+    images = photographs(tmp_path / "photographs", n_patches=16)
     weights = Path(shutil.copy(shipped_weights("small_resnet_robust"), tmp_path / "base.safetensors"))
     study = tmp_path / "study"
     arguments = ("--protocol", PROTOCOL, "--subject", "m", "--images", images, "--base-model", weights)
