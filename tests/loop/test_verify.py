@@ -151,7 +151,6 @@ DAMAGES: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("manifest of another", exchange_manifests, "document", "that of plan"),
     ("late file", lambda s: write(s, "day-00/recording/array1-002.nev"), "unlisted", "found one more"),
     ("a killed writer's", lambda s: write(s, "day-00/ingest/.responses.h5.4711.tmp"), "leftover", "nothing hidden"),
-    ("retired", lambda s: (s / "day-00/.plan.retired").mkdir(), "leftover", "what a crash left"),
     ("journal without ten lines", cut_journal, "journal", "journal.jsonl"),
     ("documents exchanged", exchange_documents, "document", "fit.json"),
     ("mark of a real study", of_a_real_study, "document", "found real data"),
@@ -181,10 +180,12 @@ def test_every_damage_is_a_line_that_says_where(
 def test_what_is_no_fault_is_a_note(study_copy: StudyCopy) -> None:
     study = study_copy()
     (study / "notes.txt").write_text("the laboratory's")
+    (study / "day-00" / ".plan.retired").mkdir()
     (study / "day-01" / ".queue.partial").mkdir()
     found = verified(study)
     assert found.faults == ()
     assert [note.partition(": ")[2] for note in found.notes] == [
+        "left by a loop that was stopped; `closedloop run` removes it.",
         "half-done work; `closedloop run` goes on with it.",
         "none of the study's; it is not read.",
     ]

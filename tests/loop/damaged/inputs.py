@@ -77,11 +77,11 @@ def plan_edited(real: RealStudy) -> None:
 
 
 def protocol_edited(real: RealStudy) -> None:
-    """Change the protocol."""
-
-    real.paths.protocol.write_text(
-        real.paths.protocol.read_text().replace("window_stop_ms: 170.0", "window_stop_ms: 180.0")
-    )
+    """Change what the recorded session was planned with."""
+    before = real.paths.protocol.read_text()
+    after = before.replace("anchors: 4", "anchors: 3")
+    assert after != before
+    real.paths.protocol.write_text(after)
 
 
 def subject_edited(real: RealStudy) -> None:
