@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from closedloop.errors import StudyError
+from closedloop.errors import DocumentError, StudyError
 from closedloop.storage import copy_file, remove_file, sha256_file
-from closedloop.study.database.faults import damaged, refuse_other_tables, sqlite_errors
+from closedloop.study.database.contents import refuse_no_file, refuse_other_contents
+from closedloop.study.database.faults import sqlite_errors
 
 StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
@@ -29,17 +30,7 @@ _HERE = "{study}"  # stands in the ledger for the study's own folder, which may 
 _PROTOCOL = "protocol"  # an event; its stage is the hash, its detail the protocol
 _COPY_TRIES = 20
 _PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
-_MOST_STEPS = 50_000_000  # of SQLite's machine, to read all rows: seconds; a study's need thousands
-_TYPES: tuple[type | tuple[type, ...], ...] = (
-    int,
-    str,
-    str,
-    str,
-    str,
-    int,
-    (str, type(None)),
-    (float, int, type(None)),
-)  # of a row, as it is read
+_MOST_STEPS = 50_000_000  # of SQLite's machine, to look at all rows: seconds; a study's need thousands
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stages (
     day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
@@ -86,6 +77,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        refuse_no_file(path)
         with sqlite_errors(path):
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             try:
@@ -101,7 +93,8 @@ class Ledger:
         if version < _SCHEMA_VERSION:
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-        refuse_other_tables(self._connection, path)
+        refuse_other_contents(self._connection, path)
+        _records(self._connection, path)  # bytes that are no text are said now, not after a stage
 
     def close(self) -> None:
         """Close the file."""
@@ -318,10 +311,6 @@ def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
     rows = connection.execute(
         "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
     ).fetchall()
-    for row in rows:  # SQLite keeps any type in any column
-        fits = [isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)]
-        if row[2] not in get_args(StageState) or not all(fits):
-            raise damaged(path, f"a row of other values, {row}")
     here = str(path.parent)
     records = [StageRecord(*row) for row in rows]
     return [replace(one, error=one.error.replace(_HERE, here)) if one.error else one for one in records]
@@ -337,6 +326,7 @@ def read_records(path: Path) -> tuple[StageRecord, ...]:
     DocumentError
         The file is damaged, or of a newer version.
     """
+    refuse_no_file(path)
     with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, sqlite_errors(path):
         copy = Path(folder) / path.name
         for _ in range(_COPY_TRIES):
@@ -348,7 +338,7 @@ def read_records(path: Path) -> tuple[StageRecord, ...]:
             if not _version_of(connection, path):
                 return ()
             connection.set_progress_handler(lambda: 1, _MOST_STEPS)
-            refuse_other_tables(connection, path)
+            refuse_other_contents(connection, path)
             return tuple(_records(connection, path))
 
 
@@ -373,8 +363,13 @@ def _copy(path: Path, copy: Path) -> None:
 def ledger_fault(path: Path) -> str | None:
     """Return in one line what is wrong with a ledger that nobody writes; nothing is written, nor locked.
 
-    One with changes that a killed loop left beside it is mended by the next one, and is not looked at.
+    What `status` says of it, this says too; that every page of the file is whole, besides. The pages of one with
+    changes that a killed loop left beside it are mended by the next one, and are not looked at.
     """
+    try:
+        read_records(path)
+    except DocumentError as error:
+        return str(error)
     left = _log_of(path)
     if left.is_file() and left.stat().st_size:
         return None

@@ -18,8 +18,6 @@ _REMEDIES = {
 }
 _DAMAGE = ("no such", "malformed", "has no column", "unsupported file format", "syntax error", "interrupted", "decode")
 _LONGEST_REASON = 120
-_TABLES = {"stages", "events", "checked_files"}
-_RUNS = ("VIRTUAL", " AS (")  # a module that makes the rows, a column that is computed
 
 
 @contextmanager
@@ -45,13 +43,3 @@ def damaged(path: Path, why: str) -> DocumentError:
         f"{path}: expected the study's SQLite ledger, found a damaged file ({why[:_LONGEST_REASON]}). "
         "Move it aside and run `closedloop run`: it writes a new one from the published folders."
     )
-
-
-def refuse_other_tables(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no ledger of ours, and what would run at every look: views, triggers, computed columns."""
-    found = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-    odd = [
-        name for kind, name, sql in found if kind not in {"table", "index"} or any(word in f"{sql}" for word in _RUNS)
-    ]
-    if odd or not {name for kind, name, _ in found if kind == "table"} >= _TABLES:
-        raise damaged(path, f"tables {sorted(str(name) for _, name, _ in found)}")

@@ -173,7 +173,7 @@ def check_ledger(findings: Findings, paths: StudyPaths) -> None:
     if holder:
         findings.notes.append(f"{paths.root}: {holder} is running a loop on it; what it changes meanwhile shows here.")
         return
-    fault = ledger_fault(paths.ledger) if paths.ledger.is_file() else None
+    fault = ledger_fault(paths.ledger) if paths.ledger.exists() or paths.ledger.is_symlink() else None
     if fault:
         findings.fault("document", fault)
 

@@ -205,6 +205,17 @@ def made_ledger(folder: Path) -> Path:
         "UPDATE stages SET stage=x'ff00'",
         "UPDATE stages SET seconds='long'",
         "UPDATE stages SET error=CAST(x'ff' AS TEXT)",
+        "UPDATE stages SET error=CAST(zeroblob(200000) AS TEXT)",
+        "UPDATE stages SET updated=zeroblob(1000000)",
+        "UPDATE stages SET updated='now'",
+        "UPDATE stages SET attempt='first'",
+        "UPDATE stages SET attempt=-1",
+        "UPDATE stages SET seconds=9e999",
+        "UPDATE stages SET seconds=-1",
+        "UPDATE stages SET day=1e300",
+        "UPDATE events SET detail=x'00'",
+        "INSERT INTO checked_files VALUES ('a', 1, 1, x'00')",
+        "CREATE VIEW v AS SELECT 1",
         "PRAGMA writable_schema=ON; UPDATE sqlite_master SET sql='nonsense' WHERE name='stages'",
     ],
 )
@@ -215,7 +226,36 @@ def test_a_ledger_of_other_tables_or_values_is_damaged_whatever_sqlite_calls_it(
         connection.commit()
     with refused(DocumentError, path, "found a damaged file", "Move it aside and run `closedloop run`") as caught:
         read_records(path)
-    assert len(str(caught.value)) < len(str(path)) + 400
+    said = str(caught.value)
+    assert len(said) < len(str(path)) + 400
+    assert ledger_fault(path) == said  # `verify` says what `status` says
+    with refused(DocumentError, path, "found a damaged file"):
+        Ledger(path)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device", "a link that leads nowhere", "too large"])
+@pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.sqlite-wal"])
+def test_what_is_no_file_in_a_ledgers_place_is_damaged_for_whoever_looks(tmp_path: Path, kind: str, name: str) -> None:
+    path = made_ledger(tmp_path)
+    place = tmp_path / name
+    place.unlink(missing_ok=True)
+    match kind:
+        case "a folder":
+            place.mkdir()
+        case "a pipe":
+            os.mkfifo(place)
+        case "a device":
+            place.symlink_to("/dev/zero")
+        case "too large":
+            place.touch()
+            os.truncate(place, 1 << 40)
+        case _:
+            place.symlink_to("nowhere")
+    found = {"too large": "1,099,512 MB", "a device": "a pipe, a socket or a device"}.get(kind, kind)
+    for look in (lambda: read_records(path), lambda: Ledger(path)):
+        with refused(DocumentError, place, f"({found}", "Move it aside and run `closedloop run`"):
+            look()
+    assert str(place) in str(ledger_fault(path))
 
 
 def test_a_ledger_whose_damage_sqlite_quotes_in_bytes_that_are_no_text_is_one_line(tmp_path: Path) -> None:
