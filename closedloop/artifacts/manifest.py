@@ -202,6 +202,30 @@ def way_back(folder: Path, *, simulated: bool) -> str:
     return f"Restore it from a copy, or move {folder} aside to have the stage run again."
 
 
+def missing_line(folder: Path, *, simulated: bool) -> str:
+    """Return in one line what a published folder misses of its files; empty where all are there, whatever they hold.
+
+    Parameters
+    ----------
+    folder
+        One that was published, as something that was made from it, or the ledger, tells.
+    simulated
+        Whether its study is.
+    """
+    back = way_back(folder, simulated=simulated)
+    if not folder.is_dir():
+        if folder.name not in BROUGHT or simulated:
+            back = "Restore it from a copy, or have `closedloop run` make it again."
+        return f"{folder}: expected the folder that this stage published, found none. {back}"
+    if not (folder / MANIFEST_NAME).is_file():
+        return f"{folder}: expected a {MANIFEST_NAME}, found none: nobody knows what was in there. {back}"
+    missing = [name for name in read_manifest(folder).outputs if not (folder / name).is_file()]
+    if not missing:
+        return ""
+    more = f", and {len(missing) - 1} more are missing" if len(missing) > 1 else ""
+    return f"{folder / missing[0]}: expected the file that {MANIFEST_NAME} names, found none{more}. {back}"
+
+
 def edited_line(folder: Path, found: str) -> str:
     """Return what a person is told of a manifest that somebody edited, or a disk changed."""
     return (

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done
@@ -77,6 +77,7 @@ def read_status(study: Path) -> Status:
     document = StudyDocument.read(paths.study)
     damaged: list[str] = []
     records = _records(paths, damaged)
+    missing = _missing(paths, records, damaged, simulated=document.simulated)
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
@@ -90,8 +91,8 @@ def read_status(study: Path) -> Status:
         stages=records,
         despite=despite,
         journal_notes={quality.day: quality.journal_notes for quality in qualities},
-        damaged=tuple(damaged),
-        days_done=_days_done(paths, records),
+        days_done=None if missing else _days_done(paths, records, damaged),
+        damaged=(*damaged, *missing),
         holder_since=holder.since if holder else None,
         running=running_stage(paths, records, is_held=holder is not None),
     )
@@ -99,7 +100,7 @@ def read_status(study: Path) -> Status:
 
 def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
     """Return the ledger's rows, or what the published folders tell where it cannot be read."""
-    if paths.ledger.is_file():
+    if paths.ledger.exists() or paths.ledger.is_symlink():
         with _noted(damaged):
             if records := read_records(paths.ledger):
                 return records
@@ -110,6 +111,18 @@ def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
             "`closedloop run` writes a new one."
         )
     return published
+
+
+def _missing(
+    paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str], *, simulated: bool
+) -> tuple[str, ...]:
+    """Return what is not there of stages that are done: the ledger remembers that they were published, no more."""
+    lines = []
+    for record in records:
+        if record.state == "done":
+            with _noted(damaged):
+                lines.append(missing_line(paths.folder(record.stage, record.day), simulated=simulated))
+    return tuple(filter(None, lines))
 
 
 def _published(paths: StudyPaths, damaged: list[str]) -> Iterator[StageRecord]:
@@ -125,13 +138,15 @@ def _published(paths: StudyPaths, damaged: list[str]) -> Iterator[StageRecord]:
                 yield StageRecord(day, stage, "done", manifest.input_hash, "", 0, None, manifest.seconds)
 
 
-def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> int | None:
+def _days_done(paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]) -> int | None:
     last = max((record.day for record in records if record.stage == "evaluate"), default=None)
     if last is None or any(record.state != "done" for record in records):
         return None
     from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - for a study near its end
 
-    return last + 1 if last + 1 == read_protocol(paths.protocol).days else None
+    with _noted(damaged):
+        return last + 1 if last + 1 == read_protocol(paths.protocol).days else None
+    return None
 
 
 def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.catalog import REPORT_RECORD
-from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, verify_files
+from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest, verify_files
 from closedloop.artifacts.records.pages import PagesRecord
-from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
-from closedloop.errors import DocumentError
+from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
+from closedloop.errors import DocumentError, ManifestError
 from closedloop.storage import sha256_file
+from closedloop.study.process.links import refuse_links_out
 
 _UNREAD = {"recording"}  # no page shows voltage, and hashing a day of it takes minutes
 
@@ -37,12 +38,16 @@ def draw_pages(paths: StudyPaths) -> Path:
     Raises
     ------
     ManifestError
-        A published file is missing or differs: nothing is drawn.
+        A published file is missing or differs, or the folder from which another was made: nothing is drawn.
+    StudyError
+        The folder of the pages is a link out of the study.
     DocumentError
         One cannot be read.
     """
     from closedloop.report.pages import write_report  # noqa: PLC0415 - matplotlib is not needed to look at a study
 
+    refuse_links_out(paths.root)
+    _refuse_without_origin(paths)
     sources = _sources(paths)
     for stage in STAGES:
         for folder in _published(paths, stage) if stage not in _UNREAD else ():
@@ -55,6 +60,26 @@ def draw_pages(paths: StudyPaths) -> Path:
         files=_digests(paths),
     ).write(REPORT_RECORD.published(paths, 0))
     return page
+
+
+def _refuse_without_origin(paths: StudyPaths) -> None:
+    """Refuse a day of which a stage lost its manifest, or one before a published one: numbers would come from nowhere.
+
+    Raises
+    ------
+    ManifestError
+        There is one.
+    """
+    simulated = StudyDocument.read(paths.study).simulated
+    published = {stage: {folder.parent for folder in _published(paths, stage)} for stage in STAGES}
+    for day in sorted(set().union(*published.values())):
+        last = max(number for number, stage in enumerate(STAGES) if day in published[stage])
+        before = (paths.start, *(day / stage for stage in STAGES[:last]))
+        # What a person brings lies there before it is sealed; what a stage makes has its name and its manifest at once.
+        after = (day / stage for stage in STAGES[last:] if simulated or stage not in BROUGHT)
+        for folder in (*before, *(one for one in after if one.is_dir())):
+            if not (folder / MANIFEST_NAME).is_file():
+                raise ManifestError(missing_line(folder, simulated=simulated))
 
 
 def _is_drawn(paths: StudyPaths) -> bool:

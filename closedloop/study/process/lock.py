@@ -14,6 +14,7 @@ from typing import IO
 from closedloop.errors import StudyError
 from closedloop.storage import reading, storage_errors
 from closedloop.study.ledger import owner_name
+from closedloop.study.process.links import refuse_links_out
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
 
@@ -45,8 +46,9 @@ def study_lock(root: Path) -> Iterator[None]:
     Raises
     ------
     StudyError
-        Another loop holds it.
+        Another loop holds it, or a folder of the study that is written to is a link out of it.
     """
+    refuse_links_out(root)
     path = _lock_file(root)
     with storage_errors(path), path.open("a+") as file:
         try:

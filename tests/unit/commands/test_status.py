@@ -7,6 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from closedloop.artifacts.catalog import QUALITY
 from closedloop.commands.status import Status, read_status, status_as_json, status_lines
 from closedloop.errors import StudyError
@@ -78,6 +80,24 @@ def test_a_damaged_document_is_named_below_the_state_and_hides_nothing_of_it(tmp
         f"damaged: {QUALITY.published(study.paths, 0)}",
         f"damaged: {study.paths.amendments}, line 1",
     ]
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "ingest.txt", ""])
+def test_a_stage_that_is_no_longer_there_is_named_and_the_study_is_not_done(tmp_path: Path, lost: str) -> None:
+    study = lab(tmp_path, days=1)
+    study.run()
+    assert read_status(tmp_path).days_done == 1
+    folder = study.paths.folder("ingest", 0)
+    for file in [folder / lost] if lost else list(folder.iterdir()):
+        file.unlink()
+    if not lost:
+        folder.rmdir()
+    told = read_status(tmp_path)
+    assert told.days_done is None
+    (line,) = told.damaged
+    assert line.startswith(f"{folder}")
+    assert "expected" in line
+    assert "found none" in line
 
 
 def test_without_its_ledger_a_study_is_told_from_its_folders(tmp_path: Path) -> None:
