@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.naming import stimulus_id
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, SessionError
 from rig.apparatus import open_codes
 from rig.display.display import DisplayFacts, DisplayName
 from rig.display.placement import place
 from rig.machine.timeline import TrialFrames, trial_frames
 from rig.ports.recorder import NoRecorder
+from rig.session.checks import check_disk, check_images, refuse_misfits
 from rig.session.folder import Session, read_session, verify_seal
 from rig.stop import StopRequest
 
 FindingStatus = Literal["PASS", "WARN", "FAIL"]
 
-_ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
-_SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
 _PAPER_SESSION_H = 5.0  # section 3.1
 _FRAME_TOLERANCE = 1e-3
 
@@ -97,14 +94,7 @@ def _open(folder: Path, sessions: list[Session]) -> str:
 
 
 def _images(session: Session) -> Check:
-    promised = {planned.image_index: planned.stimulus_id for planned in session.planned}
-    wrong = [index for index, name in promised.items() if stimulus_id(session.images[index]) != name]
-    if wrong:
-        found = f"{len(wrong)} of {len(promised)} images are not those of their stimulus_id (first: image {wrong[0]})"
-        return Check(
-            name="images", status="FAIL", found=found, fix="Run the schedule stage again and copy the whole folder."
-        )
-    return Check(name="images", status="PASS", found=f"{len(promised)} images have the pixels of their stimulus_id")
+    return _try("images", lambda: check_images(session))
 
 
 def _timing(session: Session) -> Check:
@@ -123,6 +113,7 @@ def _layout(session: Session) -> Check:
 
 
 def _layout_line(session: Session) -> str:
+    refuse_misfits(session, "layout")
     screen = session.document.screen
     placement = place(screen, session.document.image_side_px)
     return (
@@ -146,12 +137,7 @@ def _codes_line(session: Session, device: str | None) -> str:
 
 
 def _disk(session: Session, out: Path) -> Check:
-    place_found = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
-    free, needed = shutil.disk_usage(place_found).free, len(session.planned) * _SPARE * _ROW_BYTES
-    found = f"{free / 1e6:.0f} MB free at {place_found}, {needed / 1e6:.1f} MB needed for the journal"
-    if free < needed:
-        return Check(name="disk", status="FAIL", found=found, fix="Free some space, or choose another --out.")
-    return Check(name="disk", status="PASS", found=found)
+    return _try("disk", lambda: check_disk(session, out))
 
 
 def _display(session: Session, name: DisplayName) -> Iterator[Check]:
@@ -191,6 +177,10 @@ def judge_display(facts: DisplayFacts, *, refresh_hz: float) -> Iterator[Check]:
 
 
 def _duration(session: Session) -> Check:
+    try:
+        refuse_misfits(session, "duration")
+    except SessionError as error:
+        return failure("duration", error)
     hours = least_duration_s(session) / 3600.0
     found = f"at least {hours * 60:.1f} min if every trial is completed"
     if hours > _PAPER_SESSION_H:

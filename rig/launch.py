@@ -16,6 +16,7 @@ from closedloop.storage import remove_file
 from rig.apparatus import Launch, open_apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
+from rig.session.checks import refuse_unshowable
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
@@ -74,6 +75,7 @@ def present_session(
     launch, stop, on_trial
         See `run_launch`, which also says what is returned and raised.
     """
+    refuse_unshowable(session, launch.out)
     with JournalWriter(launch.out / JOURNAL_NAME) as writer:
         journal = _older_journal(launch)
         was_complete = is_complete(journal)

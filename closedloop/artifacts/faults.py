@@ -14,6 +14,7 @@ from closedloop.plain_text.suggestions import closest, did_you_mean
 _Details = Mapping[str, Any]
 _SHOWN = 3  # faults that are spelled out
 _SHOWN_CHARACTERS = 60
+_WHOLE = 1e15  # numbers below are written out
 _NOWHERE = object()
 _KEY_FIRST = re.compile(r"[a-z][a-z0-9_.]*: expected ")
 PATTERNS = {
@@ -21,6 +22,15 @@ PATTERNS = {
     "^[0-9a-f]{64}$": "the 64 hexadecimal digits of a sha256",
 }
 """The patterns of all documents in words."""
+
+_BOUNDS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_UNITS = {"cm_per_px": "cm", "px": "px", "ms": "ms", "hz": "Hz", "deg": "degrees", "min": "minutes", "frames": "frames"}
+"""By the ends of keys."""
 
 _WORDS = {  # of pydantic's kinds of fault, what was expected
     "int_type": "a whole number",
@@ -40,10 +50,6 @@ _WORDS = {  # of pydantic's kinds of fault, what was expected
     "dict_type": "keys with values",
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "at most {le:g}",
     "too_short": "a list of {min_length} or more",
     "too_long": "a list of at most {max_length}",
     "string_too_short": "{min_length} characters or more",
@@ -164,7 +170,21 @@ def _expected(fault: _Details) -> str:
     if context.get("min_length") == 1:
         return "one or more" if fault["type"] == "too_short" else "some text"
     words = _WORDS.get(fault["type"])
+    if fault["type"] in _BOUNDS:
+        return _bound_in_words(fault, context)
     return words.format(**context).replace("'", "") if words else f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
+
+
+def _bound_in_words(fault: _Details, context: _Details) -> str:
+    """Return a bound with its unit, which a key's ending tells: "at most 600,000 ms"."""
+    words, name = _BOUNDS[fault["type"]]
+    key = next((part for part in reversed(fault["loc"]) if isinstance(part, str) and part.islower()), "")
+    unit = next((unit for ending, unit in _UNITS.items() if key.endswith(f"_{ending}")), "")
+    bound = context[name]
+    shown = (
+        f"{bound:,}" if isinstance(bound, int) or (float(bound).is_integer() and abs(bound) < _WHOLE) else f"{bound:g}"
+    )
+    return f"{words} {shown.removesuffix('.0')} {unit}".removesuffix(" ")
 
 
 def _meant_value(faults: Sequence[_Details]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
 
 _Name = Field(min_length=1)
+_MOST_LINE = 65_535
 
 
 class RawStream(Section):
@@ -39,11 +40,13 @@ class CodeLines(Section):
     channels: tuple[str, ...] = Field(
         default=(), description="of the stream: one channel of words, or a channel for each line, bit 0 first"
     )
-    lines: tuple[int, ...] = Field(
+    lines: tuple[Annotated[int, Field(le=_MOST_LINE)], ...] = Field(
         default=(), max_length=32, description="lines by the recorder's numbers (bits of words: from 0), bit 0 first"
     )
-    strobe: int | None = Field(default=None, ge=0, description="line whose rising edge says that a code is there")
-    settle_ms: float = Field(default=0.05, gt=0, description="how long lines rest before they count")
+    strobe: int | None = Field(
+        default=None, ge=0, le=_MOST_LINE, description="line whose rising edge says that a code is there"
+    )
+    settle_ms: float = Field(default=0.05, gt=0, le=10_000, description="how long lines rest before they count")
     inverted: bool = Field(default=False, description="a line that is down is a bit that is set")
 
     @model_validator(mode="after")
@@ -71,7 +74,9 @@ class SyncLine(Section):
 
     stream: str = _Name
     channel: str = _Name
-    line: int | None = Field(default=None, ge=0, description="bit of the channel's words; none: an analog channel")
+    line: int | None = Field(
+        default=None, ge=0, le=63, description="bit of the channel's words; none: an analog channel"
+    )
 
 
 class SyncPulses(Section):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Count, ImageSide, Name, Seed
 from closedloop.artifacts.recorder import RecorderDescription
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
@@ -39,17 +40,17 @@ class PoolDescription(Section):
     """Where clean images come from; enough to open the pool again."""
 
     kind: Literal["procedural", "imagenet_folder", "flat_folder"]
-    folder: str | None = None
+    folder: Annotated[str, Field(max_length=MOST_OF_PATH)] | None = None
     orientation: Literal["stored", "applied"] = Field(
         default="stored",
         exclude_if=lambda value: value == "stored",
         description="of a folder: applied where images are turned upright by their orientation tags; without it (in "
         "studies of versions before December 2026) they are shown as they are stored",
     )
-    side_px: int
-    seed: int | None = None
-    n_categories: int | None = None
-    n_per_category: int | None = None
+    side_px: ImageSide
+    seed: Seed | None = None
+    n_categories: Count | None = None
+    n_per_category: Count | None = None
 
 
 class ArrayFiles(Section):
@@ -63,11 +64,11 @@ class StudyDocument(Document):
     """study.json: who, simulated or real, which versions. Written once by init."""
 
     kind: Literal["study"] = "study"
-    study_id: str = Field(description="hash of subject, protocol and seed: marks every session of the study")
-    subject: str
-    protocol_name: str
-    protocol_sha256: str
-    code_version: str = Field(description="closedloop that made the study")
+    study_id: Name = Field(description="hash of subject, protocol and seed: marks every session of the study")
+    subject: Name
+    protocol_name: Name
+    protocol_sha256: Name
+    code_version: Name = Field(description="closedloop that made the study")
     arrays: tuple[str, ...] = Field(
         description="as init was told, or as they are simulated; empty where only the recording tells (named array1 "
         "before December 2026)"
@@ -86,7 +87,9 @@ class StudyDocument(Document):
         description="files that each array's recording has besides its .nev: a day without them is not complete",
     )
     pool: PoolDescription
-    base_model: str = Field(description="name of shipped weights or path of the file that was imported")
+    base_model: str = Field(
+        max_length=MOST_OF_PATH, description="name of shipped weights or path of the file that was imported"
+    )
 
 
 @dataclass(frozen=True)

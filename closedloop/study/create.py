@@ -19,7 +19,7 @@ from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.stimuli.listed import FolderPool, refuse_unreadable
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
-from closedloop.study.foresight.numbers import Asked, problems, refuse_problems, refuse_too_few
+from closedloop.study.foresight.numbers import Asked, problems, raw_days_beyond, refuse_problems, refuse_too_few
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
@@ -134,7 +134,8 @@ def create_study(
     names = _simulated_arrays(protocol) if request.simulated and not told else told
     n_arrays = max(len(names), len(recorder.devices) if recorder else 0, 1)
     asked = Asked(protocol, request.subject, simulated=request.simulated, n_arrays=n_arrays, n_days=n_days)
-    refuse_problems(problems(asked), place=str(source))
+    beyond = raw_days_beyond(protocol)
+    refuse_problems((*problems(asked), *([beyond] if beyond else [])), place=str(source))
     base_model = find_base_model(protocol, request.base_model)
     pool = open_images(request.images, protocol)
     place = str(request.images or source)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from closedloop.artifacts.day.session import ScreenSettings
+from closedloop.artifacts.day.session_fitness import misfits_of_screen, viewing_distance_cm
 from closedloop.errors import SessionError
 
 
@@ -48,24 +49,14 @@ def place(screen: ScreenSettings, image_side_px: int) -> Placement:
     Raises
     ------
     SessionError
-        The image does not fit, or the photodiode patch would cover it.
+        The image does not fit, the photodiode patch would cover it, or nobody can sit where it has its angle.
     """
+    for misfit in misfits_of_screen(screen, image_side_px):
+        raise SessionError(f"session.json: {misfit.fault}. {misfit.remedy}")
     side = image_side_px * screen.image_scale
-    if side > min(screen.width_px, screen.height_px):
-        raise SessionError(
-            f"session.json: expected an image of at most {min(screen.width_px, screen.height_px)} px, found {side} px "
-            f"({image_side_px} x {screen.image_scale}). Lower image_scale in the protocol, or use a larger screen."
-        )
     image = Square(left_px=(screen.width_px - side) // 2, bottom_px=(screen.height_px - side) // 2, side_px=side)
-    if screen.photodiode_px > max(image.left_px, image.bottom_px):
-        raise SessionError(
-            f"session.json: expected a photodiode patch of at most {max(image.left_px, image.bottom_px)} px beside the "
-            f"image, found {screen.photodiode_px} px. Lower photodiode_px in the protocol."
-        )
     patch = Square(left_px=0, bottom_px=0, side_px=screen.photodiode_px) if screen.photodiode_px else None
-    half_cm = side * screen.cm_per_px / 2
-    distance_cm = half_cm / math.tan(math.radians(screen.visual_angle_deg) / 2)
-    return Placement(image=image, photodiode=patch, distance_cm=distance_cm)
+    return Placement(image=image, photodiode=patch, distance_cm=viewing_distance_cm(screen, image_side_px))
 
 
 def degrees(x_px: float, *, cm_per_px: float, distance_cm: float) -> float:

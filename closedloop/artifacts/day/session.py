@@ -13,6 +13,29 @@ from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.layouts import Column, TableLayout
+from closedloop.artifacts.protocol.numbers import (
+    Count,
+    DayNumber,
+    FramesOfGrey,
+    FramesShown,
+    GazeSamples,
+    ImageScale,
+    Name,
+    PixelCm,
+    PositiveWaitMs,
+    PresentationsOfTrial,
+    RefreshRate,
+    ScreenPatch,
+    ScreenSide,
+    Seed,
+    Seldom,
+    VisualAngle,
+    WaitMs,
+    WindowDeg,
+)
+
+MOST_PRESENTATIONS = 1_000_000
+"""Of a session: ten images a second for more than a day."""
 
 CodeTransport = Literal["file", "parallel", "serial", "comment"]
 
@@ -52,55 +75,55 @@ class CodeSettings(Section):
 class ScreenSettings(Section):
     """The screen and the image on it."""
 
-    refresh_hz: float = Field(gt=0, description="frames per second")
-    width_px: int = Field(gt=0)
-    height_px: int = Field(gt=0)
-    cm_per_px: float = Field(gt=0)
-    image_scale: int = Field(ge=1, description="whole screen pixels an image pixel: nothing is interpolated")
-    visual_angle_deg: float = Field(gt=0, description="image side")
+    refresh_hz: RefreshRate = Field(description="frames per second")
+    width_px: ScreenSide
+    height_px: ScreenSide
+    cm_per_px: PixelCm
+    image_scale: ImageScale = Field(description="whole screen pixels an image pixel: nothing is interpolated")
+    visual_angle_deg: VisualAngle = Field(description="image side")
     grey_level: int = Field(ge=0, le=255, description="uint8 level of background and mask")
     full_screen: bool = True
-    screen: int = Field(default=0, ge=0)
-    photodiode_px: int = Field(default=32, ge=0, description="side of the photodiode patch in a corner; 0 for none")
+    screen: int = Field(default=0, ge=0, le=1_000)
+    photodiode_px: ScreenPatch = Field(default=32, description="side of the photodiode patch in a corner; 0 for none")
 
 
 class TrialSettings(Section):
     """The RSVP trial: acquire, hold, on / off x n, reward, interval."""
 
-    on_frames: int = Field(ge=1)
-    off_frames: int = Field(ge=0)
-    presentations_per_trial: int = Field(ge=1)
-    acquire_timeout_ms: float = Field(gt=0)
-    hold_ms: float = Field(ge=0)
-    fixation_window_deg: float = Field(gt=0, description="radius")
-    saccade_boxcar_samples: int = Field(ge=1, description="gaze samples averaged before a break counts")
-    intertrial_ms: float = Field(ge=0)
-    reward_ms: float = Field(ge=0)
-    misses_before_time_out: int = Field(ge=1)
-    time_out_ms: float = Field(ge=0)
-    fixation_dot_px: int = Field(ge=0)
+    on_frames: FramesShown
+    off_frames: FramesOfGrey
+    presentations_per_trial: PresentationsOfTrial
+    acquire_timeout_ms: PositiveWaitMs
+    hold_ms: WaitMs
+    fixation_window_deg: WindowDeg = Field(description="radius")
+    saccade_boxcar_samples: GazeSamples = Field(description="gaze samples averaged before a break counts")
+    intertrial_ms: WaitMs
+    reward_ms: WaitMs
+    misses_before_time_out: Count
+    time_out_ms: WaitMs
+    fixation_dot_px: ScreenPatch
 
 
 class ScriptedMonkey(Section):
     """The monkey of a simulated session; its behaviour is a function of seed and trial number alone."""
 
-    seed: int = Field(ge=0)
-    ignore_probability: float = Field(ge=0, le=1)
-    leave_early_probability: float = Field(ge=0, le=1)
+    seed: Seed
+    ignore_probability: Seldom
+    leave_early_probability: Seldom
 
 
 class SessionDocument(Document):
     """session.json: everything the rig needs to know besides the order and the pixels."""
 
     kind: Literal["session"] = "session"
-    session_id: str
-    study_id: str
-    subject: str
-    day: int = Field(ge=0)
-    seed: int = Field(ge=0, description="decides where a rejected presentation is requeued")
-    n_presentations: int = Field(ge=1)
-    n_images: int = Field(ge=1)
-    image_side_px: int = Field(ge=1)
+    session_id: Name
+    study_id: Name
+    subject: Name
+    day: DayNumber
+    seed: Seed = Field(description="decides where a rejected presentation is requeued")
+    n_presentations: int = Field(ge=1, le=MOST_PRESENTATIONS)
+    n_images: Count
+    image_side_px: int = Field(ge=1, le=32_768)
     screen: ScreenSettings
     trial: TrialSettings
     codes: CodeSettings

@@ -7,7 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.protocol.numbers import Count, Fraction, Positive
+from closedloop.artifacts.protocol.numbers import (
+    BatchSize,
+    Count,
+    Fraction,
+    GradientSteps,
+    LearningRate,
+    Regularization,
+    Seldom,
+)
 from closedloop.artifacts.protocol.recorder_faults import SimulatedFault
 
 
@@ -17,19 +25,21 @@ class Fit(Section):
     readout_start: Literal["random", "closed_form"] = Field(
         description="N(0, 1) as in section 3.1, or a closed-form start after day 0"
     )
-    epochs: Count
-    batch_size: Count
-    base_learning_rate: Positive
-    readout_learning_rate: Positive
-    weight_decay: float = Field(ge=0)
-    ridge: Positive = Field(description="of the closed-form start")
+    epochs: int = Field(ge=1, le=100_000)
+    batch_size: BatchSize
+    base_learning_rate: LearningRate
+    readout_learning_rate: LearningRate
+    weight_decay: float = Field(ge=0, le=1_000)
+    ridge: Regularization = Field(description="of the closed-form start")
 
 
 class Evaluation(Section):
     """What evaluation computes beside the measured estimates."""
 
-    white_box_steps: Count = Field(description="gradient steps of attacks on the hidden cortex (simulation only)")
-    unit_steps: Count = Field(description="gradient steps of attacks on artificial units")
+    white_box_steps: GradientSteps = Field(
+        description="gradient steps of attacks on the hidden cortex (simulation only)"
+    )
+    unit_steps: GradientSteps = Field(description="gradient steps of attacks on artificial units")
     n_units: Count = Field(description="penultimate units of each network that are attacked")
 
 
@@ -37,8 +47,8 @@ class Simulation(Section):
     """The simulated monkey and array; absent from a real experiment's use."""
 
     n_electrodes: int = Field(ge=1, le=128)
-    ignore_probability: Fraction
-    leave_early_probability: Fraction
+    ignore_probability: Seldom
+    leave_early_probability: Seldom
     clock_drift_ppm: float = Field(ge=-200, le=200)
     lost_codes: Fraction
     doubled_codes: Fraction

@@ -7,7 +7,14 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.protocol.numbers import Count, CountOrNone, Positive
+from closedloop.artifacts.protocol.numbers import (
+    BatchSize,
+    CountOrNone,
+    Epsilon,
+    GradientSteps,
+    RepetitionsOfPairs,
+    StepFraction,
+)
 
 
 class Gradient(Section):
@@ -15,9 +22,11 @@ class Gradient(Section):
 
     shift: float = Field(default=0, ge=0, lt=1, description="largest random shift of the image over its side")
     scale: float = Field(default=0, ge=0, lt=1, description="largest random change of the image's size, as a fraction")
-    noise: float = Field(default=0, ge=0, description="standard deviation of white noise in [0, 1] pixel units")
+    noise: float = Field(default=0, ge=0, le=100, description="standard deviation of white noise in [0, 1] pixel units")
     blur: float = Field(default=0, ge=0, lt=1, description="standard deviation of the gradient's blur over the side")
-    samples: Count = Field(default=1, description="random changes averaged in a step; each costs a gradient")
+    samples: int = Field(
+        default=1, ge=1, le=10_000, description="random changes averaged in a step; each costs a gradient"
+    )
 
     @property
     def is_random(self) -> bool:
@@ -39,24 +48,27 @@ class Attack(Section):
 
     search: Literal["paper31", "cosine", "annealed"]
     gradient: Gradient = Field(default=Gradient(), description="which gradient it follows")
-    steps: Count
-    step_fraction: Positive = Field(description="step size as a fraction of epsilon")
-    epsilons: tuple[Positive, ...] = Field(
-        min_length=1, description="L2 norms on a 224 x 224 x 3 image in [0, 1] pixels"
+    steps: GradientSteps
+    step_fraction: StepFraction = Field(description="step size as a fraction of epsilon")
+    epsilons: tuple[Epsilon, ...] = Field(
+        min_length=1, max_length=100, description="L2 norms on a 224 x 224 x 3 image in [0, 1] pixels"
     )
     anchors_per_site: CountOrNone = Field(description="anchor images attacked for each site, the same ones every day")
     fresh_images_per_site: CountOrNone = Field(
         description="of the day's clean images, attacked for each site; fitted afterwards"
     )
-    repetitions: int = Field(ge=2, description="showings of each attacked image (section 3.1: at least two)")
-    batch_size: Count | Literal["auto"] = Field(
+    repetitions: RepetitionsOfPairs = Field(description="showings of each attacked image (section 3.1: at least two)")
+    batch_size: BatchSize | Literal["auto"] = Field(
         description="images at once; auto: as memory allows. It decides nothing but time"
     )
 
     @model_validator(mode="after")
     def _ascending(self) -> Attack:
-        if list(self.epsilons) != sorted(set(self.epsilons)):
-            raise ValueError(f"epsilons: expected ascending different values, found {list(self.epsilons)}. Sort them")
+        if len(set(self.epsilons)) < len(self.epsilons):
+            twice = next(epsilon for epsilon in self.epsilons if self.epsilons.count(epsilon) > 1)
+            raise ValueError(f"epsilons: expected each value once, found {twice:g} more than once. Remove one")
+        if list(self.epsilons) != sorted(self.epsilons):
+            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
         spelled = [f"{epsilon:g}" for epsilon in self.epsilons]
         if len(set(spelled)) < len(spelled):
             raise ValueError(
@@ -86,7 +98,7 @@ class Controls(Section):
     gaussian: bool
     linear_interpolation: bool
     n_images: CountOrNone = Field(description="of the anchors, given controls at every epsilon")
-    repetitions: int = Field(ge=2)
+    repetitions: RepetitionsOfPairs
 
     @property
     def kinds(self) -> tuple[ControlKind, ...]:

@@ -14,7 +14,7 @@ from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
-from closedloop.artifacts.protocol.numbers import Count
+from closedloop.artifacts.protocol.numbers import Days, Seed
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
@@ -25,9 +25,9 @@ from closedloop.storage import sha256_bytes
 class Protocol(Section):
     """A whole experiment."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
-    seed: int = Field(ge=0)
-    days: Count
+    name: str = Field(max_length=255, pattern=r"^[a-z0-9_]+$")
+    seed: Seed
+    days: Days
     images: Images
     procedural: Procedural
     sites: Sites
@@ -85,6 +85,8 @@ def read_protocol(path: Path) -> Protocol:
         The file is missing, is no YAML, has an unknown key, or asks for something impossible.
     """
     missing = "expected a protocol file, found none. Give a name (guo2022, dry_run, smoke) or a path."
+    if (path.parent / "study.json").is_file():
+        missing = "expected the protocol that the study goes by, found none. Restore it from a copy."
     content = read_limited(path, most_bytes=MOST_YAML_BYTES, missing=missing, error=ProtocolError)
     return parse_protocol(content, place=str(path))
 

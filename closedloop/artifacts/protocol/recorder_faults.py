@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Section
+from closedloop.artifacts.protocol.numbers import DayNumber
 
 RecorderFault = Literal[
     "pause",
@@ -59,7 +60,7 @@ class SimulatedFault(Section):
     """A fault of the simulated recorder."""
 
     name: RecorderFault
-    day: Annotated[int, Field(ge=0)] | None = Field(default=None, description="the only day it happens on; every day")
+    day: DayNumber | None = Field(default=None, description="the only day it happens on; every day")
     processor: Annotated[int, Field(ge=1, le=2)] | None = Field(
         default=None, description="the only processor it happens to; all"
     )

@@ -7,7 +7,24 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.protocol.numbers import Count, CountOrNone, Fraction, Positive
+from closedloop.artifacts.protocol.numbers import (
+    AroundOnsetMs,
+    Count,
+    DayNumber,
+    Fraction,
+    GazeSamples,
+    ImageScale,
+    PixelCm,
+    PositiveWaitMs,
+    PresentationsOfTrial,
+    RefreshRate,
+    ScreenPatch,
+    ScreenSide,
+    ShownMs,
+    VisualAngle,
+    WaitMs,
+    WindowDeg,
+)
 
 _FRAME_TOLERANCE = 1e-3  # of a frame: 100 ms at 59.94 Hz is 5.994 frames, which is not whole
 
@@ -15,18 +32,20 @@ _FRAME_TOLERANCE = 1e-3  # of a frame: 100 ms at 59.94 Hz is 5.994 frames, which
 class PresentationTiming(Section):
     """Rapid serial visual presentation."""
 
-    refresh_hz: Positive
-    on_ms: Positive
-    off_ms: float = Field(ge=0)
-    per_trial: Count
-    visual_angle_deg: Positive
-    image_scale: Count = Field(description="whole screen pixels an image pixel")
+    refresh_hz: RefreshRate
+    on_ms: ShownMs
+    off_ms: float = Field(ge=0, le=60_000)
+    per_trial: PresentationsOfTrial
+    visual_angle_deg: VisualAngle
+    image_scale: ImageScale = Field(description="whole screen pixels an image pixel")
     grey_level: int = Field(ge=0, le=255)
-    screen_width_px: Count
-    screen_height_px: Count
-    screen_cm_per_px: Positive
+    screen_width_px: ScreenSide
+    screen_height_px: ScreenSide
+    screen_cm_per_px: PixelCm
     full_screen: bool
-    twin_separation_min: float = Field(ge=0, description="least minutes planned between an image and its attacked twin")
+    twin_separation_min: float = Field(
+        ge=0, le=1_440, description="least minutes planned between an image and its attacked twin"
+    )
 
     @model_validator(mode="after")
     def _whole_frames(self) -> PresentationTiming:
@@ -55,16 +74,16 @@ class PresentationTiming(Section):
 class Trial(Section):
     """What the monkey has to do."""
 
-    acquire_timeout_ms: Positive
-    hold_ms: float = Field(ge=0)
-    fixation_window_deg: Positive
-    saccade_boxcar_samples: Count
-    fixation_dot_px: CountOrNone
-    intertrial_ms: float = Field(ge=0)
-    reward_ms: float = Field(ge=0)
+    acquire_timeout_ms: PositiveWaitMs
+    hold_ms: WaitMs
+    fixation_window_deg: WindowDeg
+    saccade_boxcar_samples: GazeSamples
+    fixation_dot_px: ScreenPatch
+    intertrial_ms: WaitMs
+    reward_ms: WaitMs
     misses_before_time_out: Count
-    time_out_ms: float = Field(ge=0)
-    hours_per_day: Positive = Field(description="longest session that is planned")
+    time_out_ms: WaitMs
+    hours_per_day: float = Field(gt=0, le=1_000, description="longest session that is planned")
     expected_broken_fraction: float = Field(ge=0, lt=1, description="trials that break or are ignored, for the budget")
 
 
@@ -75,15 +94,18 @@ class Recording(Section):
         description="of the files a simulated array writes"
     )
     spikes_from: Literal["nev", "raw"]
-    raw_electrodes: CountOrNone = Field(description="electrodes written at 30 kHz on raw days")
-    raw_days: tuple[CountOrNone, ...] = Field(description="days on which raw voltage is written")
+    raw_electrodes: int = Field(ge=0, le=128, description="electrodes written at 30 kHz on raw days")
+    raw_days: tuple[DayNumber, ...] = Field(max_length=100, description="days on which raw voltage is written")
     detection: Literal["dicarlo", "zero_phase_butter", "causal"]
     waveform_samples: int = Field(ge=8, le=128, description="samples of a spike packet")
-    window_start_ms: float
-    window_stop_ms: float = Field(description="half-open window [start, stop) after stimulus onset")
+    window_start_ms: AroundOnsetMs
+    window_stop_ms: AroundOnsetMs = Field(description="half-open window [start, stop) after stimulus onset")
     max_missing_fraction: Fraction = Field(description="largest part of the presentations that may be unusable")
     photodiode: str = Field(
-        default="photodiode", min_length=1, description="the photodiode's channel: beginning of its label, or number"
+        default="photodiode",
+        min_length=1,
+        max_length=255,
+        description="the photodiode's channel: beginning of its label, or number",
     )
     bridge_ms: float = Field(
         default=1.0,

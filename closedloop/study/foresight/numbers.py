@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.day.session import MOST_PRESENTATIONS
+from closedloop.artifacts.day.session_fitness import misfits_of_screen, misfits_of_trial
+from closedloop.artifacts.protocol.protocol import Protocol, presentations_per_day
 from closedloop.errors import ImageError, ProtocolError
-from closedloop.stages.from_protocol.session import screen_of
+from closedloop.stages.from_protocol.session import screen_of, trial_of
 from closedloop.study.foresight.sessions import separation_not_kept
 
 _PAPER_SIDE_PX = 224  # epsilon is stated on an image of this side, in [0, 1] pixel units (section 2)
 _GREY_LEVELS = 255
-_HALF_TURN_DEG = 180
+_MANY = "images.clean_per_day"
 _LEAST_FOR_RELIABILITY = 3  # images with two showings: through two points goes every line
 _MOST_ELECTRODES = {True: 128, False: 256}  # simulated or not; of a processor, as its recorder numbers them
 
@@ -50,13 +52,29 @@ def problems(asked: Asked, *, sites: Sequence[int] | None = None, day: int = 0) 
     day
         The first day that is still to come.
     """
-    too_near = separation_not_kept(asked.protocol, subject=asked.subject, n_days=asked.n_days, sites=sites, day=day)
-    return (
+    found = (
         *_attacks(asked.protocol),
-        *_screen(asked.protocol),
+        *_session(asked.protocol),
         *_sites(asked),
         *_simulated_voltage(asked),
-        *([too_near] if too_near else []),
+    )
+    if any(line.startswith(_MANY) for line in found):  # orders of millions take minutes
+        return found
+    too_near = separation_not_kept(asked.protocol, subject=asked.subject, n_days=asked.n_days, sites=sites, day=day)
+    return (*found, *([too_near] if too_near else []))
+
+
+def raw_days_beyond(protocol: Protocol) -> str:
+    """Return in one line which day of raw voltage no day of the protocol is; empty where all are.
+
+    Asked of a new study alone: one that began before this was asked goes on.
+    """
+    beyond = [day for day in protocol.recording.raw_days if day >= protocol.days]
+    if not beyond:
+        return ""
+    return (
+        f"recording.raw_days: expected days below {protocol.days}, as many as there are (the first is 0), found "
+        f"{beyond[0]}. Correct it, or raise days."
     )
 
 
@@ -120,26 +138,20 @@ def _attacks(protocol: Protocol) -> Iterator[str]:
         )
 
 
-def _screen(protocol: Protocol) -> Iterator[str]:
-    """Foresee what the rig would refuse: it places the image in the middle, the photodiode's patch in a corner."""
-    screen, side_px = screen_of(protocol.presentation), protocol.images.side_px
-    side, shorter = side_px * screen.image_scale, min(screen.width_px, screen.height_px)
-    beside = max((screen.width_px - side) // 2, (screen.height_px - side) // 2)
-    if side > shorter:
+def _session(protocol: Protocol) -> Iterator[str]:
+    """Foresee what the rig would refuse."""
+    screen, trial = screen_of(protocol.presentation), trial_of(protocol.presentation, protocol.trial)
+    n_presentations = presentations_per_day(protocol)
+    if n_presentations > MOST_PRESENTATIONS:
         yield (
-            f"presentation.image_scale: expected an image of at most {shorter} screen pixels, found {side} "
-            f"({side_px} x {screen.image_scale}). Lower it, or state a larger screen."
+            f"images.clean_per_day: expected at most {MOST_PRESENTATIONS:,} presentations a day, found "
+            f"{n_presentations:,}. Show fewer images, or each less often."
         )
-    elif screen.photodiode_px > beside:
-        yield (
-            f"presentation.image_scale: expected {screen.photodiode_px} screen pixels beside the image for the "
-            f"photodiode's patch, found {beside}. Lower it, or state a larger screen."
-        )
-    if screen.visual_angle_deg >= _HALF_TURN_DEG:
-        yield (
-            f"presentation.visual_angle_deg: expected less than {_HALF_TURN_DEG}, found {screen.visual_angle_deg:g}. "
-            "Give the image's side in degrees, 8 in section 3.1."
-        )
+    for misfit in (
+        *misfits_of_screen(screen, protocol.images.side_px),
+        *misfits_of_trial(screen, trial, n_presentations=n_presentations),
+    ):
+        yield f"{misfit.key}: {misfit.fault}. {misfit.remedy}"
 
 
 def _sites(asked: Asked) -> Iterator[str]:

@@ -103,9 +103,13 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
 @pytest.mark.parametrize(
     ("values", "field", "found"),
     [
-        ({"attack__epsilons": [10.0, 2.5]}, "attack.epsilons:", "[10.0, 2.5]"),
-        ({"attack__epsilons": [2.5, 2.5]}, "attack.epsilons:", "[2.5, 2.5]"),
-        ({"attack__epsilons": [1, "1", 1.0]}, "attack.epsilons:", "[1.0, 1.0, 1.0]"),
+        ({"attack__epsilons": [10.0, 2.5]}, "attack.epsilons:", "[10.0, 2.5]. Sort them."),
+        (
+            {"attack__epsilons": [2.5, 2.50]},
+            "attack.epsilons:",
+            "each value once, found 2.5 more than once. Remove one.",
+        ),
+        ({"attack__epsilons": [1, "1", 1.0]}, "attack.epsilons:", "found 1 more than once. Remove one."),
         ({"attack__epsilons": [1, 1.0000001]}, "attack.epsilons:", "differ in their first six digits"),
         ({"attack__epsilons": [1, "x"]}, "attack.epsilons.1:", "a number, found 'x'"),
         ({"attack__epsilons": 5}, "attack.epsilons:", "a list, found 5"),

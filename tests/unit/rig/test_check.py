@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from closedloop.errors import SessionError
+from rig.apparatus import Launch
 from rig.check import failure, judge_display, least_duration_s, run_checks
 from rig.display.display import DisplayFacts
 from rig.display.fitness import refuse_unfit
+from rig.launch import run_launch
 from rig.session.folder import open_session
+from rig.stop import StopRequest
+from tests.unit.rig.conftest import seal
 
 
 def findings(folder, tmp_path, **options):
@@ -38,6 +42,43 @@ def test_six_frames_are_whole_milliseconds_at_60_hz_and_not_at_85(make_session, 
         "70.59 and 70.59 ms at 85 Hz"
         in findings(make_session("b", screen={"refresh_hz": 85.0}), tmp_path)["timing"].found
     )
+
+
+IMPOSSIBLE = {
+    "an image larger than the screen": ({"screen": {"image_scale": 900}}, "layout"),
+    "a patch larger than the screen": ({"screen": {"photodiode_px": 30_000}}, "layout"),
+    "a screen before the eye": ({"screen": {"cm_per_px": 0.0006}}, "layout"),
+    "a point larger than the screen": ({"trial": {"fixation_dot_px": 20_000}}, "layout"),
+    "a session of days": (
+        {"trial": {"intertrial_ms": 600_000.0, "presentations_per_trial": 1}, "n_presentations": 150},
+        "duration",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_what_a_check_refuses_is_not_presented_and_leaves_nothing(make_session, tmp_path, what):
+    settings, name = IMPOSSIBLE[what]
+    folder, out = make_session(**settings), tmp_path / "present"
+    failed = [c for c in run_checks(folder, display="headless", out=out) if c.status == "FAIL"]
+    assert [c.name for c in failed] == [name]
+    launch = Launch(session=folder, out=out, display="headless")
+    with pytest.raises(SessionError) as caught:
+        run_launch(launch, stop=StopRequest(), on_trial=lambda _state, _time_s: None)
+    assert str(caught.value) == f"{failed[0].found}. {failed[0].fix}"
+    assert not out.exists()
+
+
+def test_other_images_than_the_plans_are_not_presented(make_session, tmp_path):
+    folder = make_session()
+    images = np.load(folder / "images.npy")
+    images[4, 3, 2, 1] ^= 1
+    np.save(folder / "images.npy", images)
+    seal(folder)
+    launch = Launch(session=folder, out=tmp_path / "present", display="headless")
+    with pytest.raises(SessionError, match=r"1 of 6 images are not those of their stimulus_id \(first: image 4\)"):
+        run_launch(launch, stop=StopRequest(), on_trial=lambda _state, _time_s: None)
+    assert not launch.out.exists()
 
 
 def test_an_image_that_is_not_its_stimulus_id_fails(make_session, tmp_path):

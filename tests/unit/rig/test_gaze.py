@@ -42,11 +42,11 @@ def test_a_monkey_that_neither_ignores_nor_leaves_always_fixates(elapsed_s):
 
 
 def test_it_leaves_at_a_moment_uniform_over_the_trial():
-    scripted = gaze(ignore=0.0, leave=1.0)
+    scripted = gaze(ignore=0.0, leave=0.99)
     times_s = [AFTER_ARRIVAL_S + step * TRIAL_S / 50 for step in range(51)]
     shares = [sum(fixates(scripted, trial, t) for trial in range(400)) / 400 for t in times_s]
     assert shares[25] == pytest.approx(0.5, abs=0.12)
-    assert shares[-1] <= 0.01  # a lost eye passes for fixation here
+    assert shares[-1] <= 0.03  # a lost eye passes for fixation here
 
 
 def test_a_trial_depends_on_seed_and_number_alone():

@@ -380,6 +380,9 @@ def test_the_papers_experiment_asks_for_its_base_model_by_name(tmp_path: Path) -
     [
         ({"layer": "layer9.0"}, ProtocolError, "layer9.0"),
         ({"weights": "no_such"}, CheckpointError, "--base-model: expected the weight file of small_resnet"),
+        ({"raw_days": "[0, 1]"}, ProtocolError, "recording.raw_days: expected days below 1, .* found 1. Correct it"),
+        ({"days": "999999999999"}, ProtocolError, "days: expected at most 100, found 999999999999. Correct it."),
+        ({"fixation_dot_px": "601"}, ProtocolError, "trial.fixation_dot_px: .* at most 600 px, found 601 px"),
         ({"n_categories": "31"}, ImageError, "1 to 30 categories exist, 31 asked for"),
         ({"n_per_category": "1"}, ImageError, "expected at least 41 images for 1 day"),
     ],

@@ -173,7 +173,6 @@ def test_an_image_that_the_rig_cannot_place_is_refused_by_the_lab(
 @pytest.mark.parametrize(
     ("sections", "key"),
     [
-        ({"presentation": {"visual_angle_deg": 180.0}}, "presentation.visual_angle_deg: expected less than 180"),
         ({"sites": {"n_sites": 17}}, "sites.n_sites: expected at most 16 sites"),
         (
             {"images": {"clean_repetitions": 1, "anchor_repetitions": 1, "normalizer_repetitions": 1}},

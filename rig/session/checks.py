@@ -1,0 +1,86 @@
+"""What a session folder must hold to be shown: `rig check` says it beforehand, `rig present` refuses without it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.day.session_fitness import misfits_of
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.errors import SessionError
+from rig.session.folder import SESSION_NAME, Session
+
+_ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
+_SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
+
+
+def refuse_unshowable(session: Session, out: Path) -> None:
+    """Refuse a session of which `rig check` would say FAIL, the devices apart: those are tried by opening them.
+
+    Parameters
+    ----------
+    session
+        The opened folder.
+    out
+        Where the journal will go.
+
+    Raises
+    ------
+    SessionError
+        It cannot be shown.
+    """
+    refuse_misfits(session, "layout")
+    refuse_misfits(session, "duration")
+    check_disk(session, out)
+    check_images(session)
+
+
+def refuse_misfits(session: Session, check: Literal["layout", "duration"]) -> None:
+    """Refuse settings that exclude each other.
+
+    Raises
+    ------
+    SessionError
+        Some do.
+    """
+    for misfit in misfits_of(session.document):
+        if misfit.check == check:
+            raise SessionError(f"{session.folder / SESSION_NAME}: {misfit.fault}. {misfit.remedy}")
+
+
+def check_images(session: Session) -> str:
+    """Compare every image with the name that the plan knows it by; return how many there are, in words.
+
+    Raises
+    ------
+    SessionError
+        One is another.
+    """
+    promised = {planned.image_index: planned.stimulus_id for planned in session.planned}
+    wrong = [index for index, name in promised.items() if stimulus_id(session.images[index]) != name]
+    if wrong:
+        raise SessionError(
+            f"{session.folder}: expected the images of their stimulus_id, found {len(wrong)} of {len(promised)} images "
+            f"are not those of their stimulus_id (first: image {wrong[0]}). Run the schedule stage again and copy the "
+            "whole folder."
+        )
+    return f"{len(promised)} images have the pixels of their stimulus_id"
+
+
+def check_disk(session: Session, out: Path) -> str:
+    """Ask whether a journal has room; return how much there is, in words.
+
+    Raises
+    ------
+    SessionError
+        It has none.
+    """
+    place_found = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    free, needed = shutil.disk_usage(place_found).free, len(session.planned) * _SPARE * _ROW_BYTES
+    if free < needed:
+        raise SessionError(
+            f"{place_found}: expected {needed / 1e6:.1f} MB free for the journal, found {free / 1e6:.1f} MB. "
+            "Free some space, or choose another --out."
+        )
+    return f"{free / 1e6:.0f} MB free at {place_found}, {needed / 1e6:.1f} MB needed for the journal"
