@@ -22,7 +22,7 @@ from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
-from closedloop.stages.from_protocol.attack import lattice_of, method_of
+from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
@@ -65,17 +65,18 @@ def run(context: StageContext) -> None:
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
     plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])))
     model_file, attack = context.path(catalog.MODEL), context.protocol.attack
-    attacks = synthesize(
-        site_model_file(model_file),
-        _attack_items(plan, seed=context.seed()),
-        plan.clean,
-        method=method_of(attack),
-        lattice=lattice_of(attack.gradient),
-        batch_size=attack.batch_size,
-        workers=context.workers or own_workers(),
-        shard_folder=context.scratch,
-        progress=context.progress,
-    )
+    with memory_for_batches(attack, context.paths.protocol):
+        attacks = synthesize(
+            site_model_file(model_file),
+            _attack_items(plan, seed=context.seed()),
+            plan.clean,
+            method=method_of(attack),
+            lattice=lattice_of(attack.gradient),
+            batch_size=attack.batch_size,
+            workers=context.workers or own_workers(),
+            shard_folder=context.scratch,
+            progress=context.progress,
+        )
     seeds = [context.seed(item_id) for item_id in items["item_id"][plan.controls]]
     images = np.concatenate([plan.clean, attacks.attacked, _make_controls(plan, attacks, seeds=seeds)])
     columns = _stimulus_columns(plan, attacks, images)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain
@@ -10,12 +13,43 @@ from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transfo
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import SEARCHES
+from closedloop.errors import ProtocolError
+
+_NO_MEMORY = ("alloc", "out of memory")  # torch's words, on the processor and on a card
 
 
 def method_of(attack: Attack) -> Method:
     """Return how the day's attacks are searched."""
     search = replace(SEARCHES[attack.search], steps=attack.steps, step_fraction=attack.step_fraction)
     return Method(search, estimator_of(attack.gradient))
+
+
+@contextmanager
+def memory_for_batches(attack: Attack, protocol: Path) -> Iterator[None]:
+    """Turn the want of memory for as many images at once as were asked for into a line that names the key.
+
+    Parameters
+    ----------
+    attack
+        The protocol's section.
+    protocol
+        Where it stands.
+
+    Raises
+    ------
+    ProtocolError
+        This machine has no room for `batch_size` images.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        of_memory = isinstance(error, MemoryError) or any(word in str(error).lower() for word in _NO_MEMORY)
+        if attack.batch_size == "auto" or not of_memory:
+            raise
+        raise ProtocolError(
+            f"{protocol}, attack.batch_size: expected as many images at once as the memory here has room for, found "
+            f"{attack.batch_size:,}. Lower it, or write auto."
+        ) from error
 
 
 def lattice_of(gradient: Gradient) -> LatticeSettings:

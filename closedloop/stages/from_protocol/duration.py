@@ -57,7 +57,9 @@ def duration_of(attack: Attack, *, n_attacks: int, side_px: int, model: Path, wo
     method = method_of(attack)
     asked = workers or own_workers()
     n_processes = asked.n if asked.kind in ("local", "dask") else 1
-    trial = TimedGradient(site_model_file(model), method, side_px, attack.batch_size, max(n_processes, 1))
+    most = 2 * max(n_attacks, 1)  # in both directions
+    batch_size = attack.batch_size if attack.batch_size == "auto" else min(attack.batch_size, most)
+    trial = TimedGradient(site_model_file(model), method, side_px, batch_size, max(n_processes, 1))
     n_gradients = n_attacks * most_gradients(method, lattice_of(attack.gradient))
     seconds = n_gradients * gradient_seconds(trial) / max(n_processes, 1)
     return Duration(n_gradients, _LEAST * seconds, _MOST * seconds, max(n_processes, 1))

@@ -22,17 +22,19 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
     day
         Which; its plan is published.
     """
+    from closedloop.stages.from_protocol.attack import memory_for_batches  # noqa: PLC0415 - torch too
     from closedloop.stages.from_protocol.duration import duration_of  # noqa: PLC0415 - torch only where attacks are made
 
     kinds = PLANNED_ITEMS.read(PLANNED_ITEMS.published(paths, day))["kind"]
     n_attacks = sum(kind == "attacked" for kind in kinds)
-    found = duration_of(
-        protocol.attack,
-        n_attacks=n_attacks,
-        side_px=protocol.images.side_px,
-        model=MODEL.published(paths, day),
-        workers=workers,
-    )
+    with memory_for_batches(protocol.attack, paths.protocol):
+        found = duration_of(
+            protocol.attack,
+            n_attacks=n_attacks,
+            side_px=protocol.images.side_px,
+            model=MODEL.published(paths, day),
+            workers=workers,
+        )
     elsewhere = workers is not None and workers.kind not in ("local", "dask")
     one = elsewhere or found.n_processes == 1
     where = "on one process of this machine" if one else f"on {found.n_processes} processes of this machine"
