@@ -109,8 +109,11 @@ def dry_run(
     """
     require_extra("lab")
     from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
+    from closedloop.execution.found import find_workers  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
+    if workers is not None:
+        find_workers(workers)  # before there is a folder
     if not (study / "study.json").exists():
         request = Request(
             root=study,
@@ -315,10 +318,15 @@ def base_model_train(
     name: Annotated[
         str, typer.Option(metavar="RECIPE", help="recipe: small_resnet_robust or small_resnet_vanilla")
     ] = "small_resnet_robust",
-    seed: Annotated[int | None, typer.Option(metavar="N", help="seed of the training  [default: the recipe's]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="seed of the training  [default: the recipe's]")
+    ] = None,
 ) -> None:
     """Train a small base model by the recipe of the shipped weights (takes a few minutes)."""
-    from closedloop.commands.base_model import train_to_file  # noqa: PLC0415
+    from closedloop.commands.base_model_asked import check_training  # noqa: PLC0415
+
+    check_training(out, name=name)
+    from closedloop.commands.base_model import train_to_file  # noqa: PLC0415 - torch, once all is checked
 
     typer.echo(train_to_file(out, name=name, seed=seed))
 
@@ -339,7 +347,10 @@ def base_model_import(
     json: JsonOption = False,
 ) -> None:
     """Convert a third-party checkpoint to a base model for `--base-model`, and describe it."""
-    from closedloop.commands.base_model_import import import_and_describe  # noqa: PLC0415
+    from closedloop.commands.base_model_asked import check_import  # noqa: PLC0415
+
+    check_import(file, out, architecture=architecture, labelled_images=labelled_images)
+    from closedloop.commands.base_model_import import import_and_describe  # noqa: PLC0415 - torch, once all is checked
 
     typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
 

@@ -3,6 +3,7 @@
 ::
 
     ClosedLoopError
+    ├── OptionError        a word of a command line is none that its option or argument takes
     ├── DocumentError      a file of ours is missing, malformed, of a newer version, or not the one that was promised
     │   ├── ProtocolError  the experiment's description asks for something unknown or impossible
     │   └── ManifestError  a published file no longer matches its sha256
@@ -17,7 +18,8 @@
     └── StorageError       the disk is full or the folder cannot be written
 
 The text of each is one line, *place: what was expected, what was found. What to do.*
-The command line prints it and exits with code 1; a programmer's mistake stays a ``ValueError`` or ``TypeError``.
+The command line prints it and exits with code 1, with 2 for an OptionError; a programmer's mistake stays a
+``ValueError`` or ``TypeError``.
 """
 
 from __future__ import annotations
@@ -41,6 +43,13 @@ class ClosedLoopError(Exception):
 
     def __str__(self) -> str:
         return visible(super().__str__())
+
+
+class OptionError(ClosedLoopError):
+    """A word of a command line is none that its option or argument takes, whatever the files are.
+
+    It can be told from the line alone. What an option names and is not there, or does not fit, is an error of its own.
+    """
 
 
 class DocumentError(ClosedLoopError):

@@ -12,7 +12,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
-from closedloop.errors import StudyError
+from closedloop.errors import OptionError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
 from closedloop.storage import sha256_file
 from closedloop.study.loop import read_identity
@@ -63,10 +63,10 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
             f"--despite: expected {known}, as {place} says, found {', '.join(unknown) or 'none'}. Correct it."
         )
     if not why.strip():
-        raise StudyError("--why: expected a reason, found none. Say why the session counts as data.")
-    check_given_text(why, option="--why", error=StudyError)
+        raise OptionError("--why: expected a reason, found none. Say why the session counts as data.")
+    check_given_text(why, option="--why", error=OptionError)
     if who is not None:
-        check_given_name(who, option="--who", error=StudyError)
+        check_given_name(who, option="--who", error=OptionError)
     with study_lock(paths.root):
         append_amendment(
             paths.amendments,

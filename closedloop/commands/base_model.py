@@ -8,8 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from closedloop.errors import ProtocolError
-from closedloop.storage import make_folder, remove_file
+from closedloop.storage import remove_file
 from closedloop.training.adversarial import train_classifier
 from closedloop.training.resumable import TrainingProgress
 from closedloop.training.shipped import SHIPPED_POOL, SHIPPED_RECIPES
@@ -23,20 +22,12 @@ def train_to_file(out: Path, *, name: str, seed: int | None) -> str:
     out
         Safetensors file to write.
     name
-        Name of the recipe.
+        Name of the recipe; `check_training` has looked at it.
     seed
         In place of the recipe's; None to keep that.
-
-    Raises
-    ------
-    ProtocolError
-        No recipe has this name.
     """
-    if name not in SHIPPED_RECIPES:
-        raise ProtocolError(f"recipe {name}: expected one of {', '.join(SHIPPED_RECIPES)}. Correct the name.")
     recipe = SHIPPED_RECIPES[name] if seed is None else replace(SHIPPED_RECIPES[name], seed=seed)
     checkpoint = out.with_name(f".{out.name}.training.pt")
-    make_folder(out.parent)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -14,7 +14,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.days import refuse_other_days
 from closedloop.commands.interrupts import interruptible
-from closedloop.errors import RecordingError, StudyError
+from closedloop.errors import OptionError, RecordingError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.accepted import state_of
@@ -160,10 +160,10 @@ def _real_study(study: Path, day: int) -> tuple[StudyPaths, StudyDocument, Proto
 
 def _reason(why: str, who: str | None) -> str:
     if not why.strip():
-        raise StudyError("--why: expected a reason, found none. Say in a few words why.")
-    check_given_text(why, option="--why", error=StudyError)
+        raise OptionError("--why: expected a reason, found none. Say in a few words why.")
+    check_given_text(why, option="--why", error=OptionError)
     if who is not None:
-        check_given_name(who, option="--who", error=StudyError)
+        check_given_name(who, option="--who", error=OptionError)
     return why.strip()
 
 

@@ -13,6 +13,7 @@ from closedloop.commands.interrupts import interruptible
 from closedloop.errors import StudyError
 from closedloop.execution.progress import bar
 from closedloop.study.create import Request, create_study, find_protocol
+from closedloop.study.foresight.weights import base_model_named
 from closedloop.study.loop import read_identity
 
 
@@ -62,7 +63,7 @@ def refuse_other_study(
         "protocol": read_protocol(find_protocol(protocol)).name if "protocol" in given else protocol,
         "subject": subject,
         "images": str(images and images.resolve()),
-        "base_model": str(base_model and base_model.resolve()),
+        "base_model": base_model_named(base_model) if base_model else None,
     }
     for name in (name for name in has if name in given and has[name] != wanted[name]):
         raise StudyError(

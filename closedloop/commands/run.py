@@ -14,9 +14,9 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter, say_on
 from closedloop.commands.days import all_done, count
 from closedloop.commands.interrupts import interruptible
-from closedloop.errors import StudyError
-from closedloop.execution.workers import parse_workers
+from closedloop.execution.found import find_workers
 from closedloop.study.completeness.looks import Patience
+from closedloop.study.foresight.numbers import refuse_more_days
 from closedloop.study.loop import Outcome, read_identity, run_study
 
 if TYPE_CHECKING:
@@ -46,17 +46,13 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
     typer.Exit
         Interrupted: code 130.
     """
-    who = None if workers is None else parse_workers(workers)
+    who = None if workers is None else find_workers(workers)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
     paths = StudyPaths(study.resolve())
     document, protocol = read_identity(paths)
-    if days is not None and days > protocol.days:
-        raise StudyError(
-            f"--days: expected at most {count(protocol.days, 'day')}, as protocol {protocol.name} has, found {days}. "
-            "Correct it, or leave it out for all."
-        )
+    refuse_more_days(protocol, days)
     n_days = days or protocol.days
     kind = "simulated" if document.simulated else "real"
     said = count(n_days, "day")

@@ -11,15 +11,17 @@ import asyncio
 import logging
 import os
 import shlex
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from closedloop.errors import ExecutionError
 from closedloop.execution.local import WORKER_INDEX
-from closedloop.execution.workers import HERE, Piece, Workers
+from closedloop.execution.workers import HERE, Piece, Workers, place_of
 from closedloop.plain_text.yaml_text import read_yaml
 
 _DEATHS_ALLOWED = 3  # of workers at the same piece: then it is the piece (Dask's `allowed-failures`)
@@ -77,6 +79,33 @@ def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[in
             ) from error
         except (asyncio.CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise _lost(workers) from error
+
+
+def refuse_unreachable(workers: Workers) -> None:
+    """Refuse workers that cannot be had, before anything is made for them: no cluster is started for it.
+
+    Raises
+    ------
+    ExecutionError
+        A library is missing, no scheduler answers at the address, or the description of the jobs is none.
+    """
+    for package in {"local": (), "slurm": ("distributed", "dask_jobqueue")}.get(workers.kind, ("distributed",)):
+        if find_spec(package) is None:
+            raise _missing(workers, package.replace("_", "-"))
+    if workers.kind == "slurm":
+        read_slurm_file(Path(workers.address))
+    if workers.kind == "scheduler":
+        try:
+            socket.create_connection(place_of(workers), timeout=_CONNECT_S).close()
+        except (OSError, UnicodeError) as error:  # of a name that no host can have
+            raise _none_answers(workers) from error
+
+
+def _none_answers(workers: Workers) -> ExecutionError:
+    return ExecutionError(
+        f"{_named(workers)}: expected a Dask scheduler, found none that answers within {_CONNECT_S:g} s. "
+        "Start `dask scheduler`, or correct the address or the certificates."
+    )
 
 
 def _lost(workers: Workers) -> ExecutionError:
@@ -138,10 +167,7 @@ def _client(distributed: Any, workers: Workers) -> Iterator[Any]:
                 distributed.Client(where, timeout=_CONNECT_S, security=security, set_as_default=False)
             )
         except (OSError, TimeoutError) as error:
-            raise ExecutionError(
-                f"{_named(workers)}: expected a Dask scheduler, found none that answers within {_CONNECT_S:g} s. "
-                "Start `dask scheduler`, or correct the address or the certificates."
-            ) from error
+            raise _none_answers(workers) from error
         yield client
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from closedloop.errors import ExecutionError
+from closedloop.errors import OptionError
 from closedloop.execution.local import WORKER_INDEX
 
 FORMS = "N or local:N (processes of this machine), dask:N, tcp://HOST:PORT (a Dask scheduler) or slurm:FILE"
 
 _MOST_PROCESSES = 1024
+_ADDRESS = re.compile(r"(?:tcp|tls)://(?:\[(?P<ip6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^/\s:\[\]@]+)):(?P<port>[0-9]{1,5})")
+_LAST_PORT = (1 << 16) - 1
 
 Piece = Callable[[], None]
 
@@ -51,18 +53,26 @@ def parse_workers(text: str) -> Workers:
 
     Raises
     ------
-    ExecutionError
+    OptionError
         The text is none of these.
     """
     if found := re.fullmatch(r"(?:(local|dask):)?([0-9]+)", text):
         kind, n = found[1] or "local", int(found[2])
         if 1 <= n <= _MOST_PROCESSES:
             return Workers("dask" if kind == "dask" else "local", n)
-    if re.fullmatch(r"(tcp|tls)://[^/\s]+:[0-9]+", text):
+    if (found := _ADDRESS.fullmatch(text)) and 1 <= int(found["port"]) <= _LAST_PORT:
         return Workers("scheduler", address=text)
     if text.startswith("slurm:") and len(text) > len("slurm:"):
         return Workers("slurm", address=text.removeprefix("slurm:"))
-    raise ExecutionError(f"--workers {text}: expected {FORMS}, found none of them. Correct it.")
+    raise OptionError(f"--workers {text}: expected {FORMS}, found none of them. Correct it.")
+
+
+def place_of(workers: Workers) -> tuple[str, int]:
+    """Return host and port of a scheduler that runs already."""
+    found = _ADDRESS.fullmatch(workers.address)
+    if found is None:
+        raise ValueError(f"expected the address of a scheduler, found {workers}")
+    return found["ip6"] or found["host"], int(found["port"])
 
 
 def worker_index() -> int:

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from closedloop.confined.protocol import Answer
 from closedloop.errors import CheckpointError
+from closedloop.models.weight_headers import plain_key
 
-WRAPPERS = ("module.", "model.")  # DataParallel's, and the robustness library's AttackerModel
-SIBLINGS = ("attacker.", "normalizer.")  # the robustness library keeps the network a second time, and its normaliser
 NESTINGS = ("model", "state_dict")
 DTYPES = {
     str(dtype): dtype
@@ -61,7 +60,7 @@ def read_state(path: str) -> Answer:
 
 def plain_state(content: Mapping[Any, Any]) -> dict[str, Tensor]:
     """Return the tensors by torchvision's keys, without wrappers and without siblings of the network."""
-    state = {_plain_key(str(key)): value for key, value in content.items() if isinstance(value, Tensor)}
+    state = {plain_key(str(key)): value for key, value in content.items() if isinstance(value, Tensor)}
     state.pop("", None)
     return state
 
@@ -95,18 +94,14 @@ def _load(path: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         if not zipfile.is_zipfile(path):
-            raise
+            raise CheckpointError(
+                f"{path}: truncated or corrupt weight file (no state dict that can be read from it). Download or copy "
+                "it again, or save it anew: torch.save(model.state_dict(), FILE)."
+            ) from None
         raise CheckpointError(
             f"{path}: holds Python objects beyond tensors, which are not loaded. Where you trust the file, "
             "save its state dict alone: torch.save(checkpoint['model'], FILE)."
         ) from None
-
-
-def _plain_key(key: str) -> str:
-    """Key without wrappers; empty for a sibling of the network."""
-    while key.startswith(WRAPPERS):
-        key = key.partition(".")[2]
-    return "" if key.startswith(SIBLINGS) else key
 
 
 def _bytes(state: Mapping[str, Tensor]) -> Iterator[Any]:

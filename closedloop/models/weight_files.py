@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -17,14 +18,13 @@ from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import ConfinedError, Limits
 from closedloop.errors import CheckpointError
 from closedloop.models.torch_files import DTYPES, plain_state, read_state, refuse_unfit
+from closedloop.models.weight_headers import HEADER_LENGTH_BYTES, METADATA_KEY, MOST_HEADER_BYTES, refuse_no_weights
 from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import open_to_read, write_bytes
 
-METADATA_KEY = "closedloop"  # one key: safetensors writes several in no fixed order
 BATCH_COUNTER = "num_batches_tracked"  # older torchvision files lack it; nothing here uses it
 N_KEYS_SHOWN = 3
-_HEADER_LENGTH_BYTES = 8
-_MOST_HEADER_BYTES = 4 << 20  # ours have 30 kB; the parser takes many times as much memory
+_MOST_REASON = 120  # characters of what a library says
 _READ_BYTES_PER_S, _GROWTH = 50e6, 3.0  # of torch's files: a tenth of what was measured; read, laid out, sent
 _AGAIN = "Download or copy it again."
 
@@ -73,11 +73,11 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a safetensors file, whose parser is safe and whose header may be of any size."""
-    _require(path)
+    refuse_no_weights(path)
     try:
         with open_to_read(path) as file:
-            n_header = int.from_bytes(file.read(_HEADER_LENGTH_BYTES), "little")
-        if n_header > _MOST_HEADER_BYTES:
+            n_header = int.from_bytes(file.read(HEADER_LENGTH_BYTES), "little")
+        if n_header > MOST_HEADER_BYTES:
             raise _corrupt(path, ValueError(f"a header of {n_header:,} bytes"))
         with safe_open(path, framework="pt") as stream:
             yield stream
@@ -148,7 +148,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], *, source: Path, k
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    _require(path)
+    refuse_no_weights(path)
     limits = Limits.of_file(path.stat().st_size, bytes_per_s=_READ_BYTES_PER_S, growth=_GROWTH)
     try:
         described, parts = run_confined(read_state, str(path), limits=limits)
@@ -180,11 +180,7 @@ def list_keys(keys: Sequence[str]) -> str:
     return ", ".join(keys[:N_KEYS_SHOWN]) + (", ..." if len(keys) > N_KEYS_SHOWN else "")
 
 
-def _require(path: Path) -> None:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such weight file. Check the path, or use a shipped base model by its name.")
-
-
 def _corrupt(path: Path, error: Exception) -> CheckpointError:
-    reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = shorten(lines[0], _MOST_REASON, placeholder=" ...") or type(error).__name__
     return CheckpointError(f"{path}: truncated or corrupt weight file ({reason}). {_AGAIN}")

@@ -6,6 +6,7 @@ for the largest files of ours many times over, and keep the worst text below ten
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ MOST_LINES_BYTES: Final = 48 << 20  # a journal of 120,000 presentations, ten ti
 MOST_LINES: Final = 250_000
 DEEPEST: Final = 32  # lists and sections within each other; ours go down to six
 
+_NAMES_A_LINE = re.compile(r", line \d+$")  # of a file that is read line by line
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
@@ -96,8 +98,9 @@ def decode(content: bytes, *, what: str, place: str, error: type[ClosedLoopError
         return content.decode()
     except UnicodeDecodeError as fault:
         line = content.count(b"\n", 0, fault.start) + 1
+        where = place if _NAMES_A_LINE.search(place) else f"{place}, line {line}"
         raise error(
-            f"{place}, line {line}: expected {what} in UTF-8, found the byte {content[fault.start]:#04x}. {remedy}"
+            f"{where}: expected {what} in UTF-8, found the byte {content[fault.start]:#04x}. {remedy}"
         ) from fault
 
 

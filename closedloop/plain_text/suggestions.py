@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+
+from closedloop.errors import OptionError
 
 _LONGEST = 100  # characters; nobody misspells more, and comparing takes the square of it
 _MOST = 500  # words compared
@@ -28,3 +30,27 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "Did you mean guo2022? ", to be put before what is to be done; empty where nothing known is like it."""
     found = closest(word, known)
     return f"Did you mean {found}? " if found else ""
+
+
+def one_of(known: Collection[str], word: str, *, option: str) -> str:
+    """Return an option's word, which is one of those that are known.
+
+    Parameters
+    ----------
+    known
+        The words.
+    word
+        As given.
+    option
+        Whose.
+
+    Raises
+    ------
+    OptionError
+        It is none of them.
+    """
+    if word in known:
+        return word
+    raise OptionError(
+        f"{option} {word[:_LONGEST]}: expected one of {', '.join(known)}. {did_you_mean(word, known)}Correct it."
+    )

@@ -52,6 +52,7 @@ _TIFF_COMPRESSIONS = frozenset(
 )
 _WEBP_HEAD = re.compile(rb"RIFF....WEBP(VP8.)", re.DOTALL)
 
+_TEXT_BOMB = re.compile("MAX_TEXT_(CHUNK|MEMORY)")  # Pillow's limits, by which it means the texts of a PNG
 _ORIENTATION_TAG = 274
 _TURNS = {  # what makes an image upright, by the tag's value; 1 and what is no value of it: nothing
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -85,9 +86,7 @@ def load_square(path: Path, *, side_px: int, upright: bool = True) -> Uint8Image
     try:
         content = read_image(path)
     except FileNotFoundError:
-        raise ImageError(
-            f"{path}: the image is missing. Put it back, or point the study at the right folder."
-        ) from None
+        raise ImageError(f"{path}: expected an image, found none. Correct the path, or put the image back.") from None
     with _opened(content, path) as image:
         _check_all_is_shown(image, path)
         return _square(_rgb_of(image, path, upright=upright), path, side_px=side_px)
@@ -201,6 +200,11 @@ def _opened(content: bytes, path: Path) -> Iterator[ImageFile.ImageFile]:
         ) from None
     except Exception as error:  # Pillow's readers raise whatever comes up in a damaged file
         reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if _TEXT_BOMB.search(reason):
+            raise ImageError(
+                f"{path}: expected an image whose texts and colour profile unpack to 1 MB at most, found more. Save it "
+                "again without them, or take it out of the folder."
+            ) from error
         raise ImageError(
             f"{path}: not a readable image ({reason}). Copy it again, or take it out of the folder."
         ) from error

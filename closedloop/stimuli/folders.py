@@ -172,7 +172,8 @@ def _is_text(path: Path) -> bool:
 
 
 def _is_image_file(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    """Whether a name is that of an image; one that leads nowhere, to a pipe or a device, is an image that is bad."""
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
 
 
 def image_path(folder: Path, image_id: str) -> Path:

@@ -54,7 +54,8 @@ class ListedPool:
 
     def images(self) -> tuple[PoolImage, ...]:
         """Return every listed image that is there, sorted by ``image_id``."""
-        return tuple(image for image in self.pool.images() if image.image_id in self.sha256)
+        listed = (image for image in self.pool.images() if image.image_id in self.sha256)
+        return tuple(image for image in listed if image_path(self.pool.folder, image.image_id).is_file())
 
     def load(self, image_id: str) -> Uint8Image:
         """Return one image, uint8, shape (side_px, side_px, 3), decoded from the very bytes that were checked."""
@@ -201,7 +202,14 @@ class _Known:
 
 def _read(pool: FolderPool, image_id: str, known: Mapping[str, _Known]) -> _Known | ImageError:
     path = image_path(pool.folder, image_id)
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:
+        found = f"a link to {path.readlink()}" if path.is_symlink() else "none"
+        return ImageError(
+            f"{path}: expected an image file, found {found} ({error.strerror}). Mount the disk that it is on, or take "
+            "it out of the folder."
+        )
     stamp = f"{status.st_size} {status.st_mtime_ns}"
     before = known.get(image_id)
     if before is not None and before.stamp == stamp:
@@ -243,7 +251,8 @@ class FolderChanges:
 
 def folder_changes(pool: FolderPool, listed: Sequence[ListedImage]) -> FolderChanges:
     """Compare the names in a folder with its list; a new name is read where its size is that of one that is gone."""
-    there = {image.image_id for image in pool.images()}
+    names = (image.image_id for image in pool.images())
+    there = {name for name in names if image_path(pool.folder, name).is_file()}  # a link may lead nowhere by now
     gone = [image for image in listed if image.image_id not in there]
     new = sorted(there - {image.image_id for image in listed})
     sizes = {image.n_bytes for image in gone}

@@ -20,7 +20,8 @@ def _numbers(*names: str) -> frozenset[int]:
 
 _NO_ROOM = _numbers("ENOSPC", "EDQUOT", "EFBIG")
 _NOT_ALLOWED = _numbers("EROFS", "EACCES", "EPERM")
-_NOT_WRITABLE = _NOT_ALLOWED | _numbers("ENOTDIR", "EEXIST", "EISDIR", "ENAMETOOLONG", "ELOOP")
+_IN_THE_WAY = _numbers("ENOTDIR", "EEXIST", "EISDIR", "ELOOP")
+_NOT_WRITABLE = _NOT_ALLOWED | _numbers("ENAMETOOLONG")
 _FAILING = _numbers(
     *("EIO", "ENXIO", "ENODEV", "ESTALE", "EREMOTEIO", "ETIMEDOUT", "EUCLEAN", "EBADMSG", "ENOTCONN", "EHOSTDOWN"),
 )
@@ -120,6 +121,12 @@ def _in_one_line(error: Exception, place: Path) -> str | None:
             f"{place}: expected room to write, found the disk full. "
             "Free some space and run the same command again; nothing published is lost."
         )
+    if number in _IN_THE_WAY:
+        at = _public(str(getattr(error, "filename", None) or place))
+        return (
+            f"{place}: expected a place that takes this name, found {_obstacle(at, place)} in the way. "
+            "Move it away or choose another name, then run again."
+        )
     if number in _NOT_WRITABLE:
         return (
             f"{place}: expected a writable folder, found {os.strerror(number)}{_elsewhere(error, place)}. "
@@ -128,6 +135,19 @@ def _in_one_line(error: Exception, place: Path) -> str | None:
     if number in _FAILING:
         return _failing(getattr(error, "filename", None) or place, number)
     return None
+
+
+def _obstacle(*places: Path) -> str:
+    """Name what is no folder where one would have to be, or a folder where a file would have to be."""
+    for at in places:
+        for one in (at, *at.parents):
+            if one.is_symlink() and not one.exists():
+                return f"a link to nowhere ({one})"
+            if one.exists() and not one.is_dir():
+                return f"a file ({one})"
+            if one.is_dir():
+                break
+    return f"a folder ({places[-1]})"
 
 
 def _public(place: str | Path) -> Path:

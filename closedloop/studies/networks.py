@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from closedloop.attacks.synthesis.sources import UnitsFile, units_file
-from closedloop.errors import CheckpointError
-from closedloop.models.backbones import architecture_named
-from closedloop.models.checkpoints import open_base_model
-from closedloop.models.shipped import shipped_names
+from closedloop.errors import OptionError, ProtocolError
+from closedloop.models.shipped import shipped_names, weights_file
+from closedloop.models.weight_headers import read_weight_header, refuse_no_weights
+from closedloop.plain_text.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from closedloop.attacks.synthesis.sources import UnitsFile
 
 PENULTIMATE = "avgpool"  # section 3.2: "i.e. average pooling layer in ResNet50s"
 
@@ -61,14 +64,14 @@ def parse_network(text: str, *, architecture: str | None) -> NetworkChoice:
 
     Raises
     ------
-    CheckpointError
+    OptionError
         The text names nothing.
     """
     source, colon, layer = text.rpartition(":") if not Path(text).exists() else (text, "", "")
     if not colon:
         source, layer = text, ""
     if not source or (colon and not layer):
-        raise CheckpointError(f"--network {text}: expected NAME_OR_FILE[:LAYER], found a part missing. Add it.")
+        raise OptionError(f"--network {text}: expected NAME_OR_FILE[:LAYER], found a part missing. Add it.")
     ships = source in shipped_names()
     stem = source if ships else Path(source).stem
     name = f"{stem}:{layer}" if layer else stem
@@ -80,14 +83,37 @@ def parse_networks(texts: Sequence[str], *, architecture: str | None) -> tuple[N
 
     Raises
     ------
-    CheckpointError
+    OptionError
         A text names nothing, or two networks have one name.
     """
     choices = tuple(parse_network(text, architecture=architecture) for text in texts)
     names = [choice.name for choice in choices]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise CheckpointError(f"--network: expected different names, found {twice[0]} twice. Rename a file.")
+        raise OptionError(f"--network: expected different names, found {twice[0]} twice. Rename a file.")
     return choices
+
+
+def n_units_of(choice: NetworkChoice) -> int | None:
+    """Return how many units a network has at its layer, by its file's head; None where only torch can tell.
+
+    Raises
+    ------
+    CheckpointError
+        The file is none of weights.
+    ProtocolError
+        The network has no such layer.
+    """
+    file = weights_file(choice.source)
+    refuse_no_weights(file)
+    header = read_weight_header(file)
+    if header is None or not header.layers:
+        return None
+    if choice.layer not in header.layers:
+        raise ProtocolError(
+            f"--network {choice.source}:{choice.layer}: expected one of {', '.join(header.layers)} as the layer. "
+            f"{did_you_mean(choice.layer, header.layers)}Correct it."
+        )
+    return header.n_units(choice.layer)
 
 
 def open_network(choice: NetworkChoice) -> OpenNetwork:
@@ -100,6 +126,10 @@ def open_network(choice: NetworkChoice) -> OpenNetwork:
     ProtocolError
         The architecture or the layer does not exist.
     """
+    from closedloop.attacks.synthesis.sources import units_file  # noqa: PLC0415 - torch where networks are opened alone
+    from closedloop.models.backbones import architecture_named  # noqa: PLC0415
+    from closedloop.models.checkpoints import open_base_model  # noqa: PLC0415
+
     base = open_base_model(choice.source, architecture=choice.architecture, layer=choice.layer)
     units = units_file(choice.source, layer=choice.layer, architecture=choice.architecture)
     return OpenNetwork(units, base.architecture, architecture_named(base.architecture).side_px)

@@ -12,14 +12,23 @@ from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
 from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, PoolDescription, StudyDocument, StudyPaths
 from closedloop.devices.files import processor_of
-from closedloop.errors import ProtocolError, StudyError
+from closedloop.errors import OptionError, ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.printed import check_given_name
 from closedloop.plain_text.suggestions import did_you_mean
-from closedloop.stimuli.listed import FolderPool, refuse_unreadable
+from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, refuse_unreadable
+from closedloop.stimuli.pools import ImagePool
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
-from closedloop.study.foresight.numbers import Asked, problems, raw_days_beyond, refuse_problems, refuse_too_few
+from closedloop.study.foresight.numbers import (
+    Asked,
+    images_wanted,
+    problems,
+    raw_days_beyond,
+    refuse_more_days,
+    refuse_problems,
+    refuse_too_few,
+)
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
@@ -79,10 +88,15 @@ def find_protocol(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    raise ProtocolError(
-        f"protocol {name}: expected one of {', '.join(sorted(shipped))} or a file, found neither. "
-        f"{did_you_mean(name, shipped)}Correct the name."
-    )
+    known = f"expected one of {', '.join(sorted(shipped))} or a file"
+    if path.is_dir():
+        raise ProtocolError(f"protocol {name}: {known}, found a folder. Name the file in it.")
+    if path.exists():
+        raise ProtocolError(
+            f"protocol {name}: {known}, found a pipe or a device, which can be read once alone. Write it to a file, "
+            "and name that."
+        )
+    raise ProtocolError(f"protocol {name}: {known}, found neither. {did_you_mean(name, shipped)}Correct the name.")
 
 
 def create_study(
@@ -107,6 +121,8 @@ def create_study(
 
     Raises
     ------
+    OptionError
+        A name or a pattern is none.
     StudyError
         The folder holds something already, or a real study has no images to show.
     ProtocolError
@@ -116,9 +132,14 @@ def create_study(
     CheckpointError
         The base model cannot be used.
     """
-    check_given_name(request.subject, option="--subject", error=StudyError)
+    check_given_name(request.subject, option="--subject", error=OptionError)
     root = request.root.resolve()
     refuse_place(root)
+    if request.images is not None and root.is_relative_to(request.images.resolve()):
+        raise StudyError(
+            f"{root}: expected a place outside of the folder of images, found it in {request.images.resolve()}: what a "
+            "study writes is no image to show. Choose another folder."
+        )
     array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()
     told = tuple(one.name for one in array_files) or _array_names(request.arrays)
     nsx = _nsx(request.nsx)
@@ -130,16 +151,18 @@ def create_study(
     source = find_protocol(request.protocol)
     content = read_bytes(source)
     protocol = parse_protocol(content, place=str(source))
-    n_days = protocol.days if request.days is None else min(request.days, protocol.days)
+    refuse_more_days(protocol, request.days)
+    n_days = request.days or protocol.days
     names = _simulated_arrays(protocol) if request.simulated and not told else told
     n_arrays = max(len(names), len(recorder.devices) if recorder else 0, 1)
     asked = Asked(protocol, request.subject, simulated=request.simulated, n_arrays=n_arrays, n_days=n_days)
     beyond = raw_days_beyond(protocol)
     refuse_problems((*problems(asked), *([beyond] if beyond else [])), place=str(source))
-    base_model = find_base_model(protocol, request.base_model)
+    base_model = find_base_model(protocol, request.base_model, place=str(source))
     pool = open_images(request.images, protocol)
     place = str(request.images or source)
-    refuse_too_few(asked, n_images=len(pool.images()), place=place)
+    if not isinstance(pool, FolderPool):
+        refuse_too_few(asked, n_images=len(pool.images()), place=place)
     study = StudyDocument(
         simulated=request.simulated,
         study_id=_study_id(request, protocol),
@@ -154,13 +177,16 @@ def create_study(
         pool=PoolDescription.model_validate(pool.description()),
         base_model=base_model,
     )
+    if len(pool.images()) < images_wanted(asked):  # few: read at once, so that all that is wrong is said together
+        reading = read_images(pool, study.pool, progress=progress, tell=tell)
+        _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
     with new_folder(root) as building:
         paths = StudyPaths(building)
         reading = read_images(pool, study.pool, progress=progress, tell=tell)
         if reading is not None and isinstance(pool, FolderPool):
             if not request.skip_unreadable:
                 refuse_unreadable(pool, reading, otherwise=", or go on without them by --skip-unreadable")
-            refuse_too_few(asked, n_images=len(reading.images), place=place)
+            _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
         for line in notes(pool, reading, protocol, n_days=n_days):
             tell(line)
         record_inputs(paths, study, protocol, recorded="init", reading=reading)
@@ -168,6 +194,16 @@ def create_study(
         study.write(paths.study)
     forget_images(study.pool)
     return StudyPaths(root)
+
+
+def _refuse_too_few_that_can_be_shown(
+    asked: Asked, pool: ImagePool, reading: FolderReading | None, *, place: str
+) -> None:
+    if reading is None or not isinstance(pool, FolderPool):
+        return
+    n_bad = len(reading.faults)
+    others = f" that can be shown (and {n_bad:,} that cannot: {name_some(pool, reading)})" if n_bad else ""
+    refuse_too_few(asked, n_images=len(reading.images), place=place, others=others)
 
 
 def _recorder(request: Request) -> RecorderDescription | None:
@@ -191,7 +227,7 @@ def _array_names(given: Sequence[str]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in given)
     processors = [processor_of(Path(name)) if any(map(str.isdigit, name)) else 0 for name in names]
     if 0 in processors or len(set(processors)) < len(names):
-        raise StudyError(
+        raise OptionError(
             f"--array {', '.join(names)}: expected names that tell the processor (array1, nsp2), or patterns of their "
             "files (left=LEFT*), found neither. Correct it."
         )
@@ -202,7 +238,7 @@ def _nsx(given: Sequence[str]) -> tuple[NsxSuffix, ...]:
     found = tuple(f".{suffix.strip().lower().removeprefix('.')}" for suffix in given)
     wrong = [suffix for suffix in found if suffix not in NSX_SUFFIXES]
     if wrong:
-        raise StudyError(f"--nsx {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
+        raise OptionError(f"--nsx {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
     return tuple(suffix for suffix in NSX_SUFFIXES if suffix in found)
 
 
@@ -212,14 +248,14 @@ def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:
     for text in given:
         name, _, files = (part.strip() for part in text.partition("="))
         if not name or not files:
-            raise StudyError(
+            raise OptionError(
                 f"--array {text}: expected an array's name and a pattern of its files, such as left=LEFT*, found no "
                 "such pair. Correct it."
             )
         found.append(ArrayFiles(name=name, files=files))
     for what, values in (("name", [one.name for one in found]), ("pattern", [one.files.lower() for one in found])):
         if len(set(values)) < len(values):
-            raise StudyError(f"--array: expected a {what} of its own for each array, found one twice. Correct it.")
+            raise OptionError(f"--array: expected a {what} of its own for each array, found one twice. Correct it.")
     return tuple(found)
 
 

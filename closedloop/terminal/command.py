@@ -1,6 +1,7 @@
 """Runs a program's command line: whatever happens is one line on standard error, and an exit code.
 
-0 done, 1 an error, 2 a command line that is not understood, 130 interrupted, 141 nobody reads what is printed.
+0 done, 1 an error, 2 a command line of which a word is not understood, whatever the files are, 130 interrupted, 141
+nobody reads what is printed.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import NoReturn
 
 import typer
 
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, OptionError
 from closedloop.terminal.faults import DEBUG, fault_line, library_of
 from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, is_end_asked_for
 from closedloop.terminal.streams import UNREAD, flushed, one_line, prepare_streams, say, unprinted_line
 
 _FAILED, _MISUSED = 1, 2
+_MOST_WORD = 40  # characters of what was given
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -31,6 +33,10 @@ HELP = {"help_option_names": ["-h", "--help"]}
 _WORDS = {  # typer's, for a reader who never heard of it
     "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
     "Input should be a valid number, unable to parse string as a number": "expected a number",
+    "Input should be less than or equal to": "expected a number of at most",
+    "Input should be greater than or equal to": "expected a number of at least",
+    "Input should be less than": "expected a number below",
+    "Input should be greater than": "expected a number above",
     "Input should be": "expected what is",
     "Value error, ": "",
 }
@@ -114,7 +120,7 @@ def _answer(error: BaseException, program: Program) -> int:
         traceback.print_exception(error)
     if isinstance(error, ClosedLoopError):
         say(one_line(str(error)))
-        return _FAILED
+        return _MISUSED if isinstance(error, OptionError) else _FAILED
     if isinstance(error, KeyboardInterrupt | typer.Abort) or is_end_asked_for():
         return INTERRUPTED
     if hasattr(error, "format_message"):
@@ -135,9 +141,19 @@ def _misused(error: BaseException, program: Program, said: str) -> int:
     command = context.command_path if context is not None else program.name
     for theirs, ours in _WORDS.items():
         said = said.replace(theirs, ours)
+    said += _found(error.__cause__)
     end = "" if said.endswith(("?", ".")) else "."
     say(f"{command}: {one_line(said).replace('?.', '?')}{end} See `{command} --help`.")
     return _MISUSED
+
+
+def _found(error: BaseException | None) -> str:
+    """Say which word was given where another was expected; nothing where typer says it itself."""
+    report = getattr(error, "errors", None)
+    if report is None:
+        return ""
+    word = str(report()[0]["input"])
+    return f", found {word if len(word) <= _MOST_WORD else f'{word[:_MOST_WORD]}...'}"
 
 
 def _known(error: BaseException, program: Program) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from closedloop.attacks.epsilons import MOST_STEPS
 from closedloop.plain_text.printed import printed
 
 attack_app = typer.Typer(rich_markup_mode=None)
@@ -36,7 +37,9 @@ def attack(
         ),
     ] = None,
     search: Annotated[str, typer.Option(metavar="NAME", help="cosine, paper31, annealed or strengthened")] = "cosine",
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="gradient steps per start and direction")] = 50,
+    steps: Annotated[
+        int, typer.Option(min=1, max=MOST_STEPS, metavar="N", help="gradient steps per start and direction")
+    ] = 50,
     direction: Annotated[
         str, typer.Option(metavar="WHICH", help="up, down, or both (keeps the larger change)")
     ] = "both",
@@ -49,13 +52,14 @@ def attack(
         str | None, typer.Option(metavar="NAME", help="architecture of a third-party weight file, e.g. resnet50")
     ] = None,
     side_px: Annotated[
-        int | None, typer.Option(min=8, metavar="N", help="image side for a base model, in pixels  [default: its own]")
+        int | None,
+        typer.Option(min=8, max=1024, metavar="N", help="image side for a base model, in pixels  [default: its own]"),
     ] = None,
     shift: Annotated[
         float, typer.Option(min=0, max=0.5, metavar="X", help=f"{_SMOOTHED} random shifts; fraction of the image side")
     ] = 0.0,
     noise: Annotated[
-        float, typer.Option(min=0, metavar="X", help=f"{_SMOOTHED} white noise; SD in pixel units, range [0, 1]")
+        float, typer.Option(min=0, max=1, metavar="X", help=f"{_SMOOTHED} white noise; SD in pixel units, range [0, 1]")
     ] = 0.0,
     scale: Annotated[
         float, typer.Option(min=0, max=0.5, metavar="X", help=f"{_SMOOTHED} random zooms; fraction")
@@ -80,7 +84,7 @@ def attack(
     from closedloop.artifacts.documents import validate  # noqa: PLC0415
     from closedloop.artifacts.protocol.attack import Gradient  # noqa: PLC0415
     from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415
-    from closedloop.commands.attack.options import AttackOptions, run_attack  # noqa: PLC0415
+    from closedloop.commands.attack.asked import AttackOptions, check_options  # noqa: PLC0415
 
     options = AttackOptions(
         model=model,
@@ -98,4 +102,7 @@ def attack(
         side_px=side_px,
         gradient=validate(Gradient, {"shift": shift, "noise": noise, "scale": scale, "blur": blur}, place="attack"),
     )
+    check_options(options)
+    from closedloop.commands.attack.options import run_attack  # noqa: PLC0415 - torch, once all that can be is checked
+
     typer.echo(printed(run_attack(options)))

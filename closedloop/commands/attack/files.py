@@ -20,20 +20,13 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.commands.attack.names import CSV_NAME, DOCUMENT_NAME, IMAGES_NAME, PAGE_NAME, TABLE_NAME
 from closedloop.commands.attack.request import NamedImages
 from closedloop.confined.npy import map_npy
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.layout import render
 from closedloop.storage import make_folder, open_new, sha256_file, write_bytes
 from closedloop.storage.arrays import save_rows
-
-DOCUMENT_NAME, PAGE_NAME, TABLE_NAME, CSV_NAME, IMAGES_NAME = (
-    "attack.json",
-    "index.html",
-    "attacks.parquet",
-    "attacks.csv",
-    "images.h5",
-)
 
 
 @dataclass(frozen=True)

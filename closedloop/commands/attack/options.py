@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeVar
+from dataclasses import replace
 
-from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.attacks.epsilons import parse_epsilons
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import SEARCHES, Schedule
+from closedloop.attacks.synthesis.timing import most_gradients
+from closedloop.commands.attack.asked import DIRECTIONS, AttackOptions
 from closedloop.commands.attack.request import outputs_of, read_images, subject_of
 from closedloop.commands.attack.run import AttackRequest, attack_to_folder
 from closedloop.commands.interrupts import interruptible
-from closedloop.errors import ProtocolError
 from closedloop.execution.progress import bar
 from closedloop.execution.workers import parse_workers
 from closedloop.plain_text.printed import command_line, number_text
+from closedloop.plain_text.suggestions import one_of
 from closedloop.stages.from_protocol.attack import estimator_of, lattice_of
-
-Meaning = TypeVar("Meaning")
+from closedloop.terminal.streams import say
 
 _BEFORE_THE_LATTICE = 0.1  # of the radius: what the last steps leave to the steps on the lattice
 
 _SEARCHES = {**SEARCHES, "cosine": replace(SEARCHES["cosine"], last_fraction=_BEFORE_THE_LATTICE)}
-DIRECTIONS: Mapping[str, tuple[int, ...]] = {"both": (+1, -1), "up": (+1,), "down": (-1,)}
-
-
-@dataclass(frozen=True)
-class AttackOptions:
-    """The options as given on the command line; the command's help explains them."""
-
-    model: str
-    images: Sequence[Path]
-    out: Path
-    outputs: str
-    epsilons: Sequence[float]
-    search: str
-    steps: int
-    direction: str
-    seed: int
-    gradient: Gradient
-    workers: str
-    layer: str | None
-    architecture: str | None
-    side_px: int | None
 
 
 def run_attack(options: AttackOptions) -> list[str]:
@@ -59,9 +35,13 @@ def run_attack(options: AttackOptions) -> list[str]:
         Interrupted: code 130.
     """
     workers, request = parse_workers(options.workers), resolve(options)
+    n_attacks = len(request.items())
+    n_most = n_attacks * most_gradients(request.method, request.lattice, n_directions=len(request.directions))
+    if not options.out.exists():
+        say(f"{n_attacks:,} attacks, at most {n_most:,} gradients of the model.")
     with (
         interruptible("Stopped. Run the same command again to go on; what was found is kept."),
-        bar(f"{len(request.items())} attacks") as progress,
+        bar(f"{n_attacks:,} attacks") as progress,
     ):
         return attack_to_folder(request, options.out, workers=workers, command=full_command(options), progress=progress)
 
@@ -74,8 +54,8 @@ def resolve(options: AttackOptions) -> AttackRequest:
     CheckpointError, ImageError, ProtocolError
         An option cannot be met; the message says why.
     """
-    search = _one_of(_SEARCHES, options.search, option="--search")
-    directions = _one_of(DIRECTIONS, options.direction, option="--direction")
+    search = _SEARCHES[one_of(_SEARCHES, options.search, option="--search")]
+    directions = DIRECTIONS[one_of(DIRECTIONS, options.direction, option="--direction")]
     epsilons = parse_epsilons([repr(epsilon) for epsilon in options.epsilons])
     subject = subject_of(options.model, layer=options.layer, architecture=options.architecture, side_px=options.side_px)
     return AttackRequest(
@@ -91,18 +71,7 @@ def resolve(options: AttackOptions) -> AttackRequest:
 
 
 def _method(search: Schedule, options: AttackOptions) -> Method:
-    if search.compares_steps and options.gradient.is_random:
-        raise ProtocolError(
-            f"--search {options.search}: expected cosine or paper31 with random shift, noise or scale: it compares "
-            "one step with another. Name one of them, or leave the random changes out."
-        )
     return Method(search, estimator_of(options.gradient))
-
-
-def _one_of(table: Mapping[str, Meaning], name: str, *, option: str) -> Meaning:
-    if name not in table:
-        raise ProtocolError(f"{option} {name}: expected one of {', '.join(table)}. Correct it.")
-    return table[name]
 
 
 def full_command(options: AttackOptions) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.commands.attack_sets import AttackedModel
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file, units_file
+from closedloop.commands.attack.asked import PENULTIMATE, outputs_in, refuse_other_outputs
 from closedloop.errors import ImageError, ProtocolError
 from closedloop.models.backbones import architecture_named
 from closedloop.models.checkpoints import SITE_MODEL, open_base_model
@@ -21,9 +22,6 @@ from closedloop.models.site_model import count_units
 from closedloop.models.weight_files import read_metadata
 from closedloop.stimuli.decoding import load_square
 from closedloop.stimuli.folders import open_folder_pool
-
-PENULTIMATE = "avgpool"
-"""Where section 3.2 looks at artificial units."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +105,14 @@ def outputs_of(text: str, *, n_outputs: int) -> tuple[int, ...]:
 
     Raises
     ------
+    OptionError
+        The text is none of these.
     ProtocolError
-        The text is none of these, or the model lacks an output.
+        The model lacks an output.
     """
-    if text == "all":
-        return tuple(range(n_outputs))
-    chosen: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ProtocolError(f"--outputs {text}: expected all, or numbers and ranges like 0-20,35. Correct it.")
-        chosen |= set(range(int(first), int(last or first) + 1))
-    if not chosen or max(chosen) >= n_outputs:
-        raise ProtocolError(f"--outputs {text}: expected some of 0-{n_outputs - 1}, which the model has. Correct it.")
-    return tuple(sorted(chosen))
+    refuse_other_outputs(text, n_outputs=n_outputs, of="the model")
+    ranges = outputs_in(text)
+    return tuple(range(n_outputs)) if ranges is None else tuple(sorted({one for part in ranges for one in part}))
 
 
 def _is_site_model(path: Path) -> bool:

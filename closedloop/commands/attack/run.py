@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +19,8 @@ from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.attacks.synthesis.synthesize import synthesize
-from closedloop.commands.attack.files import DOCUMENT_NAME, PAGE_NAME, AttackSet, write_attack_set
+from closedloop.commands.attack.files import AttackSet, write_attack_set
+from closedloop.commands.attack.names import DOCUMENT_NAME, PAGE_NAME
 from closedloop.commands.attack.request import NamedImages, Subject
 from closedloop.errors import StorageError
 from closedloop.execution.progress import ProgressCallback
@@ -110,17 +113,18 @@ def attack_to_folder(
     beside = out.with_name(f".{out.name}.attack")
     with storage_errors(beside):
         make_folder(beside)
-    found = synthesize(
-        request.subject.source,
-        request.items(),
-        request.images.pixels,
-        method=request.method,
-        lattice=request.lattice,
-        directions=request.directions,
-        shard_folder=beside / "shards",
-        workers=workers,
-        progress=progress,
-    )
+    with _left_where_found(beside):
+        found = synthesize(
+            request.subject.source,
+            request.items(),
+            request.images.pixels,
+            method=request.method,
+            lattice=request.lattice,
+            directions=request.directions,
+            shard_folder=beside / "shards",
+            workers=workers,
+            progress=progress,
+        )
     working = beside / "set"
     with storage_errors(out):
         remove_folder(working)
@@ -130,6 +134,21 @@ def attack_to_folder(
     lines = _summary(request, found, out)
     remove_folder(beside)
     return lines
+
+
+@contextmanager
+def _left_where_found(beside: Path) -> Iterator[None]:
+    """Leave the folder of finished shards where the block fails, unless there are none: then there is nothing to keep.
+
+    It is hidden: nobody would find it.
+    """
+    try:
+        yield
+    except BaseException:
+        if not any(path.is_file() for path in beside.rglob("*")):
+            with suppress(StorageError):
+                remove_folder(beside)
+        raise
 
 
 def _already_there(out: Path, request: AttackRequest) -> list[str]:

@@ -20,9 +20,9 @@ from closedloop.commands.recording_files.outputs import ARRAY_SUFFIXES, check_ou
 from closedloop.detection.crossings import LEAST_NOISE_BITS, PieceCrossings
 from closedloop.detection.dropouts import BankDropout, Dropout, dropout_lines, dropouts_in_ticks
 from closedloop.detection.spikes import spikes_of
+from closedloop.execution.found import find_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
-from closedloop.execution.workers import parse_workers
 from closedloop.recording.segments import names_for_machines
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
@@ -98,7 +98,7 @@ def detect_to_file(
     StorageError
         The result cannot be written.
     """
-    who = parse_workers(workers)
+    who = find_workers(workers)
     check_chunk(chunk_s)
     check_output(out, ARRAY_SUFFIXES)
     recording = open_wanted(files, wanted)

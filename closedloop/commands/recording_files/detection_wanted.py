@@ -13,11 +13,12 @@ import numpy as np
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
 from closedloop.detection.crossings import pieces_of
-from closedloop.detection.definitions import Definition, NotchChoice, definition_by_name, with_settings
+from closedloop.detection.definitions import DEFINITIONS, Definition, NotchChoice, definition_by_name, with_settings
 from closedloop.detection.filter_design import check_fits, design
 from closedloop.devices.joined import join_samples
 from closedloop.devices.port import RecordedSamples
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError, RecordingError
+from closedloop.plain_text.suggestions import one_of
 from closedloop.recording.sample_ranges import SampleRange, samples_between
 from closedloop.recording.segments import BRIDGE_MS
 from closedloop.recording.spikes import Spikes
@@ -53,13 +54,13 @@ def parse_definition(
 
     Raises
     ------
-    RecordingError
+    OptionError
         One of them is none.
     """
     if notch is not None and notch not in _NOTCHES:
-        raise RecordingError(f"--notch {notch}: expected {', '.join(_NOTCHES)}. Choose one of them.")
+        raise OptionError(f"--notch {notch}: expected {', '.join(_NOTCHES)}. Choose one of them.")
     return with_settings(
-        definition_by_name(name),
+        definition_by_name(one_of(DEFINITIONS, name, option="--definition")),
         multiple=threshold,
         band_hz=band_hz,
         notch="defined" if notch is None else _NOTCHES[notch],

@@ -9,7 +9,9 @@ from closedloop.artifacts.protocol.recorder_faults import LINE_FAULTS, RECORDER_
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.suggestions import one_of
 from closedloop.simulation.sessions import MadeSession, make_session
+from closedloop.storage.places import refuse_no_folder
 
 _FAULTS: dict[str, RecorderFault | LineFault] = {
     **{name: name for name in RECORDER_FAULTS},
@@ -56,10 +58,13 @@ def make_in_folder(
 
     Raises
     ------
-    RecordingError
-        The folder is used, or nothing of the kind exists.
+    OptionError
+        Nothing of the kind exists.
+    RecordingError, StorageError
+        The folder is used, or nowhere.
     """
     _check_names(specification, n_processors, faults)
+    refuse_no_folder(folder, option="FOLDER")
     if folder.exists() and any(folder.iterdir()):
         raise RecordingError(f"{folder}: expected a new or empty folder, found files in it. Give another one.")
     wanted = MadeSession(
@@ -75,12 +80,8 @@ def make_in_folder(
 
 
 def _check_names(specification: str, n_processors: int, faults: Sequence[str]) -> None:
-    unknown = [name for name in faults if name not in _FAULTS]
-    if unknown:
-        raise RecordingError(f"fault {unknown[0]}: expected one of {', '.join(_FAULTS)}. Correct the name.")
-    if specification not in NSX_LAYOUTS:
-        raise RecordingError(
-            f"specification {specification}: expected one of {', '.join(NSX_LAYOUTS)}. Choose one of them."
-        )
+    for name in faults:
+        one_of(_FAULTS, name, option="--fault")
+    one_of(NSX_LAYOUTS, specification, option="--specification")
     if n_processors not in (1, 2):
         raise RecordingError(f"{n_processors} processors: expected 1 or 2. Choose one of them.")

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError, RecordingError
 from closedloop.recording.segments import MOST_BRIDGE_MS, Segment
 
 ChannelsOption = Annotated[
@@ -108,7 +108,7 @@ class ChannelChoice:
     def _items(self) -> Iterator[str]:
         items = [item.strip() for item in self.text.split(",")]
         if not all(items):
-            raise RecordingError(
+            raise OptionError(
                 f"--channels {self.text}: expected numbers, ranges and labels between commas, found nothing at one "
                 "place. Write them as in 1-32,40,elec77."
             )
@@ -118,6 +118,12 @@ class ChannelChoice:
         numbers = _NUMBERS.fullmatch(item)
         if numbers:
             wanted = _range_of(numbers, f"--channels {self.text}")
+            last = max((number for number, _ in channels), default=0)
+            if wanted.stop - 1 > last:
+                raise RecordingError(
+                    f"{file}: expected channels up to {last} (--channels {self.text}), found {item}. "
+                    "See `closedloop recording info` for the channels of the file."
+                )
             found = [place for place, (number, _) in enumerate(channels) if number in wanted]
             twice = wanted.stop - wanted.start == 1 and len(found) > 1
         else:
@@ -241,7 +247,7 @@ def parse_units(text: str | None, *, default: UnitChoice) -> UnitChoice:
 
     Raises
     ------
-    RecordingError
+    OptionError
         It names no unit.
     """
     if text is None:
@@ -251,7 +257,7 @@ def parse_units(text: str | None, *, default: UnitChoice) -> UnitChoice:
         numbers = _NUMBERS.fullmatch(item)
         wanted = _range_of(numbers, f"--units {text}") if numbers else _UNIT_NAMES.get(item)
         if wanted is None or wanted.stop > NOISE_UNIT + 1:
-            raise RecordingError(
+            raise OptionError(
                 f"--units {text}: expected numbers from 0 to {NOISE_UNIT}, ranges, {', '.join(_UNIT_NAMES)}, found "
                 f"{item or 'nothing'!r}. Write them as in 1-3,unsorted."
             )
@@ -264,7 +270,7 @@ def parse_time(text: str | None, *, clock_segment: int | None = None) -> TimeRan
 
     Raises
     ------
-    RecordingError
+    OptionError
         It is no range of seconds, or an empty one.
     """
     if text is None:
@@ -272,7 +278,7 @@ def parse_time(text: str | None, *, clock_segment: int | None = None) -> TimeRan
     found = _TIME.fullmatch(text.replace(" ", ""))
     start, stop = (None if one is None else Fraction(one) for one in found.groups()[1:]) if found else (None, None)
     if (start is None and stop is None) or (start is not None and stop is not None and start >= stop):
-        raise RecordingError(
+        raise OptionError(
             f"--time {text}: expected seconds from a first to a later one, found something else. "
             "Write them as in 10-25.5, 10- or -25.5, or +10-25.5 from where recording begins."
         )
@@ -285,11 +291,11 @@ def check_chunk(chunk_s: float | None) -> None:
 
     Raises
     ------
-    RecordingError
+    OptionError
         It is no number of seconds in which a recording can be read.
     """
     if chunk_s is not None and not LEAST_CHUNK_S <= chunk_s <= MOST_CHUNK_S:
-        raise RecordingError(
+        raise OptionError(
             f"--chunk: expected seconds from {LEAST_CHUNK_S:g} to {MOST_CHUNK_S:g}, found {chunk_s:g}. Correct it."
         )
 
@@ -298,7 +304,7 @@ def _range_of(numbers: re.Match[str], where: str) -> range:
     first = int(numbers.group(1))
     last = first if numbers.group(2) is None else int(numbers.group(2))
     if last < first:
-        raise RecordingError(f"{where}: expected a range that ascends, found {numbers.group()}. Exchange its ends.")
+        raise OptionError(f"{where}: expected a range that ascends, found {numbers.group()}. Exchange its ends.")
     return range(first, last + 1)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from closedloop.artifacts.layouts import TableLayout
 from closedloop.artifacts.tables import csv_writer, table_writer
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError, StorageError
+from closedloop.storage.places import refuse_no_folder
 
 _RECORDERS = re.compile(r"\.(nev|ns[1-9]|nf[1-9]|ccf|cmp|sif)", re.IGNORECASE)
 
@@ -34,21 +35,24 @@ def check_output(out: Path, suffixes: Sequence[str] = (), *, option: str = "--ou
 
     Raises
     ------
-    RecordingError
+    OptionError
         The name is not one to write to.
+    StorageError
+        It is a folder, or in none.
     """
     if _RECORDERS.fullmatch(out.suffix):
-        raise RecordingError(
+        raise OptionError(
             f"{option} {out}: expected a new file, found the name of a recorder's: these are never written to. "
             "Choose another name."
         )
     if suffixes and out.suffix.lower() not in suffixes:
         names = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" if len(suffixes) > 1 else suffixes[0]
-        raise RecordingError(
+        raise OptionError(
             f"{option} {out}: expected a name that ends in {names}, found {out.suffix or 'no suffix'}. Correct it."
         )
     if out.is_dir():
-        raise RecordingError(f"{option} {out}: expected a file, found a folder. Name a file in it.")
+        raise StorageError(f"{option} {out}: expected a file, found a folder. Name a file in it.")
+    refuse_no_folder(out, option=option)
 
 
 def open_table(out: Path, layout: TableLayout, *, simulated: bool, attributes: Mapping[str, str]) -> TableWriter:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from closedloop.attacks.epsilons import MOST_STEPS
 from closedloop.plain_text.printed import printed
 
 app = typer.Typer(rich_markup_mode=None)
@@ -40,14 +41,19 @@ def unit_sensitivity(
             help="L2 norms on 224 x 224 x 3 pixels, set apart by commas  [default: 1,2.5,5,10]",
         ),
     ] = None,
-    units: Annotated[int, typer.Option(min=1, metavar="N", help="units per network, drawn at random")] = 32,
-    images_per_unit: Annotated[int, typer.Option(min=1, metavar="N", help="attacked images per unit")] = 4,
+    units: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="N", help="units per network, drawn at random")
+    ] = 32,
+    images_per_unit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="attacked images per unit")] = 4,
     clean_images: Annotated[
-        int, typer.Option(min=2, metavar="N", help="clean images for the SD and the random-pair difference")
+        int, typer.Option(min=2, max=10_000, metavar="N", help="clean images for the SD and the random-pair difference")
     ] = 1000,
-    restarts: Annotated[int | None, typer.Option(min=1, metavar="N", help="random starts  [default: 2]")] = None,
+    restarts: Annotated[
+        int | None, typer.Option(min=1, max=10_000, metavar="N", help="random starts  [default: 2]")
+    ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="gradient steps in each of the two balls  [default: 50]")
+        int | None,
+        typer.Option(min=1, max=MOST_STEPS, metavar="N", help="gradient steps in each of the two balls  [default: 50]"),
     ] = None,
     paper: Annotated[
         bool, typer.Option("--paper", help="the paper's search: 100 starts per epsilon, 250 gradient steps per ball")
@@ -67,8 +73,7 @@ def unit_sensitivity(
     The default takes a few minutes on two cores. Run the same command again to resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
-    from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions  # noqa: PLC0415
-    from closedloop.studies.unit_sensitivity.run import run_study  # noqa: PLC0415
+    from closedloop.studies.unit_sensitivity.asked import UnitSensitivityOptions, check_options  # noqa: PLC0415
 
     options = UnitSensitivityOptions(
         networks=tuple(network or ("small_resnet_vanilla", "small_resnet_robust")),
@@ -83,6 +88,9 @@ def unit_sensitivity(
         paper=paper,
         seed=seed,
     )
+    check_options(options, out, workers=workers)
+    from closedloop.studies.unit_sensitivity.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
+
     with bar("unit-sensitivity") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

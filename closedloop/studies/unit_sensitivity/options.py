@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from closedloop.attacks.epsilons import parse_epsilons
 from closedloop.plain_text.printed import command_line
 from closedloop.studies.networks import parse_networks
+from closedloop.studies.unit_sensitivity.asked import PROCEDURAL, UnitSensitivityOptions
 from closedloop.studies.unit_sensitivity.settings import PAPER, QUICK, UnitStudy
-
-PROCEDURAL = "procedural"
-
-
-@dataclass(frozen=True)
-class UnitSensitivityOptions:
-    """The options as given on the command line; None where an option was left out."""
-
-    networks: tuple[str, ...]
-    architecture: str | None
-    images: str
-    epsilons: tuple[str, ...]
-    n_units: int
-    images_per_unit: int
-    n_clean: int
-    restarts: int | None
-    steps: int | None
-    paper: bool
-    seed: int
 
 
 def resolve(options: UnitSensitivityOptions) -> UnitStudy:
@@ -35,7 +17,7 @@ def resolve(options: UnitSensitivityOptions) -> UnitStudy:
 
     Raises
     ------
-    CheckpointError, ProtocolError
+    OptionError
         A network or a number is not valid.
     """
     search = PAPER if options.paper else QUICK

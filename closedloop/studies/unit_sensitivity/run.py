@@ -6,12 +6,12 @@ from pathlib import Path
 
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.attacks.engine.devices import check_device, own_workers
-from closedloop.errors import StorageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
+from closedloop.studies.unit_sensitivity.asked import UnitSensitivityOptions, check_options
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY
 from closedloop.studies.unit_sensitivity.measure import measure_units
-from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, resolve, unit_sensitivity_command
+from closedloop.studies.unit_sensitivity.options import resolve, unit_sensitivity_command
 from closedloop.studies.unit_sensitivity.report import write_unit_report
 from closedloop.studies.unit_sensitivity.settings import StudyFiles
 
@@ -36,13 +36,12 @@ def run_study(
 
     Raises
     ------
-    CheckpointError, ProtocolError, ImageError
+    OptionError, CheckpointError, ProtocolError, ImageError
         Something that was named cannot be used.
     ExecutionError, StorageError
         Workers were lost, or the disk is full.
     """
-    if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+    check_options(options, out, workers=workers)
     check_device(device)
     study = resolve(options)
     who = own_workers() if workers is None else parse_workers(workers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from closedloop.artifacts.day.session import MOST_PRESENTATIONS
 from closedloop.artifacts.day.session_fitness import misfits_of_screen, misfits_of_trial
 from closedloop.artifacts.protocol.protocol import Protocol, presentations_per_day
-from closedloop.errors import ImageError, ProtocolError
+from closedloop.errors import ImageError, ProtocolError, StudyError
 from closedloop.stages.from_protocol.session import screen_of, trial_of
 from closedloop.study.foresight.sessions import separation_not_kept
 
@@ -78,6 +78,22 @@ def raw_days_beyond(protocol: Protocol) -> str:
     )
 
 
+def refuse_more_days(protocol: Protocol, days: int | None) -> None:
+    """Refuse more days than the protocol has.
+
+    Raises
+    ------
+    StudyError
+        So many are asked for.
+    """
+    if days is not None and days > protocol.days:
+        has = "1 day" if protocol.days == 1 else f"{protocol.days:,} days"
+        raise StudyError(
+            f"--days: expected at most {has}, as protocol {protocol.name} has, found {days:,}. "
+            "Correct it, or leave it out for all."
+        )
+
+
 def refuse_problems(found: tuple[str, ...], *, place: str) -> None:
     """Refuse an experiment that cannot be, with all that stands against it.
 
@@ -90,7 +106,7 @@ def refuse_problems(found: tuple[str, ...], *, place: str) -> None:
         raise ProtocolError(f"{place}, {' And '.join(found)}")
 
 
-def refuse_too_few(asked: Asked, *, n_images: int, place: str) -> None:
+def refuse_too_few(asked: Asked, *, n_images: int, place: str, others: str = "") -> None:
     """Refuse images that do not last for all days.
 
     Parameters
@@ -101,24 +117,31 @@ def refuse_too_few(asked: Asked, *, n_images: int, place: str) -> None:
         All that can be shown.
     place
         Their folder; where they are computed, the protocol's.
+    others
+        What there is beside them.
 
     Raises
     ------
     ImageError
         They do not.
     """
-    images = asked.protocol.images
-    at_first = images.anchors + images.normalizers
-    wanted = at_first + images.clean_per_day * asked.n_days
+    images, wanted = asked.protocol.images, images_wanted(asked)
     if n_images < wanted:
+        at_first = images.anchors + images.normalizers
         days = f"{asked.n_days} day{'s' if asked.n_days > 1 else ''}"
         lasts = max(0, n_images - at_first) // images.clean_per_day
         raise ImageError(
             f"{place}: expected at least {wanted:,} images for {days} ({images.anchors} anchors, "
             f"{images.normalizers} normalizers, {images.clean_per_day} clean ones a day, none of them shown again), "
-            f"found {n_images:,}, which last for {lasts}. Add images, or lower days, images.clean_per_day, anchors or "
-            "normalizers in the protocol."
+            f"found {n_images:,}{others}, which last for {lasts}. Add images, or lower days, images.clean_per_day, "
+            "anchors or normalizers in the protocol."
         )
+
+
+def images_wanted(asked: Asked) -> int:
+    """Count the images of all days."""
+    images = asked.protocol.images
+    return images.anchors + images.normalizers + images.clean_per_day * asked.n_days
 
 
 def _attacks(protocol: Protocol) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.errors import CheckpointError
-from closedloop.models.shipped import shipped_names
+from closedloop.errors import CheckpointError, ProtocolError
+from closedloop.models.shipped import shipped_names, weights_file
+from closedloop.models.weight_headers import read_weight_header, refuse_no_weights
+from closedloop.plain_text.suggestions import did_you_mean
 
 
-def find_base_model(protocol: Protocol, given: Path | None) -> str:
+def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> str:
     """Return the base model as study.json names it, opened once and tried on an image of the protocol's size.
 
     Parameters
@@ -17,7 +19,9 @@ def find_base_model(protocol: Protocol, given: Path | None) -> str:
     protocol
         Names shipped weights, or none.
     given
-        The file that was given instead.
+        The file that was given instead, or the name of shipped weights.
+    place
+        The protocol's file.
 
     Raises
     ------
@@ -35,8 +39,34 @@ def find_base_model(protocol: Protocol, given: Path | None) -> str:
             "epsilon 2), as a checkpoint of the robustness library or a state dict with torchvision's keys. Look at "
             "yours by `closedloop base-model import FILE --out at.safetensors`, then give it by --base-model."
         )
-    source = str(given.resolve()) if given else named
+    source = named if given is None else base_model_named(given)
+    refuse_no_weights(weights_file(source))
+    _refuse_unfit(protocol, source, place=place, option="--base-model" if given else "base_model.weights")
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - torch only once numbers fit
 
     try_base_model(protocol.base_model, source, side_px=protocol.images.side_px)
     return source
+
+
+def base_model_named(given: Path) -> str:
+    """Return what study.json calls the base model that an option names: shipped weights, or a file."""
+    return str(given) if str(given) in shipped_names() and not given.is_file() else str(given.resolve())
+
+
+def _refuse_unfit(protocol: Protocol, source: str, *, place: str, option: str) -> None:
+    """Refuse another network than the protocol reads out, as far as a file tells without torch."""
+    header, wanted = read_weight_header(weights_file(source)), protocol.base_model
+    if header is None:
+        return
+    found = header.described.get("architecture")
+    if wanted.architecture is not None and found is not None and found != wanted.architecture:
+        raise CheckpointError(
+            f"{option} {source}: expected weights of {wanted.architecture}, as base_model.architecture in {place} "
+            f"says, found {found!s:.40}. Give weights of that architecture, or change base_model.architecture and "
+            "base_model.layer in a copy of the protocol."
+        )
+    if header.layers and wanted.layer not in header.layers:
+        raise ProtocolError(
+            f"{place}, base_model.layer: expected one of {', '.join(header.layers)}, as {source} has, found "
+            f"{wanted.layer!r:.40}. {did_you_mean(wanted.layer, header.layers)}Correct it."
+        )

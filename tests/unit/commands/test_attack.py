@@ -27,7 +27,8 @@ from closedloop.attacks.gradients.estimators import Averaged, Blurred
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.searches import SEARCHES
 from closedloop.commands.attack.app import attack as attack_command
-from closedloop.commands.attack.options import AttackOptions, full_command, resolve, run_attack
+from closedloop.commands.attack.asked import AttackOptions
+from closedloop.commands.attack.options import full_command, resolve, run_attack
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder
 from closedloop.errors import CheckpointError, ImageError, ProtocolError, StorageError

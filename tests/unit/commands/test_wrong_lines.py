@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from closedloop.study.create import Request, create_study
 from rig import check
 from tests.unit.forked import command
 
+ROOT = Path(__file__).parents[3]
 LOADED = (accept_session, brought, check, codes, create, events, info, pages, run, samples, status, verify)  # once
 
 # what is typed (RIG: the rig's) and what is said; {study}: a study, {file}: a text, {folder}: an empty folder
@@ -26,35 +29,60 @@ UNDERSTOOD_BY_NONE = [
     ("status {study} {study}", "unexpected extra argument"),
     ("status ''", "expected no empty words, found one after 'status'. Is a variable of the shell not set?"),
     ("run '' --workers 2", "expected no empty words"),
-    ("run {study} --settle -1", "'--settle': expected what is greater than or equal to 0."),
-    ("run {study} --settle nan", "'--settle': expected what is"),
-    ("run {study} --settle inf", "'--settle': expected what is less than or equal to 86400."),
-    ("run {study} --settle soon", "'--settle': expected a number."),
-    ("dry-run new --days 0", "'--days': expected what is greater than or equal to 1."),
-    ("dry-run new --days -3", "'--days': expected what is greater than or equal to 1."),
-    ("dry-run new --days 1.5", "'--days': expected a whole number."),
+    ("run {study} --settle -1", "'--settle': expected a number of at least 0, found"),
+    ("run {study} --settle nan", "'--settle': expected a number of at most 86400, found nan."),
+    ("run {study} --settle inf", "'--settle': expected a number of at most 86400, found"),
+    ("run {study} --settle soon", "'--settle': expected a number, found soon."),
+    ("dry-run new --days 0", "'--days': expected a number of at least 1, found"),
+    ("dry-run new --days -3", "'--days': expected a number of at least 1, found"),
+    ("dry-run new --days 1.5", "'--days': expected a whole number, found"),
     ("dry-run new --dyas 1", "No such option: --dyas. Did you mean --days?"),
     ("init new", "Missing option '--protocol'."),
     ("init new --protocol guo2022 --subject m", "Missing option '--images'."),
-    ("accept-session {study} --day -1 --despite x --why y", "'--day': expected what is greater than or equal to 0."),
-    ("accept-session {study} --day one --despite x --why y", "'--day': expected a whole number."),
+    ("accept-session {study} --day -1 --despite x --why y", "'--day': expected a number of at least 0, found"),
+    ("accept-session {study} --day one --despite x --why y", "'--day': expected a whole number, found"),
     ("accept-session {study} --day 0 --why y", "Missing option '--despite'."),
     ("accept-recording {study} --day 0", "Missing option '--why'."),
     ("recording", "Usage: closedloop recording"),
     ("recording inof x", "No such command 'inof'. Did you mean 'info'?"),
-    ("recording make new --seconds -1", "'--seconds': expected what is greater than or equal to 4."),
-    ("recording make new --seconds nan", "'--seconds': expected what is"),
-    ("recording make new --seconds 1e12", "'--seconds': expected what is less than or equal to 86400."),
-    ("recording make new --channels 0", "'--channels': expected what is greater than or equal to 1."),
-    ("recording make new --processors 3", "'--processors': expected what is less than or equal to 2."),
-    ("recording make new --seed -1", "'--seed': expected what is greater than or equal to 0."),
+    ("recording make new --seconds -1", "'--seconds': expected a number of at least 4, found"),
+    ("recording make new --seconds nan", "'--seconds': expected a number of at most 86400, found nan."),
+    ("recording make new --seconds 1e12", "'--seconds': expected a number of at most 86400, found"),
+    ("recording make new --channels 0", "'--channels': expected a number of at least 1, found"),
+    ("recording make new --processors 3", "'--processors': expected a number of at most 2, found"),
+    ("recording make new --seed -1", "'--seed': expected a number of at least 0, found"),
     ("attack", "Missing argument 'MODEL'."),
-    ("attack m i --out new --steps 0", "'--steps': expected what is greater than or equal to 1."),
-    ("attack m i --out new --shift 2", "'--shift': expected what is less than or equal to 0.5."),
+    ("attack m i --out new --steps 0", "'--steps': expected a number of at least 1, found"),
+    ("attack m i --out new --shift 2", "'--shift': expected a number of at most 0.5, found"),
     ("studies unit-sensitivty", "Did you mean 'unit-sensitivity'?"),
-    ("studies unit-sensitivity --units 0", "'--units': expected what is greater than or equal to 1."),
+    ("studies unit-sensitivity --units 0", "'--units': expected a number of at least 1, found"),
+    ("run {study} --workers 0", "--workers 0: expected N or local:N"),
+    ("run {study} --workers -1", "--workers -1: expected N or local:N"),
+    ("run {study} --workers dask:", "--workers dask:: expected N or local:N"),
+    ("run {study} --workers two", "--workers two: expected N or local:N"),
+    ("run {study} --workers 1e3", "--workers 1e3: expected N or local:N"),
+    ("recording codes {file} --out new.nev", "found the name of a recorder's: these are never written to."),
+    ("base-model train new.safetensors --name nosuch", "--name nosuch: expected one of small_resnet_robust"),
+    ("studies unit-sensitivity --out new --epsilon 1,x", "found 'x'. Correct it."),
+    ("attack small_resnet_robust {folder} --out new --epsilon 1,-1", "found '-1'. Correct it."),
+    ("attack small_resnet_robust {folder} --out new --search best", "--search best: expected one of"),
+    ("attack small_resnet_robust {folder} --out new --direction left", "--direction left: expected one of"),
+    ("attack small_resnet_robust {folder} --out new --workers 0", "--workers 0: expected N or local:N"),
+    ("run {study} --workers tcp://[::1", "--workers tcp://[::1: expected N or local:N"),
+    ("dry-run new --workers tcp://host:99999", "--workers tcp://host:99999: expected N or local:N"),
+    ("attack small_resnet_robust {folder} --out new --epsilon 1e300", "--epsilon: expected at most 388"),
+    ("attack small_resnet_robust {folder} --out new --search cosin", "Did you mean cosine? Correct it."),
+    ("attack small_resnet_robust {folder} --out new --outputs -1", "--outputs -1: expected all, or numbers"),
+    ("attack small_resnet_robust {folder} --out new --outputs 5-1", "found 5-1. Exchange its ends."),
+    ("attack small_resnet_robust {folder} --out new --search annealed --noise 1", "--search annealed: expected cosine"),
+    ("attack small_resnet_robust {folder} --out new --architecture resnet05", "Did you mean resnet50? Correct it."),
+    ("attack m i --out new --steps 999999999999", "'--steps': expected a number of at most 100000, found"),
+    ("attack m i --out new --noise inf", "'--noise': expected a number of at most 1, found inf."),
+    ("attack m i --out new --side-px 100000", "'--side-px': expected a number of at most 1024, found 100000."),
+    ("base-model train new.pt", "OUT new.pt: expected a name that ends in .safetensors"),
+    ("base-model import {file} --out new.pt", "--out new.pt: expected a name that ends in .safetensors"),
     ("RIG presnet x", "No such command 'presnet'. Did you mean 'present'?"),
-    ("RIG present x --audit-pixels -1", "'--audit-pixels': expected what is greater than or equal to 0."),
+    ("RIG present x --audit-pixels -1", "'--audit-pixels': expected a number of at least 0, found"),
     ("RIG present x --display tv", "'--display': 'tv' is not one of 'psychopy', 'headless'."),
 ]
 REFUSED = [
@@ -63,11 +91,6 @@ REFUSED = [
     ("status {folder}", "found no study.json in it."),
     ("status {study}/day-00/schedule", "found nothing there."),
     ("status {study}/inputs", "found a part of one. Give the study itself, {study}."),
-    ("run {study} --workers 0", "--workers 0: expected N or local:N"),
-    ("run {study} --workers -1", "--workers -1: expected N or local:N"),
-    ("run {study} --workers dask:", "--workers dask:: expected N or local:N"),
-    ("run {study} --workers two", "--workers two: expected N or local:N"),
-    ("run {study} --workers 1e3", "--workers 1e3: expected N or local:N"),
     ("run /nowhere", "/nowhere: expected a study folder, found nothing there."),
     ("dry-run {study} --days 99", "--days: expected at most 1 day, as protocol smoke has, found 99."),
     ("dry-run {study} --protocol dry_run", "expected --protocol smoke, as this study has, found dry_run."),
@@ -91,38 +114,55 @@ REFUSED = [
     ("recording info {file}", "{file}: expected a Blackrock file"),
     ("recording info {folder}", "found none among 0."),
     ("recording codes {file} --out new.csv", "{file}: expected a NEV file"),
-    ("recording codes {file} --out new.nev", "found the name of a recorder's: these are never written to."),
     ("recording events /nowhere.nev --out new.csv", "/nowhere.nev: expected a readable file"),
     ("recording samples {folder} --out new.csv", "{folder}"),
-    ("RIG check /nowhere", "/nowhere: expected a session folder, found no folder."),
-    ("RIG check {file}", "{file}: expected a session folder, found a file."),
-    ("RIG check {study}", "{study}: expected a session folder, found no session.json in it."),
-    ("RIG present {study} --display headless --out new", "expected a session folder, found no session.json in it."),
-    ("RIG present {file} --display headless --out new", "expected a session folder, found a file."),
-]
-WITH_TORCH = [  # or with matplotlib: seconds
-    ("recording map {file}", "{file}: expected contacts"),
-    ("recording detect {file} --out new.h5", "{file}: expected an NSx file"),
-    ("recording detect {file} --out new.h5 --definition none", "none: expected"),
-    ("recording align {file} /nowhere.nev --report new.html", "{file}"),
-    ("recording make new --fault nosuch", "fault nosuch: expected one of pause"),
-    ("recording make new --specification 9", "specification 9: expected one of 2.1"),
-    ("base-model train new.safetensors --name nosuch", "recipe nosuch: expected one of small_resnet_robust"),
     ("base-model import {file} --out new.safetensors", "{file}: "),
-    ("studies unit-sensitivity --out new --device tpu", "--device: expected"),
-    ("studies unit-sensitivity --out new --epsilon 1,x", "found 'x'. Correct it."),
     ("studies unit-sensitivity --out new --network nosuch", "nosuch: no such weight file."),
     ("studies unit-sensitivity --out new --images /nowhere", "/nowhere: no such image folder."),
     ("studies unit-sensitivity --out {file}", "--out {file}: expected a folder, found a file."),
     ("attack nosuch {folder} --out new", "nosuch"),
     ("attack small_resnet_robust /nowhere --out new", "/nowhere"),
     ("attack small_resnet_robust {folder} --out new", "{folder}"),
-    ("attack small_resnet_robust {folder} --out new --epsilon 1,-1", "found '-1'. Correct it."),
-    ("attack small_resnet_robust {folder} --out new --search best", "--search best: expected one of"),
-    ("attack small_resnet_robust {folder} --out new --direction left", "--direction left: expected one of"),
     ("attack small_resnet_robust {folder} --out new --layer nosuch", "nosuch"),
-    ("attack small_resnet_robust {folder} --out new --noise inf", "noise"),
-    ("attack small_resnet_robust {folder} --out new --workers 0", "--workers 0: expected N or local:N"),
+    ("run {study} --workers slurm:nofile.yaml", "nofile.yaml: expected a YAML file with `jobs: N`"),
+    ("dry-run new --protocol smoke --workers slurm:nofile.yaml", "nofile.yaml: expected a YAML file with `jobs: N`"),
+    ("dry-run new --protocol smoke --workers tcp://127.0.0.1:1", "tcp://127.0.0.1:1: expected a Dask scheduler"),
+    ("dry-run new --protocol smoke --days 99", "--days: expected at most 1 day, as protocol smoke has, found 99."),
+    ("dry-run new --protocol /dev/null", "found a pipe or a device, which can be read once alone."),
+    ("init {folder}/new --protocol smoke --subject m --images {folder}", "found it in {folder}: what a study writes"),
+    (
+        "init new --protocol guo2022 --subject m --images {folder} --base-model small_resnet_robust",
+        "--base-model small_resnet_robust: expected weights of resnet50, as base_model.architecture in",
+    ),
+    ("attack small_resnet_robust {file} --out new", "{file}: not a readable image"),
+    ("attack small_resnet_robust {file} --out new/er", "found no folder new. Make it, or correct the path."),
+    ("attack small_resnet_robust {file} --out new --outputs 0-99999999999", "expected some of 0-63, the 64 outputs of"),
+    ("attack small_resnet_robust {file} --out new --layer layer3.1", "Did you mean layer3.0? Correct it."),
+    ("attack {file} {file} --out new", "(safetensors, or a file that torch.save wrote), found text."),
+    ("studies unit-sensitivity --out new --units 9999", "--units: expected at most 64 (small_resnet_vanilla has 64,"),
+    (
+        "studies unit-sensitivity --out new --network small_resnet_robust:nope",
+        "expected one of stem, layer1.0, layer2.0",
+    ),
+    ("studies unit-sensitivity --out new --network small_resnet_robus", "Did you mean small_resnet_robust?"),
+    ("base-model train {folder}", "OUT {folder}: expected a file, found a folder. Name a file in it."),
+    ("recording codes {file} --out nowhere/new.csv", "found no folder nowhere. Make it, or correct the path."),
+    ("RIG check /nowhere", "/nowhere: expected a session folder, found no folder."),
+    ("RIG check {file}", "{file}: expected a session folder, found a file."),
+    ("RIG check {study}", "{study}: expected a session folder, found no session.json in it."),
+    ("RIG present {study} --display headless --out new", "expected a session folder, found no session.json in it."),
+    ("RIG present {file} --display headless --out new", "expected a session folder, found a file."),
+]
+UNDERSTOOD_WITH_NUMBA = [
+    ("recording detect {file} --out new.h5 --definition none", "--definition none: expected"),
+    ("recording make new --fault nosuch", "--fault nosuch: expected one of pause"),
+    ("recording make new --specification 9", "--specification 9: expected one of 2.1"),
+]
+WITH_TORCH = [  # or with matplotlib: seconds
+    ("recording map {file}", "{file}: expected contacts"),
+    ("recording detect {file} --out new.h5", "{file}: expected an NSx file"),
+    ("recording align {file} /nowhere.nev --report new.html", "{file}"),
+    ("studies unit-sensitivity --out new --device tpu", "--device: expected"),
 ]
 
 
@@ -144,8 +184,34 @@ def lines() -> Iterator[object]:
         yield pytest.param(line, said, 2, id=line)
     for line, said in REFUSED:
         yield pytest.param(line, said, 1, id=line)
+    for line, said in UNDERSTOOD_WITH_NUMBA:
+        yield pytest.param(line, said, 2, id=line, marks=pytest.mark.slow)
     for line, said in WITH_TORCH:
         yield pytest.param(line, said, 1, id=line, marks=pytest.mark.slow)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "line",
+    [
+        "attack small_resnet_robust pyproject.toml --out new --outputs 64",
+        "attack pyproject.toml pyproject.toml --out new",
+        "studies unit-sensitivity --out new --units 65",
+        "studies unit-sensitivity --out new --network small_resnet_robust:layer9.0",
+        "base-model train docs",
+        "base-model import pyproject.toml --out new.safetensors",
+    ],
+)
+def test_what_a_line_and_the_heads_of_its_files_tell_is_said_without_torch(line: str) -> None:
+    """Importing torch takes seconds, on a network disk many."""
+    program = (
+        f"import sys; sys.modules['torch'] = None; sys.argv[1:] = {shlex.split(line)!r}; "
+        "import closedloop.__main__; closedloop.__main__.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == 1
+    assert "torch:" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("line", "said", "code"), list(lines()))

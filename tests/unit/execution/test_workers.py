@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.errors import ClosedLoopError, ExecutionError, ImageError
+from closedloop.errors import ClosedLoopError, ExecutionError, ImageError, OptionError
 from closedloop.execution.dask import read_slurm_file, run_on_dask
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
@@ -33,10 +33,14 @@ def test_workers_are_understood(text: str, expected: Workers) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "-1", "local:", "local:0", "dask:x", "tcp://", "tcp://host", "http://host:1", "slurm:", "4 5"]
+    "text",
+    [
+        *("", "0", "-1", "local:", "local:0", "dask:x", "tcp://", "tcp://host", "http://host:1", "slurm:", "4 5"),
+        *("tcp://[::1", "tcp://[::1:8786", "tcp://::1:8786", "tcp://host:0", "tcp://host:65536", "tcp://a b:1"),
+    ],
 )
 def test_what_is_not_understood_is_one_line_with_the_forms(text: str) -> None:
-    with pytest.raises(ExecutionError, match=r"expected N or local:N .* slurm:FILE, found none") as caught:
+    with pytest.raises(OptionError, match=r"expected N or local:N .* slurm:FILE, found none") as caught:
         parse_workers(text)
     assert "\n" not in str(caught.value)
 

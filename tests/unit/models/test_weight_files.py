@@ -164,7 +164,7 @@ def test_rubbish_and_absent_files_are_refused(tmp_path: Path, name: str) -> None
     with pytest.raises(CheckpointError, match="no such weight file"):
         open_base_model(tmp_path / name, architecture="small_resnet", layer="layer2.0")
     (tmp_path / name).write_bytes(b"this is a web page that says 404, not a weight file" * 9)
-    with pytest.raises(CheckpointError, match="truncated or corrupt"):
+    with pytest.raises(CheckpointError, match=r"expected weights .* found text"):
         open_base_model(tmp_path / name, architecture="small_resnet", layer="layer2.0")
 
 
@@ -173,7 +173,7 @@ def test_rubbish_and_absent_files_are_refused(tmp_path: Path, name: str) -> None
 def test_any_rubbish_is_refused_whatever_it_begins_with(tmp_path: Path, beginning: bytes, seed: int) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(beginning + np.random.default_rng(seed).bytes(300))
-    with pytest.raises(CheckpointError, match="truncated or corrupt"):
+    with pytest.raises(CheckpointError, match="truncated or corrupt" if beginning else "found bytes of no kind"):
         load_foreign_state_dict(path)
 
 
@@ -223,7 +223,7 @@ def test_weights_that_are_no_site_model_are_refused_as_one() -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(StorageError, match="expected a writable folder"):
+    with pytest.raises(StorageError, match=r"found a file \(.*/file\) in the way"):
         save_site_model(tmp_path / "file" / "model.safetensors", site_model())
 
 

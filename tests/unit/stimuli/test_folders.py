@@ -110,7 +110,7 @@ def test_an_image_that_vanished_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "gone.png", noise(40, 40))
     pool = open_folder_pool(tmp_path, 32)
     path.unlink()
-    with pytest.raises(ImageError, match=r"gone\.png: the image is missing"):
+    with pytest.raises(ImageError, match=r"gone\.png: expected an image, found none"):
         pool.load("gone.png")
 
 

@@ -20,6 +20,7 @@ from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.blackrock.scale_from_nev import has_no_scale, nev_beside, with_scale_of
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
 from closedloop.commands.recording_files.outputs import check_output, open_table
+from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.sample_ranges import SampleRange, samples_between
 from closedloop.simulation.processor import SIMULATED_APPLICATION
@@ -123,6 +124,11 @@ def samples_to_file(
     """
     check_output(out, (".parquet", ".csv", *_ARRAYS))
     samples = _choose(open_samples(file, progress=progress), channels)
+    if nev is not None and not has_no_scale(samples):
+        raise RecordingError(
+            f"--nev {nev}: expected a file of specification 2.1, which has no scale of its own, found {file} of "
+            f"{samples.header.specification}. Leave --nev out."
+        )
     scale_from = (nev or nev_beside(file)) if has_no_scale(samples) else None
     if scale_from is not None:
         samples = with_scale_of(samples, scale_from)

@@ -8,7 +8,7 @@ from pathlib import Path
 from closedloop.commands.recording_files.extracts.map import read_map
 from closedloop.commands.recording_files.extracts.waveforms import SpikeChoice, WrittenWaveforms
 from closedloop.commands.recording_files.outputs import check_output
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError
 from closedloop.plain_text.printed import command_line
 from closedloop.report.recordings.array_map import ArrayContact, arrays_of
 from closedloop.report.recordings.grid import Grid, in_rows
@@ -29,7 +29,7 @@ def check_report(report: Path | None, map_file: Path | None) -> None:
     if map_file is not None:
         read_map(map_file)
         if report is None:
-            raise RecordingError(f"--map {map_file}: expected a page to lay out, found none. Add --report FILE.html.")
+            raise OptionError(f"--map {map_file}: expected a page to lay out, found none. Add --report FILE.html.")
 
 
 def write_page(written: WrittenWaveforms, choice: SpikeChoice, report: Path, map_file: Path | None) -> None:

@@ -19,9 +19,9 @@ from closedloop.detection.spikes import spikes_of
 from closedloop.devices.device import Device
 from closedloop.devices.port import Voltage
 from closedloop.errors import RecordingError
+from closedloop.execution.found import find_workers
 from closedloop.execution.progress import bar
 from closedloop.execution.run import run_pieces
-from closedloop.execution.workers import parse_workers
 from closedloop.recording.spikes import Spikes
 from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
 from closedloop.storage import remove_folder
@@ -52,7 +52,7 @@ def detect_other(
     RecordingError
         There is no such voltage, or several devices have some.
     """
-    chosen, who = definition, parse_workers(workers)
+    chosen, who = definition, find_workers(workers)
     check_chunk(chunk_s)
     check_output(out, ARRAY_SUFFIXES)
     device = _only(path, raw_devices(path, recorder))

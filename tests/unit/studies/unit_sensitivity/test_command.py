@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from closedloop.cli import app
 from closedloop.errors import CheckpointError, ExecutionError, ImageError, ProtocolError
-from closedloop.studies.unit_sensitivity.options import UnitSensitivityOptions, resolve, unit_sensitivity_command
+from closedloop.studies.unit_sensitivity.asked import UnitSensitivityOptions
+from closedloop.studies.unit_sensitivity.options import resolve, unit_sensitivity_command
 
 OPTIONS = UnitSensitivityOptions(
     networks=("small_resnet_robust",),
