@@ -38,6 +38,10 @@ ITEMS_PER_SHARD = 32
 _SHARDS_A_PIECE = {"cpu": 1, "cuda": 32}  # a graphics card's wide queue runs dry at the end of a piece
 
 
+CLEAN = "clean-"
+"""What the name of the file of clean images begins with; all others are finished shards."""
+
+
 def synthesize(
     source: ModelSource,
     items: Sequence[AttackItem],
@@ -133,7 +137,7 @@ def synthesize(
         )
         for start in range(0, len(items), items_per_shard)
     ]
-    images_file = shard_folder.resolve() / f"clean-{shard_name(*hashes)}.npy"
+    images_file = shard_folder.resolve() / f"{CLEAN}{shard_name(*hashes)}.npy"
     made_once(images_file, partial(_save, clean_images))
     pieces = [
         AttackPiece(

@@ -71,11 +71,7 @@ def check_options(options: AttackOptions) -> None:
     one_of(DIRECTIONS, options.direction, option="--direction")
     if options.architecture is not None:
         one_of(get_args(ArchitectureName), options.architecture, option="--architecture")
-    if options.search in COMPARING and options.gradient.is_random:
-        raise OptionError(
-            f"--search {options.search}: expected {' or '.join(OTHERS)} with random shift, noise or scale: it compares "
-            "one step with another. Name one of them, or leave the random changes out."
-        )
+    refuse_random(options)
     outputs_in(options.outputs)
     find_workers(options.workers)
     refuse_no_folder(options.out)
@@ -86,6 +82,21 @@ def check_options(options: AttackOptions) -> None:
     _check_model(options)
     for place in options.images:
         _check_images(place)
+
+
+def refuse_random(options: AttackOptions) -> None:
+    """Refuse a search that compares one step with another where two gradients at one image differ.
+
+    Raises
+    ------
+    OptionError
+        Both are asked for.
+    """
+    if options.search in COMPARING and options.gradient.is_random:
+        raise OptionError(
+            f"--search {options.search}: expected {' or '.join(OTHERS)} with random shift, noise or scale: it compares "
+            "one step with another. Name one of them, or leave the random changes out."
+        )
 
 
 def outputs_in(text: str) -> tuple[range, ...] | None:

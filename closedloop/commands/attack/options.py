@@ -8,7 +8,7 @@ from closedloop.attacks.epsilons import parse_epsilons
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import SEARCHES, Schedule
 from closedloop.attacks.synthesis.timing import most_gradients
-from closedloop.commands.attack.asked import DIRECTIONS, AttackOptions
+from closedloop.commands.attack.asked import DIRECTIONS, AttackOptions, refuse_random
 from closedloop.commands.attack.request import outputs_of, read_images, subject_of
 from closedloop.commands.attack.run import AttackRequest, attack_to_folder
 from closedloop.commands.interrupts import interruptible
@@ -51,10 +51,11 @@ def resolve(options: AttackOptions) -> AttackRequest:
 
     Raises
     ------
-    CheckpointError, ImageError, ProtocolError
+    CheckpointError, ImageError, OptionError, ProtocolError
         An option cannot be met; the message says why.
     """
     search = _SEARCHES[one_of(_SEARCHES, options.search, option="--search")]
+    refuse_random(options)
     directions = DIRECTIONS[one_of(DIRECTIONS, options.direction, option="--direction")]
     epsilons = parse_epsilons([repr(epsilon) for epsilon in options.epsilons])
     subject = subject_of(options.model, layer=options.layer, architecture=options.architecture, side_px=options.side_px)

@@ -18,7 +18,7 @@ from closedloop.artifacts.commands.attack_sets import AttackSetDocument
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
-from closedloop.attacks.synthesis.synthesize import synthesize
+from closedloop.attacks.synthesis.synthesize import CLEAN, synthesize
 from closedloop.commands.attack.files import AttackSet, write_attack_set
 from closedloop.commands.attack.names import DOCUMENT_NAME, PAGE_NAME
 from closedloop.commands.attack.request import NamedImages, Subject
@@ -145,7 +145,7 @@ def _left_where_found(beside: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not any(path.is_file() for path in beside.rglob("*")):
+        if not any(path.is_file() and not path.name.startswith(CLEAN) for path in beside.rglob("*")):
             with suppress(StorageError):
                 remove_folder(beside)
         raise

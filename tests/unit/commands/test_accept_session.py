@@ -12,7 +12,7 @@ from closedloop.artifacts.catalog import JOURNAL, SUMMARY
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.accept_session import accept_session
-from closedloop.errors import DocumentError, StudyError
+from closedloop.errors import DocumentError, OptionError, StudyError
 from closedloop.storage import sha256_file
 from closedloop.study.session_checks import check_session
 from tests.unit.messages import refused
@@ -100,7 +100,7 @@ def test_where_nothing_stands_against_a_session_nothing_is_accepted(tmp_path: Pa
 
 
 def test_a_reason_is_asked_for(tmp_path: Path) -> None:
-    with refused(StudyError, "--why", "expected a reason"):
+    with refused(OptionError, "--why", "expected a reason"):
         accept(brought(tmp_path, gaze="mouse"), "mouse-gaze", why="  ")
 
 

@@ -27,13 +27,14 @@ from closedloop.attacks.gradients.estimators import Averaged, Blurred
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.searches import SEARCHES
 from closedloop.commands.attack.app import attack as attack_command
-from closedloop.commands.attack.asked import AttackOptions
+from closedloop.commands.attack.asked import COMPARING, OTHERS, AttackOptions, check_options
 from closedloop.commands.attack.options import full_command, resolve, run_attack
 from closedloop.commands.attack.request import outputs_of
 from closedloop.commands.attack.run import attack_to_folder
-from closedloop.errors import CheckpointError, ImageError, ProtocolError, StorageError
+from closedloop.errors import CheckpointError, ImageError, OptionError, ProtocolError, StorageError
 from closedloop.execution.workers import HERE
 from closedloop.models.checkpoints import open_base_model, save_site_model
+from closedloop.models.shipped import shipped_weights
 from closedloop.models.site_model import UnitModel, build_site_model, calibrate_readout
 
 torch.set_num_threads(1)
@@ -223,14 +224,14 @@ def test_a_site_models_sites_are_attacked_at_its_own_size(options: AttackOptions
     ("change", "error", "message"),
     [
         ({"outputs": "60-64"}, ProtocolError, r"--outputs 60-64: expected some of 0-63"),
-        ({"outputs": "5-"}, ProtocolError, r"--outputs 5-: expected all, or numbers and ranges"),
-        ({"outputs": "7-3"}, ProtocolError, r"--outputs 7-3"),
-        ({"search": "annealed", "gradient": Gradient(shift=0.1)}, ProtocolError, r"--search annealed: expected cosine"),
+        ({"outputs": "5-"}, OptionError, r"--outputs 5-: expected all, or numbers and ranges"),
+        ({"outputs": "7-3"}, OptionError, r"--outputs 7-3"),
+        ({"search": "annealed", "gradient": Gradient(shift=0.1)}, OptionError, r"--search annealed: expected cosine"),
         ({"layer": "layer9.9"}, ProtocolError, r"layer9.9"),
-        ({"search": "luck"}, ProtocolError, r"--search luck: expected one of cosine"),
-        ({"direction": "left"}, ProtocolError, r"--direction left: expected one of both, up, down"),
-        ({"epsilons": (0.0, 1.0)}, ProtocolError, r"--epsilon"),
-        ({"epsilons": (float("inf"),)}, ProtocolError, r"--epsilon"),
+        ({"search": "luck"}, OptionError, r"--search luck: expected one of cosine"),
+        ({"direction": "left"}, OptionError, r"--direction left: expected one of both, up, down"),
+        ({"epsilons": (0.0, 1.0)}, OptionError, r"--epsilon"),
+        ({"epsilons": (float("inf"),)}, OptionError, r"--epsilon"),
         ({"model": "nowhere.safetensors"}, CheckpointError, r"nowhere.safetensors"),
         ({"images": (Path("nowhere"),)}, ImageError, r"nowhere"),
     ],
@@ -242,6 +243,23 @@ def test_what_cannot_be_done_is_said_before_any_work(
         run_attack(replace(options, out=tmp_path / "set", **change))  # type: ignore[arg-type]
     assert "\n" not in str(failure.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_names_and_options_that_are_checked_without_torch_are_those_that_it_takes(options: AttackOptions) -> None:
+    assert {name for name, search in SEARCHES.items() if search.compares_steps} == set(COMPARING)
+    assert set(SEARCHES) == {*COMPARING, *OTHERS}
+    check_options(replace(options, out=options.out.with_name("another")))
+
+
+def test_a_command_that_found_nothing_leaves_nothing(options: AttackOptions, tmp_path: Path) -> None:
+    """The folder of finished attacks is hidden beside what was asked for: nobody would find it."""
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(shipped_weights("small_resnet_robust").read_bytes())
+    request = resolve(replace(options, model=str(weights), outputs="0", epsilons=(1.0,)))
+    weights.write_bytes(shipped_weights("small_resnet_vanilla").read_bytes())
+    with pytest.raises(CheckpointError, match="expected weights with the hash"):
+        attack_to_folder(request, tmp_path / "set", workers=HERE, command="", progress=lambda _done, _total: None)
+    assert list(tmp_path.iterdir()) == [weights]
 
 
 def test_without_a_layer_the_units_are_the_penultimate_ones(options: AttackOptions) -> None:

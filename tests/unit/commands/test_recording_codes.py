@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.commands.recording_files.extracts import codes as command
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import batch, write
 from tests.unit.commands.recording_runs import rows_of, run
@@ -128,7 +128,7 @@ def test_simulated_codes_keep_their_mark(tmp_path: Path) -> None:
 
 def test_a_recorders_file_is_never_written_to(tmp_path: Path) -> None:
     file = write(tmp_path / "made.nev", batch(codes=[(5, 1)]))
-    with refused(RecordingError, f"--out {file}", "never written to"):
+    with refused(OptionError, f"--out {file}", "never written to"):
         run("codes", file, "--out", file)
-    with pytest.raises(RecordingError, match=r"\.parquet or \.csv"):
+    with pytest.raises(OptionError, match=r"\.parquet or \.csv"):
         run("codes", file, "--out", tmp_path / "c.txt")

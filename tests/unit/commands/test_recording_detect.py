@@ -22,7 +22,7 @@ from closedloop.commands.recording_files.detect import detect_to_file, spikes_li
 from closedloop.commands.recording_files.detection_wanted import WantedSpikes, parse_definition
 from closedloop.detection.definitions import DEFINITIONS
 from closedloop.detection.spikes import detect
-from closedloop.errors import ExecutionError, RecordingError
+from closedloop.errors import OptionError, RecordingError
 
 START = datetime(2022, 1, 3, tzinfo=UTC)
 N_ELECTRODES = 3
@@ -155,9 +155,9 @@ def test_what_is_wrong_is_one_line(recording: Path, tmp_path: Path) -> None:
     slow = write_recording(tmp_path / "field.ns3", 5, rate_hz=2_000.0)
     analog = write_recording(tmp_path / "analog.ns6", 5, n_electrodes=0)
     cases = [
-        ((recording, {"definition": "gut feeling"}), RecordingError, "expected one of dicarlo"),
-        ((recording, {"workers": "many"}), ExecutionError, "expected N or local:N"),
-        *(((recording, {"chunk_s": one}), RecordingError, "expected seconds from 0.01") for one in UNREADABLE_CHUNKS_S),
+        ((recording, {"definition": "gut feeling"}), OptionError, "expected one of dicarlo"),
+        ((recording, {"workers": "many"}), OptionError, "expected N or local:N"),
+        *(((recording, {"chunk_s": one}), OptionError, "expected seconds from 0.01") for one in UNREADABLE_CHUNKS_S),
         ((slow, {}), RecordingError, "needs more than 12000 samples a second, not 2000"),
         ((analog, {}), RecordingError, "expected electrodes, found analog inputs only"),
         ((tmp_path / "missing.ns6", {}), RecordingError, "missing.ns6"),

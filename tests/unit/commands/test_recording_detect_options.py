@@ -21,7 +21,7 @@ from closedloop.cli import app
 from closedloop.detection.definitions import DEFINITIONS, with_settings
 from closedloop.detection.filter_design import design, scipy_sections
 from closedloop.detection.spikes import detect
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError
 from tests.unit.messages import refused
 
 RATE_HZ = 15_000
@@ -197,7 +197,7 @@ def test_what_cannot_be_is_one_line(file: Path, tmp_path: Path) -> None:
 )
 def test_no_command_writes_over_a_recorder_s_file(file: Path, words: tuple[str, ...]) -> None:
     before = file.read_bytes()
-    with refused(RecordingError, f"--out {file}: ", "never written to"):
+    with refused(OptionError, f"--out {file}: ", "never written to"):
         app(["recording", *words, str(file), "--out", str(file)], standalone_mode=False)
     assert file.read_bytes() == before
 
@@ -206,7 +206,7 @@ def test_no_command_writes_over_a_recorder_s_file(file: Path, words: tuple[str, 
 def test_an_alignment_is_not_written_over_a_recorder_s_file(file: Path, tmp_path: Path, option: str) -> None:
     names = {"--out": str(tmp_path / "codes.parquet"), "--report": str(tmp_path / "page.html")} | {option: str(file)}
     options = [word for pair in names.items() for word in pair]
-    with refused(RecordingError, f"{option} {file}: ", "never written to"):
+    with refused(OptionError, f"{option} {file}: ", "never written to"):
         app(["recording", "align", "journal.jsonl", str(file), *options], standalone_mode=False)
 
 

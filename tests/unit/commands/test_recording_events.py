@@ -19,7 +19,7 @@ from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.cli import app
 from closedloop.commands.recording_files import events as command
-from closedloop.errors import RecordingError, StorageError
+from closedloop.errors import OptionError, RecordingError, StorageError
 from closedloop.simulation.damage.nev import cut_off, flip_tick_bit, shuffle
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import START, batch, neo_of, with_codes, write
@@ -161,7 +161,7 @@ def test_everything_is_said_as_json_and_text_is_a_table_too(tmp_path: Path) -> N
 def test_a_recorders_file_is_never_written_to(tmp_path: Path) -> None:
     file = write(tmp_path / "made.nev", batch([(30, 1)]))
     before = file.read_bytes()
-    with refused(RecordingError, f"--out {file}", "never written to"):
+    with refused(OptionError, f"--out {file}", "never written to"):
         run(file, "--out", file)
     assert file.read_bytes() == before
 
@@ -206,13 +206,20 @@ def test_later_specifications_have_no_analog_columns(tmp_path: Path) -> None:
 
 def test_a_table_has_a_suffix_that_says_what_it_is(tmp_path: Path) -> None:
     file, out = write(tmp_path / "made.nev", batch([(30, 7)])), tmp_path / "events.xlsx"
-    with refused(RecordingError, f"--out {out}", "ends in .parquet or .csv, found .xlsx"):
+    with refused(OptionError, f"--out {out}", "ends in .parquet or .csv, found .xlsx"):
         run(file, "--out", out)
     assert not out.exists()
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "new/x.csv"])
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
 def test_a_folder_that_makes_no_files_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
     file, out = write(tmp_path / "made.nev", batch([(30, 7)])), Path("/proc") / name
     with refused(StorageError, out, "expected a folder that takes new files"):
         run(file, "--out", out)
+
+
+def test_no_folder_is_made_for_a_result(tmp_path: Path) -> None:
+    file, out = write(tmp_path / "made.nev", batch([(30, 7)])), tmp_path / "misspelled" / "x.csv"
+    with refused(StorageError, f"--out {out}", f"found no folder {out.parent}. Make it"):
+        run(file, "--out", out)
+    assert not out.parent.exists()

@@ -58,6 +58,7 @@ def fuzz(tmp_path: Path, n_mutants: int, seed: int) -> int:
     """Take everything out of mutants; return how many commands gave a result."""
     random, n_done = np.random.default_rng(seed), 0
     nev, nsx, out = tmp_path / "made.nev", tmp_path / "made.ns2", tmp_path / "out"
+    out.mkdir()
     nevs = [nev_fuzz.whole_file(tmp_path, specification) for specification in SPECIFICATIONS]
     nsxs = nsx_fuzz.victims(tmp_path)
     for i in range(n_mutants):

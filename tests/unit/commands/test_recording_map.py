@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.errors import RecordingError
+from closedloop.errors import OptionError, RecordingError
 from tests.unit.commands.recording_runs import run
 from tests.unit.messages import refused
 
@@ -70,7 +70,7 @@ def test_the_page_and_the_picture_hold_every_array(tmp_path: Path) -> None:
 def test_another_kind_of_picture_is_refused(tmp_path: Path, name: str) -> None:
     file = utah(tmp_path)
     before = file.read_bytes()
-    with refused(RecordingError, f"--out {tmp_path / name}"):
+    with refused(OptionError, f"--out {tmp_path / name}"):
         run("map", file, "--out", tmp_path / name)
     assert file.read_bytes() == before
 

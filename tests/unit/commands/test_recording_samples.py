@@ -18,7 +18,7 @@ from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.commands.recording_files.extracts import samples as command
 from closedloop.commands.recording_files.extracts.samples import column_names
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
-from closedloop.errors import RecordingError
+from closedloop.errors import ClosedLoopError, OptionError, RecordingError
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev import nev_files
 from tests.unit.blackrock.nsx.nsx_files import DATA, START, ReadByNeo, ramp, write
@@ -243,20 +243,29 @@ def test_simulated_samples_keep_their_mark_in_text_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "error", "words"),
     [
-        (("--out", "s.xlsx"), ("--out s.xlsx", ".parquet")),
-        (("--out", "day.ns2"), ("--out day.ns2", "never written to")),
-        (("--out", "s.csv", "--channels", "elec5"), ("day.ns2", "elec5")),
-        (("--out", "s.csv", "--time", "0-1"), ("day.ns2", "--clock-segment")),
-        (("--out", "s.csv", "--time", "7-", "--clock-segment", "0"), ("day.ns2", "nothing was recorded")),
+        (("--out", "s.xlsx"), OptionError, ("--out s.xlsx", ".parquet")),
+        (("--out", "day.ns2"), OptionError, ("--out day.ns2", "never written to")),
+        (("--out", "s.csv", "--nev", "day.ns2"), RecordingError, ("--nev day.ns2", "Leave --nev out")),
+        (("--out", "s.csv", "--channels", "elec5"), RecordingError, ("day.ns2", "elec5")),
+        (("--out", "s.csv", "--time", "0-1"), RecordingError, ("day.ns2", "--clock-segment")),
+        (
+            ("--out", "s.csv", "--time", "7-", "--clock-segment", "0"),
+            RecordingError,
+            ("day.ns2", "nothing was recorded"),
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], words: tuple[str, ...]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    error: type[ClosedLoopError],
+    words: tuple[str, ...],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lfp(tmp_path)
-    with refused(RecordingError, *words):
+    with refused(error, *words):
         run("samples", "day.ns2", *options)
     assert [path.name for path in tmp_path.iterdir()] == ["day.ns2"]

@@ -16,7 +16,7 @@ from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.commands.recording_files.extracts import waveforms as command
 from closedloop.commands.recording_files.options import ALL_UNITS, ChannelChoice, TimeRange
-from closedloop.errors import RecordingError
+from closedloop.errors import ClosedLoopError, OptionError, RecordingError
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import START, NevBatch, batch, write
 from tests.unit.commands.recording_runs import run
@@ -122,24 +122,28 @@ def test_simulated_recordings_keep_their_mark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "error", "words"),
     [
-        (("--out", "w.parquet"), ("--out w.parquet", ".h5")),
-        (("--out", "other.nev"), ("--out other.nev", "never written to")),
-        (("--out", "w.h5", "--report", "w.pdf"), ("--out w.pdf", ".html")),
-        (("--out", "w.h5", "--map", "implant.cmp"), ("--map implant.cmp", "Add --report")),
-        (("--out", "w.h5", "--channels", "7"), ("made.nev", "channel 7")),
-        (("--out", "w.h5", "--time", "90-"), ("made.nev", "nothing was recorded")),
+        (("--out", "w.parquet"), OptionError, ("--out w.parquet", ".h5")),
+        (("--out", "other.nev"), OptionError, ("--out other.nev", "never written to")),
+        (("--out", "w.h5", "--report", "w.pdf"), OptionError, ("--out w.pdf", ".html")),
+        (("--out", "w.h5", "--map", "implant.cmp"), OptionError, ("--map implant.cmp", "Add --report")),
+        (("--out", "w.h5", "--channels", "7"), RecordingError, ("made.nev", "channel 7")),
+        (("--out", "w.h5", "--time", "90-"), RecordingError, ("made.nev", "nothing was recorded")),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], words: tuple[str, ...]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    error: type[ClosedLoopError],
+    words: tuple[str, ...],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "implant.cmp").write_text(CMP)
     nev(tmp_path)
     before = sorted(tmp_path.iterdir())
-    with refused(RecordingError, *words):
+    with refused(error, *words):
         run("waveforms", "made.nev", *options)
     assert sorted(tmp_path.iterdir()) == before
 

@@ -105,3 +105,8 @@ def test_every_message_is_one_line_that_a_terminal_shows() -> None:
     with pytest.raises(ClosedLoopError) as caught:
         parse_json('{"a\\u001b[2J\\n\u202e": 1, "a\\u001b[2J\\n\u202e": 2}', place="FILE")
     assert str(caught.value).isprintable()
+
+
+def test_a_line_is_named_once() -> None:
+    with refused(DocumentError, "journal.jsonl, line 7: expected JSON in UTF-8, found the byte 0xff."):
+        parse_json(b"\xff\n", place="journal.jsonl, line 7")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from closedloop.errors import ImageError
 from closedloop.stimuli.decoding import check_decodes
@@ -263,3 +264,13 @@ def test_damaged_tags_do_not_keep_an_image_from_being_shown(tmp_path: Path) -> N
     content = path.read_bytes()
     path.write_bytes(content.replace(b"Exif\x00\x00MM", b"Exif\x00\x00XX"))
     assert quarters(open_folder_pool(path.parent, 32).load("x.jpg")) == (QUARTERS.reshape(4, 3) // 25).tolist()
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt"])
+def test_a_text_that_unpacks_to_more_than_an_image_s_texts_is_said_in_words(tmp_path: Path, kind: str) -> None:
+    texts = PngInfo()
+    bomb = "0" * (2 << 20)
+    (texts.add_itxt if kind == "iTXt" else texts.add_text)("comment", bomb, zip=True)
+    Image.new("RGB", (40, 40), "grey").save(tmp_path / "bomb.png", pnginfo=texts)
+    with pytest.raises(ImageError, match=r"bomb\.png: expected an image whose texts .* 1 MB at most"):
+        open_folder_pool(tmp_path, 32).load("bomb.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from closedloop.stimuli.folders import FlatFolderPool
 from closedloop.stimuli.listed import (
     FolderChanges,
     FolderReading,
+    ListedImage,
     ListedPool,
     check_drawn,
     folder_changes,
@@ -142,3 +144,48 @@ def test_a_jpeg_that_was_cut_is_found_though_it_is_decoded_small(tmp_path: Path)
     (folder / "large.jpg").write_bytes(content[: len(content) * 3 // 4])
     with refused(ImageError, folder, "large.jpg (not a readable image (image file is truncated"):
         listed(folder)
+
+
+def nowhere(path: Path) -> None:
+    path.symlink_to("/mnt/unmounted/photo.png")
+
+
+def itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            nowhere,
+            "expected an image file, found a link to /mnt/unmounted/photo.png (No such file or directory). Mount",
+        ),
+        (itself, "found a link to"),
+        (endless, "found a pipe, a socket or a device."),
+        (os.mkfifo, "found a pipe, a socket or a device."),
+    ],
+    ids=["dangling", "itself", "device", "pipe"],
+)
+def test_an_image_that_is_no_file_is_a_bad_one(tmp_path: Path, make: Callable[[Path], None], said: str) -> None:
+    """A disk that is not mounted, behind links, would make a smaller pool of it, and nobody would know."""
+    folder = photographs(tmp_path / "images")
+    make(folder / "6.png")
+    reading = read(FlatFolderPool(folder, SIDE_PX))
+    assert [image.image_id for image in reading.images] == list(NAMES)
+    assert list(reading.faults) == ["6.png"]
+    with refused(ImageError, f"{folder / '6.png'}: ", said):
+        raise reading.faults["6.png"]
+
+
+def test_a_listed_image_whose_link_leads_nowhere_by_now_is_gone(tmp_path: Path) -> None:
+    pool = listed(photographs(tmp_path / "images"))
+    (tmp_path / "images" / "2.png").unlink()
+    nowhere(tmp_path / "images" / "2.png")
+    assert [image.image_id for image in again(pool).images()] == [name for name in NAMES if name != "2.png"]
+    changes = folder_changes(again(pool).pool, [ListedImage(name, pool.sha256[name], 1) for name in NAMES])
+    assert changes == FolderChanges(new=(), gone=("2.png",), renamed={})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.errors import CheckpointError, ProtocolError
+from closedloop.errors import OptionError, ProtocolError
 from closedloop.studies.networks import NetworkChoice, open_network, parse_network, parse_networks
 
 
@@ -29,12 +29,12 @@ def test_a_file_may_have_a_colon_in_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", ":avgpool", "net.pt:"])
 def test_half_a_name_is_refused(text: str) -> None:
-    with pytest.raises(CheckpointError, match=r"NAME_OR_FILE\[:LAYER\]"):
+    with pytest.raises(OptionError, match=r"NAME_OR_FILE\[:LAYER\]"):
         parse_network(text, architecture=None)
 
 
 def test_two_networks_of_one_name_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="net twice"):
+    with pytest.raises(OptionError, match="net twice"):
         parse_networks(["a/net.pt", "b/net.pt"], architecture=None)
 
 

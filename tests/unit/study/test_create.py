@@ -19,7 +19,16 @@ from closedloop.artifacts.catalog import IMAGE_LIST, STUDY_INPUTS
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import CheckpointError, ClosedLoopError, ImageError, ProtocolError, StorageError, StudyError
+from closedloop.commands.create import refuse_other_study
+from closedloop.errors import (
+    CheckpointError,
+    ClosedLoopError,
+    ImageError,
+    OptionError,
+    ProtocolError,
+    StorageError,
+    StudyError,
+)
 from closedloop.models.shipped import shipped_weights
 from closedloop.study.create import Request, create_study, find_protocol, shipped_protocols
 from closedloop.study.inputs import compare_inputs
@@ -277,7 +286,7 @@ def test_a_study_whose_files_names_tell_has_no_word_on_them(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("arrays", [("left",), ("=L*",), ("left=",), ("a=L*", "a=R*"), ("a=L*", "b=l*")])
 def test_arrays_that_are_no_pairs_of_name_and_pattern_are_refused(tmp_path: Path, arrays: tuple[str, ...]) -> None:
-    with refused(StudyError, "--array"):
+    with refused(OptionError, "--array"):
         create_study(replace(request(tmp_path), arrays=arrays))
     assert not (tmp_path / "study").exists()
 
@@ -316,7 +325,7 @@ def test_a_study_that_names_no_files_has_the_bytes_of_one_before_they_could_be_n
 def test_arrays_that_cannot_be_told_apart_and_unknown_files_are_refused(
     tmp_path: Path, change: dict[str, tuple[str, ...]], said: str
 ) -> None:
-    with pytest.raises(StudyError, match=said):
+    with pytest.raises(OptionError, match=said):
         create_study(replace(request(tmp_path), **change))
     assert not (tmp_path / "study").exists()
 
@@ -378,7 +387,11 @@ def test_the_papers_experiment_asks_for_its_base_model_by_name(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("lines", "error", "words"),
     [
-        ({"layer": "layer9.0"}, ProtocolError, "layer9.0"),
+        (
+            {"layer": "layer9.0"},
+            ProtocolError,
+            r"smoke\.yaml, base_model\.layer: expected one of stem, .* found 'layer9\.0'",
+        ),
         ({"weights": "no_such"}, CheckpointError, "--base-model: expected the weight file of small_resnet"),
         ({"raw_days": "[0, 1]"}, ProtocolError, "recording.raw_days: expected days below 1, .* found 1. Correct it"),
         ({"days": "999999999999"}, ProtocolError, "days: expected at most 100, found 999999999999. Correct it."),
@@ -419,6 +432,50 @@ def test_every_image_that_cannot_be_shown_is_told_at_once(tmp_path: Path) -> Non
         create_study(replace(request(tmp_path), images=images, simulated=False), tell=told.append)
     assert {line.removeprefix(f"{images}/").split(":")[0] for line in told} == BAD
     assert not (tmp_path / "study").exists()
+
+
+def test_of_too_few_images_those_that_cannot_be_shown_are_told_with_the_others(tmp_path: Path) -> None:
+    images = damaged(tmp_path / "images")
+    for number in range(12):
+        (images / "dog" / f"{number}.png").unlink()
+    for skips in (True, False):
+        asked = replace(request(tmp_path), images=images, simulated=False, skip_unreadable=skips)
+        words = ("expected at least 41 images for 1 day", "found 35 that can be shown (and 4 that cannot: cat/2.png (8")
+        with refused(ImageError, images, *words, "and 1 more)"):
+            create_study(asked)
+        assert not asked.root.exists()
+
+
+def test_a_study_inside_of_its_own_images_is_refused(tmp_path: Path) -> None:
+    images = image_folder(tmp_path / "images")
+    asked = replace(request(images / "cat"), images=images, simulated=False)
+    with refused(StudyError, asked.root, f"found it in {images}"):
+        create_study(asked)
+    assert not asked.root.exists()
+
+
+def test_more_days_than_the_protocol_has_are_refused_before_there_is_a_folder(tmp_path: Path) -> None:
+    with refused(StudyError, "--days: expected at most 1 day, as protocol smoke has, found 99."):
+        create_study(replace(request(tmp_path), days=99))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shipped_weights_are_named_by_option_too(tmp_path: Path) -> None:
+    asked = replace(request(tmp_path), base_model=Path("small_resnet_vanilla"))
+    assert StudyDocument.read(create_study(asked).study).base_model == "small_resnet_vanilla"
+    given = ["base_model"]
+    same = {"protocol": "smoke", "subject": "nobody", "images": None}
+    refuse_other_study(asked.root, given, base_model=Path("small_resnet_vanilla"), **same)
+    with refused(StudyError, asked.root, "expected --base-model small_resnet_vanilla"):
+        refuse_other_study(asked.root, given, base_model=Path("small_resnet_robust"), **same)
+
+
+def test_weights_of_another_architecture_than_the_protocol_s_are_refused_with_its_key(tmp_path: Path) -> None:
+    weights = shutil.copy(shipped_weights("small_resnet_robust"), tmp_path / "w.safetensors")
+    asked = replace(request(tmp_path), protocol="guo2022", simulated=False, images=image_folder(tmp_path / "images"))
+    said = "as base_model.architecture in", "guo2022.yaml says, found small_resnet. Give weights of that architecture"
+    with refused(CheckpointError, f"--base-model {weights}: expected weights of resnet50", *said):
+        create_study(replace(asked, base_model=Path(weights)))
 
 
 def test_a_study_can_go_on_without_them_and_says_why_each_is_left_out(tmp_path: Path) -> None:
@@ -500,7 +557,7 @@ def test_a_real_study_that_was_told_no_arrays_names_none(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("subject", ["", " ", "x" * 10_000, "a\nb", "a\x1b[2J", "\u202e", "\udcff"])
 def test_a_subject_that_nobody_can_read_is_refused_and_leaves_nothing(tmp_path: Path, subject: str) -> None:
-    with refused(StudyError, "--subject: expected a name"):
+    with refused(OptionError, "--subject: expected a name"):
         create_study(replace(request(tmp_path), subject=subject))
     assert not (tmp_path / "study").exists()
 

@@ -10,7 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from closedloop.cli import app
-from closedloop.errors import CheckpointError, ExecutionError, ImageError, ProtocolError
+from closedloop.errors import CheckpointError, ImageError, OptionError, ProtocolError
 from closedloop.studies.unit_sensitivity.asked import UnitSensitivityOptions
 from closedloop.studies.unit_sensitivity.options import resolve, unit_sensitivity_command
 
@@ -75,12 +75,12 @@ def test_the_command_on_the_page_asks_for_the_same() -> None:
 @pytest.mark.parametrize(
     ("options", "fault", "words"),
     [
-        (["--epsilon", "1,two"], ProtocolError, "--epsilon: expected numbers above 0 set apart by commas"),
-        (["--epsilon", "1,nan,5"], ProtocolError, "found 'nan'"),
-        (["--network", "small_resnet_robust:layer9"], ProtocolError, "layer 'layer9' is unknown. Use one of stem"),
+        (["--epsilon", "1,two"], OptionError, "--epsilon: expected numbers above 0 set apart by commas"),
+        (["--epsilon", "1,nan,5"], OptionError, "found 'nan'"),
+        (["--network", "small_resnet_robust:layer9"], ProtocolError, "layer9: expected one of stem"),
         (["--network", "nowhere.pt"], CheckpointError, "nowhere.pt: no such weight file"),
         (["--images", "nowhere"], ImageError, "nowhere: no such image folder"),
-        (["--workers", "many"], ExecutionError, "--workers many"),
+        (["--workers", "many"], OptionError, "--workers many"),
     ],
 )
 def test_a_wrong_word_is_one_line(tmp_path: Path, options: list[str], fault: type[Exception], words: str) -> None:
