@@ -109,11 +109,8 @@ def dry_run(
     """
     require_extra("lab")
     from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
-    from closedloop.execution.found import find_workers  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
-    if workers is not None:
-        find_workers(workers)  # before there is a folder
     if not (study / "study.json").exists():
         request = Request(
             root=study,
@@ -125,7 +122,7 @@ def dry_run(
             days=days,
             skip_unreadable=skip_unreadable,
         )
-        create(request)
+        create(request, workers=workers)
     else:
         given = [name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))]
         refuse_other_study(study, given, protocol=protocol, subject=subject, images=images, base_model=base_model)
@@ -323,6 +320,7 @@ def base_model_train(
     ] = None,
 ) -> None:
     """Train a small base model by the recipe of the shipped weights (takes a few minutes)."""
+    require_extra("lab")
     from closedloop.commands.base_model_asked import check_training  # noqa: PLC0415
 
     check_training(out, name=name)
@@ -347,6 +345,7 @@ def base_model_import(
     json: JsonOption = False,
 ) -> None:
     """Convert a third-party checkpoint to a base model for `--base-model`, and describe it."""
+    require_extra("lab")
     from closedloop.commands.base_model_asked import check_import  # noqa: PLC0415
 
     check_import(file, out, architecture=architecture, labelled_images=labelled_images)

@@ -11,14 +11,22 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.interrupts import interruptible
 from closedloop.errors import StudyError
+from closedloop.execution.found import find_workers
 from closedloop.execution.progress import bar
 from closedloop.study.create import Request, create_study, find_protocol
 from closedloop.study.foresight.weights import base_model_named
 from closedloop.study.loop import read_identity
 
 
-def create(request: Request) -> None:
+def create(request: Request, *, workers: str | None = None) -> None:
     """Make the study that is asked for.
+
+    Parameters
+    ----------
+    request
+        What it is to be.
+    workers
+        Who will compute, as ``--workers`` takes it: seen to be there before there is a folder.
 
     Raises
     ------
@@ -27,6 +35,8 @@ def create(request: Request) -> None:
     typer.Exit
         Interrupted: code 130.
     """
+    if workers is not None:
+        find_workers(workers)
     stopped = "Stopped; no study was made. Run the same command again: what was read of the images is remembered."
     with interruptible(stopped), bar("reading the images") as progress:
         create_study(request, progress=progress, tell=typer.echo)

@@ -12,7 +12,8 @@ from closedloop.artifacts.study import INPUTS, STAGES
 ROOT = Path(__file__).parents[2]
 NAMES = {file.name for file in CATALOG}
 ELSEWHERE = {  # files that bear such a name and are none of a study
-    "closedloop/commands/attack/files.py": {"index.html", "images.h5", "images.npy"},  # of a set of attacks
+    "closedloop/commands/attack/files.py": {"images.npy"},  # of a set of attacks, as those of `names`
+    "closedloop/commands/attack/names.py": {"index.html", "images.h5"},
     "closedloop/commands/doctor.py": {"images.h5"},  # written and read back, in a folder that is removed
     "closedloop/studies/unit_sensitivity/settings.py": {"index.html", "sensitivity.parquet"},  # its own results
 }

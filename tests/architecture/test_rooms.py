@@ -113,8 +113,9 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": ("closedloop.stimuli.decoding", "closedloop.detection.loops.compiled", "rig.display.psychopy.window"),
     "pickle": ("closedloop.models.torch_files",),
-    "socket": (  # between two processes of ours; the name of this machine
+    "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",
+        "closedloop.execution.dask",
         "closedloop.study.ledger",
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),

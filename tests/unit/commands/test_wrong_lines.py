@@ -126,7 +126,6 @@ REFUSED = [
     ("attack small_resnet_robust {folder} --out new --layer nosuch", "nosuch"),
     ("run {study} --workers slurm:nofile.yaml", "nofile.yaml: expected a YAML file with `jobs: N`"),
     ("dry-run new --protocol smoke --workers slurm:nofile.yaml", "nofile.yaml: expected a YAML file with `jobs: N`"),
-    ("dry-run new --protocol smoke --workers tcp://127.0.0.1:1", "tcp://127.0.0.1:1: expected a Dask scheduler"),
     ("dry-run new --protocol smoke --days 99", "--days: expected at most 1 day, as protocol smoke has, found 99."),
     ("dry-run new --protocol /dev/null", "found a pipe or a device, which can be read once alone."),
     ("init {folder}/new --protocol smoke --subject m --images {folder}", "found it in {folder}: what a study writes"),
