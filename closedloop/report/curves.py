@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ _STRIP = 0.16  # height of the strip for what is not above zero, as a part of th
 _STEPS_IN_STRIP = 3  # neighbours lie at different heights
 _OVER_DAYS = ("paper", "cross_fitted", "true", "white_box", *CONTROL_KINDS)
 _DAY_SPREAD = 0.36  # days between the first and the last of these
-_SPREAD = 0.3  # width of the curves side by side, as a part of the way to the next epsilon
+_MOST_PANELS_A_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -128,9 +127,13 @@ def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     """Draw sensitivity over days, a panel an epsilon, each on its own linear scale."""
     epsilons = _epsilons(rows)
     n_columns = min(len(epsilons), 3)  # of the legend: it must not be wider than the figure
-    height = 3.6 + 0.2 * (_LEGEND_ROWS[n_columns] - _LEGEND_ROWS[3])
-    figure, panels = drawing.new_figure(len(epsilons), width=min(3.6 * len(epsilons) + 0.4, 11.2), height=height)
-    for axes, epsilon in zip(panels, epsilons, strict=True):
+    n_rows = math.ceil(len(epsilons) / _MOST_PANELS_A_ROW)
+    n_a_row = math.ceil(len(epsilons) / n_rows)
+    height = 3.6 + 0.2 * (_LEGEND_ROWS[n_columns] - _LEGEND_ROWS[3]) + 2.6 * (n_rows - 1)
+    figure, panels = drawing.new_figure(n_a_row, n_rows, width=min(3.6 * n_a_row + 0.4, 11.2), height=height)
+    for unused in panels[len(epsilons) :]:
+        unused.remove()
+    for axes, epsilon in zip(panels, epsilons, strict=False):
         own = [row for row in rows if row.epsilon == epsilon]
         for place, estimate in enumerate(_OVER_DAYS):
             chosen = select(own, estimate, truth=None if estimate not in CONTROL_KINDS else False)
@@ -138,7 +141,8 @@ def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
         axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
         axes.set_title(f"ε = {epsilon:g}")
         drawing.day_axis(axes, days)
-    panels[0].set_ylabel("normalized sensitivity (σ)")
+    for axes in panels[::n_a_row]:
+        axes.set_ylabel("normalized sensitivity (σ)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=n_columns)
     return figure
@@ -173,7 +177,7 @@ def _draw(axes: Axes, lines: Sequence[tuple[Look, Curve]], *, scaled_to: Sequenc
     floor, bottom = _log_axis(axes, scaled_to)
     drawn = [(look, line) for look, line in lines if line.epsilon]
     for place, (look, line) in enumerate(drawn):
-        shift = _shift(_epsilons(scaled_to), place=place, n=len(drawn))
+        shift = drawing.beside(_epsilons(scaled_to), place=place, n=len(drawn))
         x, y = np.asarray(line.epsilon) * shift, np.asarray(line.mean)
         above = np.where(y > 0, y, np.nan)
         style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "label": look.label}
@@ -185,12 +189,6 @@ def _draw(axes: Axes, lines: Sequence[tuple[Look, Curve]], *, scaled_to: Sequenc
                 axes.plot([at], [high], color=look.colour, marker="_", markersize=8.0, markeredgewidth=1.6)
             axes.plot([at], [height], marker=look.marker, mfc="white", mec=look.colour, color=look.colour, mew=1.4)
         drawing.note_numbers(axes, look.label, line.epsilon, line.mean, low=line.low, high=line.high)
-
-
-def _shift(epsilons: Sequence[float], *, place: int, n: int) -> float:
-    """Return the factor that sets a curve beside its neighbours, so that no point covers another."""
-    nearest = min((b / a for a, b in itertools.pairwise(epsilons)), default=2.0)
-    return float(nearest ** (_SPREAD * (place - (n - 1) / 2) / max(n - 1, 1)))
 
 
 def _day_lines(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> list[tuple[Look, Curve]]:

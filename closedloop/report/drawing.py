@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +34,11 @@ CROSS = "#6fb7c9"
 
 _PAGE_FONTS = "'Inter', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 _PNG_DPI = 160
+_SPREAD, _MOST_SPREAD = 0.3, 0.6  # width of what is drawn side by side at an epsilon, as a part of the way to the next
+_FEW = 4  # epsilons; of more each has less room, and its series take a larger part of it
+_MARGIN = 0.1  # beyond the series of the first and the last epsilon, likewise
+_LEAST_MARGIN = 1.22
+_LABEL_APART = 0.1  # of the axis: labels that stand closer cover each other
 _SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10.5,
@@ -191,25 +198,59 @@ def data_uri(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
+def beside(epsilons: Sequence[float], *, place: int, n: int) -> float:
+    """Return the factor that sets one of n series at an epsilon beside its neighbours, so that no point covers another.
+
+    Parameters
+    ----------
+    epsilons
+        Of the axis, ascending.
+    place, n
+        Which series it is, and of how many.
+    """
+    return float(_step(epsilons) ** (_spread(epsilons) * (place - (n - 1) / 2) / max(n - 1, 1)))
+
+
+def _spread(epsilons: Sequence[float]) -> float:
+    return min(_SPREAD * max(len(epsilons) / _FEW, 1), _MOST_SPREAD)
+
+
+def _step(epsilons: Sequence[float]) -> float:
+    """Return the smallest ratio of neighbours."""
+    return min((b / a for a, b in itertools.pairwise(epsilons)), default=2.0)
+
+
 def epsilon_axis(axes: Axes, epsilons: Sequence[float], *, label: bool = True) -> None:
-    """Make x a logarithmic axis that is ticked at the epsilons of the study.
+    """Make x a logarithmic axis that is ticked at the epsilons of the study and holds what is drawn `beside` them.
 
     Parameters
     ----------
     axes
         Changed in place.
     epsilons
-        At 224 px.
+        At 224 px, ascending.
     label
         Whether the axis is labelled.
     """
+    margin = max(_LEAST_MARGIN, _step(epsilons) ** (_spread(epsilons) / 2 + _MARGIN))
+    low, high = min(epsilons) / margin, max(epsilons) * margin
+    labelled = _apart(epsilons, least=_LABEL_APART * math.log(high / low))
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(list(epsilons)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlim(min(epsilons) * 0.82, max(epsilons) * 1.22)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value in labelled else ""))
+    axes.set_xlim(low, high)
     if label:
         axes.set_xlabel("perturbation size ε  (L2, 224-px scale)")
+
+
+def _apart(epsilons: Sequence[float], *, least: float) -> list[float]:
+    """Return those epsilons whose logarithm is at least so far from that of the last one returned."""
+    kept: list[float] = []
+    for epsilon in epsilons:
+        if not kept or math.log(epsilon / kept[-1]) >= least:
+            kept.append(epsilon)
+    return kept
 
 
 def day_axis(axes: Axes, days: Sequence[int]) -> None:

@@ -45,6 +45,11 @@ def number(value: float | None, *, unit: str = "") -> str:
     return _signed(value, _digits(abs(value))) + (f" {unit}" if unit else "")
 
 
+def rate(value: float | None) -> str:
+    """Return a rate as ``5.0``: a mean over a few presentations of a tenth of a second knows no more of it."""
+    return DASH if value is None or not math.isfinite(value) else _signed(value, 1)
+
+
 def count(value: int | None) -> str:
     """Return a whole number with thousands set apart."""
     return DASH if value is None else f"{value:,}"

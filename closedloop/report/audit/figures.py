@@ -60,7 +60,7 @@ def _spread(axes: Axes, columns: Columns, *, values: NDArray[np.float64], epsilo
     kinds = [kind for kind in _COLOURS if np.isfinite(values[columns["kind"] == kind]).any()]
     for place, kind in enumerate(kinds):
         quartiles = np.array([_quartiles(values[_rows(columns, kind, epsilon)]) for epsilon in epsilons])
-        shifted = np.array(epsilons) * 1.05 ** (place - (len(kinds) - 1) / 2)
+        shifted = np.array(epsilons) * drawing.beside(epsilons, place=place, n=len(kinds))
         reach = np.abs(quartiles[:, [0, 2]] - quartiles[:, [1]]).T
         axes.errorbar(shifted, quartiles[:, 1], reach, color=_COLOURS[kind], marker="o", linestyle="", label=kind)
         low, middle, high = quartiles.T.tolist()

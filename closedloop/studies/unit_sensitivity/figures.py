@@ -22,7 +22,6 @@ _LOOKS = (  # blue is IT's
     (drawing.SOFT, "o"),
 )
 _SD_LABEL = "SD over clean images (σ)"
-_SPREAD = 0.012  # decades between networks at one epsilon, so that bars do not hide each other
 
 
 def figure_1a(sensitivity: Columns, *, networks: Sequence[str]) -> Figure:
@@ -37,15 +36,17 @@ def figure_1a(sensitivity: Columns, *, networks: Sequence[str]) -> Figure:
     """
     figure, (axes,) = drawing.new_figure(width=8.2, height=5.2)
     floor = _log_axis(axes, sensitivity["mean"])
+    epsilons = np.unique(sensitivity["epsilon"]).tolist()
     for place, name in enumerate(networks):
         own = {key: column[sensitivity["network"] == name] for key, column in sensitivity.items()}
-        _curve(axes, own, name, place - (len(networks) - 1) / 2, look=_LOOKS[place % len(_LOOKS)], floor=floor)
+        shift = drawing.beside(epsilons, place=place, n=len(networks))
+        _curve(axes, own, name, shift, look=_LOOKS[place % len(_LOOKS)], floor=floor)
     axes.axhline(1.0, color=drawing.SOFT, linestyle="--", linewidth=1.4, label=_SD_LABEL)
     for place, name in enumerate(networks):
         level = float(sensitivity["random_pair"][sensitivity["network"] == name][0])
         colour = _LOOKS[place % len(_LOOKS)][0]
         axes.axhline(level, color=colour, linestyle=":", linewidth=1.2, label=f"two random images, {name}")
-    drawing.epsilon_axis(axes, np.unique(sensitivity["epsilon"]).tolist())
+    drawing.epsilon_axis(axes, epsilons)
     axes.set_ylabel("normalized sensitivity (σ)")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
@@ -72,9 +73,9 @@ def single_units(changes: Columns, *, networks: Sequence[str]) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, own: Columns, name: str, offset: float, *, look: tuple[str, str], floor: float) -> None:
+def _curve(axes: Axes, own: Columns, name: str, shift: float, *, look: tuple[str, str], floor: float) -> None:
     colour, marker = look
-    x, mean = own["epsilon"] * 10 ** (_SPREAD * offset), own["mean"]
+    x, mean = own["epsilon"] * shift, own["mean"]
     spread = np.stack([np.minimum(own["sd_over_units"], mean - floor), own["sd_over_units"]])
     interval = np.stack([mean - own["low"], own["high"] - mean])
     bars: dict[str, Any] = {"color": colour, "linestyle": ""}

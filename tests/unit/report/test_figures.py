@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy import stats
 
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
-from closedloop.report.curves import LOOKS, final_day, growth
-from closedloop.report.drawing import style, svg_uri
+from closedloop.report.curves import LOOKS, by_day, final_day, growth
+from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
 from closedloop.report.model_figures import loss
 from closedloop.report.pages import _far_above
 from closedloop.report.pictures import magnified_difference, png
 from closedloop.report.preference import DrivenRates, crossings, driven_rates, rates
 from closedloop.report.reading import SensitivityRow
-from closedloop.report.wording import number, plus_minus, share, size, span
+from closedloop.report.wording import number, plus_minus, rate, share, size, span
 
 
 def _row(estimate: str, epsilon: float, mean: float, *, error: float = 0.01) -> SensitivityRow:
@@ -25,7 +30,58 @@ def _row(estimate: str, epsilon: float, mean: float, *, error: float = 0.01) -> 
 ESTIMATES = ("paper", "cross_fitted", "gaussian", "linear", "true", "white_box", "vanilla_units", "robust_units")
 
 
-@pytest.mark.parametrize("epsilons", [(1.0, 2.5, 10.0), (1.0, 1.2), (5.0,)])
+EIGHT = (0.5, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 15.0)
+MANY = [(5.0,), (1.0, 1.2), (2.5, 10.0), (0.1, 100.0), (1.0, 2.5, 10.0), (1.0, 2.5, 5.0, 10.0), EIGHT]
+
+
+def markers(figure: Figure) -> list[tuple[Axes, float, float]]:
+    """Return the panel of every marker, and how many points it lies inside of its left and right edge."""
+    figure.draw_without_rendering()
+    found = []
+    for axes in figure.axes:
+        for line in axes.lines:
+            if line.get_marker() in ("None", "_", "|", "") or line.get_transform() != axes.transData:
+                continue
+            points = np.column_stack([np.atleast_1d(line.get_xdata()), np.atleast_1d(line.get_ydata())]).astype(float)
+            for x, _ in axes.transData.transform(points[np.isfinite(points).all(axis=1)]) * 72 / figure.dpi:
+                box = axes.bbox
+                found.append((axes, x - box.x0 * 72 / figure.dpi, box.x1 * 72 / figure.dpi - x))
+    return found
+
+
+@pytest.mark.parametrize("epsilons", MANY)
+def test_no_marker_is_cut_by_the_edge_of_its_panel(epsilons: tuple[float, ...]) -> None:
+    rows = [_row(name, epsilon, 0.1 * epsilon) for name in ESTIMATES for epsilon in epsilons]
+    rows += [replace(row, truth=True) for row in rows if row.estimate in ("true", "white_box", "gaussian", "linear")]
+    with style():
+        for figure in (final_day(rows, random_pair=1.1), by_day(rows, days=[5]), growth(rows, days=[5])):
+            found = markers(figure)
+            assert len(found) >= 3 * len(epsilons)
+            assert min(min(left, right) for _, left, right in found) > 2.8  # half of one is 2.75 points
+
+
+@pytest.mark.parametrize("epsilons", MANY)
+def test_the_labels_of_epsilons_do_not_cover_each_other(epsilons: tuple[float, ...]) -> None:
+    with style():
+        figure, axes = new_figure(3, width=11.2, height=3.4)
+        for one in axes:
+            epsilon_axis(one, epsilons)
+        figure.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in axes[0].get_xticklabels() if label.get_text()]
+    assert boxes
+    assert all(before.x1 < after.x0 for before, after in itertools.pairwise(boxes))
+
+
+def test_eight_epsilons_are_eight_panels_in_two_rows_that_can_be_read() -> None:
+    with style():
+        figure = growth([_row("paper", epsilon, 0.1) for epsilon in EIGHT], days=[5])
+        figure.draw_without_rendering()
+    assert len(figure.axes) == 8
+    assert min(axes.bbox.width for axes in figure.axes) * 72 / figure.dpi > 100
+    assert len({round(axes.bbox.y0) for axes in figure.axes}) == 2
+
+
+@pytest.mark.parametrize("epsilons", [(1.0, 2.5, 10.0), (1.0, 1.2), (5.0,), (2.5, 10.0), EIGHT])
 def test_every_estimate_is_on_the_log_axis_and_none_covers_another(epsilons: tuple[float, ...]) -> None:
     """Eight estimates at each epsilon, all but the last at or below zero: as many markers, apart by their width."""
     values = [-0.02, -0.02, 0.0, -0.3, -0.02, -0.02, -0.02, 0.5]
@@ -214,3 +270,7 @@ def test_a_cross_fitted_estimate_far_above_the_papers_is_an_alarm(paper: float, 
 )
 def test_numbers_are_said_with_their_errors(text: str, expected: str) -> None:
     assert text == expected
+
+
+def test_a_rate_has_no_more_digits_than_a_few_presentations_tell() -> None:
+    assert [rate(0.0), rate(5.0), rate(166.666), rate(None)] == ["0.0", "5.0", "166.7", "–"]
