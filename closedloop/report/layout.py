@@ -73,7 +73,7 @@ class Page:
     """A whole page.
 
     `source` is its last line, `numbers_file` where its figures' numbers lie, if anywhere, and `in_folder` where the
-    command is to be typed, if that matters.
+    command is to be typed, if that matters. `made_by` says what the command does.
     """
 
     title: str
@@ -87,6 +87,7 @@ class Page:
     source: str = EXPERIMENT
     numbers_file: str = ""
     in_folder: str = ""
+    made_by: str = "To make it again"
 
     def numbers_csv(self) -> bytes:
         """Return the numbers of all its figures, a row a point."""

@@ -22,6 +22,10 @@ from closedloop.report.wording import count, number, percent, plus_minus, share
 from closedloop.storage import write_bytes
 
 _ALARM_STANDARD_ERRORS = 3.0
+_WAITS_FOR = {
+    "present": "It waits for the session at the rig. ",
+    "recording": "It waits for the recorder's files. ",
+}
 _IN_FOLDER = "in the study's folder"
 
 
@@ -106,7 +110,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         subtitle=_planned(day),
         here=day,
         parts=parts,
-        notices=[*_taken_despite(record), *_under_way(day), *_alarms(record, day)],
+        notices=[*_taken_despite(record), *_under_way(record, day), *_alarms(record, day)],
     )
 
 
@@ -125,6 +129,7 @@ def _page(
         facts=_facts(record),
         command=_command(record),
         in_folder=_IN_FOLDER,
+        made_by=_made_by(record),
         simulated=record.study.simulated,
         notices=tuple(notices),
         links=_links(record, here=here),
@@ -151,11 +156,12 @@ def _stimuli_page(record: StudyRecord, day: DayRecord) -> Page:
     if day.audit is None or day.images is None:
         raise ValueError(f"day {day.day} has no audited stimuli")
     return audit_page(
-        AuditRecord(day.audit, day.images),
+        AuditRecord(day.audit, day.images, was_shown="present" in day.manifests),
         title=f"{record.study.subject}: stimuli of day {day.day}",
         facts=_facts(record),
         command=_command(record),
         in_folder=_IN_FOLDER,
+        made_by=_made_by(record),
         simulated=record.study.simulated,
         links=_links(record, here=day, at_stimuli=True),
         notices=_taken_despite(record),
@@ -220,6 +226,10 @@ def _command(record: StudyRecord) -> str:
     return command_line("closedloop", "dry-run", "../again", *(word for pair in options.items() for word in pair))
 
 
+def _made_by(record: StudyRecord) -> str:
+    return "To make it again" if record.study.simulated else "To draw its pages again"
+
+
 def _taken_despite(record: StudyRecord) -> list[str]:
     """Say on every page which sessions are no data of an animal: each number of the study may hold some of theirs."""
     return [
@@ -243,14 +253,17 @@ def _progress(record: StudyRecord) -> list[str]:
     """Return which days are under way."""
     if not record.days:
         return ["No day has been planned yet."]
-    return [f"Day {day.day} is under way. {text}" for day in record.days for text in _under_way(day)]
+    return [f"Day {day.day} is under way. {text}" for day in record.days for text in _under_way(record, day)]
 
 
-def _under_way(day: DayRecord) -> list[str]:
+def _under_way(record: StudyRecord, day: DayRecord) -> list[str]:
     if day.evaluation is not None:
         return []
     done = [stage for stage in STAGES if stage in day.manifests]
-    return [f"Finished so far: {', '.join(done) or 'nothing'}. What follows is shown once it exists."]
+    waits = ""
+    if not record.study.simulated:  # what the loop cannot do itself
+        waits = _WAITS_FOR.get(next(stage for stage in STAGES if stage not in done), "")
+    return [f"Finished so far: {', '.join(done) or 'nothing'}. {waits}What follows is shown once it exists."]
 
 
 def _alarms(record: StudyRecord, day: DayRecord) -> list[str]:

@@ -14,8 +14,9 @@ from PIL import Image
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.tables import Columns
 from closedloop.report.drawing import data_uri
-from closedloop.report.wording import number
+from closedloop.report.wording import rate
 
 MAGNIFICATION = 20  # an attack of epsilon 1 moves a pixel by 0.7 grey levels in RMS: unseen unless magnified
 
@@ -70,8 +71,18 @@ def triple(pair: Pair) -> Triple:
     )
 
 
-def triples(examples: Sequence[Example], images: Path) -> list[Triple]:
+def triples(examples: Sequence[Example], images: Path, audit: Columns | None) -> list[Triple]:
     """Read the images of the examples and caption them.
+
+    Parameters
+    ----------
+    examples
+        Which images, and what they did.
+    images
+        The day's images.h5.
+    audit
+        Columns of `STIMULUS_AUDIT`, which tell whether an attack was to raise a rate or to lower it; None in a day
+        that an older version synthesized.
 
     Raises
     ------
@@ -80,7 +91,19 @@ def triples(examples: Sequence[Example], images: Path) -> list[Triple]:
     """
     rows = [row for example in examples for row in (example.clean_index, example.attacked_index)]
     pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=rows)
-    return [_triple(example, pixels[2 * i], pixels[2 * i + 1]) for i, example in enumerate(examples)]
+    meant = [_meant(audit, example.attacked_index) for example in examples]
+    return [
+        _triple(example, *pixels[2 * place : 2 * place + 2], meant=words)
+        for place, (example, words) in enumerate(zip(examples, meant, strict=True))
+    ]
+
+
+def _meant(audit: Columns | None, attacked_index: int) -> str:
+    """Return what an attack was to do to the rate, by the model's prediction."""
+    if audit is None:
+        return ""
+    (change,) = audit["predicted_change"][audit["image_index"] == attacked_index].tolist() or [0.0]
+    return ", to raise it ↑" if change > 0 else ", to lower it ↓" if change < 0 else ""
 
 
 def shown(examples: Sequence[RasterExample], images: Path) -> list[Shown]:
@@ -103,14 +126,14 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _triple(example: Example, clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> Triple:
+def _triple(example: Example, clean: NDArray[np.uint8], attacked: NDArray[np.uint8], *, meant: str) -> Triple:
     name = f"{example.category}, site {example.neuroid_id}, ε = {example.epsilon:g}"
     return Triple(
         clean=_picture(clean, alt=f"clean: {name}"),
         attacked=_picture(attacked, alt=f"attacked: {name}"),
         difference=_picture(magnified_difference(clean, attacked), alt=f"difference times {MAGNIFICATION}: {name}"),
         caption=f"{example.category} · {example.neuroid_id} · ε = {example.epsilon:g}",
-        rates=f"{number(example.rate_clean_hz)} → {number(example.rate_attacked_hz)} Hz",
+        rates=f"{rate(example.rate_clean_hz)} → {rate(example.rate_attacked_hz)} Hz{meant}",
     )
 
 

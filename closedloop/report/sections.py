@@ -203,8 +203,9 @@ def pictures(day: DayRecord) -> PageSection | None:
         f"What was shown: day {day.day}",
         "At the largest ε, the attack of median effect at each of the sites that were most reliable on day 0: typical "
         "of its site, neither best nor worst. The bytes on the screen, pixel for pixel, and mean rates over "
-        "presentations. The difference is magnified twenty times around mid-grey and clipped.",
-        triples=tuple(triples(day.evaluation.examples, day.images)),
+        "presentations, with what the attack was to do to them. The difference is magnified twenty times around "
+        "mid-grey and clipped.",
+        triples=tuple(triples(day.evaluation.examples, day.images, day.audit)),
     )
 
 

@@ -16,7 +16,7 @@ from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
-from closedloop.report.wording import DASH, count, number, percent, plus_minus, share, size, span
+from closedloop.report.wording import DASH, count, number, percent, plus_minus, rate, share, size, span
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
                 f"{e.realised_epsilon_mean:.4f}",
                 f"{e.realised_epsilon_max:.4f}",
                 number(e.predicted_change, unit="z"),
-                number(e.mean_attacked_hz, unit="Hz"),
+                _hz(e.mean_attacked_hz),
             )
             for e in evaluation.epsilons
         ),
@@ -252,16 +252,20 @@ def sites(evaluation: EvaluationReport) -> Table:
                 number(rho),
                 number(r),
                 percent(_explained(r, rho)),
-                number(evaluation.preferred_hz.get(site), unit="Hz"),
+                _hz(evaluation.preferred_hz.get(site)),
             )
         )
     return Table(
         columns=("site", "σ", "σ without noise", "reliability ρ", "r", "r² / ρ", "preferred category"),
         rows=tuple(lines),
-        caption="σ: SD over clean images, as in the paper (noise included), and split-half corrected. r² / ρ: "
-        "explained part of what can be explained. The preferred category is chosen on the same responses, so its rate "
-        "is biased upward.",
+        caption="σ: SD over clean images, as in the paper (noise included), and with the variance of the noise, as the "
+        "repetitions of an image tell it, taken out. r² / ρ: explained part of what can be explained. The preferred "
+        "category is chosen on the same responses, so its rate is biased upward.",
     )
+
+
+def _hz(value: float | None) -> str:
+    return f"{rate(value)} Hz" if rate(value) != DASH else DASH
 
 
 def _explained(r: float | None, reliability: float | None) -> float | None:

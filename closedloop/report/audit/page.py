@@ -37,11 +37,14 @@ class AuditRecord:
         The stimulus set's images.h5.
     unit
         Of the predicted responses.
+    was_shown
+        Whether the session is over.
     """
 
     columns: Columns
     images: Path
     unit: str = "z"
+    was_shown: bool = False
 
 
 def audit_page(
@@ -55,6 +58,7 @@ def audit_page(
     notices: Sequence[str] = (),
     numbers_file: str = "",
     in_folder: str = "",
+    made_by: str = Page.made_by,
 ) -> Page:
     """Return the page of a stimulus set.
 
@@ -72,8 +76,8 @@ def audit_page(
         Pages beside it.
     notices
         What else the reader is warned of.
-    numbers_file, in_folder
-        Where the numbers of its figures are written, and where the command is to be typed.
+    numbers_file, in_folder, made_by
+        Where the numbers of its figures are written, where the command is to be typed, and what it does.
 
     Raises
     ------
@@ -84,7 +88,8 @@ def audit_page(
         sections = (_in_short(record), _by_size(record), *_pictures(record), _extremes(record))
     return Page(
         title=title,
-        subtitle="What will be shown, from its bytes: how far it is from the clean image, and what else changed.",
+        subtitle=f"What {'was' if record.was_shown else 'will be'} shown, from its bytes: how far it is from the clean "
+        "image, and what else changed.",
         facts=tuple(facts),
         command=command,
         simulated=simulated,
@@ -93,6 +98,7 @@ def audit_page(
         sections=tuple(section for section in sections if section is not None),
         numbers_file=numbers_file,
         in_folder=in_folder,
+        made_by=made_by,
     )
 
 
@@ -140,12 +146,13 @@ def _by_size(record: AuditRecord) -> PageSection:
         for epsilon in sorted(set(columns["epsilon"][columns["kind"] == kind].tolist()))
     ]
     table = Table(
-        columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept [possible]", *_PIXEL_COLUMNS),
+        columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept [expected]", *_PIXEL_COLUMNS),
         rows=tuple(_line(columns, kind, epsilon) for kind, epsilon in groups),
         caption="Means over the stimuli; in brackets the largest realised ε. Largest: of the changes, in levels. "
         "Float: where the search ended before the image was put on whole levels, from where it goes on there. Kept: "
         "predicted change on the bytes over the larger of both; in brackets "
-        "what whole levels allow of the first, to first order. Clipped: values at black or white "
+        "the share expected to outlast whole levels were the model linear there: an estimate, no bound. Clipped: "
+        "values at black or white "
         "that were not there before. Brightness (BT.709 weights of pixel values) and RMS contrast: mean size of the "
         "shift, over the clean image's.",
     )

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import csv
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from closedloop.artifacts.catalog import SUMMARY
+from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.report.pages import write_report
+from tests.unit.report.conftest import _manifest
 
 pytestmark = pytest.mark.slow  # all figures of a study: in `make test`, not in `make check`
 
@@ -196,3 +200,49 @@ def test_text_from_documents_cannot_become_markup(tmp_path: Path, build_study: A
     page = write_report(paths).read_text()
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_thumbnail_says_what_the_attack_was_to_do_and_has_no_false_digits(reported: StudyPaths) -> None:
+    """The first attack was to raise its site by .75, the second to lower it; the sixth is a control: neither."""
+    page = (reported.report / "day-00.html").read_text(encoding="utf-8")
+    found = re.findall(r"45\.0 → 121\.5 Hz[^<]*", page)
+    up, down = "45.0 → 121.5 Hz, to raise it ↑", "45.0 → 121.5 Hz, to lower it ↓"
+    assert found == [up, down, up, up, down, "45.0 → 121.5 Hz"]
+
+
+def test_what_is_wider_than_the_screen_scrolls_in_a_frame_of_its_own(reported: StudyPaths) -> None:
+    page = (reported.report / "index.html").read_text(encoding="utf-8")
+    frames = re.findall(r'<div class="(?:table )?scrolls"[^>]*tabindex="0" role="region" aria-label="[^"]+">', page)
+    assert len(frames) == page.count('scrolls"') > 4
+
+
+def test_a_real_study_waits_for_the_rig_and_says_so(tmp_path: Path, build_study: Any) -> None:
+    paths = build_study(tmp_path / "study", n_evaluated=0, simulated=False)
+    shutil.rmtree(paths.day(0).folder("ingest"))
+    _manifest(paths, 0, "schedule", simulated=False)
+    write_report(paths)
+    words = " ".join(_parse(paths.report / "index.html").words)
+    assert (
+        "Day 0 is under way. Finished so far: plan, synthesize, schedule. It waits for the session at the rig." in words
+    )
+    assert "To draw its pages again" in words
+    assert "To make it again" not in words
+    assert "What will be shown" in (paths.report / "day-00-stimuli.html").read_text(encoding="utf-8")
+
+
+def test_what_was_shown_is_no_longer_to_come(tmp_path: Path, build_study: Any) -> None:
+    paths = build_study(tmp_path / "study", n_evaluated=0)
+    counts = dict.fromkeys(
+        ("n_segments", "n_trials", "n_trials_completed", "n_trials_broken", "n_trials_ignored", "n_presentations",
+         "n_accepted", "n_remaining", "n_time_outs"), 1
+    )  # fmt: skip
+    SessionSummary(
+        simulated=True, session_id="s", display="headless", outcome="complete", n_rejected={}, duration_s=1.0,
+        reward_ms=1.0, **counts,
+    ).write(paths.day(0).folder("present") / SUMMARY.name)  # fmt: skip
+    for stage in ("schedule", "present"):
+        _manifest(paths, 0, stage, simulated=True)
+    write_report(paths)
+    page = (paths.report / "day-00-stimuli.html").read_text(encoding="utf-8")
+    assert "What was shown" in page
+    assert "What will be shown" not in page
