@@ -33,44 +33,42 @@ def sigma(rates: Floats) -> Floats:
     return np.sqrt(_divide(squares, n - 1))
 
 
-def sigma_corrected(half_a: Floats, half_b: Floats) -> Floats:
+def sigma_corrected(repetitions: Floats) -> Floats:
     """Return the SD of each site over clean images, measurement noise taken out.
 
-    The covariance of two independent halves of the repetitions holds the images' variance and not the noise's.
+    The variance over images of the mean over repetitions holds the variance of that mean, s^2 / n, which the
+    repetitions tell. What is left without it is the covariance of two halves of the repetitions, averaged over all ways
+    to halve each image's: it depends on no split that is drawn.
 
     Parameters
     ----------
-    half_a, half_b
-        Mean response of each clean image in the two halves, (n_images, n_sites); NaN where an image has none.
+    repetitions
+        Response of each clean image at each of its repetitions, (n_images, n_sites, n_repetitions), in any order; NaN
+        where there is none. Images with fewer than two are left out.
 
     Returns
     -------
     ndarray
-        (n_sites,); NaN where the covariance is not positive, that is where noise hides the images' variance.
+        (n_sites,); NaN where what is left is not positive, that is where noise hides the images' variance.
 
     Examples
     --------
-    Images that vary by SD 2, and noise of SD 1 in each half:
+    Images that vary by SD 2, and noise of SD 1 in each of two repetitions:
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> image = rng.normal(0, 2, (10_000, 1))
-    >>> half_a, half_b = (image + rng.normal(0, 1, image.shape) for _ in range(2))
-    >>> sigma_corrected(half_a, half_b).round(1)
+    >>> repetitions = rng.normal(0, 2, (10_000, 1, 1)) + rng.normal(0, 1, (10_000, 1, 2))
+    >>> sigma_corrected(repetitions).round(1)
     array([2.])
     """
-    covariance = split_half_covariance(half_a, half_b)
-    return np.sqrt(np.where(covariance > 0, covariance, np.nan))
-
-
-def split_half_covariance(half_a: Floats, half_b: Floats) -> Floats:
-    """Return the covariance over images of two halves, (n_sites,), from images with both."""
-    both = np.isfinite(half_a) & np.isfinite(half_b)
-    a, b = np.where(both, half_a, np.nan), np.where(both, half_b, np.nan)
-    n, mean_a = _count_and_mean(a)
-    _, mean_b = _count_and_mean(b)
-    products = np.where(both, (a - mean_a) * (b - mean_b), 0.0).sum(axis=0)
-    return _divide(products, n - 1)
+    known = np.isfinite(repetitions)
+    n = known.sum(axis=2)
+    enough = n > 1
+    mean = _divide(np.where(known, repetitions, 0.0).sum(axis=2), np.where(enough, n, 0))
+    squares = np.where(known & enough[..., None], (repetitions - mean[..., None]) ** 2, 0.0).sum(axis=2)
+    noise = np.where(enough, _divide(squares, n * (n - 1)), 0.0).sum(axis=0)
+    variance = sigma(mean) ** 2 - _divide(noise, enough.sum(axis=0))
+    return np.sqrt(np.where(variance > 0, variance, np.nan))
 
 
 def normalize(change: Floats, site_sigma: Floats, *, site_index: Indices) -> Floats:

@@ -19,7 +19,11 @@ SENSITIVITY = TableLayout(
         "image_set": Column("string", "", "anchors, fresh or all: the attacked images it is computed on"),
         "site": Column("string", "", "neuroid_id or unit; empty for the mean over sites"),
         "mean": Column("float64", "sigma", "normalized sensitivity"),
-        "standard_error": Column("float64", "sigma", "of the mean, over image and site pairs"),
+        "standard_error": Column(
+            "float64",
+            "sigma",
+            "of the mean, over image and site pairs; of an RMS near zero no scale for it: there the interval tells",
+        ),
         "n_images": Column("int32", "", "different clean images"),
         "n_sites": Column("int32", "", "sites or units averaged"),
         "interval_low": Column(
@@ -102,7 +106,10 @@ class EvaluationReport(Document):
     sigma_hz: dict[str, float | None] = Field(
         description="by neuroid_id: SD over clean images, measurement noise included (the paper's); null without any"
     )
-    sigma_corrected_hz: dict[str, float | None] = Field(description="split-half corrected")
+    sigma_corrected_hz: dict[str, float | None] = Field(
+        description="the same with the noise's variance, as repetitions of an image tell it, taken out; null where "
+        "nothing is left"
+    )
     r_predicted: dict[str, float | None] = Field(
         description="by neuroid_id: the day's sealed model against the responses to clean images it never saw"
     )

@@ -76,7 +76,6 @@ def run(context: StageContext) -> None:
         simulated=context.simulated,
         epsilons=protocol.attack.epsilons,
         sealed=sealed,
-        sigma_seed=context.seed("sigma"),
         rasters=rasters,
     )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
 from closedloop.analysis.predictivity import correlation
-from closedloop.analysis.reliability import mean_response, split_half_means
+from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport, RasterExample
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.stages.evaluate.examples import find_examples
@@ -25,7 +25,6 @@ def evaluation_report(
     simulated: bool,
     epsilons: Sequence[float],
     sealed: NDArray[np.float32],
-    sigma_seed: int,
     rasters: tuple[RasterExample, ...],
 ) -> EvaluationReport:
     """Gather the day's other numbers.
@@ -40,8 +39,6 @@ def evaluation_report(
         Of the protocol.
     sealed
         Model t's responses to the clean images, predicted before the session, (n_clean_images, n_outputs).
-    sigma_seed
-        Decides the halves from which sigma without noise is estimated.
     rasters
         Chosen spike trains.
     """
@@ -53,7 +50,7 @@ def evaluation_report(
         n_attacked=len(day.stimuli.rows(kind="attacked")),
         epsilons=tuple(evaluate_epsilon(day, pairs, epsilon) for epsilon in epsilons),
         sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
-        sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, seed=sigma_seed)), strict=True)),
+        sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, measured)), strict=True)),
         r_predicted=dict(zip(names, _or_none(_r_predicted(day, measured, sealed)), strict=True)),
         reliability={site.neuroid_id: site.reliability for site in day.sites},
         preferred_hz=dict(zip(names, _or_none(_preferred_hz(day, measured)), strict=True)),
@@ -99,11 +96,8 @@ def _agreement(sign: Integers, change: Floats) -> float | None:
     return float((np.sign(change[known]) == sign[known]).mean()) if known.any() else None
 
 
-def _sigma_corrected(day: DayResponses, *, seed: int) -> Floats:
-    random = np.random.default_rng(seed)
-    half_a, half_b = split_half_means(day.rates_hz, day.image_index, n_images=day.n_images, rng=random)
-    clean = day.stimuli.rows(kind="clean", role="clean")
-    return sigma_corrected(half_a[clean], half_b[clean])
+def _sigma_corrected(day: DayResponses, measured: Measured) -> Floats:
+    return sigma_corrected(measured.repetitions_hz[day.stimuli.rows(kind="clean", role="clean")])
 
 
 def _r_predicted(day: DayResponses, measured: Measured, sealed: NDArray[np.float32]) -> Floats:

@@ -25,7 +25,6 @@ def report() -> EvaluationReport:
         simulated=True,
         epsilons=(2.5,),
         sealed=SEALED.astype(np.float32),
-        sigma_seed=1,
         rasters=(),
     )
 
