@@ -150,6 +150,14 @@ def read_date(header: np.void) -> datetime | None:
         return None
 
 
+def report_date(header: np.void) -> tuple[str, ...]:
+    """Say that a header's date is none; a clock that was not set leaves zeros, which is no fault."""
+    year, month, day = (int(header[name]) for name in ("year", "month", "day"))
+    if read_date(header) is not None or not any((year, month, day)):
+        return ()
+    return (f"the header's date is none (year {year}, month {month}, day {day}): when it was recorded is not known",)
+
+
 def write_date(header: np.void, start: datetime) -> None:
     """Fill a header's eight date fields with `start`, converted to UTC; a time without zone is taken as UTC."""
     moment = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)

@@ -191,6 +191,7 @@ def read_device(
             recording, first_clock_segment, bridge_ms=bridge_ms, spikes=spikes, noise=noise, progress=progress
         )
         parts.append(part)
+    _refuse_headers_alone(files, parts)
     tick_hz = _one_clock(files, parts)
     refuse_simultaneous(files, parts)
     return Device(
@@ -210,6 +211,15 @@ def read_device(
         repairs=_repairs(parts),
         remarks=tuple(sentence for part in parts for sentence in different_ends(part)),
     )
+
+
+def _refuse_headers_alone(files: DeviceFiles, parts: Sequence[RecordingPart]) -> None:
+    """Refuse a processor of which nothing was recorded; a recording that was stopped at once may lie beside others."""
+    if not any(part.own_segments for part in parts):
+        raise RecordingError(
+            f"{files.recordings[0].files[0].parent / files.name}: expected samples or packets, found headers alone: "
+            "the recorder was stopped at once, or the copy broke off. Bring the files of the session."
+        )
 
 
 def _one_clock(files: DeviceFiles, parts: Sequence[RecordingPart]) -> int:
@@ -258,6 +268,10 @@ def _repairs(parts: Sequence[RecordingPart]) -> tuple[str, ...]:
             said += [f"{part.files.nev.name}: {sentence}" for sentence in part.events.repairs]
         for samples in part.samples:
             said += [f"{samples.file.name}: {sentence}" for sentence in samples.header.repairs]
+        if part.own_segments:
+            said += [f"{file.name}: holds no sample and was passed over" for file in part.passed_over]
+        else:
+            said.append(f"{part.files.stem}: holds headers alone and was passed over")
     return tuple(said)
 
 

@@ -42,6 +42,8 @@ class RecordingPart:
         All channels of each NSx, the one that defines the clock segments first; empty where there is none.
     noise
         Whether the .nev's spikes are wanted whose unit is noise (255).
+    passed_over
+        NSx files without a sample.
     """
 
     files: RecordingFiles
@@ -51,6 +53,7 @@ class RecordingPart:
     survey: NevSurvey | None
     samples: tuple[NsxSamples, ...]
     noise: bool = False
+    passed_over: tuple[Path, ...] = ()
 
     @property
     def own_segments(self) -> tuple[Segment, ...]:
@@ -173,8 +176,9 @@ def read_part(
     bridge_ms, spikes, noise, progress
         As in `device.read_device`.
     """
-    opened = (open_samples(file, bridge_ms=bridge_ms) for file in recording.nsx)
-    samples = sorted(opened, key=_rate, reverse=True)  # of equals the .ns6
+    opened = [open_samples(file, bridge_ms=bridge_ms) for file in recording.nsx]
+    passed_over = tuple(one.file for one in opened if not one.segments)
+    samples = sorted((one for one in opened if one.segments), key=_rate, reverse=True)  # of equals the .ns6
     clock_segments = samples[0].segments if samples else None
     header = read_nev_header(recording.nev) if recording.nev else None
     events = (
@@ -184,7 +188,7 @@ def read_part(
     )
     _check_starts(recording, header, samples)
     survey = survey_nev(recording.nev, clock_segments=clock_segments) if recording.nev and spikes else None
-    part = RecordingPart(recording, first_clock_segment, header, events, survey, tuple(samples), noise)
+    part = RecordingPart(recording, first_clock_segment, header, events, survey, tuple(samples), noise, passed_over)
     for other in samples:
         part.clock_segment_of(other)
     return part

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.channel_kinds import is_contact
-from closedloop.blackrock.header_fields import read_date, read_exactly, readable, text
+from closedloop.blackrock.header_fields import read_date, read_exactly, readable, report_date, text
 from closedloop.blackrock.nev.layout import (
     EXTENDED_HEADER,
     FILTER_HEADER,
@@ -149,7 +149,7 @@ def _read(stream: BinaryIO, file: Path) -> NevHeader:
         channels=channels,
         extended=_others(extended),
         n_packets=n_packets,
-        repairs=width_repairs + _report_cut(rest, int(basic["packet_bytes"])),
+        repairs=width_repairs + report_date(basic) + _report_cut(rest, int(basic["packet_bytes"])),
     )
 
 

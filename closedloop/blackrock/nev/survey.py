@@ -95,10 +95,12 @@ def survey_nev(
     file
         The NEV.
     clock_segments
-        Segments of the same device's NSx file, whose clock segments are then used; None where there is none.
+        Segments of the same device's NSx file, whose clock segments are then used; None where there is none. One
+        without a sample knows of no clock segment.
     progress
         Called with (done, total) packets of two passes.
     """
+    clock_segments = clock_segments or None
     header = read_nev_header(file)
     counter = ProgressCounter(progress, 2 * header.n_packets)
     scan = scan_packets(file, header, progress=counter.add)

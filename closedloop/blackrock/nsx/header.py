@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from closedloop.blackrock.channel_kinds import ChannelKind, kind_by, uv_in
-from closedloop.blackrock.header_fields import read_date, read_exactly, readable, text
+from closedloop.blackrock.header_fields import read_date, read_exactly, readable, report_date, text
 from closedloop.blackrock.nsx.blocks import one_block, walk_blocks
 from closedloop.blackrock.nsx.layout import NSX_FILE_IDS, NSX_LAYOUTS, PTP_TICK_HZ, NsxLayout, period_clock_hz
 from closedloop.blackrock.nsx.packets import has_a_header_for_each_sample, walk_packets
@@ -228,7 +228,7 @@ def _read(stream: BinaryIO, file: Path, bridge_ms: float, progress: Callable[[in
         start=read_date(basic) if _has(basic, "year") else None,
         channels=channels,
         segments=data.segments,
-        repairs=data.repairs + _report_dead(channels),
+        repairs=data.repairs + _report_dead(channels) + (report_date(basic) if _has(basic, "year") else ()),
         lost=data.lost,
         layout=found_layout,
         bridge_ms=bridge_ms,

@@ -40,7 +40,8 @@ def recording_info(
     *,
     recorder: RecorderOption = None,
     against: Annotated[
-        Literal["neo"] | None, typer.Option(help="list every difference to what neo reads of a Blackrock file")
+        Literal["neo"] | None,
+        typer.Option(metavar="neo", help="list every difference to what neo reads of a Blackrock file"),
     ] = None,
     bridge: BridgeOption = BRIDGE_MS,
     json: JsonOption = False,

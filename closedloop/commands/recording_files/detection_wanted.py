@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
+from closedloop.commands.recording_files.contents import refuse_without_samples
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
 from closedloop.detection.crossings import pieces_of
 from closedloop.detection.definitions import DEFINITIONS, Definition, NotchChoice, definition_by_name, with_settings
@@ -133,6 +134,8 @@ def open_wanted(files: Sequence[Path], wanted: WantedSpikes) -> OpenedRecording:
         A file cannot be read, has no electrode or too low a rate, or they are not parts of one recording.
     """
     opened = tuple(_electrodes(file, wanted) for file in files)
+    for one in opened:
+        refuse_without_samples(one.file, one.segments)
     for before, after in pairwise(opened):
         if before.header.start and after.header.start and after.header.start < before.header.start:
             raise RecordingError(

@@ -30,7 +30,7 @@ from closedloop.blackrock.nev.packets import (
 )
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nev.waveforms import spike_channels
-from closedloop.blackrock.nsx.header import read_nsx_header
+from closedloop.commands.recording_files.contents import clock_segments_by
 from closedloop.commands.recording_files.options import (
     ALL_CHANNELS,
     ALL_TIME,
@@ -104,8 +104,7 @@ def events_to_table(
         The table cannot be written.
     """
     check_output(out, TABLE_SUFFIXES)
-    clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
-    survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
+    survey = survey_nev(file, clock_segments=clock_segments_by(nsx_file), progress=progress)
     wanted = _Wanted(survey, choice)
     n_analog = _n_analog(survey.header)
     kinds = _KINDS if n_analog else _KINDS[:_ANALOG]

@@ -68,6 +68,8 @@ def _group_line(own: Sequence[ChannelInfo]) -> str:
 
 
 def _block_lines(info: RecordingInfo) -> list[str]:
+    if not info.blocks:
+        return ["  nothing after the headers: the recorder was stopped at once, or the copy broke off"]
     n_clock_segments = len({block.clock_segment for block in info.blocks})
     resets = f", the clock was reset {_times(n_clock_segments - 1)}" if n_clock_segments > 1 else ""
     blocks = "block" if len(info.blocks) == 1 else "blocks"

@@ -224,3 +224,33 @@ def test_files_of_different_clocks_are_refused(tmp_path: Path) -> None:
 def test_without_any_file_there_is_no_device(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="found none"):
         read_devices(sorted(tmp_path.iterdir()))
+
+
+def test_a_processor_of_headers_alone_was_stopped_at_once_and_is_refused(tmp_path: Path) -> None:
+    nsx(tmp_path, "array1.ns6", [NsxChannel(1, "elec1")], [])
+    with refused(RecordingError, tmp_path / "array1", "expected samples or packets, found headers alone: the recorder"):
+        read_one(tmp_path)
+    nev(tmp_path, "array1")
+    with refused(RecordingError, tmp_path / "array1", "expected samples or packets, found headers alone: the recorder"):
+        read_one(tmp_path)
+
+
+def test_an_nsx_without_a_sample_leaves_the_nev_its_own_clock_and_that_is_said(tmp_path: Path) -> None:
+    nev(tmp_path, "array1", words(300, 600), spikes(450))
+    nsx(tmp_path, "array1.ns6", [NsxChannel(1, "elec1"), analog_input(10_241, "photodiode")], [])
+    device = read_one(tmp_path)
+    assert device.codes.tick.tolist() == [300, 600]
+    assert device.edges is None
+    assert device.voltages == ()
+    assert "array1.ns6: holds no sample and was passed over" in device.repairs
+
+
+def test_a_recording_that_was_stopped_at_once_lies_beside_the_one_that_counts(tmp_path: Path) -> None:
+    nev(tmp_path, "array1-000", start=START - timedelta(minutes=1))
+    nsx(tmp_path, "array1-000.ns6", [NsxChannel(1, "elec1")], [], start=START - timedelta(minutes=1))
+    nev(tmp_path, "array1-001", words(300, 600))
+    nsx(tmp_path, "array1-001.ns6", [NsxChannel(1, "elec1")], [(0, 900)])
+    device = read_one(tmp_path)
+    assert (device.codes.tick.tolist(), device.codes.clock_segment.tolist()) == ([300, 600], [0, 0])
+    assert [segment.clock_segment for segment in device.segments] == [0]
+    assert "array1-000: holds headers alone and was passed over" in device.repairs

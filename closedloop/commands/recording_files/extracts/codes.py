@@ -20,7 +20,7 @@ from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.layout import DIGITAL_LABEL_HEADER, PARALLEL_REASON
 from closedloop.blackrock.nev.packets import Packets, concatenate_packets, is_code, is_serial
 from closedloop.blackrock.nev.survey import survey_nev
-from closedloop.blackrock.nsx.header import read_nsx_header
+from closedloop.commands.recording_files.contents import clock_segments_by
 from closedloop.commands.recording_files.options import TimeRange
 from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output, open_table
 from closedloop.execution.progress import ProgressCallback
@@ -98,8 +98,7 @@ def codes_to_table(
         The table cannot be written.
     """
     check_output(out, TABLE_SUFFIXES)
-    clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
-    survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
+    survey = survey_nev(file, clock_segments=clock_segments_by(nsx_file), progress=progress)
     header = survey.header
     ticks = time.ticks(survey.segments, header.tick_hz, file=file)
     simulated = header.application.startswith(SIMULATED_APPLICATION)

@@ -18,6 +18,7 @@ from closedloop.artifacts.commands.recording_tables import CONTINUOUS_SAMPLES, s
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
 from closedloop.blackrock.scale_from_nev import has_no_scale, nev_beside, with_scale_of
+from closedloop.commands.recording_files.contents import refuse_without_samples
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
 from closedloop.commands.recording_files.outputs import check_output, open_table
 from closedloop.errors import RecordingError
@@ -123,7 +124,9 @@ def samples_to_file(
         The result cannot be written.
     """
     check_output(out, (".parquet", ".csv", *_ARRAYS))
-    samples = _choose(open_samples(file, progress=progress), channels)
+    whole = open_samples(file, progress=progress)
+    refuse_without_samples(file, whole.segments)
+    samples = _choose(whole, channels)
     if nev is not None and not has_no_scale(samples):
         raise RecordingError(
             f"--nev {nev}: expected a file of specification 2.1, which has no scale of its own, found {file} of "

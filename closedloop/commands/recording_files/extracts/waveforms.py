@@ -22,7 +22,7 @@ from closedloop.blackrock.nev.waveforms import (
     samples_of,
     spike_channels,
 )
-from closedloop.blackrock.nsx.header import read_nsx_header
+from closedloop.commands.recording_files.contents import clock_segments_by, refuse_without_packets
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange, UnitChoice
 from closedloop.commands.recording_files.outputs import ARRAY_SUFFIXES, check_output
 from closedloop.errors import RecordingError
@@ -108,8 +108,8 @@ def waveforms_to_file(
         The result cannot be written.
     """
     check_output(out, ARRAY_SUFFIXES)
-    clock_segments = read_nsx_header(nsx_file).segments if nsx_file else None
-    survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
+    survey = survey_nev(file, clock_segments=clock_segments_by(nsx_file), progress=progress)
+    refuse_without_packets(survey)
     electrodes = _electrodes(survey, choice)
     ticks = choice.time.ticks(survey.segments, survey.header.tick_hz, file=file)
     reader = WaveformReader(file, survey.header, electrodes, units=choice.units.units, ticks=ticks)
