@@ -24,6 +24,19 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}s" if number > 1 else f"{number or 'no'} {noun}"
 
 
+def days_to_come(n_done: int, n_days: int, *, again: str) -> str:
+    """Say how many of a study's days are done, and how it goes on.
+
+    Parameters
+    ----------
+    n_done, n_days
+        Days that are done, and that the protocol has.
+    again
+        The command that goes on.
+    """
+    return f"{n_done} of {count(n_days, 'day')} {'is' if n_done == 1 else 'are'} done: `{again}` goes on"
+
+
 def all_done(n_days: int) -> str:
     """Say that a study is at its end."""
     return f"All {n_days} days are done." if n_days > 1 else "The study's one day is done."

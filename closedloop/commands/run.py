@@ -12,9 +12,10 @@ from rich.table import Table
 from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter, say_on
-from closedloop.commands.days import all_done, count
+from closedloop.commands.days import all_done, count, days_to_come
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.found import find_workers
+from closedloop.plain_text.printed import command_line
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.foresight.numbers import refuse_more_days
 from closedloop.study.loop import Outcome, read_identity, run_study
@@ -66,8 +67,9 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         patience = Patience() if settle_s is None else Patience(settle_s=settle_s)
         outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
     _print_outcome(console, paths, outcome)
-    if outcome.waiting_for is None and n_days == protocol.days:
-        say_on(console, all_done(protocol.days))
+    if outcome.waiting_for is None:
+        to_come = days_to_come(n_days, protocol.days, again=command_line("closedloop", "run", study))
+        say_on(console, all_done(protocol.days) if n_days == protocol.days else f"{to_come}.")
 
 
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
@@ -75,7 +77,7 @@ def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> Non
 
     rows = day_table(paths)
     if rows:
-        console.print(_table(rows))
+        _print_table(console, rows)
         say_on(console, _presentations(rows))
     page = paths.report / REPORT.name
     if page.is_file():
@@ -84,13 +86,28 @@ def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> Non
         say_on(console, f"Waiting for you: {outcome.waiting_for}")
 
 
+def _print_table(console: Console, rows: list[DayRow]) -> None:
+    """Print the table under its title; in a file no line ends in blanks."""
+    what = "measured (true)" if _is_true_known(rows) else "measured ± its standard error"
+    say_on(console, f"Day by day: sensitivity in sigma, {what}, on the anchor images")
+    if console.is_terminal:
+        console.print(_table(rows))
+        return
+    with console.capture() as captured:
+        console.print(_table(rows))
+    for line in captured.get().splitlines():
+        say_on(console, line.rstrip())
+
+
+def _is_true_known(rows: list[DayRow]) -> bool:
+    return any(cell.true is not None for row in rows for cell in row.epsilons)
+
+
 def _table(rows: list[DayRow]) -> Table:
     """Return a row per day: fit, signs, then measured (paper's estimator, standard error) and true sensitivity."""
     epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
-    is_true_known = any(cell.true is not None for row in rows for cell in row.epsilons)
-    what = "measured (true)" if is_true_known else "measured ± its standard error"
-    title = f"Day by day: sensitivity in sigma, {what}, on the anchor images"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    is_true_known = _is_true_known(rows)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     signs = "signs\n(true)" if is_true_known else "signs"  # against the measured change (against the hidden truth)
     for name in ("day", "r", signs, *(f"epsilon {epsilon:g}" for epsilon in epsilons)):
         table.add_column(name, justify="right", no_wrap=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
-from closedloop.commands.days import all_done
+from closedloop.commands.days import all_done, days_to_come
 from closedloop.errors import ClosedLoopError, StudyError
-from closedloop.plain_text.printed import quoted
+from closedloop.plain_text.printed import command_line, quoted
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.no_study import no_study_line
 from closedloop.study.process.lock import holder_of
@@ -44,6 +44,8 @@ class Status:
         What could not be read, a line each; the rest is told all the same.
     days_done
         How many days the study has, once all are done; None before.
+    goes_on
+        What goes on with a study that is partly done and waits for nobody; None where nothing is to be done.
     waiting_for
         What a person has to do, as the folders are now; None where nothing is, or a loop works on the study.
     """
@@ -59,6 +61,7 @@ class Status:
     waiting_for: str | None = None
     damaged: tuple[str, ...] = ()
     days_done: int | None = None
+    goes_on: str | None = None
     holder_since: str | None = None
     running: RunningStage | None = None
 
@@ -76,23 +79,32 @@ def read_status(study: Path) -> Status:
         raise StudyError(no_study_line(paths.root))
     document = StudyDocument.read(paths.study)
     damaged: list[str] = []
+    days: tuple[int, int] | None = None
     records = _records(paths, damaged)
     missing = _missing(paths, records, damaged, simulated=document.simulated)
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
+    waiting_for = None if holder or document.simulated else _waiting_for(paths, document)
+    with _noted(damaged):
+        days = None if missing else _days_done(paths, records)
+    is_done = days is not None and days[0] == days[1]
+    goes_on = None
+    if days is not None and not (is_done or holder or waiting_for):
+        goes_on = days_to_come(*days, again=command_line("closedloop", "run", paths.root))
     return Status(
         study=str(paths.root),
         subject=document.subject,
         simulated=document.simulated,
         protocol=document.protocol_name,
         holder=holder.name if holder else None,
-        waiting_for=None if holder or document.simulated else _waiting_for(paths, document),
+        waiting_for=waiting_for,
         stages=records,
         despite=despite,
         journal_notes={quality.day: quality.journal_notes for quality in qualities},
-        days_done=None if missing else _days_done(paths, records, damaged),
         damaged=(*damaged, *missing),
+        days_done=days[1] if is_done and days else None,
+        goes_on=goes_on,
         holder_since=holder.since if holder else None,
         running=running_stage(paths, records, is_held=holder is not None),
     )
@@ -138,15 +150,13 @@ def _published(paths: StudyPaths, damaged: list[str]) -> Iterator[StageRecord]:
                 yield StageRecord(day, stage, "done", manifest.input_hash, "", 0, None, manifest.seconds)
 
 
-def _days_done(paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]) -> int | None:
-    last = max((record.day for record in records if record.stage == "evaluate"), default=None)
-    if last is None or any(record.state != "done" for record in records):
+def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> tuple[int, int] | None:
+    """Return how many days are done and how many the study has, where nothing is half done."""
+    if not records or any(record.state != "done" for record in records):
         return None
-    from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - for a study near its end
+    from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - not for one that is at work
 
-    with _noted(damaged):
-        return last + 1 if last + 1 == read_protocol(paths.protocol).days else None
-    return None
+    return sum(record.stage == "evaluate" for record in records), read_protocol(paths.protocol).days
 
 
 def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:
@@ -214,6 +224,8 @@ def status_lines(status: Status) -> list[str]:
         lines.append(f"waiting for you: {status.waiting_for}")
     if status.days_done and not status.waiting_for:
         lines.append(all_done(status.days_done))
+    if status.goes_on:
+        lines.append(status.goes_on)
     if status.running:
         lines.append(status.running.line(status.study))
     since = f", since {status.holder_since}" if status.holder_since else ""

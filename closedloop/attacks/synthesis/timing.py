@@ -45,13 +45,31 @@ class TimedGradient:
     n_sharing: int
 
 
-def gradient_seconds(trial: TimedGradient) -> float:
-    """Return the seconds that a gradient takes one process here, in batches; everything around it counted in.
+@dataclass(frozen=True)
+class GradientTime:
+    """What was measured.
+
+    Attributes
+    ----------
+    gradient_s
+        Of one gradient in one process, in batches; everything around it counted in.
+    start_s
+        Until a new process has loaded the model and its libraries are ready for the images' shape.
+    """
+
+    gradient_s: float
+    start_s: float
+
+
+def time_gradient(trial: TimedGradient) -> GradientTime:
+    """Measure how long a gradient takes here, and how long it takes to begin.
 
     It is measured in a process of its own: one that has used a graphics card cannot fork workers any more.
     """
+    began = time.perf_counter()
     with ProcessPoolExecutor(1) as process:
-        return process.submit(_measure, trial).result()
+        gradient_s, timed_s = process.submit(_measure, trial).result()
+    return GradientTime(gradient_s, time.perf_counter() - began - timed_s)
 
 
 def most_gradients(method: Method, lattice: LatticeSettings, *, n_directions: int = 2) -> int:
@@ -70,7 +88,8 @@ def most_gradients(method: Method, lattice: LatticeSettings, *, n_directions: in
     return n_directions * (in_search + on_lattice) * method.estimator.n_gradients
 
 
-def _measure(trial: TimedGradient) -> float:
+def _measure(trial: TimedGradient) -> tuple[float, float]:
+    """Return the seconds of a gradient, and how long those were timed that tell them."""
     device = own_device("auto")
     model = trial.source.load(device)
     size = (trial.side_px, trial.side_px)
@@ -89,4 +108,4 @@ def _measure(trial: TimedGradient) -> float:
             pass
         seconds[steps] = time.perf_counter() - began
     taken = (1 + _STEPS) * batch_size * trial.method.estimator.n_gradients
-    return seconds[1 + _STEPS] / taken
+    return seconds[1 + _STEPS] / taken, seconds[1 + _STEPS]

@@ -8,14 +8,12 @@ from pathlib import Path
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.synthesis.sources import site_model_file
-from closedloop.attacks.synthesis.timing import TimedGradient, gradient_seconds, most_gradients
+from closedloop.attacks.synthesis.timing import TimedGradient, most_gradients, time_gradient
 from closedloop.execution.workers import Workers
 from closedloop.stages.from_protocol.attack import lattice_of, method_of
 
-_LEAST, _MOST = (
-    0.5,
-    3.0,
-)  # searches end early; processes share memory and clock, with others, too (measured: 2.7 at a load of 5)
+# Searches end early; processes share memory and clock, with others, too (measured: 2.7 at a load of 5).
+_LEAST, _MOST = 0.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Duration:
     n_gradients
         Of the model, at most.
     least_s, most_s
-        On so many processes.
+        On so many processes, their start counted in.
     n_processes
         Of this machine; 1 where the workers are elsewhere: what one process of this machine would take.
     """
@@ -61,5 +59,7 @@ def duration_of(attack: Attack, *, n_attacks: int, side_px: int, model: Path, wo
     batch_size = attack.batch_size if attack.batch_size == "auto" else min(attack.batch_size, most)
     trial = TimedGradient(site_model_file(model), method, side_px, batch_size, max(n_processes, 1))
     n_gradients = n_attacks * most_gradients(method, lattice_of(attack.gradient))
-    seconds = n_gradients * gradient_seconds(trial) / max(n_processes, 1)
-    return Duration(n_gradients, _LEAST * seconds, _MOST * seconds, max(n_processes, 1))
+    timed = time_gradient(trial)
+    seconds = n_gradients * timed.gradient_s / max(n_processes, 1)
+    least_s, most_s = (share * (timed.start_s + seconds) for share in (_LEAST, _MOST))
+    return Duration(n_gradients, least_s, most_s, max(n_processes, 1))

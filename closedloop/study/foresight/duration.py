@@ -40,8 +40,22 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
     where = "on one process of this machine" if one else f"on {found.n_processes} processes of this machine"
     return (
         f"day {day}: {n_attacks:,} attacks, at most {found.n_gradients:,} gradients of the model; a few were timed: "
-        f"about {in_words(found.least_s)} to {in_words(found.most_s)} {where}."
+        f"{range_in_words(found.least_s, found.most_s)} {where}, if it does little else."
     )
+
+
+def range_in_words(least_s: float, most_s: float) -> str:
+    """Return from when to when something is done; of what is soon done no more than that is known.
+
+    Examples
+    --------
+    >>> range_in_words(1, 9), range_in_words(20, 130), range_in_words(590, 610)
+    ('under a minute', 'about 20 s to 2 min', 'about 10 min')
+    """
+    if most_s < _MINUTE_S:
+        return "under a minute"
+    least, most = in_words(least_s), in_words(most_s)
+    return f"about {least}" if least == most else f"about {least} to {most}"
 
 
 def in_words(seconds: float) -> str:

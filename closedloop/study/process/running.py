@@ -26,7 +26,7 @@ class RunningStage:
         "moving"; "not moving": a process holds the study, but the stage has not gone on for `STILL_S`; "stopped": no
         process holds the study.
     done, total
-        As the stage counts; None where it has said nothing.
+        As the stage counts, in units of its own; None where it has said nothing.
     began, moved
         When it began, and when it last moved on, ISO 8601, UTC; None where it has said nothing.
     still_s
@@ -45,11 +45,7 @@ class RunningStage:
     def line(self, study: str) -> str:
         """Return what a person is told, in one line; `study` is its folder."""
         name = self.stage if self.day == START_DAY else f"day {self.day} {self.stage}"
-        at = (
-            f" at {self.done:,} of {self.total:,} ({100 * self.done / self.total:.0f} %)"
-            if self.done and self.total
-            else ""
-        )
+        at = f" at {100 * self.done / self.total:.0f} %" if self.done and self.total else ""
         if self.state == "stopped":
             return f"{name} stopped{at} (no process holds the study): `closedloop run {quoted(study)}` resumes it"
         if self.state == "not moving":

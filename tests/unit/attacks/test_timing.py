@@ -17,7 +17,7 @@ from closedloop.attacks.searches import COSINE, PAPER31, Schedule
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.sources import InMemory
 from closedloop.attacks.synthesis.synthesize import synthesize
-from closedloop.attacks.synthesis.timing import TimedGradient, gradient_seconds, most_gradients
+from closedloop.attacks.synthesis.timing import TimedGradient, most_gradients, time_gradient
 
 TINY = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2)).eval()
 
@@ -48,5 +48,7 @@ def test_a_search_that_does_not_end_early_takes_as_many_gradients_as_are_said(
 
 def test_a_gradient_takes_some_time_and_the_timing_no_graphics_card_of_this_process() -> None:
     trial = TimedGradient(InMemory(TINY, name="tiny"), Method(COSINE), side_px=8, batch_size=4, n_sharing=1)
-    assert 0 < gradient_seconds(trial) < 60
+    timed = time_gradient(trial)
+    assert 0 < timed.gradient_s < 60
+    assert timed.start_s > 0
     assert not torch.cuda.is_initialized()

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from closedloop.commands.run import _table
+from closedloop.commands.run import _print_table, _table
 from closedloop.report.numbers import DayRow, EpsilonCell
 from closedloop.report.reading import SensitivityRow
 
@@ -33,7 +33,7 @@ def printed(*, simulated: bool) -> str:
 def test_signs_are_those_measured_and_in_brackets_those_of_the_hidden_truth() -> None:
     text = printed(simulated=True)
     assert "-.04  .49 (.95)  -.025±.031 (.188)" in text
-    assert "(true)" in text.splitlines()[2] + text.splitlines()[3]
+    assert "(true)" in text.splitlines()[1] + text.splitlines()[2]
     assert "…" not in text  # whole on a terminal of eighty columns
 
 
@@ -41,3 +41,12 @@ def test_a_real_study_has_the_measured_signs_alone() -> None:
     text = printed(simulated=False)
     assert "-.04    .49  -.025±.031" in text
     assert "true" not in text
+
+
+def test_in_a_file_the_title_is_one_line_and_no_line_ends_in_blanks() -> None:
+    written = io.StringIO()
+    _print_table(Console(width=240, file=written), [day_row(day, simulated=True) for day in range(2)])
+    lines = written.getvalue().splitlines()
+    assert lines[0] == "Day by day: sensitivity in sigma, measured (true), on the anchor images"
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert any("-.025±.031 (.188)" in line for line in lines)

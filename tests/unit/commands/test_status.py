@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.catalog import QUALITY
+from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.commands.status import Status, read_status, status_as_json, status_lines
 from closedloop.errors import StudyError
 from closedloop.study.ledger import StageRecord, open_ledger
@@ -135,3 +136,18 @@ def test_a_copy_of_a_study_speaks_of_the_copy(tmp_path: Path) -> None:
     said = "\n".join(status_lines(read_status(copy)))
     assert f"{copy}/day-00/plan: expected room, found none; see {copy}/report." in said
     assert str(root) not in said
+
+
+def test_a_study_of_which_some_days_are_done_says_how_many_and_how_it_goes_on(tmp_path: Path) -> None:
+    one = lab(tmp_path)
+    study = one.paths.root
+    with open_ledger(one.paths.ledger) as ledger:
+        ledger.recall(-1, "start", "h", seconds=1.0)
+        ledger.recall(0, "evaluate", "h", seconds=1.0)
+        ledger.recall(0, "queue", "h", seconds=1.0)
+    found = read_status(study)
+    n_days = read_protocol(one.paths.protocol).days
+    assert n_days > 1
+    assert found.goes_on == f"1 of {n_days} days is done: `closedloop run {study}` goes on"
+    assert found.goes_on in status_lines(found)
+    assert json.loads(status_as_json(found))["goes_on"] == found.goes_on

@@ -91,10 +91,10 @@ def test_a_stage_whose_process_is_gone_is_said_to_have_stopped_with_the_command_
 @pytest.mark.parametrize(
     ("still_s", "is_held", "state", "said"),
     [
-        (12.0, True, "moving", "day 0 plan is running at 10 of 40 (25 %), moved 12 s ago"),
+        (12.0, True, "moving", "day 0 plan is running at 25 %, moved 12 s ago"),
         (STILL_S, True, "moving", "moved 10 min ago"),
-        (STILL_S + 240, True, "not moving", "day 0 plan has not moved for 14 min, it stands at 10 of 40 (25 %)"),
-        (STILL_S + 240, False, "stopped", "day 0 plan stopped at 10 of 40 (25 %) (no process holds the study)"),
+        (STILL_S + 240, True, "not moving", "day 0 plan has not moved for 14 min, it stands at 25 %"),
+        (STILL_S + 240, False, "stopped", "day 0 plan stopped at 25 % (no process holds the study)"),
     ],
 )
 def test_what_is_said_of_a_stage_that_was_begun(

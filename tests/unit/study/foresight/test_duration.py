@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from closedloop.study.foresight.duration import in_words
+from closedloop.study.foresight.duration import in_words, range_in_words
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,17 @@ from closedloop.study.foresight.duration import in_words
 )
 def test_a_time_has_one_unit(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("least_s", "most_s", "words"),
+    [
+        (0.4, 0.9, "under a minute"),  # never "1 s to 1 s"
+        (2, 59, "under a minute"),
+        (20, 120, "about 20 s to 2 min"),
+        (590, 610, "about 10 min"),
+        (3_000, 18_000, "about 50 min to 5.0 h"),
+    ],
+)
+def test_what_is_soon_done_has_no_range_and_a_range_has_two_ends(least_s: float, most_s: float, words: str) -> None:
+    assert range_in_words(least_s, most_s) == words
