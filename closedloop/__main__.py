@@ -1,6 +1,6 @@
 """`closedloop`, and `python -m closedloop`."""
 
-from closedloop.terminal.signals import end_at_once
+from closedloop.terminal.at_once import end_at_once
 
 
 def main() -> None:

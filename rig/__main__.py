@@ -1,6 +1,6 @@
 """`rig`, and `python -m rig`."""
 
-from closedloop.terminal.signals import end_at_once
+from closedloop.terminal.at_once import end_at_once
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import typer
 
 from closedloop.errors import ClosedLoopError, OptionError
 from closedloop.terminal.faults import DEBUG, fault_line, library_of
+from closedloop.terminal.help import plain_help
 from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, is_end_asked_for
 from closedloop.terminal.streams import UNREAD, flushed, one_line, prepare_streams, say, unprinted_line
 
@@ -107,7 +108,7 @@ def missing_library(library: str, install: str) -> str:
 
 
 def _run(program: Program) -> int:
-    status = typer.main.get_command(program.app).main(prog_name=program.name, standalone_mode=False)
+    status = plain_help(typer.main.get_command(program.app)).main(prog_name=program.name, standalone_mode=False)
     return status if isinstance(status, int) else 0
 
 
