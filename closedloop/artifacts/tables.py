@@ -181,8 +181,8 @@ def read_table(path: Path, layout: TableLayout) -> Columns:
     wanted = {name: (column.dtype, bool(column.since), column.may_miss) for name, column in columns}
     found, parts = _ask(path, read, wanted)
     _check(path, layout, found)
-    with pa.ipc.open_stream(pa.py_buffer(b"".join(parts))) as stream:
-        table = stream.read_all()
+    streams = [pa.ipc.open_stream(pa.py_buffer(part)) for part in parts]
+    table = pa.concat_tables(stream.read_all() for stream in streams).unify_dictionaries()
     return {
         name: np.asarray(table[name].to_numpy(zero_copy_only=False))
         if name in table.column_names

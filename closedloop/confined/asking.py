@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -136,6 +137,8 @@ class _NoAnswerError(Exception):
 
 def _ask(helper: _Helper, request: bytes, limits: Limits) -> tuple[Any, list[memoryview]]:
     reader, writer = os.pipe()
+    with contextlib.suppress(OSError):  # of an account that has many: the small one does as well
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _READ_BYTES)
     try:
         try:
             _tell(helper, request, writer)
@@ -213,7 +216,7 @@ def _hear(helper: _Helper, *, deadline: float) -> int:
 
 def _ended(status: int, limits: Limits) -> ConfinedError:
     if status == -signal.SIGXCPU:
-        return ConfinedError(f"no end of reading it within {limits.cpu_s} s")
+        return ConfinedError(f"no end of reading it within {limits.cpu_s} s of processor time")
     if status == OUT_OF_MEMORY:
         return ConfinedError(_memory(limits))
     return ConfinedError(f"that reading it ends in signal {-status}" if status < 0 else "that reading it breaks off")

@@ -8,7 +8,6 @@ is read without being parsed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,7 +40,7 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool, bool]]) -> Answer:
     -------
     Answer
         The marks, and under "other" what was expected and found of the columns where they are not as wanted; the parts
-        are the columns in Arrow's stream format.
+        are the columns in Arrow's stream format, so many rows each.
     """
     with _open(path) as file:
         schema = file.schema_arrow
@@ -58,7 +57,7 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool, bool]]) -> Answer:
     for name in names:
         if table[name].null_count and not wanted[name][2]:
             return {**marks, "other": [f"a value of {name} in every row", f"none in {table[name].null_count} rows"]}, []
-    return marks, _stream(table)
+    return marks, _streams(table)
 
 
 def _open(path: str) -> pq.ParquetFile:
@@ -82,34 +81,12 @@ def _types(dtype: str) -> tuple[str, ...]:
     return (dtype, "large_string") if dtype == "string" else (str(pa.type_for_alias(dtype)),)
 
 
-def _stream(table: pa.Table) -> Iterator[bytes]:
-    parts = _Parts()
-    with pa.ipc.new_stream(parts, table.schema.remove_metadata()) as stream:
-        for batch in table.to_batches(max_chunksize=_ROWS_OF_A_PART):
-            stream.write_batch(batch)
-            yield parts.take()
-    yield parts.take()
-
-
-class _Parts:
-    """A file to be written to that is taken away part by part."""
-
-    def __init__(self) -> None:
-        self._written: list[bytes] = []
-        self.closed = False
-
-    def write(self, content: Any) -> None:
-        """Take what is written."""
-        self._written.append(bytes(content))
-
-    def flush(self) -> None:
-        """Do nothing: nothing is held back."""
-
-    def close(self) -> None:
-        """Do nothing: what was written is still to be taken."""
-
-    def take(self) -> bytes:
-        """Return what was written since."""
-        taken = b"".join(self._written)
-        self._written.clear()
-        return taken
+def _streams(table: pa.Table) -> Iterator[pa.Buffer]:
+    """Yield the table part by part, each a stream of its own: it is read where it comes to lie, without a copy."""
+    schema = table.schema.remove_metadata()
+    for batch in table.to_batches(max_chunksize=_ROWS_OF_A_PART) or [None]:
+        part = pa.BufferOutputStream()
+        with pa.ipc.new_stream(part, schema) as stream:
+            if batch is not None:
+                stream.write_batch(batch)
+        yield part.getvalue()

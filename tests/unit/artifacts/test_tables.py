@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from closedloop.artifacts.day.session import PRESENTATIONS
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.schemas import declared
-from closedloop.artifacts.tables import CodedText, as_columns, csv_writer, is_simulated, read_table, write_table
+from closedloop.artifacts.tables import (
+    CodedText,
+    as_columns,
+    csv_writer,
+    is_simulated,
+    read_table,
+    table_writer,
+    write_table,
+)
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 
@@ -173,3 +181,24 @@ def test_text_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         write_text()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_many_parts_is_read_whole_though_each_names_its_texts_anew(tmp_path: Path) -> None:
+    """More rows than come at a time, in groups of rows that number the same texts differently."""
+    layout = TableLayout(kind="parts", columns={"n": Column("int64", "", ""), "kind": Column("category", "", "")})
+    path, n = tmp_path / "table.parquet", 70_000
+    with table_writer(path, layout, simulated=False) as write:
+        for first, labels in ((0, ("x", "y")), (n, ("y", "z"))):
+            code = (np.arange(n) % 2).astype(np.int8)
+            write({"n": np.arange(first, first + n), "kind": CodedText(code, labels)})
+    columns = read_table(path, layout)
+    np.testing.assert_array_equal(columns["n"], np.arange(2 * n))
+    assert columns["kind"][[0, 1, n - 1, n, n + 1]].tolist() == ["x", "y", "y", "y", "z"]
+
+
+def test_a_table_without_a_row_has_its_columns(tmp_path: Path) -> None:
+    layout = TableLayout(kind="none", columns={"n": Column("int64", "", ""), "kind": Column("category", "", "")})
+    with table_writer(tmp_path / "table.parquet", layout, simulated=False) as write:
+        write({"n": np.zeros(0, np.int64), "kind": CodedText(np.zeros(0, np.int8), ("x",))})
+    columns = read_table(tmp_path / "table.parquet", layout)
+    assert {name: len(column) for name, column in columns.items()} == {"n": 0, "kind": 0}

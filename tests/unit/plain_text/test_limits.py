@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.errors import DocumentError, ProtocolError, visible
-from closedloop.plain_text.limits import MOST_LINES, read_limited, refuse_many_lines
+from closedloop.plain_text.limits import MOST_LINES, decode, read_limited, refuse_many_lines
 from tests.unit.messages import refused
 
 MISSING = "expected a file, found none. Make it."
@@ -64,3 +64,12 @@ def test_a_file_of_very_many_lines_is_refused() -> None:
 def test_what_a_terminal_would_act_on_is_written_out(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert str(DocumentError(text)) == shown
+
+
+@pytest.mark.parametrize(
+    ("content", "where"), [(b"\x89HDF", "journal, line 7:"), (b"a\nb\xff", "journal, line 7, line 2:")]
+)
+def test_a_byte_that_is_no_text_is_placed_in_a_line_where_there_are_several(content: bytes, where: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        decode(content, what="JSON", place="journal, line 7", error=DocumentError, remedy="Restore it.")
+    assert str(caught.value).startswith(f"{where} expected JSON in UTF-8, found the byte 0x")
