@@ -66,7 +66,7 @@ class Attack(Section):
     def _ascending(self) -> Attack:
         if len(set(self.epsilons)) < len(self.epsilons):
             twice = next(epsilon for epsilon in self.epsilons if self.epsilons.count(epsilon) > 1)
-            raise ValueError(f"epsilons: expected each value once, found {twice:g} more than once. Remove one")
+            raise ValueError(f"epsilons: expected each value once, found {twice:g} more than once. Name it once")
         if list(self.epsilons) != sorted(self.epsilons):
             raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
         spelled = [f"{epsilon:g}" for epsilon in self.epsilons]

@@ -107,9 +107,9 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
         (
             {"attack__epsilons": [2.5, 2.50]},
             "attack.epsilons:",
-            "each value once, found 2.5 more than once. Remove one.",
+            "each value once, found 2.5 more than once. Name it once.",
         ),
-        ({"attack__epsilons": [1, "1", 1.0]}, "attack.epsilons:", "found 1 more than once. Remove one."),
+        ({"attack__epsilons": [1, "1", 1.0]}, "attack.epsilons:", "found 1 more than once. Name it once."),
         ({"attack__epsilons": [1, 1.0000001]}, "attack.epsilons:", "differ in their first six digits"),
         ({"attack__epsilons": [1, "x"]}, "attack.epsilons.1:", "a number, found 'x'"),
         ({"attack__epsilons": 5}, "attack.epsilons:", "a list, found 5"),

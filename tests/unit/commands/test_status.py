@@ -141,10 +141,7 @@ def test_a_copy_of_a_study_speaks_of_the_copy(tmp_path: Path) -> None:
 def test_a_study_of_which_some_days_are_done_says_how_many_and_how_it_goes_on(tmp_path: Path) -> None:
     one = lab(tmp_path)
     study = one.paths.root
-    with open_ledger(one.paths.ledger) as ledger:
-        ledger.recall(-1, "start", "h", seconds=1.0)
-        ledger.recall(0, "evaluate", "h", seconds=1.0)
-        ledger.recall(0, "queue", "h", seconds=1.0)
+    one.run(days=1)
     found = read_status(study)
     n_days = read_protocol(one.paths.protocol).days
     assert n_days > 1

@@ -67,9 +67,14 @@ def test_what_a_terminal_would_act_on_is_written_out(text: str, shown: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "where"), [(b"\x89HDF", "journal, line 7:"), (b"a\nb\xff", "journal, line 7, line 2:")]
+    ("content", "place", "where"),
+    [
+        (b"\x89HDF", "journal", "journal, line 1:"),
+        (b"a\nb\xff", "journal", "journal, line 2:"),
+        (b"b\xff", "journal, line 7", "journal, line 7:"),
+    ],
 )
-def test_a_byte_that_is_no_text_is_placed_in_a_line_where_there_are_several(content: bytes, where: str) -> None:
+def test_a_byte_that_is_no_text_is_placed_in_a_line_of_its_file(content: bytes, place: str, where: str) -> None:
     with pytest.raises(DocumentError) as caught:
-        decode(content, what="JSON", place="journal, line 7", error=DocumentError, remedy="Restore it.")
+        decode(content, what="JSON", place=place, error=DocumentError, remedy="Restore it.")
     assert str(caught.value).startswith(f"{where} expected JSON in UTF-8, found the byte 0x")

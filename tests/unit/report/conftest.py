@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.arrays import write_arrays
+from closedloop.artifacts.catalog import SUMMARY
 from closedloop.artifacts.day.evaluation import (
     PAIRS,
     SENSITIVITY,
@@ -23,6 +24,7 @@ from closedloop.artifacts.day.evaluation import (
     RasterExample,
 )
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import Budget, DayPlan
 from closedloop.artifacts.day.quality import IngestQuality, RawAgreement
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
@@ -80,7 +82,7 @@ def _ingested(paths: StudyPaths, day: int, *, simulated: bool) -> None:
     write_table(target.with_name("audit.parquet"), STIMULUS_AUDIT, audit_columns(), simulated=simulated)
     _quality(day, simulated=simulated).write(paths.day(day).folder("ingest") / "quality.json")
     for stage in ("plan", "synthesize", "ingest"):
-        _manifest(paths, day, stage, simulated=simulated)
+        manifest_of(paths, day, stage, simulated=simulated)
 
 
 def _evaluated(paths: StudyPaths, day: int, *, anchors: bool, simulated: bool) -> None:
@@ -91,7 +93,7 @@ def _evaluated(paths: StudyPaths, day: int, *, anchors: bool, simulated: bool) -
     write_table(folder / "pairs.parquet", PAIRS, pair_columns(day), simulated=simulated)
     _fit(day, simulated=simulated).write(paths.day(day).folder("refit") / "fit.json")
     for stage in ("refit", "evaluate"):
-        _manifest(paths, day, stage, simulated=simulated)
+        manifest_of(paths, day, stage, simulated=simulated)
 
 
 def sensitivity_columns(day: int, *, anchors: bool, simulated: bool) -> dict[str, list[Any]]:
@@ -316,7 +318,21 @@ def _fit(day: int, *, simulated: bool) -> FitReport:
     )
 
 
-def _manifest(paths: StudyPaths, day: int, stage: str, *, simulated: bool) -> None:
+def publish_shown(paths: StudyPaths, day: int) -> None:
+    """Publish a simulated session that was shown to its end, and the schedule that it was shown by."""
+    counts = dict.fromkeys(
+        ("n_segments", "n_trials", "n_trials_completed", "n_trials_broken", "n_trials_ignored", "n_presentations",
+         "n_accepted", "n_remaining", "n_time_outs"), 1
+    )  # fmt: skip
+    SessionSummary(
+        simulated=True, session_id="s", display="headless", outcome="complete", n_rejected={}, duration_s=1.0,
+        reward_ms=1.0, **counts,
+    ).write(paths.day(day).folder("present") / SUMMARY.name)  # fmt: skip
+    for stage in ("schedule", "present"):
+        manifest_of(paths, day, stage, simulated=True)
+
+
+def manifest_of(paths: StudyPaths, day: int, stage: str, *, simulated: bool) -> None:
     Manifest(
         simulated=simulated,
         stage=stage,
@@ -329,7 +345,7 @@ def _manifest(paths: StudyPaths, day: int, stage: str, *, simulated: bool) -> No
         outputs={"a.json": FileEntry(sha256="0" * 64, n_bytes=1)},
         seconds=4.2,
         peak_memory_mb=310.0,
-    ).write(paths.day(day).folder(stage) / MANIFEST_NAME)
+    ).write(paths.folder(stage, day) / MANIFEST_NAME)
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,9 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.catalog import SUMMARY
-from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.report.pages import write_report
-from tests.unit.report.conftest import _manifest
+from tests.unit.report.conftest import manifest_of, publish_shown
 
 pytestmark = pytest.mark.slow  # all figures of a study: in `make test`, not in `make check`
 
@@ -219,7 +217,7 @@ def test_what_is_wider_than_the_screen_scrolls_in_a_frame_of_its_own(reported: S
 def test_a_real_study_waits_for_the_rig_and_says_so(tmp_path: Path, build_study: Any) -> None:
     paths = build_study(tmp_path / "study", n_evaluated=0, simulated=False)
     shutil.rmtree(paths.day(0).folder("ingest"))
-    _manifest(paths, 0, "schedule", simulated=False)
+    manifest_of(paths, 0, "schedule", simulated=False)
     write_report(paths)
     words = " ".join(_parse(paths.report / "index.html").words)
     assert (
@@ -232,16 +230,7 @@ def test_a_real_study_waits_for_the_rig_and_says_so(tmp_path: Path, build_study:
 
 def test_what_was_shown_is_no_longer_to_come(tmp_path: Path, build_study: Any) -> None:
     paths = build_study(tmp_path / "study", n_evaluated=0)
-    counts = dict.fromkeys(
-        ("n_segments", "n_trials", "n_trials_completed", "n_trials_broken", "n_trials_ignored", "n_presentations",
-         "n_accepted", "n_remaining", "n_time_outs"), 1
-    )  # fmt: skip
-    SessionSummary(
-        simulated=True, session_id="s", display="headless", outcome="complete", n_rejected={}, duration_s=1.0,
-        reward_ms=1.0, **counts,
-    ).write(paths.day(0).folder("present") / SUMMARY.name)  # fmt: skip
-    for stage in ("schedule", "present"):
-        _manifest(paths, 0, stage, simulated=True)
+    publish_shown(paths, 0)
     write_report(paths)
     page = (paths.report / "day-00-stimuli.html").read_text(encoding="utf-8")
     assert "What was shown" in page

@@ -11,10 +11,11 @@ import pytest
 
 from closedloop.artifacts.catalog import REPORT, REPORT_RECORD, SENSITIVITY_CSV
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import START, START_DAY, StudyPaths
 from closedloop.errors import ManifestError
 from closedloop.study.pages import draw_pages, draw_pages_if_due
 from tests.unit.messages import refused
+from tests.unit.report.conftest import manifest_of, publish_shown
 
 LATER = 4_000_000_000
 
@@ -23,6 +24,9 @@ LATER = 4_000_000_000
 def original(build_study: Callable[..., StudyPaths], tmp_path_factory: pytest.TempPathFactory) -> StudyPaths:
     """A study of a day with its pages."""
     paths = build_study(tmp_path_factory.mktemp("drawn") / "study", n_evaluated=1, under_way=False)
+    publish_shown(paths, 0)
+    for stage, day in ((START, START_DAY), ("recording", 0)):
+        manifest_of(paths, day, stage, simulated=True)
     for path in paths.root.rglob(MANIFEST_NAME):
         Manifest.read(path).model_copy(update={"outputs": describe_files(path.parent)}).write(path)
     draw_pages_if_due(paths)

@@ -19,7 +19,7 @@ from closedloop.detection.agreement import agreement
 from closedloop.detection.definitions import DEFINITIONS
 from closedloop.detection.spikes import detect
 from closedloop.devices.device import Device, read_devices
-from closedloop.errors import RecordingError
+from closedloop.errors import ClosedLoopError, OptionError, RecordingError
 from closedloop.recording.spikes import concatenate_spikes
 from closedloop.simulation.sessions import TRUTH, MadeSession, can_have, make_session
 from tests.unit.messages import refused
@@ -175,20 +175,22 @@ def test_a_fault_that_a_specification_cannot_have_is_refused_with_those_that_can
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "error", "said"),
     [
-        ({"faults": ["pauze"]}, "fault pauze"),
-        ({"specification": "4.0"}, "specification 4.0"),
-        ({"n_processors": 3}, "3 processors"),
-        ({"seconds": 1.0}, "a session of 1 s"),
-        ({"n_channels": 1, "n_processors": 2}, "a session of 60 s with 1 channels"),
+        ({"faults": ["pauze"]}, OptionError, "--fault pauze"),
+        ({"specification": "4.0"}, OptionError, "--specification 4.0"),
+        ({"n_processors": 3}, RecordingError, "3 processors"),
+        ({"seconds": 1.0}, RecordingError, "a session of 1 s"),
+        ({"n_channels": 1, "n_processors": 2}, RecordingError, "a session of 60 s with 1 channels"),
     ],
 )
-def test_what_cannot_be_made_is_refused_in_one_line(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+def test_what_cannot_be_made_is_refused_in_one_line(
+    tmp_path: Path, changed: dict[str, object], error: type[ClosedLoopError], said: str
+) -> None:
     options = json.loads(
         json.dumps({"specification": "2.3", "seconds": 60.0, "n_channels": 2, "n_processors": 1, "faults": []})
     )
-    with refused(RecordingError, said):
+    with refused(error, said):
         make_in_folder(tmp_path, **(options | changed), seed=0, progress=lambda _done, _total: None)
 
 

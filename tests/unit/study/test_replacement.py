@@ -12,7 +12,7 @@ from typer import Exit
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.commands.brought import accept_recording, replace_recording
-from closedloop.errors import ClosedLoopError, RecordingError, StudyError
+from closedloop.errors import ClosedLoopError, OptionError, RecordingError, StudyError
 from closedloop.study.loop import Outcome
 from closedloop.study.replacement import INTENT, Replacement, finish_replacements
 from closedloop.study.verification.study import verify_study
@@ -147,7 +147,7 @@ def test_nothing_to_replace_no_reason_and_a_folder_of_the_study_are_refused(made
     with refused(StudyError, made.paths.folder("recording", 0), "found none"):
         replace(made)
     bring_bad_copy(made)
-    with refused(StudyError, "--why"):
+    with refused(OptionError, "--why"):
         replace(made, why=" ")
     with refused(StudyError, made.paths.root / "day-00", "one in the study itself"):
         replace_recording(

@@ -57,4 +57,4 @@ def test_what_an_option_may_be_stands_behind_it_and_a_type_does_not() -> None:
 def test_a_number_out_of_bounds_is_told_in_words() -> None:
     ended = command("dry-run", "x", "--days", "0")
     assert ended.code == 2
-    assert "Invalid value for '--days': expected at least 1. See" in ended.err
+    assert "Invalid value for '--days': expected a number of at least 1, found 0. See" in ended.err
