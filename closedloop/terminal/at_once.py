@@ -28,6 +28,11 @@ def end_at_once() -> None:
     answer(end_now)
 
 
+def ignore() -> None:
+    """From here on, hear of no signal that asks for the end."""
+    answer(_signal.SIG_IGN)
+
+
 def answer(handler: "Handler") -> "dict[int, Handler]":
     """Answer the signals that ask for the end, but for those that are ignored; return who answered them before."""
     before: dict[int, Handler] = {int(number): _signal.getsignal(number) for number in _ENDING}

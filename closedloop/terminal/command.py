@@ -20,7 +20,7 @@ import typer
 from closedloop.errors import ClosedLoopError, OptionError
 from closedloop.terminal.faults import DEBUG, fault_line, library_of
 from closedloop.terminal.help import plain_help
-from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, is_end_asked_for
+from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, end_with, is_end_asked_for
 from closedloop.terminal.streams import UNREAD, flushed, one_line, prepare_streams, say, unprinted_line
 
 _FAILED, _MISUSED = 1, 2
@@ -76,6 +76,7 @@ def run_program(program: Program) -> NoReturn:
     if status == INTERRUPTED and is_end_asked_for():
         say("Stopped.")
     status = flushed(status)
+    end_with(status)
     if status == INTERRUPTED:  # Python would kill itself once more where it came in an `exec`, as of libraries
         atexit._run_exitfuncs()
         os._exit(status)

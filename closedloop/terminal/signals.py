@@ -7,13 +7,15 @@ work raises.
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from closedloop.terminal.at_once import INTERRUPTED, answer, end_at_once, end_now
+from closedloop.terminal.at_once import INTERRUPTED, answer, end_at_once, end_now, ignore
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,6 +26,7 @@ __all__ = [
     "end_at_once",
     "end_if_asked",
     "end_imports_at_once",
+    "end_with",
     "is_end_asked_for",
     "note_end_told",
 ]
@@ -33,8 +36,17 @@ _asked: list[int] = []
 
 
 def end_imports_at_once() -> None:
-    """From here on, raise KeyboardInterrupt where a signal asks for the end, but in the middle of an import end."""
+    """From here on, raise KeyboardInterrupt where a signal asks for the end, but in the middle of an import end.
+
+    Python's own last steps answer no signal any more: it would end as killed what ended with a code of its own.
+    """
+    atexit.register(ignore)  # registered before all others, so run after them
     answer(_end_imports_at_once)
+
+
+def end_with(status: int) -> None:
+    """End with this code whatever asks for the end from here on: all is done and said, only Python tidies up."""
+    answer(lambda _signal, _frame: os._exit(status))
 
 
 @contextmanager

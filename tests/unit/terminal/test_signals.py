@@ -58,6 +58,7 @@ def test_a_signal_in_the_first_300_ms_ends_the_program_quietly(package: str, wor
         )
         code, said = told_to_end(words, package=package, after_s=after_s, by=by)
         if code != 1:  # 1: it had ended before, for there is no /nowhere
+            said = said[said.find("Stopped.") :]  # what it came to say before
             assert (code, said) == (130, "Stopped.\n"), (after_s, by, said)
 
 
@@ -90,6 +91,41 @@ def test_an_interrupt_inside_of_exec_is_no_other_exit_code(tmp_path: Path) -> No
     )
     assert (tmp_path / "told").read_text() == "tidied up"
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
+AT_ITS_END = """
+import atexit, os, signal, sys, threading
+import typer
+from closedloop.terminal.command import Program, run_program
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.default_int_handler)
+app = typer.Typer(pretty_exceptions_enable=False)
+
+class Last:
+    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGTERM):
+        kill(own, number)
+
+last = Last()
+
+@app.command()
+def do(when: str) -> None:
+    print("done")
+    if when == "tidying":
+        atexit.register(signal.raise_signal, signal.SIGTERM)
+    else:
+        sys.modules["last"] = last
+
+run_program(Program("tool", app, install={}))
+"""
+
+
+@pytest.mark.parametrize("when", ["tidying", "last"])
+def test_a_signal_after_all_is_said_changes_no_exit_code(tmp_path: Path, when: str) -> None:
+    (tmp_path / "tool.py").write_text(AT_ITS_END)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "tool.py", when], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
 IGNORED = """
