@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.day.journal import JournalRow, Presentation, TrialStarted
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation, TrialStarted
 
 TICK_HZ = 30_000
 _CODE_DELAY_S = 0.0003  # from the flip's return to the strobe

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Literal
 
-from closedloop.artifacts.day.journal import LaunchOpened, SessionEnded, TimeOut
+from closedloop.artifacts.day.journal_rows import LaunchOpened, SessionEnded, TimeOut
 from rig.display.display import BLANK
 from rig.machine.state import SessionState
 from rig.machine.timeline import trial_frames

@@ -6,7 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from closedloop.artifacts.day.journal import JournalRow, LaunchOpened, Presentation, TimeOut, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal_rows import (
+    JournalRow,
+    LaunchOpened,
+    Presentation,
+    TimeOut,
+    TrialEnded,
+    TrialStarted,
+)
 from closedloop.artifacts.day.presentation_queue import settle_queue
 from closedloop.errors import SessionError
 from rig.session.folder import Session

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from closedloop.artifacts.day.journal import Presentation, RejectionReason, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal_rows import Presentation, RejectionReason, TrialEnded, TrialStarted
 from rig.display.display import BLANK, FIXATION, Display, Picture
 from rig.machine.fixation import FixationWindow
 from rig.machine.timeline import image_frames, trial_frames

@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import Journal, JournalRow, Presentation, read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation
 from closedloop.artifacts.day.session import CodeTransport, ScriptedMonkey
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.artifacts.naming import derive_seed

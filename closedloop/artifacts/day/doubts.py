@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from closedloop.artifacts.day.journal import Journal, LaunchOpened
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.records.amendments import Amendment
 
 Doubt = Literal["headless-display", "virtual-clock", "scripted-gaze", "mouse-gaze", "no-gaze", "file-codes"]

@@ -17,13 +17,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from closedloop.artifacts.day.journal import (
-    Journal,
+from closedloop.artifacts.day.journal import Journal, SessionSummary
+from closedloop.artifacts.day.journal_rows import (
     JournalRow,
     LaunchOpened,
     Presentation,
     SessionEnded,
-    SessionSummary,
     TrialEnded,
     TrialStarted,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from closedloop.artifacts.day.journal import Presentation
+from closedloop.artifacts.day.journal_rows import Presentation
 from closedloop.artifacts.naming import generator
 
 

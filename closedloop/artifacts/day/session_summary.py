@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from closedloop.artifacts.day.journal import Journal, SessionSummary, TimeOut, TrialEnded
+from closedloop.artifacts.day.journal import Journal, SessionSummary
+from closedloop.artifacts.day.journal_rows import TimeOut, TrialEnded
 from closedloop.artifacts.day.session import SessionDocument
 
 

@@ -16,8 +16,9 @@ from closedloop.alignment.alignment import Alignment, align_devices, missing_at_
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.commands.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.day.doubts import Doubt, doubts_of, unvouched
-from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
 from closedloop.artifacts.day.journal_checks import check_journal
+from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
 from closedloop.artifacts.tables import write_table
 from closedloop.devices.device import PHOTODIODE, Device, read_devices
 from closedloop.devices.shared_codes import share_codes

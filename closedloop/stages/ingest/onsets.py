@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment
-from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.devices.device import Device
 from closedloop.recording.codes import SentCodes
 from closedloop.recording.usability import NEEDED_MS

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument, StudyPaths

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from closedloop.artifacts.day.journal import LaunchOpened, SessionSummary, accepted, read_journal
+from closedloop.artifacts.day.journal import SessionSummary, accepted, read_journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.day.session import PixelAudit
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from closedloop.artifacts.day.journal import Presentation
+from closedloop.artifacts.day.journal_rows import Presentation
 from closedloop.artifacts.day.presentation_queue import requeue
 from rig.machine.state import SessionState
 

@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts.day.journal import (
-    LaunchOpened,
-    Presentation,
-    TrialEnded,
-    TrialStarted,
-    accepted,
-    read_journal,
-)
+from closedloop.artifacts.day.journal import accepted, read_journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialEnded, TrialStarted
 from closedloop.errors import DocumentError, SessionError
 from rig.apparatus import Launch
 from rig.launch import present_session, run_launch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from closedloop.artifacts.day.journal import LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.errors import SessionError
 from rig.machine.state import MAX_DROPS_IN_A_ROW, MAX_DROPS_OF_ONE, SessionState, replay
 from rig.session.folder import open_session

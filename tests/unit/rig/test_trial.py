@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts.day.journal import TimeOut, TrialEnded, TrialStarted, accepted
+from closedloop.artifacts.day.journal import accepted
+from closedloop.artifacts.day.journal_rows import TimeOut, TrialEnded, TrialStarted
 from closedloop.errors import SessionError
 from rig.ports.gaze import GazePoint
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closedloop.artifacts.day.journal import JournalRow, Presentation, TimeOut, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation, TimeOut, TrialEnded, TrialStarted
 from closedloop.simulation.events import RecorderClock, patch_times, send_codes
 
 FRAME_S = 1 / 60

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.day.journal import (
+from closedloop.artifacts.day.journal import accepted, read_journal, standing_rows
+from closedloop.artifacts.day.journal_rows import (
     ROW,
     JournalRow,
     LaunchOpened,
@@ -17,9 +18,6 @@ from closedloop.artifacts.day.journal import (
     TimeOut,
     TrialEnded,
     TrialStarted,
-    accepted,
-    read_journal,
-    standing_rows,
 )
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused

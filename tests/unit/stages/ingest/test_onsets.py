@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from closedloop.alignment.alignment import align
-from closedloop.artifacts.day.journal import Journal, Presentation
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import Presentation
 from closedloop.devices.device import Device
 from closedloop.recording.codes import ReceivedCodes
 from closedloop.recording.segments import Segment
