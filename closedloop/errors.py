@@ -88,6 +88,10 @@ class SessionError(ClosedLoopError):
     """The rig cannot present a session folder, or its display or hardware is not fit."""
 
 
+class RigError(ClosedLoopError):
+    """A rig's description is missing, malformed, or of another rig than the one that stands here."""
+
+
 class StudyError(ClosedLoopError):
     """The study folder cannot be advanced."""
 

@@ -97,6 +97,9 @@ class TrialSettings(Section):
     hold_ms: WaitMs
     fixation_window_deg: WindowDeg = Field(description="radius")
     saccade_boxcar_samples: GazeSamples = Field(description="gaze samples averaged before a break counts")
+    gaze_grace_ms: WaitMs | None = Field(
+        default=None, description="how long the eye may be outside of the window; null: as long as half of the boxcar"
+    )
     intertrial_ms: WaitMs
     reward_ms: WaitMs
     misses_before_time_out: Count
@@ -110,6 +113,20 @@ class ScriptedMonkey(Section):
     seed: Seed
     ignore_probability: Seldom
     leave_early_probability: Seldom
+
+
+class TwinSettings(Section):
+    """How far apart an image and what was made from it are shown: the second of two alike is seen with other eyes."""
+
+    least_presentations: int = Field(
+        ge=0,
+        le=MOST_PRESENTATIONS,
+        description="fewest presentations from a changed image to its clean one, as planned",
+    )
+    clean_of_image: tuple[int, ...] = Field(
+        max_length=MOST_PRESENTATIONS,
+        description="for each row of images.npy the row of the clean image it was made from; its own where it is clean",
+    )
 
 
 class SessionDocument(Document):
@@ -128,11 +145,23 @@ class SessionDocument(Document):
     trial: TrialSettings
     codes: CodeSettings
     monkey: ScriptedMonkey | None = Field(description="set in simulated sessions only")
+    twins: TwinSettings | None = Field(
+        default=None, description="what a requeued presentation keeps apart; null where no image has a twin, and by 0.1"
+    )
 
     @model_validator(mode="after")
     def _monkey_is_simulated(self) -> SessionDocument:
         if (self.monkey is not None) != self.simulated:
             raise ValueError("expected a scripted monkey exactly in a simulated session. Rebuild the session folder")
+        return self
+
+    @model_validator(mode="after")
+    def _each_image_has_its_clean_one(self) -> SessionDocument:
+        if self.twins is not None and len(self.twins.clean_of_image) != self.n_images:
+            raise ValueError(
+                f"twins.clean_of_image: expected {self.n_images} images, found {len(self.twins.clean_of_image)}. "
+                "Rebuild the session folder"
+            )
         return self
 
 
