@@ -208,7 +208,7 @@ class TrialRunner:
 
     def _flip(self, picture: Picture, *, code: int | None = None) -> float:
         at_flip = partial(self._apparatus.codes.send, code) if code is not None else None
-        return self._apparatus.display.flip(picture, at_flip=at_flip)
+        return self._apparatus.display.flip(picture, at_flip=at_flip).time_s
 
     def _sample(self, time_s: float) -> None:
         self._window.add(self._apparatus.gaze.look(time_s))

@@ -35,7 +35,7 @@ from closedloop.stimuli.procedural import ProceduralPool
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.create import Request, create_study
 from closedloop.study.loop import Outcome, run_study
-from rig.display.display import DisplayFacts, DisplayName, Picture
+from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
 from rig.display.headless import HeadlessDisplay
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, replay
@@ -282,8 +282,14 @@ class PretendedScreen:
     def prepare(self, image_indices: Sequence[int]) -> None:
         self.headless.prepare(image_indices)
 
-    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
+    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
         return self.headless.flip(picture, at_flip=at_flip)
+
+    def health(self) -> tuple[str, ...]:
+        return ()
+
+    def keys(self) -> tuple[str, ...]:
+        return ()
 
     def close(self) -> None:
         self.headless.close()

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -123,7 +123,7 @@ class TwinSettings(Section):
         le=MOST_PRESENTATIONS,
         description="fewest presentations from a changed image to its clean one, as planned",
     )
-    clean_of_image: tuple[int, ...] = Field(
+    clean_of_image: tuple[Annotated[int, Field(ge=0, le=MOST_PRESENTATIONS)], ...] = Field(
         max_length=MOST_PRESENTATIONS,
         description="for each row of images.npy the row of the clean image it was made from; its own where it is clean",
     )

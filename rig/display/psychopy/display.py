@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.display.display import BLANK, DisplayFacts, DisplayName, Picture
+from rig.display.display import BLANK, DisplayFacts, DisplayName, Flip, Picture
 from rig.display.fitness import refuse_unfit
 from rig.display.pacing import FlipRate, ScreenPacing, TimerPacing, judge_flips
 from rig.display.pixel_audit import PixelAuditor
@@ -117,7 +117,7 @@ class PsychoPyDisplay:
     def _measure(self, renderer: str) -> FlipRate:
         for _ in range(_N_WARM_FLIPS):
             self.flip(BLANK)
-        flips_s = [self.flip(BLANK) for _ in range(_N_PROBE_FLIPS)]
+        flips_s = [self.flip(BLANK).time_s for _ in range(_N_PROBE_FLIPS)]
         simulated = self._session.document.simulated
         return judge_flips(flips_s, refresh_hz=self._screen.refresh_hz, renderer=renderer, simulated=simulated)
 
@@ -154,8 +154,9 @@ class PsychoPyDisplay:
         gc.collect(0)
         gc.disable()
 
-    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
-        """Show a picture at the next frame and return when it appeared, seconds."""
+    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
+        """Show a picture at the next frame."""
+        before_s = self._flipped_s
         self.draw(picture)
         self._pacing.wait()
         self.window.callOnFlip(self._note_flip)
@@ -163,9 +164,18 @@ class PsychoPyDisplay:
             self.window.callOnFlip(at_flip)
         self.window.flip()
         self._shown_slot = picture.slot
-        if self._event.getKeys(keyList=["escape"]):
+        if "escape" in self.keys():
             self._stop.ask()
-        return self._flipped_s
+        n_frames = round((self._flipped_s - before_s) * self._screen.refresh_hz) if before_s else 1
+        return Flip(self._flipped_s, max(n_frames, 1))
+
+    def health(self) -> tuple[str, ...]:
+        """Return in words what keeps the animal from seeing the picture."""
+        return ()
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the keys that were pressed since it was asked last."""
+        return tuple(self._event.getKeys())
 
     def _note_flip(self) -> None:
         self._flipped_s = self._clock.now_s()
