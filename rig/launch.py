@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +10,16 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.errors import SessionError
-from closedloop.storage import remove_file
-from rig.apparatus import Launch, open_apparatus
+from closedloop.storage import remove_file, sha256_file
+from rig.apparatus import Launch
+from rig.check.findings import Finding, overrides_of, refuse_failures
+from rig.check.inspection import SHORT_REFRESH_S, Inspection
+from rig.check.table import check_before, check_opened
+from rig.machine.launch_row import LaunchNotes
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
-from rig.session.checks import refuse_unshowable
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
@@ -36,10 +39,18 @@ class Beginning:
     start_s: float
 
 
+def _say_nothing(findings: Sequence[Finding]) -> None:
+    """Say nothing of what the checks found."""
+
+
 def run_launch(
-    launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
+    launch: Launch,
+    *,
+    stop: StopRequest,
+    on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None] = _say_nothing,
 ) -> tuple[SessionSummary, bool]:
-    """Present a session, or what is left of it.
+    """Present a session, or what is left of it, if nothing in the table of checks stands against it.
 
     Parameters
     ----------
@@ -49,6 +60,8 @@ def run_launch(
         Where a stop is asked for.
     on_trial
         Called after each trial with the state and the time, seconds of the rig's clock.
+    on_findings
+        Called with what the checks found, when nothing of it stands against the session.
 
     Returns
     -------
@@ -60,11 +73,17 @@ def run_launch(
     ClosedLoopError
         The folder, the display, the hardware or the disk is not fit.
     """
-    return present_session(open_session(launch.session), launch, stop=stop, on_trial=on_trial)
+    session = open_session(launch.session)
+    return present_session(session, launch, stop=stop, on_trial=on_trial, on_findings=on_findings)
 
 
 def present_session(
-    session: Session, launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
+    session: Session,
+    launch: Launch,
+    *,
+    stop: StopRequest,
+    on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None] = _say_nothing,
 ) -> tuple[SessionSummary, bool]:
     """Present a session whose folder was opened before.
 
@@ -72,10 +91,23 @@ def present_session(
     ----------
     session
         The opened folder.
-    launch, stop, on_trial
+    launch, stop, on_trial, on_findings
         See `run_launch`, which also says what is returned and raised.
     """
-    refuse_unshowable(session, launch.out)
+    at = Inspection(launch, stop=stop, session=session)
+    return _present_checked(at, on_trial=on_trial, on_findings=on_findings)
+
+
+def _present_checked(
+    at: Inspection,
+    *,
+    on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None],
+) -> tuple[SessionSummary, bool]:
+    launch = at.launch
+    before = check_before(at)
+    refuse_failures(before, launch.despite)
+    session = at.known_session()
     with JournalWriter(launch.out / JOURNAL_NAME) as writer:
         journal = _older_journal(launch)
         was_complete = is_complete(journal)
@@ -84,7 +116,8 @@ def present_session(
         if journal.rows:
             check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
         if not was_complete:
-            _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial)
+            with at.stack:
+                _present_rest(at, before, journal, writer, on_trial=on_trial, on_findings=on_findings)
         return _write_summary(session, launch.out), was_complete
 
 
@@ -94,30 +127,47 @@ def is_complete(journal: Journal) -> bool:
 
 
 def _present_rest(
-    session: Session,
-    launch: Launch,
+    at: Inspection,
+    before: Sequence[Finding],
     journal: Journal,
     writer: JournalWriter,
     *,
-    stop: StopRequest,
     on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None],
 ) -> None:
+    session, launch = at.known_session(), at.launch
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
-    with ExitStack() as stack:
-        apparatus = open_apparatus(session, launch, beginning.start_s, stop, stack)
-        presenter = Presenter(
-            session=session,
-            apparatus=apparatus,
-            journal=writer,
-            state=beginning.state,
-            n_launches=beginning.n_launches,
-            stop=stop,
-            after_trial=on_trial,
-        )
-        apparatus.recorder.start(session.document.session_id)
-        stack.callback(apparatus.recorder.stop)
-        presenter.run()
+    at.start_s = beginning.start_s
+    if at.rig is None and at.simulated:
+        at.refresh_s = SHORT_REFRESH_S
+    opened = check_opened(at)
+    refuse_failures(opened, launch.despite)
+    on_findings([*before, *opened])
+    apparatus = at.apparatus()
+    at.keep_audit()
+    presenter = Presenter(
+        session=session,
+        apparatus=apparatus,
+        journal=writer,
+        state=beginning.state,
+        n_launches=beginning.n_launches,
+        stop=at.stop,
+        after_trial=on_trial,
+        notes=_notes(at, overrides_of([*before, *opened], launch.despite)),
+    )
+    apparatus.recorder.start(session.document.session_id)
+    at.stack.callback(apparatus.recorder.stop)
+    presenter.run()
+
+
+def _notes(at: Inspection, overrides: tuple[str, ...]) -> LaunchNotes:
+    return LaunchNotes(
+        rig=at.rig.document.name if at.rig is not None else None,
+        rig_sha256=at.rig.sha256 if at.rig is not None else None,
+        plan_sha256=sha256_file(at.launch.session / MANIFEST_NAME),
+        overrides=overrides,
+    )
 
 
 def _older_journal(launch: Launch) -> Journal:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Literal
 
-from closedloop.artifacts.day.journal_rows import LaunchOpened, SessionEnded, TimeOut
+from closedloop.artifacts.day.journal_rows import SessionEnded, TimeOut
 from rig.display.display import BLANK
+from rig.machine.launch_row import LaunchNotes, launch_row
 from rig.machine.state import SessionState
 from rig.machine.timeline import trial_frames
 from rig.machine.trial import Apparatus, TrialPlan, TrialRunner
@@ -17,6 +17,9 @@ from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
 
 SessionOutcome = Literal["complete", "stopped"]
+
+
+_NO_NOTES = LaunchNotes()
 
 
 class Presenter:
@@ -38,6 +41,8 @@ class Presenter:
         Where a stop is asked for.
     after_trial
         Called with the state and the time between trials, for a progress display.
+    notes
+        What the journal's launch row says beside.
     """
 
     def __init__(
@@ -50,9 +55,10 @@ class Presenter:
         n_launches: int,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
+        notes: LaunchNotes = _NO_NOTES,
     ) -> None:
         self._session, self._apparatus, self._journal, self._state = session, apparatus, journal, state
-        self._n_launches, self._stop, self._after_trial = n_launches, stop, after_trial
+        self._n_launches, self._stop, self._after_trial, self._notes = n_launches, stop, after_trial, notes
         self._display, self._settings = apparatus.display, session.document.trial
         self._frames = trial_frames(self._settings, session.document.screen.refresh_hz)
 
@@ -76,25 +82,8 @@ class Presenter:
         return self._end()
 
     def _open_launch(self) -> None:
-        document = self._session.document
-        self._journal.write(
-            LaunchOpened(
-                segment=self._n_launches,
-                session_id=document.session_id,
-                simulated=document.simulated,
-                display=self._display.name,
-                clock=self._display.clock_kind,
-                refresh_hz=self._display.refresh_hz,
-                first_ordinal=self._state.next_ordinal,
-                first_trial=self._state.next_trial,
-                time_s=self._display.now_s(),
-                utc=self._display.utc(),
-                pacing=self._display.facts.pacing,
-                gaze=self._apparatus.gaze.name,
-                codes=self._apparatus.codes.transport,
-                versions=_versions() | self._display.facts.versions,
-            )
-        )
+        notes = replace(self._notes, segment=self._n_launches)
+        self._journal.write(launch_row(self._session, self._apparatus, self._state, notes))
         self._journal.sync()
 
     def _run_trial(self) -> None:
@@ -138,7 +127,3 @@ class Presenter:
         )
         self._journal.sync()
         return outcome
-
-
-def _versions() -> dict[str, str]:
-    return {"rig": version("closedloop"), "python": platform.python_version()}

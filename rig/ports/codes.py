@@ -95,7 +95,8 @@ class SerialCodes:
             self._port = serial.Serial(device, baud, timeout=0, write_timeout=0)
         except serial.SerialException as error:
             raise SessionError(
-                f"serial port {device}: expected to open it, found {error}. Name the right one with --code-device."
+                f"serial port {device}: expected to open it, found {error}. "
+                "`rig devices` lists what is there; name it in rig.yaml."
             ) from error
 
     def send(self, code: int) -> None:

@@ -8,6 +8,11 @@ from typing import Protocol
 class Reward(Protocol):
     """A valve that can be opened for some time."""
 
+    @property
+    def name(self) -> str:
+        """What gives reward, for the journal: the device's name, or none."""
+        ...
+
     def give(self, duration_ms: float) -> None:
         """Open the valve and return at once; it closes by itself."""
         ...
@@ -20,6 +25,8 @@ class Reward(Protocol):
 class SilentReward:
     """No valve: what would have been given is in the journal."""
 
+    name = "none"
+
     def give(self, duration_ms: float) -> None:
         """Give nothing."""
 
@@ -29,6 +36,8 @@ class SilentReward:
 
 class LoggedReward:
     """A valve for tests: remembers what it gave."""
+
+    name = "logged"
 
     def __init__(self) -> None:
         self.given_ms: list[float] = []

@@ -42,10 +42,10 @@ from rig.stop import StopRequest
 BuildSession = Callable[..., Path]
 
 
-def seal(folder: Path) -> None:
+def seal(folder: Path, *, simulated: bool = True) -> None:
     """Write the manifest of a session folder."""
     Manifest(
-        simulated=True,
+        simulated=simulated,
         stage="schedule",
         day=0,
         seed=0,
@@ -83,7 +83,9 @@ def build_session(
         "image_index": image_index,
         "repetition": np.arange(n_presentations) // n_images,
     }
-    write_table(folder / "presentations.parquet", PRESENTATIONS, columns, simulated=True)
+    write_table(
+        folder / "presentations.parquet", PRESENTATIONS, columns, simulated=bool(document.get("simulated", True))
+    )
     screen_defaults = {
         "refresh_hz": 60.0,
         "width_px": 320,
@@ -118,6 +120,8 @@ def build_session(
         "seed": 3,
         "monkey": ScriptedMonkey(seed=11, ignore_probability=ignore, leave_early_probability=leave),
     }
+    if document.get("simulated") is False:
+        fields |= {"subject": "monkey", "monkey": None}
     SessionDocument(
         n_presentations=n_presentations,
         n_images=n_images,
@@ -127,7 +131,7 @@ def build_session(
         codes=CodeSettings.model_validate(codes or {}),
         **{**fields, **document},
     ).write(folder / "session.json")
-    seal(folder)
+    seal(folder, simulated=bool(document.get("simulated", True)))
     return folder
 
 
