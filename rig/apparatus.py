@@ -97,14 +97,22 @@ def describe_rig(session: Session, path: Path | None) -> DescribedRig | None:
 
 
 def open_display(
-    session: Session, launch: Launch, *, start_s: float, stop: StopRequest, auditor: PixelAuditor | None
+    session: Session,
+    rig: RigDocument | None,
+    launch: Launch,
+    *,
+    start_s: float,
+    stop: StopRequest,
+    auditor: PixelAuditor | None,
 ) -> Display:
     """Open the display.
 
     Parameters
     ----------
     session
-        What will be shown, on this rig's screen.
+        What will be shown.
+    rig
+        Says on which screen; None for a simulated session without a rig.
     launch
         What the operator chose.
     start_s
@@ -127,7 +135,7 @@ def open_display(
         )
     from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
-    return PsychoPyDisplay(session, stop=stop, auditor=auditor)
+    return PsychoPyDisplay(session, stop=stop, auditor=auditor, rig=rig)
 
 
 def open_audit(session: Session, launch: Launch) -> PixelAuditor | None:

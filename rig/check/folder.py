@@ -86,7 +86,7 @@ def layout(at: Inspection) -> str:
     opened = at.known_session()
     refuse_misfits(opened, "layout")
     screen = opened.document.screen
-    side_px = place(screen, opened.document.image_side_px, corner=opened.photodiode_corner).image.side_px
+    side_px = place(screen, opened.document.image_side_px, corner=at.corner).image.side_px
     return f"image of {side_px} px ({screen.image_scale} screen pixels per image pixel), in the middle"
 
 
@@ -153,7 +153,7 @@ def photodiode(at: Inspection) -> str | Finding | None:
     opened = at.known_session()
     side_px = opened.document.screen.photodiode_px
     if side_px:
-        return f"a patch of {side_px} px, {opened.photodiode_corner.replace('_', ' ')}: white while an image is up"
+        return f"a patch of {side_px} px, {at.corner.replace('_', ' ')}: white while an image is up"
     if at.rig is None:
         return None
     return unless_simulated(

@@ -6,15 +6,16 @@ import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from closedloop.artifacts.rig.description import RigDocument
+from closedloop.artifacts.rig.description import Corner, RigDocument
 from rig.apparatus import AUDIT_NAME, DescribedRig, Launch
 from rig.check.watching import sizes_of
 from rig.display.desktop import list_screens
 from rig.display.display import Display
 from rig.display.pixel_audit import PixelAuditor
+from rig.display.placement import screen_of
 from rig.display.screens import FoundScreen
 from rig.machine.trial import Apparatus
 from rig.ports.codes import CodePort
@@ -50,6 +51,10 @@ class Inspection:
         By the system's clock, local.
     planned_cm_per_px
         Size of a pixel as the session was planned; its screen has the rig's, where one is described.
+    corner
+        Of the screen in which the photodiode's patch is.
+    shows_images
+        Whether a check may show images: before a session begins, an image on the screen would be one without a row.
     recorded
         Files in the recorder's folder when the checks began, with their sizes in bytes.
     began_s, wall_s
@@ -77,6 +82,8 @@ class Inspection:
     wall_s: float = field(default_factory=lambda: time.time() - time.monotonic())
     recorded: Mapping[Path, int] = field(default_factory=dict)
     planned_cm_per_px: float = 0.0
+    corner: Corner = "lower_left"
+    shows_images: bool = False
 
     def known_session(self) -> Session:
         """Return the session, which the first checks have read.
@@ -106,7 +113,9 @@ class Inspection:
         if rig is None:
             return
         self.planned_cm_per_px = self.known_session().document.screen.cm_per_px
-        self.session = self.known_session().on(rig.document)
+        screen, self.corner = screen_of(self.known_session().document, rig.document)
+        document = self.known_session().document.model_copy(update={"screen": screen})
+        self.session = replace(self.known_session(), document=document)
         folder = rig.document.recorder.folder
         self.recorded = sizes_of(folder) if folder is not None else {}
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 from closedloop.errors import SessionError
 from rig.apparatus import open_audit, open_display
-from rig.check.findings import Finding, fail, unless_simulated, warn
+from rig.check.findings import Finding, fail, failure, unless_simulated, warn
 from rig.check.folder import MOST_DIFFERENCE
 from rig.check.inspection import Inspection
-from rig.display.display import BLANK, DisplayFacts, Flip
+from rig.display.desktop import open_desktop
+from rig.display.display import BLANK, DisplayFacts, Picture
+from rig.display.pacing import measure_evenness, refuse_uneven
+from rig.display.pixel_audit import PixelAuditor
 from rig.display.screens import choose_screen
 
-MOST_LONG_FRACTION = 0.005
-"""Of intervals longer than a frame: an image and its grey are 12 frames, so that 6 % of the presentations are lost."""
+_N_READ_BACK = 3  # images
 
 
 def screens(at: Inspection) -> str | Finding | None:
@@ -51,8 +53,8 @@ def display(at: Inspection) -> str | Finding:
             "display: expected a screen for a session with an animal, found headless. Pass --display psychopy."
         )
     opened = at.known_session()
-    at.auditor = open_audit(opened, at.launch)
-    at.display = open_display(opened, at.launch, start_s=at.start_s, stop=at.stop, auditor=at.auditor)
+    at.auditor = PixelAuditor(opened, _N_READ_BACK) if at.shows_images else open_audit(opened, at.launch)
+    at.display = open_display(opened, at.document, at.launch, start_s=at.start_s, stop=at.stop, auditor=at.auditor)
     at.stack.callback(at.display.close)
     facts = at.display.facts
     if headless:
@@ -61,55 +63,71 @@ def display(at: Inspection) -> str | Finding:
 
 
 def refresh(at: Inspection) -> str | Finding | None:
-    """Flip for ten seconds, and count the intervals that were longer than a frame."""
+    """Flip for ten seconds, and see how evenly flips come."""
     if at.display is None or at.launch.display == "headless":
         return None
-    shown, flips = at.display, list[Flip]()
-    for _ in range(round(at.refresh_s * shown.refresh_hz)):
+    shown, times_s = at.display, list[float]()
+    for _ in range(round(at.refresh_s * shown.refresh_hz) + 1):
         if at.stop.requested:
-            break
-        flips.append(shown.flip(BLANK))
-    found = judge_refresh(flips, shown.facts, wanted_hz=at.known_session().document.screen.refresh_hz)
+            return warn("the display was not watched for long enough: the check was stopped", "Check again.")
+        times_s.append(shown.flip(BLANK).time_s)
+    wanted_hz = at.known_session().document.screen.refresh_hz
+    found = judge_refresh(times_s, shown.facts, wanted_hz=wanted_hz)
     if found.status == "FAIL" and at.simulated and at.rig is None:
         return warn(found.found, found.fix)
     return found
 
 
-def judge_refresh(flips: Sequence[Flip], facts: DisplayFacts, *, wanted_hz: float) -> Finding:
+def judge_refresh(times_s: Sequence[float], facts: DisplayFacts, *, wanted_hz: float) -> Finding:
     """Say whether flips come frame by frame.
 
     Parameters
     ----------
-    flips
-        One after the other, without anything in between.
+    times_s
+        Of flips, one after the other, without anything in between.
     facts
         Who paces them, and what counts frames.
     wanted_hz
         Frames per second that the session was planned for.
     """
-    if len(flips) < 2:
-        return warn("the display was not watched: the check was stopped", "Check again.")
-    n_long = sum(flip.n_frames > 1 for flip in flips[1:])
-    seconds, n = flips[-1].time_s - flips[0].time_s, len(flips) - 1
-    hz = sum(flip.n_frames for flip in flips[1:]) / seconds if seconds else wanted_hz
-    counted = f"{hz:.2f} Hz, counted by {_COUNTER[facts.frame_counter]}"
-    found = f"{n_long} of {n:,} intervals longer than a frame in {seconds:.1f} s; {counted}"
-    if n_long / n > MOST_LONG_FRACTION:
-        return fail(
-            f"expected every interval to be one frame, found {found}",
-            "Close other programs and desktop effects, and turn vertical sync on.",
-        )
+    evenness = measure_evenness(times_s, refresh_hz=wanted_hz)
+    try:
+        refuse_uneven(evenness, refresh_hz=wanted_hz)
+    except SessionError as error:
+        return failure("refresh", error)
+    found = f"{evenness.words}; {_COUNTER[facts.frame_counter]} counts frames"
     if facts.pacing == "timer":
         return warn(
-            f"flips do not wait for a screen (no vertical blank): a timer paces them; {found}",
+            f"flips do not wait for a screen (no vertical blank), a timer paces them: {found}",
             "Good for a rehearsal; record on a real screen.",
         )
-    if n_long:
-        return warn(found, "Each costs a presentation, shown again: close other programs.")
+    if evenness.n_long:
+        return warn(found, "Each costs a presentation, which is shown again: close other programs.")
     return Finding("", "PASS", found)
 
 
-_COUNTER = {"oml": "the driver", "timer": "time", "virtual": "the virtual clock"}
+_COUNTER = {"oml": "the driver", "timer": "the time", "virtual": "the virtual clock"}
+
+
+def pixels(at: Inspection) -> str | Finding | None:
+    """Show a few images and compare what is on the screen with their bytes; not once an animal looks."""
+    if at.display is None or at.auditor is None or not at.shows_images or at.launch.display == "headless":
+        return None
+    opened = at.known_session()
+    n_slots = min(_N_READ_BACK, opened.document.trial.presentations_per_trial, len(opened.images))
+    at.display.prepare(range(n_slots))
+    for slot in range(n_slots):
+        at.display.flip(Picture(slot=slot, fixation=True))
+        at.display.flip(BLANK)
+    at.auditor.compare()
+    report = at.auditor.report()
+    found = f"{report.n_images} images, {report.n_pixels:,} pixels equal to their bytes"
+    if at.display.facts.read_back == "screen":
+        return f"{found}, read back from the screen"
+    return warn(
+        f"{found}, in the buffer: the screen itself cannot be read back here",
+        "See that nothing lies over the image; a photometer tells what the screen makes of it.",
+    )
 
 
 def grey(at: Inspection) -> str | Finding | None:
@@ -133,13 +151,19 @@ def gamma(at: Inspection) -> str | Finding | None:
             "expected the identity as gamma ramp, found another",
             "Reset it (`xgamma -gamma 1` on Linux): a crashed program leaves its ramp behind.",
         )
-    return f"the gamma ramp is the {at.display.facts.gamma}"
+    left = "; ".join(f"put right: {one}" for one in at.display.facts.made_good)
+    return f"the gamma ramp is the {at.display.facts.gamma}{f' ({left})' if left else ''}"
 
 
 def window(at: Inspection) -> str | Finding | None:
     """Ask whether the window is on its screen, on top and focused."""
     if at.display is None or at.launch.display == "headless":
         return None
+    if not at.display.facts.is_watched:
+        return warn(
+            "what lies over the window cannot be seen on this system",
+            "Close every other window of that screen, and leave the mouse and the keyboard alone.",
+        )
     wrong = at.display.health()
     if not wrong:
         return "on its screen, on top and focused"
@@ -148,6 +172,22 @@ def window(at: Inspection) -> str | Finding | None:
         "Close what covers it, click into it, and check again.",
         simulated=at.simulated and at.rig is None,
     )
+
+
+def screen_saver(at: Inspection) -> str | Finding | None:
+    """Ask whether something would blank the screen; the display turned it off as it opened."""
+    if at.display is None or at.launch.display == "headless":
+        return None
+    desktop = open_desktop()
+    if desktop is None:
+        return warn("whether the screen goes to sleep cannot be asked here", "Turn screen saver and energy saving off.")
+    try:
+        was_on_again = desktop.keep_awake()
+    finally:
+        desktop.close()
+    if was_on_again:
+        return warn("another program turned it on again; it is off now", "Turn the desktop's own screen saver off.")
+    return "off, as the screen's sleep is; both as they were when the session ends"
 
 
 def priority(at: Inspection) -> str | Finding | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session import PRESENTATIONS, SessionDocument
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, verify_files
-from closedloop.artifacts.rig.description import Corner, RigDocument
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.confined.npy import ArrayFileError, map_npy
 from closedloop.errors import SessionError
@@ -47,27 +46,12 @@ class Session:
         The presentations in the order to be shown; the place in the tuple is the presentation_index.
     images
         All images, uint8, image x height x width x RGB, memory-mapped.
-    photodiode_corner
-        Of the screen it is shown on: a rig's, not the session's.
     """
 
     folder: Path
     document: SessionDocument
     planned: tuple[PlannedPresentation, ...]
     images: NDArray[np.uint8]
-    photodiode_corner: Corner = "lower_left"
-
-    def on(self, rig: RigDocument) -> Session:
-        """Return the session as this rig shows it: on its screen, with its photodiode patch and its pixels' size."""
-        screen = self.document.screen.model_copy(
-            update={
-                "screen": rig.subject_screen.screen,
-                "cm_per_px": rig.subject_screen.cm_per_px,
-                "photodiode_px": rig.photodiode.side_px if rig.photodiode else 0,
-            }
-        )
-        corner = rig.photodiode.corner if rig.photodiode else "lower_left"
-        return replace(self, document=self.document.model_copy(update={"screen": screen}), photodiode_corner=corner)
 
 
 def open_session(folder: Path) -> Session:

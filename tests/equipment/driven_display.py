@@ -48,7 +48,12 @@ def driven_display(environment: dict[str, str]) -> Iterator[DrivenDisplay]:
     """Start a process that can open displays, and end it."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.equipment.driven_display"]
     with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     ) as process:
         yield DrivenDisplay(process)
         if process.poll() is None:
