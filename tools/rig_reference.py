@@ -21,8 +21,8 @@ computer has, each with what to write here. The fields and their bounds: `data_s
 
 `rig present` looks at the same before it shows anything, and refuses on a FAIL. A check marked *may be overridden* is
 passed over where `rig present` is given `--despite` with its name: the journal, `closedloop status` and every page of
-the report say so from then on. What is not marked cannot be overridden: it would be no session. What could not be looked at
-is a WARN, never a PASS; what there is not (the mouse's calibration, a screen of a headless session) has no row.
+the report say so from then on. What is not marked cannot be overridden: it would be no session. What could not be
+looked at is a WARN, never a PASS; what there is not (the screen of a headless session) has no row.
 
 | check | asks | may be overridden |
 |---|---|---|

@@ -11,7 +11,7 @@ from rig.check import folder, machine, ports, screen
 from rig.check.findings import Finding, failure
 from rig.check.inspection import Inspection
 
-Look = Callable[[Inspection], str | Finding | None]
+LookAt = Callable[[Inspection], str | Finding | None]
 """Looks at one thing: a sentence is a PASS, an error a FAIL that nobody can override, None is nothing to look at."""
 
 
@@ -32,7 +32,7 @@ class CheckRow:
     """
 
     name: str
-    look: Look
+    look: LookAt
     asks: str
     can_be_overridden: bool = False
 

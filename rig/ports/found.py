@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import SessionError
+from closedloop.storage import read_bytes
 
 _DEVICES, _MODULES = Path("/dev"), Path("/proc/modules")
 
@@ -71,10 +72,9 @@ def parallel_ports(devices: Path = _DEVICES, modules: Path = _MODULES) -> list[F
 
 
 def _is_loaded(driver: str, modules: Path) -> bool:
-    try:
-        return any(line.split(" ", 1)[0] == driver for line in modules.read_text().splitlines())
-    except OSError:
-        return False
+    if not modules.is_file():
+        return False  # no Linux
+    return any(line.split(b" ", 1)[0] == driver.encode() for line in read_bytes(modules).splitlines())
 
 
 def _not_ours(path: Path) -> str:

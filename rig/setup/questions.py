@@ -18,7 +18,7 @@ from rig.setup.found import FoundDevice
 
 NONE = "none"
 
-Plain = dict[str, Any]
+PlainRig = dict[str, Any]
 Propose = Callable[["Surroundings"], str | None]
 
 
@@ -65,11 +65,11 @@ class Question:
     option: str
     asks: str
     propose: Propose
-    fill: Callable[[Plain, str], None]
+    fill: Callable[[PlainRig, str], None]
 
 
-def _at(*keys: str, number: bool = False, may_be_none: bool = False) -> Callable[[Plain, str], None]:
-    def fill(document: Plain, answer: str) -> None:
+def _at(*keys: str, number: bool = False, may_be_none: bool = False) -> Callable[[PlainRig, str], None]:
+    def fill(document: PlainRig, answer: str) -> None:
         *sections, last = keys
         for key in sections:
             document = document[key]
@@ -87,22 +87,22 @@ def _number(answer: str) -> int | float | str:
     return answer
 
 
-def _fill_operator(document: Plain, answer: str) -> None:
+def _fill_operator(document: PlainRig, answer: str) -> None:
     document["operator_screen"] = None if answer == NONE else {"screen": _number(answer)}
 
 
-def _fill_photodiode(document: Plain, answer: str) -> None:
+def _fill_photodiode(document: PlainRig, answer: str) -> None:
     corner, _, side = answer.partition(" ")
     document["photodiode"] = None if answer == NONE else {"corner": corner, "side_px": _number(side.strip())}
 
 
-def _fill_codes(document: Plain, answer: str) -> None:
+def _fill_codes(document: PlainRig, answer: str) -> None:
     transport, _, address = answer.partition(" ")
     document["codes"] = {"transport": transport, "address": address.strip() or None}
 
 
-def _fill_date(kind: str) -> Callable[[Plain, str], None]:
-    def fill(document: Plain, answer: str) -> None:
+def _fill_date(kind: str) -> Callable[[PlainRig, str], None]:
+    def fill(document: PlainRig, answer: str) -> None:
         today = datetime.date.today().isoformat()
         document["calibrations"][kind] = None if answer == NONE else today if answer == "today" else answer
 
@@ -215,7 +215,7 @@ class Answers:
         plain["gaze"] = {"source": NONE, "address": None}
         plain["calibrations"] = dict.fromkeys(plain["calibrations"])
         plain["operator_screen"] = None  # or a screen's number that is given first could be this one's
-        self._plain: Plain = plain
+        self._plain: PlainRig = plain
 
     def take(self, question: Question, answer: str) -> None:
         """Take an answer.
