@@ -173,7 +173,7 @@ def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display
         There is none.
     """
     source = rig.gaze.source if rig is not None else launch.gaze
-    if source == "scripted" and session.document.simulated:
+    if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along
         return scripted_gaze(session)
     if source == "mouse" and display.name == "psychopy":
         return _mouse_gaze(session, rig, display)

@@ -12,8 +12,8 @@ from pathlib import Path
 from closedloop.artifacts.rig.description import Corner, RigDocument
 from rig.apparatus import AUDIT_NAME, DescribedRig, Launch
 from rig.check.watching import sizes_of
-from rig.display.desktop import list_screens
 from rig.display.display import Display
+from rig.display.listing import list_screens
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import screen_of
 from rig.display.screens import FoundScreen

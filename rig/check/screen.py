@@ -8,7 +8,7 @@ from closedloop.errors import SessionError
 from rig.apparatus import open_audit, open_display
 from rig.check.findings import Finding, fail, failure, unless_simulated, warn
 from rig.check.folder import MOST_DIFFERENCE
-from rig.check.inspection import Inspection
+from rig.check.inspection import FULL_REFRESH_S, Inspection
 from rig.display.desktop import open_desktop
 from rig.display.display import BLANK, DisplayFacts, Picture
 from rig.display.pacing import measure_evenness, refuse_uneven
@@ -72,6 +72,12 @@ def refresh(at: Inspection) -> str | Finding | None:
             return warn("the display was not watched for long enough: the check was stopped", "Check again.")
         times_s.append(shown.flip(BLANK).time_s)
     wanted_hz = at.known_session().document.screen.refresh_hz
+    if at.refresh_s < FULL_REFRESH_S:
+        evenness = measure_evenness(times_s, refresh_hz=wanted_hz)
+        return warn(
+            f"watched for a moment, as nobody depends on a simulated session: {evenness.words}",
+            "`rig check` watches for ten seconds.",
+        )
     found = judge_refresh(times_s, shown.facts, wanted_hz=wanted_hz)
     if found.status == "FAIL" and at.simulated and at.rig is None:
         return warn(found.found, found.fix)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from closedloop.errors import ClosedLoopError
-from rig.display.desktop import list_screens
+from rig.display.listing import list_screens
 from rig.display.screens import FoundScreen
 from rig.ports.found import parallel_ports, serial_ports
 
