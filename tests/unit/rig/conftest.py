@@ -283,9 +283,7 @@ def x_display(
 
 
 @pytest.fixture(scope="session")
-def two_heads_kept(
-    tmp_path_factory: pytest.TempPathFactory, process_environment: dict[str, str]
-) -> Iterator[TwoHeads]:
+def two_heads_kept(tmp_path_factory: pytest.TempPathFactory, process_environment: dict[str, str]) -> Iterator[TwoHeads]:
     """Return a desktop with two screens for all tests of a run; `two_heads` is what a test takes."""
     folder = tmp_path_factory.mktemp("two_heads")
     environment = process_environment | {"HOME": str(folder), "PSYCHOPYNOPACKAGES": "1"}
