@@ -93,22 +93,3 @@ def open_desktop() -> Desktop | None:
     from rig.display.x11.desktop import XDesktop  # noqa: PLC0415 - Linux's library alone
 
     return XDesktop()
-
-
-def list_screens() -> tuple[FoundScreen, ...]:
-    """Return the screens of this computer, in the order in which rig.yaml counts them; opens no window.
-
-    Raises
-    ------
-    SessionError
-        There is no desktop to ask.
-    """
-    desktop = open_desktop()
-    if desktop is None:
-        from rig.display.psychopy.window import list_pyglet_screens  # noqa: PLC0415 - takes a second
-
-        return list_pyglet_screens()
-    try:
-        return desktop.screens()
-    finally:
-        desktop.close()

@@ -56,8 +56,7 @@ def driven_display(environment: dict[str, str]) -> Iterator[DrivenDisplay]:
         cwd=Path(__file__).parents[2],
     ) as process:
         yield DrivenDisplay(process)
-        if process.poll() is None:
-            assert process.stdin is not None
+        if process.poll() is None and process.stdin is not None:
             process.stdin.close()
 
 
@@ -79,18 +78,24 @@ class Driver:
         self.display = PsychoPyDisplay(session, stop=self.stop, auditor=self.auditor, rig=document)
         return asdict(self.display.facts)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the display found out about itself."""
+        return asdict(self.display.facts)
+
     def prepare(self, images: list[int]) -> None:
         """Prepare a trial."""
         self.display.prepare(images)
 
-    def show(self, pictures: Pictures) -> list[list[int]]:
-        """Show pictures, each for so many flips; return the frames that each flip took."""
+    def show(self, pictures: Pictures) -> list[tuple[int, float]]:
+        """Show pictures, each for so many flips; return frames and time of each flip."""
         from rig.display.display import Picture
 
-        return [
-            [self.display.flip(Picture(slot=slot, fixation=fixation)).n_frames for _ in range(n_flips)]
+        flips = [
+            self.display.flip(Picture(slot=slot, fixation=fixation))
             for slot, fixation, n_flips in pictures
+            for _ in range(n_flips)
         ]
+        return [(flip.n_frames, flip.time_s) for flip in flips]
 
     def health(self, *, flips: int = 2) -> list[str]:
         """Show grey for some flips, asking at each as the state machine does; return the last answer."""
@@ -112,18 +117,6 @@ class Driver:
         assert self.auditor is not None
         self.auditor.compare()
         return self.auditor.report().model_dump(mode="json")
-
-    def health_costs_s(self, n: int) -> list[float]:
-        """Return what asking after the window took, at each of n flips."""
-        import time
-
-        costs = []
-        for _ in range(n):
-            self.show([(None, False, 1)])
-            began_s = time.perf_counter()
-            self.display.health()
-            costs.append(time.perf_counter() - began_s)
-        return costs
 
     def evenness(self, duration_s: float) -> dict[str, Any]:
         """Measure how evenly flips come."""

@@ -180,7 +180,7 @@ class TwoHeads:
 
     def press(self, letter: str) -> None:
         """Press a key and let it go."""
-        from Xlib import X, XK
+        from Xlib import XK, X
         from Xlib.ext import xtest
 
         code = self.connection.keysym_to_keycode(XK.string_to_keysym(letter))

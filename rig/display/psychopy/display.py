@@ -83,6 +83,7 @@ class PsychoPyDisplay:
         self._flipped_s = 0.0
         self._slots: list[int] = []
         self._shown: Picture | None = None
+        self._shown_index: int | None = None
         self._pressed: list[str] = []
         with ExitStack() as opened:
             self._open(opened)
@@ -203,6 +204,7 @@ class PsychoPyDisplay:
         SessionError
             A pixel on the screen was not the planned one.
         """
+        self._audit_shown()
         self._guard.look()
         if self._auditor is not None:
             self._auditor.compare()
@@ -225,6 +227,7 @@ class PsychoPyDisplay:
             self.window.callOnFlip(at_flip)
         self.window.flip()
         self._shown = picture
+        self._shown_index = self._slots[picture.slot] if picture.slot is not None else None
         self._take_keys()
         return Flip(self._flipped_s, self._count(before))
 
@@ -288,10 +291,10 @@ class PsychoPyDisplay:
     def _audit_shown(self) -> None:
         """Offer the image that is on the screen, just before the next picture takes its place."""
         shown = self._shown
-        if self._auditor is None or self._desktop is None or shown is None or shown.slot is None:
+        if self._auditor is None or self._desktop is None or shown is None or self._shown_index is None:
             return
         self._auditor.offer(
-            self._slots[shown.slot],
+            self._shown_index,
             lambda: self._read_shown(self._placement.image),
             dot=self._dot_mask if shown.fixation else None,
         )
@@ -300,8 +303,8 @@ class PsychoPyDisplay:
         """Return in words whether the screen shows what was drawn last."""
         if self._shown is None:
             return ()
-        found, expected = self._read_shown(self._placement.image), self._pixels_of(self._shown)
-        patch, is_white = self._placement.photodiode, self._shown.slot is not None
+        found, expected = self._read_shown(self._placement.image), self._pixels_shown(self._shown)
+        patch, is_white = self._placement.photodiode, self._shown_index is not None
         n_wrong = int(np.any(found != expected, axis=-1).sum())
         if patch is not None:
             n_wrong += int(np.any(self._read_shown(patch) != (255 if is_white else 0), axis=-1).sum())
@@ -309,12 +312,13 @@ class PsychoPyDisplay:
             return ()
         return (f"the screen shows {n_wrong} pixels that were not drawn: something lies over the window",)
 
-    def _pixels_of(self, picture: Picture) -> NDArray[np.uint8]:
+    def _pixels_shown(self, picture: Picture) -> NDArray[np.uint8]:
+        """Return the pixels that the image's square has to have: a copy, the picture's dot on it."""
         side = self._placement.image.side_px
-        if picture.slot is None:
+        if self._shown_index is None:
             pixels = np.full((side, side, 3), self._screen.grey_level, dtype=np.uint8)
         else:
-            pixels = enlarge(self._session.images[self._slots[picture.slot]], self._screen.image_scale)
+            pixels = enlarge(self._session.images[self._shown_index], self._screen.image_scale)
         if picture.fixation:
             pixels[self._dot_mask] = 255
         return pixels

@@ -62,10 +62,14 @@ class WindowWatch:
 
     def poll(self) -> tuple[str, ...]:
         """Return what is wrong, from what the server reported since; asks only where that may have changed it."""
+        return self.look() if self._take_reports() else self._words
+
+    def _take_reports(self) -> bool:
+        """Take what the server reported; return whether it may change what is known."""
         is_stale = False
         while self._server.pending_events():
             is_stale |= self._takes(self._server.next_event())
-        return self.look() if is_stale else self._words
+        return is_stale
 
     def _takes(self, event: Any) -> bool:
         """Return whether an event may change what is known."""
@@ -79,6 +83,7 @@ class WindowWatch:
 
     def look(self) -> tuple[str, ...]:
         """Return what is wrong, from asking everything anew."""
+        self._take_reports()
         self._words = words_of(self.signs())
         return self._words
 
