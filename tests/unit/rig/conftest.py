@@ -29,10 +29,10 @@ from rig.apparatus import scripted_gaze
 from rig.display.headless import HeadlessDisplay
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, fresh_state
-from rig.machine.trial import Apparatus
+from rig.machine.apparatus import Apparatus
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
-from rig.ports.gaze import Gaze, GazePoint
+from rig.ports.gaze import Gaze, GazePoint, GazeSample
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward
 from rig.session.folder import Session, open_session
@@ -148,10 +148,10 @@ class SteadyGaze:
     def start_trial(self, trial: int, time_s: float) -> None:
         """Do nothing."""
 
-    def look(self, time_s: float) -> GazePoint:
+    def samples(self, now_s: float) -> tuple[GazeSample]:
         """Look at the fixation point, or away."""
-        away = any(begin <= time_s < end for begin, end in self.away_s)
-        return GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)
+        away = any(begin <= now_s < end for begin, end in self.away_s)
+        return (GazeSample(now_s, GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)),)
 
     def close(self) -> None:
         """Do nothing."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from closedloop.artifacts.day.journal import accepted
 from closedloop.artifacts.day.journal_rows import TimeOut, TrialEnded, TrialStarted
 from closedloop.errors import SessionError
-from rig.ports.gaze import GazePoint
+from rig.ports.gaze import GazePoint, GazeSample
 
 FIRST_IMAGE = 17
 
@@ -182,10 +182,10 @@ class StoppingGaze:
     def start_trial(self, trial, time_s):
         pass
 
-    def look(self, time_s):
-        if time_s >= self.at_s:
+    def samples(self, now_s):
+        if now_s >= self.at_s:
             self.stop.ask()
-        return GazePoint(0.0, 0.0)
+        return (GazeSample(now_s, GazePoint(0.0, 0.0)),)
 
 
 def test_a_stop_in_an_image_takes_it_off_at_the_next_frame(make_rig):
