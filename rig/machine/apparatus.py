@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from closedloop.errors import SessionError
 from closedloop.terminal.streams import say
@@ -34,7 +34,7 @@ class Apparatus:
     reward: Reward
     codes: CodePort
     recorder: Recorder
-    commands: Commands = NoCommands()
+    commands: Commands = field(default_factory=NoCommands)
     tell: Callable[[str], None] = say
 
     @property

@@ -101,5 +101,5 @@ def boxcar_s(trial: TrialSettings) -> float:
 
 
 def grace_s(trial: TrialSettings) -> float:
-    """Return how long the eye may be outside in a trial, seconds: where the session does not say, half of the boxcar."""
+    """Return how long the eye may be outside, seconds: where the session does not say, half of the boxcar."""
     return boxcar_s(trial) / 2 if trial.gaze_grace_ms is None else trial.gaze_grace_ms / 1000.0

@@ -1,4 +1,4 @@
-"""Rewards from what was meant to what the valve confirmed: each step is a row of the journal, and only the last counts."""
+"""Rewards, from what was meant to what the valve confirmed: each step is a row of the journal, the last one counts."""
 
 from __future__ import annotations
 

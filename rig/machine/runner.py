@@ -329,5 +329,3 @@ class SessionRunner:
         if self._images is None:
             raise ValueError("expected a trial under way")
         return self._images
-
-

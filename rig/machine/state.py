@@ -16,7 +16,7 @@ from closedloop.artifacts.day.journal_rows import (
     TrialOutcome,
     TrialStarted,
 )
-from closedloop.artifacts.day.presentation_queue import PresentationOrder
+from closedloop.artifacts.day.presented.order import PresentationOrder
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.errors import SessionError
 from rig.session.folder import Session

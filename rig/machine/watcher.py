@@ -140,9 +140,9 @@ class Watcher:
             yield Happened("broken")
         if phase == "acquire" and self._window is not None and self._window.acquired:
             yield Happened("acquired")
-        if paused_by in ("display", "gaze") and self._well_since_s is not None:
-            if now_s - self._well_since_s >= MENDED_S:
-                yield Happened("mended")
+        well_since_s = self._well_since_s
+        if paused_by in ("display", "gaze") and well_since_s is not None and now_s - well_since_s >= MENDED_S:
+            yield Happened("mended")
 
     def poll(self) -> list[Command]:
         """Take what the operator asked since: rewards are returned, everything else happens at the next flip."""

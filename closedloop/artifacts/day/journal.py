@@ -3,8 +3,9 @@
 A line is complete when it ends in a newline; a torn last line (the rig was killed while writing) never happened.
 An older end of the session was a stop: a later launch voids it. On a real display nothing else is ever voided, and
 what was begun is never begun again under the same ordinal: its code may be in the recording. On a virtual clock nobody
-saw a trial that was not finished, and the resumed run shows it again at the same virtual time, under the same ordinals,
-so that a killed dry run ends like an undisturbed one; a launch there voids the rows from its first ordinal and trial on.
+saw a trial that was not finished, and the resumed run shows it again at the same virtual time and under the same
+ordinals, so that a killed dry run ends like an undisturbed one: a launch there voids the rows from its first ordinal
+and trial on.
 
 Each line carries a check of itself and of the line before (`artifacts.records.chain`), so that a lost, doubled, moved
 or edited line is named by its number. Rigs of version 0.1 wrote none: a journal of theirs is judged by what was

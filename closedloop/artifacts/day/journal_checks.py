@@ -2,8 +2,8 @@
 
 What is wrong is named by the number of its line. A journal agrees with itself where its launches, trials and ordinals
 count up without a hole, its times never go back within a launch, and every accepted image and the grey before it were
-up for the planned frames. It agrees with the plan where every row shows what the session's one order has at its place, under the planned digital
-code, for the planned frames, and where its end counts what is left.
+up for the planned frames. It agrees with the plan where every row shows what the session's one order has at its place,
+under the planned digital code, for the planned frames, and where its end counts what is left.
 """
 
 from __future__ import annotations

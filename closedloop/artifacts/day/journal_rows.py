@@ -75,7 +75,7 @@ class LaunchOpened(Section):
 class TrialBegun(Section):
     """A fixation point is about to go on: written before the flip that sends the trial's digital code.
 
-    A number that has this row and no trial_started was cut by the end of the rig; neither it nor its code is used again.
+    A number that has this row and no trial_started was cut by the end of the rig: neither is ever used again.
     """
 
     event: Literal["trial_begun"] = "trial_begun"

@@ -27,9 +27,9 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import write_table
 from rig.apparatus import scripted_gaze
 from rig.display.headless import HeadlessDisplay
+from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, fresh_state
-from rig.machine.apparatus import Apparatus
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
 from rig.ports.gaze import Gaze, GazePoint, GazeSample

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from closedloop.artifacts.day.journal_rows import Presentation
-from closedloop.artifacts.day.presentation_queue import requeue
+from closedloop.artifacts.day.presented.order import requeue
 from rig.machine.state import SessionState
 
 N_SEEDS = 600

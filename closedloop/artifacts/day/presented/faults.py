@@ -18,7 +18,7 @@ from closedloop.artifacts.day.journal_rows import (
     TrialEnded,
     TrialStarted,
 )
-from closedloop.artifacts.day.presentation_queue import PresentationOrder
+from closedloop.artifacts.day.presented.order import PresentationOrder
 from closedloop.artifacts.day.session import SessionDocument
 
 _RATE_TOLERANCE = 0.05  # 59.94 Hz is 60 Hz; 75 Hz is another display

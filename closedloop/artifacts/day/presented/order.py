@@ -2,9 +2,9 @@
 
 At the end all rejected presentations would gather in the last trials of a session, when the animal is least willing.
 The place is a function of the session's seed, the presentation and how often it was rejected, so that a session that
-was killed and resumed continues in the order of an undisturbed one. Where images have twins (`artifacts.day.presented.twins`),
-only places that are far enough from them are drawn from. It is here, not with the rig, so that whoever takes over a
-journal can tell whether it is in the one order that the session has.
+was killed and resumed continues in the order of an undisturbed one. Where images have twins, only places that are far
+enough from them are drawn from (`presented.twins`). It is here, not with the rig, so that whoever takes over a journal
+can tell whether it is in the one order that the session has.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.day.presented.twins import TwinDistances
+from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.naming import generator
 
 
