@@ -51,7 +51,7 @@ from tests.unit.rig.ports import (
 )
 
 N_IMAGES, N_PRESENTATIONS, LEAST = 12, 30, 6
-N_HARD_LAUNCHES = 6  # after so many the faults stop, so that a session comes to its end
+N_HARD_LAUNCHES = 8  # after so many the faults stop, so that a session comes to its end
 PER_TRIAL, ON, N_CODES = 3, 2, 61
 KINDS = ({"off_frames": 2}, {"off_frames": 0}, {"off_frames": 3, "gaze_grace_ms": 20.0})
 
@@ -109,26 +109,26 @@ def launch(session: Session, out: Path, truth: Truth, random: Random, *, hard: b
     first = screen.frame
     kill = random.random() if hard else 1.0
     faulty = {
-        "late": {first + random.randrange(3000): random.choice((1, 1, 2, 40)) for _ in range(random.randrange(12))},
-        "early": {first + random.randrange(3000) for _ in range(random.randrange(6))},
-        "covered": frames_of_spans(spans(random, start_s, every_s=12.0, lasts_s=(0.0, 0.3))),
-        "kill_at": (first + random.randrange(5, 900), random.random() < 0.7) if kill < 0.4 else None,
+        "late": {first + random.randrange(600): random.choice((1, 1, 2, 40)) for _ in range(random.randrange(12))},
+        "early": {first + random.randrange(600) for _ in range(random.randrange(8))},
+        "covered": frames_of_spans(spans(random, start_s, every_s=4.0, lasts_s=(0.0, 0.3))),
+        "kill_at": (first + random.randrange(2, 400), random.random() < 0.7) if kill < 0.4 else None,
     }
     display = FaultyDisplay(screen, **(faulty if hard else {}))
     gaze = FastTracker(start_s)
     if hard:
         gaze = FastTracker(
             start_s,
-            away=spans(random, start_s, every_s=1.5, lasts_s=(0.004, 0.3)),
+            away=spans(random, start_s, every_s=0.6, lasts_s=(0.004, 0.2)),
             blinks=spans(random, start_s, every_s=2.0, lasts_s=(0.01, 0.2)),
-            silent=spans(random, start_s, every_s=15.0, lasts_s=(0.01, 3.0)),
-            gone=spans(random, start_s, every_s=40.0, lasts_s=(0.01, 0.1)),
+            silent=spans(random, start_s, every_s=8.0, lasts_s=(0.01, 3.0)),
+            gone=spans(random, start_s, every_s=20.0, lasts_s=(0.01, 0.1)),
         )
     names = ("pause", "continue", "skip", "recalibrate", "quit", "reward", "reward")
-    script = {first + random.randrange(2000): random.choice(names) for _ in range(random.randrange(8))} if hard else {}
+    script = {first + random.randrange(500): random.choice(names) for _ in range(random.randrange(8))} if hard else {}
     commands = Operator(screen, script) if random.random() < 0.8 or not hard else NoCommands()
-    valve = SlowValve(display.now_s, random, dead=0.03 * hard, fails=0.03 * hard)
-    truth.wire.fails = {random.randrange(1, 4000) for _ in range(3)} if hard else set()
+    valve = SlowValve(display.now_s, random, dead=0.02 * hard, fails=0.02 * hard)
+    truth.wire.fails = {random.randrange(1, 400) for _ in range(3)} if hard else set()
     path = out / "journal.jsonl"
     stop = StopRequest()
     with JournalWriter(path) as writer:
@@ -136,7 +136,7 @@ def launch(session: Session, out: Path, truth: Truth, random: Random, *, hard: b
         if older.rows:
             check_journal(older, path, plan=plan_of(session))
         writer.go_on(older)
-        torn = TornJournal(writer, path, tear_at=(random.randrange(1, 90), random.random()) if kill > 0.8 and hard else None)
+        torn = TornJournal(writer, path, tear_at=(random.randrange(1, 90), random.random()) if kill > 0.7 and hard else None)
         apparatus = Apparatus(
             display=display,
             gaze=gaze,
