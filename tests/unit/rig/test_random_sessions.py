@@ -136,7 +136,9 @@ def launch(session: Session, out: Path, truth: Truth, random: Random, *, hard: b
         if older.rows:
             check_journal(older, path, plan=plan_of(session))
         writer.go_on(older)
-        torn = TornJournal(writer, path, tear_at=(random.randrange(1, 90), random.random()) if kill > 0.7 and hard else None)
+        torn = TornJournal(
+            writer, path, tear_at=(random.randrange(1, 90), random.random()) if kill > 0.7 and hard else None
+        )
         apparatus = Apparatus(
             display=display,
             gaze=gaze,
@@ -272,5 +274,3 @@ def test_five_hundred_sessions_end_with_what_was_planned_whatever_happens(sessio
     assert n_killed > 500
     assert n_failed > 20
     assert min(n_told[name] for name in ("display", "gaze", "reward")) > 10
-
-
