@@ -309,7 +309,7 @@ class SessionRunner:
         self._notebook.sync()
         if n_near and self._document.twins is not None:
             self._apparatus.tell(
-                f"{n_near} presentations were accepted closer to a twin than the "
+                f"{n_near} presentation{' was' if n_near == 1 else 's were'} accepted closer to a twin than the "
                 f"{self._document.twins.least_presentations} presentations planned: there were no others left between."
             )
 

@@ -18,8 +18,6 @@ import pytest
 from closedloop.artifacts.day.journal import Journal, accepted, read_journal
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_ended, check_journal
 from closedloop.artifacts.day.journal_rows import (
-    LaunchOpened,
-    Presentation,
     PresentationBegun,
     RewardNoted,
     TrialBegun,
@@ -47,7 +45,6 @@ from tests.unit.rig.ports import (
     SlowValve,
     TornJournal,
     Wire,
-    within,
 )
 
 N_IMAGES, N_PRESENTATIONS, LEAST = 12, 30, 6

@@ -239,7 +239,7 @@ def test_an_eye_that_is_away_for_an_image_s_last_33_ms_rejects_it_where_the_grac
     make_rig, grace_ms, reason
 ):
     rig = make_rig(n_presentations=3, trial={"gaze_grace_ms": grace_ms})
-    probe = make_rig_first_offset(rig)
+    probe = first_offset_s(rig)
     rig.out = rig.out.with_name("away")
     rig.gaze = FastGaze(probe - 2 / 60, probe)
     rig.run()
@@ -247,7 +247,7 @@ def test_an_eye_that_is_away_for_an_image_s_last_33_ms_rejects_it_where_the_grac
     assert (first.on_frames, first.reason) == (6, reason)
 
 
-def make_rig_first_offset(rig):
+def first_offset_s(rig):
     """When the first image goes off with an eye that always fixates."""
     rig.gaze = FastGaze(0.0, 0.0)
     rig.run()
