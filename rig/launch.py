@@ -17,8 +17,8 @@ from rig.apparatus import Launch
 from rig.check.findings import Finding, overrides_of, refuse_failures
 from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.table import check_before, check_opened
-from rig.machine.launch_row import LaunchNotes
-from rig.machine.presenter import Presenter
+from rig.machine.apparatus import Apparatus
+from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
@@ -154,19 +154,20 @@ def _present_rest(
         n_launches=beginning.n_launches,
         stop=at.stop,
         after_trial=on_trial,
-        notes=_notes(at, overrides_of([*before, *opened], launch.despite)),
+        facts=_facts(at, apparatus, overrides_of([*before, *opened], launch.despite)),
     )
     apparatus.recorder.start(session.document.session_id)
     at.stack.callback(apparatus.recorder.stop)
     presenter.run()
 
 
-def _notes(at: Inspection, overrides: tuple[str, ...]) -> LaunchNotes:
-    return LaunchNotes(
+def _facts(at: Inspection, apparatus: Apparatus, overrides: tuple[str, ...]) -> LaunchFacts:
+    return LaunchFacts(
         rig=at.rig.document.name if at.rig is not None else None,
         rig_sha256=at.rig.sha256 if at.rig is not None else None,
         plan_sha256=sha256_file(at.launch.session / MANIFEST_NAME),
         overrides=overrides,
+        recorder=apparatus.recorder.name,
     )
 
 

@@ -17,7 +17,7 @@ from rig.display.listing import list_screens
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import screen_of
 from rig.display.screens import FoundScreen
-from rig.machine.trial import Apparatus
+from rig.machine.apparatus import Apparatus
 from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze
 from rig.ports.recorder import Recorder
