@@ -14,6 +14,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, verify_f
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.confined.npy import ArrayFileError, map_npy
 from closedloop.errors import SessionError
+from closedloop.storage import sha256_file
 
 SESSION_NAME = catalog.SESSION.name
 PRESENTATIONS_NAME = catalog.PRESENTATIONS.name
@@ -103,6 +104,11 @@ def verify_seal(folder: Path) -> int:
         raise SessionError(f"{folder}: expected {unsealed[0]} in manifest.json, found no entry for it. {_REBUILD}")
     verify_files(folder, manifest, only=_NAMES)
     return sum(manifest.outputs[name].n_bytes for name in _NAMES)
+
+
+def plan_sha256(folder: Path) -> str:
+    """Return the sha256 of a session folder's manifest, which names every byte of the plan."""
+    return sha256_file(folder / MANIFEST_NAME)
 
 
 def read_session(folder: Path) -> Session:
