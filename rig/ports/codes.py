@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from closedloop.artifacts.day.session import CodeTransport
@@ -133,11 +134,10 @@ class SerialCodes:
 
     def close(self) -> None:
         """Close the port, and forget what nobody reads: the system would wait for it, up to half a minute."""
-        try:
+        with suppress(Exception):  # a port that is gone has nothing to forget
             if self._port.out_waiting:
                 self._port.reset_output_buffer()
-        finally:
-            self._port.close()
+        self._port.close()
 
 
 class CommentCodes:

@@ -1,8 +1,8 @@
 """What one rig at a time may use: a session, a screen. Who comes second is told who holds it, and since when.
 
 A hold is a locked file in a folder of the account's own, which the system empties when the computer starts. The lock
-goes with the process, however it ends; the file's text, which says who holds it, is emptied at a clean end alone, so
-that the next rig learns that the last one died.
+goes with the process, however it ends; the file, which says who holds it, goes at a clean end alone, so that the next
+rig learns that the last one died.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from closedloop.errors import DocumentError, SessionError, StorageError
 from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import make_folder, read_bytes, sha256_bytes, storage_errors
 from rig.session.folder import Session, plan_sha256
-from rig.session.lock import PATIENCE_S, open_locked
+from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
 _FOLDER = "closedloop-rig"
 _SHOWN = 12  # digits of a hash
@@ -147,8 +147,7 @@ def hold(what: str, holder: Holder, *, patience_s: float = PATIENCE_S) -> Iterat
         try:
             yield died
         finally:
-            with suppress(OSError):
-                file.truncate(0)
+            remove_locked(file, path)
 
 
 def _make_account_folder(folder: Path) -> None:
