@@ -10,7 +10,7 @@ from pathlib import Path
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
-from closedloop.errors import BrokenSessionError, ClosedLoopError, SessionError
+from closedloop.errors import BrokenSessionError, ClosedLoopError, DocumentError, SessionError
 from closedloop.storage import remove_file
 from closedloop.terminal.streams import say
 from rig.apparatus import Launch, open_apparatus
@@ -23,8 +23,10 @@ from rig.session.folder import Session, open_session, plan_sha256
 from rig.session.foreign import JOURNAL_NAME, SUMMARY_NAME, refuse_foreign_launches, refuse_foreign_out
 from rig.session.hold import hold, new_holder, screen_name, session_name
 from rig.session.journal import JournalWriter
+from rig.session.lock import PATIENCE_S
 from rig.stop import StopRequest
 
+_SESSION_PATIENCE_S = PATIENCE_S
 _SCREEN_PATIENCE_S = 2.0  # a window is closed at once; the same session's last rig was waited for before
 
 _OTHER_JOURNAL = "It was begun with another session folder, or changed since: restore it, or choose another --out."
@@ -111,7 +113,7 @@ def hold_all(session: Session, launch: Launch, stack: ExitStack) -> None:
     """
     holder = new_holder(session.document.session_id, launch.out)
     is_real = launch.display != "headless"
-    stack.enter_context(hold(session_name(session, is_real=is_real), holder))
+    stack.enter_context(hold(session_name(session, is_real=is_real), holder, patience_s=_SESSION_PATIENCE_S))
     if is_real:
         screen = screen_name(session.document.screen.screen)
         died = stack.enter_context(hold(screen, holder, patience_s=_SCREEN_PATIENCE_S))
@@ -229,5 +231,13 @@ def _write_summary(session: Session, out: Path) -> SessionSummary:
     summary = summarize(session.document, read_journal(out / JOURNAL_NAME))
     for half_written in out.glob(f".{SUMMARY_NAME}.*.tmp"):  # of a rig that was killed as it wrote it
         remove_file(half_written)
-    summary.write(out / SUMMARY_NAME)
+    if not _is_there(summary, out / SUMMARY_NAME):
+        summary.write(out / SUMMARY_NAME)
     return summary
+
+
+def _is_there(summary: SessionSummary, path: Path) -> bool:
+    try:
+        return SessionSummary.read(path) == summary
+    except DocumentError:
+        return False

@@ -82,6 +82,8 @@ def refuse_no_session(folder: Path) -> None:
     """
     if (folder / SESSION_NAME).is_file() or (folder / MANIFEST_NAME).is_file():
         return
+    if folder.is_file() and (folder.parent / SESSION_NAME).is_file():
+        raise SessionError(f"{folder}: expected a session folder, found a file. Is {folder.parent} meant?")
     inside = sorted(folder.glob(f"*/{SESSION_NAME}")) + sorted(folder.glob(f"*/*/{SESSION_NAME}"))
     found = "no folder" if not folder.exists() else "a file" if not folder.is_dir() else "no session.json in it"
     meant = f"Is {inside[-1].parent} meant?" if inside else "Give the folder that the schedule stage wrote."
