@@ -35,7 +35,7 @@ def test_a_terminal_that_is_closed_with_its_progress_bar_ends_the_session_cleanl
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=take_terminal,
+        preexec_fn=take_terminal,  # noqa: PLW1509 - what asks for the end comes to who has the terminal
     ) as process:
         os.close(theirs)
         seen = b""
