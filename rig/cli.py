@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from closedloop.errors import OptionError, visible
+from closedloop.errors import BrokenSessionError, OptionError, visible
 from closedloop.plain_text.printed import command_line, quoted
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
+from closedloop.terminal.streams import say
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
@@ -169,9 +170,9 @@ def present(
         despite=overridable(despite or ()),
     )
     summary, was_complete = _present(launch)
-    typer.echo(_sentence(summary, was_complete), err=True)
+    say(visible(_sentence(summary, was_complete)))  # a closed terminal hears nothing: that is no error
     if summary.outcome == "stopped":
-        typer.echo(f"Resume with: {resume_command(launch)}", err=True)
+        say(f"Resume with: {resume_command(launch)}")
         raise typer.Exit(INTERRUPTED)
 
 
@@ -262,8 +263,11 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     request = StopRequest()
     refuse_no_session(launch.session)
     n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
-    with stop_on_signals(request), session_progress(n_planned) as on_trial:
-        return run_launch(launch, stop=request, on_trial=on_trial, on_findings=_warn)
+    try:
+        with stop_on_signals(request), session_progress(n_planned) as on_trial:
+            return run_launch(launch, stop=request, on_trial=on_trial, on_findings=_warn)
+    except BrokenSessionError as error:
+        raise BrokenSessionError(f"{error} Then go on: {resume_command(launch)}") from error
 
 
 def _warn(findings: Sequence[Finding]) -> None:

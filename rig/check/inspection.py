@@ -53,8 +53,9 @@ class Inspection:
         Size of a pixel as the session was planned; its screen has the rig's, where one is described.
     corner
         Of the screen in which the photodiode's patch is.
-    shows_images
-        Whether a check may show images: before a session begins, an image on the screen would be one without a row.
+    only_checks
+        Whether nothing is presented after the checks. Only then may they show images, which the journal would miss; and
+        only then is it asked who else is at work: a rig that presents holds session and screen itself.
     recorded
         Files in the recorder's folder when the checks began, with their sizes in bytes.
     began_s, wall_s
@@ -83,7 +84,7 @@ class Inspection:
     recorded: Mapping[Path, int] = field(default_factory=dict)
     planned_cm_per_px: float = 0.0
     corner: Corner = "lower_left"
-    shows_images: bool = False
+    only_checks: bool = False
 
     def known_session(self) -> Session:
         """Return the session, which the first checks have read.

@@ -5,14 +5,18 @@ from __future__ import annotations
 import datetime
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
+from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.errors import RigError
 from rig.check.findings import Finding, fail, warn
 from rig.check.folder import least_duration_s
 from rig.check.inspection import Inspection
 from rig.ports.system_clock import ClockStatus, ask_kernel
 from rig.session.checks import check_writable, journal_bytes
+from rig.session.foreign import JOURNAL_NAME, refuse_foreign_launches, refuse_foreign_out
+from rig.session.hold import hold, new_holder, screen_name, session_name
 
 LEAST_GB_PER_H = 1.0
 """Spikes and field potentials of an array."""
@@ -27,6 +31,33 @@ _OLD_GAZE_DAYS, _OLD_LUMINANCE_DAYS = 1, 365
 def out(at: Inspection) -> str:
     """Write into the folder of the journal, and leave nothing."""
     return f"{check_writable(at.launch.out)} can be written"
+
+
+def journal(at: Inspection) -> str | None:
+    """Ask whether the folder of the journal holds another session's; `rig present` asks it before everything else."""
+    if not at.only_checks:
+        return None
+    opened, path = at.known_session(), at.launch.out / JOURNAL_NAME
+    refuse_foreign_out(opened, at.launch.out)
+    if not path.exists():
+        return f"none yet at {at.launch.out}"
+    older = read_journal(path)
+    refuse_foreign_launches(opened, older.launches, path)
+    n_accepted = len(accepted(older.rows))
+    return f"{n_accepted:,} of {len(opened.planned):,} presentations accepted at {path}: `rig present` needs --resume"
+
+
+def other_rigs(at: Inspection) -> str | None:
+    """Ask whether another rig is at work on this session, or on the animal's screen."""
+    if not at.only_checks:
+        return None
+    opened, holder = at.known_session(), new_holder(at.known_session().document.session_id, at.launch.out)
+    is_real = at.launch.display != "headless"
+    with ExitStack() as stack:
+        stack.enter_context(hold(session_name(opened, is_real=is_real), holder, patience_s=0.0))
+        if is_real:
+            stack.enter_context(hold(screen_name(opened.document.screen.screen), holder, patience_s=0.0))
+    return "none at work on this session or its screen"
 
 
 def disk(at: Inspection) -> str | Finding:

@@ -8,6 +8,7 @@ from rig.apparatus import open_codes, open_gaze, open_recorder, open_reward
 from rig.check.findings import Finding, unless_simulated, warn
 from rig.check.inspection import Inspection
 from rig.check.watching import growing, sizes_of
+from rig.ports.faults import close_device
 
 _LEAST_WATCHED_S = 5.0  # a recorder writes more often than that
 
@@ -21,7 +22,7 @@ def codes(at: Inspection) -> str | Finding:
         return warn(UNDESCRIBED, DESCRIBE)
     at.recorder = open_recorder(at.document)
     at.codes = open_codes(at.document.codes if at.document else None, at.recorder)
-    at.stack.callback(at.codes.close)
+    at.stack.callback(close_device, f"digital codes ({at.codes.transport})", at.codes.close)
     numbers = at.known_session().document.codes
     last = numbers.first_presentation + numbers.n_presentation - 1
     ranges = (
@@ -45,7 +46,7 @@ def codes(at: Inspection) -> str | Finding:
 def reward(at: Inspection) -> str | Finding | None:
     """Open what gives reward, closed."""
     at.reward = open_reward(at.document)
-    at.stack.callback(at.reward.close)
+    at.stack.callback(close_device, f"reward ({at.reward.name})", at.reward.close)
     if at.rig is None:
         return None if at.simulated else warn(UNDESCRIBED, DESCRIBE)
     if at.reward.name == "none" and not at.simulated:
@@ -60,7 +61,7 @@ def gaze(at: Inspection) -> str | Finding:
     if at.display is None:
         return warn("not looked at: it needs the display", "Correct the display, and check again.")
     at.gaze = open_gaze(at.known_session(), at.document, at.launch, at.display)
-    at.stack.callback(at.gaze.close)
+    at.stack.callback(close_device, f"gaze ({at.gaze.name})", at.gaze.close)
     if at.gaze.name == "mouse":
         return unless_simulated(
             f"expected an eye tracker, found the mouse in {at.rig.path if at.rig else 'its place'}",

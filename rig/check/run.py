@@ -19,7 +19,7 @@ def run_checks(launch: Launch, *, stop: StopRequest | None = None) -> list[Findi
     stop
         Where a stop is asked for.
     """
-    at = Inspection(launch, stop=stop or StopRequest(), shows_images=True)
+    at = Inspection(launch, stop=stop or StopRequest(), only_checks=True)
     with at.stack:
         findings = check_before(at)
         return findings if at.session is None else findings + check_opened(at)

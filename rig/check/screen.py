@@ -14,6 +14,7 @@ from rig.display.display import BLANK, DisplayFacts, Picture
 from rig.display.pacing import measure_evenness, refuse_uneven
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.screens import choose_screen
+from rig.ports.faults import close_device
 
 _N_READ_BACK = 3  # images
 
@@ -53,9 +54,9 @@ def display(at: Inspection) -> str | Finding:
             "display: expected a screen for a session with an animal, found headless. Pass --display psychopy."
         )
     opened = at.known_session()
-    at.auditor = PixelAuditor(opened, _N_READ_BACK) if at.shows_images else open_audit(opened, at.launch)
+    at.auditor = PixelAuditor(opened, _N_READ_BACK) if at.only_checks else open_audit(opened, at.launch)
     at.display = open_display(opened, at.document, at.launch, start_s=at.start_s, stop=at.stop, auditor=at.auditor)
-    at.stack.callback(at.display.close)
+    at.stack.callback(close_device, "display", at.display.close)
     facts = at.display.facts
     if headless:
         return "headless: a virtual clock, nothing is shown"
@@ -117,7 +118,7 @@ _COUNTER = {"oml": "the driver", "timer": "the time", "virtual": "the virtual cl
 
 def pixels(at: Inspection) -> str | Finding | None:
     """Show a few images and compare what is on the screen with their bytes; not once an animal looks."""
-    if at.display is None or at.auditor is None or not at.shows_images or at.launch.display == "headless":
+    if at.display is None or at.auditor is None or not at.only_checks or at.launch.display == "headless":
         return None
     opened = at.known_session()
     n_slots = min(_N_READ_BACK, opened.document.trial.presentations_per_trial, len(opened.images))

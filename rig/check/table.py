@@ -10,6 +10,7 @@ from closedloop.plain_text.suggestions import one_of
 from rig.check import folder, machine, ports, screen
 from rig.check.findings import Finding, failure
 from rig.check.inspection import Inspection
+from rig.ports.faults import device_fault
 
 LookAt = Callable[[Inspection], str | Finding | None]
 """Looks at one thing: a sentence is a PASS, an error a FAIL that nobody can override, None is nothing to look at."""
@@ -49,6 +50,8 @@ BEFORE: tuple[CheckRow, ...] = (
     CheckRow("distance", folder.distance, "is the eye where the image has its angle", can_be_overridden=True),
     CheckRow("photodiode", folder.photodiode, "is there a patch for the photodiode", can_be_overridden=True),
     CheckRow("out", machine.out, "can the journal be written"),
+    CheckRow("journal", machine.journal, "does its folder hold no other session's"),
+    CheckRow("other-rigs", machine.other_rigs, "is no other rig at work on the session or its screen"),
     CheckRow("disk", machine.disk, "has the journal room", can_be_overridden=True),
     CheckRow("recording-disk", machine.recording_disk, "has the recording room", can_be_overridden=True),
     CheckRow("gaze-calibration", machine.gaze_calibration, "is gaze calibrated today", can_be_overridden=True),
@@ -119,6 +122,8 @@ def look(row: CheckRow, at: Inspection) -> Finding | None:
         found = row.look(at)
     except ClosedLoopError as error:
         return failure(row.name, error)
+    except OSError as error:  # of a driver or a disk, whoever it is
+        return failure(row.name, device_fault(row.name, error))
     if found is None:
         return None
     if isinstance(found, str):

@@ -71,8 +71,12 @@ def check_writable(out: Path) -> Path:
         It takes no file.
     """
     place = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
-    with storage_errors(place), TemporaryFile(dir=place) as file:
-        file.write(b"rig")
+    with storage_errors(place):
+        try:
+            with TemporaryFile(dir=place) as file:
+                file.write(b"rig")
+        except FileNotFoundError as error:  # /proc and the like
+            raise StorageError(f"{place}: expected a folder that takes new files, found one that does not.") from error
     journal = out / JOURNAL_NAME
     if journal.exists() and not os.access(journal, os.W_OK):
         raise StorageError(

@@ -27,6 +27,7 @@ from rig.display.fitness import refuse_unfit
 from rig.launch import run_launch
 from rig.ports.system_clock import ClockStatus
 from rig.session.folder import open_session
+from rig.session.hold import hold, new_holder, session_name
 from rig.stop import StopRequest
 from tests.unit.rig.conftest import seal
 
@@ -77,7 +78,8 @@ def test_a_good_folder_passes_everything(make_session, tmp_path):
     found = findings(make_session(screen=PLAUSIBLE), tmp_path)
     assert {one.status for one in found.values()} == {"PASS"}
     assert list(found) == [
-        *("seal", "session", "images", "rig", "timing", "layout", "duration", "distance", "photodiode", "out", "disk"),
+        *("seal", "session", "images", "rig", "timing", "layout", "duration", "distance", "photodiode", "out"),
+        *("journal", "other-rigs", "disk"),
         *("codes", "display", "gaze"),
     ]
 
@@ -504,6 +506,20 @@ def test_a_folder_that_cannot_be_written_fails(make_session, tmp_path):
     (tmp_path / "present").mkdir(mode=0o500)
     found = findings(make_session(screen=PLAUSIBLE), tmp_path)["out"]
     assert (found.status, found.can_be_overridden) == ("FAIL", False)
+
+
+def test_another_sessions_journal_and_another_rig_at_work_are_found_by_the_check(make_session, tmp_path):
+    folder, other = make_session(screen=PLAUSIBLE), make_session("b", session_id="other", screen=PLAUSIBLE)
+    assert "none yet" in findings(folder, tmp_path)["journal"].found
+    present(other, tmp_path / "present")
+    found = findings(folder, tmp_path)["journal"]
+    assert (found.status, "found that of other" in found.found) == ("FAIL", True)
+    assert "12 of 12 presentations accepted" in findings(other, tmp_path)["journal"].found
+    opened = open_session(folder)
+    assert findings(folder, tmp_path)["other-rigs"].status == "PASS"
+    with hold(session_name(opened, is_real=False), new_holder("study/day-00", tmp_path)):
+        found = findings(folder, tmp_path)["other-rigs"]
+    assert (found.status, "expected no other rig at work on it, found process" in found.found) == ("FAIL", True)
 
 
 def test_a_file_in_the_place_of_the_folder_fails_and_trying_leaves_nothing(make_session, tmp_path):
