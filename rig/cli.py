@@ -204,7 +204,7 @@ def init(
 ) -> None:
     """Describe this rig in a file: asks what no option says; without a terminal, takes what it found."""
     given = {f"--{key.replace('_', '-')}": value for key, value in locals().items() if key != "file"}
-    from rig.setup.found import find_devices  # noqa: PLC0415
+    from rig.setup.found import find_devices, listed  # noqa: PLC0415
     from rig.setup.questions import ask_all, refuse_existing, write_rig  # noqa: PLC0415
 
     refuse_existing(file)
@@ -212,6 +212,8 @@ def init(
     for line in lines:
         typer.echo(visible(line), err=True)
     is_asked = sys.stdin.isatty() and sys.stderr.isatty()
+    for line in listed(devices) if is_asked else ():
+        typer.echo(visible(line), err=True)
     document = ask_all(
         given,
         name=platform.node() or "rig",
