@@ -24,7 +24,7 @@ RejectionReason = Literal[
 ]
 """Why a presentation counts for nothing and is shown again; in words in docs/operator.md."""
 
-CommandName = Literal["pause", "reward", "skip", "recalibrate", "quit"]
+CommandName = Literal["pause", "continue", "reward", "skip", "recalibrate", "quit"]
 """What an operator may ask of a running session, by a key or from another terminal."""
 
 
