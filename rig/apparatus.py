@@ -14,6 +14,7 @@ from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
 from rig.machine.timeline import trial_frames
 from rig.machine.trial import Apparatus
+from rig.operator.opening import NO_PANEL, PanelChoice
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
 from rig.ports.gaze import Gaze, ScriptedGaze
@@ -47,6 +48,10 @@ class Launch:
         Who looks: the session's scripted monkey, or the mouse for a demonstration.
     recorder
         Who records.
+    panel
+        What the operator watches.
+    is_rehearsal
+        Whether the journal is marked as one that is never data.
     """
 
     session: Path
@@ -57,6 +62,8 @@ class Launch:
     code_device: str | None = None
     gaze: Literal["scripted", "mouse"] = "scripted"
     recorder: Literal["none", "simulated"] = "none"
+    panel: PanelChoice = NO_PANEL
+    is_rehearsal: bool = False
 
 
 def open_apparatus(session: Session, launch: Launch, start_s: float, stop: StopRequest, stack: ExitStack) -> Apparatus:

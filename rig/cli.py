@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from closedloop.errors import visible
-from closedloop.plain_text.printed import command_line
+from closedloop.plain_text.printed import printed
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 
@@ -41,6 +41,17 @@ OutOption = Annotated[
 ]
 CodeDeviceOption = Annotated[
     str | None, typer.Option(metavar="DEVICE", help="parallel or serial port for digital codes, such as /dev/parport0")
+]
+
+PanelOption = Annotated[
+    Literal["auto", "window", "terminal", "none"],
+    typer.Option(
+        help="what the operator watches: a window on a screen of its own, a page in this terminal, or a line now and "
+        "then; auto is the first that there is"
+    ),
+]
+OperatorScreenOption = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="the screen of the operator's window, counted from 0")
 ]
 
 
@@ -107,9 +118,13 @@ def present(
         typer.Option(help="the scripted monkey of a simulated session, or the mouse for a demonstration"),
     ] = "scripted",
     code_device: CodeDeviceOption = None,
+    panel: PanelOption = "auto",
+    operator_screen: OperatorScreenOption = None,
 ) -> None:
     """Show a session and write its journal. Ctrl-C stops at the next frame; --resume continues."""
     from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.launch import resume_command  # noqa: PLC0415
+    from rig.operator.opening import PanelChoice  # noqa: PLC0415
 
     launch = Launch(
         session=session,
@@ -119,6 +134,7 @@ def present(
         audit_pixels=audit_pixels,
         gaze=gaze,
         code_device=code_device,
+        panel=PanelChoice(panel, operator_screen),
     )
     summary, was_complete = _present(launch)
     typer.echo(_sentence(summary, was_complete), err=True)
@@ -127,31 +143,51 @@ def present(
         raise typer.Exit(INTERRUPTED)
 
 
-def resume_command(launch: Launch) -> str:
-    """Return the command line that continues a launch, with the operator's choices."""
-    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
-    words += ["--out", launch.out, "--resume"]
-    if launch.audit_pixels:
-        words += ["--audit-pixels", str(launch.audit_pixels)]
-    if launch.gaze != "scripted":
-        words += ["--gaze", launch.gaze]
-    if launch.code_device is not None:
-        words += ["--code-device", launch.code_device]
-    return command_line(*words)
-
-
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
+    from rig.operator.opening import settle_panel  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
     from rig.session.folder import SESSION_NAME, refuse_no_session  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     request = StopRequest()
     refuse_no_session(launch.session)
-    n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
-    with stop_on_signals(request), session_progress(n_planned) as on_trial:
+    document = SessionDocument.read(launch.session / SESSION_NAME)
+    launch = replace(launch, panel=settle_panel(launch.panel, launch.display, document.screen.screen))
+    has_page = launch.panel.kind == "terminal"
+    with stop_on_signals(request), session_progress(document.n_presentations, quiet=has_page) as on_trial:
         return run_launch(launch, stop=request, on_trial=on_trial)
+
+
+@app.command()
+def tell(
+    session: SessionFolder,
+    what: Annotated[
+        Literal["status", "pause", "continue", "reward", "skip", "recalibrate", "quit"],
+        typer.Argument(metavar="WHAT", help="status, pause, continue, reward, skip, recalibrate or quit"),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="where its journal goes, if several rigs show this session at once"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Ask the rig at work on a session for something, from another terminal. Exit code 1 if it was not done."""
+    from rig.operator.tell import ask_status, status_json, status_lines, tell  # noqa: PLC0415
+
+    if what == "status":
+        state = ask_status(session, out)
+        typer.echo(status_json(state) if as_json else printed(status_lines(state)))
+        return
+    told = tell(session, out, what)
+    if as_json:
+        typer.echo(json.dumps(asdict(told)))
+    else:
+        typer.echo(visible(f"{what}: {told.words}"))
+    if told.outcome != "done":
+        raise typer.Exit(1)
 
 
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop.artifacts import catalog
@@ -12,10 +12,13 @@ from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journ
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
+from closedloop.plain_text.printed import command_line
 from closedloop.storage import remove_file
 from rig.apparatus import Launch, open_apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
+from rig.operator.desk import Desk
+from rig.operator.opening import open_desk
 from rig.session.checks import refuse_unshowable
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
@@ -105,7 +108,12 @@ def _present_rest(
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
     with ExitStack() as stack:
+        # Before the display: what it starts shall have none of the rig's priority.
+        desk = _open_desk(session, launch, journal, writer, stack)
         apparatus = open_apparatus(session, launch, beginning.start_s, stop, stack)
+        apparatus = replace(
+            apparatus, display=desk.watch_display(apparatus.display), gaze=desk.watch_gaze(apparatus.gaze)
+        )
         presenter = Presenter(
             session=session,
             apparatus=apparatus,
@@ -114,10 +122,36 @@ def _present_rest(
             n_launches=beginning.n_launches,
             stop=stop,
             after_trial=on_trial,
+            commands=desk,
+            is_rehearsal=launch.is_rehearsal,
         )
         apparatus.recorder.start(session.document.session_id)
         stack.callback(apparatus.recorder.stop)
         presenter.run()
+
+
+def _open_desk(session: Session, launch: Launch, journal: Journal, writer: JournalWriter, stack: ExitStack) -> Desk:
+    desk = open_desk(
+        session.document, folder=session.folder, out=launch.out, panel=launch.panel, resume=resume_command(launch)
+    )
+    stack.callback(desk.close)
+    for row in journal.rows:
+        desk.note(row)
+    writer.listen(desk.note)
+    return desk
+
+
+def resume_command(launch: Launch) -> str:
+    """Return the command line that continues a launch, with the operator's choices."""
+    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
+    words += ["--out", launch.out, "--resume"]
+    if launch.audit_pixels:
+        words += ["--audit-pixels", str(launch.audit_pixels)]
+    if launch.gaze != "scripted":
+        words += ["--gaze", launch.gaze]
+    if launch.code_device is not None:
+        words += ["--code-device", launch.code_device]
+    return command_line(*words)
 
 
 def _older_journal(launch: Launch) -> Journal:
@@ -143,6 +177,12 @@ def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) ->
             raise SessionError(
                 f"{path}: expected the journal of {session.document.session_id}, found that of {earlier.session_id}. "
                 "Choose another --out."
+            )
+        if earlier.is_rehearsal != launch.is_rehearsal:
+            kinds = {True: "a rehearsal", False: "a session"}
+            raise SessionError(
+                f"{path}: expected the journal of {kinds[launch.is_rehearsal]}, found that of "
+                f"{kinds[earlier.is_rehearsal]}: neither goes on with the other. Choose another --out."
             )
         if earlier.display != launch.display:
             raise SessionError(

@@ -7,11 +7,19 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Literal
 
-from closedloop.artifacts.day.journal_rows import LaunchOpened, SessionEnded, TimeOut
+from closedloop.artifacts.day.journal_rows import (
+    Commanded,
+    Continued,
+    LaunchOpened,
+    Paused,
+    SessionEnded,
+    TimeOut,
+)
 from rig.display.display import BLANK
 from rig.machine.state import SessionState
 from rig.machine.timeline import trial_frames
 from rig.machine.trial import Apparatus, TrialPlan, TrialRunner
+from rig.operator.commands import Command, Commands, NoCommands
 from rig.session.folder import Session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
@@ -38,6 +46,10 @@ class Presenter:
         Where a stop is asked for.
     after_trial
         Called with the state and the time between trials, for a progress display.
+    commands
+        What the operator asks; None for nobody.
+    is_rehearsal
+        Whether the journal is marked as never data.
     """
 
     def __init__(
@@ -50,7 +62,11 @@ class Presenter:
         n_launches: int,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
+        commands: Commands | None = None,
+        is_rehearsal: bool = False,
     ) -> None:
+        self._commands: Commands = commands or NoCommands()
+        self._is_rehearsal = is_rehearsal
         self._session, self._apparatus, self._journal, self._state = session, apparatus, journal, state
         self._n_launches, self._stop, self._after_trial = n_launches, stop, after_trial
         self._display, self._settings = apparatus.display, session.document.trial
@@ -92,6 +108,7 @@ class Presenter:
                 pacing=self._display.facts.pacing,
                 gaze=self._apparatus.gaze.name,
                 codes=self._apparatus.codes.transport,
+                is_rehearsal=self._is_rehearsal,
                 versions=_versions() | self._display.facts.versions,
             )
         )
@@ -123,6 +140,47 @@ class Presenter:
             if self._stop.requested:
                 return
             self._display.flip(BLANK)
+            self._obey()
+
+    def _obey(self) -> None:
+        for command in self._commands.poll():
+            self._note(command)
+            if command.name == "pause":
+                self._stay_paused(command)
+            elif command.name == "reward":
+                self._reward(command)
+            elif command.name == "quit":
+                self._stop.ask()
+            else:
+                command.answer("nothing to do between trials")
+
+    def _note(self, command: Command) -> None:
+        self._journal.write(Commanded(command=command.name, origin=command.origin, time_s=self._display.now_s()))
+
+    def _stay_paused(self, first: Command) -> None:
+        why = f"asked by {'a key' if first.origin == 'key' else 'a terminal'}"
+        self._journal.write(Paused(by="operator", why=why, time_s=self._display.now_s()))
+        self._journal.sync()
+        first.answer("paused")
+        while not self._stop.requested:
+            self._display.flip(BLANK)
+            for command in self._commands.poll():
+                self._note(command)
+                if command.name == "continue":
+                    self._journal.write(Continued(time_s=self._display.now_s()))
+                    command.answer("continued")
+                    return
+                if command.name == "reward":
+                    self._reward(command)
+                elif command.name == "quit":
+                    self._stop.ask()
+                else:
+                    command.answer("the session is paused")
+
+    def _reward(self, command: Command) -> None:
+        duration_ms = self._settings.reward_ms
+        self._apparatus.reward.give(duration_ms)
+        command.answer(f"reward of {duration_ms:g} ms given")
 
     def _write_time_out(self) -> None:
         if self._state.time_out_written:

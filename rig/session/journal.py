@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,10 @@ from closedloop.artifacts.records.chain import CHAIN_START, chain_line
 from closedloop.errors import StorageError
 from closedloop.storage import make_folder, storage_errors, sync_folder
 from rig.session.lock import open_locked, remove_locked
+
+
+def _nobody(_row: Section) -> None:
+    """Tell nobody."""
 
 
 class JournalWriter:
@@ -41,6 +46,7 @@ class JournalWriter:
     def __init__(self, path: Path, *, patience_s: float = 10.0) -> None:
         self._path = path
         self._end, self._is_chained = CHAIN_START, True
+        self._listener: Callable[[Section], None] = _nobody
         with storage_errors(path):
             self._made_folder = not path.parent.exists()
             make_folder(path.parent)
@@ -54,6 +60,10 @@ class JournalWriter:
         """
         self._file.truncate(older.n_bytes_whole)
         self._end, self._is_chained = older.end, older.is_chained
+
+    def listen(self, listener: Callable[[Section], None]) -> None:
+        """Have every row told to somebody once it is in the file."""
+        self._listener = listener
 
     def write(self, row: Section) -> None:
         """Append one line.
@@ -74,6 +84,7 @@ class JournalWriter:
                 "Free some space and run the same command with --resume; no complete line is lost."
             )
         self._end = end
+        self._listener(row)
 
     def sync(self) -> None:
         """Make all lines durable."""

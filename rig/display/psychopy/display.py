@@ -164,8 +164,6 @@ class PsychoPyDisplay:
             self.window.callOnFlip(at_flip)
         self.window.flip()
         self._shown_slot = picture.slot
-        if "escape" in self.keys():
-            self._stop.ask()
         n_frames = round((self._flipped_s - before_s) * self._screen.refresh_hz) if before_s else 1
         return Flip(self._flipped_s, max(n_frames, 1))
 

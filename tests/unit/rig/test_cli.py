@@ -14,7 +14,7 @@ import pytest
 
 from closedloop.artifacts.day.journal import SessionSummary
 from rig.apparatus import Launch
-from rig.cli import resume_command
+from rig.launch import resume_command
 
 
 @pytest.fixture

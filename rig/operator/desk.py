@@ -1,0 +1,110 @@
+"""The operator's desk: what happens at the rig comes to it, what the operator asks leaves it.
+
+It listens at the journal and at the ports, so that the state machine does nothing for it but ask for commands. A panel
+is told between trials and while the animal acquires fixation, never from the first image of a trial to its end.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from closedloop.artifacts.day.journal_rows import CommandName
+from closedloop.artifacts.documents import Section
+from rig.display.display import Display, Flip, Picture
+from rig.operator.commands import Command
+from rig.operator.keys import KeyReader
+from rig.operator.mailbox import Mailbox
+from rig.operator.panel import Panel, SpokenFaults
+from rig.operator.state import Light, PanelState
+from rig.operator.tally import SessionTally
+from rig.operator.watched import EyeTrace, WatchedDisplay, WatchedGaze
+from rig.ports.gaze import Gaze
+
+_LOOK_S = 0.005  # a virtual clock has thousands of frames between two of these; a screen has fewer than one
+
+
+class Desk:
+    """Where an operator sits.
+
+    Parameters
+    ----------
+    tally
+        Counts the session.
+    panel
+        What the operator watches.
+    mailbox
+        Where another terminal reaches the rig; None where there is no place for one.
+    """
+
+    def __init__(self, tally: SessionTally, panel: Panel, mailbox: Mailbox | None) -> None:
+        self._tally, self._panel, self._mailbox = tally, panel, mailbox
+        self._trace, self._keys, self._faults = EyeTrace(), KeyReader(), SpokenFaults()
+        self._display: Display | None = None
+        self._next_look_s = 0.0
+
+    def watch_display(self, display: Display) -> Display:
+        """Return a display whose flips the desk sees."""
+        self._display = display
+        return WatchedDisplay(display, after_flip=self._after_flip)
+
+    def watch_gaze(self, gaze: Gaze) -> Gaze:
+        """Return a source of gaze whose samples the desk sees."""
+        return WatchedGaze(gaze, self._trace)
+
+    def note(self, row: Section) -> None:
+        """Take a row that was written into the journal."""
+        self._tally.note(row)
+
+    def poll(self) -> tuple[Command, ...]:
+        """Return what was asked since the last call: keys of both windows, and other terminals; never waits."""
+        now_s = time.monotonic()
+        if now_s < self._next_look_s:
+            return ()
+        self._next_look_s = now_s + _LOOK_S
+        asked = [Command(name, "key") for name in [*self._own_keys(now_s), *self._panel.commands()]]
+        if self._mailbox is not None:
+            asked += self._mailbox.poll(lambda: self.state().to_json())
+        if not self._tally.image_nears:
+            self._faults.look(self._panel)
+        return tuple(asked)
+
+    def state(self) -> PanelState:
+        """Return the session as it is now."""
+        now_s = self._display.now_s() if self._display is not None else 0.0
+        state = self._tally.state(now_s)
+        eye_fault, health = self._trace.fault(), self._display.health() if self._display is not None else ()
+        bad = {name: words for name, words in (("gaze", eye_fault), ("display", "; ".join(health))) if words}
+        question = self._keys.question(time.monotonic())
+        return replace(
+            state,
+            eye=self._trace.points(),
+            lights=tuple(Light(it.name, "bad", bad[it.name]) if it.name in bad else it for it in state.lights),
+            warnings=(*([question] if question else []), *health, *([eye_fault] if eye_fault else []), *state.warnings),
+        )
+
+    def close(self) -> None:
+        """Tell everybody that the rig has ended, and how."""
+        state = self.state()
+        self._panel.update(state)
+        if self._mailbox is not None:
+            self._mailbox.close(_last_words(state))
+        self._panel.close()
+
+    def _own_keys(self, now_s: float) -> list[CommandName]:
+        if self._display is None:
+            return []
+        is_paused = self._tally.is_paused
+        pressed = self._display.keys()
+        commands = [self._keys.press(key, is_paused=is_paused, now_s=now_s) for key in pressed]
+        return [name for name in commands if name is not None]
+
+    def _after_flip(self, picture: Picture, _flip: Flip) -> None:
+        if picture.slot is None and not self._tally.image_nears and self._panel.is_due():
+            self._panel.update(self.state())
+
+
+def _last_words(state: PanelState) -> str:
+    left = state.n_planned - state.n_accepted
+    how = {"complete": "the session is complete", "stopped": f"the session was stopped, {left:,} presentations left"}
+    return how.get(state.outcome, f"the rig ended on an error, {left:,} presentations left")

@@ -1,0 +1,71 @@
+"""What a panel knows of the rig, and its keys' way to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from closedloop.artifacts.day.journal_rows import CommandName
+from rig.operator.channel import Channel
+from rig.operator.keys import KeyReader
+from rig.operator.state import PanelState, state_from
+from rig.operator.thumbnails import Thumbnails
+from rig.operator.wording import Silence
+
+BEAT_S = 1.0
+
+
+class Feed:
+    """What a panel knows: the newest state, how old it is, and where its keys go.
+
+    Parameters
+    ----------
+    channel
+        To the rig.
+    session
+        The session folder.
+    resume
+        The command that goes on with the session.
+    """
+
+    def __init__(self, channel: Channel, session: Path, resume: str) -> None:
+        self.thumbnails, self.resume = Thumbnails(session), resume
+        self.state = PanelState(session_id=session.name, subject="")
+        self.n_messages = 0
+        self._channel, self._keys = channel, KeyReader()
+        self._heard_s, self._beat_s = time.monotonic(), 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the rig has ended."""
+        return not self._channel.is_open
+
+    @property
+    def silence(self) -> Silence:
+        """How long nothing was heard."""
+        return Silence(time.monotonic() - self._heard_s, self.is_over)
+
+    @property
+    def question(self) -> str:
+        """What the operator has to answer."""
+        return self._keys.question(time.monotonic())
+
+    def look(self) -> None:
+        """Take the newest state; tell the rig that somebody watches."""
+        for message in self._channel.receive():
+            self.state, self._heard_s = state_from(message), time.monotonic()
+            self.n_messages += 1
+        if time.monotonic() - self._beat_s >= BEAT_S:
+            self._beat_s = time.monotonic()
+            self._channel.send('{"beat":1}')
+
+    def press(self, key: str) -> None:
+        """Send what a key asks for."""
+        name: CommandName | None = self._keys.press(key, is_paused=self.state.doing == "paused", now_s=time.monotonic())
+        if name is not None:
+            self._channel.send(json.dumps({"ask": name}))
+
+    def fail(self, words: str) -> None:
+        """Tell the rig why nothing can be drawn."""
+        self._channel.send(json.dumps({"fault": words}))
