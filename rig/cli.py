@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +20,8 @@ from closedloop.terminal.signals import INTERRUPTED, end_at_once
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
     from rig.apparatus import Launch
+    from rig.machine.state import SessionState
+    from rig.stop import StopRequest
 
 _LIBRARIES = ("psychopy", "pyglet", "PIL", "serial")  # of the extra "rig"
 
@@ -144,8 +148,16 @@ def present(
 
 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
-    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
+
+    with _running(launch) as (settled, request, on_trial):
+        return run_launch(settled, stop=request, on_trial=on_trial)
+
+
+@contextmanager
+def _running(launch: Launch) -> Iterator[tuple[Launch, StopRequest, Callable[[SessionState, float], None]]]:
+    """Settle what the operator watches, and turn signals into a stop while the block runs."""
+    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
     from rig.operator.opening import settle_panel  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
     from rig.session.folder import SESSION_NAME, refuse_no_session  # noqa: PLC0415
@@ -157,7 +169,51 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     launch = replace(launch, panel=settle_panel(launch.panel, launch.display, document.screen.screen))
     has_page = launch.panel.kind == "terminal"
     with stop_on_signals(request), session_progress(document.n_presentations, quiet=has_page) as on_trial:
-        return run_launch(launch, stop=request, on_trial=on_trial)
+        yield launch, request, on_trial
+
+
+@app.command()
+def rehearse(
+    session: SessionFolder,
+    *,
+    rig_file: Annotated[
+        Path | None, typer.Option("--rig", metavar="FILE", help="the rig's description, rig.yaml")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.05, max=1440, metavar="N", help="how long")] = 10.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="a new folder for journal and report  [default: SESSION/../rehearsal]"),
+    ] = None,
+    code_device: CodeDeviceOption = None,
+    panel: PanelOption = "auto",
+    operator_screen: OperatorScreenOption = None,
+) -> None:
+    """Show a session to a scripted monkey on the rig's own display, and report how well it kept time. Never data."""
+    from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.operator.opening import PanelChoice  # noqa: PLC0415
+    from rig.rehearsal.rehearse import free_folder, rehearse  # noqa: PLC0415
+
+    screen = operator_screen if rig_file is None or operator_screen is not None else _operator_screen(rig_file)
+    launch = Launch(
+        session=session,
+        out=out if out is not None else free_folder(session),
+        display="psychopy",
+        code_device=code_device,
+        panel=PanelChoice(panel, screen),
+    )
+    with _running(launch) as (settled, request, on_trial):
+        done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial)
+    typer.echo(f"REHEARSAL of {_sentence(done.summary, False)}", err=True)
+    typer.echo(visible(f"Timing report: {done.report}"), err=True)
+    if done.summary.outcome == "stopped" and not done.is_cut:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _operator_screen(rig_file: Path) -> int | None:
+    from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
+
+    described, _ = read_rig(rig_file)
+    return described.operator_screen.screen if described.operator_screen is not None else None
 
 
 @app.command()

@@ -17,6 +17,7 @@ from closedloop.storage import remove_file
 from rig.apparatus import Launch, open_apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
+from rig.machine.trial import Apparatus
 from rig.operator.desk import Desk
 from rig.operator.opening import open_desk
 from rig.session.checks import refuse_unshowable
@@ -67,7 +68,12 @@ def run_launch(
 
 
 def present_session(
-    session: Session, launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
+    session: Session,
+    launch: Launch,
+    *,
+    stop: StopRequest,
+    on_trial: Callable[[SessionState, float], None],
+    watch: Callable[[Apparatus], Apparatus] | None = None,
 ) -> tuple[SessionSummary, bool]:
     """Present a session whose folder was opened before.
 
@@ -77,6 +83,8 @@ def present_session(
         The opened folder.
     launch, stop, on_trial
         See `run_launch`, which also says what is returned and raised.
+    watch
+        Called with the opened ports; returns those to be used, such as ports that measure what passes through them.
     """
     refuse_unshowable(session, launch.out)
     with JournalWriter(launch.out / JOURNAL_NAME) as writer:
@@ -87,7 +95,7 @@ def present_session(
         if journal.rows:
             check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
         if not was_complete:
-            _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial)
+            _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial, watch=watch)
         return _write_summary(session, launch.out), was_complete
 
 
@@ -104,6 +112,7 @@ def _present_rest(
     *,
     stop: StopRequest,
     on_trial: Callable[[SessionState, float], None],
+    watch: Callable[[Apparatus], Apparatus] | None,
 ) -> None:
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
@@ -111,6 +120,8 @@ def _present_rest(
         # Before the display: what it starts shall have none of the rig's priority.
         desk = _open_desk(session, launch, journal, writer, stack)
         apparatus = open_apparatus(session, launch, beginning.start_s, stop, stack)
+        if watch is not None:
+            apparatus = watch(apparatus)
         apparatus = replace(
             apparatus, display=desk.watch_display(apparatus.display), gaze=desk.watch_gaze(apparatus.gaze)
         )
@@ -134,7 +145,7 @@ def _open_desk(session: Session, launch: Launch, journal: Journal, writer: Journ
     desk = open_desk(
         session.document, folder=session.folder, out=launch.out, panel=launch.panel, resume=resume_command(launch)
     )
-    stack.callback(desk.close)
+    stack.enter_context(desk)
     for row in journal.rows:
         desk.note(row)
     writer.listen(desk.note)
@@ -149,6 +160,10 @@ def resume_command(launch: Launch) -> str:
         words += ["--audit-pixels", str(launch.audit_pixels)]
     if launch.gaze != "scripted":
         words += ["--gaze", launch.gaze]
+    if launch.panel.kind != "none":
+        words += ["--panel", launch.panel.kind]
+    if launch.panel.screen is not None:
+        words += ["--operator-screen", str(launch.panel.screen)]
     if launch.code_device is not None:
         words += ["--code-device", launch.code_device]
     return command_line(*words)

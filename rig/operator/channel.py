@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from contextlib import suppress
 from typing import Any
+
+from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import parse_json
 
 MOST_BYTES = 65_536
 
@@ -56,8 +58,8 @@ class Channel:
             if not content:
                 self.close()
                 break
-            with suppress(ValueError, RecursionError):
-                message = json.loads(content)
+            with suppress(DocumentError):
+                message = parse_json(content, place="message")
                 if isinstance(message, dict):
                     messages.append(message)
         return messages

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from types import TracebackType
+from typing import Self
 
 from closedloop.artifacts.day.journal_rows import CommandName
 from closedloop.artifacts.documents import Section
+from closedloop.errors import ClosedLoopError, visible
 from rig.display.display import Display, Flip, Picture
 from rig.operator.commands import Command
 from rig.operator.keys import KeyReader
@@ -75,17 +78,26 @@ class Desk:
         state = self._tally.state(now_s)
         eye_fault, health = self._trace.fault(), self._display.health() if self._display is not None else ()
         bad = {name: words for name, words in (("gaze", eye_fault), ("display", "; ".join(health))) if words}
-        question = self._keys.question(time.monotonic())
+        found = (self._keys.question(time.monotonic()), *health, eye_fault, *state.warnings)
         return replace(
             state,
             eye=self._trace.points(),
             lights=tuple(Light(it.name, "bad", bad[it.name]) if it.name in bad else it for it in state.lights),
-            warnings=(*([question] if question else []), *health, *([eye_fault] if eye_fault else []), *state.warnings),
+            warnings=tuple(dict.fromkeys(text for text in found if text and text not in state.pause)),
         )
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         """Tell everybody that the rig has ended, and how."""
-        state = self.state()
+        self._display = None  # it is closed by now
+        fault = "" if error is None else str(error)
+        if error is not None and not isinstance(error, ClosedLoopError):
+            fault = f"{type(error).__name__} {fault}"
+        state = replace(self.state(), fault=visible(fault)[:500])
         self._panel.update(state)
         if self._mailbox is not None:
             self._mailbox.close(_last_words(state))
@@ -107,4 +119,6 @@ class Desk:
 def _last_words(state: PanelState) -> str:
     left = state.n_planned - state.n_accepted
     how = {"complete": "the session is complete", "stopped": f"the session was stopped, {left:,} presentations left"}
-    return how.get(state.outcome, f"the rig ended on an error, {left:,} presentations left")
+    if state.fault or state.outcome not in how:
+        return f"the rig ended on an error, {left:,} presentations left: {state.fault or 'it said none'}"
+    return how[state.outcome]

@@ -10,6 +10,7 @@ from closedloop.artifacts.day.journal_rows import CommandName
 from rig.operator.channel import Channel
 from rig.operator.keys import KeyReader
 from rig.operator.state import PanelState, state_from
+from rig.operator.tell import is_at_work
 from rig.operator.thumbnails import Thumbnails
 from rig.operator.wording import Silence
 
@@ -30,7 +31,7 @@ class Feed:
     """
 
     def __init__(self, channel: Channel, session: Path, resume: str) -> None:
-        self.thumbnails, self.resume = Thumbnails(session), resume
+        self.thumbnails, self.resume, self._session = Thumbnails(session), resume, session
         self.state = PanelState(session_id=session.name, subject="")
         self.n_messages = 0
         self._channel, self._keys = channel, KeyReader()
@@ -40,6 +41,19 @@ class Feed:
     def is_over(self) -> bool:
         """Whether the rig has ended."""
         return not self._channel.is_open
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the session ended as somebody wanted it: there is nothing that the operator has to see."""
+        return bool(self.state.outcome) and not self.state.fault
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another rig, with a panel of its own, shows the session by now."""
+        if time.monotonic() - self._beat_s < BEAT_S:
+            return False
+        self._beat_s = time.monotonic()
+        return is_at_work(self._session)
 
     @property
     def silence(self) -> Silence:
@@ -56,7 +70,7 @@ class Feed:
         for message in self._channel.receive():
             self.state, self._heard_s = state_from(message), time.monotonic()
             self.n_messages += 1
-        if time.monotonic() - self._beat_s >= BEAT_S:
+        if not self.is_over and time.monotonic() - self._beat_s >= BEAT_S:
             self._beat_s = time.monotonic()
             self._channel.send('{"beat":1}')
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rig.operator.feed import Feed
-from rig.operator.keys import KEYS
 from rig.operator.state import PanelState
 from rig.operator.wording import (
     SIGNS,
@@ -15,9 +14,11 @@ from rig.operator.wording import (
     counts,
     headline,
     heartbeat,
+    key_words,
     mark_words,
     progress,
     time_left,
+    verdict,
 )
 
 Measure = Callable[[str, int, bool], int]
@@ -261,7 +262,7 @@ def _foot(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
     """Return the keys and, where there is room, the last images; and where they begin."""
     px = area.px
     shapes: list[Shape] = []
-    lines = _wrap("   ".join(f"[{key}] {what}" for key, what in KEYS), area)
+    lines = _wrap("   ".join(key_words(is_over=feed.is_over)), area)
     y = area.y + area.height - len(lines) * area.line
     bottom = y
     for line in lines:
@@ -275,7 +276,7 @@ def _foot(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
     for place, image in enumerate(shown):
         x = area.x + place * (side + px)
         shapes.append(Thumb(image.image_index, x, top, side))
-        words = "✗ " + image.reason.replace("_", " ") if image.reason else "✓"
+        words = verdict(image)
         tone: Tone = "plain" if image.reason else "good"
         shapes.append(Words(_fit(words, side + px - 2, area), x, top + side, px, INK[tone]))
     return shapes, top - px // 2

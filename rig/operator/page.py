@@ -8,6 +8,7 @@ import select
 import shutil
 import sys
 import termios
+import textwrap
 import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,6 @@ import numpy as np
 
 from closedloop.errors import visible
 from rig.operator.feed import Feed
-from rig.operator.keys import KEYS
 from rig.operator.state import PanelState
 from rig.operator.wording import (
     SIGNS,
@@ -25,9 +25,11 @@ from rig.operator.wording import (
     counts,
     headline,
     heartbeat,
+    key_words,
     mark_words,
     progress,
     time_left,
+    verdict,
 )
 
 _DRAW_S = 0.25
@@ -112,19 +114,27 @@ def page_lines(feed: Feed, n_columns: int, n_rows: int) -> list[str]:
     lines = [
         _ends(title, beat, n_columns),
         *([_styled(f" {mark_words(state)} ", "warn")] if state.mark else []),
-        _styled(f" {feed.question or head.text} ", "warn" if feed.question else head.tone),
-        *([head.why] if head.why else []),
+        *_large(feed.question or head.text, "warn" if feed.question else head.tone, n_columns),
+        *textwrap.wrap(visible(head.why), n_columns),
         _bar(state, n_columns),
         progress(state),
-        time_left(state),
+        *textwrap.wrap(time_left(state), n_columns),
         *(_styled(f"! {text}", "bad") for text in state.warnings),
         "",
     ]
-    lines += _beside(_numbers(state), [*_eye(state), *_lights(state)], n_columns)
-    keys = "  ".join(f"{key} {what}" for key, what in KEYS)
+    lines += _beside(_numbers(state), [*_lights(state), *_eye(state)], n_columns)
+    keys = "  ".join(key_words(is_over=feed.is_over))
     if n_rows - len(lines) > _THUMB_ROWS + 2:
         lines += ["", *_images(feed, n_columns)]
     return [_cut(line, n_columns) for line in [*lines[: n_rows - 1], keys]]
+
+
+def _large(text: str, tone: Tone, n_columns: int) -> list[str]:
+    """Return what matters first: as wide as the page and spaced out, and three lines high where it is urgent."""
+    spaced = " ".join(text) if 2 * len(text) < n_columns else text
+    line = _styled(f" {spaced}".ljust(n_columns), tone)
+    blank = _styled(" " * n_columns, tone)
+    return [line] if tone in ("plain", "faint", "good") else [blank, line, blank]
 
 
 def _styled(text: str, tone: Tone) -> str:
@@ -216,6 +226,6 @@ def _images(feed: Feed, n_columns: int) -> list[str]:
             pairs = zip(pixels[2 * row], pixels[2 * row + 1], strict=True)
             cells = (f"\x1b[38;2;{a[0]};{a[1]};{a[2]};48;2;{b[0]};{b[1]};{b[2]}m▀" for a, b in pairs)
             rows[row] += "".join(cells) + _RESET + "  "
-        words = f"✗ {image.reason}" if image.reason else "✓"
+        words = verdict(image)
         rows[-1] += f"{words[:side]:{side}}  "
     return rows

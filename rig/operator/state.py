@@ -53,8 +53,8 @@ class PanelState:
         What the rig is at, and in which trial.
     pause
         Why it is paused; empty where it is not.
-    outcome
-        How the session ended; empty while it runs.
+    outcome, fault
+        How the session ended, and on which error; empty while it runs.
     n_planned, n_accepted, n_rejected
         Presentations; rejected ones are shown again.
     n_trials, n_completed, n_broken, n_ignored, n_time_outs
@@ -86,6 +86,7 @@ class PanelState:
     trial: int | None = None
     pause: str = ""
     outcome: str = ""
+    fault: str = ""
     n_planned: int = 0
     n_accepted: int = 0
     n_rejected: int = 0

@@ -24,7 +24,7 @@ from rig.operator.state import LAST_IMAGES, Light, LightState, PanelState, Shown
 
 _WRONG_FRAMES = ("frames_dropped", "grey_frames_wrong")
 _SPARE_S = 3.0  # beyond a trial: a synchronised disk, an upload
-_NOTHING = {None: "not said", "none": "none", "file": "not sent: the journal alone has them"}
+_NOTHING = {None: "not said", "none": "none", "file": "not sent"}
 _PORTS_IN_WORDS = {  # of a pause's reason: which port it is about
     "gaze": ("gaze", "tracker", "eye"),
     "codes": ("code", "serial", "parallel"),
@@ -109,7 +109,7 @@ class SessionTally:
             n_unconfirmed=max(0, self._n_told),
             last_images=tuple(self._images),
             lights=tuple(lights),
-            warnings=tuple(f"{name}: {words}" for name, words in self._bad.items()),
+            warnings=tuple(words for words in self._bad.values() if words not in state.pause),
         )
 
     def _open(self, row: LaunchOpened) -> None:
@@ -122,7 +122,7 @@ class SessionTally:
         self._lights = {"display": Light("display", "good", f"{row.display}, {shown}")}
         for name, device in ports.items():
             is_there: LightState = "none" if device in _NOTHING else "good"
-            self._lights[name] = Light(name, is_there, _NOTHING.get(device) or str(device))
+            self._lights[name] = Light(name, is_there, _NOTHING.get(device) or str(device).replace("_", " "))
 
     def _light(self, light: Light) -> Light:
         words = self._bad.get(light.name)

@@ -7,9 +7,10 @@ import json
 import select
 import socket
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import read_journal
@@ -64,11 +65,12 @@ def tell(session: Path, out: Path | None, name: CommandName, *, parent: Path = _
     """
     channel = _reach(session, out, parent)
     channel.send(json.dumps({"ask": name}))
-    answer = _next_message(channel, _TAKEN_S)
+    answers = _Answers(channel)
+    answer = answers.next(_TAKEN_S)
     if answer is None:
         raise SessionError(_hangs(session))
     if answer.get("outcome") == "received":
-        answer = _next_message(channel, _DONE_S)
+        answer = answers.next(_DONE_S)
     if answer is None:
         unknown = f"the rig took it; after {_DONE_S:.0f} s it has not said what became of it"
         raise SessionError(f"{session}: expected {name} to be done, found that {unknown}. See `rig tell ... status`.")
@@ -95,7 +97,7 @@ def ask_status(session: Path, out: Path | None, *, parent: Path = _SOCKETS) -> P
     """
     channel = _reach(session, out, parent)
     channel.send('{"ask":"status"}')
-    answer = _next_message(channel, _TAKEN_S)
+    answer = _Answers(channel).next(_TAKEN_S)
     if answer is None or "session_id" not in answer:
         raise SessionError(_hangs(session))
     return state_from(answer)
@@ -108,17 +110,28 @@ def _hangs(session: Path) -> str:
     )
 
 
-def _next_message(channel: Channel, patience_s: float) -> Message | None:
-    """Return the next message, or what says that the connection has ended; None where nothing comes in time."""
-    end = time.monotonic() + patience_s
-    while (left_s := end - time.monotonic()) > 0:
-        ready, _, _ = select.select([channel], [], [], left_s)
-        messages = channel.receive() if ready else []
-        if messages:
-            return messages[0]
-        if not channel.is_open:
-            return {"outcome": "ended", "words": "the rig ended before it was done"}
-    return None
+class _Answers:
+    """What a rig answers, one message after the other.
+
+    Parameters
+    ----------
+    channel
+        To the rig.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._arrived: deque[Message] = deque()
+
+    def next(self, patience_s: float) -> Message | None:
+        """Return the next message, or what says that the connection has ended; None where nothing comes in time."""
+        end = time.monotonic() + patience_s
+        while not self._arrived and (left_s := end - time.monotonic()) > 0:
+            if not self._channel.is_open:
+                return {"outcome": "ended", "words": "the rig ended before it was done"}
+            if select.select([self._channel], [], [], left_s)[0]:
+                self._arrived.extend(self._channel.receive())
+        return self._arrived.popleft() if self._arrived else None
 
 
 def _reach(session: Path, out: Path | None, parent: Path) -> Channel:
@@ -136,6 +149,23 @@ def _reach(session: Path, out: Path | None, parent: Path) -> Channel:
     if reached:
         raise SessionError(f"{session}: expected one rig at work on it, found {len(reached)}. Name its --out FOLDER.")
     raise SessionError(_why_none(session, out if out is not None else session.resolve().parent / "present"))
+
+
+def is_at_work(session: Path, *, parent: Path = _SOCKETS) -> bool:
+    """Return whether a rig of this account shows a session.
+
+    Parameters
+    ----------
+    session
+        The session folder.
+    parent
+        Where the account's folder for sockets lies.
+    """
+    try:
+        _reach(session, None, parent).close()
+    except SessionError:
+        return False
+    return True
 
 
 def _connect(path: Path) -> Channel | None:
@@ -175,7 +205,7 @@ def _why_none(session: Path, out: Path) -> str:
 
 def status_json(state: PanelState) -> str:
     """Return a state as a program reads it: the eye's trace is for eyes, and left out."""
-    plain: dict[str, Any] = json.loads(state.to_json())
+    plain = asdict(state)
     del plain["eye"]
     return json.dumps(plain, indent=2)
 

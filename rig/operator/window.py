@@ -67,7 +67,7 @@ class OperatorWindow:
 
     def _draw(self) -> None:
         self._feed.look()
-        if self._feed.is_over and self._feed.state.outcome:
+        if self._feed.is_over and (self._feed.is_settled or self._feed.is_replaced):
             self._root.destroy()
             return
         size = self._canvas.winfo_width(), self._canvas.winfo_height()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rig.operator.state import LightState, PanelState
+from rig.operator.keys import KEYS
+from rig.operator.state import LightState, PanelState, ShownImage
 
 Tone = Literal["plain", "faint", "good", "bad", "warn"]
 
@@ -21,6 +22,16 @@ _DOING = {
     "time-out": "time-out after too many misses",
     "paused": "PAUSED",
     "ended": "ended",
+}
+
+
+_BRIEFLY = {
+    "fixation_broken": "looked away",
+    "frames_dropped": "frames",
+    "grey_frames_wrong": "grey frames",
+    "window_lost": "window",
+    "device_error": "device",
+    "session_stopped": "stopped",
 }
 
 
@@ -61,14 +72,8 @@ def headline(state: PanelState, silence: Silence, resume: str) -> Headline:
     resume
         The command that goes on with the session.
     """
-    if silence.is_over and state.outcome != "complete":
-        if state.outcome == "stopped":
-            return Headline("STOPPED", f"Go on with: {resume}", "warn")
-        why = f"It was killed or failed; nothing accepted is lost. Go on with: {resume}"
-        return Headline("THE RIG ENDED WITHOUT A WORD", why, "bad")
-    if state.outcome:
-        text = {"complete": "COMPLETE", "stopped": "STOPPED"}[state.outcome]
-        return Headline(text, "everything planned was accepted" if text == "COMPLETE" else "", "good")
+    if silence.is_over or state.outcome or state.fault:
+        return _end_headline(state, resume)
     if silence.since_s > state.quiet_s:
         why = "It may hang: look at the animal's screen and at the rig's terminal."
         return Headline(f"NO WORD FROM THE RIG FOR {silence.since_s:.0f} s", why, "bad")
@@ -76,6 +81,17 @@ def headline(state: PanelState, silence: Silence, resume: str) -> Headline:
         return Headline("PAUSED", f"{state.pause}. Press p to continue.", "warn")
     number = f" {state.trial + 1}" if state.doing == "trial" and state.trial is not None else ""
     return Headline(f"{_DOING[state.doing]}{number}", "", "plain")
+
+
+def _end_headline(state: PanelState, resume: str) -> Headline:
+    if state.fault:
+        return Headline("ENDED ON AN ERROR", f"{state.fault} Go on with: {resume}", "bad")
+    if state.outcome == "complete":
+        return Headline("COMPLETE", "everything planned was accepted", "good")
+    if state.outcome == "stopped":
+        return Headline("STOPPED", f"Go on with: {resume}", "warn")
+    why = f"It was killed or failed; nothing accepted is lost. Go on with: {resume}"
+    return Headline("THE RIG ENDED WITHOUT A WORD", why, "bad")
 
 
 def heartbeat(silence: Silence, *, n_messages: int) -> str:
@@ -90,7 +106,17 @@ def heartbeat(silence: Silence, *, n_messages: int) -> str:
     """
     if silence.is_over:
         return "✕ no rig"
-    return f"{'♥' if n_messages % 2 else '♡'} {silence.since_s:.0f} s ago"
+    return f"{'♥' if n_messages % 2 else '♡'} heard {silence.since_s:.0f} s ago"
+
+
+def verdict(image: ShownImage) -> str:
+    """Return whether an image counts, in a sign and a word."""
+    return f"✗ {_BRIEFLY.get(image.reason, image.reason)}" if image.reason else "✓"
+
+
+def key_words(*, is_over: bool) -> tuple[str, ...]:
+    """Return what each key does."""
+    return ("[any key] close",) if is_over else tuple(f"[{key}] {what}" for key, what in KEYS)
 
 
 def progress(state: PanelState) -> str:
@@ -120,14 +146,13 @@ def counts(state: PanelState) -> tuple[tuple[str, str, Tone], ...]:
     if state.n_unconfirmed:
         reward += f", {state.n_unconfirmed} not confirmed"
     return (
-        ("trials", f"{state.n_trials:,}", "plain"),
-        ("completed", f"{state.n_completed:,}", "plain"),
-        ("broken", f"{state.n_broken:,}", "plain"),
-        ("ignored", f"{state.n_ignored:,}", "plain"),
-        ("time-outs", f"{state.n_time_outs:,}", "plain"),
-        ("rejected images", f"{state.n_rejected:,}", "plain"),
         ("wrong frames", wrong, "bad" if share >= 1.0 else "plain"),  # a good screen has none in an hour
         ("reward", reward, "bad" if state.n_unconfirmed > 1 else "plain"),
+        ("completed", f"{state.n_completed:,} of {state.n_trials:,} trials", "plain"),
+        ("broken", f"{state.n_broken:,}", "plain"),
+        ("ignored", f"{state.n_ignored:,}", "plain"),
+        ("rejected images", f"{state.n_rejected:,}", "plain"),
+        ("time-outs", f"{state.n_time_outs:,}", "plain"),
         ("running", duration(state.running_s), "plain"),
     )
 

@@ -83,7 +83,8 @@ def build_session(
         "image_index": image_index,
         "repetition": np.arange(n_presentations) // n_images,
     }
-    write_table(folder / "presentations.parquet", PRESENTATIONS, columns, simulated=True)
+    is_simulated = bool(document.get("simulated", True))
+    write_table(folder / "presentations.parquet", PRESENTATIONS, columns, simulated=is_simulated)
     screen_defaults = {
         "refresh_hz": 60.0,
         "width_px": 320,
