@@ -94,7 +94,7 @@ class PanelProcess:
         self._was_silent = False
         self._terminal = _terminal_settings() if kind == "terminal" else None
         here, there = pair()
-        command = [sys.executable, "-m", "rig.operator.show", kind, str(there.fileno())]
+        command = [sys.executable, "-m", "rig.operator.views.show", kind, str(there.fileno())]
         # A window has a group of its own: Ctrl-C in the terminal is the rig's. A page shares the terminal's.
         self._process = subprocess.Popen(
             [*command, str(screen), str(session.resolve()), resume],

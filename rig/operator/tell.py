@@ -20,7 +20,7 @@ from closedloop.plain_text.printed import command_line
 from rig.operator.channel import Channel, Message
 from rig.operator.mailbox import account_folder, key_of
 from rig.operator.state import PanelState, state_from
-from rig.operator.wording import Silence, counts, headline, mark_words, progress, time_left
+from rig.operator.wording import Quiet, counts, headline, mark_words, progress, time_left
 from rig.session.lock import is_held
 
 _TAKEN_S = 10.0  # a trial looks for commands at every frame; a start or a synchronised disk may take seconds
@@ -212,7 +212,7 @@ def status_json(state: PanelState) -> str:
 
 def status_lines(state: PanelState) -> list[str]:
     """Return a state as a person reads it."""
-    head = headline(state, Silence(0.0), "")
+    head = headline(state, Quiet(0.0), "")
     mark = f", {mark_words(state)}" if state.mark else ""
     lines = [f"{state.session_id}, {state.subject}{mark}: {head.text}{f': {head.why}' if head.why else ''}"]
     lines += [progress(state), time_left(state)]

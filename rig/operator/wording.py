@@ -45,7 +45,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Silence:
+class Quiet:
     """How long nothing was heard of the rig, as the panel's own clock has it.
 
     Attributes
@@ -60,7 +60,7 @@ class Silence:
     is_over: bool = False
 
 
-def headline(state: PanelState, silence: Silence, resume: str) -> Headline:
+def headline(state: PanelState, silence: Quiet, resume: str) -> Headline:
     """Return what the operator must see first.
 
     Parameters
@@ -94,7 +94,7 @@ def _end_headline(state: PanelState, resume: str) -> Headline:
     return Headline("THE RIG ENDED WITHOUT A WORD", why, "bad")
 
 
-def heartbeat(silence: Silence, *, n_messages: int) -> str:
+def heartbeat(silence: Quiet, *, n_messages: int) -> str:
     """Return the sign that the rig lives: it changes with every message.
 
     Parameters

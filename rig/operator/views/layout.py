@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rig.operator.feed import Feed
 from rig.operator.state import PanelState
+from rig.operator.views.feed import Feed
 from rig.operator.wording import (
     SIGNS,
     TONES,
@@ -38,7 +38,7 @@ _LINE = 1.35  # from a line to the next, of its height
 
 
 @dataclass(frozen=True)
-class Words:
+class Label:
     """A line of text; x and y are its upper left corner, px its height."""
 
     text: str
@@ -73,7 +73,7 @@ class Oval:
 
 
 @dataclass(frozen=True)
-class Line:
+class Polyline:
     """A line through points."""
 
     points: tuple[tuple[int, int], ...]
@@ -90,7 +90,7 @@ class Thumb:
     side: int
 
 
-Shape = Words | Box | Oval | Line | Thumb
+Drawn = Label | Box | Oval | Polyline | Thumb
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _Area:
         return round(self.px * _LINE)
 
 
-def lay_out(feed: Feed, width: int, height: int, *, measure: Measure) -> list[Shape]:
+def lay_out(feed: Feed, width: int, height: int, *, measure: Measure) -> list[Drawn]:
     """Return the shapes of the window, in the order to be drawn.
 
     Parameters
@@ -129,14 +129,14 @@ def lay_out(feed: Feed, width: int, height: int, *, measure: Measure) -> list[Sh
     return [*shapes, *_middle(feed.state, room), *below]
 
 
-def _head(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
+def _head(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
     """Return the title, what the rig is at, progress and warnings; and where they end."""
     state, px, y = feed.state, area.px, area.y
     beat = heartbeat(feed.silence, n_messages=feed.n_messages)
     beat_width = area.measure(beat, px, False)
-    shapes: list[Shape] = [Words(beat, area.x + area.width - beat_width, y, px, INK["plain"])]
+    shapes: list[Drawn] = [Label(beat, area.x + area.width - beat_width, y, px, INK["plain"])]
     title = _fit(f"{state.session_id}   {state.subject}", area.width - beat_width - px, area)
-    shapes.append(Words(title, area.x, y, px, INK["plain"], bold=True))
+    shapes.append(Label(title, area.x, y, px, INK["plain"], bold=True))
     y += area.line
     if state.mark:
         shapes += _banner(mark_words(state), "warn", area, y, px=px)
@@ -148,12 +148,12 @@ def _head(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
     shapes += _banner(text, tone, area, y, px=large)
     y += round(large * _LINE) + px // 2
     for line in _wrap(head.why, area):
-        shapes.append(Words(line, area.x, y, px, INK["plain"], bold=True))
+        shapes.append(Label(line, area.x, y, px, INK["plain"], bold=True))
         y += area.line
     shapes += _bar(state, area, y)
     y += px + px // 2
     for line in [*_wrap(progress(state), area), *_wrap(time_left(state), area)]:
-        shapes.append(Words(line, area.x, y, px, INK["plain"]))
+        shapes.append(Label(line, area.x, y, px, INK["plain"]))
         y += area.line
     for warning in state.warnings[:3]:
         shapes += _banner(f"▲ {warning}", "bad", area, y, px=px)
@@ -161,20 +161,20 @@ def _head(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
     return shapes, y + px // 2
 
 
-def _banner(text: str, tone: Tone, area: _Area, y: int, *, px: int) -> Iterator[Shape]:
+def _banner(text: str, tone: Tone, area: _Area, y: int, *, px: int) -> Iterator[Drawn]:
     yield Box(area.x, y, area.width, round(px * _LINE), FILL[tone])
     fitted = _fit(text, area.width - area.px, area, px=px)
-    yield Words(fitted, area.x + area.px // 2, y + px // 10, px, INK[tone], bold=True)
+    yield Label(fitted, area.x + area.px // 2, y + px // 10, px, INK[tone], bold=True)
 
 
-def _bar(state: PanelState, area: _Area, y: int) -> Iterator[Shape]:
+def _bar(state: PanelState, area: _Area, y: int) -> Iterator[Drawn]:
     share = min(1.0, state.n_accepted / max(state.n_planned, 1))
     yield Box(area.x, y, area.width, area.px, FILL["plain"], _RULE)
     if share:
         yield Box(area.x, y, max(1, round(area.width * share)), area.px, INK["good"])
 
 
-def _middle(state: PanelState, area: _Area) -> list[Shape]:
+def _middle(state: PanelState, area: _Area) -> list[Drawn]:
     """Return numbers, the eye and the lights: beside each other where there is room, else what fits."""
     numbers_width = min(area.width // 2, 20 * area.px)
     side = max(0, min(area.height - area.line, area.width - numbers_width - area.px, 20 * area.px))
@@ -195,20 +195,20 @@ def _middle(state: PanelState, area: _Area) -> list[Shape]:
     return [*_numbers(state, numbers), *_eye(state, eye), *_lights(state, lights)]
 
 
-def _numbers(state: PanelState, area: _Area) -> Iterator[Shape]:
+def _numbers(state: PanelState, area: _Area) -> Iterator[Drawn]:
     for place, (what, number, tone) in enumerate(counts(state)):
         y = area.y + place * area.line
         if y + area.line > area.y + area.height:
             return
         column = area.width // 2
-        yield Words(_fit(what, column - area.px // 2, area), area.x, y, area.px, INK["faint"])
+        yield Label(_fit(what, column - area.px // 2, area), area.x, y, area.px, INK["faint"])
         text = _fit(f"▲ {number}" if tone == "bad" else number, area.width - column, area)
         if tone == "bad":
             yield Box(area.x + column, y, area.measure(text, area.px, True), area.line, FILL["bad"])
-        yield Words(text, area.x + column, y, area.px, INK[tone], bold=True)
+        yield Label(text, area.x + column, y, area.px, INK[tone], bold=True)
 
 
-def _lights(state: PanelState, area: _Area) -> Iterator[Shape]:
+def _lights(state: PanelState, area: _Area) -> Iterator[Drawn]:
     for place, light in enumerate(state.lights):
         y = area.y + place * area.line
         if y + area.line > area.y + area.height:
@@ -217,10 +217,10 @@ def _lights(state: PanelState, area: _Area) -> Iterator[Shape]:
         text = _fit(f"{SIGNS[light.state]} {light.name}: {light.words}", area.width, area)
         if tone == "bad":
             yield Box(area.x, y, area.measure(text, area.px, False), area.line, FILL["bad"])
-        yield Words(text, area.x, y, area.px, INK[tone])
+        yield Label(text, area.x, y, area.px, INK[tone])
 
 
-def _eye(state: PanelState, area: _Area) -> Iterator[Shape]:
+def _eye(state: PanelState, area: _Area) -> Iterator[Drawn]:
     """Yield the field that the eye moves in: three windows wide, the fixation window and its point in the middle."""
     if area.width < 6 * area.px or not state.window_deg:
         return
@@ -228,7 +228,7 @@ def _eye(state: PanelState, area: _Area) -> Iterator[Shape]:
     scale = side / (6.0 * state.window_deg)
     lost = "" if not state.eye or state.eye[-1] is not None else ": no eye"
     label = _fit(f"eye, window {state.window_deg:g} deg{lost}", side, area)
-    yield Words(label, area.x, area.y, area.px, INK["faint"])
+    yield Label(label, area.x, area.y, area.px, INK["faint"])
     yield Box(area.x, area.y + area.line, side, side, FILL["plain"], _RULE)
     yield Oval(middle_x, middle_y, round(state.window_deg * scale), "", _WINDOW)
     yield Oval(middle_x, middle_y, max(2, area.px // 6), INK["plain"], INK["plain"])
@@ -240,7 +240,7 @@ def _eye(state: PanelState, area: _Area) -> Iterator[Shape]:
 
     for part in _unbroken(state.eye):
         if len(part) > 1:
-            yield Line(tuple(at(point) for point in part), _TRACE)
+            yield Polyline(tuple(at(point) for point in part), _TRACE)
     if state.eye and (newest := state.eye[-1]) is not None:
         yield Oval(*at(newest), max(3, area.px // 3), _TRACE, "#000000")
 
@@ -258,15 +258,15 @@ def _unbroken(trace: Sequence[tuple[float, float] | None]) -> Iterator[list[tupl
         yield part
 
 
-def _foot(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
+def _foot(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
     """Return the keys and, where there is room, the last images; and where they begin."""
     px = area.px
-    shapes: list[Shape] = []
+    shapes: list[Drawn] = []
     lines = _wrap("   ".join(key_words(is_over=feed.is_over)), area)
     y = area.y + area.height - len(lines) * area.line
     bottom = y
     for line in lines:
-        shapes.append(Words(line, area.x, y, px, INK["faint"]))
+        shapes.append(Label(line, area.x, y, px, INK["faint"]))
         y += area.line
     side = min(5 * px, area.height // 8)
     shown = feed.state.last_images[-max(1, area.width // (side + px)) :]
@@ -278,7 +278,7 @@ def _foot(feed: Feed, area: _Area) -> tuple[list[Shape], int]:
         shapes.append(Thumb(image.image_index, x, top, side))
         words = verdict(image)
         tone: Tone = "plain" if image.reason else "good"
-        shapes.append(Words(_fit(words, side + px - 2, area), x, top + side, px, INK[tone]))
+        shapes.append(Label(_fit(words, side + px - 2, area), x, top + side, px, INK[tone]))
     return shapes, top - px // 2
 
 

@@ -11,8 +11,8 @@ from rig.operator.channel import Channel
 from rig.operator.keys import KeyReader
 from rig.operator.state import PanelState, state_from
 from rig.operator.tell import is_at_work
-from rig.operator.thumbnails import Thumbnails
-from rig.operator.wording import Silence
+from rig.operator.views.thumbnails import Thumbnails
+from rig.operator.wording import Quiet
 
 BEAT_S = 1.0
 
@@ -56,9 +56,9 @@ class Feed:
         return is_at_work(self._session)
 
     @property
-    def silence(self) -> Silence:
+    def silence(self) -> Quiet:
         """How long nothing was heard."""
-        return Silence(time.monotonic() - self._heard_s, self.is_over)
+        return Quiet(time.monotonic() - self._heard_s, self.is_over)
 
     @property
     def question(self) -> str:

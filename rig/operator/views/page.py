@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 import numpy as np
 
 from closedloop.errors import visible
-from rig.operator.feed import Feed
 from rig.operator.state import PanelState
+from rig.operator.views.feed import Feed
 from rig.operator.wording import (
     SIGNS,
     TONES,

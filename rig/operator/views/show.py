@@ -1,4 +1,4 @@
-"""The panel's process: `python -m rig.operator.show KIND FD SCREEN SESSION RESUME`, started by the rig alone.
+"""The panel's process: `python -m rig.operator.views.show KIND FD SCREEN SESSION RESUME`, started by the rig alone.
 
 It reads what the rig sends until the connection ends, draws the newest and sends back what the keys ask for. Nothing
 it does can hold up the rig.
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rig.operator.channel import Channel
-from rig.operator.feed import Feed
+from rig.operator.views.feed import Feed
 
 
 def _be_humble() -> None:
@@ -45,11 +45,11 @@ def main(kind: str, number: str, screen: str, session: str, resume: str) -> None
     feed = Feed(Channel(socket.socket(fileno=int(number))), Path(session), resume)
     try:
         if kind == "window":
-            from rig.operator.window import draw_window  # noqa: PLC0415 - needs a screen
+            from rig.operator.views.window import draw_window  # noqa: PLC0415 - needs a screen
 
             draw_window(feed, int(screen))
         else:
-            from rig.operator.page import draw_page  # noqa: PLC0415
+            from rig.operator.views.page import draw_page  # noqa: PLC0415
 
             draw_page(feed)
     except Exception as error:  # noqa: BLE001 - the rig says it; the session goes on

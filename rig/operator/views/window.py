@@ -10,9 +10,9 @@ import tkinter
 from tkinter import font as tk_font
 from typing import Literal
 
-from rig.operator.feed import Feed
-from rig.operator.layout import Box, Line, Oval, Shape, Thumb, Words, lay_out
-from rig.operator.screens import screen_rectangle
+from rig.operator.views.feed import Feed
+from rig.operator.views.layout import Box, Drawn, Label, Oval, Polyline, Thumb, lay_out
+from rig.operator.views.screens import screen_rectangle
 
 _DRAW_MS = 200
 _LEAST_PX = (360, 300)
@@ -88,15 +88,15 @@ class OperatorWindow:
     def _measure(self, text: str, px: int, bold: bool) -> int:
         return self._font(px, bold=bold).measure(text)
 
-    def _paint(self, shape: Shape) -> None:
+    def _paint(self, shape: Drawn) -> None:
         match shape:
-            case Words(text, x, y, px, colour, bold):
+            case Label(text, x, y, px, colour, bold):
                 self._canvas.create_text(x, y, text=text, anchor="nw", fill=colour, font=self._font(px, bold=bold))
             case Box(x, y, width, height, fill, outline):
                 self._canvas.create_rectangle(x, y, x + width, y + height, fill=fill, outline=outline or fill)
             case Oval(x, y, radius, fill, outline):
                 self._canvas.create_oval(x - radius, y - radius, x + radius, y + radius, fill=fill, outline=outline)
-            case Line(points, colour):
+            case Polyline(points, colour):
                 self._canvas.create_line(*[value for point in points for value in point], fill=colour, width=2)
             case Thumb(index, x, y, side):
                 picture = self._picture(index, side)
