@@ -12,8 +12,8 @@ from rig.display.display import Display, DisplayName
 from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
+from rig.machine.apparatus import Apparatus
 from rig.machine.timeline import trial_frames
-from rig.machine.trial import Apparatus
 from rig.operator.opening import NO_PANEL, PanelChoice
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes

@@ -15,9 +15,9 @@ from closedloop.errors import SessionError
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import remove_file
 from rig.apparatus import Launch, open_apparatus
-from rig.machine.presenter import Presenter
+from rig.machine.apparatus import Apparatus
+from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
-from rig.machine.trial import Apparatus
 from rig.operator.desk import Desk
 from rig.operator.opening import open_desk
 from rig.session.checks import refuse_unshowable
@@ -122,9 +122,8 @@ def _present_rest(
         apparatus = open_apparatus(session, launch, beginning.start_s, stop, stack)
         if watch is not None:
             apparatus = watch(apparatus)
-        apparatus = replace(
-            apparatus, display=desk.watch_display(apparatus.display), gaze=desk.watch_gaze(apparatus.gaze)
-        )
+        if desk is not None:
+            apparatus = _with_desk(apparatus, desk)
         presenter = Presenter(
             session=session,
             apparatus=apparatus,
@@ -133,15 +132,28 @@ def _present_rest(
             n_launches=beginning.n_launches,
             stop=stop,
             after_trial=on_trial,
-            commands=desk,
-            is_rehearsal=launch.is_rehearsal,
+            facts=LaunchFacts(is_rehearsal=launch.is_rehearsal),
         )
         apparatus.recorder.start(session.document.session_id)
         stack.callback(apparatus.recorder.stop)
         presenter.run()
 
 
-def _open_desk(session: Session, launch: Launch, journal: Journal, writer: JournalWriter, stack: ExitStack) -> Desk:
+def _with_desk(apparatus: Apparatus, desk: Desk) -> Apparatus:
+    return replace(
+        apparatus,
+        display=desk.watch_display(apparatus.display),
+        gaze=desk.watch_gaze(apparatus.gaze),
+        commands=desk,
+        tell=desk.say,
+    )
+
+
+def _open_desk(
+    session: Session, launch: Launch, journal: Journal, writer: JournalWriter, stack: ExitStack
+) -> Desk | None:
+    if launch.display == "headless" and launch.panel.kind == "none":
+        return None  # a dry run has no operator: what fails ends it, and is not waited for
     desk = open_desk(
         session.document, folder=session.folder, out=launch.out, panel=launch.panel, resume=resume_command(launch)
     )

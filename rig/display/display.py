@@ -41,7 +41,7 @@ class Flip:
     time_s
         When, on the display's clock.
     n_frames
-        Frames since the picture before it appeared: 1, and more where one was missed.
+        Frames since the picture before it appeared: 1, more where one was missed, 0 where it did not wait for one.
     """
 
     time_s: float

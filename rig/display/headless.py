@@ -73,11 +73,11 @@ class HeadlessDisplay:
         """
         if picture.slot is not None and picture.slot >= self._n_slots:
             raise ValueError(f"expected a slot below {self._n_slots}, found {picture.slot}")
-        n_frames = 2 if self._clock.frame in self._dropped else 1
-        self._clock.advance(n_frames)
+        before = self._clock.frame
+        self._clock.advance(2 if before in self._dropped else 1)
         if at_flip is not None:
             at_flip()
-        return Flip(self._clock.now_s(), n_frames)
+        return Flip(self._clock.now_s(), self._clock.frame - before)
 
     def health(self) -> tuple[str, ...]:
         """Return nothing: there is no window that something could cover."""

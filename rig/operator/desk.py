@@ -14,6 +14,7 @@ from typing import Self
 from closedloop.artifacts.day.journal_rows import CommandName
 from closedloop.artifacts.documents import Section
 from closedloop.errors import ClosedLoopError, visible
+from closedloop.terminal.streams import say
 from rig.display.display import Display, Flip, Picture
 from rig.operator.commands import Command
 from rig.operator.keys import KeyReader
@@ -45,6 +46,7 @@ class Desk:
         self._trace, self._keys, self._faults = EyeTrace(), KeyReader(), SpokenFaults()
         self._display: Display | None = None
         self._next_look_s = 0.0
+        self._kept: list[str] = []
 
     def watch_display(self, display: Display) -> Display:
         """Return a display whose flips the desk sees."""
@@ -71,6 +73,13 @@ class Desk:
         if not self._tally.image_nears:
             self._faults.look(self._panel)
         return tuple(asked)
+
+    def say(self, line: str) -> None:
+        """Say a line where the operator reads it: on standard error, and once the page has left it."""
+        if self._panel.has_the_terminal:
+            self._kept.append(line)
+        else:
+            say(line)
 
     def state(self) -> PanelState:
         """Return the session as it is now."""
@@ -102,6 +111,8 @@ class Desk:
         if self._mailbox is not None:
             self._mailbox.close(_last_words(state))
         self._panel.close()
+        for line in self._kept:
+            say(line)
 
     def _own_keys(self, now_s: float) -> list[CommandName]:
         if self._display is None:

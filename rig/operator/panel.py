@@ -30,6 +30,11 @@ _COMMANDS = ("pause", "continue", "reward", "skip", "recalibrate", "quit")
 class Panel(Protocol):
     """What the operator watches."""
 
+    @property
+    def has_the_terminal(self) -> bool:
+        """Whether it covers what is said on standard error."""
+        ...
+
     def is_due(self) -> bool:
         """Return whether it takes a state now: a few times a second."""
         ...
@@ -53,6 +58,8 @@ class Panel(Protocol):
 
 class NoPanel:
     """Nobody watches."""
+
+    has_the_terminal = False
 
     def is_due(self) -> bool:
         """Return that it takes nothing."""
@@ -104,6 +111,11 @@ class PanelProcess:
         )
         there.close()
         self._channel = Channel(here)
+
+    @property
+    def has_the_terminal(self) -> bool:
+        """Whether it covers what is said on standard error."""
+        return self._kind == "terminal" and self._channel.is_open
 
     def is_due(self) -> bool:
         """Return whether it takes a state now: a few times a second."""

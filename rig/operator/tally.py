@@ -61,7 +61,7 @@ class SessionTally:
         self._bad: dict[str, str] = {}
         self._told_ms: dict[str, float] = {}
         self._ended_ms = 0.0
-        self._n_told = 0
+        self._n_told, self._last_reward = 0, ""
         self._image_nears = False
 
     @property
@@ -106,7 +106,7 @@ class SessionTally:
             left_s=_rounded(self._pace.left_s(n_left)),
             left_lately_s=_rounded(self._pace.left_lately_s(n_left)),
             reward_ms=self._told_ms.get("acknowledged", 0.0) if self._told_ms else self._ended_ms,
-            n_unconfirmed=max(0, self._n_told),
+            n_unconfirmed=self._n_told,
             last_images=tuple(self._images),
             lights=tuple(lights),
             warnings=tuple(words for words in self._bad.values() if words not in state.pause),
@@ -160,7 +160,10 @@ class SessionTally:
 
     def _note_reward(self, row: RewardNoted) -> None:
         self._told_ms[row.state] = self._told_ms.get(row.state, 0.0) + row.duration_ms
-        self._n_told += {"given": 1, "acknowledged": -1, "failed": 0, "intended": 0}[row.state]
+        # A valve that never answers fails after it was told; one that cannot be told fails at once.
+        was_told = row.state == "acknowledged" or (row.state == "failed" and self._last_reward != "intended")
+        self._n_told = max(0, self._n_told + (row.state == "given") - was_told)
+        self._last_reward = row.state
         if row.state == "failed":
             self._bad["reward"] = f"a reward of {row.duration_ms:g} ms failed"
         elif row.state == "acknowledged":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from rig.display.display import Display, DisplayFacts, DisplayName, Flip, Picture
 from rig.ports.clock import ClockKind
-from rig.ports.gaze import Gaze, GazePoint
+from rig.ports.gaze import Gaze, GazeSample
 
 _TRACE_S = 1.5
 _TRACE_POINTS = 90
@@ -18,32 +18,28 @@ class EyeTrace:
     """The last second and a half of gaze, thinned to what can be seen."""
 
     def __init__(self) -> None:
-        self._points: deque[tuple[float, GazePoint | None]] = deque()
+        self._samples: deque[GazeSample] = deque(maxlen=_TRACE_POINTS)
         self._seen_s: float | None = None
-        self._sampled_s: float | None = None
+        self._newest_s: float | None = None
 
-    def add(self, time_s: float, point: GazePoint | None) -> None:
-        """Take a sample; None where the tracker has no eye."""
-        self._sampled_s = time_s
-        if point is not None:
-            self._seen_s = time_s
-        if self._points and time_s - self._points[-1][0] < _TRACE_S / _TRACE_POINTS:
-            return
-        self._points.append((time_s, point))
-        while len(self._points) > _TRACE_POINTS:
-            self._points.popleft()
+    def add(self, sample: GazeSample) -> None:
+        """Take a sample."""
+        self._newest_s = sample.time_s
+        if sample.point is not None or self._seen_s is None:
+            self._seen_s = sample.time_s
+        if not self._samples or sample.time_s - self._samples[-1].time_s >= _TRACE_S / _TRACE_POINTS:
+            self._samples.append(sample)
 
     def points(self) -> tuple[tuple[float, float] | None, ...]:
         """Return the trace, degrees right and up, oldest first; None for no eye."""
-        return tuple(
-            None if point is None else (round(point.x_deg, 3), round(point.y_deg, 3)) for _, point in self._points
-        )
+        points = (sample.point for sample in self._samples)
+        return tuple(None if point is None else (round(point.x_deg, 3), round(point.y_deg, 3)) for point in points)
 
     def fault(self) -> str:
         """Return in words that samples come without an eye, where that lasts."""
-        if self._sampled_s is None:
+        if self._newest_s is None or self._seen_s is None:
             return ""
-        lost_s = self._sampled_s - (self._seen_s if self._seen_s is not None else self._points[0][0])
+        lost_s = self._newest_s - self._seen_s
         return f"no eye for {lost_s:.0f} s" if lost_s >= _EYE_LOST_S else ""
 
 
@@ -70,11 +66,12 @@ class WatchedGaze:
         """Note that the fixation point of a trial went on."""
         self._gaze.start_trial(trial, time_s)
 
-    def look(self, time_s: float) -> GazePoint | None:
-        """Return where the eye looks."""
-        point = self._gaze.look(time_s)
-        self._trace.add(time_s, point)
-        return point
+    def samples(self, now_s: float) -> Sequence[GazeSample]:
+        """Return every sample since the last call, oldest first."""
+        samples = self._gaze.samples(now_s)
+        for sample in samples:
+            self._trace.add(sample)
+        return samples
 
     def close(self) -> None:
         """Release the tracker."""

@@ -17,8 +17,8 @@ from closedloop.storage import write_bytes
 from rig.apparatus import Launch
 from rig.display.display import DisplayFacts
 from rig.launch import JOURNAL_NAME, present_session
+from rig.machine.apparatus import Apparatus
 from rig.machine.state import SessionState
-from rig.machine.trial import Apparatus
 from rig.rehearsal.report import Rehearsed, timing_report
 from rig.rehearsal.timing import TimingRecord
 from rig.session.folder import open_session

@@ -11,7 +11,7 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.errors import SessionError
 from rig.session.folder import SESSION_NAME, Session
 
-_ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
+_ROW_BYTES = 640  # a presentation's two lines in the journal, with their share of the trial's
 _SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
 
 

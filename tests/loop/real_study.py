@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rig.machine.trial import Apparatus
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, read_journal
@@ -40,7 +41,6 @@ from rig.display.headless import HeadlessDisplay
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, replay
 from rig.machine.timeline import trial_frames
-from rig.machine.trial import Apparatus
 from rig.ports.clock import ClockKind, VirtualClock
 from rig.ports.gaze import ScriptedGaze
 from rig.ports.recorder import NoRecorder

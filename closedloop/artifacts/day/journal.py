@@ -1,10 +1,11 @@
 """The rig's journal: one JSON line an event, written as it happens, never rewritten.
 
 A line is complete when it ends in a newline; a torn last line (the rig was killed while writing) never happened.
-A launch of the rig, the first or a resume, states its first ordinal: rows of earlier launches with that ordinal or a
-later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever
-voided. On a virtual clock nobody saw a trial that was not finished, and the resumed run shows it again at the same
-virtual time, so that a killed dry run ends like an undisturbed one.
+An older end of the session was a stop: a later launch voids it. On a real display nothing else is ever voided, and
+what was begun is never begun again under the same ordinal: its code may be in the recording. On a virtual clock nobody
+saw a trial that was not finished, and the resumed run shows it again at the same virtual time and under the same
+ordinals, so that a killed dry run ends like an undisturbed one: a launch there voids the rows from its first ordinal
+and trial on.
 
 Each line carries a check of itself and of the line before (`artifacts.records.chain`), so that a lost, doubled, moved
 or edited line is named by its number. Rigs of version 0.1 wrote none: a journal of theirs is judged by what was
@@ -22,11 +23,16 @@ from pydantic import Field, ValidationError
 
 from closedloop.artifacts.day.journal_rows import (
     ROW,
+    Commanded,
+    Continued,
     JournalRow,
     LaunchOpened,
+    Paused,
     Presentation,
     PresentationBegun,
+    RewardNoted,
     SessionEnded,
+    TrialBegun,
     TrialEnded,
     TrialStarted,
 )
@@ -53,10 +59,14 @@ class SessionSummary(Document):
     n_presentations: int
     n_accepted: int
     n_rejected: dict[str, int] = Field(description="presentations rejected, by reason")
+    n_cut: int = Field(default=0, description="presentations begun that the end of the rig cut: no row says how long")
+    n_twins_too_near: int | None = Field(
+        default=None, description="accepted closer to a twin than planned, for want of others; null by older rigs"
+    )
     n_remaining: int
     n_time_outs: int
     duration_s: float
-    reward_ms: float = Field(description="time the reward valve was open, in all")
+    reward_ms: float = Field(description="time the valve is known to have been open, in all; 0 without one")
 
 
 @dataclass(frozen=True)
@@ -165,8 +175,12 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
             return True
         case PresentationBegun() | Presentation() if launch.clock == "virtual":
             return row.ordinal >= launch.first_ordinal
-        case TrialStarted() | TrialEnded() if launch.clock == "virtual":
+        case TrialBegun() | TrialStarted() | TrialEnded() if launch.clock == "virtual":
             return row.trial >= launch.first_trial
+        case RewardNoted(trial=int(trial)) if launch.clock == "virtual":
+            return trial >= launch.first_trial
+        case RewardNoted() | Paused() | Continued() | Commanded() if launch.clock == "virtual":
+            return row.time_s >= launch.time_s
         case _:
             return False
 

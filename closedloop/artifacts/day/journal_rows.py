@@ -24,6 +24,9 @@ RejectionReason = Literal[
 ]
 """Why a presentation counts for nothing and is shown again; in words in docs/operator.md."""
 
+TrialOutcome = Literal["completed", "broken", "ignored", "stopped"]
+"""How a trial ended; stopped is what the rig or its operator did, the animal has no part in it."""
+
 CommandName = Literal["pause", "continue", "reward", "skip", "recalibrate", "quit"]
 """What an operator may ask of a running session, by a key or from another terminal."""
 
@@ -67,6 +70,18 @@ class LaunchOpened(Section):
     boot_id: str | None = Field(default=None, description="of the computer: clocks compare within one")
     plan_sha256: str | None = Field(default=None, description="of the session folder's manifest: which plan is shown")
     is_rehearsal: bool = Field(default=False, description="a scripted monkey on the real rig: never data")
+
+
+class TrialBegun(Section):
+    """A fixation point is about to go on: written before the flip that sends the trial's digital code.
+
+    A number that has this row and no trial_started was cut by the end of the rig: neither is ever used again.
+    """
+
+    event: Literal["trial_begun"] = "trial_begun"
+    trial: int = Field(ge=0)
+    code: int = Field(ge=1, le=65535)
+    time_s: float = Field(description="rig clock when it was written, before the fixation point goes on")
 
 
 class TrialStarted(Section):
@@ -123,7 +138,7 @@ class TrialEnded(Section):
 
     event: Literal["trial_ended"] = "trial_ended"
     trial: int = Field(ge=0)
-    outcome: Literal["completed", "broken", "ignored", "stopped"]
+    outcome: TrialOutcome
     reward_ms: float = Field(ge=0, description="time the valve is known to have been open; 0 without a valve")
     time_s: float
 
@@ -186,6 +201,7 @@ class SessionEnded(Section):
 
 JournalRow = Annotated[
     LaunchOpened
+    | TrialBegun
     | TrialStarted
     | PresentationBegun
     | Presentation

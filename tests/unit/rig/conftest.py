@@ -26,13 +26,14 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_file
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import write_table
 from rig.apparatus import scripted_gaze
+from rig.display.display import Display
 from rig.display.headless import HeadlessDisplay
+from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, fresh_state
-from rig.machine.trial import Apparatus
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
-from rig.ports.gaze import Gaze, GazePoint
+from rig.ports.gaze import Gaze, GazePoint, GazeSample
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward
 from rig.session.folder import Session, open_session
@@ -149,10 +150,10 @@ class SteadyGaze:
     def start_trial(self, trial: int, time_s: float) -> None:
         """Do nothing."""
 
-    def look(self, time_s: float) -> GazePoint:
+    def samples(self, now_s: float) -> tuple[GazeSample]:
         """Look at the fixation point, or away."""
-        away = any(begin <= time_s < end for begin, end in self.away_s)
-        return GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)
+        away = any(begin <= now_s < end for begin, end in self.away_s)
+        return (GazeSample(now_s, GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)),)
 
     def close(self) -> None:
         """Do nothing."""
@@ -192,6 +193,7 @@ class Rig:
     stop: StopRequest = field(default_factory=StopRequest)
     dropped_frames: Collection[int] = ()
     unwaited_frames: Collection[int] = ()
+    wrap: Callable[[Display], Display] = lambda display: display
 
     def look_away(self, begin_s: float, end_s: float) -> None:
         """Have the eye look away from `begin_s` to before `end_s`."""
@@ -213,7 +215,7 @@ class Rig:
             dropped_frames=self.dropped_frames,
         )
         apparatus = Apparatus(
-            display=display, gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
+            display=self.wrap(display), gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
         )
 
         def after_trial(state: SessionState, now_s: float) -> None:

@@ -1,0 +1,331 @@
+"""Runs the machine: flips, looks, follows the table, and carries out the actions that belong to its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from closedloop.artifacts.day.journal_rows import Continued, SessionEnded, TimeOut, TrialBegun, TrialEnded, TrialStarted
+from rig.display.display import BLANK, FIXATION, Flip, Picture
+from rig.machine.apparatus import Apparatus, Devices
+from rig.machine.images import TrialImages
+from rig.machine.notebook import Notebook
+from rig.machine.rewards import RewardLedger
+from rig.machine.state import SessionState
+from rig.machine.table import ACTIONS, Action, Phase, Situation, follow, is_kept, is_over
+from rig.machine.timeline import trial_frames
+from rig.machine.watcher import Happened, Watcher
+from rig.ports.gaze import GazePoint
+from rig.session.folder import Session
+from rig.stop import StopRequest
+
+_DARK: Final = ("interval", "reward", "end", "pause", "abort")
+_IDLE: Final = ("interval", "pause", "recalibrate")  # a stop leaves them at once
+_ANSWERS: Final = {
+    "pause": "paused",
+    "continue": "continued",
+    "skip": "skipped",
+    "recalibrate": "recalibrating",
+    "quit": "stops",
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a panel may show: where the session is, after a flip that no image is part of.
+
+    Attributes
+    ----------
+    phase
+        The machine's state.
+    time_s
+        Rig clock, seconds.
+    trial
+        Number of the last trial begun; -1 before the first.
+    point
+        Where the eye looked last; None while it is lost.
+    why_paused
+        The operator's line about a pause; empty where there is none.
+    """
+
+    phase: Phase
+    time_s: float
+    trial: int
+    point: GazePoint | None
+    why_paused: str
+    session: SessionState
+
+
+class SessionRunner:
+    """Shows a session from a state on.
+
+    Parameters
+    ----------
+    session
+        What to show.
+    apparatus
+        With what.
+    notebook
+        Where every event goes.
+    state
+        What is known so far; kept up to date.
+    stop
+        Where a stop is asked for.
+    after_trial
+        Called with the state and the time after each trial.
+    watch
+        Called after flips between images.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: Session,
+        apparatus: Apparatus,
+        notebook: Notebook,
+        state: SessionState,
+        stop: StopRequest,
+        after_trial: Callable[[SessionState, float], None],
+        watch: Callable[[Moment], None] | None = None,
+    ) -> None:
+        self._session, self._apparatus, self._notebook, self._state = session, apparatus, notebook, state
+        self._stop, self._after_trial, self._watch = stop, after_trial, watch
+        self._display, self._document = apparatus.display, session.document
+        self._devices = Devices(apparatus)
+        self._rewards = RewardLedger(apparatus.reward.name, self._devices, notebook)
+        self._watcher = Watcher(
+            apparatus=apparatus, devices=self._devices, notebook=notebook, stop=stop, trial=session.document.trial
+        )
+        self._frames = trial_frames(session.document.trial, session.document.screen.refresh_hz)
+        self._n_frames: dict[Phase, int] = {
+            "start": 1,
+            "acquire": self._frames.acquire,
+            "hold": self._frames.hold,
+            "on": self._frames.on,
+            "off": self._frames.off,
+            "end": 1,
+            "interval": self._frames.interval,
+        }
+        self._images: TrialImages | None = None
+        self._code: int | None = None
+        self._flip = Flip(notebook.now_s(), 1)
+        self._pause: Happened | None = None
+        self._actions: Mapping[Action, Callable[[Situation], None]] = {
+            "begin_trial": self._begin_trial,
+            "start_trial": self._start_trial,
+            "begin_image": self._begin_image,
+            "close_image": self._close_image,
+            "open_image": self._open_image,
+            "give_reward": self._give_reward,
+            "end_trial": self._end_trial,
+            "note_time_out": self._note_time_out,
+            "note_pause": self._note_pause,
+            "note_continue": self._note_continue,
+            "end_session": self._end_session,
+        }
+
+    def run(self) -> None:
+        """Show everything that is left, or until a stop.
+
+        Raises
+        ------
+        SessionError
+            The display drops frames again and again; or a device failed, and nobody is there to mend it.
+        StorageError
+            The disk is full.
+        """
+        first: Phase = "interval" if self._state.next_trial > 0 else "start"
+        situation = self._enter(Situation("abort" if self._stop.requested and first == "start" else first))
+        while situation.state != "abort":
+            situation = self._frame(situation)
+        if self._watcher.fault is not None and not self._apparatus.has_operator:
+            raise self._watcher.fault
+
+    def _frame(self, situation: Situation) -> Situation:
+        """Show a state for one more flip, and return where what happened then leads."""
+        is_first = situation.n_flips == 0
+        code, self._code = self._code, None
+        at_flip = partial(self._devices.send, code) if code is not None else None
+        self._flip = self._display.flip(self._picture(situation), at_flip=at_flip)
+        situation = situation.flipped()
+        if self._images is not None:
+            self._images.count(self._flip.n_frames)
+        self._watcher.look(self._flip)
+        if is_first:
+            self._act(ACTIONS[situation.state].after, situation)
+        self._rewards.collect()
+        for command in self._watcher.poll():
+            command.answer(self._rewards.give(None, self._document.trial.reward_ms))
+        new = self._follow(situation)
+        if self._watch is not None and new.state not in ("on", "off"):
+            self._watch(self._moment(new))
+        return new
+
+    def _picture(self, situation: Situation) -> Picture:
+        if situation.state == "on":
+            return Picture(slot=situation.slot, fixation=True)
+        return BLANK if situation.state in _DARK else FIXATION
+
+    def _follow(self, situation: Situation) -> Situation:
+        """Return where the first thing that happened and changes something leads."""
+        paused_by = self._pause.by if self._pause is not None and situation.state == "pause" else None
+        for happened in self._watcher.happened(situation.state, self._flip.time_s, paused_by=paused_by):
+            if is_kept(situation.state, happened.event):
+                continue
+            new = follow(situation, happened.event)
+            self._answer(happened, situation, new)
+            if new is not situation:
+                self._pause = happened
+                return self._enter(new, after=situation)
+        if situation.state == "reward" and not self._rewards.is_waiting:
+            return self._enter(follow(situation, "rewarded"), after=situation)
+        over = is_over(situation, self._n_frames, n_left=self._n_left(situation))
+        new = follow(situation, over)
+        return situation if new is situation else self._enter(new, after=situation)
+
+    def _answer(self, happened: Happened, old: Situation, new: Situation) -> None:
+        command = happened.command
+        if command is None:
+            return
+        self._watcher.done(happened)
+        if command.name == "pause" and old.state == "pause":
+            self._pause = happened  # what the rig would have continued by itself now waits for the operator
+        changes = new is not old
+        command.answer(_ANSWERS[command.name] if changes else f"nothing to {command.name}: {old.state}")
+
+    def _enter(self, situation: Situation, *, after: Situation | None = None) -> Situation:
+        """Leave a state for another, and that at once where it has no frames, or where a stop is asked for."""
+        if after is not None:
+            self._act(ACTIONS[after.state].leaving, after)
+        if situation.state in _IDLE and self._stop.requested:
+            situation = follow(situation, "quit")
+        self._act(ACTIONS[situation.state].before if self._n_frames.get(situation.state) != 0 else (), situation)
+        over = is_over(situation, self._n_frames, n_left=self._n_left(situation))
+        return situation if over == "frame" else self._enter(follow(situation, over))
+
+    def _n_left(self, situation: Situation) -> int:
+        if situation.state == "off" and self._images is not None:
+            return len(self._images.planned) - situation.slot - 1
+        return len(self._state.queue)
+
+    def _act(self, actions: tuple[Action, ...], situation: Situation) -> None:
+        for action in actions:
+            self._actions[action](situation)
+
+    def _begin_trial(self, _situation: Situation) -> None:
+        trial = self._state.next_trial
+        taken = self._state.start_trial(trial)
+        planned = [self._session.planned[index] for index in taken]
+        self._images = TrialImages(
+            trial,
+            planned,
+            first_ordinal=self._state.next_ordinal,
+            frames=self._frames,
+            codes=self._document.codes,
+        )
+        self._display.prepare([one.image_index for one in planned])
+        self._code = self._document.codes.trial(trial)
+        self._notebook.write(TrialBegun(trial=trial, code=self._code, time_s=self._notebook.now_s()))
+
+    def _start_trial(self, _situation: Situation) -> None:
+        trial, time_s = self._trial.trial, self._flip.time_s
+        self._devices.start_trial(trial, time_s)
+        self._watcher.watch_trial(time_s)
+        self._notebook.write(TrialStarted(trial=trial, code=self._document.codes.trial(trial), time_s=time_s))
+
+    def _begin_image(self, situation: Situation) -> None:
+        begun = self._trial.begin(situation.slot, self._notebook.now_s())
+        self._state.order.begin(begun.ordinal, begun.presentation_index)
+        self._code = begun.code
+        self._notebook.write(begun)
+
+    def _open_image(self, _situation: Situation) -> None:
+        self._trial.open(self._flip.time_s)
+
+    def _close_image(self, situation: Situation) -> None:
+        row = self._trial.close(self._flip.time_s, situation.reason or self._watcher.reason_now)
+        if row is not None:
+            self._notebook.write(row)
+            self._state.show(row)
+
+    def _give_reward(self, _situation: Situation) -> None:
+        self._rewards.give(self._trial.trial, self._document.trial.reward_ms)
+
+    def _end_trial(self, situation: Situation) -> None:
+        trial = self._trial.trial
+        self._notebook.write(
+            TrialEnded(
+                trial=trial,
+                outcome=situation.outcome,
+                reward_ms=self._rewards.confirmed_ms(trial),
+                time_s=self._notebook.not_before(self._flip.time_s),
+            )
+        )
+        self._images = None
+        self._state.end_trial(situation.outcome)
+        self._notebook.sync()
+        self._state.refuse_dropping_display()
+        self._after_trial(self._state, self._notebook.now_s())
+
+    def _note_time_out(self, _situation: Situation) -> None:
+        trial = self._document.trial
+        self._n_frames["interval"] = self._frames.interval
+        if self._state.misses < trial.misses_before_time_out:
+            return
+        self._n_frames["interval"] += self._frames.time_out
+        if not self._state.time_out_written:
+            row = TimeOut(
+                misses=self._state.misses, duration_s=trial.time_out_ms / 1000.0, time_s=self._notebook.now_s()
+            )
+            self._notebook.write(row)
+            self._state.time_out_written = True
+
+    def _note_pause(self, _situation: Situation) -> None:
+        pause = self._pause
+        if pause is None:
+            raise ValueError("expected a reason for a pause")
+        self._notebook.write(self._watcher.paused_row(pause))
+        self._notebook.sync()
+        if pause.by != "operator":
+            self._apparatus.tell(f"paused: {pause.why}")
+
+    def _note_continue(self, _situation: Situation) -> None:
+        self._notebook.write(Continued(time_s=self._notebook.now_s()))
+        self._state.forget_drops()
+
+    def _end_session(self, _situation: Situation) -> None:
+        n_left, order = len(self._state.queue), self._state.order
+        n_near = order.n_twins_too_near if self._document.twins is not None else None
+        self._notebook.write(
+            SessionEnded(
+                outcome="stopped" if n_left else "complete",
+                n_remaining=n_left,
+                n_twins_too_near=n_near,
+                time_s=self._notebook.now_s(),
+            )
+        )
+        self._notebook.sync()
+        if n_near and self._document.twins is not None:
+            self._apparatus.tell(
+                f"{n_near} presentation{' was' if n_near == 1 else 's were'} accepted closer to a twin than the "
+                f"{self._document.twins.least_presentations} presentations planned: there were no others left between."
+            )
+
+    def _moment(self, situation: Situation) -> Moment:
+        pause = self._pause if situation.state in ("pause", "recalibrate") else None
+        return Moment(
+            phase=situation.state,
+            time_s=self._flip.time_s,
+            trial=self._state.next_trial - 1,
+            point=self._watcher.point,
+            why_paused=pause.why if pause is not None else "",
+            session=self._state,
+        )
+
+    @property
+    def _trial(self) -> TrialImages:
+        if self._images is None:
+            raise ValueError("expected a trial under way")
+        return self._images
