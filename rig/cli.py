@@ -113,9 +113,7 @@ def present(
     resume: Annotated[bool, typer.Option("--resume", help="continue an existing journal")] = False,
     audit_pixels: Annotated[
         int,
-        typer.Option(
-            min=0, metavar="N", help="read this many images back from the screen buffer and compare every pixel"
-        ),
+        typer.Option(min=0, metavar="N", help="read this many images back from the screen and compare every pixel"),
     ] = 0,
     gaze: Annotated[
         Literal["scripted", "mouse"],

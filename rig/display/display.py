@@ -72,6 +72,14 @@ class DisplayFacts:
         Of the software that draws, by its name.
     frame_counter
         What counts frames: the driver's count of vertical blanks, the time between flips, or the virtual clock.
+    output
+        Name of what the screen is plugged into, where the system says it.
+    is_watched
+        Whether `health` can see what happens to the window: not on Windows and macOS yet, nor where nothing is drawn.
+    read_back
+        Where shown pixels are read back from for an audit: the screen itself, or the buffer before it.
+    made_good
+        What a rig that was killed had left behind and this one put right, in words.
     """
 
     renderer: str
@@ -84,6 +92,10 @@ class DisplayFacts:
     priority: bool
     versions: dict[str, str] = field(default_factory=dict)
     frame_counter: Literal["oml", "timer", "virtual"] = "timer"
+    output: str | None = None
+    is_watched: bool = False
+    read_back: Literal["screen", "back_buffer", "none"] = "none"
+    made_good: tuple[str, ...] = ()
 
 
 class Display(Protocol):
@@ -140,6 +152,10 @@ class Display(Protocol):
 
     def health(self) -> tuple[str, ...]:
         """Return in words what keeps the animal from seeing the picture now; empty where nothing does."""
+        ...
+
+    def bring_back(self) -> None:
+        """Put right what `health` complains of, as far as a program can: on top, in place, keyboard, gamma ramp."""
         ...
 
     def keys(self) -> tuple[str, ...]:

@@ -83,6 +83,9 @@ class HeadlessDisplay:
         """Return nothing: there is no window that something could cover."""
         return ()
 
+    def bring_back(self) -> None:
+        """Do nothing: there is no window."""
+
     def keys(self) -> tuple[str, ...]:
         """Return nothing: there is no keyboard."""
         return ()

@@ -145,6 +145,10 @@ class WatchedDisplay:
         """Return in words what keeps the animal from seeing the picture now."""
         return self._display.health()
 
+    def bring_back(self) -> None:
+        """Put the window on top, into its place, with the keyboard; the gamma ramp as it was."""
+        self._display.bring_back()
+
     def keys(self) -> tuple[str, ...]:
         """Return the names of the keys that were pressed in the window since it was asked last."""
         return self._display.keys()

@@ -79,6 +79,7 @@ LIBRARIES = (
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
+    "Xlib": ("rig.display.x11",),
     "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.display"),
     "dask": ("closedloop.execution.dask",),
     "dask_jobqueue": ("closedloop.execution.dask",),
@@ -111,7 +112,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "yaml": ("closedloop.plain_text.yaml_text",),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
-    "ctypes": ("closedloop.stimuli.decoding", "closedloop.detection.loops.compiled", "rig.display.psychopy.window"),
+    "ctypes": ("closedloop.stimuli.decoding", "closedloop.detection.loops.compiled", "rig.display.psychopy"),
     "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",

@@ -166,10 +166,13 @@ class SessionDocument(Document):
 
 
 class PixelAudit(Document):
-    """pixel_audit.json: images read back from the screen buffer and compared with their bytes, pixel for pixel."""
+    """pixel_audit.json: images read back as they were shown and compared with their bytes, pixel for pixel."""
 
     kind: Literal["pixel_audit"] = "pixel_audit"
     session_id: str
+    read_back: Literal["screen", "back_buffer"] = Field(
+        default="back_buffer", description="from the screen, the fixation dot on top, or from the buffer before it"
+    )
     image_scale: int = Field(ge=1, description="screen pixels an image pixel")
     n_images: int = Field(ge=0, description="distinct images compared")
     n_pixels: int = Field(ge=0, description="screen pixels compared")

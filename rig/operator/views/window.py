@@ -10,9 +10,11 @@ import tkinter
 from tkinter import font as tk_font
 from typing import Literal
 
+from closedloop.errors import SessionError
+from rig.display.desktop import open_desktop
+from rig.display.screens import Rectangle
 from rig.operator.views.feed import Feed
 from rig.operator.views.layout import Box, Drawn, Label, Oval, Polyline, Thumb, lay_out
-from rig.operator.views.screens import screen_rectangle
 
 _DRAW_MS = 200
 _LEAST_PX = (360, 300)
@@ -34,9 +36,9 @@ class OperatorWindow:
         self._feed = feed
         self._root = tkinter.Tk()
         self._root.title(f"rig: {feed.state.session_id}")
-        left, top, width, height = screen_rectangle(screen)
+        place = _place_of(screen)
         # A window manager keeps some of it for frames and bars; without one the window is as large as the screen.
-        self._root.geometry(f"{width}x{height}+{left}+{top}")
+        self._root.geometry(f"{place.width_px}x{place.height_px}+{place.left_px}+{place.top_px}")
         self._root.minsize(*_LEAST_PX)
         self._canvas = tkinter.Canvas(self._root, background=_BACKGROUND, highlightthickness=0)
         self._canvas.pack(fill="both", expand=True)
@@ -114,6 +116,23 @@ class OperatorWindow:
             data = f"P6 {side} {side} 255 ".encode() + pixels.tobytes()
             self._pictures[key] = tkinter.PhotoImage(master=self._root, data=data, format="ppm")
         return self._pictures[key]
+
+
+def _place_of(number: int) -> Rectangle:
+    """Return where a screen lies on the desktop, which alone Tk knows; counted as the animal's is."""
+    desktop = open_desktop()
+    if desktop is None:
+        return Rectangle(0, 0, 1024, 640)
+    try:
+        screens = desktop.screens()
+    finally:
+        desktop.close()
+    if number >= len(screens):
+        raise SessionError(
+            f"operator window: expected screen {number}, found {len(screens)} screens. "
+            "Connect it, or correct operator_screen in rig.yaml."
+        )
+    return screens[number].place
 
 
 def draw_window(feed: Feed, screen: int) -> None:

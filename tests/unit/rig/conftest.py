@@ -39,6 +39,7 @@ from rig.ports.reward import LoggedReward
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
+from tests.equipment.two_heads import TwoHeads, two_heads_server, window_manager
 
 BuildSession = Callable[..., Path]
 
@@ -282,3 +283,28 @@ def x_display(
             os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
         yield environment | {"DISPLAY": f":{number}"}
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def two_heads_kept(tmp_path_factory: pytest.TempPathFactory, process_environment: dict[str, str]) -> Iterator[TwoHeads]:
+    """Return a desktop with two screens for all tests of a run; `two_heads` is what a test takes."""
+    folder = tmp_path_factory.mktemp("two_heads")
+    environment = process_environment | {"HOME": str(folder), "PSYCHOPYNOPACKAGES": "1"}
+    with two_heads_server(folder, environment) as desktop:
+        yield desktop
+
+
+@pytest.fixture
+def two_heads(two_heads_kept: TwoHeads) -> Iterator[TwoHeads]:
+    """Return a desktop with two screens, without a window manager; what a test did to it is undone."""
+    yield two_heads_kept
+    two_heads_kept.put_right()
+
+
+@pytest.fixture(params=["no manager", "openbox"])
+def any_two_heads(request: pytest.FixtureRequest, two_heads: TwoHeads) -> Iterator[TwoHeads]:
+    """Return a desktop with two screens, once without and once with a window manager."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "openbox":
+            stack.enter_context(window_manager(two_heads))
+        yield two_heads

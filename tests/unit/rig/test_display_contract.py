@@ -99,8 +99,10 @@ class TestPsychoPy(DisplayContract):
             display.prepare(trial)
             for slot in range(3):
                 display.flip(Picture(slot=slot, fixation=True))
+        display.flip(BLANK)
         auditor.compare()
         report = auditor.report()
+        assert report.read_back == "screen"
         assert (report.n_images, report.n_pixels, report.n_mismatched) == (6, 6 * 96 * 96, 0)
 
     def test_the_patch_is_white_with_an_image_and_black_without(self, open_display, session):
