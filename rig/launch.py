@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
-from closedloop.errors import SessionError
-from closedloop.plain_text.printed import command_line
+from closedloop.errors import BrokenSessionError, ClosedLoopError, DocumentError, SessionError
 from closedloop.storage import remove_file
-from rig.apparatus import Launch, open_apparatus
+from closedloop.terminal.streams import say
+from rig.apparatus import Launch, resume_command
+from rig.check.findings import Finding, overrides_of, refuse_failures
+from rig.check.inspection import SHORT_REFRESH_S, Inspection
+from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.operator.desk import Desk
 from rig.operator.opening import open_desk
-from rig.session.checks import refuse_unshowable
-from rig.session.folder import Session, open_session
+from rig.ports.boot import boot_id
+from rig.ports.faults import close_device, device_errors
+from rig.session.folder import Session, open_session, plan_sha256
+from rig.session.foreign import JOURNAL_NAME, SUMMARY_NAME, refuse_foreign_launches, refuse_foreign_out
+from rig.session.hold import hold, new_holder, screen_name, session_name
 from rig.session.journal import JournalWriter
+from rig.session.lock import PATIENCE_S
 from rig.stop import StopRequest
 
-JOURNAL_NAME = catalog.JOURNAL.name
-SUMMARY_NAME = catalog.SUMMARY.name
+_SESSION_PATIENCE_S = PATIENCE_S
+_SCREEN_PATIENCE_S = 2.0  # a window is closed at once; the same session's last rig was waited for before
 
 _OTHER_JOURNAL = "It was begun with another session folder, or changed since: restore it, or choose another --out."
 
@@ -40,10 +46,18 @@ class Beginning:
     start_s: float
 
 
+def _say_nothing(findings: Sequence[Finding]) -> None:
+    """Say nothing of what the checks found."""
+
+
 def run_launch(
-    launch: Launch, *, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
+    launch: Launch,
+    *,
+    stop: StopRequest,
+    on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None] = _say_nothing,
 ) -> tuple[SessionSummary, bool]:
-    """Present a session, or what is left of it.
+    """Present a session, or what is left of it, if nothing in the table of checks stands against it.
 
     Parameters
     ----------
@@ -53,6 +67,8 @@ def run_launch(
         Where a stop is asked for.
     on_trial
         Called after each trial with the state and the time, seconds of the rig's clock.
+    on_findings
+        Called with what the checks found, when nothing of it stands against the session.
 
     Returns
     -------
@@ -62,9 +78,11 @@ def run_launch(
     Raises
     ------
     ClosedLoopError
-        The folder, the display, the hardware or the disk is not fit.
+        The folder, the display, the hardware or the disk is not fit. It is a BrokenSessionError where the session had
+        begun: then the journal has its end, the summary is written, and it can be resumed.
     """
-    return present_session(open_session(launch.session), launch, stop=stop, on_trial=on_trial)
+    session = open_session(launch.session)
+    return present_session(session, launch, stop=stop, on_trial=on_trial, on_findings=on_findings)
 
 
 def present_session(
@@ -73,6 +91,7 @@ def present_session(
     *,
     stop: StopRequest,
     on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None] = _say_nothing,
     watch: Callable[[Apparatus], Apparatus] | None = None,
 ) -> tuple[SessionSummary, bool]:
     """Present a session whose folder was opened before.
@@ -81,22 +100,53 @@ def present_session(
     ----------
     session
         The opened folder.
-    launch, stop, on_trial
+    launch, stop, on_trial, on_findings
         See `run_launch`, which also says what is returned and raised.
     watch
         Called with the opened ports; returns those to be used, such as ports that measure what passes through them.
     """
-    refuse_unshowable(session, launch.out)
-    with JournalWriter(launch.out / JOURNAL_NAME) as writer:
+    refuse_foreign_out(session, launch.out)
+    at = Inspection(launch, stop=stop, session=session)
+    before = check_before(at)
+    refuse_failures(before, launch.despite)
+    session = at.known_session()  # on the screen that the rig's description names
+    with ExitStack() as stack:
+        hold_all(session, launch, stack)
+        writer = stack.enter_context(JournalWriter(launch.out / JOURNAL_NAME))
         journal = _older_journal(launch)
+        _refuse_other_journal(session, journal, launch)
         was_complete = is_complete(journal)
         if not was_complete:
-            _refuse_other_journal(session, journal, launch)
-        if journal.rows:
-            check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
-        if not was_complete:
-            _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial, watch=watch)
+            with at.stack:
+                _present_rest(at, before, journal, writer, on_trial=on_trial, on_findings=on_findings, watch=watch)
         return _write_summary(session, launch.out), was_complete
+
+
+def hold_all(session: Session, launch: Launch, stack: ExitStack) -> None:
+    """Hold the session and the screen, so that no other rig shows the one or shows anything on the other.
+
+    Parameters
+    ----------
+    session
+        What is shown.
+    launch
+        Where.
+    stack
+        Lets both go.
+
+    Raises
+    ------
+    SessionError
+        Another rig holds one of them.
+    """
+    holder = new_holder(session.document.session_id, launch.out)
+    is_real = launch.display != "headless"
+    stack.enter_context(hold(session_name(session, is_real=is_real), holder, patience_s=_SESSION_PATIENCE_S))
+    if is_real:
+        screen = screen_name(session.document.screen.screen)
+        died = stack.enter_context(hold(screen, holder, patience_s=_SCREEN_PATIENCE_S))
+        if died is not None:
+            say(f"{screen}: the last rig on it ended without a word ({died}).")
 
 
 def is_complete(journal: Journal) -> bool:
@@ -105,47 +155,66 @@ def is_complete(journal: Journal) -> bool:
 
 
 def _present_rest(
-    session: Session,
-    launch: Launch,
+    at: Inspection,
+    before: Sequence[Finding],
     journal: Journal,
     writer: JournalWriter,
     *,
-    stop: StopRequest,
     on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None],
     watch: Callable[[Apparatus], Apparatus] | None,
 ) -> None:
+    session, launch = at.known_session(), at.launch
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
-    with ExitStack() as stack:
-        # Before the display: what it starts shall have none of the rig's priority.
-        desk = _open_desk(session, launch, journal, writer, stack)
-        apparatus = open_apparatus(session, launch, beginning.start_s, stop, stack)
-        if watch is not None:
-            apparatus = watch(apparatus)
-        if desk is not None:
-            apparatus = _with_desk(apparatus, desk)
-        presenter = Presenter(
-            session=session,
-            apparatus=apparatus,
-            journal=writer,
-            state=beginning.state,
-            n_launches=beginning.n_launches,
-            stop=stop,
-            after_trial=on_trial,
-            facts=LaunchFacts(is_rehearsal=launch.is_rehearsal),
-        )
+    at.start_s = beginning.start_s
+    if at.rig is None and at.simulated:
+        at.refresh_s = SHORT_REFRESH_S
+    # Before the display: a panel shall have none of the priority that the rig takes there.
+    desk = _open_desk(session, launch, journal, writer, at.stack)
+    opened = check_opened(at)
+    refuse_failures(opened, launch.despite)
+    on_findings([*before, *opened])
+    apparatus = at.apparatus()
+    if watch is not None:
+        apparatus = watch(apparatus)
+    if desk is not None:
+        apparatus = _with_desk(apparatus, desk)
+    at.keep_audit()
+    presenter = Presenter(
+        session=session,
+        apparatus=apparatus,
+        journal=writer,
+        state=beginning.state,
+        n_launches=beginning.n_launches,
+        stop=at.stop,
+        after_trial=on_trial,
+        facts=_facts(at, journal, apparatus, overrides_of([*before, *opened], launch.despite)),
+    )
+    with device_errors("recorder"):
         apparatus.recorder.start(session.document.session_id)
-        stack.callback(apparatus.recorder.stop)
+    at.stack.callback(close_device, "recorder", apparatus.recorder.stop)
+    try:
         presenter.run()
+    except ClosedLoopError as error:
+        with suppress(ClosedLoopError, ValueError):  # a full disk takes neither the session's end nor a summary
+            _write_summary(session, launch.out)
+        raise BrokenSessionError(str(error)) from error
 
 
-def _with_desk(apparatus: Apparatus, desk: Desk) -> Apparatus:
-    return replace(
-        apparatus,
-        display=desk.watch_display(apparatus.display),
-        gaze=desk.watch_gaze(apparatus.gaze),
-        commands=desk,
-        tell=desk.say,
+def _facts(at: Inspection, journal: Journal, apparatus: Apparatus, overrides: tuple[str, ...]) -> LaunchFacts:
+    """Return what the journal says of this launch; on a virtual clock no computer was started."""
+    is_real = at.launch.display != "headless"
+    boot = boot_id() if is_real else None
+    return LaunchFacts(
+        rig=at.rig.document.name if at.rig is not None else None,
+        rig_sha256=at.rig.sha256 if at.rig is not None else None,
+        overrides=overrides,
+        recorder=apparatus.recorder.name,
+        boot_id=boot,
+        plan_sha256=plan_sha256(at.known_session().folder),
+        was_cut=is_real and was_cut_by_power(journal, boot_id=boot),
+        is_rehearsal=at.launch.is_rehearsal,
     )
 
 
@@ -164,21 +233,32 @@ def _open_desk(
     return desk
 
 
-def resume_command(launch: Launch) -> str:
-    """Return the command line that continues a launch, with the operator's choices."""
-    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
-    words += ["--out", launch.out, "--resume"]
-    if launch.audit_pixels:
-        words += ["--audit-pixels", str(launch.audit_pixels)]
-    if launch.gaze != "scripted":
-        words += ["--gaze", launch.gaze]
-    if launch.panel.kind != "none":
-        words += ["--panel", launch.panel.kind]
-    if launch.panel.screen is not None:
-        words += ["--operator-screen", str(launch.panel.screen)]
-    if launch.code_device is not None:
-        words += ["--code-device", launch.code_device]
-    return command_line(*words)
+def _with_desk(apparatus: Apparatus, desk: Desk) -> Apparatus:
+    return replace(
+        apparatus,
+        display=desk.watch_display(apparatus.display),
+        gaze=desk.watch_gaze(apparatus.gaze),
+        commands=desk,
+        tell=desk.say,
+    )
+
+
+def was_cut_by_power(journal: Journal, *, boot_id: str | None) -> bool:
+    """Return whether the computer was started since an older journal's last row, and that is no end of a session.
+
+    What is written between two trials is synced; of the trial after it, lines may be lost that a kill would have left.
+
+    Parameters
+    ----------
+    journal
+        The older one.
+    boot_id
+        Names this start of the computer.
+    """
+    if not journal.launches or journal.ended is not None:
+        return False
+    before = journal.launches[-1].boot_id
+    return before is not None and before != boot_id
 
 
 def _older_journal(launch: Launch) -> Journal:
@@ -199,23 +279,21 @@ def _beginning(session: Session, journal: Journal, launch: Launch) -> Beginning:
 
 def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) -> None:
     path = launch.out / JOURNAL_NAME
+    refuse_foreign_launches(session, journal.launches, path)
     for earlier in journal.launches:
-        if earlier.session_id != session.document.session_id:
-            raise SessionError(
-                f"{path}: expected the journal of {session.document.session_id}, found that of {earlier.session_id}. "
-                "Choose another --out."
-            )
         if earlier.is_rehearsal != launch.is_rehearsal:
             kinds = {True: "a rehearsal", False: "a session"}
             raise SessionError(
                 f"{path}: expected the journal of {kinds[launch.is_rehearsal]}, found that of "
                 f"{kinds[earlier.is_rehearsal]}: neither goes on with the other. Choose another --out."
             )
-        if earlier.display != launch.display:
+        if earlier.display != launch.display and not is_complete(journal):
             raise SessionError(
                 f"{path}: expected a journal of the {launch.display} display, found one of {earlier.display}. "
                 f"Resume with --display {earlier.display}, or choose another --out."
             )
+    if journal.rows:
+        check_journal(journal, path, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
 
 
 def _plan_of(session: Session) -> PlannedSession:
@@ -231,5 +309,13 @@ def _write_summary(session: Session, out: Path) -> SessionSummary:
     summary = summarize(session.document, read_journal(out / JOURNAL_NAME))
     for half_written in out.glob(f".{SUMMARY_NAME}.*.tmp"):  # of a rig that was killed as it wrote it
         remove_file(half_written)
-    summary.write(out / SUMMARY_NAME)
+    if not _is_there(summary, out / SUMMARY_NAME):
+        summary.write(out / SUMMARY_NAME)
     return summary
+
+
+def _is_there(summary: SessionSummary, path: Path) -> bool:
+    try:
+        return SessionSummary.read(path) == summary
+    except DocumentError:
+        return False

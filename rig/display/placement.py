@@ -14,7 +14,7 @@ from closedloop.artifacts.rig.description import Corner, RigDocument
 from closedloop.errors import SessionError
 from rig.display.screens import Rectangle
 
-_RATE_TOLERANCE = 1e-3  # 59.94 and 60 are two modes
+_RATE_TOLERANCE = 0.02  # 59.94 passes for 60, as it does when flips are measured: 6 frames are 100.1 ms
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.day.session import ScreenSettings, SessionDocument
+from closedloop.artifacts.rig.description import RigDocument
 from closedloop.errors import SessionError
 from closedloop.terminal.streams import say
 from rig.operator.desk import Desk
@@ -36,7 +37,7 @@ class PanelChoice:
 NO_PANEL = PanelChoice()
 
 
-def settle_panel(choice: PanelChoice, display: str, subject_screen: int) -> PanelChoice:
+def settle_panel(choice: PanelChoice, display: str, screen: ScreenSettings, rig: RigDocument | None) -> PanelChoice:
     """Return which panel there is: a window on a screen of its own, else a page in the terminal, else none.
 
     Parameters
@@ -45,14 +46,21 @@ def settle_panel(choice: PanelChoice, display: str, subject_screen: int) -> Pane
         As the operator chose.
     display
         Of the session; one without a screen is over in no time, and nobody watches it.
-    subject_screen
-        The animal's.
+    screen
+        The animal's, as the session was planned.
+    rig
+        Says which screens there are, where there is a description.
 
     Raises
     ------
     SessionError
         What was chosen cannot be: nobody's window opens over the animal's picture.
     """
+    subject_screen = screen.screen
+    if rig is not None:
+        subject_screen = rig.subject_screen.screen
+        if choice.screen is None and rig.operator_screen is not None:
+            choice = replace(choice, screen=rig.operator_screen.screen)
     if choice.kind == "auto":
         return _best_panel(choice, display)
     if choice.kind == "window":
@@ -64,8 +72,8 @@ def settle_panel(choice: PanelChoice, display: str, subject_screen: int) -> Pane
         if display != "headless" and (choice.screen is None or choice.screen == subject_screen):
             found = "none was named" if choice.screen is None else f"the animal's, screen {subject_screen}"
             raise SessionError(
-                f"operator window: expected a screen of its own, found {found}. Name it by --operator-screen, or pass "
-                "--panel terminal."
+                f"operator window: expected a screen of its own, found {found}. "
+                "Set operator_screen in rig.yaml, or pass --panel terminal."
             )
     if choice.kind == "terminal" and not has_terminal():
         raise SessionError(

@@ -7,16 +7,18 @@ by no study.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import SessionSummary, read_journal
 from closedloop.artifacts.day.session import ScriptedMonkey, SessionDocument
 from closedloop.storage import write_bytes
 from rig.apparatus import Launch
+from rig.check.findings import Finding
 from rig.display.display import DisplayFacts
-from rig.launch import JOURNAL_NAME, present_session
+from rig.launch import present_session
 from rig.machine.apparatus import Apparatus
 from rig.machine.state import SessionState
 from rig.rehearsal.report import Rehearsed, timing_report
@@ -48,7 +50,12 @@ class RehearsalDone:
 
 
 def rehearse(
-    launch: Launch, *, minutes: float, stop: StopRequest, on_trial: Callable[[SessionState, float], None]
+    launch: Launch,
+    *,
+    minutes: float,
+    stop: StopRequest,
+    on_trial: Callable[[SessionState, float], None],
+    on_findings: Callable[[Sequence[Finding]], None],
 ) -> RehearsalDone:
     """Show a session to nobody, and write the report.
 
@@ -62,6 +69,8 @@ def rehearse(
         Where a stop is asked for.
     on_trial
         Called after each trial with the state and the time, seconds of the rig's clock.
+    on_findings
+        Called with what the checks found, when nothing of it stands against the session.
 
     Raises
     ------
@@ -84,9 +93,13 @@ def rehearse(
         return replace(apparatus, display=record.watch_display(apparatus.display, end=end), codes=codes)
 
     rehearsed_launch = replace(launch, gaze="scripted", is_rehearsal=True)
-    summary, _ = present_session(session, rehearsed_launch, stop=stop, on_trial=on_trial, watch=watch)
+    summary, _ = present_session(
+        session, rehearsed_launch, stop=stop, on_trial=on_trial, on_findings=on_findings, watch=watch
+    )
     report = launch.out / REPORT_NAME
-    page = timing_report(Rehearsed(session.document, read_journal(launch.out / JOURNAL_NAME), record, _only(facts)))
+    page = timing_report(
+        Rehearsed(session.document, read_journal(launch.out / catalog.JOURNAL.name), record, _only(facts))
+    )
     write_bytes(report, page.encode())
     return RehearsalDone(summary, report, is_cut)
 

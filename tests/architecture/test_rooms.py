@@ -112,7 +112,12 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "yaml": ("closedloop.plain_text.yaml_text",),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
-    "ctypes": ("closedloop.stimuli.decoding", "closedloop.detection.loops.compiled", "rig.display.psychopy"),
+    "ctypes": (
+        "closedloop.stimuli.decoding",
+        "closedloop.detection.loops.compiled",
+        "rig.display.psychopy",
+        "rig.ports.system_clock",
+    ),
     "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",

@@ -50,11 +50,11 @@ def test_a_headless_session_is_refused_by_every_one_of_its_names(real_study: Rea
     assert all(f"({name})" in said for name in ("headless-display", "virtual-clock", "scripted-gaze", "file-codes"))
 
 
-def test_a_rig_without_a_tracker_leaves_nothing_and_the_study_waits(real_study: RealStudy) -> None:
+def test_a_rig_that_nobody_described_leaves_nothing_and_the_study_waits(real_study: RealStudy) -> None:
     folder = real_study.paths.folder("schedule", 0)
     command = [sys.executable, "-m", "rig", "present", str(folder), "--display", "headless"]
     refused = subprocess.run(command, check=False, capture_output=True, text=True, env=ENVIRONMENT)
-    assert "found a real session without an eye tracker" in one_line_error(refused)
+    assert "expected a rig's description for a session with an animal, found none" in one_line_error(refused)
     assert not real_study.paths.folder("present", 0).exists()
 
 

@@ -83,10 +83,14 @@ def unvouched(journal: Journal) -> tuple[str, ...]:
         notes.append("the journal does not say whose gaze held fixation")
     if any(launch.codes is None for launch in journal.launches):
         notes.append("the journal does not say how digital codes left the rig")
-    overridden = sorted({name for launch in journal.launches for name in launch.overrides})
-    if overridden:
+    if overridden := overrides_of(journal):
         notes.append(f"the operator overrode checks of the rig: {', '.join(overridden)}")
     return tuple(notes)
+
+
+def overrides_of(journal: Journal) -> tuple[str, ...]:
+    """Return the checks of the rig that the operator overrode in any launch, by name."""
+    return tuple(sorted({name for launch in journal.launches for name in launch.overrides}))
 
 
 def taken_despite(amendments: Sequence[Amendment], *, day: int, journal_sha256: str | None = None) -> dict[str, str]:

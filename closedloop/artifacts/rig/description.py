@@ -42,6 +42,11 @@ class SubjectScreen(Section):
     width_cm: float = Field(gt=1, le=1_000, description="of the lit picture, by a ruler")
     distance_cm: float = Field(gt=1, le=1_000, description="from the eye to the screen, by a ruler")
 
+    @property
+    def cm_per_px(self) -> float:
+        """Size of a pixel."""
+        return self.width_cm / self.width_px
+
 
 class OperatorScreen(Section):
     """The screen that the operator watches."""

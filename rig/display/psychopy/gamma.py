@@ -99,8 +99,8 @@ class GammaGuard:
         if of_the_desktop is not None:
             yield of_the_desktop
         for ramp in self._desktop.read_ramps(self._place) if self._desktop is not None else ():
-            # A server without a graphics card (Xvfb) has no ramp and says zeros; behind a card zeros are darkness.
-            if of_the_desktop is not None or ramp.any():
+            # A server without a graphics card (Xvfb) has no ramp: what it says is memory that nobody set.
+            if of_the_desktop is not None:
                 yield ramp
 
     def _of_the_desktop(self) -> NDArray[np.float64] | None:

@@ -65,6 +65,10 @@ class Feed:
         """What the operator has to answer."""
         return self._keys.question(time.monotonic())
 
+    def fileno(self) -> int:
+        """Return the number to wait for messages at."""
+        return self._channel.fileno()
+
     def look(self) -> None:
         """Take the newest state; tell the rig that somebody watches."""
         for message in self._channel.receive():

@@ -51,6 +51,11 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 def draw_page(feed: Feed) -> None:
     """Draw until the rig has ended; then leave the terminal as it was, and say how it ended."""
+    while not feed.n_messages and not feed.is_over:  # what the checks say is read before the page covers it
+        select.select([feed], [], [], _DRAW_S)
+        feed.look()
+    if feed.is_over:
+        return
     with _page() as is_keyboard:
         while not feed.is_over:
             feed.look()

@@ -44,10 +44,10 @@ from tests.equipment.two_heads import TwoHeads, two_heads_server, window_manager
 BuildSession = Callable[..., Path]
 
 
-def seal(folder: Path) -> None:
+def seal(folder: Path, *, simulated: bool = True) -> None:
     """Write the manifest of a session folder."""
     Manifest(
-        simulated=True,
+        simulated=simulated,
         stage="schedule",
         day=0,
         seed=0,
@@ -85,8 +85,9 @@ def build_session(
         "image_index": image_index,
         "repetition": np.arange(n_presentations) // n_images,
     }
-    is_simulated = bool(document.get("simulated", True))
-    write_table(folder / "presentations.parquet", PRESENTATIONS, columns, simulated=is_simulated)
+    write_table(
+        folder / "presentations.parquet", PRESENTATIONS, columns, simulated=bool(document.get("simulated", True))
+    )
     screen_defaults = {
         "refresh_hz": 60.0,
         "width_px": 320,
@@ -121,6 +122,8 @@ def build_session(
         "seed": 3,
         "monkey": ScriptedMonkey(seed=11, ignore_probability=ignore, leave_early_probability=leave),
     }
+    if document.get("simulated") is False:
+        fields |= {"subject": "monkey", "monkey": None}
     SessionDocument(
         n_presentations=n_presentations,
         n_images=n_images,
@@ -130,7 +133,7 @@ def build_session(
         codes=CodeSettings.model_validate(codes or {}),
         **{**fields, **document},
     ).write(folder / "session.json")
-    seal(folder)
+    seal(folder, simulated=bool(document.get("simulated", True)))
     return folder
 
 
@@ -258,7 +261,9 @@ def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]
 def process_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of a rig started as a process: what one start has compiled, the next ones reuse."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
+    # Two test runs on one machine show the same sessions: each has a folder of its own for what its rigs hold.
+    own = {"XDG_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime"))}
+    return kept | own | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
 
 
 @pytest.fixture(scope="session")
