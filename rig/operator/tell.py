@@ -65,7 +65,7 @@ def tell(session: Path, out: Path | None, name: CommandName, *, parent: Path = _
     """
     channel = _reach(session, out, parent)
     channel.send(json.dumps({"ask": name}))
-    answers = _Answers(channel)
+    answers = _Conversation(channel)
     answer = answers.next(_TAKEN_S)
     if answer is None:
         raise SessionError(_hangs(session))
@@ -97,7 +97,7 @@ def ask_status(session: Path, out: Path | None, *, parent: Path = _SOCKETS) -> P
     """
     channel = _reach(session, out, parent)
     channel.send('{"ask":"status"}')
-    answer = _Answers(channel).next(_TAKEN_S)
+    answer = _Conversation(channel).next(_TAKEN_S)
     if answer is None or "session_id" not in answer:
         raise SessionError(_hangs(session))
     return state_from(answer)
@@ -110,7 +110,7 @@ def _hangs(session: Path) -> str:
     )
 
 
-class _Answers:
+class _Conversation:
     """What a rig answers, one message after the other.
 
     Parameters

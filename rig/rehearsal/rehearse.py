@@ -79,7 +79,8 @@ def rehearse(
     """
     session = open_session(launch.session)
     session = replace(session, document=as_rehearsed(session.document))
-    record, facts, is_cut = TimingRecord(), [], False
+    record, is_cut = TimingRecord(), False
+    facts: list[DisplayFacts] = []
 
     def end(elapsed_s: float) -> None:
         nonlocal is_cut
@@ -97,15 +98,10 @@ def rehearse(
         session, rehearsed_launch, stop=stop, on_trial=on_trial, on_findings=on_findings, watch=watch
     )
     report = launch.out / REPORT_NAME
-    page = timing_report(
-        Rehearsed(session.document, read_journal(launch.out / catalog.JOURNAL.name), record, _only(facts))
-    )
+    journal = read_journal(launch.out / catalog.JOURNAL.name)
+    page = timing_report(Rehearsed(session.document, journal, record, facts[0]))
     write_bytes(report, page.encode())
     return RehearsalDone(summary, report, is_cut)
-
-
-def _only(facts: list[DisplayFacts]) -> DisplayFacts:
-    return facts[0]
 
 
 def as_rehearsed(document: SessionDocument) -> SessionDocument:
