@@ -8,11 +8,13 @@ from typing import Literal
 
 from closedloop.artifacts.rig.description import CodesPort, RigDocument, read_rig
 from closedloop.errors import RigError, SessionError
+from closedloop.plain_text.printed import command_line
 from rig.display.display import Display, DisplayName
 from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
 from rig.machine.timeline import trial_frames
+from rig.operator.opening import NO_PANEL, PanelChoice
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
 from rig.ports.gaze import Gaze, ScriptedGaze
@@ -46,6 +48,10 @@ class Launch:
         The rig's description; a session with an animal needs one.
     despite
         Names of checks that the operator overrides.
+    panel
+        What the operator watches.
+    is_rehearsal
+        Whether a scripted monkey looks, whatever the rig has, and the journal is marked as one that is never data.
     """
 
     session: Path
@@ -56,6 +62,27 @@ class Launch:
     gaze: Literal["scripted", "mouse"] = "scripted"
     rig: Path | None = None
     despite: tuple[str, ...] = ()
+    panel: PanelChoice = NO_PANEL
+    is_rehearsal: bool = False
+
+
+def resume_command(launch: Launch) -> str:
+    """Return the command line that continues a launch, with the operator's choices."""
+    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
+    words += ["--out", launch.out, "--resume"]
+    if launch.audit_pixels:
+        words += ["--audit-pixels", str(launch.audit_pixels)]
+    if launch.gaze != "scripted":
+        words += ["--gaze", launch.gaze]
+    if launch.rig is not None:
+        words += ["--rig", launch.rig]
+    for name in launch.despite:
+        words += ["--despite", name]
+    if launch.panel.kind not in ("auto", "none"):
+        words += ["--panel", launch.panel.kind]
+        if launch.rig is None and launch.panel.screen is not None:
+            words += ["--operator-screen", str(launch.panel.screen)]
+    return command_line(*words)
 
 
 @dataclass(frozen=True)
@@ -172,6 +199,8 @@ def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display
     SessionError
         There is none.
     """
+    if launch.is_rehearsal:
+        return scripted_gaze(session)
     source = rig.gaze.source if rig is not None else launch.gaze
     if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along
         return scripted_gaze(session)

@@ -6,8 +6,9 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from closedloop.errors import BrokenSessionError, OptionError, visible
-from closedloop.plain_text.printed import command_line, quoted
+from closedloop.plain_text.printed import printed, quoted
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
     from rig.apparatus import Launch
     from rig.check.findings import Finding
+    from rig.machine.state import SessionState
+    from rig.stop import StopRequest
 
 _LIBRARIES = ("psychopy", "pyglet", "PIL", "serial")  # of the extra "rig"
 
@@ -60,6 +63,24 @@ RigOption = Annotated[
     typer.Option("--rig", metavar="FILE", help="this rig's description, as `rig init` writes it; an animal needs one"),
 ]
 CodeDeviceOption = Annotated[str | None, typer.Option("--code-device", hidden=True, callback=_refuse_code_device)]
+
+DespiteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHECK", help="show it although this check failed; may be repeated. Journal and pages will say so"
+    ),
+]
+PanelOption = Annotated[
+    Literal["auto", "window", "terminal", "none"],
+    typer.Option(
+        help="what the operator watches: a window on a screen of its own, a page in this terminal, or a line now and "
+        "then; auto is the first that there is"
+    ),
+]
+OperatorScreenOption = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="the screen of the operator's window, from 0  [default: as rig.yaml says]"),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -145,17 +166,15 @@ def present(
         typer.Option(help="who looks in a simulated session without --rig  [default: scripted]"),
     ] = None,
     rig: RigOption = None,
-    despite: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CHECK", help="show it although this check failed; may be repeated. Journal and pages will say so"
-        ),
-    ] = None,
+    despite: DespiteOption = None,
     code_device: CodeDeviceOption = None,  # noqa: ARG001 - refused by its callback
+    panel: PanelOption = "auto",
+    operator_screen: OperatorScreenOption = None,
 ) -> None:
     """Show a session and write its journal. Ctrl-C stops at the next frame; --resume continues."""
-    from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.apparatus import Launch, resume_command  # noqa: PLC0415
     from rig.check.table import overridable  # noqa: PLC0415
+    from rig.operator.opening import PanelChoice  # noqa: PLC0415
 
     if gaze is not None and rig is not None:
         raise OptionError(f"--gaze {gaze}: expected no --gaze beside --rig, found both. Set gaze.source in {rig}.")
@@ -168,6 +187,7 @@ def present(
         gaze=gaze or "scripted",
         rig=rig,
         despite=overridable(despite or ()),
+        panel=PanelChoice(panel, operator_screen),
     )
     summary, was_complete = _present(launch)
     say(visible(_sentence(summary, was_complete)))  # a closed terminal hears nothing: that is no error
@@ -240,41 +260,109 @@ def devices(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] 
         typer.echo(visible(line), err=True)
 
 
-def resume_command(launch: Launch) -> str:
-    """Return the command line that continues a launch, with the operator's choices."""
-    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
-    words += ["--out", launch.out, "--resume"]
-    if launch.audit_pixels:
-        words += ["--audit-pixels", str(launch.audit_pixels)]
-    if launch.gaze != "scripted":
-        words += ["--gaze", launch.gaze]
-    if launch.rig is not None:
-        words += ["--rig", launch.rig]
-    for name in launch.despite:
-        words += ["--despite", name]
-    return command_line(*words)
-
-
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
-    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
+    from rig.apparatus import resume_command  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
+
+    with _running(launch) as (settled, request, on_trial):
+        try:
+            return run_launch(settled, stop=request, on_trial=on_trial, on_findings=_warn)
+        except BrokenSessionError as error:
+            raise BrokenSessionError(f"{error} Then go on: {resume_command(settled)}") from error
+
+
+@contextmanager
+def _running(launch: Launch) -> Iterator[tuple[Launch, StopRequest, Callable[[SessionState, float], None]]]:
+    """Settle what the operator watches, and turn signals into a stop while the block runs."""
+    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
+    from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
+    from rig.operator.opening import settle_panel  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
     from rig.session.folder import SESSION_NAME, refuse_no_session  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     request = StopRequest()
     refuse_no_session(launch.session)
-    n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
-    try:
-        with stop_on_signals(request), session_progress(n_planned) as on_trial:
-            return run_launch(launch, stop=request, on_trial=on_trial, on_findings=_warn)
-    except BrokenSessionError as error:
-        raise BrokenSessionError(f"{error} Then go on: {resume_command(launch)}") from error
+    document = SessionDocument.read(launch.session / SESSION_NAME)
+    described = read_rig(launch.rig)[0] if launch.rig is not None else None
+    panel = settle_panel(launch.panel, launch.display, document.screen, described)
+    launch = replace(launch, panel=panel)
+    with (
+        stop_on_signals(request),
+        session_progress(document.n_presentations, quiet=panel.kind == "terminal") as on_trial,
+    ):
+        yield launch, request, on_trial
 
 
 def _warn(findings: Sequence[Finding]) -> None:
     """Say what is for the operator to judge, and what the operator overrode."""
     _print_table([finding for finding in findings if finding.status != "PASS"], err=True)
+
+
+@app.command()
+def rehearse(
+    session: SessionFolder,
+    *,
+    rig: RigOption = None,
+    minutes: Annotated[float, typer.Option(min=0.05, max=1440, metavar="N", help="how long")] = 10.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="a new folder for journal and report  [default: SESSION/../rehearsal]"),
+    ] = None,
+    despite: DespiteOption = None,
+    panel: PanelOption = "auto",
+    operator_screen: OperatorScreenOption = None,
+) -> None:
+    """Show a session to a scripted monkey on the rig's own display, and report how well it kept time. Never data."""
+    from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.check.table import overridable  # noqa: PLC0415
+    from rig.operator.opening import PanelChoice  # noqa: PLC0415
+    from rig.rehearsal.rehearse import free_folder, rehearse  # noqa: PLC0415
+
+    launch = Launch(
+        session=session,
+        out=out if out is not None else free_folder(session),
+        display="psychopy",
+        rig=rig,
+        despite=overridable(despite or ()),
+        panel=PanelChoice(panel, operator_screen),
+    )
+    with _running(launch) as (settled, request, on_trial):
+        done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial, on_findings=_warn)
+    say(visible(f"REHEARSAL of {_sentence(done.summary, False)}"))
+    say(visible(f"Timing report: {done.report}"))
+    if done.summary.outcome == "stopped" and not done.is_cut:
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def tell(
+    session: SessionFolder,
+    what: Annotated[
+        Literal["status", "pause", "continue", "reward", "skip", "recalibrate", "quit"],
+        typer.Argument(metavar="WHAT", help="status, pause, continue, reward, skip, recalibrate or quit"),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="where its journal goes, if several rigs show this session at once"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Ask the rig at work on a session for something, from another terminal. Exit code 1 if it was not done."""
+    from rig.operator.tell import ask_status, status_json, status_lines, tell  # noqa: PLC0415
+
+    if what == "status":
+        state = ask_status(session, out)
+        typer.echo(status_json(state) if as_json else printed(status_lines(state)))
+        return
+    told = tell(session, out, what)
+    if as_json:
+        typer.echo(json.dumps(asdict(told)))
+    else:
+        typer.echo(visible(f"{what}: {told.words}"))
+    if told.outcome != "done":
+        raise typer.Exit(1)
 
 
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:

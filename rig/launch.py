@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
@@ -13,13 +13,15 @@ from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import BrokenSessionError, ClosedLoopError, DocumentError, SessionError
 from closedloop.storage import remove_file
 from closedloop.terminal.streams import say
-from rig.apparatus import Launch
+from rig.apparatus import Launch, resume_command
 from rig.check.findings import Finding, overrides_of, refuse_failures
 from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
+from rig.operator.desk import Desk
+from rig.operator.opening import open_desk
 from rig.ports.boot import boot_id
 from rig.ports.faults import close_device, device_errors
 from rig.session.folder import Session, open_session, plan_sha256
@@ -90,6 +92,7 @@ def present_session(
     stop: StopRequest,
     on_trial: Callable[[SessionState, float], None],
     on_findings: Callable[[Sequence[Finding]], None] = _say_nothing,
+    watch: Callable[[Apparatus], Apparatus] | None = None,
 ) -> tuple[SessionSummary, bool]:
     """Present a session whose folder was opened before.
 
@@ -99,6 +102,8 @@ def present_session(
         The opened folder.
     launch, stop, on_trial, on_findings
         See `run_launch`, which also says what is returned and raised.
+    watch
+        Called with the opened ports; returns those to be used, such as ports that measure what passes through them.
     """
     refuse_foreign_out(session, launch.out)
     at = Inspection(launch, stop=stop, session=session)
@@ -113,7 +118,7 @@ def present_session(
         was_complete = is_complete(journal)
         if not was_complete:
             with at.stack:
-                _present_rest(at, before, journal, writer, on_trial=on_trial, on_findings=on_findings)
+                _present_rest(at, before, journal, writer, on_trial=on_trial, on_findings=on_findings, watch=watch)
         return _write_summary(session, launch.out), was_complete
 
 
@@ -157,6 +162,7 @@ def _present_rest(
     *,
     on_trial: Callable[[SessionState, float], None],
     on_findings: Callable[[Sequence[Finding]], None],
+    watch: Callable[[Apparatus], Apparatus] | None,
 ) -> None:
     session, launch = at.known_session(), at.launch
     beginning = _beginning(session, journal, launch)
@@ -164,10 +170,16 @@ def _present_rest(
     at.start_s = beginning.start_s
     if at.rig is None and at.simulated:
         at.refresh_s = SHORT_REFRESH_S
+    # Before the display: a panel shall have none of the priority that the rig takes there.
+    desk = _open_desk(session, launch, journal, writer, at.stack)
     opened = check_opened(at)
     refuse_failures(opened, launch.despite)
     on_findings([*before, *opened])
     apparatus = at.apparatus()
+    if watch is not None:
+        apparatus = watch(apparatus)
+    if desk is not None:
+        apparatus = _with_desk(apparatus, desk)
     at.keep_audit()
     presenter = Presenter(
         session=session,
@@ -202,6 +214,32 @@ def _facts(at: Inspection, journal: Journal, apparatus: Apparatus, overrides: tu
         boot_id=boot,
         plan_sha256=plan_sha256(at.known_session().folder),
         was_cut=is_real and was_cut_by_power(journal, boot_id=boot),
+        is_rehearsal=at.launch.is_rehearsal,
+    )
+
+
+def _open_desk(
+    session: Session, launch: Launch, journal: Journal, writer: JournalWriter, stack: ExitStack
+) -> Desk | None:
+    if launch.display == "headless" and launch.panel.kind == "none":
+        return None  # a dry run has no operator: what fails ends it, and is not waited for
+    desk = open_desk(
+        session.document, folder=session.folder, out=launch.out, panel=launch.panel, resume=resume_command(launch)
+    )
+    stack.enter_context(desk)
+    for row in journal.rows:
+        desk.note(row)
+    writer.listen(desk.note)
+    return desk
+
+
+def _with_desk(apparatus: Apparatus, desk: Desk) -> Apparatus:
+    return replace(
+        apparatus,
+        display=desk.watch_display(apparatus.display),
+        gaze=desk.watch_gaze(apparatus.gaze),
+        commands=desk,
+        tell=desk.say,
     )
 
 
@@ -243,6 +281,12 @@ def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) ->
     path = launch.out / JOURNAL_NAME
     refuse_foreign_launches(session, journal.launches, path)
     for earlier in journal.launches:
+        if earlier.is_rehearsal != launch.is_rehearsal:
+            kinds = {True: "a rehearsal", False: "a session"}
+            raise SessionError(
+                f"{path}: expected the journal of {kinds[launch.is_rehearsal]}, found that of "
+                f"{kinds[earlier.is_rehearsal]}: neither goes on with the other. Choose another --out."
+            )
         if earlier.display != launch.display and not is_complete(journal):
             raise SessionError(
                 f"{path}: expected a journal of the {launch.display} display, found one of {earlier.display}. "

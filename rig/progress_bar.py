@@ -31,8 +31,14 @@ class _TimeLeft:
 
 
 @contextmanager
-def session_progress(n_planned: int) -> Iterator[Callable[[SessionState, float], None]]:
-    """Yield a function to call after each trial: a bar on a terminal, elsewhere a line now and then."""
+def session_progress(n_planned: int, *, quiet: bool = False) -> Iterator[Callable[[SessionState, float], None]]:
+    """Yield a function to call after each trial: a bar on a terminal, elsewhere a line now and then.
+
+    It does nothing where `quiet`: the operator's page says it all.
+    """
+    if quiet:
+        yield lambda _state, _now_s: None
+        return
     console = Console(stderr=True)
     time_left = _TimeLeft()
     if console.is_terminal and not console.is_dumb_terminal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,10 @@ from closedloop.storage import make_folder, storage_errors, sync_folder
 from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
 _AGAIN = "run the same command with --resume; no line that was written is lost"
+
+
+def _nobody(_row: Section) -> None:
+    """Tell nobody."""
 
 
 class JournalWriter:
@@ -43,6 +48,7 @@ class JournalWriter:
     def __init__(self, path: Path, *, patience_s: float = PATIENCE_S) -> None:
         self._path = path
         self._end, self._is_chained = CHAIN_START, True
+        self._listener: Callable[[Section], None] = _nobody
         with storage_errors(path, again=_AGAIN):
             self._made_folder = not path.parent.exists()
             make_folder(path.parent)
@@ -63,6 +69,10 @@ class JournalWriter:
         self._file.truncate(older.n_bytes_whole)
         self._end, self._is_chained = older.end, older.is_chained
 
+    def listen(self, listener: Callable[[Section], None]) -> None:
+        """Have every row told to somebody once it is in the file."""
+        self._listener = listener
+
     def write(self, row: Section) -> None:
         """Append one line, or nothing.
 
@@ -77,6 +87,7 @@ class JournalWriter:
         with storage_errors(self._path, again=_AGAIN):
             self._append(line)
         self._end = end
+        self._listener(row)
 
     def _append(self, line: bytes) -> None:
         """Write a line whole. A full disk may take a part of it first, and says so at the rest."""

@@ -92,3 +92,12 @@ def remove_locked(file: IO[bytes], path: Path) -> None:
         file.close()  # an open file cannot be removed there
     with suppress(OSError):  # another rig has opened it since
         path.unlink()
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a rig, of whatever account, holds a journal: it is at work."""
+    try:
+        with path.open("rb") as file:
+            return not _try_lock(file)
+    except OSError:  # not ours to read
+        return False

@@ -93,7 +93,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
-        *("closedloop.storage.arrays", "rig.display", "rig.session"),
+        *("closedloop.storage.arrays", "rig.display", "rig.operator.views", "rig.rehearsal", "rig.session"),
     ),
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),
@@ -123,9 +123,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "closedloop.confined",
         "closedloop.execution.dask",
         "closedloop.study.ledger",
+        "rig.operator",
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
-    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present"),
+    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }

@@ -85,6 +85,7 @@ class PsychoPyDisplay:
         self._shown: Picture | None = None
         self._shown_index: int | None = None
         self._pressed: list[str] = []
+        self._keys_are_asked_for = False
         with ExitStack() as opened:
             self._open(opened)
             self._closing = opened.pop_all()
@@ -244,7 +245,7 @@ class PsychoPyDisplay:
 
     def _take_keys(self) -> None:
         pressed = self._event.getKeys()
-        if "escape" in pressed:
+        if "escape" in pressed and not self._keys_are_asked_for:
             self._stop.ask()
         self._pressed += pressed
 
@@ -261,6 +262,7 @@ class PsychoPyDisplay:
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the keys that were pressed since it was asked last."""
+        self._keys_are_asked_for = True  # from here on Escape is whose it is who asks: an operator confirms it
         pressed, self._pressed = tuple(self._pressed), []
         return pressed
 

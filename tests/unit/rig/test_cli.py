@@ -14,8 +14,7 @@ import pytest
 
 from closedloop.artifacts.day.journal import SessionSummary, read_journal
 from closedloop.storage import sha256_bytes
-from rig.apparatus import Launch
-from rig.cli import resume_command
+from rig.apparatus import Launch, resume_command
 
 
 @pytest.fixture

@@ -1,0 +1,221 @@
+"""Another terminal's end: asks a running rig for something, and says what became of it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import select
+import socket
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import CommandName
+from closedloop.errors import SessionError
+from closedloop.plain_text.printed import command_line
+from rig.operator.channel import Channel, Message
+from rig.operator.mailbox import account_folder, key_of
+from rig.operator.state import PanelState, state_from
+from rig.operator.wording import Quiet, counts, headline, mark_words, progress, time_left
+from rig.session.lock import is_held
+
+_TAKEN_S = 10.0  # a trial looks for commands at every frame; a start or a synchronised disk may take seconds
+_DONE_S = 60.0
+_SOCKETS = Path("/tmp")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of it.
+
+    Attributes
+    ----------
+    outcome
+        "ended": the session ended before it was done.
+    words
+        In the rig's words.
+    """
+
+    outcome: Literal["done", "ended", "refused"]
+    words: str
+
+
+def tell(session: Path, out: Path | None, name: CommandName, *, parent: Path = _SOCKETS) -> Told:
+    """Ask the rig at work on a session for something, and wait until it has said what became of it.
+
+    Parameters
+    ----------
+    session
+        The session folder.
+    out
+        Where its journal is written; None for the one rig that shows this session.
+    name
+        What is asked for.
+    parent
+        Where the account's folder for sockets lies.
+
+    Raises
+    ------
+    SessionError
+        No rig is at work on it, or it does not answer.
+    """
+    channel = _reach(session, out, parent)
+    channel.send(json.dumps({"ask": name}))
+    answers = _Conversation(channel)
+    answer = answers.next(_TAKEN_S)
+    if answer is None:
+        raise SessionError(_hangs(session))
+    if answer.get("outcome") == "received":
+        answer = answers.next(_DONE_S)
+    if answer is None:
+        unknown = f"the rig took it; after {_DONE_S:.0f} s it has not said what became of it"
+        raise SessionError(f"{session}: expected {name} to be done, found that {unknown}. See `rig tell ... status`.")
+    outcome = answer.get("outcome")
+    return Told(outcome if outcome in ("done", "refused") else "ended", str(answer.get("words", "")))
+
+
+def ask_status(session: Path, out: Path | None, *, parent: Path = _SOCKETS) -> PanelState:
+    """Return how a running session is.
+
+    Parameters
+    ----------
+    session
+        The session folder.
+    out
+        Where its journal is written; None for the one rig that shows this session.
+    parent
+        Where the account's folder for sockets lies.
+
+    Raises
+    ------
+    SessionError
+        No rig is at work on it, or it does not answer.
+    """
+    channel = _reach(session, out, parent)
+    channel.send('{"ask":"status"}')
+    answer = _Conversation(channel).next(_TAKEN_S)
+    if answer is None or "session_id" not in answer:
+        raise SessionError(_hangs(session))
+    return state_from(answer)
+
+
+def _hangs(session: Path) -> str:
+    return (
+        f"{session}: expected an answer of the rig at work on it, found none in {_TAKEN_S:.0f} s. "
+        "It may still be opening its screen, or hang: look at it."
+    )
+
+
+class _Conversation:
+    """What a rig answers, one message after the other.
+
+    Parameters
+    ----------
+    channel
+        To the rig.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._arrived: deque[Message] = deque()
+
+    def next(self, patience_s: float) -> Message | None:
+        """Return the next message, or what says that the connection has ended; None where nothing comes in time."""
+        end = time.monotonic() + patience_s
+        while not self._arrived and (left_s := end - time.monotonic()) > 0:
+            if not self._channel.is_open:
+                return {"outcome": "ended", "words": "the rig ended before it was done"}
+            if select.select([self._channel], [], [], left_s)[0]:
+                self._arrived.extend(self._channel.receive())
+        return self._arrived.popleft() if self._arrived else None
+
+
+def _reach(session: Path, out: Path | None, parent: Path) -> Channel:
+    """Return a connection to the one rig at work on a session."""
+    if not session.is_dir():
+        raise SessionError(f"{session}: expected a session folder, found none. Give the folder that the rig shows.")
+    sockets = sorted(account_folder(parent).glob(f"{key_of(session)}-*")) if account_folder(parent).is_dir() else []
+    if out is not None and out.is_dir():
+        sockets = [path for path in sockets if path.name.endswith(f"-{key_of(out)}")]
+    reached = [channel for path in sockets if (channel := _connect(path)) is not None]
+    if len(reached) == 1:
+        return reached[0]
+    for channel in reached:
+        channel.close()
+    if reached:
+        raise SessionError(f"{session}: expected one rig at work on it, found {len(reached)}. Name its --out FOLDER.")
+    raise SessionError(_why_none(session, out if out is not None else session.resolve().parent / "present"))
+
+
+def is_at_work(session: Path, *, parent: Path = _SOCKETS) -> bool:
+    """Return whether a rig of this account shows a session.
+
+    Parameters
+    ----------
+    session
+        The session folder.
+    parent
+        Where the account's folder for sockets lies.
+    """
+    try:
+        _reach(session, None, parent).close()
+    except SessionError:
+        return False
+    return True
+
+
+def _connect(path: Path) -> Channel | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.settimeout(_TAKEN_S)
+    try:
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        if error.errno in (errno.ECONNREFUSED, errno.ENOENT):  # of a rig that was killed, or is just ending
+            return None
+        raise SessionError(
+            f"{path}: expected the rig's socket, found {error.strerror}. Ask as who started it."
+        ) from error
+    return Channel(connection)
+
+
+def _why_none(session: Path, out: Path) -> str:
+    """Return the line that says that no rig is at work, and what its journal says became of it."""
+    none = f"{session}: expected a rig at work on it, found none"
+    resume = command_line("rig", "present", session, "--out", out, "--resume")
+    path = out / catalog.JOURNAL.name
+    if not path.is_file():
+        return f"{none}, and no journal in {out}. Start it with `rig present`, or name its --out."
+    if is_held(path):
+        return (
+            f"{session}: expected a rig that this account can reach, found one at work in {out} that it cannot. "
+            "Ask from the account and the computer that it runs on, or use the keys of its windows."
+        )
+    journal = read_journal(path)
+    if journal.ended is None:
+        return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
+    if journal.ended.outcome == "complete":
+        return f"{none}: the session has ended, complete. Nothing is left to do."
+    return f"{none}: the session was stopped, {journal.ended.n_remaining:,} presentations left. Go on with `{resume}`."
+
+
+def status_json(state: PanelState) -> str:
+    """Return a state as a program reads it: the eye's trace is for eyes, and left out."""
+    plain = asdict(state)
+    del plain["eye"]
+    return json.dumps(plain, indent=2)
+
+
+def status_lines(state: PanelState) -> list[str]:
+    """Return a state as a person reads it."""
+    head = headline(state, Quiet(0.0), "")
+    mark = f", {mark_words(state)}" if state.mark else ""
+    lines = [f"{state.session_id}, {state.subject}{mark}: {head.text}{f': {head.why}' if head.why else ''}"]
+    lines += [progress(state), time_left(state)]
+    lines.append(", ".join(f"{what} {number}" for what, number, _ in counts(state)))
+    lines += [f"{light.state:5} {light.name}: {light.words}" for light in state.lights]
+    return lines + [f"!     {warning}" for warning in state.warnings]
