@@ -242,7 +242,7 @@ class SessionRunner:
         self._notebook.write(begun)
 
     def _open_image(self, _situation: Situation) -> None:
-        self._trial.open(self._flip.time_s)
+        self._trial.note_onset(self._flip.time_s)
 
     def _close_image(self, situation: Situation) -> None:
         row = self._trial.close(self._flip.time_s, situation.reason or self._watcher.reason_now)
