@@ -337,3 +337,10 @@ def test_a_rejected_image_returns_at_its_distance_from_its_twin(make_session, tm
     # of the places behind images 1 and 2 only the last is three from image 3
     assert [row.image_index for row in journal.presentations] == [0, 1, 2, 3, 4, 5, 0]
     assert (journal.ended.n_twins_too_near, bench.said) == (0, [])
+
+
+def test_a_session_that_ends_waits_for_the_operator_s_own_reward(bench):
+    operator = Script(bench.screen, reward=10, quit=11)
+    journal = bench.run(reward=SlowValve(lambda: bench.screen.frame / HZ, Random(0)), commands=operator)
+    assert rewards(journal) == [(step, None, 80.0) for step in ("intended", "given", "acknowledged")]
+    assert summarize(bench.session.document, journal).reward_ms == 80.0
