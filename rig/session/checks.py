@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session_fitness import misfits_of
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.errors import SessionError
+from closedloop.errors import SessionError, StorageError
+from closedloop.storage import storage_errors
 from rig.session.folder import SESSION_NAME, Session
+
+JOURNAL_NAME = catalog.JOURNAL.name
 
 _ROW_BYTES = 640  # a presentation's two lines in the journal, with their share of the trial's
 _SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
@@ -69,14 +75,16 @@ def check_images(session: Session) -> str:
 
 
 def check_disk(session: Session, out: Path) -> str:
-    """Ask whether a journal has room; return how much there is, in words.
+    """Ask whether a journal can be written and has room; return how much there is, in words.
 
     Raises
     ------
     SessionError
         It has none.
+    StorageError
+        It cannot be written.
     """
-    place_found = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    place_found = check_writable(out)
     free, needed = shutil.disk_usage(place_found).free, len(session.planned) * _SPARE * _ROW_BYTES
     if free < needed:
         raise SessionError(
@@ -84,3 +92,32 @@ def check_disk(session: Session, out: Path) -> str:
             "Free some space, or choose another --out."
         )
     return f"{free / 1e6:.0f} MB free at {place_found}, {needed / 1e6:.1f} MB needed for the journal"
+
+
+def check_writable(out: Path) -> Path:
+    """Write into the folder that a journal would go to, or into the one it would be made in; leave nothing.
+
+    Returns
+    -------
+    Path
+        The folder that was tried.
+
+    Raises
+    ------
+    StorageError
+        It takes no file.
+    """
+    place = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    with storage_errors(place):
+        try:
+            with TemporaryFile(dir=place) as file:
+                file.write(b"rig")
+        except FileNotFoundError as error:  # /proc and the like
+            raise StorageError(f"{place}: expected a folder that takes new files, found one that does not.") from error
+    journal = out / JOURNAL_NAME
+    if journal.exists() and not os.access(journal, os.W_OK):
+        raise StorageError(
+            f"{journal}: expected a journal that can be gone on with, found one that is read-only. "
+            "Give yourself the right to write it, or choose another --out."
+        )
+    return place
