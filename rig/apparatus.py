@@ -13,6 +13,7 @@ from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
 from rig.machine.apparatus import Apparatus
+from rig.machine.device_faults import close_device
 from rig.machine.timeline import trial_frames
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
@@ -82,12 +83,12 @@ def open_apparatus(session: Session, launch: Launch, start_s: float, stop: StopR
     """
     auditor = _open_audit(session, launch)
     display = _open_display(session, launch, start_s, stop, auditor)
-    stack.callback(display.close)
+    stack.callback(close_device, "display", display.close)
     gaze = _open_gaze(session, launch, display)
-    stack.callback(gaze.close)
+    stack.callback(close_device, f"gaze ({gaze.name})", gaze.close)
     recorder: Recorder = SimulatedRecorder() if launch.recorder == "simulated" else NoRecorder()
     codes = open_codes(session, launch.code_device, recorder)
-    stack.callback(codes.close)
+    stack.callback(close_device, f"digital codes ({codes.transport})", codes.close)
     if auditor is not None:  # once everything is open: a rig that refuses to begin leaves nothing
         stack.callback(lambda: auditor.report().write(launch.out / AUDIT_NAME))
     return Apparatus(display=display, gaze=gaze, reward=SilentReward(), codes=codes, recorder=recorder)

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from closedloop.errors import SessionError
 from closedloop.terminal.streams import say
 from rig.display.display import Display
+from rig.machine.device_faults import device_fault
 from rig.operator.commands import Commands, NoCommands
 from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze, GazeSample
 from rig.ports.recorder import Recorder
 from rig.ports.reward import Reward
-
-_FAULTS = (SessionError, OSError)  # what a port raises; a driver's own is mostly an OSError
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,14 @@ class Devices:
         """Send a digital code."""
         try:
             self._apparatus.codes.send(code)
-        except _FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._note("digital codes", error)
 
     def samples(self, now_s: float) -> Sequence[GazeSample]:
         """Return every gaze sample since the last call."""
         try:
             return self._apparatus.gaze.samples(now_s)
-        except _FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._note("gaze", error)
             return ()
 
@@ -74,14 +73,14 @@ class Devices:
         """Tell the tracker that the fixation point of a trial went on."""
         try:
             self._apparatus.gaze.start_trial(trial, time_s)
-        except _FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._note("gaze", error)
 
     def give(self, duration_ms: float) -> bool:
         """Tell the valve to open, and return whether that went well."""
         try:
             self._apparatus.reward.give(duration_ms)
-        except _FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._note("reward", error)
             return False
         return True
@@ -90,7 +89,7 @@ class Devices:
         """Return what the valve confirmed, ms each."""
         try:
             return self._apparatus.reward.acknowledged()
-        except _FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._note("reward", error)
             return []
 
@@ -99,9 +98,4 @@ class Devices:
         self.fault = self.fault or fault
 
     def _note(self, port: str, error: Exception) -> None:
-        if not isinstance(error, SessionError):
-            error = SessionError(
-                f"{port}: expected the device to answer, found {error}. Check its cable and driver, then run the same "
-                "command with --resume."
-            )
-        self.note(error)
+        self.note(device_fault(port, error))

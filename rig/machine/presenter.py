@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
 from closedloop.artifacts.day.journal_rows import LaunchOpened
+from rig.display.display import BLANK
 from rig.machine.apparatus import Apparatus
 from rig.machine.notebook import Notebook
 from rig.machine.runner import Moment, SessionRunner
@@ -92,6 +94,7 @@ class Presenter:
         watch: Callable[[Moment], None] | None = None,
     ) -> None:
         self._session, self._apparatus, self._state = session, apparatus, state
+        self._display = apparatus.display
         self._n_launches, self._facts = n_launches, facts or LaunchFacts()
         self._notebook = Notebook(journal, apparatus.display)
         self._runner = SessionRunner(
@@ -116,8 +119,13 @@ class Presenter:
         """
         if self._facts.was_cut:
             self._state.leave_out_a_trial(self._session.document.trial.presentations_per_trial)
-        self._open_launch()
-        self._runner.run()
+        try:
+            self._open_launch()
+            self._runner.run()
+        except Exception:
+            with suppress(Exception):  # it may be the display that failed
+                self._display.flip(BLANK)
+            raise
         return "stopped" if self._state.queue else "complete"
 
     def _open_launch(self) -> None:
