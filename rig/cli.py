@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from closedloop.errors import visible
+from closedloop.errors import BrokenSessionError, visible
 from closedloop.plain_text.printed import command_line
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
+from closedloop.terminal.streams import say
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
@@ -121,9 +122,9 @@ def present(
         code_device=code_device,
     )
     summary, was_complete = _present(launch)
-    typer.echo(_sentence(summary, was_complete), err=True)
+    say(visible(_sentence(summary, was_complete)))  # a closed terminal hears nothing: that is no error
     if summary.outcome == "stopped":
-        typer.echo(f"Resume with: {resume_command(launch)}", err=True)
+        say(f"Resume with: {resume_command(launch)}")
         raise typer.Exit(INTERRUPTED)
 
 
@@ -150,8 +151,11 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     request = StopRequest()
     refuse_no_session(launch.session)
     n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
-    with stop_on_signals(request), session_progress(n_planned) as on_trial:
-        return run_launch(launch, stop=request, on_trial=on_trial)
+    try:
+        with stop_on_signals(request), session_progress(n_planned) as on_trial:
+            return run_launch(launch, stop=request, on_trial=on_trial)
+    except BrokenSessionError as error:
+        raise BrokenSessionError(f"{error} Then go on: {resume_command(launch)}") from error
 
 
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:

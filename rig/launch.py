@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
 from closedloop.artifacts.day.session_summary import summarize
-from closedloop.errors import SessionError
+from closedloop.errors import BrokenSessionError, ClosedLoopError, DocumentError, SessionError
 from closedloop.storage import remove_file
+from closedloop.terminal.streams import say
 from rig.apparatus import Launch, open_apparatus
-from rig.machine.presenter import Presenter
+from rig.machine.device_faults import close_device, device_errors
+from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
+from rig.session.boot import boot_id
 from rig.session.checks import refuse_unshowable
-from rig.session.folder import Session, open_session
+from rig.session.folder import Session, open_session, plan_sha256
+from rig.session.foreign import JOURNAL_NAME, SUMMARY_NAME, refuse_foreign_launches, refuse_foreign_out
+from rig.session.hold import hold, new_holder, screen_name, session_name
 from rig.session.journal import JournalWriter
+from rig.session.lock import PATIENCE_S
 from rig.stop import StopRequest
 
-JOURNAL_NAME = catalog.JOURNAL.name
-SUMMARY_NAME = catalog.SUMMARY.name
+_SESSION_PATIENCE_S = PATIENCE_S
+_SCREEN_PATIENCE_S = 2.0  # a window is closed at once; the same session's last rig was waited for before
 
 _OTHER_JOURNAL = "It was begun with another session folder, or changed since: restore it, or choose another --out."
 
@@ -58,7 +63,8 @@ def run_launch(
     Raises
     ------
     ClosedLoopError
-        The folder, the display, the hardware or the disk is not fit.
+        The folder, the display, the hardware or the disk is not fit. It is a BrokenSessionError where the session had
+        begun: then the journal has its end, the summary is written, and it can be resumed.
     """
     return present_session(open_session(launch.session), launch, stop=stop, on_trial=on_trial)
 
@@ -75,17 +81,44 @@ def present_session(
     launch, stop, on_trial
         See `run_launch`, which also says what is returned and raised.
     """
-    refuse_unshowable(session, launch.out)
-    with JournalWriter(launch.out / JOURNAL_NAME) as writer:
+    refuse_foreign_out(session, launch.out)
+    with ExitStack() as stack:
+        hold_all(session, launch, stack)
+        refuse_unshowable(session, launch.out)
+        writer = stack.enter_context(JournalWriter(launch.out / JOURNAL_NAME))
         journal = _older_journal(launch)
+        _refuse_other_journal(session, journal, launch)
         was_complete = is_complete(journal)
-        if not was_complete:
-            _refuse_other_journal(session, journal, launch)
-        if journal.rows:
-            check_journal(journal, launch.out / JOURNAL_NAME, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
         if not was_complete:
             _present_rest(session, launch, journal, writer, stop=stop, on_trial=on_trial)
         return _write_summary(session, launch.out), was_complete
+
+
+def hold_all(session: Session, launch: Launch, stack: ExitStack) -> None:
+    """Hold the session and the screen, so that no other rig shows the one or shows anything on the other.
+
+    Parameters
+    ----------
+    session
+        What is shown.
+    launch
+        Where.
+    stack
+        Lets both go.
+
+    Raises
+    ------
+    SessionError
+        Another rig holds one of them.
+    """
+    holder = new_holder(session.document.session_id, launch.out)
+    is_real = launch.display != "headless"
+    stack.enter_context(hold(session_name(session, is_real=is_real), holder, patience_s=_SESSION_PATIENCE_S))
+    if is_real:
+        screen = screen_name(session.document.screen.screen)
+        died = stack.enter_context(hold(screen, holder, patience_s=_SCREEN_PATIENCE_S))
+        if died is not None:
+            say(f"{screen}: the last rig on it ended without a word ({died}).")
 
 
 def is_complete(journal: Journal) -> bool:
@@ -114,10 +147,46 @@ def _present_rest(
             n_launches=beginning.n_launches,
             stop=stop,
             after_trial=on_trial,
+            facts=_facts(session, journal, launch),
         )
-        apparatus.recorder.start(session.document.session_id)
-        stack.callback(apparatus.recorder.stop)
-        presenter.run()
+        with device_errors("recorder"):
+            apparatus.recorder.start(session.document.session_id)
+        stack.callback(close_device, "recorder", apparatus.recorder.stop)
+        try:
+            presenter.run()
+        except ClosedLoopError as error:
+            with suppress(ClosedLoopError, ValueError):  # a full disk takes neither the session's end nor a summary
+                _write_summary(session, launch.out)
+            raise BrokenSessionError(str(error)) from error
+
+
+def _facts(session: Session, journal: Journal, launch: Launch) -> LaunchFacts:
+    """Return what the journal says of this launch; on a virtual clock no computer was started."""
+    is_real = launch.display != "headless"
+    boot = boot_id() if is_real else None
+    return LaunchFacts(
+        boot_id=boot,
+        plan_sha256=plan_sha256(session.folder),
+        was_cut=is_real and was_cut_by_power(journal, boot_id=boot),
+    )
+
+
+def was_cut_by_power(journal: Journal, *, boot_id: str | None) -> bool:
+    """Return whether the computer was started since an older journal's last row, and that is no end of a session.
+
+    What is written between two trials is synced; of the trial after it, lines may be lost that a kill would have left.
+
+    Parameters
+    ----------
+    journal
+        The older one.
+    boot_id
+        Names this start of the computer.
+    """
+    if not journal.launches or journal.ended is not None:
+        return False
+    before = journal.launches[-1].boot_id
+    return before is not None and before != boot_id
 
 
 def _older_journal(launch: Launch) -> Journal:
@@ -138,17 +207,15 @@ def _beginning(session: Session, journal: Journal, launch: Launch) -> Beginning:
 
 def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) -> None:
     path = launch.out / JOURNAL_NAME
+    refuse_foreign_launches(session, journal.launches, path)
     for earlier in journal.launches:
-        if earlier.session_id != session.document.session_id:
-            raise SessionError(
-                f"{path}: expected the journal of {session.document.session_id}, found that of {earlier.session_id}. "
-                "Choose another --out."
-            )
-        if earlier.display != launch.display:
+        if earlier.display != launch.display and not is_complete(journal):
             raise SessionError(
                 f"{path}: expected a journal of the {launch.display} display, found one of {earlier.display}. "
                 f"Resume with --display {earlier.display}, or choose another --out."
             )
+    if journal.rows:
+        check_journal(journal, path, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
 
 
 def _plan_of(session: Session) -> PlannedSession:
@@ -164,5 +231,13 @@ def _write_summary(session: Session, out: Path) -> SessionSummary:
     summary = summarize(session.document, read_journal(out / JOURNAL_NAME))
     for half_written in out.glob(f".{SUMMARY_NAME}.*.tmp"):  # of a rig that was killed as it wrote it
         remove_file(half_written)
-    summary.write(out / SUMMARY_NAME)
+    if not _is_there(summary, out / SUMMARY_NAME):
+        summary.write(out / SUMMARY_NAME)
     return summary
+
+
+def _is_there(summary: SessionSummary, path: Path) -> bool:
+    try:
+        return SessionSummary.read(path) == summary
+    except DocumentError:
+        return False

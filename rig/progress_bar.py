@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -36,11 +36,21 @@ def session_progress(n_planned: int) -> Iterator[Callable[[SessionState, float],
     console = Console(stderr=True)
     time_left = _TimeLeft()
     if console.is_terminal and not console.is_dumb_terminal:
-        with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as bar:
-            task = bar.add_task("presenting", total=n_planned)
-            yield lambda state, now_s: bar.update(
-                task, completed=state.n_accepted, description=_line(state, n_planned, time_left.text(state, now_s))
-            )
+        bar = Progress(TextColumn("{task.description}"), BarColumn(), console=console)
+        task = bar.add_task("presenting", total=n_planned)
+
+        def move(state: SessionState, now_s: float) -> None:
+            with suppress(OSError):  # the terminal was closed: the session ends by that, not by its progress bar
+                bar.update(
+                    task, completed=state.n_accepted, description=_line(state, n_planned, time_left.text(state, now_s))
+                )
+
+        bar.start()
+        try:
+            yield move
+        finally:
+            with suppress(OSError):
+                bar.stop()
         return
     last_s = time.monotonic()
 

@@ -14,6 +14,7 @@ from closedloop.artifacts.day.journal_rows import (
     TimeOut,
     TrialEnded,
 )
+from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session import SessionDocument
 
 
@@ -48,7 +49,7 @@ def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
         n_twins_too_near=ended.n_twins_too_near,
         n_remaining=ended.n_remaining,
         n_time_outs=sum(1 for row in journal.rows if isinstance(row, TimeOut)),
-        duration_s=ended.time_s - journal.launches[0].time_s,
+        duration_s=time_at_work_s(journal),
         reward_ms=_reward_ms(journal.rows),
     )
 

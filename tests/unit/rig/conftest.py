@@ -256,7 +256,9 @@ def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]
 def process_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of a rig started as a process: what one start has compiled, the next ones reuse."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
+    # Two test runs on one machine show the same sessions: each has a folder of its own for what its rigs hold.
+    own = {"XDG_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime"))}
+    return kept | own | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ def test_the_journal_of_another_session_is_refused(make_session, tmp_path):
 def test_the_whole_journal_of_another_session_does_not_stand_for_this_one(make_session, tmp_path):
     run(make_session("one", n_presentations=12), tmp_path / "out")
     other = make_session("two", n_presentations=12, session_id="study/day-01")
-    with pytest.raises(SessionError, match=r"line 1: expected session study/day-01, found study/day-00"):
+    with pytest.raises(SessionError, match=r"expected the journal of study/day-01, found that of study/day-00"):
         run(other, tmp_path / "out", resume=True)
 
 

@@ -18,6 +18,7 @@ from closedloop.artifacts.day.journal_rows import (
     TrialEnded,
     TrialStarted,
 )
+from closedloop.artifacts.day.presented.launch_times import goes_on, last_s
 from closedloop.artifacts.day.presented.order import PresentationOrder
 from closedloop.artifacts.day.session import SessionDocument
 
@@ -137,6 +138,10 @@ def _launch_faults(so_far: JournalSoFar, row: LaunchOpened) -> Iterator[str]:
         yield from _difference("first trial", so_far.n_trials, row.first_trial)
     if so_far.launch is not None:
         yield from _difference("session", so_far.launch.session_id, row.session_id)
+        if None not in (so_far.launch.plan_sha256, row.plan_sha256) and row.clock == "real":
+            yield from _difference("plan", so_far.launch.plan_sha256, row.plan_sha256)
+        if goes_on(so_far.launch, row) and row.time_s < so_far.time_s:
+            yield f"expected a time from {so_far.time_s:.6f} s on, by the same clock, found {row.time_s:.6f} s"
     if so_far.plan is None:
         return
     session, planned_hz = so_far.plan.document, so_far.plan.document.screen.refresh_hz
@@ -302,7 +307,7 @@ def _count(so_far: JournalSoFar, row: JournalRow) -> None:
             so_far.is_paused = isinstance(row, Paused)
         case SessionEnded():
             so_far.has_ended = True
-    so_far.time_s = row.offset_s if isinstance(row, Presentation) else row.time_s
+    so_far.time_s = last_s(row)
 
 
 def _begin(so_far: JournalSoFar, ordinal: int, presentation_index: int) -> None:
