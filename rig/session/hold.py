@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import make_folder, read_bytes, sha256_bytes, storage_errors
 from rig.session.folder import Session, plan_sha256
 from rig.session.lock import PATIENCE_S, open_locked, remove_locked
+
+SCREEN_PATIENCE_S = 2.0
+"""A window is closed at once; the same session's last rig was waited for before."""
 
 _FOLDER = "closedloop-rig"
 _SHOWN = 12  # digits of a hash
@@ -146,6 +149,20 @@ def hold(what: str, holder: Holder, *, patience_s: float = PATIENCE_S) -> Iterat
             yield died
         finally:
             remove_locked(file, path)
+
+
+def hold_screen(session: Session, out: Path) -> AbstractContextManager[Holder | None]:
+    """Hold the screen of a session while a block runs, see `hold`: whatever opens a window there does so first.
+
+    Parameters
+    ----------
+    session
+        What is shown there.
+    out
+        Where its journal goes.
+    """
+    name = screen_name(session.document.screen.screen)
+    return hold(name, new_holder(session.document.session_id, out), patience_s=SCREEN_PATIENCE_S)
 
 
 def _make_account_folder(folder: Path) -> None:
