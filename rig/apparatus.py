@@ -13,10 +13,10 @@ from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
 from rig.machine.apparatus import Apparatus
+from rig.machine.device_faults import close_device
 from rig.machine.timeline import trial_frames
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
-from rig.ports.faults import close_device
 from rig.ports.gaze import Gaze, ScriptedGaze
 from rig.ports.recorder import NoRecorder, Recorder, SimulatedRecorder
 from rig.ports.reward import SilentReward

@@ -15,6 +15,7 @@ from rig.machine.timeline import TrialFrames, trial_frames
 from rig.ports.recorder import NoRecorder
 from rig.session.checks import check_disk, check_images, refuse_misfits
 from rig.session.folder import Session, read_session, verify_seal
+from rig.session.hold import hold_screen
 from rig.stop import StopRequest
 
 FindingStatus = Literal["PASS", "WARN", "FAIL"]
@@ -66,7 +67,7 @@ def run_checks(folder: Path, *, display: DisplayName, out: Path, code_device: st
         return [sealed, opened]
     session = sessions[0]
     findings = [sealed, opened, _images(session), _timing(session), _layout(session), _codes(session, code_device)]
-    return [*findings, _disk(session, out), *_display(session, display), _duration(session)]
+    return [*findings, _disk(session, out), *_display(session, display, out), _duration(session)]
 
 
 def _try(name: str, look: Callable[[], str]) -> Check:
@@ -140,18 +141,19 @@ def _disk(session: Session, out: Path) -> Check:
     return _try("disk", lambda: check_disk(session, out))
 
 
-def _display(session: Session, name: DisplayName) -> Iterator[Check]:
+def _display(session: Session, name: DisplayName, out: Path) -> Iterator[Check]:
     if name == "headless":
         yield Check(name="display", status="PASS", found="headless: a virtual clock, nothing is shown")
         return
     from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
     try:
-        display = PsychoPyDisplay(session, stop=StopRequest())
+        with hold_screen(session, out):  # a window of ours would cover a session that is being shown
+            display = PsychoPyDisplay(session, stop=StopRequest())
+            display.close()
     except ClosedLoopError as error:
         yield failure("display", error)
         return
-    display.close()
     yield from judge_display(display.facts, refresh_hz=session.document.screen.refresh_hz)
 
 

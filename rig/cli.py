@@ -146,6 +146,7 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from rig.launch import run_launch  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
     from rig.session.folder import SESSION_NAME, refuse_no_session  # noqa: PLC0415
+    from rig.session.foreign import JOURNAL_NAME  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     request = StopRequest()
@@ -155,7 +156,12 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
         with stop_on_signals(request), session_progress(n_planned) as on_trial:
             return run_launch(launch, stop=request, on_trial=on_trial)
     except BrokenSessionError as error:
-        raise BrokenSessionError(f"{error} Then go on: {resume_command(launch)}") from error
+        said = str(error).removesuffix(".")
+        raise BrokenSessionError(f"{said}. Then go on: {resume_command(launch)}") from error
+    except KeyboardInterrupt:
+        if (launch.out / JOURNAL_NAME).exists():
+            say(f"Resume with: {resume_command(launch)}")
+        raise
 
 
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:

@@ -14,7 +14,7 @@ _JITTER_S = 1e-3  # samples of a tracker and flips of a screen come that far off
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _EyeSample:
     """A sample, how long it stands for (since the one before), and whether it lies outside of the window."""
 
     time_s: float
@@ -26,10 +26,11 @@ class _Measured:
 class FixationWindow:
     """The gaze samples of a trial against a round window.
 
-    The eye has left when it was seen outside for the grace on end; or, an eye that hops in and out or is lost between,
-    when it was not inside for as long within the boxcar and the mean over the boxcar lies outside. A single sample in
-    a saccade, or a blink shorter than the boxcar, does neither, unless the grace is shorter than it. No sample for as
-    long as the boxcar is a lost eye. It has fixated when the boxcar is full and its mean inside.
+    It has fixated when the boxcar is full and its mean inside. From then on (`hold`) every sample is judged as it came,
+    however many came between two frames: the eye has left when it was seen outside for the grace on end; or, an eye
+    that hops in and out or is lost between, when it was not inside for as long within the boxcar and the mean over the
+    boxcar lies outside. A single sample in a saccade, or a blink shorter than the boxcar, does neither, unless the
+    grace is shorter still. No sample for as long as the boxcar is a lost eye.
 
     Parameters
     ----------
@@ -47,8 +48,13 @@ class FixationWindow:
         self._radius_deg, self._boxcar_s, self._grace_s = radius_deg, boxcar_s, grace_s
         self._span_s = max(boxcar_s, grace_s)
         self._start_s = self._now_s = start_s
-        self._samples: deque[_Measured] = deque()
+        self._samples: deque[_EyeSample] = deque()
         self._seen_outside_s = 0.0
+        self._has_left = False
+
+    def hold(self) -> None:
+        """Judge every sample from here on: the eye has come to rest."""
+        self._has_left = False
 
     def add(self, samples: Iterable[GazeSample], now_s: float) -> None:
         """Take the samples that came until now, oldest first; those from before the trial are left out."""
@@ -60,10 +66,11 @@ class FixationWindow:
     def _add(self, sample: GazeSample) -> None:
         before_s = self._samples[-1].time_s if self._samples else self._start_s
         lasts_s, is_outside = max(sample.time_s - before_s, 0.0), self._is_outside(sample.point)
-        self._samples.append(_Measured(sample.time_s, lasts_s, sample.point, is_outside))
+        self._samples.append(_EyeSample(sample.time_s, lasts_s, sample.point, is_outside))
         self._seen_outside_s = self._seen_outside_s + lasts_s if sample.point is not None and is_outside else 0.0
         while self._samples[0].time_s <= sample.time_s - self._span_s + _JITTER_S:
             self._samples.popleft()
+        self._has_left = self._has_left or self._leaves()
 
     @property
     def acquired(self) -> bool:
@@ -73,11 +80,12 @@ class FixationWindow:
 
     @property
     def broken(self) -> bool:
-        """Whether the eye has left the window."""
+        """Whether the eye has left the window since it came to rest in it."""
         newest_s = self._samples[-1].time_s if self._samples else self._start_s
-        if self._now_s - newest_s >= self._span_s + _JITTER_S:
-            return True
-        if not self._samples or not self._samples[-1].is_outside:
+        return self._has_left or self._now_s - newest_s >= self._span_s + _JITTER_S
+
+    def _leaves(self) -> bool:
+        if not self._samples[-1].is_outside:
             return False
         if self._seen_outside_s >= self._grace_s - _JITTER_S and self._samples[-1].point is not None:
             return True

@@ -242,7 +242,7 @@ class SessionRunner:
         self._notebook.write(begun)
 
     def _open_image(self, _situation: Situation) -> None:
-        self._trial.open(self._flip.time_s)
+        self._trial.note_onset(self._flip.time_s)
 
     def _close_image(self, situation: Situation) -> None:
         row = self._trial.close(self._flip.time_s, situation.reason or self._watcher.reason_now)
@@ -309,7 +309,7 @@ class SessionRunner:
         self._notebook.sync()
         if n_near and self._document.twins is not None:
             self._apparatus.tell(
-                f"{n_near} presentations were accepted closer to a twin than the "
+                f"{n_near} presentation{' was' if n_near == 1 else 's were'} accepted closer to a twin than the "
                 f"{self._document.twins.least_presentations} presentations planned: there were no others left between."
             )
 

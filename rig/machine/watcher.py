@@ -139,6 +139,7 @@ class Watcher:
         if phase in ("hold", "on", "off") and self._window is not None and (self.was_broken or self._window.broken):
             yield Happened("broken")
         if phase == "acquire" and self._window is not None and self._window.acquired:
+            self._window.hold()
             yield Happened("acquired")
         well_since_s = self._well_since_s
         if paused_by in ("display", "gaze") and well_since_s is not None and now_s - well_since_s >= MENDED_S:

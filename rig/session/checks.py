@@ -17,7 +17,7 @@ from rig.session.folder import SESSION_NAME, Session
 
 JOURNAL_NAME = catalog.JOURNAL.name
 
-_ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
+_ROW_BYTES = 640  # a presentation's two lines in the journal, with their share of the trial's
 _SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
 
 

@@ -26,6 +26,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_file
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import write_table
 from rig.apparatus import scripted_gaze
+from rig.display.display import Display
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
@@ -191,6 +192,7 @@ class Rig:
     stop: StopRequest = field(default_factory=StopRequest)
     dropped_frames: Collection[int] = ()
     unwaited_frames: Collection[int] = ()
+    wrap: Callable[[Display], Display] = lambda display: display
 
     def look_away(self, begin_s: float, end_s: float) -> None:
         """Have the eye look away from `begin_s` to before `end_s`."""
@@ -212,7 +214,7 @@ class Rig:
             dropped_frames=self.dropped_frames,
         )
         apparatus = Apparatus(
-            display=display, gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
+            display=self.wrap(display), gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
         )
 
         def after_trial(state: SessionState, now_s: float) -> None:

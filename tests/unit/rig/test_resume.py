@@ -208,7 +208,7 @@ def test_the_chain_goes_on_over_a_resume_and_its_torn_line(make_session, tmp_pat
 def test_the_journal_of_another_order_is_refused(make_session, tmp_path):
     run(make_session("one", n_presentations=12, leave=0.0, ignore=0.0), tmp_path / "out")
     tear(tmp_path / "out", tmp_path / "out", 6500)
-    with pytest.raises(SessionError, match=r"line 16: expected image 0, .*, found image 5, .* another session folder"):
+    with pytest.raises(SessionError, match=r"line 18: expected image 0, .*, found image 5, .* another session folder"):
         run(make_session("two", n_presentations=12, n_images=5), tmp_path / "out", resume=True)
 
 
