@@ -263,12 +263,18 @@ def devices(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from rig.apparatus import resume_command  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
+    from rig.session.foreign import JOURNAL_NAME  # noqa: PLC0415
 
     with _running(launch) as (settled, request, on_trial):
         try:
             return run_launch(settled, stop=request, on_trial=on_trial, on_findings=_warn)
         except BrokenSessionError as error:
-            raise BrokenSessionError(f"{error} Then go on: {resume_command(settled)}") from error
+            said = str(error).removesuffix(".")
+            raise BrokenSessionError(f"{said}. Then go on: {resume_command(settled)}") from error
+        except KeyboardInterrupt:
+            if (settled.out / JOURNAL_NAME).exists():
+                say(f"Resume with: {resume_command(settled)}")
+            raise
 
 
 @contextmanager

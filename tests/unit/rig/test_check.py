@@ -519,7 +519,9 @@ def test_another_sessions_journal_and_another_rig_at_work_are_found_by_the_check
     assert findings(folder, tmp_path)["other-rigs"].status == "PASS"
     with hold(session_name(opened, is_real=False), new_holder("study/day-00", tmp_path)):
         found = findings(folder, tmp_path)["other-rigs"]
+        opened = findings(folder, tmp_path)["display"]
     assert (found.status, "expected no other rig at work on it, found process" in found.found) == ("FAIL", True)
+    assert (opened.status, opened.fix) == ("FAIL", "See other-rigs.")
 
 
 def test_a_file_in_the_place_of_the_folder_fails_and_trying_leaves_nothing(make_session, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
+from rig.check import run_checks
 from rig.launch import run_launch
 from rig.session.folder import open_session
 from rig.session.hold import account_folder, hold, new_holder, screen_name, session_name
@@ -119,3 +120,15 @@ def test_a_session_that_is_being_shown_is_not_shown_into_another_folder(make_ses
     ):
         run_launch(launch, stop=StopRequest(), on_trial=lambda state, now_s: None)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_check_opens_no_window_over_a_session_that_is_being_shown(make_session, tmp_path, monkeypatch):
+    monkeypatch.setattr("rig.session.hold.SCREEN_PATIENCE_S", 0.0)
+    monkeypatch.setenv("DISPLAY", ":9")
+    holder = new_holder("study/day-07", tmp_path / "present")
+    with hold("screen 0 of :9", holder):
+        findings = run_checks(make_session(n_presentations=3), display="psychopy", out=tmp_path / "other")
+    [display] = [finding for finding in findings if finding.name == "display"]
+    assert display.status == "FAIL"
+    assert f"found process {os.getpid()} on " in display.found
+    assert "shows study/day-07 into" in display.found

@@ -205,7 +205,7 @@ def test_a_device_that_fails_pauses_where_an_operator_can_mend_it(bench):
 
 def test_a_device_that_fails_ends_the_session_where_nobody_is_there_and_it_can_be_resumed(bench):
     bench.wire.fails = {3}
-    with pytest.raises(SessionError, match=r"digital codes: expected the device to answer"):
+    with pytest.raises(SessionError, match=r"digital codes: expected the device to answer, found: no such device"):
         bench.run()
     assert reasons(bench.journal) == [(0, None), (1, "device_error")]
     assert bench.journal.ended.outcome == "stopped"
