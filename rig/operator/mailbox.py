@@ -1,7 +1,7 @@
 """Where another terminal reaches a running rig: a Unix socket, no port; for the account that started the rig alone.
 
-The socket lies in a folder of the account's own under /tmp, under the identity of the session folder and of OUT: two
-names of one folder are one, a path may be of any length, and nothing but what was made of the session is in OUT.
+The socket lies in the account's own folder for rigs, under the identity of the session folder and of OUT: two names of
+one folder are one, and nothing but what was made of the session is in OUT.
 """
 
 from __future__ import annotations
@@ -11,30 +11,41 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from closedloop.artifacts.day.journal_rows import CommandName
 from closedloop.errors import SessionError
 from rig.operator.channel import Channel
 from rig.operator.commands import Command
+from rig.session.hold import account_folder
 
-_SOCKETS = Path("/tmp")
 _MOST_WAITING = 32  # who asks and does not read is let go
 _COMMANDS: tuple[CommandName, ...] = ("pause", "continue", "reward", "skip", "recalibrate", "quit")
 _PEER = struct.Struct("3i")
-
-
-def account_folder(parent: Path = _SOCKETS) -> Path:
-    """Return the account's folder for sockets; it may not be there."""
-    return parent / f"rig-{os.getuid()}"
 
 
 def key_of(folder: Path) -> str:
     """Return the identity of a folder on this computer."""
     found = folder.stat()
     return f"{found.st_dev:x}.{found.st_ino:x}"
+
+
+@contextmanager
+def address_of(path: Path) -> Iterator[str]:
+    """Yield what to call a socket while the block runs: its path may be longer than the system takes for one.
+
+    Parameters
+    ----------
+    path
+        Where it lies.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -62,8 +73,8 @@ class Mailbox:
         The session folder.
     out
         Where its journal is written: the rig that holds it is the only one, so that an older socket is a dead one's.
-    parent
-        Where the account's folder for sockets lies.
+    folder
+        The account's, for sockets; None for the one of all its rigs.
 
     Raises
     ------
@@ -71,17 +82,18 @@ class Mailbox:
         There is no place for a socket.
     """
 
-    def __init__(self, session: Path, out: Path, *, parent: Path = _SOCKETS) -> None:
-        folder = account_folder(parent)
+    def __init__(self, session: Path, out: Path, *, folder: Path | None = None) -> None:
+        folder = folder if folder is not None else account_folder()
         self._path = folder / f"{key_of(session)}-{key_of(out)}"
         self._waiting: list[tuple[Channel, str]] = []
         self._arriving: list[Channel] = []
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             refuse_foreign(folder)
             self._path.unlink(missing_ok=True)
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self._socket.bind(str(self._path))
+            with address_of(self._path) as address:
+                self._socket.bind(address)
             self._socket.listen()
             self._socket.setblocking(False)
         except OSError as error:

@@ -18,14 +18,14 @@ from closedloop.artifacts.day.journal_rows import CommandName
 from closedloop.errors import SessionError
 from closedloop.plain_text.printed import command_line
 from rig.operator.channel import Channel, Message
-from rig.operator.mailbox import account_folder, key_of
+from rig.operator.mailbox import address_of, key_of
 from rig.operator.state import PanelState, state_from
 from rig.operator.wording import Quiet, counts, headline, mark_words, progress, time_left
+from rig.session.hold import account_folder
 from rig.session.lock import is_held
 
 _TAKEN_S = 10.0  # a trial looks for commands at every frame; a start or a synchronised disk may take seconds
 _DONE_S = 60.0
-_SOCKETS = Path("/tmp")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Told:
     words: str
 
 
-def tell(session: Path, out: Path | None, name: CommandName, *, parent: Path = _SOCKETS) -> Told:
+def tell(session: Path, out: Path | None, name: CommandName, *, folder: Path | None = None) -> Told:
     """Ask the rig at work on a session for something, and wait until it has said what became of it.
 
     Parameters
@@ -55,15 +55,15 @@ def tell(session: Path, out: Path | None, name: CommandName, *, parent: Path = _
         Where its journal is written; None for the one rig that shows this session.
     name
         What is asked for.
-    parent
-        Where the account's folder for sockets lies.
+    folder
+        The account's, for sockets; None for the one of all its rigs.
 
     Raises
     ------
     SessionError
         No rig is at work on it, or it does not answer.
     """
-    channel = _reach(session, out, parent)
+    channel = _reach(session, out, folder)
     channel.send(json.dumps({"ask": name}))
     answers = _Conversation(channel)
     answer = answers.next(_TAKEN_S)
@@ -78,7 +78,7 @@ def tell(session: Path, out: Path | None, name: CommandName, *, parent: Path = _
     return Told(outcome if outcome in ("done", "refused") else "ended", str(answer.get("words", "")))
 
 
-def ask_status(session: Path, out: Path | None, *, parent: Path = _SOCKETS) -> PanelState:
+def ask_status(session: Path, out: Path | None, *, folder: Path | None = None) -> PanelState:
     """Return how a running session is.
 
     Parameters
@@ -87,15 +87,15 @@ def ask_status(session: Path, out: Path | None, *, parent: Path = _SOCKETS) -> P
         The session folder.
     out
         Where its journal is written; None for the one rig that shows this session.
-    parent
-        Where the account's folder for sockets lies.
+    folder
+        The account's, for sockets; None for the one of all its rigs.
 
     Raises
     ------
     SessionError
         No rig is at work on it, or it does not answer.
     """
-    channel = _reach(session, out, parent)
+    channel = _reach(session, out, folder)
     channel.send('{"ask":"status"}')
     answer = _Conversation(channel).next(_TAKEN_S)
     if answer is None or "session_id" not in answer:
@@ -134,11 +134,12 @@ class _Conversation:
         return self._arrived.popleft() if self._arrived else None
 
 
-def _reach(session: Path, out: Path | None, parent: Path) -> Channel:
+def _reach(session: Path, out: Path | None, folder: Path | None) -> Channel:
     """Return a connection to the one rig at work on a session."""
     if not session.is_dir():
         raise SessionError(f"{session}: expected a session folder, found none. Give the folder that the rig shows.")
-    sockets = sorted(account_folder(parent).glob(f"{key_of(session)}-*")) if account_folder(parent).is_dir() else []
+    folder = folder if folder is not None else account_folder()
+    sockets = sorted(folder.glob(f"{key_of(session)}-*")) if folder.is_dir() else []
     if out is not None and out.is_dir():
         sockets = [path for path in sockets if path.name.endswith(f"-{key_of(out)}")]
     reached = [channel for path in sockets if (channel := _connect(path)) is not None]
@@ -151,18 +152,18 @@ def _reach(session: Path, out: Path | None, parent: Path) -> Channel:
     raise SessionError(_why_none(session, out if out is not None else session.resolve().parent / "present"))
 
 
-def is_at_work(session: Path, *, parent: Path = _SOCKETS) -> bool:
+def is_at_work(session: Path, *, folder: Path | None = None) -> bool:
     """Return whether a rig of this account shows a session.
 
     Parameters
     ----------
     session
         The session folder.
-    parent
-        Where the account's folder for sockets lies.
+    folder
+        The account's, for sockets; None for the one of all its rigs.
     """
     try:
-        _reach(session, None, parent).close()
+        _reach(session, None, folder).close()
     except SessionError:
         return False
     return True
@@ -172,7 +173,8 @@ def _connect(path: Path) -> Channel | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.settimeout(_TAKEN_S)
     try:
-        connection.connect(str(path))
+        with address_of(path) as address:
+            connection.connect(address)
     except OSError as error:
         connection.close()
         if error.errno in (errno.ECONNREFUSED, errno.ENOENT):  # of a rig that was killed, or is just ending

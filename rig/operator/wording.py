@@ -10,6 +10,9 @@ from rig.operator.state import LightState, PanelState, ShownImage
 
 Tone = Literal["plain", "faint", "good", "bad", "warn"]
 
+Counts = tuple[tuple[str, str, Tone], ...]
+"""What, how many, and whether that is bad."""
+
 SIGNS: dict[LightState, str] = {"good": "●", "none": "○", "bad": "▲"}
 """Beside every colour a sign and a word: a light is read without seeing colours."""
 
@@ -138,16 +141,16 @@ def time_left(state: PanelState) -> str:
     return f"{text}, {duration(state.left_lately_s)} at that of the last 5 min" if is_other else text
 
 
-def counts(state: PanelState) -> tuple[tuple[str, str, Tone], ...]:
+def counts(state: PanelState) -> Counts:
     """Return the numbers of a session: what, how many, and whether that is bad."""
     share = 100.0 * state.n_wrong_frames / max(state.n_accepted + state.n_rejected, 1)
     wrong = f"{state.n_wrong_frames:,} ({share:.1f} %)"
-    reward = f"{state.reward_ms / 1000:.1f} s"
-    if state.n_unconfirmed:
-        reward += f", {state.n_unconfirmed} not confirmed"
+    # One is on its way for as long as the valve is open; more are not being answered.
+    lost: Counts = (("not confirmed", f"{state.n_unconfirmed} rewards", "bad"),) if state.n_unconfirmed > 1 else ()
     return (
         ("wrong frames", wrong, "bad" if share >= 1.0 else "plain"),  # a good screen has none in an hour
-        ("reward", reward, "bad" if state.n_unconfirmed > 1 else "plain"),
+        ("reward", f"{state.reward_ms / 1000:.1f} s", "plain"),
+        *lost,
         ("completed", f"{state.n_completed:,} of {state.n_trials:,} trials", "plain"),
         ("broken", f"{state.n_broken:,}", "plain"),
         ("ignored", f"{state.n_ignored:,}", "plain"),

@@ -183,7 +183,7 @@ def _middle(state: PanelState, area: _Area) -> list[Drawn]:
     beside = lights_width >= 14 * area.px
     n_lights = len(state.lights)
     if not beside:
-        lights_height = n_lights * area.line + area.px // 2
+        lights_height = min(n_lights * area.line + area.px // 2, max(0, area.height))
         side = max(0, min(side, area.height - area.line - lights_height))
         lights = _Area(area.x, area.y + area.height - lights_height, area.width, lights_height, area.px, area.measure)
         numbers_height = area.height - lights_height
