@@ -218,7 +218,8 @@ class PsychoPyDisplay:
 
     def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
         """Show a picture at the next frame."""
-        self._audit_shown()
+        if self._shown is not None and picture.slot != self._shown.slot:
+            self._audit_shown()
         self.draw(picture)
         before = self._pacing.frame if isinstance(self._pacing, TimerPacing) else 0
         self._pacing.wait()
