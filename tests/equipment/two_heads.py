@@ -72,9 +72,9 @@ def no_server(why: str) -> None:
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
     """Ask again until something holds; a machine may be as slow as it likes, within reason."""
-    end_s = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        if time.monotonic() > end_s:
+        if time.monotonic() > deadline:
             pytest.fail(f"waited {PATIENCE_S:g} s for {what}")
         time.sleep(0.01)
 

@@ -288,6 +288,9 @@ class PretendedScreen:
     def health(self) -> tuple[str, ...]:
         return ()
 
+    def bring_back(self) -> None:
+        pass
+
     def keys(self) -> tuple[str, ...]:
         return ()
 

@@ -14,6 +14,7 @@ import pytest
 
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.session import PixelAudit
+from rig.display.desktop import open_desktop
 from rig.display.listing import list_screens
 from rig.display.screens import Rectangle
 from tests.equipment.driven_display import DisplayRefusedError, driven_display
@@ -118,9 +119,9 @@ def test_what_is_on_the_screen_is_what_was_planned_pixel_for_pixel(opened, make_
 def test_a_window_that_no_buffer_knows_of_fails_the_audit_of_the_screen(opened):
     desktop, display = opened
     display.call("prepare", images=[2])
-    display.call("show", pictures=[(0, True, 2)])
+    display.call("show", pictures=[(0, True, 1)])
     desktop.open_stranger(OVER_IT, bypasses_manager=True)
-    with pytest.raises(DisplayRefusedError, match=r"found 19200 of 50176 different"):  # 192 columns of 100 rows
+    with pytest.raises(DisplayRefusedError, match=r"found 20000 of 50176 different"):  # 200 columns of 100 rows
         display.call("audit")
 
 
@@ -146,6 +147,19 @@ def test_a_window_on_the_other_screen_is_no_matter_until_it_takes_the_keyboard(o
     desktop.keep_picture("keyboard elsewhere")
     display.call("bring_back")
     assert words(display) == []
+
+
+def test_the_operator_s_window_may_have_the_keyboard(opened, monkeypatch):
+    desktop, display = opened
+    monkeypatch.setenv("DISPLAY", desktop.environment["DISPLAY"])
+    operators = desktop.open_stranger(BESIDE_IT, bypasses_manager=True, title="rig: operator")
+    own = open_desktop()
+    own.mark_as_ours(operators.id)
+    own.close()
+    desktop.focus(operators)
+    assert words(display) == []
+    desktop.open_stranger(OVER_IT, bypasses_manager=True, title="a dialog")
+    assert display.call("health") == ['the window is covered by "a dialog": close or move that']
 
 
 def test_an_iconified_window_is_noticed_and_can_be_brought_back(opened):
@@ -352,11 +366,12 @@ def test_the_screen_saver_is_off_for_the_session_and_as_it_was_afterwards(two_he
         return two_heads.connection.get_screen_saver().timeout
 
     two_heads.connection.set_screen_saver(300, 600, 1, 1)
+    assert timeout_s() == 300
     with driven_display(two_heads.environment) as display:
         display.call("open", folder=session)
         assert timeout_s() == 0
         two_heads.connection.set_screen_saver(60, 600, 1, 1)  # some program turns it on again
-        two_heads.connection.sync()
+        assert timeout_s() == 60
         display.call("prepare", images=[0])
         assert timeout_s() == 0
         display.call("close")
@@ -370,6 +385,18 @@ def test_the_screen_saver_is_off_for_the_session_and_as_it_was_afterwards(two_he
         display.call("open", folder=session)
         display.call("close")
     assert timeout_s() == 300
+
+
+def test_a_desktop_that_draws_windows_anew_is_told_of(two_heads, make_subject_session):
+    session = str(make_subject_session())
+    with driven_display(two_heads.environment) as display:
+        assert not display.call("open", folder=session)["has_compositor"]
+        display.call("close")
+        owner = two_heads.open_stranger(BESIDE_IT, bypasses_manager=True)
+        owner.set_selection_owner(two_heads.connection.intern_atom("_NET_WM_CM_S0"), 0)
+        two_heads.connection.sync()
+        assert display.call("open", folder=session)["has_compositor"]
+        display.call("close")
 
 
 def test_no_count_of_blanks_is_believed_where_there_is_none(opened):
