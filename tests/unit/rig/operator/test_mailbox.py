@@ -224,12 +224,13 @@ def test_a_folder_that_others_can_reach_takes_no_socket(place):
 def test_another_account_is_refused_even_where_it_reaches_the_socket(place):
     mailbox = place.open()
     (path,) = place.sockets.iterdir()
+    place.sockets.chmod(0o711)  # opened to others by somebody, after the rig had looked
     path.chmod(0o777)
     reading, writing = os.pipe()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         pid = os.fork()
         if pid == 0:
-            try:  # it stands in the folder already, which a folder made too open would let it
+            try:  # the folders above are closed to it: it stands inside already
                 os.chdir(place.sockets)
                 os.setuid(65534)
                 connection.connect(path.name)
