@@ -8,6 +8,7 @@ import select
 import socket
 import time
 from collections import deque
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -63,7 +64,11 @@ def tell(session: Path, out: Path | None, name: CommandName, *, folder: Path | N
     SessionError
         No rig is at work on it, or it does not answer.
     """
-    channel = _reach(session, out, folder)
+    with closing(_reach(session, out, folder)) as channel:
+        return _ask(channel, session, name)
+
+
+def _ask(channel: Channel, session: Path, name: CommandName) -> Told:
     channel.send(json.dumps({"ask": name}))
     answers = _Conversation(channel)
     answer = answers.next(_TAKEN_S)
@@ -95,9 +100,9 @@ def ask_status(session: Path, out: Path | None, *, folder: Path | None = None) -
     SessionError
         No rig is at work on it, or it does not answer.
     """
-    channel = _reach(session, out, folder)
-    channel.send('{"ask":"status"}')
-    answer = _Conversation(channel).next(_TAKEN_S)
+    with closing(_reach(session, out, folder)) as channel:
+        channel.send('{"ask":"status"}')
+        answer = _Conversation(channel).next(_TAKEN_S)
     if answer is None or "session_id" not in answer:
         raise SessionError(_hangs(session))
     return state_from(answer)
