@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import shutil
 import sys
 import termios
 import textwrap
@@ -59,12 +58,21 @@ def draw_page(feed: Feed) -> None:
     with _page() as is_keyboard:
         while not feed.is_over:
             feed.look()
-            size = shutil.get_terminal_size((80, 24))
+            size = _terminal_size()
             _write(_HOME + f"{_CLEAR_LINE}\r\n".join(page_lines(feed, size.columns, size.lines)) + _CLEAR_BELOW)
             _read_keys(feed, is_keyboard=is_keyboard)
     last = headline(feed.state, feed.silence, feed.resume)
     if last.tone == "bad":
         _write(f"{last.text}. {last.why}\n")
+
+
+def _terminal_size() -> os.terminal_size:
+    """Return the size of the terminal that is drawn on: standard output may be another, or a file."""
+    with suppress(OSError):
+        found = os.get_terminal_size(2)
+        if found.columns and found.lines:
+            return found
+    return os.terminal_size((80, 24))
 
 
 @contextmanager

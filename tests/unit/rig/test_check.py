@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import os
+import pty
+import tty
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import PresentationBegun, TrialBegun
 from closedloop.artifacts.rig.description import read_rig
 from closedloop.errors import OptionError, SessionError
 from rig.apparatus import Launch
@@ -289,6 +292,23 @@ def _sha256(path: Path) -> str:
     import hashlib
 
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_codes_leave_by_the_port_that_the_rig_names_whatever_session_json_says(make_session, tmp_path, write_rig):
+    ours, theirs = pty.openpty()
+    tty.setraw(ours)
+    rig = write_rig(("transport: none", f"transport: serial, address: {os.ttyname(theirs)}"))
+    folder = make_session(n_presentations=3, screen=PLAUSIBLE, codes={"transport": "file"}, ignore=0.0, leave=0.0)
+    assert f"by serial port {os.ttyname(theirs)}" in findings(folder, tmp_path, rig=rig)["codes"].found
+    present(folder, tmp_path / "present", rig=rig)
+    journal = read_journal(tmp_path / "present" / "journal.jsonl")
+    assert journal.launches[0].codes == "serial"
+    sent = [row.code for row in journal.rows if isinstance(row, TrialBegun | PresentationBegun)]
+    assert sent == [200, 1, 2, 3]
+    received = os.read(ours, 100)
+    os.close(ours)
+    os.close(theirs)
+    assert list(received) == sent
 
 
 def test_a_name_that_is_no_check_suggests_one_and_what_cannot_be_overridden_is_none():
