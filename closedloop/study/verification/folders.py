@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.arrays import check_arrays
-from closedloop.artifacts.catalog import CATALOG, ArrayFile, DocumentFile, JournalFile, StudyFile, TableFile, files_of
+from closedloop.artifacts.catalog import CATALOG, files_of
+from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, JournalFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import (
     MANIFEST_NAME,
     Manifest,
