@@ -11,7 +11,8 @@ from pathlib import Path
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.errors import SessionError
 from closedloop.stages.context import StageContext
-from closedloop.terminal.signals import INTERRUPTED
+
+_INTERRUPTED = 130  # the rig's exit code where it was asked to end: Ctrl-C, SIGTERM, a closed terminal
 
 
 def run(context: StageContext) -> None:
@@ -30,7 +31,7 @@ def _present(session: Path, *, out: Path, resume: bool) -> None:
     if resume:
         command.append("--resume")
     finished = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"COLUMNS": "400"})
-    if finished.returncode < 0 or finished.returncode == INTERRUPTED:
+    if finished.returncode < 0 or finished.returncode == _INTERRUPTED:
         raise SessionError(
             f"{out}: expected rig present, which this command had started, to show the session to its end, found it "
             f"{_ended_by(finished.returncode)}. Run the same command again: the journal is kept, and it goes on from "
@@ -43,7 +44,7 @@ def _present(session: Path, *, out: Path, resume: bool) -> None:
 
 
 def _ended_by(status: int) -> str:
-    if status == INTERRUPTED:
+    if status == _INTERRUPTED:
         return "asked to end"
     try:
         return f"ended by {signal.Signals(-status).name}"

@@ -83,14 +83,7 @@ class NsxSamples:
         return repr(file), repr(self.header), repr(self.columns)
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[np.int16]:
-        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
+        """Read samples of one segment, in bits. See `SampleSource.read`.
 
         Raises
         ------
@@ -114,15 +107,7 @@ class NsxSamples:
         return samples
 
     def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:
-        """Return those of samples start to stop that were not recorded: `read` gives a line over such short holes.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Return samples that were not recorded. See `SampleSource.bridged`."""
         return self.header.runs.bridged(segment, start, stop)
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
