@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -76,6 +77,7 @@ def _be_the_program(
     environment: dict[str, str],
 ) -> None:
     code: Any = 99
+    gc.freeze()  # the collector would go through all that the tests have imported, and get a copy of it
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
         for number, stream in enumerate(streams, start=1):
