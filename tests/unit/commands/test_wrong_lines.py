@@ -204,7 +204,8 @@ def lines() -> Iterator[object]:
 def test_what_a_line_and_the_heads_of_its_files_tell_is_said_without_torch(line: str) -> None:
     """Importing torch takes seconds, on a network disk many."""
     program = (
-        "import atexit, os, sys; atexit.register(lambda: os.write(1, str('torch' in sys.modules).encode())); "
+        "import atexit, os, sys; out = os.dup(1); "
+        "atexit.register(lambda: os.write(out, str('torch' in sys.modules).encode())); "
         f"sys.argv[1:] = {shlex.split(line)!r}; "
         "import closedloop.__main__; closedloop.__main__.main()"
     )
