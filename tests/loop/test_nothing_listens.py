@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -43,8 +44,8 @@ input()  # whoever looks takes the time that is needed
 child.communicate(b"\\n")
 """
 
-# Each command with arguments that have it do what it is for. {done}: a finished study of two days, {waiting}: one of an
-# animal that waits for a session, {played}: one whose session was a pilot, {recorded}: one that was recorded as well
+# Each command with arguments that have it do what it is for. {done}: a finished study of two days, {played}: one of an
+# animal whose session was a pilot, {recorded}: one whose session was recorded as well, {copy}: its recording
 LINES = (
     "closedloop dry-run {done}",
     "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
@@ -52,7 +53,7 @@ LINES = (
     "closedloop status {done}",
     "closedloop accept-session {played} --day 0 --despite mouse-gaze --why pilot",
     "closedloop accept-recording {recorded} --day 0 --why less",
-    "closedloop replace-recording {recorded} --day 0 --from {recorded}/day-00/recording --why copy --settle 0",
+    "closedloop replace-recording {recorded} --day 0 --from {copy} --why copy --settle 0",
     "closedloop verify {done}",
     "closedloop report {done}",
     "closedloop doctor",
@@ -82,7 +83,8 @@ BY_DASK = (
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers dask:1",
 )
-STOPPED = ("closedloop base-model train",)  # minutes: interrupted once it has said how far it is
+STOPPED = ("closedloop base-model train",)  # minutes: interrupted when it is at its work
+AT_WORK_S = 10.0  # of processor time
 ENDS_WITH_1 = ("closedloop doctor", "rig check")  # of a machine without a screen
 
 
@@ -162,19 +164,20 @@ def run_and_look(words: list[str], cwd: Path, environment: dict[str, str], *, st
     environment
         Its environment.
     stop
-        Whether it is interrupted as soon as it has said anything.
+        Whether it is interrupted when it is at its work.
     """
     doors: set[tuple[str, int]] = set()
     with tempfile.TemporaryFile("w+") as said:
         command = [sys.executable, "-m", *words]
         with subprocess.Popen(command, cwd=cwd, env=environment, stdout=said, stderr=said) as process:
-            while True:
-                if process.poll() is not None:
-                    break
-                doors |= listening(psutil.Process(process.pid))
-                if stop and os.fstat(said.fileno()).st_size:
+            looked_at = psutil.Process(process.pid)
+            while process.poll() is None:
+                doors |= listening(looked_at)
+                if stop and sum(looked_at.cpu_times()[:2]) > AT_WORK_S:
                     process.send_signal(signal.SIGINT)
                     stop = False
+                with contextlib.suppress(subprocess.TimeoutExpired):  # leaves the processor to what is looked at
+                    process.wait(timeout=0.02)
         said.seek(0)
         return Seen(process.returncode, said.read(), frozenset(doors))
 
@@ -219,6 +222,7 @@ def filled(
             study.present()
             study.record()
             places["recorded"] = study.root
+            places["copy"] = Path(shutil.copytree(study.paths.folder("recording", 0), tmp_path / "copy"))
         if "{map}" in line:
             places["map"] = tmp_path / "two.cmp"
             places["map"].write_text("two arrays\n0 0 A 1 V4-1\n2 1 A 2 V4-2\n0 0 E 1 IT-1\n")
