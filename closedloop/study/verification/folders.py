@@ -115,7 +115,7 @@ def _check_documents(
     for file in files:
         path = folder / file.name
         if file.name in whole:
-            with findings.reading("document", path):
+            with findings.reading("journal" if isinstance(file, JournalFile) else "document", path):
                 if _mark(file, path) not in {None, study.simulated}:
                     _wrong_mark(findings, path, study)
         elif not file.optional and file.name not in manifest.outputs and type(file) is not StudyFile:
