@@ -32,7 +32,7 @@ dry-run: $(SETUP)
 
 # The display tests show images in real time: alone, so that nothing else takes their frames.
 test: $(SETUP) $(SYSTEM)
-	$(BIN)/pytest -m display
+	$(BIN)/pytest -m display tests/unit/rig
 	$(BIN)/pytest -n 2 --dist worksteal -m "not display"
 
 check: $(SETUP)

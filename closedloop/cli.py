@@ -290,7 +290,7 @@ def report(study: StudyArgument) -> None:
     from closedloop.study.loop import read_identity  # noqa: PLC0415
     from closedloop.study.pages import draw_pages  # noqa: PLC0415
 
-    paths = StudyPaths(study.resolve())
+    paths = StudyPaths(Path(os.path.realpath(study)))  # resolve() breaks at a link to itself
     read_identity(paths)
     typer.echo(visible(f"Open {draw_pages(paths)}"))
 

@@ -147,7 +147,9 @@ def _print_table(findings: Sequence[Finding], *, err: bool = False) -> None:
 
 
 def _out(session: Path, out: Path | None) -> Path:
-    return out if out is not None else session.resolve().parent / "present"
+    from closedloop.storage import resolved  # noqa: PLC0415
+
+    return out if out is not None else resolved(session).parent / "present"
 
 
 @app.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from closedloop.access.columns import DATA_FRAMES
-from closedloop.artifacts.catalog import CATALOG, ArrayFile, TableFile
+from closedloop.artifacts.catalog import CATALOG
+from closedloop.artifacts.files.kinds import ArrayFile, TableFile
 from closedloop.artifacts.layouts import ArrayLayout, Column, TableLayout
 from closedloop.artifacts.schemas import declared
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
-from closedloop.artifacts.catalog import Readable, StudyFile
+from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest, way_back
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol

@@ -12,8 +12,8 @@ import pandas as pd
 from closedloop.access.columns import PRESENTATIONS
 from closedloop.access.files import PublishedFiles, differ
 from closedloop.artifacts import catalog
-from closedloop.artifacts.catalog import StudyFile
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.files.kinds import StudyFile
 from closedloop.artifacts.tables import Columns
 
 Unit: TypeAlias = Literal["hz", "counts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 
@@ -36,4 +37,4 @@ def open_study(path: str | PathLike[str]) -> Study:
     >>> study.days
     (0,)
     """
-    return Study(published_files(Path(path).expanduser().resolve()))
+    return Study(published_files(Path(os.path.realpath(Path(path).expanduser()))))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES, Reader
+from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES
 from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.artifacts.files.kinds import Reader
 from closedloop.artifacts.stimulus_set import StimulusSet, check_index, differ, read_stimulus_set
 from closedloop.artifacts.tables import Columns
 
@@ -51,7 +52,7 @@ def read_day_responses(read: Reader, day: int, *, window_s: float) -> DayRespons
     Parameters
     ----------
     read
-        Of whom: `context.read` of a stage, which sees what its row declares, or `catalog.reader_of`.
+        Of whom: `context.read` of a stage, which sees what its row declares, or `files.kinds.reader_of`.
     day
         Whose.
     window_s

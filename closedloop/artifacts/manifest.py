@@ -12,7 +12,7 @@ from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.study import BROUGHT
 from closedloop.errors import ManifestError
 from closedloop.plain_text.names import fault_in_name, twins
-from closedloop.storage import sha256_file
+from closedloop.storage import resolved, sha256_file
 
 MANIFEST_NAME = "manifest.json"
 _LITTER = {".ds_store", ".directory", ".localized", "thumbs.db", "ehthumbs.db", "desktop.ini"}
@@ -167,7 +167,7 @@ def refuse_link_out(folder: Path, name: str) -> None:
     path = folder / name
     if folder.name in BROUGHT or not any(part.is_symlink() for part in (path, *path.parents[: name.count("/")])):
         return
-    home, target = folder.resolve(), path.resolve()
+    home, target = resolved(folder), resolved(path)
     study = next((above for above in home.parents[:2] if (above / "study.json").is_file()), home)
     if not target.is_relative_to(study):
         raise ManifestError(f"{path}: expected a file of its own, found a link to {target}. Put the file itself there.")

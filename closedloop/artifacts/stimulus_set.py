@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.catalog import IMAGES, STIMULI, Reader, StudyFile
+from closedloop.artifacts.catalog import IMAGES, STIMULI
+from closedloop.artifacts.files.kinds import Reader, StudyFile
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import DocumentError
 
@@ -37,7 +38,7 @@ class StimulusSet:
 
 
 def read_stimulus_set(read: Reader, day: int) -> StimulusSet:
-    """Read a day's stimulus table and images, by what a stage may see or by `catalog.reader_of`.
+    """Read a day's stimulus table and images, by what a stage may see or by `files.kinds.reader_of`.
 
     Raises
     ------

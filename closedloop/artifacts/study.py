@@ -25,6 +25,9 @@ START = "start"
 INPUTS = "inputs"
 """The folder of what the study is made from and does not hold; no stage, it is there before the first one."""
 
+REPORT_PAGES = "report"
+"""Folder of the pages, drawn from the documents."""
+
 REPLACED = "replaced"
 """The folder of a day that keeps recordings which gave way to better copies."""
 
@@ -141,7 +144,7 @@ class StudyPaths:
     @property
     def report(self) -> Path:
         """The pages and sensitivity.csv."""
-        return self.root / "report"
+        return self.root / REPORT_PAGES
 
     @property
     def inputs(self) -> Path:

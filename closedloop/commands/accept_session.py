@@ -14,7 +14,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.errors import OptionError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
-from closedloop.storage import sha256_file
+from closedloop.storage import resolved, sha256_file
 from closedloop.study.loop import read_identity
 from closedloop.study.process.lock import study_lock
 
@@ -45,7 +45,7 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
     ClosedLoopError
         The study is simulated, the session is not there or taken over already, or a name is not in its journal.
     """
-    paths = StudyPaths(study.resolve())
+    paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     if document.simulated:
         raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It needs no acceptance.")

@@ -16,7 +16,7 @@ from closedloop.commands.days import refuse_other_days
 from closedloop.commands.interrupts import interruptible
 from closedloop.errors import OptionError, RecordingError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
-from closedloop.storage import sha256_file
+from closedloop.storage import resolved, sha256_file
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import Patience, list_files
 from closedloop.study.completeness.names import is_copying
@@ -150,7 +150,7 @@ def _refuse_incomplete(watch: Watch, brought: Brought, reporter: Reporter) -> No
 
 
 def _real_study(study: Path, day: int) -> tuple[StudyPaths, StudyDocument, Protocol]:
-    paths = StudyPaths(study.resolve())
+    paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     if document.simulated:
         raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It records for itself.")

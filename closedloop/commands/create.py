@@ -13,6 +13,7 @@ from closedloop.commands.interrupts import interruptible
 from closedloop.errors import StudyError
 from closedloop.execution.found import find_workers
 from closedloop.execution.progress import bar
+from closedloop.storage import resolved
 from closedloop.study.create import Request, create_study, find_protocol
 from closedloop.study.foresight.weights import base_model_named
 from closedloop.study.loop import read_identity
@@ -61,7 +62,7 @@ def refuse_other_study(
     StudyError
         The study has another; nothing is done.
     """
-    paths = StudyPaths(study.resolve())
+    paths = StudyPaths(resolved(study))
     document, _ = read_identity(paths)
     has = {
         "protocol": document.protocol_name,
@@ -72,7 +73,7 @@ def refuse_other_study(
     wanted = {
         "protocol": read_protocol(find_protocol(protocol)).name if "protocol" in given else protocol,
         "subject": subject,
-        "images": str(images and images.resolve()),
+        "images": str(images and resolved(images)),
         "base_model": base_model_named(base_model) if base_model else None,
     }
     for name in (name for name in has if name in given and has[name] != wanted[name]):

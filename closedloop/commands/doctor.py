@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.commands.extras import installation_hint
+from closedloop.storage import resolved
 
 _LEAST_FREE_BYTES = 3 << 30  # a dry run's study
 _LEAST_MEMORY_BYTES = 3 << 30
@@ -93,7 +94,7 @@ def _memory(name: str) -> MachineCheck:
 
 def _file_system(name: str) -> MachineCheck:
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    here = str(Path.cwd().resolve())
+    here = str(resolved(Path.cwd()))
     _, kind = max(((point, kind) for point, kind in mounts if here.startswith(point)), key=lambda mount: len(mount[0]))
     network = kind.startswith(_NETWORK)
     fix = "keep the study on a local disk: SQLite's log is not safe on a network file system" if network else ""

@@ -16,6 +16,7 @@ from closedloop.commands.days import all_done, count, days_to_come
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.found import find_workers
 from closedloop.plain_text.printed import command_line
+from closedloop.storage import resolved
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.foresight.numbers import refuse_more_days
 from closedloop.study.loop import Outcome, read_identity, run_study
@@ -51,7 +52,7 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
-    paths = StudyPaths(study.resolve())
+    paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     refuse_more_days(protocol, days)
     n_days = days or protocol.days

@@ -15,6 +15,7 @@ from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, 
 from closedloop.commands.days import all_done, days_to_come
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import command_line, quoted
+from closedloop.storage import resolved
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.no_study import no_study_line
 from closedloop.study.process.lock import holder_of
@@ -74,7 +75,7 @@ def read_status(study: Path) -> Status:
     StudyError
         The folder is no study.
     """
-    paths = StudyPaths(study.resolve())
+    paths = StudyPaths(resolved(study))
     if not paths.study.is_file():
         raise StudyError(no_study_line(paths.root))
     document = StudyDocument.read(paths.study)

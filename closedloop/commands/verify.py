@@ -13,6 +13,7 @@ from closedloop.commands.days import count
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.progress import bar
 from closedloop.plain_text.printed import printed
+from closedloop.storage import resolved
 from closedloop.study.verification.study import Verification, verify_study
 
 
@@ -27,7 +28,7 @@ def verify(study: Path, *, as_json: bool) -> None:
         There is a fault: code 1; or interrupted: code 130.
     """
     with interruptible("Stopped. Nothing was written; run the same command again."), bar("reading") as progress:
-        found = verify_study(StudyPaths(study.resolve()), progress=progress)
+        found = verify_study(StudyPaths(resolved(study)), progress=progress)
     typer.echo(json.dumps(asdict(found), indent=2) if as_json else printed(_lines(found)))
     if found.faults:
         raise typer.Exit(1)

@@ -30,6 +30,11 @@ _HEADER = re.compile(
     r"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), ?\} *\n"
 )
 
+_FOREIGN_HEADER = re.compile(
+    r" *\{ *'descr' *: *'(?P<dtype>[<>|=]?[biuf][1248])' *, *'fortran_order' *: *(?:False|True) *, *"
+    r"'shape' *: *\((?P<shape>(?: *\d{1,19} *,)* *(?:\d{1,19})?) *\) *,? *\} *\n?"
+)  # as other programs write it: spaces, byte order and the last comma are theirs to choose
+
 
 class ArrayFileError(ValueError):
     """The file is none of numpy's that we write; the text says why in a few words."""
@@ -56,6 +61,21 @@ def map_npy(path: Path) -> NDArray[Any]:
         if not n_bytes:
             return np.empty(shape, dtype)
         return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape)
+
+
+def read_foreign_header(path: Path) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Return the type and the shape that the header of another program's .npy file says, and where its values begin.
+
+    Raises
+    ------
+    ArrayFileError
+        It is another kind of file.
+    OSError
+        There is none, or it cannot be read.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        dtype, shape = _read_header(file, form=_FOREIGN_HEADER)
+        return dtype, shape, file.tell()
 
 
 def read_npy(file: IO[bytes], *, most_bytes: int) -> NDArray[Any]:
@@ -122,15 +142,15 @@ def _read_member(archive: zipfile.ZipFile, name: str, n_bytes: int) -> NDArray[A
         return read_npy(stream, most_bytes=n_bytes)
 
 
-def _read_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _read_header(file: IO[bytes], *, form: re.Pattern[str] = _HEADER) -> tuple[np.dtype[Any], tuple[int, ...]]:
     start = file.read(len(_MAGIC) + 2)
-    form = _LENGTH_FORMATS.get(start[len(_MAGIC)]) if len(start) == len(_MAGIC) + 2 else None
-    if not start.startswith(_MAGIC) or form is None:
+    length_format = _LENGTH_FORMATS.get(start[len(_MAGIC)]) if len(start) == len(_MAGIC) + 2 else None
+    if not start.startswith(_MAGIC) or length_format is None:
         raise ArrayFileError("no header of numpy's")
-    field = file.read(struct.calcsize(form))
+    field = file.read(struct.calcsize(length_format))
     length = int.from_bytes(field, "little")
     text = file.read(length).decode("latin1") if length <= _LONGEST_HEADER else ""
-    header = _HEADER.fullmatch(text)
+    header = form.fullmatch(text)
     if header is None:
         raise ArrayFileError("a header that describes no plain array")
     shape = tuple(int(number) for number in re.findall(r"\d+", header["shape"]))

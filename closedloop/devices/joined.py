@@ -63,15 +63,7 @@ class JoinedSamples:
         return tuple(word for part in self.parts for word in part.fingerprint())
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
-        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Read samples of one segment, in bits. See `SampleSource.read`."""
         part, own = self._place(segment)
         return part.read(own, start, stop)
 
@@ -81,15 +73,7 @@ class JoinedSamples:
         return part.ticks(own, sample)
 
     def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:
-        """Return those of samples start to stop that were not recorded.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Return samples that were not recorded. See `SampleSource.bridged`."""
         part, own = self._place(segment)
         return part.bridged(own, start, stop)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.confined.npy import ArrayFileError, read_foreign_header
 from closedloop.errors import RecordingError
 from closedloop.recording.clock_limits import MOST_CLOCK_PPM
 
@@ -123,21 +124,13 @@ def read_npy(file: Path) -> NpyColumn | None:
     if not file.is_file():
         return None
     try:
-        with file.open("rb") as stream:
-            version = np.lib.format.read_magic(stream)
-            read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _read_header_2
-            shape, _, dtype = read_header(stream)
-            offset = stream.tell()
-    except Exception as error:  # numpy parses the header as Python, and raises what comes up there
-        said = " ".join(str(error).split())[:200]
-        raise RecordingError(f"{file}: expected a .npy file, found: {said}. Restore it from a copy.") from error
-    if len(shape) != 1 or dtype.hasobject or not dtype.itemsize:
+        dtype, shape, offset = read_foreign_header(file)
+    except ArrayFileError as error:
+        raise RecordingError(f"{file}: expected a .npy file, found {error}. Restore it from a copy.") from error
+    if len(shape) != 1:
         raise RecordingError(f"{file}: expected one column of values, found shape {shape}. Restore it from a copy.")
     there = max(file.stat().st_size - offset, 0) // dtype.itemsize
     return NpyColumn(file, dtype, min(shape[0], there), offset)
-
-
-_read_header_2 = np.lib.format.read_array_header_2_0
 
 
 def _runs(numbers: NpyColumn, n_samples: int) -> Iterator[NumberedRun]:

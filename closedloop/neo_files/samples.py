@@ -59,14 +59,7 @@ class NeoSamples:
         return repr(self.stream), repr(self.columns), repr(self.pieces)
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
-        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
+        """Read samples of one segment, in bits. See `SampleSource.read`.
 
         Raises
         ------
@@ -108,15 +101,7 @@ class NeoSamples:
         return regular_ticks(self.pieces[segment].segment.first_tick, np.asarray(sample, np.int64), step)
 
     def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:  # noqa: ARG002 - neo bridges no hole
-        """Return none: where neo says that samples are missing, a segment ends.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Return none: where neo says that samples are missing, a segment ends. See `SampleSource.bridged`."""
         return np.zeros(0, np.int64)
 
     @property

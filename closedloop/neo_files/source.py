@@ -18,7 +18,7 @@ import neo.rawio
 
 from closedloop.errors import RecordingError
 from closedloop.neo_files.file_sizes import other_sizes
-from closedloop.storage import sha256_bytes
+from closedloop.storage import resolved, sha256_bytes
 
 _SUFFIX = "RawIO"
 _DIGITS = re.compile(r"(\d+)")
@@ -190,7 +190,7 @@ def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             status = file.stat()
-            yield str(file.resolve()), status.st_size, status.st_mtime_ns
+            yield str(resolved(file)), status.st_size, status.st_mtime_ns
 
 
 def _natural(name: str) -> tuple[tuple[int, str], ...]:

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from closedloop.errors import ClosedLoopError, DocumentError
-from closedloop.plain_text.limits import DEEPEST, MOST_JSON_BYTES, decode, fault_in_text, read_limited
+from closedloop.plain_text.limits import (
+    DEEPEST,
+    FINITE,
+    KEYS_ONCE,
+    MOST_JSON_BYTES,
+    WRITABLE,
+    UnfitTextError,
+    decode,
+    fault_in_text,
+    not_deeper,
+    read_limited,
+)
 
 RESTORE = "Restore the file."
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]|[^\s,:\[\]{}"]+', re.DOTALL)
@@ -20,11 +31,11 @@ _LARGEST = 1 << 64  # what numpy, HDF5 and parquet hold
 _SHOWN = 40  # characters of what was found
 
 
-class _UnfitJsonError(Exception):
-    """JSON that we do not take: what was expected, what was found, and the word of the text that it is."""
+class _UnfitJsonError(UnfitTextError):
+    """JSON that we do not take, and the word of the text that it is."""
 
     def __init__(self, expected: str, found: str, word: str = "") -> None:
-        super().__init__(f"expected {expected}, found {found}")
+        super().__init__(expected, found)
         self.word = word
 
 
@@ -102,7 +113,7 @@ def _refuse_depth(text: str) -> None:
         if word in {"[", "{"}:
             depth += 1
             if depth > DEEPEST:
-                raise _UnfitJsonError(f"at most {DEEPEST} lists or objects within each other", "more")
+                raise _UnfitJsonError(*not_deeper("lists or objects"))
         elif word in {"]", "}"}:
             depth -= 1
 
@@ -112,7 +123,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise _UnfitJsonError("each key once", f"{_short(twice)} twice", json.dumps(twice))
+        raise _UnfitJsonError(KEYS_ONCE, f"{_short(twice)} twice", json.dumps(twice))
     return found
 
 
@@ -126,18 +137,18 @@ def _integer(word: str) -> int:
 def _number(word: str) -> float:
     value = float(word)
     if not math.isfinite(value):
-        raise _UnfitJsonError("a finite number", _short(word), word)
+        raise _UnfitJsonError(FINITE, _short(word), word)
     return value
 
 
 def _no_number(word: str) -> float:
-    raise _UnfitJsonError("a finite number", word, word)
+    raise _UnfitJsonError(FINITE, word, word)
 
 
 def _refuse_odd_text(found: Any) -> None:
     for text in _texts(found):
         if fault := fault_in_text(text):
-            raise _UnfitJsonError("text that can be written", fault)
+            raise _UnfitJsonError(WRITABLE, fault)
 
 
 def _texts(found: Any) -> Iterator[str]:

@@ -20,9 +20,25 @@ MOST_LINES_BYTES: Final = 48 << 20  # a journal of 80,000 presentations, three d
 MOST_LINES: Final = 250_000
 DEEPEST: Final = 32  # lists and sections within each other; ours go down to six
 
+KEYS_ONCE: Final = "each key once"
+FINITE: Final = "a finite number"
+WRITABLE: Final = "text that can be written"
+
 _NAMES_A_LINE = re.compile(r", line \d+$")  # of a file that is read line by line
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+
+
+class UnfitTextError(Exception):
+    """Text that we do not take: what was expected of it, and what was found."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"expected {expected}, found {found}")
+
+
+def not_deeper(kinds: str) -> tuple[str, str]:
+    """Return what is expected and found of text that is nested more deeply than any of ours."""
+    return f"at most {DEEPEST} {kinds} within each other", "more"
 
 
 def read_limited(

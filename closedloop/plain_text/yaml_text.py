@@ -15,7 +15,18 @@ from typing import Any
 import yaml
 
 from closedloop.errors import ClosedLoopError, DocumentError
-from closedloop.plain_text.limits import DEEPEST, MOST_YAML_BYTES, decode, fault_in_text, read_limited
+from closedloop.plain_text.limits import (
+    DEEPEST,
+    FINITE,
+    KEYS_ONCE,
+    MOST_YAML_BYTES,
+    WRITABLE,
+    UnfitTextError,
+    decode,
+    fault_in_text,
+    not_deeper,
+    read_limited,
+)
 
 CORRECT = "Correct it."
 _MOST_VALUES = 50_000
@@ -37,11 +48,11 @@ _WORDS = {  # PyYAML's -> a person's
 }
 
 
-class _UnfitYamlError(Exception):
-    """YAML that we do not take: what was expected and found, and the line, from 1."""
+class _UnfitYamlError(UnfitTextError):
+    """YAML that we do not take, and the line, from 1."""
 
     def __init__(self, place: yaml.Node | int, expected: str, found: str) -> None:
-        super().__init__(f"expected {expected}, found {found}")
+        super().__init__(expected, found)
         self.line = place if isinstance(place, int) else place.start_mark.line + 1
         self.key = ""
 
@@ -56,7 +67,7 @@ class _Loader(yaml.SafeLoader):
         self.depth += 1
         if self.depth > DEEPEST:
             line = self.line + 1  # of the reader
-            raise _UnfitYamlError(line, f"at most {DEEPEST} lists or sections within each other", "more")
+            raise _UnfitYamlError(line, *not_deeper("lists or sections"))
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -144,7 +155,7 @@ class _PlainValues:
                 continue
             name = self._key(key)
             if name in found:
-                raise _UnfitYamlError(key, "each key once", f"{name:.60} twice")
+                raise _UnfitYamlError(key, KEYS_ONCE, f"{name:.60} twice")
             self._keys.append(name)
             found[name] = self._value(value, depth + 1)
             self._keys.pop()
@@ -173,7 +184,7 @@ class _PlainValues:
         if self._n_values > _MOST_VALUES:
             raise _UnfitYamlError(node, f"at most {_MOST_VALUES:,} values, aliases (*name) written out", "more")
         if depth > DEEPEST:
-            raise _UnfitYamlError(node, f"at most {DEEPEST} lists or sections within each other", "more")
+            raise _UnfitYamlError(node, *not_deeper("lists or sections"))
         tag = node.tag.removeprefix(_TAG)
         if isinstance(node, yaml.MappingNode) and tag == "map":
             return self.mapping(node, depth)
@@ -193,7 +204,7 @@ class _PlainValues:
 
 def _text(node: yaml.ScalarNode) -> str:
     if fault := fault_in_text(node.value):
-        raise _UnfitYamlError(node, "text that can be written", fault)
+        raise _UnfitYamlError(node, WRITABLE, fault)
     return str(node.value)
 
 
@@ -218,7 +229,7 @@ def _number(node: yaml.ScalarNode) -> float | str:
     except ValueError:
         raise _UnfitYamlError(node, "a number", f"{word:.40}") from None
     if not math.isfinite(value):
-        raise _UnfitYamlError(node, "a finite number", f"{word:.40}")
+        raise _UnfitYamlError(node, FINITE, f"{word:.40}")
     return value
 
 

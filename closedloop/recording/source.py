@@ -133,15 +133,7 @@ class ArraySource:
         return Fraction(self.tick_hz) / Fraction(self.rate_hz).limit_denominator(1_000_000)
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
-        """Return a view of the array.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Return a view of the array. See `SampleSource.read`."""
         return self.arrays[segment][start:stop]
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -149,13 +141,5 @@ class ArraySource:
         return regular_ticks(self.first_ticks[segment], sample, self._step)
 
     def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:  # noqa: ARG002 - all of it is there
-        """Return none: an array has no holes.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Return none: an array has no holes. See `SampleSource.bridged`."""
         return np.zeros(0, np.int64)

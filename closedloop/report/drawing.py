@@ -54,6 +54,7 @@ _SETTINGS: Any = {
     "axes.axisbelow": True,
     "grid.color": "#eef1f4",
     "text.color": INK,
+    "text.parse_math": False,  # categories and arrays are named by people: what stands between two $ is text as well
     "xtick.color": SOFT,
     "ytick.color": SOFT,
     "legend.frameon": False,

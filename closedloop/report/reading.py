@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.catalog import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
@@ -16,6 +15,7 @@ from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.documents import Document
+from closedloop.artifacts.files.kinds import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import read_amendments

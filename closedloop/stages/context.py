@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
-from closedloop.artifacts.catalog import Readable, StudyFile, Writable
+from closedloop.artifacts.files.kinds import Readable, StudyFile, Writable
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths

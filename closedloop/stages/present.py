@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.errors import SessionError
 from closedloop.stages.context import StageContext
+
+_INTERRUPTED = 130  # the rig's exit code where it was asked to end: Ctrl-C, SIGTERM, a closed terminal
 
 
 def run(context: StageContext) -> None:
@@ -28,7 +31,22 @@ def _present(session: Path, *, out: Path, resume: bool) -> None:
     if resume:
         command.append("--resume")
     finished = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"COLUMNS": "400"})
+    if finished.returncode < 0 or finished.returncode == _INTERRUPTED:
+        raise SessionError(
+            f"{out}: expected rig present, which this command had started, to show the session to its end, found it "
+            f"{_ended_by(finished.returncode)}. Run the same command again: the journal is kept, and it goes on from "
+            "there. If nobody ended it, memory ran out: free some first."
+        )
     if finished.returncode != 0:
         lines = [line for line in finished.stderr.splitlines() if line.strip()]
         said = lines[-1] if lines else "nothing"
         raise SessionError(f"rig present ended with code {finished.returncode} and said: {said}")
+
+
+def _ended_by(status: int) -> str:
+    if status == _INTERRUPTED:
+        return "asked to end"
+    try:
+        return f"ended by {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"ended by signal {-status}"

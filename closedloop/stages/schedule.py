@@ -33,8 +33,8 @@ def run(context: StageContext) -> None:
         stimuli.columns["clean_index"], stimuli.columns["repetitions"], protocol, seed_of=context.seed
     )
     if nearest_min < protocol.presentation.twin_separation_min:
-        found = f"{nearest_min:.2f} min in this session"
-        raise ProtocolError(f"{context.paths.protocol}, {twins_too_near(protocol, found)}")
+        said = twins_too_near(protocol, nearest_min, where="in this session")
+        raise ProtocolError(f"{context.paths.protocol}, {said}")
     monkey = scripted_monkey_of(protocol.simulation, seed=context.seed("monkey"))
     session = SessionDocument(
         simulated=context.simulated,
@@ -122,9 +122,28 @@ def _nearest_twins(order: NDArray[np.int64], clean_index: NDArray[np.int64]) -> 
     return float(separation.min()) if len(separation) else math.inf
 
 
-def twins_too_near(protocol: Protocol, found: str) -> str:
-    """Say that a separation cannot be kept, and how near the nearest twins are at best."""
+def two_digits(minutes: float) -> float:
+    """Round minutes to two digits, never up: what can be kept at most is said so that it can be typed and is kept."""
+    if minutes == 0:
+        return 0.0
+    exponent = math.floor(math.log10(minutes)) - 1
+    return float(f"{math.floor(minutes * 10.0**-exponent)}e{exponent}")
+
+
+def twins_too_near(protocol: Protocol, kept_min: float, *, where: str) -> str:
+    """Say that a separation cannot be kept, and which can.
+
+    Parameters
+    ----------
+    protocol
+        Asks for it.
+    kept_min
+        How many minutes can be kept at best.
+    where
+        In which session.
+    """
+    wanted = protocol.presentation.twin_separation_min
     return (
-        f"presentation.twin_separation_min: expected {protocol.presentation.twin_separation_min:g} min between an "
-        f"image and its twin, found {found}. Lower it, or attack more different images."
+        f"presentation.twin_separation_min: expected {wanted:g} min between an image and its twin, found that "
+        f"{two_digits(kept_min):g} min can be kept {where}. Lower it to that, or attack more different images."
     )

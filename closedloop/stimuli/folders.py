@@ -16,6 +16,7 @@ from pathlib import Path
 from closedloop.errors import ImageError
 from closedloop.stimuli.decoding import load_square
 from closedloop.stimuli.port import ImagePool, PoolImage, Uint8Image
+from closedloop.storage import resolved
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 UNCATEGORISED = "uncategorised"
@@ -135,7 +136,7 @@ def open_folder_pool(folder: Path, side_px: int) -> ImagePool:
 
 
 def _description(kind: str, folder: Path, *, side_px: int, upright: bool) -> dict[str, str | int]:
-    found: dict[str, str | int] = {"kind": kind, "folder": str(folder.resolve()), "side_px": side_px}
+    found: dict[str, str | int] = {"kind": kind, "folder": str(resolved(folder)), "side_px": side_px}
     return found | ({ORIENTATION: "applied"} if upright else {})
 
 

@@ -4,6 +4,7 @@
 - `files`: Reading a file, and writing one: beside, fsync, rename, fsync the folder.
 - `folders`: Making, publishing and removing folders, with durable names.
 - `arrays`: numpy's files.
+- `places`: Where a path leads, and where a result may be put.
 
 Nothing else in the house opens a file to write, renames or removes one; tests/architecture/test_storage_alone.py names
 the exceptions.
@@ -35,6 +36,7 @@ from closedloop.storage.folders import (
     sync_folder,
     sync_tree,
 )
+from closedloop.storage.places import resolved
 
 __all__ = [
     "append_to",
@@ -54,6 +56,7 @@ __all__ = [
     "remove_folder",
     "remove_note",
     "rename",
+    "resolved",
     "sha256_bytes",
     "sha256_file",
     "storage_errors",

@@ -1,10 +1,19 @@
-"""Where a result may be put: under a new name in a folder that is there."""
+"""Where a path leads, and where a result may be put: under a new name in a folder that is there."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from closedloop.errors import StorageError
+
+
+def resolved(place: Path) -> Path:
+    """Return the absolute path that links lead to; a link that leads to itself stays one, and nothing is there.
+
+    `Path.resolve` ends in a RuntimeError for such a link, before anybody has looked what is there.
+    """
+    return Path(os.path.realpath(place))
 
 
 def refuse_no_folder(place: Path, *, option: str = "--out") -> None:

@@ -18,7 +18,7 @@ from closedloop.plain_text.printed import check_given_name
 from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, refuse_unreadable
 from closedloop.stimuli.pools import ImagePool
-from closedloop.storage import read_bytes, sha256_bytes, write_bytes
+from closedloop.storage import read_bytes, resolved, sha256_bytes, write_bytes
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
 from closedloop.study.foresight.numbers import (
     Asked,
@@ -133,11 +133,11 @@ def create_study(
         The base model cannot be used.
     """
     check_given_name(request.subject, option="--subject", error=OptionError)
-    root = request.root.resolve()
+    root = resolved(request.root)
     refuse_place(root)
-    if request.images is not None and root.is_relative_to(request.images.resolve()):
+    if request.images is not None and root.is_relative_to(resolved(request.images)):
         raise StudyError(
-            f"{root}: expected a place outside of the folder of images, found it in {request.images.resolve()}: what a "
+            f"{root}: expected a place outside of the folder of images, found it in {resolved(request.images)}: what a "
             "study writes is no image to show. Choose another folder."
         )
     array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()

@@ -170,7 +170,7 @@ class _Loop:
         for step in self.steps.in_order(n_days):
             if self._stands(step):
                 continue
-            if step.stage.place == "in the session" and not self.steps.study.simulated:
+            if step.stage.is_brought(self.steps.study):
                 waiting_for = self._adopt(step)
                 if waiting_for:
                     return Outcome(waiting_for, step.day)
@@ -183,7 +183,7 @@ class _Loop:
         if not (step.folder / MANIFEST_NAME).is_file():
             return False
         manifest = read_manifest(step.folder)
-        if step.stage.place == "in the session" and not self.steps.study.simulated:
+        if step.stage.is_brought(self.steps.study):
             refuse_late_files(self.steps.paths, step.day, step.stage.name, manifest)
         self.publisher.verify(step, manifest)
         if self.steps.follows(step, manifest):

@@ -13,7 +13,9 @@ def no_study_line(root: Path) -> str:
     from closedloop.artifacts.catalog import SESSION  # noqa: PLC0415 - all documents' classes come with it
 
     around = next((above for above in root.parents if StudyPaths(above).study.is_file()), None)
-    if not root.exists():
+    if root.is_symlink():  # of what links lead to, one that leads to itself is left
+        found, remedy = "a link that leads to itself", "Correct the link, or the path."
+    elif not root.exists():
         found, remedy = "nothing there", "Make one with `closedloop init` or `closedloop dry-run`, or correct the path."
     elif around is not None:
         found, remedy = "a part of one", f"Give the study itself, {quoted(around)}."

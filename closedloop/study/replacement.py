@@ -26,6 +26,7 @@ from closedloop.storage import (
     remove_file,
     remove_folder,
     rename,
+    resolved,
     sha256_file,
     storage_errors,
     sync_folder,
@@ -109,7 +110,7 @@ class Replacement:
                 f"{self.recording}: expected a recording to replace, found none. Copy the files there, and go on with "
                 f"`closedloop run {quoted(self.paths.root)}`."
             )
-        if not source.is_dir() or source.resolve().is_relative_to(self.paths.root.resolve()):
+        if not source.is_dir() or resolved(source).is_relative_to(resolved(self.paths.root)):
             found = "one in the study itself" if source.is_dir() else "none"
             raise StudyError(f"{source}: expected a folder with the recorder's files, found {found}. Correct --from.")
 

@@ -30,7 +30,8 @@ class Step:
     input_hash
         sha256 over all that decides its result.
     older_input_hash
-        The same as versions counted it that declared fewer sections, see `Stage`; None where they declared all.
+        The same as older versions counted it: some stages declared fewer sections, see `Stage`, and what a person
+        brings was said to be decided by some. None where they counted as this one.
     """
 
     stage: Stage
@@ -74,11 +75,14 @@ class Steps:
                     yield self.step(stage, day)
 
     def follows(self, step: Step, manifest: Manifest) -> bool:
-        """Return whether a folder follows from its inputs; an older version declared fewer sections, see `Stage`."""
+        """Return whether a folder follows from its inputs; older versions declared other sections, see `Step`.
+
+        Where they declared fewer, a folder stands with the whole protocol that it was made with.
+        """
         if manifest.input_hash == step.input_hash:
             return True
         same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
-        return same_protocol and manifest.input_hash == step.older_input_hash
+        return (same_protocol or step.stage.is_brought(self.study)) and manifest.input_hash == step.older_input_hash
 
     def edited(self, step: Step, manifest: Manifest) -> str:
         """Return in a few words what was edited in a manifest that follows; empty where nothing was.
@@ -123,6 +127,7 @@ class Steps:
             for folder in stage.inputs(self.paths, day)
             for name, entry in read_manifest(folder).outputs.items()
         }
+        now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
         return Step(
             stage=stage,
@@ -130,8 +135,8 @@ class Steps:
             folder=self.paths.folder(stage.name, day),
             working=self.paths.working(stage.name, day),
             inputs=inputs,
-            input_hash=self._input_hash(stage, day, stage.sections, inputs),
-            older_input_hash=self._input_hash(stage, day, then, inputs) if stage.undeclared else None,
+            input_hash=self._input_hash(stage, day, now, inputs),
+            older_input_hash=self._input_hash(stage, day, then, inputs) if then != now else None,
         )
 
     def _input_hash(self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str]) -> str:

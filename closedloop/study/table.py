@@ -54,7 +54,8 @@ class Stage:
     inputs
         Published folders it reads, given the study and the day.
     place
-        What is in the session is done by a person and an animal in a real study: the loop takes over what they left.
+        What is in the session is done by a person and an animal in a real study: the loop takes over what they left,
+        and no section decides what that is.
         What comes before it is never made again once there is a recording of it.
     opens_inputs
         Whether it reads the study's images or its base model. Their list (`artifacts.records.inputs`) decides nothing
@@ -71,6 +72,14 @@ class Stage:
     place: Place = "after the session"
     opens_inputs: bool = False
     undeclared: tuple[str, ...] = ()
+
+    def is_brought(self, study: StudyDocument) -> bool:
+        """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
+        return self.place == "in the session" and not study.simulated
+
+    def deciding(self, study: StudyDocument) -> tuple[str, ...]:
+        """Return the sections of the protocol that decide it in a study."""
+        return () if self.is_brought(study) else self.sections
 
 
 @dataclass(frozen=True)

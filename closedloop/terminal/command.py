@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -41,6 +42,7 @@ _WORDS = {  # typer's, for a reader who never heard of it
     "Input should be": "expected what is",
     "Value error, ": "",
 }
+_NOT_ONE_OF = re.compile(r"(?<=: )'(?P<word>.*)' is not one of (?P<names>'.*')\.?$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,12 @@ def _misused(error: BaseException, program: Program, said: str) -> int:
     command = context.command_path if context is not None else program.name
     for theirs, ours in _WORDS.items():
         said = said.replace(theirs, ours)
-    said += _found(error.__cause__)
+    named = _NOT_ONE_OF.search(said)
+    if named:
+        names = named["names"].replace("'", "")
+        said = f"{said[: named.start()]}expected one of {names}, found {_short(named['word'])}"
+    else:
+        said += _found(error.__cause__)
     end = "" if said.endswith(("?", ".")) else "."
     say(f"{command}: {one_line(said).replace('?.', '?')}{end} See `{command} --help`.")
     return _MISUSED
@@ -155,7 +162,11 @@ def _found(error: BaseException | None) -> str:
     if report is None:
         return ""
     word = str(report()[0]["input"])
-    return f", found {word if len(word) <= _MOST_WORD else f'{word[:_MOST_WORD]}...'}"
+    return f", found {_short(word)}"
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _MOST_WORD else f"{word[:_MOST_WORD]}..."
 
 
 def _known(error: BaseException, program: Program) -> str | None:

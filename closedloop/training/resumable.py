@@ -134,6 +134,8 @@ def _as_array(tensor: Tensor) -> NDArray[Any]:
 def _read(path: Path) -> dict[str, Any]:
     content = read_bytes(path)
     try:
+        # in this process, not in a confined one as weights from outside are: the state of a training that was stopped
+        # is half-done work of our own, written by `save_training` alone; nobody brings one
         return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001 - an unpickler fed with any bytes raises anything
         raise _unreadable(path, error) from None

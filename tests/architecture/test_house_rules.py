@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,7 +89,25 @@ def is_an_overload(function: ast.FunctionDef) -> bool:
     return any(ast.unparse(decorator) == "overload" for decorator in function.decorator_list)
 
 
+def explains_arguments(function: ast.FunctionDef) -> bool:
+    return "Parameters\n" in (ast.get_docstring(function) or "")
+
+
+def explained_by_a_port() -> set[str]:
+    """Return the methods that explain their arguments, as who implements them names them: `Port.method`."""
+    return {
+        f"{node.name}.{method.name}"
+        for tree in trees().values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for method in public_functions(node.body)
+        if explains_arguments(method)
+    }
+
+
 def test_who_takes_three_arguments_or_more_explains_them() -> None:
+    """Or names the port's method of the same name that does: the words stand once."""
+    of_ports = explained_by_a_port()
     unexplained = [
         f"{path}:{function.lineno}: {function.name}"
         for path, tree in trees().items()
@@ -96,6 +115,12 @@ def test_who_takes_three_arguments_or_more_explains_them() -> None:
         if n_arguments(function) >= EXPLAINED_FROM
         and not is_a_command(function)
         and not is_an_overload(function)
-        and "Parameters\n" not in (ast.get_docstring(function) or "")
+        and not explains_arguments(function)
+        and not of_ports
+        & {
+            name
+            for name in re.findall(r"See `(\w+\.\w+)`\.", ast.get_docstring(function) or "")
+            if name.endswith(f".{function.name}")
+        }
     ]
     assert not unexplained, "\n".join(unexplained)

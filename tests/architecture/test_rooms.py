@@ -29,7 +29,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "recording": set(),
     "detection": {"errors", "execution", "plain_text", "recording"},
     "blackrock": {*GROUND, "recording"},
-    "neo_files": {*GROUND, "recording"},
+    "neo_files": {*GROUND, "confined", "recording"},
     "alignment": {"errors", "recording"},
     "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
     "models": {*GROUND, "confined", "plain_text", "stimuli"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,9 +58,12 @@ def sensitivity(study: Path) -> bytes:
     return (study / "report" / "sensitivity.csv").read_bytes()
 
 
+PROGRESS = re.compile(r": \d{1,3} %(, about .* left)?$")  # of a long stage on a slow machine
+
+
 def one_line_error(finished: subprocess.CompletedProcess[str]) -> str:
     """Return what a failed command said, having checked that it is one line and no traceback."""
     assert finished.returncode == 1, finished.stdout + finished.stderr
-    lines = finished.stderr.strip().splitlines()
+    lines = [line for line in finished.stderr.strip().splitlines() if not PROGRESS.search(line)]
     assert len(lines) == 1, finished.stderr
     return lines[0]

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+import click
+import numpy as np
+import psutil
 import pytest
+import typer
+from PIL import Image
 
+import closedloop.cli
+import rig.cli
+from tests.loop.real_study import RealStudy
 from tests.loop.studies import ENVIRONMENT
+from tests.loop.studies import closedloop as run_closedloop
+from tests.unit.execution.stranger import listening
 
 FROM_C = """
 import ctypes, os, socket, sys
@@ -16,6 +35,57 @@ if ctypes.CDLL(None).listen(door.fileno(), 1) != 0:  # the system chooses a port
     sys.exit("could not listen")
 sys.stdout.write("open")
 """
+IN_A_CHILD = """
+import subprocess, sys
+program = "import socket; door = socket.socket(); door.bind(('0.0.0.0', 0)); door.listen(); print(); input()"
+child = subprocess.Popen([sys.executable, "-I", "-S", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+input()  # whoever looks takes the time that is needed
+child.communicate(b"\\n")
+"""
+
+# Each command with arguments that have it do what it is for. {done}: a finished study of two days, {played}: one of an
+# animal whose session was a pilot, {recorded}: one whose session was recorded as well, {copy}: its recording
+LINES = (
+    "closedloop dry-run {done}",
+    "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
+    "closedloop run {recorded} --settle 0 --workers 2",
+    "closedloop status {done}",
+    "closedloop accept-session {played} --day 0 --despite mouse-gaze --why pilot",
+    "closedloop accept-recording {recorded} --day 0 --why less",
+    "closedloop replace-recording {recorded} --day 0 --from {copy} --why copy --settle 0",
+    "closedloop verify {done}",
+    "closedloop report {done}",
+    "closedloop doctor",
+    "closedloop recording info {made}",
+    "closedloop recording detect {made}/array1.ns6 --out new.h5 --workers 2",
+    "closedloop recording events {made}/array1.nev --out new.csv",
+    "closedloop recording align {made}/journal.jsonl {made}/array1.nev {made}/array1.ns6 --report new.html",
+    "closedloop recording make new --seconds 5",
+    "closedloop recording waveforms {made}/array1.nev --out new.h5 --report new.html",
+    "closedloop recording samples {made}/array1.ns6 --out new.parquet",
+    "closedloop recording codes {made}/array1.nev --out new.csv",
+    "closedloop recording map {map} --out new.html",
+    "closedloop base-model train new.safetensors",
+    "closedloop base-model import {weights} --out new.safetensors --labelled-images {photographs}",
+    "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
+    " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
+    "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
+    " --steps 2 --workers 2",
+    "rig check {done}/day-00/schedule",
+    "rig present {done}/day-00/schedule --display headless --out new",
+)
+BY_DASK = (
+    "closedloop dry-run new --protocol smoke --workers dask:1",
+    "closedloop recording detect {made}/array1.ns6 --out new.h5 --workers dask:1",
+    "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
+    " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers dask:1",
+    "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
+    " --steps 2 --workers dask:1",
+)
+STOPPED = ("closedloop base-model train",)  # minutes: interrupted when it is at its work
+AT_WORK_S = 10.0  # of processor time
+ENDS_WITH_1 = ("closedloop doctor", "rig check")  # of a machine without a screen
 
 
 @pytest.mark.parametrize("address", ["('0.0.0.0', 0)", "('127.0.0.1', 0)"])
@@ -39,3 +109,146 @@ def test_a_command_that_opens_nothing_is_left_alone() -> None:
 
 def watched(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, env=ENVIRONMENT)
+
+
+def test_a_door_of_a_child_that_escapes_the_watch_is_seen_from_outside() -> None:
+    with subprocess.Popen([sys.executable, "-c", IN_A_CHILD], stdin=subprocess.PIPE, env=ENVIRONMENT) as process:
+        doors: set[tuple[str, int]] = set()
+        while not doors and process.poll() is None:
+            doors |= listening(psutil.Process(process.pid))
+        process.communicate(b"\n")
+    assert {address for address, _port in doors} == {"0.0.0.0"}
+    assert process.returncode == 0
+
+
+def test_every_command_is_watched() -> None:
+    lines = [shlex.split(line) for line in LINES]
+    assert len(lines) == len(set(commands()))
+    for name in commands():
+        assert [words for words in lines if words[: len(name)] == list(name)], f"{' '.join(name)}: no line watches it"
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """All commands of both programs, as `--help` lists them."""
+    for program, app in (("closedloop", closedloop.cli.app), ("rig", rig.cli.app)):
+        yield from below(typer.main.get_command(app), (program,))
+
+
+def below(command: click.Command, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if not hasattr(command, "list_commands"):
+        yield name
+        return
+    context = click.Context(command, info_name=name[-1])
+    for each in command.list_commands(context):
+        yield from below(command.get_command(context, each), (*name, each))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a command ended, and where it or a process of its own listened meanwhile."""
+
+    code: int
+    said: str
+    doors: frozenset[tuple[str, int]]
+
+
+def run_and_look(words: list[str], cwd: Path, environment: dict[str, str], *, stop: bool = False) -> Seen:
+    """Run a command line, looking at the sockets of all its processes again and again until it ends.
+
+    Parameters
+    ----------
+    words
+        The command line.
+    cwd
+        The folder to run it in.
+    environment
+        Its environment.
+    stop
+        Whether it is interrupted when it is at its work.
+    """
+    doors: set[tuple[str, int]] = set()
+    with tempfile.TemporaryFile("w+") as said:
+        command = [sys.executable, "-m", *words]
+        with subprocess.Popen(command, cwd=cwd, env=environment, stdout=said, stderr=said) as process:
+            looked_at = psutil.Process(process.pid)
+            while process.poll() is None:
+                doors |= listening(looked_at)
+                if stop and sum(looked_at.cpu_times()[:2]) > AT_WORK_S:
+                    process.send_signal(signal.SIGINT)
+                    stop = False
+                with contextlib.suppress(subprocess.TimeoutExpired):  # leaves the processor to what is looked at
+                    process.wait(timeout=0.02)
+        said.seek(0)
+        return Seen(process.returncode, said.read(), frozenset(doors))
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, random = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    for k in range(80):
+        (folder / str(k % 4)).mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (40, 40, 3)).astype(np.uint8)).save(folder / f"{k % 4}/{k}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "session"
+    assert run_closedloop("recording", "make", folder, "--seconds", "10").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def filled(
+    undisturbed: Path, scheduled_real_study: RealStudy, photographs: Path, made: Path, tmp_path: Path
+) -> Callable[[str], list[str]]:
+    """Return what makes words of a line, with copies of the studies that it names."""
+
+    def real(name: str) -> RealStudy:
+        root = Path(shutil.copytree(scheduled_real_study.root, tmp_path / name))
+        return type(scheduled_real_study)(type(scheduled_real_study.paths)(root))
+
+    def fill(line: str) -> list[str]:
+        places = {"photographs": photographs, "made": made, "two_days": Path(__file__).with_name("two_days.yaml")}
+        places["weights"] = Path(closedloop.cli.__file__).parent / "models/weights/small_resnet_robust.safetensors"
+        if "{done}" in line:
+            places["done"] = Path(shutil.copytree(undisturbed, tmp_path / "done"))
+        if "{played}" in line:
+            study = real("played")
+            study.present(gaze="mouse")
+            places["played"] = study.root
+        if "{recorded}" in line:
+            study = real("recorded")
+            study.present()
+            study.record()
+            places["recorded"] = study.root
+            places["copy"] = Path(shutil.copytree(study.paths.folder("recording", 0), tmp_path / "copy"))
+        if "{map}" in line:
+            places["map"] = tmp_path / "two.cmp"
+            places["map"].write_text("two arrays\n0 0 A 1 V4-1\n2 1 A 2 V4-2\n0 0 E 1 IT-1\n")
+        return [word.format(**places) for word in shlex.split(line)]
+
+    return fill
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_and_all_that_it_starts_listen_nowhere(
+    filled: Callable[[str], list[str]], tmp_path: Path, line: str
+) -> None:
+    stop = line.startswith(STOPPED)
+    seen = run_and_look(filled(line), tmp_path, ENVIRONMENT, stop=stop)
+    assert seen.doors == frozenset()
+    assert not any(words in seen.said for words in ("bound a socket", "a command listens"))
+    assert seen.code in ({130} if stop else {0, 1} if line.startswith(ENDS_WITH_1) else {0}), seen.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", BY_DASK)
+def test_with_workers_of_dask_a_command_listens_to_this_machine_alone(
+    filled: Callable[[str], list[str]], tmp_path: Path, line: str
+) -> None:
+    unwatched = os.environ | {"OMP_NUM_THREADS": "1"}
+    seen = run_and_look(filled(line), tmp_path, unwatched)
+    assert seen.code == 0, seen.said
+    assert {address for address, _port in seen.doors} == {"127.0.0.1"}

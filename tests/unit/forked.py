@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -76,6 +78,8 @@ def _be_the_program(
     environment: dict[str, str],
 ) -> None:
     code: Any = 99
+    atexit._clear()  # what the tests tidy up at their end is not this program's: an interrupted one runs all of it
+    gc.freeze()  # the collector would go through all that the tests have imported, and get a copy of it
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
         for number, stream in enumerate(streams, start=1):

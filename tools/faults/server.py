@@ -5,6 +5,7 @@ Started with the library of `shim`. Reads a request a line, JSON, from standard 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -30,6 +31,7 @@ IMPORTS = (
     *(f"closedloop.stages.{name}" for name in ("start", "plan", "synthesize", "schedule", "present", "record")),
     *("closedloop.stages.ingest.run", "closedloop.stages.refit", "closedloop.stages.evaluate.run"),
     *("closedloop.stages.queue", "closedloop.simulation.array", "rig.cli", "rig.launch", "rig.display.headless"),
+    "pandas",  # imported where a table is read, and so by every command
 )
 
 
@@ -37,6 +39,7 @@ def serve() -> int | None:
     """Answer requests until there are no more; in a child, return its exit code."""
     for name in IMPORTS:
         importlib.import_module(name)
+    gc.freeze()  # else every child goes through what was imported again and again, and gets a copy of it
     print(json.dumps("ready"), flush=True)
     while line := _line():
         began = time.monotonic()

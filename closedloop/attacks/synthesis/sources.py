@@ -15,7 +15,7 @@ from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import load_site_model, open_base_model
 from closedloop.models.shipped import shipped_names, shipped_weights
 from closedloop.models.site_model import UnitModel, freeze_for_attack
-from closedloop.storage import sha256_file
+from closedloop.storage import resolved, sha256_file
 
 PROCESSOR = torch.device("cpu")
 
@@ -161,7 +161,7 @@ def site_model_file(path: Path) -> SiteModelFile:
     ...     site_model_file(file).load().spec.n_sites
     5
     """
-    return SiteModelFile(path.resolve(), sha256_file(path))
+    return SiteModelFile(resolved(path), sha256_file(path))
 
 
 def units_file(weights: str | Path, *, layer: str, architecture: str | None = None) -> UnitsFile:
@@ -191,7 +191,7 @@ def units_file(weights: str | Path, *, layer: str, architecture: str | None = No
     path = shipped_weights(str(weights)) if str(weights) in shipped_names() else Path(weights)
     if not path.is_file():
         raise CheckpointError(f"{path}: expected a weight file, found none. Use one of {', '.join(shipped_names())}.")
-    return UnitsFile(path.resolve(), sha256_file(path), layer, architecture)
+    return UnitsFile(resolved(path), sha256_file(path), layer, architecture)
 
 
 def check_unchanged(path: Path, sha256: str) -> None:

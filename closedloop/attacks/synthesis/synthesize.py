@@ -29,7 +29,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.execution.workers import HERE, Workers
-from closedloop.storage import sha256_bytes
+from closedloop.storage import resolved, sha256_bytes
 from closedloop.storage.arrays import save_rows
 
 ITEMS_PER_SHARD = 32
@@ -133,11 +133,11 @@ def synthesize(
             method=method,
             lattice=settings,
             directions=directions,
-            folder=shard_folder.resolve(),
+            folder=resolved(shard_folder),
         )
         for start in range(0, len(items), items_per_shard)
     ]
-    images_file = shard_folder.resolve() / f"{CLEAN}{shard_name(*hashes)}.npy"
+    images_file = resolved(shard_folder) / f"{CLEAN}{shard_name(*hashes)}.npy"
     made_once(images_file, partial(_save, clean_images))
     pieces = [
         AttackPiece(
@@ -154,7 +154,7 @@ def synthesize(
         for group in _groups(shards, device)
     ]
     _run_pieces(pieces, workers, progress, n_items=len(items))
-    return _collect(shards, shard_folder.resolve())
+    return _collect(shards, resolved(shard_folder))
 
 
 def _groups(shards: Sequence[AttackShard], device: str) -> Iterator[tuple[AttackShard, ...]]:

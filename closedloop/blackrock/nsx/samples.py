@@ -23,7 +23,7 @@ from closedloop.blackrock.nsx.runs import ticks_in_blocks
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import BRIDGE_MS, Segment
 from closedloop.recording.source import regular_ticks
-from closedloop.storage import is_failing_disk, reading
+from closedloop.storage import is_failing_disk, reading, resolved
 
 _BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it
 _BYTES_A_SINGLE_READ = 8192  # in the time of one read of 8 bytes, a long read gets about as far (measured)
@@ -79,18 +79,11 @@ class NsxSamples:
     def fingerprint(self) -> tuple[str, ...]:
         """Return what must be the same for the samples to be the same: the file as it is now, and its columns."""
         status = self.file.stat()
-        file = (str(self.file.resolve()), status.st_size, status.st_mtime_ns)
+        file = (str(resolved(self.file)), status.st_size, status.st_mtime_ns)
         return repr(file), repr(self.header), repr(self.columns)
 
     def read(self, segment: int, start: int, stop: int) -> NDArray[np.int16]:
-        """Read samples start to stop (exclusive) of one segment, shape (stop - start, n_channels), in bits.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
+        """Read samples of one segment, in bits. See `SampleSource.read`.
 
         Raises
         ------
@@ -114,15 +107,7 @@ class NsxSamples:
         return samples
 
     def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:
-        """Return those of samples start to stop that were not recorded: `read` gives a line over such short holes.
-
-        Parameters
-        ----------
-        segment
-            Which segment, from 0.
-        start, stop
-            Samples of it, from 0.
-        """
+        """Return samples that were not recorded. See `SampleSource.bridged`."""
         return self.header.runs.bridged(segment, start, stop)
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:

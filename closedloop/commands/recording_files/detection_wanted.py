@@ -60,12 +60,16 @@ def parse_definition(
     """
     if notch is not None and notch not in _NOTCHES:
         raise OptionError(f"--notch {notch}: expected {', '.join(_NOTCHES)}. Choose one of them.")
-    return with_settings(
-        definition_by_name(one_of(DEFINITIONS, name, option="--definition")),
-        multiple=threshold,
-        band_hz=band_hz,
-        notch="defined" if notch is None else _NOTCHES[notch],
-    )
+    definition = definition_by_name(one_of(DEFINITIONS, name, option="--definition"))
+    try:
+        return with_settings(
+            definition,
+            multiple=threshold,
+            band_hz=band_hz,
+            notch="defined" if notch is None else _NOTCHES[notch],
+        )
+    except RecordingError as error:  # of numbers alone: no file was looked at yet
+        raise OptionError(f"--{error}") from error
 
 
 @dataclass(frozen=True)

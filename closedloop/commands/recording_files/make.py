@@ -11,6 +11,7 @@ from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.suggestions import one_of
 from closedloop.simulation.sessions import MadeSession, make_session
+from closedloop.storage import storage_errors
 from closedloop.storage.places import refuse_no_folder
 
 _FAULTS: dict[str, RecorderFault | LineFault] = {
@@ -75,7 +76,8 @@ def make_in_folder(
         faults=tuple(_FAULTS[name] for name in dict.fromkeys(faults)),
         seed=seed,
     )
-    make_session(folder, wanted, progress=progress)
+    with storage_errors(folder):
+        make_session(folder, wanted, progress=progress)
     return [f"{path}: {path.stat().st_size / 1e6:.1f} MB" for path in sorted(folder.iterdir())]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment
@@ -190,6 +191,8 @@ def display_latency(device: DeviceRecord, sent: SentCodes) -> Figure | None:
     histogram.hist(latency_ms[seen], bins=_HISTOGRAM_BINS, color=SITE_LIGHT, edgecolor="white", linewidth=0.3)
     histogram.axvline(float(np.median(latency_ms[seen])), color=INK, linewidth=1.2)
     histogram.set_yscale("log")
+    histogram.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 10^n would be set as math
+    histogram.yaxis.set_minor_formatter(NullFormatter())
     histogram.set_title("All latencies (line: median)")
     histogram.set_xlabel("display latency, ms")
     histogram.set_ylabel("presentations")

@@ -37,6 +37,7 @@ from closedloop.attacks.engine.batch_size import BatchSize
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import HERE, Workers
+from closedloop.storage import resolved
 from closedloop.studies.networks import NetworkChoice, OpenNetwork, open_network
 from closedloop.studies.unit_sensitivity.choice import DrawnImages, DrawnUnits, draw_images, draw_units, pairs
 from closedloop.studies.unit_sensitivity.documents import (
@@ -106,7 +107,7 @@ def measure_units(
         Workers were lost, or the disk is full; what was done is kept.
     """
     files = StudyFiles(folder)
-    means = _Means(workers, device, batch_size, files.shards.resolve())
+    means = _Means(workers, device, batch_size, resolved(files.shards))
     parts = _parts(study)
     shards = [_shards(study, part, means) for part in parts]
     _search([shard for group in shards for shard in group], workers, progress)

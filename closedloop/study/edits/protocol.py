@@ -163,10 +163,10 @@ def _refuse_recorded(
 def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, stage: Stage, day: int) -> bool:
     """Return whether a finished stage was made with other sections than a protocol has."""
     manifest = read_manifest(paths.folder(stage.name, day))
-    made_with = input_hash(
-        stage.name, day, study=study, protocol=protocol, sections=stage.sections, inputs=manifest.inputs
-    )
-    return made_with != manifest.input_hash
+    return manifest.input_hash not in {
+        input_hash(stage.name, day, study=study, protocol=protocol, sections=sections, inputs=manifest.inputs)
+        for sections in (stage.deciding(study), stage.sections)  # older versions counted some for what is brought
+    }
 
 
 def _recorded_days(paths: StudyPaths) -> list[int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,17 +13,17 @@ from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.stages.plan import PlannedRows, plan_rows
-from closedloop.stages.schedule import order_presentations, twins_too_near
+from closedloop.stages.schedule import order_presentations, twins_too_near, two_digits
 
 ModelOutputs = Sequence[int]
-
-_HALVINGS = 5  # of the separation that was asked for, until it is said what can be kept: to a thirtieth
 
 
 def separation_not_kept(
     protocol: Protocol, *, subject: str, n_days: int, sites: ModelOutputs | None = None, day: int = 0
 ) -> str:
-    """Return in one line where an image and its twins cannot be kept apart; empty where they can on every day.
+    """Return in one line where an image and its twins cannot be kept apart, and what can be kept on every day.
+
+    It is empty where they can.
 
     What is tried is what the stages will do: the same rows, the same seeds, the same random orders. How many sites the
     days after the first will have is told by day 0's recording: every number is tried, the first outputs of the model.
@@ -40,19 +43,38 @@ def separation_not_kept(
     """
     every = protocol.sites.n_sites
     if sites is None:
-        numbers = {one: [every, *(range(1, every) if one else ())] for one in range(day, n_days)}
         cases: list[tuple[int, ModelOutputs]] = [
-            (one, range(number)) for one, tried in numbers.items() for number in tried
+            (one, range(number))
+            for one in range(day, n_days)
+            for number in ([*range(1, every)] if one else []) + [every]
         ]
     else:
         cases = [(one, sites) for one in range(day, n_days)]
-    for that_day, chosen in cases:
-        session = _SessionToCome(protocol, subject, that_day, chosen)
-        if not session.keeps(protocol.presentation.twin_separation_min):
-            few = f", should only {len(chosen)} of {every} sites be chosen" if len(chosen) < every else ""
-            kept = f"that about {session.most_min():.2g} min can be kept on day {that_day}{few}"
-            return twins_too_near(protocol, kept)
-    return ""
+    cases.sort(key=lambda case: len(case[1]))  # the shortest sessions keep least: they come first
+    sessions = [_SessionToCome(protocol, subject, that_day, chosen) for that_day, chosen in cases]
+    kept_min, narrowest = _kept_by_all(sessions, protocol.presentation.twin_separation_min)
+    if narrowest is None:
+        return ""
+    n_sites = len(narrowest.sites)
+    few = f", should only {n_sites} of {every} sites be chosen" if n_sites < every else ""
+    return twins_too_near(protocol, kept_min, where=f"on day {narrowest.day}{few}")
+
+
+def _kept_by_all(sessions: list[_SessionToCome], wanted_min: float) -> tuple[float, _SessionToCome | None]:
+    """Return how many minutes all sessions keep, and which one keeps no more; None where all keep what is wanted.
+
+    An order that keeps much does not say that the one for less keeps it: what one session lowers is tried on all others
+    again.
+    """
+    kept_min, narrowest, n_since = wanted_min, None, 0
+    for session in itertools.cycle(sessions):
+        if n_since == len(sessions):
+            break
+        if session.keeps(kept_min):
+            n_since += 1
+        else:
+            kept_min, narrowest, n_since = session.most_min(below=kept_min), session, 1
+    return kept_min, narrowest
 
 
 @dataclass(frozen=True)
@@ -66,20 +88,29 @@ class _SessionToCome:
 
     def keeps(self, separation_min: float) -> bool:
         """Return whether the scheduler will keep twins so many minutes apart."""
+        return separation_min == 0 or self._nearest_min(separation_min) >= separation_min
+
+    def most_min(self, *, below: float) -> float:
+        """Return how many minutes are kept where more are not, in two digits.
+
+        What the order keeps by itself is the least of it. Numbers of two digits are some hundred at most: one search
+        among them makes a handful of orders.
+        """
+        by_itself = two_digits(self._nearest_min(0.0))
+        tried = [minutes for minutes in _of_two_digits(by_itself, below) if by_itself < minutes < below]
+        n_kept = bisect.bisect_left(tried, True, key=lambda minutes: not self.keeps(minutes))
+        return tried[n_kept - 1] if n_kept else by_itself
+
+    def _nearest_min(self, separation_min: float) -> float:
         timing = self.protocol.presentation.model_copy(update={"twin_separation_min": separation_min})
         protocol = self.protocol.model_copy(update={"presentation": timing})
-        return (
-            separation_min == 0
-            or nearest_twins_min(protocol, subject=self.subject, day=self.day, sites=self.sites) >= separation_min
-        )
+        return nearest_twins_min(protocol, subject=self.subject, day=self.day, sites=self.sites)
 
-    def most_min(self) -> float:
-        """Return about how many minutes can be kept where those that were asked for cannot."""
-        low, high = 0.0, self.protocol.presentation.twin_separation_min
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.keeps(middle) else (low, middle)
-        return low
+
+def _of_two_digits(low: float, high: float) -> list[float]:
+    """Return the numbers of two digits of all powers of ten from that of one number to that of another, ascending."""
+    exponents = range(math.floor(math.log10(low)) - 1, math.floor(math.log10(high)))
+    return [float(f"{digits}e{exponent}") for exponent in exponents for digits in range(10, 100)]
 
 
 def nearest_twins_min(protocol: Protocol, *, subject: str, day: int, sites: ModelOutputs) -> float:

@@ -9,6 +9,7 @@ from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.models.shipped import shipped_names, weights_file
 from closedloop.models.weight_headers import read_weight_header, refuse_no_weights
 from closedloop.plain_text.suggestions import did_you_mean
+from closedloop.storage import resolved
 
 
 def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> str:
@@ -50,7 +51,7 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
 
 def base_model_named(given: Path) -> str:
     """Return what study.json calls the base model that an option names: shipped weights, or a file."""
-    return str(given) if str(given) in shipped_names() and not given.is_file() else str(given.resolve())
+    return str(given) if str(given) in shipped_names() and not given.is_file() else str(resolved(given))
 
 
 def _refuse_unfit(protocol: Protocol, source: str, *, place: str, option: str) -> None:

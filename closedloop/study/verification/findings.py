@@ -45,10 +45,13 @@ class Findings:
     n_files: int = 0
     faults: list[StudyFault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
 
     def fault(self, kind: StudyFaultKind, message: str) -> None:
-        """Write down a fault."""
-        self.faults.append(StudyFault(kind, message))
+        """Write down a fault, once: several looks may come upon the same file."""
+        if message not in self._said:
+            self._said.add(message)
+            self.faults.append(StudyFault(kind, message))
 
     @contextmanager
     def reading(self, kind: StudyFaultKind, place: Path) -> Iterator[None]:

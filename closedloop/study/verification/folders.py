@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.arrays import check_arrays
-from closedloop.artifacts.catalog import CATALOG, ArrayFile, DocumentFile, JournalFile, StudyFile, TableFile, files_of
+from closedloop.artifacts.catalog import CATALOG, files_of
+from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, JournalFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -114,7 +115,7 @@ def _check_documents(
     for file in files:
         path = folder / file.name
         if file.name in whole:
-            with findings.reading("document", path):
+            with findings.reading("journal" if isinstance(file, JournalFile) else "document", path):
                 if _mark(file, path) not in {None, study.simulated}:
                     _wrong_mark(findings, path, study)
         elif not file.optional and file.name not in manifest.outputs and type(file) is not StudyFile:

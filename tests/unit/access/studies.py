@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.catalog import StudyFile
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.artifacts.files.kinds import StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol

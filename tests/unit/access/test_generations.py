@@ -13,7 +13,7 @@ import closedloop
 from closedloop import Study
 from closedloop.access.files import published_files
 from closedloop.artifacts import catalog
-from closedloop.artifacts.catalog import StudyFile
+from closedloop.artifacts.files.kinds import StudyFile
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, ProtocolError, StudyError
 from tests.unit.access.studies import SITES, Made, make_study

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import write_arrays
-from closedloop.artifacts.catalog import reader_of
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SiteTable
 from closedloop.artifacts.day.stimuli import STIMULI, STIMULUS_IMAGES
 from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.files.kinds import reader_of
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import read_table, write_table

@@ -79,5 +79,6 @@ def test_40_mutants_end_in_a_result_or_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_2_000_mutants_end_in_a_result_or_one_line(tmp_path: Path) -> None:
-    assert 2_000 < fuzz(tmp_path, 2_000, seed=4) < 11_000
+@pytest.mark.parametrize("seed", [4, 5, 6, 7])  # in parts, so that processes share them
+def test_2_000_mutants_end_in_a_result_or_one_line(tmp_path: Path, seed: int) -> None:
+    assert 500 < fuzz(tmp_path, 500, seed=seed) < 2_750

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from closedloop.confined.npy import ArrayFileError, map_npy, read_npy, read_npz
+from closedloop.confined.npy import ArrayFileError, map_npy, read_foreign_header, read_npy, read_npz
 
 DTYPES = ["u1", "i2", "<f4", "<f8", "<i8", "?", "<u2", "<c8"]
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
@@ -127,3 +127,35 @@ def test_an_archive_with_a_flipped_bit_is_read_or_refused(tmp_path: Path, place:
     path.write_bytes(content[:at] if cut else content)
     with suppress(ArrayFileError):
         read_npz(path, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "shape"),
+    [
+        (described("<i8", "(3,)"), "<i8", (3,)),
+        (described(">i8", "(3,)"), ">i8", (3,)),
+        (described("<f8", "(3,)", fortran=True), "<f8", (3,)),
+        (described("|u1", "(2, 3)"), "u1", (2, 3)),
+        ("{'descr': '<i8', 'fortran_order': False, 'shape': (   3,), }", "<i8", (3,)),
+        ("{'descr':'<i8','fortran_order':False,'shape':(3,)}      ", "<i8", (3,)),
+    ],
+)
+def test_headers_of_other_programs_are_read_however_they_are_spaced(
+    tmp_path: Path, text: str, dtype: str, shape: tuple[int, ...]
+) -> None:
+    """Open Ephys writes its own, without numpy; numpy's reader agrees with ours on each."""
+    path = tmp_path / "numbers.npy"
+    for version in (1, 2):
+        path.write_bytes(header(text.rstrip("\n ").ljust(118) + "\n", version=version, values=bytes(24)))
+        found = read_foreign_header(path)
+        assert found == (np.dtype(dtype), shape, 129 if version == 1 else 131)
+        assert found[:2] == (np.load(path).dtype, np.load(path).shape)
+
+
+@pytest.mark.parametrize(
+    "text", ["(" * 3000, "-" * 4000, "[" * 4000, described("|O", "(3,)"), described("<i8", "(-3,)"), " " * 4090 + "{"]
+)
+def test_headers_that_only_python_could_read_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "numbers.npy").write_bytes(header(text))
+    with pytest.raises(ArrayFileError):
+        read_foreign_header(tmp_path / "numbers.npy")

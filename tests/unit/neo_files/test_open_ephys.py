@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from closedloop.devices.device import Device
 from closedloop.devices.neo_device import read_neo_devices
 from closedloop.errors import RecordingError
+from closedloop.neo_files.sample_numbers import read_npy
 from closedloop.neo_files.wiring import CodeWiring, NeoWiring, PhotodiodeWiring, RawWiring
 from tests.unit.messages import refused
 from tests.unit.neo_files.open_ephys_files import STREAM, ttl_of_codes, write_open_ephys
@@ -150,3 +152,18 @@ def test_times_of_a_clock_that_drifts_are_taken(tmp_path: Path) -> None:
     own = write_open_ephys(tmp_path, VOLTS, ttl=TTL) / "continuous" / STREAM / "timestamps.npy"
     np.save(own, np.arange(len(VOLTS)) / 30_000 * (1 + 50e-6) + 7.0)
     assert read(tmp_path).tick_hz == 30_000
+
+
+def test_numbers_whose_header_says_gigabytes_are_refused_without_reading_them(tmp_path: Path) -> None:
+    """A header of version 2 says its own length: numpy would read it, all of it, before it looked at it."""
+    continuous = write_open_ephys(tmp_path, VOLTS, ttl=TTL) / "continuous" / STREAM
+    numbers = continuous / "sample_numbers.npy"
+    with numbers.open("wb") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (1 << 30).to_bytes(4, "little"))
+        file.truncate(1 << 31)  # of which the disk has one block
+    tracemalloc.start()
+    with refused(RecordingError, numbers, "expected a .npy file, found a header that describes no plain array."):
+        read_npy(numbers)
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most_bytes < 1 << 24

@@ -109,3 +109,11 @@ def test_a_lost_or_doubled_code_is_not_counted_again_as_one_that_belongs_to_noth
     foreign = "foreign: code 9 at 3.0 s (array), number 7"
     lines = dict(quality_table([quality(codes_unmatched=(*fates, foreign))]).rows)
     assert lines["codes that belong to nothing sent"] == "1"
+
+
+def test_twins_apart_are_minutes_or_parts_of_one_with_what_both_numbers_are() -> None:
+    days = [quality(twin_separation_median_min=2.83, twin_separation_min_min=0.0267), quality()]
+    table = quality_table(days)
+    (row,) = [row for row in table.rows if "twin" in row[0]]
+    assert row == ("changed image to its clean twin, median (least)", "2.8 (0.027) min", "–")
+    assert "the median over all showings and the least" in table.caption

@@ -64,6 +64,34 @@ def test_what_the_rig_refuses_is_said_in_one_line(tmp_path: Path) -> None:
         present.run(made)
 
 
+def stand_in_for_the_rig(folder: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let `python -m rig` be another program."""
+    (folder / "programs" / "rig").mkdir(parents=True)
+    (folder / "programs" / "rig" / "__init__.py").touch()
+    (folder / "programs" / "rig" / "__main__.py").write_text(program)
+    monkeypatch.chdir(folder)  # or the rig beside us is found first
+    monkeypatch.setenv("PYTHONPATH", str(folder / "programs"))
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL. "),
+        ("sys.exit(130)", "found it asked to end. "),
+    ],
+)
+def test_a_rig_that_is_killed_under_the_loop_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, found: str
+) -> None:
+    made = scheduled(tmp_path)
+    stand_in_for_the_rig(tmp_path, monkeypatch, f"import os, signal, sys\n{ends}\n")
+    remedy = "Run the same command again: the journal is kept"
+    with refused(
+        SessionError, str(made.working), "expected rig present, which this command had started", found, remedy
+    ):
+        present.run(made)
+
+
 def test_a_session_with_something_left_to_show_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,10 +100,6 @@ def test_a_session_with_something_left_to_show_is_not_published(
     present.run(made)
     summary = SUMMARY.read(made.output(SUMMARY))
     summary.model_copy(update={"outcome": "stopped", "n_remaining": 3}).write(made.output(SUMMARY))
-    (tmp_path / "programs" / "rig").mkdir(parents=True)
-    for module in ("__init__.py", "__main__.py"):
-        (tmp_path / "programs" / "rig" / module).touch()
-    monkeypatch.chdir(tmp_path)  # or the rig beside us is found first
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "programs"))
+    stand_in_for_the_rig(tmp_path, monkeypatch, "")
     with refused(SessionError, str(made.working), "expected every presentation accepted, found 3 left. Run again."):
         present.run(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,23 @@ def test_where_twins_are_too_near_some_presentations_change_places(tmp_path: Pat
 def test_twins_nearer_than_asked_for_are_refused_with_both_numbers(tmp_path: Path) -> None:
     """Three showings of a clean image and two of its twin, each 17 from all others: five have no room among fifty."""
     place = f"{tmp_path}/protocol.yaml, presentation.twin_separation_min:"
-    with refused(ProtocolError, place, f"expected {17 * MINUTES_EACH:.6g} min between", "in this session"):
-        scheduled(tmp_path, presentation={"twin_separation_min": 17 * MINUTES_EACH})
+    wanted = 17 * MINUTES_EACH
+    with pytest.raises(ProtocolError) as error:
+        scheduled(tmp_path, presentation={"twin_separation_min": wanted})
+    said = re.fullmatch(
+        rf"{re.escape(place)} expected {wanted:.6g} min between an image and its twin, found that ([\d.]+) min can be "
+        "kept in this session. Lower it to that, or attack more different images.",
+        str(error.value),
+    )
+    assert said is not None
+    assert MINUTES_EACH * 0.9 < float(said[1]) < wanted
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(10.97, 10.0), (2.89, 2.8), (0.02678, 0.026), (0.9999, 0.99), (123.4, 120.0), (0.0, 0.0)]
+)
+def test_minutes_are_said_in_two_digits_that_are_never_more(minutes: float, said: float) -> None:
+    assert schedule.two_digits(minutes) == said
 
 
 def test_a_day_of_clean_images_alone_has_no_twins_to_keep_apart(tmp_path: Path) -> None:

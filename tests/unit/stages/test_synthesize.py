@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from closedloop.artifacts.catalog import AUDIT, PLANNED_IMAGES, PLANNED_ITEMS, PREDICTIONS, reader_of
+from closedloop.artifacts.catalog import AUDIT, PLANNED_IMAGES, PLANNED_ITEMS, PREDICTIONS
+from closedloop.artifacts.files.kinds import reader_of
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.artifacts.tables import as_columns

@@ -126,6 +126,14 @@ def test_what_is_kept_beside_the_folders_is_read(tmp_path: Path, name: str) -> N
     assert message.startswith(f"{tmp_path / name}")
 
 
+def test_a_file_that_several_looks_need_is_said_once(tmp_path: Path) -> None:
+    """The decisions of people are read for themselves, and for every session and recording that they are about."""
+    made = done(tmp_path, simulated=False)
+    bring(made.paths, 0)
+    made.paths.amendments.write_text("[" * 100)
+    assert len([message for _kind, message in faults(made) if message.startswith(str(made.paths.amendments))]) == 1
+
+
 def edit(folder: Path, **changed: object) -> None:
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import resource
@@ -122,6 +123,18 @@ def test_an_interrupt_of_which_a_library_makes_another_error_is_an_interrupt() -
 
     ended = run(swallow)
     assert (ended.code, ended.line) == (130, "Stopped.")
+
+
+def test_an_interrupted_fork_tidies_up_nothing_of_the_tests(tmp_path: Path) -> None:
+    """It runs what is registered for its end: of its own, never what its parent will need for other tests."""
+    kept = tmp_path / "kept"
+    kept.touch()
+    atexit.register(kept.unlink, missing_ok=True)
+    try:
+        assert run(raising(KeyboardInterrupt())).code == 130
+    finally:
+        atexit.unregister(kept.unlink)
+    assert kept.is_file()
 
 
 def test_warnings_of_libraries_are_not_the_users_business() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from closedloop.artifacts.day.session import CodeSettings, ScreenSettings, SessionDocument, TrialSettings
+from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.manifest import FileEntry, Manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.recorder import read_recorder
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments
 from closedloop.artifacts.study import PoolDescription, StudyDocument
 from closedloop.execution.dask import read_slurm_file
+from closedloop.stages.from_protocol.session import codes, screen_of, trial_of
 from closedloop.storage import sha256_bytes
 from tools.fuzz.reader import Reader
 from tools.fuzz.readers.journals import spoil_journal
@@ -56,6 +57,7 @@ def read_description(path: Path) -> object:
 
 def make_documents(folder: Path) -> None:
     """Write a study's identity, a session and a manifest."""
+    protocol = read_protocol(_PROTOCOLS / "guo2022.yaml")
     StudyDocument(
         simulated=False,
         study_id="0123abcd",
@@ -76,31 +78,10 @@ def make_documents(folder: Path) -> None:
         seed=1,
         n_presentations=10,
         n_images=5,
-        image_side_px=224,
-        screen=ScreenSettings(
-            refresh_hz=60,
-            width_px=1920,
-            height_px=1080,
-            cm_per_px=0.03,
-            image_scale=2,
-            visual_angle_deg=8,
-            grey_level=128,
-        ),
-        trial=TrialSettings(
-            on_frames=6,
-            off_frames=6,
-            presentations_per_trial=6,
-            acquire_timeout_ms=1000,
-            hold_ms=300,
-            fixation_window_deg=1,
-            saccade_boxcar_samples=3,
-            intertrial_ms=500,
-            reward_ms=100,
-            misses_before_time_out=5,
-            time_out_ms=1000,
-            fixation_dot_px=4,
-        ),
-        codes=CodeSettings(),
+        image_side_px=protocol.images.side_px,
+        screen=screen_of(protocol.presentation),
+        trial=trial_of(protocol.presentation, protocol.trial),
+        codes=codes(),
         monkey=None,
     ).write(folder / "session.json")
     _manifest({"plan.json": FileEntry(sha256=sha256_bytes(b"1"), n_bytes=1)}).write(folder / "manifest.json")

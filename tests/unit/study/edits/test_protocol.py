@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
 
-from closedloop.artifacts.manifest import read_manifest
+from closedloop.artifacts.input_hash import input_hash
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyDocument
@@ -34,11 +36,11 @@ EDITS = {  # a key of each section that a stage reads
     "evaluation": ("n_units: 4 ", "n_units: 5 "),
     "simulation": ("clock_drift_ppm: 20.0 ", "clock_drift_ppm: 21.0 "),
 }
-READ_BY = {  # the first stage of a day that reads each section; what is brought counts as read once it is sealed
+READ_BY = {  # the first stage of a day that reads each section; what a person brings is decided by none
     **dict.fromkeys(("images", "procedural", "sites", "base_model"), "start"),
     **dict.fromkeys(("attack", "controls", "presentation", "trial"), "day-00 plan"),
     "simulation": "day-00 schedule",
-    "recording": "day-00 recording",
+    "recording": "day-00 ingest",
     "fit": "day-00 refit",
     "evaluation": "day-00 evaluate",
 }
@@ -123,6 +125,49 @@ def test_of_a_recorded_day_what_no_finished_stage_has_read_may_change(tmp_path: 
     made.edit_protocol(*reversed(EDITS[section]))
     made.run()
     assert not made.paths.amendments.exists()
+
+
+WINDOW = EDITS["recording"]
+
+
+def test_the_window_may_change_between_a_recording_and_its_ingest(tmp_path: Path) -> None:
+    made = recorded_until(tmp_path, "ingest")
+    sealed = (made.paths.folder("recording", 0) / MANIFEST_NAME).read_bytes()
+    before = read_protocol(made.paths.protocol)
+    made.edit_protocol(*WINDOW)
+    made.run()
+    assert made.listener.said == [
+        f"{made.paths.protocol} was edited (recording.window_stop_ms 170.0 -> 180.0): no recorded day was made with "
+        f"what changed, the study goes by it from now on. Noted in {made.paths.amendments}."
+    ]
+    (noted,) = read_amendments(made.paths.amendments)
+    assert (noted.kind, noted.day, noted.subject) == ("edit_protocol", None, ("recording.window_stop_ms",))
+    assert noted.before == {"protocol_sha256": protocol_sha256(before), "recording.window_stop_ms": "170.0"}
+    assert noted.after["recording.window_stop_ms"] == "180.0"
+    assert made.ran[0] == "0 ingest"
+    (counted,) = made.paths.folder("ingest", 0).glob("*.txt")
+    assert json.loads(counted.read_text())[2]["recording"]["window_stop_ms"] == 180.0
+    assert (made.paths.folder("recording", 0) / MANIFEST_NAME).read_bytes() == sealed
+    assert protocol_faults(made) == []
+    made.run()
+    assert (made.ran, made.listener.said) == ([], [])
+
+
+def test_a_recording_that_an_older_version_sealed_stands_as_it_was(tmp_path: Path) -> None:
+    """Those versions counted the sections `recording` and `simulation` for what a person had brought."""
+    made = recorded_until(tmp_path, "refit")
+    folder = made.paths.folder("recording", 0)
+    manifest, protocol = read_manifest(folder), read_protocol(made.paths.protocol)
+    older = input_hash(
+        "recording", 0, study=StudyDocument.read(made.paths.study), protocol=protocol,
+        sections=("recording", "simulation"), inputs=manifest.inputs,
+    )  # fmt: skip
+    assert older != manifest.input_hash
+    manifest.model_copy(update={"input_hash": older}).write(folder / MANIFEST_NAME)
+    made.edit_protocol(*EDITS["fit"])
+    made.run()
+    assert made.ran == ["0 refit", "0 evaluate"]
+    assert protocol_faults(made) == []
 
 
 def test_an_edited_protocol_is_the_one_that_is_gone_by_until_the_next_edit(tmp_path: Path) -> None:
