@@ -1,9 +1,10 @@
 """What an image costs on its way to the screen: the rig's ring of textures beside plain PsychoPy loops.
 
 For 224 x 224 x 3 images from a memory-mapped file: milliseconds until an image is in its texture, and how anonymous
-memory grows over all of them. Three ways: the rig's (bytes into a texture of the ring), one ImageStim whose image is
-set again, a new ImageStim for each image (fewer of them: they are not freed). Then what it costs to ask at every frame
-whether the animal can see the window. Needs an X server: `xvfb-run -a python -m benchmarks display_uploads`.
+memory grows over all of them. Three ways: the rig's (bytes into a texture of the ring; a second line waits until the
+driver has them), one ImageStim whose image is set again, a new ImageStim for each image (fewer of them). Then what it
+costs to ask at every frame whether the animal can see the window. Needs an X server:
+`xvfb-run -a python -m benchmarks display_uploads`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=21_000, help="images, as in a session of the paper")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    from rig.display.psychopy.window import import_psychopy, open_window, pil_image
+    from PIL import Image
+
+    from rig.display.psychopy.window import finish_drawing, import_psychopy, open_window
 
     visual, _ = import_psychopy()
     from closedloop.artifacts.day.session import ScreenSettings
@@ -73,13 +76,19 @@ def main() -> None:
         np.save(path, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         images = np.load(path, mmap_mode="r")
         ring = TextureRing(N_SLOTS, SIDE_PX)
-        one = visual.ImageStim(window, image=pil_image(images[0]), units="pix", autoLog=False)
+        one = visual.ImageStim(window, image=Image.fromarray(images[0]), units="pix", autoLog=False)
         print("| way | images | median ms | p99 ms | RssAnon (MB) | kB an image |\n|---|---|---|---|---|---|")
         measure("ring of textures", lambda k, image: ring.upload(k % N_SLOTS, image), images, n=options.n)
-        measure("one ImageStim, image set", lambda _, image: one.setImage(pil_image(image)), images, n=options.n)
+
+        def upload_and_wait(k: int, image: NDArray[np.uint8]) -> None:
+            ring.upload(k % N_SLOTS, image)
+            finish_drawing()
+
+        measure("ring of textures, waited for", upload_and_wait, images, n=options.n)
+        measure("one ImageStim, image set", lambda _, image: one.setImage(Image.fromarray(image)), images, n=options.n)
 
         def show_new(_: int, image: NDArray[np.uint8]) -> None:
-            visual.ImageStim(window, image=pil_image(image), units="pix", autoLog=False)
+            visual.ImageStim(window, image=Image.fromarray(image), units="pix", autoLog=False)
 
         measure("new ImageStim each", show_new, images, n=min(options.n, 1_000))
     desktop = open_desktop()

@@ -224,7 +224,7 @@ def init(
 ) -> None:
     """Describe this rig in a file: asks what no option says; without a terminal, takes what it found."""
     given = {f"--{key.replace('_', '-')}": value for key, value in locals().items() if key != "file"}
-    from rig.setup.found import find_devices  # noqa: PLC0415
+    from rig.setup.found import find_devices, listed  # noqa: PLC0415
     from rig.setup.questions import ask_all, refuse_existing, write_rig  # noqa: PLC0415
 
     refuse_existing(file)
@@ -232,6 +232,8 @@ def init(
     for line in lines:
         typer.echo(visible(line), err=True)
     is_asked = sys.stdin.isatty() and sys.stderr.isatty()
+    for line in listed(devices) if is_asked else ():
+        typer.echo(visible(line), err=True)
     document = ask_all(
         given,
         name=platform.node() or "rig",
@@ -261,12 +263,18 @@ def devices(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from rig.apparatus import resume_command  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
+    from rig.session.foreign import JOURNAL_NAME  # noqa: PLC0415
 
     with _running(launch) as (settled, request, on_trial):
         try:
             return run_launch(settled, stop=request, on_trial=on_trial, on_findings=_warn)
         except BrokenSessionError as error:
-            raise BrokenSessionError(f"{error} Then go on: {resume_command(settled)}") from error
+            said = str(error).removesuffix(".")
+            raise BrokenSessionError(f"{said}. Then go on: {resume_command(settled)}") from error
+        except KeyboardInterrupt:
+            if (settled.out / JOURNAL_NAME).exists():
+                say(f"Resume with: {resume_command(settled)}")
+            raise
 
 
 @contextmanager

@@ -12,27 +12,27 @@ from closedloop.artifacts.day.journal_checks import PlannedSession, check_journa
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import BrokenSessionError, ClosedLoopError, DocumentError, SessionError
 from closedloop.storage import remove_file
+from closedloop.terminal.faults import fault_line
 from closedloop.terminal.streams import say
 from rig.apparatus import Launch, resume_command
 from rig.check.findings import Finding, overrides_of, refuse_failures
 from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
+from rig.machine.device_faults import close_device, device_errors
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.operator.desk import Desk
 from rig.operator.opening import open_desk
-from rig.ports.boot import boot_id
-from rig.ports.faults import close_device, device_errors
+from rig.session.boot import boot_id
 from rig.session.folder import Session, open_session, plan_sha256
 from rig.session.foreign import JOURNAL_NAME, SUMMARY_NAME, refuse_foreign_launches, refuse_foreign_out
-from rig.session.hold import hold, new_holder, screen_name, session_name
+from rig.session.hold import hold, hold_screen, new_holder, screen_name, session_name
 from rig.session.journal import JournalWriter
 from rig.session.lock import PATIENCE_S
 from rig.stop import StopRequest
 
 _SESSION_PATIENCE_S = PATIENCE_S
-_SCREEN_PATIENCE_S = 2.0  # a window is closed at once; the same session's last rig was waited for before
 
 _OTHER_JOURNAL = "It was begun with another session folder, or changed since: restore it, or choose another --out."
 
@@ -139,13 +139,13 @@ def hold_all(session: Session, launch: Launch, stack: ExitStack) -> None:
     SessionError
         Another rig holds one of them.
     """
-    holder = new_holder(session.document.session_id, launch.out)
     is_real = launch.display != "headless"
-    stack.enter_context(hold(session_name(session, is_real=is_real), holder, patience_s=_SESSION_PATIENCE_S))
+    name, holder = session_name(session, is_real=is_real), new_holder(session.document.session_id, launch.out)
+    stack.enter_context(hold(name, holder, patience_s=_SESSION_PATIENCE_S))
     if is_real:
-        screen = screen_name(session.document.screen.screen)
-        died = stack.enter_context(hold(screen, holder, patience_s=_SCREEN_PATIENCE_S))
+        died = stack.enter_context(hold_screen(session, launch.out))
         if died is not None:
+            screen = screen_name(session.document.screen.screen)
             say(f"{screen}: the last rig on it ended without a word ({died}).")
 
 
@@ -196,10 +196,11 @@ def _present_rest(
     at.stack.callback(close_device, "recorder", apparatus.recorder.stop)
     try:
         presenter.run()
-    except ClosedLoopError as error:
+    except Exception as error:
         with suppress(ClosedLoopError, ValueError):  # a full disk takes neither the session's end nor a summary
             _write_summary(session, launch.out)
-        raise BrokenSessionError(str(error)) from error
+        said = str(error) if isinstance(error, ClosedLoopError) else fault_line(error, "rig")
+        raise BrokenSessionError(said) from error
 
 
 def _facts(at: Inspection, journal: Journal, apparatus: Apparatus, overrides: tuple[str, ...]) -> LaunchFacts:

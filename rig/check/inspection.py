@@ -56,6 +56,8 @@ class Inspection:
     only_checks
         Whether nothing is presented after the checks. Only then may they show images, which the journal would miss; and
         only then is it asked who else is at work: a rig that presents holds session and screen itself.
+    is_screen_free
+        Whether no other rig is known to show something.
     recorded
         Files in the recorder's folder when the checks began, with their sizes in bytes.
     began_s, wall_s
@@ -85,6 +87,7 @@ class Inspection:
     planned_cm_per_px: float = 0.0
     corner: Corner = "lower_left"
     only_checks: bool = False
+    is_screen_free: bool = True
 
     def known_session(self) -> Session:
         """Return the session, which the first checks have read.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import shutil
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from closedloop.artifacts.day.journal import accepted, read_journal
@@ -16,7 +15,7 @@ from rig.check.inspection import Inspection
 from rig.ports.system_clock import ClockStatus, ask_kernel
 from rig.session.checks import check_writable, journal_bytes
 from rig.session.foreign import JOURNAL_NAME, refuse_foreign_launches, refuse_foreign_out
-from rig.session.hold import hold, new_holder, screen_name, session_name
+from rig.session.hold import hold, hold_screen, new_holder, session_name
 
 LEAST_GB_PER_H = 1.0
 """Spikes and field potentials of an array."""
@@ -48,15 +47,16 @@ def journal(at: Inspection) -> str | None:
 
 
 def other_rigs(at: Inspection) -> str | None:
-    """Ask whether another rig is at work on this session, or on the animal's screen."""
+    """Hold session and screen until the check is over: a window of ours would cover a session that is being shown."""
     if not at.only_checks:
         return None
-    opened, holder = at.known_session(), new_holder(at.known_session().document.session_id, at.launch.out)
-    is_real = at.launch.display != "headless"
-    with ExitStack() as stack:
-        stack.enter_context(hold(session_name(opened, is_real=is_real), holder, patience_s=0.0))
-        if is_real:
-            stack.enter_context(hold(screen_name(opened.document.screen.screen), holder, patience_s=0.0))
+    opened, out_folder, is_real = at.known_session(), at.launch.out, at.launch.display != "headless"
+    at.is_screen_free = False
+    holder = new_holder(opened.document.session_id, out_folder)
+    at.stack.enter_context(hold(session_name(opened, is_real=is_real), holder, patience_s=0.0))
+    if is_real:
+        at.stack.enter_context(hold_screen(opened, out_folder))
+    at.is_screen_free = True
     return "none at work on this session or its screen"
 
 

@@ -8,7 +8,7 @@ from rig.apparatus import open_codes, open_gaze, open_recorder, open_reward
 from rig.check.findings import Finding, unless_simulated, warn
 from rig.check.inspection import Inspection
 from rig.check.watching import growing, sizes_of
-from rig.ports.faults import close_device
+from rig.machine.device_faults import close_device
 
 _LEAST_WATCHED_S = 5.0  # a recorder writes more often than that
 

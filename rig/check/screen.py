@@ -14,7 +14,7 @@ from rig.display.display import BLANK, DisplayFacts, Picture
 from rig.display.pacing import measure_evenness, refuse_uneven
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.screens import choose_screen
-from rig.ports.faults import close_device
+from rig.machine.device_faults import close_device
 
 _N_READ_BACK = 3  # images
 
@@ -53,6 +53,8 @@ def display(at: Inspection) -> str | Finding:
         raise SessionError(
             "display: expected a screen for a session with an animal, found headless. Pass --display psychopy."
         )
+    if not at.is_screen_free:
+        raise SessionError("display: expected a screen that no other rig uses, found one in use. See other-rigs.")
     opened = at.known_session()
     at.auditor = PixelAuditor(opened, _N_READ_BACK) if at.only_checks else open_audit(opened, at.launch)
     at.display = open_display(opened, at.document, at.launch, start_s=at.start_s, stop=at.stop, auditor=at.auditor)

@@ -10,7 +10,7 @@ from closedloop.plain_text.suggestions import one_of
 from rig.check import folder, machine, ports, screen
 from rig.check.findings import Finding, failure
 from rig.check.inspection import Inspection
-from rig.ports.faults import device_fault
+from rig.machine.device_faults import device_fault
 
 LookAt = Callable[[Inspection], str | Finding | None]
 """Looks at one thing: a sentence is a PASS, an error a FAIL that nobody can override, None is nothing to look at."""

@@ -43,6 +43,14 @@ class Desktop(Protocol):
         """Watch a window."""
         ...
 
+    def has_compositor(self) -> bool:
+        """Return whether a program draws windows anew before they are seen, with a delay of its own (effects)."""
+        ...
+
+    def mark_as_ours(self, window_id: int) -> None:
+        """Mark a window as one of the rig's, which the keyboard may write into: the operator's."""
+        ...
+
     def read_pixels(self, place: Rectangle) -> NDArray[np.uint8]:
         """Return what the screen shows there, row x column x RGB."""
         ...

@@ -78,6 +78,8 @@ class DisplayFacts:
         Whether `health` can see what happens to the window: not on Windows and macOS yet, nor where nothing is drawn.
     read_back
         Where shown pixels are read back from for an audit: the screen itself, or the buffer before it.
+    has_compositor
+        Whether the desktop draws windows anew before they are seen (effects): it may delay pictures.
     made_good
         What a rig that was killed had left behind and this one put right, in words.
     """
@@ -95,6 +97,7 @@ class DisplayFacts:
     output: str | None = None
     is_watched: bool = False
     read_back: Literal["screen", "back_buffer", "none"] = "none"
+    has_compositor: bool = False
     made_good: tuple[str, ...] = ()
 
 

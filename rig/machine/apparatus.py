@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from closedloop.errors import SessionError
 from closedloop.terminal.streams import say
 from rig.display.display import Display
+from rig.machine.device_faults import device_fault
 from rig.operator.commands import Commands, NoCommands
 from rig.ports.codes import CodePort
-from rig.ports.faults import device_fault
 from rig.ports.gaze import Gaze, GazeSample
 from rig.ports.recorder import Recorder
 from rig.ports.reward import Reward

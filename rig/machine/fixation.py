@@ -14,7 +14,7 @@ _JITTER_S = 1e-3  # samples of a tracker and flips of a screen come that far off
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _EyeSample:
     """A sample, how long it stands for (since the one before), and whether it lies outside of the window."""
 
     time_s: float
@@ -48,7 +48,7 @@ class FixationWindow:
         self._radius_deg, self._boxcar_s, self._grace_s = radius_deg, boxcar_s, grace_s
         self._span_s = max(boxcar_s, grace_s)
         self._start_s = self._now_s = start_s
-        self._samples: deque[_Measured] = deque()
+        self._samples: deque[_EyeSample] = deque()
         self._seen_outside_s = 0.0
         self._has_left = False
 
@@ -66,7 +66,7 @@ class FixationWindow:
     def _add(self, sample: GazeSample) -> None:
         before_s = self._samples[-1].time_s if self._samples else self._start_s
         lasts_s, is_outside = max(sample.time_s - before_s, 0.0), self._is_outside(sample.point)
-        self._samples.append(_Measured(sample.time_s, lasts_s, sample.point, is_outside))
+        self._samples.append(_EyeSample(sample.time_s, lasts_s, sample.point, is_outside))
         self._seen_outside_s = self._seen_outside_s + lasts_s if sample.point is not None and is_outside else 0.0
         while self._samples[0].time_s <= sample.time_s - self._span_s + _JITTER_S:
             self._samples.popleft()

@@ -74,7 +74,7 @@ class TrialImages:
         )
         return self._begun
 
-    def open(self, onset_s: float) -> None:
+    def note_onset(self, onset_s: float) -> None:
         """Note that the image begun last came on at this flip."""
         if self._begun is None:
             raise ValueError("expected an image to be begun before it comes on")

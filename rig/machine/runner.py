@@ -242,7 +242,7 @@ class SessionRunner:
         self._notebook.write(begun)
 
     def _open_image(self, _situation: Situation) -> None:
-        self._trial.open(self._flip.time_s)
+        self._trial.note_onset(self._flip.time_s)
 
     def _close_image(self, situation: Situation) -> None:
         row = self._trial.close(self._flip.time_s, situation.reason or self._watcher.reason_now)
@@ -296,6 +296,7 @@ class SessionRunner:
         self._state.forget_drops()
 
     def _end_session(self, _situation: Situation) -> None:
+        self._await_valve()
         n_left, order = len(self._state.queue), self._state.order
         n_near = order.n_twins_too_near if self._document.twins is not None else None
         self._notebook.write(
@@ -312,6 +313,15 @@ class SessionRunner:
                 f"{n_near} presentation{' was' if n_near == 1 else 's were'} accepted closer to a twin than the "
                 f"{self._document.twins.least_presentations} presentations planned: there were no others left between."
             )
+
+    def _await_valve(self) -> None:
+        """Show grey until the valve has confirmed what it was told: what it gave is to be counted."""
+        while self._rewards.is_waiting:
+            self._display.flip(BLANK)
+            self._rewards.collect()
+        fault = self._devices.take_fault()
+        if fault is not None:
+            self._apparatus.tell(str(fault))
 
     def _moment(self, situation: Situation) -> Moment:
         pause = self._pause if situation.state in ("pause", "recalibrate") else None

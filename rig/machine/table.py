@@ -81,7 +81,7 @@ ACTIONS: Final[Mapping[Phase, Actions]] = {
 
 
 @dataclass(frozen=True)
-class Move:
+class Transition:
     """Where an event leads.
 
     Attributes
@@ -101,11 +101,11 @@ class Move:
     waits: bool = False
 
 
-def _cut(reason: RejectionReason, then: Phase) -> Move:
-    return Move("end", outcome="stopped", reason=reason, then=then)
+def _cut(reason: RejectionReason, then: Phase) -> Transition:
+    return Transition("end", outcome="stopped", reason=reason, then=then)
 
 
-_CUTS: Final[Mapping[Event, Move]] = {  # a trial under way ends at the next flip
+_CUTS: Final[Mapping[Event, Transition]] = {  # a trial under way ends at the next flip
     "quit": _cut("session_stopped", "abort"),
     "window_lost": _cut("window_lost", "pause"),
     "gaze_lost": _cut("fixation_broken", "pause"),
@@ -115,51 +115,51 @@ _CUTS: Final[Mapping[Event, Move]] = {  # a trial under way ends at the next fli
     "recalibrate": _cut("paused", "recalibrate"),
     "skip": _cut("skipped", "interval"),
 }
-_BETWEEN: Final[Mapping[Event, Move]] = {  # nothing is up that could be rejected
-    "quit": Move("abort"),
-    "window_lost": Move("pause"),
-    "gaze_lost": Move("pause"),
-    "device_error": Move("pause"),
-    "device_gone": Move("abort"),
-    "pause": Move("pause"),
-    "recalibrate": Move("recalibrate"),
+_BETWEEN: Final[Mapping[Event, Transition]] = {  # nothing is up that could be rejected
+    "quit": Transition("abort"),
+    "window_lost": Transition("pause"),
+    "gaze_lost": Transition("pause"),
+    "device_error": Transition("pause"),
+    "device_gone": Transition("abort"),
+    "pause": Transition("pause"),
+    "recalibrate": Transition("recalibrate"),
 }
-_BROKEN: Final = Move("end", outcome="broken", reason="fixation_broken")
-_IGNORED: Final = Move("end", outcome="ignored")
-_VALVE_FIRST: Final = Move("reward", waits=True)  # what is asked while the valve is open waits for it
+_BROKEN: Final = Transition("end", outcome="broken", reason="fixation_broken")
+_IGNORED: Final = Transition("end", outcome="ignored")
+_VALVE_FIRST: Final = Transition("reward", waits=True)  # what is asked while the valve is open waits for it
 
-_MOVES: Final[Mapping[Phase, Mapping[Event, Move]]] = {
-    "start": {**_CUTS, "elapsed": Move("acquire")},
-    "acquire": {**_CUTS, "acquired": Move("hold"), "elapsed": _IGNORED},
-    "hold": {**_CUTS, "broken": _BROKEN, "elapsed": Move("on")},
-    "on": {**_CUTS, "broken": _BROKEN, "elapsed": Move("off")},
-    "off": {**_CUTS, "broken": _BROKEN, "elapsed": Move("on"), "all_shown": Move("reward")},
+_TRANSITIONS: Final[Mapping[Phase, Mapping[Event, Transition]]] = {
+    "start": {**_CUTS, "elapsed": Transition("acquire")},
+    "acquire": {**_CUTS, "acquired": Transition("hold"), "elapsed": _IGNORED},
+    "hold": {**_CUTS, "broken": _BROKEN, "elapsed": Transition("on")},
+    "on": {**_CUTS, "broken": _BROKEN, "elapsed": Transition("off")},
+    "off": {**_CUTS, "broken": _BROKEN, "elapsed": Transition("on"), "all_shown": Transition("reward")},
     "reward": {
         **dict.fromkeys(_CUTS, _VALVE_FIRST),
-        "device_error": Move("pause"),
-        "device_gone": Move("abort"),
-        "rewarded": Move("interval"),
+        "device_error": Transition("pause"),
+        "device_gone": Transition("abort"),
+        "rewarded": Transition("interval"),
     },
-    "end": {**_BETWEEN, "elapsed": Move(None)},
-    "interval": {**_BETWEEN, "elapsed": Move("start"), "all_shown": Move("abort")},
+    "end": {**_BETWEEN, "elapsed": Transition(None)},
+    "interval": {**_BETWEEN, "elapsed": Transition("start"), "all_shown": Transition("abort")},
     "pause": {
-        "quit": Move("abort"),
-        "recalibrate": Move("recalibrate"),
-        "continue": Move("interval"),
-        "mended": Move("interval"),
+        "quit": Transition("abort"),
+        "recalibrate": Transition("recalibrate"),
+        "continue": Transition("interval"),
+        "mended": Transition("interval"),
     },
     "recalibrate": {
-        "quit": Move("abort"),
-        "window_lost": Move("pause"),
-        "device_gone": Move("abort"),
-        "pause": Move("pause"),
-        "continue": Move("interval"),
+        "quit": Transition("abort"),
+        "window_lost": Transition("pause"),
+        "device_gone": Transition("abort"),
+        "pause": Transition("pause"),
+        "continue": Transition("interval"),
     },
     "abort": {},
 }
 
-TABLE: Final[Mapping[tuple[Phase, Event], Move]] = {
-    (state, event): _MOVES[state].get(event, Move(state)) for state in PHASES for event in EVENTS
+TABLE: Final[Mapping[tuple[Phase, Event], Transition]] = {
+    (state, event): _TRANSITIONS[state].get(event, Transition(state)) for state in PHASES for event in EVENTS
 }
 """The whole machine; what is not said of a state changes nothing in it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,6 @@ def _is_loaded(driver: str, modules: Path) -> bool:
 
 
 def _not_ours(path: Path) -> str:
-    if not path.exists() or os.access(path, os.R_OK | os.W_OK):
+    if sys.platform == "win32" or not path.exists() or os.access(path, os.R_OK | os.W_OK):
         return ""
-    group = path.group() if hasattr(path, "group") else "its"
-    return f"no permission: `sudo usermod -aG {group} $USER`, then log in again"
+    return f"no permission: `sudo usermod -aG {path.group()} $USER`, then log in again"

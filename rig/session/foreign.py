@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.records.chain import read_chain
@@ -95,5 +93,5 @@ def _first_launch(path: Path) -> LaunchOpened | None:
     try:
         [body] = read_chain([line.rstrip(b"\n")], place=str(path)).bodies
         return LaunchOpened.model_validate(parse_json(body, place=str(path)))
-    except (DocumentError, ValidationError):
+    except (DocumentError, ValueError):
         return None  # an empty or a damaged one: whoever reads all of it says which line

@@ -8,16 +8,14 @@ rig learns that the last one died.
 from __future__ import annotations
 
 import os
+import platform
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from closedloop.artifacts.documents import Section
 from closedloop.errors import DocumentError, SessionError, StorageError
@@ -25,6 +23,9 @@ from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import make_folder, read_bytes, sha256_bytes, storage_errors
 from rig.session.folder import Session, plan_sha256
 from rig.session.lock import PATIENCE_S, open_locked, remove_locked
+
+SCREEN_PATIENCE_S = 2.0
+"""A window is closed at once; the same session's last rig was waited for before."""
 
 _FOLDER = "closedloop-rig"
 _SHOWN = 12  # digits of a hash
@@ -58,7 +59,7 @@ def new_holder(session_id: str, out: Path) -> Holder:
     now = datetime.now(UTC)
     return Holder(
         pid=os.getpid(),
-        host=socket.gethostname(),
+        host=platform.node(),
         since=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         session_id=session_id,
         out=str(out.absolute()),
@@ -150,6 +151,20 @@ def hold(what: str, holder: Holder, *, patience_s: float = PATIENCE_S) -> Iterat
             remove_locked(file, path)
 
 
+def hold_screen(session: Session, out: Path) -> AbstractContextManager[Holder | None]:
+    """Hold the screen of a session while a block runs, see `hold`: whatever opens a window there does so first.
+
+    Parameters
+    ----------
+    session
+        What is shown there.
+    out
+        Where its journal goes.
+    """
+    name = screen_name(session.document.screen.screen)
+    return hold(name, new_holder(session.document.session_id, out), patience_s=SCREEN_PATIENCE_S)
+
+
 def _make_account_folder(folder: Path) -> None:
     """Make the folder; in a folder of everybody's, somebody else may have made it before."""
     make_folder(folder)
@@ -164,5 +179,5 @@ def _read(path: Path) -> Holder | None:
     """Read who holds something; for an instant nobody has written a name."""
     try:
         return Holder.model_validate(parse_json(read_bytes(path), place=str(path)))
-    except (DocumentError, StorageError, ValidationError, OSError):
+    except (DocumentError, StorageError, OSError, ValueError):
         return None

@@ -119,19 +119,14 @@ def _of_screen(key: str) -> Propose:
 
 
 def _subject_screen(at: Surroundings) -> str | None:
-    """Propose the last screen: an operator's own is the first one, where there are two."""
+    """Propose the only screen: of several, nobody but a person knows which one the animal sees."""
     numbers = [one.number for one in at.devices if one.kind == "screen"]
-    return numbers[-1] if numbers else None
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _operator_screen(at: Surroundings) -> str | None:
     numbers = [one.number for one in at.devices if one.kind == "screen" and one.number != at.answers.get("--screen")]
     return numbers[0] if numbers else NONE
-
-
-def _codes(at: Surroundings) -> str | None:
-    wired = [f"{one.kind} {one.name}" for kind in ("parallel", "serial") for one in at.devices if one.kind == kind]
-    return wired[0] if wired else None
 
 
 def _always(answer: str | None) -> Propose:
@@ -179,8 +174,8 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--codes",
-        "Digital codes: parallel ADDRESS, serial ADDRESS, comment, or none",
-        _codes,
+        "Wire of digital codes: parallel ADDRESS, serial ADDRESS, comment, or none",
+        _always(None),
         _fill_codes,
     ),
     Question("--gaze", "Where the animal looks: mouse, scripted, or none", _always(NONE), _at("gaze", "source")),

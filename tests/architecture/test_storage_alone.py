@@ -86,6 +86,7 @@ ALLOWED = {
     "closedloop/attacks/precision.py": PROC,
     "closedloop/commands/doctor.py": PROC,
     "closedloop/study/memory.py": {"read_text", "write_text"},
+    "rig/session/boot.py": PROC,
 }
 
 

@@ -63,6 +63,9 @@ def driven_display(environment: dict[str, str]) -> Iterator[DrivenDisplay]:
 class Driver:
     """What can be called."""
 
+    def __init__(self) -> None:
+        self.display: Any = None
+
     def open(self, folder: str, *, audit: int = 0, rig: str | None = None) -> dict[str, Any]:
         """Open a display on a session folder and return its facts."""
         from closedloop.artifacts.rig.description import read_rig
@@ -71,6 +74,7 @@ class Driver:
         from rig.session.folder import open_session
         from rig.stop import StopRequest
 
+        self.close()
         session = open_session(Path(folder))
         self.stop = StopRequest()
         self.auditor = PixelAuditor(session, audit) if audit else None
@@ -130,8 +134,10 @@ class Driver:
         gamma.setGamma(backend.screenID, 1 / exponent, xDisplay=backend.xDisplay, rampSize=256)
 
     def close(self) -> None:
-        """Close the display."""
-        self.display.close()
+        """Close the display, where one is open."""
+        if self.display is not None:
+            self.display.close()
+        self.display = None
 
 
 def main() -> None:

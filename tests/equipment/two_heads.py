@@ -72,9 +72,9 @@ def no_server(why: str) -> None:
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
     """Ask again until something holds; a machine may be as slow as it likes, within reason."""
-    end_s = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        if time.monotonic() > end_s:
+        if time.monotonic() > deadline:
             pytest.fail(f"waited {PATIENCE_S:g} s for {what}")
         time.sleep(0.01)
 
@@ -110,9 +110,12 @@ class TwoHeads:
         Image.fromarray(self.pixels(Rectangle(0, 0, 1600, 600))).save(self.pictures / f"{name}.png")
 
     def window_of_rig(self) -> Any:
-        """Return the rig's window."""
-        found = [window for window in self.all_windows() if window.get_wm_name() == "PsychoPy"]
-        return found[0]
+        """Return the rig's window: the one that is shown, of those that its process has opened."""
+        from Xlib import X
+
+        named = [window for window in self.all_windows() if window.get_wm_name() == "PsychoPy"]
+        (shown,) = [window for window in named if window.get_attributes().map_state == X.IsViewable]
+        return shown
 
     def all_windows(self) -> Iterator[Any]:
         """Yield every window, those in frames too."""

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rig.machine.trial import Apparatus
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, read_journal
@@ -38,6 +37,7 @@ from closedloop.study.create import Request, create_study
 from closedloop.study.loop import Outcome, run_study
 from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
 from rig.display.headless import HeadlessDisplay
+from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, replay
 from rig.machine.timeline import trial_frames
@@ -287,6 +287,9 @@ class PretendedScreen:
 
     def health(self) -> tuple[str, ...]:
         return ()
+
+    def bring_back(self) -> None:
+        pass
 
     def keys(self) -> tuple[str, ...]:
         return ()

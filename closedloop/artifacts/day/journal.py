@@ -65,7 +65,9 @@ class SessionSummary(Document):
     )
     n_remaining: int
     n_time_outs: int
-    duration_s: float
+    duration_s: float = Field(
+        description="the rig at work, summed over its launches; by rigs of 0.1 with the time between them"
+    )
     reward_ms: float = Field(description="time the valve is known to have been open, in all; 0 without one")
 
 

@@ -47,7 +47,7 @@ class CodeSettings(Section):
     ``first_trial + trial % n_trial``: an ordinal, never an image's identity. Alignment unwraps them.
     """
 
-    transport: CodeTransport = "file"
+    transport: CodeTransport = Field(default="file", description="decides nothing: a rig's own description does")
     first_presentation: int = Field(default=1, ge=1, le=255)
     n_presentation: int = Field(default=199, ge=16, le=254)
     first_trial: int = Field(default=200, ge=1, le=255)

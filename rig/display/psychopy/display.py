@@ -150,6 +150,7 @@ class PsychoPyDisplay:
             output=found.name,
             is_watched=self._desktop is not None,
             read_back="screen" if self._desktop is not None else "back_buffer",
+            has_compositor=self._desktop is not None and self._desktop.has_compositor(),
             made_good=("the gamma ramp, which a rig that was killed had left",) if was_left else (),
         )
         if self._auditor is not None and self._desktop is not None:
@@ -183,9 +184,8 @@ class PsychoPyDisplay:
 
     def measure_evenness(self, duration_s: float = 10.0) -> Evenness:
         """Show grey for so long and return how evenly flips came; `refuse_uneven` judges."""
-        end_s = self.now_s() + duration_s
         flips_s = [self.flip(BLANK).time_s]
-        while flips_s[-1] <= end_s:
+        while flips_s[-1] - flips_s[0] < duration_s:
             flips_s.append(self.flip(BLANK).time_s)
         return measure_evenness(flips_s, refresh_hz=self._screen.refresh_hz)
 
@@ -219,7 +219,8 @@ class PsychoPyDisplay:
 
     def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
         """Show a picture at the next frame."""
-        self._audit_shown()
+        if self._shown is not None and picture.slot != self._shown.slot:
+            self._audit_shown()
         self.draw(picture)
         before = self._pacing.frame if isinstance(self._pacing, TimerPacing) else 0
         self._pacing.wait()

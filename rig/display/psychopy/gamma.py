@@ -96,12 +96,11 @@ class GammaGuard:
 
     def _ramps(self) -> Iterator[NDArray[np.float64]]:
         of_the_desktop = self._of_the_desktop()
-        if of_the_desktop is not None:
-            yield of_the_desktop
-        for ramp in self._desktop.read_ramps(self._place) if self._desktop is not None else ():
-            # A server without a graphics card (Xvfb) has no ramp: what it says is memory that nobody set.
-            if of_the_desktop is not None:
-                yield ramp
+        if of_the_desktop is None:  # a server without a graphics card (Xvfb): RandR answers whatever is in its memory
+            return
+        yield of_the_desktop
+        if self._desktop is not None:
+            yield from self._desktop.read_ramps(self._place)
 
     def _of_the_desktop(self) -> NDArray[np.float64] | None:
         from psychopy.visual.backends import gamma  # noqa: PLC0415

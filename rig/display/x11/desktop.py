@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from Xlib import Xatom
+from Xlib import X, Xatom
 
 from rig.display.screens import FoundScreen, Rectangle
 from rig.display.x11.connection import connect
 from rig.display.x11.heads import list_heads, read_ramps, reset_ramps
 from rig.display.x11.pixels import read_screen, refuse_other_depth
 from rig.display.x11.saver import inhibit_saver, restore_saver
-from rig.display.x11.window_watch import WindowWatch
+from rig.display.x11.window_watch import WindowWatch, mark_as_ours
 
 
 class XDesktop:
@@ -37,6 +37,15 @@ class XDesktop:
     def watch(self, window_id: int, wanted: Rectangle) -> WindowWatch:
         """Watch a window."""
         return WindowWatch(self._watching, window_id, wanted)
+
+    def has_compositor(self) -> bool:
+        """Return whether somebody is the screen's compositing manager (Extended Window Manager Hints)."""
+        number = self._server.get_default_screen()
+        return bool(self._server.get_selection_owner(self._server.intern_atom(f"_NET_WM_CM_S{number}")) != X.NONE)
+
+    def mark_as_ours(self, window_id: int) -> None:
+        """Mark a window as one of the rig's."""
+        mark_as_ours(self._server, window_id)
 
     def read_pixels(self, place: Rectangle) -> NDArray[np.uint8]:
         """Return what the screen shows there."""

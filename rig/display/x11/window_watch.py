@@ -29,10 +29,10 @@ _OF_THE_SCREEN = (X.ConfigureNotify, X.CreateNotify)
 
 
 def mark_as_ours(server: Any, window_id: int) -> None:
-    """Mark a window as one of the rig's: its keyboard is watched, so that it may have it (the operator's window)."""
+    """Mark a window as one of the rig's, which the keyboard may write into: the operator's."""
     window = server.create_resource_object("window", window_id)
     window.change_property(server.intern_atom(OURS), Xatom.CARDINAL, 32, [os.getpid()])
-    server.flush()
+    server.sync()
 
 
 class WindowWatch:
@@ -55,6 +55,9 @@ class WindowWatch:
         self._visibility: Literal["whole", "part", "none"] = "whole"
         self._words: tuple[str, ...] = ()
         mark_as_ours(server, window_id)
+        # Asks a compositing manager to leave this window alone: it would show each picture when it likes.
+        bypass = server.intern_atom("_NET_WM_BYPASS_COMPOSITOR")
+        self._window.change_property(bypass, Xatom.CARDINAL, 32, [1])
         ours = X.VisibilityChangeMask | X.StructureNotifyMask | X.FocusChangeMask
         self._window.change_attributes(event_mask=ours)
         self._root.change_attributes(event_mask=X.SubstructureNotifyMask)

@@ -89,7 +89,7 @@ class FaultyDisplay:
         kill_at: tuple[int, bool] | None = None,
     ) -> None:
         self.screen, self._late, self._early = screen, late or {}, set(early)
-        self._covered, self._kill_at = frozenset(covered), kill_at
+        self.covered, self._kill_at = frozenset(covered), kill_at
         self._n_slots = 0
         self.facts = DisplayFacts(
             renderer="none",
@@ -130,7 +130,7 @@ class FaultyDisplay:
         return Flip(self.screen.frame / HZ, self.screen.frame - before)
 
     def health(self) -> tuple[str, ...]:
-        return ("a window covers it",) if self.screen.frame in self._covered else ()
+        return ("a window covers it",) if self.screen.frame in self.covered else ()
 
     def keys(self) -> tuple[str, ...]:
         return ()
@@ -195,8 +195,13 @@ class SlowValve:
 
     def __init__(self, now_s: Callable[[], float], random: Random, *, dead: float = 0.0, fails: float = 0.0) -> None:
         self._now_s, self._random, self._dead, self._fails = now_s, random, dead, fails
-        self._open: list[tuple[float, float]] = []
+        self._open: list[tuple[float, float]] = []  # until when, and how long
         self.confirmed_ms: list[float] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has something to confirm that nobody asked for."""
+        return bool(self._open)
 
     def give(self, duration_ms: float) -> None:
         if self._random.random() < self._fails:

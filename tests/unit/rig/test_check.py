@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import os
+import pty
+import tty
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import PresentationBegun, TrialBegun
 from closedloop.artifacts.rig.description import read_rig
 from closedloop.errors import OptionError, SessionError
 from rig.apparatus import Launch
@@ -291,6 +294,23 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_codes_leave_by_the_port_that_the_rig_names_whatever_session_json_says(make_session, tmp_path, write_rig):
+    ours, theirs = pty.openpty()
+    tty.setraw(ours)
+    rig = write_rig(("transport: none", f"transport: serial, address: {os.ttyname(theirs)}"))
+    folder = make_session(n_presentations=3, screen=PLAUSIBLE, codes={"transport": "file"}, ignore=0.0, leave=0.0)
+    assert f"by serial port {os.ttyname(theirs)}" in findings(folder, tmp_path, rig=rig)["codes"].found
+    present(folder, tmp_path / "present", rig=rig)
+    journal = read_journal(tmp_path / "present" / "journal.jsonl")
+    assert journal.launches[0].codes == "serial"
+    sent = [row.code for row in journal.rows if isinstance(row, TrialBegun | PresentationBegun)]
+    assert sent == [200, 1, 2, 3]
+    received = os.read(ours, 100)
+    os.close(ours)
+    os.close(theirs)
+    assert list(received) == sent
+
+
 def test_a_name_that_is_no_check_suggests_one_and_what_cannot_be_overridden_is_none():
     assert overridable(["refresh", "codes", "refresh"]) == ("refresh", "codes")
     with pytest.raises(OptionError, match=r"--despite refesh: expected one of .* Did you mean refresh\?"):
@@ -519,7 +539,9 @@ def test_another_sessions_journal_and_another_rig_at_work_are_found_by_the_check
     assert findings(folder, tmp_path)["other-rigs"].status == "PASS"
     with hold(session_name(opened, is_real=False), new_holder("study/day-00", tmp_path)):
         found = findings(folder, tmp_path)["other-rigs"]
+        opened = findings(folder, tmp_path)["display"]
     assert (found.status, "expected no other rig at work on it, found process" in found.found) == ("FAIL", True)
+    assert (opened.status, opened.fix) == ("FAIL", "See other-rigs.")
 
 
 def test_a_file_in_the_place_of_the_folder_fails_and_trying_leaves_nothing(make_session, tmp_path):

@@ -10,18 +10,20 @@ import tty
 from contextlib import ExitStack
 
 import pytest
+from typer.testing import CliRunner
 
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.journal_rows import Presentation, SessionEnded, TrialEnded
-from closedloop.errors import DeviceError, SessionError
+from closedloop.errors import BrokenSessionError, DeviceError, SessionError
+from rig.cli import app
 from rig.display.display import BLANK
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
+from rig.machine.device_faults import close_device, device_errors
 from rig.machine.presenter import Presenter
 from rig.machine.state import fresh_state, replay
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
-from rig.ports.faults import close_device, device_errors
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward
@@ -232,3 +234,26 @@ port.close()
     n_sent, _, said = done.stdout.partition(" ")
     assert 1_000 < int(n_sent) < 10**6
     assert "expected codes to leave at once, found one that still waits: nobody reads them. Check the cable" in said
+
+
+class Unplugged(HeadlessDisplay):
+    """A display whose driver fails in the middle of a session."""
+
+    def flip(self, picture, *, at_flip=None):
+        if self.now_s() > 3.0:
+            raise DriverError("GL error 1282")
+        return super().flip(picture, at_flip=at_flip)
+
+
+def test_a_fault_that_nobody_foresaw_is_a_line_with_the_way_to_go_on(make_session, tmp_path, monkeypatch):
+    monkeypatch.setattr("rig.apparatus.HeadlessDisplay", Unplugged)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder, out = make_session(n_presentations=N_PRESENTATIONS), tmp_path / "out"
+    arguments = ["present", str(folder), "--out", str(out), "--display", "headless"]
+    broken = CliRunner().invoke(app, arguments).exception
+    assert isinstance(broken, BrokenSessionError)
+    assert "DriverError: GL error 1282. Please report it with " in str(broken)
+    assert str(broken).endswith(f"Then go on: rig present {folder} --display headless --out {out} --resume")
+    assert len(list((tmp_path / "state").rglob("rig-*.txt"))) == 1
+    monkeypatch.undo()
+    assert CliRunner().invoke(app, [*arguments, "--resume"]).exit_code == 0

@@ -12,6 +12,8 @@ import pytest
 
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
+from rig.check.inspection import Inspection
+from rig.check.table import check_before, check_opened
 from rig.launch import run_launch
 from rig.session.folder import open_session
 from rig.session.hold import account_folder, hold, new_holder, screen_name, session_name
@@ -119,3 +121,18 @@ def test_a_session_that_is_being_shown_is_not_shown_into_another_folder(make_ses
     ):
         run_launch(launch, stop=StopRequest(), on_trial=lambda state, now_s: None)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_check_opens_no_window_over_a_session_that_is_being_shown(make_session, tmp_path, monkeypatch):
+    monkeypatch.setattr("rig.session.hold.SCREEN_PATIENCE_S", 0.0)
+    monkeypatch.setenv("DISPLAY", ":9")
+    holder = new_holder("study/day-07", tmp_path / "present")
+    with hold("screen 0 of :9", holder):
+        launch = Launch(session=make_session(n_presentations=3), out=tmp_path / "other", display="psychopy")
+        at = Inspection(launch, only_checks=True, list_screens=tuple)
+        with at.stack:
+            found = {finding.name: finding for finding in [*check_before(at), *check_opened(at)]}
+    assert (found["other-rigs"].status, found["display"].status) == ("FAIL", "FAIL")
+    assert f"found process {os.getpid()} on " in found["other-rigs"].found
+    assert "shows study/day-07 into" in found["other-rigs"].found
+    assert "found one in use" in found["display"].found

@@ -19,7 +19,7 @@ from itertools import pairwise
 import pytest
 
 from closedloop.artifacts.day.journal import SessionSummary, accepted, read_journal
-from closedloop.artifacts.day.journal_rows import LaunchOpened, SessionEnded
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Paused, Presentation, SessionEnded
 from closedloop.artifacts.day.session import CodeSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
@@ -58,10 +58,22 @@ def line():
     line.close()
 
 
+# A rig that a file describes is looked at for ten seconds before each launch; this one has the line alone.
+WIRED = """
+import sys
+from rig.check import ports
+from rig.ports.codes import SerialCodes
+device = sys.argv.pop(1)
+ports.open_codes = lambda port, recorder: SerialCodes(device)
+from rig.__main__ import main
+main()
+"""
+
+
 def wired(folder, out, device, *options):
     """Return the command that presents a session whose codes go over a line."""
-    command = [sys.executable, "-m", "rig", "present", folder, "--display", "psychopy", "--out", out]
-    return [*map(str, command), "--code-device", device, *options]
+    command = [sys.executable, "-c", WIRED, device, "present", folder, "--display", "psychopy", "--out", out]
+    return [*map(str, command), *options]
 
 
 def launch_until(line, command, environment, *, n_codes, number):
@@ -183,9 +195,7 @@ def test_20_closed_terminals_end_cleanly_and_are_gone_on_with(make_session, tmp_
     assert_whole(out)
 
 
-def test_a_line_that_is_cut_rejects_the_image_and_ends_with_the_command_to_go_on(
-    make_session, tmp_path, x_display, line
-):
+def test_a_line_that_is_cut_rejects_the_image_and_waits_for_whoever_mends_it(make_session, tmp_path, x_display, line):
     folder = make_session(n_images=12, n_presentations=N_PRESENTATIONS, trial=SHORT, codes=CODES.model_dump())
     out, cut = tmp_path / "present", Line()
     with subprocess.Popen(wired(folder, out, cut.device), env=x_display, stderr=subprocess.PIPE, text=True) as process:
@@ -193,13 +203,16 @@ def test_a_line_that_is_cut_rejects_the_image_and_ends_with_the_command_to_go_on
             cut.read(0.5)
             assert process.poll() is None
         cut.close()
-        _, said = process.communicate()
-    assert process.returncode == 1
-    [words] = [words for words in said.splitlines() if "serial port" in words]
-    assert "Then go on: rig present" in words
-    assert "--resume" in words
-    assert "Traceback" not in said
+        said = next(words for words in process.stderr if "serial port" in words)
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate()
+    assert process.returncode == 130
+    assert "expected to send a code" in said
+    assert "Resume with: rig present" in rest
+    assert "Traceback" not in rest
     rows = standing(out)
+    assert {row.reason for row in rows if isinstance(row, Presentation)} <= {None, "device_error"}
+    assert [row.by for row in rows if isinstance(row, Paused)] == ["device"]
     assert isinstance(rows[-1], SessionEnded)
     assert SessionSummary.read(out / "summary.json").outcome == "stopped"
     done = subprocess.run(

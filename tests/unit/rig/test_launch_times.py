@@ -1,4 +1,4 @@
-"""Reboots between launches: clocks begin anew, durations add up, and no time of one start is compared with another's."""
+"""Reboots between launches: clocks begin anew, durations add up, and times of two starts are never compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
 from rig.launch import run_launch, was_cut_by_power
-from rig.ports import boot
+from rig.session import boot
 from rig.session.folder import open_session
 from rig.stop import StopRequest
 
@@ -48,10 +48,11 @@ def two_launches(make_session, tmp_path):
     def write(boots, *, second_s=SECOND_S):
         found, by_s = [], FIRST_S
         for row in rows:
+            changes = {}
             if isinstance(row, LaunchOpened):
                 by_s = (FIRST_S, second_s)[row.segment] - row.time_s
-                row = row.model_copy(update={"clock": "real", "display": "psychopy", "boot_id": boots[row.segment]})
-            found.append(moved(row, by_s))
+                changes = {"clock": "real", "display": "psychopy", "boot_id": boots[row.segment]}
+            found.append(moved(row.model_copy(update=changes), by_s))
         path = tmp_path / "journal.jsonl"
         path.write_bytes(journal_bytes(found))
         return open_session(folder).document, read_journal(path), path

@@ -205,7 +205,7 @@ def test_a_device_that_fails_pauses_where_an_operator_can_mend_it(bench):
 
 def test_a_device_that_fails_ends_the_session_where_nobody_is_there_and_it_can_be_resumed(bench):
     bench.wire.fails = {3}
-    with pytest.raises(SessionError, match=r"digital codes: expected the device to answer"):
+    with pytest.raises(SessionError, match=r"digital codes: expected the device to answer, found: no such device"):
         bench.run()
     assert reasons(bench.journal) == [(0, None), (1, "device_error")]
     assert bench.journal.ended.outcome == "stopped"
@@ -337,3 +337,10 @@ def test_a_rejected_image_returns_at_its_distance_from_its_twin(make_session, tm
     # of the places behind images 1 and 2 only the last is three from image 3
     assert [row.image_index for row in journal.presentations] == [0, 1, 2, 3, 4, 5, 0]
     assert (journal.ended.n_twins_too_near, bench.said) == (0, [])
+
+
+def test_a_session_that_ends_waits_for_the_operator_s_own_reward(bench):
+    operator = Script(bench.screen, reward=10, quit=11)
+    journal = bench.run(reward=SlowValve(lambda: bench.screen.frame / HZ, Random(0)), commands=operator)
+    assert rewards(journal) == [(step, None, 80.0) for step in ("intended", "given", "acknowledged")]
+    assert summarize(bench.session.document, journal).reward_ms == 80.0

@@ -83,6 +83,7 @@ class Truth:
     wire: Wire = field(default_factory=Wire)
     confirmed_ms: float = 0.0
     away: list[tuple[float, float]] = field(default_factory=list)
+    covered: set[int] = field(default_factory=set)
     n_killed: int = 0
     n_failed: int = 0
     said: list[str] = field(default_factory=list)
@@ -156,12 +157,14 @@ def launch(session: Session, out: Path, truth: Truth, random: Random, *, hard: b
         )
         try:
             presenter.run()
+            assert not valve.is_open, "a launch ended without waiting for the valve"
         except PowerGone:
             truth.n_killed += 1
         except SessionError:
             truth.n_failed += 1
         finally:
             truth.confirmed_ms += sum(valve.confirmed_ms) - torn.lost_ms
+            truth.covered |= {frame for frame in display.covered if first < frame <= screen.frame}
             truth.away += [span for span in gaze.seen_away() if span[1] < screen.frame / HZ]
             screen.frame += random.randrange(200)
 
@@ -223,6 +226,7 @@ def check_frames(session: Session, journal: Journal, truth: Truth) -> None:
         if row.grey_frames is not None:
             assert row.grey_frames == shown.grey_frames
         if row.outcome == "accepted":
+            assert not truth.covered & set(range(shown.onset_frame, shown.onset_frame + shown.on_frames + 1))
             assert shown.on_frames == trial.on_frames
             assert row.position == 0 or shown.grey_frames == trial.off_frames
 

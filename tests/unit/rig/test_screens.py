@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from closedloop.errors import SessionError
 from rig.display.screens import FoundScreen, Rectangle, choose_screen
+from rig.display.x11.heads import list_heads
 
 OPERATOR = FoundScreen(
     number=0, outputs=("DP-1",), place=Rectangle(0, 0, 1920, 1080), refresh_hz=60.0, scale=1.0, width_cm=53.0
@@ -57,3 +59,43 @@ def test_a_window_has_to_fit_its_screen():
     assert choose(OPERATOR, larger, full_screen=False) is larger
     with pytest.raises(SessionError, match="expected 800 x 601 pixels, found 800 x 600"):
         choose(OPERATOR, SUBJECT, size=(800, 601), full_screen=False)
+
+
+class RandR:
+    """An X server with one monitor, as RandR describes it; dummy drivers cannot scale or turn."""
+
+    def __init__(self, *, width_px=1920, height_px=1080, rotation=1, outputs=("DP-1",)):
+        self.lit = SimpleNamespace(mode=7, rotation=rotation, width=width_px, height=height_px, x=0, y=0)
+        self.outputs = outputs
+        self.xrandr_get_crtc_info = lambda crtc, stamp: self.lit
+        self.xrandr_get_output_info = lambda output, stamp: SimpleNamespace(name=outputs[output], crtc=3)
+        mode = {"id": 7, "width": 1920, "height": 1080, "h_total": 2200, "v_total": 1125, "dot_clock": 148_352_000}
+        monitor = {"x": 0, "y": 0, "width_in_pixels": width_px, "height_in_pixels": height_px}
+        monitor |= {"width_in_millimeters": 520, "crtcs": list(range(len(outputs)))}
+        root = SimpleNamespace(
+            xrandr_get_screen_resources_current=lambda: SimpleNamespace(modes=[mode]),
+            xrandr_get_monitors=lambda is_active: SimpleNamespace(monitors=[monitor]),
+        )
+        self.screen = lambda: SimpleNamespace(root=root)
+
+    def has_extension(self, name):
+        return name == "RANDR"
+
+
+def test_a_screen_is_described_by_its_mode():
+    (found,) = list_heads(RandR())
+    assert found.refresh_hz == pytest.approx(59.94, abs=0.001)
+    assert (found.name, found.scale, found.width_cm) == ("DP-1", 1.0, 52.0)
+
+
+def test_a_desktop_larger_or_smaller_than_the_panel_is_scaled():
+    assert list_heads(RandR(width_px=3840, height_px=2160))[0].scale == 0.5
+    assert list_heads(RandR(width_px=960, height_px=540))[0].scale == 2.0
+
+
+def test_a_turned_screen_is_not_scaled():
+    assert list_heads(RandR(width_px=1080, height_px=1920, rotation=2))[0].scale == 1.0
+
+
+def test_one_picture_on_two_outputs_is_told_as_such():
+    assert list_heads(RandR(outputs=("DP-1", "HDMI-1")))[0].name == "DP-1 and HDMI-1"

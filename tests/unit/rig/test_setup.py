@@ -20,7 +20,13 @@ SCREENS = (
     FoundScreen(1, ("HDMI-1",), Rectangle(800, 0, 1920, 1080), 59.9498, 1.0, 52.0),
 )
 DEVICES = [*of_screens(SCREENS), FoundDevice("serial", "/dev/ttyUSB0", "a converter")]
-BY_HAND = {"--width-cm": "52", "--distance-cm": "86.8", "--photodiode": "lower_left 40"}
+BY_HAND = {
+    "--screen": "1",
+    "--width-cm": "52",
+    "--distance-cm": "86.8",
+    "--photodiode": "lower_left 40",
+    "--codes": "serial /dev/ttyUSB0",
+}
 
 
 def answered(devices=DEVICES, **options):
@@ -81,7 +87,7 @@ def test_every_key_of_the_example_is_in_the_file_with_words():
 # The questions
 
 
-def test_the_animals_screen_is_proposed_as_the_last_and_the_rest_follows_from_it():
+def test_what_the_system_says_of_the_animals_screen_is_taken_but_for_what_a_ruler_tells():
     rig = answered()
     screen = rig.subject_screen
     assert (screen.screen, screen.width_px, screen.height_px, screen.refresh_hz) == (1, 1920, 1080, 59.95)
@@ -108,8 +114,15 @@ def test_an_option_answers_its_question():
     assert rig.calibrations.luminance == datetime.date.today()
 
 
-@pytest.mark.parametrize("option", ["--width-cm", "--distance-cm", "--photodiode"])
-def test_what_only_a_ruler_tells_has_to_be_answered(option):
+def test_an_only_screen_is_proposed_and_of_several_none():
+    alone = list(of_screens(SCREENS[:1]))
+    given = {name: answer for name, answer in BY_HAND.items() if name != "--screen"}
+    rig = ask_all(given, name="box", devices=alone, ask=None, say=refuse_to_say)
+    assert (rig.subject_screen.screen, rig.operator_screen) == (0, None)
+
+
+@pytest.mark.parametrize("option", BY_HAND)
+def test_what_only_a_person_knows_has_to_be_answered(option):
     given = {name: answer for name, answer in BY_HAND.items() if name != option}
     with pytest.raises(OptionError, match=f"{option}: expected an answer"):
         ask_all(given, name="box", devices=DEVICES, ask=None, say=refuse_to_say)
@@ -131,7 +144,8 @@ def test_an_answer_that_no_rig_can_have_names_its_option(answer, said):
 
 
 def test_who_is_asked_is_asked_again_until_the_answer_can_be():
-    answers = {"its frames per second": ["fast", "60"], "cm, by a ruler": ["52"], "lit picture": ["52"]}
+    answers = {"its frames per second": ["fast", "60"], "lit picture": ["52"]}
+    by_hand = {"Corner": "lower_left 40", "from": "86.8", "Wire": "none", "Number": "1"}
     asked, said = [], []
 
     def ask(question, proposed):
@@ -139,7 +153,7 @@ def test_who_is_asked_is_asked_again_until_the_answer_can_be():
         for words, given in answers.items():
             if words in question and given:
                 return given.pop(0)
-        return proposed if proposed is not None else "lower_left 40" if "Corner" in question else "80"
+        return proposed if proposed is not None else by_hand[question.strip().split()[0]]
 
     rig = ask_all({}, name="box", devices=DEVICES, ask=ask, say=said.append)
     assert rig.subject_screen.refresh_hz == 60.0

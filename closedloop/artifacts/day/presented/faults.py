@@ -219,9 +219,9 @@ def _frame_faults(so_far: JournalSoFar, row: Presentation) -> Iterator[str]:
             yield from _difference("frames between onset and offset", row.on_frames, round(frames))
         else:
             yield f"expected {row.on_frames} frames between onset and offset, found more than can be counted"
-    if so_far.launch is not None and so_far.launch.frame_counter is not None:
-        if (row.grey_frames is None) == (row.position > 0):
-            yield f"expected grey_frames for every image of a trial but its first, found {row.grey_frames}"
+    counts_grey = so_far.launch is not None and so_far.launch.frame_counter is not None
+    if counts_grey and (row.grey_frames is None) == (row.position > 0):
+        yield f"expected grey_frames for every image of a trial but its first, found {row.grey_frames}"
     if row.outcome == "accepted":
         yield from _difference("frames of an accepted image", row.planned_on_frames, row.on_frames)
         if row.grey_frames is not None:
