@@ -86,8 +86,7 @@ class OperatorWindow:
         """Say that the keyboard may write into this window: its keys are the rig's. A manager's frame comes later."""
         outermost = int(self._root.wm_frame(), 16)
         if self._desktop is not None and outermost != self._marked:
-            for window_id in (self._root.winfo_id(), outermost):
-                self._desktop.mark_as_ours(window_id)
+            self._desktop.mark_as_ours(self._root.winfo_id())
             self._marked = outermost
 
     def _font(self, px: int, *, bold: bool) -> tk_font.Font:
