@@ -121,7 +121,7 @@ def test_a_killed_rig_leaves_a_window_that_says_so_and_the_next_rig_replaces_it(
     wait_until(lambda: station.n_shown() >= 3, "images")
     station.process.send_signal(signal.SIGKILL)
     station.process.communicate()
-    wait_until(lambda: (two_heads.pixels(OPERATOR) == (0xB3, 0x47, 0x00)).all(axis=2).mean() > 0.05, "the last word")
+    wait_until(lambda: (two_heads.pixels(OPERATOR) == (0xB3, 0x47, 0x00)).all(axis=2).mean() > 0.02, "the last word")
     two_heads.keep_picture("operator-window-rig-killed")
     gone = station.tell("pause")
     assert "ended without a word" in gone.stderr
