@@ -58,7 +58,7 @@ class Station:
     def close(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-        if self.process is not None:
+        if self.process is not None and not self.process.stderr.closed:
             self.process.communicate()
         window = self.window()
         if window is not None:  # a rig that was killed leaves it, until somebody has seen why
