@@ -103,10 +103,14 @@ class PanelProcess:
         here, there = pair()
         command = [sys.executable, "-m", "rig.operator.views.show", kind, str(there.fileno())]
         # A window has a group of its own: Ctrl-C in the terminal is the rig's. A page shares the terminal's.
+        # Who reads what the rig says waits for its end, and not for that of a window which outlives it.
+        stream = None if kind == "terminal" else subprocess.DEVNULL
         self._process = subprocess.Popen(
             [*command, str(screen), str(session.resolve()), resume],
             pass_fds=[there.fileno()],
-            stdin=None if kind == "terminal" else subprocess.DEVNULL,
+            stdin=stream,
+            stdout=stream,
+            stderr=stream,
             start_new_session=kind == "window",
         )
         there.close()

@@ -174,7 +174,7 @@ class SessionTally:
         match row:
             case Paused():
                 self._pace.run_to(row.time_s)
-                self._state = replace(self._state, doing="paused", pause=f"{row.by}: {row.why}")
+                self._state = replace(self._state, doing="paused", pause=_who_and_why(row))
                 if row.by != "operator":
                     self._bad[_port_of(row)] = row.why
             case Continued():
@@ -183,6 +183,10 @@ class SessionTally:
                 self._bad.clear()
             case SessionEnded():
                 self._run_to(row.time_s, doing="ended", outcome=row.outcome)
+
+
+def _who_and_why(row: Paused) -> str:
+    return row.why if row.why.startswith(f"{row.by}:") else f"{row.by}: {row.why}"
 
 
 def _port_of(row: Paused) -> str:

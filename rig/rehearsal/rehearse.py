@@ -14,6 +14,7 @@ from pathlib import Path
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import SessionSummary, read_journal
 from closedloop.artifacts.day.session import ScriptedMonkey, SessionDocument
+from closedloop.errors import SessionError
 from closedloop.storage import write_bytes
 from rig.apparatus import Launch
 from rig.check.findings import Finding
@@ -77,6 +78,10 @@ def rehearse(
     ClosedLoopError
         The folder, the display, the hardware or the disk is not fit.
     """
+    if (launch.out / catalog.JOURNAL.name).exists():
+        raise SessionError(
+            f"{launch.out}: expected a new folder for a rehearsal, found one with a journal. Choose another --out."
+        )
     session = open_session(launch.session)
     session = replace(session, document=as_rehearsed(session.document))
     record, is_cut = TimingRecord(), False

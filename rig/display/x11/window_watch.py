@@ -29,10 +29,15 @@ _OF_THE_SCREEN = (X.ConfigureNotify, X.CreateNotify)
 
 
 def mark_as_ours(server: Any, window_id: int) -> None:
-    """Mark a window as one of the rig's, which the keyboard may write into: the operator's."""
-    window = server.create_resource_object("window", window_id)
-    window.change_property(server.intern_atom(OURS), Xatom.CARDINAL, 32, [os.getpid()])
-    server.sync()
+    """Mark a window as one of the rig's: its keyboard is watched, so that it may have it (the operator's window).
+
+    What is around it is marked too: a toolkit has the keyboard in a wrapper of its own.
+    """
+    window, root = server.create_resource_object("window", window_id), server.screen().root
+    while not isinstance(window, int) and window.id != root.id:
+        window.change_property(server.intern_atom(OURS), Xatom.CARDINAL, 32, [os.getpid()])
+        window = window.query_tree().parent
+    server.flush()
 
 
 class WindowWatch:

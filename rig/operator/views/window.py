@@ -11,7 +11,7 @@ from tkinter import font as tk_font
 from typing import Literal
 
 from closedloop.errors import SessionError
-from rig.display.desktop import open_desktop
+from rig.display.desktop import Desktop, open_desktop
 from rig.display.screens import Rectangle
 from rig.operator.views.feed import Feed
 from rig.operator.views.layout import Box, Drawn, Label, Oval, Polyline, Thumb, lay_out
@@ -36,7 +36,9 @@ class OperatorWindow:
         self._feed = feed
         self._root = tkinter.Tk()
         self._root.title(f"rig: {feed.state.session_id}")
-        place = _place_of(screen)
+        self._desktop = open_desktop()
+        self._marked = 0
+        place = _place_of(self._desktop, screen)
         # A window manager keeps some of it for frames and bars; without one the window is as large as the screen.
         self._root.geometry(f"{place.width_px}x{place.height_px}+{place.left_px}+{place.top_px}")
         self._root.minsize(*_LEAST_PX)
@@ -72,12 +74,20 @@ class OperatorWindow:
         if self._feed.is_over and (self._feed.is_settled or self._feed.is_replaced):
             self._root.destroy()
             return
+        self._mark()
         size = self._canvas.winfo_width(), self._canvas.winfo_height()
         if min(size) > 1:
             self._canvas.delete("all")
             for shape in lay_out(self._feed, *size, measure=self._measure):
                 self._paint(shape)
         self._root.after(_DRAW_MS, self._draw)
+
+    def _mark(self) -> None:
+        """Say that the keyboard may write into this window: its keys are the rig's. A manager's frame comes later."""
+        outermost = int(self._root.wm_frame(), 16)
+        if self._desktop is not None and outermost != self._marked:
+            self._desktop.mark_as_ours(self._root.winfo_id())
+            self._marked = outermost
 
     def _font(self, px: int, *, bold: bool) -> tk_font.Font:
         key = (px, bold)
@@ -118,15 +128,11 @@ class OperatorWindow:
         return self._pictures[key]
 
 
-def _place_of(number: int) -> Rectangle:
+def _place_of(desktop: Desktop | None, number: int) -> Rectangle:
     """Return where a screen lies on the desktop, which alone Tk knows; counted as the animal's is."""
-    desktop = open_desktop()
     if desktop is None:
         return Rectangle(0, 0, 1024, 640)
-    try:
-        screens = desktop.screens()
-    finally:
-        desktop.close()
+    screens = desktop.screens()
     if number >= len(screens):
         raise SessionError(
             f"operator window: expected screen {number}, found {len(screens)} screens. "
