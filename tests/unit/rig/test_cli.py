@@ -92,7 +92,7 @@ def test_without_a_screen_psychopy_is_one_line(rig, make_session, process_enviro
     blind = {name: value for name, value in process_environment.items() if name not in {"DISPLAY", "HOME"}}
     done = rig("present", make_session(n_presentations=3), "--display", "psychopy", environment=blind)
     assert done.returncode == 1
-    assert "display: expected a screen, found none" in done.stderr
+    assert "display: expected an X server at DISPLAY='', found none. Log in" in done.stderr
     assert "KeyError" not in done.stderr  # it was the screen, not the home
     assert "Traceback" not in done.stderr
 
