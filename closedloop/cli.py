@@ -287,11 +287,10 @@ def report(study: StudyArgument) -> None:
     """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
     require_extra("lab")
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
-    from closedloop.storage import resolved  # noqa: PLC0415
     from closedloop.study.loop import read_identity  # noqa: PLC0415
     from closedloop.study.pages import draw_pages  # noqa: PLC0415
 
-    paths = StudyPaths(resolved(study))
+    paths = StudyPaths(Path(os.path.realpath(study)))  # resolve() breaks at a link to itself
     read_identity(paths)
     typer.echo(visible(f"Open {draw_pages(paths)}"))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 
 from closedloop.access.files import published_files
 from closedloop.access.study import Study
-from closedloop.storage import resolved
 
 
 def open_study(path: str | PathLike[str]) -> Study:
@@ -37,4 +37,5 @@ def open_study(path: str | PathLike[str]) -> Study:
     >>> study.days
     (0,)
     """
-    return Study(published_files(resolved(Path(path).expanduser())))
+    # Path.resolve breaks at a link to itself
+    return Study(published_files(Path(os.path.realpath(Path(path).expanduser()))))
