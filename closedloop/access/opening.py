@@ -37,4 +37,5 @@ def open_study(path: str | PathLike[str]) -> Study:
     >>> study.days
     (0,)
     """
+    # Path.resolve breaks at a link to itself
     return Study(published_files(Path(os.path.realpath(Path(path).expanduser()))))

@@ -66,7 +66,9 @@ def make_in_folder(
     """
     _check_names(specification, n_processors, faults)
     refuse_no_folder(folder, option="FOLDER")
-    if folder.exists() and any(folder.iterdir()):
+    with storage_errors(folder):  # a name may be too long to be asked for
+        is_used = folder.exists() and any(folder.iterdir())
+    if is_used:
         raise RecordingError(f"{folder}: expected a new or empty folder, found files in it. Give another one.")
     wanted = MadeSession(
         specification=specification,

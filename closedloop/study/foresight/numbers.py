@@ -14,7 +14,6 @@ from closedloop.study.foresight.sessions import separation_not_kept
 
 _PAPER_SIDE_PX = 224  # epsilon is stated on an image of this side, in [0, 1] pixel units (section 2)
 _GREY_LEVELS = 255
-_MANY = "images.clean_per_day"
 _LEAST_FOR_RELIABILITY = 3  # images with two showings: through two points goes every line
 _MOST_ELECTRODES = {True: 128, False: 256}  # simulated or not; of a processor, as its recorder numbers them
 
@@ -58,7 +57,7 @@ def problems(asked: Asked, *, sites: Sequence[int] | None = None, day: int = 0) 
         *_sites(asked),
         *_simulated_voltage(asked),
     )
-    if any(line.startswith(_MANY) for line in found):  # orders of millions take minutes
+    if presentations_per_day(asked.protocol) > MOST_PRESENTATIONS:  # to put millions in order takes minutes
         return found
     too_near = separation_not_kept(asked.protocol, subject=asked.subject, n_days=asked.n_days, sites=sites, day=day)
     return (*found, *([too_near] if too_near else []))

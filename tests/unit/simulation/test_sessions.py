@@ -20,7 +20,7 @@ from closedloop.detection.agreement import agreement
 from closedloop.detection.definitions import DEFINITIONS
 from closedloop.detection.spikes import detect
 from closedloop.devices.device import Device, read_devices
-from closedloop.errors import ClosedLoopError, OptionError, RecordingError
+from closedloop.errors import ClosedLoopError, OptionError, RecordingError, StorageError
 from closedloop.recording.spikes import concatenate_spikes
 from closedloop.simulation.sessions import TRUTH, MadeSession, can_have, make_session
 from tests.unit.messages import refused
@@ -193,6 +193,21 @@ def test_what_cannot_be_made_is_refused_in_one_line(
     )
     with refused(error, said):
         make_in_folder(tmp_path, **(options | changed), seed=0, progress=lambda _done, _total: None)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    """No file system takes a name of 300 characters."""
+    with refused(StorageError, tmp_path, "expected"):
+        make_in_folder(
+            tmp_path / ("x" * 300),
+            specification="2.3",
+            seconds=4.0,
+            n_channels=1,
+            n_processors=1,
+            faults=[],
+            seed=0,
+            progress=lambda _done, _total: None,
+        )
 
 
 def test_a_used_folder_is_left_alone(tmp_path: Path) -> None:
