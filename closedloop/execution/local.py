@@ -1,8 +1,8 @@
 """Several processes of this machine, forked: they share what the parent has loaded and cost nothing to start.
 
 Pieces of work leave their results in files, so that nothing is sent back and a piece that was done stays done. A child
-whose parent was killed ends after the piece it is at. Forking is safe here because torch runs on one thread on the
-processor (the command line sees to that); with a GPU or more threads the work stays in one process.
+whose parent was killed ends after the piece it is at. Forking is safe here because torch runs on one thread in a child,
+whatever its parent has (`attacks.engine.devices` sees to that); with a GPU the work stays in one process.
 """
 
 from __future__ import annotations

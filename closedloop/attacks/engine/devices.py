@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+
 import torch
 
 from closedloop.errors import ExecutionError
@@ -70,6 +73,11 @@ def on_cuda(name: str) -> bool:
     return name.startswith("cuda") or (name == "auto" and torch.cuda.device_count() > 0)
 
 
+def has_used_cuda() -> bool:
+    """Return whether this process has used a graphics card: it can fork none that does."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
 def in_turn(worker: int, n_devices: int) -> torch.device:
     """CUDA device of a worker: worker 0 has the first, and after the last one it begins again.
 
@@ -89,3 +97,7 @@ def in_turn(worker: int, n_devices: int) -> torch.device:
 def own_workers() -> Workers:
     """Use all of this machine: a process for each graphics card, or for each processor where there is none."""
     return Workers("local", torch.cuda.device_count() or usable_processors())
+
+
+# A forked child has the thread that forked and no other: torch would wait for the rest of its parent's for good.
+os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size
-from closedloop.attacks.engine.devices import own_device
+from closedloop.attacks.engine.devices import has_used_cuda, own_device
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis.both_directions import Work, attacks
@@ -64,11 +64,15 @@ class GradientTime:
 def time_gradient(trial: TimedGradient) -> GradientTime:
     """Measure how long a gradient takes here, and how long it takes to begin.
 
-    It is measured in a process of its own: one that has used a graphics card cannot fork workers any more.
+    It is measured where the work will be: in a forked process, as several workers are, or in this one, with the threads
+    that torch has here. A process that has used a graphics card forks none.
     """
     began = time.perf_counter()
-    with ProcessPoolExecutor(1) as process:
-        gradient_s, timed_s = process.submit(_measure, trial).result()
+    if trial.n_sharing == 1 or has_used_cuda():
+        gradient_s, timed_s = _measure(trial)
+    else:
+        with ProcessPoolExecutor(1) as process:
+            gradient_s, timed_s = process.submit(_measure, trial).result()
     return GradientTime(gradient_s, time.perf_counter() - began - timed_s)
 
 

@@ -46,8 +46,9 @@ def test_a_search_that_does_not_end_early_takes_as_many_gradients_as_are_said(
     assert found.n_gradients[0] == most_gradients(method, lattice)
 
 
-def test_a_gradient_takes_some_time_and_the_timing_no_graphics_card_of_this_process() -> None:
-    trial = TimedGradient(InMemory(TINY, name="tiny"), Method(COSINE), side_px=8, batch_size=4, n_sharing=1)
+@pytest.mark.parametrize("n_sharing", [1, 2])
+def test_a_gradient_takes_some_time_and_the_timing_no_graphics_card_of_this_process(n_sharing: int) -> None:
+    trial = TimedGradient(InMemory(TINY, name="tiny"), Method(COSINE), side_px=8, batch_size=4, n_sharing=n_sharing)
     timed = time_gradient(trial)
     assert 0 < timed.gradient_s < 60
     assert timed.start_s > 0
