@@ -103,7 +103,9 @@ def test_a_pause_lights_the_port_it_is_about_until_it_is_over(document, by, why,
     assert [light.words for light in state.lights if light.state == "bad"] == [why]
     assert [light.name for light in state.lights if light.state == "bad"] == [port]
     assert headline(state, Quiet(0.0), "").text == "PAUSED"
-    assert why in headline(state, Quiet(0.0), "").why
+    how = "It goes on by itself once that is well again." if by != "device" else "Press p to continue."
+    assert headline(state, Quiet(0.0), "").why == f"{state.pause}. {how}"
+    assert why in state.pause
     told(tally, Continued(time_s=3.0))
     assert not [light for light in tally.state(4.0).lights if light.state == "bad"]
 

@@ -351,8 +351,9 @@ def test_what_is_to_be_typed_goes_through_a_shell_whatever_the_study_is_called(t
     assert f"`closedloop accept-recording '{made.paths.root}' --day 2" in made.missing()
     for file in (JOURNAL, SUMMARY):
         file.published(made.paths, DAY).unlink()
-    assert f"`rig present '{made.paths.root}/day-02/schedule' --rig rig.yaml --out '{made.paths.root}/day-02/present'`" in (
-        brought_session(made)
+    assert (
+        f"`rig present '{made.paths.root}/day-02/schedule' --rig rig.yaml --out '{made.paths.root}/day-02/present'`"
+        in (brought_session(made))
     )
 
 
