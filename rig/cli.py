@@ -325,7 +325,7 @@ def rehearse(
     from rig.apparatus import Launch  # noqa: PLC0415
     from rig.check.table import overridable  # noqa: PLC0415
     from rig.operator.opening import PanelChoice  # noqa: PLC0415
-    from rig.rehearsal.rehearse import free_folder, rehearse  # noqa: PLC0415
+    from rig.rehearsal.rehearse import free_folder, rehearse, result_lines  # noqa: PLC0415
 
     launch = Launch(
         session=session,
@@ -337,8 +337,14 @@ def rehearse(
     )
     with _running(launch) as (settled, request, on_trial):
         done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial, on_findings=_warn)
-    say(visible(f"REHEARSAL of {_sentence(done.summary, False)}"))
-    say(visible(f"Timing report: {done.report}"))
+    said = _sentence(done.summary, False)
+    say(
+        visible(
+            f"REHEARSAL of {said.replace(': stopped:', f': {minutes:g} min are over:', 1) if done.is_cut else said}"
+        )
+    )
+    for line in result_lines(done):
+        say(visible(line))
     if done.summary.outcome == "stopped" and not done.is_cut:
         raise typer.Exit(INTERRUPTED)
 
