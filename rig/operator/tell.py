@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
 from closedloop.artifacts.day.journal_rows import CommandName
 from closedloop.errors import SessionError
 from closedloop.plain_text.printed import command_line
@@ -193,7 +193,6 @@ def _connect(path: Path) -> Channel | None:
 def _why_none(session: Path, out: Path) -> str:
     """Return the line that says that no rig is at work, and what its journal says became of it."""
     none = f"{session}: expected a rig at work on it, found none"
-    resume = command_line("rig", "present", session, "--out", out, "--resume")
     path = out / catalog.JOURNAL.name
     if not path.is_file():
         return f"{none}, and no journal in {out}. Start it with `rig present`, or name its --out."
@@ -203,11 +202,23 @@ def _why_none(session: Path, out: Path) -> str:
             "Ask from the account and the computer that it runs on, or use the keys of its windows."
         )
     journal = read_journal(path)
+    resume = _resume_command(session, out, journal)
     if journal.ended is None:
         return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
     if journal.ended.outcome == "complete":
         return f"{none}: the session has ended, complete. Nothing is left to do."
     return f"{none}: the session was stopped, {journal.ended.n_remaining:,} presentations left. Go on with `{resume}`."
+
+
+def _resume_command(session: Path, out: Path, journal: Journal) -> str:
+    """Return the command that goes on, as far as a journal tells it; the rig itself ended with the whole one."""
+    launch = journal.launches[-1] if journal.launches else None
+    words: list[str | Path] = ["rig", "present", session, "--out", out, "--resume"]
+    if launch is not None and launch.display != "psychopy":
+        words += ["--display", launch.display]
+    if launch is not None and launch.rig is not None:
+        words += ["--rig", "rig.yaml"]
+    return command_line(*words)
 
 
 def status_json(state: PanelState) -> str:

@@ -110,8 +110,9 @@ def rehearse(
     return RehearsalDone(summary, report, tuple(judge(rehearsed)), is_cut)
 
 
-def result_lines(done: RehearsalDone) -> Iterator[str]:
-    """Yield what a terminal says of it: what is not good, what it comes to, and where to read more."""
+def result_lines(done: RehearsalDone, numbers: str) -> Iterator[str]:
+    """Yield what a terminal says of it: its numbers, what is not good, what it comes to, and where to read more."""
+    yield f"REHEARSAL of {numbers.replace(': stopped:', ': its time is over:', 1) if done.is_cut else numbers}"
     for verdict in done.verdicts:
         if verdict.status != "PASS":
             yield f"{verdict.status}  {verdict.words} {verdict.remedy}".rstrip()

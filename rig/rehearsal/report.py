@@ -30,9 +30,9 @@ padding:16px;color:#15191d;background:#fff}
 h1{font-size:1.5rem;margin:.4rem 0}h2{font-size:1.05rem;margin:.6rem 0 .3rem}p{margin:.3rem 0}
 .mark{background:#f0e442;color:#000;font-weight:700;padding:.5rem .8rem;margin:0 0 .6rem}
 .verdicts{list-style:none;padding:0;margin:.8rem 0}
-.verdicts li{padding:.35rem .6rem;margin:.25rem 0;border-left:8px solid}
+.verdicts li{padding:.35rem .6rem .35rem 4.6rem;margin:.25rem 0;border-left:8px solid}
 .verdicts .good{border-color:#0072b2;background:#eaf4fb}.verdicts .warn{border-color:#e69f00;background:#fff6e0}
-.verdicts .bad{border-color:#d55e00;background:#fdece3}.verdicts b{float:left;width:3.6rem}.verdicts li{padding-left:4.6rem}.verdicts b{margin-left:-4rem}
+.verdicts .bad{border-color:#d55e00;background:#fdece3}.verdicts b{float:left;width:4rem;margin-left:-4rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr));gap:12px}
 .card{border:1px solid #cfd6dc;padding:10px;min-width:0}.card p{font-size:.88rem;color:#3a444e}
 svg{width:100%;height:auto;display:block}svg text{font:12px system-ui,"DejaVu Sans",sans-serif;fill:#3a444e}
@@ -41,7 +41,9 @@ td,th{text-align:left;padding:.25rem .6rem .25rem 0;vertical-align:top;
 border-bottom:1px solid #e3e8ec;overflow-wrap:anywhere}th{font-weight:600;white-space:nowrap}
 """
 
-_OTHERS_AT_WORK = "Close other programs, turn the desktop's effects and power saving off, and rehearse again for as long as a session."
+_OTHERS_AT_WORK = (
+    "Close other programs, turn the desktop's effects and power saving off, and rehearse again for as long as you work."
+)
 
 Status = Literal["PASS", "WARN", "FAIL"]
 

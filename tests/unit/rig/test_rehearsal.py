@@ -80,7 +80,9 @@ def test_it_ends_after_its_minutes(make_session, tmp_path):
     assert done.is_cut
     assert done.summary.outcome == "stopped"
     journal = read_journal(tmp_path / "rehearsal" / "journal.jsonl")
-    assert list(result_lines(done))[-2:] == [closing_line(done.verdicts), f"Timing report: {done.report}"]
+    said = list(result_lines(done, "study/day-00: stopped: 60 accepted"))
+    assert said[0] == "REHEARSAL of study/day-00: its time is over: 60 accepted"
+    assert said[-2:] == [closing_line(done.verdicts), f"Timing report: {done.report}"]
     assert 30.0 <= journal.ended.time_s - journal.launches[0].time_s < 32.0
 
 
