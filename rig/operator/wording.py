@@ -29,9 +29,9 @@ _DOING = {
 
 
 _BRIEFLY = {
-    "fixation_broken": "looked away",
+    "fixation_broken": "away",
     "frames_dropped": "frames",
-    "grey_frames_wrong": "grey frames",
+    "grey_frames_wrong": "grey",
     "window_lost": "window",
     "device_error": "device",
     "session_stopped": "stopped",
@@ -83,6 +83,8 @@ def headline(state: PanelState, silence: Quiet, resume: str) -> Headline:
     if state.doing == "paused":
         goes_on = "It goes on by itself once that is well again." if state.goes_on else "Press p to continue."
         return Headline("PAUSED", f"{state.pause}. {goes_on}", "warn")
+    if state.doing == "opening":
+        return Headline("opening", "Everything is checked, the screen for up to ten seconds.", "plain")
     number = f" {state.trial + 1}" if state.doing == "trial" and state.trial is not None else ""
     return Headline(f"{_DOING[state.doing]}{number}", "", "plain")
 
@@ -124,7 +126,9 @@ def key_words(*, is_over: bool) -> tuple[str, ...]:
 
 
 def progress(state: PanelState) -> str:
-    """Return how far the session is."""
+    """Return how far the session is; empty before the rig has said it."""
+    if not state.n_planned:
+        return ""
     share = 100.0 * state.n_accepted / max(state.n_planned, 1)
     return f"{share:.0f} %   {state.n_accepted:,} of {state.n_planned:,} accepted"
 
@@ -133,8 +137,10 @@ def time_left(state: PanelState) -> str:
     """Return how long the rest takes: at the pace of this launch, and at the last five minutes' where that differs."""
     if state.outcome == "complete":
         return f"took {duration(state.running_s)} without pauses"
+    if not state.n_planned:
+        return ""
     if state.left_s is None:
-        return "time left: not known yet"
+        return "time left: said once trials have run for 20 s"
     text = f"time left: {duration(state.left_s)} at the pace so far"
     if state.left_lately_s is None:
         return f"{text}; nothing accepted in the last 5 min"
@@ -152,7 +158,7 @@ def counts(state: PanelState) -> Counts:
         ("wrong frames", wrong, "bad" if share >= 1.0 else "plain"),  # a good screen has none in an hour
         ("reward", f"{state.reward_ms / 1000:.1f} s", "plain"),
         *lost,
-        ("completed", f"{state.n_completed:,} of {state.n_trials:,} trials", "plain"),
+        ("trials done", f"{state.n_completed:,} of {state.n_trials:,}", "plain"),
         ("broken", f"{state.n_broken:,}", "plain"),
         ("ignored", f"{state.n_ignored:,}", "plain"),
         ("rejected images", f"{state.n_rejected:,}", "plain"),

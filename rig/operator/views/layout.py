@@ -126,7 +126,8 @@ def lay_out(feed: Feed, width: int, height: int, *, measure: Measure) -> list[Dr
     shapes, top = _head(feed, whole)
     below, bottom = _foot(feed, whole)
     room = _Area(whole.x, top, whole.width, bottom - top, px, measure)
-    return [*shapes, *_middle(feed.state, room), *below]
+    known = _middle(feed.state, room) if feed.state.n_planned else []
+    return [*shapes, *known, *below]
 
 
 def _head(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
@@ -185,7 +186,7 @@ def _bar(state: PanelState, area: _Area, y: int) -> Iterator[Drawn]:
 
 def _middle(state: PanelState, area: _Area) -> list[Drawn]:
     """Return numbers, the eye and the lights: beside each other where there is room, else what fits."""
-    numbers_width = min(area.width // 2, 20 * area.px)
+    numbers_width = min(area.width // 2, 22 * area.px)
     side = max(0, min(area.height - area.line, area.width - numbers_width - area.px, 20 * area.px))
     lights_x = area.x + numbers_width + side + 2 * area.px
     lights_width = area.x + area.width - lights_x

@@ -137,7 +137,8 @@ def page_lines(feed: Feed, n_columns: int, n_rows: int) -> list[str]:
         *(_styled(f"! {text}", "bad") for text in state.warnings),
         _styled(state.said, "good"),
     ]
-    lines += _beside([*_numbers(state), *_lights(state)], _eye(state), n_columns)
+    if state.n_planned:
+        lines += _beside([*_numbers(state), *_lights(state)], _eye(state), n_columns)
     keys = "  ".join(key_words(is_over=feed.is_over))
     if n_rows - len(lines) > _THUMB_ROWS + 2:
         lines += ["", *_images(feed, n_columns)]
