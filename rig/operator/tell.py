@@ -231,8 +231,8 @@ def status_json(state: PanelState) -> str:
 def status_lines(state: PanelState) -> list[str]:
     """Return a state as a person reads it."""
     head = headline(state, Quiet(0.0), "")
-    mark = f", {mark_words(state)}" if state.mark else ""
-    lines = [f"{state.session_id}, {state.subject}{mark}: {head.text}{f': {head.why}' if head.why else ''}"]
+    lines = [f"{state.session_id}, {state.subject}: {head.text}{f': {head.why}' if head.why else ''}"]
+    lines += [mark_words(state)] if state.mark else []
     lines += [progress(state), time_left(state)]
     lines.append(", ".join(f"{what} {number}" for what, number, _ in counts(state)))
     lines += [f"{light.state:5} {light.name}: {light.words}" for light in state.lights]

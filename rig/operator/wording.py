@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rig.operator.keys import KEYS
+from rig.operator.pace import LEAST_PACE_S
 from rig.operator.state import LightState, PanelState, ShownImage
 
 Tone = Literal["plain", "faint", "good", "bad", "warn"]
@@ -140,7 +141,8 @@ def time_left(state: PanelState) -> str:
     if not state.n_planned:
         return ""
     if state.left_s is None:
-        return "time left: said once trials have run for 20 s"
+        is_early = state.running_s < LEAST_PACE_S
+        return f"time left: {f'said once it ran for {LEAST_PACE_S:g} s' if is_early else 'unknown, nothing is accepted yet'}"
     text = f"time left: {duration(state.left_s)} at the pace so far"
     if state.left_lately_s is None:
         return f"{text}; nothing accepted in the last 5 min"

@@ -53,7 +53,9 @@ def test_time_left_is_the_pace_so_far_and_a_pause_is_no_part_of_it(document):
 def test_before_there_is_a_pace_nothing_is_promised(document):
     state = told(SessionTally(document), opened(), *trial(0, 0.0, reasons=(None,) * 3)).state(3.0)
     assert state.left_s is None
-    assert time_left(state) == "time left: said once trials have run for 20 s"
+    assert time_left(state) == "time left: said once it ran for 20 s"
+    ignored = told(SessionTally(document), opened(), *trial(0, 0.0, outcome="ignored")).state(30.0)
+    assert time_left(ignored) == "time left: unknown, nothing is accepted yet"
 
 
 def test_the_last_minutes_have_a_pace_of_their_own(document):
