@@ -141,8 +141,8 @@ def time_left(state: PanelState) -> str:
     if not state.n_planned:
         return ""
     if state.left_s is None:
-        is_early = state.running_s < LEAST_PACE_S
-        return f"time left: {f'said once it ran for {LEAST_PACE_S:g} s' if is_early else 'unknown, nothing is accepted yet'}"
+        early = f"said once it ran for {LEAST_PACE_S:g} s" if state.running_s < LEAST_PACE_S else ""
+        return f"time left: {early or 'unknown, nothing is accepted yet'}"
     text = f"time left: {duration(state.left_s)} at the pace so far"
     if state.left_lately_s is None:
         return f"{text}; nothing accepted in the last 5 min"

@@ -45,14 +45,12 @@ _OTHERS_AT_WORK = (
     "Close other programs, turn the desktop's effects and power saving off, and rehearse again for as long as you work."
 )
 
-Status = Literal["PASS", "WARN", "FAIL"]
-
 
 @dataclass(frozen=True)
 class Verdict:
     """A sentence on one thing, PASS, WARN or FAIL, as `rig check` says them; and what to do where it is not good."""
 
-    status: Status
+    status: Literal["PASS", "WARN", "FAIL"]
     words: str
     remedy: str = ""
 

@@ -260,7 +260,8 @@ class Watch:
         if missing == _NOTHING_YET and brought.stage == "present":
             return (
                 f"{day}: the session is ready. Record, and present it with "
-                f"`rig present {quoted(self.paths.folder('schedule', brought.day))} --rig rig.yaml --out {quoted(folder)}` "
+                f"`rig present {quoted(self.paths.folder('schedule', brought.day))} --rig rig.yaml "
+                f"--out {quoted(folder)}` "
                 "(copy the folder to the rig and its output back; `rig init` writes rig.yaml. No eye tracker port yet: "
                 "with `source: mouse` there add `--despite gaze`, and take the session by `closedloop accept-session`)."
             )
