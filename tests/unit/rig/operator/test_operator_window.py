@@ -135,6 +135,7 @@ def test_under_a_window_manager_the_lowest_line_of_the_window_is_on_the_screen(s
         assert bottom - top > 0.8 * OPERATOR.height_px
         assert station.tell("quit").returncode == 0
         assert station.process.wait() == 130
+        wait_until(lambda: station.window() is None, "the window to close with the session")
 
 
 def test_a_killed_rig_leaves_a_window_that_says_so_and_the_next_rig_replaces_it(station, two_heads):
