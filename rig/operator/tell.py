@@ -202,7 +202,9 @@ def _why_none(session: Path, out: Path) -> str:
             "Ask from the account and the computer that it runs on, or use the keys of its windows."
         )
     journal = read_journal(path)
-    resume = _resume_command(session, out, journal)
+    if any(launch.is_rehearsal for launch in journal.launches):
+        return f"{none}: it was a rehearsal, and has ended. Nothing goes on with one."
+    resume = _resume_words(session, out, journal)
     if journal.ended is None:
         return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
     if journal.ended.outcome == "complete":
@@ -210,14 +212,14 @@ def _why_none(session: Path, out: Path) -> str:
     return f"{none}: the session was stopped, {journal.ended.n_remaining:,} presentations left. Go on with `{resume}`."
 
 
-def _resume_command(session: Path, out: Path, journal: Journal) -> str:
-    """Return the command that goes on, as far as a journal tells it; the rig itself ended with the whole one."""
-    launch = journal.launches[-1] if journal.launches else None
+def _resume_words(session: Path, out: Path, journal: Journal) -> str:
+    """Return the command that goes on, as far as the journal knows it: of the rig's description, that there was one."""
     words: list[str | Path] = ["rig", "present", session, "--out", out, "--resume"]
-    if launch is not None and launch.display != "psychopy":
-        words += ["--display", launch.display]
-    if launch is not None and launch.rig is not None:
-        words += ["--rig", "rig.yaml"]
+    for launch in journal.launches[-1:]:
+        words += ["--display", launch.display] if launch.display != "psychopy" else []
+        words += ["--rig", "FILE"] if launch.rig is not None else []
+        words += ["--gaze", "mouse"] if launch.rig is None and launch.gaze == "mouse" else []
+        words += [word for name in launch.overrides for word in ("--despite", name)]
     return command_line(*words)
 
 

@@ -83,7 +83,7 @@ def headline(state: PanelState, silence: Quiet, resume: str) -> Headline:
         return Headline(f"NO WORD FROM THE RIG FOR {silence.since_s:.0f} s", why, "bad")
     if state.doing == "paused":
         goes_on = "It goes on by itself once that is well again." if state.goes_on else "Press p to continue."
-        return Headline("PAUSED", f"{state.pause}. {goes_on}", "warn")
+        return Headline("PAUSED", f"{state.pause.removesuffix('.')}. {goes_on}", "warn")
     if state.doing == "opening":
         return Headline("opening", "Everything is checked, the screen for up to ten seconds.", "plain")
     number = f" {state.trial + 1}" if state.doing == "trial" and state.trial is not None else ""

@@ -206,16 +206,6 @@ def test_where_no_rig_is_at_work_the_journal_says_what_became_of_it(place, rows,
         place.tell("pause")
 
 
-def test_what_goes_on_has_the_display_and_a_description_where_the_journal_has_them(place):
-    with JournalWriter(place.out / "journal.jsonl") as journal:
-        journal.write(opened(rig="box", display="headless"))
-    with pytest.raises(SessionError) as refused:
-        place.tell("pause")
-    out = place.session.parent / "present"
-    wanted = f"`rig present {place.session} --out {out} --resume --display headless --rig rig.yaml`"
-    assert wanted in str(refused.value).replace(str(place.out), str(out))
-
-
 def test_a_rig_that_is_there_and_cannot_be_reached_is_told_from_none(place):
     with JournalWriter(place.out / "journal.jsonl") as journal:
         journal.write(opened())
