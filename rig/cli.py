@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 
 SessionFolder = Annotated[
-    Path, typer.Argument(metavar="SESSION", help="session folder, as the schedule stage wrote it")
+    Path, typer.Argument(metavar="SESSION", help="session folder, such as day-00/schedule of a study")
 ]
 DisplayOption = Annotated[
     Literal["psychopy", "headless"], typer.Option(help="a PsychoPy window, or no screen and a virtual clock")
@@ -118,6 +118,8 @@ def check(
     refuse_no_session(session)
     request = StopRequest()
     launch = Launch(session=session, out=_out(session, out), display=display, rig=rig)
+    if sys.stderr.isatty() and display != "headless":
+        say("Checks the session, the rig and, for ten seconds, the screen ...")
     with stop_on_signals(request):
         findings = run_checks(launch, stop=request)
     if as_json:
@@ -158,7 +160,7 @@ def present(
     display: DisplayOption = "psychopy",
     *,
     out: OutOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="continue an existing journal")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a session that was stopped")] = False,
     audit_pixels: Annotated[
         int,
         typer.Option(min=0, metavar="N", help="read this many images back from the screen and compare every pixel"),
@@ -193,6 +195,8 @@ def present(
     )
     summary, was_complete = _present(launch)
     say(visible(_sentence(summary, was_complete)))  # a closed terminal hears nothing: that is no error
+    if summary.outcome == "complete":
+        say(visible(f"Bring back journal.jsonl and summary.json of {launch.out}, and the recorder's files."))
     if summary.outcome == "stopped":
         say(f"Resume with: {resume_command(launch)}")
         raise typer.Exit(INTERRUPTED)
@@ -224,7 +228,7 @@ def init(
     gaze_calibrated: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
     luminance_measured: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
 ) -> None:
-    """Describe this rig in a file: asks what no option says; without a terminal, takes what it found."""
+    """Describe this rig in a file. Asks what no option says; without a terminal, takes what it found."""
     given = {f"--{key.replace('_', '-')}": value for key, value in locals().items() if key != "file"}
     from rig.setup.found import find_devices, listed  # noqa: PLC0415
     from rig.setup.questions import ask_all, refuse_existing, write_rig  # noqa: PLC0415
@@ -249,7 +253,7 @@ def init(
 
 @app.command()
 def devices(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
-    """List what this computer has, each with what to write into rig.yaml."""
+    """List what this computer has. Each line has what to write into rig.yaml."""
     from rig.setup.found import find_devices, listed  # noqa: PLC0415
 
     found, lines = find_devices()
@@ -321,11 +325,11 @@ def rehearse(
     panel: PanelOption = "auto",
     operator_screen: OperatorScreenOption = None,
 ) -> None:
-    """Show a session to a scripted monkey on the rig's own display, and report how well it kept time. Never data."""
+    """Rehearse a session on the real display, without an animal. Reports how well it kept time; never data."""
     from rig.apparatus import Launch  # noqa: PLC0415
     from rig.check.table import overridable  # noqa: PLC0415
     from rig.operator.opening import PanelChoice  # noqa: PLC0415
-    from rig.rehearsal.rehearse import free_folder, rehearse  # noqa: PLC0415
+    from rig.rehearsal.rehearse import free_folder, rehearse, result_lines  # noqa: PLC0415
 
     launch = Launch(
         session=session,
@@ -337,8 +341,8 @@ def rehearse(
     )
     with _running(launch) as (settled, request, on_trial):
         done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial, on_findings=_warn)
-    say(visible(f"REHEARSAL of {_sentence(done.summary, False)}"))
-    say(visible(f"Timing report: {done.report}"))
+    for line in result_lines(done, _sentence(done.summary, False)):
+        say(visible(line))
     if done.summary.outcome == "stopped" and not done.is_cut:
         raise typer.Exit(INTERRUPTED)
 
@@ -357,7 +361,7 @@ def tell(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Ask the rig at work on a session for something, from another terminal. Exit code 1 if it was not done."""
+    """Ask a running rig for something, from another terminal. Exit code 1 if it was not done."""
     from rig.operator.tell import ask_status, status_json, status_lines, tell  # noqa: PLC0415
 
     if what == "status":

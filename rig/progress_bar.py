@@ -47,11 +47,11 @@ def session_progress(n_planned: int, *, quiet: bool = False) -> Iterator[Callabl
 
         def move(state: SessionState, now_s: float) -> None:
             with suppress(OSError):  # the terminal was closed: the session ends by that, not by its progress bar
+                bar.start()  # not before: what the checks say is read line by line
                 bar.update(
                     task, completed=state.n_accepted, description=_line(state, n_planned, time_left.text(state, now_s))
                 )
 
-        bar.start()
         try:
             yield move
         finally:

@@ -52,7 +52,7 @@ class RewardLedger:
         return self._trial_ms if trial == self._trial else 0.0
 
     def give(self, trial: int | None, duration_ms: float) -> str:
-        """Give a reward, and return in words what became of it.
+        """Give a reward, and return in words why it was not given; empty where the valve was told.
 
         Parameters
         ----------
@@ -70,12 +70,12 @@ class RewardLedger:
         self._note("intended", trial, duration_ms)
         if not self._devices.give(duration_ms):
             self._note("failed", trial, duration_ms)
-            return f"reward {duration_ms:g} ms: failed"
+            return f"reward {duration_ms:g} ms: the valve could not be told"
         self._note("given", trial, duration_ms)
         until_s = self._notebook.now_s() + duration_ms / 1000.0 + _PATIENCE_S
         self._waiting.append(_Given(trial, duration_ms, until_s))
         self.collect()
-        return f"reward {duration_ms:g} ms: given"
+        return ""
 
     def collect(self) -> None:
         """Note what the valve has confirmed since; where it never did, that is a failure of the device."""

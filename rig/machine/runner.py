@@ -17,6 +17,7 @@ from rig.machine.state import SessionState
 from rig.machine.table import ACTIONS, Action, Phase, Situation, follow, is_kept, is_over
 from rig.machine.timeline import trial_frames
 from rig.machine.watcher import Happened, Watcher
+from rig.operator.commands import Command
 from rig.ports.gaze import GazePoint
 from rig.session.folder import Session
 from rig.stop import StopRequest
@@ -30,6 +31,7 @@ _ANSWERS: Final = {
     "recalibrate": "recalibrating",
     "quit": "stops",
 }
+_ALREADY: Final = {"pause": "paused already", "recalibrate": "paused already", "continue": "not paused: it goes on"}
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class SessionRunner:
             self._act(ACTIONS[situation.state].after, situation)
         self._rewards.collect()
         for command in self._watcher.poll():
-            command.answer(self._rewards.give(None, self._document.trial.reward_ms))
+            self._give(command)
         new = self._follow(situation)
         if self._watch is not None and new.state not in ("on", "off"):
             self._watch(self._moment(new))
@@ -192,8 +194,23 @@ class SessionRunner:
         self._watcher.done(happened)
         if command.name == "pause" and old.state == "pause":
             self._pause = happened  # what the rig would have continued by itself now waits for the operator
-        changes = new is not old
-        command.answer(_ANSWERS[command.name] if changes else f"nothing to {command.name}: {old.state}")
+        if new is not old:
+            command.answer(_ANSWERS[command.name])
+        elif (already := _ALREADY.get(command.name)) is not None:
+            command.answer(already)
+        else:
+            command.refuse(
+                f"nothing to {command.name}: {'paused' if old.state == 'pause' else 'no trial is under way'}"
+            )
+
+    def _give(self, command: Command) -> None:
+        """Give the reward that the operator asked for."""
+        duration_ms = self._document.trial.reward_ms
+        why_not = self._rewards.give(None, duration_ms)
+        if why_not:
+            command.refuse(why_not)
+        else:
+            command.answer(f"reward {duration_ms:g} ms: given")
 
     def _enter(self, situation: Situation, *, after: Situation | None = None) -> Situation:
         """Leave a state for another, and that at once where it has no frames, or where a stop is asked for."""

@@ -25,14 +25,15 @@ class Command:
         What. Pausing a paused session and continuing one that runs change nothing.
     origin
         Where it was asked.
-    answer
-        To be called once, in words, when it is known what became of it: "paused after trial 12", "reward 80 ms: given",
-        "no trial to skip". Who asked in a terminal waits for it.
+    answer, refuse
+        One of the two is to be called once, in words, when it is known what became of it: that it is so now ("paused",
+        "reward 80 ms: given"), or why it is not ("no reward: the rig has no valve"). Who asked waits for it.
     """
 
     name: CommandName
     origin: CommandOrigin
     answer: Callable[[str], None] = field(default=_nobody, compare=False, repr=False)
+    refuse: Callable[[str], None] = field(default=_nobody, compare=False, repr=False)
 
 
 class Commands(Protocol):

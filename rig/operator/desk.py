@@ -26,6 +26,7 @@ from rig.operator.watched import EyeTrace, WatchedDisplay, WatchedGaze
 from rig.ports.gaze import Gaze
 
 _LOOK_S = 0.005  # a virtual clock has thousands of frames between two of these; a screen has fewer than one
+_SAID_S = 5.0  # until what became of a key is taken away
 
 
 class Desk:
@@ -47,6 +48,7 @@ class Desk:
         self._display: Display | None = None
         self._next_look_s = 0.0
         self._kept: list[str] = []
+        self._said = ("", 0.0)
 
     def watch_display(self, display: Display) -> Display:
         """Return a display whose flips the desk sees."""
@@ -67,7 +69,7 @@ class Desk:
         if now_s < self._next_look_s:
             return ()
         self._next_look_s = now_s + _LOOK_S
-        asked = [Command(name, "key") for name in [*self._own_keys(now_s), *self._panel.commands()]]
+        asked = [self._key_command(name) for name in [*self._own_keys(now_s), *self._panel.commands()]]
         if self._mailbox is not None:
             asked += self._mailbox.poll(lambda: self.state().to_json())
         if not self._tally.image_nears:
@@ -84,13 +86,14 @@ class Desk:
     def state(self) -> PanelState:
         """Return the session as it is now."""
         now_s = self._display.now_s() if self._display is not None else 0.0
-        state = self._tally.state(now_s)
+        state, (said, until_s) = self._tally.state(now_s), self._said
         eye_fault, health = self._trace.fault(), self._display.health() if self._display is not None else ()
         bad = {name: words for name, words in (("gaze", eye_fault), ("display", "; ".join(health))) if words}
         found = (self._keys.question(time.monotonic()), *health, eye_fault, *state.warnings)
         return replace(
             state,
             eye=self._trace.points(),
+            said=said if time.monotonic() < until_s else "",
             lights=tuple(Light(it.name, "bad", bad[it.name]) if it.name in bad else it for it in state.lights),
             warnings=tuple(dict.fromkeys(text for text in found if text and text not in state.pause)),
         )
@@ -113,6 +116,14 @@ class Desk:
         self._panel.close()
         for line in self._kept:
             say(line)
+
+    def _key_command(self, name: CommandName) -> Command:
+        """Return what a key asks for; the panels say for some seconds what became of it."""
+
+        def said(words: str) -> None:
+            self._said = (words, time.monotonic() + _SAID_S)
+
+        return Command(name, "key", said, said)
 
     def _own_keys(self, now_s: float) -> list[CommandName]:
         if self._display is None:

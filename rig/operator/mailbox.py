@@ -13,6 +13,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from closedloop.artifacts.day.journal_rows import CommandName
@@ -147,11 +148,11 @@ class Mailbox:
     def _command(self, name: CommandName, channel: Channel) -> Command:
         self._waiting = [*self._waiting[-_MOST_WAITING:], (channel, name)]
 
-        def answer(words: str) -> None:
+        def answer(outcome: str, words: str) -> None:
             self._waiting = [(other, asked) for other, asked in self._waiting if other is not channel]
-            _answer(channel, "done", words)
+            _answer(channel, outcome, words)
 
-        return Command(name, "terminal", answer)
+        return Command(name, "terminal", partial(answer, "done"), partial(answer, "refused"))
 
     def close(self, words: str) -> None:
         """Tell who still waits what became of the session, and take the socket away."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 _LATELY_S = 300.0
-_LEAST_S = 20.0  # a few trials: what the first ones say is said of nothing
+LEAST_PACE_S = 20.0  # a few trials: what the first ones say is said of nothing
 
 
 class Pace:
@@ -55,4 +55,4 @@ class Pace:
 def _at_pace(n_left: int, n_done: int, done_s: float) -> float | None:
     if n_left == 0:
         return 0.0
-    return n_left * done_s / n_done if n_done > 0 and done_s >= _LEAST_S else None
+    return n_left * done_s / n_done if n_done > 0 and done_s >= LEAST_PACE_S else None

@@ -51,8 +51,8 @@ class PanelState:
         Whose session, and whether it is none of an animal.
     doing, trial
         What the rig is at, and in which trial.
-    pause
-        Why it is paused; empty where it is not.
+    pause, goes_on
+        Why it is paused, and whether it goes on by itself; empty where it is not.
     outcome, fault
         How the session ended, and on which error; empty while it runs.
     n_planned, n_accepted, n_rejected
@@ -75,6 +75,8 @@ class PanelState:
         The ports.
     warnings
         What is wrong now, in words.
+    said
+        What became of the operator's last key, for some seconds.
     quiet_s
         How long the rig may say nothing: a trial, in which it draws for the animal alone.
     """
@@ -85,6 +87,7 @@ class PanelState:
     doing: Doing = "opening"
     trial: int | None = None
     pause: str = ""
+    goes_on: bool = False
     outcome: str = ""
     fault: str = ""
     n_planned: int = 0
@@ -106,6 +109,7 @@ class PanelState:
     last_images: tuple[ShownImage, ...] = ()
     lights: tuple[Light, ...] = ()
     warnings: tuple[str, ...] = ()
+    said: str = ""
     quiet_s: float = 5.0
 
     def to_json(self) -> str:

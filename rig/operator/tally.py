@@ -24,6 +24,7 @@ from rig.operator.state import LAST_IMAGES, Light, LightState, PanelState, Shown
 
 _WRONG_FRAMES = ("frames_dropped", "grey_frames_wrong")
 _SPARE_S = 3.0  # beyond a trial: a synchronised disk, an upload
+_MENDED_ALONE = ("display", "gaze")  # a device waits for the operator
 _NOTHING = {None: "not said", "none": "none", "file": "not sent"}
 _PORTS_IN_WORDS = {  # of a pause's reason: which port it is about
     "gaze": ("gaze", "tracker", "eye"),
@@ -174,7 +175,9 @@ class SessionTally:
         match row:
             case Paused():
                 self._pace.run_to(row.time_s)
-                self._state = replace(self._state, doing="paused", pause=_who_and_why(row))
+                self._state = replace(
+                    self._state, doing="paused", pause=_who_and_why(row), goes_on=row.by in _MENDED_ALONE
+                )
                 if row.by != "operator":
                     self._bad[_port_of(row)] = row.why
             case Continued():
@@ -186,7 +189,8 @@ class SessionTally:
 
 
 def _who_and_why(row: Paused) -> str:
-    return row.why if row.why.startswith(f"{row.by}:") else f"{row.by}: {row.why}"
+    is_plain = row.by == "operator" or row.why.startswith(f"{row.by}:")
+    return row.why if is_plain else f"{row.by}: {row.why}"
 
 
 def _port_of(row: Paused) -> str:

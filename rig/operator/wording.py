@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rig.operator.keys import KEYS
+from rig.operator.pace import LEAST_PACE_S
 from rig.operator.state import LightState, PanelState, ShownImage
 
 Tone = Literal["plain", "faint", "good", "bad", "warn"]
@@ -29,9 +30,9 @@ _DOING = {
 
 
 _BRIEFLY = {
-    "fixation_broken": "looked away",
+    "fixation_broken": "away",
     "frames_dropped": "frames",
-    "grey_frames_wrong": "grey frames",
+    "grey_frames_wrong": "grey",
     "window_lost": "window",
     "device_error": "device",
     "session_stopped": "stopped",
@@ -81,7 +82,10 @@ def headline(state: PanelState, silence: Quiet, resume: str) -> Headline:
         why = "It may hang: look at the animal's screen and at the rig's terminal."
         return Headline(f"NO WORD FROM THE RIG FOR {silence.since_s:.0f} s", why, "bad")
     if state.doing == "paused":
-        return Headline("PAUSED", f"{state.pause}. Press p to continue.", "warn")
+        goes_on = "It goes on by itself once that is well again." if state.goes_on else "Press p to continue."
+        return Headline("PAUSED", f"{state.pause.removesuffix('.')}. {goes_on}", "warn")
+    if state.doing == "opening":
+        return Headline("opening", "Everything is checked, the screen for up to ten seconds.", "plain")
     number = f" {state.trial + 1}" if state.doing == "trial" and state.trial is not None else ""
     return Headline(f"{_DOING[state.doing]}{number}", "", "plain")
 
@@ -123,7 +127,9 @@ def key_words(*, is_over: bool) -> tuple[str, ...]:
 
 
 def progress(state: PanelState) -> str:
-    """Return how far the session is."""
+    """Return how far the session is; empty before the rig has said it."""
+    if not state.n_planned:
+        return ""
     share = 100.0 * state.n_accepted / max(state.n_planned, 1)
     return f"{share:.0f} %   {state.n_accepted:,} of {state.n_planned:,} accepted"
 
@@ -132,8 +138,11 @@ def time_left(state: PanelState) -> str:
     """Return how long the rest takes: at the pace of this launch, and at the last five minutes' where that differs."""
     if state.outcome == "complete":
         return f"took {duration(state.running_s)} without pauses"
+    if not state.n_planned:
+        return ""
     if state.left_s is None:
-        return "time left: not known yet"
+        early = f"said once it ran for {LEAST_PACE_S:g} s" if state.running_s < LEAST_PACE_S else ""
+        return f"time left: {early or 'unknown, nothing is accepted yet'}"
     text = f"time left: {duration(state.left_s)} at the pace so far"
     if state.left_lately_s is None:
         return f"{text}; nothing accepted in the last 5 min"
@@ -151,7 +160,7 @@ def counts(state: PanelState) -> Counts:
         ("wrong frames", wrong, "bad" if share >= 1.0 else "plain"),  # a good screen has none in an hour
         ("reward", f"{state.reward_ms / 1000:.1f} s", "plain"),
         *lost,
-        ("completed", f"{state.n_completed:,} of {state.n_trials:,} trials", "plain"),
+        ("trials done", f"{state.n_completed:,} of {state.n_trials:,}", "plain"),
         ("broken", f"{state.n_broken:,}", "plain"),
         ("ignored", f"{state.n_ignored:,}", "plain"),
         ("rejected images", f"{state.n_rejected:,}", "plain"),

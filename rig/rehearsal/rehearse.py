@@ -7,7 +7,7 @@ by no study.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from rig.display.display import DisplayFacts
 from rig.launch import present_session
 from rig.machine.apparatus import Apparatus
 from rig.machine.state import SessionState
-from rig.rehearsal.report import Rehearsed, timing_report
+from rig.rehearsal.report import Rehearsed, Verdict, closing_line, judge, timing_report
 from rig.rehearsal.timing import TimingRecord
 from rig.session.folder import open_session
 from rig.stop import StopRequest
@@ -39,14 +39,15 @@ class RehearsalDone:
     ----------
     summary
         The session in numbers.
-    report
-        Where the timing report is.
+    report, verdicts
+        Where the timing report is, and what it says.
     is_cut
         Whether it ended because its minutes were over.
     """
 
     summary: SessionSummary
     report: Path
+    verdicts: tuple[Verdict, ...]
     is_cut: bool
 
 
@@ -104,9 +105,19 @@ def rehearse(
     )
     report = launch.out / REPORT_NAME
     journal = read_journal(launch.out / catalog.JOURNAL.name)
-    page = timing_report(Rehearsed(session.document, journal, record, facts[0]))
-    write_bytes(report, page.encode())
-    return RehearsalDone(summary, report, is_cut)
+    rehearsed = Rehearsed(session.document, journal, record, facts[0])
+    write_bytes(report, timing_report(rehearsed).encode())
+    return RehearsalDone(summary, report, tuple(judge(rehearsed)), is_cut)
+
+
+def result_lines(done: RehearsalDone, numbers: str) -> Iterator[str]:
+    """Yield what a terminal says of it: its numbers, what is not good, what it comes to, and where to read more."""
+    yield f"REHEARSAL of {numbers.replace(': stopped:', ': its time is over:', 1) if done.is_cut else numbers}"
+    for verdict in done.verdicts:
+        if verdict.status != "PASS":
+            yield f"{verdict.status}  {verdict.words} {verdict.remedy}".rstrip()
+    yield closing_line(done.verdicts)
+    yield f"Timing report: {done.report}"
 
 
 def as_rehearsed(document: SessionDocument) -> SessionDocument:

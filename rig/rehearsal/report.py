@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Literal
 
@@ -29,9 +30,9 @@ padding:16px;color:#15191d;background:#fff}
 h1{font-size:1.5rem;margin:.4rem 0}h2{font-size:1.05rem;margin:.6rem 0 .3rem}p{margin:.3rem 0}
 .mark{background:#f0e442;color:#000;font-weight:700;padding:.5rem .8rem;margin:0 0 .6rem}
 .verdicts{list-style:none;padding:0;margin:.8rem 0}
-.verdicts li{padding:.35rem .6rem;margin:.25rem 0;border-left:8px solid}
+.verdicts li{padding:.35rem .6rem .35rem 4.6rem;margin:.25rem 0;border-left:8px solid}
 .verdicts .good{border-color:#0072b2;background:#eaf4fb}.verdicts .warn{border-color:#e69f00;background:#fff6e0}
-.verdicts .bad{border-color:#d55e00;background:#fdece3}.verdicts b{display:inline-block;min-width:3.6rem}
+.verdicts .bad{border-color:#d55e00;background:#fdece3}.verdicts b{float:left;width:4rem;margin-left:-4rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr));gap:12px}
 .card{border:1px solid #cfd6dc;padding:10px;min-width:0}.card p{font-size:.88rem;color:#3a444e}
 svg{width:100%;height:auto;display:block}svg text{font:12px system-ui,"DejaVu Sans",sans-serif;fill:#3a444e}
@@ -40,13 +41,18 @@ td,th{text-align:left;padding:.25rem .6rem .25rem 0;vertical-align:top;
 border-bottom:1px solid #e3e8ec;overflow-wrap:anywhere}th{font-weight:600;white-space:nowrap}
 """
 
+_OTHERS_AT_WORK = (
+    "Close other programs, turn the desktop's effects and power saving off, and rehearse again for as long as you work."
+)
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence on one thing: PASS, WARN or FAIL, as `rig check` says them."""
+    """A sentence on one thing, PASS, WARN or FAIL, as `rig check` says them; and what to do where it is not good."""
 
     status: Literal["PASS", "WARN", "FAIL"]
     words: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def timing_report(rehearsed: Rehearsed) -> str:
     title = f"Rehearsal of {session.session_id}"
     verdicts = "".join(
         f'<li class="{ {"PASS": "good", "WARN": "warn", "FAIL": "bad"}[verdict.status] }"><b>{verdict.status}</b> '
-        f"{escape(verdict.words)}</li>"
+        f"{escape(f'{verdict.words} {verdict.remedy}')}</li>"
         for verdict in judge(rehearsed)
     )
     cards = "".join(
@@ -89,7 +95,8 @@ def timing_report(rehearsed: Rehearsed) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{_CSS}</style>"
         f'<p class="mark">REHEARSAL: a scripted monkey on the rig’s display. Never data.</p><h1>{escape(title)}</h1>'
-        f"<p>{escape(session.subject)}; {escape(launch.utc or 'a virtual clock')}</p>"
+        f"<p>{escape(session.subject)}; {escape(_date(launch.utc))}</p>"
+        f"<p><b>{escape(closing_line(tuple(judge(rehearsed))))}</b></p>"
         f'<ul class="verdicts">{verdicts}</ul><div class="cards">{cards}</div><h2>The rig</h2>'
         f"<table>{facts}</table></html>"
     )
@@ -99,18 +106,33 @@ def judge(rehearsed: Rehearsed) -> Iterator[Verdict]:
     """Yield what is good and what is not, a sentence each."""
     record, facts = rehearsed.record, rehearsed.facts
     if facts.pacing == "timer":
-        yield Verdict("WARN", "A timer paced the flips, not a screen: nothing here holds for the screen of a rig.")
+        words = "A timer paced the flips, not a screen: nothing here holds for the screen of a rig."
+        yield Verdict("WARN", words, "Rehearse on the rig's own.")
     yield _judge_flips(record)
     yield _judge_images(rehearsed)
     if len(record.code_s):
         late = np.asarray(record.code_s) * 1000
         transport = rehearsed.journal.launches[-1].codes
         words = f"Codes left {_spread(late, 'ms')} after their flip (transport: {transport})."
-        yield Verdict("WARN" if np.quantile(late, 0.99) > _LATE_CODE_MS or transport == "file" else "PASS", words)
+        if transport == "file":
+            yield Verdict("WARN", "No code left the rig.", "Set codes in rig.yaml, or their way is not rehearsed.")
+        elif np.quantile(late, 0.99) > _LATE_CODE_MS:
+            yield Verdict("WARN", words, f"Expected {_LATE_CODE_MS:g} ms at most: look at the port and its driver.")
+        else:
+            yield Verdict("PASS", words)
     if len(record.upload_s):
         each = _upload_ms(record)
-        status: Literal["PASS", "WARN"] = "PASS" if np.median(each) <= _MOST_UPLOAD_MS else "WARN"
-        yield Verdict(status, f"An image was uploaded in {_spread(each, 'ms')}, in the interval between trials.")
+        words = f"An image was uploaded in {_spread(each, 'ms')}, in the interval between trials."
+        expected = f"Expected {_MOST_UPLOAD_MS:g} ms at the median: the interval is longer for it; no image is."
+        is_good = np.median(each) <= _MOST_UPLOAD_MS
+        yield Verdict("PASS", words) if is_good else Verdict("WARN", words, expected)
+
+
+def closing_line(verdicts: Sequence[Verdict]) -> str:
+    """Return what the verdicts come to."""
+    n = Counter(verdict.status for verdict in verdicts)
+    kept = "Did not keep time" if n["FAIL"] else "Kept time, with doubts" if n["WARN"] else "Kept time"
+    return f"{kept}: {n['FAIL']} FAIL, {n['WARN']} WARN, {n['PASS']} PASS."
 
 
 def _judge_flips(record: TimingRecord) -> Verdict:
@@ -123,7 +145,7 @@ def _judge_flips(record: TimingRecord) -> Verdict:
     if not n_missed:
         return Verdict("PASS", f"{words}.")
     words += f" ({100 * n_missed / n:.3f} %), at most {int(frames.max()) - 1} in a row."
-    return Verdict("FAIL" if n_missed > _MOST_MISSED * n else "WARN", words)
+    return Verdict("FAIL" if n_missed > _MOST_MISSED * n else "WARN", words, _OTHERS_AT_WORK)
 
 
 def _judge_images(rehearsed: Rehearsed) -> Verdict:
@@ -132,10 +154,12 @@ def _judge_images(rehearsed: Rehearsed) -> Verdict:
     n_wrong = wrong.total()
     kinds = ", ".join(f"{n} {str(reason).replace('_', ' ')}" for reason, n in sorted(wrong.items(), key=str))
     if not n_wrong:
-        return Verdict("PASS" if rows else "FAIL", f"{len(rows):,} images were shown, each for its planned frames.")
+        n_whole = sum(1 for _ in _whole(rehearsed))
+        cut = f" {len(rows) - n_whole:,} more were cut short, most by a broken fixation." if len(rows) > n_whole else ""
+        return Verdict("PASS" if n_whole else "FAIL", f"{n_whole:,} images were up for their planned frames.{cut}")
     share = n_wrong / len(rows)
     words = f"{n_wrong:,} of {len(rows):,} images ({100 * share:.2f} %) had other frames than planned: {kinds}."
-    return Verdict("FAIL" if share > 0.01 else "WARN", words)
+    return Verdict("FAIL" if share > 0.01 else "WARN", words, _OTHERS_AT_WORK)
 
 
 def _upload_ms(record: TimingRecord) -> NDArray[np.float64]:
@@ -203,11 +227,23 @@ def _facts(rehearsed: Rehearsed) -> Iterator[tuple[str, str]]:
     yield "rig", launch.rig or "without a description (--rig FILE)"
     yield "screen", f"{facts.width_px} x {facts.height_px}, grey {facts.grey_level}, gamma ramp {facts.gamma}"
     yield "drawn by", facts.renderer
-    rate = f"{facts.measured_hz:.2f} Hz measured" if facts.measured_hz else f"{launch.refresh_hz:g} Hz"
-    yield "frames", f"{rate}, paced by {facts.pacing or 'a virtual clock'}, counted by {facts.frame_counter}"
+    yield "frames", _frames_in_words(facts, launch.refresh_hz)
     yield "priority", "before other programs" if facts.priority else "as other programs: they may delay a frame"
     yield "trial", f"{trial.presentations_per_trial} images, {trial.on_frames} frames on, {trial.off_frames} off"
     yield "versions", ", ".join(f"{name} {number}" for name, number in launch.versions.items())
+
+
+def _frames_in_words(facts: DisplayFacts, refresh_hz: float) -> str:
+    counter = {"oml": "the graphics card", "timer": "the time between flips", "virtual": "a virtual clock"}
+    counted_by = f"counted by {counter[facts.frame_counter]}"
+    if facts.pacing == "timer":
+        return f"flips wait for no screen: a timer paces them, {refresh_hz:g} a second; {counted_by}"
+    rate = f"{facts.measured_hz:.2f} Hz measured, " if facts.measured_hz else ""
+    return f"{rate}paced by {'the screen' if facts.pacing else 'a virtual clock'}, {counted_by}"
+
+
+def _date(utc: str | None) -> str:
+    return f"{datetime.fromisoformat(utc):%Y-%m-%d %H:%M} UTC" if utc else "a virtual clock"
 
 
 def _spread(values: NDArray[np.float64], unit: str) -> str:

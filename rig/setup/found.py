@@ -14,7 +14,7 @@ from rig.ports.found import parallel_ports, serial_ports
 
 DeviceKind = Literal["screen", "serial", "parallel", "mouse", "library"]
 
-LIBRARIES = {  # import name: what it drives, what to install
+LIBRARIES = {  # import name: what it drives, the package that has it
     "pylink": ("EyeLink trackers", "sr-research-pylink"),
     "pylsl": ("trackers that stream by LSL", "pylsl"),
     "pycbsdk": ("Blackrock recorders", "pycbsdk"),
@@ -125,10 +125,8 @@ def _trouble(screen: FoundScreen, screens: Sequence[FoundScreen]) -> str:
 
 def _libraries() -> Iterator[FoundDevice]:
     for module, (drives, package) in LIBRARIES.items():
-        if find_spec(module) is None:
-            yield FoundDevice("library", module, f"for {drives}: not installed (pip install {package})")
-        else:
-            yield FoundDevice("library", module, f"for {drives}: installed; this version has no port for them yet")
+        is_there = "installed" if find_spec(module) is not None else f"not installed ({package})"
+        yield FoundDevice("library", module, f"for {drives}: {is_there}; this version has no port for them yet")
 
 
 def listed(devices: Sequence[FoundDevice]) -> Iterator[str]:

@@ -17,6 +17,8 @@ from closedloop.storage import write_bytes
 from rig.setup.found import FoundDevice
 
 NONE = "none"
+_SCREEN, _OPERATOR_SCREEN = "--screen", "--operator-screen"
+_OF_SCREEN = ("--width-px", "--height-px", "--refresh-hz")  # known where the screen is
 
 PlainRig = dict[str, Any]
 Propose = Callable[["Surroundings"], str | None]
@@ -39,6 +41,10 @@ class Surroundings:
     name: str
     devices: Sequence[FoundDevice]
     answers: Mapping[str, str]
+
+    def screen_numbers(self) -> tuple[str, ...]:
+        """Return the numbers of the screens that were found."""
+        return tuple(one.number for one in self.devices if one.kind == "screen")
 
     def screen(self) -> FoundDevice | None:
         """Return the screen that was chosen, or None where it was not found."""
@@ -168,17 +174,22 @@ QUESTIONS: tuple[Question, ...] = (
     Question("--operator-screen", "Number of the screen that you watch, or none", _operator_screen, _fill_operator),
     Question(
         "--photodiode",
-        "Corner of the photodiode and side of its patch in pixels (such as lower_left 40), or none",
+        "Corner and side of the photodiode's patch (lower_left 40), or none",
         _always(None),
         _fill_photodiode,
     ),
     Question(
         "--codes",
-        "Wire of digital codes: parallel ADDRESS, serial ADDRESS, comment, or none",
+        "Wire of codes: parallel ADDRESS, serial ADDRESS, comment, or none",
         _always(None),
         _fill_codes,
     ),
-    Question("--gaze", "Where the animal looks: mouse, scripted, or none", _always(NONE), _at("gaze", "source")),
+    Question(
+        "--gaze",
+        "Where the animal looks (no tracker yet): mouse, scripted, or none",
+        _always(NONE),
+        _at("gaze", "source"),
+    ),
     Question("--recorder", "Who records: by_hand, or none", _always("by_hand"), _at("recorder", "kind")),
     Question(
         "--recorder-folder",
@@ -262,36 +273,55 @@ def ask_all(
     RigError
         An option's answer cannot be.
     """
-    answers = Answers()
+    answers, missing = Answers(), dict[str, str]()
     for question in QUESTIONS:
         option = given.get(question.option)
-        proposed = question.propose(Surroundings(name, devices, answers.given))
+        at = Surroundings(name, devices, answers.given)
+        proposed = question.propose(at)
         if option is not None:
             answers.take(question, option)
         elif ask is not None:
-            _ask_until_fit(answers, question, proposed, ask=ask, say=say)
+            _ask_until_fit(answers, question, at, ask=ask, say=say)
         elif proposed is not None:
             answers.take(question, proposed)
-        else:
-            raise OptionError(f"{question.option}: expected an answer ({question.asks.strip()}), found none. Give it.")
+        elif not (question.option in _OF_SCREEN and _SCREEN in missing and at.screen_numbers()):
+            missing[question.option] = question.asks.strip()
+    if missing:
+        what = next(iter(missing.values())) if len(missing) == 1 else "nobody but a person knows"
+        raise OptionError(
+            f"{', '.join(missing)}: expected an answer ({what}), found none. Give it by its option, or run `rig init` "
+            "in a terminal, where it asks."
+        )
     return answers.document()
 
 
 def _ask_until_fit(
     answers: Answers,
     question: Question,
-    proposed: str | None,
+    at: Surroundings,
     *,
     ask: Callable[[str, str | None], str],
     say: Callable[[str], None],
 ) -> None:
     while True:
         try:
-            answers.take(question, ask(question.asks, proposed))
+            answer = ask(question.asks, question.propose(at)).strip()
+            _refuse_absent_screen(question, answer, at)
+            answers.take(question, answer)
         except RigError as error:
             say(str(error))
         else:
             return
+
+
+def _refuse_absent_screen(question: Question, answer: str, at: Surroundings) -> None:
+    """Refuse a screen that is not there: who sits at the rig means one that is; by an option any can be named."""
+    numbers = at.screen_numbers()
+    if question.option in (_SCREEN, _OPERATOR_SCREEN) and numbers and answer not in (*numbers, NONE):
+        found = ", ".join(numbers)
+        raise RigError(
+            f"{question.option}: expected a screen of this computer ({found}), found {answer!r}. Correct it."
+        )
 
 
 def refuse_existing(path: Path) -> None:

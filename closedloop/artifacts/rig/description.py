@@ -70,9 +70,9 @@ class CodesPort(Section):
     @model_validator(mode="after")
     def _wires_have_an_address(self) -> CodesPort:
         if (self.transport in ("parallel", "serial")) != (self.address is not None):
-            wanted = "an address" if self.address is None else "no address"
+            wanted, found = ("an address", "none") if self.address is None else ("no address", repr(self.address))
             raise ValueError(
-                f"expected {wanted} for transport {self.transport}, found another. `rig devices` lists ports"
+                f"expected {wanted} for transport {self.transport}, found {found}. `rig devices` lists ports"
             )
         return self
 

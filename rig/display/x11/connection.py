@@ -26,7 +26,7 @@ def connect() -> Any:
     except Exception as cause:
         raise SessionError(
             f"display: expected an X server at DISPLAY={os.environ.get('DISPLAY', '')!r}, found none. "
-            "Log in at the rig's screen, or pass --display headless."
+            "Log in at the rig's screen, or name its server in DISPLAY (such as :0)."
         ) from cause
     server.set_error_handler(_ignore)
     if server.has_extension("XWAYLAND"):

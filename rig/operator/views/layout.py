@@ -121,12 +121,13 @@ def lay_out(feed: Feed, width: int, height: int, *, measure: Measure) -> list[Dr
     measure
         How wide a text is.
     """
-    px = max(11, min(26, width // 58, height // 34))
+    px = max(11, min(26, width // 58, height // 36))
     whole = _Area(px, px // 2, width - 2 * px, height - px, px, measure)
     shapes, top = _head(feed, whole)
     below, bottom = _foot(feed, whole)
     room = _Area(whole.x, top, whole.width, bottom - top, px, measure)
-    return [*shapes, *_middle(feed.state, room), *below]
+    known = _middle(feed.state, room) if feed.state.n_planned else []
+    return [*shapes, *known, *below]
 
 
 def _head(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
@@ -147,13 +148,22 @@ def _head(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
     large = _shrunk(text, 2 * px, area)
     shapes += _banner(text, tone, area, y, px=large)
     y += round(large * _LINE) + px // 2
-    for line in _wrap(head.why, area):
+    why = _wrap(head.why, area)
+    for line in why:
         shapes.append(Label(line, area.x, y, px, INK["plain"], bold=True))
         y += area.line
+    y += px // 2 if why else 0
     shapes += _bar(state, area, y)
     y += px + px // 2
+    said_x = area.x + area.width - area.measure(state.said, px, True)
+    has_room = area.x + area.measure(progress(state), px, True) + px <= said_x
+    if state.said and has_room:
+        shapes.append(Label(state.said, said_x, y, px, INK["good"], bold=True))
     for line in [*_wrap(progress(state), area), *_wrap(time_left(state), area)]:
         shapes.append(Label(line, area.x, y, px, INK["plain"]))
+        y += area.line
+    if state.said and not has_room:
+        shapes.append(Label(_fit(state.said, area.width, area), area.x, y, px, INK["good"], bold=True))
         y += area.line
     for warning in state.warnings[:3]:
         shapes += _banner(f"▲ {warning}", "bad", area, y, px=px)
@@ -176,14 +186,13 @@ def _bar(state: PanelState, area: _Area, y: int) -> Iterator[Drawn]:
 
 def _middle(state: PanelState, area: _Area) -> list[Drawn]:
     """Return numbers, the eye and the lights: beside each other where there is room, else what fits."""
-    numbers_width = min(area.width // 2, 20 * area.px)
+    numbers_width = min(area.width // 2, 22 * area.px)
     side = max(0, min(area.height - area.line, area.width - numbers_width - area.px, 20 * area.px))
     lights_x = area.x + numbers_width + side + 2 * area.px
     lights_width = area.x + area.width - lights_x
     beside = lights_width >= 14 * area.px
-    n_lights = len(state.lights)
     if not beside:
-        lights_height = min(n_lights * area.line + area.px // 2, max(0, area.height))
+        lights_height = min(len(state.lights) * area.line + area.px // 2, max(0, area.height))
         side = max(0, min(side, area.height - area.line - lights_height))
         lights = _Area(area.x, area.y + area.height - lights_height, area.width, lights_height, area.px, area.measure)
         numbers_height = area.height - lights_height
@@ -209,15 +218,21 @@ def _numbers(state: PanelState, area: _Area) -> Iterator[Drawn]:
 
 
 def _lights(state: PanelState, area: _Area) -> Iterator[Drawn]:
-    for place, light in enumerate(state.lights):
-        y = area.y + place * area.line
-        if y + area.line > area.y + area.height:
-            return
+    """Yield the ports, each in as many lines as it needs where all have room."""
+    texts = [f"{SIGNS[light.state]} {light.name}: {light.words}" for light in state.lights]
+    lines = [_wrap(text, area) for text in texts]
+    if sum(map(len, lines)) * area.line > area.height:
+        lines = [[_fit(text, area.width, area)] for text in texts]
+    y = area.y
+    for light, said in zip(state.lights, lines, strict=True):
         tone = TONES[light.state]
-        text = _fit(f"{SIGNS[light.state]} {light.name}: {light.words}", area.width, area)
-        if tone == "bad":
-            yield Box(area.x, y, area.measure(text, area.px, False), area.line, FILL["bad"])
-        yield Label(text, area.x, y, area.px, INK[tone])
+        for text in said:
+            if y + area.line > area.y + area.height:
+                return
+            if tone == "bad":
+                yield Box(area.x, y, area.measure(text, area.px, False), area.line, FILL["bad"])
+            yield Label(text, area.x, y, area.px, INK[tone])
+            y += area.line
 
 
 def _eye(state: PanelState, area: _Area) -> Iterator[Drawn]:

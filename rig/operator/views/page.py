@@ -44,6 +44,8 @@ _COLOURS: dict[Tone, str] = {
 _RESET, _HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[0m", "\x1b[H", "\x1b[K", "\x1b[J"
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 _EYE_ROWS = 9
+_EYE_WINDOWS = 2.5  # from the middle to the edge, fixation windows
+_MOST_LEFT = 56
 _THUMB_ROWS = 6
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -133,9 +135,10 @@ def page_lines(feed: Feed, n_columns: int, n_rows: int) -> list[str]:
         progress(state),
         *textwrap.wrap(time_left(state), n_columns),
         *(_styled(f"! {text}", "bad") for text in state.warnings),
-        "",
+        _styled(state.said, "good"),
     ]
-    lines += _beside(_numbers(state), [*_lights(state), *_eye(state)], n_columns)
+    if state.n_planned:
+        lines += _beside([*_numbers(state), *_lights(state)], _eye(state), n_columns)
     keys = "  ".join(key_words(is_over=feed.is_over))
     if n_rows - len(lines) > _THUMB_ROWS + 2:
         lines += ["", *_images(feed, n_columns)]
@@ -192,7 +195,7 @@ def _lights(state: PanelState) -> list[str]:
 
 def _eye(state: PanelState) -> list[str]:
     """Return the trace in a field of characters, the fixation window in the middle of it."""
-    span = 3.0 * max(state.window_deg, 0.5)
+    span = _EYE_WINDOWS * max(state.window_deg, 0.5)
     n_rows, n_columns = _EYE_ROWS, 2 * _EYE_ROWS + 1
     cells = [[" "] * n_columns for _ in range(n_rows)]
     for row in range(n_rows):
@@ -203,13 +206,14 @@ def _eye(state: PanelState) -> list[str]:
     cells[n_rows // 2][n_columns // 2] = "+"
     newest = len(state.eye) - 1
     for place, point in enumerate(state.eye):
-        if point is not None:
-            column = round((point[0] / span + 1) / 2 * (n_columns - 1))
-            row = round((1 - point[1] / span) / 2 * (n_rows - 1))
-            if 0 <= row < n_rows and 0 <= column < n_columns:
-                cells[row][column] = "◉" if place == newest else "•"
-    label = f"eye (window {state.window_deg:g} deg)"
-    return [label, *("".join(row) for row in cells)]
+        if point is not None:  # one that is farther away is at the edge, as in the window
+            x, y = (max(-1.0, min(1.0, value / span)) for value in point)
+            row, column = round((1 - y) / 2 * (n_rows - 1)), round((x + 1) / 2 * (n_columns - 1))
+            cells[row][column] = "◉" if place == newest else "•"
+    lost = "" if not state.eye or state.eye[-1] is not None else ": no eye"
+    rule = "─" * n_columns
+    field = [f"┌{rule}┐", *(f"│{''.join(row)}│" for row in cells), f"└{rule}┘"]
+    return [f"eye, window {state.window_deg:g} deg{lost}", *field]
 
 
 def _degrees(place: int, n: int, span: float) -> float:
@@ -218,9 +222,10 @@ def _degrees(place: int, n: int, span: float) -> float:
 
 def _beside(left: Sequence[str], right: Sequence[str], n_columns: int) -> list[str]:
     """Return two columns, or one under the other where there is no room."""
-    room = n_columns // 2
+    room = n_columns - max(map(_width, right), default=0) - 1
     if room < 36:
         return [*left, *right]
+    room = min(room, max(_MOST_LEFT, n_columns // 2))
     n = max(len(left), len(right))
     pairs = zip([*left, *[""] * (n - len(left))], [*right, *[""] * (n - len(right))], strict=True)
     return [f"{_cut(one, room - 1)}{' ' * max(1, room - _width(one))}{other}" for one, other in pairs]

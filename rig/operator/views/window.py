@@ -7,6 +7,7 @@ a tenth of a second, and is part of Python.
 from __future__ import annotations
 
 import tkinter
+from contextlib import suppress
 from tkinter import font as tk_font
 from typing import Literal
 
@@ -39,8 +40,11 @@ class OperatorWindow:
         self._desktop = open_desktop()
         self._marked = 0
         place = _place_of(self._desktop, screen)
-        # A window manager keeps some of it for frames and bars; without one the window is as large as the screen.
+        # Without a window manager it is as large as the screen; with one it is enlarged to what frames and bars
+        # leave, or its keys, which stand below everything, would be outside of the screen.
         self._root.geometry(f"{place.width_px}x{place.height_px}+{place.left_px}+{place.top_px}")
+        with suppress(tkinter.TclError):  # not on every system
+            self._root.attributes("-zoomed", True)
         self._root.minsize(*_LEAST_PX)
         self._canvas = tkinter.Canvas(self._root, background=_BACKGROUND, highlightthickness=0)
         self._canvas.pack(fill="both", expand=True)
@@ -75,6 +79,7 @@ class OperatorWindow:
             self._root.destroy()
             return
         self._mark()
+        self._root.title(f"rig: {self._feed.state.session_id}")
         size = self._canvas.winfo_width(), self._canvas.winfo_height()
         if min(size) > 1:
             self._canvas.delete("all")

@@ -255,7 +255,7 @@ class Operator:
         if frame - self._last >= self._patience:
             self._last = frame
             asked.append("continue")
-        return tuple(Command(name, "key", self.answers.append) for name in asked)
+        return tuple(Command(name, "key", self.answers.append, self.answers.append) for name in asked)
 
 
 class TornJournal:

@@ -15,6 +15,7 @@ import pytest
 from closedloop.artifacts.day.journal import SessionSummary, read_journal
 from closedloop.storage import sha256_bytes
 from rig.apparatus import Launch, resume_command
+from rig.progress_bar import session_progress
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def test_help_imports_nothing_heavy(rig):
     assert "present" in rig("--help").stdout
 
 
+def test_the_list_of_commands_says_each_in_a_line_of_a_usual_terminal(rig, process_environment):
+    found = rig("--help", environment=process_environment | {"COLUMNS": "80"}).stdout
+    assert not [line for line in found.partition("Commands:")[2].splitlines() if line.endswith("...")]
+    assert "Rehearse a session on the real display, without an animal." in found
+
+
+def test_a_progress_bar_does_not_begin_before_the_first_trial(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with session_progress(12):
+        assert capsys.readouterr().err == ""  # what the checks say is not written behind an empty bar
+
+
 def test_the_rig_imports_without_torch_neo_and_matplotlib():
     code = (
         "import sys, rig.launch, rig.check.run, rig.setup.questions; "
@@ -48,6 +62,7 @@ def test_a_session_is_presented_and_summarised(rig, make_session, tmp_path):
     done = rig("present", make_session(n_presentations=12), "--display", "headless")
     assert done.returncode == 0, done.stderr
     assert "study/day-00: complete: 12 accepted" in done.stderr
+    assert f"Bring back journal.jsonl and summary.json of {tmp_path}/present, and the recorder's files." in done.stderr
     assert SessionSummary.read(tmp_path / "present" / "summary.json").n_accepted == 12
     again = rig("present", tmp_path / "schedule", "--display", "headless")
     assert (again.returncode, "already complete" in again.stderr) == (0, True)
@@ -152,7 +167,7 @@ def test_without_a_screen_init_asks_for_what_it_cannot_find(rig, tmp_path, proce
     blind = {name: value for name, value in process_environment.items() if name != "DISPLAY"}
     done = rig("init", tmp_path / "rig.yaml", "--width-cm", "52", environment=blind)
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("--screen: expected an answer")
+    assert done.stderr.strip().splitlines()[-1].startswith("--screen, --width-px, --height-px, --refresh-hz, ")
     assert not (tmp_path / "rig.yaml").exists()
 
 

@@ -48,9 +48,14 @@ class Script:
     def poll(self):
         now = [(frame, name) for frame, name in self._asked if frame <= self._screen.frame]
         self._asked = self._asked[len(now) :]
-        return tuple(
-            Command(name.rstrip("0123456789_"), "key", lambda words, name=name: self.answers.update({name: words}))
-            for _, name in now
+        return tuple(self._command(name) for _, name in now)
+
+    def _command(self, name):
+        return Command(
+            name.rstrip("0123456789_"),
+            "key",
+            lambda words: self.answers.update({name: words}),
+            lambda words: self.answers.update({name: f"refused: {words}"}),
         )
 
 
@@ -129,8 +134,8 @@ def test_pausing_twice_and_continuing_what_runs_change_nothing_and_say_so(bench)
     operator = Script(bench.screen, **asked)
     journal = bench.run(commands=operator)
     assert len(events(journal, Paused)) == len(events(journal, Continued)) == 1
-    assert operator.answers["pause_2"] == "nothing to pause: pause"
-    assert operator.answers["continue"].startswith("nothing to continue")
+    assert operator.answers["pause_2"] == "paused already"
+    assert (operator.answers["continue"], operator.answers["continue_2"]) == ("not paused: it goes on", "continued")
 
 
 def test_a_skipped_trial_goes_on_with_the_next_one_and_loses_nothing(bench):

@@ -18,8 +18,8 @@ from rig.display.headless import HeadlessDisplay
 from rig.launch import run_launch
 from rig.ports.clock import VirtualClock
 from rig.rehearsal.figures import counted, histogram, over_time
-from rig.rehearsal.rehearse import as_rehearsed, free_folder, rehearse
-from rig.rehearsal.report import Rehearsed, judge, timing_report
+from rig.rehearsal.rehearse import as_rehearsed, free_folder, rehearse, result_lines
+from rig.rehearsal.report import Rehearsed, closing_line, judge, timing_report
 from rig.rehearsal.timing import TimingRecord
 from rig.session.folder import open_session
 from rig.stop import StopRequest
@@ -80,6 +80,9 @@ def test_it_ends_after_its_minutes(make_session, tmp_path):
     assert done.is_cut
     assert done.summary.outcome == "stopped"
     journal = read_journal(tmp_path / "rehearsal" / "journal.jsonl")
+    said = list(result_lines(done, "study/day-00: stopped: 60 accepted"))
+    assert said[0] == "REHEARSAL of study/day-00: its time is over: 60 accepted"
+    assert said[-2:] == [closing_line(done.verdicts), f"Timing report: {done.report}"]
     assert 30.0 <= journal.ended.time_s - journal.launches[0].time_s < 32.0
 
 
@@ -179,6 +182,24 @@ def test_images_with_wrong_frames_are_counted_by_their_kind(rehearsed):
     assert found[0] == "FAIL"  # 2 of 60 or so
     assert found[1].startswith(f"2 of {len(places)} images")
     assert "1 frames dropped, 1 grey frames wrong" in found[1]
+
+
+def test_images_that_a_broken_fixation_cut_short_are_none_that_kept_their_frames(rehearsed):
+    rows = rehearsed.journal.presentations
+    n_cut = sum(row.reason == "fixation_broken" for row in rows)
+    assert n_cut > 0
+    status, words = verdicts(rehearsed)[1]
+    assert status == "PASS"
+    assert words.startswith(f"{len(rows) - n_cut} images were up for their planned frames. {n_cut} more were cut short")
+
+
+def test_what_is_not_good_says_what_to_do_and_the_worst_is_what_it_comes_to(rehearsed):
+    rehearsed.record.flip_frames[1:30] = array("l", [2] * 29)
+    found = list(judge(replace(rehearsed, facts=replace(rehearsed.facts, pacing="timer"))))
+    assert all(bool(verdict.remedy) == (verdict.status != "PASS") for verdict in found)
+    assert [verdict.words for verdict in found if "code" in verdict.words] == ["No code left the rig."]
+    assert closing_line(found) == "Did not keep time: 1 FAIL, 2 WARN, 1 PASS."
+    assert closing_line(found) in timing_report(replace(rehearsed, facts=replace(rehearsed.facts, pacing="timer")))
 
 
 def test_a_timer_in_the_place_of_a_screen_is_said_first(rehearsed):

@@ -128,13 +128,39 @@ def test_what_only_a_person_knows_has_to_be_answered(option):
         ask_all(given, name="box", devices=DEVICES, ask=None, say=refuse_to_say)
 
 
+def test_all_that_only_a_person_knows_is_asked_for_at_once():
+    with pytest.raises(OptionError) as refused:
+        ask_all({}, name="box", devices=DEVICES, ask=None, say=refuse_to_say)
+    options = "--screen, --width-cm, --distance-cm, --photodiode, --codes"
+    assert str(refused.value).startswith(f"{options}: expected an answer")
+
+
+def test_a_screen_that_is_not_there_is_asked_for_again():
+    answers, said = iter(["7", "1"]), []
+    given = {name: answer for name, answer in BY_HAND.items() if name != "--screen"}
+
+    def ask(question, proposed):
+        return next(answers) if "in front of the animal" in question else proposed
+
+    rig = ask_all(given, name="box", devices=DEVICES, ask=ask, say=said.append)
+    assert rig.subject_screen.screen == 1
+    assert said == ["--screen: expected a screen of this computer (0, 1), found '7'. Correct it."]
+
+
+def test_a_question_has_room_in_a_line_of_a_terminal():
+    assert [question.asks for question in QUESTIONS if len(f"{question.asks} [none]: ") > 80] == []
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         ({"distance_cm": "0.868"}, "--distance-cm: subject_screen.distance_cm: expected more than 1"),
         ({"width_px": "wide"}, "--width-px: subject_screen.width_px"),
-        ({"codes": "serial"}, "--codes: codes: expected an address"),
+        ({"codes": "serial"}, "--codes: codes: expected an address for transport serial, found none"),
+        ({"codes": "none 0x378"}, "--codes: codes: expected no address for transport none, found '0x378'"),
         ({"gaze": "eyelinc"}, "--gaze: gaze.source"),
+        ({"gaze_calibrated": "yesterday"}, "expected a date such as 2026-03-02, found 'yesterday'. Correct it"),
+        ({"luminance_measured": "2026-13-40"}, "expected a date such as 2026-03-02, found '2026-13-40'. Correct it"),
         ({"screen": "1", "operator_screen": "1"}, "--operator-screen: operator_screen.screen: expected another screen"),
     ],
 )

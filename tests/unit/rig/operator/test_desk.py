@@ -137,12 +137,12 @@ def test_a_terminal_pauses_rewards_continues_and_ends_a_session_that_runs(bench)
     paused, status, again, rewarded, skipped, went_on, already, quit_ = answers
     assert (paused.outcome, paused.words) == ("done", "paused")
     assert (status.doing, status.n_planned) == ("paused", 3000)
-    assert "nothing to pause" in again.words
+    assert (again.outcome, again.words) == ("done", "paused already")
     assert "given" in rewarded.words
     assert bench.reward.given_ms[0] == bench.session.document.trial.reward_ms
-    assert "nothing to skip" in skipped.words
+    assert (skipped.outcome, skipped.words) == ("refused", "nothing to skip: paused")
     assert went_on.words == "continued"
-    assert "nothing to continue" in already.words
+    assert (already.outcome, already.words) == ("done", "not paused: it goes on")
     assert quit_.outcome == "done"
     asked = [row.command for row in bench.rows(Commanded)]
     assert asked == [name for name in names if name != "status"]
@@ -160,6 +160,14 @@ def test_keys_of_the_animal_s_window_count_and_the_end_is_confirmed(tmp_path, ma
         ("continue", "key"),
         ("quit", "key"),
     ]
+
+
+def test_what_became_of_a_key_is_said_to_who_watches(tmp_path, make_session):
+    bench = Bench(tmp_path, make_session(n_presentations=3000), keys={40: ("p",), 90: ("s",), 200: ("q", "q")})
+    bench.display.keys = keyed_once_a_look(bench.display)
+    bench.run()
+    said = dict.fromkeys(state.said for state in bench.panel.events if not hasattr(state, "event"))
+    assert list(said) == ["", "paused", "nothing to skip: paused", "stops"]
 
 
 def keyed_once_a_look(display):

@@ -12,7 +12,7 @@ import pytest
 
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.journal_rows import Commanded, Paused
-from tests.equipment.two_heads import OPERATOR, SUBJECT, wait_until
+from tests.equipment.two_heads import OPERATOR, SUBJECT, wait_until, window_manager
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
@@ -66,6 +66,13 @@ class Station:
             self.desktop.press("x")
             wait_until(lambda: self.window() is None, "the window to close")
 
+    def edges(self):
+        """Left, top, right and bottom of what the operator's window draws into, on the desktop."""
+        window = self.window()
+        size, corner = window.get_geometry(), window.translate_coords(self.desktop.root, 0, 0)
+        left, top = -corner.x, -corner.y
+        return left, top, left + size.width, top + size.height
+
 
 @pytest.fixture
 def station(two_heads, make_session, tmp_path):
@@ -90,7 +97,8 @@ def test_the_operator_watches_on_the_other_screen_and_both_windows_and_a_termina
     wait_until(lambda: station.status().get("doing") == "paused", "a pause by the operator's key")
     wait_until(lambda: (two_heads.pixels(OPERATOR) == (0xF0, 0xE4, 0x42)).all(axis=2).mean() > 0.05, "its banner")
     two_heads.keep_picture("operator-window-paused")
-    assert station.tell("reward").returncode == 0
+    rewarded = station.tell("reward")
+    assert (rewarded.returncode, rewarded.stdout) == (1, "reward: no reward: the rig has no valve\n")
     assert station.tell("continue").stdout == "continue: continued\n"
     n_before = station.n_shown()
     wait_until(lambda: station.n_shown() > n_before, "more images")
@@ -114,6 +122,20 @@ def test_the_operator_watches_on_the_other_screen_and_both_windows_and_a_termina
     assert gone.returncode == 1
     assert "the session was stopped" in gone.stderr
     assert len(gone.stderr.strip().splitlines()) == 1
+
+
+def test_under_a_window_manager_the_lowest_line_of_the_window_is_on_the_screen(station, two_heads):
+    with window_manager(two_heads):
+        station.start()
+        wait_until(lambda: station.n_shown() >= 3, "images")
+        wait_until(lambda: station.edges()[3] <= OPERATOR.height_px, "the keys, below everything, to be on the screen")
+        two_heads.keep_picture("operator-window-openbox")
+        left, top, right, bottom = station.edges()
+        assert (left >= 0, top > 0, right <= OPERATOR.width_px) == (True, True, True)
+        assert bottom - top > 0.8 * OPERATOR.height_px
+        assert station.tell("quit").returncode == 0
+        assert station.process.wait() == 130
+        wait_until(lambda: station.window() is None, "the window to close with the session")
 
 
 def test_a_killed_rig_leaves_a_window_that_says_so_and_the_next_rig_replaces_it(station, two_heads):

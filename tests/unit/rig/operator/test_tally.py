@@ -53,7 +53,9 @@ def test_time_left_is_the_pace_so_far_and_a_pause_is_no_part_of_it(document):
 def test_before_there_is_a_pace_nothing_is_promised(document):
     state = told(SessionTally(document), opened(), *trial(0, 0.0, reasons=(None,) * 3)).state(3.0)
     assert state.left_s is None
-    assert time_left(state) == "time left: not known yet"
+    assert time_left(state) == "time left: said once it ran for 20 s"
+    ignored = told(SessionTally(document), opened(), *trial(0, 0.0, outcome="ignored")).state(30.0)
+    assert time_left(ignored) == "time left: unknown, nothing is accepted yet"
 
 
 def test_the_last_minutes_have_a_pace_of_their_own(document):
@@ -103,7 +105,9 @@ def test_a_pause_lights_the_port_it_is_about_until_it_is_over(document, by, why,
     assert [light.words for light in state.lights if light.state == "bad"] == [why]
     assert [light.name for light in state.lights if light.state == "bad"] == [port]
     assert headline(state, Quiet(0.0), "").text == "PAUSED"
-    assert why in headline(state, Quiet(0.0), "").why
+    how = "It goes on by itself once that is well again." if by != "device" else "Press p to continue."
+    assert headline(state, Quiet(0.0), "").why == f"{state.pause}. {how}"
+    assert why in state.pause
     told(tally, Continued(time_s=3.0))
     assert not [light for light in tally.state(4.0).lights if light.state == "bad"]
 

@@ -113,6 +113,40 @@ def test_every_fact_is_on_a_usual_screen(feed):
     assert len([shape for shape in lay_out(feed, 1280, 800, measure=measure) if isinstance(shape, Thumb)]) == 8
 
 
+@pytest.mark.parametrize("size", [*SIZES, (800, 575)])
+def test_what_became_of_a_key_and_every_key_are_in_the_window(feed, size):
+    feed.state = replace(
+        STATE, said="reward: no reward", lights=(Light("display", "good", "psychopy, paced by a timer"),)
+    )
+    said = [shape.text for shape in lay_out(feed, *size, measure=measure) if isinstance(shape, Label)]
+    assert "reward: no reward" in said
+    assert all(f"[{key}]" in " ".join(said) for key in "prscq")
+
+
+def test_numbers_of_a_long_day_and_why_an_image_does_not_count_are_not_cut(feed):
+    feed.state = replace(STATE, n_trials=23_400, n_completed=20_300)
+    for size in (1920, 1080), (1024, 768), (800, 600):
+        said = [shape.text for shape in lay_out(feed, *size, measure=measure) if isinstance(shape, Label)]
+        assert {"20,300 of 23,400", "✗ away"} <= {*said}
+
+
+def test_before_the_rig_has_said_anything_there_are_no_numbers(feed):
+    feed.state = PanelState(session_id="schedule", subject="")
+    said = " ".join(shape.text for shape in lay_out(feed, 800, 600, measure=measure) if isinstance(shape, Label))
+    page = " ".join(page_lines(feed, 80, 24))
+    for text in said, page.replace("o p e n i n g", "opening"):
+        assert "opening" in text
+        assert "the screen for up to ten seconds" in text
+        assert "accepted" not in text
+        assert "trials done" not in text
+
+
+def test_the_words_of_a_light_are_wrapped_and_not_cut(feed):
+    feed.state = replace(STATE, pause="tea", lights=(Light("display", "good", "psychopy, paced by a timer"),))
+    said = " ".join(shape.text for shape in lay_out(feed, 800, 600, measure=measure) if isinstance(shape, Label))
+    assert "display: psychopy, paced by a timer" in said
+
+
 def test_the_trace_stays_in_its_field(feed):
     shapes = lay_out(feed, 1280, 720, measure=measure)
     field = next(box for box in shapes if isinstance(box, Box) and box.width == box.height)
@@ -134,7 +168,17 @@ def test_a_page_is_no_larger_than_its_terminal_and_says_the_worst(feed, size):
 
 def test_a_page_of_a_usual_terminal_has_every_number(feed):
     said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", line) for line in page_lines(feed, 100, 40))
-    assert all(text in said for text in ("REHEARSAL", "63 %", "4 h 13 min", "▲ reward", "looked awa", "[q] quit"))
+    assert all(text in said for text in ("REHEARSAL", "63 %", "4 h 13 min", "▲ reward", "✗ away", "[q] quit"))
+
+
+def test_a_page_of_80_by_24_has_the_numbers_the_lights_the_whole_eye_and_the_answer(feed):
+    lights = tuple(Light(name, "good", "psychopy, paced by a timer") for name in "abcde")
+    feed.state = replace(STATE, pause="tea", warnings=(), n_unconfirmed=0, lights=lights, said="reward 80 ms: given")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in page_lines(feed, 80, 24)]
+    said = "\n".join(lines)
+    assert all(text in said for text in ("running", "reward 80 ms: given", "● e  psychopy, paced by a timer", "[p]"))
+    assert [line[-1] for line in lines if "│" in line] == ["│"] * 9
+    assert any(line.endswith("┘") for line in lines[-3:])
 
 
 def test_what_a_name_has_in_it_does_not_reach_the_terminal(feed):
