@@ -278,6 +278,7 @@ def test_a_session_given_up_for_its_display_can_be_resumed(make_rig, tmp_path):
     rig.dropped_frames = range(100_000)
     with pytest.raises(SessionError, match="Close other programs"):
         rig.run()
+    assert (rig.journal.ended.outcome, rig.journal.ended.n_remaining) == ("stopped", 60)
     state = replay(rig.session, real_rows(rig.journal.rows))
     assert state.n_accepted == 0
     assert sorted(state.queue) == list(range(60))
