@@ -92,6 +92,7 @@ class SessionRunner:
         self._is_started = False
         self._flip = Flip(notebook.now_s(), 1)
         self._pause: Happened | None = None
+        self._paused_s = 0.0
         self._actions: Mapping[Action, Callable[[Situation], None]] = {
             "begin_trial": self._begin_trial,
             "start_trial": self._start_trial,
@@ -298,13 +299,17 @@ class SessionRunner:
         pause = self._pause
         if pause is None:
             raise ValueError("expected a reason for a pause")
-        self._notebook.write(self._watcher.paused_row(pause))
+        row = self._watcher.paused_row(pause)
+        self._notebook.write(row)
+        self._paused_s = row.time_s
         self._notebook.sync()
         if pause.by != "operator":
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
-        self._notebook.write(Continued(time_s=self._notebook.now_s()))
+        now_s = self._notebook.now_s()
+        self._notebook.write(Continued(time_s=now_s))
+        self._state.paused_s += now_s - self._paused_s
         self._state.forget_drops()
 
     def _end_session(self, _situation: Situation) -> None:

@@ -28,6 +28,7 @@ from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward, SilentReward
+from rig.progress_bar import TimeLeft
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
@@ -66,7 +67,7 @@ class Bench:
     said: list[str] = field(default_factory=list)
     stop: StopRequest = field(default_factory=StopRequest)
 
-    def run(self, *, display=None, gaze=None, reward=None, commands=None, facts=None) -> Journal:
+    def run(self, *, display=None, gaze=None, reward=None, commands=None, facts=None, on_trial=None) -> Journal:
         path = self.out / "journal.jsonl"
         with JournalWriter(path) as writer:
             older = read_journal(path)
@@ -87,7 +88,7 @@ class Bench:
                 state=replay(self.session, older.rows) if older.rows else fresh_state(self.session),
                 n_launches=len(older.launches),
                 stop=self.stop,
-                after_trial=lambda _state, _now_s: None,
+                after_trial=on_trial or (lambda _state, _now_s: None),
                 facts=facts,
             ).run()
         return self.journal
@@ -199,6 +200,38 @@ def test_what_the_operator_paused_as_well_waits_for_the_operator(bench):
     operator = Script(bench.screen, pause=SECOND_IMAGE + 20, **{"continue": SECOND_IMAGE + 500})
     journal = bench.run(display=FaultyDisplay(bench.screen, covered=covered), commands=operator)
     assert round(events(journal, Continued)[0].time_s * HZ) >= SECOND_IMAGE + 500
+
+
+class Unsynced(FaultyDisplay):
+    """A display of which the flips of a span do not wait: sixteen come in a frame."""
+
+    def __init__(self, screen, flips):
+        super().__init__(screen)
+        self.n_flips, self._flips = 0, flips
+
+    def flip(self, picture, *, at_flip=None):
+        self.n_flips += 1
+        if self.n_flips in self._flips and self.n_flips % 16:
+            self._early.add(self.screen.frame)
+        return super().flip(picture, at_flip=at_flip)
+
+
+@pytest.mark.parametrize("first", [3, SECOND_IMAGE + 2, SECOND_IMAGE + 8])
+def test_a_screen_that_is_not_waited_for_any_more_pauses_until_it_is(bench, first):
+    journal = bench.run(display=Unsynced(bench.screen, range(first, first + 1600)))
+    [paused] = events(journal, Paused)
+    assert (paused.by, "do not wait for the screen" in paused.why) == ("display", True)
+    [continued] = events(journal, Continued)
+    assert round((continued.time_s - paused.time_s) * HZ) > 60
+    assert len([row for row in events(journal, TrialEnded) if row.outcome == "ignored"]) == 0
+    assert journal.ended.outcome == "complete"
+
+
+def test_time_left_leaves_a_pause_out(bench):
+    texts, left = [], TimeLeft()
+    operator = Script(bench.screen, pause=SECOND_IMAGE + 2, **{"continue": SECOND_IMAGE + 6000})
+    bench.run(commands=operator, on_trial=lambda state, now_s: texts.append(left.text(state, now_s)))
+    assert texts[1] == "0.0 min of session left"  # 2 of 5 images: a second; with the pause it would be a minute
 
 
 def test_a_tracker_without_samples_pauses_and_goes_on_by_itself(bench):
