@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.rig.description import RigDocument
+from closedloop.terminal.streams import say
 from rig.display.desktop import Desktop, open_desktop
 from rig.display.display import BLANK, DisplayFacts, DisplayName, Flip, Picture
 from rig.display.fitness import refuse_unfit
@@ -37,7 +38,7 @@ from rig.display.psychopy.window import (
 from rig.display.screens import FoundScreen, Rectangle, choose_screen
 from rig.ports.clock import ClockKind, RealClock
 from rig.session.folder import Session
-from rig.stop import StopRequest
+from rig.stop import QuitKeys, StopRequest
 
 _N_PROBE_FLIPS = 60
 _N_WARM_FLIPS = 10  # the first flips of a window compile shaders
@@ -51,7 +52,7 @@ class PsychoPyDisplay:
     session
         Images and trial of the session, and its screen where no rig is described.
     stop
-        Asked when the operator presses Escape in the window.
+        Asked when the operator confirms Escape in the window before anybody asks for its keys.
     auditor
         Compares images as they are shown, or None.
     rig
@@ -87,7 +88,7 @@ class PsychoPyDisplay:
         self._shown: Picture | None = None
         self._shown_index: int | None = None
         self._pressed: list[str] = []
-        self._keys_are_asked_for = False
+        self._early_keys, self._keys_are_asked_for = QuitKeys(), False
         with ExitStack() as opened, self._server.refuse_lost():
             self._open(opened)
             self._closing = opened.pop_all()
@@ -260,9 +261,13 @@ class PsychoPyDisplay:
 
     def _take_keys(self) -> None:
         pressed = self._event.getKeys()
-        if "escape" in pressed and not self._keys_are_asked_for:
-            self._stop.ask()
         self._pressed += pressed
+        for key in pressed if not self._keys_are_asked_for else ():
+            match self._early_keys.press(key, now_s=self.now_s()):
+                case "quit":
+                    self._stop.ask()
+                case "asked":
+                    say(self._early_keys.question(self.now_s()))
 
     def _note_flip(self) -> None:
         self._flipped_s = self._clock.now_s()
@@ -279,7 +284,9 @@ class PsychoPyDisplay:
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the keys that were pressed since it was asked last."""
-        self._keys_are_asked_for = True  # from here on Escape is whose it is who asks: an operator confirms it
+        if not self._keys_are_asked_for:  # as it opened and was checked there was nothing to ask for but the end
+            self._keys_are_asked_for = True
+            self._pressed = ["escape"] if self._early_keys.question(self.now_s()) else []
         pressed, self._pressed = tuple(self._pressed), []
         return pressed
 

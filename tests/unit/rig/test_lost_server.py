@@ -74,19 +74,22 @@ def assert_ended(session, out, code, said):
     assert summary.n_remaining == N_PRESENTATIONS - n_accepted
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
-@pytest.mark.parametrize("kind", ["Xvfb", "Xorg"])
+@pytest.mark.parametrize(
+    "server_of",
+    [(xvfb, signal.SIGKILL), (xvfb, signal.SIGTERM), (dummy_server, signal.SIGKILL), (dummy_server, signal.SIGTERM)],
+)
 def test_a_server_that_is_gone_is_a_line_and_the_session_has_its_end(
-    make_session, tmp_path, process_environment, x_display, kind, number
+    make_session, tmp_path, process_environment, x_display, server_of
 ):
     folder, out = make_session(n_presentations=N_PRESENTATIONS), tmp_path / "present"
     environment = process_environment | {"HOME": str(tmp_path), "PSYCHOPYNOPACKAGES": "1"}
-    with {"Xvfb": xvfb, "Xorg": dummy_server}[kind](tmp_path) as (name, server):
+    start, number = server_of
+    with start(tmp_path) as (name, server):
         there = environment | {"DISPLAY": name}
         code, said = present_until(folder, out, there, lambda: server.send_signal(number))
         server.wait()
     assert_ended(open_session(folder), out, code, said)
-    if number == signal.SIGTERM or kind == "Xorg":
+    if server_of != (xvfb, signal.SIGKILL):  # one of them is gone on with
         return
     done = subprocess.run(command(folder, out, "--resume"), env=x_display, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
