@@ -75,6 +75,8 @@ class PanelState:
         The ports.
     warnings
         What is wrong now, in words.
+    doubts
+        What the checks left to the operator's judgement, or the operator overrode: "clock: nothing sets it".
     quiet_s
         How long the rig may say nothing: a trial, in which it draws for the animal alone.
     """
@@ -106,6 +108,7 @@ class PanelState:
     last_images: tuple[ShownImage, ...] = ()
     lights: tuple[Light, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     quiet_s: float = 5.0
 
     def to_json(self) -> str:
@@ -118,6 +121,5 @@ def state_from(plain: dict[str, Any]) -> PanelState:
     eye = tuple(None if point is None else (point[0], point[1]) for point in plain["eye"])
     images = tuple(ShownImage(**image) for image in plain["last_images"])
     lights = tuple(Light(**light) for light in plain["lights"])
-    return PanelState(
-        **{**plain, "eye": eye, "last_images": images, "lights": lights, "warnings": tuple(plain["warnings"])}
-    )
+    texts = {name: tuple(plain[name]) for name in ("warnings", "doubts")}
+    return PanelState(**{**plain, **texts, "eye": eye, "last_images": images, "lights": lights})

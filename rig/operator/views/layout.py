@@ -12,6 +12,7 @@ from rig.operator.wording import (
     TONES,
     Tone,
     counts,
+    doubts_named,
     headline,
     heartbeat,
     key_words,
@@ -152,7 +153,8 @@ def _head(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
         y += area.line
     shapes += _bar(state, area, y)
     y += px + px // 2
-    for line in [*_wrap(progress(state), area), *_wrap(time_left(state), area)]:
+    done = _fit("   ".join(text for text in (progress(state), doubts_named(state)) if text), area.width, area)
+    for line in [done, *_wrap(time_left(state), area)]:
         shapes.append(Label(line, area.x, y, px, INK["plain"]))
         y += area.line
     for warning in state.warnings[:3]:
