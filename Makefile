@@ -54,8 +54,7 @@ faults: $(SETUP)
 
 # A dozen kills and four hang-ups are in `make test`; here their number is free, and each is told as it comes.
 kills: $(SETUP) $(SYSTEM)
-	RIG_KILLS=$(KILLS) RIG_HANGUPS=$(HANGUPS) RIG_KILLS_SEED=$(KILLS_SEED) \
-	  $(BIN)/pytest -s -m display -k "kills_lose or closed_terminals" tests/unit/rig/test_kills_in_real_time.py
+	$(BIN)/python -m tools.kills --kills $(KILLS) --hang-ups $(HANGUPS) --seed $(KILLS_SEED)
 
 docs: $(SETUP)
 	$(BIN)/python -m tools.pages

@@ -50,7 +50,7 @@ from tests.unit.rig.ports import (
 N_IMAGES, N_PRESENTATIONS, LEAST = 12, 30, 6
 N_HARD_LAUNCHES = 8  # after so many the faults stop, so that a session comes to its end
 PER_TRIAL, ON, N_CODES = 3, 2, 61
-N_PARTS = 5  # of the five hundred, so that two processes share them
+N_PARTS = 8  # of the five hundred, so that two processes share them
 KINDS = ({"off_frames": 2}, {"off_frames": 0}, {"off_frames": 3, "gaze_grace_ms": 20.0})
 
 

@@ -64,6 +64,7 @@ def complete_from(session, whole, torn, n_bytes):
     return standing(torn)
 
 
+@pytest.mark.slow
 def test_a_journal_cut_in_or_between_any_rows_is_completed_to_the_undisturbed_one(whole, tmp_path):
     content, expected = (tmp_path / "whole" / "journal.jsonl").read_bytes(), standing(tmp_path / "whole")
     ends = [place + 1 for place, byte in enumerate(content) if byte == ord("\n")]
