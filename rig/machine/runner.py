@@ -89,7 +89,7 @@ class SessionRunner:
         }
         self._images: TrialImages | None = None
         self._code: int | None = None
-        self._is_started = False
+        self._is_started = self._has_ended = False
         self._flip = Flip(notebook.now_s(), 1)
         self._pause: Happened | None = None
         self._paused_s = 0.0
@@ -150,7 +150,8 @@ class SessionRunner:
             self._state.order.end_trial()
             with suppress(Exception):
                 self._await_valve()
-            self._write_end()
+            if not self._has_ended:
+                self._write_end()
 
     def _cut_trial(self) -> None:
         now_s = self._notebook.not_before(self._flip.time_s)
@@ -327,6 +328,7 @@ class SessionRunner:
                 time_s=self._notebook.now_s(),
             )
         )
+        self._has_ended = True
         self._notebook.sync()
         if n_near and self._document.twins is not None:
             self._apparatus.tell(

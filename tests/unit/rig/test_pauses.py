@@ -372,6 +372,22 @@ def test_twins_that_could_not_be_kept_apart_are_counted_and_said_in_one_line(mak
     ]
 
 
+class NobodyThere(list):
+    """An operator who cannot be told anything."""
+
+    def append(self, line):
+        raise OSError("nobody there")
+
+
+def test_an_end_that_was_written_is_not_written_again_where_nobody_can_be_told(make_session, tmp_path):
+    twins = TwinSettings(least_presentations=3, clean_of_image=(0, 1, 2, 0))
+    bench = Bench(open_session(make_session(n_images=4, n_presentations=4, twins=twins)), tmp_path / "present")
+    bench.said = NobodyThere()
+    with pytest.raises(OSError, match="nobody there"):
+        bench.run(gaze=FastTracker(0.0, away=[(FIRST_IMAGE / HZ, FIRST_IMAGE / HZ + 0.1)]))
+    assert bench.journal.ended.outcome == "complete"
+
+
 def test_a_rejected_image_returns_at_its_distance_from_its_twin(make_session, tmp_path):
     twins = TwinSettings(least_presentations=3, clean_of_image=(0, 1, 2, 0, 4, 5))
     bench = Bench(open_session(make_session(n_presentations=6, twins=twins)), tmp_path / "present")
