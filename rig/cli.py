@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rig.machine.state import SessionState
     from rig.stop import StopRequest
 
-_LIBRARIES = ("psychopy", "pyglet", "PIL", "serial")  # of the extra "rig"
+_LIBRARIES = ("psychopy", "pyglet", "serial")  # of the extra "rig"
 
 app = typer.Typer(
     name="rig",

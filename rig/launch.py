@@ -15,7 +15,7 @@ from closedloop.storage import remove_file
 from closedloop.terminal.faults import fault_line
 from closedloop.terminal.streams import say
 from rig.apparatus import Launch, resume_command
-from rig.check.findings import Finding, overrides_of, refuse_failures
+from rig.check.findings import Finding, doubts_of, overrides_of, refuse_failures
 from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
@@ -179,6 +179,7 @@ def _present_rest(
     if watch is not None:
         apparatus = watch(apparatus)
     if desk is not None:
+        desk.judge(doubts_of([*before, *opened], launch.despite))
         apparatus = _with_desk(apparatus, desk)
     at.keep_audit()
     presenter = Presenter(

@@ -15,16 +15,18 @@ from rig.machine.state import SessionState
 _QUIET_S = 10.0  # between lines, where stderr is no terminal
 
 
-class _TimeLeft:
-    """Extrapolates from the session's own clock how long the rest takes."""
+class TimeLeft:
+    """Extrapolates from the session's own clock how long the rest takes; nothing is accepted in a pause."""
 
     def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
 
     def text(self, state: SessionState, now_s: float) -> str:
+        """Return it in words; called after each trial."""
+        running_s = now_s - state.paused_s
         if self._first is None:
-            self._first = (state.n_accepted, now_s)
-        n_done, elapsed_s = state.n_accepted - self._first[0], now_s - self._first[1]
+            self._first = (state.n_accepted, running_s)
+        n_done, elapsed_s = state.n_accepted - self._first[0], running_s - self._first[1]
         if n_done <= 0 or elapsed_s <= 0:
             return "time left unknown"
         return f"{len(state.queue) * elapsed_s / n_done / 60:.1f} min of session left"
@@ -40,7 +42,7 @@ def session_progress(n_planned: int, *, quiet: bool = False) -> Iterator[Callabl
         yield lambda _state, _now_s: None
         return
     console = Console(stderr=True)
-    time_left = _TimeLeft()
+    time_left = TimeLeft()
     if console.is_terminal and not console.is_dumb_terminal:
         bar = Progress(TextColumn("{task.description}"), BarColumn(), console=console)
         task = bar.add_task("presenting", total=n_planned)

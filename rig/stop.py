@@ -1,4 +1,4 @@
-"""A clean stop: Ctrl-C, SIGTERM and a closed terminal are noted, and the state machine ends at the next frame."""
+"""A clean stop: keys, Ctrl-C, SIGTERM and a closed terminal are noted, and the state machine ends at the next frame."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Literal
 
 from closedloop.terminal.signals import ENDING, at_work
 
 _STUCK_S = 5.0  # a stop takes a frame: what is asked for again after this long does not come by itself
+
+CONFIRM_S = 6.0
+QUIT_KEYS = ("q", "escape")
+QUESTION = "Quit? Press q once more, or any other key to go on."
 
 _WHO = {
     signal.SIGINT: "Ctrl-C",
@@ -38,6 +43,35 @@ class StopRequest:
     def ask(self, by: str = "the operator") -> None:
         """Ask to stop at the next frame."""
         self.requested, self.by = True, self.by or by
+
+
+class QuitKeys:
+    """The keys that end a session: asked once more, and any other key is the answer that it goes on."""
+
+    def __init__(self) -> None:
+        self._asked_s: float | None = None
+
+    def question(self, now_s: float) -> str:
+        """Return what the operator has to answer before anything is done; empty where nothing is asked."""
+        return QUESTION if self._asked_s is not None and now_s - self._asked_s < CONFIRM_S else ""
+
+    def press(self, key: str, *, now_s: float) -> Literal["quit", "asked", "answered", "other"]:
+        """Return what becomes of a key; "other" is none of these.
+
+        Parameters
+        ----------
+        key
+            Its name, as the window or the terminal has it.
+        now_s
+            Any clock, seconds.
+        """
+        is_answer, self._asked_s = bool(self.question(now_s)), None
+        if key.lower() not in QUIT_KEYS:
+            return "answered" if is_answer else "other"
+        if is_answer:
+            return "quit"
+        self._asked_s = now_s
+        return "asked"
 
 
 @contextmanager

@@ -67,6 +67,16 @@ def failure(name: str, error: ClosedLoopError) -> Finding:
     return Finding(name=name, status="FAIL", found=found.removeprefix(f"{name}: "), fix=fix or _CORRECT)
 
 
+def doubts_of(findings: Sequence[Finding], despite: Sequence[str]) -> list[str]:
+    """Return, a line each, what is for the operator to judge and what the operator overrode."""
+    overridden = overrides_of(findings, despite)
+    return [
+        f"{one.name}: {'overridden, ' if one.name in overridden else ''}{one.found}"
+        for one in findings
+        if one.status != "PASS"
+    ]
+
+
 def overrides_of(findings: Sequence[Finding], despite: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the checks that stand against a session and that the operator overrode."""
     return tuple(one.name for one in findings if one.status == "FAIL" and one.can_be_overridden and one.name in despite)

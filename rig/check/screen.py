@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from closedloop.artifacts.rig.description import RigDocument
 from closedloop.errors import SessionError
 from rig.apparatus import open_audit, open_display
 from rig.check.findings import Finding, fail, failure, unless_simulated, warn
@@ -13,8 +14,9 @@ from rig.display.desktop import open_desktop
 from rig.display.display import BLANK, DisplayFacts, Picture
 from rig.display.pacing import measure_evenness, refuse_uneven
 from rig.display.pixel_audit import PixelAuditor
-from rig.display.screens import choose_screen
+from rig.display.screens import FoundScreen, choose_screen
 from rig.machine.device_faults import close_device
+from rig.operator.opening import has_tkinter
 
 _N_READ_BACK = 3  # images
 
@@ -36,14 +38,57 @@ def screens(at: Inspection) -> str | Finding | None:
                 f"screens: expected a mode of {screen.refresh_hz:g} Hz, found {chosen.refresh_hz:.2f} Hz "
                 f"({chosen.name}). Set the screen's mode, or plan the session for this rate."
             )
-    operator = at.document.operator_screen if at.document is not None else None
-    if operator is not None and operator.screen not in {one.number for one in found}:
-        return warn(
-            f"{said}; no screen {operator.screen} for you", "Connect it, or set operator_screen: null in rig.yaml."
-        )
     if chosen.scale is None and at.rig is not None:
         return warn(f"{said}; whether it is scaled cannot be seen here", "See that the desktop's scaling is at 100 %.")
     return said
+
+
+def operator_window(at: Inspection) -> str | Finding | None:
+    """Ask whether the operator's window can open; without one a page fills the terminal."""
+    if at.launch.display == "headless" or at.document is None:
+        return None
+    if not at.only_checks and at.launch.panel.kind != "window":  # the operator chose another
+        return None
+    try:
+        found = at.list_screens()
+    except SessionError:  # said of the animal's screen
+        return None
+    return judge_operator_window(at.document, found, has_tkinter=has_tkinter())
+
+
+def judge_operator_window(rig: RigDocument, found: Sequence[FoundScreen], *, has_tkinter: bool) -> str | Finding:
+    """Say whether there are the screen and the library for the operator's window.
+
+    Parameters
+    ----------
+    rig
+        Names the screen, or none.
+    found
+        The desktop's screens.
+    has_tkinter
+        Whether this Python can draw windows.
+    """
+    screen = rig.operator_screen.screen if rig.operator_screen is not None else None
+    others = ", ".join(str(one.number) for one in found if one.number != rig.subject_screen.screen)
+    page = "or watch the page in the terminal (`--panel terminal`)"
+    if screen is None and others:
+        return warn(
+            f"rig.yaml names no screen for you, beside the animal's there is {others}", f"Set operator_screen, {page}."
+        )
+    if screen is None:
+        return warn("no screen but the animal's", f"Connect one for you and set operator_screen, {page}.")
+    if not has_tkinter:
+        return fail(
+            f"expected tkinter for your window on screen {screen}, found a Python without it",
+            f"Install it (Debian: `apt install python3-tk`), {page}.",
+        )
+    place = next((one.place for one in found if one.number == screen), None)
+    if place is None:
+        return fail(
+            f"expected screen {screen} for your window, found {others or 'none'} beside the animal's",
+            f"Connect it, correct operator_screen in rig.yaml, {page}.",
+        )
+    return f"screen {screen}, {place}, drawn by Tk"
 
 
 def display(at: Inspection) -> str | Finding:

@@ -57,6 +57,7 @@ BEFORE: tuple[CheckRow, ...] = (
     CheckRow("gaze-calibration", machine.gaze_calibration, "is gaze calibrated today", can_be_overridden=True),
     CheckRow("reward-calibration", machine.reward_calibration, "is the valve calibrated", can_be_overridden=True),
     CheckRow("screens", screen.screens, "has the animal a screen of its own, unscaled, of the planned size"),
+    CheckRow("operator-window", screen.operator_window, "can your window open", can_be_overridden=True),
     CheckRow("luminance", machine.luminance, "was the screen's luminance measured", can_be_overridden=True),
 )
 """Nothing is opened for these."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _LATE = 0.75  # of a frame: the stamp of a flip may come so much after it, when the computer is busy
+_N_SETTLING = 10  # flips: until then the raster may have been set by a stamp that was late
 _FOLLOW = 0.02  # of its lateness the raster follows a stamp: clocks drift by parts in ten thousand
 
 
@@ -25,16 +26,24 @@ class FrameRaster:
     def __init__(self, refresh_hz: float) -> None:
         self._period_s = 1.0 / refresh_hz
         self._frame_s: float | None = None
+        self._n_flips = 0
+        self._was_unwaited = False
 
     def count(self, flip_s: float) -> int:
-        """Return the frames since the flip before: at least 1."""
+        """Return the frames since the flip before: 0 where it did not wait for one."""
+        self._n_flips += 1
         if self._frame_s is None:
             self._frame_s = flip_s
             return 1
         elapsed = (flip_s - self._frame_s) / self._period_s
-        n_frames = max(1, int(elapsed + 1.0 - _LATE))
+        n_frames = int(elapsed + 1.0 - _LATE)
+        was_unwaited = self._was_unwaited
+        self._was_unwaited = n_frames <= 0 and self._n_flips > _N_SETTLING
+        if self._was_unwaited:
+            return 0
+        n_frames = max(1, n_frames)
         expected_s = self._frame_s + n_frames * self._period_s
-        late_s = flip_s - expected_s
+        late_s = 0.0 if was_unwaited else flip_s - expected_s  # flips that do not wait do not tell when a frame began
         self._frame_s = expected_s + (_FOLLOW * late_s if late_s > 0 else late_s)
         return n_frames
 
@@ -80,9 +89,9 @@ class BlankCount:
         self._n_blanks: int | None = None
 
     def count(self) -> int | None:
-        """Return the frames since the flip before, or None where the driver stopped counting."""
+        """Return the frames since the flip before, 0 where it did not wait; None where the driver counts no more."""
         values, before = self._read(), self._n_blanks
         self._n_blanks = values.n_blanks if values is not None else None
-        if values is None or before is None:
+        if values is None or before is None or values.n_blanks < before:  # a count that begins anew is none
             return None
-        return max(1, values.n_blanks - before)
+        return values.n_blanks - before

@@ -7,7 +7,7 @@ amiss until it went off; else it is rejected and requeued.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from closedloop.artifacts.day.journal_rows import Presentation, PresentationBegun, RejectionReason
@@ -55,7 +55,7 @@ class TrialImages:
         self._first_ordinal, self._frames, self._codes = first_ordinal, frames, codes
         self._begun: PresentationBegun | None = None
         self._up: _ImageUp | None = None
-        self._n_frames = 0
+        self._n_frames = self._n_closed = 0
 
     def count(self, n_frames: int) -> None:
         """Count the frames that the picture before the last flip was up."""
@@ -95,6 +95,7 @@ class TrialImages:
         if up is None:
             return None
         on_frames, self._n_frames = self._n_frames, 0
+        self._n_closed += 1
         reason = reason or self._wrong_frames(on_frames, up.grey_frames)
         planned = self.planned[up.begun.position]
         return Presentation(
@@ -115,6 +116,23 @@ class TrialImages:
             outcome="rejected" if reason else "accepted",
             reason=reason,
         )
+
+    def cut(self, offset_s: float, reason: RejectionReason) -> Iterator[Presentation]:
+        """Yield the rows of what is up and of what was to come on: of the latter nobody knows whether it did.
+
+        Parameters
+        ----------
+        offset_s
+            When the trial was cut, seconds.
+        reason
+            What they are rejected for.
+        """
+        if up := self.close(offset_s, reason):
+            yield up
+        if self._begun is not None and self._begun.position == self._n_closed:
+            self.note_onset(offset_s)
+            if begun := self.close(offset_s, reason):
+                yield begun
 
     def _wrong_frames(self, on_frames: int, grey_frames: int | None) -> RejectionReason | None:
         if on_frames != self._frames.on:

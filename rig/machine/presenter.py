@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
 from closedloop.artifacts.day.journal_rows import LaunchOpened
-from rig.display.display import BLANK
 from rig.machine.apparatus import Apparatus
 from rig.machine.notebook import Notebook
-from rig.machine.runner import Moment, SessionRunner
+from rig.machine.runner import SessionRunner
 from rig.machine.state import SessionState
 from rig.session.folder import Session
 from rig.session.journal import JournalWriter
@@ -76,8 +74,6 @@ class Presenter:
         Called with the state and the time between trials, for a progress display.
     facts
         What else the journal is to say of this launch.
-    watch
-        Called after flips between images, for a panel.
     """
 
     def __init__(
@@ -91,10 +87,8 @@ class Presenter:
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
         facts: LaunchFacts | None = None,
-        watch: Callable[[Moment], None] | None = None,
     ) -> None:
         self._session, self._apparatus, self._state = session, apparatus, state
-        self._display = apparatus.display
         self._n_launches, self._facts = n_launches, facts or LaunchFacts()
         self._notebook = Notebook(journal, apparatus.display)
         self._runner = SessionRunner(
@@ -104,7 +98,6 @@ class Presenter:
             state=state,
             stop=stop,
             after_trial=after_trial,
-            watch=watch,
         )
 
     def run(self) -> SessionOutcome:
@@ -119,13 +112,8 @@ class Presenter:
         """
         if self._facts.was_cut:
             self._state.leave_out_a_trial(self._session.document.trial.presentations_per_trial)
-        try:
-            self._open_launch()
-            self._runner.run()
-        except Exception:
-            with suppress(Exception):  # it may be the display that failed
-                self._display.flip(BLANK)
-            raise
+        self._open_launch()
+        self._runner.run()
         return "stopped" if self._state.queue else "complete"
 
     def _open_launch(self) -> None:

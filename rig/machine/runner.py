@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from closedloop.artifacts.day.journal_rows import Continued, SessionEnded, TimeOut, TrialBegun, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal_rows import (
+    Continued,
+    SessionEnded,
+    TimeOut,
+    TrialBegun,
+    TrialEnded,
+    TrialOutcome,
+    TrialStarted,
+)
+from closedloop.errors import StorageError
 from rig.display.display import BLANK, FIXATION, Flip, Picture
 from rig.machine.apparatus import Apparatus, Devices
 from rig.machine.images import TrialImages
@@ -18,7 +27,6 @@ from rig.machine.table import ACTIONS, Action, Phase, Situation, follow, is_kept
 from rig.machine.timeline import trial_frames
 from rig.machine.watcher import Happened, Watcher
 from rig.operator.commands import Command
-from rig.ports.gaze import GazePoint
 from rig.session.folder import Session
 from rig.stop import StopRequest
 
@@ -32,32 +40,6 @@ _ANSWERS: Final = {
     "quit": "stops",
 }
 _ALREADY: Final = {"pause": "paused already", "recalibrate": "paused already", "continue": "not paused: it goes on"}
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What a panel may show: where the session is, after a flip that no image is part of.
-
-    Attributes
-    ----------
-    phase
-        The machine's state.
-    time_s
-        Rig clock, seconds.
-    trial
-        Number of the last trial begun; -1 before the first.
-    point
-        Where the eye looked last; None while it is lost.
-    why_paused
-        The operator's line about a pause; empty where there is none.
-    """
-
-    phase: Phase
-    time_s: float
-    trial: int
-    point: GazePoint | None
-    why_paused: str
-    session: SessionState
 
 
 class SessionRunner:
@@ -77,8 +59,6 @@ class SessionRunner:
         Where a stop is asked for.
     after_trial
         Called with the state and the time after each trial.
-    watch
-        Called after flips between images.
     """
 
     def __init__(
@@ -90,10 +70,9 @@ class SessionRunner:
         state: SessionState,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
-        watch: Callable[[Moment], None] | None = None,
     ) -> None:
         self._session, self._apparatus, self._notebook, self._state = session, apparatus, notebook, state
-        self._stop, self._after_trial, self._watch = stop, after_trial, watch
+        self._stop, self._after_trial = stop, after_trial
         self._display, self._document = apparatus.display, session.document
         self._devices = Devices(apparatus)
         self._rewards = RewardLedger(apparatus.reward.name, self._devices, notebook)
@@ -112,8 +91,10 @@ class SessionRunner:
         }
         self._images: TrialImages | None = None
         self._code: int | None = None
+        self._is_started = self._has_ended = False
         self._flip = Flip(notebook.now_s(), 1)
         self._pause: Happened | None = None
+        self._paused_s = 0.0
         self._actions: Mapping[Action, Callable[[Situation], None]] = {
             "begin_trial": self._begin_trial,
             "start_trial": self._start_trial,
@@ -138,12 +119,48 @@ class SessionRunner:
         StorageError
             The disk is full.
         """
+        try:
+            self._show_all()
+        except StorageError:  # the journal is whole up to there, and takes no more
+            self._show_grey()
+            raise
+        except Exception:
+            self._break_off()
+            raise
+        if self._watcher.fault is not None and not self._apparatus.has_operator:
+            raise self._watcher.fault
+
+    def _show_all(self) -> None:
         first: Phase = "interval" if self._state.next_trial > 0 else "start"
         situation = self._enter(Situation("abort" if self._stop.requested and first == "start" else first))
         while situation.state != "abort":
             situation = self._frame(situation)
-        if self._watcher.fault is not None and not self._apparatus.has_operator:
-            raise self._watcher.fault
+
+    def _show_grey(self) -> None:
+        with suppress(Exception):  # it may be the display that failed
+            self._flip = self._display.flip(BLANK)
+            if self._images is not None:
+                self._images.count(self._flip.n_frames)
+
+    def _break_off(self) -> None:
+        """End what is under way, whatever failed: the journal has its end like any other."""
+        self._show_grey()
+        with suppress(Exception):  # a fault on top of another one: the first is what the operator is told
+            if self._is_started:
+                self._cut_trial()
+            self._images = None
+            self._state.order.end_trial()
+            with suppress(Exception):
+                self._await_valve()
+            if not self._has_ended:
+                self._write_end()
+
+    def _cut_trial(self) -> None:
+        now_s = self._notebook.not_before(self._flip.time_s)
+        for row in self._trial.cut(now_s, "device_error"):
+            self._notebook.write(row)
+            self._state.show(row)
+        self._write_trial_end("stopped", now_s)
 
     def _frame(self, situation: Situation) -> Situation:
         """Show a state for one more flip, and return where what happened then leads."""
@@ -160,10 +177,7 @@ class SessionRunner:
         self._rewards.collect()
         for command in self._watcher.poll():
             self._give(command)
-        new = self._follow(situation)
-        if self._watch is not None and new.state not in ("on", "off"):
-            self._watch(self._moment(new))
-        return new
+        return self._follow(situation)
 
     def _picture(self, situation: Situation) -> Picture:
         if situation.state == "on":
@@ -251,6 +265,7 @@ class SessionRunner:
         self._devices.start_trial(trial, time_s)
         self._watcher.watch_trial(time_s)
         self._notebook.write(TrialStarted(trial=trial, code=self._document.codes.trial(trial), time_s=time_s))
+        self._is_started = True
 
     def _begin_image(self, situation: Situation) -> None:
         begun = self._trial.begin(situation.slot, self._notebook.now_s())
@@ -271,20 +286,19 @@ class SessionRunner:
         self._rewards.give(self._trial.trial, self._document.trial.reward_ms)
 
     def _end_trial(self, situation: Situation) -> None:
-        trial = self._trial.trial
-        self._notebook.write(
-            TrialEnded(
-                trial=trial,
-                outcome=situation.outcome,
-                reward_ms=self._rewards.confirmed_ms(trial),
-                time_s=self._notebook.not_before(self._flip.time_s),
-            )
-        )
+        self._write_trial_end(situation.outcome, self._notebook.not_before(self._flip.time_s))
         self._images = None
         self._state.end_trial(situation.outcome)
         self._notebook.sync()
         self._state.refuse_dropping_display()
         self._after_trial(self._state, self._notebook.now_s())
+
+    def _write_trial_end(self, outcome: TrialOutcome, time_s: float) -> None:
+        trial = self._trial.trial
+        self._notebook.write(
+            TrialEnded(trial=trial, outcome=outcome, reward_ms=self._rewards.confirmed_ms(trial), time_s=time_s)
+        )
+        self._is_started = False
 
     def _note_time_out(self, _situation: Situation) -> None:
         trial = self._document.trial
@@ -303,17 +317,24 @@ class SessionRunner:
         pause = self._pause
         if pause is None:
             raise ValueError("expected a reason for a pause")
-        self._notebook.write(self._watcher.paused_row(pause))
+        row = self._watcher.paused_row(pause)
+        self._notebook.write(row)
+        self._paused_s = row.time_s
         self._notebook.sync()
         if pause.by != "operator":
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
-        self._notebook.write(Continued(time_s=self._notebook.now_s()))
+        now_s = self._notebook.now_s()
+        self._notebook.write(Continued(time_s=now_s))
+        self._state.paused_s += now_s - self._paused_s
         self._state.forget_drops()
 
     def _end_session(self, _situation: Situation) -> None:
         self._await_valve()
+        self._write_end()
+
+    def _write_end(self) -> None:
         n_left, order = len(self._state.queue), self._state.order
         n_near = order.n_twins_too_near if self._document.twins is not None else None
         self._notebook.write(
@@ -324,6 +345,7 @@ class SessionRunner:
                 time_s=self._notebook.now_s(),
             )
         )
+        self._has_ended = True
         self._notebook.sync()
         if n_near and self._document.twins is not None:
             self._apparatus.tell(
@@ -339,17 +361,6 @@ class SessionRunner:
         fault = self._devices.take_fault()
         if fault is not None:
             self._apparatus.tell(str(fault))
-
-    def _moment(self, situation: Situation) -> Moment:
-        pause = self._pause if situation.state in ("pause", "recalibrate") else None
-        return Moment(
-            phase=situation.state,
-            time_s=self._flip.time_s,
-            trial=self._state.next_trial - 1,
-            point=self._watcher.point,
-            why_paused=pause.why if pause is not None else "",
-            session=self._state,
-        )
 
     @property
     def _trial(self) -> TrialImages:

@@ -49,6 +49,8 @@ class SessionState:
         Trials in a row that were ignored or broken.
     time_out_written
         The time-out for too many misses is in the journal already.
+    paused_s
+        How long this launch was paused in all, seconds; counted when a pause is over.
     """
 
     def __init__(self, document: SessionDocument, image_index: Sequence[int]) -> None:
@@ -58,6 +60,7 @@ class SessionState:
         self.next_trial = 0
         self.misses = 0
         self.time_out_written = False
+        self.paused_s = 0.0
 
     @property
     def queue(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -22,6 +23,11 @@ LOST_TRACKER_S: Final = 2.0
 """Without a sample for so long the tracker is lost: no blink lasts as long."""
 MENDED_S: Final = 1.0
 """What the rig paused for by itself must have been well for so long before it goes on."""
+
+_FLIPS_LOOKED_AT: Final = 60
+_MOST_UNWAITED: Final = 15
+"""Of these flips; one now and then is counted by its image, which is rejected for its frames."""
+_UNWAITED = "pictures do not wait for the screen's frames: turn vertical sync on, and the desktop's effects off"
 
 PausedBy = Literal["operator", "display", "gaze", "device"]
 
@@ -69,6 +75,7 @@ class Watcher:
         self._window: FixationWindow | None = None
         self._pending: list[Happened] = []
         self._faults: tuple[str, ...] = ()
+        self._was_unwaited: deque[bool] = deque(maxlen=_FLIPS_LOOKED_AT)
         self._sample_s: float | None = None
         self._well_since_s: float | None = None
         self.point: GazePoint | None = None
@@ -107,7 +114,10 @@ class Watcher:
             self._window.add((one for one in samples if one.time_s < flip.time_s), flip.time_s)
             self.was_broken = self._window.broken
             self._window.add((one for one in samples if one.time_s >= flip.time_s), flip.time_s)
-        self._faults = self._apparatus.display.health()
+        self._was_unwaited.append(flip.n_frames == 0)
+        # Every wait of the machine is a number of flips: without frames between them trials would rush by unseen.
+        is_unsynced = sum(self._was_unwaited) > _MOST_UNWAITED
+        self._faults = self._apparatus.display.health() + ((_UNWAITED,) if is_unsynced else ())
         if self._faults or self._is_tracker_lost(flip.time_s):
             self._well_since_s = None
         elif self._well_since_s is None:

@@ -7,6 +7,7 @@ is told between trials and while the animal acquires fixation, never from the fi
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -49,6 +50,7 @@ class Desk:
         self._next_look_s = 0.0
         self._kept: list[str] = []
         self._said = ("", 0.0)
+        self._doubts: tuple[str, ...] = ()
 
     def watch_display(self, display: Display) -> Display:
         """Return a display whose flips the desk sees."""
@@ -62,6 +64,10 @@ class Desk:
     def note(self, row: Section) -> None:
         """Take a row that was written into the journal."""
         self._tally.note(row)
+
+    def judge(self, doubts: Sequence[str]) -> None:
+        """Take what the checks left to the operator's judgement: a page covers the terminal that they were said in."""
+        self._doubts = tuple(doubts)
 
     def poll(self) -> tuple[Command, ...]:
         """Return what was asked since the last call: keys of both windows, and other terminals; never waits."""
@@ -95,6 +101,7 @@ class Desk:
             eye=self._trace.points(),
             said=said if time.monotonic() < until_s else "",
             lights=tuple(Light(it.name, "bad", bad[it.name]) if it.name in bad else it for it in state.lights),
+            doubts=self._doubts,
             warnings=tuple(dict.fromkeys(text for text in found if text and text not in state.pause)),
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from closedloop.artifacts.day.journal_rows import CommandName
+from rig.stop import QuitKeys
 
-CONFIRM_S = 6.0
 KEYS = (
     ("p", "pause, continue"),
     ("r", "reward"),
@@ -14,8 +14,6 @@ KEYS = (
 )
 """For the operator, in the order to be shown; Escape is as q."""
 
-QUESTION = "Quit? Press q once more, or any other key to go on."
-
 _NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate"}
 
 
@@ -23,11 +21,11 @@ class KeyReader:
     """Turns keys into commands."""
 
     def __init__(self) -> None:
-        self._asked_s: float | None = None
+        self._quit = QuitKeys()
 
     def question(self, now_s: float) -> str:
         """Return what the operator has to answer before anything is done; empty where nothing is asked."""
-        return QUESTION if self._asked_s is not None and now_s - self._asked_s < CONFIRM_S else ""
+        return self._quit.question(now_s)
 
     def press(self, key: str, *, is_paused: bool, now_s: float) -> CommandName | None:
         """Return what a key asks for.
@@ -41,15 +39,12 @@ class KeyReader:
         now_s
             Any clock, seconds.
         """
-        name, asked = key.lower(), bool(self.question(now_s))
-        self._asked_s = None
-        if name in ("q", "escape"):
-            if asked:
+        match self._quit.press(key, now_s=now_s):
+            case "quit":
                 return "quit"
-            self._asked_s = now_s
-            return None
-        if asked:
-            return None  # the answer to the question, and nothing else
+            case "asked" | "answered":
+                return None
+        name = key.lower()
         if name == "p":
             return "continue" if is_paused else "pause"
         return _NAMES.get(name)

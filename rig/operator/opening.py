@@ -37,6 +37,11 @@ class PanelChoice:
 NO_PANEL = PanelChoice()
 
 
+def has_tkinter() -> bool:
+    """Return whether this Python can draw windows: some have the library's first half alone."""
+    return all(find_spec(name) is not None for name in ("tkinter", "_tkinter"))
+
+
 def settle_panel(choice: PanelChoice, display: str, screen: ScreenSettings, rig: RigDocument | None) -> PanelChoice:
     """Return which panel there is: a window on a screen of its own, else a page in the terminal, else none.
 
@@ -62,19 +67,18 @@ def settle_panel(choice: PanelChoice, display: str, screen: ScreenSettings, rig:
         if choice.screen is None and rig.operator_screen is not None:
             choice = replace(choice, screen=rig.operator_screen.screen)
     if choice.kind == "auto":
-        return _best_panel(choice, display)
-    if choice.kind == "window":
-        if find_spec("tkinter") is None:
-            raise SessionError(
-                "operator window: expected tkinter, found a Python without it. Install it (Debian: `apt install "
-                "python3-tk`), or pass --panel terminal."
-            )
-        if display != "headless" and (choice.screen is None or choice.screen == subject_screen):
-            found = "none was named" if choice.screen is None else f"the animal's, screen {subject_screen}"
-            raise SessionError(
-                f"operator window: expected a screen of its own, found {found}. "
-                "Set operator_screen in rig.yaml, or pass --panel terminal."
-            )
+        choice = _best_panel(choice, display, is_described=rig is not None and rig.operator_screen is not None)
+    elif choice.kind == "window" and not has_tkinter():
+        raise SessionError(
+            "operator window: expected tkinter, found a Python without it. Install it (Debian: `apt install "
+            "python3-tk`), or pass --panel terminal."
+        )
+    if choice.kind == "window" and display != "headless" and choice.screen in (None, subject_screen):
+        found = "none was named" if choice.screen is None else f"the animal's, screen {subject_screen}"
+        raise SessionError(
+            f"operator window: expected a screen of its own, found {found}. "
+            "Set operator_screen in rig.yaml, or pass --panel terminal."
+        )
     if choice.kind == "terminal" and not has_terminal():
         raise SessionError(
             "operator's page: expected a terminal, found a file or a pipe. Run it in a terminal, or pass --panel none."
@@ -82,9 +86,10 @@ def settle_panel(choice: PanelChoice, display: str, screen: ScreenSettings, rig:
     return choice
 
 
-def _best_panel(choice: PanelChoice, display: str) -> PanelChoice:
+def _best_panel(choice: PanelChoice, display: str, *, is_described: bool) -> PanelChoice:
     if display != "headless" and choice.screen is not None:
-        if find_spec("tkinter") is not None:
+        # What a window that rig.yaml asks for lacks is said by the checks, and not made do without.
+        if is_described or has_tkinter():
             return PanelChoice("window", choice.screen)
         say("operator window: this Python has no tkinter (Debian: `apt install python3-tk`).")
     return PanelChoice("terminal" if display != "headless" and has_terminal() else "none")

@@ -77,6 +77,8 @@ class PanelState:
         What is wrong now, in words.
     said
         What became of the operator's last key, for some seconds.
+    doubts
+        What the checks left to the operator's judgement, or the operator overrode: "clock: nothing sets it".
     quiet_s
         How long the rig may say nothing: a trial, in which it draws for the animal alone.
     """
@@ -110,6 +112,7 @@ class PanelState:
     lights: tuple[Light, ...] = ()
     warnings: tuple[str, ...] = ()
     said: str = ""
+    doubts: tuple[str, ...] = ()
     quiet_s: float = 5.0
 
     def to_json(self) -> str:
@@ -122,6 +125,5 @@ def state_from(plain: dict[str, Any]) -> PanelState:
     eye = tuple(None if point is None else (point[0], point[1]) for point in plain["eye"])
     images = tuple(ShownImage(**image) for image in plain["last_images"])
     lights = tuple(Light(**light) for light in plain["lights"])
-    return PanelState(
-        **{**plain, "eye": eye, "last_images": images, "lights": lights, "warnings": tuple(plain["warnings"])}
-    )
+    texts = {name: tuple(plain[name]) for name in ("warnings", "doubts")}
+    return PanelState(**{**plain, **texts, "eye": eye, "last_images": images, "lights": lights})

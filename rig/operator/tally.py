@@ -129,12 +129,16 @@ class SessionTally:
         words = self._bad.get(light.name)
         return light if words is None else Light(light.name, "bad", words)
 
+    def _count_to(self, time_s: float) -> None:
+        """Count the time since the row before as time in which the session ran, unless it was paused."""
+        (self._pace.pause_to if self.is_paused else self._pace.run_to)(time_s)
+
     def _run_to(self, time_s: float, **changes: object) -> None:
-        self._pace.run_to(time_s)
+        self._count_to(time_s)
         self._state = replace(self._state, **changes)  # type: ignore[arg-type]
 
     def _note_image(self, row: Presentation) -> None:
-        self._pace.run_to(row.offset_s)
+        self._count_to(row.offset_s)
         self._images.append(ShownImage(row.image_index, row.reason or ""))
         # The next image of the trial follows after the grey: until the trial's end no frame is spare.
         self._image_nears = True
@@ -174,7 +178,7 @@ class SessionTally:
         self._image_nears = False
         match row:
             case Paused():
-                self._pace.run_to(row.time_s)
+                self._count_to(row.time_s)
                 self._state = replace(
                     self._state, doing="paused", pause=_who_and_why(row), goes_on=row.by in _MENDED_ALONE
                 )

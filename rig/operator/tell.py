@@ -238,4 +238,5 @@ def status_lines(state: PanelState) -> list[str]:
     lines += [progress(state), time_left(state)]
     lines.append(", ".join(f"{what} {number}" for what, number, _ in counts(state)))
     lines += [f"{light.state:5} {light.name}: {light.words}" for light in state.lights]
+    lines += [f"?     {doubt}" for doubt in state.doubts]
     return lines + [f"!     {warning}" for warning in state.warnings]

@@ -29,6 +29,8 @@ _DOING = {
 }
 
 
+_NEW_S = 60.0
+
 _BRIEFLY = {
     "fixation_broken": "away",
     "frames_dropped": "frames",
@@ -132,6 +134,17 @@ def progress(state: PanelState) -> str:
         return ""
     share = 100.0 * state.n_accepted / max(state.n_planned, 1)
     return f"{share:.0f} %   {state.n_accepted:,} of {state.n_planned:,} accepted"
+
+
+def doubts_named(state: PanelState) -> str:
+    """Return which checks the operator has to judge; empty where none."""
+    names = ", ".join(doubt.partition(":")[0] for doubt in state.doubts)
+    return f"to judge: {names}" if names else ""
+
+
+def doubts_told(state: PanelState) -> tuple[str, ...]:
+    """Return what they found, as long as it is new: for the first minute."""
+    return state.doubts if state.running_s < _NEW_S else ()
 
 
 def time_left(state: PanelState) -> str:

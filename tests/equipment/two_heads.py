@@ -254,8 +254,8 @@ class TwoHeads:
 
 
 @contextlib.contextmanager
-def two_heads_server(folder: Path, environment: dict[str, str]) -> Iterator[TwoHeads]:
-    """Start the server on a free number, and end it."""
+def dummy_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start the server on a free number, yield its DISPLAY and its process, and end it."""
     if shutil.which("Xorg") is None:
         no_server("no Xorg")
     (folder / "xorg.conf").write_text(CONFIGURATION)
@@ -273,12 +273,21 @@ def two_heads_server(folder: Path, environment: dict[str, str]) -> Iterator[TwoH
         # The server draws for a rig that runs in real time: without its own priority a busy machine delays frames.
         with contextlib.suppress(OSError):
             os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
-        from Xlib.display import Display
+        try:
+            yield f":{number}", server
+        finally:
+            server.terminate()
 
-        connection = Display(f":{number}")
-        yield TwoHeads(environment | {"DISPLAY": f":{number}"}, connection, folder / "pictures")
+
+@contextlib.contextmanager
+def two_heads_server(folder: Path, environment: dict[str, str]) -> Iterator[TwoHeads]:
+    """Start the server, and connect to it."""
+    from Xlib.display import Display
+
+    with dummy_server(folder) as (name, _):
+        connection = Display(name)
+        yield TwoHeads(environment | {"DISPLAY": name}, connection, folder / "pictures")
         connection.close()
-        server.terminate()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.rig.description import RigDocument
-from rig.display.desktop import open_desktop
+from closedloop.terminal.streams import say
+from rig.display.desktop import Desktop, open_desktop
 from rig.display.display import BLANK, DisplayFacts, DisplayName, Flip, Picture
 from rig.display.fitness import refuse_unfit
 from rig.display.frame_count import BlankCount, FrameRaster
@@ -19,6 +20,7 @@ from rig.display.pixel_audit import PixelAuditor, enlarge
 from rig.display.placement import Square, disc, place, screen_of
 from rig.display.psychopy.drawing import TextureRing, begin_frame, draw_dot, fill_square
 from rig.display.psychopy.guard import WindowGuard
+from rig.display.psychopy.server_loss import ServerConnection
 from rig.display.psychopy.sync_control import open_blank_count
 from rig.display.psychopy.window import (
     finish_drawing,
@@ -36,7 +38,7 @@ from rig.display.psychopy.window import (
 from rig.display.screens import FoundScreen, Rectangle, choose_screen
 from rig.ports.clock import ClockKind, RealClock
 from rig.session.folder import Session
-from rig.stop import StopRequest
+from rig.stop import QuitKeys, StopRequest
 
 _N_PROBE_FLIPS = 60
 _N_WARM_FLIPS = 10  # the first flips of a window compile shaders
@@ -50,7 +52,7 @@ class PsychoPyDisplay:
     session
         Images and trial of the session, and its screen where no rig is described.
     stop
-        Asked when the operator presses Escape in the window.
+        Asked when the operator confirms Escape in the window before anybody asks for its keys.
     auditor
         Compares images as they are shown, or None.
     rig
@@ -80,13 +82,14 @@ class PsychoPyDisplay:
         self._dot = self._placement.dot(session.document.trial.fixation_dot_px)
         self._dot_mask = self._mask_of(self._dot)
         self._clock = RealClock()
+        self._server = ServerConnection()
         self._flipped_s = 0.0
         self._slots: list[int] = []
         self._shown: Picture | None = None
         self._shown_index: int | None = None
         self._pressed: list[str] = []
-        self._keys_are_asked_for = False
-        with ExitStack() as opened:
+        self._early_keys, self._keys_are_asked_for = QuitKeys(), False
+        with ExitStack() as opened, self._server.refuse_lost():
             self._open(opened)
             self._closing = opened.pop_all()
 
@@ -95,18 +98,19 @@ class PsychoPyDisplay:
         opened.callback(gc.enable)
         self._desktop = open_desktop()
         if self._desktop is not None:
-            opened.callback(self._desktop.close)
+            opened.callback(self._close_desktop, self._desktop)
         found = self._choose_screen()
         opened.callback(release_priority)
         self._priority = take_priority()
         self.window = open_window(visual, self._screen)
-        opened.callback(self.window.close)
+        self._server.watch(self.window)
+        opened.callback(self._server.close_window, self.window)
         self._textures = TextureRing(
             self._session.document.trial.presentations_per_trial, self._session.document.image_side_px
         )
         self._wanted = self._wanted_place(found)
         self._guard = WindowGuard(self.window, self._desktop, self._wanted, look_at_pixels=self._look_at_pixels)
-        opened.callback(self._guard.end)
+        opened.callback(self._end_watch)
         self._probe(found)
 
     def _choose_screen(self) -> FoundScreen:
@@ -205,8 +209,9 @@ class PsychoPyDisplay:
         SessionError
             A pixel on the screen was not the planned one.
         """
-        self._audit_shown()
-        self._guard.look()
+        with self._server.refuse_lost():
+            self._audit_shown()
+            self._guard.look()
         if self._auditor is not None:
             self._auditor.compare()
         for slot, index in enumerate(image_indices):
@@ -218,7 +223,17 @@ class PsychoPyDisplay:
         gc.disable()
 
     def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
-        """Show a picture at the next frame."""
+        """Show a picture at the next frame.
+
+        Raises
+        ------
+        SessionError
+            The X server is gone.
+        """
+        with self._server.refuse_lost():
+            return self._flip(picture, at_flip)
+
+    def _flip(self, picture: Picture, at_flip: Callable[[], None] | None) -> Flip:
         if self._shown is not None and picture.slot != self._shown.slot:
             self._audit_shown()
         self.draw(picture)
@@ -246,24 +261,32 @@ class PsychoPyDisplay:
 
     def _take_keys(self) -> None:
         pressed = self._event.getKeys()
-        if "escape" in pressed and not self._keys_are_asked_for:
-            self._stop.ask()
         self._pressed += pressed
+        for key in pressed if not self._keys_are_asked_for else ():
+            match self._early_keys.press(key, now_s=self.now_s()):
+                case "quit":
+                    self._stop.ask()
+                case "asked":
+                    say(self._early_keys.question(self.now_s()))
 
     def _note_flip(self) -> None:
         self._flipped_s = self._clock.now_s()
 
     def health(self) -> tuple[str, ...]:
         """Return in words what keeps the animal from seeing the picture."""
-        return self._guard.poll()
+        with self._server.refuse_lost():
+            return self._guard.poll()
 
     def bring_back(self) -> None:
         """Put the window on top, into its place, with the keyboard; the gamma ramp as it was."""
-        self._guard.bring_back()
+        with self._server.refuse_lost():
+            self._guard.bring_back()
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the keys that were pressed since it was asked last."""
-        self._keys_are_asked_for = True  # from here on Escape is whose it is who asks: an operator confirms it
+        if not self._keys_are_asked_for:  # as it opened and was checked there was nothing to ask for but the end
+            self._keys_are_asked_for = True
+            self._pressed = ["escape"] if self._early_keys.question(self.now_s()) else []
         pressed, self._pressed = tuple(self._pressed), []
         return pressed
 
@@ -336,6 +359,14 @@ class PsychoPyDisplay:
             if 0 <= y < image.side_px and 0 <= x < image.side_px:
                 mask[y, x] = True
         return mask
+
+    def _end_watch(self) -> None:
+        with self._server.forgive_lost():
+            self._guard.end()
+
+    def _close_desktop(self, desktop: Desktop) -> None:
+        with self._server.forgive_lost():
+            desktop.close()
 
     def close(self) -> None:
         """Close the window; gamma ramp, screen saver, priority and collection of memory are as before."""

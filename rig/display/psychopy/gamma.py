@@ -89,7 +89,10 @@ class GammaGuard:
         if not self._is_held:
             return
         self._is_held = False
-        if self.read() == "not identity":
+        found = self.read()
+        if found == "not readable":  # the window's connection is gone: the next rig looks, as after a kill
+            return
+        if found == "not identity":
             self.reset()
         if self._desktop is not None:
             self._desktop.remove_mark(self._mark)

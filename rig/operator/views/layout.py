@@ -12,6 +12,7 @@ from rig.operator.wording import (
     TONES,
     Tone,
     counts,
+    doubts_named,
     headline,
     heartbeat,
     key_words,
@@ -155,11 +156,12 @@ def _head(feed: Feed, area: _Area) -> tuple[list[Drawn], int]:
     y += px // 2 if why else 0
     shapes += _bar(state, area, y)
     y += px + px // 2
+    done = _fit("   ".join(text for text in (progress(state), doubts_named(state)) if text), area.width, area)
     said_x = area.x + area.width - area.measure(state.said, px, True)
-    has_room = area.x + area.measure(progress(state), px, True) + px <= said_x
+    has_room = area.x + area.measure(done, px, True) + px <= said_x
     if state.said and has_room:
         shapes.append(Label(state.said, said_x, y, px, INK["good"], bold=True))
-    for line in [*_wrap(progress(state), area), *_wrap(time_left(state), area)]:
+    for line in [*_wrap(done, area), *_wrap(time_left(state), area)]:
         shapes.append(Label(line, area.x, y, px, INK["plain"]))
         y += area.line
     if state.said and not has_room:

@@ -22,6 +22,8 @@ from rig.operator.wording import (
     TONES,
     Tone,
     counts,
+    doubts_named,
+    doubts_told,
     headline,
     heartbeat,
     key_words,
@@ -135,10 +137,13 @@ def page_lines(feed: Feed, n_columns: int, n_rows: int) -> list[str]:
         progress(state),
         *textwrap.wrap(time_left(state), n_columns),
         *(_styled(f"! {text}", "bad") for text in state.warnings),
+        *(_styled(f"? {text}", "warn") for text in textwrap.wrap(doubts_named(state), n_columns - 2)),
         _styled(state.said, "good"),
     ]
     if state.n_planned:
         lines += _beside([*_numbers(state), *_lights(state)], _eye(state), n_columns)
+    for doubt in doubts_told(state):
+        lines += textwrap.wrap(visible(f"? {doubt}"), n_columns, subsequent_indent="  ")
     keys = "  ".join(key_words(is_over=feed.is_over))
     if n_rows - len(lines) > _THUMB_ROWS + 2:
         lines += ["", *_images(feed, n_columns)]

@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from closedloop.artifacts.day.journal import accepted, read_journal
+from closedloop.artifacts.day.journal_checks import check_journal
 from closedloop.artifacts.day.journal_rows import Presentation, SessionEnded, TrialEnded
+from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import BrokenSessionError, DeviceError, SessionError
 from rig.cli import app
 from rig.display.display import BLANK
@@ -30,6 +32,7 @@ from rig.ports.reward import LoggedReward
 from rig.session.folder import open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
+from tests.unit.rig.test_random_sessions import plan_of
 
 N_PRESENTATIONS = 12
 
@@ -108,7 +111,7 @@ def launch(session, out, **ports):
         older = read_journal(path)
         writer.go_on(older)
         start_s = older.rows[-1].time_s + 10.0 if older.rows and hasattr(older.rows[-1], "time_s") else 100.0
-        display = Screen(start_s=start_s, n_good=ports.pop("n_flips", 10**9))
+        display = ports.pop("screen", Screen)(start_s=start_s, n_good=ports.pop("n_flips", 10**9))
         display.clock_kind = "real"
         usual = {
             "gaze": Eye(10**9, None),
@@ -182,18 +185,57 @@ def test_the_image_whose_code_was_not_sent_is_rejected(session, tmp_path, n_good
     assert sorted(row.presentation_index for row in accepted(journal.rows)) == list(range(N_PRESENTATIONS))
 
 
-@pytest.mark.parametrize("n_flips", [1, 2, 40, 77, 120])
+def assert_ended(session, out):
+    """The journal has the end of a stop, agrees with itself and the plan, and can be summed up."""
+    journal = read_journal(out / "journal.jsonl")
+    check_journal(journal, out / "journal.jsonl", plan=plan_of(session))
+    n_left = N_PRESENTATIONS - len(accepted(journal.rows))
+    assert isinstance(journal.rows[-1], SessionEnded)
+    assert (journal.ended.outcome, journal.ended.n_remaining) == ("stopped", n_left)
+    assert summarize(session.document, journal).n_cut == 0
+
+
+@pytest.mark.parametrize("n_flips", [1, 2, 40, 77, 120, *range(17, 32)])
 def test_a_display_that_fails_leaves_a_session_that_can_be_gone_on_with(session, tmp_path, n_flips):
     wire = Wire(10**9, None)
     display, error = launch(session, tmp_path, n_flips=n_flips, codes=wire)
     assert isinstance(error, DriverError)
     assert display.last == BLANK
+    assert_ended(session, tmp_path)
     other = Wire(10**9, None)
     assert launch(session, tmp_path, codes=other)[1] is None
     shown = accepted(read_journal(tmp_path / "journal.jsonl").rows)
     assert sorted(row.presentation_index for row in shown) == list(range(N_PRESENTATIONS))
     sent = [code for code in [*wire.codes, *other.codes] if code < session.document.codes.first_trial]
     assert len(set(sent)) == len(sent)
+
+
+class Unprepared(Screen):
+    """A display that takes no images for the second trial."""
+
+    n_prepared = 0
+
+    def prepare(self, image_indices):
+        self.n_prepared += 1
+        if self.n_prepared == 2:
+            raise SessionError("display: expected the planned pixels, found others.")
+        super().prepare(image_indices)
+
+
+def test_a_refusal_in_the_middle_of_a_session_ends_it_in_the_journal_too(session, tmp_path):
+    display, error = launch(session, tmp_path, screen=Unprepared)
+    assert "expected the planned pixels" in str(error)
+    assert display.last == BLANK
+    assert_ended(session, tmp_path)
+
+
+@pytest.mark.parametrize("n_flips", range(17, 36))
+def test_images_that_follow_without_grey_are_both_told_of_where_the_display_fails(make_session, tmp_path, n_flips):
+    session = open_session(make_session(n_presentations=N_PRESENTATIONS, trial={"off_frames": 0}))
+    _, error = launch(session, tmp_path, n_flips=n_flips)
+    assert isinstance(error, DriverError)
+    assert_ended(session, tmp_path)
+    assert launch(session, tmp_path)[1] is None
 
 
 def test_a_device_that_cannot_be_closed_keeps_no_other_from_being_closed(capsys):

@@ -129,16 +129,35 @@ class TestPsychoPy(DisplayContract):
         assert np.ptp(dot, axis=0).max() + 1 in (4, 5)
         display.flip(FIXATION)
 
-    def test_escape_asks_for_a_stop(self, open_display, session):
+    def press(self, display, *names):
         from pyglet.window import key
 
+        for name in names:
+            display.window.winHandle.dispatch_event("on_key_press", getattr(key, name), 0)
+        display.flip(BLANK)
+
+    @pytest.mark.parametrize(("again", "is_stopped"), [("ESCAPE", True), ("Q", True), ("X", False)])
+    def test_escape_is_confirmed_before_anybody_asks_for_keys_too(
+        self, open_display, session, capsys, again, is_stopped
+    ):
         stop = StopRequest()
         display = open_display(session, stop=stop)
-        display.flip(BLANK)
+        capsys.readouterr()
+        self.press(display, "ESCAPE")
         assert not stop.requested
-        display.window.winHandle.dispatch_event("on_key_press", key.ESCAPE, 0)
-        display.flip(BLANK)
-        assert stop.requested
+        assert capsys.readouterr().err == "Quit? Press q once more, or any other key to go on.\n"
+        self.press(display, again)
+        assert stop.requested == is_stopped
+        assert display.keys() == ()
+
+    def test_an_escape_that_waits_for_its_answer_is_the_operator_s_once_the_session_begins(self, open_display, session):
+        stop = StopRequest()
+        display = open_display(session, stop=stop)
+        self.press(display, "R", "ESCAPE")
+        assert display.keys() == ("escape",)  # the reward asked for before there was a session is none of it
+        self.press(display, "ESCAPE")
+        assert display.keys() == ("escape",)
+        assert not stop.requested
 
     def test_a_screen_that_is_not_there_is_an_error(self, open_display, make_session):
         with pytest.raises(SessionError, match="expected screen 3, found 1 screens"):

@@ -36,6 +36,23 @@ def test_a_missed_frame_is_seen_behind_late_stamps_too():
     assert counted(frames, late_frames=lateness) == frames
 
 
+@pytest.mark.parametrize("stamped", [0.01, 0.3, 0.6])
+def test_a_flip_that_waits_for_no_frame_is_none_and_takes_none_from_the_next(stamped):
+    raster = FrameRaster(HZ)
+    frames = [*range(20), 19 + stamped, *range(20, 40), 39 + stamped / 2, 39 + stamped, *range(40, 60)]
+    expected = [1] * 20 + [0] + [1] * 20 + [0, 0] + [1] * 20
+    assert [raster.count(frame / HZ) for frame in frames] == expected
+
+
+def test_flips_that_never_wait_are_as_many_frames_as_there_were():
+    raster = FrameRaster(HZ)
+    for frame in range(20):
+        raster.count(frame / HZ)
+    unwaited = [raster.count(19 / HZ + k / 1000) for k in range(1, 2001)]
+    assert set(unwaited) == {0, 1}
+    assert abs(sum(unwaited) - 2 * HZ) <= 1
+
+
 def test_a_first_stamp_that_was_late_spoils_nothing():
     raster = FrameRaster(HZ)
     times_s = np.arange(30) / HZ
@@ -72,6 +89,18 @@ def test_a_driver_counts_when_its_numbers_move_with_the_flips():
 )
 def test_an_entry_point_is_no_proof_of_a_count(read):
     assert not counts_blanks(read)
+
+
+def test_the_driver_s_count_of_a_flip_that_did_not_wait_is_none():
+    read = iter(values(100, 101, 101, 102))
+    count = BlankCount(lambda: next(read))
+    assert [count.count() for _ in range(4)] == [None, 1, 0, 1]
+
+
+def test_a_driver_s_count_that_begins_anew_is_no_count():
+    read = iter(values(100, 101, 7, 8))
+    count = BlankCount(lambda: next(read))
+    assert [count.count() for _ in range(4)] == [None, 1, None, 1]
 
 
 def test_the_driver_s_count_is_the_number_of_frames_and_says_where_it_ends():

@@ -1,6 +1,7 @@
 """Killed, stopped and cut off again and again in real time on a PsychoPy window, with the codes read from a real line.
 
-Nothing here waits for a time: a launch is ended when so many codes have come over the line.
+Nothing here waits for a time: a launch is ended when so many codes have come over the line. Each cycle takes some
+seconds, so that a few are in `make test`; `make kills` has as many as one likes, by seeds that it says.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import pytest
 from closedloop.artifacts.day.journal import SessionSummary, accepted, read_journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Paused, Presentation, SessionEnded
 from closedloop.artifacts.day.session import CodeSettings
+from closedloop.terminal.streams import say
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
-N_KILLS, N_HANGUPS = 60, 20
-N_PRESENTATIONS = 100
+N_KILLS, N_HANGUPS = int(os.environ.get("RIG_KILLS", "12")), int(os.environ.get("RIG_HANGUPS", "4"))
+SEED = int(os.environ.get("RIG_KILLS_SEED", "20261128"))
+CYCLE_S = 60  # the most that one may take, on a busy machine
+N_PRESENTATIONS = 24
 CODES = CodeSettings(transport="serial")
 SHORT = {"presentations_per_trial": 4, "on_frames": 3, "off_frames": 3, "intertrial_ms": 100.0, "hold_ms": 50.0}
 
@@ -88,6 +92,11 @@ def launch_until(line, command, environment, *, n_codes, number):
     return process.returncode, said
 
 
+def told(what, number, n, found):
+    """Say how far a number of cycles is, and by which seed; `make kills` shows it."""
+    say(f"{what} {number} of {n} (seed {SEED}): {found}")
+
+
 def ordinals_on(codes, *, first, n):
     """Return the numbers of one range of codes, unwrapped: a launch leaves out a few at most."""
     found = []
@@ -125,6 +134,28 @@ def assert_whole(out):
     assert summary.n_segments == len(journal.launches)
 
 
+def session_of(make_session, number):
+    """Make a session of a number."""
+    return make_session(
+        f"session-{number}",
+        n_images=12,
+        n_presentations=N_PRESENTATIONS,
+        session_id=f"study/day-{number:02}",
+        trial=SHORT,
+        codes=CODES.model_dump(),
+    )
+
+
+def complete(folder, out, environment, line):
+    """Go on to the session's end."""
+    done = subprocess.run(
+        wired(folder, out, line.device, "--resume"), env=environment, capture_output=True, text=True, check=False
+    )
+    line.read()
+    assert done.returncode == 0, done.stderr
+    assert_whole(out)
+
+
 def assert_ends_on_the_wire(journal, codes):
     """Every image that the journal has was announced on the wire, in its order."""
     shown = [row.code for row in journal.presentations]
@@ -132,21 +163,13 @@ def assert_ends_on_the_wire(journal, codes):
     assert all(any(code == seen for seen in wire) for code in shown)
 
 
-@pytest.mark.timeout(3600)
-def test_60_kills_lose_and_repeat_nothing_and_codes_go_on(make_session, tmp_path, x_display, line):
-    seeded = random.Random(20261128)
+@pytest.mark.timeout(600 + CYCLE_S * N_KILLS)
+def test_kills_lose_and_repeat_nothing_and_codes_go_on(make_session, tmp_path, x_display, line):
+    seeded = random.Random(SEED)
     n_killed, n_session = 0, 0
     while n_killed < N_KILLS:
-        folder = make_session(
-            f"session-{n_session}",
-            n_images=12,
-            n_presentations=N_PRESENTATIONS,
-            session_id=f"study/day-{n_session:02}",
-            trial=SHORT,
-            codes=CODES.model_dump(),
-        )
-        out, line.codes = tmp_path / f"present-{n_session}", []
-        kept = []
+        folder, out = session_of(make_session, n_session), tmp_path / f"present-{n_session}"
+        line.codes, kept = [], []
         while n_killed < N_KILLS:
             n_codes = seeded.randrange(1, 9)
             options = ("--resume",) if kept or out.exists() else ()
@@ -156,47 +179,49 @@ def test_60_kills_lose_and_repeat_nothing_and_codes_go_on(make_session, tmp_path
                 break
             assert code == -signal.SIGKILL, said
             n_killed += 1
+            told("kill", n_killed, N_KILLS, f"session {n_session}, after {n_codes} codes")
             rows = standing(out)
             assert rows[: len(kept)] == kept
             kept = rows
-        done = subprocess.run(
-            wired(folder, out, line.device, "--resume"), env=x_display, capture_output=True, text=True, check=False
-        )
-        line.read()
-        assert done.returncode == 0, done.stderr
+        complete(folder, out, x_display, line)
         assert_codes_go_on(line.codes)
-        assert_whole(out)
         assert_ends_on_the_wire(read_journal(out / "journal.jsonl"), line.codes)
         n_session += 1
 
 
-@pytest.mark.timeout(1800)
-def test_20_closed_terminals_end_cleanly_and_are_gone_on_with(make_session, tmp_path, x_display, line):
-    folder = make_session(n_images=12, n_presentations=N_PRESENTATIONS, trial=SHORT, codes=CODES.model_dump())
-    out, seeded = tmp_path / "present", random.Random(7)
-    for number in range(N_HANGUPS):
-        options = ("--resume",) if number else ()
-        command = wired(folder, out, line.device, *options)
-        n_codes = seeded.randrange(1, 6)
-        code, said = launch_until(line, command, x_display, n_codes=n_codes, number=signal.SIGHUP)
-        assert code == 130, said
-        assert "SIGHUP: the terminal was closed" in said
-        assert "Resume with: rig present" in said
-        last = standing(out)[-1]
-        assert isinstance(last, SessionEnded)
-        summary = SessionSummary.read(out / "summary.json")
-        assert (summary.outcome, summary.n_remaining, summary.n_segments) == ("stopped", last.n_remaining, number + 1)
-    done = subprocess.run(
-        wired(folder, out, line.device, "--resume"), env=x_display, capture_output=True, text=True, check=False
-    )
-    line.read()
-    assert done.returncode == 0, done.stderr
-    assert_codes_go_on(line.codes)
-    assert_whole(out)
+@pytest.mark.timeout(600 + CYCLE_S * N_HANGUPS)
+def test_closed_terminals_end_cleanly_and_are_gone_on_with(make_session, tmp_path, x_display, line):
+    seeded = random.Random(SEED)
+    n_hung_up, n_session = 0, 0
+    while n_hung_up < N_HANGUPS:
+        folder, out = session_of(make_session, n_session), tmp_path / f"present-{n_session}"
+        line.codes, n_launches = [], 0
+        while n_hung_up < N_HANGUPS:
+            n_codes = seeded.randrange(1, 6)
+            command = wired(folder, out, line.device, *(("--resume",) if n_launches else ()))
+            code, said = launch_until(line, command, x_display, n_codes=n_codes, number=signal.SIGHUP)
+            if code == 0:  # everything was shown before so many codes came
+                break
+            n_launches, n_hung_up = n_launches + 1, n_hung_up + 1
+            told("hang-up", n_hung_up, N_HANGUPS, f"session {n_session}, after {n_codes} codes")
+            assert code == 130, said
+            assert "SIGHUP: the terminal was closed" in said
+            assert "Resume with: rig present" in said
+            last = standing(out)[-1]
+            assert isinstance(last, SessionEnded)
+            summary = SessionSummary.read(out / "summary.json")
+            assert (summary.outcome, summary.n_remaining, summary.n_segments) == (
+                "stopped",
+                last.n_remaining,
+                n_launches,
+            )
+        complete(folder, out, x_display, line)
+        assert_codes_go_on(line.codes)
+        n_session += 1
 
 
 def test_a_line_that_is_cut_rejects_the_image_and_waits_for_whoever_mends_it(make_session, tmp_path, x_display, line):
-    folder = make_session(n_images=12, n_presentations=N_PRESENTATIONS, trial=SHORT, codes=CODES.model_dump())
+    folder = session_of(make_session, 0)
     out, cut = tmp_path / "present", Line()
     with subprocess.Popen(wired(folder, out, cut.device), env=x_display, stderr=subprocess.PIPE, text=True) as process:
         while len(cut.codes) < 4:
@@ -215,17 +240,12 @@ def test_a_line_that_is_cut_rejects_the_image_and_waits_for_whoever_mends_it(mak
     assert [row.by for row in rows if isinstance(row, Paused)] == ["device"]
     assert isinstance(rows[-1], SessionEnded)
     assert SessionSummary.read(out / "summary.json").outcome == "stopped"
-    done = subprocess.run(
-        wired(folder, out, line.device, "--resume"), env=x_display, capture_output=True, text=True, check=False
-    )
-    line.read()
-    assert done.returncode == 0, done.stderr
-    assert_whole(out)
+    complete(folder, out, x_display, line)
     assert_codes_go_on([*cut.codes, *line.codes])
 
 
 def test_a_second_rig_on_the_screen_is_refused_and_told_who_holds_it(make_session, tmp_path, x_display, line):
-    first = make_session("one", n_images=12, n_presentations=N_PRESENTATIONS, trial=SHORT, codes=CODES.model_dump())
+    first = session_of(make_session, 0)
     second = make_session("two", n_images=12, n_presentations=30, session_id="study/day-01")
     command = wired(first, tmp_path / "first", line.device)
     with subprocess.Popen(command, env=x_display, stderr=subprocess.PIPE, text=True) as process:

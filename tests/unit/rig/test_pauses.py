@@ -21,12 +21,14 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.artifacts.day.session import TwinSettings
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
+from rig.display.display import FIXATION
 from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward, SilentReward
+from rig.progress_bar import TimeLeft
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
@@ -70,7 +72,7 @@ class Bench:
     said: list[str] = field(default_factory=list)
     stop: StopRequest = field(default_factory=StopRequest)
 
-    def run(self, *, display=None, gaze=None, reward=None, commands=None, facts=None, watch=None) -> Journal:
+    def run(self, *, display=None, gaze=None, reward=None, commands=None, facts=None, on_trial=None) -> Journal:
         path = self.out / "journal.jsonl"
         with JournalWriter(path) as writer:
             older = read_journal(path)
@@ -91,9 +93,8 @@ class Bench:
                 state=replay(self.session, older.rows) if older.rows else fresh_state(self.session),
                 n_launches=len(older.launches),
                 stop=self.stop,
-                after_trial=lambda _state, _now_s: None,
+                after_trial=on_trial or (lambda _state, _now_s: None),
                 facts=facts,
-                watch=watch,
             ).run()
         return self.journal
 
@@ -147,12 +148,28 @@ def test_a_skipped_trial_goes_on_with_the_next_one_and_loses_nothing(bench):
 
 
 def test_a_recalibration_shows_the_fixation_point_until_it_is_over(bench):
-    seen = []
     operator = Script(bench.screen, recalibrate=SECOND_IMAGE + 2, **{"continue": SECOND_IMAGE + 100})
-    journal = bench.run(commands=operator, watch=lambda moment: seen.append((moment.phase, moment.why_paused)))
-    assert ("recalibrate", "recalibration") in seen
+    display = Remembering(bench.screen)
+    journal = bench.run(display=display, commands=operator)
+    (paused,), (continued,) = events(journal, Paused), events(journal, Continued)
+    during = [picture for time_s, picture in display.shown if paused.time_s < time_s <= continued.time_s]
+    assert len(during) > 90
+    assert set(during) == {FIXATION}
     assert reasons(journal)[:2] == [(0, None), (1, "paused")]
     assert [row.why for row in events(journal, Paused)] == ["recalibration"]
+
+
+class Remembering(FaultyDisplay):
+    """A display that remembers what it showed, and when."""
+
+    def __init__(self, screen):
+        super().__init__(screen)
+        self.shown = []
+
+    def flip(self, picture, *, at_flip=None):
+        flip = super().flip(picture, at_flip=at_flip)
+        self.shown.append((flip.time_s, picture))
+        return flip
 
 
 def test_quit_ends_the_session_at_the_next_frame(bench):
@@ -188,6 +205,38 @@ def test_what_the_operator_paused_as_well_waits_for_the_operator(bench):
     operator = Script(bench.screen, pause=SECOND_IMAGE + 20, **{"continue": SECOND_IMAGE + 500})
     journal = bench.run(display=FaultyDisplay(bench.screen, covered=covered), commands=operator)
     assert round(events(journal, Continued)[0].time_s * HZ) >= SECOND_IMAGE + 500
+
+
+class Unsynced(FaultyDisplay):
+    """A display of which the flips of a span do not wait: sixteen come in a frame."""
+
+    def __init__(self, screen, flips):
+        super().__init__(screen)
+        self.n_flips, self._flips = 0, flips
+
+    def flip(self, picture, *, at_flip=None):
+        self.n_flips += 1
+        if self.n_flips in self._flips and self.n_flips % 16:
+            self._early.add(self.screen.frame)
+        return super().flip(picture, at_flip=at_flip)
+
+
+@pytest.mark.parametrize("first", [3, SECOND_IMAGE + 2, SECOND_IMAGE + 8])
+def test_a_screen_that_is_not_waited_for_any_more_pauses_until_it_is(bench, first):
+    journal = bench.run(display=Unsynced(bench.screen, range(first, first + 1600)))
+    [paused] = events(journal, Paused)
+    assert (paused.by, "do not wait for the screen" in paused.why) == ("display", True)
+    [continued] = events(journal, Continued)
+    assert round((continued.time_s - paused.time_s) * HZ) > 60
+    assert len([row for row in events(journal, TrialEnded) if row.outcome == "ignored"]) == 0
+    assert journal.ended.outcome == "complete"
+
+
+def test_time_left_leaves_a_pause_out(bench):
+    texts, left = [], TimeLeft()
+    operator = Script(bench.screen, pause=SECOND_IMAGE + 2, **{"continue": SECOND_IMAGE + 6000})
+    bench.run(commands=operator, on_trial=lambda state, now_s: texts.append(left.text(state, now_s)))
+    assert texts[1] == "0.0 min of session left"  # 2 of 5 images: a second; with the pause it would be a minute
 
 
 def test_a_tracker_without_samples_pauses_and_goes_on_by_itself(bench):
@@ -313,13 +362,6 @@ def test_after_a_power_cut_the_numbers_of_a_trial_are_left_out(bench):
     assert sorted(row.presentation_index for row in accepted(journal.rows)) == list(range(6))
 
 
-def test_a_panel_is_never_drawn_between_an_image_s_frames(bench):
-    phases = []
-    bench.run(watch=lambda moment: phases.append(moment.phase))
-    assert {"on", "off"} & set(phases) == set()
-    assert {"acquire", "hold", "interval"} <= set(phases)
-
-
 def test_twins_that_could_not_be_kept_apart_are_counted_and_said_in_one_line(make_session, tmp_path):
     twins = TwinSettings(least_presentations=3, clean_of_image=(0, 1, 2, 0))
     folder = make_session(n_images=4, n_presentations=4, twins=twins)
@@ -333,6 +375,22 @@ def test_twins_that_could_not_be_kept_apart_are_counted_and_said_in_one_line(mak
         "1 presentation was accepted closer to a twin than the 3 presentations planned: there were no others left "
         "between."
     ]
+
+
+class NobodyThere(list):
+    """An operator who cannot be told anything."""
+
+    def append(self, line):
+        raise OSError("nobody there")
+
+
+def test_an_end_that_was_written_is_not_written_again_where_nobody_can_be_told(make_session, tmp_path):
+    twins = TwinSettings(least_presentations=3, clean_of_image=(0, 1, 2, 0))
+    bench = Bench(open_session(make_session(n_images=4, n_presentations=4, twins=twins)), tmp_path / "present")
+    bench.said = NobodyThere()
+    with pytest.raises(OSError, match="nobody there"):
+        bench.run(gaze=FastTracker(0.0, away=[(FIRST_IMAGE / HZ, FIRST_IMAGE / HZ + 0.1)]))
+    assert bench.journal.ended.outcome == "complete"
 
 
 def test_a_rejected_image_returns_at_its_distance_from_its_twin(make_session, tmp_path):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from closedloop.artifacts.rig.description import read_rig
+from closedloop.errors import SessionError
 from rig.apparatus import Launch
 from rig.check.inspection import Inspection
+from rig.check.screen import judge_operator_window
 from rig.check.table import CHECKS, check_before, look
 from rig.display.screens import FoundScreen, Rectangle
+from rig.operator.opening import PanelChoice, settle_panel
+from rig.session.folder import open_session
 
 RIG = """
 name: rig 2
@@ -75,7 +82,55 @@ def test_another_screen_is_never_taken_in_silence(screens_row, screens, said):
     assert found.fix
 
 
-def test_what_the_desktop_does_not_say_and_a_missing_screen_of_the_operator_are_doubts(screens_row):
+def test_what_the_desktop_does_not_say_is_a_doubt(screens_row):
     assert screens_row(OPERATOR, subject(scale=None)).status == "WARN"
-    alone = screens_row(subject())
-    assert (alone.status, "no screen 0 for you" in alone.found) == ("WARN", True)
+
+
+def without_operator_screen(text):
+    return text.replace("operator_screen: {screen: 0}", "operator_screen: null")
+
+
+@pytest.mark.parametrize(
+    ("changed", "screens", "has_tkinter", "judged"),
+    [
+        (str, (OPERATOR, subject()), True, ("PASS", "screen 0, 800 x 600 at (0, 0), drawn by Tk")),
+        (str, (OPERATOR, subject()), False, ("FAIL", "expected tkinter for your window on screen 0")),
+        (str, (subject(),), True, ("FAIL", "expected screen 0 for your window, found none beside the animal's")),
+        (without_operator_screen, (OPERATOR, subject()), True, ("WARN", "beside the animal's there is 0")),
+        (without_operator_screen, (OPERATOR, subject()), False, ("WARN", "beside the animal's there is 0")),
+        (without_operator_screen, (subject(),), False, ("WARN", "no screen but the animal's")),
+    ],
+)
+def test_the_operator_s_window_is_asked_for_where_rig_yaml_asks_for_it(tmp_path, changed, screens, has_tkinter, judged):
+    (tmp_path / "rig.yaml").write_text(changed(RIG))
+    status, said = judged
+    found = judge_operator_window(read_rig(tmp_path / "rig.yaml")[0], screens, has_tkinter=has_tkinter)
+    if status == "PASS":
+        assert found == said
+        return
+    assert (found.status, said in found.found) == (status, True)
+    assert "--panel terminal" in found.fix
+
+
+def test_the_table_has_the_operator_s_window_unless_the_operator_chose_a_page(make_session, tmp_path):
+    rig = tmp_path / "rig.yaml"
+    rig.write_text(RIG)
+    launch = Launch(session=make_session(), out=tmp_path, display="psychopy", rig=rig)
+    row = next(one for one in CHECKS if one.name == "operator-window")
+
+    def found(panel, **options):
+        at = Inspection(replace(launch, panel=panel), list_screens=lambda: (subject(),), **options)
+        check_before(at)
+        return look(row, at)
+
+    checked = found(PanelChoice(), only_checks=True)
+    assert (checked.status, checked.can_be_overridden) == ("FAIL", True)
+    assert found(PanelChoice("window", 0)).status == "FAIL"
+    assert found(PanelChoice("terminal")) is None
+    assert row.name not in [one.name for one in check_before(Inspection(replace(launch, rig=None)))]
+
+
+def test_no_window_opens_over_the_animal_s_picture_whoever_names_its_screen(make_session):
+    screen = open_session(make_session()).document.screen
+    with pytest.raises(SessionError, match="expected a screen of its own, found the animal's, screen 0"):
+        settle_panel(PanelChoice("auto", 0), "psychopy", screen, None)

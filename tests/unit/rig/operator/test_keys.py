@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rig.operator.keys import CONFIRM_S, KeyReader
+from rig.operator.keys import KeyReader
+from rig.stop import CONFIRM_S
 
 
 def pressed(*keys, is_paused=False, every_s=1.0):

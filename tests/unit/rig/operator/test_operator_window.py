@@ -88,6 +88,8 @@ def test_the_operator_watches_on_the_other_screen_and_both_windows_and_a_termina
     wait_until(lambda: station.n_shown() >= 6, "images")
     wait_until(station.is_drawn, "the window's content")
     two_heads.keep_picture("operator-window-running")
+    # the checks' words are in the terminal that a page may cover: the operator has them here too
+    assert "refresh: watched for a moment" in " ".join(station.status()["doubts"])
     place = station.window().get_geometry()
     assert (place.width, place.height) == (OPERATOR.width_px, OPERATOR.height_px)
     assert not (two_heads.pixels(SUBJECT) == BACKGROUND).all(axis=2).any()  # nothing of it over the animal's picture

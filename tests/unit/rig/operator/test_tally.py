@@ -50,6 +50,13 @@ def test_time_left_is_the_pace_so_far_and_a_pause_is_no_part_of_it(document):
     assert tally.state(1030.0).left_s == 60.0  # nothing was accepted since
 
 
+def test_a_session_that_is_ended_out_of_a_pause_did_not_run_through_it(document):
+    tally = told(SessionTally(document), opened(), *trial(0, 0.0, reasons=(None,) * 3, length_s=30.0))
+    told(tally, Paused(by="operator", why="tea", time_s=30.0))
+    told(tally, SessionEnded(outcome="stopped", n_remaining=27, time_s=900.0))
+    assert tally.state(900.0).running_s == 30.0
+
+
 def test_before_there_is_a_pace_nothing_is_promised(document):
     state = told(SessionTally(document), opened(), *trial(0, 0.0, reasons=(None,) * 3)).state(3.0)
     assert state.left_s is None

@@ -37,6 +37,7 @@ STATE = PanelState(
     last_images=tuple(ShownImage(k % 6, "" if k % 3 else "fixation_broken") for k in range(8)),
     lights=tuple(Light(name, "bad", WHY) for name in ("display", "gaze", "codes", "reward", "recorder")),
     warnings=("no eye for 4 s", "gamma ramp changed"),
+    doubts=("clock: nothing sets the system's clock", "refresh: overridden, 3 of 600 intervals longer than a frame"),
 )
 
 
@@ -179,6 +180,18 @@ def test_a_page_of_80_by_24_has_the_numbers_the_lights_the_whole_eye_and_the_ans
     assert all(text in said for text in ("running", "reward 80 ms: given", "● e  psychopy, paced by a timer", "[p]"))
     assert [line[-1] for line in lines if "│" in line] == ["│"] * 9
     assert any(line.endswith("┘") for line in lines[-3:])
+
+
+def test_what_the_checks_left_to_judge_is_named_and_for_the_first_minute_told(feed):
+    def said():
+        return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", line) for line in page_lines(feed, 100, 40))
+
+    assert "to judge: clock, refresh" in said()
+    assert STATE.doubts[1] not in said()
+    feed.state = replace(STATE, running_s=59.0)
+    assert all(f"? {doubt}" in said() for doubt in STATE.doubts)
+    drawn = [shape.text for shape in lay_out(feed, 1280, 720, measure=measure) if isinstance(shape, Label)]
+    assert any(text.endswith("to judge: clock, refresh") for text in drawn)
 
 
 def test_what_a_name_has_in_it_does_not_reach_the_terminal(feed):
