@@ -7,11 +7,13 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.journal_rows import Commanded, Paused
+from rig.operator.keys import HELD_S
 from tests.equipment.two_heads import OPERATOR, SUBJECT, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
@@ -100,6 +102,8 @@ def test_the_operator_watches_on_the_other_screen_and_both_windows_and_a_termina
     wait_until(lambda: station.status().get("doing") == "paused", "a pause by a key of the animal's window")
     two_heads.focus(station.window())
     two_heads.press("q")
+    asked_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - asked_s > HELD_S, "a finger: a key that is held repeats faster")
     two_heads.press("q")
     assert station.process.wait() == 130
     wait_until(lambda: station.window() is None, "the window to close with the session")
