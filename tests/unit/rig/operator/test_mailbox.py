@@ -87,6 +87,18 @@ def test_what_is_asked_reaches_the_rig_and_its_answer_who_asked(place):
     assert rig.asked == [("pause", "terminal")]
 
 
+def test_what_was_asked_of_a_rig_that_hung_is_not_done_once_nobody_waits_for_it(place):
+    mailbox = place.open()
+    with address_of(next(place.sockets.iterdir())) as address:
+        gone, waiting = (socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2))
+        for one, name in ((gone, "quit"), (waiting, "pause")):
+            one.connect(address)
+            one.send(json.dumps({"ask": name}).encode())
+        gone.close()  # its `rig tell` has said that nobody answers
+        with waiting:
+            assert [command.name for command in mailbox.poll(STATE.to_json)] == ["pause"]
+
+
 def test_two_who_ask_at_once_have_each_an_answer_of_their_own(place):
     both, waiting = threading.Barrier(3), []
 
