@@ -84,6 +84,7 @@ class PsychoPyDisplay:
         self._slots: list[int] = []
         self._shown: Picture | None = None
         self._shown_index: int | None = None
+        self._image_went_off = False
         self._pressed: list[str] = []
         self._keys_are_asked_for = False
         with ExitStack() as opened:
@@ -221,6 +222,7 @@ class PsychoPyDisplay:
         """Show a picture at the next frame."""
         if self._shown is not None and picture.slot != self._shown.slot:
             self._audit_shown()
+            self._image_went_off |= self._shown.slot is not None
         self.draw(picture)
         before = self._pacing.frame if isinstance(self._pacing, TimerPacing) else 0
         self._pacing.wait()
@@ -254,7 +256,10 @@ class PsychoPyDisplay:
         self._flipped_s = self._clock.now_s()
 
     def health(self) -> tuple[str, ...]:
-        """Return in words what keeps the animal from seeing the picture."""
+        """Return in words what keeps the animal from seeing the picture, or kept it from the one before."""
+        if self._image_went_off:
+            self._image_went_off = False
+            self._guard.look_at_ramp()
         return self._guard.poll()
 
     def bring_back(self) -> None:
