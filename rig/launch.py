@@ -167,7 +167,7 @@ def _present_rest(
     session, launch = at.known_session(), at.launch
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
-    at.start_s = beginning.start_s
+    at.start_s, at.launches = beginning.start_s, journal.launches
     if at.rig is None and at.simulated:
         at.refresh_s = SHORT_REFRESH_S
     # Before the display: a panel shall have none of the priority that the rig takes there.
