@@ -36,6 +36,7 @@ from rig.display.psychopy.window import (
 from rig.display.screens import FoundScreen, Rectangle, choose_screen
 from rig.ports.clock import ClockKind, RealClock
 from rig.session.folder import Session
+from rig.session.sealed_images import SealedImages
 from rig.stop import StopRequest
 
 _N_PROBE_FLIPS = 60
@@ -75,6 +76,7 @@ class PsychoPyDisplay:
         rig: RigDocument | None = None,
     ) -> None:
         self._session, self._stop, self._auditor = session, stop, auditor
+        self._images = SealedImages(session)
         self._screen, corner = screen_of(session.document, rig)
         self._placement = place(self._screen, session.document.image_side_px, corner=corner)
         self._dot = self._placement.dot(session.document.trial.fixation_dot_px)
@@ -204,14 +206,14 @@ class PsychoPyDisplay:
         Raises
         ------
         SessionError
-            A pixel on the screen was not the planned one.
+            A pixel on the screen was not the planned one, or the images are others than at the start.
         """
         self._audit_shown()
         self._guard.look()
         if self._auditor is not None:
             self._auditor.compare()
         for slot, index in enumerate(image_indices):
-            self._textures.upload(slot, self._session.images[index])
+            self._textures.upload(slot, self._images.take(index))
         self._slots = list(image_indices)
         # Nothing is collected while images run: a collection in a trial costs a frame.
         gc.enable()
