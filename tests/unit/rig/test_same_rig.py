@@ -96,6 +96,14 @@ def test_a_session_that_was_begun_without_a_rig_may_go_on_without_one(go_on):
     assert go_on({}, {}) is None
 
 
+def test_nothing_to_go_on_with_is_said_for_the_journal_may_be_elsewhere(make_session, tmp_path):
+    said = []
+    launch = Launch(session=make_session(screen=PLAUSIBLE), out=tmp_path / "other", display="headless", resume=True)
+    run_launch(launch, stop=StopRequest(), on_trial=lambda _state, _now_s: None, on_findings=said.extend)
+    [found] = [one for one in said if one.name == "journal"]
+    assert (found.status, "begins at its first presentation" in found.found) == ("WARN", True)
+
+
 def test_a_rig_for_a_session_that_was_begun_without_one_is_told_of(go_on, write_rig):
     found = go_on({}, {"rig": write_rig("rig.yaml")})
     assert (found.status, "had no rig, this one has rig A" in found.found) == ("WARN", True)
