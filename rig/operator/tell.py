@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
 from closedloop.artifacts.day.journal_rows import CommandName
 from closedloop.errors import SessionError
 from closedloop.plain_text.printed import command_line
@@ -193,7 +193,6 @@ def _connect(path: Path) -> Channel | None:
 def _why_none(session: Path, out: Path) -> str:
     """Return the line that says that no rig is at work, and what its journal says became of it."""
     none = f"{session}: expected a rig at work on it, found none"
-    resume = command_line("rig", "present", session, "--out", out, "--resume")
     path = out / catalog.JOURNAL.name
     if not path.is_file():
         return f"{none}, and no journal in {out}. Start it with `rig present`, or name its --out."
@@ -203,11 +202,25 @@ def _why_none(session: Path, out: Path) -> str:
             "Ask from the account and the computer that it runs on, or use the keys of its windows."
         )
     journal = read_journal(path)
+    if any(launch.is_rehearsal for launch in journal.launches):
+        return f"{none}: it was a rehearsal, and has ended. Nothing goes on with one."
+    resume = _resume_words(session, out, journal)
     if journal.ended is None:
         return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
     if journal.ended.outcome == "complete":
         return f"{none}: the session has ended, complete. Nothing is left to do."
     return f"{none}: the session was stopped, {journal.ended.n_remaining:,} presentations left. Go on with `{resume}`."
+
+
+def _resume_words(session: Path, out: Path, journal: Journal) -> str:
+    """Return the command that goes on, as far as the journal knows it: of the rig's description, that there was one."""
+    words: list[str | Path] = ["rig", "present", session, "--out", out, "--resume"]
+    for launch in journal.launches[-1:]:
+        words += ["--display", launch.display] if launch.display != "psychopy" else []
+        words += ["--rig", "FILE"] if launch.rig is not None else []
+        words += ["--gaze", "mouse"] if launch.rig is None and launch.gaze == "mouse" else []
+        words += [word for name in launch.overrides for word in ("--despite", name)]
+    return command_line(*words)
 
 
 def status_json(state: PanelState) -> str:

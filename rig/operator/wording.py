@@ -81,7 +81,7 @@ def headline(state: PanelState, silence: Quiet, resume: str) -> Headline:
         why = "It may hang: look at the animal's screen and at the rig's terminal."
         return Headline(f"NO WORD FROM THE RIG FOR {silence.since_s:.0f} s", why, "bad")
     if state.doing == "paused":
-        return Headline("PAUSED", f"{state.pause}. Press p to continue.", "warn")
+        return Headline("PAUSED", f"{state.pause.removesuffix('.')}. Press p to continue.", "warn")
     number = f" {state.trial + 1}" if state.doing == "trial" and state.trial is not None else ""
     return Headline(f"{_DOING[state.doing]}{number}", "", "plain")
 

@@ -218,6 +218,29 @@ def test_where_no_rig_is_at_work_the_journal_says_what_became_of_it(place, rows,
         place.tell("pause")
 
 
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"rig": "rig A", "overrides": ("gaze", "refresh")}, "--resume --rig FILE --despite gaze --despite refresh`"),
+        ({"gaze": "mouse"}, "--resume --gaze mouse`"),
+        ({"display": "headless", "clock": "virtual", "pacing": None}, "--resume --display headless`"),
+    ],
+)
+def test_the_command_that_goes_on_is_that_of_the_launch_as_far_as_the_journal_knows_it(place, choices, words):
+    with JournalWriter(place.out / "journal.jsonl") as journal:
+        journal.write(opened(**choices))
+    with pytest.raises(SessionError) as refused:
+        place.tell("pause")
+    assert f"present {place.session} --out {place.out} {words}" in str(refused.value)
+
+
+def test_a_rehearsal_is_nothing_to_go_on_with(place):
+    with JournalWriter(place.out / "journal.jsonl") as journal:
+        journal.write(opened(is_rehearsal=True))
+    with pytest.raises(SessionError, match=r"a rehearsal, and has ended\. Nothing goes on with one"):
+        place.tell("pause")
+
+
 def test_a_rig_that_is_there_and_cannot_be_reached_is_told_from_none(place):
     with JournalWriter(place.out / "journal.jsonl") as journal:
         journal.write(opened())
