@@ -87,7 +87,8 @@ class Desk:
         state = self._tally.state(now_s)
         eye_fault, health = self._trace.fault(), self._display.health() if self._display is not None else ()
         bad = {name: words for name, words in (("gaze", eye_fault), ("display", "; ".join(health))) if words}
-        found = (self._keys.question(now_s), *health, eye_fault, *state.warnings)
+        question = self._keys.question(now_s) if self._display is not None else ""
+        found = (question, *health, eye_fault, *state.warnings)
         return replace(
             state,
             eye=self._trace.points(),
