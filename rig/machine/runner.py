@@ -192,6 +192,9 @@ class SessionRunner:
         self._watcher.done(happened)
         if command.name == "pause" and old.state == "pause":
             self._pause = happened  # what the rig would have continued by itself now waits for the operator
+        if command.name == "continue" and self._display.health():
+            # Who continues from another window has the keyboard there: the rig's has to have it.
+            self._display.bring_back()
         changes = new is not old
         command.answer(_ANSWERS[command.name] if changes else f"nothing to {command.name}: {old.state}")
 
