@@ -193,8 +193,8 @@ class TwoHeads:
 
     def lift_finger(self, pause_s: float) -> None:
         """Press nothing for longer than this: a key that is held down repeats sooner."""
-        lifted_s = time.monotonic()
-        wait_until(lambda: time.monotonic() - lifted_s > pause_s, "a finger to be lifted")
+        deadline = time.monotonic() + pause_s
+        wait_until(lambda: time.monotonic() > deadline, "a finger to be lifted")
 
     def has_manager(self) -> bool:
         """Return whether a window manager is at work."""
