@@ -167,14 +167,14 @@ def _present_rest(
     session, launch = at.known_session(), at.launch
     beginning = _beginning(session, journal, launch)
     writer.go_on(journal)
-    at.start_s = beginning.start_s
+    at.start_s, at.launches = beginning.start_s, journal.launches
     if at.rig is None and at.simulated:
         at.refresh_s = SHORT_REFRESH_S
     # Before the display: a panel shall have none of the priority that the rig takes there.
     desk = _open_desk(session, launch, journal, writer, at.stack)
     opened = check_opened(at)
     refuse_failures(opened, launch.despite)
-    on_findings([*before, *opened])
+    on_findings([*before, *_nothing_to_resume(launch, journal), *opened])
     apparatus = at.apparatus()
     if watch is not None:
         apparatus = watch(apparatus)
@@ -202,6 +202,14 @@ def _present_rest(
             _write_summary(session, launch.out)
         said = str(error) if isinstance(error, ClosedLoopError) else fault_line(error, "rig")
         raise BrokenSessionError(said) from error
+
+
+def _nothing_to_resume(launch: Launch, journal: Journal) -> list[Finding]:
+    """Say that a session begins anew which somebody wants to go on: it may have been begun elsewhere."""
+    if not launch.resume or journal.launches:
+        return []
+    found = f"there is nothing to go on with in {launch.out}: the session begins at its first presentation"
+    return [Finding("journal", "WARN", found, "If it was begun elsewhere, stop it now, and name that --out.")]
 
 
 def _facts(at: Inspection, journal: Journal, apparatus: Apparatus, overrides: tuple[str, ...]) -> LaunchFacts:

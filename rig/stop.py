@@ -15,6 +15,10 @@ from closedloop.terminal.signals import ENDING, at_work
 _STUCK_S = 5.0  # a stop takes a frame: what is asked for again after this long does not come by itself
 
 CONFIRM_S = 6.0
+HELD_S = 0.75
+"""A key that is held down begins to repeat within this time (a third to two thirds of a second, as systems are set)."""
+_REPEAT_S = 0.12
+"""Its repeats come faster than this, and faster than a finger."""
 QUIT_KEYS = ("q", "escape")
 QUESTION = "Quit? Press q once more, or any other key to go on."
 
@@ -46,16 +50,21 @@ class StopRequest:
 
 
 class QuitKeys:
-    """The keys that end a session: asked once more, and any other key is the answer that it goes on."""
+    """The keys that end a session: asked once more, and any other key is the answer that it goes on.
+
+    A key that is held down is pressed once, however often the system repeats it.
+    """
 
     def __init__(self) -> None:
         self._asked_s: float | None = None
+        self._last, self._last_s = "", -HELD_S
+        self._n_in_a_row, self._is_held = 0, False
 
     def question(self, now_s: float) -> str:
         """Return what the operator has to answer before anything is done; empty where nothing is asked."""
         return QUESTION if self._asked_s is not None and now_s - self._asked_s < CONFIRM_S else ""
 
-    def press(self, key: str, *, now_s: float) -> Literal["quit", "asked", "answered", "other"]:
+    def press(self, key: str, *, now_s: float) -> Literal["quit", "asked", "answered", "repeated", "other"]:
         """Return what becomes of a key; "other" is none of these.
 
         Parameters
@@ -65,13 +74,28 @@ class QuitKeys:
         now_s
             Any clock, seconds.
         """
+        name = key.lower()
+        if self._repeats(name, now_s):
+            return "repeated"
         is_answer, self._asked_s = bool(self.question(now_s)), None
-        if key.lower() not in QUIT_KEYS:
+        if name not in QUIT_KEYS:
             return "answered" if is_answer else "other"
         if is_answer:
             return "quit"
         self._asked_s = now_s
         return "asked"
+
+    def _repeats(self, name: str, now_s: float) -> bool:
+        """Return whether the system says again that a key is down, which nobody has pressed again.
+
+        The second press soon after the first may be either; what follows tells a held key from a finger that taps.
+        """
+        since_s = now_s - self._last_s
+        is_soon = name == self._last and since_s < HELD_S
+        self._last, self._last_s = name, now_s
+        self._n_in_a_row = self._n_in_a_row + 1 if is_soon else 1
+        self._is_held = is_soon and (self._is_held or since_s < _REPEAT_S)
+        return self._is_held or self._n_in_a_row == 2
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.day.session import ScreenSettings
 from closedloop.artifacts.day.session_fitness import viewing_distance_cm
 from closedloop.artifacts.rig.description import SubjectScreen
@@ -51,6 +52,42 @@ def rig(at: Inspection) -> str:
     at.describe(described)
     _refuse_other_screen(described.document.subject_screen, planned, place=str(described.path))
     return f"{described.document.name}, {described.path} ({described.sha256[:12]})"
+
+
+def same_rig(at: Inspection) -> str | Finding | None:
+    """Compare the rig with the one of the session's last launch: to go on with another is somebody's decision."""
+    if not at.launches:
+        return None
+    before, rig = at.launches[-1], at.rig
+    if before.rig is None:
+        return _begun_without_rig(at, before)
+    if rig is None or rig.document.name != before.rig:
+        return unless_simulated(
+            f"expected {before.rig}, as at the session's last launch, found "
+            f"{f'{rig.document.name} in {rig.path}' if rig is not None else 'no rig (--rig)'}",
+            f"Pass --rig FILE with the description of {before.rig}.",
+            simulated=at.simulated,
+        )
+    if rig.sha256 != before.rig_sha256:
+        return warn(
+            f"{rig.path} was changed since the session's last launch", "See that it is meant: the journal notes both."
+        )
+    return f"{before.rig}, described as at the session's last launch"
+
+
+def _begun_without_rig(at: Inspection, before: LaunchOpened) -> Finding | None:
+    """Say what a session that was begun without a rig's description goes on with."""
+    if at.rig is not None:
+        return warn(
+            f"the session's last launch had no rig, this one has {at.rig.document.name} ({at.rig.path})",
+            "Leave --rig out, or see that it is meant: the journal notes both.",
+        )
+    if before.gaze not in (None, at.launch.gaze):
+        return warn(
+            f"gaze was {before.gaze} at the session's last launch, and is {at.launch.gaze} now",
+            f"Pass --gaze {before.gaze}, or see that it is meant: the journal notes both.",
+        )
+    return None
 
 
 def _refuse_other_screen(described: SubjectScreen, planned: ScreenSettings, *, place: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.rig.description import Corner, RigDocument
 from rig.apparatus import AUDIT_NAME, DescribedRig, Launch
 from rig.check.watching import sizes_of
@@ -58,6 +59,8 @@ class Inspection:
         only then is it asked who else is at work: a rig that presents holds session and screen itself.
     is_screen_free
         Whether no other rig is known to show something.
+    launches
+        Of the session so far, as its journal has them.
     recorded
         Files in the recorder's folder when the checks began, with their sizes in bytes.
     began_s, wall_s
@@ -83,6 +86,7 @@ class Inspection:
     recorder: Recorder | None = None
     began_s: float = field(default_factory=time.monotonic)
     wall_s: float = field(default_factory=lambda: time.time() - time.monotonic())
+    launches: Sequence[LaunchOpened] = ()
     recorded: Mapping[Path, int] = field(default_factory=dict)
     planned_cm_per_px: float = 0.0
     corner: Corner = "lower_left"

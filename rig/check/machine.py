@@ -42,6 +42,7 @@ def journal(at: Inspection) -> str | None:
         return f"none yet at {at.launch.out}"
     older = read_journal(path)
     refuse_foreign_launches(opened, older.launches, path)
+    at.launches = older.launches
     n_accepted = len(accepted(older.rows))
     return f"{n_accepted:,} of {len(opened.planned):,} presentations accepted at {path}: `rig present` needs --resume"
 

@@ -219,6 +219,11 @@ def window(at: Inspection) -> str | Finding | None:
             "Close every other window of that screen, and leave the mouse and the keyboard alone.",
         )
     wrong = at.display.health()
+    if not wrong and at.display.facts.has_compositor:
+        return warn(
+            "on its screen, on top and focused; the desktop draws windows anew (effects) and shows them when it likes",
+            "Turn the desktop's effects (its compositor) off: pictures may come frames late, and no flip tells.",
+        )
     if not wrong:
         return "on its screen, on top and focused"
     return unless_simulated(

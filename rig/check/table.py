@@ -63,6 +63,7 @@ BEFORE: tuple[CheckRow, ...] = (
 """Nothing is opened for these."""
 
 OPENED: tuple[CheckRow, ...] = (
+    CheckRow("same-rig", folder.same_rig, "is it the rig that the session was begun on", can_be_overridden=True),
     CheckRow("codes", ports.codes, "do digital codes reach the recorder", can_be_overridden=True),
     CheckRow("reward", ports.reward, "is the valve there, and closed", can_be_overridden=True),
     CheckRow("display", screen.display, "does the display open"),

@@ -208,6 +208,9 @@ class SessionRunner:
         self._watcher.done(happened)
         if command.name == "pause" and old.state == "pause":
             self._pause = happened  # what the rig would have continued by itself now waits for the operator
+        if command.name == "continue" and self._display.health():
+            # Who continues from another window has the keyboard there: the rig's has to have it.
+            self._display.bring_back()
         if new is not old:
             command.answer(_ANSWERS[command.name])
         elif (already := _ALREADY.get(command.name)) is not None:
@@ -232,7 +235,9 @@ class SessionRunner:
             self._act(ACTIONS[after.state].leaving, after)
         if situation.state in _IDLE and self._stop.requested:
             situation = follow(situation, "quit")
-        self._act(ACTIONS[situation.state].before if self._n_frames.get(situation.state) != 0 else (), situation)
+        # An interval of no frames still asks for a time-out, which gives it some.
+        is_entered = situation.state == "interval" or self._n_frames.get(situation.state) != 0
+        self._act(ACTIONS[situation.state].before if is_entered else (), situation)
         over = is_over(situation, self._n_frames, n_left=self._n_left(situation))
         return situation if over == "frame" else self._enter(follow(situation, over))
 

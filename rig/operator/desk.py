@@ -75,7 +75,7 @@ class Desk:
         if now_s < self._next_look_s:
             return ()
         self._next_look_s = now_s + _LOOK_S
-        asked = [self._key_command(name) for name in [*self._own_keys(now_s), *self._panel.commands()]]
+        asked = [self._key_command(name) for name in [*self._own_keys(), *self._panel.commands()]]
         if self._mailbox is not None:
             asked += self._mailbox.poll(lambda: self.state().to_json())
         if not self._tally.image_nears:
@@ -95,7 +95,8 @@ class Desk:
         state, (said, until_s) = self._tally.state(now_s), self._said
         eye_fault, health = self._trace.fault(), self._display.health() if self._display is not None else ()
         bad = {name: words for name, words in (("gaze", eye_fault), ("display", "; ".join(health))) if words}
-        found = (self._keys.question(time.monotonic()), *health, eye_fault, *state.warnings)
+        question = self._keys.question(now_s) if self._display is not None else ""
+        found = (question, *health, eye_fault, *state.warnings)
         return replace(
             state,
             eye=self._trace.points(),
@@ -132,9 +133,10 @@ class Desk:
 
         return Command(name, "key", said, said)
 
-    def _own_keys(self, now_s: float) -> list[CommandName]:
+    def _own_keys(self) -> list[CommandName]:
         if self._display is None:
             return []
+        now_s = self._display.now_s()
         is_paused = self._tally.is_paused
         pressed = self._display.keys()
         commands = [self._keys.press(key, is_paused=is_paused, now_s=now_s) for key in pressed]

@@ -18,7 +18,7 @@ _NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate"
 
 
 class KeyReader:
-    """Turns keys into commands."""
+    """Turns keys into commands; a key that is held down is pressed once, however often the system repeats it."""
 
     def __init__(self) -> None:
         self._quit = QuitKeys()
@@ -42,7 +42,7 @@ class KeyReader:
         match self._quit.press(key, now_s=now_s):
             case "quit":
                 return "quit"
-            case "asked" | "answered":
+            case "repeated" | "asked" | "answered":
                 return None
         name = key.lower()
         if name == "p":

@@ -135,6 +135,8 @@ class Mailbox:
     def _read(self, channel: Channel, status: Callable[[], str]) -> list[Command]:
         commands = []
         for message in channel.receive():
+            if not channel.is_open:  # who asked was told that nobody answers: it is not done behind the operator's back
+                break
             asked = message.get("ask")
             if asked == "status":
                 channel.send(status())

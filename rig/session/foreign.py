@@ -10,7 +10,7 @@ from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.records.chain import read_chain
 from closedloop.errors import DocumentError, SessionError
 from closedloop.plain_text.json_text import parse_json
-from closedloop.storage import open_to_read
+from closedloop.storage import open_to_read, resolved
 from rig.session.folder import Session, plan_sha256
 
 JOURNAL_NAME = catalog.JOURNAL.name
@@ -33,7 +33,7 @@ def refuse_foreign_out(session: Session, out: Path) -> None:
     Raises
     ------
     SessionError
-        It holds the journal of another session, or a summary whose journal is gone.
+        It holds the journal of another session, or a summary whose journal is gone; or it is in the session's folder.
     StorageError
         The journal may not be read.
     """
@@ -41,6 +41,10 @@ def refuse_foreign_out(session: Session, out: Path) -> None:
     first = _first_launch(journal)
     if first is not None:
         refuse_foreign_launches(session, [first], journal)
+    elif resolved(out).is_relative_to(resolved(session.folder)):  # which is sealed, and copied from rig to rig
+        raise SessionError(
+            f"{out}: expected a folder apart from the session's, found one in {session.folder}. Choose another --out."
+        )
     elif summary.exists() and not journal.exists():
         raise SessionError(
             f"{out}: expected a journal, or nothing of a session, found {SUMMARY_NAME} without its journal. "

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from closedloop.artifacts.documents import Section
-from closedloop.errors import DocumentError, SessionError, StorageError
+from closedloop.errors import DocumentError, SessionError, StorageError, visible
 from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import make_folder, read_bytes, sha256_bytes, storage_errors
 from rig.session.folder import Session, plan_sha256
@@ -29,6 +29,7 @@ SCREEN_PATIENCE_S = 2.0
 
 _FOLDER = "closedloop-rig"
 _SHOWN = 12  # digits of a hash
+_LONGEST = 160  # characters of a file's name; systems take 255 bytes
 _ODD = re.compile(r"[^A-Za-z0-9.:-]+")
 _LOCAL_SERVER = re.compile(r"(?:unix)?(:\d+)(?:\.\d+)?")  # `:0`, `:0.0` and `unix:0.0` are one
 
@@ -62,7 +63,7 @@ def new_holder(session_id: str, out: Path) -> Holder:
         host=platform.node(),
         since=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         session_id=session_id,
-        out=str(out.absolute()),
+        out=visible(str(out.absolute())),  # the system's names need not be text
     )
 
 
@@ -129,7 +130,7 @@ def hold(what: str, holder: Holder, *, patience_s: float = PATIENCE_S) -> Iterat
     StorageError
         The account's folder cannot be written.
     """
-    path = account_folder() / f"{_ODD.sub('-', what)}.lock"
+    path = account_folder() / f"{_file_name(what)}.lock"
 
     def refusal() -> str:
         return (
@@ -163,6 +164,12 @@ def hold_screen(session: Session, out: Path) -> AbstractContextManager[Holder | 
     """
     name = screen_name(session.document.screen.screen)
     return hold(name, new_holder(session.document.session_id, out), patience_s=SCREEN_PATIENCE_S)
+
+
+def _file_name(what: str) -> str:
+    """Return what a file may be called for it: a session's name alone may be as long as the longest name of a file."""
+    name = _ODD.sub("-", what)
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}-{sha256_bytes(what.encode())[:_SHOWN]}"
 
 
 def _make_account_folder(folder: Path) -> None:

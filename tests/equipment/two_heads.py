@@ -191,6 +191,11 @@ class TwoHeads:
             xtest.fake_input(self.connection, kind, code)
         self.connection.sync()
 
+    def lift_finger(self, pause_s: float) -> None:
+        """Press nothing for longer than this: a key that is held down repeats sooner."""
+        deadline = time.monotonic() + pause_s
+        wait_until(lambda: time.monotonic() > deadline, "a finger to be lifted")
+
     def has_manager(self) -> bool:
         """Return whether a window manager is at work."""
         check = self.connection.intern_atom("_NET_SUPPORTING_WM_CHECK")

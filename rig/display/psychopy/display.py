@@ -38,6 +38,7 @@ from rig.display.psychopy.window import (
 from rig.display.screens import FoundScreen, Rectangle, choose_screen
 from rig.ports.clock import ClockKind, RealClock
 from rig.session.folder import Session
+from rig.session.sealed_images import SealedImages
 from rig.stop import QuitKeys, StopRequest
 
 _N_PROBE_FLIPS = 60
@@ -77,6 +78,7 @@ class PsychoPyDisplay:
         rig: RigDocument | None = None,
     ) -> None:
         self._session, self._stop, self._auditor = session, stop, auditor
+        self._images = SealedImages(session)
         self._screen, corner = screen_of(session.document, rig)
         self._placement = place(self._screen, session.document.image_side_px, corner=corner)
         self._dot = self._placement.dot(session.document.trial.fixation_dot_px)
@@ -87,6 +89,7 @@ class PsychoPyDisplay:
         self._slots: list[int] = []
         self._shown: Picture | None = None
         self._shown_index: int | None = None
+        self._image_went_off = False
         self._pressed: list[str] = []
         self._early_keys, self._keys_are_asked_for = QuitKeys(), False
         with ExitStack() as opened, self._server.refuse_lost():
@@ -207,7 +210,7 @@ class PsychoPyDisplay:
         Raises
         ------
         SessionError
-            A pixel on the screen was not the planned one.
+            A pixel on the screen was not the planned one, or the images are others than at the start.
         """
         with self._server.refuse_lost():
             self._audit_shown()
@@ -215,7 +218,7 @@ class PsychoPyDisplay:
         if self._auditor is not None:
             self._auditor.compare()
         for slot, index in enumerate(image_indices):
-            self._textures.upload(slot, self._session.images[index])
+            self._textures.upload(slot, self._images.take(index))
         self._slots = list(image_indices)
         # Nothing is collected while images run: a collection in a trial costs a frame.
         gc.enable()
@@ -236,6 +239,7 @@ class PsychoPyDisplay:
     def _flip(self, picture: Picture, at_flip: Callable[[], None] | None) -> Flip:
         if self._shown is not None and picture.slot != self._shown.slot:
             self._audit_shown()
+            self._image_went_off |= self._shown.slot is not None
         self.draw(picture)
         before = self._pacing.frame if isinstance(self._pacing, TimerPacing) else 0
         self._pacing.wait()
@@ -273,8 +277,11 @@ class PsychoPyDisplay:
         self._flipped_s = self._clock.now_s()
 
     def health(self) -> tuple[str, ...]:
-        """Return in words what keeps the animal from seeing the picture."""
+        """Return in words what keeps the animal from seeing the picture, or kept it from the one before."""
         with self._server.refuse_lost():
+            if self._image_went_off:
+                self._image_went_off = False
+                self._guard.look_at_ramp()
             return self._guard.poll()
 
     def bring_back(self) -> None:

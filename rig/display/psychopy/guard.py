@@ -87,6 +87,10 @@ class WindowGuard:
         self._looked_s = time.monotonic()
         return self._words
 
+    def look_at_ramp(self) -> None:
+        """Look at the gamma ramp alone, of whose changes no desktop tells: a millisecond."""
+        self._words = tuple(dict.fromkeys((*self._words, *self.gamma.words())))
+
     def bring_back(self) -> None:
         """Put the window on top and into its place, and the gamma ramp back."""
         if self._watch is not None:

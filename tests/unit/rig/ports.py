@@ -132,6 +132,9 @@ class FaultyDisplay:
     def health(self) -> tuple[str, ...]:
         return ("a window covers it",) if self.screen.frame in self.covered else ()
 
+    def bring_back(self) -> None:
+        """Do nothing: what covers it stays."""
+
     def keys(self) -> tuple[str, ...]:
         return ()
 

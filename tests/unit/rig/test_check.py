@@ -455,6 +455,8 @@ def test_the_display_is_watched_for_ten_seconds_and_a_stop_ends_it(make_session,
 def test_a_window_that_nobody_can_watch_is_no_pass(make_session, tmp_path):
     assert looked(make_session, tmp_path, "window", Fake()).status == "WARN"
     assert looked(make_session, tmp_path, "window", Fake(is_watched=True), name="b").status == "PASS"
+    drawn_anew = looked(make_session, tmp_path, "window", Fake(is_watched=True, has_compositor=True), name="e")
+    assert (drawn_anew.status, "effects" in drawn_anew.found) == ("WARN", True)
     covered = Fake(("the window is covered by a dialog: close it",), is_watched=True)
     assert looked(make_session, tmp_path, "window", covered, name="c").status == "WARN"
     real = looked(make_session, tmp_path, "window", covered, name="d", simulated=False)

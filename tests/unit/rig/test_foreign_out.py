@@ -38,6 +38,19 @@ def test_the_finished_folder_of_another_session_is_refused_and_left_as_it_is(mak
     assert contents(out) == before
 
 
+@pytest.mark.parametrize("place", ["", "present"])
+def test_the_sealed_folder_takes_no_journal_unless_one_is_there_already(make_session, tmp_path, place):
+    folder = make_session()
+    before = contents(folder)
+    with pytest.raises(SessionError, match="expected a folder apart from the session's, found one in"):
+        present(folder, folder / place)
+    assert contents(folder) == before
+    present(folder, tmp_path / "out")  # an earlier rig may have put it there: it can be gone on with
+    shutil.copytree(tmp_path / "out", folder / place, dirs_exist_ok=True)
+    _, was_complete = present(folder, folder / place, resume=True)
+    assert was_complete
+
+
 def test_that_is_said_first(make_session, tmp_path):
     out = tmp_path / "out"
     present(make_session("day-00"), out)

@@ -61,6 +61,23 @@ def test_the_second_is_told_who_holds_a_screen_and_since_when(holding):
     assert said.endswith("Wait for it to end, or stop it, then run the same command again.")
 
 
+@pytest.mark.parametrize("name", ["s" * 248 + "/day-00", "\N{WHITE SQUARE}" * 250])
+def test_a_session_of_the_longest_name_is_held_as_any_other(name):
+    kept, other = f"session {name} (0123456789ab)", f"session {name} (ba9876543210)"
+    with hold(kept, me(), patience_s=0.0), hold(other, me(), patience_s=0.0):
+        refused = hold(kept, me(), patience_s=0.0)
+        with pytest.raises(SessionError, match="expected no other rig"), refused:
+            pass
+
+
+def test_a_folder_whose_name_is_no_text_is_said_as_any_other():
+    out = Path(os.fsdecode(b"/data/\xff monkey"))
+    with hold("screen 3 of :9", new_holder("study/day-00", out), patience_s=0.0):
+        refused = hold("screen 3 of :9", me(), patience_s=0.0)
+        with pytest.raises(SessionError, match=r"into /data/\\udcff monkey since"), refused:
+            pass
+
+
 def test_another_screen_is_free(holding):
     with hold("screen 1 of :9", me(), patience_s=0.0) as died:
         assert died is None

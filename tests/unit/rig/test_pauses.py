@@ -118,6 +118,29 @@ def reasons(journal):
     return [(row.presentation_index, row.reason) for row in journal.presentations]
 
 
+class Unfocused(FaultyDisplay):
+    """A window that loses the keyboard at a frame, and has it again once it was brought back."""
+
+    def __init__(self, screen, at):
+        super().__init__(screen)
+        self._at, self._is_back = at, False
+
+    def health(self):
+        lost = self.screen.frame >= self._at and not self._is_back
+        return ("the keyboard writes into a terminal",) if lost else ()
+
+    def bring_back(self):
+        self._is_back = True
+
+
+def test_who_continues_from_another_window_has_the_rig_s_window_brought_back(bench):
+    operator = Script(bench.screen, **{"continue": SECOND_IMAGE + 200, "quit": SECOND_IMAGE + 2000})
+    journal = bench.run(display=Unfocused(bench.screen, SECOND_IMAGE + 2), commands=operator)
+    assert reasons(journal)[:2] == [(0, None), (1, "window_lost")]
+    assert events(journal, Paused)[0].by == "display"
+    assert journal.ended.outcome == "complete"
+
+
 def test_a_pause_rejects_the_image_that_is_up_and_lasts_until_the_operator_continues(bench):
     operator = Script(bench.screen, pause=SECOND_IMAGE + 2, **{"continue": SECOND_IMAGE + 300})
     journal = bench.run(commands=operator)

@@ -128,6 +128,17 @@ def test_five_misses_in_a_row_cost_a_pause_once(make_rig):
     assert frames(sixth.time_s) == five_trials + 30 + 150 + 1
 
 
+def test_a_session_without_intervals_has_its_time_outs(make_rig):
+    rig = make_rig(n_presentations=3, trial={"intertrial_ms": 0.0})
+    rig.look_away(0.0, 5 * 122 / 60 + 1e-6)
+    rig.run()
+    assert [(row.misses, frames(row.time_s)) for row in rig.journal.rows if isinstance(row, TimeOut)] == [(5, 5 * 122)]
+    sixth = next(row for row in rig.journal.rows if isinstance(row, TrialStarted) and row.trial == 5)
+    assert frames(sixth.time_s) == 5 * 122 + 150 + 1
+    seventh = [row for row in rig.journal.rows if isinstance(row, TrialStarted) and row.trial == 6]
+    assert not seventh
+
+
 def test_misses_begin_anew_after_the_pause(make_rig):
     rig = make_rig(n_presentations=3)
     rig.look_away(0.0, (9 * 122 + 8 * 30 + 150) / 60 + 1e-6)  # nine ignored trials

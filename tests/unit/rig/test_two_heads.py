@@ -350,6 +350,22 @@ def test_a_ramp_that_changes_in_a_session_is_noticed_and_put_back(two_heads, dis
 
 
 @pytest.mark.parametrize("whose", ["screen", "desktop"])
+def test_a_ramp_that_changes_while_an_image_is_up_is_known_before_the_image_counts(opened, whose):
+    desktop, display = opened
+    display.call("prepare", images=[0, 1])
+    display.call("show", pictures=[(0, True, 3)])
+    assert display.call("health", flips=1) == []
+    display.call("show", pictures=[(1, True, 1)])
+    if whose == "screen":
+        desktop.set_ramp(SUBJECT, 2.2)
+    else:
+        display.call("set_desktop_ramp", exponent=2.2)
+    assert "the gamma ramp is another than at the start" in display.call("health", flips=1)[0]
+    display.call("bring_back")
+    assert words(display) == []
+
+
+@pytest.mark.parametrize("whose", ["screen", "desktop"])
 def test_the_ramp_that_a_killed_rig_left_is_put_right_by_the_next(two_heads, make_subject_session, whose):
     session = make_subject_session()
     with driven_display(two_heads.environment) as display:

@@ -171,10 +171,17 @@ def test_what_became_of_a_key_is_said_to_who_watches(tmp_path, make_session):
 
 
 def keyed_once_a_look(display):
-    """Return `keys` for a clock that runs faster than the desk looks: what was pressed waits, as in a real window."""
-    waiting, script = [], dict(display._keys)
+    """Return `keys` for a clock that runs faster than the desk looks: what was pressed waits, as in a real window.
+
+    A finger is a second away from its next press, whenever the desk looks.
+    """
+    waiting, script, next_flip = [], dict(display._keys), 0
 
     def keys():
+        nonlocal next_flip
+        if len(display.pictures) < next_flip:
+            return ()
+        next_flip = len(display.pictures) + 60
         for flip in [flip for flip in script if flip <= len(display.pictures)]:
             waiting.append(script.pop(flip))
         return waiting.pop(0) if waiting else ()

@@ -87,6 +87,18 @@ def test_what_is_asked_reaches_the_rig_and_its_answer_who_asked(place):
     assert rig.asked == [("pause", "terminal")]
 
 
+def test_what_was_asked_of_a_rig_that_hung_is_not_done_once_nobody_waits_for_it(place):
+    mailbox = place.open()
+    with address_of(next(place.sockets.iterdir())) as address:
+        gone, waiting = (socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2))
+        for one, name in ((gone, "quit"), (waiting, "pause")):
+            one.connect(address)
+            one.send(json.dumps({"ask": name}).encode())
+        gone.close()  # its `rig tell` has said that nobody answers
+        with waiting:
+            assert [command.name for command in mailbox.poll(STATE.to_json)] == ["pause"]
+
+
 def test_two_who_ask_at_once_have_each_an_answer_of_their_own(place):
     both, waiting = threading.Barrier(3), []
 
@@ -203,6 +215,29 @@ def test_where_no_rig_is_at_work_the_journal_says_what_became_of_it(place, rows,
             for row in rows:
                 journal.write(row)
     with pytest.raises(SessionError, match=line):
+        place.tell("pause")
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"rig": "rig A", "overrides": ("gaze", "refresh")}, "--resume --rig FILE --despite gaze --despite refresh`"),
+        ({"gaze": "mouse"}, "--resume --gaze mouse`"),
+        ({"display": "headless", "clock": "virtual", "pacing": None}, "--resume --display headless`"),
+    ],
+)
+def test_the_command_that_goes_on_is_that_of_the_launch_as_far_as_the_journal_knows_it(place, choices, words):
+    with JournalWriter(place.out / "journal.jsonl") as journal:
+        journal.write(opened(**choices))
+    with pytest.raises(SessionError) as refused:
+        place.tell("pause")
+    assert f"present {place.session} --out {place.out} {words}" in str(refused.value)
+
+
+def test_a_rehearsal_is_nothing_to_go_on_with(place):
+    with JournalWriter(place.out / "journal.jsonl") as journal:
+        journal.write(opened(is_rehearsal=True))
+    with pytest.raises(SessionError, match=r"a rehearsal, and has ended\. Nothing goes on with one"):
         place.tell("pause")
 
 
