@@ -70,10 +70,11 @@ fuzz: $(SETUP)
 set-up: $(SETUP)
 system-packages: $(SYSTEM)
 
-# One after the other: two of these commands in a new checkout would install over each other.
+# One after the other: two of these commands in a new checkout would install over each other. Not uv's own file,
+# .lock: it would wait for itself.
 $(SETUP): pyproject.toml
 	@mkdir -p $(VENV)
-	@flock $(VENV)/.lock $(MAKE) --no-print-directory installed
+	@flock $(VENV)/.set-up.lock $(MAKE) --no-print-directory installed
 
 installed:
 	@[ $(SETUP) -nt pyproject.toml ] || $(MAKE) --no-print-directory install
