@@ -134,10 +134,9 @@ def page_lines(feed: Feed, n_columns: int, n_rows: int) -> list[str]:
         *_large(feed.question or head.text, "warn" if feed.question else head.tone, n_columns),
         *textwrap.wrap(visible(head.why), n_columns),
         _bar(state, n_columns),
-        progress(state),
+        *textwrap.wrap("   ".join(text for text in (progress(state), doubts_named(state)) if text), n_columns),
         *textwrap.wrap(time_left(state), n_columns),
         *(_styled(f"! {text}", "bad") for text in state.warnings),
-        *(_styled(f"? {text}", "warn") for text in textwrap.wrap(doubts_named(state), n_columns - 2)),
         _styled(state.said, "good"),
     ]
     if state.n_planned:
