@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from rig.display.screens import Rectangle
+from rig.stop import HELD_S
 
 OPERATOR, SUBJECT = Rectangle(0, 0, 800, 600), Rectangle(800, 0, 800, 600)
 PACKAGES = "xserver-xorg-core, xserver-xorg-video-dummy and openbox"
@@ -68,6 +69,12 @@ EndSection
 def no_server(why: str) -> None:
     """Skip, or fail where everything has to be there."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{why}: install {PACKAGES}")
+
+
+def lift_finger() -> None:
+    """Press nothing for longer than a key that is held down takes to repeat."""
+    deadline = time.monotonic() + HELD_S
+    wait_until(lambda: time.monotonic() > deadline, "a finger to be lifted")
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
@@ -190,11 +197,6 @@ class TwoHeads:
         for kind in (X.KeyPress, X.KeyRelease):
             xtest.fake_input(self.connection, kind, code)
         self.connection.sync()
-
-    def lift_finger(self, pause_s: float) -> None:
-        """Press nothing for longer than this: a key that is held down repeats sooner."""
-        deadline = time.monotonic() + pause_s
-        wait_until(lambda: time.monotonic() > deadline, "a finger to be lifted")
 
     def has_manager(self) -> bool:
         """Return whether a window manager is at work."""

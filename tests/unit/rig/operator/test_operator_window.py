@@ -12,8 +12,7 @@ import pytest
 
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.journal_rows import Commanded, Paused
-from rig.stop import HELD_S
-from tests.equipment.two_heads import OPERATOR, SUBJECT, wait_until, window_manager
+from tests.equipment.two_heads import OPERATOR, SUBJECT, lift_finger, wait_until, window_manager
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
@@ -111,7 +110,7 @@ def test_the_operator_watches_on_the_other_screen_and_both_windows_and_a_termina
     wait_until(lambda: station.status().get("doing") == "paused", "a pause by a key of the animal's window")
     two_heads.focus(station.window())
     two_heads.press("q")
-    two_heads.lift_finger(HELD_S)
+    lift_finger()
     two_heads.press("q")
     assert station.process.wait() == 130
     wait_until(lambda: station.window() is None, "the window to close with the session")

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from rig.operator.channel import Channel, pair
-from tests.equipment.two_heads import wait_until
+from tests.equipment.two_heads import lift_finger, wait_until
 from tests.unit.rig.operator.test_views import STATE
 
 pytestmark = pytest.mark.slow
@@ -66,6 +66,7 @@ def test_keys_of_the_page_reach_the_rig_and_the_terminal_is_left_as_it_was(termi
     wait_until(lambda: terminal.hear() == ["continue"], "the key")  # the session is paused
     os.write(terminal.keyboard, b"q")
     wait_until(lambda: b"P r e s s   q   o n c e" in terminal.written, "the question")
+    lift_finger()
     os.write(terminal.keyboard, b"q")
     wait_until(lambda: terminal.hear() == ["continue", "quit"], "the answer")
     terminal.rig.close()
