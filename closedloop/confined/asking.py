@@ -144,7 +144,13 @@ def _ask(helper: _Helper, request: bytes, limits: Limits) -> tuple[Any, list[mem
             _tell(helper, request, writer)
         finally:
             os.close(writer)
-        n_before = _hear(helper, deadline=time.monotonic() + _START_S)
+        try:
+            n_before = _hear(helper, deadline=time.monotonic() + _START_S)
+        except TimeoutError as error:  # before the file was touched: it is none of its faults
+            raise ExecutionError(
+                f"{sys.executable}: expected the process that reads files to answer, found it silent for "
+                f"{_START_S:.0f} s. See what keeps this machine busy or without memory, and run again."
+            ) from error
         deadline = time.monotonic() + limits.wall_s
         frames = list(_frames(reader, limits, deadline))
     finally:
@@ -155,7 +161,10 @@ def _ask(helper: _Helper, request: bytes, limits: Limits) -> tuple[Any, list[mem
             raise ConfinedError("that it describes too much")
         return json.loads(bytes(parts[0][1])), [part for _, part in parts[1:]]
     _tell(helper, ENDED)
-    status = _hear(helper, deadline=deadline + 1)
+    try:
+        status = _hear(helper, deadline=deadline + 1)
+    except TimeoutError as error:
+        raise ConfinedError("no answer of the process that reads it") from error
     why = _error(json.loads(bytes(last))) if end == FAILED else _ended(status, limits)
     raise _NoAnswerError(why, n_before=n_before, is_late=status == -signal.SIGXCPU)
 
@@ -205,8 +214,6 @@ def _hear(helper: _Helper, *, deadline: float) -> int:
     helper.channel.settimeout(max(deadline - time.monotonic(), 0.001))
     try:
         said = helper.channel.recv(MOST_REQUEST_BYTES)
-    except TimeoutError as error:
-        raise ConfinedError("no answer of the process that reads it") from error
     except ConnectionError as error:
         raise _LostHelperError from error
     if not said:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from tools.faults.subjects import DayPart, Ended, Part, Server, SessionPart, cop
 EVERY = {"sync": 1, "rename": 1, "write": 10}
 ASKED = ("ENOSPC", "EIO", "kill")
 _STATE = "state"
+_HOW_FAR = re.compile(r"day \d+  \w+: \d+ %")  # what a stage says in a log that has run for ten seconds
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,7 @@ def _begun(part: Part) -> DiskNode:
 
 def _faults_of(ended: Ended, case: Case) -> list[str]:
     """Return what is wrong with how a command ended that met a fault: it is borne, one line, or a kill."""
-    lines = [line for line in ended.stderr.splitlines() if line.strip()]
+    lines = [line for line in ended.stderr.splitlines() if line.strip() and not _HOW_FAR.match(line)]
     if case.action.startswith("kill") and ended.code == -9:
         return []
     if ended.code == 0:

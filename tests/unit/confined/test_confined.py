@@ -16,7 +16,7 @@ import pytest
 
 from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import ConfinedError, Limits
-from closedloop.errors import CheckpointError
+from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.execution.local import run_in_processes
 from tests.unit.confined import questions
 from tests.unit.messages import refused
@@ -102,6 +102,18 @@ def test_a_helper_that_somebody_ended_is_started_again() -> None:
     """Its end is no fault of the file's: nothing is said of it, and nothing of a damaged file."""
     helper = run_confined(questions.parent, limits=SMALL)[0]
     os.kill(helper, signal.SIGKILL)
+    assert ask(questions.parent) != helper
+
+
+def test_a_helper_that_is_silent_is_this_machine_s_fault_and_none_of_the_file_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    helper = run_confined(questions.parent, limits=SMALL)[0]
+    os.kill(helper, signal.SIGSTOP)
+    monkeypatch.setattr("closedloop.confined.asking._START_S", 0.05)
+    with pytest.raises(ExecutionError, match=r"found it silent for .* run again\."):
+        ask(questions.parent)
+    monkeypatch.undo()
     assert ask(questions.parent) != helper
 
 
