@@ -49,15 +49,23 @@ def operations(lines: Iterator[str]) -> Iterator[tuple[str, ...]]:
     """Read strace's lines (-f -y) as what they did to the disk."""
     begun: dict[str, str] = {}
     for line in lines:
-        process, _, call = line.rstrip("\n").partition(" ")
+        process, _, call = line.partition(" ")
+        call = call.strip()  # a process of a short number has more than one blank behind it
         if call.endswith("<unfinished ...>"):
             begun[process] = call.removesuffix("<unfinished ...>").rstrip()
             continue
-        resumed = re.fullmatch(r"<\.\.\. \w+ resumed>(.*)", call.strip())
-        whole = begun.pop(process, "") + resumed[1] if resumed else call.strip()
+        resumed = re.fullmatch(r"<\.\.\. \w+ resumed>(.*)", call)
+        whole = begun.pop(process, "") + resumed[1] if resumed else call
         found = re.fullmatch(r"(\w+)\((.*)\)\s+= (\d+)(<.*>)?", whole)  # what failed did nothing
         if found:
             yield from _operation(found[1], found[2], opened=(found[4] or "<>")[1:-1])
+
+
+@pytest.mark.parametrize("process", ["7750", "27750"])
+def test_what_strace_says_in_two_lines_is_one_operation_whatever_the_number_of_the_process(process: str) -> None:
+    begun, ended = "fsync(3</disk/a> <unfinished ...>", "<... fsync resumed>) = 0"
+    said = [f"{process:5} {begun}\n", '3     write(4</disk/b>, "x", 1) = 1\n', f"{process:5} {ended}\n"]
+    assert list(operations(iter(said))) == [("write", "/disk/b"), ("sync", "/disk/a")]
 
 
 def _operation(name: str, said: str, *, opened: str) -> Iterator[tuple[str, ...]]:
