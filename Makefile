@@ -3,6 +3,7 @@
 # make check     format, lint, import contracts, types, fast tests
 # make flakes    all tests RUNS times beside LOAD busy processes and a foreign Dask cluster; a log of each in runs/flakes
 # make faults    every operation of a day and of a rig's session on the disk fails once: an hour or two, and it resumes
+# make kills     a rig in real time is killed KILLS times, its terminal closed HANGUPS times: ten minutes
 # make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
 # make fuzz      damaged files through every reader: FUZZ_INPUTS of them
@@ -17,6 +18,9 @@ TORCH_INDEX ?=
 TORCH_VERSION ?= 2.13.0
 FUZZ_INPUTS ?= 50000
 FUZZ_SEED ?= 0
+KILLS ?= 60
+HANGUPS ?= 20
+KILLS_SEED ?= 20261128
 
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.set-up
@@ -26,7 +30,7 @@ export OMP_NUM_THREADS ?= 1
 # The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dry-run test check faults flakes docs bench fuzz set-up system-packages installed install
+.PHONY: dry-run test check faults kills flakes docs bench fuzz set-up system-packages installed install
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -47,6 +51,10 @@ flakes: $(SETUP) $(SYSTEM)
 
 faults: $(SETUP)
 	$(BIN)/python -m tools.faults --folder runs/faults
+
+# A dozen kills and four hang-ups are in `make test`; here their number is free, and each is told as it comes.
+kills: $(SETUP) $(SYSTEM)
+	$(BIN)/python -m tools.kills --kills $(KILLS) --hang-ups $(HANGUPS) --seed $(KILLS_SEED)
 
 docs: $(SETUP)
 	$(BIN)/python -m tools.pages

@@ -11,6 +11,7 @@ NAMES = {
     "attack_speed": "attacks against foolbox, torchattacks and robustness: the same gradients, the same gain",
     "attack_gain": "what each search gains for its gradients, on float images and on bytes",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
+    "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
@@ -23,7 +24,7 @@ def main() -> None:
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:<12} {what}" for name, what in NAMES.items()),
+        epilog="\n".join(f"  {name:<15} {what}" for name, what in NAMES.items()),
     )
     parser.add_argument("name", nargs="?", default="first_light", choices=NAMES, metavar="NAME", help="see below")
     options, rest = parser.parse_known_args()

@@ -13,6 +13,8 @@
     ├── AlignmentError     the journal and the recording do not belong together
     │   └── ClockRateError its codes are those of the journal, at other distances than two clocks make
     ├── SessionError       the rig cannot present a session folder, or its display or hardware is not fit
+    │   ├── DeviceError        what is wired to the rig failed as a session ran
+    │   └── BrokenSessionError a session that had begun ended by an error; it can be resumed
     ├── StudyError         the study folder cannot be advanced (two loops, another version, simulated mixed with real)
     ├── ExecutionError     the workers that were asked for cannot be had, or were lost
     └── StorageError       the disk is full or the folder cannot be written
@@ -86,6 +88,18 @@ class ClockRateError(AlignmentError):
 
 class SessionError(ClosedLoopError):
     """The rig cannot present a session folder, or its display or hardware is not fit."""
+
+
+class DeviceError(SessionError):
+    """What is wired to the rig failed as a session ran."""
+
+
+class BrokenSessionError(SessionError):
+    """A session that had begun ended by an error; its journal is whole up to there, and it can be resumed."""
+
+
+class RigError(ClosedLoopError):
+    """A rig's description is missing, malformed, or of another rig than the one that stands here."""
 
 
 class StudyError(ClosedLoopError):

@@ -1,24 +1,25 @@
-"""Opens the ports of a rig as the operator chose them; whatever was opened is closed in the end."""
+"""Opens the ports of a rig as its description says; whatever was opened is closed in the end."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from closedloop.errors import SessionError
+from closedloop.artifacts.rig.description import CodesPort, RigDocument, read_rig
+from closedloop.errors import RigError, SessionError
+from closedloop.plain_text.printed import command_line
 from rig.display.display import Display, DisplayName
 from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.display.placement import place
 from rig.machine.timeline import trial_frames
-from rig.machine.trial import Apparatus
+from rig.operator.opening import NO_PANEL, PanelChoice
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
 from rig.ports.gaze import Gaze, ScriptedGaze
-from rig.ports.recorder import NoRecorder, Recorder, SimulatedRecorder
-from rig.ports.reward import SilentReward
+from rig.ports.recorder import NoRecorder, Recorder
+from rig.ports.reward import Reward, SilentReward
 from rig.session.folder import Session
 from rig.stop import StopRequest
 
@@ -41,12 +42,16 @@ class Launch:
         Continue an existing journal.
     audit_pixels
         How many distinct images to read back from the screen buffer and compare.
-    code_device
-        Name or address of the port for digital codes, where the session asks for one.
     gaze
-        Who looks: the session's scripted monkey, or the mouse for a demonstration.
-    recorder
-        Who records.
+        Who looks in a simulated session without a rig: its scripted monkey, or the mouse.
+    rig
+        The rig's description; a session with an animal needs one.
+    despite
+        Names of checks that the operator overrides.
+    panel
+        What the operator watches.
+    is_rehearsal
+        Whether a scripted monkey looks, whatever the rig has, and the journal is marked as one that is never data.
     """
 
     session: Path
@@ -54,56 +59,101 @@ class Launch:
     display: DisplayName
     resume: bool = False
     audit_pixels: int = 0
-    code_device: str | None = None
     gaze: Literal["scripted", "mouse"] = "scripted"
-    recorder: Literal["none", "simulated"] = "none"
+    rig: Path | None = None
+    despite: tuple[str, ...] = ()
+    panel: PanelChoice = NO_PANEL
+    is_rehearsal: bool = False
 
 
-def open_apparatus(session: Session, launch: Launch, start_s: float, stop: StopRequest, stack: ExitStack) -> Apparatus:
-    """Open display, gaze, reward, codes and recorder.
+def resume_command(launch: Launch) -> str:
+    """Return the command line that continues a launch, with the operator's choices."""
+    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
+    words += ["--out", launch.out, "--resume"]
+    if launch.audit_pixels:
+        words += ["--audit-pixels", str(launch.audit_pixels)]
+    if launch.gaze != "scripted":
+        words += ["--gaze", launch.gaze]
+    if launch.rig is not None:
+        words += ["--rig", launch.rig]
+    for name in launch.despite:
+        words += ["--despite", name]
+    if launch.panel.kind not in ("auto", "none"):
+        words += ["--panel", launch.panel.kind]
+        if launch.rig is None and launch.panel.screen is not None:
+            words += ["--operator-screen", str(launch.panel.screen)]
+    return command_line(*words)
+
+
+@dataclass(frozen=True)
+class DescribedRig:
+    """A rig's description as it was read.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    document
+        What it says.
+    sha256
+        Of the file.
+    """
+
+    path: Path
+    document: RigDocument
+    sha256: str
+
+
+def describe_rig(session: Session, path: Path | None) -> DescribedRig | None:
+    """Read the rig's description; a simulated session needs none.
+
+    Raises
+    ------
+    RigError
+        It cannot be read, or a session with an animal has none.
+    """
+    if path is not None:
+        document, sha256 = read_rig(path)
+        return DescribedRig(path, document, sha256)
+    if session.document.simulated:
+        return None
+    raise RigError(
+        f"{session.folder}: expected a rig's description for a session with an animal, found none. "
+        "Pass --rig FILE; `rig init` writes one."
+    )
+
+
+def open_display(
+    session: Session,
+    rig: RigDocument | None,
+    launch: Launch,
+    *,
+    start_s: float,
+    stop: StopRequest,
+    auditor: PixelAuditor | None,
+) -> Display:
+    """Open the display.
 
     Parameters
     ----------
     session
         What will be shown.
+    rig
+        Says on which screen; None for a simulated session without a rig.
     launch
         What the operator chose.
     start_s
         Where a virtual clock begins, seconds.
     stop
         For displays with a keyboard.
-    stack
-        Closes what was opened.
+    auditor
+        Reads back images as they are shown, or None.
 
     Raises
     ------
     SessionError
-        Something is missing or not fit.
+        There is none, or it is not fit.
     """
-    auditor = _open_audit(session, launch)
-    display = _open_display(session, launch, start_s, stop, auditor)
-    stack.callback(display.close)
-    gaze = _open_gaze(session, launch, display)
-    stack.callback(gaze.close)
-    recorder: Recorder = SimulatedRecorder() if launch.recorder == "simulated" else NoRecorder()
-    codes = open_codes(session, launch.code_device, recorder)
-    stack.callback(codes.close)
-    if auditor is not None:  # once everything is open: a rig that refuses to begin leaves nothing
-        stack.callback(lambda: auditor.report().write(launch.out / AUDIT_NAME))
-    return Apparatus(display=display, gaze=gaze, reward=SilentReward(), codes=codes, recorder=recorder)
-
-
-def _open_audit(session: Session, launch: Launch) -> PixelAuditor | None:
-    if not launch.audit_pixels:
-        return None
-    if launch.display == "headless":
-        raise SessionError("--audit-pixels: expected a display with pixels, found headless. Pass --display psychopy.")
-    return PixelAuditor(session, launch.audit_pixels)
-
-
-def _open_display(
-    session: Session, launch: Launch, start_s: float, stop: StopRequest, auditor: PixelAuditor | None
-) -> Display:
     screen = session.document.screen
     if launch.display == "headless":
         clock = VirtualClock(screen.refresh_hz, start_s=start_s)
@@ -112,17 +162,54 @@ def _open_display(
         )
     from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
-    return PsychoPyDisplay(session, stop=stop, auditor=auditor)
+    return PsychoPyDisplay(session, stop=stop, auditor=auditor, rig=rig)
 
 
-def _open_gaze(session: Session, launch: Launch, display: Display) -> Gaze:
-    if session.document.simulated and launch.gaze == "scripted":
+def open_audit(session: Session, launch: Launch) -> PixelAuditor | None:
+    """Return who reads images back from the screen buffer; None where nobody asked for it.
+
+    Raises
+    ------
+    SessionError
+        The display has no pixels.
+    """
+    if not launch.audit_pixels:
+        return None
+    if launch.display == "headless":
+        raise SessionError("--audit-pixels: expected a display with pixels, found headless. Pass --display psychopy.")
+    return PixelAuditor(session, launch.audit_pixels)
+
+
+def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display: Display) -> Gaze:
+    """Open what says where the animal looks.
+
+    Parameters
+    ----------
+    session
+        What will be shown.
+    rig
+        Names the source; None for a simulated session without a rig.
+    launch
+        Says it where there is no rig.
+    display
+        The mouse is over it.
+
+    Raises
+    ------
+    SessionError
+        There is none.
+    """
+    if launch.is_rehearsal:
         return scripted_gaze(session)
-    if launch.gaze == "mouse" and launch.display == "psychopy":
-        return _mouse_gaze(session, display)
+    source = rig.gaze.source if rig is not None else launch.gaze
+    if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along
+        return scripted_gaze(session)
+    if source == "mouse" and display.name == "psychopy":
+        return _mouse_gaze(session, rig, display)
+    found = {"mouse": "a mouse without a screen", "scripted": "a script for a session with an animal"}
     raise SessionError(
-        f"{launch.session}: expected a source of gaze, found a real session without an eye tracker. "
-        "Pass --display psychopy --gaze mouse for a demonstration."
+        f"gaze: expected a source of gaze, found {found.get(source, 'none')}. "
+        "Set gaze.source in rig.yaml (`rig devices` lists what is there); a mouse needs --display psychopy."
     )
 
 
@@ -142,45 +229,52 @@ def scripted_gaze(session: Session) -> Gaze:
     return ScriptedGaze(monkey, fixation_s=n_frames / refresh_hz)
 
 
-def open_codes(session: Session, device: str | None, recorder: Recorder) -> CodePort:
-    """Open the transport of digital codes that the session asks for.
+def open_reward(rig: RigDocument | None) -> Reward:  # noqa: ARG001 - no valve has a port yet: each rig says none
+    """Open what gives reward."""
+    return SilentReward()
+
+
+def open_recorder(rig: RigDocument | None) -> Recorder:
+    """Open who records."""
+    return NoRecorder(rig.recorder.kind if rig is not None else "none")
+
+
+def open_codes(port: CodesPort | None, recorder: Recorder) -> CodePort:
+    """Open the way of digital codes to the recorder.
 
     Parameters
     ----------
-    session
-        Names the transport.
-    device
-        Name or address of the port, or None.
+    port
+        As the rig describes it; None for a simulated session without a rig, whose journal alone holds the codes.
     recorder
         Takes the codes where they go as comments.
 
     Raises
     ------
     SessionError
-        The port is not named or cannot be opened.
+        The port cannot be opened.
     """
-    transport = session.document.codes.transport
-    if transport == "file":
+    if port is None or port.transport == "none":
         return FileCodes()
-    if transport == "comment":
+    if port.transport == "comment":
         return CommentCodes(recorder)
-    if device is None:
-        raise SessionError(
-            f"{session.folder}: expected a device for codes over the {transport} port, found none. "
-            "Name it with --code-device."
-        )
-    if transport == "serial":
-        return SerialCodes(device)
+    address = port.address
+    if address is None:
+        raise ValueError(f"expected an address for {port.transport} codes")
+    if port.transport == "serial":
+        return SerialCodes(address)
     from rig.display.psychopy.devices import open_parallel_port  # noqa: PLC0415
 
-    return ParallelCodes(open_parallel_port(device))
+    return ParallelCodes(open_parallel_port(address))
 
 
-def _mouse_gaze(session: Session, display: Display) -> Gaze:
+def _mouse_gaze(session: Session, rig: RigDocument | None, display: Display) -> Gaze:
     from rig.display.psychopy.devices import MouseGaze  # noqa: PLC0415
     from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415
 
     if not isinstance(display, PsychoPyDisplay):
         raise TypeError(f"expected a PsychoPy display, found {display.name}")
-    placement = place(session.document.screen, session.document.image_side_px)
-    return MouseGaze(display, cm_per_px=session.document.screen.cm_per_px, distance_cm=placement.distance_cm)
+    screen = session.document.screen
+    implied_cm = place(screen, session.document.image_side_px).distance_cm
+    distance_cm = rig.subject_screen.distance_cm if rig is not None else implied_cm
+    return MouseGaze(display, cm_per_px=screen.cm_per_px, distance_cm=distance_cm)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from closedloop.errors import visible
-from closedloop.plain_text.printed import command_line
+from closedloop.errors import BrokenSessionError, OptionError, visible
+from closedloop.plain_text.printed import printed, quoted
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
+from closedloop.terminal.streams import say
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
     from rig.apparatus import Launch
+    from rig.check.findings import Finding
+    from rig.machine.state import SessionState
+    from rig.stop import StopRequest
 
-_LIBRARIES = ("psychopy", "pyglet", "PIL", "serial")  # of the extra "rig"
+_LIBRARIES = ("psychopy", "pyglet", "serial")  # of the extra "rig"
 
 app = typer.Typer(
     name="rig",
@@ -30,7 +39,7 @@ app = typer.Typer(
 )
 
 SessionFolder = Annotated[
-    Path, typer.Argument(metavar="SESSION", help="session folder, as the schedule stage wrote it")
+    Path, typer.Argument(metavar="SESSION", help="session folder, such as day-00/schedule of a study")
 ]
 DisplayOption = Annotated[
     Literal["psychopy", "headless"], typer.Option(help="a PsychoPy window, or no screen and a virtual clock")
@@ -39,8 +48,38 @@ DisplayOption = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="where the journal goes  [default: SESSION/../present]")
 ]
-CodeDeviceOption = Annotated[
-    str | None, typer.Option(metavar="DEVICE", help="parallel or serial port for digital codes, such as /dev/parport0")
+
+
+def _refuse_code_device(device: str | None) -> None:
+    if device is not None:
+        raise OptionError(
+            f"--code-device {device}: expected ports in the rig's description, found one on the command line. "
+            "Set codes.address in rig.yaml (`rig init` writes one), and pass --rig FILE."
+        )
+
+
+RigOption = Annotated[
+    Path | None,
+    typer.Option("--rig", metavar="FILE", help="this rig's description, as `rig init` writes it; an animal needs one"),
+]
+CodeDeviceOption = Annotated[str | None, typer.Option("--code-device", hidden=True, callback=_refuse_code_device)]
+
+DespiteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHECK", help="show it although this check failed; may be repeated. Journal and pages will say so"
+    ),
+]
+PanelOption = Annotated[
+    Literal["auto", "window", "terminal", "none"],
+    typer.Option(
+        help="what the operator watches: a window on a screen of its own, a page in this terminal, or a line now and "
+        "then; auto is the first that there is"
+    ),
+]
+OperatorScreenOption = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="the screen of the operator's window, from 0  [default: as rig.yaml says]"),
 ]
 
 
@@ -64,25 +103,49 @@ def check(
     session: SessionFolder,
     display: DisplayOption = "psychopy",
     *,
+    rig: RigOption = None,
     out: OutOption = None,
-    code_device: CodeDeviceOption = None,
+    code_device: CodeDeviceOption = None,  # noqa: ARG001 - refused by its callback
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Check whether a session can be shown here. Exit code 1 when something must be corrected first."""
-    from rig.check import run_checks  # noqa: PLC0415
+    from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.check.printed import closing_line  # noqa: PLC0415
+    from rig.check.run import run_checks  # noqa: PLC0415
     from rig.session.folder import refuse_no_session  # noqa: PLC0415
+    from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     refuse_no_session(session)
-    findings = run_checks(session, display=display, out=_out(session, out), code_device=code_device)
+    request = StopRequest()
+    launch = Launch(session=session, out=_out(session, out), display=display, rig=rig)
+    if sys.stderr.isatty() and display != "headless":
+        say("Checks the session, the rig and, for ten seconds, the screen ...")
+    with stop_on_signals(request):
+        findings = run_checks(launch, stop=request)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        for finding in findings:
-            typer.echo(visible(f"{finding.status}  {finding.name}: {finding.found}"))
-            if finding.fix:
-                typer.echo(visible(f"      fix: {finding.fix}"))
+        _print_table(findings)
+        typer.echo(visible(closing_line(findings)))
+    if request.requested:
+        raise typer.Exit(INTERRUPTED)
     if any(finding.status == "FAIL" for finding in findings):
         raise typer.Exit(1)
+
+
+_COLOURS = {"PASS": typer.colors.GREEN, "WARN": typer.colors.YELLOW, "FAIL": typer.colors.RED}
+
+
+def _print_table(findings: Sequence[Finding], *, err: bool = False) -> None:
+    from rig.check.printed import table_lines  # noqa: PLC0415
+
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    for status, line in table_lines(findings, width=width):
+        shown = visible(line)
+        if shown.startswith(status):
+            shown = typer.style(status, fg=_COLOURS[status], bold=True) + shown.removeprefix(status)
+        typer.echo(shown, err=err)
 
 
 def _out(session: Path, out: Path | None) -> Path:
@@ -97,63 +160,221 @@ def present(
     display: DisplayOption = "psychopy",
     *,
     out: OutOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="continue an existing journal")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a session that was stopped")] = False,
     audit_pixels: Annotated[
         int,
-        typer.Option(
-            min=0, metavar="N", help="read this many images back from the screen buffer and compare every pixel"
-        ),
+        typer.Option(min=0, metavar="N", help="read this many images back from the screen and compare every pixel"),
     ] = 0,
     gaze: Annotated[
-        Literal["scripted", "mouse"],
-        typer.Option(help="the scripted monkey of a simulated session, or the mouse for a demonstration"),
-    ] = "scripted",
-    code_device: CodeDeviceOption = None,
+        Literal["scripted", "mouse"] | None,
+        typer.Option(help="who looks in a simulated session without --rig  [default: scripted]"),
+    ] = None,
+    rig: RigOption = None,
+    despite: DespiteOption = None,
+    code_device: CodeDeviceOption = None,  # noqa: ARG001 - refused by its callback
+    panel: PanelOption = "auto",
+    operator_screen: OperatorScreenOption = None,
 ) -> None:
     """Show a session and write its journal. Ctrl-C stops at the next frame; --resume continues."""
-    from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.apparatus import Launch, resume_command  # noqa: PLC0415
+    from rig.check.table import overridable  # noqa: PLC0415
+    from rig.operator.opening import PanelChoice  # noqa: PLC0415
 
+    if gaze is not None and rig is not None:
+        raise OptionError(f"--gaze {gaze}: expected no --gaze beside --rig, found both. Set gaze.source in {rig}.")
     launch = Launch(
         session=session,
         out=_out(session, out),
         display=display,
         resume=resume,
         audit_pixels=audit_pixels,
-        gaze=gaze,
-        code_device=code_device,
+        gaze=gaze or "scripted",
+        rig=rig,
+        despite=overridable(despite or ()),
+        panel=PanelChoice(panel, operator_screen),
     )
     summary, was_complete = _present(launch)
-    typer.echo(_sentence(summary, was_complete), err=True)
+    say(visible(_sentence(summary, was_complete)))  # a closed terminal hears nothing: that is no error
+    if summary.outcome == "complete":
+        say(visible(f"Bring back journal.jsonl and summary.json of {launch.out}, and the recorder's files."))
     if summary.outcome == "stopped":
-        typer.echo(f"Resume with: {resume_command(launch)}", err=True)
+        say(f"Resume with: {resume_command(launch)}")
         raise typer.Exit(INTERRUPTED)
 
 
-def resume_command(launch: Launch) -> str:
-    """Return the command line that continues a launch, with the operator's choices."""
-    words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
-    words += ["--out", launch.out, "--resume"]
-    if launch.audit_pixels:
-        words += ["--audit-pixels", str(launch.audit_pixels)]
-    if launch.gaze != "scripted":
-        words += ["--gaze", launch.gaze]
-    if launch.code_device is not None:
-        words += ["--code-device", launch.code_device]
-    return command_line(*words)
+def _answer(question: str) -> Any:
+    return typer.Option(metavar="ANSWER", help=question)
+
+
+@app.command()
+def init(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="where to write it, such as rig.yaml; never over another")
+    ],
+    *,
+    name: Annotated[str | None, _answer("name of this rig, as journal and pages will say")] = None,
+    screen: Annotated[str | None, _answer("number of the screen in front of the animal")] = None,
+    width_px: Annotated[str | None, _answer("its width, pixels")] = None,
+    height_px: Annotated[str | None, _answer("its height, pixels")] = None,
+    refresh_hz: Annotated[str | None, _answer("its frames per second")] = None,
+    width_cm: Annotated[str | None, _answer("width of its lit picture, cm, by a ruler")] = None,
+    distance_cm: Annotated[str | None, _answer("from the animal's eye to it, cm, by a ruler")] = None,
+    operator_screen: Annotated[str | None, _answer("number of the screen that you watch, or none")] = None,
+    photodiode: Annotated[str | None, _answer("corner and side in pixels, such as 'lower_left 40', or none")] = None,
+    codes: Annotated[str | None, _answer("'parallel ADDRESS', 'serial ADDRESS', comment, or none")] = None,
+    gaze: Annotated[str | None, _answer("mouse, scripted, or none")] = None,
+    recorder: Annotated[str | None, _answer("by_hand, or none")] = None,
+    recorder_folder: Annotated[str | None, _answer("where its files grow, if this computer sees it, or none")] = None,
+    gaze_calibrated: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
+    luminance_measured: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
+) -> None:
+    """Describe this rig in a file. Asks what no option says; without a terminal, takes what it found."""
+    given = {f"--{key.replace('_', '-')}": value for key, value in locals().items() if key != "file"}
+    from rig.setup.found import find_devices, listed  # noqa: PLC0415
+    from rig.setup.questions import ask_all, refuse_existing, write_rig  # noqa: PLC0415
+
+    refuse_existing(file)
+    devices, lines = find_devices()
+    for line in lines:
+        typer.echo(visible(line), err=True)
+    is_asked = sys.stdin.isatty() and sys.stderr.isatty()
+    for line in listed(devices) if is_asked else ():
+        typer.echo(visible(line), err=True)
+    document = ask_all(
+        given,
+        name=platform.node() or "rig",
+        devices=devices,
+        ask=(lambda question, proposed: str(typer.prompt(question, default=proposed, err=True))) if is_asked else None,
+        say=lambda line: typer.echo(visible(line), err=True),
+    )
+    write_rig(document, file)
+    typer.echo(visible(f"{file}: {document.name}. Read it, then: rig check SESSION --rig {quoted(file)}"), err=True)
+
+
+@app.command()
+def devices(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """List what this computer has. Each line has what to write into rig.yaml."""
+    from rig.setup.found import find_devices, listed  # noqa: PLC0415
+
+    found, lines = find_devices()
+    if as_json:
+        typer.echo(json.dumps([asdict(device) for device in found], indent=2))
+    else:
+        for line in listed(found):
+            typer.echo(visible(line))
+    for line in lines:
+        typer.echo(visible(line), err=True)
 
 
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
-    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
+    from rig.apparatus import resume_command  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
+    from rig.session.foreign import JOURNAL_NAME  # noqa: PLC0415
+
+    with _running(launch) as (settled, request, on_trial):
+        try:
+            return run_launch(settled, stop=request, on_trial=on_trial, on_findings=_warn)
+        except BrokenSessionError as error:
+            said = str(error).removesuffix(".")
+            raise BrokenSessionError(f"{said}. Then go on: {resume_command(settled)}") from error
+        except KeyboardInterrupt:
+            if (settled.out / JOURNAL_NAME).exists():
+                say(f"Resume with: {resume_command(settled)}")
+            raise
+
+
+@contextmanager
+def _running(launch: Launch) -> Iterator[tuple[Launch, StopRequest, Callable[[SessionState, float], None]]]:
+    """Settle what the operator watches, and turn signals into a stop while the block runs."""
+    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
+    from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
+    from rig.operator.opening import settle_panel  # noqa: PLC0415
     from rig.progress_bar import session_progress  # noqa: PLC0415
     from rig.session.folder import SESSION_NAME, refuse_no_session  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
 
     request = StopRequest()
     refuse_no_session(launch.session)
-    n_planned = SessionDocument.read(launch.session / SESSION_NAME).n_presentations
-    with stop_on_signals(request), session_progress(n_planned) as on_trial:
-        return run_launch(launch, stop=request, on_trial=on_trial)
+    document = SessionDocument.read(launch.session / SESSION_NAME)
+    described = read_rig(launch.rig)[0] if launch.rig is not None else None
+    panel = settle_panel(launch.panel, launch.display, document.screen, described)
+    launch = replace(launch, panel=panel)
+    with (
+        stop_on_signals(request),
+        session_progress(document.n_presentations, quiet=panel.kind == "terminal") as on_trial,
+    ):
+        yield launch, request, on_trial
+
+
+def _warn(findings: Sequence[Finding]) -> None:
+    """Say what is for the operator to judge, and what the operator overrode."""
+    _print_table([finding for finding in findings if finding.status != "PASS"], err=True)
+
+
+@app.command()
+def rehearse(
+    session: SessionFolder,
+    *,
+    rig: RigOption = None,
+    minutes: Annotated[float, typer.Option(min=0.05, max=1440, metavar="N", help="how long")] = 10.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="a new folder for journal and report  [default: SESSION/../rehearsal]"),
+    ] = None,
+    despite: DespiteOption = None,
+    panel: PanelOption = "auto",
+    operator_screen: OperatorScreenOption = None,
+) -> None:
+    """Rehearse a session on the real display, without an animal. Reports how well it kept time; never data."""
+    from rig.apparatus import Launch  # noqa: PLC0415
+    from rig.check.table import overridable  # noqa: PLC0415
+    from rig.operator.opening import PanelChoice  # noqa: PLC0415
+    from rig.rehearsal.rehearse import free_folder, rehearse, result_lines  # noqa: PLC0415
+
+    launch = Launch(
+        session=session,
+        out=out if out is not None else free_folder(session),
+        display="psychopy",
+        rig=rig,
+        despite=overridable(despite or ()),
+        panel=PanelChoice(panel, operator_screen),
+    )
+    with _running(launch) as (settled, request, on_trial):
+        done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial, on_findings=_warn)
+    for line in result_lines(done, _sentence(done.summary, False)):
+        say(visible(line))
+    if done.summary.outcome == "stopped" and not done.is_cut:
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def tell(
+    session: SessionFolder,
+    what: Annotated[
+        Literal["status", "pause", "continue", "reward", "skip", "recalibrate", "quit"],
+        typer.Argument(metavar="WHAT", help="status, pause, continue, reward, skip, recalibrate or quit"),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="where its journal goes, if several rigs show this session at once"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Ask a running rig for something, from another terminal. Exit code 1 if it was not done."""
+    from rig.operator.tell import ask_status, status_json, status_lines, tell  # noqa: PLC0415
+
+    if what == "status":
+        state = ask_status(session, out)
+        typer.echo(status_json(state) if as_json else printed(status_lines(state)))
+        return
+    told = tell(session, out, what)
+    if as_json:
+        typer.echo(json.dumps(asdict(told)))
+    else:
+        typer.echo(visible(f"{what}: {told.words}"))
+    if told.outcome != "done":
+        raise typer.Exit(1)
 
 
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:

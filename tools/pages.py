@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.command_reference import write_command_reference
 from tools.decision_index import write_decision_index
+from tools.rig_reference import write_rig_reference
 from tools.table_reference import write_table_reference
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +16,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/columns.md": write_table_reference,
     "docs/commands.md": write_command_reference,
     "docs/decisions/index.md": write_decision_index,
+    "docs/rig.md": write_rig_reference,
 }
 
 if __name__ == "__main__":

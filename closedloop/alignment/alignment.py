@@ -212,6 +212,7 @@ def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, photo
             markers,
             sent_code=sent.code,
             is_lit=sent.is_lit,
+            is_uncertain=sent.is_uncertain,
             source=source,
             reason=reason,
             latency_ms=latency_ms,

@@ -149,6 +149,7 @@ def describe(
     *,
     sent_code: NDArray[np.int64],
     is_lit: NDArray[np.bool_],
+    is_uncertain: NDArray[np.bool_],
     source: NDArray[np.str_],
     reason: tuple[str, ...],
     latency_ms: Floats,
@@ -165,6 +166,8 @@ def describe(
         Codes as the journal has them, shape (n_sent,).
     is_lit
         Which of them are presentations, shape (n_sent,).
+    is_uncertain
+        Which of them may never have been sent, shape (n_sent,): those are not counted unless they were received.
     source, reason
         Where each onset comes from, or why there is none.
     latency_ms
@@ -174,7 +177,8 @@ def describe(
     light_from
         Name of the device whose photodiode recorded them.
     """
-    unmatched = _unmatched(lists, pairing, sent_code)
+    never_sent = is_uncertain & (pairing.received == UNPAIRED)
+    unmatched = _unmatched(lists, pairing, sent_code, never_sent)
     fates = Counter(code.fate for code in unmatched)
     matched = pairing.received != UNPAIRED
     changed = matched & (take_or(lists.value, pairing.received, 0) != lists.code)
@@ -184,7 +188,7 @@ def describe(
     by_code = latency_ms[seen & (markers.source == "code")]
     quartiles = np.percentile(by_code, (25, 50, 75)).tolist() if len(by_code) else None
     return AlignmentQuality(
-        n_sent=len(lists.code),
+        n_sent=int(np.count_nonzero(~never_sent)),
         n_received=len(lists.value),
         n_matched=int(np.count_nonzero(matched)),
         n_lost=fates["lost"],
@@ -257,10 +261,12 @@ def _rests(lists: CodeLists, pairing: Pairing) -> NDArray[np.bool_]:
     return rests
 
 
-def _unmatched(lists: CodeLists, pairing: Pairing, sent_code: NDArray[np.int64]) -> tuple[UnmatchedCode, ...]:
+def _unmatched(
+    lists: CodeLists, pairing: Pairing, sent_code: NDArray[np.int64], never_sent: NDArray[np.bool_]
+) -> tuple[UnmatchedCode, ...]:
     """Every code without a partner: lost ones by the journal's order, then received ones by time."""
     placed = {run.launch for run in pairing.runs}
-    lost = np.flatnonzero(pairing.received == UNPAIRED).tolist()
+    lost = np.flatnonzero((pairing.received == UNPAIRED) & ~never_sent).tolist()
     never: list[UnmatchedCode] = [
         UnmatchedCode(
             "lost" if int(lists.launch[row]) in placed else "unplaced",

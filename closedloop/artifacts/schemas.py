@@ -11,10 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from closedloop.artifacts.day import journal
+from closedloop.artifacts.day import journal_rows
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.layouts import ArrayLayout, TableLayout
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.rig.description import RigDocument
 
 Layout = TypeVar("Layout", TableLayout, ArrayLayout)
 
@@ -25,7 +26,8 @@ _STUDY_DOCUMENTS = "documents"  # a study keeps its documents in a module of thi
 
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by file name: documents, journal rows, tables and array files."""
-    schemas = {"protocol.json": Protocol.model_json_schema(), "journal_row.json": journal.ROW.json_schema()}
+    schemas = {"journal_row.json": journal_rows.ROW.json_schema()}
+    schemas |= {"protocol.json": Protocol.model_json_schema(), "rig.json": RigDocument.model_json_schema()}
     schemas |= {f"{kind}.json": document.model_json_schema() for kind, document in _documents()}
     schemas |= {f"{layout.kind}.table.json": _table(layout) for layout in declared(TableLayout)}
     schemas |= {f"{layout.kind}.arrays.json": _arrays(layout) for layout in declared(ArrayLayout)}

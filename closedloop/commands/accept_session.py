@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of, taken_despite
+from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
 from closedloop.artifacts.study import StudyPaths
@@ -55,7 +55,9 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
         raise StudyError(
             f"{place.parent}: expected a session that waits to be taken over, found one that was. Nothing is left."
         )
-    found = doubts_of(JOURNAL.read(place))
+    journal = JOURNAL.read(place)
+    refuse_rehearsal(journal, place)
+    found = doubts_of(journal)
     unknown = [name for name in despite if name not in found]
     if unknown or not despite:
         known = "one of " + ", ".join(found) if found else "none, for nothing stands against this session"

@@ -16,7 +16,7 @@ from closedloop.storage import is_failing_disk, storage_errors
 
 MOST_JSON_BYTES: Final = 8 << 20  # a manifest of 50,000 files
 MOST_YAML_BYTES: Final = 256 << 10  # a protocol has 7 kB
-MOST_LINES_BYTES: Final = 48 << 20  # a journal of 120,000 presentations, ten times a day of the paper
+MOST_LINES_BYTES: Final = 48 << 20  # a journal of 80,000 presentations, three days of the paper
 MOST_LINES: Final = 250_000
 DEEPEST: Final = 32  # lists and sections within each other; ours go down to six
 

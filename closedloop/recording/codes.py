@@ -23,6 +23,9 @@ class SentCodes:
     lit
         Whether the photodiode's patch went white with it (an image's onset does, a trial's start does not), shape
         (n_sent,); all if None.
+    perhaps
+        Which codes may never have been sent, as the rig was killed at that moment, shape (n_sent,); none if None. Where
+        such a code is not in the recording, it is no lost one.
 
     Examples
     --------
@@ -37,11 +40,17 @@ class SentCodes:
     time_s: NDArray[np.float64]
     launch: NDArray[np.int64] | None = None
     lit: NDArray[np.bool_] | None = None
+    perhaps: NDArray[np.bool_] | None = None
 
     @property
     def launch_ids(self) -> NDArray[np.int64]:
         """Launch of every code."""
         return np.zeros(len(self.code), np.int64) if self.launch is None else self.launch
+
+    @property
+    def is_uncertain(self) -> NDArray[np.bool_]:
+        """Whether a code may never have been sent."""
+        return np.zeros(len(self.code), bool) if self.perhaps is None else self.perhaps
 
     @property
     def is_lit(self) -> NDArray[np.bool_]:

@@ -231,9 +231,13 @@ def _made_by(record: StudyRecord) -> str:
 
 
 def _taken_despite(record: StudyRecord) -> list[str]:
-    """Say on every page which sessions are no data of an animal: each number of the study may hold some of theirs."""
+    """Say on every page which sessions are no data of an animal, or were shown although a check of the rig failed."""
     return [
         f"The session of day {day.day} is no data of an animal: {why}." for day in record.days for why in day.despite
+    ] + [
+        f"The operator overrode checks of the rig in the session of day {day.day}: {', '.join(day.quality.overrides)}."
+        for day in record.days
+        if day.quality is not None and day.quality.overrides
     ]
 
 

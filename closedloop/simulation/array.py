@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.day.journal import Journal, Presentation
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import Presentation
 from closedloop.artifacts.protocol.analysis import Simulation
 from closedloop.artifacts.protocol.session import Recording
 from closedloop.execution.progress import ProgressCallback

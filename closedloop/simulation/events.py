@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.day.journal import JournalRow, Presentation, TrialStarted
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation
+from closedloop.artifacts.day.presented.codes import codes_sent
 
 TICK_HZ = 30_000
 _CODE_DELAY_S = 0.0003  # from the flip's return to the strobe
@@ -53,6 +54,8 @@ def send_codes(
 ) -> CodeArrivals:
     """Return when a journal's codes arrive over a line that loses some, doubles some and flips a bit of some.
 
+    Of a presentation that the rig's end cut, the code was sent: that it may be there is what alignment has to bear.
+
     Parameters
     ----------
     rows
@@ -64,12 +67,8 @@ def send_codes(
     n_bits
         Width of the port: which bits may flip.
     """
-    sent = [
-        (row.onset_s, row.code) if isinstance(row, Presentation) else (row.time_s, row.code)
-        for row in rows
-        if isinstance(row, Presentation | TrialStarted)
-    ]
-    time_s, value = np.array([time for time, _ in sent]), np.array([code for _, code in sent], dtype=np.int64)
+    sent = codes_sent(rows)
+    time_s, value = np.array([one.time_s for one in sent]), np.array([one.code for one in sent], dtype=np.int64)
     random = np.random.default_rng([seed, *b"words"])
     arrival = time_s + _CODE_DELAY_S + random.exponential(_CODE_JITTER_S, len(sent))
     fate = random.random(len(sent))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.day.journal import JournalRow
+from closedloop.artifacts.day.journal_rows import JournalRow
 from closedloop.artifacts.naming import derive_seed, generator
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.execution.progress import ProgressCallback

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.journal import (
+from closedloop.artifacts.day.journal import journal_bytes
+from closedloop.artifacts.day.journal_rows import (
     JournalRow,
     LaunchOpened,
     Presentation,
     SessionEnded,
     TrialEnded,
     TrialStarted,
-    journal_bytes,
 )
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.naming import derive_seed, generator

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.day.session import SessionDocument, TwinSettings
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
 from closedloop.artifacts.stimulus_set import StimulusSet, read_stimulus_set
 from closedloop.errors import ProtocolError
@@ -50,6 +50,7 @@ def run(context: StageContext) -> None:
         trial=trial_of(protocol.presentation, protocol.trial),
         codes=codes(),
         monkey=monkey if context.simulated else None,
+        twins=_twins(image_index, stimuli.columns["clean_index"]),
     )
     context.write(catalog.PRESENTATIONS, _presentation_columns(stimuli, image_index))
     save_array(context.output(catalog.SESSION_IMAGES), stimuli.images)
@@ -106,6 +107,13 @@ def order_presentations(
         least = math.ceil(wanted_min / minutes_each * _A_HAIR)
         order = move_twins_apart(order, clean_of, least=least, seed=seed_of("order", "apart"))
     return order, _nearest_twins(order, clean_of) * minutes_each
+
+
+def _twins(order: NDArray[np.int64], clean_index: NDArray[np.int64]) -> TwinSettings | None:
+    least = _nearest_twins(order, clean_index)
+    if math.isinf(least):
+        return None
+    return TwinSettings(least_presentations=int(least), clean_of_image=tuple(map(int, clean_index)))
 
 
 def _nearest_twins(order: NDArray[np.int64], clean_index: NDArray[np.int64]) -> float:

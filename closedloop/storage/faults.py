@@ -26,16 +26,14 @@ _FAILING = _numbers(
     *("EIO", "ENXIO", "ENODEV", "ESTALE", "EREMOTEIO", "ETIMEDOUT", "EUCLEAN", "EBADMSG", "ENOTCONN", "EHOSTDOWN"),
 )
 _NO_FOLDER_SYNC = _numbers("EINVAL", "ENOTSUP", "EACCES")  # network file systems; a folder above one's own
-_CHECK_THE_DISK = (
-    "Check the disk (or the network to it) and its cables, then run the same command again; nothing published is lost."
-)
+_AGAIN = "run the same command again; nothing published is lost"
 _SAID_IN_TEXT = re.compile(r"(?:errno\s*[=: ]|os error)\s*(\d+)", re.IGNORECASE)  # HDF5, Arrow; safetensors
 _TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")  # what `files.atomic_file` calls a file until it is whole
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")  # numpy's, of a file that took a part
 
 
 @contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
+def storage_errors(place: Path, *, again: str = _AGAIN) -> Iterator[None]:
     """Turn "no room", "not writable" and "input/output error" into one line with a remedy, whoever says it.
 
     Python says it by a number, HDF5 and safetensors in the text of an error of their own.
@@ -44,6 +42,8 @@ def storage_errors(place: Path) -> Iterator[None]:
     ----------
     place
         The file or folder being written, named in the message.
+    again
+        What to do once the disk is mended, and what is lost.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def storage_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = _in_one_line(error, place)
+        said = _in_one_line(error, place, again)
         if said is None:
             raise
         raise StorageError(said) from error
@@ -81,7 +81,7 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:
         number = _number_of(error)
         if number in _FAILING:
-            raise StorageError(_failing(getattr(error, "filename", None) or path, number)) from error
+            raise StorageError(_failing(getattr(error, "filename", None) or path, number, _AGAIN)) from error
         if number in _NOT_ALLOWED:
             raise StorageError(
                 f"{getattr(error, 'filename', None) or path}: expected a file that may be read, found "
@@ -114,13 +114,10 @@ def _number_of(error: BaseException) -> int:
     return errno.ENOSPC if _SHORT_WRITE.search(text) else 0
 
 
-def _in_one_line(error: Exception, place: Path) -> str | None:
+def _in_one_line(error: Exception, place: Path, again: str) -> str | None:
     number, place = _number_of(error), _public(place)
     if number in _NO_ROOM:
-        return (
-            f"{place}: expected room to write, found the disk full. "
-            "Free some space and run the same command again; nothing published is lost."
-        )
+        return f"{place}: expected room to write, found the disk full. Free some space and {again}."
     if number in _IN_THE_WAY:
         at = _public(str(getattr(error, "filename", None) or place))
         return (
@@ -133,7 +130,7 @@ def _in_one_line(error: Exception, place: Path) -> str | None:
             "Change its permissions or choose another folder, then run again."
         )
     if number in _FAILING:
-        return _failing(getattr(error, "filename", None) or place, number)
+        return _failing(getattr(error, "filename", None) or place, number, again)
     return None
 
 
@@ -156,8 +153,12 @@ def _public(place: str | Path) -> Path:
     return Path(place).with_name(found[1]) if found else Path(place)
 
 
-def _failing(place: str | Path, number: int) -> str:
-    return f"{_public(place)}: expected a disk that reads and writes, found {os.strerror(number)}. {_CHECK_THE_DISK}"
+def _failing(place: str | Path, number: int, again: str) -> str:
+    found = os.strerror(number)
+    return (
+        f"{_public(place)}: expected a disk that reads and writes, found {found}. "
+        f"Check the disk (or the network to it) and its cables, then {again}."
+    )
 
 
 def _elsewhere(error: Exception, place: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
-from closedloop.artifacts.day.doubts import doubts_of, taken_despite
+from closedloop.artifacts.day.doubts import doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, check_summary, planned_session
 from closedloop.artifacts.records.amendments import read_amendments
@@ -35,6 +35,7 @@ def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
     session = SESSION.read(SESSION.published(paths, day))
     place = JOURNAL.published(paths, day)
     journal = JOURNAL.read(place)
+    refuse_rehearsal(journal, place)
     plan = planned_session(session, PRESENTATIONS.read(PRESENTATIONS.published(paths, day)))
     check_journal(journal, place, plan=plan)
     check_ended(journal, place)
@@ -58,6 +59,8 @@ def refuse_at_once(paths: StudyPaths, *, day: int) -> None:
     ------
     StudyError
         The session is no data of an animal, and nobody took it nevertheless.
+    SessionError
+        It was a rehearsal.
     """
     place = JOURNAL.published(paths, day)
     if not place.is_file():
@@ -67,6 +70,7 @@ def refuse_at_once(paths: StudyPaths, *, day: int) -> None:
         check_ended(journal, place)
     except ClosedLoopError:  # still being copied, perhaps: that is waited for, or said later
         return
+    refuse_rehearsal(journal, place)
     _refuse_what_no_animal_saw(paths, journal, day=day)
 
 

@@ -33,6 +33,22 @@ FIXATION = Picture(slot=None, fixation=True)
 
 
 @dataclass(frozen=True)
+class Flip:
+    """A picture that appeared.
+
+    Attributes
+    ----------
+    time_s
+        When, on the display's clock.
+    n_frames
+        Frames since the picture before it appeared: 1, more where one was missed, 0 where it did not wait for one.
+    """
+
+    time_s: float
+    n_frames: int
+
+
+@dataclass(frozen=True)
 class DisplayFacts:
     """What a display found out about itself when it was opened.
 
@@ -54,6 +70,18 @@ class DisplayFacts:
         Whether the system runs the rig before everything else.
     versions
         Of the software that draws, by its name.
+    frame_counter
+        What counts frames: the driver's count of vertical blanks, the time between flips, or the virtual clock.
+    output
+        Name of what the screen is plugged into, where the system says it.
+    is_watched
+        Whether `health` can see what happens to the window: not on Windows and macOS yet, nor where nothing is drawn.
+    read_back
+        Where shown pixels are read back from for an audit: the screen itself, or the buffer before it.
+    has_compositor
+        Whether the desktop draws windows anew before they are seen (effects): it may delay pictures.
+    made_good
+        What a rig that was killed had left behind and this one put right, in words.
     """
 
     renderer: str
@@ -65,6 +93,12 @@ class DisplayFacts:
     grey_level: int | None
     priority: bool
     versions: dict[str, str] = field(default_factory=dict)
+    frame_counter: Literal["oml", "timer", "virtual"] = "timer"
+    output: str | None = None
+    is_watched: bool = False
+    read_back: Literal["screen", "back_buffer", "none"] = "none"
+    has_compositor: bool = False
+    made_good: tuple[str, ...] = ()
 
 
 class Display(Protocol):
@@ -102,7 +136,7 @@ class Display(Protocol):
         """Take the images of the next trial into slots 0, 1, ...; called between trials."""
         ...
 
-    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
+    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
         """Show a picture for at least one frame.
 
         Parameters
@@ -114,9 +148,21 @@ class Display(Protocol):
 
         Returns
         -------
-        float
-            The time the picture appeared, in seconds.
+        Flip
+            When it appeared, and after how many frames.
         """
+        ...
+
+    def health(self) -> tuple[str, ...]:
+        """Return in words what keeps the animal from seeing the picture now; empty where nothing does."""
+        ...
+
+    def bring_back(self) -> None:
+        """Put right what `health` complains of, as far as a program can: on top, in place, keyboard, gamma ramp."""
+        ...
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the keys that were pressed in the window since it was asked last."""
         ...
 
     def close(self) -> None:

@@ -29,6 +29,6 @@ def refuse_unfit(facts: DisplayFacts, screen: ScreenSettings) -> None:
         )
     if facts.gamma == "not identity":
         raise SessionError(
-            "display: expected the identity as gamma ramp, found another. Reset it (`xgamma -gamma 1` on Linux): "
-            "a crashed program leaves its ramp behind."
+            "display: expected the identity as gamma ramp, found another. Turn night light and colour profiles off, "
+            "then reset it (`xgamma -gamma 1`, and `xrandr --output NAME --gamma 1:1:1` on Linux)."
         )

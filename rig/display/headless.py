@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from rig.display.display import DisplayFacts, DisplayName, Picture
+from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
 from rig.ports.clock import ClockKind, VirtualClock
 
 
@@ -48,6 +48,7 @@ class HeadlessDisplay:
             gamma="none",
             grey_level=None,
             priority=False,
+            frame_counter="virtual",
         )
 
     def now_s(self) -> float:
@@ -62,8 +63,8 @@ class HeadlessDisplay:
         """Note how many slots are filled."""
         self._n_slots = len(image_indices)
 
-    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
-        """Let one frame pass and return the virtual time.
+    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
+        """Let one frame pass.
 
         Raises
         ------
@@ -72,10 +73,22 @@ class HeadlessDisplay:
         """
         if picture.slot is not None and picture.slot >= self._n_slots:
             raise ValueError(f"expected a slot below {self._n_slots}, found {picture.slot}")
-        self._clock.advance(2 if self._clock.frame in self._dropped else 1)
+        before = self._clock.frame
+        self._clock.advance(2 if before in self._dropped else 1)
         if at_flip is not None:
             at_flip()
-        return self._clock.now_s()
+        return Flip(self._clock.now_s(), self._clock.frame - before)
+
+    def health(self) -> tuple[str, ...]:
+        """Return nothing: there is no window that something could cover."""
+        return ()
+
+    def bring_back(self) -> None:
+        """Do nothing: there is no window."""
+
+    def keys(self) -> tuple[str, ...]:
+        """Return nothing: there is no keyboard."""
+        return ()
 
     def close(self) -> None:
         """Do nothing: there is no screen to release."""

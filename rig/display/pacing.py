@@ -1,4 +1,4 @@
-"""Frame pacing: how flips come, and a timer for screens whose flips do not wait."""
+"""Frame pacing: how flips come, how evenly, and a timer for screens whose flips do not wait."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from rig.ports.clock import Clock
 
 _RATE_TOLERANCE = 0.02  # 59.94 passes for 60, 61.5 does not
 _NO_WAIT_FACTOR = 1.5  # flips that come this much faster than the screen's rate cannot be waiting for it
+_LONG_FRAMES = 1.5  # an interval longer than this showed one picture for two frames
+_MOST_LONG = 0.01  # of intervals: with 12 frames an image, one in eight images would be rejected
+_LEAST_MEASURED_S = 10.0  # a screen that falters now and then is not seen in a second
 _SPIN_S = 0.001  # sleep is late by up to a millisecond: the last one is spent looking at the clock
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "software")
 
@@ -71,6 +74,91 @@ def judge_flips(flips_s: Sequence[float], *, refresh_hz: float, renderer: str, s
     return FlipRate(measured_hz=measured_hz, pacing="timer")
 
 
+@dataclass(frozen=True)
+class Evenness:
+    """How evenly flips came.
+
+    Attributes
+    ----------
+    measured_hz
+        Flips per second, from the median interval.
+    duration_s
+        How long they were watched.
+    n_intervals
+        From one to the next.
+    n_long
+        Of these, how many lasted more than one frame.
+    longest_frames
+        The longest, in frames.
+    """
+
+    measured_hz: float
+    duration_s: float
+    n_intervals: int
+    n_long: int
+    longest_frames: float
+
+    @property
+    def words(self) -> str:
+        """What was found, for a person."""
+        return (
+            f"{self.measured_hz:.2f} Hz over {self.duration_s:.1f} s, {self.n_long} of {self.n_intervals} intervals "
+            f"longer than a frame (longest: {self.longest_frames:.1f} frames)"
+        )
+
+
+def measure_evenness(flips_s: Sequence[float], *, refresh_hz: float) -> Evenness:
+    """Return how evenly flips came that were asked for in a row.
+
+    Parameters
+    ----------
+    flips_s
+        Their times, seconds; at least two.
+    refresh_hz
+        What the session asks for.
+    """
+    intervals_s = [later - earlier for earlier, later in pairwise(flips_s)]
+    return Evenness(
+        measured_hz=1.0 / median(intervals_s),
+        duration_s=flips_s[-1] - flips_s[0],
+        n_intervals=len(intervals_s),
+        n_long=sum(1 for interval_s in intervals_s if interval_s * refresh_hz > _LONG_FRAMES),
+        longest_frames=max(intervals_s) * refresh_hz,
+    )
+
+
+def refuse_uneven(evenness: Evenness, *, refresh_hz: float) -> None:
+    """Refuse a screen that shows pictures for longer than a frame too often, or was not watched for long enough.
+
+    Parameters
+    ----------
+    evenness
+        As measured.
+    refresh_hz
+        What the session asks for.
+
+    Raises
+    ------
+    SessionError
+        The rate is another, more than one interval in a hundred is long, or the measurement was short.
+    """
+    if evenness.duration_s < _LEAST_MEASURED_S * (1.0 - _RATE_TOLERANCE):
+        raise SessionError(
+            f"refresh: expected a measurement of {_LEAST_MEASURED_S:g} s, found {evenness.duration_s:.1f} s. "
+            "Measure again."
+        )
+    if abs(evenness.measured_hz / refresh_hz - 1.0) > _RATE_TOLERANCE:
+        raise SessionError(
+            f"refresh: expected {refresh_hz:g} frames per second, found {evenness.words}. "
+            "Set the screen's mode and turn vertical sync on, or plan the session for this rate."
+        )
+    if evenness.n_long > _MOST_LONG * evenness.n_intervals:
+        raise SessionError(
+            f"refresh: expected at most {_MOST_LONG:.0%} of intervals longer than a frame, found {evenness.words}. "
+            "Close other programs, turn the desktop's effects off, unplug other screens, then check again."
+        )
+
+
 class TimerPacing:
     """Waits for the next frame of a fixed raster. A frame that is missed is gone, as on a screen."""
 
@@ -79,6 +167,11 @@ class TimerPacing:
         self._period_s = 1.0 / refresh_hz
         self._start_s = clock.now_s()
         self._frame = 0
+
+    @property
+    def frame(self) -> int:
+        """The frame of the raster that was waited for last."""
+        return self._frame
 
     def wait(self) -> None:
         """Return at the next frame."""

@@ -1,4 +1,4 @@
-"""Compares the pixels in the screen buffer with the bytes that were planned."""
+"""Compares the pixels on the screen with the bytes that were planned."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from closedloop.errors import SessionError
 from rig.session.folder import Session
 
 ReadBack = Callable[[], NDArray[np.uint8]]
+_DOT = 255
 
 
 class PixelAuditor:
-    """Collects screen buffers of the first distinct images and compares them between trials.
+    """Collects what was shown of the first distinct images and compares it between trials.
 
-    The buffer is read after the image is drawn and before the fixation dot goes on top, so that every pixel counts.
+    Read from the screen itself, an image has the fixation dot on it: there the dot is what was planned. Where the
+    screen cannot be read, the buffer before it is, before the dot goes on top.
 
     Parameters
     ----------
@@ -31,16 +33,28 @@ class PixelAuditor:
         self._session, self._n_images = session, n_images
         self._stimulus_ids = {planned.image_index: planned.stimulus_id for planned in session.planned}
         self._seen: set[int] = set()
-        self._waiting: list[tuple[int, NDArray[np.uint8]]] = []
+        self._waiting: list[tuple[int, NDArray[np.uint8], NDArray[np.bool_] | None]] = []
         self._matched: list[str] = []
         self._mismatched: dict[str, int] = {}
         self._n_pixels = 0
+        self.reads_screen = False
+        """Whether pixels come from the screen itself; the display says so."""
 
-    def offer(self, image_index: int, read_back: ReadBack) -> None:
-        """Read the buffer if this image is to be compared and was not yet."""
+    def offer(self, image_index: int, read_back: ReadBack, *, dot: NDArray[np.bool_] | None = None) -> None:
+        """Read what is shown if this image is to be compared and was not yet.
+
+        Parameters
+        ----------
+        image_index
+            The image.
+        read_back
+            Reads its square: uint8, row x column x RGB.
+        dot
+            Which pixels the fixation dot covers, row x column, in white; or None.
+        """
         if len(self._seen) < self._n_images and image_index not in self._seen:
             self._seen.add(image_index)
-            self._waiting.append((image_index, read_back()))
+            self._waiting.append((image_index, read_back(), dot))
 
     def compare(self) -> None:
         """Compare what was collected.
@@ -51,12 +65,14 @@ class PixelAuditor:
             A pixel is not the one that was planned.
         """
         waiting, self._waiting = self._waiting, []
-        for image_index, shown in waiting:
-            self._compare_one(image_index, shown)
+        for image_index, shown, dot in waiting:
+            self._compare_one(image_index, shown, dot)
 
-    def _compare_one(self, image_index: int, shown: NDArray[np.uint8]) -> None:
+    def _compare_one(self, image_index: int, shown: NDArray[np.uint8], dot: NDArray[np.bool_] | None) -> None:
         stimulus_id = self._stimulus_ids[image_index]
         planned = enlarge(self._session.images[image_index], self._session.document.screen.image_scale)
+        if dot is not None:
+            planned[dot] = _DOT
         self._n_pixels += planned.shape[0] * planned.shape[1]
         wrong = np.any(planned != shown, axis=-1)
         n_wrong = int(wrong.sum())
@@ -78,6 +94,7 @@ class PixelAuditor:
             simulated=document.simulated,
             session_id=document.session_id,
             image_scale=document.screen.image_scale,
+            read_back="screen" if self.reads_screen else "back_buffer",
             n_images=len(self._matched) + len(self._mismatched),
             n_pixels=self._n_pixels,
             n_mismatched=sum(self._mismatched.values()),

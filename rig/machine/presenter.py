@@ -1,22 +1,56 @@
-"""Runs trial after trial, with the intervals between them, until every planned presentation was accepted."""
+"""Opens a launch in the journal and runs the machine until every planned presentation was accepted, or a stop."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
-from closedloop.artifacts.day.journal import LaunchOpened, SessionEnded, TimeOut
-from rig.display.display import BLANK
+from closedloop.artifacts.day.journal_rows import LaunchOpened
+from rig.machine.apparatus import Apparatus
+from rig.machine.notebook import Notebook
+from rig.machine.runner import SessionRunner
 from rig.machine.state import SessionState
-from rig.machine.timeline import trial_frames
-from rig.machine.trial import Apparatus, TrialPlan, TrialRunner
 from rig.session.folder import Session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
 
 SessionOutcome = Literal["complete", "stopped"]
+
+
+@dataclass(frozen=True)
+class LaunchFacts:
+    """What the journal says of a launch that no port knows.
+
+    Attributes
+    ----------
+    rig, rig_sha256
+        Name of the rig, and its description as it was read.
+    overrides
+        Checks that the operator overrode.
+    recorder
+        Who records.
+    boot_id
+        Of the computer.
+    plan_sha256
+        Which plan is shown.
+    is_rehearsal
+        Whether it is one.
+    was_cut
+        The launch before this one was cut by a power cut: what it wrote last may be lost, so that the numbers of one
+        trial are left out.
+    """
+
+    rig: str | None = None
+    rig_sha256: str | None = None
+    overrides: tuple[str, ...] = ()
+    recorder: str | None = None
+    boot_id: str | None = None
+    plan_sha256: str | None = None
+    is_rehearsal: bool = False
+    was_cut: bool = False
 
 
 class Presenter:
@@ -38,6 +72,8 @@ class Presenter:
         Where a stop is asked for.
     after_trial
         Called with the state and the time between trials, for a progress display.
+    facts
+        What else the journal is to say of this launch.
     """
 
     def __init__(
@@ -50,11 +86,19 @@ class Presenter:
         n_launches: int,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
+        facts: LaunchFacts | None = None,
     ) -> None:
-        self._session, self._apparatus, self._journal, self._state = session, apparatus, journal, state
-        self._n_launches, self._stop, self._after_trial = n_launches, stop, after_trial
-        self._display, self._settings = apparatus.display, session.document.trial
-        self._frames = trial_frames(self._settings, session.document.screen.refresh_hz)
+        self._session, self._apparatus, self._state = session, apparatus, state
+        self._n_launches, self._facts = n_launches, facts or LaunchFacts()
+        self._notebook = Notebook(journal, apparatus.display)
+        self._runner = SessionRunner(
+            session=session,
+            apparatus=apparatus,
+            notebook=self._notebook,
+            state=state,
+            stop=stop,
+            after_trial=after_trial,
+        )
 
     def run(self) -> SessionOutcome:
         """Show everything that is left, or until a stop.
@@ -62,82 +106,48 @@ class Presenter:
         Raises
         ------
         SessionError
-            The display drops frames again and again.
+            The display drops frames again and again; or a device failed, and nobody is there to mend it.
         StorageError
             The disk is full.
         """
+        if self._facts.was_cut:
+            self._state.leave_out_a_trial(self._session.document.trial.presentations_per_trial)
         self._open_launch()
-        if self._state.next_trial > 0:
-            self._pause()
-        while self._state.queue and not self._stop.requested:
-            self._run_trial()
-            self._after_trial(self._state, self._display.now_s())
-            self._pause()
-        return self._end()
+        self._runner.run()
+        return "stopped" if self._state.queue else "complete"
 
     def _open_launch(self) -> None:
-        document = self._session.document
-        self._journal.write(
+        document, display, facts = self._session.document, self._apparatus.display, self._facts
+        self._notebook.write(
             LaunchOpened(
                 segment=self._n_launches,
                 session_id=document.session_id,
                 simulated=document.simulated,
-                display=self._display.name,
-                clock=self._display.clock_kind,
-                refresh_hz=self._display.refresh_hz,
+                display=display.name,
+                clock=display.clock_kind,
+                refresh_hz=display.refresh_hz,
                 first_ordinal=self._state.next_ordinal,
                 first_trial=self._state.next_trial,
-                time_s=self._display.now_s(),
-                utc=self._display.utc(),
-                pacing=self._display.facts.pacing,
+                time_s=display.now_s(),
+                utc=display.utc(),
+                pacing=display.facts.pacing,
                 gaze=self._apparatus.gaze.name,
                 codes=self._apparatus.codes.transport,
-                versions=_versions() | self._display.facts.versions,
+                reward=self._apparatus.reward.name,
+                renderer=display.facts.renderer,
+                gamma=display.facts.gamma,
+                frame_counter=display.facts.frame_counter,
+                versions=_versions() | display.facts.versions,
+                overrides=facts.overrides,
+                rig=facts.rig,
+                rig_sha256=facts.rig_sha256,
+                recorder=facts.recorder,
+                boot_id=facts.boot_id,
+                plan_sha256=facts.plan_sha256,
+                is_rehearsal=facts.is_rehearsal,
             )
         )
-        self._journal.sync()
-
-    def _run_trial(self) -> None:
-        taken = self._state.take(self._settings.presentations_per_trial)
-        plan = TrialPlan(
-            number=self._state.next_trial,
-            first_ordinal=self._state.next_ordinal,
-            planned=[self._session.planned[index] for index in taken],
-        )
-        trial = TrialRunner(
-            session=self._session, apparatus=self._apparatus, journal=self._journal, stop=self._stop, plan=plan
-        )
-        self._state.start_trial(plan.number)
-        outcome, shown = trial.run()
-        self._state.settle(taken, shown)
-        self._state.end_trial(outcome)
-        self._journal.sync()
-        self._state.refuse_dropping_display()
-
-    def _pause(self) -> None:
-        n_frames = self._frames.interval
-        if self._state.misses >= self._settings.misses_before_time_out:
-            self._write_time_out()
-            n_frames += self._frames.time_out
-        for _ in range(n_frames):
-            if self._stop.requested:
-                return
-            self._display.flip(BLANK)
-
-    def _write_time_out(self) -> None:
-        if self._state.time_out_written:
-            return
-        duration_s = self._settings.time_out_ms / 1000.0
-        self._journal.write(TimeOut(misses=self._state.misses, duration_s=duration_s, time_s=self._display.now_s()))
-        self._state.time_out_written = True
-
-    def _end(self) -> SessionOutcome:
-        outcome: SessionOutcome = "stopped" if self._state.queue else "complete"
-        self._journal.write(
-            SessionEnded(outcome=outcome, n_remaining=len(self._state.queue), time_s=self._display.now_s())
-        )
-        self._journal.sync()
-        return outcome
+        self._notebook.sync()
 
 
 def _versions() -> dict[str, str]:

@@ -4,91 +4,121 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from closedloop.artifacts.day.journal import JournalRow, LaunchOpened, Presentation, TimeOut, TrialEnded, TrialStarted
-from closedloop.artifacts.day.presentation_queue import settle_queue
+from closedloop.artifacts.day.journal_rows import (
+    JournalRow,
+    LaunchOpened,
+    Presentation,
+    PresentationBegun,
+    TimeOut,
+    TrialBegun,
+    TrialEnded,
+    TrialOutcome,
+    TrialStarted,
+)
+from closedloop.artifacts.day.presented.order import PresentationOrder
+from closedloop.artifacts.day.session import SessionDocument
 from closedloop.errors import SessionError
 from rig.session.folder import Session
 
 MAX_DROPS_IN_A_ROW = 20  # a display that fails this often will not get better by trying
 MAX_DROPS_OF_ONE = 10
 
+_WRONG_FRAMES = ("frames_dropped", "grey_frames_wrong")
 
-@dataclass
+
 class SessionState:
-    """The queue and the counters.
+    """The order of what is left, and the counters.
+
+    Parameters
+    ----------
+    document
+        The session's settings.
+    image_index
+        Image of each planned presentation.
 
     Attributes
     ----------
-    seed
-        Decides where a rejected presentation is requeued.
-    queue
-        presentation_index of what is still to be shown, the next one first.
-    n_rejections
-        How often each presentation was rejected.
+    order
+        What is still to be shown, and what was begun.
     drops, drops_in_a_row
-        How often each was rejected for dropped frames; how many presentations in a row were.
-    next_ordinal, next_trial, n_accepted
-        Counters over the whole session.
+        How often each was rejected for wrong frames; how many presentations in a row were.
+    next_trial
+        Count of trials begun.
     misses
         Trials in a row that were ignored or broken.
     time_out_written
         The time-out for too many misses is in the journal already.
+    paused_s
+        How long this launch was paused in all, seconds; counted when a pause is over.
     """
 
-    seed: int
-    queue: list[int]
-    n_rejections: Counter[int] = field(default_factory=Counter)
-    drops: Counter[int] = field(default_factory=Counter)
-    drops_in_a_row: int = 0
-    next_ordinal: int = 0
-    next_trial: int = 0
-    n_accepted: int = 0
-    misses: int = 0
-    time_out_written: bool = False
+    def __init__(self, document: SessionDocument, image_index: Sequence[int]) -> None:
+        self.order = PresentationOrder(document, image_index)
+        self.drops: Counter[int] = Counter()
+        self.drops_in_a_row = 0
+        self.next_trial = 0
+        self.misses = 0
+        self.time_out_written = False
+        self.paused_s = 0.0
 
-    def take(self, n: int) -> list[int]:
-        """Take the presentations of the next trial from the front of the queue."""
-        taken, self.queue = self.queue[:n], self.queue[n:]
-        return taken
+    @property
+    def queue(self) -> list[int]:
+        """presentation_index of what is to be shown after the trial under way, the next one first."""
+        return self.order.queue
 
-    def start_trial(self, trial: int) -> None:
-        """Count a trial; a pause before it is over."""
+    @property
+    def n_rejections(self) -> Counter[int]:
+        """How often each presentation was rejected."""
+        return self.order.n_rejections
+
+    @property
+    def n_accepted(self) -> int:
+        """Presentations accepted."""
+        return self.order.n_accepted
+
+    @property
+    def next_ordinal(self) -> int:
+        """Presentations begun: no ordinal below is ever used again."""
+        return self.order.next_ordinal
+
+    def begin_trial(self, trial: int) -> None:
+        """Count a trial whose code may be sent from here on."""
+        self.next_trial = trial + 1
+
+    def start_trial(self, trial: int) -> list[int]:
+        """Begin a trial, and return what it is to show; a time-out before it is over."""
         self.next_trial = trial + 1
         if self.time_out_written:
             self.misses, self.time_out_written = 0, False
+        return self.order.start_trial()
 
-    def settle(self, taken: Sequence[int], shown: Sequence[Presentation]) -> None:
-        """Requeue what a trial did not get accepted, see `settle_queue`.
+    def show(self, row: Presentation) -> None:
+        """Count a presentation that went off."""
+        if row.outcome == "accepted":
+            self.order.accept(row.presentation_index)
+            self.drops_in_a_row = 0
+        elif row.reason in _WRONG_FRAMES:
+            self.drops[row.presentation_index] += 1
+            self.drops_in_a_row += 1
 
-        Parameters
-        ----------
-        taken
-            presentation_index of what the trial was to show, in order.
-        shown
-            What it showed, in order; may be less.
-        """
-        self.queue = settle_queue(self.queue, taken, shown, n_rejections=self.n_rejections, seed=self.seed)
-        for row in shown:
-            self.next_ordinal = row.ordinal + 1
-            if row.outcome == "accepted":
-                self.n_accepted += 1
-                self.drops_in_a_row = 0
-            else:
-                self._count_drop(row)
-
-    def end_trial(self, outcome: str) -> None:
-        """Count misses: trials ignored or broken, until one is completed."""
+    def end_trial(self, outcome: TrialOutcome) -> None:
+        """Requeue what a trial did not get accepted, and count misses: trials ignored or broken until one is not."""
+        self.order.end_trial()
         if outcome == "completed":
             self.misses = 0
         elif outcome in ("ignored", "broken"):
             self.misses += 1
 
-    def _count_drop(self, row: Presentation) -> None:
-        if row.reason == "frames_dropped":
-            self.drops[row.presentation_index] += 1
-            self.drops_in_a_row += 1
+    def leave_out_a_trial(self, n_presentations: int) -> None:
+        """Leave out the numbers of a trial that may have been begun without a line of it being left."""
+        self.order.next_ordinal += n_presentations
+        self.next_trial += 1
+
+    def forget_drops(self) -> None:
+        """Count wrong frames from here on: the operator has seen to the display."""
+        self.drops.clear()
+        self.drops_in_a_row = 0
 
     def refuse_dropping_display(self) -> None:
         """Refuse a display that shows images for other times than planned, again and again.
@@ -96,7 +126,7 @@ class SessionState:
         Raises
         ------
         SessionError
-            Too many presentations in a row, or one of them too often, had dropped frames.
+            Too many presentations in a row, or one of them too often, had wrong frames.
         """
         worst = max(self.drops.values(), default=0)
         if self.drops_in_a_row < MAX_DROPS_IN_A_ROW and worst < MAX_DROPS_OF_ONE:
@@ -109,13 +139,14 @@ class SessionState:
 
 def fresh_state(session: Session) -> SessionState:
     """Return the state before the first trial."""
-    return SessionState(seed=session.document.seed, queue=list(range(len(session.planned))))
+    return SessionState(session.document, [planned.image_index for planned in session.planned])
 
 
 def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
     """Return the state after the rows of a journal.
 
-    A trial without an end is settled with what it showed, as if it had been stopped.
+    A trial without an end is settled with what it showed, as if it had been stopped; an image that was begun in it and
+    of which no row tells more is rejected.
 
     Raises
     ------
@@ -123,31 +154,32 @@ def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
         The journal was written for another session folder.
     """
     state = fresh_state(session)
-    n = session.document.trial.presentations_per_trial
-    taken: list[int] = []
-    shown: list[Presentation] = []
+    order = state.order
+    begun: set[int] = set()
     for row in rows:
         match row:
+            case TrialBegun():
+                state.begin_trial(row.trial)
             case TrialStarted():
-                state.settle(taken, shown)
                 state.start_trial(row.trial)
-                taken, shown = state.take(n), []
+            case PresentationBegun():
+                order.begin(row.ordinal, row.presentation_index)
+                begun.add(row.ordinal)
             case Presentation():
-                _refuse_other_session(session, row, taken[len(shown) : len(shown) + 1])
-                shown.append(row)
+                if row.ordinal not in begun:  # a rig of version 0.1 wrote no row before
+                    _refuse_other_session(session, row, order.taken[order.n_begun : order.n_begun + 1])
+                    order.begin(row.ordinal, row.presentation_index)
+                _refuse_other_session(session, row, [row.presentation_index])
+                state.show(row)
             case TrialEnded():
-                state.settle(taken, shown)
                 state.end_trial(row.outcome)
-                taken, shown = [], []
             case TimeOut():
                 state.time_out_written = True
             case LaunchOpened(clock="real"):
-                state.settle(taken, shown)
-                taken, shown = [], []
-                # Dropped frames are counted from the launch on: the operator has repaired the display since.
-                state.drops.clear()
-                state.drops_in_a_row = 0
-    state.settle(taken, shown)
+                order.end_trial()
+                order.next_ordinal, state.next_trial = row.first_ordinal, row.first_trial
+                state.forget_drops()
+    order.end_trial()
     return state
 
 
@@ -167,7 +199,7 @@ def last_end_s(rows: Iterable[JournalRow]) -> float:
 
 
 def _refuse_other_session(session: Session, row: Presentation, expected: Sequence[int]) -> None:
-    planned = session.planned[expected[0]] if expected else None
+    planned = session.planned[expected[0]] if expected and expected[0] < len(session.planned) else None
     found = (row.presentation_index, row.image_index, row.stimulus_id)
     if planned is None or found != (planned.presentation_index, planned.image_index, planned.stimulus_id):
         raise SessionError(

@@ -1,13 +1,11 @@
-"""Durations as whole frames, and the frames of a trial in their order."""
+"""Durations as whole frames."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from closedloop.artifacts.day.session import TrialSettings
-from rig.display.display import FIXATION, Picture
 
 _ROUNDING = 1e-6  # 100 ms at 60 Hz are 6 frames, not 7, whatever the last bit says
 
@@ -44,10 +42,3 @@ def trial_frames(trial: TrialSettings, refresh_hz: float) -> TrialFrames:
         interval=frames_of(trial.intertrial_ms, refresh_hz),
         time_out=frames_of(trial.time_out_ms, refresh_hz),
     )
-
-
-def image_frames(n_images: int, frames: TrialFrames) -> Iterator[Picture]:
-    """Yield the pictures of a trial's images: on, off, on, off ..."""
-    for slot in range(n_images):
-        yield from [Picture(slot=slot, fixation=True)] * frames.on
-        yield from [FIXATION] * frames.off

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from closedloop.artifacts.day.session import CodeTransport
@@ -95,7 +98,8 @@ class SerialCodes:
             self._port = serial.Serial(device, baud, timeout=0, write_timeout=0)
         except serial.SerialException as error:
             raise SessionError(
-                f"serial port {device}: expected to open it, found {error}. Name the right one with --code-device."
+                f"serial port {device}: expected to open it, found {error}. "
+                "`rig devices` lists what is there; name it in rig.yaml."
             ) from error
 
     def send(self, code: int) -> None:
@@ -104,19 +108,36 @@ class SerialCodes:
         Raises
         ------
         SessionError
-            The port is gone, or takes nothing any more.
+            The port is gone, or takes nothing any more: a code that waits would reach the recorder late.
         """
-        import serial  # noqa: PLC0415 - loaded when the port was opened
-
         try:
-            n_sent = self._port.write(bytes([code]))
-        except serial.SerialException as error:
+            # At 115,200 baud a byte has left after 87 us, and codes are at least a frame apart.
+            is_stuck = self._port.out_waiting > 0 or not self._write(bytes([code]))
+        except OSError as error:  # pyserial's own errors are such
             raise SessionError(f"{self._place}: expected to send a code, found {error}. {_REPLUG}") from error
-        if n_sent != 1:
-            raise SessionError(f"{self._place}: expected room for a code, found its buffer full. {_REPLUG}")
+        if is_stuck:
+            raise SessionError(
+                f"{self._place}: expected codes to leave at once, found one that still waits: nobody reads them. "
+                f"{_REPLUG}"
+            )
+
+    def _write(self, byte: bytes) -> bool:
+        """Return whether the system took a byte, now.
+
+        pyserial's own `write` goes round and round until a full buffer has room, whatever the time-outs are.
+        """
+        if sys.platform == "win32":
+            return bool(self._port.write(byte))  # returns at once there
+        try:
+            return os.write(self._port.fileno(), byte) == 1
+        except BlockingIOError:
+            return False
 
     def close(self) -> None:
-        """Close the port."""
+        """Close the port, and forget what nobody reads: the system would wait for it, up to half a minute."""
+        with suppress(Exception):  # a port that is gone has nothing to forget
+            if self._port.out_waiting:
+                self._port.reset_output_buffer()
         self._port.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,22 @@ class GazePoint:
         return math.hypot(self.x_deg, self.y_deg)
 
 
+@dataclass(frozen=True)
+class GazeSample:
+    """What an eye tracker measured once.
+
+    Attributes
+    ----------
+    time_s
+        When, on the display's clock.
+    point
+        Where the eye looked; None while the tracker had no eye (a blink).
+    """
+
+    time_s: float
+    point: GazePoint | None
+
+
 class Gaze(Protocol):
     """An eye tracker, or what stands in for one."""
 
@@ -41,8 +58,14 @@ class Gaze(Protocol):
         """Note that the fixation point of a trial went on."""
         ...
 
-    def look(self, time_s: float) -> GazePoint | None:
-        """Return where the eye looks, or None while the tracker has no eye (a blink)."""
+    def samples(self, now_s: float) -> Sequence[GazeSample]:
+        """Return every sample since the last call, oldest first; none where none came.
+
+        Raises
+        ------
+        SessionError
+            The tracker is gone.
+        """
         ...
 
     def close(self) -> None:
@@ -65,7 +88,8 @@ class ScriptedGaze:
     """A monkey whose every trial is a function of its seed and the trial's number.
 
     Some trials it ignores, some it leaves early at a random moment; otherwise it looks at the fixation point after a
-    reaction time and a saccade. In half of its trials the tracker loses the eye for 20 ms.
+    reaction time and a saccade. In half of its trials the tracker loses the eye for 20 ms. Its tracker has a sample
+    for each time it is asked: one a frame.
 
     Parameters
     ----------
@@ -88,8 +112,11 @@ class ScriptedGaze:
         self._start_s = time_s
         self._script = self._write_script(trial)
 
-    def look(self, time_s: float) -> GazePoint | None:
-        """Return where the monkey looks, or None in the moment the tracker loses it."""
+    def samples(self, now_s: float) -> tuple[GazeSample]:
+        """Return where the monkey looks now."""
+        return (GazeSample(now_s, self._look(now_s)),)
+
+    def _look(self, time_s: float) -> GazePoint | None:
         elapsed_s, script = time_s - self._start_s, self._script
         if script.lost_s <= elapsed_s < script.lost_s + _LOST_S:
             return None

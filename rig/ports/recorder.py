@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from closedloop.artifacts.rig.description import RecorderKind
 from closedloop.errors import SessionError
 
 MAX_COMMENT_BYTES = 127  # Central cuts longer comments in silence
@@ -11,6 +12,11 @@ MAX_COMMENT_BYTES = 127  # Central cuts longer comments in silence
 
 class Recorder(Protocol):
     """A recording system."""
+
+    @property
+    def name(self) -> str:
+        """Who records, for the journal: a device's name, by_hand, or none."""
+        ...
 
     def start(self, session_id: str) -> None:
         """Begin to record under this name."""
@@ -26,7 +32,16 @@ class Recorder(Protocol):
 
 
 class NoRecorder:
-    """The operator starts and stops the recording by hand."""
+    """The operator starts and stops the recording by hand, or nobody records.
+
+    Parameters
+    ----------
+    name
+        Which of the two: by_hand, or none.
+    """
+
+    def __init__(self, name: RecorderKind = "none") -> None:
+        self.name: str = name
 
     def start(self, session_id: str) -> None:
         """Do nothing."""
@@ -40,6 +55,8 @@ class NoRecorder:
 
 class SimulatedRecorder:
     """A recorder without electrodes: remembers its orders, and refuses what a real one would cut."""
+
+    name = "simulated"
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []

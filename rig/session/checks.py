@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session_fitness import misfits_of
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.errors import SessionError
+from closedloop.errors import SessionError, StorageError
+from closedloop.storage import storage_errors
 from rig.session.folder import SESSION_NAME, Session
 
-_ROW_BYTES = 400  # a presentation's line in the journal, with its share of the trial's
+JOURNAL_NAME = catalog.JOURNAL.name
+
+_ROW_BYTES = 640  # a presentation's two lines in the journal, with their share of the trial's
 _SPARE = 3.0  # journal rows for each planned presentation, breaks and requeued presentations included
-
-
-def refuse_unshowable(session: Session, out: Path) -> None:
-    """Refuse a session of which `rig check` would say FAIL, the devices apart: those are tried by opening them.
-
-    Parameters
-    ----------
-    session
-        The opened folder.
-    out
-        Where the journal will go.
-
-    Raises
-    ------
-    SessionError
-        It cannot be shown.
-    """
-    refuse_misfits(session, "layout")
-    refuse_misfits(session, "duration")
-    check_disk(session, out)
-    check_images(session)
 
 
 def refuse_misfits(session: Session, check: Literal["layout", "duration"]) -> None:
@@ -68,19 +52,35 @@ def check_images(session: Session) -> str:
     return f"{len(promised)} images have the pixels of their stimulus_id"
 
 
-def check_disk(session: Session, out: Path) -> str:
-    """Ask whether a journal has room; return how much there is, in words.
+def journal_bytes(session: Session) -> float:
+    """Return how much room a session's journal may take."""
+    return len(session.planned) * _SPARE * _ROW_BYTES
+
+
+def check_writable(out: Path) -> Path:
+    """Write into the folder that a journal would go to, or into the one it would be made in; leave nothing.
+
+    Returns
+    -------
+    Path
+        The folder that was tried.
 
     Raises
     ------
-    SessionError
-        It has none.
+    StorageError
+        It takes no file.
     """
-    place_found = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
-    free, needed = shutil.disk_usage(place_found).free, len(session.planned) * _SPARE * _ROW_BYTES
-    if free < needed:
-        raise SessionError(
-            f"{place_found}: expected {needed / 1e6:.1f} MB free for the journal, found {free / 1e6:.1f} MB. "
-            "Free some space, or choose another --out."
+    place = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    with storage_errors(place):
+        try:
+            with TemporaryFile(dir=place) as file:
+                file.write(b"rig")
+        except FileNotFoundError as error:  # /proc and the like
+            raise StorageError(f"{place}: expected a folder that takes new files, found one that does not.") from error
+    journal = out / JOURNAL_NAME
+    if journal.exists() and not os.access(journal, os.W_OK):
+        raise StorageError(
+            f"{journal}: expected a journal that can be gone on with, found one that is read-only. "
+            "Give yourself the right to write it, or choose another --out."
         )
-    return f"{free / 1e6:.0f} MB free at {place_found}, {needed / 1e6:.1f} MB needed for the journal"
+    return place

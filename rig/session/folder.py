@@ -14,6 +14,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest, verify_f
 from closedloop.artifacts.tables import is_simulated, read_table
 from closedloop.confined.npy import ArrayFileError, map_npy
 from closedloop.errors import SessionError
+from closedloop.storage import sha256_file
 
 SESSION_NAME = catalog.SESSION.name
 PRESENTATIONS_NAME = catalog.PRESENTATIONS.name
@@ -81,6 +82,8 @@ def refuse_no_session(folder: Path) -> None:
     """
     if (folder / SESSION_NAME).is_file() or (folder / MANIFEST_NAME).is_file():
         return
+    if folder.is_file() and (folder.parent / SESSION_NAME).is_file():
+        raise SessionError(f"{folder}: expected a session folder, found a file. Is {folder.parent} meant?")
     inside = sorted(folder.glob(f"*/{SESSION_NAME}")) + sorted(folder.glob(f"*/*/{SESSION_NAME}"))
     found = "no folder" if not folder.exists() else "a file" if not folder.is_dir() else "no session.json in it"
     meant = f"Is {inside[-1].parent} meant?" if inside else "Give the folder that the schedule stage wrote."
@@ -103,6 +106,11 @@ def verify_seal(folder: Path) -> int:
         raise SessionError(f"{folder}: expected {unsealed[0]} in manifest.json, found no entry for it. {_REBUILD}")
     verify_files(folder, manifest, only=_NAMES)
     return sum(manifest.outputs[name].n_bytes for name in _NAMES)
+
+
+def plan_sha256(folder: Path) -> str:
+    """Return the sha256 of a session folder's manifest, which names every byte of the plan."""
+    return sha256_file(folder / MANIFEST_NAME)
 
 
 def read_session(folder: Path) -> Session:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +14,14 @@ from typing import IO, Self
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line
-from closedloop.errors import StorageError
 from closedloop.storage import make_folder, storage_errors, sync_folder
-from rig.session.lock import open_locked, remove_locked
+from rig.session.lock import PATIENCE_S, open_locked, remove_locked
+
+_AGAIN = "run the same command with --resume; no line that was written is lost"
+
+
+def _nobody(_row: Section) -> None:
+    """Tell nobody."""
 
 
 class JournalWriter:
@@ -38,14 +45,21 @@ class JournalWriter:
         The folder cannot be written.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = 10.0) -> None:
+    def __init__(self, path: Path, *, patience_s: float = PATIENCE_S) -> None:
         self._path = path
         self._end, self._is_chained = CHAIN_START, True
-        with storage_errors(path):
+        self._listener: Callable[[Section], None] = _nobody
+        with storage_errors(path, again=_AGAIN):
             self._made_folder = not path.parent.exists()
             make_folder(path.parent)
-            self._file = open_locked(path, patience_s=patience_s)
+            self._file = open_locked(path, patience_s=patience_s, refusal=self._refusal)
             sync_folder(path.parent)
+
+    def _refusal(self) -> str:
+        return (
+            f"{self._path}: expected to be the only rig that writes it, found another at work. "
+            "Wait for it to end or stop it, then run the same command with --resume."
+        )
 
     def go_on(self, older: Journal) -> None:
         """Go on after the lines of an older journal: what a crash tore behind them is cut, the chain continues.
@@ -55,29 +69,44 @@ class JournalWriter:
         self._file.truncate(older.n_bytes_whole)
         self._end, self._is_chained = older.end, older.is_chained
 
+    def listen(self, listener: Callable[[Section], None]) -> None:
+        """Have every row told to somebody once it is in the file."""
+        self._listener = listener
+
     def write(self, row: Section) -> None:
-        """Append one line.
+        """Append one line, or nothing.
 
         Raises
         ------
         StorageError
-            The disk is full.
+            The disk is full, or fails.
         """
         line, end = row.model_dump_json().encode() + b"\n", self._end
         if self._is_chained:
             line, end = chain_line(line[:-1], self._end)
-        with storage_errors(self._path):
-            n_written = self._file.write(line)
-        if n_written != len(line):
-            raise StorageError(
-                f"{self._path}: expected room for {len(line)} bytes, found it for {n_written}. "
-                "Free some space and run the same command with --resume; no complete line is lost."
-            )
+        with storage_errors(self._path, again=_AGAIN):
+            self._append(line)
         self._end = end
+        self._listener(row)
+
+    def _append(self, line: bytes) -> None:
+        """Write a line whole. A full disk may take a part of it first, and says so at the rest."""
+        start, rest = self._file.tell(), memoryview(line)
+        try:
+            while rest:
+                n_written = self._file.write(rest)
+                if not n_written:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                rest = rest[n_written:]
+        except OSError:
+            if len(rest) < len(line):
+                with suppress(OSError):  # then the next launch cuts it
+                    self._file.truncate(start)
+            raise
 
     def sync(self) -> None:
         """Make all lines durable."""
-        with storage_errors(self._path):
+        with storage_errors(self._path, again=_AGAIN):
             getattr(os, "fdatasync", os.fsync)(self._file.fileno())
 
     def __enter__(self) -> Self:

@@ -1,10 +1,11 @@
-"""One rig at a time writes a journal; the lock goes with the process, however it ends."""
+"""A file that one rig at a time has open to write; the lock goes with the process, however it ends."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -41,7 +42,11 @@ else:
         return True
 
 
-def open_locked(path: Path, *, patience_s: float) -> IO[bytes]:
+PATIENCE_S = 10.0
+"""How long a rig that is just ending is waited for."""
+
+
+def open_locked(path: Path, *, patience_s: float, refusal: Callable[[], str]) -> IO[bytes]:
     """Open a file to append to, unbuffered, and lock it until it is closed.
 
     Parameters
@@ -50,6 +55,8 @@ def open_locked(path: Path, *, patience_s: float) -> IO[bytes]:
         The file; made if it is missing.
     patience_s
         How long to wait for a rig that is just ending.
+    refusal
+        Says what is wrong where another rig still holds it.
 
     Raises
     ------
@@ -64,10 +71,7 @@ def open_locked(path: Path, *, patience_s: float) -> IO[bytes]:
                 return file
         elif time.monotonic() >= deadline_s:
             file.close()
-            raise SessionError(
-                f"{path}: expected to be the only rig that writes it, found another at work. "
-                "Wait for it to end or stop it, then run the same command with --resume."
-            )
+            raise SessionError(refusal())
         file.close()
         time.sleep(_POLL_S)
 
@@ -88,3 +92,12 @@ def remove_locked(file: IO[bytes], path: Path) -> None:
         file.close()  # an open file cannot be removed there
     with suppress(OSError):  # another rig has opened it since
         path.unlink()
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a rig, of whatever account, holds a journal: it is at work."""
+    try:
+        with path.open("rb") as file:
+            return not _try_lock(file)
+    except OSError:  # not ours to read
+        return False

@@ -23,6 +23,7 @@ FIGURES = "matplotlib and jinja2 are at home in the report and in studies' figur
 KERNELS = "numba and llvmlite are at home in detection"
 DASK = "dask is at home in one file"
 SCREEN = "psychopy and pyglet are at home in the rig's display"
+X_SERVER = "python-xlib is at home in the rig's view of the X server"
 PANDAS = "pandas is at home in access"
 NEO = "neo is at home in the room of other makers' files"
 
@@ -59,6 +60,7 @@ HOLES = [
     ("closedloop/simulation/voltage.py", "import numba", KERNELS),
     ("closedloop/attacks/audit.py", "import distributed", DASK),
     ("rig/machine/state.py", "import psychopy", SCREEN),
+    ("rig/display/placement.py", "import Xlib", X_SERVER),
     ("closedloop/report/numbers.py", "import pandas", PANDAS),
     ("closedloop/devices/neo_device.py", "import neo", NEO),
 ]

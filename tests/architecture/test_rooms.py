@@ -79,7 +79,8 @@ LIBRARIES = (
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
-    "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.display"),
+    "Xlib": ("rig.display.x11",),
+    "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli"),
     "dask": ("closedloop.execution.dask",),
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
@@ -92,7 +93,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
-        *("closedloop.storage.arrays", "rig.display", "rig.session"),
+        *("closedloop.storage.arrays", "rig.display", "rig.operator.views", "rig.rehearsal", "rig.session"),
     ),
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),
@@ -111,15 +112,21 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "yaml": ("closedloop.plain_text.yaml_text",),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
-    "ctypes": ("closedloop.stimuli.decoding", "closedloop.detection.loops.compiled", "rig.display.psychopy.window"),
+    "ctypes": (
+        "closedloop.stimuli.decoding",
+        "closedloop.detection.loops.compiled",
+        "rig.display.psychopy",
+        "rig.ports.system_clock",
+    ),
     "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",
         "closedloop.execution.dask",
         "closedloop.study.ledger",
+        "rig.operator",
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
-    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present"),
+    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }

@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import Journal, JournalRow, Presentation, read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation
 from closedloop.artifacts.day.session import CodeTransport, ScriptedMonkey
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.artifacts.naming import derive_seed
@@ -34,12 +35,12 @@ from closedloop.stimuli.procedural import ProceduralPool
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.create import Request, create_study
 from closedloop.study.loop import Outcome, run_study
-from rig.display.display import DisplayFacts, DisplayName, Picture
+from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
 from rig.display.headless import HeadlessDisplay
+from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, replay
 from rig.machine.timeline import trial_frames
-from rig.machine.trial import Apparatus
 from rig.ports.clock import ClockKind, VirtualClock
 from rig.ports.gaze import ScriptedGaze
 from rig.ports.recorder import NoRecorder
@@ -281,8 +282,17 @@ class PretendedScreen:
     def prepare(self, image_indices: Sequence[int]) -> None:
         self.headless.prepare(image_indices)
 
-    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> float:
+    def flip(self, picture: Picture, *, at_flip: Callable[[], None] | None = None) -> Flip:
         return self.headless.flip(picture, at_flip=at_flip)
+
+    def health(self) -> tuple[str, ...]:
+        return ()
+
+    def bring_back(self) -> None:
+        pass
+
+    def keys(self) -> tuple[str, ...]:
+        return ()
 
     def close(self) -> None:
         self.headless.close()

@@ -74,6 +74,12 @@ LINES = (
     " --steps 2 --workers 2",
     "rig check {done}/day-00/schedule",
     "rig present {done}/day-00/schedule --display headless --out new",
+    "rig rehearse {done}/day-00/schedule --out new --panel none",
+    "rig tell {done}/day-00/schedule status",
+    "rig init new.yaml --name r --screen 0 --width-px 800 --height-px 600 --refresh-hz 60 --width-cm 40"
+    " --distance-cm 57 --operator-screen none --photodiode none --codes none --gaze mouse --recorder none"
+    " --recorder-folder none --gaze-calibrated none --luminance-measured none",
+    "rig devices",
 )
 BY_DASK = (
     "closedloop dry-run new --protocol smoke --workers dask:1",
@@ -85,7 +91,7 @@ BY_DASK = (
 )
 STOPPED = ("closedloop base-model train",)  # minutes: interrupted when it is at its work
 AT_WORK_S = 10.0  # of processor time
-ENDS_WITH_1 = ("closedloop doctor", "rig check")  # of a machine without a screen
+ENDS_WITH_1 = ("closedloop doctor", "rig check", "rig rehearse", "rig tell")  # no screen, and no rig at work
 
 
 @pytest.mark.parametrize("address", ["('0.0.0.0', 0)", "('127.0.0.1', 0)"])

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal import journal_bytes, read_journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from tests.loop.real_study import RealStudy
 from tests.loop.studies import ENVIRONMENT, closedloop, one_line_error
 
@@ -50,11 +52,27 @@ def test_a_headless_session_is_refused_by_every_one_of_its_names(real_study: Rea
     assert all(f"({name})" in said for name in ("headless-display", "virtual-clock", "scripted-gaze", "file-codes"))
 
 
-def test_a_rig_without_a_tracker_leaves_nothing_and_the_study_waits(real_study: RealStudy) -> None:
+def test_a_rehearsal_is_never_data_whatever_reason_is_given(real_study: RealStudy) -> None:
+    real_study.present()
+    place = catalog.JOURNAL.published(real_study.paths, 0)
+    rows = read_journal(place).rows
+    rehearsed = [
+        row.model_copy(update={"is_rehearsal": True}) if isinstance(row, LaunchOpened) else row for row in rows
+    ]
+    place.write_bytes(journal_bytes(rehearsed))
+    real_study.record()
+    said = one_line_error(closedloop("run", real_study.root, "--settle", "0"))
+    assert "found that of a rehearsal (rehearsal), which is never data" in said
+    taken = closedloop("accept-session", real_study.root, "--day", "0", "--despite", "scripted-gaze", "--why", WHY)
+    assert "which is never data" in one_line_error(taken)
+    assert not (real_study.paths.folder("present", 0) / "manifest.json").exists()
+
+
+def test_a_rig_that_nobody_described_leaves_nothing_and_the_study_waits(real_study: RealStudy) -> None:
     folder = real_study.paths.folder("schedule", 0)
     command = [sys.executable, "-m", "rig", "present", str(folder), "--display", "headless"]
     refused = subprocess.run(command, check=False, capture_output=True, text=True, env=ENVIRONMENT)
-    assert "found a real session without an eye tracker" in one_line_error(refused)
+    assert "expected a rig's description for a session with an animal, found none" in one_line_error(refused)
     assert not real_study.paths.folder("present", 0).exists()
 
 

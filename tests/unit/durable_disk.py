@@ -39,7 +39,7 @@ class Disk:
         for operation in operations:
             name, *paths = operation
             inside = [Path(path).relative_to(self.root) for path in paths if Path(path).is_relative_to(self.root)]
-            if len(inside) == len(paths):
+            if len(inside) == len(paths) and not any(_is_nameless(path) for path in inside):
                 getattr(self, f"_{name}")(*inside)
                 yield operation
 
@@ -77,6 +77,11 @@ class Disk:
 
     def _remove(self, path: Path) -> None:
         self._names(path.parent).pop(path.name, None)
+
+
+def _is_nameless(path: Path) -> bool:
+    """Return whether a file was opened without a name: Linux calls it by a number, and it goes with its process."""
+    return path.name.startswith("#") and path.name[1:].isdigit()
 
 
 def _walk(node: Node, at: Path) -> Iterator[tuple[Path, Node]]:

@@ -6,10 +6,13 @@ A name is what a person gives to take a session nevertheless (`closedloop accept
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
-from closedloop.artifacts.day.journal import Journal, LaunchOpened
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.errors import SessionError
 
 Doubt = Literal["headless-display", "virtual-clock", "scripted-gaze", "mouse-gaze", "no-gaze", "file-codes"]
 DOUBTS: tuple[Doubt, ...] = get_args(Doubt)
@@ -47,19 +50,47 @@ def _doubts_of_launch(launch: LaunchOpened) -> set[Doubt]:
     return {name for name, is_so in says.items() if is_so}
 
 
+def refuse_rehearsal(journal: Journal, place: Path) -> None:
+    """Refuse the journal of a rehearsal: no reason makes it data, so that nothing is named to take it despite.
+
+    Parameters
+    ----------
+    journal
+        Of the session.
+    place
+        Its file, for the message.
+
+    Raises
+    ------
+    SessionError
+        One of its launches was a rehearsal.
+    """
+    if any(launch.is_rehearsal for launch in journal.launches):
+        raise SessionError(
+            f"{place}: expected the journal of a session, found that of a rehearsal (rehearsal), which is never data. "
+            "Bring what `rig present` wrote."
+        )
+
+
 def unvouched(journal: Journal) -> tuple[str, ...]:
     """Return what a journal says nothing about, a sentence each: rigs of version 0.1 wrote less."""
     notes = []
+    if any(launch.is_rehearsal for launch in journal.launches):
+        notes.append("the journal is of a rehearsal: a scripted monkey on the real rig, never data")
     if not journal.is_chained:
         notes.append("the journal's lines carry no checks: it is judged by the plan and its summary alone")
     if any(launch.gaze is None for launch in journal.launches):
         notes.append("the journal does not say whose gaze held fixation")
     if any(launch.codes is None for launch in journal.launches):
         notes.append("the journal does not say how digital codes left the rig")
-    overridden = sorted({name for launch in journal.launches for name in launch.overrides})
-    if overridden:
+    if overridden := overrides_of(journal):
         notes.append(f"the operator overrode checks of the rig: {', '.join(overridden)}")
     return tuple(notes)
+
+
+def overrides_of(journal: Journal) -> tuple[str, ...]:
+    """Return the checks of the rig that the operator overrode in any launch, by name."""
+    return tuple(sorted({name for launch in journal.launches for name in launch.overrides}))
 
 
 def taken_despite(amendments: Sequence[Amendment], *, day: int, journal_sha256: str | None = None) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """The rig's journal: one JSON line an event, written as it happens, never rewritten.
 
 A line is complete when it ends in a newline; a torn last line (the rig was killed while writing) never happened.
-A launch of the rig, the first or a resume, states its first ordinal: rows of earlier launches with that ordinal or a
-later one are void; so is an older end of the session, which was a stop. On a real display nothing else is ever
-voided. On a virtual clock nobody saw a trial that was not finished, and the resumed run shows it again at the same
-virtual time, so that a killed dry run ends like an undisturbed one.
+An older end of the session was a stop: a later launch voids it. On a real display nothing else is ever voided, and
+what was begun is never begun again under the same ordinal: its code may be in the recording. On a virtual clock nobody
+saw a trial that was not finished, and the resumed run shows it again at the same virtual time and under the same
+ordinals, so that a killed dry run ends like an undisturbed one: a launch there voids the rows from its first ordinal
+and trial on.
 
 Each line carries a check of itself and of the line before (`artifacts.records.chain`), so that a lost, doubled, moved
 or edited line is named by its number. Rigs of version 0.1 wrote none: a journal of theirs is judged by what was
@@ -16,114 +17,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
-from closedloop.artifacts.day.session import CodeTransport
-from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.day.journal_rows import (
+    ROW,
+    Commanded,
+    Continued,
+    JournalRow,
+    LaunchOpened,
+    Paused,
+    Presentation,
+    PresentationBegun,
+    RewardNoted,
+    SessionEnded,
+    TrialBegun,
+    TrialEnded,
+    TrialStarted,
+)
+from closedloop.artifacts.documents import Document
 from closedloop.artifacts.faults import describe_faults
 from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, chain_line, read_chain
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 from closedloop.plain_text.limits import MOST_LINES_BYTES, read_limited, refuse_many_lines
-
-RejectionReason = Literal["fixation_broken", "frames_dropped", "session_stopped"]
-
-
-class LaunchOpened(Section):
-    """The rig was launched: it started or resumed presenting."""
-
-    event: Literal["segment_opened"] = "segment_opened"
-    segment: int = Field(ge=0, description="number of this launch, from 0")
-    session_id: str
-    simulated: bool
-    display: Literal["headless", "psychopy"]
-    clock: Literal["virtual", "real"]
-    refresh_hz: float = Field(gt=0, description="measured frame rate, frames per second")
-    first_ordinal: int = Field(
-        ge=0, description="ordinal of this launch's first presentation; voids older rows from there"
-    )
-    first_trial: int = Field(ge=0)
-    time_s: float = Field(description="rig clock, seconds")
-    utc: str | None = Field(description="wall clock, ISO 8601; null on a virtual clock")
-    pacing: Literal["vblank", "timer"] | None = Field(
-        default=None, description="who made a flip last a frame: the screen or a timer; null on a virtual clock"
-    )
-    gaze: str | None = Field(
-        default=None,
-        min_length=1,
-        description="whose gaze held fixation: scripted, mouse, none, or the tracker's name; null by a rig of 0.1",
-    )
-    codes: CodeTransport | None = Field(
-        default=None, description="how digital codes left: file is not at all; null by a rig of 0.1"
-    )
-    versions: dict[str, str] = Field(default={}, description="of the rig, of Python, and of PsychoPy where it was used")
-    overrides: tuple[str, ...] = Field(default=(), description="checks of the rig that the operator overrode, by name")
-
-
-class TrialStarted(Section):
-    """A fixation point went on."""
-
-    event: Literal["trial_started"] = "trial_started"
-    trial: int = Field(ge=0)
-    code: int = Field(ge=1, le=65535)
-    time_s: float
-
-
-class Presentation(Section):
-    """One image was shown once, to its end or to the break of fixation."""
-
-    event: Literal["presentation"] = "presentation"
-    ordinal: int = Field(ge=0, description="count of presentations begun in this session")
-    trial: int = Field(ge=0)
-    position: int = Field(ge=0, description="place within the trial")
-    presentation_index: int = Field(ge=0, description="row of presentations.parquet")
-    image_index: int = Field(ge=0, description="row of images.npy")
-    stimulus_id: str
-    repetition: int = Field(ge=0)
-    code: int = Field(ge=1, le=65535)
-    onset_s: float = Field(description="rig clock at the flip that put the image on")
-    offset_s: float = Field(description="rig clock at the flip that took it off")
-    planned_on_frames: int = Field(ge=1)
-    on_frames: int = Field(ge=0, description="frames the image was really up, from the flip times")
-    planned_off_frames: int = Field(ge=0)
-    outcome: Literal["accepted", "rejected"]
-    reason: RejectionReason | None = None
-
-
-class TrialEnded(Section):
-    """A trial was finished, broken or ignored."""
-
-    event: Literal["trial_ended"] = "trial_ended"
-    trial: int = Field(ge=0)
-    outcome: Literal["completed", "broken", "ignored", "stopped"]
-    reward_ms: float = Field(ge=0)
-    time_s: float
-
-
-class TimeOut(Section):
-    """Too many misses in a row: a pause."""
-
-    event: Literal["time_out"] = "time_out"
-    misses: int
-    duration_s: float
-    time_s: float
-
-
-class SessionEnded(Section):
-    """Everything planned was accepted, or the operator stopped."""
-
-    event: Literal["session_ended"] = "session_ended"
-    outcome: Literal["complete", "stopped"]
-    n_remaining: int = Field(ge=0, description="planned presentations not accepted")
-    time_s: float
-
-
-JournalRow = Annotated[
-    LaunchOpened | TrialStarted | Presentation | TrialEnded | TimeOut | SessionEnded, Field(discriminator="event")
-]
-ROW: TypeAdapter[JournalRow] = TypeAdapter(JournalRow)
 
 
 class SessionSummary(Document):
@@ -141,10 +59,16 @@ class SessionSummary(Document):
     n_presentations: int
     n_accepted: int
     n_rejected: dict[str, int] = Field(description="presentations rejected, by reason")
+    n_cut: int = Field(default=0, description="presentations begun that the end of the rig cut: no row says how long")
+    n_twins_too_near: int | None = Field(
+        default=None, description="accepted closer to a twin than planned, for want of others; null by older rigs"
+    )
     n_remaining: int
     n_time_outs: int
-    duration_s: float
-    reward_ms: float = Field(description="time the reward valve was open, in all")
+    duration_s: float = Field(
+        description="the rig at work, summed over its launches; by rigs of 0.1 with the time between them"
+    )
+    reward_ms: float = Field(description="time the valve is known to have been open, in all; 0 without one")
 
 
 @dataclass(frozen=True)
@@ -251,10 +175,14 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
     match row:
         case SessionEnded():
             return True
-        case Presentation() if launch.clock == "virtual":
+        case PresentationBegun() | Presentation() if launch.clock == "virtual":
             return row.ordinal >= launch.first_ordinal
-        case TrialStarted() | TrialEnded() if launch.clock == "virtual":
+        case TrialBegun() | TrialStarted() | TrialEnded() if launch.clock == "virtual":
             return row.trial >= launch.first_trial
+        case RewardNoted(trial=int(trial)) if launch.clock == "virtual":
+            return trial >= launch.first_trial
+        case RewardNoted() | Paused() | Continued() | Commanded() if launch.clock == "virtual":
+            return row.time_s >= launch.time_s
         case _:
             return False
 

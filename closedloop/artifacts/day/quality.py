@@ -115,5 +115,6 @@ class IngestQuality(Document):
     journal_notes: tuple[str, ...] = Field(
         default=(), description="what the journal cannot vouch for: rigs of version 0.1 wrote less"
     )
+    overrides: tuple[str, ...] = Field(default=(), description="checks of the rig that the operator overrode, by name")
     sites_new: tuple[str, ...] = Field(default=(), description="recorded today, not on day 0")
     sites_missing: tuple[str, ...] = Field(default=(), description="recorded on day 0, not today")

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,7 +47,7 @@ class CodeSettings(Section):
     ``first_trial + trial % n_trial``: an ordinal, never an image's identity. Alignment unwraps them.
     """
 
-    transport: CodeTransport = "file"
+    transport: CodeTransport = Field(default="file", description="decides nothing: a rig's own description does")
     first_presentation: int = Field(default=1, ge=1, le=255)
     n_presentation: int = Field(default=199, ge=16, le=254)
     first_trial: int = Field(default=200, ge=1, le=255)
@@ -97,6 +97,9 @@ class TrialSettings(Section):
     hold_ms: WaitMs
     fixation_window_deg: WindowDeg = Field(description="radius")
     saccade_boxcar_samples: GazeSamples = Field(description="gaze samples averaged before a break counts")
+    gaze_grace_ms: WaitMs | None = Field(
+        default=None, description="how long the eye may be outside of the window; null: as long as half of the boxcar"
+    )
     intertrial_ms: WaitMs
     reward_ms: WaitMs
     misses_before_time_out: Count
@@ -110,6 +113,20 @@ class ScriptedMonkey(Section):
     seed: Seed
     ignore_probability: Seldom
     leave_early_probability: Seldom
+
+
+class TwinSettings(Section):
+    """How far apart an image and what was made from it are shown: the second of two alike is seen with other eyes."""
+
+    least_presentations: int = Field(
+        ge=0,
+        le=MOST_PRESENTATIONS,
+        description="fewest presentations from a changed image to its clean one, as planned",
+    )
+    clean_of_image: tuple[Annotated[int, Field(ge=0, le=MOST_PRESENTATIONS)], ...] = Field(
+        max_length=MOST_PRESENTATIONS,
+        description="for each row of images.npy the row of the clean image it was made from; its own where it is clean",
+    )
 
 
 class SessionDocument(Document):
@@ -128,6 +145,9 @@ class SessionDocument(Document):
     trial: TrialSettings
     codes: CodeSettings
     monkey: ScriptedMonkey | None = Field(description="set in simulated sessions only")
+    twins: TwinSettings | None = Field(
+        default=None, description="what a requeued presentation keeps apart; null where no image has a twin, and by 0.1"
+    )
 
     @model_validator(mode="after")
     def _monkey_is_simulated(self) -> SessionDocument:
@@ -135,12 +155,24 @@ class SessionDocument(Document):
             raise ValueError("expected a scripted monkey exactly in a simulated session. Rebuild the session folder")
         return self
 
+    @model_validator(mode="after")
+    def _each_image_has_its_clean_one(self) -> SessionDocument:
+        if self.twins is not None and len(self.twins.clean_of_image) != self.n_images:
+            raise ValueError(
+                f"twins.clean_of_image: expected {self.n_images} images, found {len(self.twins.clean_of_image)}. "
+                "Rebuild the session folder"
+            )
+        return self
+
 
 class PixelAudit(Document):
-    """pixel_audit.json: images read back from the screen buffer and compared with their bytes, pixel for pixel."""
+    """pixel_audit.json: images read back as they were shown and compared with their bytes, pixel for pixel."""
 
     kind: Literal["pixel_audit"] = "pixel_audit"
     session_id: str
+    read_back: Literal["screen", "back_buffer"] = Field(
+        default="back_buffer", description="from the screen, the fixation dot on top, or from the buffer before it"
+    )
     image_scale: int = Field(ge=1, description="screen pixels an image pixel")
     n_images: int = Field(ge=0, description="distinct images compared")
     n_pixels: int = Field(ge=0, description="screen pixels compared")

@@ -78,6 +78,9 @@ class Trial(Section):
     hold_ms: WaitMs
     fixation_window_deg: WindowDeg
     saccade_boxcar_samples: GazeSamples
+    gaze_grace_ms: WaitMs | None = Field(
+        default=None, description="how long the eye may be outside of the window; null: as long as half of the boxcar"
+    )
     fixation_dot_px: ScreenPatch
     intertrial_ms: WaitMs
     reward_ms: WaitMs

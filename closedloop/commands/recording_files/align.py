@@ -16,8 +16,9 @@ from closedloop.alignment.alignment import Alignment, align_devices, missing_at_
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.commands.recording_tables import ALIGNED_CODES
 from closedloop.artifacts.day.doubts import Doubt, doubts_of, unvouched
-from closedloop.artifacts.day.journal import Journal, Presentation, TrialStarted, read_journal
+from closedloop.artifacts.day.journal import Journal, read_journal
 from closedloop.artifacts.day.journal_checks import check_journal
+from closedloop.artifacts.day.presented.codes import codes_sent
 from closedloop.artifacts.tables import write_table
 from closedloop.devices.device import PHOTODIODE, Device, read_devices
 from closedloop.devices.shared_codes import share_codes
@@ -178,8 +179,8 @@ def write_onsets(session: AlignedSession, out: Path) -> None:
 
 
 def _columns(session: AlignedSession, name: str, found: Alignment) -> dict[str, NDArray[Any]]:
-    rows = [row for row in session.journal.rows if isinstance(row, Presentation | TrialStarted)]
-    shown = [row if isinstance(row, Presentation) else None for row in rows]
+    rows = codes_sent(session.journal.rows)
+    shown = [row.shown for row in rows]
     return {
         "device": np.full(len(rows), name),
         "sent_index": np.arange(len(rows)),

@@ -31,6 +31,7 @@ def trial_of(timing: PresentationTiming, trial: Trial) -> TrialSettings:
         hold_ms=trial.hold_ms,
         fixation_window_deg=trial.fixation_window_deg,
         saccade_boxcar_samples=trial.saccade_boxcar_samples,
+        gaze_grace_ms=trial.gaze_grace_ms,
         intertrial_ms=trial.intertrial_ms,
         reward_ms=trial.reward_ms,
         misses_before_time_out=trial.misses_before_time_out,

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment
-from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import Presentation
+from closedloop.artifacts.day.presented.codes import codes_sent
 from closedloop.devices.device import Device
 from closedloop.recording.codes import SentCodes
 from closedloop.recording.usability import NEEDED_MS
@@ -19,22 +21,19 @@ from closedloop.stages.ingest.coverage import Coverage, DeviceCoverage, recorded
 
 
 def sent_codes(journal: Journal) -> SentCodes:
-    """List every digital code the rig sent, in order.
+    """List every digital code the rig sent, or may have sent before it was killed, in order.
 
-    A real rig's clock starts anew with each launch; a virtual clock goes on where the last one stopped, so that its
-    launches are one.
+    A presentation that was cut so is none of the lit ones: nothing is known of its image but that its code may be in
+    the recording.
     """
-    codes, times, launches, lit, launch = [], [], [], [], -1
-    for row in journal.rows:
-        if isinstance(row, LaunchOpened):
-            launch += 1 if row.clock == "real" or launch < 0 else 0
-        elif isinstance(row, Presentation | TrialStarted):
-            shown = isinstance(row, Presentation)
-            codes.append(row.code)
-            times.append(row.onset_s if isinstance(row, Presentation) else row.time_s)
-            launches.append(launch)
-            lit.append(shown)
-    return SentCodes(np.array(codes, dtype=np.int64), np.array(times), np.array(launches), np.array(lit, dtype=bool))
+    sent = codes_sent(journal.rows)
+    return SentCodes(
+        np.array([one.code for one in sent], dtype=np.int64),
+        np.array([one.time_s for one in sent]),
+        np.array([one.launch for one in sent], dtype=np.int64),
+        np.array([one.shown is not None for one in sent], dtype=bool),
+        np.array([not one.is_certain for one in sent], dtype=bool),
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from closedloop.alignment.alignment import Alignment, missing_at_ends
 from closedloop.alignment.quality import AlignmentQuality
-from closedloop.artifacts.day.doubts import unvouched
+from closedloop.artifacts.day.doubts import overrides_of, unvouched
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.day.responses import SiteTable
@@ -106,6 +106,7 @@ def quality_of(
         devices=devices,
         despite=dict(despite),
         journal_notes=unvouched(journal),
+        overrides=overrides_of(journal),
         sites_new=new,
         sites_missing=missing,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.journal import Journal, LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -259,9 +260,10 @@ class Watch:
         if missing == _NOTHING_YET and brought.stage == "present":
             return (
                 f"{day}: the session is ready. Record, and present it with "
-                f"`rig present {quoted(self.paths.folder('schedule', brought.day))} --out {quoted(folder)}` "
-                "(copy the folder to the rig and its output back; no eye tracker port yet: add `--gaze mouse`, and "
-                "take the session by `closedloop accept-session`)."
+                f"`rig present {quoted(self.paths.folder('schedule', brought.day))} --rig rig.yaml "
+                f"--out {quoted(folder)}` "
+                "(copy the folder to the rig and its output back; `rig init` writes rig.yaml. No eye tracker port yet: "
+                "with `source: mouse` there add `--despite gaze`, and take the session by `closedloop accept-session`)."
             )
         if missing == _NOTHING_YET:
             what = "recording" if self.study.recorder else ".nev (and .nsx) files"

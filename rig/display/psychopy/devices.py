@@ -8,7 +8,7 @@ from closedloop.errors import SessionError
 from rig.display.placement import degrees
 from rig.display.psychopy.display import PsychoPyDisplay
 from rig.display.psychopy.window import import_psychopy
-from rig.ports.gaze import GazePoint
+from rig.ports.gaze import GazePoint, GazeSample
 
 
 class MouseGaze:
@@ -24,12 +24,12 @@ class MouseGaze:
     def start_trial(self, trial: int, time_s: float) -> None:
         """Do nothing: a mouse knows no trials."""
 
-    def look(self, time_s: float) -> GazePoint:  # noqa: ARG002 - the port's signature; a mouse is read now
-        """Return where the mouse points, in degrees from the middle."""
+    def samples(self, now_s: float) -> tuple[GazeSample]:
+        """Return where the mouse points now, in degrees from the middle."""
         x_deg, y_deg = (
             degrees(float(px), cm_per_px=self._cm_per_px, distance_cm=self._distance_cm) for px in self._mouse.getPos()
         )
-        return GazePoint(x_deg, y_deg)
+        return (GazeSample(now_s, GazePoint(x_deg, y_deg)),)
 
     def close(self) -> None:
         """Do nothing: the mouse goes with the window."""

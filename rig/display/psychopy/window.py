@@ -8,18 +8,16 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.session import ScreenSettings
 from closedloop.errors import SessionError
-from rig.display.placement import Placement
+from rig.display.screens import FoundScreen, Rectangle
 
 os.environ.setdefault("PSYCHOPYNOPACKAGES", "1")  # or it rewrites PATH and sys.path
-
-_GAMMA_TOLERANCE = 1.0 / 256.0
 
 
 def import_psychopy() -> tuple[Any, Any]:
@@ -68,16 +66,9 @@ def release_priority() -> None:
 
 
 def open_window(visual: Any, screen: ScreenSettings) -> Any:
-    """Open a window of the session's size on its screen.
-
-    Raises
-    ------
-    SessionError
-        There is no such screen.
-    """
+    """Open a window of the session's size on its screen, which has to be there: PsychoPy would take another."""
     from psychopy import monitors  # noqa: PLC0415
 
-    _refuse_missing_screen(screen)
     monitor = monitors.Monitor("closedloop, not stored", width=screen.width_px * screen.cm_per_px, autoLog=False)
     window = visual.Window(
         size=(screen.width_px, screen.height_px),
@@ -100,76 +91,37 @@ def open_window(visual: Any, screen: ScreenSettings) -> Any:
     return window
 
 
-def _refuse_missing_screen(screen: ScreenSettings) -> None:
+def list_pyglet_screens() -> tuple[FoundScreen, ...]:
+    """Return the screens that PsychoPy's window library counts, for desktops that cannot be asked directly."""
     import pyglet  # noqa: PLC0415
 
-    n_screens = len(pyglet.canvas.get_display().get_screens())
-    if screen.screen >= n_screens:
-        raise SessionError(
-            f"display: expected screen {screen.screen}, found {n_screens} screens. "
-            "Connect it, or set screen in the protocol (counted from 0)."
+    return tuple(
+        FoundScreen(
+            number=number,
+            outputs=(),
+            place=Rectangle(screen.x, screen.y, screen.width, screen.height),
+            refresh_hz=None,
+            scale=None,
+            width_cm=None,
         )
-
-
-def fixation_dot(visual: Any, window: Any, side_px: int) -> Any:
-    """Return the fixation dot, white in the middle, or None where its side is zero.
-
-    Parameters
-    ----------
-    visual
-        PsychoPy's module.
-    window
-        Where it is drawn.
-    side_px
-        Its diameter, screen pixels.
-    """
-    if side_px == 0:
-        return None
-    return visual.Circle(
-        window,
-        radius=side_px / 2,
-        units="pix",
-        fillColor=(255, 255, 255),
-        lineColor=None,
-        colorSpace="rgb255",
-        autoLog=False,
+        for number, screen in enumerate(pyglet.canvas.get_display().get_screens())
     )
 
 
-def photodiode_patch(visual: Any, window: Any, placement: Placement) -> Any:
-    """Return the patch for the photodiode, or None where the session has none.
+def refuse_scaled(window: Any) -> None:
+    """Refuse a window whose picture has another number of pixels than the screen (HiDPI).
 
-    Parameters
-    ----------
-    visual
-        PsychoPy's module.
-    window
-        Where it is drawn.
-    placement
-        Where it lies.
+    Raises
+    ------
+    SessionError
+        It has.
     """
-    square = placement.photodiode
-    if square is None:
-        return None
-    return visual.Rect(
-        window,
-        width=square.side_px,
-        height=square.side_px,
-        pos=square.centre_from(int(window.size[0]), int(window.size[1])),
-        units="pix",
-        fillColor=(0, 0, 0),
-        lineColor=None,
-        colorSpace="rgb255",
-        autoLog=False,
-    )
-
-
-def pil_image(pixels: NDArray[np.uint8]) -> Any:
-    """Return uint8 pixels, row x column x RGB, as PsychoPy takes them without a change."""
-    from PIL import Image  # noqa: PLC0415
-
-    # A float array would be shown wrongly in silence (values below mid-grey become black); uint8 RGB is exact.
-    return Image.fromarray(np.ascontiguousarray(pixels))
+    drawn, shown = window.winHandle.get_viewport_size(), window.winHandle.get_size()
+    if tuple(drawn) != tuple(shown):
+        raise SessionError(
+            f"display: expected as many pixels drawn as shown, found {drawn[0]} x {drawn[1]} drawn for {shown[0]} x "
+            f"{shown[1]}. Set the system's scaling of this screen to 100 %."
+        )
 
 
 def read_back(left_px: int, bottom_px: int, side_px: int) -> NDArray[np.uint8]:
@@ -206,14 +158,10 @@ def finish_drawing() -> None:
     gl.glFinish()
 
 
-def gamma_ramp(window: Any) -> Literal["identity", "not identity", "not readable"]:
-    """Return what the graphics card does to pixel values after they are drawn."""
-    from psychopy.visual.backends import gamma  # noqa: PLC0415
+def wait_until_shown(window: Any) -> None:
+    """Wait until the desktop has taken what was drawn: its answers to others are of the picture before until then."""
+    handle = window.winHandle
+    if hasattr(handle, "_x_display"):
+        from pyglet.libs.x11 import xlib  # noqa: PLC0415 - of X servers alone
 
-    backend = window.backend
-    try:
-        ramp = gamma.getGammaRamp(backend.screenID, xDisplay=backend.xDisplay, gammaErrorPolicy="raise")
-    except Exception:  # noqa: BLE001 - servers without the extension fail in many ways; the check says so
-        return "not readable"
-    identity = np.linspace(0.0, 1.0, ramp.shape[1])
-    return "identity" if np.abs(ramp - identity).max() <= _GAMMA_TOLERANCE else "not identity"
+        xlib.XSync(handle._x_display, 0)

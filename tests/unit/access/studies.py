@@ -9,7 +9,7 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
-from closedloop.artifacts.day.journal import LaunchOpened, Presentation, SessionEnded
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.files.kinds import StudyFile

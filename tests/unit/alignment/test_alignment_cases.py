@@ -303,3 +303,22 @@ def test_lists_out_of_order_are_refused() -> None:
         align(sent, ReceivedCodes(codes.clock_segment, codes.tick[::-1], codes.value))
     with pytest.raises(ValueError, match="launches"):
         align(SentCodes(sent.code, sent.time_s, np.arange(100)[::-1]), codes)
+
+
+@pytest.mark.parametrize("early_ms", [-9.0, 0.0, 9.0])
+@pytest.mark.parametrize("was_sent", [False, True])
+def test_a_code_that_a_kill_left_unsure_is_found_where_it_came_and_lost_nowhere_else(was_sent, early_ms):
+    """The rig was killed between writing that it would send code 41 and writing that it had."""
+    time_s = np.cumsum(np.random.default_rng(3).uniform(0.15, 0.25, 80))
+    unsure = np.arange(80) == 40
+    launch = (np.arange(80) > 40).astype(np.int64)
+    said_s = time_s - unsure * early_ms / 1000
+    lit = ~unsure
+    sent = SentCodes(np.arange(1, 81), said_s, launch, lit, unsure)
+    came = was_sent | ~unsure
+    tick = np.rint((time_s + 5) * 30_000).astype(np.int64)[came]
+    received = ReceivedCodes(np.zeros(len(tick), int), tick, np.arange(1, 81)[came])
+    quality = (found := align(sent, received)).quality
+    assert (quality.n_sent, quality.n_matched, quality.n_lost) == (79 + was_sent, 79 + was_sent, 0)
+    assert (quality.n_foreign, quality.n_unplaced, quality.n_presentations, quality.n_set_aside) == (0, 0, 79, 0)
+    assert (found.received_index[40] >= 0) == was_sent

@@ -64,7 +64,9 @@ def test_a_wrong_row_of_a_journal_is_said_by_its_own_keys(tmp_path: Path) -> Non
     ):
         read_journal(path)
     path.write_bytes(b'{"event":"trial_startet","trial":1}\n')
-    with refused(DocumentError, f"{path}, line 1: document: expected one of segment_opened, trial_started"):
+    with refused(
+        DocumentError, f"{path}, line 1: document: expected one of segment_opened, trial_begun, trial_started"
+    ):
         read_journal(path)
     path.write_bytes(b'{"event":"trial_started","trial":1,"trial":2,"code":1,"time_s":1}\n')
     with refused(DocumentError, f"{path}, line 1: expected each key once, found trial twice"):

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from closedloop.artifacts.commands.recording_tables import ALIGNED_CODES
-from closedloop.artifacts.day.journal import LaunchOpened, journal_bytes, read_journal
+from closedloop.artifacts.day.journal import journal_bytes, read_journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.tables import read_table
 from closedloop.cli import app
 from closedloop.errors import AlignmentError, DocumentError, RecordingError, SessionError

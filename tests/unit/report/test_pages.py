@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.report.pages import write_report
 from tests.unit.report.conftest import manifest_of, publish_shown
@@ -235,3 +236,16 @@ def test_what_was_shown_is_no_longer_to_come(tmp_path: Path, build_study: Any) -
     page = (paths.report / "day-00-stimuli.html").read_text(encoding="utf-8")
     assert "What was shown" in page
     assert "What will be shown" not in page
+
+
+def test_every_page_says_which_checks_of_the_rig_were_overridden(tmp_path: Path, build_study: Any) -> None:
+    paths: StudyPaths = build_study(tmp_path / "study", n_evaluated=2)
+    place = catalog.QUALITY.published(paths, 0)
+    quality = catalog.QUALITY.read(place)
+    quality.model_copy(update={"overrides": ("distance", "refresh")}).write(place)
+    manifest_of(paths, 0, "ingest", simulated=True)
+    write_report(paths)
+    said = "The operator overrode checks of the rig in the session of day 0: distance, refresh."
+    pages = list(paths.report.glob("*.html"))
+    assert len(pages) >= 3
+    assert all(said in " ".join(_parse(page).words) for page in pages)

@@ -26,26 +26,28 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_file
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import write_table
 from rig.apparatus import scripted_gaze
+from rig.display.display import Display
 from rig.display.headless import HeadlessDisplay
+from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, fresh_state
-from rig.machine.trial import Apparatus
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
-from rig.ports.gaze import Gaze, GazePoint
+from rig.ports.gaze import Gaze, GazePoint, GazeSample
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
+from tests.equipment.two_heads import TwoHeads, two_heads_server, window_manager
 
 BuildSession = Callable[..., Path]
 
 
-def seal(folder: Path) -> None:
+def seal(folder: Path, *, simulated: bool = True) -> None:
     """Write the manifest of a session folder."""
     Manifest(
-        simulated=True,
+        simulated=simulated,
         stage="schedule",
         day=0,
         seed=0,
@@ -83,7 +85,9 @@ def build_session(
         "image_index": image_index,
         "repetition": np.arange(n_presentations) // n_images,
     }
-    write_table(folder / "presentations.parquet", PRESENTATIONS, columns, simulated=True)
+    write_table(
+        folder / "presentations.parquet", PRESENTATIONS, columns, simulated=bool(document.get("simulated", True))
+    )
     screen_defaults = {
         "refresh_hz": 60.0,
         "width_px": 320,
@@ -118,6 +122,8 @@ def build_session(
         "seed": 3,
         "monkey": ScriptedMonkey(seed=11, ignore_probability=ignore, leave_early_probability=leave),
     }
+    if document.get("simulated") is False:
+        fields |= {"subject": "monkey", "monkey": None}
     SessionDocument(
         n_presentations=n_presentations,
         n_images=n_images,
@@ -127,7 +133,7 @@ def build_session(
         codes=CodeSettings.model_validate(codes or {}),
         **{**fields, **document},
     ).write(folder / "session.json")
-    seal(folder)
+    seal(folder, simulated=bool(document.get("simulated", True)))
     return folder
 
 
@@ -148,10 +154,10 @@ class SteadyGaze:
     def start_trial(self, trial: int, time_s: float) -> None:
         """Do nothing."""
 
-    def look(self, time_s: float) -> GazePoint:
+    def samples(self, now_s: float) -> tuple[GazeSample]:
         """Look at the fixation point, or away."""
-        away = any(begin <= time_s < end for begin, end in self.away_s)
-        return GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)
+        away = any(begin <= now_s < end for begin, end in self.away_s)
+        return (GazeSample(now_s, GazePoint(10.0, 0.0) if away else GazePoint(0.0, 0.0)),)
 
     def close(self) -> None:
         """Do nothing."""
@@ -191,6 +197,7 @@ class Rig:
     stop: StopRequest = field(default_factory=StopRequest)
     dropped_frames: Collection[int] = ()
     unwaited_frames: Collection[int] = ()
+    wrap: Callable[[Display], Display] = lambda display: display
 
     def look_away(self, begin_s: float, end_s: float) -> None:
         """Have the eye look away from `begin_s` to before `end_s`."""
@@ -212,7 +219,7 @@ class Rig:
             dropped_frames=self.dropped_frames,
         )
         apparatus = Apparatus(
-            display=display, gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
+            display=self.wrap(display), gaze=self.gaze, reward=self.reward, codes=FileCodes(), recorder=NoRecorder()
         )
 
         def after_trial(state: SessionState, now_s: float) -> None:
@@ -254,7 +261,9 @@ def scripted_rig(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rig]
 def process_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of a rig started as a process: what one start has compiled, the next ones reuse."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
+    # Two test runs on one machine show the same sessions: each has a folder of its own for what its rigs hold.
+    own = {"XDG_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime"))}
+    return kept | own | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
 
 
 @pytest.fixture(scope="session")
@@ -279,3 +288,28 @@ def x_display(
             os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
         yield environment | {"DISPLAY": f":{number}"}
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def two_heads_kept(tmp_path_factory: pytest.TempPathFactory, process_environment: dict[str, str]) -> Iterator[TwoHeads]:
+    """Return a desktop with two screens for all tests of a run; `two_heads` is what a test takes."""
+    folder = tmp_path_factory.mktemp("two_heads")
+    environment = process_environment | {"HOME": str(folder), "PSYCHOPYNOPACKAGES": "1"}
+    with two_heads_server(folder, environment) as desktop:
+        yield desktop
+
+
+@pytest.fixture
+def two_heads(two_heads_kept: TwoHeads) -> Iterator[TwoHeads]:
+    """Return a desktop with two screens, without a window manager; what a test did to it is undone."""
+    yield two_heads_kept
+    two_heads_kept.put_right()
+
+
+@pytest.fixture(params=["no manager", "openbox"])
+def any_two_heads(request: pytest.FixtureRequest, two_heads: TwoHeads) -> Iterator[TwoHeads]:
+    """Return a desktop with two screens, once without and once with a window manager."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "openbox":
+            stack.enter_context(window_manager(two_heads))
+        yield two_heads

@@ -8,11 +8,11 @@ import tty
 
 import pytest
 
+from closedloop.artifacts.rig.description import CodesPort
 from closedloop.errors import SessionError
 from rig.apparatus import open_codes
 from rig.ports.codes import CommentCodes, ParallelCodes, SerialCodes
 from rig.ports.recorder import NoRecorder, SimulatedRecorder
-from rig.session.folder import open_session
 
 
 class Register:
@@ -47,7 +47,7 @@ def test_codes_pass_a_serial_line_as_single_bytes():
 
 
 def test_a_missing_serial_port_is_one_line_with_the_remedy():
-    with pytest.raises(SessionError, match=r"serial port /dev/none: expected to open it.*--code-device"):
+    with pytest.raises(SessionError, match=r"serial port /dev/none: expected to open it.*rig devices.*rig.yaml"):
         SerialCodes("/dev/none")
 
 
@@ -73,8 +73,16 @@ def test_a_comment_longer_than_the_recorder_keeps_is_refused():
         SimulatedRecorder().comment("x" * 128)
 
 
-@pytest.mark.parametrize("transport", ["serial", "parallel"])
-def test_a_wire_without_a_name_is_asked_for(make_session, transport):
-    session = open_session(make_session(codes={"transport": transport}))
-    with pytest.raises(SessionError, match="--code-device"):
-        open_codes(session, None, NoRecorder())
+def test_codes_take_the_way_that_the_rig_says_and_no_other():
+    ours, theirs = pty.openpty()
+    port = open_codes(CodesPort(transport="serial", address=os.ttyname(theirs)), NoRecorder())
+    assert port.transport == "serial"
+    port.close()
+    os.close(ours)
+    os.close(theirs)
+    assert open_codes(CodesPort(transport="comment"), SimulatedRecorder()).transport == "comment"
+
+
+@pytest.mark.parametrize("transport", ["none", "comment"])
+def test_codes_that_reach_no_recorder_say_so(transport):
+    assert open_codes(CodesPort(transport=transport), NoRecorder("by_hand")).transport == "file"

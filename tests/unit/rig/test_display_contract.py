@@ -13,7 +13,7 @@ from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
 from rig.ports.clock import VirtualClock
 from rig.session.folder import open_session
-from rig.stop import StopRequest
+from rig.stop import HELD_S, StopRequest
 
 # An even image in an odd window, three screen pixels an image pixel: the cases in which pixels go wrong unnoticed.
 SCREEN = {"width_px": 321, "height_px": 241, "image_scale": 3, "refresh_hz": 50.0, "grey_level": 127}
@@ -29,7 +29,7 @@ class DisplayContract:
 
     def test_flips_are_reported_on_its_own_clock_and_move_forward(self, display):
         before_s = display.now_s()
-        flips_s = [display.flip(BLANK) for _ in range(5)]
+        flips_s = [display.flip(BLANK).time_s for _ in range(5)]
         assert all(np.diff([before_s, *flips_s, display.now_s()]) >= 0)
         assert all(np.diff(flips_s) > 0)
 
@@ -62,7 +62,7 @@ class TestHeadless(DisplayContract):
 
     def test_a_dropped_frame_makes_one_flip_last_two(self):
         display = HeadlessDisplay(VirtualClock(50.0), refresh_hz=50.0, width_px=1, height_px=1, dropped_frames=[2])
-        assert [display.flip(BLANK) for _ in range(4)] == [0.02, 0.04, 0.08, 0.10]
+        assert [display.flip(BLANK).time_s for _ in range(4)] == [0.02, 0.04, 0.08, 0.10]
 
 
 @pytest.fixture
@@ -99,8 +99,10 @@ class TestPsychoPy(DisplayContract):
             display.prepare(trial)
             for slot in range(3):
                 display.flip(Picture(slot=slot, fixation=True))
+        display.flip(BLANK)
         auditor.compare()
         report = auditor.report()
+        assert report.read_back == "screen"
         assert (report.n_images, report.n_pixels, report.n_mismatched) == (6, 6 * 96 * 96, 0)
 
     def test_the_patch_is_white_with_an_image_and_black_without(self, open_display, session):
@@ -127,16 +129,41 @@ class TestPsychoPy(DisplayContract):
         assert np.ptp(dot, axis=0).max() + 1 in (4, 5)
         display.flip(FIXATION)
 
-    def test_escape_asks_for_a_stop(self, open_display, session):
+    def press(self, display, *names):
         from pyglet.window import key
 
+        for name in names:
+            display.window.winHandle.dispatch_event("on_key_press", getattr(key, name), 0)
+        display.flip(BLANK)
+
+    def lift_finger(self, display):
+        until_s = display.now_s() + HELD_S
+        while display.now_s() <= until_s:
+            display.flip(BLANK)
+
+    @pytest.mark.parametrize(("again", "is_stopped"), [("ESCAPE", True), ("Q", True), ("X", False)])
+    def test_escape_is_confirmed_before_anybody_asks_for_keys_too(
+        self, open_display, session, capsys, again, is_stopped
+    ):
         stop = StopRequest()
         display = open_display(session, stop=stop)
-        display.flip(BLANK)
+        capsys.readouterr()
+        self.press(display, "ESCAPE")
         assert not stop.requested
-        display.window.winHandle.dispatch_event("on_key_press", key.ESCAPE, 0)
-        display.flip(BLANK)
-        assert stop.requested
+        assert capsys.readouterr().err == "Quit? Press q once more, or any other key to go on.\n"
+        self.lift_finger(display)
+        self.press(display, again)
+        assert stop.requested == is_stopped
+        assert display.keys() == ()
+
+    def test_an_escape_that_waits_for_its_answer_is_the_operator_s_once_the_session_begins(self, open_display, session):
+        stop = StopRequest()
+        display = open_display(session, stop=stop)
+        self.press(display, "R", "ESCAPE")
+        assert display.keys() == ("escape",)  # the reward asked for before there was a session is none of it
+        self.press(display, "ESCAPE")  # whoever reads these tells a finger from a key that is held down
+        assert display.keys() == ("escape",)
+        assert not stop.requested
 
     def test_a_screen_that_is_not_there_is_an_error(self, open_display, make_session):
         with pytest.raises(SessionError, match="expected screen 3, found 1 screens"):

@@ -17,9 +17,15 @@ def gaze(ignore=0.1, leave=0.2, seed=4):
     return ScriptedGaze(monkey, fixation_s=TRIAL_S)
 
 
+def look(scripted, time_s):
+    (sample,) = scripted.samples(time_s)
+    assert sample.time_s == time_s
+    return sample.point
+
+
 def fixates(scripted, trial, elapsed_s):
     scripted.start_trial(trial, 100.0)
-    point = scripted.look(100.0 + elapsed_s)
+    point = look(scripted, 100.0 + elapsed_s)
     return point is None or point.eccentricity_deg < 2.0
 
 
@@ -55,7 +61,7 @@ def test_a_trial_depends_on_seed_and_number_alone():
     for trial, start_s in ((7, 50.0), (7, 2000.0)):
         first.start_trial(trial, start_s)
         second.start_trial(trial, 0.0)
-        assert [first.look(start_s + t) for t in (0.0, 0.25, 0.5)] == [second.look(t) for t in (0.0, 0.25, 0.5)]
+        assert [look(first, start_s + t) for t in (0.0, 0.25, 0.5)] == [look(second, t) for t in (0.0, 0.25, 0.5)]
 
 
 def test_another_seed_is_another_monkey():
@@ -70,6 +76,6 @@ def test_the_tracker_loses_the_eye_for_two_hundredths_of_a_second_in_half_of_the
     scripted, lost_s = gaze(ignore=0.0, leave=0.0), []
     for trial in range(400):
         scripted.start_trial(trial, 0.0)
-        lost_s.append(sum(scripted.look(step / 1000) is None for step in range(4000)) / 1000)
+        lost_s.append(sum(look(scripted, step / 1000) is None for step in range(4000)) / 1000)
     assert stats.binomtest(sum(s > 0 for s in lost_s), 400, 0.5).pvalue > 1e-3
     assert all(s == 0 or s == pytest.approx(0.02, abs=0.0011) for s in lost_s)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.day.journal import TimeOut, read_journal
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import TimeOut
 from closedloop.errors import SessionError, StorageError
 from rig.session.journal import JournalWriter
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from closedloop.errors import SessionError
-from rig.display.pacing import TimerPacing, judge_flips
+from rig.display.pacing import TimerPacing, judge_flips, measure_evenness, refuse_uneven
 
 SOFTWARE, CARD = "llvmpipe (LLVM 15.0.6, 256 bits)", "GeForce"
 
@@ -43,6 +43,41 @@ def test_a_busy_machine_does_not_make_unpaced_flips_a_screen():
 def test_another_rate_is_refused_with_both_numbers(hz, renderer, simulated):
     with pytest.raises(SessionError, match=rf"expected 60 frames per second, found {hz}\.\d \({renderer[:4]}"):
         judge_flips(flips(hz), refresh_hz=60.0, renderer=renderer, simulated=simulated)
+
+
+def doubled(every, *, n=600, hz=60.0):
+    """Return the times of flips of which every so many-th shows its picture for two frames."""
+    frames = np.where(np.arange(1, n + 1) % every == 0, 2, 1)
+    return list(np.cumsum(frames) / hz)
+
+
+def test_long_intervals_are_counted_and_the_longest_is_told():
+    times_s = list(np.cumsum([1 / 60] * 300 + [3.1 / 60] + [1 / 60] * 400 + [2 / 60]))
+    found = measure_evenness(times_s, refresh_hz=60.0)
+    assert (found.n_intervals, found.n_long) == (701, 2)
+    assert found.longest_frames == pytest.approx(3.1)
+    assert found.measured_hz == pytest.approx(60.0)
+    refuse_uneven(found, refresh_hz=60.0)
+
+
+@pytest.mark.parametrize("every", [20, 5, 3])
+def test_a_screen_that_doubles_its_frames_is_refused_though_its_median_is_right(every):
+    times_s = doubled(every)
+    assert judge_flips(times_s, refresh_hz=60.0, renderer=CARD, simulated=False).pacing == "vblank"
+    found = measure_evenness(times_s, refresh_hz=60.0)
+    assert found.n_long in (600 // every, 600 // every - 1)
+    with pytest.raises(SessionError, match=rf"at most 1% of intervals .* found 60\.00 Hz .* {found.n_long} of 599"):
+        refuse_uneven(found, refresh_hz=60.0)
+
+
+def test_a_screen_of_another_rate_is_refused_over_the_whole_measurement_too():
+    with pytest.raises(SessionError, match=r"expected 60 frames per second, found 50\.00 Hz over 12\.0 s"):
+        refuse_uneven(measure_evenness(list(np.arange(601) / 50), refresh_hz=60.0), refresh_hz=60.0)
+
+
+def test_a_measurement_shorter_than_ten_seconds_proves_nothing():
+    with pytest.raises(SessionError, match=r"a measurement of 10 s, found 1\.0 s"):
+        refuse_uneven(measure_evenness(flips(60), refresh_hz=60.0), refresh_hz=60.0)
 
 
 class SteppingClock:

@@ -49,3 +49,26 @@ def test_a_flipped_mirrored_recoloured_or_shifted_image_is_found(session, fault)
     auditor.offer(1, lambda: fault(screen_of(session, 1)))
     with pytest.raises(SessionError, match="do not record with this display"):
         auditor.compare()
+
+
+def test_under_the_fixation_dot_the_dot_is_what_was_planned(session):
+    dot = np.zeros((48, 48), dtype=bool)
+    dot[22:26, 22:26] = True
+    shown = screen_of(session, 1)
+    shown[dot] = 255
+    auditor = PixelAuditor(session, 2)
+    auditor.offer(1, lambda: shown, dot=dot)
+    auditor.compare()
+    assert auditor.report().n_mismatched == 0
+    moved = screen_of(session, 2)
+    moved[23:27, 22:26] = 255
+    auditor.offer(2, lambda: moved, dot=dot)
+    with pytest.raises(SessionError, match=r"stimulus .*: expected .* found 8 of 2304"):
+        auditor.compare()
+
+
+def test_the_report_says_whether_the_screen_itself_was_read(session):
+    auditor = PixelAuditor(session, 1)
+    assert auditor.report().read_back == "back_buffer"
+    auditor.reads_screen = True
+    assert auditor.report().read_back == "screen"

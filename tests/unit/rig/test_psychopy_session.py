@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from closedloop.artifacts.day.journal import LaunchOpened, SessionSummary, accepted, read_journal
+from closedloop.artifacts.day.journal import SessionSummary, accepted, read_journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.day.session import PixelAudit
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
@@ -90,3 +92,25 @@ def test_a_session_killed_and_then_stopped_keeps_every_row_and_is_completed(shor
     assert [row.ordinal for row in journal.presentations] == list(range(len(journal.presentations)))
     assert sorted(row.presentation_index for row in accepted(journal.rows)) == list(range(26))
     assert SessionSummary.read(out / "summary.json").n_segments == 3
+
+
+def test_a_folder_that_is_written_over_in_a_session_ends_it_before_another_image_is_shown(
+    make_session, tmp_path, x_display
+):
+    folder, out = (
+        make_session(n_images=6, n_presentations=60, trial={"intertrial_ms": 100.0}, ignore=0.0),
+        tmp_path / "p",
+    )
+    journal = out / "journal.jsonl"
+    with subprocess.Popen(command(folder, out), env=x_display, stderr=subprocess.PIPE, text=True) as process:
+        while not journal.exists() or b'"presentation"' not in journal.read_bytes():
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        images = np.load(folder / "images.npy", mmap_mode="r+")
+        images[:] = 255 - images
+        images.flush()
+        n_before = journal.read_bytes().count(b'"presentation"')
+        _, said = process.communicate()
+    assert process.returncode == 1
+    assert "the file was changed meanwhile. Restore the folder from a copy. Then go on: rig present" in said
+    assert journal.read_bytes().count(b'"presentation"') <= n_before + 3  # of the trial whose images were taken before

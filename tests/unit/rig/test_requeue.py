@@ -9,31 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from closedloop.artifacts.day.journal import Presentation
-from closedloop.artifacts.day.presentation_queue import requeue
-from rig.machine.state import SessionState
+from closedloop.artifacts.day.presented.order import PresentationOrder, requeue
+from tests.unit.artifacts.day.test_session import TRIAL, session
 
 N_SEEDS = 600
-
-
-def rejected(presentation_index: int, *, ordinal: int = 0) -> Presentation:
-    return Presentation(
-        ordinal=ordinal,
-        trial=0,
-        position=0,
-        presentation_index=presentation_index,
-        image_index=0,
-        stimulus_id="a",
-        repetition=0,
-        code=1,
-        onset_s=0.0,
-        offset_s=0.1,
-        planned_on_frames=6,
-        on_frames=3,
-        planned_off_frames=6,
-        outcome="rejected",
-        reason="fixation_broken",
-    )
 
 
 def place_after(seed: int, *, n_rejections: int = 1) -> int:
@@ -66,24 +45,45 @@ def test_the_others_keep_their_order_and_the_draw_is_the_same_again(queue, behin
     assert once.index(99) >= behind
 
 
+def order_of(seed: int, *, n_presentations: int, n_a_trial: int) -> PresentationOrder:
+    trial = TRIAL.model_copy(update={"presentations_per_trial": n_a_trial})
+    return PresentationOrder(session(seed=seed, trial=trial), range(n_presentations))
+
+
 @pytest.mark.parametrize("n_unshown", [0, 3])
 def test_a_trial_s_rejected_image_goes_to_its_seeded_place_and_not_to_the_end(n_unshown):
-    unshown, rest = [20, 21, 22][:n_unshown], list(range(30, 36))
     places = Counter()
     for seed in range(N_SEEDS):
-        state = SessionState(seed=seed, queue=list(rest))
-        state.settle([99, *unshown], [rejected(99)])
-        assert state.queue[:n_unshown] == unshown
-        assert state.queue == requeue([*unshown, *rest], 99, behind=n_unshown, seed=seed, n_rejections=1)
-        places[state.queue.index(99)] += 1
-    assert set(places) == set(range(n_unshown, n_unshown + len(rest) + 1))
+        order = order_of(seed, n_presentations=7 + n_unshown, n_a_trial=1 + n_unshown)
+        order.start_trial()
+        order.begin(0, 0)
+        order.end_trial()
+        others = list(range(1, 7 + n_unshown))
+        assert order.queue[:n_unshown] == others[:n_unshown]
+        assert order.queue == requeue(others, 0, behind=n_unshown, seed=seed, n_rejections=1)
+        places[order.queue.index(0)] += 1
+    assert set(places) == set(range(n_unshown, n_unshown + 6 + 1))
     assert chisquare(list(places.values())).pvalue > 1e-4
 
 
 def test_a_presentation_rejected_twice_is_counted_twice():
-    state = SessionState(seed=5, queue=list(range(30, 36)))
-    state.settle([99], [rejected(99)])
-    state.queue.remove(99)
-    state.settle([99], [rejected(99, ordinal=1)])
-    assert state.n_rejections[99] == 2
-    assert state.queue == requeue(range(30, 36), 99, behind=0, seed=5, n_rejections=2)
+    order = order_of(5, n_presentations=7, n_a_trial=1)
+    order.start_trial()
+    order.begin(0, 0)
+    order.end_trial()
+    order.queue.remove(0)
+    order.queue.insert(0, 0)
+    order.start_trial()
+    order.begin(1, 0)
+    order.end_trial()
+    assert order.n_rejections[0] == 2
+    assert order.queue == requeue(range(1, 7), 0, behind=0, seed=5, n_rejections=2)
+
+
+def test_what_was_accepted_does_not_return():
+    order = order_of(5, n_presentations=7, n_a_trial=3)
+    for ordinal, index in enumerate(order.start_trial()):
+        order.begin(ordinal, index)
+        order.accept(index)
+    order.end_trial()
+    assert (order.queue, order.n_accepted, order.next_ordinal) == ([3, 4, 5, 6], 3, 3)

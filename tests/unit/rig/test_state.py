@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from closedloop.artifacts.day.journal import LaunchOpened, Presentation, TrialStarted
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.errors import SessionError
 from rig.machine.state import MAX_DROPS_IN_A_ROW, MAX_DROPS_OF_ONE, SessionState, replay
 from rig.session.folder import open_session
+from tests.unit.artifacts.day.test_session import session
 
 
 def shown(index, *, reason=None, ordinal=0, trial=0, stimulus_id="a"):
@@ -45,9 +46,14 @@ def opened(number):
     )
 
 
+def fresh():
+    return SessionState(session(), [0])
+
+
 def settled(*rows):
-    state = SessionState(seed=0, queue=[])
-    state.settle([row.presentation_index for row in rows], rows)
+    state = fresh()
+    for row in rows:
+        state.show(row)
     return state
 
 
@@ -65,8 +71,13 @@ def test_a_broken_fixation_is_no_dropped_frame():
     assert (state.drops_in_a_row, dict(state.drops)) == (1, {0: 1})
 
 
+def test_a_wrong_grey_is_the_display_s_fault_as_a_dropped_frame_is():
+    state = settled(shown(0, reason="frames_dropped"), shown(1, reason="grey_frames_wrong"))
+    assert (state.drops_in_a_row, dict(state.drops)) == (2, {0: 1, 1: 1})
+
+
 def test_ignored_and_broken_trials_are_misses_until_one_is_completed():
-    state = SessionState(seed=0, queue=[])
+    state = fresh()
     misses = []
     for outcome in ("ignored", "broken", "broken", "stopped", "completed", "broken"):
         state.end_trial(outcome)
@@ -75,14 +86,15 @@ def test_ignored_and_broken_trials_are_misses_until_one_is_completed():
 
 
 def test_misses_begin_anew_after_their_time_out():
-    state = SessionState(seed=0, queue=[], misses=5, time_out_written=True)
+    state = fresh()
+    state.misses, state.time_out_written = 5, True
     state.start_trial(7)
     assert (state.misses, state.time_out_written, state.next_trial) == (0, False, 8)
 
 
 def test_how_often_one_presentation_was_dropped_is_counted_from_the_launch_on(make_session):
-    session = open_session(make_session(n_presentations=1, n_images=1))
-    one = session.planned[0].stimulus_id
+    opened_session = open_session(make_session(n_presentations=1, n_images=1))
+    one = opened_session.planned[0].stimulus_id
 
     def dropped_times(n, *, trial):
         for k in range(trial, trial + n):
@@ -90,10 +102,10 @@ def test_how_often_one_presentation_was_dropped_is_counted_from_the_launch_on(ma
             yield shown(0, reason="frames_dropped", ordinal=k, trial=k, stimulus_id=one)
 
     first = [opened(0), *dropped_times(MAX_DROPS_OF_ONE, trial=0)]
-    before = replay(session, first)
+    before = replay(opened_session, first)
     assert before.drops[0] == MAX_DROPS_OF_ONE
     with pytest.raises(SessionError, match=f"{MAX_DROPS_OF_ONE} times for one"):
         before.refuse_dropping_display()
-    after = replay(session, [*first, opened(1), *dropped_times(1, trial=MAX_DROPS_OF_ONE)])
+    after = replay(opened_session, [*first, opened(1), *dropped_times(1, trial=MAX_DROPS_OF_ONE)])
     assert (after.drops[0], after.drops_in_a_row, after.n_rejections[0]) == (1, 1, MAX_DROPS_OF_ONE + 1)
     after.refuse_dropping_display()

@@ -6,14 +6,22 @@ frame 1 the fixation point, frames 2-6 five gaze samples, 7-16 hold (160 ms are 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts.day.journal import TimeOut, TrialEnded, TrialStarted, accepted
+from closedloop.artifacts.day.journal import accepted
+from closedloop.artifacts.day.journal_rows import (
+    Presentation,
+    PresentationBegun,
+    TimeOut,
+    TrialEnded,
+    TrialStarted,
+)
 from closedloop.errors import SessionError
-from rig.ports.gaze import GazePoint
+from rig.ports.gaze import GazePoint, GazeSample
 
 FIRST_IMAGE = 17
 
@@ -120,6 +128,17 @@ def test_five_misses_in_a_row_cost_a_pause_once(make_rig):
     assert frames(sixth.time_s) == five_trials + 30 + 150 + 1
 
 
+def test_a_session_without_intervals_has_its_time_outs(make_rig):
+    rig = make_rig(n_presentations=3, trial={"intertrial_ms": 0.0})
+    rig.look_away(0.0, 5 * 122 / 60 + 1e-6)
+    rig.run()
+    assert [(row.misses, frames(row.time_s)) for row in rig.journal.rows if isinstance(row, TimeOut)] == [(5, 5 * 122)]
+    sixth = next(row for row in rig.journal.rows if isinstance(row, TrialStarted) and row.trial == 5)
+    assert frames(sixth.time_s) == 5 * 122 + 150 + 1
+    seventh = [row for row in rig.journal.rows if isinstance(row, TrialStarted) and row.trial == 6]
+    assert not seventh
+
+
 def test_misses_begin_anew_after_the_pause(make_rig):
     rig = make_rig(n_presentations=3)
     rig.look_away(0.0, (9 * 122 + 8 * 30 + 150) / 60 + 1e-6)  # nine ignored trials
@@ -146,6 +165,114 @@ def test_an_image_that_goes_off_too_early_is_shown_again(make_rig, n_missing):
         (6 - n_missing, "rejected", "frames_dropped"),
         (6, "accepted", None),
     ]
+
+
+def test_a_grey_of_a_frame_too_many_rejects_the_image_after_it(make_rig):
+    rig = make_rig(n_presentations=3)
+    rig.dropped_frames = {FIRST_IMAGE + 8}  # in the grey before the second image
+    assert rig.run() == "complete"
+    rows = rig.journal.presentations
+    assert [(p.presentation_index, p.grey_frames, p.on_frames, p.reason) for p in rows] == [
+        (0, None, 6, None),
+        (1, 7, 6, "grey_frames_wrong"),
+        (2, 6, 6, None),
+        (1, None, 6, None),
+    ]
+
+
+def test_a_grey_of_a_frame_too_few_rejects_the_image_after_it(make_rig):
+    rig = make_rig(n_presentations=3)
+    rig.unwaited_frames = {FIRST_IMAGE + 8}
+    assert rig.run() == "complete"
+    rows = [p for p in rig.journal.presentations if p.presentation_index == 1]
+    assert [(p.grey_frames, p.reason) for p in rows] == [(5, "grey_frames_wrong"), (None, None)]
+
+
+class LateStamps:
+    """A display whose software learns late of some flips: the stamp is wrong, the count of frames is not."""
+
+    def __init__(self, display, late):
+        self._display, self._late = display, late
+
+    def __getattr__(self, name):
+        return getattr(self._display, name)
+
+    @property
+    def facts(self):
+        return replace(self._display.facts, frame_counter="oml")
+
+    def flip(self, picture, *, at_flip=None):
+        flip = self._display.flip(picture, at_flip=at_flip)
+        return replace(flip, time_s=flip.time_s + self._late.get(frames(flip.time_s), 0.0))
+
+
+@pytest.mark.parametrize("late_s", [0.6 / 60, 1.2 / 60])
+def test_a_late_stamp_neither_rejects_a_good_image_nor_hides_a_frame_too_many(make_rig, late_s):
+    rig = make_rig(n_presentations=3)
+    second = FIRST_IMAGE + 12
+    rig.dropped_frames = {second + 2}
+    # late stamps: of the first image's offset, and of the second's onset, whose seventh frame a difference would hide
+    rig.wrap = lambda display: LateStamps(display, {FIRST_IMAGE + 6: late_s, second: late_s})
+    rig.run()
+    assert [(p.presentation_index, p.on_frames, p.reason) for p in rig.journal.presentations] == [
+        (0, 6, None),
+        (1, 7, "frames_dropped"),
+        (2, 6, None),
+        (1, 6, None),
+    ]
+
+
+class FastGaze:
+    """A tracker of 1,000 samples a second whose eye is ten degrees away in a span of rig time."""
+
+    name = "fast"
+
+    def __init__(self, begin_s, end_s):
+        self.begin_s, self.end_s, self._n = begin_s, end_s, 0
+
+    def start_trial(self, trial, time_s):
+        pass
+
+    def samples(self, now_s):
+        found = []
+        while (self._n + 1) / 1000 <= now_s:
+            self._n += 1
+            away = self.begin_s <= self._n / 1000 < self.end_s
+            found.append(GazeSample(self._n / 1000, GazePoint(10.0 * away, 0.0)))
+        return found
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(("grace_ms", "reason"), [(20.0, "fixation_broken"), (60.0, None)])
+def test_an_eye_that_is_away_for_an_image_s_last_33_ms_rejects_it_where_the_grace_is_shorter(
+    make_rig, grace_ms, reason
+):
+    rig = make_rig(n_presentations=3, trial={"gaze_grace_ms": grace_ms})
+    probe = first_offset_s(rig)
+    rig.out = rig.out.with_name("away")
+    rig.gaze = FastGaze(probe - 2 / 60, probe)
+    rig.run()
+    first = rig.journal.presentations[0]
+    assert (first.on_frames, first.reason) == (6, reason)
+
+
+def first_offset_s(rig):
+    """When the first image goes off with an eye that always fixates."""
+    rig.gaze = FastGaze(0.0, 0.0)
+    rig.run()
+    return rig.journal.presentations[0].offset_s
+
+
+def test_an_image_is_announced_before_it_is_shown(make_rig):
+    rig = make_rig(n_presentations=3)
+    rig.run()
+    rows = [row for row in rig.journal.rows if isinstance(row, Presentation | PresentationBegun)]
+    assert [type(row).__name__ for row in rows] == ["PresentationBegun", "Presentation"] * 3
+    for begun, shown in zip(rows[::2], rows[1::2], strict=True):
+        assert (begun.ordinal, begun.code, begun.position) == (shown.ordinal, shown.code, shown.position)
+        assert frames(begun.time_s) == frames(shown.onset_s) - 1
 
 
 def test_a_display_that_always_drops_frames_ends_the_session_with_its_remedy(make_rig):
@@ -181,10 +308,10 @@ class StoppingGaze:
     def start_trial(self, trial, time_s):
         pass
 
-    def look(self, time_s):
-        if time_s >= self.at_s:
+    def samples(self, now_s):
+        if now_s >= self.at_s:
             self.stop.ask()
-        return GazePoint(0.0, 0.0)
+        return (GazeSample(now_s, GazePoint(0.0, 0.0)),)
 
 
 def test_a_stop_in_an_image_takes_it_off_at_the_next_frame(make_rig):

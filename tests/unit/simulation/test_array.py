@@ -13,7 +13,8 @@ import pytest
 import torch
 from neo.rawio import BlackrockRawIO
 
-from closedloop.artifacts.day.journal import Journal, JournalRow, Presentation, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation, TrialEnded, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.simulation import array
 from closedloop.simulation.array import ArrayDay, record

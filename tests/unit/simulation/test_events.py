@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closedloop.artifacts.day.journal import JournalRow, Presentation, TimeOut, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal_rows import (
+    JournalRow,
+    Presentation,
+    PresentationBegun,
+    TimeOut,
+    TrialEnded,
+    TrialStarted,
+)
 from closedloop.simulation.events import RecorderClock, patch_times, send_codes
 
 FRAME_S = 1 / 60
@@ -129,3 +136,22 @@ def test_a_late_image_stays_up_as_long_as_any_other() -> None:
     presentations = [row for row in journal(500) if isinstance(row, Presentation)]
     patch = patch_times(presentations, latency_s=0.012, frame_s=FRAME_S, seed=0)
     np.testing.assert_allclose(patch.off_s - patch.on_s, 0.1)
+
+
+def test_the_code_of_an_image_that_a_kill_cut_arrives_once_and_one_that_was_shown_not_twice() -> None:
+    def begun(row: Presentation) -> PresentationBegun:
+        return PresentationBegun(
+            ordinal=row.ordinal,
+            trial=row.trial,
+            position=row.position,
+            presentation_index=row.presentation_index,
+            code=row.code,
+            time_s=row.onset_s - 0.01,
+        )
+
+    plain = journal(3)
+    announced = [row for one in plain for row in ([begun(one), one] if isinstance(one, Presentation) else [one])]
+    cut = announced.index(plain[-3])
+    for rows in (announced, [*announced[:cut], *announced[cut + 1 :]]):
+        arrivals = send_codes(rows, lost=0, doubled=0, seed=1)
+        assert arrivals.value.tolist() == send_codes(plain, lost=0, doubled=0, seed=1).value.tolist()

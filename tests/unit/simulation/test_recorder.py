@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from closedloop.artifacts.day.journal import TrialStarted
+from closedloop.artifacts.day.journal_rows import TrialStarted
 from closedloop.simulation.events import PatchTimes
 from closedloop.simulation.processor import FileFormat
 from closedloop.simulation.recorder import (

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from closedloop.alignment.alignment import Alignment
-from closedloop.artifacts.day.journal import Presentation, read_journal
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import Presentation
 from closedloop.artifacts.protocol.recorder_faults import LINE_FAULTS, RECORDER_FAULTS, LineFault, RecorderFault
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.commands.recording_files.align import AlignedSession, align_files

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts.catalog import EVENTS, JOURNAL, SESSION, SESSION_IMAGES, VOLTAGE
-from closedloop.artifacts.day.journal import ROW, JournalRow, Presentation, TrialEnded, TrialStarted
+from closedloop.artifacts.day.journal_rows import ROW, JournalRow, Presentation, TrialEnded, TrialStarted
 from closedloop.artifacts.day.session import CodeSettings, SessionDocument
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.stages import record

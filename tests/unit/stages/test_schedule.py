@@ -63,7 +63,7 @@ def test_the_session_says_what_the_protocol_says(tmp_path: Path) -> None:
     assert (session.trial.on_frames, session.trial.off_frames, session.trial.presentations_per_trial) == (6, 6, 6)
     trial, wanted = session.trial.model_dump(), made.protocol.trial.model_dump()
     same = set(trial) & set(wanted)
-    assert len(same) == 9
+    assert len(same) == 10
     assert {name: trial[name] for name in same} == {name: wanted[name] for name in same}
     screen, timing = session.screen, made.protocol.presentation
     assert (screen.refresh_hz, screen.width_px, screen.height_px) == (60, 800, 600)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.journal import Presentation, TrialStarted, read_journal
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths

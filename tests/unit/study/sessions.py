@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
-from closedloop.artifacts.day.journal import (
+from closedloop.artifacts.day.journal import journal_bytes, read_journal
+from closedloop.artifacts.day.journal_rows import (
     JournalRow,
     LaunchOpened,
     Presentation,
     SessionEnded,
     TrialEnded,
     TrialStarted,
-    journal_bytes,
-    read_journal,
 )
 from closedloop.artifacts.day.session import CodeSettings, SessionDocument
 from closedloop.artifacts.day.session_summary import summarize

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.catalog import JOURNAL, SUMMARY
-from closedloop.artifacts.day.journal import JournalRow, Presentation, SessionEnded, TrialEnded, journal_bytes
+from closedloop.artifacts.day.journal import journal_bytes
+from closedloop.artifacts.day.journal_rows import JournalRow, Presentation, SessionEnded, TrialEnded
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, SessionError
 from closedloop.study.session_checks import check_session

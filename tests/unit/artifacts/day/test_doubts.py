@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.day.doubts import DOUBTS, doubts_and_who_took_them, doubts_of, taken_despite, unvouched
+from closedloop.artifacts.day.doubts import (
+    DOUBTS,
+    doubts_and_who_took_them,
+    doubts_of,
+    overrides_of,
+    taken_despite,
+    unvouched,
+)
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.records.amendments import Amendment
 from tests.unit.study.sessions import launch
@@ -68,6 +75,7 @@ def test_overrides_of_the_rig_are_said() -> None:
     assert unvouched(journal({"overrides": ("photodiode", "disk")}, {"overrides": ("disk",)})) == (
         "the operator overrode checks of the rig: disk, photodiode",
     )
+    assert overrides_of(journal({"overrides": ("disk",)}, {})) == ("disk",)
 
 
 def test_an_acceptance_is_of_one_day_and_one_journal() -> None:

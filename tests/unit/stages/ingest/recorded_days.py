@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import (
+from closedloop.artifacts.day.journal import journal_bytes
+from closedloop.artifacts.day.journal_rows import (
     JournalRow,
     LaunchOpened,
     Presentation,
     SessionEnded,
     TrialEnded,
     TrialStarted,
-    journal_bytes,
 )
 from closedloop.artifacts.day.session import (
     PRESENTATIONS,

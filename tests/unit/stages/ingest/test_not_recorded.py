@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.arrays import read_arrays
-from closedloop.artifacts.day.journal import Presentation, TrialStarted
+from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SiteTable
 from closedloop.artifacts.study import ArrayFiles

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from closedloop.alignment.alignment import align
-from closedloop.artifacts.day.journal import Journal, Presentation
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import Presentation, PresentationBegun
 from closedloop.devices.device import Device
 from closedloop.recording.codes import ReceivedCodes
 from closedloop.recording.segments import Segment
@@ -110,3 +111,23 @@ def used_after(journal: Journal, received: ReceivedCodes, *, recorded_ms: int, w
     assert all(others)
     assert onsets.reason[-1] == ("" if last else OUTSIDE)
     return bool(last)
+
+
+def test_a_code_that_a_kill_left_unsure_is_sent_but_no_presentation() -> None:
+    rows = list(journal_rows())
+    cut = max(place for place, row in enumerate(rows) if isinstance(row, Presentation))
+    shown = rows[cut]
+    begun = PresentationBegun(
+        ordinal=shown.ordinal,
+        trial=shown.trial,
+        position=shown.position,
+        presentation_index=shown.presentation_index,
+        code=shown.code,
+        time_s=shown.onset_s - 1 / 60,
+    )
+    whole = sent_codes(Journal(tuple(rows), 0, 0, 0))
+    sent = sent_codes(Journal((*rows[:cut], begun, *rows[cut + 1 :]), 0, 0, 0))
+    np.testing.assert_array_equal(sent.code, whole.code)
+    np.testing.assert_allclose(sent.time_s, whole.time_s, atol=1e-6)
+    assert np.count_nonzero(sent.is_lit) == np.count_nonzero(whole.is_lit) - 1
+    assert sent.code[sent.is_uncertain].tolist() == [shown.code]

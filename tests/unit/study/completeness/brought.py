@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.day.journal import ROW, LaunchOpened, read_journal
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import ROW, LaunchOpened
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.simulation.sessions import MadeSession, make_session

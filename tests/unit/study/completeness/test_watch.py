@@ -340,8 +340,9 @@ def test_before_the_session_the_operator_is_told_what_to_run(made: Bench) -> Non
     said = brought_session(made)
     assert said.startswith("day 2: the session is ready.")
     schedule, present = (shlex.quote(f"{made.paths.root}/day-02/{stage}") for stage in ("schedule", "present"))
-    assert f"rig present {schedule} --out {present}" in said
-    assert "no eye tracker port yet: add `--gaze mouse`" in said
+    assert f"rig present {schedule} --rig rig.yaml --out {present}" in said
+    assert "--gaze" not in said  # is refused beside --rig, without which no animal's session is shown
+    assert "No eye tracker port yet: with `source: mouse` there add `--despite gaze`" in said
 
 
 def test_what_is_to_be_typed_goes_through_a_shell_whatever_the_study_is_called(tmp_path: Path) -> None:
@@ -350,8 +351,9 @@ def test_what_is_to_be_typed_goes_through_a_shell_whatever_the_study_is_called(t
     assert f"`closedloop accept-recording '{made.paths.root}' --day 2" in made.missing()
     for file in (JOURNAL, SUMMARY):
         file.published(made.paths, DAY).unlink()
-    assert f"`rig present '{made.paths.root}/day-02/schedule' --out '{made.paths.root}/day-02/present'`" in (
-        brought_session(made)
+    assert (
+        f"`rig present '{made.paths.root}/day-02/schedule' --rig rig.yaml --out '{made.paths.root}/day-02/present'`"
+        in (brought_session(made))
     )
 
 

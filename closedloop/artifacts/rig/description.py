@@ -1,0 +1,151 @@
+"""rig.yaml: screens, ports and calibrations of one rig. It outlives studies, and a session folder travels to any rig.
+
+What a study decides (images, timing, what the animal has to do) is in the session folder; what is screwed to the wall
+is here. A device has a name in these lists once its port is built.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name, RefreshRate, ScreenPatch, ScreenSide
+from closedloop.errors import RigError
+from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
+from closedloop.plain_text.yaml_text import parse_yaml
+from closedloop.storage import sha256_bytes
+
+Address = Annotated[str, Field(min_length=1, max_length=MOST_OF_PATH)]
+"""Where a device is: /dev/parport0, 0x378, /dev/ttyUSB0, COM3."""
+
+ScreenNumber = Annotated[int, Field(ge=0, le=63)]
+"""As the system counts its screens, from 0; `rig devices` lists them."""
+
+GazeSource = Literal["scripted", "mouse", "none"]
+RewardDevice = Literal["none"]
+RigCodeTransport = Literal["parallel", "serial", "comment", "none"]
+RecorderKind = Literal["by_hand", "none"]
+Corner = Literal["lower_left", "lower_right", "upper_left", "upper_right"]
+
+
+class SubjectScreen(Section):
+    """The screen in front of the animal."""
+
+    screen: ScreenNumber
+    width_px: ScreenSide
+    height_px: ScreenSide
+    refresh_hz: RefreshRate
+    width_cm: float = Field(gt=1, le=1_000, description="of the lit picture, by a ruler")
+    distance_cm: float = Field(gt=1, le=1_000, description="from the eye to the screen, by a ruler")
+
+    @property
+    def cm_per_px(self) -> float:
+        """Size of a pixel."""
+        return self.width_cm / self.width_px
+
+
+class OperatorScreen(Section):
+    """The screen that the operator watches."""
+
+    screen: ScreenNumber
+
+
+class PhotodiodePatch(Section):
+    """Where the photodiode is glued on: white exactly while an image is shown."""
+
+    corner: Corner = "lower_left"
+    side_px: ScreenPatch
+
+
+class CodesPort(Section):
+    """How digital codes reach the recorder."""
+
+    transport: RigCodeTransport
+    address: Address | None = None
+
+    @model_validator(mode="after")
+    def _wires_have_an_address(self) -> CodesPort:
+        if (self.transport in ("parallel", "serial")) != (self.address is not None):
+            wanted, found = ("an address", "none") if self.address is None else ("no address", repr(self.address))
+            raise ValueError(
+                f"expected {wanted} for transport {self.transport}, found {found}. `rig devices` lists ports"
+            )
+        return self
+
+
+class GazePort(Section):
+    """Where the animal looks."""
+
+    source: GazeSource
+    address: Address | None = None
+
+
+class RewardPort(Section):
+    """What gives juice."""
+
+    device: RewardDevice
+    address: Address | None = None
+
+
+class RecorderPort(Section):
+    """Who records, and where its files grow."""
+
+    kind: RecorderKind
+    folder: Path | None = Field(default=None, description="where recordings are written, to see that the disk has room")
+
+
+class Calibrations(Section):
+    """When each was last measured; `rig check` says which are old."""
+
+    gaze: datetime.date | None = None
+    reward: datetime.date | None = None
+    luminance: datetime.date | None = None
+
+
+class RigDocument(Section):
+    """One rig."""
+
+    format_version: Literal[1] = 1
+    kind: Literal["rig"] = "rig"
+    name: Name = Field(min_length=1)
+    subject_screen: SubjectScreen
+    operator_screen: OperatorScreen | None = None
+    photodiode: PhotodiodePatch | None
+    codes: CodesPort
+    gaze: GazePort
+    reward: RewardPort
+    recorder: RecorderPort
+    calibrations: Calibrations = Calibrations()
+
+    @model_validator(mode="after")
+    def _two_screens(self) -> RigDocument:
+        number = self.subject_screen.screen
+        if self.operator_screen is not None and self.operator_screen.screen == number:
+            raise ValueError(
+                f"operator_screen.screen: expected another screen than the animal's, found {number} for both. "
+                "Correct it, or set operator_screen to null"
+            )
+        return self
+
+
+def read_rig(path: Path) -> tuple[RigDocument, str]:
+    """Read and check a rig's description.
+
+    Returns
+    -------
+    RigDocument, str
+        The rig, and the SHA-256 of its file.
+
+    Raises
+    ------
+    RigError
+        The file is missing, is no YAML, or describes no rig.
+    """
+    missing = "expected a rig's description, found none. `rig init` writes one."
+    content = read_limited(path, most_bytes=MOST_YAML_BYTES, missing=missing, error=RigError)
+    plain = parse_yaml(content, place=str(path), error=RigError, remedy="Start from what `rig init` writes.")
+    return validate(RigDocument, plain, place=str(path), error=RigError), sha256_bytes(content)

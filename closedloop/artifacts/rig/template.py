@@ -1,0 +1,133 @@
+"""rig.yaml as `rig init` writes it: each key with what it means, in words of the laboratory, to be changed by hand."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from closedloop.artifacts.rig.description import (
+    Calibrations,
+    CodesPort,
+    Corner,
+    GazePort,
+    GazeSource,
+    OperatorScreen,
+    PhotodiodePatch,
+    RecorderKind,
+    RecorderPort,
+    RewardDevice,
+    RewardPort,
+    RigCodeTransport,
+    RigDocument,
+    SubjectScreen,
+)
+from closedloop.plain_text.printed import number_text
+
+EXAMPLE = RigDocument(
+    name="rig 1",
+    subject_screen=SubjectScreen(
+        screen=1, width_px=1920, height_px=1080, refresh_hz=60, width_cm=52.0, distance_cm=86.8
+    ),
+    operator_screen=OperatorScreen(screen=0),
+    photodiode=PhotodiodePatch(corner="lower_left", side_px=40),
+    codes=CodesPort(transport="parallel", address="/dev/parport0"),
+    gaze=GazePort(source="mouse"),
+    reward=RewardPort(device="none"),
+    recorder=RecorderPort(kind="by_hand", folder=Path("/recordings")),
+    calibrations=Calibrations(gaze=datetime.date(2026, 3, 2), reward=None, luminance=datetime.date(2026, 1, 12)),
+)
+"""A laboratory's: 224-pixel images at two screen pixels an image pixel are 8 degrees wide from 86.8 cm."""
+
+_OPENING = """\
+# The description of one rig: `rig check SESSION --rig FILE` compares it with what stands here, and
+# `rig present SESSION --rig FILE` shows sessions by it. It outlives studies. Measure again, and change it here,
+# whenever the screen or the chair is moved. `rig devices` lists what this computer has.
+"""
+
+
+def rig_yaml(rig: RigDocument) -> str:
+    """Return a rig's description as YAML with comments; it reads back as the same document."""
+    return _OPENING + "".join(line + "\n" for line in _lines(rig))
+
+
+def _lines(rig: RigDocument) -> Iterator[str]:
+    screen, calibrations = rig.subject_screen, rig.calibrations
+    yield f"format_version: {rig.format_version}"
+    yield f"kind: {rig.kind}"
+    yield _line("name", rig.name, "as the journal and the pages call this rig")
+    yield ""
+    yield "subject_screen:  # the screen in front of the animal"
+    yield _line("  screen", screen.screen, "its number, from 0")
+    yield _line("  width_px", screen.width_px, "of its mode; nothing may be scaled")
+    yield _line("  height_px", screen.height_px)
+    yield _line("  refresh_hz", screen.refresh_hz, "frames per second of its mode")
+    yield _line(
+        "  width_cm", screen.width_cm, "of the lit picture, by a ruler: what the screen itself says is often wrong"
+    )
+    yield _line("  distance_cm", screen.distance_cm, "from the animal's eye to the screen, by a ruler")
+    yield ""
+    if rig.operator_screen is None:
+        yield "operator_screen: null  # one screen only: the operator watches the terminal"
+    else:
+        yield "operator_screen:  # the screen that you watch"
+        yield _line("  screen", rig.operator_screen.screen)
+    yield ""
+    if rig.photodiode is None:
+        yield "photodiode: null  # none: nobody knows when an image really appeared"
+    else:
+        yield "photodiode:  # glued on this corner; the patch under it is white while an image is up"
+        yield _line("  corner", rig.photodiode.corner, _choice(get_args(Corner)))
+        yield _line("  side_px", rig.photodiode.side_px, "larger than the photodiode, smaller than the border")
+    yield ""
+    yield "codes:  # how digital codes reach the recorder"
+    yield _line("  transport", rig.codes.transport, _choice(get_args(RigCodeTransport)))
+    yield _line(
+        "  address", rig.codes.address, "such as /dev/parport0, 0x378, /dev/ttyUSB0 or COM3; null without a wire"
+    )
+    yield ""
+    yield "gaze:  # where the animal looks"
+    yield _line("  source", rig.gaze.source, _choice(get_args(GazeSource)))
+    yield _line("  address", rig.gaze.address)
+    yield ""
+    yield "reward:  # what gives juice"
+    yield _line("  device", rig.reward.device, _choice(get_args(RewardDevice)))
+    yield _line("  address", rig.reward.address)
+    yield ""
+    yield "recorder:  # who records"
+    yield _line("  kind", rig.recorder.kind, _choice(get_args(RecorderKind)))
+    folder = str(rig.recorder.folder) if rig.recorder.folder is not None else None
+    yield _line("  folder", folder, "where its files grow, if this computer sees it; else null")
+    yield ""
+    yield "calibrations:  # the date of the last one, YYYY-MM-DD; null: never"
+    yield _line("  gaze", calibrations.gaze, "eye tracker, each day")
+    yield _line("  reward", calibrations.reward, "millilitres for a time of the valve")
+    yield _line("  luminance", calibrations.luminance, "the screen's levels by a photometer, each year")
+
+
+def _line(key: str, value: str | float | datetime.date | None, comment: str = "") -> str:
+    written = f"{key}: {_value(value)}"
+    return f"{written:<28}  # {comment}" if comment else written
+
+
+def _value(value: str | float | datetime.date | None) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return _text(value)
+    return value.isoformat() if isinstance(value, datetime.date) else number_text(value)
+
+
+def _text(text: str) -> str:
+    """Return text as YAML reads it back: bare where that is a plain word, else in quotes, which JSON shares with it."""
+    is_plain = text.replace("_", "").isalpha() and text.lower() not in _NOT_TEXT
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+_NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def _choice(words: tuple[str, ...]) -> str:
+    return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else f"{words[0]}: no other is known yet"

@@ -1,0 +1,101 @@
+"""The ports of a rig, and what the machine asks of them without ever failing in the middle of a flip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from closedloop.errors import SessionError
+from closedloop.terminal.streams import say
+from rig.display.display import Display
+from rig.machine.device_faults import device_fault
+from rig.operator.commands import Commands, NoCommands
+from rig.ports.codes import CodePort
+from rig.ports.gaze import Gaze, GazeSample
+from rig.ports.recorder import Recorder
+from rig.ports.reward import Reward
+
+
+@dataclass(frozen=True)
+class Apparatus:
+    """The ports of a rig.
+
+    Attributes
+    ----------
+    commands
+        What the operator asks; with nobody there, a device that fails ends the session.
+    tell
+        Says a line to the operator.
+    """
+
+    display: Display
+    gaze: Gaze
+    reward: Reward
+    codes: CodePort
+    recorder: Recorder
+    commands: Commands = field(default_factory=NoCommands)
+    tell: Callable[[str], None] = say
+
+    @property
+    def has_operator(self) -> bool:
+        """Whether somebody can continue a session that was paused."""
+        return not isinstance(self.commands, NoCommands)
+
+
+class Devices:
+    """Gaze, reward and codes of an apparatus: a failure is kept until it is asked for, and never breaks a flip."""
+
+    def __init__(self, apparatus: Apparatus) -> None:
+        self._apparatus = apparatus
+        self.fault: SessionError | None = None
+
+    def take_fault(self) -> SessionError | None:
+        """Return what failed first since it was asked last, if anything did."""
+        fault, self.fault = self.fault, None
+        return fault
+
+    def send(self, code: int) -> None:
+        """Send a digital code."""
+        try:
+            self._apparatus.codes.send(code)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            self._note("digital codes", error)
+
+    def samples(self, now_s: float) -> Sequence[GazeSample]:
+        """Return every gaze sample since the last call."""
+        try:
+            return self._apparatus.gaze.samples(now_s)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            self._note("gaze", error)
+            return ()
+
+    def start_trial(self, trial: int, time_s: float) -> None:
+        """Tell the tracker that the fixation point of a trial went on."""
+        try:
+            self._apparatus.gaze.start_trial(trial, time_s)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            self._note("gaze", error)
+
+    def give(self, duration_ms: float) -> bool:
+        """Tell the valve to open, and return whether that went well."""
+        try:
+            self._apparatus.reward.give(duration_ms)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            self._note("reward", error)
+            return False
+        return True
+
+    def acknowledged(self) -> list[float]:
+        """Return what the valve confirmed, ms each."""
+        try:
+            return self._apparatus.reward.acknowledged()
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            self._note("reward", error)
+            return []
+
+    def note(self, fault: SessionError) -> None:
+        """Keep a failure that no call raised."""
+        self.fault = self.fault or fault
+
+    def _note(self, port: str, error: Exception) -> None:
+        self.note(device_fault(port, error))

@@ -1,0 +1,1 @@
+"""What the operator sees of a running session, and what the operator may ask of it."""

@@ -1,0 +1,1 @@
+"""Describing a rig: what this computer has, and what `rig init` asks."""

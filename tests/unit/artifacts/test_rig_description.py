@@ -1,0 +1,62 @@
+"""rig.yaml: what a rig is, apart from any study; what cannot be is refused in one line."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from closedloop.artifacts.rig.description import read_rig
+from closedloop.errors import RigError
+from closedloop.storage import sha256_bytes
+from tests.unit.messages import refused
+
+RIG = """
+name: rig 2
+subject_screen: {screen: 1, width_px: 1920, height_px: 1080, refresh_hz: 60, width_cm: 52, distance_cm: 86.8}
+operator_screen: {screen: 0}
+photodiode: {corner: lower_left, side_px: 40}
+codes: {transport: parallel, address: /dev/parport0}
+gaze: {source: mouse}
+reward: {device: none}
+recorder: {kind: by_hand, folder: /data}
+calibrations: {gaze: 2026-11-27}
+"""
+
+
+def written(tmp_path: Path, text: str = RIG) -> Path:
+    path = tmp_path / "rig.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_rig_is_read_with_the_hash_of_its_file(tmp_path: Path) -> None:
+    rig, sha256 = read_rig(written(tmp_path))
+    assert (rig.name, rig.subject_screen.screen, rig.codes.address) == ("rig 2", 1, "/dev/parport0")
+    assert rig.calibrations.gaze == datetime.date(2026, 11, 27)
+    assert rig.calibrations.reward is None
+    assert sha256 == sha256_bytes(RIG.encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{screen: 0}", "{screen: 1}", "operator_screen.screen: expected another screen than the animal's, found 1"),
+        ("{transport: parallel, address: /dev/parport0}", "{transport: serial}", "codes: expected an address"),
+        ("{transport: parallel, address", "{transport: none, address", "codes: expected no address for transport none"),
+        ("distance_cm: 86.8", "distance_cm: 0.868", "subject_screen.distance_cm"),
+        ("mouse", "eyelinc", "gaze.source"),
+        ("name: rig 2", "nam: rig 2", "nam"),
+    ],
+)
+def test_what_no_rig_is_is_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in RIG
+    path = written(tmp_path, RIG.replace(old, new))
+    with refused(RigError, path, said):
+        read_rig(path)
+
+
+def test_no_file_is_one_line(tmp_path: Path) -> None:
+    with refused(RigError, tmp_path / "rig.yaml", "`rig init` writes one"):
+        read_rig(tmp_path / "rig.yaml")
