@@ -1,6 +1,6 @@
 # make dry-run   set up what is missing, run the six-day experiment around a simulated monkey
 # make test      set up what is missing, run all tests
-# make check     format, lint, import contracts, types, fast tests
+# make check     format, lint, import contracts, types, fast tests (make lint: without the tests)
 # make flakes    all tests RUNS times beside LOAD busy processes and a foreign Dask cluster; a log of each in runs/flakes
 # make faults    every operation of a day and of a rig's session on the disk fails once: an hour or two, and it resumes
 # make kills     a rig in real time is killed KILLS times, its terminal closed HANGUPS times: ten minutes
@@ -30,7 +30,7 @@ export OMP_NUM_THREADS ?= 1
 # The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dry-run test check faults kills flakes docs bench fuzz set-up system-packages installed install
+.PHONY: dry-run test check lint faults kills flakes docs bench fuzz set-up system-packages installed install
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -39,12 +39,14 @@ test: $(SETUP) $(SYSTEM)
 	$(BIN)/pytest -m display tests/unit/rig
 	$(BIN)/pytest -n 2 --dist worksteal -m "not display"
 
-check: $(SETUP)
+check: lint
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+lint: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 flakes: $(SETUP) $(SYSTEM)
 	$(BIN)/python -m tools.flakes --runs $(RUNS) --load $(LOAD) --command "$(MAKE) test"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from Xlib.display import Display
@@ -48,14 +48,16 @@ def present_until(folder, out, environment, do):
     return process.returncode, said
 
 
-def lose_window(environment):
-    """Have the server end the connection of the rig's window, as `xkill` does."""
-    server = Display(environment["DISPLAY"])
+def rig_windows(server):
     mark = server.intern_atom("_CLOSEDLOOP_RIG")
-    [window] = [one for one in server.screen().root.query_tree().children if one.get_full_property(mark, 0) is not None]
+    return [one for one in server.screen().root.query_tree().children if one.get_full_property(mark, 0) is not None]
+
+
+def lose_window(server, others):
+    """Have the server end the connection of the rig's window, as `xkill` does; other tests' windows are let be."""
+    [window] = [one for one in rig_windows(server) if one not in others]
     window.kill_client()
     server.sync()
-    server.close()
 
 
 def assert_ended(session, out, code, said):
@@ -102,10 +104,9 @@ def test_a_window_whose_connection_is_killed_is_a_line_and_leaves_the_screen_sav
     make_session, tmp_path, x_display
 ):
     folder, out = make_session(n_presentations=N_PRESENTATIONS), tmp_path / "present"
-    server = Display(x_display["DISPLAY"])
-    server.set_screen_saver(321, 60, 1, 1)
-    server.sync()
-    code, said = present_until(folder, out, x_display, lambda: lose_window(x_display))
-    assert_ended(open_session(folder), out, code, said)
-    assert server.get_screen_saver().timeout == 321
-    server.close()
+    with closing(Display(x_display["DISPLAY"])) as server:
+        server.set_screen_saver(321, 60, 1, 1)
+        others = rig_windows(server)
+        code, said = present_until(folder, out, x_display, lambda: lose_window(server, others))
+        assert_ended(open_session(folder), out, code, said)
+        assert server.get_screen_saver().timeout == 321
