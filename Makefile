@@ -6,6 +6,7 @@
 # make kills     a rig in real time is killed KILLS times, its terminal closed HANGUPS times: ten minutes
 # make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
+# make firmware  the program of the rig's microcontroller, for a Mega 2560 and an Uno, into build/firmware
 # make fuzz      damaged files through every reader: FUZZ_INPUTS of them
 
 PYTHON ?= python3.11
@@ -30,7 +31,7 @@ export OMP_NUM_THREADS ?= 1
 # The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dry-run test check lint faults kills flakes docs bench fuzz set-up system-packages installed install
+.PHONY: dry-run test check lint faults kills flakes docs bench fuzz firmware set-up system-packages installed install
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -68,6 +69,11 @@ bench: $(SETUP)
 # An interrupted run is gone on with by the same command.
 fuzz: $(SETUP)
 	$(BIN)/python -m tools.fuzz --n $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
+
+firmware:
+	@command -v avr-gcc >/dev/null || { echo "make firmware: expected avr-gcc, found none. Install gcc-avr and avr-libc \
+	(apt-get install gcc-avr avr-libc)." >&2; exit 1; }
+	$(MAKE) --no-print-directory -C rig/firmware BUILD=$(CURDIR)/build/firmware
 
 set-up: $(SETUP)
 system-packages: $(SYSTEM)

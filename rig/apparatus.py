@@ -18,6 +18,9 @@ from rig.operator.opening import NO_PANEL, PanelChoice
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
 from rig.ports.gaze import Gaze, ScriptedGaze
+from rig.ports.microcontroller.codes import MicrocontrollerCodes
+from rig.ports.microcontroller.device import Microcontrollers
+from rig.ports.microcontroller.reward import MicrocontrollerReward
 from rig.ports.recorder import NoRecorder, Recorder
 from rig.ports.reward import Reward, SilentReward
 from rig.session.folder import Session
@@ -229,9 +232,28 @@ def scripted_gaze(session: Session) -> Gaze:
     return ScriptedGaze(monkey, fixation_s=n_frames / refresh_hz)
 
 
-def open_reward(rig: RigDocument | None) -> Reward:  # noqa: ARG001 - no valve has a port yet: each rig says none
-    """Open what gives reward."""
-    return SilentReward()
+def open_reward(rig: RigDocument | None, launch: Launch, microcontrollers: Microcontrollers) -> Reward:
+    """Open what gives reward.
+
+    Parameters
+    ----------
+    rig
+        Names the device; None for a simulated session without a rig.
+    launch
+        A rehearsal has no animal, and gives none.
+    microcontrollers
+        Those in use: codes may share one.
+
+    Raises
+    ------
+    SessionError
+        The device cannot be opened.
+    """
+    if rig is None or launch.is_rehearsal or rig.reward.device == "none":
+        return SilentReward()
+    if rig.reward.address is None:
+        raise ValueError(f"expected an address for reward by {rig.reward.device}")
+    return MicrocontrollerReward(microcontrollers.at(rig.reward.address))
 
 
 def open_recorder(rig: RigDocument | None) -> Recorder:
@@ -239,7 +261,7 @@ def open_recorder(rig: RigDocument | None) -> Recorder:
     return NoRecorder(rig.recorder.kind if rig is not None else "none")
 
 
-def open_codes(port: CodesPort | None, recorder: Recorder) -> CodePort:
+def open_codes(port: CodesPort | None, recorder: Recorder, microcontrollers: Microcontrollers) -> CodePort:
     """Open the way of digital codes to the recorder.
 
     Parameters
@@ -248,6 +270,8 @@ def open_codes(port: CodesPort | None, recorder: Recorder) -> CodePort:
         As the rig describes it; None for a simulated session without a rig, whose journal alone holds the codes.
     recorder
         Takes the codes where they go as comments.
+    microcontrollers
+        Those in use: reward may share one.
 
     Raises
     ------
@@ -263,6 +287,8 @@ def open_codes(port: CodesPort | None, recorder: Recorder) -> CodePort:
         raise ValueError(f"expected an address for {port.transport} codes")
     if port.transport == "serial":
         return SerialCodes(address)
+    if port.transport == "microcontroller":
+        return MicrocontrollerCodes(microcontrollers.at(address))
     from rig.display.psychopy.devices import open_parallel_port  # noqa: PLC0415
 
     return ParallelCodes(open_parallel_port(address))

@@ -21,6 +21,7 @@ from rig.display.screens import FoundScreen
 from rig.machine.apparatus import Apparatus
 from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze
+from rig.ports.microcontroller.device import Microcontrollers
 from rig.ports.recorder import Recorder
 from rig.ports.reward import Reward
 from rig.session.folder import Session
@@ -67,6 +68,8 @@ class Inspection:
         When the checks began, and how far the wall clock was ahead of the monotonic one then, seconds.
     session, rig, display, auditor, gaze, reward, codes, recorder
         What the checks read and opened; None as long as they have not, or could not.
+    microcontrollers
+        Those that the ports share.
     """
 
     launch: Launch
@@ -84,6 +87,7 @@ class Inspection:
     reward: Reward | None = None
     codes: CodePort | None = None
     recorder: Recorder | None = None
+    microcontrollers: Microcontrollers = field(default_factory=Microcontrollers)
     began_s: float = field(default_factory=time.monotonic)
     wall_s: float = field(default_factory=lambda: time.time() - time.monotonic())
     launches: Sequence[LaunchOpened] = ()

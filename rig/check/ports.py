@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from rig.apparatus import open_codes, open_gaze, open_recorder, open_reward
-from rig.check.findings import Finding, unless_simulated, warn
+from rig.check.findings import Finding, fail, unless_simulated, warn
 from rig.check.inspection import Inspection
 from rig.check.watching import growing, sizes_of
 from rig.machine.device_faults import close_device
+from rig.ports.microcontroller.reward import MicrocontrollerReward
 
 _LEAST_WATCHED_S = 5.0  # a recorder writes more often than that
 
@@ -21,7 +22,7 @@ def codes(at: Inspection) -> str | Finding:
     if at.rig is None and not at.simulated:
         return warn(UNDESCRIBED, DESCRIBE)
     at.recorder = open_recorder(at.document)
-    at.codes = open_codes(at.document.codes if at.document else None, at.recorder)
+    at.codes = open_codes(at.document.codes if at.document else None, at.recorder, at.microcontrollers)
     at.stack.callback(close_device, f"digital codes ({at.codes.transport})", at.codes.close)
     numbers = at.known_session().document.codes
     last = numbers.first_presentation + numbers.n_presentation - 1
@@ -45,13 +46,38 @@ def codes(at: Inspection) -> str | Finding:
 
 def reward(at: Inspection) -> str | Finding | None:
     """Open what gives reward, closed."""
-    at.reward = open_reward(at.document)
+    at.reward = open_reward(at.document, at.launch, at.microcontrollers)
     at.stack.callback(close_device, f"reward ({at.reward.name})", at.reward.close)
     if at.rig is None:
         return None if at.simulated else warn(UNDESCRIBED, DESCRIBE)
-    if at.reward.name == "none" and not at.simulated:
+    if at.rig.document.reward.device == "none" and not at.simulated:
         return warn("no valve: the rig gives no reward, and counts none", "Give it by hand, or describe a valve.")
-    return "no valve" if at.reward.name == "none" else f"{at.reward.name}, closed"
+    if at.reward.name == "none":
+        return "no valve" if at.rig.document.reward.device == "none" else "a rehearsal gives none: not opened"
+    if isinstance(at.reward, MicrocontrollerReward):
+        return _valve(at.reward, asked_ms=at.known_session().document.trial.reward_ms)
+    return f"{at.reward.name}, closed"
+
+
+def _valve(reward: MicrocontrollerReward, *, asked_ms: float) -> str | Finding:
+    """Believe what the device says of itself and of its valve, and nothing else."""
+    device = reward.device
+    version, valve = device.version, device.valve()
+    if valve.is_open:
+        return fail(
+            f"{device.place}: expected its valve closed, found it open",
+            "Close the tap. It closes by itself within a second; if not, switch its supply off and look at its wiring.",
+        )
+    if asked_ms > version.largest_ms:
+        return fail(
+            f"{device.place}: expected to be asked for {version.largest_ms} ms at once at most, found rewards of "
+            f"{asked_ms:g} ms in the session",
+            "Plan shorter rewards, or program it with a larger LARGEST_MS.",
+        )
+    said = f"{device.place}: {version.board}, firmware {version.firmware}, closed, {valve.n_openings:,} openings"
+    if valve.n_bad:
+        return warn(f"{said}; {valve.n_bad} frames came damaged since it began", "Check its cable.")
+    return f"{said} since it began, by {version.reset}"
 
 
 def gaze(at: Inspection) -> str | Finding:

@@ -14,6 +14,7 @@ from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze, GazeSample
 from rig.ports.recorder import Recorder
 from rig.ports.reward import Reward
+from rig.ports.wired import Wired
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,30 @@ class Devices:
 
     def __init__(self, apparatus: Apparatus) -> None:
         self._apparatus = apparatus
+        ports = {"digital codes": apparatus.codes, "reward": apparatus.reward}
+        self._wired = {name: port for name, port in ports.items() if isinstance(port, Wired)}
         self.fault: SessionError | None = None
 
     def take_fault(self) -> SessionError | None:
         """Return what failed first since it was asked last, if anything did."""
         fault, self.fault = self.fault, None
         return fault
+
+    def check(self) -> None:
+        """Look whether every device did what it was told."""
+        for name, port in self._wired.items():
+            try:
+                port.check()
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises
+                self._note(name, error)
+
+    def mend(self) -> None:
+        """Open again what failed: somebody has mended it, or says so."""
+        for name, port in self._wired.items():
+            try:
+                port.mend()
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises
+                self._note(name, error)
 
     def send(self, code: int) -> None:
         """Send a digital code."""

@@ -330,6 +330,7 @@ class SessionRunner:
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
+        self._devices.mend()
         now_s = self._notebook.now_s()
         self._notebook.write(Continued(time_s=now_s))
         self._state.paused_s += now_s - self._paused_s

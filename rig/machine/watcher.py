@@ -100,11 +100,12 @@ class Watcher:
         return "fixation_broken" if self.was_broken else None
 
     def look(self, flip: Flip) -> None:
-        """Read gaze and window after a flip.
+        """Read gaze, wires and window after a flip.
 
         The samples before the flip are those of the picture that it replaced: an image that the eye had left by then
         is rejected, though it was up to its end.
         """
+        self._devices.check()
         samples = self._devices.samples(flip.time_s)
         if samples:
             self._sample_s, self.point = flip.time_s, samples[-1].point

@@ -10,6 +10,7 @@ from closedloop.artifacts.day.session import CodeTransport
 from rig.display.display import Display, Flip, Picture
 from rig.operator.watched import WatchedDisplay
 from rig.ports.codes import CodePort
+from rig.ports.wired import Wired
 
 
 def _doubles() -> array[float]:
@@ -106,6 +107,16 @@ class TimedCodes:
         """Send one code now."""
         self._codes.send(code)
         self._sent.append(self._now_s())
+
+    def check(self) -> None:
+        """Look whether they went."""
+        if isinstance(self._codes, Wired):
+            self._codes.check()
+
+    def mend(self) -> None:
+        """Open the port again."""
+        if isinstance(self._codes, Wired):
+            self._codes.mend()
 
     def close(self) -> None:
         """Release the port."""

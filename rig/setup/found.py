@@ -69,7 +69,7 @@ def find_devices() -> tuple[list[FoundDevice], list[str]]:
         lines.append(str(error))
     try:
         found += [
-            FoundDevice("serial", port.address, port.says, _codes("serial", port.address), port.trouble)
+            FoundDevice("serial", port.address, port.says, _serial(port.address), port.trouble)
             for port in serial_ports()
         ]
     except ClosedLoopError as error:
@@ -79,6 +79,12 @@ def find_devices() -> tuple[list[FoundDevice], list[str]]:
         for port in parallel_ports()
     ]
     return [*found, *_libraries()], lines
+
+
+def _serial(address: str) -> str:
+    """Return what a serial port can be: nobody knows what is at it, and to ask it might do anything."""
+    microcontroller = f"{_codes('microcontroller', address)}, reward: {{device: microcontroller, address: {address}}}"
+    return f"{_codes('serial', address)}; or, if it has the rig's firmware, {microcontroller}"
 
 
 def _codes(transport: str, address: str) -> str:

@@ -107,6 +107,11 @@ def _fill_codes(document: PlainRig, answer: str) -> None:
     document["codes"] = {"transport": transport, "address": address.strip() or None}
 
 
+def _fill_reward(document: PlainRig, answer: str) -> None:
+    device, _, address = answer.partition(" ")
+    document["reward"] = {"device": device, "address": address.strip() or None}
+
+
 def _fill_date(kind: str) -> Callable[[PlainRig, str], None]:
     def fill(document: PlainRig, answer: str) -> None:
         today = datetime.date.today().isoformat()
@@ -180,7 +185,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--codes",
-        "Wire of codes: parallel ADDRESS, serial ADDRESS, comment, or none",
+        "Wire of codes: parallel ADDRESS, serial ADDRESS, microcontroller ADDRESS, comment, or none",
         _always(None),
         _fill_codes,
     ),
@@ -190,6 +195,7 @@ QUESTIONS: tuple[Question, ...] = (
         _always(NONE),
         _at("gaze", "source"),
     ),
+    Question("--reward", "What gives reward: microcontroller ADDRESS, or none", _always(NONE), _fill_reward),
     Question("--recorder", "Who records: by_hand, or none", _always("by_hand"), _at("recorder", "kind")),
     Question(
         "--recorder-folder",

@@ -37,7 +37,7 @@ from closedloop.artifacts.protocol.numbers import (
 MOST_PRESENTATIONS = 1_000_000
 """Of a session: ten images a second for more than a day."""
 
-CodeTransport = Literal["file", "parallel", "serial", "comment"]
+CodeTransport = Literal["file", "parallel", "serial", "microcontroller", "comment"]
 
 
 class CodeSettings(Section):

@@ -26,8 +26,8 @@ ScreenNumber = Annotated[int, Field(ge=0, le=63)]
 """As the system counts its screens, from 0; `rig devices` lists them."""
 
 GazeSource = Literal["scripted", "mouse", "none"]
-RewardDevice = Literal["none"]
-RigCodeTransport = Literal["parallel", "serial", "comment", "none"]
+RewardDevice = Literal["microcontroller", "none"]
+RigCodeTransport = Literal["parallel", "serial", "microcontroller", "comment", "none"]
 RecorderKind = Literal["by_hand", "none"]
 Corner = Literal["lower_left", "lower_right", "upper_left", "upper_right"]
 
@@ -69,7 +69,7 @@ class CodesPort(Section):
 
     @model_validator(mode="after")
     def _wires_have_an_address(self) -> CodesPort:
-        if (self.transport in ("parallel", "serial")) != (self.address is not None):
+        if (self.transport in ("parallel", "serial", "microcontroller")) != (self.address is not None):
             wanted, found = ("an address", "none") if self.address is None else ("no address", repr(self.address))
             raise ValueError(
                 f"expected {wanted} for transport {self.transport}, found {found}. `rig devices` lists ports"
@@ -89,6 +89,12 @@ class RewardPort(Section):
 
     device: RewardDevice
     address: Address | None = None
+
+    @model_validator(mode="after")
+    def _devices_have_an_address(self) -> RewardPort:
+        if self.device == "microcontroller" and self.address is None:
+            raise ValueError("expected an address for a microcontroller, found none. `rig devices` lists ports")
+        return self
 
 
 class RecorderPort(Section):
@@ -120,6 +126,17 @@ class RigDocument(Section):
     reward: RewardPort
     recorder: RecorderPort
     calibrations: Calibrations = Calibrations()
+
+    @model_validator(mode="after")
+    def _one_device_at_an_address(self) -> RigDocument:
+        reward, codes = self.reward, self.codes
+        is_shared = reward.device == "microcontroller" and reward.address == codes.address
+        if is_shared and codes.transport != "microcontroller":
+            raise ValueError(
+                f"codes.transport: expected microcontroller, as for reward at {codes.address}, found "
+                f"{codes.transport}. Correct one of the two, or its address"
+            )
+        return self
 
     @model_validator(mode="after")
     def _two_screens(self) -> RigDocument:

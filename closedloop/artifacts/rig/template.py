@@ -85,7 +85,7 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     yield "codes:  # how digital codes reach the recorder"
     yield _line("  transport", rig.codes.transport, _choice(get_args(RigCodeTransport)))
     yield _line(
-        "  address", rig.codes.address, "such as /dev/parport0, 0x378, /dev/ttyUSB0 or COM3; null without a wire"
+        "  address", rig.codes.address, "such as /dev/parport0, 0x378, /dev/ttyACM0 or COM3; null without a wire"
     )
     yield ""
     yield "gaze:  # where the animal looks"
@@ -94,7 +94,7 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     yield ""
     yield "reward:  # what gives juice"
     yield _line("  device", rig.reward.device, _choice(get_args(RewardDevice)))
-    yield _line("  address", rig.reward.address)
+    yield _line("  address", rig.reward.address, "such as /dev/ttyACM0 or COM3; codes may share it")
     yield ""
     yield "recorder:  # who records"
     yield _line("  kind", rig.recorder.kind, _choice(get_args(RecorderKind)))

@@ -12,6 +12,7 @@ from closedloop.artifacts.rig.description import CodesPort
 from closedloop.errors import SessionError
 from rig.apparatus import open_codes
 from rig.ports.codes import CommentCodes, ParallelCodes, SerialCodes
+from rig.ports.microcontroller.device import Microcontrollers
 from rig.ports.recorder import NoRecorder, SimulatedRecorder
 
 
@@ -75,14 +76,14 @@ def test_a_comment_longer_than_the_recorder_keeps_is_refused():
 
 def test_codes_take_the_way_that_the_rig_says_and_no_other():
     ours, theirs = pty.openpty()
-    port = open_codes(CodesPort(transport="serial", address=os.ttyname(theirs)), NoRecorder())
+    port = open_codes(CodesPort(transport="serial", address=os.ttyname(theirs)), NoRecorder(), Microcontrollers())
     assert port.transport == "serial"
     port.close()
     os.close(ours)
     os.close(theirs)
-    assert open_codes(CodesPort(transport="comment"), SimulatedRecorder()).transport == "comment"
+    assert open_codes(CodesPort(transport="comment"), SimulatedRecorder(), Microcontrollers()).transport == "comment"
 
 
 @pytest.mark.parametrize("transport", ["none", "comment"])
 def test_codes_that_reach_no_recorder_say_so(transport):
-    assert open_codes(CodesPort(transport=transport), NoRecorder("by_hand")).transport == "file"
+    assert open_codes(CodesPort(transport=transport), NoRecorder("by_hand"), Microcontrollers()).transport == "file"

@@ -68,7 +68,7 @@ import sys
 from rig.check import ports
 from rig.ports.codes import SerialCodes
 device = sys.argv.pop(1)
-ports.open_codes = lambda port, recorder: SerialCodes(device)
+ports.open_codes = lambda port, recorder, microcontrollers: SerialCodes(device)
 from rig.__main__ import main
 main()
 """
