@@ -93,14 +93,19 @@ class SerialCodes:
     def __init__(self, device: str, *, baud: int = 115_200) -> None:
         import serial  # noqa: PLC0415 - of the rig extra; sessions without a wire do without
 
-        self._place = f"serial port {device}"
-        try:
-            self._port = serial.Serial(device, baud, timeout=0, write_timeout=0)
-        except serial.SerialException as error:
-            raise SessionError(
-                f"serial port {device}: expected to open it, found {error}. "
-                "`rig devices` lists what is there; name it in rig.yaml."
-            ) from error
+        self._place, self._has_failed = f"serial port {device}", False
+
+        def open_port() -> serial.Serial:
+            try:
+                return serial.Serial(device, baud, timeout=0, write_timeout=0)
+            except serial.SerialException as error:
+                raise SessionError(
+                    f"serial port {device}: expected to open it, found {error}. "
+                    "`rig devices` lists what is there; name it in rig.yaml."
+                ) from error
+
+        self._open_port = open_port
+        self._port = open_port()
 
     def send(self, code: int) -> None:
         """Hand one byte to the system, which never waits.
@@ -110,6 +115,7 @@ class SerialCodes:
         SessionError
             The port is gone, or takes nothing any more: a code that waits would reach the recorder late.
         """
+        was_well, self._has_failed = not self._has_failed, True
         try:
             # At 115,200 baud a byte has left after 87 us, and codes are at least a frame apart.
             is_stuck = self._port.out_waiting > 0 or not self._write(bytes([code]))
@@ -120,6 +126,23 @@ class SerialCodes:
                 f"{self._place}: expected codes to leave at once, found one that still waits: nobody reads them. "
                 f"{_REPLUG}"
             )
+        self._has_failed = not was_well
+
+    def check(self) -> None:
+        """Do nothing: nobody answers on this wire."""
+
+    def mend(self) -> None:
+        """Open the port again if a code failed: it may have been replugged.
+
+        Raises
+        ------
+        SessionError
+            It is still not there.
+        """
+        if self._has_failed:
+            self.close()
+            self._port = self._open_port()
+            self._has_failed = False
 
     def _write(self, byte: bytes) -> bool:
         """Return whether the system took a byte, now.

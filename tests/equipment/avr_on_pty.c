@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MHZ = 16, BAUD = 500000, BYTE_CYCLES = MHZ * 1000000 / BAUD * 10, QUEUE = 65536, LATE_US = 20000 };
+enum { MHZ = 16, BAUD = 500000, BYTE_CYCLES = MHZ * 1000000 / BAUD * 10, QUEUE = 65536, LATE_US = 20000, BOOT_BYTES = 10 };
 
 static avr_t *avr;
 static FILE *pins;
@@ -105,6 +105,7 @@ static void run(void) {
   avr_irq_t *input = avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT);
   uint8_t heard[256];
   ssize_t n = 0, taken = 0;
+  int is_ready = 0, is_nonsense = 0;
   avr_cycle_count_t free_at = 0;
   uint64_t ahead = wall_us(); /* the wall's time minus the program's */
   for (;;) {
@@ -112,6 +113,10 @@ static void run(void) {
     if (state == cpu_Done || state == cpu_Crashed) exit(3);
     if (avr->cycle < free_at && free_at - avr->cycle > BYTE_CYCLES) free_at = ahead = wall_us() - us(); /* a reset */
     pass_on();
+    if (!is_ready && n_out >= BOOT_BYTES) {
+      is_ready = puts("ready") >= 0;
+      fflush(stdout);
+    }
     if (taken == n) {
       struct pollfd line = {master, POLLIN, 0};
       uint64_t wall = wall_us(), own = us() + ahead;
@@ -119,11 +124,13 @@ static void run(void) {
       int wait_ms = own > wall + 1000 ? (own - wall) / 1000 : 0;
       taken = n = 0;
       if (poll(&line, 1, wait_ms) > 0 && (n = read(master, heard, sizeof heard)) < 0) n = 0;
+      is_nonsense = is_wrong_speed();
     }
     if (taken < n && avr->cycle >= free_at) {
       uint32_t byte = heard[taken++];
       free_at = avr->cycle + BYTE_CYCLES;
-      avr_raise_irq(input, is_wrong_speed() ? (uint8_t)(byte * 37 + 11) | UART_INPUT_FE : byte);
+      if (is_nonsense) note("nonsense", byte);
+      avr_raise_irq(input, is_nonsense ? (uint8_t)(byte * 37 + 11) | UART_INPUT_FE : byte);
     }
   }
 }
@@ -158,7 +165,5 @@ int main(int argc, char *argv[]) {
   wire_all();
   unlink(argv[3]);
   if (symlink(name, argv[3])) return 1;
-  puts("ready");
-  fflush(stdout);
   run();
 }
