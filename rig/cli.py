@@ -20,6 +20,7 @@ from closedloop.plain_text.printed import printed, quoted
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
+from rig.bench.cli import app as firmware_app
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
@@ -37,6 +38,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing the pretty one takes 0.3 s
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(firmware_app)
 
 SessionFolder = Annotated[
     Path, typer.Argument(metavar="SESSION", help="session folder, such as day-00/schedule of a study")

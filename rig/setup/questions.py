@@ -185,7 +185,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--codes",
-        "Wire of codes: parallel ADDRESS, serial ADDRESS, microcontroller ADDRESS, comment, or none",
+        "Codes: parallel, serial or microcontroller ADDRESS; comment, or none",
         _always(None),
         _fill_codes,
     ),

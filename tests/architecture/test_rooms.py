@@ -108,7 +108,14 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
     ),
-    "typer": ("closedloop.cli", "closedloop.commands", "closedloop.studies", "closedloop.terminal", "rig.cli"),
+    "typer": (
+        "closedloop.cli",
+        "closedloop.commands",
+        "closedloop.studies",
+        "closedloop.terminal",
+        "rig.bench.cli",
+        "rig.cli",
+    ),
     "yaml": ("closedloop.plain_text.yaml_text",),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),

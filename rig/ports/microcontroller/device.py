@@ -150,6 +150,23 @@ class Microcontroller:
             self.fail(error)
             raise
 
+    def post_damaged(self, frame_type: FrameType, payload: bytes = b"") -> None:
+        """Send an order with one bit wrong, on the bench: it has to be refused."""
+        whole = encode(frame_type, self._sequence, payload)
+        self._line.write(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    def listen(self, until_s: float) -> bool:
+        """Put what comes into the boxes without judging it; return whether it was before a monotonic time.
+
+        Raises
+        ------
+        DeviceError
+            It is gone.
+        """
+        is_in_time = self._line.wait(until_s)
+        self._take()
+        return is_in_time
+
     def collect(self) -> None:
         """Put what has come into the boxes.
 
