@@ -240,7 +240,7 @@ def open_reward(rig: RigDocument | None, launch: Launch, microcontrollers: Micro
     rig
         Names the device; None for a simulated session without a rig.
     launch
-        A rehearsal has no animal, and gives none.
+        A rehearsal has no animal, and a virtual clock does not wait for a valve: both give none.
     microcontrollers
         Those in use: codes may share one.
 
@@ -249,7 +249,7 @@ def open_reward(rig: RigDocument | None, launch: Launch, microcontrollers: Micro
     SessionError
         The device cannot be opened.
     """
-    if rig is None or launch.is_rehearsal or rig.reward.device == "none":
+    if rig is None or launch.is_rehearsal or launch.display == "headless" or rig.reward.device == "none":
         return SilentReward()
     if rig.reward.address is None:
         raise ValueError(f"expected an address for reward by {rig.reward.device}")

@@ -53,7 +53,11 @@ def reward(at: Inspection) -> str | Finding | None:
     if at.rig.document.reward.device == "none" and not at.simulated:
         return warn("no valve: the rig gives no reward, and counts none", "Give it by hand, or describe a valve.")
     if at.reward.name == "none":
-        return "no valve" if at.rig.document.reward.device == "none" else "a rehearsal gives none: not opened"
+        return (
+            "no valve"
+            if at.rig.document.reward.device == "none"
+            else "not opened: neither a rehearsal nor a session without a screen gives reward"
+        )
     if isinstance(at.reward, MicrocontrollerReward):
         return _valve(at.reward, asked_ms=at.known_session().document.trial.reward_ms)
     return f"{at.reward.name}, closed"

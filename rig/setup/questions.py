@@ -185,7 +185,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--codes",
-        "Codes: parallel, serial or microcontroller ADDRESS; comment, or none",
+        "Codes by: parallel, serial or microcontroller ADDRESS, comment, or none",
         _always(None),
         _fill_codes,
     ),

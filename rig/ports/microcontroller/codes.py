@@ -31,7 +31,7 @@ class MicrocontrollerCodes:
     transport: CodeTransport = "microcontroller"
 
     def __init__(self, device: Microcontroller) -> None:
-        self._device = device
+        self.device = device
         self._box = device.share(FrameType.CODE, FrameType.STROBED)
         self._sent: dict[int, _Sent] = {}
 
@@ -43,8 +43,8 @@ class MicrocontrollerCodes:
         DeviceError
             It is gone, or takes nothing any more.
         """
-        sequence = self._device.post(FrameType.CODE, bytes([code]))
-        self._sent[sequence] = _Sent(code, time.monotonic() + self._device.patience.answer_s)
+        sequence = self.device.post(FrameType.CODE, bytes([code]))
+        self._sent[sequence] = _Sent(code, time.monotonic() + self.device.patience.answer_s)
 
     def check(self) -> None:
         """Look at what was confirmed since.
@@ -54,14 +54,14 @@ class MicrocontrollerCodes:
         DeviceError
             A code was refused, is another, or was not confirmed in time; or the device failed.
         """
-        self._device.collect()
+        self.device.collect()
         while self._box:
             self._settle(self._box.popleft())
         now_s = time.monotonic()
         late = [one.code for one in self._sent.values() if now_s > one.until_s]
         if late:
             self._sent.clear()
-            self._raise(self._device.silent(f"code {late[0]} to be strobed"))
+            self._raise(self.device.silent(f"code {late[0]} to be strobed"))
 
     def _settle(self, answer: Frame) -> None:
         sent = self._sent.pop(answer.sequence, None)
@@ -75,12 +75,12 @@ class MicrocontrollerCodes:
 
     def _not_strobed(self, code: int, found: str) -> DeviceError:
         return DeviceError(
-            f"{self._device.place}: expected code {code} to be strobed, found {found}. Check its cable, then continue."
+            f"{self.device.place}: expected code {code} to be strobed, found {found}. Check its cable, then continue."
         )
 
     def _raise(self, error: DeviceError) -> None:
-        self._device.fail(error)
-        self._device.collect()
+        self.device.fail(error)
+        self.device.collect()
 
     def mend(self) -> None:
         """Open the device again if it failed.
@@ -91,8 +91,8 @@ class MicrocontrollerCodes:
             It is still not there.
         """
         self._sent.clear()
-        self._device.mend()
+        self.device.mend()
 
     def close(self) -> None:
         """Release the device; its lines are at zero."""
-        self._device.close()
+        self.device.close()

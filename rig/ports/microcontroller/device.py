@@ -287,9 +287,16 @@ class Microcontroller:
 
 
 class Microcontrollers:
-    """Those in use, by address: who asks for one that is open already shares it."""
+    """Those in use, by address: who asks for one that is open already shares it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    patience
+        How long answers of each are waited for.
+    """
+
+    def __init__(self, patience: AnswerTimes | None = None) -> None:
+        self._patience = patience
         self._known: dict[str, Microcontroller] = {}
 
     def at(self, address: str) -> Microcontroller:
@@ -302,5 +309,5 @@ class Microcontrollers:
         """
         known = self._known.get(address)
         if known is None or not known.is_shared:
-            known = self._known[address] = Microcontroller(address)
+            known = self._known[address] = Microcontroller(address, patience=self._patience)
         return known

@@ -46,6 +46,17 @@ def test_a_rig_is_read_with_the_hash_of_its_file(tmp_path: Path) -> None:
         ("{transport: parallel, address: /dev/parport0}", "{transport: serial}", "codes: expected an address"),
         ("{transport: parallel, address", "{transport: none, address", "codes: expected no address for transport none"),
         ("distance_cm: 86.8", "distance_cm: 0.868", "subject_screen.distance_cm"),
+        ("{transport: parallel, address: /dev/parport0}", "{transport: microcontroller}", "codes: expected an address"),
+        (
+            "{device: none}",
+            "{device: microcontroller}",
+            "reward: expected an address for a microcontroller, found none",
+        ),
+        (
+            "{device: none}",
+            "{device: microcontroller, address: /dev/parport0}",
+            "codes.transport: expected microcontroller, as for reward at /dev/parport0, found parallel",
+        ),
         ("mouse", "eyelinc", "gaze.source"),
         ("name: rig 2", "nam: rig 2", "nam"),
     ],

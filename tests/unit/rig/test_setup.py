@@ -114,6 +114,15 @@ def test_an_option_answers_its_question():
     assert rig.calibrations.luminance == datetime.date.today()
 
 
+def test_one_microcontroller_can_have_valve_and_codes():
+    rig = answered(codes="microcontroller /dev/ttyACM0", reward="microcontroller /dev/ttyACM0")
+    assert (rig.codes.transport, rig.codes.address) == ("microcontroller", "/dev/ttyACM0")
+    assert (rig.reward.device, rig.reward.address) == ("microcontroller", "/dev/ttyACM0")
+    assert answered().reward.device == "none"  # nobody has a valve without saying so
+    with pytest.raises(RigError, match=r"--reward: .*codes.transport: expected microcontroller, as for reward"):
+        answered(reward="microcontroller /dev/ttyUSB0")  # codes go there byte by byte
+
+
 def test_an_only_screen_is_proposed_and_of_several_none():
     alone = list(of_screens(SCREENS[:1]))
     given = {name: answer for name, answer in BY_HAND.items() if name != "--screen"}
@@ -171,7 +180,7 @@ def test_an_answer_that_no_rig_can_have_names_its_option(answer, said):
 
 def test_who_is_asked_is_asked_again_until_the_answer_can_be():
     answers = {"its frames per second": ["fast", "60"], "lit picture": ["52"]}
-    by_hand = {"Corner": "lower_left 40", "from": "86.8", "Wire": "none", "Number": "1"}
+    by_hand = {"Corner": "lower_left 40", "from": "86.8", "Codes": "none", "Number": "1"}
     asked, said = [], []
 
     def ask(question, proposed):

@@ -123,6 +123,13 @@ def test_a_program_that_hangs_is_reset_by_the_watchdog_its_valve_closed(talk, ch
     assert talk.status().n_openings == 0
 
 
+def test_the_timer_closes_the_valve_of_a_program_that_hangs(talk, chip):
+    """No interrupt is served any more, and the watchdog would come later: the pin is the timer's own."""
+    talk.line.write(encode(FrameType.GIVE, 1, (200).to_bytes(2, "little")) + encode(FrameType.HANG, 2, b"hang"))
+    talk.hear(FrameType.BOOTED)
+    assert chip.openings_ms() == [pytest.approx(20.0, abs=0.1)]
+
+
 def test_it_hangs_for_nobody_without_the_key(talk):
     refused = talk.hear(FrameType.REFUSED, talk.say(FrameType.HANG, *b"hong"))
     assert tuple(refused.payload[:2]) == (FrameType.HANG, NO_KEY)

@@ -48,9 +48,8 @@ def test_a_port_that_another_program_has_is_one_line(bench):
     first.close()
 
 
-def test_a_board_that_was_reset_says_why(programs, bench):
-    if bench.board == "fake":
-        pytest.skip("it has no watchdog")
+def test_a_board_that_was_reset_says_why(chip_bench):
+    bench = chip_bench
     device = bench.plug()
     reward = MicrocontrollerReward(bench.open())
     reward.give(1000.0)
