@@ -26,7 +26,7 @@ _NOBODY = "Run it in a terminal, and look at the pins."
 
 
 @dataclass(frozen=True)
-class Trial:
+class BenchTrial:
     """One thing to try.
 
     Attributes
@@ -191,14 +191,14 @@ def try_watchdog(bench: FirmwareBench) -> Finding:
 
 
 TRIALS = (
-    Trial("version", try_version),
-    Trial("round-trips", try_round_trips),
-    Trial("damaged", try_damage),
-    Trial("too-long", try_too_long),
-    Trial("codes", try_codes),
-    Trial("openings", try_openings, opens=True),
-    Trial("shut", try_shut, opens=True),
-    Trial("watchdog", try_watchdog, opens=True),
+    BenchTrial("version", try_version),
+    BenchTrial("round-trips", try_round_trips),
+    BenchTrial("damaged", try_damage),
+    BenchTrial("too-long", try_too_long),
+    BenchTrial("codes", try_codes),
+    BenchTrial("openings", try_openings, opens=True),
+    BenchTrial("shut", try_shut, opens=True),
+    BenchTrial("watchdog", try_watchdog, opens=True),
 )
 
 

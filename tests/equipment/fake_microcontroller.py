@@ -38,6 +38,7 @@ class FakeMicrocontroller:
         self._late: deque[tuple[float, bytes]] = deque()
         self._closes: tuple[float, int, int] | None = None  # when, sequence, tenths
         self._opened_ms: list[float] = []
+        self._now_s = 0.0
         self._codes: list[int] = []
         self._say(FrameType.BOOTED, 0, VERSION)
         self._thread = threading.Thread(target=self._run)
@@ -71,17 +72,18 @@ class FakeMicrocontroller:
         while True:
             ready, _, _ = select.select([self._ours, self._ends], [], [], 0.001)
             self._runs.wait()
+            self._now_s = time.monotonic()
             if self._ends in ready:
                 return
             if self._ours in ready:
                 for frame in reader.take(os.read(self._ours, 4096)):
                     self._answer(frame)
             self._close_valve()
-            while self._late and self._late[0][0] <= time.monotonic():
+            while self._late and self._late[0][0] <= self._now_s:
                 os.write(self._ours, self._late.popleft()[1])
 
     def _close_valve(self) -> None:
-        if self._closes is not None and time.monotonic() >= self._closes[0]:
+        if self._closes is not None and self._now_s >= self._closes[0]:
             _, sequence, tenths = self._closes
             self._closes = None
             self._opened_ms.append(tenths / 10)
@@ -109,7 +111,7 @@ class FakeMicrocontroller:
             self._say(FrameType.REFUSED, frame.sequence, bytes([FrameType.GIVE, 3]))
             return
         self._n_openings += 1
-        self._closes = (time.monotonic() + tenths / 10_000, frame.sequence, tenths)
+        self._closes = (self._now_s + tenths / 10_000, frame.sequence, tenths)
         self._say(FrameType.OPENED, frame.sequence, frame.payload[:2])
 
     def _say(self, frame_type: FrameType, sequence: int, payload: bytes) -> None:
@@ -118,7 +120,7 @@ class FakeMicrocontroller:
             self._n_out += 1
             if self._garble and self._n_out % self._garble == 0:
                 data[place] ^= 0x10
-        self._late.append((time.monotonic() + self._late_s, bytes(data)))
+        self._late.append((self._now_s + self._late_s, bytes(data)))
 
 
 @contextmanager

@@ -22,9 +22,9 @@ BOARDS = ("fake", "mega2560", "uno")
 
 def until(condition: Callable[[], object], *, within_s: float = 60.0) -> None:
     """Wait until something holds."""
-    end_s = time.monotonic() + within_s
+    end = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < end_s, "it never came"
+        assert time.monotonic() < end, "it never came"
         time.sleep(0.001)
 
 

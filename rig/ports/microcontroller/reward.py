@@ -15,7 +15,7 @@ _WAITS_S = 0.5  # a reward that is asked for while the valve is open; later it w
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedReward:
     """A reward that the valve has not confirmed."""
 
     duration_ms: float
@@ -36,8 +36,8 @@ class MicrocontrollerReward:
     def __init__(self, device: Microcontroller) -> None:
         self.device = device
         self._box = device.share(FrameType.GIVE, FrameType.OPENED, FrameType.CLOSED)
-        self._open: dict[int, _Asked] = {}
-        self._next: deque[_Asked] = deque()
+        self._open: dict[int, _AskedReward] = {}
+        self._next: deque[_AskedReward] = deque()
         self._refused: DeviceError | None = None
 
     @property
@@ -60,14 +60,14 @@ class MicrocontrollerReward:
                 "Give less at once."
             )
         if self._open:
-            self._next.append(_Asked(duration_ms, time.monotonic() + _WAITS_S))
+            self._next.append(_AskedReward(duration_ms, time.monotonic() + _WAITS_S))
         else:
             self._tell(duration_ms)
 
     def _tell(self, duration_ms: float) -> None:
         sequence = self.device.post(FrameType.GIVE, round(duration_ms * 10).to_bytes(2, "little"))
         late_s = duration_ms / 1000.0 + self.device.patience.answer_s
-        self._open[sequence] = _Asked(duration_ms, time.monotonic() + late_s)
+        self._open[sequence] = _AskedReward(duration_ms, time.monotonic() + late_s)
 
     def acknowledged(self) -> list[float]:
         """Return what the valve has closed after, ms each.

@@ -30,7 +30,9 @@ class PacedDisplay(FaultyDisplay):
     """A display whose frames last as long as a screen's, or longer."""
 
     def flip(self, picture, *, at_flip=None):
-        time.sleep(1 / HZ)
+        end = time.monotonic() + 1 / HZ
+        while time.monotonic() < end:
+            time.sleep(0.001)
         return super().flip(picture, at_flip=at_flip)
 
 
