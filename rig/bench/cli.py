@@ -35,7 +35,7 @@ def try_port(
     """Try it on the bench. Asks before it opens the valve, and what you saw; exit code 1 if something failed."""
     from rig.bench.firmware import FirmwareBench, try_all  # noqa: PLC0415
     from rig.check.printed import table_lines  # noqa: PLC0415
-    from rig.ports.microcontroller.device import Microcontroller  # noqa: PLC0415
+    from rig.ports.microcontroller.device import AnswerTimes, Microcontroller  # noqa: PLC0415
 
     is_asked = sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -47,7 +47,7 @@ def try_port(
             return True
         return bool(ask("The valve is opened now, the longest time for a second. Is it out of the animal's reach?"))
 
-    bench = FirmwareBench(Microcontroller(port), ask)
+    bench = FirmwareBench(Microcontroller(port, patience=AnswerTimes(first_s=10.0, answer_s=2.0)), ask)
     try:
         findings = list(try_all(bench, may_open=may_open))
     finally:

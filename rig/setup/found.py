@@ -10,7 +10,7 @@ from typing import Literal
 from closedloop.errors import ClosedLoopError
 from rig.display.listing import list_screens
 from rig.display.screens import FoundScreen
-from rig.ports.found import parallel_ports, serial_ports
+from rig.ports.found import FoundPort, parallel_ports, serial_ports
 
 DeviceKind = Literal["screen", "serial", "parallel", "mouse", "library"]
 
@@ -68,10 +68,7 @@ def find_devices() -> tuple[list[FoundDevice], list[str]]:
     except ClosedLoopError as error:
         lines.append(str(error))
     try:
-        found += [
-            FoundDevice("serial", port.address, port.says, _serial(port.address), port.trouble)
-            for port in serial_ports()
-        ]
+        found += of_serial(serial_ports())
     except ClosedLoopError as error:
         lines.append(str(error))
     found += [
@@ -79,6 +76,12 @@ def find_devices() -> tuple[list[FoundDevice], list[str]]:
         for port in parallel_ports()
     ]
     return [*found, *_libraries()], lines
+
+
+def of_serial(ports: Sequence[FoundPort]) -> Iterator[FoundDevice]:
+    """Yield serial ports."""
+    for port in ports:
+        yield FoundDevice("serial", port.address, port.says, _serial(port.address), port.trouble)
 
 
 def _serial(address: str) -> str:

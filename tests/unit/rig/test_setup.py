@@ -11,8 +11,8 @@ from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.artifacts.rig.template import EXAMPLE, rig_yaml
 from closedloop.errors import OptionError, RigError
 from rig.display.screens import FoundScreen, Rectangle
-from rig.ports.found import parallel_ports
-from rig.setup.found import FoundDevice, listed, of_screens
+from rig.ports.found import FoundPort, parallel_ports
+from rig.setup.found import FoundDevice, listed, of_screens, of_serial
 from rig.setup.questions import QUESTIONS, ask_all, write_rig
 
 SCREENS = (
@@ -227,6 +227,16 @@ def test_a_parallel_port_that_the_printer_driver_holds_is_said(tmp_path):
     modules.write_text("lp 20480 0 - Live\n")
     assert all("rmmod lp" in port.trouble for port in parallel_ports(tmp_path, modules))
     assert parallel_ports(tmp_path / "nowhere", modules) == []
+
+
+def test_a_serial_port_says_how_codes_and_a_valve_hang_on_it():
+    (port,) = of_serial([FoundPort("/dev/ttyACM0", "Arduino Mega 2560", "no permission: ask")])
+    assert (port.kind, port.name, port.says, port.trouble) == (
+        *("serial", "/dev/ttyACM0", "Arduino Mega 2560", "no permission: ask"),
+    )
+    assert "codes: {transport: serial, address: /dev/ttyACM0}" in port.write
+    assert "codes: {transport: microcontroller, address: /dev/ttyACM0}" in port.write
+    assert "reward: {device: microcontroller, address: /dev/ttyACM0}" in port.write
 
 
 def test_the_list_for_a_person_has_what_to_write_below_each():
