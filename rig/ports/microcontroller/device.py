@@ -95,8 +95,8 @@ class Microcontroller:
         self._reader = FrameReader()
         until_s = time.monotonic() + self.patience.first_s
         while time.monotonic() < until_s:
-            sequence = self._write(FrameType.HELLO)
-            answer = self._await(FrameType.VERSION, sequence, time.monotonic() + self.patience.hello_s)
+            self._write(FrameType.HELLO)
+            answer = self._await(FrameType.VERSION, None, time.monotonic() + self.patience.hello_s)
             if answer is not None:
                 self.version = Version.of(answer)
                 self._reader.n_skipped = 0  # a boot loader's, or of a line that was opened in the middle of a frame
@@ -113,10 +113,10 @@ class Microcontroller:
             f"found {found}. Correct the address in rig.yaml (`rig devices`), or program it: make firmware."
         )
 
-    def _await(self, wanted: FrameType, sequence: int, until_s: float) -> Frame | None:
-        """Return the answer to an order; others on the way go into their boxes."""
+    def _await(self, wanted: FrameType, sequence: int | None, until_s: float) -> Frame | None:
+        """Return the answer to an order, or to any where none is named; others on the way go into their boxes."""
         while self._line.wait(until_s):
-            answers = [one for one in self._take() if (one.type, one.sequence) == (wanted, sequence)]
+            answers = [one for one in self._take() if one.type == wanted and sequence in (None, one.sequence)]
             if answers:
                 return answers[0]
         return None

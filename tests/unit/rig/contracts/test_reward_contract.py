@@ -105,7 +105,7 @@ class TestEveryValveOnAWire:
 
     def test_slow(self, bench):
         device = bench.plug("late_ms=150")
-        port = MicrocontrollerReward(bench.open())
+        port = MicrocontrollerReward(bench.open(AnswerTimes(60.0, 0.05, 60.0)))  # greeted again before it answers
         port.give(20.0)
         assert collected(port, 1) == [20.0]
         assert device.openings_ms() == [pytest.approx(20.0, abs=1.0)]

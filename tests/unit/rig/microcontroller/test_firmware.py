@@ -6,6 +6,7 @@ import binascii
 import subprocess
 import sys
 import time
+from random import Random
 
 import pytest
 
@@ -146,6 +147,16 @@ def test_a_damaged_frame_opens_nothing_and_is_refused(talk, chip):
     assert talk.status().n_bad == 72
     assert chip.openings_ms() == []
     assert not chip.changes("valve")
+
+
+def test_noise_opens_nothing_and_strobes_nothing(talk, chip):
+    noise = Random(12)
+    for _ in range(100):
+        talk.line.write(bytes(noise.choice((0xA5, FrameType.GIVE, noise.randrange(256))) for _ in range(40)))
+        talk.status()
+    assert talk.status().n_bad == 255
+    assert not chip.changes("valve")
+    assert not chip.changes("strobe")
 
 
 def test_a_cut_frame_swallows_none_of_the_next(talk, chip):
