@@ -280,6 +280,32 @@ def test_a_device_that_fails_pauses_where_an_operator_can_mend_it(bench):
     assert journal.ended.outcome == "complete"
 
 
+class AnsweringWire(Wire):
+    """A code line whose device says a flip later what became of a code: one was lost."""
+
+    def __init__(self, lost):
+        super().__init__()
+        self._lost, self.n_mended = lost, 0
+
+    def check(self):
+        if self._lost is not None and len(self.codes) >= self._lost:
+            self._lost = None
+            raise SessionError("codes: expected the code to be strobed, found no answer. Check the cable.")
+
+    def mend(self):
+        self.n_mended += 1
+
+
+def test_a_code_that_turns_out_lost_rejects_its_image_and_its_device_is_mended_when_the_operator_continues(bench):
+    bench.wire = AnsweringWire(lost=3)  # the trial's code, the first image's, the second one's
+    journal = bench.run(commands=Script(bench.screen, **{"continue": SECOND_IMAGE + 100}))
+    assert reasons(journal)[:2] == [(0, None), (1, "device_error")]
+    (paused,) = events(journal, Paused)
+    assert (paused.by, "expected the code to be strobed" in paused.why) == ("device", True)
+    assert bench.wire.n_mended == 1
+    assert journal.ended.outcome == "complete"
+
+
 def test_a_device_that_fails_ends_the_session_where_nobody_is_there_and_it_can_be_resumed(bench):
     bench.wire.fails = {3}
     with pytest.raises(SessionError, match=r"digital codes: expected the device to answer, found: no such device"):
