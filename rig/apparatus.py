@@ -1,4 +1,4 @@
-"""Opens the ports of a rig as its description says; whatever was opened is closed in the end."""
+"""What the operator chose for one start of the rig, and the display that it opens."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.rig.description import CodesPort, RigDocument, read_rig
+from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.errors import RigError, SessionError
 from closedloop.plain_text.printed import command_line
 from rig.display.display import Display, DisplayName
 from rig.display.headless import HeadlessDisplay
 from rig.display.pixel_audit import PixelAuditor
-from rig.display.placement import place
-from rig.machine.timeline import trial_frames
 from rig.operator.opening import NO_PANEL, PanelChoice
 from rig.ports.clock import VirtualClock
-from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
-from rig.ports.gaze import Gaze, ScriptedGaze
-from rig.ports.microcontroller.codes import MicrocontrollerCodes
-from rig.ports.microcontroller.device import Microcontrollers
-from rig.ports.microcontroller.reward import MicrocontrollerReward
-from rig.ports.recorder import NoRecorder, Recorder
-from rig.ports.reward import Reward, SilentReward
 from rig.session.folder import Session
 from rig.stop import StopRequest
 
@@ -181,126 +172,3 @@ def open_audit(session: Session, launch: Launch) -> PixelAuditor | None:
     if launch.display == "headless":
         raise SessionError("--audit-pixels: expected a display with pixels, found headless. Pass --display psychopy.")
     return PixelAuditor(session, launch.audit_pixels)
-
-
-def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display: Display) -> Gaze:
-    """Open what says where the animal looks.
-
-    Parameters
-    ----------
-    session
-        What will be shown.
-    rig
-        Names the source; None for a simulated session without a rig.
-    launch
-        Says it where there is no rig.
-    display
-        The mouse is over it.
-
-    Raises
-    ------
-    SessionError
-        There is none.
-    """
-    if launch.is_rehearsal:
-        return scripted_gaze(session)
-    source = rig.gaze.source if rig is not None else launch.gaze
-    if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along
-        return scripted_gaze(session)
-    if source == "mouse" and display.name == "psychopy":
-        return _mouse_gaze(session, rig, display)
-    found = {"mouse": "a mouse without a screen", "scripted": "a script for a session with an animal"}
-    raise SessionError(
-        f"gaze: expected a source of gaze, found {found.get(source, 'none')}. "
-        "Set gaze.source in rig.yaml (`rig devices` lists what is there); a mouse needs --display psychopy."
-    )
-
-
-def scripted_gaze(session: Session) -> Gaze:
-    """Return the scripted monkey of a simulated session.
-
-    Raises
-    ------
-    ValueError
-        The session is a real one.
-    """
-    monkey, trial, refresh_hz = session.document.monkey, session.document.trial, session.document.screen.refresh_hz
-    if monkey is None:
-        raise ValueError("expected a simulated session")
-    frames = trial_frames(trial, refresh_hz)
-    n_frames = frames.hold + trial.presentations_per_trial * frames.per_presentation
-    return ScriptedGaze(monkey, fixation_s=n_frames / refresh_hz)
-
-
-def open_reward(rig: RigDocument | None, launch: Launch, microcontrollers: Microcontrollers) -> Reward:
-    """Open what gives reward.
-
-    Parameters
-    ----------
-    rig
-        Names the device; None for a simulated session without a rig.
-    launch
-        A rehearsal has no animal, and a virtual clock does not wait for a valve: both give none.
-    microcontrollers
-        Those in use: codes may share one.
-
-    Raises
-    ------
-    SessionError
-        The device cannot be opened.
-    """
-    if rig is None or launch.is_rehearsal or launch.display == "headless" or rig.reward.device == "none":
-        return SilentReward()
-    if rig.reward.address is None:
-        raise ValueError(f"expected an address for reward by {rig.reward.device}")
-    return MicrocontrollerReward(microcontrollers.at(rig.reward.address))
-
-
-def open_recorder(rig: RigDocument | None) -> Recorder:
-    """Open who records."""
-    return NoRecorder(rig.recorder.kind if rig is not None else "none")
-
-
-def open_codes(port: CodesPort | None, recorder: Recorder, microcontrollers: Microcontrollers) -> CodePort:
-    """Open the way of digital codes to the recorder.
-
-    Parameters
-    ----------
-    port
-        As the rig describes it; None for a simulated session without a rig, whose journal alone holds the codes.
-    recorder
-        Takes the codes where they go as comments.
-    microcontrollers
-        Those in use: reward may share one.
-
-    Raises
-    ------
-    SessionError
-        The port cannot be opened.
-    """
-    if port is None or port.transport == "none":
-        return FileCodes()
-    if port.transport == "comment":
-        return CommentCodes(recorder)
-    address = port.address
-    if address is None:
-        raise ValueError(f"expected an address for {port.transport} codes")
-    if port.transport == "serial":
-        return SerialCodes(address)
-    if port.transport == "microcontroller":
-        return MicrocontrollerCodes(microcontrollers.at(address))
-    from rig.display.psychopy.devices import open_parallel_port  # noqa: PLC0415
-
-    return ParallelCodes(open_parallel_port(address))
-
-
-def _mouse_gaze(session: Session, rig: RigDocument | None, display: Display) -> Gaze:
-    from rig.display.psychopy.devices import MouseGaze  # noqa: PLC0415
-    from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415
-
-    if not isinstance(display, PsychoPyDisplay):
-        raise TypeError(f"expected a PsychoPy display, found {display.name}")
-    screen = session.document.screen
-    implied_cm = place(screen, session.document.image_side_px).distance_cm
-    distance_cm = rig.subject_screen.distance_cm if rig is not None else implied_cm
-    return MouseGaze(display, cm_per_px=screen.cm_per_px, distance_cm=distance_cm)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,16 +10,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from closedloop.errors import BrokenSessionError, OptionError, visible
-from closedloop.plain_text.printed import printed, quoted
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
-from rig.bench.cli import app as firmware_app
+from rig.commands import firmware, setup, telling
+from rig.commands.options import (
+    CodeDeviceOption,
+    DespiteOption,
+    DisplayOption,
+    OperatorScreenOption,
+    OutOption,
+    PanelOption,
+    RigOption,
+    SessionFolder,
+)
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
@@ -38,52 +46,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing the pretty one takes 0.3 s
     pretty_exceptions_enable=False,
 )
-
-app.add_typer(firmware_app)
-
-SessionFolder = Annotated[
-    Path, typer.Argument(metavar="SESSION", help="session folder, such as day-00/schedule of a study")
-]
-DisplayOption = Annotated[
-    Literal["psychopy", "headless"], typer.Option(help="a PsychoPy window, or no screen and a virtual clock")
-]
-
-OutOption = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="where the journal goes  [default: SESSION/../present]")
-]
-
-
-def _refuse_code_device(device: str | None) -> None:
-    if device is not None:
-        raise OptionError(
-            f"--code-device {device}: expected ports in the rig's description, found one on the command line. "
-            "Set codes.address in rig.yaml (`rig init` writes one), and pass --rig FILE."
-        )
-
-
-RigOption = Annotated[
-    Path | None,
-    typer.Option("--rig", metavar="FILE", help="this rig's description, as `rig init` writes it; an animal needs one"),
-]
-CodeDeviceOption = Annotated[str | None, typer.Option("--code-device", hidden=True, callback=_refuse_code_device)]
-
-DespiteOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="CHECK", help="show it although this check failed; may be repeated. Journal and pages will say so"
-    ),
-]
-PanelOption = Annotated[
-    Literal["auto", "window", "terminal", "none"],
-    typer.Option(
-        help="what the operator watches: a window on a screen of its own, a page in this terminal, or a line now and "
-        "then; auto is the first that there is"
-    ),
-]
-OperatorScreenOption = Annotated[
-    int | None,
-    typer.Option(min=0, metavar="N", help="the screen of the operator's window, from 0  [default: as rig.yaml says]"),
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -205,71 +167,6 @@ def present(
         raise typer.Exit(INTERRUPTED)
 
 
-def _answer(question: str) -> Any:
-    return typer.Option(metavar="ANSWER", help=question)
-
-
-@app.command()
-def init(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="where to write it, such as rig.yaml; never over another")
-    ],
-    *,
-    name: Annotated[str | None, _answer("name of this rig, as journal and pages will say")] = None,
-    screen: Annotated[str | None, _answer("number of the screen in front of the animal")] = None,
-    width_px: Annotated[str | None, _answer("its width, pixels")] = None,
-    height_px: Annotated[str | None, _answer("its height, pixels")] = None,
-    refresh_hz: Annotated[str | None, _answer("its frames per second")] = None,
-    width_cm: Annotated[str | None, _answer("width of its lit picture, cm, by a ruler")] = None,
-    distance_cm: Annotated[str | None, _answer("from the animal's eye to it, cm, by a ruler")] = None,
-    operator_screen: Annotated[str | None, _answer("number of the screen that you watch, or none")] = None,
-    photodiode: Annotated[str | None, _answer("corner and side in pixels, such as 'lower_left 40', or none")] = None,
-    codes: Annotated[str | None, _answer("'parallel', 'serial' or 'microcontroller ADDRESS', comment, or none")] = None,
-    gaze: Annotated[str | None, _answer("mouse, scripted, or none")] = None,
-    reward: Annotated[str | None, _answer("'microcontroller ADDRESS', or none")] = None,
-    recorder: Annotated[str | None, _answer("by_hand, or none")] = None,
-    recorder_folder: Annotated[str | None, _answer("where its files grow, if this computer sees it, or none")] = None,
-    gaze_calibrated: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
-    luminance_measured: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
-) -> None:
-    """Describe this rig in a file. Asks what no option says; without a terminal, takes what it found."""
-    given = {f"--{key.replace('_', '-')}": value for key, value in locals().items() if key != "file"}
-    from rig.setup.found import find_devices, listed  # noqa: PLC0415
-    from rig.setup.questions import ask_all, refuse_existing, write_rig  # noqa: PLC0415
-
-    refuse_existing(file)
-    devices, lines = find_devices()
-    for line in lines:
-        typer.echo(visible(line), err=True)
-    is_asked = sys.stdin.isatty() and sys.stderr.isatty()
-    for line in listed(devices) if is_asked else ():
-        typer.echo(visible(line), err=True)
-    document = ask_all(
-        given,
-        name=platform.node() or "rig",
-        devices=devices,
-        ask=(lambda question, proposed: str(typer.prompt(question, default=proposed, err=True))) if is_asked else None,
-        say=lambda line: typer.echo(visible(line), err=True),
-    )
-    write_rig(document, file)
-    typer.echo(visible(f"{file}: {document.name}. Read it, then: rig check SESSION --rig {quoted(file)}"), err=True)
-
-
-@app.command()
-def devices(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
-    """List what this computer has. Each line has what to write into rig.yaml."""
-    from rig.setup.found import find_devices, listed  # noqa: PLC0415
-
-    found, lines = find_devices()
-    if as_json:
-        typer.echo(json.dumps([asdict(device) for device in found], indent=2))
-    else:
-        for line in listed(found):
-            typer.echo(visible(line))
-    for line in lines:
-        typer.echo(visible(line), err=True)
-
-
 def _present(launch: Launch) -> tuple[SessionSummary, bool]:
     from rig.apparatus import resume_command  # noqa: PLC0415
     from rig.launch import run_launch  # noqa: PLC0415
@@ -351,36 +248,6 @@ def rehearse(
         raise typer.Exit(INTERRUPTED)
 
 
-@app.command()
-def tell(
-    session: SessionFolder,
-    what: Annotated[
-        Literal["status", "pause", "continue", "reward", "skip", "recalibrate", "quit"],
-        typer.Argument(metavar="WHAT", help="status, pause, continue, reward, skip, recalibrate or quit"),
-    ],
-    *,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="where its journal goes, if several rigs show this session at once"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> None:
-    """Ask a running rig for something, from another terminal. Exit code 1 if it was not done."""
-    from rig.operator.tell import ask_status, status_json, status_lines, tell  # noqa: PLC0415
-
-    if what == "status":
-        state = ask_status(session, out)
-        typer.echo(status_json(state) if as_json else printed(status_lines(state)))
-        return
-    told = tell(session, out, what)
-    if as_json:
-        typer.echo(json.dumps(asdict(told)))
-    else:
-        typer.echo(visible(f"{what}: {told.words}"))
-    if told.outcome != "done":
-        raise typer.Exit(1)
-
-
 def _sentence(summary: SessionSummary, was_complete: bool) -> str:
     rejected = ", ".join(f"{n} {reason}" for reason, n in summary.n_rejected.items()) or "none"
     start = "already complete" if was_complete else summary.outcome
@@ -388,6 +255,12 @@ def _sentence(summary: SessionSummary, was_complete: bool) -> str:
         f"{summary.session_id}: {start}: {summary.n_accepted} accepted, rejected: {rejected}, "
         f"{summary.n_remaining} left, {summary.duration_s / 60:.1f} min of session"
     )
+
+
+app.command()(telling.tell)
+app.command()(setup.init)
+app.command()(setup.devices)
+app.add_typer(firmware.app)
 
 
 def main() -> None:

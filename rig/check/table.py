@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.suggestions import one_of
-from rig.check import folder, machine, ports, screen
+from rig.check import folder, machine, screen
 from rig.check.findings import Finding, failure
 from rig.check.inspection import Inspection
+from rig.check.ports import codes, gaze, recorder, reward
 from rig.machine.device_faults import device_fault
 
 LookAt = Callable[[Inspection], str | Finding | None]
@@ -64,10 +65,10 @@ BEFORE: tuple[CheckRow, ...] = (
 
 OPENED: tuple[CheckRow, ...] = (
     CheckRow("same-rig", folder.same_rig, "is it the rig that the session was begun on", can_be_overridden=True),
-    CheckRow("codes", ports.codes, "do digital codes reach the recorder", can_be_overridden=True),
-    CheckRow("reward", ports.reward, "is the valve there, and closed", can_be_overridden=True),
+    CheckRow("codes", codes.codes, "do digital codes reach the recorder", can_be_overridden=True),
+    CheckRow("reward", reward.reward, "is the valve there, and closed", can_be_overridden=True),
     CheckRow("display", screen.display, "does the display open"),
-    CheckRow("gaze", ports.gaze, "is the eye tracker there", can_be_overridden=True),
+    CheckRow("gaze", gaze.gaze, "is the eye tracker there", can_be_overridden=True),
     CheckRow("refresh", screen.refresh, "does every flip last one frame", can_be_overridden=True),
     CheckRow("grey", screen.grey, "is the background the planned level"),
     CheckRow("gamma", screen.gamma, "does the graphics card leave pixels as they are"),
@@ -75,7 +76,7 @@ OPENED: tuple[CheckRow, ...] = (
     CheckRow("window", screen.window, "does the animal see the window", can_be_overridden=True),
     CheckRow("screen-saver", screen.screen_saver, "does the screen stay on", can_be_overridden=True),
     CheckRow("priority", screen.priority, "does the system run the rig first", can_be_overridden=True),
-    CheckRow("recorder", ports.recorder, "does somebody record", can_be_overridden=True),
+    CheckRow("recorder", recorder.recorder, "does somebody record", can_be_overridden=True),
     CheckRow("clock", machine.clock, "is the system's clock right", can_be_overridden=True),
 )
 """These open ports and display, and leave them open."""

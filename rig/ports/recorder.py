@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from closedloop.artifacts.rig.description import RecorderKind
+from closedloop.artifacts.rig.ports import RecorderKind
 from closedloop.errors import SessionError
 
 MAX_COMMENT_BYTES = 127  # Central cuts longer comments in silence

@@ -113,8 +113,8 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "closedloop.commands",
         "closedloop.studies",
         "closedloop.terminal",
-        "rig.bench.cli",
         "rig.cli",
+        "rig.commands",
     ),
     "yaml": ("closedloop.plain_text.yaml_text",),
     # of the standard library: other processes, the network, the system's own interface, bytes that run

@@ -1,34 +1,28 @@
 """rig.yaml: screens, ports and calibrations of one rig. It outlives studies, and a session folder travels to any rig.
 
 What a study decides (images, timing, what the animal has to do) is in the session folder; what is screwed to the wall
-is here. A device has a name in these lists once its port is built.
+is here.
 """
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
-from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name, RefreshRate, ScreenPatch, ScreenSide
+from closedloop.artifacts.protocol.numbers import Name, RefreshRate, ScreenPatch, ScreenSide
+from closedloop.artifacts.rig.calibrations import Calibrations
+from closedloop.artifacts.rig.ports import CodesPort, GazePort, RecorderPort, RewardPort
 from closedloop.errors import RigError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.storage import sha256_bytes
 
-Address = Annotated[str, Field(min_length=1, max_length=MOST_OF_PATH)]
-"""Where a device is: /dev/parport0, 0x378, /dev/ttyUSB0, COM3."""
-
 ScreenNumber = Annotated[int, Field(ge=0, le=63)]
 """As the system counts its screens, from 0; `rig devices` lists them."""
 
-GazeSource = Literal["scripted", "mouse", "none"]
-RewardDevice = Literal["microcontroller", "none"]
-RigCodeTransport = Literal["parallel", "serial", "microcontroller", "comment", "none"]
-RecorderKind = Literal["by_hand", "none"]
 Corner = Literal["lower_left", "lower_right", "upper_left", "upper_right"]
 
 
@@ -59,57 +53,6 @@ class PhotodiodePatch(Section):
 
     corner: Corner = "lower_left"
     side_px: ScreenPatch
-
-
-class CodesPort(Section):
-    """How digital codes reach the recorder."""
-
-    transport: RigCodeTransport
-    address: Address | None = None
-
-    @model_validator(mode="after")
-    def _wires_have_an_address(self) -> CodesPort:
-        if (self.transport in ("parallel", "serial", "microcontroller")) != (self.address is not None):
-            wanted, found = ("an address", "none") if self.address is None else ("no address", repr(self.address))
-            raise ValueError(
-                f"expected {wanted} for transport {self.transport}, found {found}. `rig devices` lists ports"
-            )
-        return self
-
-
-class GazePort(Section):
-    """Where the animal looks."""
-
-    source: GazeSource
-    address: Address | None = None
-
-
-class RewardPort(Section):
-    """What gives juice."""
-
-    device: RewardDevice
-    address: Address | None = None
-
-    @model_validator(mode="after")
-    def _devices_have_an_address(self) -> RewardPort:
-        if self.device == "microcontroller" and self.address is None:
-            raise ValueError("expected an address for a microcontroller, found none. `rig devices` lists ports")
-        return self
-
-
-class RecorderPort(Section):
-    """Who records, and where its files grow."""
-
-    kind: RecorderKind
-    folder: Path | None = Field(default=None, description="where recordings are written, to see that the disk has room")
-
-
-class Calibrations(Section):
-    """When each was last measured; `rig check` says which are old."""
-
-    gaze: datetime.date | None = None
-    reward: datetime.date | None = None
-    luminance: datetime.date | None = None
 
 
 class RigDocument(Section):

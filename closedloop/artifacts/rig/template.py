@@ -8,21 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from closedloop.artifacts.rig.description import (
-    Calibrations,
+from closedloop.artifacts.rig.calibrations import Calibrations
+from closedloop.artifacts.rig.description import Corner, OperatorScreen, PhotodiodePatch, RigDocument, SubjectScreen
+from closedloop.artifacts.rig.ports import (
     CodesPort,
-    Corner,
     GazePort,
     GazeSource,
-    OperatorScreen,
-    PhotodiodePatch,
     RecorderKind,
     RecorderPort,
     RewardDevice,
     RewardPort,
     RigCodeTransport,
-    RigDocument,
-    SubjectScreen,
 )
 from closedloop.plain_text.printed import number_text
 

@@ -25,7 +25,6 @@ from closedloop.artifacts.day.session import (
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import write_table
-from rig.apparatus import scripted_gaze
 from rig.display.display import Display
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
@@ -39,6 +38,7 @@ from rig.ports.reward import LoggedReward
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
+from rig.wiring.gaze import scripted_gaze
 from tests.equipment.two_heads import TwoHeads, two_heads_server, window_manager
 
 BuildSession = Callable[..., Path]

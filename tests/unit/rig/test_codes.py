@@ -8,12 +8,12 @@ import tty
 
 import pytest
 
-from closedloop.artifacts.rig.description import CodesPort
+from closedloop.artifacts.rig.ports import CodesPort
 from closedloop.errors import SessionError
-from rig.apparatus import open_codes
 from rig.ports.codes import CommentCodes, ParallelCodes, SerialCodes
 from rig.ports.microcontroller.device import Microcontrollers
 from rig.ports.recorder import NoRecorder, SimulatedRecorder
+from rig.wiring.codes import open_codes
 
 
 class Register:

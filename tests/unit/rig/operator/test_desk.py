@@ -17,7 +17,7 @@ from closedloop.artifacts.day.journal_rows import (
     PresentationBegun,
     TrialEnded,
 )
-from rig.apparatus import Launch, scripted_gaze
+from rig.apparatus import Launch
 from rig.display.headless import HeadlessDisplay
 from rig.launch import run_launch
 from rig.machine.apparatus import Apparatus
@@ -36,6 +36,7 @@ from rig.ports.reward import LoggedReward
 from rig.session.folder import open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
+from rig.wiring.gaze import scripted_gaze
 
 MOST_PICTURES = 200_000  # what waits for a key that never comes fails before it has taken all memory
 

@@ -1,0 +1,37 @@
+"""Whether digital codes reach the recorder."""
+
+from __future__ import annotations
+
+from rig.check.findings import Finding, unless_simulated, warn
+from rig.check.inspection import Inspection
+from rig.check.ports.described import DESCRIBE, UNDESCRIBED
+from rig.machine.device_faults import close_device
+from rig.wiring.codes import open_codes
+from rig.wiring.recorder import open_recorder
+
+
+def codes(at: Inspection) -> str | Finding:
+    """Open the way of digital codes."""
+    if at.rig is None and not at.simulated:
+        return warn(UNDESCRIBED, DESCRIBE)
+    at.recorder = open_recorder(at.document)
+    at.codes = open_codes(at.document.codes if at.document else None, at.recorder, at.microcontrollers)
+    at.stack.callback(close_device, f"digital codes ({at.codes.transport})", at.codes.close)
+    numbers = at.known_session().document.codes
+    last = numbers.first_presentation + numbers.n_presentation - 1
+    ranges = (
+        f"{numbers.first_presentation} to {last} for presentations, "
+        f"{numbers.first_trial} to {numbers.first_trial + numbers.n_trial - 1} for trials"
+    )
+    if at.codes.transport != "file":
+        address = at.document.codes.address if at.document else None
+        return f"by {at.codes.transport}{f' port {address}' if address else ''}: {ranges}"
+    if at.rig is None:
+        return f"none leaves the rig: the journal of a simulated session has them ({ranges})"
+    wired = at.rig.document.codes.transport
+    found = "none" if wired == "none" else f"{wired}s that no recorder takes"
+    return unless_simulated(
+        f"expected digital codes to reach the recorder, found {found} in {at.rig.path}",
+        "Wire a port, and set codes.transport to parallel or serial.",
+        simulated=at.simulated,
+    )

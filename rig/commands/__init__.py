@@ -1,0 +1,1 @@
+"""The commands of `rig` that show no session; whatever is heavy is imported inside of them."""
