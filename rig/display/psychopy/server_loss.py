@@ -78,12 +78,17 @@ class ServerConnection:
             window._closed = True  # PsychoPy would close it once more as Python ends
         else:
             window.close()
+            self._sync()  # the window library leaves its last words to the server in a buffer: the window would stay
 
-    def _refuse_lost(self, *, ask: bool = False) -> None:
-        if ask and self._connection is not None and not self._is_lost:
+    def _sync(self) -> None:
+        if self._connection is not None and not self._is_lost:
             from pyglet.libs.x11 import xlib  # noqa: PLC0415
 
             xlib.XSync(self._connection, 0)
+
+    def _refuse_lost(self, *, ask: bool = False) -> None:
+        if ask:
+            self._sync()
         if self._is_lost:
             raise SessionError(
                 f"display: expected the X server at DISPLAY={os.environ.get('DISPLAY', '')!r} until the session's end, "

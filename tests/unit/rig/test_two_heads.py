@@ -113,6 +113,15 @@ def test_the_window_is_on_the_second_screen_and_the_first_is_left_alone(opened):
     assert words(display) == []
 
 
+def test_a_display_that_is_closed_leaves_no_window_behind(any_two_heads, display, make_subject_session):
+    session = str(make_subject_session())
+    for _ in range(2):
+        display.call("open", folder=session)
+        any_two_heads.window_of_rig()
+        display.call("close")
+        assert "PsychoPy" not in [window.get_wm_name() for window in any_two_heads.all_windows()]
+
+
 def test_what_is_on_the_screen_is_what_was_planned_pixel_for_pixel(opened, make_subject_session):
     desktop, display = opened
     images = np.load(make_subject_session("the same") / "images.npy")
