@@ -251,6 +251,7 @@ class SessionRunner:
             self._actions[action](situation)
 
     def _begin_trial(self, _situation: Situation) -> None:
+        self._devices.ask_tracker_clock()
         trial = self._state.next_trial
         taken = self._state.start_trial(trial)
         planned = [self._session.planned[index] for index in taken]
@@ -331,6 +332,7 @@ class SessionRunner:
 
     def _note_continue(self, _situation: Situation) -> None:
         self._devices.mend()
+        self._watcher.listen_anew()
         now_s = self._notebook.now_s()
         self._notebook.write(Continued(time_s=now_s))
         self._state.paused_s += now_s - self._paused_s
