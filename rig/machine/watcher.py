@@ -129,7 +129,7 @@ class Watcher:
             self._well_since_s = flip.time_s
 
     def _hear(self, samples: Sequence[GazeSample], now_s: float) -> None:
-        """Note when the tracker was heard last: its sample's time, but not before the flip before, when it had not come.
+        """Note when the tracker was heard last: its sample's time, but not before the last flip: it had not come then.
 
         A wrong estimate of the tracker's clock makes no tracker silent whose samples come at every flip.
         """

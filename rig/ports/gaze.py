@@ -165,7 +165,7 @@ class NoGaze:
     def start_trial(self, trial: int, time_s: float) -> None:
         """Do nothing: nobody is told."""
 
-    def samples(self, now_s: float) -> tuple[()]:
+    def samples(self, now_s: float) -> tuple[()]:  # noqa: ARG002 - as the port names it
         """Return none."""
         return ()
 

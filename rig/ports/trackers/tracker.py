@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from closedloop.terminal.streams import one_line
 from rig.ports.timed import ClockReading
+
+ToDegrees = Callable[[float, float], tuple[float, float]]
+"""From the two values of a tracker's sample, in its own unit, to degrees from the fixation point: right and up."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +66,8 @@ class Tracker(Protocol):
     def mend(self) -> None:
         """Open it again if it failed. See `Wired.mend`."""
         ...
+
+
+def said(error: Exception) -> str:
+    """Return what a maker's library says of a failure, as part of a line."""
+    return one_line(str(error)).strip().rstrip(".") or type(error).__name__
