@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from closedloop.errors import DeviceError
+from closedloop.storage import remove_file
 from rig.ports.trackers.tracker import said
 
 _DIGITS = string.digits + string.ascii_uppercase
@@ -48,7 +49,7 @@ def receive(link: SendsFiles, name: str, folder: Path) -> Path:
     Raises
     ------
     DeviceError
-        It did not come, or came empty; what came of it is not kept. It is still on the tracker's disk.
+        It did not come, or came empty, and is still on the tracker's disk. An empty one is not kept.
     """
     target, found = folder / name, ""
     try:
@@ -57,7 +58,10 @@ def receive(link: SendsFiles, name: str, folder: Path) -> Path:
         found = said(error)
     if not found and target.is_file() and target.stat().st_size > 0:
         return target
-    found = found or ("an empty one" if target.is_file() else "none, though the tracker said that it sent it")
+    if target.is_file() and target.stat().st_size == 0:
+        remove_file(target)
+        found = found or "an empty one"
+    found = found or "none, though the tracker said that it sent it"
     raise DeviceError(
         f"{target}: expected the tracker's file of this launch, found {found}. It is on the disk of EyeLink's computer "
         f"as {name}: copy it from there."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from closedloop.errors import DeviceError
+from closedloop.errors import DeviceError, SessionError
 from closedloop.terminal.streams import one_line, say
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.ports.timed import ClockReading
@@ -120,7 +120,15 @@ class EyeLinkGaze:
         return self._log.status(self._version, keeps=keeps)
 
     def _open(self) -> None:
-        self._link = self._dialled(self._settings.address)
+        try:
+            self._link = self._dialled(self._settings.address)
+        except SessionError:
+            raise
+        except Exception as error:
+            raise DeviceError(
+                f"{self.place}: expected a tracker to answer, found: {said(error)}. Switch its computer on, start "
+                "EyeLink there; look at the cable, and at this computer's network address (100.1.1.2, mask 255.255.255.0)."
+            ) from error
         try:
             self._start()
         except BaseException:
