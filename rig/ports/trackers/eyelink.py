@@ -127,7 +127,7 @@ class EyeLinkGaze:
         except Exception as error:
             raise DeviceError(
                 f"{self.place}: expected a tracker to answer, found: {said(error)}. Switch its computer on, start "
-                "EyeLink there; look at the cable, and at this computer's network address (100.1.1.2, mask 255.255.255.0)."
+                "EyeLink there; look at the cable, and at this computer's address (100.1.1.2, mask 255.255.255.0)."
             ) from error
         try:
             self._start()

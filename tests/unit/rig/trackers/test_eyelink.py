@@ -146,10 +146,10 @@ class TestItsSamples:
     @pytest.mark.parametrize("stem", FILES)
     def test_are_those_of_the_file_one_by_one(self, stem):
         bench, recording = EyeLinkBench(stem), read_recording(FILES[stem])
-        points = read_for(open_raw(bench), bench, n_frames=1200)
+        points = read_for(open_raw(bench), bench, n_frames=300)
         assert follows(points, recording, 0)
-        assert len(points) >= 19 * recording.rate_hz
-        assert 0 < sum(point is None for point in points) < len(points)  # blinks, and no more
+        assert len(points) >= 4.9 * recording.rate_hz
+        assert sum(point is None for point in points) < len(points)
 
     @pytest.mark.parametrize(("eye", "number"), [(None, 0), ("left", 0), ("right", 1)])
     def test_are_those_of_the_eye_that_is_named_left_of_two(self, eye, number):
@@ -178,8 +178,11 @@ class TestItsClock:
     def test_samples_are_on_the_rigs_clock_within_2_ms_for_hours(self, fast):
         bench = EyeLinkBench(fast=fast)
         tracker = bench.open()
-        for _ in range(1000):
-            bench.wait(5.0)
+        for _ in range(30):
+            bench.stall()
+            tracker.samples(bench.now_s())
+            bench.wait(600.0)
+            bench.recover()
             tracker.samples(bench.now_s())
             assert tracker.clock() is not None
             bench.wait(0.05)
