@@ -34,7 +34,7 @@ class LslStream:
     Attributes
     ----------
     info
-        The library's own description of it, with its channels.
+        The library's own description of it, by which an inlet finds it.
     name, type, hostname
         As its outlet calls it, and its computer.
     labels, units
@@ -138,8 +138,8 @@ def streams_here() -> list[LslStream]:
     for xml in _answers():
         handle = _from_xml(pylsl, xml)
         if handle:
-            stream = _described(pylsl.StreamInfo(handle=handle))
-            found[str(stream.info.uid())] = stream
+            info = pylsl.StreamInfo(handle=handle)
+            found[str(info.uid())] = _described(info, info)
     return sorted(found.values(), key=lambda one: one.name)
 
 
@@ -178,7 +178,7 @@ def _streams_of_network(key: str, value: str) -> list[LslStream]:
     for info in pylsl.resolve_byprop(key, value, 1, _AGAIN_S):
         inlet = pylsl.StreamInlet(info, recover=False)
         try:
-            found.append(_described(inlet.info(_ANSWER_S)))
+            found.append(_described(info, inlet.info(_NETWORK_S)))
         except Exception as error:
             raise DeviceError(
                 f"lsl stream {value}: expected it to describe itself, found: {said(error)}. "
@@ -187,14 +187,15 @@ def _streams_of_network(key: str, value: str) -> list[LslStream]:
     return found
 
 
-def _described(info: Any) -> LslStream:
+def _described(info: Any, full: Any) -> LslStream:
+    """Return a stream: `info` knows where it is, `full` what its channels are."""
     return LslStream(
         info,
         str(info.name()),
         str(info.type()),
         str(info.hostname()),
-        _texts(info.get_channel_labels()),
-        _texts(info.get_channel_units()),
+        _texts(full.get_channel_labels()),
+        _texts(full.get_channel_units()),
         float(info.nominal_srate()),
     )
 
