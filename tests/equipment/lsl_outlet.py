@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {
     "type": "Gaze",
@@ -69,6 +71,12 @@ def point(n: int, eye: str) -> tuple[float, float]:
     return 0.25 * math.cos(n / 100), 0.25 * math.sin(n / 100)
 
 
+def has_a_port_of_its_own() -> bool:
+    """Return whether it listens where LSL looks for outlets: each of those is taken for a minute after one has ended."""
+    mine = psutil.Process().net_connections(kind="tcp")
+    return any(one.status == psutil.CONN_LISTEN and 16572 <= one.laddr.port < 16604 for one in mine)
+
+
 def main() -> None:
     """Send until it is killed."""
     import pylsl
@@ -83,7 +91,11 @@ def main() -> None:
         info.set_channel_labels(labels)
     if said["units"] and labels:
         info.set_channel_units((said["units"].split(",") * n_channels)[:n_channels])
-    out = pylsl.StreamOutlet(info, chunk_size=packet)
+    out = None
+    while out is None or not has_a_port_of_its_own():
+        del out
+        time.sleep(0.1)
+        out = pylsl.StreamOutlet(info, chunk_size=packet)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sent, begun_s, parent = 0, pylsl.local_clock(), os.getppid()

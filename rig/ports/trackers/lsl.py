@@ -203,8 +203,8 @@ class LslGaze:
         ask = self._pylsl.lib.lib.lsl_time_correction_ex
         ask.restype = ctypes.c_double
         ask.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_double, ctypes.c_void_p]
-        handle, results = ctypes.c_void_p(self._inlet.obj), (remote_s, uncertainty_s)
-        found_s = ask(handle, *(ctypes.byref(one) for one in results), at_most_s, ctypes.byref(code))
+        results = (ctypes.byref(remote_s), ctypes.byref(uncertainty_s))
+        found_s = ask(self._inlet.obj, *results, at_most_s, ctypes.byref(code))
         return None if code.value else (float(found_s), abs(uncertainty_s.value))
 
     def mend(self) -> None:

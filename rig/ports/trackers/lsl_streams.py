@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import socket
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -165,6 +166,8 @@ def _answers() -> Iterator[bytes]:
 def _ask(port: int) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_S) as line:
         line.settimeout(_ANSWER_S)
+        # Reset as it is closed: the outlet closes first, and its port would be taken for a minute after it has ended.
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         line.sendall(b"LSL:fullinfo\r\n")
         answer = b""
         while len(answer) < _MOST_BYTES and (heard := line.recv(65_536)):
