@@ -232,6 +232,9 @@ class SessionRunner:
     def _enter(self, situation: Situation, *, after: Situation | None = None) -> Situation:
         """Leave a state for another, and that at once where it has no frames, or where a stop is asked for."""
         if after is not None:
+            if after.state in ("pause", "recalibrate") and situation.state != "abort":
+                self._devices.mend()  # may take seconds: not for a session that ends
+                self._watcher.listen_anew()
             self._act(ACTIONS[after.state].leaving, after)
         if situation.state in _IDLE and self._stop.requested:
             situation = follow(situation, "quit")
@@ -331,8 +334,6 @@ class SessionRunner:
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
-        self._devices.mend()
-        self._watcher.listen_anew()
         now_s = self._notebook.now_s()
         self._notebook.write(Continued(time_s=now_s))
         self._state.paused_s += now_s - self._paused_s

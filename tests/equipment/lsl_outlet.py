@@ -72,7 +72,7 @@ def point(n: int, eye: str) -> tuple[float, float]:
 
 
 def has_a_port_of_its_own() -> bool:
-    """Return whether it listens where LSL looks for outlets: each of those is taken for a minute after one has ended."""
+    """Return whether it listens where LSL looks for outlets: such a port is taken for a minute after one has ended."""
     mine = psutil.Process().net_connections(kind="tcp")
     return any(one.status == psutil.CONN_LISTEN and 16572 <= one.laddr.port < 16604 for one in mine)
 

@@ -75,6 +75,8 @@ class TrackerComputer:
         When its program was started: its clock counts from there.
     fast
         How much faster its clock runs than the true time, as a part.
+    begun_ms, ends_ms
+        Its time when it began to record, and of its last sample.
     """
 
     recording: Recording
@@ -86,7 +88,8 @@ class TrackerComputer:
     messages: list[tuple[float, str]] = field(default_factory=list)
     disk: set[str] = field(default_factory=set)
     late_ms: float = LATENCY_MS
-    n_links: int = 0
+    begun_ms: float | None = None
+    ends_ms: float = math.inf
 
     def clock_ms(self) -> float:
         return (self.now_s() - self.started_s) * 1000.0 * (1 + self.fast)
@@ -100,7 +103,6 @@ class TrackerComputer:
         """Open a link, as `pylink.EyeLink(address)` does."""
         if self.has("absent") or self.has("unplugged"):
             raise RuntimeError(f"Could not connect to tracker at {address}")
-        self.n_links += 1
         return ReplayedEyeLink(self)
 
 
@@ -207,7 +209,7 @@ class ReplayedEyeLink:
         if self.computer.has("busy"):
             return 27
         self._answer(f"record {file_samples} {file_events} {link_samples} {link_events}")
-        self._begun_ms = math.ceil(self.computer.clock_ms())
+        self._begun_ms = self.computer.begun_ms = math.ceil(self.computer.clock_ms())
         self._next = 0
         return 0
 
@@ -232,7 +234,7 @@ class ReplayedEyeLink:
             self._next = max(self._next, math.ceil((computer.clock_ms() - self._begun_ms) / step_ms))
             self._stalled_at = None
         time_ms = self._begun_ms + self._next * 1000.0 / computer.recording.rate_hz
-        if time_ms + computer.late_ms > computer.clock_ms():
+        if time_ms + computer.late_ms > computer.clock_ms() or time_ms > computer.ends_ms:
             return 0
         self._next += 1
         return self._deliver(time_ms)
