@@ -192,6 +192,8 @@ class SessionRunner:
                 continue
             new = follow(situation, happened.event)
             self._answer(happened, situation, new)
+            if new is situation and happened.event == "device_error":
+                self._apparatus.tell(happened.why)  # paused already: whoever continues has to know what else failed
             if new is not situation:
                 self._pause = happened
                 return self._enter(new, after=situation)

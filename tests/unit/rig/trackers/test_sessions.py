@@ -1,4 +1,4 @@
-"""Sessions that a tracker drives: real EyeLink samples, and an LSL outlet that is killed; in simulated and real time."""
+"""Sessions that trackers drive: real EyeLink samples, and an LSL outlet that is killed; in simulated and real time."""
 
 from __future__ import annotations
 
