@@ -255,7 +255,7 @@ def test_real_samples_drive_a_session_in_real_time_whose_tracker_is_unplugged_an
     assert hands.did == ["pulled", "mended"]
     assert done.fault is None
     check_nothing_is_lost(done, 18)
-    assert "eyelink at 100.1.1.1" in " ".join(done.said) or "gaze: no sample" in done.said[0]
+    assert all("gaze: no sample" in line or "eyelink at 100.1.1.1: expected" in line for line in done.said)
     assert computer.disk == {path.name for path in tmp_path.glob("*.EDF")}
 
 
@@ -286,7 +286,8 @@ def test_an_outlet_that_is_killed_pauses_the_session_and_nothing_is_lost(make_se
         tracker.close()
     assert done.fault is None
     check_nothing_is_lost(done, 12)
-    assert "Start the tracker's LSL program again, then continue" in " ".join(done.said)
+    # The silence, or the library's word that the stream is lost, whichever is seen first.
+    assert all("no sample from the tracker" in line or "LSL program again, then continue" in line for line in done.said)
 
 
 def test_an_outlet_that_is_killed_ends_a_session_that_nobody_watches_and_it_is_resumed(make_session, tmp_path):
