@@ -14,7 +14,7 @@ from closedloop.artifacts.rig.ports import GazeUnit
 from closedloop.errors import DeviceError
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.ports.timed import ClockReading
-from rig.ports.trackers.lsl_streams import LslStream, Reach, find_stream, library
+from rig.ports.trackers.lsl_streams import LslStream, StreamReach, find_stream, library
 from rig.ports.trackers.sample_log import DeviceSample, SampleLog
 from rig.ports.trackers.tracker import ToDegrees, TrackerStatus, said
 
@@ -58,7 +58,7 @@ class LslSettings:
     """
 
     address: str
-    reach: Reach = "loopback"
+    reach: StreamReach = "loopback"
     channels: tuple[str, str] | None = None
 
 

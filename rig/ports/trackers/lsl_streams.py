@@ -25,7 +25,7 @@ _MOST_BYTES: Final = 1 << 20
 _HERE_S, _NETWORK_S = 2.0, 4.0
 _CONFIGURATION: Final = "[log]\nlevel = -3\n"  # it writes into the terminal else
 KEYS: Final = ("name", "type", "source_id", "hostname")
-Reach = Literal["loopback", "network"]
+StreamReach = Literal["loopback", "network"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def library() -> Any:
 _is_told = False
 
 
-def find_stream(address: str, reach: Reach) -> LslStream:
+def find_stream(address: str, reach: StreamReach) -> LslStream:
     """Return the one stream at an address: its name, or `key=value` with one of `KEYS`.
 
     Parameters

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 from closedloop.errors import SessionError
+from closedloop.terminal.streams import kept_still
 
 
 class EyeLinkLink(Protocol):
@@ -23,9 +20,21 @@ class EyeLinkLink(Protocol):
     def openDataFile(self, name: str) -> int: ...  # noqa: D102, N802
     def closeDataFile(self) -> object: ...  # noqa: D102, N802
     def receiveDataFile(self, src: str, dest: str) -> object: ...  # noqa: D102, N802
-    def startRecording(  # noqa: D102, N802
+
+    def startRecording(  # noqa: N802
         self, file_samples: int, file_events: int, link_samples: int, link_events: int
-    ) -> int: ...
+    ) -> int:
+        """Begin to record; 0 is well.
+
+        Parameters
+        ----------
+        file_samples, file_events
+            1: into the file on the tracker's disk.
+        link_samples, link_events
+            1: over the link.
+        """
+        ...
+
     def stopRecording(self) -> object: ...  # noqa: D102, N802
     def eyeAvailable(self) -> int: ...  # noqa: D102, N802
     def getNextData(self) -> int | None: ...  # noqa: D102, N802
@@ -43,7 +52,7 @@ def dial(address: str) -> EyeLinkLink:
     SessionError
         Its maker's library is not installed.
     """
-    with quiet():
+    with kept_still():
         try:
             import pylink  # noqa: PLC0415 - of the eyelink extra
         except ImportError as error:
@@ -51,20 +60,3 @@ def dial(address: str) -> EyeLinkLink:
                 "eyelink: expected the library of its maker, found none. Install it: pip install 'closedloop[eyelink]'"
             ) from error
         return cast(EyeLinkLink, pylink.EyeLink(address))
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep a library from printing: from Python, and from C by the file descriptors."""
-    kept = [(number, os.dup(number)) for number in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for number, _ in kept:
-            os.dup2(nowhere, number)
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        os.close(nowhere)
-        for number, copy in kept:
-            os.dup2(copy, number)
-            os.close(copy)

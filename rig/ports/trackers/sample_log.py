@@ -25,7 +25,7 @@ class DeviceSample:
     point: GazePoint | None
 
 
-Read = Callable[[], Sequence[DeviceSample]]
+ReadSamples = Callable[[], Sequence[DeviceSample]]
 """Returns the samples that came since it was called last, oldest first; returns at once."""
 
 
@@ -90,7 +90,7 @@ class SampleLog:
         offset_s = self._least_lag_s if self._clock is None else self._clock.rig_s - self._clock.device_s
         return device_s + offset_s
 
-    def wait(self, read: Read, *, pause: Callable[[float], None], at_most_s: float, watch_s: float) -> bool:
+    def wait(self, read: ReadSamples, *, pause: Callable[[float], None], at_most_s: float, watch_s: float) -> bool:
         """Wait until samples advance, and watch for a while how they come.
 
         Parameters

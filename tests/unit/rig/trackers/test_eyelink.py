@@ -7,9 +7,10 @@ import math
 import pytest
 
 from closedloop.errors import DeviceError
+from closedloop.terminal.streams import kept_still
 from rig.ports.trackers.edf import edf_name
 from rig.ports.trackers.eyelink import EyeLinkGaze, EyeLinkSettings
-from rig.ports.trackers.pylink_dial import EyeLinkLink, quiet
+from rig.ports.trackers.pylink_dial import EyeLinkLink
 from tests.equipment import replayed_eyelink
 from tests.equipment.replayed_eyelink import TrackerComputer, read_recording, recordings
 from tests.unit.rig.contracts.test_gaze_contract import FILES, EyeLinkBench, until
@@ -32,7 +33,7 @@ def open_raw(bench, **settings):
 
 class TestItsMakersLibrary:
     def test_has_every_name_that_is_used_of_it(self):
-        with quiet():
+        with kept_still():
             import pylink
         assert OF_LINK
         assert [name for name in OF_LINK if not hasattr(pylink.EyeLink, name)] == []
@@ -47,7 +48,7 @@ class TestItsMakersLibrary:
 
     def test_answers_ok_to_everything_without_a_tracker_and_is_refused(self, tmp_path):
         def dummy(_address):
-            with quiet():
+            with kept_still():
                 import pylink
 
                 return pylink.EyeLink(None)

@@ -11,6 +11,7 @@ import pytest
 from closedloop.artifacts.rig.description import RigDocument
 from closedloop.artifacts.rig.template import EXAMPLE
 from closedloop.errors import DeviceError, SessionError
+from rig.ports.clock import RealClock
 from rig.ports.trackers.lsl import LslGaze, LslSettings
 from rig.ports.trackers.lsl_streams import streams_here
 from rig.setup.found import of_streams
@@ -37,10 +38,11 @@ def open_stream(address, units=None, **settings):
 
 
 def read_some(gaze, n=50):
-    found, end = [], time.monotonic() + 30
+    found = []
+    end = time.monotonic() + 30
     while len(found) < n:
         assert time.monotonic() < end
-        found += gaze.samples(time.monotonic())
+        found += gaze.samples(RealClock().now_s())
     return found
 
 

@@ -26,6 +26,7 @@ from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
+from rig.ports.clock import RealClock
 from rig.ports.codes import FileCodes
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import SilentReward
@@ -78,17 +79,18 @@ class RealTimeDisplay(FaultyDisplay):
 
     def __init__(self):
         super().__init__(Screen())
-        self._next_s = time.monotonic()
+        self._clock = RealClock()
+        self._next_s = self.now_s()
 
     def now_s(self):
-        return time.monotonic()
+        return self._clock.now_s()
 
     def flip(self, picture, *, at_flip=None):
-        self._next_s = max(self._next_s + 1 / HZ, time.monotonic())
-        while time.monotonic() < self._next_s:
+        self._next_s = max(self._next_s + 1 / HZ, self.now_s())
+        while self.now_s() < self._next_s:
             time.sleep(0.0005)
         super().flip(picture, at_flip=at_flip)
-        return Flip(time.monotonic(), 1)
+        return Flip(self.now_s(), 1)
 
 
 class Hands:
