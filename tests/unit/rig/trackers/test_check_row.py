@@ -6,10 +6,14 @@ import pytest
 
 from closedloop.artifacts.day.doubts import doubts_of
 from closedloop.errors import SessionError
-from rig.apparatus import Launch
+from rig.apparatus import Launch, describe_rig
+from rig.check.inspection import Inspection
 from rig.check.ports.gaze import judge_tracker
 from rig.check.run import run_checks
+from rig.check.table import CHECKS, look
 from rig.ports.trackers.tracker import TrackerStatus
+from rig.session.folder import open_session
+from tests.unit.rig.ports import FaultyDisplay, Screen
 from tests.unit.rig.test_check import WIRED
 
 PLAUSIBLE = {"cm_per_px": 0.5}
@@ -41,21 +45,31 @@ def checked(folder, tmp_path, gaze, **options):
     return {one.name: one for one in run_checks(launch)}["gaze"]
 
 
+def look_at_animal(folder, tmp_path, source):
+    """Do the check of gaze alone, for a session with an animal before a screen."""
+    (tmp_path / "rig.yaml").write_text(WIRED.replace("scripted", source))
+    launch = Launch(session=folder, out=tmp_path / "present", display="headless", rig=tmp_path / "rig.yaml")
+    session = open_session(folder)
+    at = Inspection(launch, session=session, display=FaultyDisplay(Screen()))
+    at.rig = describe_rig(session, launch.rig)
+    return look(next(row for row in CHECKS if row.name == "gaze"), at)
+
+
 def test_passive_viewing_of_an_animal_is_a_warning_by_its_name(make_session, tmp_path):
-    found = checked(make_session(simulated=False, screen=PLAUSIBLE), tmp_path, "{source: none}")
+    found = look_at_animal(make_session(simulated=False), tmp_path, "none")
     assert found.status == "WARN"
     assert "passive viewing, by gaze.source none in" in found.found
+
+
+def test_a_script_is_no_gaze_of_an_animal(make_session, tmp_path):
+    found = look_at_animal(make_session(simulated=False), tmp_path, "scripted")
+    assert (found.status, "a script for a session with an animal" in found.found) == ("FAIL", True)
 
 
 @pytest.mark.parametrize("source", ["eyelink, address: 100.1.1.1", "lsl, address: a", "mouse"])
 def test_a_tracker_is_not_put_on_a_clock_that_only_flips_move(source, make_session, tmp_path):
     found = checked(make_session(screen=PLAUSIBLE), tmp_path, f"{{source: {source}}}")
     assert (found.status, "found " in found.found, "--display psychopy" in found.fix) == ("FAIL", True, True)
-
-
-def test_a_script_is_no_gaze_of_an_animal(make_session, tmp_path):
-    found = checked(make_session(simulated=False, screen=PLAUSIBLE), tmp_path, "{source: scripted}")
-    assert (found.status, "a script for a session with an animal" in found.found) == ("FAIL", True)
 
 
 def test_a_journal_without_gaze_is_named_so(make_rig):
