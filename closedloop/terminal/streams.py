@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
 UNREAD = 141  # what a shell reports for a program ended by SIGPIPE
@@ -80,6 +82,22 @@ def _leave_nothing_to_flush() -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, number)
             os.close(nowhere)
+
+
+@contextmanager
+def kept_still() -> Iterator[None]:
+    """Keep a library from printing: in Python, and in C by the streams' numbers."""
+    kept, nowhere = [(number, os.dup(number)) for number in (1, 2)], os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number, _ in kept:
+            os.dup2(nowhere, number)
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        os.close(nowhere)
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 def _prepared(stream: TextIO | None, number: int) -> TextIO:

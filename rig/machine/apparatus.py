@@ -14,6 +14,7 @@ from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze, GazeSample
 from rig.ports.recorder import Recorder
 from rig.ports.reward import Reward
+from rig.ports.trackers.tracker import Tracker
 from rig.ports.wired import Wired
 
 
@@ -48,7 +49,8 @@ class Devices:
 
     def __init__(self, apparatus: Apparatus) -> None:
         self._apparatus = apparatus
-        ports = {"digital codes": apparatus.codes, "reward": apparatus.reward}
+        ports = {"digital codes": apparatus.codes, "reward": apparatus.reward, "gaze": apparatus.gaze}
+        self._tracker = apparatus.gaze if isinstance(apparatus.gaze, Tracker) else None
         self._wired = {name: port for name, port in ports.items() if isinstance(port, Wired)}
         self.fault: SessionError | None = None
 
@@ -74,11 +76,24 @@ class Devices:
                 self._note(name, error)
 
     def send(self, code: int) -> None:
-        """Send a digital code."""
+        """Send a digital code; a tracker with a file of its own notes it there."""
         try:
             self._apparatus.codes.send(code)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._note("digital codes", error)
+        if self._tracker is not None:
+            try:
+                self._tracker.note_code(code)
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises
+                self._note("gaze", error)
+
+    def ask_tracker_clock(self) -> None:
+        """Compare the tracker's clock with the rig's, between trials: its samples are put on the rig's by that."""
+        if self._tracker is not None:
+            try:
+                self._tracker.clock()
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises
+                self._note("gaze", error)
 
     def samples(self, now_s: float) -> Sequence[GazeSample]:
         """Return every gaze sample since the last call."""

@@ -192,6 +192,8 @@ class SessionRunner:
                 continue
             new = follow(situation, happened.event)
             self._answer(happened, situation, new)
+            if new is situation and happened.event == "device_error":
+                self._apparatus.tell(happened.why)  # paused already: whoever continues has to know what else failed
             if new is not situation:
                 self._pause = happened
                 return self._enter(new, after=situation)
@@ -232,6 +234,9 @@ class SessionRunner:
     def _enter(self, situation: Situation, *, after: Situation | None = None) -> Situation:
         """Leave a state for another, and that at once where it has no frames, or where a stop is asked for."""
         if after is not None:
+            if after.state in ("pause", "recalibrate") and situation.state != "abort":
+                self._devices.mend()  # may take seconds: not for a session that ends
+                self._watcher.listen_anew()
             self._act(ACTIONS[after.state].leaving, after)
         if situation.state in _IDLE and self._stop.requested:
             situation = follow(situation, "quit")
@@ -251,6 +256,7 @@ class SessionRunner:
             self._actions[action](situation)
 
     def _begin_trial(self, _situation: Situation) -> None:
+        self._devices.ask_tracker_clock()
         trial = self._state.next_trial
         taken = self._state.start_trial(trial)
         planned = [self._session.planned[index] for index in taken]
@@ -330,7 +336,6 @@ class SessionRunner:
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
-        self._devices.mend()
         now_s = self._notebook.now_s()
         self._notebook.write(Continued(time_s=now_s))
         self._state.paused_s += now_s - self._paused_s

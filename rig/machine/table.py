@@ -144,6 +144,7 @@ _TRANSITIONS: Final[Mapping[Phase, Mapping[Event, Transition]]] = {
     "interval": {**_BETWEEN, "elapsed": Transition("start"), "all_shown": Transition("abort")},
     "pause": {
         "quit": Transition("abort"),
+        "device_gone": Transition("abort"),
         "recalibrate": Transition("recalibrate"),
         "continue": Transition("interval"),
         "mended": Transition("interval"),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from rig.display.display import Display, DisplayFacts, DisplayName, Flip, Picture
 from rig.ports.clock import ClockKind
 from rig.ports.gaze import Gaze, GazeSample
+from rig.ports.timed import ClockReading
+from rig.ports.trackers.tracker import Tracker, TrackerStatus
 
 _TRACE_S = 1.5
 _TRACE_POINTS = 90
@@ -56,6 +58,7 @@ class WatchedGaze:
 
     def __init__(self, gaze: Gaze, trace: EyeTrace) -> None:
         self._gaze, self._trace = gaze, trace
+        self._tracker = gaze if isinstance(gaze, Tracker) else None
 
     @property
     def name(self) -> str:
@@ -72,6 +75,34 @@ class WatchedGaze:
         for sample in samples:
             self._trace.add(sample)
         return samples
+
+    @property
+    def silent_after_s(self) -> float:
+        """How long it may keep still."""
+        return self._tracker.silent_after_s if self._tracker is not None else 0.0
+
+    def status(self) -> TrackerStatus | None:
+        """Return what is known of it from its samples; None of what is no tracker."""
+        return self._tracker.status() if self._tracker is not None else None
+
+    def note_code(self, code: int) -> None:
+        """Note a digital code in the tracker's own file, where it has one."""
+        if self._tracker is not None:
+            self._tracker.note_code(code)
+
+    def clock(self) -> ClockReading | None:
+        """Ask the tracker what time it is."""
+        return self._tracker.clock() if self._tracker is not None else None
+
+    def check(self) -> None:
+        """Look whether the tracker is there still."""
+        if self._tracker is not None:
+            self._tracker.check()
+
+    def mend(self) -> None:
+        """Open the tracker again if it failed."""
+        if self._tracker is not None:
+            self._tracker.mend()
 
     def close(self) -> None:
         """Release the tracker."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from closedloop.artifacts.day.session import ScriptedMonkey
 from closedloop.artifacts.naming import generator
+
+PASSIVE: Final = "none"
+"""Name of the gaze that nobody looks at: passive viewing."""
 
 _LATENCY_S = (0.15, 0.35)  # saccadic reaction times of trained macaques to a fixation point
 _SACCADE_S = 0.04  # an 8 degree saccade at its usual main-sequence duration
@@ -152,3 +155,19 @@ def _between(start: GazePoint, end: GazePoint, part: float) -> GazePoint:
     if part >= 1.0:
         return end
     return GazePoint(start.x_deg + part * (end.x_deg - start.x_deg), start.y_deg + part * (end.y_deg - start.y_deg))
+
+
+class NoGaze:
+    """Passive viewing: nobody looks at the eye, and every image that is shown to its end counts."""
+
+    name = PASSIVE
+
+    def start_trial(self, trial: int, time_s: float) -> None:
+        """Do nothing: nobody is told."""
+
+    def samples(self, now_s: float) -> tuple[()]:  # noqa: ARG002 - as the port names it
+        """Return none."""
+        return ()
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""

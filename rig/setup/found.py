@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,13 +12,14 @@ from closedloop.errors import ClosedLoopError
 from rig.display.listing import list_screens
 from rig.display.screens import FoundScreen
 from rig.ports.found import FoundPort, parallel_ports, serial_ports
+from rig.ports.trackers.lsl_streams import LslStream, streams_here
 
-DeviceKind = Literal["screen", "serial", "parallel", "mouse", "library"]
+DeviceKind = Literal["screen", "serial", "parallel", "mouse", "stream", "library"]
 
-LIBRARIES = {  # import name: what it drives, the package that has it
-    "pylink": ("EyeLink trackers", "sr-research-pylink"),
-    "pylsl": ("trackers that stream by LSL", "pylsl"),
-    "pycbsdk": ("Blackrock recorders", "pycbsdk"),
+LIBRARIES = {  # import name: what it drives, the extra that brings it, what to write to use it
+    "pylink": ("EyeLink trackers", "eyelink", "gaze: {source: eyelink, address: 100.1.1.1}"),
+    "pylsl": ("trackers that stream by LSL", "lsl", "gaze: {source: lsl, address: NAME}, or type=Gaze"),
+    "pycbsdk": ("Blackrock recorders", "blackrock", ""),
 }
 
 
@@ -75,7 +77,21 @@ def find_devices() -> tuple[list[FoundDevice], list[str]]:
         FoundDevice("parallel", port.address, port.says, _codes("parallel", port.address), port.trouble)
         for port in parallel_ports()
     ]
+    if find_spec("pylsl") is not None:
+        try:
+            found += of_streams(streams_here())
+        except ClosedLoopError as error:
+            lines.append(str(error))
     return [*found, *_libraries()], lines
+
+
+def of_streams(streams: Sequence[LslStream]) -> Iterator[FoundDevice]:
+    """Yield the LSL streams of this computer; those of others would have to be asked for over the network."""
+    for stream in streams:
+        rate = f"{stream.rate_hz:,.0f} samples/s" if stream.rate_hz else "an irregular rate"
+        channels = f"channels {', '.join(stream.labels)}" if stream.labels else "channels without labels"
+        says = f"LSL stream of type {stream.type or '(none)'}, {rate}, {channels}"
+        yield FoundDevice("stream", stream.name, says, f"gaze: {{source: lsl, address: {json.dumps(stream.name)}}}")
 
 
 def of_serial(ports: Sequence[FoundPort]) -> Iterator[FoundDevice]:
@@ -133,9 +149,11 @@ def _trouble(screen: FoundScreen, screens: Sequence[FoundScreen]) -> str:
 
 
 def _libraries() -> Iterator[FoundDevice]:
-    for module, (drives, package) in LIBRARIES.items():
-        is_there = "installed" if find_spec(module) is not None else f"not installed ({package})"
-        yield FoundDevice("library", module, f"for {drives}: {is_there}; this version has no port for them yet")
+    for module, (drives, extra, write) in LIBRARIES.items():
+        is_there = find_spec(module) is not None
+        says = "installed" if is_there else f"not installed (pip install 'closedloop[{extra}]')"
+        port = "" if write else "; this version has no port for them yet"
+        yield FoundDevice("library", module, f"for {drives}: {says}{port}", write if is_there else "")
 
 
 def listed(devices: Sequence[FoundDevice]) -> Iterator[str]:

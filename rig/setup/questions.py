@@ -17,6 +17,7 @@ from closedloop.storage import write_bytes
 from rig.setup.found import FoundDevice
 
 NONE = "none"
+_EYELINK = "100.1.1.1"  # its computer, unless somebody changed that
 _SCREEN, _OPERATOR_SCREEN = "--screen", "--operator-screen"
 _OF_SCREEN = ("--width-px", "--height-px", "--refresh-hz")  # known where the screen is
 
@@ -107,6 +108,12 @@ def _fill_codes(document: PlainRig, answer: str) -> None:
     document["codes"] = {"transport": transport, "address": address.strip() or None}
 
 
+def _fill_gaze(document: PlainRig, answer: str) -> None:
+    source, _, address = answer.partition(" ")
+    usual = _EYELINK if source == "eyelink" else None
+    document["gaze"] = {"source": source, "address": address.strip() or usual}
+
+
 def _fill_reward(document: PlainRig, answer: str) -> None:
     device, _, address = answer.partition(" ")
     document["reward"] = {"device": device, "address": address.strip() or None}
@@ -191,9 +198,9 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--gaze",
-        "Where the animal looks (no tracker yet): mouse, scripted, or none",
-        _always(NONE),
-        _at("gaze", "source"),
+        "Gaze by: eyelink or lsl ADDRESS, mouse, scripted, or none (passive)",
+        _always(None),
+        _fill_gaze,
     ),
     Question("--reward", "What gives reward: microcontroller ADDRESS, or none", _always(NONE), _fill_reward),
     Question("--recorder", "Who records: by_hand, or none", _always("by_hand"), _at("recorder", "kind")),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from closedloop.artifacts.rig.description import RigDocument
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
 from rig.display.display import Display
 from rig.display.placement import place
 from rig.machine.timeline import trial_frames
-from rig.ports.gaze import Gaze, ScriptedGaze
+from rig.ports.gaze import Gaze, NoGaze, ScriptedGaze
 from rig.session.folder import Session
+from rig.wiring.trackers import open_eyelink, open_lsl
 
 
-def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display: Display) -> Gaze:
+def open_gaze(
+    session: Session, rig: RigDocument | None, launch: Launch, display: Display, *, folder: Path | None = None
+) -> Gaze:
     """Open what says where the animal looks.
 
     Parameters
@@ -24,7 +29,9 @@ def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display
     launch
         Says it where there is no rig.
     display
-        The mouse is over it.
+        The mouse is over it; trackers are put on its clock.
+    folder
+        Where a tracker's own file goes; None: it writes none, as for a check.
 
     Raises
     ------
@@ -36,13 +43,23 @@ def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display
     source = rig.gaze.source if rig is not None else launch.gaze
     if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along
         return scripted_gaze(session)
-    if source == "mouse" and display.name == "psychopy":
+    if source == "none":
+        return NoGaze()
+    if source == "scripted":
+        raise SessionError(
+            "gaze: expected a source of gaze, found a script for a session with an animal. "
+            "Set gaze.source in rig.yaml (`rig devices` lists what is there), or none for passive viewing."
+        )
+    if display.clock_kind == "virtual":
+        raise SessionError(
+            f"gaze: expected a source of gaze that needs no screen, found {source} on the {display.name} display. "
+            "Pass --display psychopy."
+        )
+    if source == "mouse" or rig is None:
         return _mouse_gaze(session, rig, display)
-    found = {"mouse": "a mouse without a screen", "scripted": "a script for a session with an animal"}
-    raise SessionError(
-        f"gaze: expected a source of gaze, found {found.get(source, 'none')}. "
-        "Set gaze.source in rig.yaml (`rig devices` lists what is there); a mouse needs --display psychopy."
-    )
+    if source == "lsl":
+        return open_lsl(rig, display)
+    return open_eyelink(rig, display, session_id=session.document.session_id, folder=folder)
 
 
 def scripted_gaze(session: Session) -> Gaze:

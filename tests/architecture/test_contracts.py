@@ -24,6 +24,7 @@ KERNELS = "numba and llvmlite are at home in detection"
 DASK = "dask is at home in one file"
 SCREEN = "psychopy and pyglet are at home in the rig's display"
 X_SERVER = "python-xlib is at home in the rig's view of the X server"
+TRACKERS = "the libraries of eye trackers are at home in the rig's trackers"
 PANDAS = "pandas is at home in access"
 NEO = "neo is at home in the room of other makers' files"
 
@@ -61,6 +62,7 @@ HOLES = [
     ("closedloop/attacks/audit.py", "import distributed", DASK),
     ("rig/machine/state.py", "import psychopy", SCREEN),
     ("rig/display/placement.py", "import Xlib", X_SERVER),
+    ("rig/machine/state.py", "import pylsl", TRACKERS),
     ("closedloop/report/numbers.py", "import pandas", PANDAS),
     ("closedloop/devices/neo_device.py", "import neo", NEO),
 ]

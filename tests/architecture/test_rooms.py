@@ -100,6 +100,8 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pyarrow": ("closedloop.artifacts",),
     "pydantic": ("closedloop.artifacts", "closedloop.studies"),
     "pyglet": ("rig.display.psychopy",),
+    "pylink": ("rig.ports.trackers.pylink_dial",),
+    "pylsl": ("rig.ports.trackers.lsl_streams",),
     "quantities": ("closedloop.blackrock.neo_objects",),
     "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
     "safetensors": ("closedloop.models", "closedloop.simulation"),
@@ -124,6 +126,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "closedloop.detection.loops.compiled",
         "rig.display.psychopy",
         "rig.ports.system_clock",
+        "rig.ports.trackers",
     ),
     "pickle": ("closedloop.models.torch_files",),
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
@@ -131,6 +134,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "closedloop.execution.dask",
         "closedloop.study.ledger",
         "rig.operator",
+        "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
     "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),

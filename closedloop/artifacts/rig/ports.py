@@ -8,12 +8,19 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.protocol.numbers import MOST_OF_PATH
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
 
 Address = Annotated[str, Field(min_length=1, max_length=MOST_OF_PATH)]
 """Where a device is: /dev/parport0, 0x378, /dev/ttyUSB0, COM3."""
 
-GazeSource = Literal["scripted", "mouse", "none"]
+GazeSource = Literal["eyelink", "lsl", "mouse", "scripted", "none"]
+"""Trackers, what stands for one in a demonstration, and none: passive viewing."""
+
+GazeUnit = Literal["px", "href", "deg", "normalized"]
+"""What a tracker's two values are: pixels of the animal's screen from its upper left corner, EyeLink's HREF, degrees
+from the fixation point (right and up), or parts of the screen (0 to 1, from its upper left corner)."""
+
+TRACKERS: tuple[GazeSource, ...] = ("eyelink", "lsl")
 RewardDevice = Literal["microcontroller", "none"]
 RigCodeTransport = Literal["parallel", "serial", "microcontroller", "comment", "none"]
 RecorderKind = Literal["by_hand", "none"]
@@ -39,7 +46,40 @@ class GazePort(Section):
     """Where the animal looks."""
 
     source: GazeSource
-    address: Address | None = None
+    address: Address | None = Field(
+        default=None, description="of EyeLink's computer, or of an LSL stream: its name, or key=value, as type=Gaze"
+    )
+    eye: Literal["left", "right"] | None = Field(default=None, description="null: the one that is tracked, left of two")
+    unit: GazeUnit | None = Field(default=None, description="null: what the tracker says, or px for EyeLink")
+    channels: tuple[Name, Name] | None = Field(default=None, description="labels of an LSL stream's x and y")
+    reach: Literal["loopback", "network"] = Field(
+        default="loopback", description="network: an LSL stream may come from another computer, and its library listens"
+    )
+
+    @model_validator(mode="after")
+    def _trackers_have_an_address(self) -> GazePort:
+        if self.source in TRACKERS and self.address is None:
+            raise ValueError(
+                f"expected an address for {self.source}, found none. EyeLink's computer is at 100.1.1.1 unless "
+                "somebody changed that; an LSL stream has a name, or type=Gaze"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_belongs_to_a_source(self) -> GazePort:
+        belongs = {"eye": ("eyelink",), "unit": TRACKERS, "channels": ("lsl",)}
+        for key, sources in belongs.items():
+            if getattr(self, key) is not None and self.source not in sources:
+                raise ValueError(
+                    f"{key}: expected none for {self.source}, found {getattr(self, key)!r}. Set it to null"
+                )
+        if self.reach == "network" and self.source != "lsl":
+            raise ValueError(f"reach: expected loopback for {self.source}, found network. Leave it out")
+        if self.source == "eyelink" and self.unit not in (None, "px", "href"):
+            raise ValueError(f"unit: expected px or href for eyelink, found {self.unit}. Correct it")
+        if self.source == "lsl" and self.unit == "href":
+            raise ValueError("unit: expected px, deg or normalized for lsl, found href. Correct it")
+        return self
 
 
 class RewardPort(Section):

@@ -11,6 +11,7 @@ from typing import get_args
 from closedloop.artifacts.rig.calibrations import Calibrations
 from closedloop.artifacts.rig.description import Corner, OperatorScreen, PhotodiodePatch, RigDocument, SubjectScreen
 from closedloop.artifacts.rig.ports import (
+    TRACKERS,
     CodesPort,
     GazePort,
     GazeSource,
@@ -86,7 +87,8 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     yield ""
     yield "gaze:  # where the animal looks"
     yield _line("  source", rig.gaze.source, _choice(get_args(GazeSource)))
-    yield _line("  address", rig.gaze.address)
+    yield _line("  address", rig.gaze.address, "100.1.1.1 of EyeLink's computer; an LSL stream's name, or type=Gaze")
+    yield from _gaze_details(rig.gaze)
     yield ""
     yield "reward:  # what gives juice"
     yield _line("  device", rig.reward.device, _choice(get_args(RewardDevice)))
@@ -101,6 +103,17 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     yield _line("  gaze", calibrations.gaze, "eye tracker, each day")
     yield _line("  reward", calibrations.reward, "millilitres for a time of the valve")
     yield _line("  luminance", calibrations.luminance, "the screen's levels by a photometer, each year")
+
+
+def _gaze_details(gaze: GazePort) -> Iterator[str]:
+    if gaze.source == "eyelink":
+        yield _line("  eye", gaze.eye, "left or right; null: the one that is tracked, left of two")
+    if gaze.source in TRACKERS:
+        yield _line("  unit", gaze.unit, "px, href (EyeLink), deg, normalized (LSL); null: as the tracker says")
+    if gaze.source == "lsl":
+        channels = json.dumps(list(gaze.channels), ensure_ascii=False) if gaze.channels is not None else "null"
+        yield f"  channels: {channels}  # labels of x and y, as [gaze_x, gaze_y]; null: the first that are called so"
+        yield _line("  reach", gaze.reach, "loopback; or network, if the stream comes from another computer")
 
 
 def _line(key: str, value: str | float | datetime.date | None, comment: str = "") -> str:

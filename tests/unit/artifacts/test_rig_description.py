@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.rig.description import read_rig
+from closedloop.artifacts.rig.description import RigDocument, read_rig
+from closedloop.artifacts.rig.template import EXAMPLE, rig_yaml
 from closedloop.errors import RigError
 from closedloop.storage import sha256_bytes
 from tests.unit.messages import refused
@@ -71,3 +72,34 @@ def test_what_no_rig_is_is_one_line(tmp_path: Path, old: str, new: str, said: st
 def test_no_file_is_one_line(tmp_path: Path) -> None:
     with refused(RigError, tmp_path / "rig.yaml", "`rig init` writes one"):
         read_rig(tmp_path / "rig.yaml")
+
+
+@pytest.mark.parametrize(
+    ("gaze", "said"),
+    [
+        ("{source: eyelink}", "gaze: expected an address for eyelink, found none"),
+        ("{source: lsl}", "gaze: expected an address for lsl, found none"),
+        ("{source: mouse, eye: left}", "eye: expected none for mouse, found 'left'"),
+        ("{source: eyelink, address: a, channels: [x, y]}", "channels: expected none for eyelink"),
+        ("{source: eyelink, address: a, reach: network}", "reach: expected loopback for eyelink, found network"),
+        ("{source: eyelink, address: a, unit: deg}", "unit: expected px or href for eyelink, found deg"),
+        ("{source: lsl, address: a, unit: href}", "unit: expected px, deg or normalized for lsl, found href"),
+    ],
+)
+def test_what_no_tracker_is_is_one_line(tmp_path: Path, gaze: str, said: str) -> None:
+    path = written(tmp_path, RIG.replace("{source: mouse}", gaze))
+    with refused(RigError, path, said):
+        read_rig(path)
+
+
+@pytest.mark.parametrize(
+    "gaze",
+    [
+        {"source": "eyelink", "address": "100.1.1.1", "eye": "right", "unit": "href"},
+        {"source": "lsl", "address": "type=Gaze", "channels": ["left gaze x", "yes"], "reach": "network"},
+        {"source": "lsl", "address": "a: b", "unit": "normalized"},
+    ],
+)
+def test_a_tracker_reads_back_as_it_was_written(tmp_path: Path, gaze: dict[str, object]) -> None:
+    rig = RigDocument.model_validate(EXAMPLE.model_dump(mode="json") | {"gaze": gaze})
+    assert read_rig(written(tmp_path, rig_yaml(rig)))[0] == rig

@@ -15,7 +15,7 @@ from tests.equipment.two_heads import SUBJECT
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
 RULED = ["--screen", "1", "--width-cm", "40", "--distance-cm", "80.09", "--photodiode", "upper_right 24"]
-RULED += ["--codes", "none", "--recorder", "none"]
+RULED += ["--codes", "none", "--gaze", "none", "--recorder", "none"]
 LOOKED_AT = ("screens", "display", "grey", "gamma", "pixels", "window", "screen-saver")
 
 

@@ -26,6 +26,7 @@ from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
+from rig.ports.gaze import NoGaze
 from rig.ports.recorder import NoRecorder
 from rig.ports.reward import LoggedReward, SilentReward
 from rig.progress_bar import TimeLeft
@@ -264,10 +265,86 @@ def test_time_left_leaves_a_pause_out(bench):
 
 def test_a_tracker_without_samples_pauses_and_goes_on_by_itself(bench):
     silent = [(SECOND_IMAGE / HZ, SECOND_IMAGE / HZ + 4.0)]
-    journal = bench.run(gaze=FastTracker(0.0, silent=silent))
+    journal = bench.run(gaze=FastTracker(0.0, silent=silent), commands=Script(bench.screen))
     assert reasons(journal)[1] == (1, "fixation_broken")
     assert [row.by for row in events(journal, Paused)] == ["gaze"]
     assert journal.ended.outcome == "complete"
+
+
+@pytest.mark.parametrize("phase", range(0, 17, 2))
+def test_a_tracker_that_stops_ends_the_trial_within_50_ms(bench, phase):
+    last_s = SECOND_IMAGE / HZ + phase / 1000
+    journal = bench.run(gaze=FastTracker(0.0, silent=[(last_s + 0.001, last_s + 4.0)]), commands=Script(bench.screen))
+    (paused,), ended = events(journal, Paused), events(journal, TrialEnded)[0]
+    assert (ended.outcome, paused.by) == ("stopped", "gaze")
+    assert ended.time_s - last_s <= 0.050
+    assert events(journal, Continued)[0].time_s > last_s + 4.0  # and none was begun while it was silent
+    between = [row for row in events(journal, TrialStarted) if ended.time_s < row.time_s < last_s + 4.0]
+    assert between == []
+
+
+def test_a_hiccup_of_a_tracker_ends_no_session_though_nobody_is_there(bench):
+    last_s = SECOND_IMAGE / HZ
+    journal = bench.run(gaze=FastTracker(0.0, silent=[(last_s, last_s + 0.8)]))
+    assert [row.by for row in events(journal, Paused)] == ["gaze"]
+    assert journal.ended.outcome == "complete"
+
+
+def test_a_tracker_that_stops_ends_a_session_that_nobody_watches_within_a_trial(bench):
+    last_s = SECOND_IMAGE / HZ
+    tracker = FastTracker(0.0, silent=[(last_s, 1e6)])
+    with pytest.raises(SessionError, match=r"gaze: expected samples from tracker, found none for 1.0 s. Look at the"):
+        bench.run(gaze=tracker)
+    journal = bench.journal
+    assert len(events(journal, TrialStarted)) == 1
+    assert (journal.ended.outcome, journal.ended.n_remaining) == ("stopped", 5)
+    assert journal.ended.time_s - last_s <= 1.1
+    assert bench.run(gaze=FastTracker(bench.screen.frame / HZ)).ended.outcome == "complete"
+
+
+def test_a_blink_is_no_silence(bench):
+    blink = [(SECOND_IMAGE / HZ, SECOND_IMAGE / HZ + 0.07)]
+    journal = bench.run(gaze=FastTracker(0.0, blinks=blink), commands=Script(bench.screen))
+    assert not events(journal, Paused)
+    assert [row.outcome for row in events(journal, TrialEnded)] == ["completed", "completed"]
+
+
+class Slow(FastTracker):
+    """A tracker of 30 samples a second, which says that it keeps still for as long."""
+
+    silent_after_s = 2 / 30
+
+    def status(self):
+        return None
+
+    def note_code(self, code):
+        pass
+
+    def clock(self):
+        return None
+
+    def check(self):
+        pass
+
+    def mend(self):
+        pass
+
+    def samples(self, now_s):
+        return [one for one in super().samples(now_s) if round(one.time_s * 500) % 16 == 0]
+
+
+def test_a_tracker_of_few_samples_is_not_silent_between_them(bench):
+    journal = bench.run(gaze=Slow(0.0), commands=Script(bench.screen))
+    assert not events(journal, Paused)
+    assert journal.ended.outcome == "complete"
+
+
+def test_nobody_looks_at_the_eye_where_viewing_is_passive(bench):
+    journal = bench.run(gaze=NoGaze(), commands=Script(bench.screen))
+    assert journal.launches[0].gaze == "none"
+    assert not events(journal, Paused)
+    assert [row.outcome for row in journal.presentations] == ["accepted"] * 6
+    assert [row.outcome for row in events(journal, TrialEnded)] == ["completed", "completed"]
 
 
 def test_a_device_that_fails_pauses_where_an_operator_can_mend_it(bench):

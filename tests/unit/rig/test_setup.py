@@ -26,6 +26,7 @@ BY_HAND = {
     "--distance-cm": "86.8",
     "--photodiode": "lower_left 40",
     "--codes": "serial /dev/ttyUSB0",
+    "--gaze": "none",  # passive viewing: nobody shows images to an eye that nobody looks at without saying so
 }
 
 
@@ -114,6 +115,15 @@ def test_an_option_answers_its_question():
     assert rig.calibrations.luminance == datetime.date.today()
 
 
+@pytest.mark.parametrize(
+    ("answer", "address"),
+    [("eyelink", "100.1.1.1"), ("eyelink 10.0.0.7", "10.0.0.7"), ("lsl type=Gaze", "type=Gaze"), ("mouse", None)],
+)
+def test_a_tracker_is_described_with_its_address(answer, address):
+    rig = answered(gaze=answer)
+    assert (rig.gaze.source, rig.gaze.address, rig.gaze.reach) == (answer.split()[0], address, "loopback")
+
+
 def test_one_microcontroller_can_have_valve_and_codes():
     rig = answered(codes="microcontroller /dev/ttyACM0", reward="microcontroller /dev/ttyACM0")
     assert (rig.codes.transport, rig.codes.address) == ("microcontroller", "/dev/ttyACM0")
@@ -140,7 +150,7 @@ def test_what_only_a_person_knows_has_to_be_answered(option):
 def test_all_that_only_a_person_knows_is_asked_for_at_once():
     with pytest.raises(OptionError) as refused:
         ask_all({}, name="box", devices=DEVICES, ask=None, say=refuse_to_say)
-    options = "--screen, --width-cm, --distance-cm, --photodiode, --codes"
+    options = "--screen, --width-cm, --distance-cm, --photodiode, --codes, --gaze"
     assert str(refused.value).startswith(f"{options}: expected an answer")
 
 
@@ -168,6 +178,7 @@ def test_a_question_has_room_in_a_line_of_a_terminal():
         ({"codes": "serial"}, "--codes: codes: expected an address for transport serial, found none"),
         ({"codes": "none 0x378"}, "--codes: codes: expected no address for transport none, found '0x378'"),
         ({"gaze": "eyelinc"}, "--gaze: gaze.source"),
+        ({"gaze": "lsl"}, "--gaze: gaze: expected an address for lsl, found none"),
         ({"gaze_calibrated": "yesterday"}, "expected a date such as 2026-03-02, found 'yesterday'. Correct it"),
         ({"luminance_measured": "2026-13-40"}, "expected a date such as 2026-03-02, found '2026-13-40'. Correct it"),
         ({"screen": "1", "operator_screen": "1"}, "--operator-screen: operator_screen.screen: expected another screen"),
@@ -180,7 +191,7 @@ def test_an_answer_that_no_rig_can_have_names_its_option(answer, said):
 
 def test_who_is_asked_is_asked_again_until_the_answer_can_be():
     answers = {"its frames per second": ["fast", "60"], "lit picture": ["52"]}
-    by_hand = {"Corner": "lower_left 40", "from": "86.8", "Codes": "none", "Number": "1"}
+    by_hand = {"Corner": "lower_left 40", "from": "86.8", "Codes": "none", "Number": "1", "Gaze": "none"}
     asked, said = [], []
 
     def ask(question, proposed):
