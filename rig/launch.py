@@ -20,6 +20,7 @@ from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
 from rig.machine.device_faults import close_device, device_errors
+from rig.machine.kept_gaze import open_gaze_writer
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.operator.desk import Desk
@@ -182,6 +183,7 @@ def _present_rest(
         desk.judge(doubts_of([*before, *opened], launch.despite))
         apparatus = _with_desk(apparatus, desk)
     at.keep_audit()
+    gaze = open_gaze_writer(session, apparatus, launch.out, n_launches=beginning.n_launches)
     presenter = Presenter(
         session=session,
         apparatus=apparatus,
@@ -191,6 +193,7 @@ def _present_rest(
         stop=at.stop,
         after_trial=on_trial,
         facts=_facts(at, journal, apparatus, overrides_of([*before, *opened], launch.despite)),
+        gaze=at.stack.enter_context(gaze) if gaze is not None else None,
     )
     with device_errors("recorder"):
         apparatus.recorder.start(session.document.session_id)

@@ -14,6 +14,7 @@ from rig.machine.notebook import Notebook
 from rig.machine.runner import SessionRunner
 from rig.machine.state import SessionState
 from rig.session.folder import Session
+from rig.session.gaze_writer import GazeWriter
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
 
@@ -74,6 +75,8 @@ class Presenter:
         Called with the state and the time between trials, for a progress display.
     facts
         What else the journal is to say of this launch.
+    gaze
+        Where gaze samples are kept; None where they are not.
     """
 
     def __init__(
@@ -87,10 +90,11 @@ class Presenter:
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
         facts: LaunchFacts | None = None,
+        gaze: GazeWriter | None = None,
     ) -> None:
         self._session, self._apparatus, self._state = session, apparatus, state
         self._n_launches, self._facts = n_launches, facts or LaunchFacts()
-        self._notebook = Notebook(journal, apparatus.display)
+        self._notebook = Notebook(journal, apparatus.display, gaze)
         self._runner = SessionRunner(
             session=session,
             apparatus=apparatus,

@@ -60,7 +60,7 @@ class Watcher:
     apparatus, devices
         What is looked at.
     notebook
-        Where commands are noted.
+        Where commands and gaze samples are noted.
     stop
         Where a stop is asked for.
     trial
@@ -107,6 +107,7 @@ class Watcher:
         """
         self._devices.check()
         samples = self._devices.samples(flip.time_s)
+        self._notebook.note_gaze(samples)
         if samples:
             self._sample_s, self.point = flip.time_s, samples[-1].point
         elif self._sample_s is None:

@@ -1,0 +1,255 @@
+"""Gaze samples beside the journal: every one that the machine consumed, whatever ends the rig."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from closedloop.artifacts.day.gaze.layout import HEADER_BYTES, RECORD, GazeHeader
+from closedloop.artifacts.day.gaze.records import GazeRecords, read_gaze
+from closedloop.artifacts.day.journal import read_journal
+from closedloop.errors import SessionError, StorageError
+from rig.display.headless import HeadlessDisplay
+from rig.machine.apparatus import Apparatus
+from rig.machine.kept_gaze import open_gaze_writer
+from rig.machine.presenter import Presenter
+from rig.machine.state import fresh_state, replay
+from rig.ports.clock import VirtualClock
+from rig.ports.codes import FileCodes
+from rig.ports.gaze import GazePoint, GazeSample
+from rig.ports.recorder import NoRecorder
+from rig.ports.reward import LoggedReward
+from rig.session.folder import open_session
+from rig.session.gaze_writer import GazeWriter
+from rig.session.journal import JournalWriter
+from rig.stop import StopRequest
+from tests.unit.rig.conftest import BuildSession
+from tests.unit.rig.test_full_disk import disk_of
+
+OURS = GazeHeader(simulated=False, session_id="study-day-00")
+SAMPLES = [(100.25, (0.5, -0.25)), (100.251, None), (100.252, (-8.0, 3.5))]
+
+
+class PeriodicTracker:
+    """A tracker of 250 Hz whose eye circles within the window, and blinks for 4 ms in every 40."""
+
+    name = "tracker"
+
+    def __init__(self) -> None:
+        self.sent: list[GazeSample] = []
+        self._next = 0
+
+    def start_trial(self, trial: int, time_s: float) -> None:
+        """Do nothing."""
+
+    def samples(self, now_s: float) -> Sequence[GazeSample]:
+        """Return all since the last call."""
+        fresh = []
+        while self._next * 0.004 <= now_s:
+            time_s = self._next * 0.004
+            point = None if self._next % 10 == 9 else GazePoint(float(np.cos(time_s)), float(np.sin(time_s)))
+            fresh.append(GazeSample(time_s, point))
+            self._next += 1
+        self.sent += fresh
+        return fresh
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def write(path: Path, *, launch: int = 0, samples: Sequence[tuple] = SAMPLES, ends: bool = True) -> None:
+    with GazeWriter(path, OURS, launch=launch) as writer:
+        for time_s, place in samples:
+            writer.note(time_s, place)
+        writer.sync()
+        if ends:
+            writer.end()
+
+
+def triples(records: GazeRecords, launch: int = 0) -> list[tuple[float, tuple[float, float] | None]]:
+    own = records.launches[launch]
+    places = [None if np.isnan(x) else (float(x), float(y)) for x, y in zip(own.x_deg, own.y_deg, strict=True)]
+    return list(zip(own.time_s.tolist(), places, strict=True))
+
+
+def test_what_was_noted_is_read_again(tmp_path: Path) -> None:
+    write(tmp_path / "gaze.bin")
+    found = read_gaze(tmp_path / "gaze.bin")
+    assert found.header == OURS
+    assert triples(found) == SAMPLES
+    assert found.launches[0].is_whole
+
+
+def test_the_bytes_are_those_of_the_layout(tmp_path: Path) -> None:
+    write(tmp_path / "gaze.bin", samples=SAMPLES[:1])
+    content = (tmp_path / "gaze.bin").read_bytes()
+    assert content[:2048].rstrip().startswith(b'{"format_version":1,"simulated":false,"kind":"gaze_samples"')
+    begin, sample, end = (content[at : at + 16] for at in range(2048, len(content), 16))
+    assert np.frombuffer(sample[:8], "<f8") == 100.25
+    assert np.frombuffer(sample[8:], "<f4").tolist() == [0.5, -0.25]
+    assert np.frombuffer(begin[8:], "<f4").tolist() == [0, 0]
+    assert np.frombuffer(end[8:], "<f4").tolist() == [0, 1]
+    assert np.isnan(np.frombuffer(begin[:8] + end[:8], "<f8")).all()
+
+
+def test_without_a_sample_there_is_no_file(tmp_path: Path) -> None:
+    write(tmp_path / "gaze.bin", samples=())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n_cut", range(1, 2 * RECORD.size + 1))
+def test_a_torn_end_is_cut_by_the_reader_and_by_the_next_launch(tmp_path: Path, n_cut: int) -> None:
+    path = tmp_path / "gaze.bin"
+    write(path, ends=False)
+    content = path.read_bytes()
+    path.write_bytes(content[:-n_cut])
+    n_left = len(SAMPLES) - -(-n_cut // RECORD.size)
+    torn = read_gaze(path)
+    assert (triples(torn), torn.n_torn_bytes) == (SAMPLES[:n_left], -n_cut % RECORD.size)
+    assert not torn.launches[0].is_whole
+    write(path, launch=1)
+    mended = read_gaze(path)
+    assert (triples(mended), triples(mended, 1), mended.n_torn_bytes) == (SAMPLES[:n_left], SAMPLES, 0)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, HEADER_BYTES - 1])
+def test_a_torn_header_is_written_again(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "gaze.bin"
+    path.write_bytes(OURS.to_header()[:n_bytes])
+    write(path, launch=2)
+    assert [launch.launch for launch in read_gaze(path).launches] == [2]
+
+
+def test_a_launch_without_a_sample_ends_the_file_of_one_that_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "gaze.bin"
+    write(path, ends=False)
+    write(path, launch=1, samples=())
+    first, second = read_gaze(path).launches
+    assert (first.is_whole, first.time_s.size) == (False, 3)
+    assert (second.is_whole, second.launch, second.time_s.size) == (True, 1, 0)
+
+
+@pytest.mark.parametrize(("launch", "header"), [(1, OURS.model_copy(update={"session_id": "another"})), (0, OURS)])
+def test_gaze_that_is_not_this_sessions_is_refused_and_left_alone(
+    tmp_path: Path, launch: int, header: GazeHeader
+) -> None:
+    path = tmp_path / "gaze.bin"
+    write(path)
+    before = path.read_bytes()
+    with pytest.raises(SessionError, match="choose another --out"):
+        GazeWriter(path, header, launch=launch)
+    assert path.read_bytes() == before
+
+
+def test_a_full_disk_is_the_journals_line_and_what_was_whole_stays(tmp_path: Path) -> None:
+    path = tmp_path / "gaze.bin"
+    write(path, ends=False)
+    n_bytes = path.stat().st_size
+    with disk_of(n_bytes + 20), pytest.raises(StorageError, match=r"found the disk full.*same command with --resume"):
+        write(path, launch=1)
+    assert path.stat().st_size == n_bytes
+
+
+def test_many_samples_are_written_before_the_next_trial_ends(tmp_path: Path) -> None:
+    path = tmp_path / "gaze.bin"
+    with GazeWriter(path, OURS, launch=0) as writer:
+        writer.note(1.0, None)
+        writer.write_many()
+        assert not path.exists()
+        for number in range(5_000):
+            writer.note(1.0 + number, (0.0, 0.0))
+        writer.write_many()
+        assert read_gaze(path).n_samples == 5_001
+
+
+def present(folder: Path, out: Path, tracker: PeriodicTracker, *, stop_after: int | None = None) -> None:
+    """Present, or go on, with gaze kept as on a real clock."""
+    session, stop = open_session(folder), StopRequest()
+    rows = read_journal(out / "journal.jsonl").rows if (out / "journal.jsonl").exists() else ()
+    screen = session.document.screen
+    display = HeadlessDisplay(
+        VirtualClock(screen.refresh_hz),
+        refresh_hz=screen.refresh_hz,
+        width_px=screen.width_px,
+        height_px=screen.height_px,
+    )
+    apparatus = Apparatus(
+        display=display, gaze=tracker, reward=LoggedReward(), codes=FileCodes(), recorder=NoRecorder()
+    )
+    n_launches = sum(row.event == "segment_opened" for row in rows)
+    header = GazeHeader(simulated=True, session_id=session.document.session_id)
+    with (
+        JournalWriter(out / "journal.jsonl") as journal,
+        GazeWriter(out / "gaze.bin", header, launch=n_launches) as gaze,
+    ):
+        journal.go_on(read_journal(out / "journal.jsonl"))
+
+        def after_trial(state: object, _now_s: float) -> None:
+            if stop_after is not None and state.next_trial >= stop_after:  # type: ignore[attr-defined]
+                stop.ask()
+
+        Presenter(
+            session=session,
+            apparatus=apparatus,
+            journal=journal,
+            state=replay(session, rows) if rows else fresh_state(session),
+            n_launches=n_launches,
+            stop=stop,
+            after_trial=after_trial,
+            gaze=gaze,
+        ).run()
+
+
+def sent(tracker: PeriodicTracker) -> list[tuple[float, tuple[float, float] | None]]:
+    return [
+        (
+            one.time_s,
+            None if one.point is None else (float(np.float32(one.point.x_deg)), float(np.float32(one.point.y_deg))),
+        )
+        for one in tracker.sent
+    ]
+
+
+def test_every_sample_that_the_machine_consumed_is_kept_over_two_launches(
+    make_session: BuildSession, tmp_path: Path
+) -> None:
+    folder, out = make_session(n_presentations=12), tmp_path / "out"
+    first, second = PeriodicTracker(), PeriodicTracker()
+    present(folder, out, first, stop_after=2)
+    present(folder, out, second)
+    found = read_gaze(out / "gaze.bin")
+    assert read_journal(out / "journal.jsonl").ended is not None
+    assert [launch.launch for launch in found.launches] == [0, 1]
+    assert triples(found) == sent(first)
+    assert triples(found, 1) == sent(second)
+    assert all(launch.is_whole for launch in found.launches)
+
+
+class Window(HeadlessDisplay):
+    """A display in real time."""
+
+    clock_kind = "real"
+
+
+@pytest.mark.parametrize(
+    ("display", "eye", "keeps"),
+    [(Window, "tracker", True), (Window, "mouse", True), (Window, "scripted", False), (Window, "none", False)]
+    + [(HeadlessDisplay, "tracker", False)],
+)
+def test_gaze_is_kept_in_real_time_of_an_eye_that_no_program_moves(
+    make_session: BuildSession, tmp_path: Path, display: type[HeadlessDisplay], eye: str, keeps: bool
+) -> None:
+    tracker = PeriodicTracker()
+    tracker.name = eye
+    apparatus = Apparatus(
+        display=display(VirtualClock(60.0), refresh_hz=60.0, width_px=320, height_px=240),
+        gaze=tracker,
+        reward=LoggedReward(),
+        codes=FileCodes(),
+        recorder=NoRecorder(),
+    )
+    session = open_session(make_session(n_presentations=3))
+    assert (open_gaze_writer(session, apparatus, tmp_path, n_launches=0) is not None) == keeps
