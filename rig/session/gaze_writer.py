@@ -100,7 +100,7 @@ class GazeWriter:
 
     def end(self) -> None:
         """Mark the end of this launch's samples: a copy of the file that has no such mark is no whole one."""
-        if self._file is None and not self._waiting and not _holds_header(self._path):
+        if self._file is None and not self._waiting and not self._path.exists():
             return
         self._waiting += mark_bytes(self._launch, ENDS)
         self.sync()

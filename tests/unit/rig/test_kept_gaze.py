@@ -236,8 +236,13 @@ class Window(HeadlessDisplay):
 
 @pytest.mark.parametrize(
     ("display", "eye", "keeps"),
-    [(Window, "tracker", True), (Window, "mouse", True), (Window, "scripted", False), (Window, "none", False)]
-    + [(HeadlessDisplay, "tracker", False)],
+    [
+        (Window, "tracker", True),
+        (Window, "mouse", True),
+        (Window, "scripted", False),
+        (Window, "none", False),
+        (HeadlessDisplay, "tracker", False),
+    ],
 )
 def test_gaze_is_kept_in_real_time_of_an_eye_that_no_program_moves(
     make_session: BuildSession, tmp_path: Path, display: type[HeadlessDisplay], eye: str, keeps: bool

@@ -1,10 +1,11 @@
-"""Reading the header of gaze.bin."""
+"""Whose gaze a file holds, and whether it goes on to its end, seen from its ends."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-from closedloop.artifacts.day.gaze.layout import HEADER_BYTES, GazeHeader
+from closedloop.artifacts.day.gaze.layout import ENDS, HEADER_BYTES, RECORD, GazeHeader
 from closedloop.artifacts.documents import refuse_newer, validate
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
@@ -30,3 +31,14 @@ def read_header(path: Path) -> GazeHeader:
     content = parse_json(head, place=str(path))
     refuse_newer(path, content)
     return validate(GazeHeader, content, place=str(path))
+
+
+def is_ended(path: Path) -> bool:
+    """Return whether a file goes on to the end of a launch's samples: the rig writes that before the session's end."""
+    with open_to_read(path) as file:
+        n_bytes = file.seek(0, 2)
+        if n_bytes < HEADER_BYTES + RECORD.size or (n_bytes - HEADER_BYTES) % RECORD.size:
+            return False
+        file.seek(-RECORD.size, 2)
+        time_s, _launch, what = RECORD.unpack(file.read(RECORD.size))
+    return math.isnan(time_s) and what == ENDS

@@ -130,7 +130,7 @@ def _marks(path: Path, records: NDArray[Any]) -> Iterator[tuple[int, int, float]
 def _is_mark(launch: NDArray[np.float32], what: NDArray[np.float32]) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):  # of what is none
         is_number = (launch >= 0) & (launch < _MOST_LAUNCHES) & (np.floor(launch) == launch)
-    return is_number & ((what == BEGINS) | (what == ENDS))
+    return np.asarray(is_number & ((what == BEGINS) | (what == ENDS)))
 
 
 def _unfit(path: Path, expected: str, found: str, *, at: int | None = None) -> DocumentError:
