@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from closedloop.analysis.gaze import DIRECTIONS, direction_counts
 from closedloop.report.drawing import INK, PREFERRED, SITE, SOFT, new_figure, note_numbers
 from closedloop.report.gaze.measures import DayGaze
 
-_WIDTH, _HEIGHT = 5.6, 4.7  # inches
+_WIDTH, _HEIGHT = 4.8, 4.0  # inches
 _MOST_NAMED_DEG = 25.0  # a tracker that loses the eye says any number: the axes do not follow it
 _MANY = 400  # breaks, from which on points are smaller
 
@@ -33,7 +34,8 @@ def density_map(gaze: DayGaze) -> Figure:
         norm=LogNorm(vmin=1, vmax=max(int(gaze.counts.max()), 2)),
         interpolation="nearest",
     )
-    bar = figure.colorbar(drawn, ax=ax, shrink=0.85)
+    bar = figure.colorbar(drawn, ax=ax, shrink=0.8, pad=0.03, aspect=28, format=FuncFormatter(lambda n, _: f"{n:,.0f}"))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.set_label(f"samples in {2 * half / n_bins:.2g}° × {2 * half / n_bins:.2g}°")
     bar.outline.set_visible(False)
     _window(ax, gaze, half)
@@ -67,7 +69,7 @@ def break_directions(gaze: DayGaze) -> Figure:
     places = np.arange(len(names))[::-1]
     ax.barh(places, values, color=[SITE] * len(DIRECTIONS) + [SOFT], height=0.7)
     for place, value in zip(places.tolist(), values, strict=True):
-        ax.text(value, place, f" {value:,}", va="center", color=INK)
+        ax.annotate(f"{value:,}", (value, place), (4, 0), textcoords="offset points", va="center", color=INK)
     ax.set_yticks(places.tolist(), names)
     ax.set_xlim(0, max(*values, 1) * 1.15)
     ax.grid(visible=False, axis="y")
@@ -94,5 +96,7 @@ def _window(ax: Axes, gaze: DayGaze, half_width_deg: float) -> None:
     ax.set_xlim(-half_width_deg, half_width_deg)
     ax.set_ylim(-half_width_deg, half_width_deg)
     ax.set_aspect("equal")
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_xlabel("degrees right of the fixation point")
     ax.set_ylabel("degrees above it")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from closedloop.analysis.gaze import DIRECTIONS, direction_counts
@@ -24,7 +26,10 @@ def gaze_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
 def section_of(gaze: DayGaze) -> PageSection:
     """Return the section."""
     tables = [_launches(gaze)] if gaze.launches else []
-    tables += [_files(gaze.files)] if gaze.files else []
+    placed = [one for one in gaze.files if one.clock is not None]
+    unplaced = [one for one in gaze.files if one.clock is None]
+    tables += [_files(placed)] if placed else []
+    tables += [_unplaced(unplaced)] if unplaced else []
     return PageSection(
         "gaze",
         "Gaze",
@@ -46,8 +51,9 @@ def _plates(gaze: DayGaze) -> tuple[Plate, ...]:
             plate(
                 figures.density_map(gaze),
                 "Gaze while images were up",
-                caption=f"{count(gaze.n_up)} samples with an eye, {percent(part)} of them within the fixation window "
-                f"(circle, {gaze.window_deg:g}° radius). Shades on a logarithmic scale; white: no sample.{beyond}",
+                caption=f"{count(gaze.n_up)} samples with an eye, rejected images included, {percent(part)} of them "
+                f"within the fixation window (circle, {gaze.window_deg:g}° radius). Shades on a logarithmic scale; "
+                f"white: no sample.{beyond}",
             )
         )
     if len(gaze.broken_deg):
@@ -66,7 +72,7 @@ def _where(gaze: DayGaze) -> str:
     if not len(places):
         return said
     median = float(np.median(np.hypot(*places.T)))
-    return f"{said} Median distance from the fixation point {number(median)}°. Circle: the fixation window."
+    return f"{said} Median distance from the fixation point {median:.1f}°. Circle: the fixation window."
 
 
 def _which_way(gaze: DayGaze) -> str:
@@ -85,7 +91,7 @@ def _launches(gaze: DayGaze) -> Table:
             "samples",
             "rate",
             "eye lost",
-            "… while images were up",
+            "lost, image up",
             "distance, median",
             "95 %",
             "broken",
@@ -94,25 +100,26 @@ def _launches(gaze: DayGaze) -> Table:
             (
                 f"{one.launch + 1}" + ("" if one.is_whole else " (cut)"),
                 count(one.n_samples) + (f" + {count(one.n_elsewhere)} elsewhere" if one.n_elsewhere else ""),
-                number(one.rate_hz, unit="Hz"),
+                _rate(one.rate_hz),
                 percent(one.lost),
                 percent(one.lost_during_images),
-                number(one.median_deg, unit="°"),
-                number(one.most_deg, unit="°"),
+                _degrees(one.median_deg),
+                _degrees(one.most_deg),
                 count(one.n_broken),
             )
             for one in gaze.launches
         ),
         caption="Rate: from the median time between two samples, as the rig got them. Eye lost: samples without a "
-        "pupil, in blinks mostly. Distance from the fixation point while images were up: the median, and what 95 % of "
-        "the samples do not exceed. Broken: trials in which the eye left the window. Cut: the rig ended in the middle "
-        "of a trial, whose samples are lost. Elsewhere: left out, their time is none of that launch.",
+        "pupil, in blinks mostly; image up: of those while an image was on the screen. Distance from the fixation "
+        "point then: the median, and what 95 % of the samples do not exceed. Broken: trials in which the eye left the "
+        "window. Cut: the rig ended in the middle of a trial, whose samples are lost. Elsewhere: left out, their time "
+        "is none of that launch.",
     )
 
 
-def _files(files: tuple[TrackerFileNumbers, ...]) -> Table:
+def _files(files: Sequence[TrackerFileNumbers]) -> Table:
     return Table(
-        columns=("tracker's file", "rate", "launch", "messages matched", "drift", "messages within", "remarks"),
+        columns=("tracker's file", "rate", "launch", "messages matched", "drift", "messages within", "placed by"),
         rows=tuple(_file_row(one) for one in files),
         caption="The tracker's own recording, at its own rate, placed on the rig's clock by the trials and digital "
         "codes that the rig told it. Drift: how much faster the rig's clock runs than the tracker's. Messages within: "
@@ -122,15 +129,31 @@ def _files(files: tuple[TrackerFileNumbers, ...]) -> Table:
 
 def _file_row(one: TrackerFileNumbers) -> tuple[str, ...]:
     clock = one.clock
-    rate = number(one.rate_hz, unit="Hz")
     if clock is None:
-        return (one.name, rate, DASH, DASH, DASH, DASH, one.said)
+        raise ValueError(f"{one.name}: expected a file that has its place")
     return (
         one.name,
-        rate,
+        _rate(one.rate_hz),
         str(clock.launch + 1),
         f"{count(clock.n_matched)} of {count(clock.n_received)}",
         f"{number(clock.fit.drift_ppm)} ppm",
         f"{number(clock.residual_95_ms)} ms",
-        "" if clock.from_codes else "placed by trials alone: few codes match",
+        "codes" if clock.from_codes else "trials alone",
     )
+
+
+def _unplaced(files: Sequence[TrackerFileNumbers]) -> Table:
+    return Table(
+        columns=("tracker's file", "why it has no place in the journal"),
+        rows=tuple((one.name, one.said) for one in files),
+        caption="These files are kept with the session all the same.",
+        prose=True,
+    )
+
+
+def _degrees(value: float) -> str:
+    return f"{number(value)}°" if np.isfinite(value) else DASH
+
+
+def _rate(rate_hz: float | None) -> str:
+    return DASH if rate_hz is None or not np.isfinite(rate_hz) else f"{rate_hz:,.0f} Hz"
