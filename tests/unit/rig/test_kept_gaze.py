@@ -95,6 +95,12 @@ def test_the_bytes_are_those_of_the_layout(tmp_path: Path) -> None:
     assert np.isnan(np.frombuffer(begin[:8] + end[:8], "<f8")).all()
 
 
+@pytest.mark.parametrize("place", [(1e7, 0.0), (0.0, float("inf")), (float("nan"), 0.0)])
+def test_a_place_that_is_on_no_screen_is_kept_as_no_eye(tmp_path: Path, place: tuple[float, float]) -> None:
+    write(tmp_path / "gaze.bin", samples=[(1.0, place), (2.0, (1.0, 1.0))])
+    assert triples(read_gaze(tmp_path / "gaze.bin")) == [(1.0, None), (2.0, (1.0, 1.0))]
+
+
 def test_without_a_sample_there_is_no_file(tmp_path: Path) -> None:
     write(tmp_path / "gaze.bin", samples=())
     assert list(tmp_path.iterdir()) == []

@@ -57,6 +57,7 @@ def test_what_is_brought_is_sealed_with_the_session(tmp_path: Path) -> None:
 NOT_A_SAMPLE = struct.pack("<dff", float("inf"), 0.0, 0.0)
 HALF_AN_EYE = struct.pack("<dff", 1.0, float("nan"), 0.0)
 NO_NUMBER = struct.pack("<dff", 1.0, float("inf"), 0.0)
+NO_PLACE = struct.pack("<dff", 1.0, 2e6, 0.0)
 BAD_MARKS = [struct.pack("<dff", float("nan"), *words) for words in ((0.5, 0), (-1, 0), (0, 2), (0, float("nan")))]
 
 
@@ -69,6 +70,7 @@ BAD_MARKS = [struct.pack("<dff", float("nan"), *words) for words in ((0.5, 0), (
         ((BEGIN, NOT_A_SAMPLE), "record 2: expected a sample"),
         ((BEGIN, SAMPLE, SAMPLE, HALF_AN_EYE), "record 4: expected a sample"),
         ((BEGIN, NO_NUMBER), "record 2: expected a sample"),
+        ((BEGIN, NO_PLACE), "record 2: expected a sample"),
         ((BEGIN, SAMPLE, END, SAMPLE, END), "record 3: expected nothing of a launch behind its end"),
         ((BEGIN, SAMPLE, mark_bytes(1, ENDS)), "record 3: expected nothing"),
         ((BEGIN, SAMPLE, BEGIN, END), "record 3: expected a launch after 0, found launch 0"),

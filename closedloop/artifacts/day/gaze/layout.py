@@ -20,6 +20,8 @@ from closedloop.artifacts.documents import Document
 HEADER_BYTES: Final = 2048
 RECORD: Final = struct.Struct("<dff")
 BEGINS, ENDS = 0.0, 1.0
+FARTHEST_DEG: Final = 1e6
+LATEST_S: Final = 1e10  # three centuries after a computer was started
 
 _NO_EYE: Final = (math.nan, math.nan)
 
@@ -41,7 +43,7 @@ class GazeHeader(Document):
 
 
 def sample_bytes(time_s: float, place: tuple[float, float] | None) -> bytes:
-    """Return the record of a sample.
+    """Return the record of a sample; a place that is none on any screen, as an uncalibrated tracker says, is no eye.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ def sample_bytes(time_s: float, place: tuple[float, float] | None) -> bytes:
     place
         Degrees right and up; None without an eye.
     """
-    return RECORD.pack(time_s, *(_NO_EYE if place is None else place))
+    is_place = place is not None and all(abs(one) <= FARTHEST_DEG for one in place)
+    return RECORD.pack(time_s, *(place if place is not None and is_place else _NO_EYE))
 
 
 def mark_bytes(launch: int, what: float) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.gaze.header import REMEDY, read_header
-from closedloop.artifacts.day.gaze.layout import BEGINS, ENDS, HEADER_BYTES, RECORD, GazeHeader
+from closedloop.artifacts.day.gaze.layout import BEGINS, ENDS, FARTHEST_DEG, HEADER_BYTES, LATEST_S, RECORD, GazeHeader
 from closedloop.errors import DocumentError
 
 MOST_BYTES: Final = 4 << 30
@@ -115,8 +115,9 @@ def _marks(path: Path, records: NDArray[Any]) -> Iterator[tuple[int, int, float]
         some = records[start : start + _AT_ONCE]
         time_s, x_deg, y_deg = some["time_s"], some["x_deg"], some["y_deg"]
         is_mark = np.isnan(time_s)
-        is_place = np.isfinite(x_deg) & np.isfinite(y_deg) | np.isnan(x_deg) & np.isnan(y_deg)
-        bad = np.flatnonzero(~np.where(is_mark, _is_mark(x_deg, y_deg), np.isfinite(time_s) & is_place))
+        is_eye = (np.abs(x_deg) <= FARTHEST_DEG) & (np.abs(y_deg) <= FARTHEST_DEG)
+        is_place = is_eye | np.isnan(x_deg) & np.isnan(y_deg)
+        bad = np.flatnonzero(~np.where(is_mark, _is_mark(x_deg, y_deg), (np.abs(time_s) <= LATEST_S) & is_place))
         if bad.size:
             raise _unfit(path, "a sample or a launch's mark", "neither", at=start + int(bad[0]))
         places = np.flatnonzero(is_mark)
