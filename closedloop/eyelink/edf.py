@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import Answer, ConfinedError, Limits
 from closedloop.errors import RecordingError
-from closedloop.eyelink.marks import TrackerMarks, marks_of
+from closedloop.eyelink.marks import TrackerMarks
 from closedloop.eyelink.reading import SAMPLE, read_contents, read_samples
 from closedloop.storage import open_to_read, resolved
 
@@ -85,10 +84,11 @@ def read_edf(path: Path) -> EdfContents:
     if len(rates) != 1 or not _RATES_HZ[0] <= min(rates) <= _RATES_HZ[1]:
         said = ", ".join(f"{rate:g}" for rate in sorted(rates)[:4]) or "none"
         raise RecordingError(f"{path}: expected samples at one rate, found {said} Hz. {_REMEDY}")
-    messages = json.loads(bytes(parts[0]))
-    return EdfContents(
-        path, min(rates), _stretches(recordings), marks_of((float(at), str(text)) for at, text in messages)
+    trial, trial_s, code, code_s = parts
+    marks = TrackerMarks(
+        np.frombuffer(trial, np.int64), np.frombuffer(trial_s), np.frombuffer(code, np.int64), np.frombuffer(code_s)
     )
+    return EdfContents(path, min(rates), _stretches(recordings), marks)
 
 
 def read_edf_samples(path: Path) -> EdfSamples:

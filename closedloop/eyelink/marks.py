@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-PREFIX = "closedloop "
+PREFIX: Final = b"closedloop "
 _MESSAGE = re.compile(r"closedloop (trial|code) (\d{1,9})")
 
 

@@ -7,7 +7,6 @@ after a recalibration would be too early. So its binding of the library is used,
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,6 +15,7 @@ import numpy as np
 
 from closedloop.confined.protocol import Answer
 from closedloop.errors import RecordingError
+from closedloop.eyelink.marks import PREFIX, marks_of
 
 COLUMNS: Final = ("x_left", "x_right", "y_left", "y_right", "pupil_left", "pupil_right")
 SAMPLE: Final = np.dtype([("time_s", "<f8"), *((name, "<f4") for name in COLUMNS)])
@@ -25,7 +25,6 @@ _HALF_A_MS: Final = 0x0002  # a sample's flag at 2,000 Hz
 _MISSING: Final = -32768.0, 1e8  # of an eye that is not tracked; of one that is lost
 _AT_ONCE: Final = 1 << 14
 _MOST_MESSAGES: Final = 1_000_000
-_PREFIX: Final = b"closedloop "
 _LONGEST: Final = 64  # bytes of a message of ours
 
 
@@ -35,7 +34,7 @@ def read_samples(path: str) -> Answer:
 
 
 def read_contents(path: str) -> Answer:
-    """Return what a file is, and the rig's messages in it as JSON; samples are passed over, which is fast.
+    """Return what a file is, and the rig's messages in it as four arrays; samples are passed over, which is fast.
 
     Raises
     ------
@@ -52,9 +51,10 @@ def read_contents(path: str) -> Answer:
             recordings.append((recording.time / 1000.0, float(recording.sample_rate), int(recording.state)))
         elif kind == _MESSAGE:
             text = _text(data.fe.message)
-            if text.startswith(_PREFIX):
+            if text.startswith(PREFIX):
                 messages.append((data.fe.sttime / 1000.0, text.decode("ascii", "replace")))
-    return {"recordings": recordings}, [json.dumps(messages).encode()]
+    marks = marks_of(messages)
+    return {"recordings": recordings}, [marks.trial, marks.trial_s, marks.code, marks.code_s]
 
 
 def _samples(path: str) -> Iterator[Any]:

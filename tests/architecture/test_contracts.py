@@ -26,6 +26,7 @@ SCREEN = "psychopy and pyglet are at home in the rig's display"
 X_SERVER = "python-xlib is at home in the rig's view of the X server"
 PANDAS = "pandas is at home in access"
 NEO = "neo is at home in the room of other makers' files"
+EYELINK = "eyelinkio is at home in the room of EyeLink's files"
 
 HOLES = [
     ("rig/machine/state.py", "import closedloop.execution.local", RIG),
@@ -63,6 +64,7 @@ HOLES = [
     ("rig/display/placement.py", "import Xlib", X_SERVER),
     ("closedloop/report/numbers.py", "import pandas", PANDAS),
     ("closedloop/devices/neo_device.py", "import neo", NEO),
+    ("closedloop/report/numbers.py", "import eyelinkio", EYELINK),
 ]
 
 

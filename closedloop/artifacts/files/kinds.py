@@ -215,7 +215,7 @@ class GazeFile(StudyFile):
     """Gaze samples. The rig alone writes them, as the eye moves."""
 
     def read(self, path: Path) -> GazeRecords:
-        """Map the samples and check them; `read_gaze` has what is raised."""
+        """Read the samples and check them; `read_gaze` has what is raised."""
         from closedloop.artifacts.day.gaze.records import read_gaze  # noqa: PLC0415 - numpy with the first file
 
         return read_gaze(path)

@@ -1,4 +1,7 @@
-"""The samples in gaze.bin, launch by launch: mapped, not loaded, and checked from end to end."""
+"""The samples in gaze.bin, launch by launch, checked from end to end.
+
+They are read, not mapped: a disk that fails under a map ends the process without a word.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.gaze.header import REMEDY, read_header
 from closedloop.artifacts.day.gaze.layout import BEGINS, ENDS, FARTHEST_DEG, HEADER_BYTES, LATEST_S, RECORD, GazeHeader
 from closedloop.errors import DocumentError
+from closedloop.storage import open_to_read
 
-MOST_BYTES: Final = 4 << 30
-"""A day and a half at 2,000 samples a second."""
+MOST_BYTES: Final = 2 << 30
+"""Eighteen hours at 2,000 samples a second."""
 
 _RECORD: Final = np.dtype([("time_s", "<f8"), ("x_deg", "<f4"), ("y_deg", "<f4")])
 _MOST_LAUNCHES: Final = 10_000
@@ -70,7 +74,7 @@ class GazeRecords:
 
 
 def read_gaze(path: Path) -> GazeRecords:
-    """Map a file of gaze samples, reading it once from end to end.
+    """Read a file of gaze samples: as much memory as it has bytes.
 
     Raises
     ------
@@ -83,11 +87,14 @@ def read_gaze(path: Path) -> GazeRecords:
     n_bytes = path.stat().st_size - HEADER_BYTES
     if n_bytes > MOST_BYTES:
         raise _unfit(path, f"at most {MOST_BYTES >> 30} GB of samples", f"{n_bytes / 1e9:.0f} GB")
-    n_records = n_bytes // RECORD.size
+    with open_to_read(path) as file:
+        file.seek(HEADER_BYTES)
+        content = file.read(n_bytes)
+    n_records = len(content) // RECORD.size
     if not n_records:
-        return GazeRecords(header, (), n_bytes)
-    records = np.memmap(path, _RECORD, mode="r", offset=HEADER_BYTES, shape=(n_records,))
-    return GazeRecords(header, _launches(path, records), n_bytes - n_records * RECORD.size)
+        return GazeRecords(header, (), len(content))
+    records = np.frombuffer(content, _RECORD, count=n_records)
+    return GazeRecords(header, _launches(path, records), len(content) - n_records * RECORD.size)
 
 
 def _launches(path: Path, records: NDArray[Any]) -> tuple[LaunchGaze, ...]:
