@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +13,11 @@ import pytest
 from closedloop.artifacts.day.gaze.layout import HEADER_BYTES, RECORD, GazeHeader
 from closedloop.artifacts.day.gaze.records import GazeRecords, read_gaze
 from closedloop.artifacts.day.journal import read_journal
+from closedloop.artifacts.day.journal_rows import TrialEnded
 from closedloop.errors import SessionError, StorageError
+from rig.apparatus import Launch
+from rig.check import machine
+from rig.check.inspection import Inspection
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
 from rig.machine.kept_gaze import open_gaze_writer
@@ -232,6 +238,60 @@ def test_every_sample_that_the_machine_consumed_is_kept_over_two_launches(
     assert triples(found) == sent(first)
     assert triples(found, 1) == sent(second)
     assert all(launch.is_whole for launch in found.launches)
+
+
+class Killing(PeriodicTracker):
+    """A tracker whose rig is killed as it is asked for the sample of a number."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def samples(self, now_s: float) -> Sequence[GazeSample]:
+        """Return all since the last call, or end the process as `kill -9` does."""
+        if now_s >= 0.004 * self._at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().samples(now_s)
+
+
+@pytest.mark.parametrize("at", [5, 300, 700, 1234])
+def test_a_rig_that_is_killed_loses_the_samples_of_one_trial(
+    make_session: BuildSession, tmp_path: Path, at: int
+) -> None:
+    folder, out = make_session(n_presentations=30), tmp_path / "out"
+    child = os.fork()
+    if not child:
+        present(folder, out, Killing(at))
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    whole = read_journal(out / "journal.jsonl")
+    ended_s = [row.time_s for row in whole.rows if isinstance(row, TrialEnded)]
+    n_kept = read_gaze(out / "gaze.bin").n_samples if (out / "gaze.bin").exists() else 0
+    assert n_kept * 0.004 >= (ended_s[-1] if ended_s else 0.0) - 0.004
+    again = PeriodicTracker()
+    present(folder, out, again)
+    *before, after = read_gaze(out / "gaze.bin").launches
+    assert triples(read_gaze(out / "gaze.bin"), len(before)) == sent(again)
+    assert [(one.is_whole, one.time_s.tolist()) for one in before] == (
+        [(False, [0.004 * number for number in range(n_kept)])] if n_kept else []
+    )
+    assert after.is_whole
+    assert read_journal(out / "journal.jsonl").ended is not None
+
+
+def test_the_disk_has_to_have_room_for_gaze_where_somebody_looks(make_session: BuildSession, tmp_path: Path) -> None:
+    folder = make_session(n_presentations=3)
+
+    def disk(**options: object) -> str:
+        launch = Launch(session=folder, out=tmp_path / "out", **options)  # type: ignore[arg-type]
+        return str(machine.disk(Inspection(launch, session=open_session(folder))))
+
+    assert "MB needed for the journal and gaze samples" in disk(display="psychopy", gaze="mouse")
+    for options in ({"display": "psychopy"}, {"display": "headless", "gaze": "mouse"}):
+        assert disk(**options).endswith("MB needed for the journal")
+    rehearsed = disk(display="psychopy", gaze="mouse", is_rehearsal=True)
+    assert rehearsed.endswith("MB needed for the journal")
+    assert machine.gaze_bytes(hours=5.0) == 5 * 3600 * 2000 * 46
 
 
 class Window(HeadlessDisplay):
