@@ -23,6 +23,7 @@ from rig.machine.apparatus import Apparatus
 from rig.machine.kept_gaze import open_gaze_writer
 from rig.machine.presenter import Presenter
 from rig.machine.state import fresh_state, replay
+from rig.operator.commands import Command, Commands, NoCommands
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
 from rig.ports.gaze import GazePoint, GazeSample
@@ -177,7 +178,14 @@ def test_many_samples_are_written_before_the_next_trial_ends(tmp_path: Path) -> 
         assert read_gaze(path).n_samples == 5_001
 
 
-def present(folder: Path, out: Path, tracker: PeriodicTracker, *, stop_after: int | None = None) -> None:
+def present(
+    folder: Path,
+    out: Path,
+    tracker: PeriodicTracker,
+    *,
+    stop_after: int | None = None,
+    commands: Commands | None = None,
+) -> None:
     """Present, or go on, with gaze kept as on a real clock."""
     session, stop = open_session(folder), StopRequest()
     rows = read_journal(out / "journal.jsonl").rows if (out / "journal.jsonl").exists() else ()
@@ -189,7 +197,12 @@ def present(folder: Path, out: Path, tracker: PeriodicTracker, *, stop_after: in
         height_px=screen.height_px,
     )
     apparatus = Apparatus(
-        display=display, gaze=tracker, reward=LoggedReward(), codes=FileCodes(), recorder=NoRecorder()
+        display=display,
+        gaze=tracker,
+        reward=LoggedReward(),
+        codes=FileCodes(),
+        recorder=NoRecorder(),
+        commands=commands or NoCommands(),
     )
     n_launches = sum(row.event == "segment_opened" for row in rows)
     header = GazeHeader(simulated=True, session_id=session.document.session_id)
@@ -238,6 +251,51 @@ def test_every_sample_that_the_machine_consumed_is_kept_over_two_launches(
     assert triples(found) == sent(first)
     assert triples(found, 1) == sent(second)
     assert all(launch.is_whole for launch in found.launches)
+
+
+@pytest.mark.parametrize("n_lacking", [8, 5_000])
+def test_a_disk_without_room_for_gaze_ends_the_session_before_its_journal_says_so(
+    make_session: BuildSession, tmp_path: Path, n_lacking: int
+) -> None:
+    folder, out = make_session(n_presentations=12), tmp_path / "out"
+    present(folder, tmp_path / "undisturbed", PeriodicTracker())
+    n_bytes = (tmp_path / "undisturbed" / "gaze.bin").stat().st_size
+    assert n_bytes > (tmp_path / "undisturbed" / "journal.jsonl").stat().st_size
+    first, second = PeriodicTracker(), PeriodicTracker()
+    with disk_of(n_bytes - n_lacking), pytest.raises(StorageError, match=r"gaze.bin.*found the disk full"):
+        present(folder, out, first)
+    assert read_journal(out / "journal.jsonl").ended is None  # who brings what is there is told that it goes on
+    kept = triples(read_gaze(out / "gaze.bin"))
+    assert kept == sent(first)[: len(kept)]
+    present(folder, out, second)
+    assert read_journal(out / "journal.jsonl").ended is not None
+    whole = read_gaze(out / "gaze.bin")
+    assert (triples(whole), triples(whole, 1)) == (kept, sent(second))
+
+
+class Resting:
+    """An operator who pauses the session for 1,500 flips, and looks at the file when they are over."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._n_polls = file, 0
+        self.n_seen = 0
+
+    def poll(self) -> Sequence[Command]:
+        """Pause at the tenth flip, continue 1,500 later."""
+        self._n_polls += 1
+        if self._n_polls == 10:
+            return (Command("pause", "key", lambda _words: None, lambda _words: None),)
+        if self._n_polls == 1510:
+            self.n_seen = read_gaze(self._file).n_samples
+            return (Command("continue", "key", lambda _words: None, lambda _words: None),)
+        return ()
+
+
+def test_in_a_long_pause_samples_do_not_wait_in_memory(make_session: BuildSession, tmp_path: Path) -> None:
+    operator, tracker = Resting(tmp_path / "out" / "gaze.bin"), PeriodicTracker()
+    present(make_session(n_presentations=3), tmp_path / "out", tracker, commands=operator)
+    assert operator.n_seen * RECORD.size > 1 << 16  # 25 s at 250 Hz are 100 kB
+    assert triples(read_gaze(tmp_path / "out" / "gaze.bin")) == sent(tracker)
 
 
 class Killing(PeriodicTracker):
