@@ -78,14 +78,14 @@ def test_an_eye_that_is_not_seen_again_has_no_landing() -> None:
 
 
 def test_numbers_while_images_were_up_are_those_of_that_time_alone() -> None:
-    up = [(3.0, 4.0)] * 10 + [(0.0, 1.0)] * 30 + [NO_EYE] * 10  # 50 samples: 100 ms
+    up = [(0.1 * number, 0.0) for number in range(1, 41)] + [NO_EYE] * 10  # 50 samples: 100 ms
     away = [NO_EYE] * 25 + [(8.0, 0.0)] * 25
     gaze = measure([placed(away + up + away, images=[(10.1, 10.2)])], window_deg=WINDOW_DEG)
     [one] = gaze.launches
     assert (one.n_samples, one.rate_hz) == (150, pytest.approx(500.0))
     assert (one.lost, one.lost_during_images) == (pytest.approx(60 / 150), pytest.approx(10 / 50))
-    assert (one.median_deg, one.most_deg) == (1.0, 5.0)
-    assert (gaze.n_up, gaze.n_within, int(gaze.counts.sum())) == (40, 30, 30)
+    assert (one.median_deg, one.most_deg) == (pytest.approx(2.05), pytest.approx(3.805))
+    assert (gaze.n_up, gaze.n_within, int(gaze.counts.sum())) == (40, 20, 30)
 
 
 def broken_gaze() -> DayGaze:
