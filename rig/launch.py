@@ -185,6 +185,7 @@ def _present_rest(
     at.keep_audit()
     gaze = open_gaze_writer(session, apparatus, launch.out, n_launches=beginning.n_launches)
     presenter = Presenter(
+        gaze=at.stack.enter_context(gaze) if gaze is not None else None,
         session=session,
         apparatus=apparatus,
         journal=writer,
@@ -193,7 +194,6 @@ def _present_rest(
         stop=at.stop,
         after_trial=on_trial,
         facts=_facts(at, journal, apparatus, overrides_of([*before, *opened], launch.despite)),
-        gaze=at.stack.enter_context(gaze) if gaze is not None else None,
     )
     with device_errors("recorder"):
         apparatus.recorder.start(session.document.session_id)

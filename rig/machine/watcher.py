@@ -107,7 +107,6 @@ class Watcher:
         """
         self._devices.check()
         samples = self._devices.samples(flip.time_s)
-        self._notebook.note_gaze(samples)
         if samples:
             self._sample_s, self.point = flip.time_s, samples[-1].point
         elif self._sample_s is None:
@@ -116,6 +115,7 @@ class Watcher:
             self._window.add((one for one in samples if one.time_s < flip.time_s), flip.time_s)
             self.was_broken = self._window.broken
             self._window.add((one for one in samples if one.time_s >= flip.time_s), flip.time_s)
+        self._notebook.note_gaze(samples)
         self._was_unwaited.append(flip.n_frames == 0)
         # Every wait of the machine is a number of flips: without frames between them trials would rush by unseen.
         is_unsynced = sum(self._was_unwaited) > _MOST_UNWAITED
