@@ -20,7 +20,6 @@ from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
 from rig.machine.device_faults import close_device, device_errors
-from rig.machine.kept_gaze import open_gaze_writer
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.operator.desk import Desk
@@ -30,6 +29,7 @@ from rig.session.folder import Session, open_session, plan_sha256
 from rig.session.foreign import JOURNAL_NAME, SUMMARY_NAME, refuse_foreign_launches, refuse_foreign_out
 from rig.session.hold import hold, hold_screen, new_holder, screen_name, session_name
 from rig.session.journal import JournalWriter
+from rig.session.kept_gaze import open_gaze_writer
 from rig.session.lock import PATIENCE_S
 from rig.stop import StopRequest
 
@@ -183,7 +183,13 @@ def _present_rest(
         desk.judge(doubts_of([*before, *opened], launch.despite))
         apparatus = _with_desk(apparatus, desk)
     at.keep_audit()
-    gaze = open_gaze_writer(session, apparatus, launch.out, n_launches=beginning.n_launches)
+    gaze = open_gaze_writer(
+        session,
+        launch.out,
+        eye=apparatus.gaze.name,
+        is_real_time=apparatus.display.clock_kind == "real",
+        n_launches=beginning.n_launches,
+    )
     presenter = Presenter(
         gaze=at.stack.enter_context(gaze) if gaze is not None else None,
         session=session,

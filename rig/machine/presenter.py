@@ -65,6 +65,8 @@ class Presenter:
         With what.
     journal
         Where every event goes.
+    gaze
+        Where gaze samples are kept; None where they are not.
     state
         Where to begin: `rig.machine.state.fresh_state`, or `rig.machine.state.replay` of an older journal.
     n_launches
@@ -75,8 +77,6 @@ class Presenter:
         Called with the state and the time between trials, for a progress display.
     facts
         What else the journal is to say of this launch.
-    gaze
-        Where gaze samples are kept; None where they are not.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Presenter:
         session: Session,
         apparatus: Apparatus,
         journal: JournalWriter,
+        gaze: GazeWriter | None = None,
         state: SessionState,
         n_launches: int,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
         facts: LaunchFacts | None = None,
-        gaze: GazeWriter | None = None,
     ) -> None:
         self._session, self._apparatus, self._state = session, apparatus, state
         self._n_launches, self._facts = n_launches, facts or LaunchFacts()

@@ -20,7 +20,6 @@ from rig.check import machine
 from rig.check.inspection import Inspection
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
-from rig.machine.kept_gaze import open_gaze_writer
 from rig.machine.presenter import Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, Commands, NoCommands
@@ -32,6 +31,7 @@ from rig.ports.reward import LoggedReward
 from rig.session.folder import open_session
 from rig.session.gaze_writer import GazeWriter
 from rig.session.journal import JournalWriter
+from rig.session.kept_gaze import open_gaze_writer
 from rig.stop import StopRequest
 from tests.unit.rig.conftest import BuildSession
 from tests.unit.rig.test_full_disk import disk_of
@@ -352,33 +352,19 @@ def test_the_disk_has_to_have_room_for_gaze_where_somebody_looks(make_session: B
     assert machine.gaze_bytes(hours=5.0) == 5 * 3600 * 2000 * 46
 
 
-class Window(HeadlessDisplay):
-    """A display in real time."""
-
-    clock_kind = "real"
-
-
 @pytest.mark.parametrize(
-    ("display", "eye", "keeps"),
+    ("eye", "is_real_time", "keeps"),
     [
-        (Window, "tracker", True),
-        (Window, "mouse", True),
-        (Window, "scripted", False),
-        (Window, "none", False),
-        (HeadlessDisplay, "tracker", False),
+        ("tracker", True, True),
+        ("mouse", True, True),
+        ("scripted", True, False),
+        ("none", True, False),
+        ("tracker", False, False),
     ],
 )
 def test_gaze_is_kept_in_real_time_of_an_eye_that_no_program_moves(
-    make_session: BuildSession, tmp_path: Path, display: type[HeadlessDisplay], eye: str, keeps: bool
+    make_session: BuildSession, tmp_path: Path, eye: str, is_real_time: bool, keeps: bool
 ) -> None:
-    tracker = PeriodicTracker()
-    tracker.name = eye
-    apparatus = Apparatus(
-        display=display(VirtualClock(60.0), refresh_hz=60.0, width_px=320, height_px=240),
-        gaze=tracker,
-        reward=LoggedReward(),
-        codes=FileCodes(),
-        recorder=NoRecorder(),
-    )
     session = open_session(make_session(n_presentations=3))
-    assert (open_gaze_writer(session, apparatus, tmp_path, n_launches=0) is not None) == keeps
+    writer = open_gaze_writer(session, tmp_path, eye=eye, is_real_time=is_real_time, n_launches=0)
+    assert (writer is not None) == keeps

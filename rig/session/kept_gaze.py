@@ -7,24 +7,27 @@ from typing import Final
 
 from closedloop.artifacts.catalog import GAZE
 from closedloop.artifacts.day.gaze.layout import GazeHeader
-from rig.machine.apparatus import Apparatus
 from rig.session.folder import Session
 from rig.session.gaze_writer import GazeWriter
 
 _OF_NOBODY: Final = ("scripted", "none")
 
 
-def open_gaze_writer(session: Session, apparatus: Apparatus, out: Path, *, n_launches: int) -> GazeWriter | None:
+def open_gaze_writer(
+    session: Session, out: Path, *, eye: str, is_real_time: bool, n_launches: int
+) -> GazeWriter | None:
     """Return where a launch's gaze samples go; None where nobody looks, or on a virtual clock.
 
     Parameters
     ----------
     session
         What is shown.
-    apparatus
-        With what.
     out
         Where its output goes.
+    eye
+        Whose gaze it is, as the journal says.
+    is_real_time
+        Whether the display's clock is a real one.
     n_launches
         How often it was launched before.
 
@@ -33,7 +36,7 @@ def open_gaze_writer(session: Session, apparatus: Apparatus, out: Path, *, n_lau
     SessionError
         Another session's gaze lies there.
     """
-    if apparatus.display.clock_kind == "virtual" or apparatus.gaze.name in _OF_NOBODY:
+    if not is_real_time or eye in _OF_NOBODY:
         return None
     header = GazeHeader(simulated=session.document.simulated, session_id=session.document.session_id)
     return GazeWriter(out / GAZE.name, header, launch=n_launches)
