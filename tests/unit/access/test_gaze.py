@@ -64,6 +64,7 @@ def test_samples_are_in_order_by_launch_and_what_a_power_cut_left_is_none(folder
     assert frame.attrs["simulated"]
 
 
+@pytest.mark.slow
 def test_a_trackers_own_samples_are_on_the_rigs_clock(folder: Path) -> None:
     frame = tracker_samples(closedloop.open_study(folder), 0, "own.edf")
     np.testing.assert_allclose(frame["time_s"], rig_s(1000 * frame["tracker_s"]), atol=2e-3)

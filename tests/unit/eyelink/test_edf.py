@@ -19,6 +19,7 @@ from tests.equipment.edf_files import edf_bytes, write_edf
 FILES = ("test_raw.edf", "test_2_raw.edf", "test_raw_binocular.edf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_samples_are_those_of_eyelinkio_at_the_trackers_own_times(tmp_path: Path, name: str) -> None:
     write_edf(tmp_path / name, name)
