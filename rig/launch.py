@@ -29,6 +29,7 @@ from rig.session.folder import Session, open_session, plan_sha256
 from rig.session.foreign import JOURNAL_NAME, SUMMARY_NAME, refuse_foreign_launches, refuse_foreign_out
 from rig.session.hold import hold, hold_screen, new_holder, screen_name, session_name
 from rig.session.journal import JournalWriter
+from rig.session.kept_gaze import open_gaze_writer
 from rig.session.lock import PATIENCE_S
 from rig.stop import StopRequest
 
@@ -182,7 +183,15 @@ def _present_rest(
         desk.judge(doubts_of([*before, *opened], launch.despite))
         apparatus = _with_desk(apparatus, desk)
     at.keep_audit()
+    gaze = open_gaze_writer(
+        session,
+        launch.out,
+        eye=apparatus.gaze.name,
+        is_real_time=apparatus.display.clock_kind == "real",
+        n_launches=beginning.n_launches,
+    )
     presenter = Presenter(
+        gaze=at.stack.enter_context(gaze) if gaze is not None else None,
         session=session,
         apparatus=apparatus,
         journal=writer,

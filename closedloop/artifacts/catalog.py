@@ -29,7 +29,7 @@ from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
-from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, JournalFile, StudyFile, TableFile
+from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
@@ -77,6 +77,15 @@ SESSION_IMAGES = StudyFile("schedule", "images.npy", holds="the same bytes, to b
 
 JOURNAL = JournalFile("present", "journal.jsonl", holds="a line for every event at the rig")
 SUMMARY = DocumentFile("present", "summary.json", holds="the session in numbers", document=SessionSummary)
+GAZE = GazeFile(
+    "present",
+    "gaze.bin",
+    holds="every gaze sample of a session with an eye",
+    optional=True,  # without an eye, and by rigs before December 2026
+)
+TRACKER_FILE = StudyFile(
+    "present", "eyelink.edf", holds="the tracker's own file (any *.edf, one a launch)", optional=True
+)
 
 EVENTS = StudyFile("recording", "array1.nev", holds="events of the first processor (array2.nev: the second's)")
 VOLTAGE = StudyFile(

@@ -50,7 +50,7 @@ class Document(Section):
             The file is missing, not JSON, of a newer version, or not of this kind.
         """
         content = read_json(path, missing=_MISSING)
-        _refuse_other_version(path, content)
+        refuse_newer(path, content)
         return validate(cls, content, place=str(path))
 
 
@@ -113,7 +113,14 @@ def refuse_other_version(path: Path, version: str) -> None:
         )
 
 
-def _refuse_other_version(path: Path, content: Any) -> None:
+def refuse_newer(path: Path, content: Any) -> None:
+    """Refuse what was read of a document that a newer version wrote, or that is no document at all.
+
+    Raises
+    ------
+    DocumentError
+        It is one.
+    """
     if not isinstance(content, dict):
         raise DocumentError(f"{path}: expected a document with keys, found {content!r:.60}. Restore the file.")
     version = content.get("format_version", FORMAT_VERSION)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from closedloop.terminal.command import missing_library
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo"),
+    "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo", "eyelinkio"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),
 }
@@ -19,7 +19,7 @@ INSTALL = {library: f"pip install 'closedloop[{extra}]'" for extra, names in LIB
 INSTALL |= {companion: INSTALL[library] for companion, library in _COMPANIONS.items()}
 """The command that installs each library, by its import name."""
 
-_OF_NO_COMMAND = frozenset({"pandas", "neo"})  # `open_study`, other makers' recorders: no Blackrock day waits for them
+_OF_NO_COMMAND = frozenset({"pandas", "neo", "eyelinkio"})  # no Blackrock day waits for them
 
 
 def require_extra(extra: str) -> None:

@@ -15,6 +15,7 @@ from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
 from closedloop.report import drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
+from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
@@ -100,6 +101,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
     parts = [
         _headline(record, day) if day.evaluation else None,
         *drawn,
+        gaze_of_day(record, day),
         sections.model_of_day(day),
         sections.quality([day]),
         sections.provenance(day),

@@ -9,6 +9,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.errors import RecordingError, SessionError, StudyError
 from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.study.kept_gaze import check_kept_gaze
 from closedloop.study.session_checks import check_session
 
 
@@ -29,7 +30,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
     StudyError
         Simulated data were brought into a real study.
     ClosedLoopError
-        What `check_session` finds.
+        What `check_session` and `check_kept_gaze` find.
     """
     if stage != "present":
         refuse_simulated(paths.folder(stage, day))
@@ -55,6 +56,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             "presentations left. Go on with it by `rig present --resume`, and bring the output again."
         )
     check_session(paths, study, day=day)
+    check_kept_gaze(paths, study, day=day)
 
 
 def refuse_simulated(folder: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from closedloop.artifacts.day.gaze.layout import RECORD
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.errors import RigError
 from rig.check.findings import Finding, fail, warn
@@ -23,6 +24,11 @@ LEAST_GB_PER_H = 1.0
 RAW_GB_PER_H = 28.0
 """128 channels of two bytes at 30 kHz."""
 
+FASTEST_HZ = 2_000.0
+"""Samples a second of the fastest trackers."""
+
+_TRACKER_FILE_BYTES = 30  # of a sample of both eyes in EyeLink's file
+_SPARE = 2.0  # trials that are broken or ignored take as long again
 _LARGEST_STEP_MS = 20.0
 _OLD_GAZE_DAYS, _OLD_LUMINANCE_DAYS = 1, 365
 
@@ -62,15 +68,31 @@ def other_rigs(at: Inspection) -> str | None:
 
 
 def disk(at: Inspection) -> str | Finding:
-    """Ask whether the journal has room."""
-    place, needed = _existing(at.launch.out), journal_bytes(at.known_session())
+    """Ask whether the journal has room, and the gaze samples beside it."""
+    place, needed, what = _existing(at.launch.out), journal_bytes(at.known_session()), "the journal"
+    if at.launch.display != "headless" and _has_eye(at):
+        needed += gaze_bytes(hours=_SPARE * least_duration_s(at.known_session()) / 3600)
+        what = "the journal and gaze samples"
     free = shutil.disk_usage(place).free
     if free < needed:
         return fail(
-            f"{place}: expected {needed / 1e6:.1f} MB free for the journal, found {free / 1e6:.1f} MB",
+            f"{place}: expected {needed / 1e6:.1f} MB free for {what}, found {free / 1e6:.1f} MB",
             "Free some space, or choose another --out.",
         )
-    return f"{free / 1e6:,.0f} MB free at {place}, {needed / 1e6:.1f} MB needed for the journal"
+    return f"{free / 1e6:,.0f} MB free at {place}, {needed / 1e6:.1f} MB needed for {what}"
+
+
+def gaze_bytes(*, hours: float) -> float:
+    """Return how much room gaze samples and a tracker's own file take, of the fastest trackers."""
+    return 3600 * hours * FASTEST_HZ * (RECORD.size + _TRACKER_FILE_BYTES)
+
+
+def _has_eye(at: Inspection) -> bool:
+    if at.launch.is_rehearsal:
+        return False
+    if at.document is None:
+        return at.launch.gaze != "scripted"
+    return at.document.gaze.source not in ("scripted", "none")
 
 
 def recording_disk(at: Inspection) -> str | Finding | None:

@@ -14,6 +14,7 @@ from rig.machine.notebook import Notebook
 from rig.machine.runner import SessionRunner
 from rig.machine.state import SessionState
 from rig.session.folder import Session
+from rig.session.gaze_writer import GazeWriter
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
 
@@ -64,6 +65,8 @@ class Presenter:
         With what.
     journal
         Where every event goes.
+    gaze
+        Where gaze samples are kept; None where they are not.
     state
         Where to begin: `rig.machine.state.fresh_state`, or `rig.machine.state.replay` of an older journal.
     n_launches
@@ -82,6 +85,7 @@ class Presenter:
         session: Session,
         apparatus: Apparatus,
         journal: JournalWriter,
+        gaze: GazeWriter | None = None,
         state: SessionState,
         n_launches: int,
         stop: StopRequest,
@@ -90,7 +94,7 @@ class Presenter:
     ) -> None:
         self._session, self._apparatus, self._state = session, apparatus, state
         self._n_launches, self._facts = n_launches, facts or LaunchFacts()
-        self._notebook = Notebook(journal, apparatus.display)
+        self._notebook = Notebook(journal, apparatus.display, gaze)
         self._runner = SessionRunner(
             session=session,
             apparatus=apparatus,

@@ -177,6 +177,8 @@ class SessionRunner:
         self._rewards.collect()
         for command in self._watcher.poll():
             self._give(command)
+        if situation.state in _IDLE:
+            self._notebook.write_waiting()
         return self._follow(situation)
 
     def _picture(self, situation: Situation) -> Picture:
@@ -346,6 +348,7 @@ class SessionRunner:
         self._write_end()
 
     def _write_end(self) -> None:
+        self._notebook.end_gaze()
         n_left, order = len(self._state.queue), self._state.order
         n_near = order.n_twins_too_near if self._document.twins is not None else None
         self._notebook.write(

@@ -64,7 +64,7 @@ class Watcher:
     apparatus, devices
         What is looked at.
     notebook
-        Where commands are noted.
+        Where commands and gaze samples are noted.
     stop
         Where a stop is asked for.
     trial
@@ -119,6 +119,7 @@ class Watcher:
             self._window.add((one for one in samples if one.time_s < flip.time_s), flip.time_s)
             self.was_broken = self._window.broken
             self._window.add((one for one in samples if one.time_s >= flip.time_s), flip.time_s)
+        self._notebook.note_gaze(samples)
         self._was_unwaited.append(flip.n_frames == 0)
         # Every wait of the machine is a number of flips: without frames between them trials would rush by unseen.
         is_unsynced = sum(self._was_unwaited) > _MOST_UNWAITED

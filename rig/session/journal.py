@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line
 from closedloop.storage import make_folder, storage_errors, sync_folder
+from rig.session.appending import append_whole, make_durable
 from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
-_AGAIN = "run the same command with --resume; no line that was written is lost"
+AGAIN: Final = "run the same command with --resume; no line that was written is lost"
 
 
 def _nobody(_row: Section) -> None:
@@ -49,7 +49,7 @@ class JournalWriter:
         self._path = path
         self._end, self._is_chained = CHAIN_START, True
         self._listener: Callable[[Section], None] = _nobody
-        with storage_errors(path, again=_AGAIN):
+        with storage_errors(path, again=AGAIN):
             self._made_folder = not path.parent.exists()
             make_folder(path.parent)
             self._file = open_locked(path, patience_s=patience_s, refusal=self._refusal)
@@ -84,30 +84,15 @@ class JournalWriter:
         line, end = row.model_dump_json().encode() + b"\n", self._end
         if self._is_chained:
             line, end = chain_line(line[:-1], self._end)
-        with storage_errors(self._path, again=_AGAIN):
-            self._append(line)
+        with storage_errors(self._path, again=AGAIN):
+            append_whole(self._file, line)
         self._end = end
         self._listener(row)
 
-    def _append(self, line: bytes) -> None:
-        """Write a line whole. A full disk may take a part of it first, and says so at the rest."""
-        start, rest = self._file.tell(), memoryview(line)
-        try:
-            while rest:
-                n_written = self._file.write(rest)
-                if not n_written:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                rest = rest[n_written:]
-        except OSError:
-            if len(rest) < len(line):
-                with suppress(OSError):  # then the next launch cuts it
-                    self._file.truncate(start)
-            raise
-
     def sync(self) -> None:
         """Make all lines durable."""
-        with storage_errors(self._path, again=_AGAIN):
-            getattr(os, "fdatasync", os.fsync)(self._file.fileno())
+        with storage_errors(self._path, again=AGAIN):
+            make_durable(self._file)
 
     def __enter__(self) -> Self:
         return self

@@ -27,6 +27,7 @@ X_SERVER = "python-xlib is at home in the rig's view of the X server"
 TRACKERS = "the libraries of eye trackers are at home in the rig's trackers"
 PANDAS = "pandas is at home in access"
 NEO = "neo is at home in the room of other makers' files"
+EYELINK = "eyelinkio is at home in the room of EyeLink's files"
 
 HOLES = [
     ("rig/machine/state.py", "import closedloop.execution.local", RIG),
@@ -65,6 +66,7 @@ HOLES = [
     ("rig/machine/state.py", "import pylsl", TRACKERS),
     ("closedloop/report/numbers.py", "import pandas", PANDAS),
     ("closedloop/devices/neo_device.py", "import neo", NEO),
+    ("closedloop/report/numbers.py", "import eyelinkio", EYELINK),
 ]
 
 

@@ -30,14 +30,15 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "detection": {"errors", "execution", "plain_text", "recording"},
     "blackrock": {*GROUND, "recording"},
     "neo_files": {*GROUND, "confined", "recording"},
-    "alignment": {"errors", "recording"},
+    "eyelink": {*GROUND, "confined"},
+    "alignment": {"errors", "eyelink", "recording"},
     "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
     "models": {*GROUND, "confined", "plain_text", "stimuli"},
     "attacks": {*GROUND, "confined", "execution", "models"},
-    "access": {"artifacts", "errors", "models", "plain_text"},
+    "access": {"alignment", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "models", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
-    "report": {*GROUND, "alignment", "analysis", "artifacts", "plain_text", "recording"},
+    "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
         *GROUND,
         *("analysis", "artifacts", "attacks", "execution", "models", "plain_text", "report", "stimuli"),
@@ -49,7 +50,8 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "models", "neo_files", "plain_text", "recording"),
+        *("artifacts", "blackrock", "devices", "execution", "eyelink", "models", "neo_files", "plain_text"),
+        "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
     "commands": {
@@ -75,7 +77,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 
 LIBRARIES = (
     *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
-    "models",
+    *("eyelink", "models"),
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
@@ -84,6 +86,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "dask": ("closedloop.execution.dask",),
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
+    "eyelinkio": ("closedloop.eyelink",),
     "h5py": ("closedloop.artifacts",),
     "jinja2": ("closedloop.report",),
     "lazy_loader": ("closedloop",),
@@ -122,6 +125,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": (
+        "closedloop.eyelink.reading",
         "closedloop.stimuli.decoding",
         "closedloop.detection.loops.compiled",
         "rig.display.psychopy",

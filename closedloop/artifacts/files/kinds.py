@@ -14,6 +14,7 @@ from closedloop.artifacts.study import INPUTS, REPORT_PAGES, StudyPaths
 
 if TYPE_CHECKING:  # `closedloop status` asks only where files lie, and does without numpy and what opens them
     from closedloop.artifacts.arrays import Arrays
+    from closedloop.artifacts.day.gaze.records import GazeRecords
     from closedloop.artifacts.tables import Columns
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
@@ -207,3 +208,14 @@ class JournalFile(StudyFile):
     def read(self, path: Path) -> Journal:
         """Read and check the journal; `read_journal` has what is raised."""
         return read_journal(path)
+
+
+@dataclass(frozen=True)
+class GazeFile(StudyFile):
+    """Gaze samples. The rig alone writes them, as the eye moves."""
+
+    def read(self, path: Path) -> GazeRecords:
+        """Read the samples and check them; `read_gaze` has what is raised."""
+        from closedloop.artifacts.day.gaze.records import read_gaze  # noqa: PLC0415 - numpy with the first file
+
+        return read_gaze(path)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from closedloop.artifacts.catalog import JOURNAL, SUMMARY
+from closedloop.artifacts.catalog import GAZE, JOURNAL, SUMMARY
+from closedloop.artifacts.day.gaze.header import is_ended
 from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.json_text import parse_json, read_json
 from closedloop.storage import open_to_read
@@ -16,7 +17,7 @@ _TAIL_BYTES = 4096
 
 
 def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
-    """Return in a few words what is not there yet; empty where journal and summary are whole.
+    """Return in a few words what is not there yet; empty where all is whole, the gaze if there is any.
 
     Parameters
     ----------
@@ -31,7 +32,10 @@ def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
             return f"{file.name} is not there"
     if _document(folder / SUMMARY.name) is None:
         return f"{SUMMARY.name} is not whole"
-    return _unfinished(folder / JOURNAL.name)
+    fault = _unfinished(folder / JOURNAL.name)
+    if fault or GAZE.name not in names or is_ended(folder / GAZE.name):
+        return fault
+    return f"{GAZE.name} does not go on to the session's end (without it the session stands as well)"
 
 
 def _document(path: Path) -> Any:

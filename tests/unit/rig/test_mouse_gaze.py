@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from Xlib import X
 from Xlib.ext import xtest
 
+from closedloop.artifacts.day.gaze.of_session import launch_times
+from closedloop.artifacts.day.gaze.records import read_gaze
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.journal_rows import TrialEnded
 from tests.equipment.two_heads import wait_until
@@ -48,3 +51,19 @@ def test_who_looks_by_mouse_is_accepted_in_the_middle_and_not_in_a_corner(two_he
     assert 2 <= n_before < N_PRESENTATIONS
     assert sorted(row.presentation_index for row in accepted(rows())) == list(range(N_PRESENTATIONS))
     assert {row.gaze for row in read_journal(journal).launches} == {"mouse"}
+    _assert_gaze_was_kept(out)
+
+
+def _assert_gaze_was_kept(out):
+    kept, [times] = read_gaze(out / "gaze.bin"), launch_times(read_journal(out / "journal.jsonl"))
+    [launch] = kept.launches
+    assert kept.header.simulated
+    assert launch.is_whole
+    assert times.begin_s <= launch.time_s[0] <= launch.time_s[-1] <= times.end_s
+    for trial_s in times.trial_s:  # one a frame: of each trial there are some
+        assert np.abs(launch.time_s - trial_s).min() < 0.5
+    in_middle = np.hypot(launch.x_deg, launch.y_deg) < 1.5  # pixels of this small image are half a degree
+    # The window is so small that its distance is 3.4 cm: 360 pixels right of the middle are 72 degrees, 260 down 66.
+    in_corner = np.isclose(launch.x_deg, 72, atol=2) & np.isclose(launch.y_deg, -66, atol=2)
+    assert in_middle.sum() > N_PRESENTATIONS
+    assert in_corner.sum() > N_PRESENTATIONS

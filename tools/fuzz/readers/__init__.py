@@ -6,7 +6,7 @@ A reader is added by a row of a module here: who makes sound files, and a functi
 from __future__ import annotations
 
 from tools.fuzz.reader import Reader
-from tools.fuzz.readers import documents, other_makers, pictures, recordings, sessions, study_files
+from tools.fuzz.readers import documents, gaze, other_makers, pictures, recordings, sessions, study_files
 
-_ROOMS = (documents, other_makers, pictures, recordings, sessions, study_files)
+_ROOMS = (documents, gaze, other_makers, pictures, recordings, sessions, study_files)
 READERS: dict[str, Reader] = {reader.name: reader for room in _ROOMS for reader in room.READERS}
