@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,8 +18,10 @@ DeviceKind = Literal["screen", "serial", "parallel", "mouse", "library"]
 LIBRARIES = {  # import name: what it drives, the package that has it
     "pylink": ("EyeLink trackers", "sr-research-pylink"),
     "pylsl": ("trackers that stream by LSL", "pylsl"),
-    "pycbsdk": ("Blackrock recorders", "pycbsdk"),
 }
+
+_LEAST_GLIBC = (2, 39)  # what pycbsdk's wheels for Linux are built against
+_BLACKROCK = "recorder: {kind: blackrock, device: NSP}  # or HUB1, HUB2, HUB3, LEGACY_NSP"
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,16 @@ def _libraries() -> Iterator[FoundDevice]:
     for module, (drives, package) in LIBRARIES.items():
         is_there = "installed" if find_spec(module) is not None else f"not installed ({package})"
         yield FoundDevice("library", module, f"for {drives}: {is_there}; this version has no port for them yet")
+    yield recorders_library(is_installed=find_spec("pycbsdk") is not None, libc=platform.libc_ver())
+
+
+def recorders_library(*, is_installed: bool, libc: tuple[str, str]) -> FoundDevice:
+    """Return what is known of Blackrock's library without opening a device: nobody is asked who is on the network."""
+    name, version = libc
+    is_old = name == "glibc" and tuple(int(part) for part in version.split(".")[:2]) < _LEAST_GLIBC
+    says = "installed" if is_installed else "not installed (pip install 'closedloop[blackrock]')"
+    trouble = f"it needs glibc {_LEAST_GLIBC[0]}.{_LEAST_GLIBC[1]}, this system has {version}" if is_old else ""
+    return FoundDevice("library", "pycbsdk", f"for Blackrock recorders: {says}", _BLACKROCK, trouble)
 
 
 def listed(devices: Sequence[FoundDevice]) -> Iterator[str]:
