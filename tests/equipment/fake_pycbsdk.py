@@ -96,7 +96,7 @@ class Central:
             case ("open dialog",):
                 self._dialog_s = self.time_s
             case ("start", name, comment):
-                has_dialog = self._dialog_s is not None and self.time_s - self._dialog_s >= 0.25
+                has_dialog = self._dialog_s is not None and self.time_s - self._dialog_s >= 0.249
                 if self.records and has_dialog and self._file is None:
                     self._file, self._since_s = self.folder / f"{name}{self.suffix}.nev", self.time_s
                     self.comments.append(comment)

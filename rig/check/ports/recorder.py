@@ -21,7 +21,7 @@ from rig.machine.device_faults import close_device, device_fault
 from rig.ports.recorders.blackrock import BlackrockRecorder
 from rig.ports.recorders.growth import growing, sizes_of
 from rig.ports.recorders.names import Names
-from rig.ports.recorders.port import AskedRecorder, NoRecorder, Recorder, Seen
+from rig.ports.recorders.port import AskedRecorder, NoRecorder, Recorder, Seen, checked_comment
 from rig.wiring.recorder import open_recorder
 
 _LEAST_WATCHED_S: Final = 5.0  # a recorder writes more often than that
@@ -76,6 +76,7 @@ def _blackrock(at: Inspection, opened: BlackrockRecorder) -> str | Finding | Non
     if not at.only_checks:
         return None
     try:
+        checked_comment(at.known_session().document.session_id)
         seen = opened.start(_names(at, _NO_SESSION).take(1, datetime.now()), lambda: _idle(at))
         ended = opened.stop(lambda: _idle(at))
     except ClosedLoopError as error:

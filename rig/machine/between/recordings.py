@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from closedloop.artifacts.day.journal_rows import RecordingNoted, RecordingSeenBy
 from closedloop.errors import DeviceError
@@ -14,6 +14,8 @@ from rig.machine.device_faults import device_fault
 from rig.machine.notebook import Notebook
 from rig.ports.recorders.names import Names
 from rig.ports.recorders.port import AskedRecorder, Idle, Recorder, Seen, Take
+
+_AFTERWARDS_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,13 @@ class Recordings:
         if seen.doubt:
             self._tell(seen.doubt)
 
-    def after_trial(self, n_shown: int) -> None:
+    def after_trial(self, n_shown: int, *, n_left: int) -> None:
         """Look whether it still records, and begin a new file where the plan says so.
 
         Parameters
         ----------
-        n_shown
-            Presentations begun so far in the session.
+        n_shown, n_left
+            Presentations begun so far in the session, and those still to be shown: for none no file is begun.
         """
         if self._plan is None or self._noted is None:
             return
@@ -132,7 +134,7 @@ class Recordings:
             self._devices.note(device_fault("recorder", error))
         if self._recorder.take is None:
             self._note_lost()
-        elif self._is_split_due(self._plan, n_shown):
+        elif n_left and self._is_split_due(self._plan, n_shown):
             self._split(n_shown)
 
     def _is_split_due(self, plan: RecordingPlan, n_shown: int) -> bool:
@@ -150,12 +152,19 @@ class Recordings:
 
     def _stop(self) -> None:
         try:
+            self._let_the_last_image_be_recorded()
             seen = self._recorder.stop(self._idle)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._devices.note(device_fault("recorder", error))
             self._note("stopped", "nobody")
             return
         self._note("stopped", seen.by)
+
+    def _let_the_last_image_be_recorded(self) -> None:
+        """Show grey for as long as spikes after an image are counted, and more: a stop may follow right after one."""
+        until_s = self._notebook.now_s() + _AFTERWARDS_S
+        while self._notebook.now_s() < until_s:
+            self._idle()
 
     def end(self) -> None:
         """End the recording, and say what could not be seen of it: the session is over."""
@@ -165,6 +174,7 @@ class Recordings:
             self._note_lost()
             return
         try:
+            self._let_the_last_image_be_recorded()
             seen = self._recorder.stop(self._idle)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._tell(str(device_fault("recorder", error)))

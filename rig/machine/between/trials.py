@@ -53,7 +53,7 @@ class BetweenTrials:
     def after_trial(self) -> None:
         """Compare clocks and look at the recording, each where its time has come."""
         self._clocks.compare_if_due()
-        self._recordings.after_trial(self._state.next_ordinal)
+        self._recordings.after_trial(self._state.next_ordinal, n_left=len(self._state.queue))
 
     def go_on(self) -> None:
         """Record again, where nothing is recorded any more: a pause is over."""

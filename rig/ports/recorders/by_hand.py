@@ -42,7 +42,7 @@ class HandRecorder:
         if self._folder is not None:
             self._folder.begin()
         before = "start the recorder" if take.part == 1 else "stop the recorder, and start it anew"
-        return f"recorder: {before} with the file name {take.file}, then continue"
+        return f"recorder: {before} with the file name {take.file}, then press Enter, or `rig tell SESSION continue`"
 
     def start(self, take: Take, idle: Idle) -> Seen:
         """Believe the operator, and see a file grow where this computer sees the folder.

@@ -281,7 +281,8 @@ class TestBlackrockOnItsNetwork:
 
         def idle():
             central.pass_time()
-            other.write_bytes(other.read_bytes() + b"1")
+            with other.open("ab") as file:
+                file.write(b"1")
 
         with pytest.raises(DeviceError, match=r"to grow in .*, found somebody-else.nev that does"):
             recorder.start(TAKE, idle)
