@@ -140,7 +140,7 @@ class SessionRunner:
 
     def _show_all(self) -> None:
         first: Phase = "interval" if self._state.next_trial > 0 else "start"
-        if (asked := self._between.open()) and not self._stop.requested:
+        if (asked := self._between.begin()) and not self._stop.requested:
             self._pause, first = Happened("pause", "device", asked), "pause"
         situation = self._enter(Situation("abort" if self._stop.requested and first == "start" else first))
         while situation.state != "abort":

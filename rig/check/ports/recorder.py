@@ -21,7 +21,7 @@ from rig.machine.device_faults import close_device, device_fault
 from rig.ports.recorders.blackrock import BlackrockRecorder
 from rig.ports.recorders.growth import growing, sizes_of
 from rig.ports.recorders.names import Names
-from rig.ports.recorders.port import AskedRecorder, NoRecorder, Recorder, Seen, checked_comment
+from rig.ports.recorders.port import AskedRecorder, NoRecorder, Recorder, RecordingSeen, checked_comment
 from rig.wiring.recorder import open_recorder
 
 _LEAST_WATCHED_S: Final = 5.0  # a recorder writes more often than that
@@ -123,7 +123,7 @@ def begin_recording(at: Inspection) -> tuple[RecordingPlan | None, Sequence[Find
     return replace(plan, begun=seen), [_finding(seen)]
 
 
-def _finding(seen: Seen) -> Finding:
+def _finding(seen: RecordingSeen) -> Finding:
     if seen.doubt:
         return replace(failure(_NAME, DeviceError(seen.doubt)), status="WARN")
     return Finding(_NAME, "PASS", seen.words)

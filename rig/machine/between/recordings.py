@@ -13,7 +13,7 @@ from rig.machine.apparatus import Devices
 from rig.machine.device_faults import device_fault
 from rig.machine.notebook import Notebook
 from rig.ports.recorders.names import Names
-from rig.ports.recorders.port import AskedRecorder, Idle, Recorder, Seen, Take
+from rig.ports.recorders.port import AskedRecorder, Idle, Recorder, RecordingSeen, Take
 
 _AFTERWARDS_S: Final = 0.5
 
@@ -35,7 +35,7 @@ class RecordingPlan:
     names: Names
     split_minutes: float | None = None
     split_presentations: int | None = None
-    begun: Seen | None = None
+    begun: RecordingSeen | None = None
 
 
 class Recordings:
@@ -73,7 +73,7 @@ class Recordings:
         self._asked: Take | None = None
         self._n_parts, self._begun_s, self._first = 0, 0.0, 0
 
-    def open(self, n_shown: int) -> str:
+    def begin(self, n_shown: int) -> str:
         """Begin, and return what the operator has to do before that; empty where nothing has to be done.
 
         Parameters
@@ -84,7 +84,7 @@ class Recordings:
         self._first = n_shown
         plan, take = self._plan, self._recorder.take
         if plan is not None and take is not None and plan.begun is not None:
-            self._begin(take, plan.begun)
+            self._note_begun(take, plan.begun)
         return self._question()
 
     def _question(self) -> str:
@@ -114,7 +114,7 @@ class Recordings:
             self._devices.note(device_fault("recorder", error))
             return
         self._asked = None
-        self._begin(take, seen)
+        self._note_begun(take, seen)
         if seen.doubt:
             self._tell(seen.doubt)
 
@@ -184,7 +184,7 @@ class Recordings:
         if seen.doubt:
             self._tell(seen.doubt)
 
-    def _begin(self, take: Take, seen: Seen) -> None:
+    def _note_begun(self, take: Take, seen: RecordingSeen) -> None:
         self._n_parts = take.part
         self._noted = take, seen.file or take.file
         self._note("started", seen.by)

@@ -45,10 +45,10 @@ class BetweenTrials:
             apparatus.recorder, recording, notebook=notebook, devices=devices, idle=idle, tell=apparatus.tell
         )
 
-    def open(self) -> str:
+    def begin(self) -> str:
         """Begin, and return what the operator has to do before the first trial; empty where nothing has to be done."""
         self._clocks.compare()
-        return self._recordings.open(self._state.next_ordinal)
+        return self._recordings.begin(self._state.next_ordinal)
 
     def after_trial(self) -> None:
         """Compare clocks and look at the recording, each where its time has come."""

@@ -21,15 +21,15 @@ from closedloop.errors import DeviceError
 from closedloop.terminal.streams import one_line
 from rig.ports.recorders.growth import RecordingFolder
 from rig.ports.recorders.names import name_of
-from rig.ports.recorders.port import Idle, Seen, Take, checked_comment
-from rig.ports.recorders.pycbsdk_library import CONTINUE, MEND, Told, load_library, no_library
+from rig.ports.recorders.port import Idle, RecordingSeen, Take, checked_comment
+from rig.ports.recorders.pycbsdk_library import CONTINUE, MEND, RecorderOrder, load_library, no_library
 from rig.ports.timed import ClockReading
 
 _NS = 1e-9
 
 
 @dataclass(frozen=True)
-class Patience:
+class RecorderPatience:
     """How long what is waited for, seconds.
 
     Attributes
@@ -85,11 +85,11 @@ class BlackrockRecorder:
         device: BlackrockDevice,
         folder: Path | None = None,
         *,
-        patience: Patience | None = None,
+        patience: RecorderPatience | None = None,
         now_s: Callable[[], float] = time.monotonic,
         nap: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.device, self._patience, self._now_s, self._nap = device, patience or Patience(), now_s, nap
+        self.device, self._patience, self._now_s, self._nap = device, patience or RecorderPatience(), now_s, nap
         self._folder = RecordingFolder(folder) if folder is not None else None
         self.take: Take | None = None
         self._session: Any = None
@@ -160,7 +160,7 @@ class BlackrockRecorder:
             f"{MEND}, and that this computer is on its network."
         )
 
-    def start(self, take: Take, idle: Idle) -> Seen:
+    def start(self, take: Take, idle: Idle) -> RecordingSeen:
         """Have Central record into a new file, and wait until packets arrive and the file grows.
 
         Parameters
@@ -197,14 +197,14 @@ class BlackrockRecorder:
         self._next_look_s = self._grew_s = self._now_s()
         return seen
 
-    def _see_start(self, take: Take, idle: Idle) -> Seen:
+    def _see_start(self, take: Take, idle: Idle) -> RecordingSeen:
         self.await_packets(idle)
         if self._folder is None:
             doubt = (
                 f"recorder: packets come from {self.device}; whether a file grows cannot be seen from this computer. "
                 f"See in Central that {take.file} is recorded, or set recorder.folder in rig.yaml."
             )
-            return Seen("packets", f"packets come from {self.device}", doubt)
+            return RecordingSeen("packets", f"packets come from {self.device}", doubt)
         until_s = self._now_s() + self._patience.begins_s
         others: set[str] = set()
         while self._now_s() < until_s:
@@ -212,7 +212,7 @@ class BlackrockRecorder:
             own = [name for name in grown if name.startswith(name_of(take.file))]
             if own:
                 self._file = own[0]
-                return Seen("packets_and_file", f"packets come from {self.device}, and {own[0]} grows")
+                return RecordingSeen("packets_and_file", f"packets come from {self.device}, and {own[0]} grows")
             others |= set(grown)
             idle()
         found = f"{sorted(others)[0]} that does" if others else "none that does"
@@ -318,7 +318,7 @@ class BlackrockRecorder:
         with self._told("take a comment"):
             self._session.send_comment(checked_comment(text))
 
-    def stop(self, idle: Idle) -> Seen:
+    def stop(self, idle: Idle) -> RecordingSeen:
         """Have Central stop, and wait until the file grows no more.
 
         Parameters
@@ -336,14 +336,14 @@ class BlackrockRecorder:
             self._session.stop_central_recording()
         if self._folder is None or take is None:
             doubt = "recorder: told to stop; whether its file has ended cannot be seen from here. See in Central."
-            return Seen("nobody", "told to stop", doubt)
+            return RecordingSeen("nobody", "told to stop", doubt)
         until_s = self._now_s() + self._patience.ends_s
         still_since_s = self._now_s()
         while self._now_s() < until_s:
             if any(path.name.startswith(name_of(take.file)) for path in self._folder.grown()):
                 still_since_s = self._now_s()
             elif self._now_s() - still_since_s >= self._patience.still_s:
-                return Seen("file", f"{name_of(take.file)} has ended")
+                return RecordingSeen("file", f"{name_of(take.file)} has ended")
             idle()
         raise DeviceError(
             f"recorder: expected {name_of(take.file)} to have ended, found that it still grows after "
@@ -379,5 +379,5 @@ class BlackrockRecorder:
         if session is not None:
             session.close()
 
-    def _told(self, what: str) -> Told:
-        return Told(self.device, what)
+    def _told(self, what: str) -> RecorderOrder:
+        return RecorderOrder(self.device, what)

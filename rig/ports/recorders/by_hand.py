@@ -12,7 +12,7 @@ from pathlib import Path
 from closedloop.errors import DeviceError
 from rig.ports.recorders.growth import RecordingFolder
 from rig.ports.recorders.names import name_of
-from rig.ports.recorders.port import Idle, Seen, Take
+from rig.ports.recorders.port import Idle, RecordingSeen, Take
 
 _BEGINS_S, _LOOK_S, _STALLS_S = 10.0, 5.0, 30.0
 
@@ -44,7 +44,7 @@ class HandRecorder:
         before = "start the recorder" if take.part == 1 else "stop the recorder, and start it anew"
         return f"recorder: {before} with the file name {take.file}, then press Enter, or `rig tell SESSION continue`"
 
-    def start(self, take: Take, idle: Idle) -> Seen:
+    def start(self, take: Take, idle: Idle) -> RecordingSeen:
         """Believe the operator, and see a file grow where this computer sees the folder.
 
         Parameters
@@ -61,7 +61,7 @@ class HandRecorder:
         """
         if self._folder is None:
             self.take = take
-            return Seen("operator", f"{take.file} is recorded, the operator says")
+            return RecordingSeen("operator", f"{take.file} is recorded, the operator says")
         until_s = self._now_s() + _BEGINS_S
         while self._now_s() < until_s:
             grown = [path.name for path in self._folder.grown()]
@@ -70,7 +70,9 @@ class HandRecorder:
                 self.take = take
                 self._next_look_s = self._grew_s = self._now_s()
                 name = (own or grown)[0]
-                return Seen("file", f"{name} grows", "" if own else _other_name(take, name), name.rpartition(".")[0])
+                return RecordingSeen(
+                    "file", f"{name} grows", "" if own else _other_name(take, name), name.rpartition(".")[0]
+                )
             idle()
         raise DeviceError(
             f"recorder: expected a file to grow in {self._folder.folder}, found none in {_BEGINS_S:g} s. Start the "
@@ -102,11 +104,11 @@ class HandRecorder:
     def comment(self, _text: str) -> None:
         """Do nothing: nobody hears it."""
 
-    def stop(self, _idle: Idle) -> Seen:
+    def stop(self, _idle: Idle) -> RecordingSeen:
         """Have the operator reminded."""
         take, self.take = self.take, None
         file = take.file if take is not None else "the recording"
-        return Seen("nobody", "", f"recorder: stop the recorder now ({file}).")
+        return RecordingSeen("nobody", "", f"recorder: stop the recorder now ({file}).")
 
     def close(self) -> None:
         """Do nothing: the operator was reminded."""

@@ -37,7 +37,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RecordingSeen:
     """What shows that a recording has begun or ended.
 
     Attributes
@@ -81,7 +81,7 @@ class Recorder(Protocol):
         """What is recorded now, as far as is known; None where nothing is, or a device was lost."""
         ...
 
-    def start(self, take: Take, idle: Idle, /) -> Seen:
+    def start(self, take: Take, idle: Idle, /) -> RecordingSeen:
         """Begin to record, and wait until that is seen.
 
         Raises
@@ -105,7 +105,7 @@ class Recorder(Protocol):
         """Write a comment into the recording."""
         ...
 
-    def stop(self, idle: Idle, /) -> Seen:
+    def stop(self, idle: Idle, /) -> RecordingSeen:
         """End the recording, and wait until that is seen.
 
         Raises
@@ -161,9 +161,9 @@ class NoRecorder:
     def __init__(self, name: RecorderKind = "none") -> None:
         self.name: str = name
 
-    def start(self, _take: Take, _idle: Idle) -> Seen:
+    def start(self, _take: Take, _idle: Idle) -> RecordingSeen:
         """Do nothing."""
-        return Seen("nobody", "")
+        return RecordingSeen("nobody", "")
 
     def look(self) -> None:
         """Do nothing."""
@@ -171,9 +171,9 @@ class NoRecorder:
     def comment(self, _text: str) -> None:
         """Do nothing."""
 
-    def stop(self, _idle: Idle) -> Seen:
+    def stop(self, _idle: Idle) -> RecordingSeen:
         """Do nothing."""
-        return Seen("nobody", "")
+        return RecordingSeen("nobody", "")
 
     def close(self) -> None:
         """Do nothing."""
@@ -189,12 +189,12 @@ class SimulatedRecorder:
         self.events: list[tuple[str, str]] = []
         self.take: Take | None = None
 
-    def start(self, take: Take, _idle: Idle) -> Seen:
+    def start(self, take: Take, _idle: Idle) -> RecordingSeen:
         """Remember the start."""
         self.events.append(("start", take.file))
         self.comment(take.session_id)
         self.take = take
-        return Seen("nobody", f"{take.file} is simulated")
+        return RecordingSeen("nobody", f"{take.file} is simulated")
 
     def look(self) -> None:
         """Do nothing: nothing can go wrong."""
@@ -209,11 +209,11 @@ class SimulatedRecorder:
         """
         self.events.append(("comment", checked_comment(text)))
 
-    def stop(self, _idle: Idle) -> Seen:
+    def stop(self, _idle: Idle) -> RecordingSeen:
         """Remember the stop."""
         self.events.append(("stop", ""))
         self.take = None
-        return Seen("nobody", "stopped")
+        return RecordingSeen("nobody", "stopped")
 
     def close(self) -> None:
         """Stop what is still recorded."""

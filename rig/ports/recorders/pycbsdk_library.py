@@ -11,7 +11,7 @@ CONTINUE: Final = "then continue; or run the same command with --resume"
 MEND: Final = "Look at its power, its cable and Central"
 
 
-class Told:
+class RecorderOrder:
     """Turns whatever the library raises in a block into one line that says what was asked of the device.
 
     Parameters
