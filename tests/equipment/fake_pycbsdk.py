@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,7 @@ class Central:
     orders: list[tuple[str, ...]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     open_sessions: int = 0
+    probed_s: float = float("inf")
     _dialog_s: float | None = None
     _file: Path | None = None
     _since_s: float = 0.0
@@ -103,6 +105,8 @@ class Central:
             case ("stop",):
                 if self.ends:
                     self._file = None
+            case ("probe",):
+                self.probed_s = min(self.probed_s, self.time_s)
             case ("comment", text):
                 self.comments.append(text)
 
@@ -176,7 +180,8 @@ class Session:
 
     @property
     def _has_probe(self) -> bool:
-        return ("probe",) in self._central.orders
+        """Whether one has come back: that takes the device some time."""
+        return self._central.probed_s < self._central.time_s
 
     def send_clock_probe(self):
         self._central.order("probe")
@@ -201,3 +206,16 @@ class Session:
 
     def stop_central_recording(self):
         self._central.order("stop")
+
+
+def living_module(central: Central) -> ModuleType:
+    """Return the library beside a device whose time is this computer's, for a process of its own."""
+    central.time_s = time.monotonic()
+
+    def live() -> None:
+        while True:
+            time.sleep(0.01)
+            central.pass_time(time.monotonic() - central.time_s)
+
+    threading.Thread(target=live, daemon=True).start()
+    return central.module()

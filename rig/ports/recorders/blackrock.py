@@ -37,7 +37,7 @@ class RecorderPatience:
     packets_s
         Without a packet for so long the device is lost: it sends some every 10 ms, whatever is recorded.
     dialog_s
-        Central's file dialog needs a quarter of a second to open (pycbsdk's own words).
+        Central's file dialog needs "about 250 ms" to open, pycbsdk says; an order that comes sooner is lost.
     begins_s, ends_s
         Until a file grows, and until it grows no more; folders of another computer show a size late.
     still_s
@@ -49,7 +49,7 @@ class RecorderPatience:
     """
 
     packets_s: float = 2.0
-    dialog_s: float = 0.25
+    dialog_s: float = 0.5
     begins_s: float = 15.0
     ends_s: float = 15.0
     still_s: float = 1.5
@@ -117,6 +117,8 @@ class BlackrockRecorder:
         self._n_packets, self._n_garbled = self._counted()
         self._heard_s = self._now_s()
         self._is_lost = False
+        with suppress(Exception):  # the first reading of its clock needs one that has come back
+            self._session.send_clock_probe()
 
     def _refuse_another(self) -> None:
         """Refuse a device that says by its own name that it is another one; what says nothing is believed."""
@@ -218,8 +220,8 @@ class BlackrockRecorder:
         found = f"{sorted(others)[0]} that does" if others else "none that does"
         raise DeviceError(
             f"recorder: expected {name_of(take.file)} to grow in {self._folder.folder}, found {found} in "
-            f"{self._patience.begins_s:g} s. Start Central and see that it is idle; where its files go elsewhere, "
-            f"correct recorder.folder; {CONTINUE}."
+            f"{self._patience.begins_s:g} s. Start Central and see that it is idle, or correct recorder.folder "
+            f"where its files go elsewhere, {CONTINUE}."
         )
 
     def _abandon(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from closedloop.errors import DeviceError
 from closedloop.terminal.streams import one_line
 
-CONTINUE: Final = "then continue; or run the same command with --resume"
+CONTINUE: Final = "then continue, or run the same command with --resume"
 MEND: Final = "Look at its power, its cable and Central"
 
 

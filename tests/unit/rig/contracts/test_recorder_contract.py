@@ -311,11 +311,14 @@ class TestBlackrockOnItsNetwork:
     def test_its_clock_is_read_once_a_probe_has_come_back(self, central):
         recorder = blackrock(central)
         assert recorder.clock() is None
+        central.pass_time(0.0)
+        assert recorder.clock() is None
+        central.pass_time(0.01)
         first = recorder.clock()
         central.pass_time(1000.0)
         second = recorder.clock()
         assert (first.device, first.uncertainty_s) == ("recorder (NSP)", pytest.approx(200e-6))
-        assert first.rig_s == pytest.approx(100.0, abs=1e-6)
+        assert first.rig_s == pytest.approx(100.01, abs=1e-6)
         gained = (second.device_s - first.device_s) - (second.rig_s - first.rig_s)
         assert gained == pytest.approx(25e-3, abs=1e-6)  # 25 ppm of 1,000 s
 
