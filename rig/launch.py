@@ -17,9 +17,9 @@ from closedloop.terminal.streams import say
 from rig.apparatus import Launch, resume_command
 from rig.check.findings import Finding, doubts_of, overrides_of, refuse_failures
 from rig.check.inspection import SHORT_REFRESH_S, Inspection
+from rig.check.ports.recorder import begin_recording
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
-from rig.machine.device_faults import close_device, device_errors
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.operator.desk import Desk
@@ -175,6 +175,9 @@ def _present_rest(
     desk = _open_desk(session, launch, journal, writer, at.stack)
     opened = check_opened(at)
     refuse_failures(opened, launch.despite)
+    recording, begun = begin_recording(at)
+    refuse_failures(begun, launch.despite)
+    opened = [*opened, *begun]
     on_findings([*before, *_nothing_to_resume(launch, journal), *opened])
     apparatus = at.apparatus()
     if watch is not None:
@@ -199,11 +202,10 @@ def _present_rest(
         n_launches=beginning.n_launches,
         stop=at.stop,
         after_trial=on_trial,
-        facts=_facts(at, journal, apparatus, overrides_of([*before, *opened], launch.despite)),
+        facts=replace(
+            _facts(at, journal, apparatus, overrides_of([*before, *opened], launch.despite)), recording=recording
+        ),
     )
-    with device_errors("recorder"):
-        apparatus.recorder.start(session.document.session_id)
-    at.stack.callback(close_device, "recorder", apparatus.recorder.stop)
     try:
         presenter.run()
     except Exception as error:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.rig.description import Corner, RigDocument
+from closedloop.errors import ClosedLoopError
 from rig.apparatus import AUDIT_NAME, DescribedRig, Launch
-from rig.check.watching import sizes_of
 from rig.display.display import Display
 from rig.display.listing import list_screens
 from rig.display.pixel_audit import PixelAuditor
@@ -22,8 +22,10 @@ from rig.machine.apparatus import Apparatus
 from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze
 from rig.ports.microcontroller.device import Microcontrollers
-from rig.ports.recorder import Recorder
+from rig.ports.recorders.growth import sizes_of
+from rig.ports.recorders.port import Recorder
 from rig.ports.reward import Reward
+from rig.ports.timed import Timed
 from rig.session.folder import Session
 from rig.stop import StopRequest
 
@@ -66,6 +68,8 @@ class Inspection:
         Files in the recorder's folder when the checks began, with their sizes in bytes.
     began_s, wall_s
         When the checks began, and how far the wall clock was ahead of the monotonic one then, seconds.
+    recorder_fault
+        Why who records could not be opened; nobody records in its place.
     session, rig, display, auditor, gaze, reward, codes, recorder
         What the checks read and opened; None as long as they have not, or could not.
     microcontrollers
@@ -87,6 +91,7 @@ class Inspection:
     reward: Reward | None = None
     codes: CodePort | None = None
     recorder: Recorder | None = None
+    recorder_fault: ClosedLoopError | None = None
     microcontrollers: Microcontrollers = field(default_factory=Microcontrollers)
     began_s: float = field(default_factory=time.monotonic)
     wall_s: float = field(default_factory=lambda: time.time() - time.monotonic())
@@ -149,4 +154,6 @@ class Inspection:
         display, gaze, reward, codes, recorder = opened
         if display is None or gaze is None or reward is None or codes is None or recorder is None:
             raise ValueError(f"expected every port open, found {opened}")
-        return Apparatus(display=display, gaze=gaze, reward=reward, codes=codes, recorder=recorder)
+        ports = (gaze, recorder, codes, reward) if display.clock_kind == "real" else ()
+        clocks = tuple(port for port in ports if isinstance(port, Timed))
+        return Apparatus(display=display, gaze=gaze, reward=reward, codes=codes, recorder=recorder, clocks=clocks)

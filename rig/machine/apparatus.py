@@ -12,8 +12,9 @@ from rig.machine.device_faults import device_fault
 from rig.operator.commands import Commands, NoCommands
 from rig.ports.codes import CodePort
 from rig.ports.gaze import Gaze, GazeSample
-from rig.ports.recorder import Recorder
+from rig.ports.recorders.port import Recorder
 from rig.ports.reward import Reward
+from rig.ports.timed import Timed
 from rig.ports.trackers.tracker import Tracker
 from rig.ports.wired import Wired
 
@@ -24,6 +25,8 @@ class Apparatus:
 
     Attributes
     ----------
+    clocks
+        The ports whose devices have a clock of their own.
     commands
         What the operator asks; with nobody there, a device that fails ends the session.
     tell
@@ -35,6 +38,7 @@ class Apparatus:
     reward: Reward
     codes: CodePort
     recorder: Recorder
+    clocks: tuple[Timed, ...] = ()
     commands: Commands = field(default_factory=NoCommands)
     tell: Callable[[str], None] = say
 
@@ -45,11 +49,16 @@ class Apparatus:
 
 
 class Devices:
-    """Gaze, reward and codes of an apparatus: a failure is kept until it is asked for, and never breaks a flip."""
+    """Gaze, reward, codes and recorder of an apparatus: a failure is kept until asked for, and never breaks a flip."""
 
     def __init__(self, apparatus: Apparatus) -> None:
         self._apparatus = apparatus
-        ports = {"digital codes": apparatus.codes, "reward": apparatus.reward, "gaze": apparatus.gaze}
+        ports = {
+            "digital codes": apparatus.codes,
+            "reward": apparatus.reward,
+            "gaze": apparatus.gaze,
+            "recorder": apparatus.recorder,
+        }
         self._tracker = apparatus.gaze if isinstance(apparatus.gaze, Tracker) else None
         self._wired = {name: port for name, port in ports.items() if isinstance(port, Wired)}
         self.fault: SessionError | None = None

@@ -10,6 +10,7 @@ from typing import Literal
 
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from rig.machine.apparatus import Apparatus
+from rig.machine.between.recordings import RecordingPlan
 from rig.machine.notebook import Notebook
 from rig.machine.runner import SessionRunner
 from rig.machine.state import SessionState
@@ -33,6 +34,8 @@ class LaunchFacts:
         Checks that the operator overrode.
     recorder
         Who records.
+    recording
+        How; None where nobody is told.
     boot_id
         Of the computer.
     plan_sha256
@@ -48,6 +51,7 @@ class LaunchFacts:
     rig_sha256: str | None = None
     overrides: tuple[str, ...] = ()
     recorder: str | None = None
+    recording: RecordingPlan | None = None
     boot_id: str | None = None
     plan_sha256: str | None = None
     is_rehearsal: bool = False
@@ -102,6 +106,7 @@ class Presenter:
             state=state,
             stop=stop,
             after_trial=after_trial,
+            recording=self._facts.recording,
         )
 
     def run(self) -> SessionOutcome:

@@ -19,6 +19,8 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.errors import StorageError
 from rig.display.display import BLANK, FIXATION, Flip, Picture
 from rig.machine.apparatus import Apparatus, Devices
+from rig.machine.between.recordings import RecordingPlan
+from rig.machine.between.trials import BetweenTrials
 from rig.machine.images import TrialImages
 from rig.machine.notebook import Notebook
 from rig.machine.rewards import RewardLedger
@@ -59,6 +61,8 @@ class SessionRunner:
         Where a stop is asked for.
     after_trial
         Called with the state and the time after each trial.
+    recording
+        How it is recorded; None where nobody is told.
     """
 
     def __init__(
@@ -70,12 +74,16 @@ class SessionRunner:
         state: SessionState,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
+        recording: RecordingPlan | None = None,
     ) -> None:
         self._session, self._apparatus, self._notebook, self._state = session, apparatus, notebook, state
         self._stop, self._after_trial = stop, after_trial
         self._display, self._document = apparatus.display, session.document
         self._devices = Devices(apparatus)
         self._rewards = RewardLedger(apparatus.reward.name, self._devices, notebook)
+        self._between = BetweenTrials(
+            apparatus, recording, devices=self._devices, notebook=notebook, state=state, idle=self._idle
+        )
         self._watcher = Watcher(
             apparatus=apparatus, devices=self._devices, notebook=notebook, stop=stop, trial=session.document.trial
         )
@@ -132,6 +140,8 @@ class SessionRunner:
 
     def _show_all(self) -> None:
         first: Phase = "interval" if self._state.next_trial > 0 else "start"
+        if (asked := self._between.begin()) and not self._stop.requested:
+            self._pause, first = Happened("pause", "device", asked), "pause"
         situation = self._enter(Situation("abort" if self._stop.requested and first == "start" else first))
         while situation.state != "abort":
             situation = self._frame(situation)
@@ -141,6 +151,11 @@ class SessionRunner:
             self._flip = self._display.flip(BLANK)
             if self._images is not None:
                 self._images.count(self._flip.n_frames)
+
+    def _idle(self) -> None:
+        """Show grey for a frame while a recorder is waited for, and look at everything else."""
+        self._flip = self._display.flip(BLANK)
+        self._watcher.look(self._flip)
 
     def _break_off(self) -> None:
         """End what is under way, whatever failed: the journal has its end like any other."""
@@ -153,6 +168,8 @@ class SessionRunner:
             with suppress(Exception):
                 self._await_valve()
             if not self._has_ended:
+                with suppress(Exception):
+                    self._between.end()
                 self._write_end()
 
     def _cut_trial(self) -> None:
@@ -305,6 +322,7 @@ class SessionRunner:
         self._notebook.sync()
         self._state.refuse_dropping_display()
         self._after_trial(self._state, self._notebook.now_s())
+        self._between.after_trial()
 
     def _write_trial_end(self, outcome: TrialOutcome, time_s: float) -> None:
         trial = self._trial.trial
@@ -338,6 +356,7 @@ class SessionRunner:
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
+        self._between.go_on()
         now_s = self._notebook.now_s()
         self._notebook.write(Continued(time_s=now_s))
         self._state.paused_s += now_s - self._paused_s
@@ -345,6 +364,7 @@ class SessionRunner:
 
     def _end_session(self, _situation: Situation) -> None:
         self._await_valve()
+        self._between.end()
         self._write_end()
 
     def _write_end(self) -> None:

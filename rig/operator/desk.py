@@ -23,6 +23,7 @@ from rig.operator.mailbox import Mailbox
 from rig.operator.panel import Panel, SpokenFaults
 from rig.operator.state import Light, PanelState
 from rig.operator.tally import SessionTally
+from rig.operator.typed import TypedWords
 from rig.operator.watched import EyeTrace, WatchedDisplay, WatchedGaze
 from rig.ports.gaze import Gaze
 
@@ -41,10 +42,15 @@ class Desk:
         What the operator watches.
     mailbox
         Where another terminal reaches the rig; None where there is no place for one.
+    typed
+        The rig's own terminal, where no page fills it.
     """
 
-    def __init__(self, tally: SessionTally, panel: Panel, mailbox: Mailbox | None) -> None:
+    def __init__(
+        self, tally: SessionTally, panel: Panel, mailbox: Mailbox | None, typed: TypedWords | None = None
+    ) -> None:
         self._tally, self._panel, self._mailbox = tally, panel, mailbox
+        self._typed = typed or TypedWords()
         self._trace, self._keys, self._faults = EyeTrace(), KeyReader(), SpokenFaults()
         self._display: Display | None = None
         self._next_look_s = 0.0
@@ -75,7 +81,8 @@ class Desk:
         if now_s < self._next_look_s:
             return ()
         self._next_look_s = now_s + _LOOK_S
-        asked = [self._key_command(name) for name in [*self._own_keys(), *self._panel.commands()]]
+        typed = self._typed.commands(is_paused=self._tally.is_paused)
+        asked = [self._key_command(name) for name in [*self._own_keys(), *self._panel.commands(), *typed]]
         if self._mailbox is not None:
             asked += self._mailbox.poll(lambda: self.state().to_json())
         if not self._tally.image_nears:

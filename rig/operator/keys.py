@@ -12,7 +12,9 @@ KEYS = (
     ("c", "recalibrate"),
     ("q", "quit"),
 )
-"""For the operator, in the order to be shown; Escape is as q."""
+"""For the operator, in the order to be shown; Escape is as q, and Enter continues too."""
+
+_ENTER = ("return", "enter", "kp_enter", "\n", "\r")
 
 _NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate"}
 
@@ -45,6 +47,8 @@ class KeyReader:
             case "repeated" | "asked" | "answered":
                 return None
         name = key.lower()
+        if name in _ENTER:
+            return "continue" if is_paused else None
         if name == "p":
             return "continue" if is_paused else "pause"
         return _NAMES.get(name)

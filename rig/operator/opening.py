@@ -16,6 +16,7 @@ from rig.operator.desk import Desk
 from rig.operator.mailbox import Mailbox
 from rig.operator.panel import NoPanel, Panel, PanelProcess, has_terminal
 from rig.operator.tally import SessionTally
+from rig.operator.typed import own_terminal
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def open_desk(document: SessionDocument, *, folder: Path, out: Path, panel: Pane
     resume
         The command that goes on with the session.
     """
-    return Desk(SessionTally(document), _open_panel(panel, folder, resume), _open_mailbox(folder, out))
+    typed = own_terminal() if panel.kind != "terminal" else None
+    return Desk(SessionTally(document), _open_panel(panel, folder, resume), _open_mailbox(folder, out), typed)
 
 
 def _open_panel(choice: PanelChoice, folder: Path, resume: str) -> Panel:

@@ -11,6 +11,7 @@ from closedloop.artifacts.day.journal_rows import (
     Paused,
     Presentation,
     PresentationBegun,
+    RecordingNoted,
     RewardNoted,
     SessionEnded,
     TimeOut,
@@ -90,6 +91,8 @@ class SessionTally:
                 self._end_trial(row)
             case RewardNoted():
                 self._note_reward(row)
+            case RecordingNoted():
+                self._note_recording(row)
             case TimeOut():
                 self._run_to(row.time_s, doing="time-out", n_time_outs=self._state.n_time_outs + 1)
             case Paused() | Continued() | SessionEnded():
@@ -173,6 +176,13 @@ class SessionTally:
             self._bad["reward"] = f"a reward of {row.duration_ms:g} ms failed"
         elif row.state == "acknowledged":
             self._bad.pop("reward", None)
+
+    def _note_recording(self, row: RecordingNoted) -> None:
+        """Say which file is recorded, and by whose word; no light is good for what nobody saw."""
+        recorded: LightState = "none" if row.seen_by == "nobody" else "good"
+        is_recorded = row.state == "started"
+        words = f"{row.file} ({row.seen_by.replace('_', ' ')})" if is_recorded else f"not recording ({row.state})"
+        self._lights["recorder"] = Light("recorder", recorded if is_recorded else "none", words)
 
     def _halt(self, row: Paused | Continued | SessionEnded) -> None:
         self._image_nears = False

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from closedloop.artifacts.day.session import CodeTransport
 from closedloop.errors import SessionError
-from rig.ports.recorder import NoRecorder, Recorder
+from rig.ports.recorders.port import Recorder
 
 _REPLUG = "Check the cable, then run the same command with --resume."
 _CODE_HOLD_S = 100e-6  # three samples of a recorder's digital input at 30 kHz
@@ -173,7 +173,7 @@ class CommentCodes:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         # A recorder that the operator starts by hand hears no comment: then the journal alone has the codes.
-        self.transport: CodeTransport = "file" if isinstance(recorder, NoRecorder) else "comment"
+        self.transport: CodeTransport = "comment" if recorder.hears_comments else "file"
 
     def send(self, code: int) -> None:
         """Send the code as text."""

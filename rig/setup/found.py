@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,8 +20,10 @@ DeviceKind = Literal["screen", "serial", "parallel", "mouse", "stream", "library
 LIBRARIES = {  # import name: what it drives, the extra that brings it, what to write to use it
     "pylink": ("EyeLink trackers", "eyelink", "gaze: {source: eyelink, address: 100.1.1.1}"),
     "pylsl": ("trackers that stream by LSL", "lsl", "gaze: {source: lsl, address: NAME}, or type=Gaze"),
-    "pycbsdk": ("Blackrock recorders", "blackrock", ""),
 }
+
+_LEAST_GLIBC = (2, 39)  # what pycbsdk's wheels for Linux are built against
+_BLACKROCK = "recorder: {kind: blackrock, device: NSP}  # or HUB1, HUB2, HUB3, LEGACY_NSP"
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,17 @@ def _libraries() -> Iterator[FoundDevice]:
     for module, (drives, extra, write) in LIBRARIES.items():
         is_there = find_spec(module) is not None
         says = "installed" if is_there else f"not installed (pip install 'closedloop[{extra}]')"
-        port = "" if write else "; this version has no port for them yet"
-        yield FoundDevice("library", module, f"for {drives}: {says}{port}", write if is_there else "")
+        yield FoundDevice("library", module, f"for {drives}: {says}", write if is_there else "")
+    yield recorders_library(is_installed=find_spec("pycbsdk") is not None, libc=platform.libc_ver())
+
+
+def recorders_library(*, is_installed: bool, libc: tuple[str, str]) -> FoundDevice:
+    """Return what is known of Blackrock's library without opening a device: nobody is asked who is on the network."""
+    name, version = libc
+    is_old = name == "glibc" and tuple(int(part) for part in version.split(".")[:2]) < _LEAST_GLIBC
+    says = "installed" if is_installed else "not installed (pip install 'closedloop[blackrock]')"
+    trouble = f"it needs glibc {_LEAST_GLIBC[0]}.{_LEAST_GLIBC[1]}, this system has {version}" if is_old else ""
+    return FoundDevice("library", "pycbsdk", f"for Blackrock recorders: {says}", _BLACKROCK, trouble)
 
 
 def listed(devices: Sequence[FoundDevice]) -> Iterator[str]:

@@ -119,6 +119,11 @@ def _fill_reward(document: PlainRig, answer: str) -> None:
     document["reward"] = {"device": device, "address": address.strip() or None}
 
 
+def _fill_recorder(document: PlainRig, answer: str) -> None:
+    kind, _, device = answer.partition(" ")
+    document["recorder"] |= {"kind": kind, "device": device.strip() or None}
+
+
 def _fill_date(kind: str) -> Callable[[PlainRig, str], None]:
     def fill(document: PlainRig, answer: str) -> None:
         today = datetime.date.today().isoformat()
@@ -203,7 +208,12 @@ QUESTIONS: tuple[Question, ...] = (
         _fill_gaze,
     ),
     Question("--reward", "What gives reward: microcontroller ADDRESS, or none", _always(NONE), _fill_reward),
-    Question("--recorder", "Who records: by_hand, or none", _always("by_hand"), _at("recorder", "kind")),
+    Question(
+        "--recorder",
+        "Who records: blackrock DEVICE (NSP, HUB1, ...), by_hand, or none",
+        _always("by_hand"),
+        _fill_recorder,
+    ),
     Question(
         "--recorder-folder",
         "  where its files grow, if this computer sees it, or none",

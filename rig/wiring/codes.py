@@ -6,7 +6,7 @@ from closedloop.artifacts.rig.ports import CodesPort
 from rig.ports.codes import CodePort, CommentCodes, FileCodes, ParallelCodes, SerialCodes
 from rig.ports.microcontroller.codes import MicrocontrollerCodes
 from rig.ports.microcontroller.device import Microcontrollers
-from rig.ports.recorder import Recorder
+from rig.ports.recorders.port import Recorder
 
 
 def open_codes(port: CodesPort | None, recorder: Recorder, microcontrollers: Microcontrollers) -> CodePort:

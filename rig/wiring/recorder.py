@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 from closedloop.artifacts.rig.description import RigDocument
-from rig.ports.recorder import NoRecorder, Recorder
+from rig.apparatus import Launch
+from rig.ports.recorders.port import NoRecorder, Recorder
 
 
-def open_recorder(rig: RigDocument | None) -> Recorder:
-    """Open who records."""
-    return NoRecorder(rig.recorder.kind if rig is not None else "none")
+def open_recorder(rig: RigDocument | None, launch: Launch, *, is_attended: bool) -> Recorder:
+    """Open who records.
+
+    Parameters
+    ----------
+    rig
+        Names the device; None for a simulated session without a rig.
+    launch
+        A rehearsal is no session, and a virtual clock is over in no time: neither is recorded.
+    is_attended
+        Whether somebody reads a question and can answer it.
+
+    Raises
+    ------
+    DeviceError
+        The device is not there.
+    """
+    if rig is None:
+        return NoRecorder()
+    port = rig.recorder
+    is_recorded = launch.display != "headless" and not launch.is_rehearsal
+    if port.device is not None:
+        if not is_recorded:
+            return NoRecorder()
+        from rig.ports.recorders.blackrock import BlackrockRecorder  # noqa: PLC0415 - loaded where it is used
+
+        return BlackrockRecorder(port.device, port.folder)
+    if port.kind == "by_hand" and is_recorded and is_attended:
+        from rig.ports.recorders.by_hand import HandRecorder  # noqa: PLC0415 - loaded where it is used
+
+        return HandRecorder(port.folder)
+    return NoRecorder(port.kind)

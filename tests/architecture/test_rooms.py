@@ -101,6 +101,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),
     "pyarrow": ("closedloop.artifacts",),
+    "pycbsdk": ("rig.ports.recorders",),
     "pydantic": ("closedloop.artifacts", "closedloop.studies"),
     "pyglet": ("rig.display.psychopy",),
     "pylink": ("rig.ports.trackers.pylink_dial",),

@@ -43,7 +43,7 @@ from rig.machine.state import SessionState, replay
 from rig.machine.timeline import trial_frames
 from rig.ports.clock import ClockKind, VirtualClock
 from rig.ports.gaze import ScriptedGaze
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.ports.reward import SilentReward
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter

@@ -23,6 +23,7 @@ from pydantic import Field, ValidationError
 
 from closedloop.artifacts.day.journal_rows import (
     ROW,
+    ClockCompared,
     Commanded,
     Continued,
     JournalRow,
@@ -30,6 +31,7 @@ from closedloop.artifacts.day.journal_rows import (
     Paused,
     Presentation,
     PresentationBegun,
+    RecordingNoted,
     RewardNoted,
     SessionEnded,
     TrialBegun,
@@ -181,7 +183,9 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
             return row.trial >= launch.first_trial
         case RewardNoted(trial=int(trial)) if launch.clock == "virtual":
             return trial >= launch.first_trial
-        case RewardNoted() | Paused() | Continued() | Commanded() if launch.clock == "virtual":
+        case RewardNoted() | Paused() | Continued() | Commanded() | RecordingNoted() | ClockCompared() if (
+            launch.clock == "virtual"
+        ):
             return row.time_s >= launch.time_s
         case _:
             return False

@@ -27,6 +27,9 @@ RejectionReason = Literal[
 TrialOutcome = Literal["completed", "broken", "ignored", "stopped"]
 """How a trial ended; stopped is what the rig or its operator did, the animal has no part in it."""
 
+RecordingSeenBy = Literal["packets_and_file", "packets", "file", "operator", "nobody"]
+"""What showed that a recorder records: what arrived from it, a file of it that grew, a person's word."""
+
 CommandName = Literal["pause", "continue", "reward", "skip", "recalibrate", "quit"]
 """What an operator may ask of a running session, by a key or from another terminal."""
 
@@ -187,6 +190,29 @@ class TimeOut(Section):
     time_s: float
 
 
+class RecordingNoted(Section):
+    """A recording was begun or ended: each has a file of its own."""
+
+    event: Literal["recording"] = "recording"
+    state: Literal["started", "stopped", "lost"] = Field(description="lost: the device went, nobody saw a stop")
+    file: str = Field(description="its name without an ending, as it was asked for; as it was seen where it differs")
+    launch: int = Field(ge=0, description="number of the rig's launch")
+    part: int = Field(ge=1, description="number of the recording within the launch")
+    seen_by: RecordingSeenBy = Field(description="what showed it: nobody is a doubt that the operator was told of")
+    time_s: float = Field(description="rig clock when it was seen")
+
+
+class ClockCompared(Section):
+    """A device's clock was read beside the rig's, between trials."""
+
+    event: Literal["clock_compared"] = "clock_compared"
+    device: str = Field(min_length=1)
+    rig_s: float = Field(description="the rig's clock in the middle of the question, seconds")
+    device_s: float = Field(description="the device's at that time, seconds")
+    uncertainty_s: float = Field(ge=0, description="the two belong together as well as that")
+    time_s: float = Field(description="rig clock when the answer was written down")
+
+
 class SessionEnded(Section):
     """Everything planned was accepted, or the operator stopped."""
 
@@ -211,6 +237,8 @@ JournalRow = Annotated[
     | Continued
     | Commanded
     | TimeOut
+    | RecordingNoted
+    | ClockCompared
     | SessionEnded,
     Field(discriminator="event"),
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from string import Formatter
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -23,7 +24,12 @@ from the fixation point (right and up), or parts of the screen (0 to 1, from its
 TRACKERS: tuple[GazeSource, ...] = ("eyelink", "lsl")
 RewardDevice = Literal["microcontroller", "none"]
 RigCodeTransport = Literal["parallel", "serial", "microcontroller", "comment", "none"]
-RecorderKind = Literal["by_hand", "none"]
+RecorderKind = Literal["blackrock", "by_hand", "none"]
+BlackrockDevice = Literal["NSP", "LEGACY_NSP", "HUB1", "HUB2", "HUB3", "NPLAY"]
+"""As pycbsdk calls them: a Gemini NSP, a Cerebus NSP with 32-bit time stamps, Gemini hubs, a file that is played."""
+
+DEFAULT_FILE = "{session}_launch-{launch}_part-{part}_{time}"
+_FIELDS = {"session", "launch", "part", "time"}
 
 
 class CodesPort(Section):
@@ -99,4 +105,49 @@ class RecorderPort(Section):
     """Who records, and where its files grow."""
 
     kind: RecorderKind
-    folder: Path | None = Field(default=None, description="where recordings are written, to see that the disk has room")
+    device: BlackrockDevice | None = Field(default=None, description="of Blackrock: whose packets show that it runs")
+    file: Annotated[str, Field(min_length=1, max_length=MOST_OF_PATH)] = Field(
+        default=DEFAULT_FILE,
+        description="what recordings are called, without an ending: {session}, {launch}, {part} and {time} are filled "
+        "in; a folder before it is one of the recorder's own computer",
+    )
+    folder: Path | None = Field(
+        default=None, description="where recordings are written, to see that they grow and that the disk has room"
+    )
+    split_minutes: float | None = Field(
+        default=None, ge=1, le=1_440, description="a new file between trials after so many minutes; null: one a launch"
+    )
+    split_presentations: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="a new file between trials after so many presentations"
+    )
+
+    @model_validator(mode="after")
+    def _blackrock_has_a_device(self) -> RecorderPort:
+        if (self.kind == "blackrock") != (self.device is not None):
+            wanted, found = ("a device", "none") if self.device is None else ("no device", self.device)
+            raise ValueError(
+                f"expected {wanted} for recorder {self.kind}, found {found}. "
+                f"Set recorder.device to {', '.join(get_args(BlackrockDevice))} for blackrock, to null otherwise"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> RecorderPort:
+        try:
+            fields = {field for _, field, _, _ in Formatter().parse(self.file) if field is not None}
+        except ValueError:
+            fields = {"{"}
+        if not fields <= _FIELDS or not {"launch", "part"} <= fields:
+            raise ValueError(
+                f"expected a name with {{launch}} and {{part}}, and perhaps {{session}} and {{time}}, found "
+                f"{self.file!r}: each recording has a name of its own. Start from {DEFAULT_FILE}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _who_splits(self) -> RecorderPort:
+        if self.kind == "none" and (self.split_minutes or self.split_presentations):
+            raise ValueError(
+                "expected a recorder for split files, found none. Set split_minutes and split_presentations to null"
+            )
+        return self

@@ -12,6 +12,7 @@ from closedloop.artifacts.rig.calibrations import Calibrations
 from closedloop.artifacts.rig.description import Corner, OperatorScreen, PhotodiodePatch, RigDocument, SubjectScreen
 from closedloop.artifacts.rig.ports import (
     TRACKERS,
+    BlackrockDevice,
     CodesPort,
     GazePort,
     GazeSource,
@@ -94,10 +95,7 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     yield _line("  device", rig.reward.device, _choice(get_args(RewardDevice)))
     yield _line("  address", rig.reward.address, "such as /dev/ttyACM0 or COM3; codes may share it")
     yield ""
-    yield "recorder:  # who records"
-    yield _line("  kind", rig.recorder.kind, _choice(get_args(RecorderKind)))
-    folder = str(rig.recorder.folder) if rig.recorder.folder is not None else None
-    yield _line("  folder", folder, "where its files grow, if this computer sees it; else null")
+    yield from _recorder(rig.recorder)
     yield ""
     yield "calibrations:  # the date of the last one, YYYY-MM-DD; null: never"
     yield _line("  gaze", calibrations.gaze, "eye tracker, each day")
@@ -114,6 +112,18 @@ def _gaze_details(gaze: GazePort) -> Iterator[str]:
         channels = json.dumps(list(gaze.channels), ensure_ascii=False) if gaze.channels is not None else "null"
         yield f"  channels: {channels}  # labels of x and y, as [gaze_x, gaze_y]; null: the first that are called so"
         yield _line("  reach", gaze.reach, "loopback; or network, if the stream comes from another computer")
+
+
+def _recorder(port: RecorderPort) -> Iterator[str]:
+    yield "recorder:  # who records"
+    yield _line("  kind", port.kind, _choice(get_args(RecorderKind)))
+    yield _line("  device", port.device, f"of blackrock: {_choice(get_args(BlackrockDevice))}; else null")
+    yield _line("  file", port.file, "a new name for each recording, by these four words")
+    folder = str(port.folder) if port.folder is not None else None
+    yield _line("  folder", folder, "where its files grow, if this computer sees it; else null")
+    minutes, presentations = port.split_minutes, port.split_presentations
+    yield _line("  split_minutes", minutes, "a new file between trials after so many minutes; null: one a launch")
+    yield _line("  split_presentations", presentations, "or after so many presentations")
 
 
 def _line(key: str, value: str | float | datetime.date | None, comment: str = "") -> str:

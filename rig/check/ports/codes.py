@@ -5,17 +5,17 @@ from __future__ import annotations
 from rig.check.findings import Finding, unless_simulated, warn
 from rig.check.inspection import Inspection
 from rig.check.ports.described import DESCRIBE, UNDESCRIBED
+from rig.check.ports.recorder import opened_recorder
 from rig.machine.device_faults import close_device
 from rig.wiring.codes import open_codes
-from rig.wiring.recorder import open_recorder
 
 
 def codes(at: Inspection) -> str | Finding:
     """Open the way of digital codes."""
     if at.rig is None and not at.simulated:
         return warn(UNDESCRIBED, DESCRIBE)
-    at.recorder = open_recorder(at.document)
-    at.codes = open_codes(at.document.codes if at.document else None, at.recorder, at.microcontrollers)
+    wire = at.document.codes if at.document else None
+    at.codes = open_codes(wire, opened_recorder(at), at.microcontrollers)
     at.stack.callback(close_device, f"digital codes ({at.codes.transport})", at.codes.close)
     numbers = at.known_session().document.codes
     last = numbers.first_presentation + numbers.n_presentation - 1

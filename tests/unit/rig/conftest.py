@@ -33,7 +33,7 @@ from rig.machine.state import SessionState, fresh_state
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
 from rig.ports.gaze import Gaze, GazePoint, GazeSample
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.ports.reward import LoggedReward
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter

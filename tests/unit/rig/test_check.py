@@ -24,10 +24,10 @@ from rig.check.printed import closing_line, table_lines
 from rig.check.run import run_checks
 from rig.check.screen import judge_refresh
 from rig.check.table import CHECKS, check_before, look, overridable
-from rig.check.watching import growing, sizes_of
 from rig.display.display import DisplayFacts, Flip
 from rig.display.fitness import refuse_unfit
 from rig.launch import run_launch
+from rig.ports.recorders.growth import growing, sizes_of
 from rig.ports.system_clock import ClockStatus
 from rig.session.folder import open_session
 from rig.session.hold import hold, new_holder, session_name

@@ -12,7 +12,7 @@ from closedloop.artifacts.rig.ports import CodesPort
 from closedloop.errors import SessionError
 from rig.ports.codes import CommentCodes, ParallelCodes, SerialCodes
 from rig.ports.microcontroller.device import Microcontrollers
-from rig.ports.recorder import NoRecorder, SimulatedRecorder
+from rig.ports.recorders.port import NoRecorder, SimulatedRecorder
 from rig.wiring.codes import open_codes
 
 

@@ -27,7 +27,7 @@ from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
 from rig.ports.gaze import NoGaze
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.ports.reward import LoggedReward, SilentReward
 from rig.progress_bar import TimeLeft
 from rig.session.folder import Session, open_session

@@ -23,7 +23,7 @@ from rig.machine.state import fresh_state, replay
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
 from rig.ports.gaze import GazePoint, GazeSample
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.ports.reward import LoggedReward
 from rig.session.folder import open_session
 from rig.session.journal import JournalWriter

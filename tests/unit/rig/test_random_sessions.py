@@ -30,7 +30,7 @@ from rig.machine.apparatus import Apparatus
 from rig.machine.presenter import Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import NoCommands
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest

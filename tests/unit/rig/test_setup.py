@@ -12,7 +12,7 @@ from closedloop.artifacts.rig.template import EXAMPLE, rig_yaml
 from closedloop.errors import OptionError, RigError
 from rig.display.screens import FoundScreen, Rectangle
 from rig.ports.found import FoundPort, parallel_ports
-from rig.setup.found import FoundDevice, listed, of_screens, of_serial
+from rig.setup.found import FoundDevice, listed, of_screens, of_serial, recorders_library
 from rig.setup.questions import QUESTIONS, ask_all, write_rig
 
 SCREENS = (
@@ -122,6 +122,22 @@ def test_an_option_answers_its_question():
 def test_a_tracker_is_described_with_its_address(answer, address):
     rig = answered(gaze=answer)
     assert (rig.gaze.source, rig.gaze.address, rig.gaze.reach) == (answer.split()[0], address, "loopback")
+
+
+def test_a_recorder_of_blackrocks_is_named_with_its_device():
+    assert (answered().recorder.kind, answered().recorder.device) == ("by_hand", None)
+    rig = answered(recorder="blackrock HUB1", recorder_folder="/recordings")
+    assert (rig.recorder.kind, rig.recorder.device, rig.recorder.folder) == ("blackrock", "HUB1", Path("/recordings"))
+    with pytest.raises(RigError, match=r"--recorder: recorder: expected a device for recorder blackrock, found none"):
+        answered(recorder="blackrock")
+
+
+@pytest.mark.parametrize(("libc", "is_old"), [(("glibc", "2.36"), True), (("glibc", "2.39"), False), (("", ""), False)])
+def test_blackrocks_library_is_listed_with_what_it_needs(libc, is_old):
+    found = recorders_library(is_installed=True, libc=libc)
+    assert found.write == "recorder: {kind: blackrock, device: NSP}  # or HUB1, HUB2, HUB3, LEGACY_NSP"
+    assert bool(found.trouble) == is_old
+    assert "pip install 'closedloop[blackrock]'" in recorders_library(is_installed=False, libc=libc).says
 
 
 def test_one_microcontroller_can_have_valve_and_codes():

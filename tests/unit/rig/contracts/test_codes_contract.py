@@ -13,7 +13,7 @@ from closedloop.errors import DeviceError, SessionError
 from rig.ports.codes import CommentCodes, ParallelCodes, SerialCodes
 from rig.ports.microcontroller.codes import MicrocontrollerCodes
 from rig.ports.microcontroller.device import AnswerTimes
-from rig.ports.recorder import SimulatedRecorder
+from rig.ports.recorders.port import SimulatedRecorder
 from rig.ports.wired import Wired
 from tests.equipment.fake_microcontroller import talking
 from tests.equipment.microcontrollers import BOARDS, HASTY, Socket, until

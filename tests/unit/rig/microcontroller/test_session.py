@@ -15,7 +15,7 @@ from rig.machine.state import fresh_state
 from rig.operator.commands import Command
 from rig.ports.microcontroller.codes import MicrocontrollerCodes
 from rig.ports.microcontroller.reward import MicrocontrollerReward
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.session.folder import open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest

@@ -31,7 +31,7 @@ from rig.operator.tally import SessionTally
 from rig.operator.tell import ask_status, is_at_work, tell
 from rig.ports.clock import VirtualClock
 from rig.ports.codes import FileCodes
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.ports.reward import LoggedReward
 from rig.session.folder import open_session
 from rig.session.journal import JournalWriter

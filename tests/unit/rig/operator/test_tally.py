@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from closedloop.artifacts.day.journal_rows import Continued, Paused, RewardNoted, SessionEnded, TimeOut
+from closedloop.artifacts.day.journal_rows import Continued, Paused, RecordingNoted, RewardNoted, SessionEnded, TimeOut
 from rig.operator.state import state_from
 from rig.operator.tally import SessionTally
 from rig.operator.wording import Quiet, counts, headline, heartbeat, time_left
@@ -170,3 +170,21 @@ def test_the_heart_beats_with_every_message():
 def test_one_wrong_frame_in_a_hundred_images_is_bad(document):
     tally = told(SessionTally(document), opened(), *trial(0, 0.0, reasons=("frames_dropped", *[None] * 98)))
     assert next(tone for what, _, tone in counts(tally.state(1.0)) if what == "wrong frames") == "bad"
+
+
+def recording(state, seen_by):
+    return RecordingNoted(state=state, file="apples-1-1", launch=0, part=1, seen_by=seen_by, time_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("row", "light", "words"),
+    [
+        (recording("started", "packets_and_file"), "good", "apples-1-1 (packets and file)"),
+        (recording("started", "nobody"), "none", "apples-1-1 (nobody)"),
+        (recording("stopped", "file"), "none", "not recording (stopped)"),
+        (recording("lost", "nobody"), "none", "not recording (lost)"),
+    ],
+)
+def test_the_recorders_light_is_good_for_what_was_seen_alone(row, light, words, document):
+    lights = {one.name: one for one in told(SessionTally(document), opened(), row).state(2.0).lights}
+    assert (lights["recorder"].state, lights["recorder"].words) == (light, words)

@@ -28,7 +28,7 @@ from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
 from rig.ports.clock import RealClock
 from rig.ports.codes import FileCodes
-from rig.ports.recorder import NoRecorder
+from rig.ports.recorders.port import NoRecorder
 from rig.ports.reward import SilentReward
 from rig.ports.trackers.eyelink import EyeLinkGaze, EyeLinkSettings
 from rig.ports.trackers.lsl import LslGaze, LslSettings

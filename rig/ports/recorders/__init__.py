@@ -1,0 +1,1 @@
+"""Recording systems: who records, how it is told, and what shows that it does."""
