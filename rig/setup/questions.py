@@ -102,14 +102,21 @@ def _fill_photodiode(document: PlainRig, answer: str) -> None:
     document["photodiode"] = None if answer == NONE else {"corner": corner, "side_px": _number(side.strip())}
 
 
+_CHECKED = " checked"
+_WITH_LINE = ("digital_line", "labjack")  # whose address is followed by a line
+
+
 def _fill_codes(document: PlainRig, answer: str) -> None:
     transport, _, address = answer.partition(" ")
-    document["codes"] = {"transport": transport, "address": address.strip() or None}
+    address, is_checked = address.removesuffix(_CHECKED), address.endswith(_CHECKED)
+    framing = {"framing": "checked"} if is_checked else {}
+    document["codes"] = {"transport": transport, "address": address.strip() or None, **framing}
 
 
 def _fill_reward(document: PlainRig, answer: str) -> None:
     device, _, address = answer.partition(" ")
-    document["reward"] = {"device": device, "address": address.strip() or None}
+    address, _, line = address.strip().rpartition(" ") if device in _WITH_LINE else (address, "", "")
+    document["reward"] = {"device": device, "address": address.strip() or None, "line": line or None}
 
 
 def _fill_date(kind: str) -> Callable[[PlainRig, str], None]:
@@ -185,7 +192,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--codes",
-        "Codes by: parallel, serial or microcontroller ADDRESS, comment, or none",
+        "Codes by: parallel, serial or microcontroller ADDRESS (serial ADDRESS checked: in frames), comment, or none",
         _always(None),
         _fill_codes,
     ),
@@ -195,7 +202,12 @@ QUESTIONS: tuple[Question, ...] = (
         _always(NONE),
         _at("gaze", "source"),
     ),
-    Question("--reward", "What gives reward: microcontroller ADDRESS, or none", _always(NONE), _fill_reward),
+    Question(
+        "--reward",
+        "What gives reward: microcontroller or nidaqmx ADDRESS, digital_line or labjack ADDRESS LINE, or none",
+        _always(NONE),
+        _fill_reward,
+    ),
     Question("--recorder", "Who records: by_hand, or none", _always("by_hand"), _at("recorder", "kind")),
     Question(
         "--recorder-folder",

@@ -86,10 +86,12 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "distributed": ("closedloop.execution.dask",),
     "h5py": ("closedloop.artifacts",),
     "jinja2": ("closedloop.report",),
+    "labjack": ("rig.ports.digital_line",),
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection",),
     "matplotlib": ("closedloop.report", "closedloop.studies"),
     "neo": ("closedloop.blackrock.neo_objects", "closedloop.neo_files"),
+    "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),

@@ -77,12 +77,23 @@ def _lines(rig: RigDocument) -> Iterator[str]:
         yield "photodiode:  # glued on this corner; the patch under it is white while an image is up"
         yield _line("  corner", rig.photodiode.corner, _choice(get_args(Corner)))
         yield _line("  side_px", rig.photodiode.side_px, "larger than the photodiode, smaller than the border")
+    yield from _ports(rig)
+    yield ""
+    yield "calibrations:  # the date of the last one, YYYY-MM-DD; null: never"
+    yield _line("  gaze", calibrations.gaze, "eye tracker, each day")
+    yield _line("  reward", calibrations.reward, "millilitres for a time of the valve")
+    yield _line("  luminance", calibrations.luminance, "the screen's levels by a photometer, each year")
+
+
+def _ports(rig: RigDocument) -> Iterator[str]:
     yield ""
     yield "codes:  # how digital codes reach the recorder"
     yield _line("  transport", rig.codes.transport, _choice(get_args(RigCodeTransport)))
     yield _line(
         "  address", rig.codes.address, "such as /dev/parport0, 0x378, /dev/ttyACM0 or COM3; null without a wire"
     )
+    if rig.codes.transport == "serial":
+        yield _line("  framing", rig.codes.framing, "raw (a byte a code) or checked (frames, docs/rig.md)")
     yield ""
     yield "gaze:  # where the animal looks"
     yield _line("  source", rig.gaze.source, _choice(get_args(GazeSource)))
@@ -90,17 +101,14 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     yield ""
     yield "reward:  # what gives juice"
     yield _line("  device", rig.reward.device, _choice(get_args(RewardDevice)))
-    yield _line("  address", rig.reward.address, "such as /dev/ttyACM0 or COM3; codes may share it")
+    yield _line("  address", rig.reward.address, "such as /dev/ttyACM0 or COM3; codes may share a microcontroller's")
+    if rig.reward.line is not None:
+        yield _line("  line", rig.reward.line, "of a digital_line D0 to D7 (pins 2 to 9), of a labjack such as FIO4")
     yield ""
     yield "recorder:  # who records"
     yield _line("  kind", rig.recorder.kind, _choice(get_args(RecorderKind)))
     folder = str(rig.recorder.folder) if rig.recorder.folder is not None else None
     yield _line("  folder", folder, "where its files grow, if this computer sees it; else null")
-    yield ""
-    yield "calibrations:  # the date of the last one, YYYY-MM-DD; null: never"
-    yield _line("  gaze", calibrations.gaze, "eye tracker, each day")
-    yield _line("  reward", calibrations.reward, "millilitres for a time of the valve")
-    yield _line("  luminance", calibrations.luminance, "the screen's levels by a photometer, each year")
 
 
 def _line(key: str, value: str | float | datetime.date | None, comment: str = "") -> str:
