@@ -1,1 +1,1 @@
-"""What is measured at the rig, and kept with a date in its description."""
+"""What is measured at a rig: procedures for the operator, and where their results are kept."""
