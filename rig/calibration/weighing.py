@@ -19,7 +19,7 @@ _POLL_S = 0.002
 
 
 @dataclass(frozen=True)
-class Scale:
+class LiquidScale:
     """How weights become volumes.
 
     Attributes
@@ -64,7 +64,7 @@ def weigh_all(
     *,
     n_openings: int,
     leak_s: float,
-    scale: Scale,
+    scale: LiquidScale,
     weigher: Weigher,
     sleep: Callable[[float], None] = time.sleep,
     now_s: Callable[[], float] = time.monotonic,
@@ -113,7 +113,7 @@ def weigh_all(
         yield WeighedBatch(mean_ms, n_openings, ml, seconds)
 
 
-def _typed(weigher: Weigher, scale: Scale, question: str) -> float:
+def _typed(weigher: Weigher, scale: LiquidScale, question: str) -> float:
     while True:
         typed = weigher.weight(question)
         ml = scale.ml(typed)
@@ -166,7 +166,7 @@ def give_batch(
     return sum(given_ms) / n_openings
 
 
-def read_weighed(path: Path, scale: Scale) -> list[WeighedBatch]:
+def read_weighed(path: Path, scale: LiquidScale) -> list[WeighedBatch]:
     """Read batches that were weighed elsewhere.
 
     The columns are ``duration_ms``, ``openings``, and ``g`` or ``ml``; ``seconds`` may follow. A row with 0 openings is

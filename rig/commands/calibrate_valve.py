@@ -18,7 +18,7 @@ from rig.commands.options import AcceptOption, FromOption, RigFileOption
 if TYPE_CHECKING:
     from closedloop.artifacts.rig.description import RigDocument
     from rig.calibration.valve import WeighedBatch
-    from rig.calibration.weighing import Scale
+    from rig.calibration.weighing import LiquidScale
 
 _DURATIONS_MS = (25.0, 50.0, 100.0, 200.0)
 
@@ -45,10 +45,10 @@ def valve(
     from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
     from rig.calibration.store import store_calibration  # noqa: PLC0415
     from rig.calibration.valve import doubts_of_valve, fit_valve, valve_lines  # noqa: PLC0415
-    from rig.calibration.weighing import Scale, read_weighed  # noqa: PLC0415
+    from rig.calibration.weighing import LiquidScale, read_weighed  # noqa: PLC0415
 
     document, _ = read_rig(rig)
-    scale = Scale(g_per_ml)
+    scale = LiquidScale(g_per_ml)
     if file is not None:
         batches = read_weighed(file, scale)
     else:
@@ -65,7 +65,13 @@ def valve(
 
 
 def _weigh(
-    rig: Path, document: RigDocument, durations_ms: tuple[float, ...], *, n_openings: int, leak_s: float, scale: Scale
+    rig: Path,
+    document: RigDocument,
+    durations_ms: tuple[float, ...],
+    *,
+    n_openings: int,
+    leak_s: float,
+    scale: LiquidScale,
 ) -> list[WeighedBatch]:
     from rig.calibration.weighing import Weigher, weigh_all  # noqa: PLC0415
     from rig.ports.microcontroller.device import Microcontrollers  # noqa: PLC0415

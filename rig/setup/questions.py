@@ -192,7 +192,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--codes",
-        "Codes by: parallel, serial or microcontroller ADDRESS (serial ADDRESS checked: in frames), comment, or none",
+        "Codes by: parallel, serial or microcontroller ADDRESS, comment, or none",
         _always(None),
         _fill_codes,
     ),
@@ -203,10 +203,7 @@ QUESTIONS: tuple[Question, ...] = (
         _at("gaze", "source"),
     ),
     Question(
-        "--reward",
-        "What gives reward: microcontroller or nidaqmx ADDRESS, digital_line or labjack ADDRESS LINE, or none",
-        _always(NONE),
-        _fill_reward,
+        "--reward", "Reward by: microcontroller ADDRESS (others: docs/rig.md), or none", _always(NONE), _fill_reward
     ),
     Question("--recorder", "Who records: by_hand, or none", _always("by_hand"), _at("recorder", "kind")),
     Question(

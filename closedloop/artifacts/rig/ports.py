@@ -36,8 +36,8 @@ class CodesPort(Section):
     def _frames_go_over_a_serial_line(self) -> CodesPort:
         if self.framing == "checked" and self.transport != "serial":
             raise ValueError(
-                f"framing: expected raw for transport {self.transport}, found checked. Remove it: frames are of serial "
-                "codes"
+                f"framing: expected raw for transport {self.transport}, found checked. Correct it: serial codes alone "
+                "have frames"
             )
         return self
 

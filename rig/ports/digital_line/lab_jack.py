@@ -23,8 +23,8 @@ def import_ljm() -> Any:
         from labjack import ljm  # noqa: PLC0415 - of rigs with such a device alone
     except (ImportError, OSError) as error:  # its wrapper is there and LabJack's own library is not: OSError
         raise DeviceError(
-            "reward by labjack: expected its library, found none. Install it: pip install labjack-ljm, and LabJack's "
-            "LJM software."
+            "reward by labjack: expected its library, found none. Install it: pip install 'closedloop[labjack]', "
+            "and LabJack's LJM software."
         ) from error
     return ljm
 

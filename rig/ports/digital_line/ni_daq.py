@@ -28,7 +28,8 @@ def import_nidaqmx() -> Any:
         import nidaqmx  # noqa: PLC0415 - of rigs with such a card alone
     except ImportError as error:
         raise DeviceError(
-            "reward by nidaqmx: expected its library, found none. Install it: pip install nidaqmx, and NI's own driver."
+            "reward by nidaqmx: expected its library, found none. Install it: pip install 'closedloop[nidaqmx]', "
+            "and NI's own driver."
         ) from error
     return nidaqmx
 

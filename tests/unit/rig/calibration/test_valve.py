@@ -11,7 +11,7 @@ import pytest
 
 from closedloop.errors import DeviceError, RigError
 from rig.calibration.valve import WeighedBatch, doubts_of_valve, fit_valve, leak_of
-from rig.calibration.weighing import Scale, Weigher, read_weighed, weigh_all
+from rig.calibration.weighing import LiquidScale, Weigher, read_weighed, weigh_all
 from rig.ports.reward import LoggedReward
 
 DURATIONS_MS = (25.0, 50.0, 100.0, 200.0)
@@ -145,7 +145,7 @@ class Bench:
                 durations_ms,
                 n_openings=n,
                 leak_s=leak_s,
-                scale=Scale(1.04),
+                scale=LiquidScale(1.04),
                 weigher=weigher,
                 sleep=self.sleep,
                 now_s=lambda: self.now,
@@ -187,7 +187,7 @@ def test_an_opening_that_is_not_confirmed_ends_it():
 def test_batches_of_a_table_are_read(tmp_path):
     path = tmp_path / "weights.csv"
     path.write_text("duration_ms,openings,g,ml,seconds\n0,0,,0.1,60\n100,50,10.4,,12\n\n200,50,,21,\n")
-    assert read_weighed(path, Scale(1.04)) == [
+    assert read_weighed(path, LiquidScale(1.04)) == [
         WeighedBatch(0.0, 0, 0.1, 60.0),
         WeighedBatch(100.0, 50, pytest.approx(10.0), 12.0),
         WeighedBatch(200.0, 50, 21.0, 0.0),
@@ -214,5 +214,5 @@ def test_a_table_that_is_none_is_one_line(tmp_path, text, said):
     path = tmp_path / "weights.csv"
     path.write_text(text)
     with pytest.raises(RigError) as raised:
-        read_weighed(path, Scale())
+        read_weighed(path, LiquidScale())
     assert said in str(raised.value)
