@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closedloop.errors import OptionError
+from closedloop.errors import OptionError, RigError
 from closedloop.terminal.signals import INTERRUPTED
 from rig.commands.asked import confirmed, refuse_nobody, told
 from rig.commands.options import FromOption, RigFileOption
@@ -44,7 +44,7 @@ def photodiode(
     if out is not None:
         _flash(rig, out, flashes)
         return
-    light, date = _measured(file, latency_ms, jitter_ms, n)
+    light, date = _measured(rig, file, latency_ms, jitter_ms, n)
     from rig.calibration.store import store_calibration  # noqa: PLC0415
 
     store_calibration(rig, {"photodiode": date, "light": light})
@@ -52,13 +52,19 @@ def photodiode(
 
 
 def _measured(
-    file: Path | None, latency_ms: float | None, jitter_ms: float | None, n: int | None
+    rig: Path, file: Path | None, latency_ms: float | None, jitter_ms: float | None, n: int | None
 ) -> tuple[LightDelay, datetime.date]:
     from closedloop.artifacts.rig.calibrations import LightDelay  # noqa: PLC0415
+    from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
     from closedloop.artifacts.rig.light import LightDocument  # noqa: PLC0415
 
+    name = read_rig(rig)[0].name
     if file is not None:
         found = LightDocument.read(file)
+        if found.rig != name:
+            raise RigError(f"{file}: expected light of {name}, found that of {found.rig}. Give this rig's file.")
+        if found.simulated:
+            raise RigError(f"{file}: expected light of a screen, found simulated flashes. Flash the real patch.")
         return found.light, found.date
     plain = {"latency_ms": latency_ms, "jitter_ms": jitter_ms, "n_flashes": n}
     return LightDelay.model_validate(plain), datetime.date.today()
