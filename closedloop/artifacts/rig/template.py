@@ -91,7 +91,7 @@ def _ports(rig: RigDocument) -> Iterator[str]:
         "  address", rig.codes.address, "such as /dev/parport0, 0x378, /dev/ttyACM0 or COM3; null without a wire"
     )
     if rig.codes.transport == "serial":
-        yield _line("  framing", rig.codes.framing, "raw (a byte a code) or checked (frames, docs/rig.md)")
+        yield _line("  framing", rig.codes.framing, "raw (a byte a code) or checked (frames, docs/digital_lines.md)")
     yield ""
     yield "gaze:  # where the animal looks"
     yield _line("  source", rig.gaze.source, _choice(get_args(GazeSource)))

@@ -85,7 +85,7 @@ def remainder(data):
 
 
 def decoded(heard):
-    """Decode as docs/rig.md tells a receiver to: what is no whole frame is skipped byte by byte.
+    """Decode as docs/digital_lines.md tells a receiver to: what is no whole frame is skipped byte by byte.
 
     Returns the codes, and before which of them some were lost, by the running number.
     """
