@@ -5,6 +5,8 @@ Its clocks could time a pulse; whether it is over they say in a way that nobody 
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 from closedloop.errors import DeviceError
@@ -20,13 +22,20 @@ def import_ljm() -> Any:
         It is not installed.
     """
     try:
-        from labjack import ljm  # noqa: PLC0415 - of rigs with such a device alone
-    except (ImportError, OSError) as error:  # its wrapper is there and LabJack's own library is not: OSError
-        raise DeviceError(
-            "reward by labjack: expected its library, found none. Install it: pip install 'closedloop[labjack]', "
-            "and LabJack's LJM software."
-        ) from error
+        with redirect_stdout(StringIO()):  # it prints where LabJack's own library is missing, and goes on without
+            from labjack import ljm  # noqa: PLC0415 - of rigs with such a device alone
+    except ImportError as error:
+        raise _no_library() from error
+    if getattr(getattr(ljm, "ljm", None), "_staticLib", "there") is None:
+        raise _no_library()
     return ljm
+
+
+def _no_library() -> DeviceError:
+    return DeviceError(
+        "reward by labjack: expected its library, found none. Install it: pip install 'closedloop[labjack]', and "
+        "LabJack's LJM software."
+    )
 
 
 def open_labjack_line(address: str, line: str, library: Any = None, *, host: HostTime | None = None) -> HostTimedLine:

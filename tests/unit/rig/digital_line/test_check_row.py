@@ -101,6 +101,12 @@ def test_a_library_that_is_not_there_is_one_line_with_its_extra(look_at, monkeyp
     assert f"pip install 'closedloop[{extra}]'" in found.fix
 
 
+def test_labjack_s_wrapper_without_its_own_library_is_the_same_line(look_at, makers):
+    sys.modules["labjack"].ljm.ljm = type(sys)("labjack.ljm.ljm")
+    sys.modules["labjack"].ljm.ljm._staticLib = None  # as it leaves itself where it finds no libLabJackM.so
+    assert "expected its library, found none" in look_at(REWARDS["labjack"]).found
+
+
 def test_a_parallel_port_that_is_not_there_fails_in_a_line(look_at):
     found = look_at("device: digital_line, address: /dev/parport7, line: D3")
     assert found.status == "FAIL"
