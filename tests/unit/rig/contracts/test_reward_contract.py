@@ -277,6 +277,36 @@ class TestEveryValveOnADigitalLine:
         assert wire.openings_ms == [pytest.approx(20.0, abs=0.1)]
         port.close()
 
+    def test_mended_where_nothing_failed(self, kind, wire):
+        """Somebody continues a session for another reason: an opening that is under way is left alone."""
+        port = open_line_valve(kind, wire)
+        asleep, is_mended = threading.Event(), threading.Event()
+        wire.time.on_sleep = lambda: (asleep.set(), until(is_mended.is_set))
+        port.give(20.0)
+        until(asleep.is_set)
+        port.mend()
+        is_mended.set()
+        assert collected(port, 1) == [pytest.approx(20.0, abs=0.1)]
+        port.close()
+
+    def test_cut_short_once(self, kind, wire):
+        """As Ctrl-Z does: what was under way is closed and counts for what it was; the next one is whole."""
+        port = open_line_valve(kind, wire)
+        asleep = threading.Event()
+        wire.time.on_sleep = lambda: (asleep.set(), until(port._valve._cut.is_set))
+        port.give(1000.0)
+        port.give(1000.0)
+        until(asleep.is_set)
+        port._cut_short()
+        assert not wire.level
+        wire.time.on_sleep = lambda: None
+        (ms,) = collected(port, 1)
+        assert ms == pytest.approx(wire.openings_ms[0], abs=0.1)
+        assert ms < 1000.0
+        port.give(20.0)
+        assert collected(port, 1) == [pytest.approx(20.0, abs=0.1)]
+        port.close()
+
     def test_unplugged_while_it_is_open(self, kind, wire):
         port = open_line_valve(kind, wire)
         wire.time.on_sleep = lambda: setattr(wire, "is_there", False)

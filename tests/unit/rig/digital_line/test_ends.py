@@ -17,15 +17,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from rig.ports.digital_line.line import HostTimedLine, ParallelLine
+from rig.ports.digital_line.line import HostTime, HostTimedLine, ParallelLine
 from rig.ports.digital_line.reward import DigitalLineReward
 
 class Register:
     def setData(self, data):
         Path(sys.argv[1]).write_text(str(data))
 
-line = lambda: HostTimedLine(ParallelLine(Register(), "D0", "0x378"))
-reward = DigitalLineReward("digital_line", line)
+host = HostTime(now_s={clock})
+line = lambda: HostTimedLine(ParallelLine(Register(), "D0", "0x378"), host)
+reward = DigitalLineReward("digital_line", line, host=host)
 reward.give(1000.0)
 while Path(sys.argv[1]).read_text() != "1":
     time.sleep(0.0005)
@@ -38,8 +39,9 @@ print("open", flush=True)
 def start(tmp_path):
     started = []
 
-    def begin(then):
-        program = PROGRAM.replace("{then}", textwrap.dedent(then))
+    def begin(then, *, clock="lambda: 0.0"):
+        """Start a program whose valve is open; by a clock that stands still no opening is over by itself."""
+        program = PROGRAM.replace("{then}", textwrap.dedent(then)).replace("{clock}", clock)
         place = tmp_path / "register"
         process = subprocess.Popen([sys.executable, "-c", program, str(place)], stdout=subprocess.PIPE, text=True)
         started.append(process)
@@ -89,6 +91,6 @@ def test_a_program_that_is_killed_leaves_the_valve_open_as_its_check_warns(start
 
 
 def test_the_thread_ends_an_opening_without_anybody_who_asks(start):
-    process, level = start("time.sleep(60)")
+    process, level = start("time.sleep(60)", clock="time.perf_counter")
     until(lambda: level() == "0")
     assert process.poll() is None
