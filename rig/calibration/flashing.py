@@ -23,7 +23,9 @@ from rig.wiring.codes import open_codes
 _WIRES = ("parallel", "serial", "microcontroller")
 
 
-def show_flashes(rig_file: Path, out: Path, *, n_flashes: int, stop: StopRequest) -> tuple[Path, int]:
+def show_flashes(
+    rig_file: Path, out: Path, *, n_flashes: int, stop: StopRequest, is_practice: bool = False
+) -> tuple[Path, int]:
     """Flash the patch of a rig, and write flashes.json into a folder.
 
     Parameters
@@ -36,6 +38,8 @@ def show_flashes(rig_file: Path, out: Path, *, n_flashes: int, stop: StopRequest
         How many.
     stop
         Asked after each.
+    is_practice
+        Whether any screen will do, and the flashes are marked as simulated.
 
     Returns
     -------
@@ -55,8 +59,8 @@ def show_flashes(rig_file: Path, out: Path, *, n_flashes: int, stop: StopRequest
     with ExitStack() as stack:
         codes = open_codes(rig.codes, NoRecorder(), Microcontrollers())
         stack.callback(close_device, f"digital codes ({codes.transport})", codes.close)
-        display = stack.enter_context(open_patch_display(rig_file, [GREY_LEVEL], stop=stop))
-        shown = flash_and_keep(display, codes, rig, path, n_flashes=n_flashes, stop=stop)
+        display = stack.enter_context(open_patch_display(rig_file, [GREY_LEVEL], stop=stop, simulated=is_practice))
+        shown = flash_and_keep(display, codes, rig, path, n_flashes=n_flashes, stop=stop, is_practice=is_practice)
     return path, shown
 
 
@@ -73,7 +77,14 @@ def _refuse_unfit(rig: RigDocument, rig_file: Path, path: Path) -> None:
 
 
 def flash_and_keep(
-    display: Display, codes: CodePort, rig: RigDocument, path: Path, *, n_flashes: int, stop: StopRequest
+    display: Display,
+    codes: CodePort,
+    rig: RigDocument,
+    path: Path,
+    *,
+    n_flashes: int,
+    stop: StopRequest,
+    is_practice: bool = False,
 ) -> int:
     """Flash, and write what was flashed however it ends; return how many there were.
 
@@ -89,6 +100,8 @@ def flash_and_keep(
         How many are wanted.
     stop
         Asked after each.
+    is_practice
+        Whether they are marked as simulated.
     """
     numbers = CodeSettings()
     shown: list[PatchFlash] = []
@@ -105,7 +118,7 @@ def flash_and_keep(
     finally:
         if shown:
             FlashesDocument(
-                simulated=display.clock_kind == "virtual",
+                simulated=is_practice or display.clock_kind == "virtual",
                 rig=rig.name,
                 date=datetime.date.today(),
                 refresh_hz=rig.subject_screen.refresh_hz,

@@ -42,7 +42,7 @@ def patch_session(rig: RigDocument, levels: Sequence[int], *, on_frames: int = 1
     on_frames
         How long an image is up.
     simulated
-        Whether the display need not keep time: in tests alone.
+        Whether the display need not keep time: what is shown for practice is never kept.
     """
     screen, patch = rig.subject_screen, rig.photodiode
     scale = max(1, min(screen.width_px, screen.height_px) // (2 * SIDE_PX))
@@ -93,7 +93,9 @@ def patch_session(rig: RigDocument, levels: Sequence[int], *, on_frames: int = 1
 
 
 @contextmanager
-def open_patch_display(rig_file: Path, levels: Sequence[int], *, stop: StopRequest) -> Iterator[Display]:
+def open_patch_display(
+    rig_file: Path, levels: Sequence[int], *, stop: StopRequest, simulated: bool = False
+) -> Iterator[Display]:
     """Open the animal's screen with squares of these levels, held against other rigs, while the block runs.
 
     Parameters
@@ -104,6 +106,8 @@ def open_patch_display(rig_file: Path, levels: Sequence[int], *, stop: StopReque
         See `patch_session`.
     stop
         Asked by a key in the window.
+    simulated
+        See `patch_session`.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def open_patch_display(rig_file: Path, levels: Sequence[int], *, stop: StopReque
     from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
     rig, _ = read_rig(rig_file)
-    session = patch_session(rig, levels)
+    session = patch_session(rig, levels, simulated=simulated)
     with hold_screen(session, Path()):
         display = PsychoPyDisplay(session, stop=stop, rig=rig)
         try:

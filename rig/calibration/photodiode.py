@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
+from closedloop.artifacts.rig.calibrations import LightDelay
 from closedloop.artifacts.rig.light import PatchFlash
 from closedloop.errors import SessionError
 from rig.display.display import BLANK, Display, Picture
@@ -17,6 +18,7 @@ from rig.ports.wired import Wired
 _ON_S = 0.1
 _OFF_S = (0.2, 0.4)
 """Random within: a rhythm would let a lost code pass for the one before."""
+_POOR = 0.02  # share of flashes without light, or light without flash
 _FLASH = Picture(slot=0, fixation=False)
 
 
@@ -69,3 +71,19 @@ def flash(
         if isinstance(codes, Wired):
             codes.check()
         yield PatchFlash(code=code, time_s=shown.time_s, n_frames=n_frames)
+
+
+def doubts_of_light(light: LightDelay) -> list[str]:
+    """Return in words what is implausible about what was measured; empty where nothing is."""
+    n_seen = light.n_flashes + light.n_missed
+    doubts = []
+    if light.n_missed > _POOR * n_seen:
+        doubts.append(
+            f"{light.n_missed} of {n_seen} flashes have no light: look at the photodiode and its patch, and flash again"
+        )
+    if light.n_extra > _POOR * n_seen:
+        doubts.append(
+            f"{light.n_extra} edges of light belong to no flash, so that others may be wrong too: shade the "
+            "photodiode, raise its gain, and flash again"
+        )
+    return doubts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,8 @@ import typer
 
 from closedloop.errors import OptionError, RigError
 from closedloop.terminal.signals import INTERRUPTED
-from rig.commands.asked import confirmed, refuse_nobody, told
-from rig.commands.options import FromOption, RigFileOption
+from rig.commands.asked import confirmed, keep_anyway, refuse_nobody, told
+from rig.commands.options import AcceptOption, FromOption, RigFileOption
 
 if TYPE_CHECKING:
     from closedloop.artifacts.rig.calibrations import LightDelay
@@ -24,7 +25,11 @@ def photodiode(
         Path | None, typer.Option(metavar="FOLDER", help="a folder for flashes.json: flashes the patch, to be recorded")
     ] = None,
     flashes: Annotated[int, typer.Option(min=20, max=10_000, metavar="N", help="how many")] = 200,
+    practise: Annotated[
+        bool, typer.Option("--practise", help="any screen will do; what is flashed is marked as simulated")
+    ] = False,
     file: FromOption = None,
+    accept: AcceptOption = False,
     latency_ms: Annotated[
         float | None, typer.Option(min=-100, max=1000, metavar="MS", help="stores this latency, measured elsewhere")
     ] = None,
@@ -42,11 +47,16 @@ def photodiode(
             "together, found something else. Give one of the three."
         )
     if out is not None:
-        _flash(rig, out, flashes)
+        _flash(rig, out, flashes, is_practice=practise)
         return
     light, date = _measured(rig, file, latency_ms, jitter_ms, n)
+    from rig.calibration.photodiode import doubts_of_light  # noqa: PLC0415
     from rig.calibration.store import store_calibration  # noqa: PLC0415
 
+    is_asked = sys.stdin.isatty() and sys.stderr.isatty()
+    if not keep_anyway(doubts_of_light(light), is_asked=is_asked, accept=accept):
+        told("Nothing was stored.")
+        raise typer.Exit(1)
     store_calibration(rig, {"photodiode": date, "light": light})
     told(f"{rig}: stored: light {light.latency_ms:g} ms after a flip, SD {light.jitter_ms:g} ms, of {date}.")
 
@@ -70,7 +80,7 @@ def _measured(
     return LightDelay.model_validate(plain), datetime.date.today()
 
 
-def _flash(rig: Path, out: Path, n_flashes: int) -> None:
+def _flash(rig: Path, out: Path, n_flashes: int, *, is_practice: bool) -> None:
     from closedloop.plain_text.printed import quoted  # noqa: PLC0415
     from rig.calibration.flashing import show_flashes  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
@@ -80,7 +90,7 @@ def _flash(rig: Path, out: Path, n_flashes: int) -> None:
         raise typer.Exit(1)
     request = StopRequest()
     with stop_on_signals(request):
-        path, n = show_flashes(rig, out, n_flashes=n_flashes, stop=request)
+        path, n = show_flashes(rig, out, n_flashes=n_flashes, stop=request, is_practice=is_practice)
     told(f"{path}: {n} flashes. Stop the recorder, and bring the file to it:")
     told(f"closedloop recording light {quoted(path.name)} FILE.nev FILE.ns6 --out light.json")
     if request.requested:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-import pty
-import select
-import subprocess
-import sys
 import time
 
 import pytest
@@ -19,6 +14,7 @@ from closedloop.artifacts.rig.light import LightDocument
 from closedloop.errors import OptionError, RigError
 from rig.cli import app
 from tests.equipment.fake_microcontroller import faking
+from tests.equipment.person import Person
 
 RIG = """\
 name: rig 2  # the left one
@@ -112,6 +108,31 @@ def test_what_the_recording_says_of_light_is_stored_with_the_day_of_the_flashes(
     assert (found.photodiode, found.light) == (datetime.date(2026, 11, 20), delay)
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [({"n_missed": 12}, "12 of 200 flashes have no light"), ({"n_extra": 9}, "9 edges of light belong to no flash")],
+)
+def test_poor_light_is_stored_where_that_is_said_and_else_not(tmp_path, counts, said):
+    path, light = rig_file(tmp_path), tmp_path / "light.json"
+    LightDocument(
+        simulated=False,
+        rig="rig 2",
+        date=datetime.date(2026, 11, 20),
+        light=LightDelay(latency_ms=27.25, jitter_ms=0.31, n_flashes=200 - counts.get("n_missed", 0), **counts),
+        early_ms=26.9,
+        late_ms=27.6,
+        n_shown=200,
+        n_without_code=0,
+        n_off_frame=0,
+    ).write(light)
+    doubted = run("photodiode", "--rig", path, "--from", light)
+    assert doubted.exit_code == 1
+    assert said in doubted.stderr
+    assert path.read_text() == RIG
+    assert run("photodiode", "--rig", path, "--from", light, "--accept").exit_code == 0
+    assert calibrations(path).light.latency_ms == 27.25
+
+
 def test_light_of_another_rig_or_of_no_screen_is_refused(tmp_path):
     path, light = rig_file(tmp_path), tmp_path / "light.json"
     said = LightDocument(
@@ -159,37 +180,6 @@ def test_a_line_that_is_wrong_by_itself(tmp_path, words, said):
     assert said in refused(OptionError, *words, "--rig", rig_file(tmp_path))
 
 
-class Person:
-    """Somebody at the terminal of a command, who answers what is asked."""
-
-    def __init__(self, *words):
-        self._ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "rig", "calibrate", *map(str, words)]
-        self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
-        os.close(theirs)
-        self.read = ""
-
-    def wait_for(self, words, *, within_s=60.0):
-        end_s, start = time.monotonic() + within_s, len(self.read)
-        while words not in self.read[start:]:
-            assert time.monotonic() < end_s, self.read
-            if select.select([self._ours], [], [], 0.05)[0]:
-                try:
-                    self.read += os.read(self._ours, 4096).decode()
-                except OSError:
-                    assert words in self.read[start:], self.read
-                    return
-
-    def answer(self, question, words):
-        self.wait_for(question)
-        os.write(self._ours, words.encode())
-
-    def end(self):
-        status = self.process.wait(60)
-        os.close(self._ours)
-        return status
-
-
 @pytest.fixture
 def valve_at(tmp_path):
     with faking(tmp_path / "tty") as fake:
@@ -202,7 +192,7 @@ def valve_at(tmp_path):
 @pytest.mark.slow
 def test_a_person_weighs_what_the_valve_gave(valve_at):
     fake, path = valve_at
-    person = Person("valve", "--rig", path, "--ms", 10, "--ms", 20, "--openings", 2, "--leak-s", 0.1)
+    person = Person("calibrate", "valve", "--rig", path, "--ms", 10, "--ms", 20, "--openings", 2, "--leak-s", 0.1)
     person.answer("[y/N]", "y\n")
     person.answer("closed valve in 0.1 s", "0\n")
     for n, grams in enumerate(("0.16", "0.36", "0.36", "0.16")):
@@ -222,7 +212,7 @@ def test_a_person_weighs_what_the_valve_gave(valve_at):
 def test_who_says_no_opens_no_valve_and_stores_nothing(valve_at):
     fake, path = valve_at
     before = path.read_text()
-    person = Person("valve", "--rig", path, "--leak-s", 0)
+    person = Person("calibrate", "valve", "--rig", path, "--leak-s", 0)
     person.answer("[y/N]", "\n")
     person.wait_for("Weigh more")
     assert person.end() == 1
@@ -233,7 +223,7 @@ def test_who_says_no_opens_no_valve_and_stores_nothing(valve_at):
 @pytest.mark.slow
 def test_ctrl_c_in_a_batch_ends_it(valve_at):
     fake, path = valve_at
-    person = Person("valve", "--rig", path, "--leak-s", 0, "--ms", 25, "--ms", 50)
+    person = Person("calibrate", "valve", "--rig", path, "--leak-s", 0, "--ms", 25, "--ms", 50)
     person.answer("[y/N]", "y\n")
     end_s = time.monotonic() + 60
     while not fake.openings_ms():

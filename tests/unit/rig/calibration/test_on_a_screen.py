@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
+import tty
 
 import pytest
+
+from closedloop.artifacts.rig.light import FlashesDocument
+from tests.equipment.person import Person
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
@@ -80,3 +86,45 @@ def test_the_patch_is_white_at_each_code_and_black_after_it(found):
     assert found["flashes"] == list(range(1, 21))
     assert found["seen"] == [[code, [255], [127]] for code in range(1, 21)]
     assert found["after"] == [[0], [127]]
+
+
+RIG = """
+name: rig 2
+subject_screen: {screen: 0, width_px: 800, height_px: 600, refresh_hz: 60, width_cm: 32, distance_cm: 57.2}
+photodiode: {corner: upper_right, side_px: 40}
+codes: {transport: serial, address: PORT, framing: checked}
+gaze: {source: none}
+reward: {device: none}
+recorder: {kind: none}
+"""
+
+
+def test_a_person_flashes_for_practice_and_the_codes_are_on_the_wire(x_display, tmp_path):
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    path = tmp_path / "rig.yaml"
+    path.write_text(RIG.replace("PORT", os.ttyname(theirs)))
+    words = ("calibrate", "photodiode", "--rig", path, "--out", tmp_path / "light", "--flashes", 20, "--practise")
+    person = Person(*words, environment=x_display)
+    person.answer("Does the recorder record, with codes?", "y\n")
+    person.wait_for("closedloop recording light flashes.json FILE.nev FILE.ns6 --out light.json")
+    assert person.end() == 0
+    heard = os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+    shown = FlashesDocument.read(tmp_path / "light" / "flashes.json")
+    assert shown.simulated
+    assert [one.code for one in shown.flashes] == list(heard[1::4]) == list(range(1, 21))
+
+
+def test_a_screen_that_does_not_keep_time_is_refused_where_it_counts(x_display, tmp_path):
+    ours, theirs = pty.openpty()
+    path = tmp_path / "rig.yaml"
+    path.write_text(RIG.replace("PORT", os.ttyname(theirs)))
+    person = Person("calibrate", "photodiode", "--rig", path, "--out", tmp_path / "light", environment=x_display)
+    person.answer("Does the recorder record, with codes?", "y\n")
+    person.wait_for("Flips do not wait for a screen")
+    assert person.end() == 1
+    os.close(ours)
+    os.close(theirs)
+    assert not (tmp_path / "light").exists()
