@@ -123,7 +123,7 @@ def doubts_of_gamma(measured: Sequence[MeasuredLevel], fitted: ScreenGamma) -> l
                 f"level {brighter.level} was read as {brighter.cd_m2:g} cd/m2, darker than level {darker.level} "
                 f"({darker.cd_m2:g}): read both again"
             )
-    return found + judge_gamma(fitted)
+    return found + [f"{one.found}. {one.fix}" for one in judge_gamma(fitted)]
 
 
 def gamma_lines(fitted: ScreenGamma) -> list[str]:

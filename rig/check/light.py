@@ -21,9 +21,9 @@ def luminance(at: Inspection) -> str | Finding | None:
     judged = judge_calibration(found.luminance, at.today, most_days=_OLD_DAYS, key="luminance")
     if isinstance(judged, Finding) or found.gamma is None:
         return judged
-    for doubt in judge_gamma(found.gamma):
-        said, _, fix = doubt.partition(": ")
-        return warn(f"{judged}; {said}", f"{fix[:1].upper()}{fix[1:]}.")
+    doubts = judge_gamma(found.gamma)
+    if doubts:
+        return doubts[0]
     screen = found.gamma
     return f"{judged}; gamma {screen.gamma:.2f}, {screen.darkest_cd_m2:.2g} to {screen.brightest_cd_m2:.3g} cd/m2"
 
@@ -43,17 +43,21 @@ def photodiode_calibration(at: Inspection) -> str | Finding | None:
     return said
 
 
-def judge_gamma(fitted: ScreenGamma) -> list[str]:
-    """Return in words in what a screen is not as images are made for; empty where it is."""
+def judge_gamma(fitted: ScreenGamma) -> list[Finding]:
+    """Return in what a screen is not as images are made for; empty where it is."""
     found = []
     if fitted.worst_error > _POOR_FIT:
         found.append(
-            f"a level is {100 * fitted.worst_error:.0f} % of the brightest off the power law: turn the screen's "
-            "contrast enhancement, dimming and picture modes off, and measure again"
+            warn(
+                f"a grey level is {100 * fitted.worst_error:.0f} % of the brightest off the power law",
+                "Turn the screen's contrast enhancement, dimming and picture modes off, and measure again.",
+            )
         )
     if abs(fitted.gamma - _MADE_FOR) > _ODD_GAMMA:
         found.append(
-            f"gamma {fitted.gamma:.2f}, where images are made for {_MADE_FOR:g}: set it in the screen's own menu "
-            "(sRGB), and measure again"
+            warn(
+                f"gamma {fitted.gamma:.2f}, where images are made for {_MADE_FOR:g}",
+                "Set it in the screen's own menu (sRGB), and measure again.",
+            )
         )
     return found

@@ -86,7 +86,7 @@ def test_a_good_screen_is_said_in_numbers(row):
 )
 def test_a_screen_that_is_not_as_images_are_made_for_warns(row, change, found, fix):
     said = row("luminance", luminance=YESTERDAY, gamma=GAMMA.model_copy(update=change))
-    assert said.status == "WARN"
+    assert (said.name, said.status) == ("luminance", "WARN")
     assert found in said.found
     assert said.fix.startswith(fix)
 
