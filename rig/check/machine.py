@@ -30,7 +30,7 @@ FASTEST_HZ = 2_000.0
 _TRACKER_FILE_BYTES = 30  # of a sample of both eyes in EyeLink's file
 _SPARE = 2.0  # trials that are broken or ignored take as long again
 _LARGEST_STEP_MS = 20.0
-_OLD_GAZE_DAYS, _OLD_LUMINANCE_DAYS = 1, 365
+_OLD_GAZE_DAYS, _OLD_VALVE_DAYS = 1, 365
 
 
 def out(at: Inspection) -> str:
@@ -152,15 +152,27 @@ def reward_calibration(at: Inspection) -> str | Finding | None:
     """Ask how old the calibration of the valve is."""
     if at.document is None or at.document.reward.device == "none":
         return None
-    return judge_calibration(at.document.calibrations.reward, at.today, most_days=_OLD_LUMINANCE_DAYS, key="reward")
+    found = at.document.calibrations
+    judged = judge_calibration(found.reward, at.today, most_days=_OLD_VALVE_DAYS, key="reward")
+    if isinstance(judged, Finding) or found.valve is None:
+        return judged
+    asked_ms = at.known_session().document.trial.reward_ms
+    ml = found.valve.ml(asked_ms)
+    if ml is None:
+        return warn(
+            f"{judged}; measured from {found.valve.shortest_ms:g} to {found.valve.longest_ms:g} ms, and the session's "
+            f"rewards have {asked_ms:g} ms",
+            "Weigh that length too: rig calibrate valve.",
+        )
+    return f"{judged}; a reward of {asked_ms:g} ms is {ml:.3f} ml"
 
 
-def luminance(at: Inspection) -> str | Finding | None:
-    """Ask when the screen's luminance was measured."""
-    if at.document is None:
-        return None
-    when = at.document.calibrations.luminance
-    return judge_calibration(when, at.today, most_days=_OLD_LUMINANCE_DAYS, key="luminance")
+_COMMANDS = {
+    "gaze": "rig calibrate gaze",
+    "reward": "rig calibrate valve",
+    "luminance": "rig calibrate gamma",
+    "photodiode": "rig calibrate photodiode",
+}
 
 
 def judge_calibration(when: datetime.date | None, today: datetime.date, *, most_days: int, key: str) -> str | Finding:
@@ -177,7 +189,7 @@ def judge_calibration(when: datetime.date | None, today: datetime.date, *, most_
     key
         Its name in rig.yaml.
     """
-    again = f"Measure it, and set calibrations.{key} in rig.yaml."
+    again = f"Measure it: {_COMMANDS[key]}."
     if when is None:
         return warn("rig.yaml does not say when it was done", again)
     days = (today - when).days

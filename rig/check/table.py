@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.suggestions import one_of
-from rig.check import folder, machine, screen
+from rig.check import folder, light, machine, screen
 from rig.check.findings import Finding, failure
 from rig.check.inspection import Inspection
 from rig.check.ports import codes, gaze, recorder, reward
@@ -59,7 +59,8 @@ BEFORE: tuple[CheckRow, ...] = (
     CheckRow("reward-calibration", machine.reward_calibration, "is the valve calibrated", can_be_overridden=True),
     CheckRow("screens", screen.screens, "has the animal a screen of its own, unscaled, of the planned size"),
     CheckRow("operator-window", screen.operator_window, "can your window open", can_be_overridden=True),
-    CheckRow("luminance", machine.luminance, "was the screen's luminance measured", can_be_overridden=True),
+    CheckRow("luminance", light.luminance, "was the screen's luminance measured", can_be_overridden=True),
+    CheckRow("light", light.photodiode_calibration, "is light's delay after a flip measured", can_be_overridden=True),
 )
 """Nothing is opened for these."""
 

@@ -52,3 +52,11 @@ OperatorScreenOption = Annotated[
     int | None,
     typer.Option(min=0, metavar="N", help="the screen of the operator's window, from 0  [default: as rig.yaml says]"),
 ]
+
+RigFileOption = Annotated[
+    Path, typer.Option("--rig", metavar="FILE", help="this rig's description, in which the numbers are kept")
+]
+FromOption = Annotated[
+    Path | None, typer.Option("--from", metavar="FILE", help="takes the numbers from a file instead of asking")
+]
+AcceptOption = Annotated[bool, typer.Option("--accept", help="keep the numbers although something is implausible")]

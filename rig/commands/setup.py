@@ -35,7 +35,7 @@ def init(
     photodiode: Annotated[str | None, _answer("corner and side in pixels, such as 'lower_left 40', or none")] = None,
     codes: Annotated[str | None, _answer("'parallel', 'serial' or 'microcontroller ADDRESS', comment, or none")] = None,
     gaze: Annotated[str | None, _answer("'eyelink ADDRESS', 'lsl NAME', mouse, scripted, or none")] = None,
-    reward: Annotated[str | None, _answer("'microcontroller ADDRESS', or none")] = None,
+    reward: Annotated[str | None, _answer("such as 'microcontroller /dev/ttyACM0', or none")] = None,
     recorder: Annotated[str | None, _answer("by_hand, or none")] = None,
     recorder_folder: Annotated[str | None, _answer("where its files grow, if this computer sees it, or none")] = None,
     gaze_calibrated: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,

@@ -9,7 +9,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from closedloop.artifacts.day.session import CodeTransport
+from closedloop.artifacts.rig.ports import CodeFraming
 from closedloop.errors import SessionError
+from rig.ports.code_frames import CodeFrames
 from rig.ports.recorders.port import Recorder
 
 _REPLUG = "Check the cable, then run the same command with --resume."
@@ -78,22 +80,25 @@ class ParallelCodes:
 
 
 class SerialCodes:
-    """One byte a code over a serial line.
+    """One byte a code over a serial line, or one frame that the receiver can check.
 
     Parameters
     ----------
     device
         Name of the port, such as ``/dev/ttyUSB0`` or ``COM3``.
+    framing
+        "raw" is a byte, "checked" a frame of `code_frames`.
     baud
         Bits per second; a byte takes ten.
     """
 
     transport: CodeTransport = "serial"
 
-    def __init__(self, device: str, *, baud: int = 115_200) -> None:
+    def __init__(self, device: str, *, framing: CodeFraming = "raw", baud: int = 115_200) -> None:
         import serial  # noqa: PLC0415 - of the rig extra; sessions without a wire do without
 
         self._place, self._has_failed = f"serial port {device}", False
+        self._frames = CodeFrames() if framing == "checked" else None
 
         def open_port() -> serial.Serial:
             try:
@@ -108,7 +113,7 @@ class SerialCodes:
         self._port = open_port()
 
     def send(self, code: int) -> None:
-        """Hand one byte to the system, which never waits.
+        """Hand one code to the system, which never waits.
 
         Raises
         ------
@@ -116,9 +121,10 @@ class SerialCodes:
             The port is gone, or takes nothing any more: a code that waits would reach the recorder late.
         """
         was_well, self._has_failed = not self._has_failed, True
+        data = bytes([code]) if self._frames is None else self._frames.frame(code)
         try:
             # At 115,200 baud a byte has left after 87 us, and codes are at least a frame apart.
-            is_stuck = self._port.out_waiting > 0 or not self._write(bytes([code]))
+            is_stuck = self._port.out_waiting > 0 or self._write(data) < len(data)
         except OSError as error:  # pyserial's own errors are such
             raise SessionError(f"{self._place}: expected to send a code, found {error}. {_REPLUG}") from error
         if is_stuck:
@@ -144,17 +150,17 @@ class SerialCodes:
             self._port = self._open_port()
             self._has_failed = False
 
-    def _write(self, byte: bytes) -> bool:
-        """Return whether the system took a byte, now.
+    def _write(self, data: bytes) -> int:
+        """Return how many bytes the system took, now; a frame that was torn fails the receiver's check.
 
         pyserial's own `write` goes round and round until a full buffer has room, whatever the time-outs are.
         """
         if sys.platform == "win32":
-            return bool(self._port.write(byte))  # returns at once there
+            return int(self._port.write(data) or 0)  # returns at once there
         try:
-            return os.write(self._port.fileno(), byte) == 1
+            return os.write(self._port.fileno(), data)
         except BlockingIOError:
-            return False
+            return 0
 
     def close(self) -> None:
         """Close the port, and forget what nobody reads: the system would wait for it, up to half a minute."""

@@ -77,7 +77,7 @@ def find_devices() -> tuple[list[FoundDevice], list[str]]:
     except ClosedLoopError as error:
         lines.append(str(error))
     found += [
-        FoundDevice("parallel", port.address, port.says, _codes("parallel", port.address), port.trouble)
+        FoundDevice("parallel", port.address, port.says, _parallel(port.address), port.trouble)
         for port in parallel_ports()
     ]
     if find_spec("pylsl") is not None:
@@ -107,6 +107,11 @@ def _serial(address: str) -> str:
     """Return what a serial port can be: nobody knows what is at it, and to ask it might do anything."""
     microcontroller = f"{_codes('microcontroller', address)}, reward: {{device: microcontroller, address: {address}}}"
     return f"{_codes('serial', address)}; or, if it has the rig's firmware, {microcontroller}"
+
+
+def _parallel(address: str) -> str:
+    valve = f"reward: {{device: digital_line, address: {address}, line: D0}}"
+    return f"{_codes('parallel', address)}; or, for a valve alone, {valve}"
 
 
 def _codes(transport: str, address: str) -> str:

@@ -103,9 +103,15 @@ def _fill_photodiode(document: PlainRig, answer: str) -> None:
     document["photodiode"] = None if answer == NONE else {"corner": corner, "side_px": _number(side.strip())}
 
 
+_CHECKED = " checked"
+_WITH_LINE = ("digital_line", "labjack")  # whose address is followed by a line
+
+
 def _fill_codes(document: PlainRig, answer: str) -> None:
     transport, _, address = answer.partition(" ")
-    document["codes"] = {"transport": transport, "address": address.strip() or None}
+    address, is_checked = address.removesuffix(_CHECKED), address.endswith(_CHECKED)
+    framing = {"framing": "checked"} if is_checked else {}
+    document["codes"] = {"transport": transport, "address": address.strip() or None, **framing}
 
 
 def _fill_gaze(document: PlainRig, answer: str) -> None:
@@ -116,7 +122,8 @@ def _fill_gaze(document: PlainRig, answer: str) -> None:
 
 def _fill_reward(document: PlainRig, answer: str) -> None:
     device, _, address = answer.partition(" ")
-    document["reward"] = {"device": device, "address": address.strip() or None}
+    address, _, line = address.strip().rpartition(" ") if device in _WITH_LINE else (address, "", "")
+    document["reward"] = {"device": device, "address": address.strip() or None, "line": line or None}
 
 
 def _fill_recorder(document: PlainRig, answer: str) -> None:
@@ -207,7 +214,9 @@ QUESTIONS: tuple[Question, ...] = (
         _always(None),
         _fill_gaze,
     ),
-    Question("--reward", "What gives reward: microcontroller ADDRESS, or none", _always(NONE), _fill_reward),
+    Question(
+        "--reward", "Reward by: microcontroller ADDRESS (others: docs/rig.md), or none", _always(NONE), _fill_reward
+    ),
     Question(
         "--recorder",
         "Who records: blackrock DEVICE (NSP, HUB1, ...), by_hand, or none",

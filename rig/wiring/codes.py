@@ -34,7 +34,7 @@ def open_codes(port: CodesPort | None, recorder: Recorder, microcontrollers: Mic
     if address is None:
         raise ValueError(f"expected an address for {port.transport} codes")
     if port.transport == "serial":
-        return SerialCodes(address)
+        return SerialCodes(address, framing=port.framing)
     if port.transport == "microcontroller":
         return MicrocontrollerCodes(microcontrollers.at(address))
     from rig.display.psychopy.devices import open_parallel_port  # noqa: PLC0415

@@ -89,14 +89,23 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "eyelinkio": ("closedloop.eyelink",),
     "h5py": ("closedloop.artifacts",),
     "jinja2": ("closedloop.report",),
+    "labjack": ("rig.ports.digital_line",),
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection",),
     "matplotlib": ("closedloop.report", "closedloop.studies"),
     "neo": ("closedloop.blackrock.neo_objects", "closedloop.neo_files"),
+    "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
-        *("closedloop.storage.arrays", "rig.display", "rig.operator.views", "rig.rehearsal", "rig.session"),
+        *(
+            "closedloop.storage.arrays",
+            "rig.calibration",
+            "rig.display",
+            "rig.operator.views",
+            "rig.rehearsal",
+            "rig.session",
+        ),
     ),
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),
@@ -122,7 +131,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.cli",
         "rig.commands",
     ),
-    "yaml": ("closedloop.plain_text.yaml_text",),
+    "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": (

@@ -82,6 +82,15 @@ class RigDocument(Section):
         return self
 
     @model_validator(mode="after")
+    def _valve_has_a_port_of_its_own(self) -> RigDocument:
+        if self.reward.device == "digital_line" and self.reward.address == self.codes.address:
+            raise ValueError(
+                f"reward.address: expected a parallel port of the valve's own, found {self.reward.address}, which "
+                "codes have: each code would open or close the valve. Wire it to another port"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _two_screens(self) -> RigDocument:
         number = self.subject_screen.screen
         if self.operator_screen is not None and self.operator_screen.screen == number:

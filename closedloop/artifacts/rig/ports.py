@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, get_args
@@ -22,8 +23,9 @@ GazeUnit = Literal["px", "href", "deg", "normalized"]
 from the fixation point (right and up), or parts of the screen (0 to 1, from its upper left corner)."""
 
 TRACKERS: tuple[GazeSource, ...] = ("eyelink", "lsl")
-RewardDevice = Literal["microcontroller", "none"]
+RewardDevice = Literal["microcontroller", "digital_line", "nidaqmx", "labjack", "none"]
 RigCodeTransport = Literal["parallel", "serial", "microcontroller", "comment", "none"]
+CodeFraming = Literal["raw", "checked"]
 RecorderKind = Literal["blackrock", "by_hand", "none"]
 BlackrockDevice = Literal["NSP", "LEGACY_NSP", "HUB1", "HUB2", "HUB3", "NPLAY"]
 """As pycbsdk calls them: a Gemini NSP, a Cerebus NSP with 32-bit time stamps, Gemini hubs, a file that is played."""
@@ -32,11 +34,25 @@ DEFAULT_FILE = "{session}_launch-{launch}_part-{part}_{time}"
 _FIELDS = {"session", "launch", "part", "time"}
 
 
+LineName = Annotated[str, Field(min_length=1, max_length=8)]
+_LINES = {"digital_line": "D[0-7]", "labjack": "(FIO|EIO|CIO|MIO|DIO)[0-9]{1,2}"}
+
+
 class CodesPort(Section):
     """How digital codes reach the recorder."""
 
     transport: RigCodeTransport
     address: Address | None = None
+    framing: CodeFraming = Field(default="raw", description="of serial codes: one byte each, or frames with a check")
+
+    @model_validator(mode="after")
+    def _frames_go_over_a_serial_line(self) -> CodesPort:
+        if self.framing == "checked" and self.transport != "serial":
+            raise ValueError(
+                f"framing: expected raw for transport {self.transport}, found checked. Correct it: serial codes alone "
+                "have frames"
+            )
+        return self
 
     @model_validator(mode="after")
     def _wires_have_an_address(self) -> CodesPort:
@@ -93,11 +109,22 @@ class RewardPort(Section):
 
     device: RewardDevice
     address: Address | None = None
+    line: LineName | None = Field(
+        default=None, description="of a digital_line D0 to D7 (pins 2 to 9), of a labjack such as FIO4; else null"
+    )
 
     @model_validator(mode="after")
     def _devices_have_an_address(self) -> RewardPort:
-        if self.device == "microcontroller" and self.address is None:
-            raise ValueError("expected an address for a microcontroller, found none. `rig devices` lists ports")
+        if self.device != "none" and self.address is None:
+            raise ValueError(f"expected an address for a {self.device}, found none. `rig devices` lists ports")
+        return self
+
+    @model_validator(mode="after")
+    def _lines_have_a_name(self) -> RewardPort:
+        wanted = _LINES.get(self.device, "")
+        if re.fullmatch(wanted, self.line or "") is None:
+            expected = {"digital_line": "D0 to D7", "labjack": "a line such as FIO4"}.get(self.device, "null")
+            raise ValueError(f"line: expected {expected} for {self.device}, found {self.line or 'none'}. Correct it")
         return self
 
 

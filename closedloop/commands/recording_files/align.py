@@ -92,10 +92,44 @@ def align_files(
     if not journal.presentations:
         raise AlignmentError(f"{journal_file}: expected presentations, found none. Give the journal of a session.")
     sent = sent_codes(journal)
-    devices = (
-        _devices_by_neo(files, recorder)
-        if recorder is not None
-        else share_codes(
+    devices = read_all_devices(
+        files, arrays=arrays, photodiode=photodiode, progress=progress, bridge_ms=bridge_ms, recorder=recorder
+    )
+    alignments = align_devices(
+        sent,
+        {device.name: device.codes for device in devices},
+        edges={device.name: device.edges for device in devices if device.edges is not None},
+        segments={device.name: device.segments for device in devices},
+        rules=AlignmentRules(frame_ms=1000 / journal.launches[0].refresh_hz),
+    )
+    return AlignedSession(journal, sent, devices, alignments)
+
+
+def read_all_devices(
+    files: Sequence[Path],
+    *,
+    photodiode: str | None,
+    progress: ProgressCallback,
+    arrays: Sequence[str] = (),
+    bridge_ms: float = BRIDGE_MS,
+    recorder: Path | None = None,
+) -> tuple[Device, ...]:
+    """Read codes and light of a recording, whoever made the recorder.
+
+    Parameters
+    ----------
+    files, photodiode, progress, arrays, bridge_ms, recorder
+        See `align_files`.
+
+    Raises
+    ------
+    RecordingError
+        A file cannot be read, or no channel is the photodiode's that was named.
+    """
+    if recorder is not None:
+        devices = _devices_by_neo(files, recorder)
+    else:
+        devices = share_codes(
             read_devices(
                 files,
                 arrays=[one.rpartition("=")[2] for one in arrays],
@@ -105,20 +139,12 @@ def align_files(
                 progress=progress,
             )
         )
-    )
     if photodiode is not None and all(device.edges is None for device in devices):
         raise RecordingError(
             f"photodiode {photodiode}: expected a channel of that label or number, found none. "
             "See `closedloop recording info` for the channels of each file."
         )
-    alignments = align_devices(
-        sent,
-        {device.name: device.codes for device in devices},
-        edges={device.name: device.edges for device in devices if device.edges is not None},
-        segments={device.name: device.segments for device in devices},
-        rules=AlignmentRules(frame_ms=1000 / journal.launches[0].refresh_hz),
-    )
-    return AlignedSession(journal, sent, devices, alignments)
+    return devices
 
 
 def _devices_by_neo(files: Sequence[Path], recorder: Path) -> tuple[Device, ...]:

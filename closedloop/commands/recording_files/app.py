@@ -242,6 +242,37 @@ def recording_align(
     typer.echo(align.session_as_json(session) if json else printed(align.session_lines(session)))
 
 
+@recording_app.command("light")
+def recording_light(
+    flashes: Annotated[Path, typer.Argument(metavar="FLASHES", help="flashes.json of `rig calibrate photodiode`")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help=".nev and .ns1 to .ns6 that were recorded meanwhile")
+    ],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="light.json, which `rig calibrate photodiode --from` stores")
+    ] = None,
+    photodiode: Annotated[
+        str | None,
+        typer.Option(metavar="CHANNEL", help="channel of the photodiode: beginning of its label, or its number"),
+    ] = None,
+    recorder: RecorderOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure how long after their flips the rig's flashes were bright: latency and jitter of its display."""
+    from closedloop.commands.recording_files import light  # noqa: PLC0415
+    from closedloop.commands.recording_files.outputs import check_output  # noqa: PLC0415
+    from closedloop.execution.progress import bar  # noqa: PLC0415
+
+    if out is not None:
+        check_output(out, (".json",))
+    with bar("light") as progress:
+        found = light.measure_light(flashes, files, photodiode=photodiode, recorder=recorder, progress=progress)
+    if out is not None:
+        found.write(out)
+    typer.echo(found.model_dump_json(indent=2) if json else printed(light.light_lines(found, out)))
+
+
 @recording_app.command("make")
 def recording_make(
     folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="new folder for the session")] = None,

@@ -24,8 +24,10 @@ def codes(at: Inspection) -> str | Finding:
         f"{numbers.first_trial} to {numbers.first_trial + numbers.n_trial - 1} for trials"
     )
     if at.codes.transport != "file":
-        address = at.document.codes.address if at.document else None
-        return f"by {at.codes.transport}{f' port {address}' if address else ''}: {ranges}"
+        port = at.document.codes if at.document else None
+        where = f" port {port.address}" if port is not None and port.address else ""
+        framed = ", in checked frames" if port is not None and port.framing == "checked" else ""
+        return f"by {at.codes.transport}{where}{framed}: {ranges}"
     if at.rig is None:
         return f"none leaves the rig: the journal of a simulated session has them ({ranges})"
     wired = at.rig.document.codes.transport

@@ -6,6 +6,7 @@ from rig.check.findings import Finding, fail, warn
 from rig.check.inspection import Inspection
 from rig.check.ports.described import DESCRIBE, UNDESCRIBED
 from rig.machine.device_faults import close_device
+from rig.ports.digital_line.reward import DigitalLineReward
 from rig.ports.microcontroller.reward import MicrocontrollerReward
 from rig.wiring.reward import open_reward
 
@@ -26,7 +27,26 @@ def reward(at: Inspection) -> str | Finding | None:
         )
     if isinstance(at.reward, MicrocontrollerReward):
         return _valve(at.reward, asked_ms=at.known_session().document.trial.reward_ms)
+    if isinstance(at.reward, DigitalLineReward):
+        return _line(at.reward, asked_ms=at.known_session().document.trial.reward_ms)
     return f"{at.reward.name}, closed"
+
+
+def _line(reward: DigitalLineReward, *, asked_ms: float) -> str | Finding:
+    """Say what a digital line cannot: whether a valve hangs on it, and who closes it if this program is killed."""
+    if asked_ms > reward.largest_ms:
+        return fail(
+            f"{reward.place}: expected to be asked for {reward.largest_ms:g} ms at once at most, found rewards of "
+            f"{asked_ms:g} ms in the session",
+            "Plan shorter rewards.",
+        )
+    if not reward.is_host_timed:
+        return f"{reward.place}, low; the card times its pulses"
+    return warn(
+        f"{reward.place}, low; this computer times its openings: if the program is killed or the computer hangs in "
+        "one, the valve stays open",
+        "Keep a hand at the tap, or use a microcontroller, which closes by itself (docs/firmware.md).",
+    )
 
 
 def _valve(reward: MicrocontrollerReward, *, asked_ms: float) -> str | Finding:

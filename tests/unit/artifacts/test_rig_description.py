@@ -58,6 +58,37 @@ def test_a_rig_is_read_with_the_hash_of_its_file(tmp_path: Path) -> None:
             "{device: microcontroller, address: /dev/parport0}",
             "codes.transport: expected microcontroller, as for reward at /dev/parport0, found parallel",
         ),
+        (
+            "{device: none}",
+            "{device: digital_line, address: /dev/parport0, line: D3}",
+            "reward.address: expected a parallel port of the valve's own, found /dev/parport0, which codes have",
+        ),
+        ("{device: none}", "{device: digital_line, line: D3}", "reward: expected an address for a digital_line, found"),
+        (
+            "{device: none}",
+            "{device: digital_line, address: /dev/parport1}",
+            "line: expected D0 to D7 for digital_line, found none",
+        ),
+        (
+            "{device: none}",
+            "{device: digital_line, address: /dev/parport1, line: D8}",
+            "line: expected D0 to D7 for digital_line, found D8",
+        ),
+        (
+            "{device: none}",
+            "{device: labjack, address: ANY, line: AIN0}",
+            "line: expected a line such as FIO4 for labjack, found AIN0",
+        ),
+        (
+            "{device: none}",
+            "{device: nidaqmx, address: Dev1/ctr0, line: D3}",
+            "line: expected null for nidaqmx, found D3",
+        ),
+        (
+            "{transport: parallel, address: /dev/parport0}",
+            "{transport: parallel, address: /dev/parport0, framing: checked}",
+            "framing: expected raw for transport parallel, found checked",
+        ),
         ("mouse", "eyelinc", "gaze.source"),
         ("name: rig 2", "nam: rig 2", "nam"),
     ],

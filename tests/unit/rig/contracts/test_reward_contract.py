@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
 from random import Random
@@ -12,6 +13,7 @@ from closedloop.errors import DeviceError, SessionError
 from rig.ports.microcontroller.device import AnswerTimes
 from rig.ports.microcontroller.reward import MicrocontrollerReward
 from rig.ports.reward import LoggedReward
+from tests.equipment.digital_lines import HOST_TIMED, KINDS, SimulatedTime, Wire, open_line_valve
 from tests.equipment.fake_microcontroller import talking
 from tests.equipment.microcontrollers import BOARDS, HASTY, PATIENT, Socket, until
 from tests.unit.rig.ports import SlowValve
@@ -27,6 +29,9 @@ def open_valve(kind, bench):
     if kind == "slow":
         slow = SlowValve(time.monotonic, Random(1))
         return slow, lambda: slow.confirmed_ms
+    if kind in KINDS:
+        wire = Wire(SimulatedTime())
+        return open_line_valve(kind, wire), lambda: wire.openings_ms
     device = bench.plug()
     return MicrocontrollerReward(bench.open()), device.openings_ms
 
@@ -44,7 +49,7 @@ def collected(port, n):
     return found
 
 
-@pytest.mark.parametrize("kind", ["logged", "slow", *BOARDS])
+@pytest.mark.parametrize("kind", ["logged", "slow", *KINDS, *BOARDS])
 class TestEveryValve:
     def test_has_a_name_that_says_that_it_counts(self, kind, make_bench):
         port, _ = open_valve(kind, make_bench(kind))
@@ -193,3 +198,176 @@ def test_another_device_at_the_address(tmp_path):
 
 def test_patience_is_for_machines_that_are_busy():
     assert PATIENT.answer_s > AnswerTimes().answer_s > HASTY.answer_s
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def wire():
+    wire = Wire(SimulatedTime())
+    yield wire
+    wire.go_on()
+
+
+def fault_of(port):
+    """Wait for a fault, and return its line."""
+    with pytest.raises(DeviceError) as raised:
+        until(port.acknowledged)
+    return str(raised.value)
+
+
+class TestEveryValveOnADigitalLine:
+    """The same troubles. Nothing comes back on a line, so that nothing can come garbled."""
+
+    def test_never_opens_twice_at_once(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        for _ in range(5):
+            port.give(20.0)
+        assert collected(port, 5) == [pytest.approx(20.0, abs=0.1)] * 5
+        assert wire.openings_ms == [pytest.approx(20.0, abs=0.1)] * 5
+        port.close()
+
+    def test_stalled_in_an_opening(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        wire.stall()
+        port.give(20.0)
+        until(lambda: port._valve.under_way is not None)
+        wire.time.sleep(0.6)
+        assert "the valve may be open. Close the tap at once" in fault_of(port)
+        assert port.acknowledged() == []  # told once
+        port.check()
+        with pytest.raises(DeviceError, match="driver hanging in 20 ms"):
+            port.give(20.0)  # whoever gives is told again
+        wire.go_on()
+        until(lambda: port._valve.under_way is None)
+        assert not wire.level
+        assert port.acknowledged() == []  # and counts for none
+        port.mend()
+        port.give(5.0)
+        assert collected(port, 1) == [pytest.approx(5.0, abs=0.1)]
+        port.close()
+
+    def test_slow(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        wire.slow_s = 0.01
+        port.give(20.0)
+        given = collected(port, 1)
+        assert given == [pytest.approx(wire.openings_ms[0], abs=10.1)]
+        assert wire.openings_ms[0] >= 20.0 - 0.1
+        port.close()
+
+    def test_unplugged_and_reconnected(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        port.mend()  # nothing failed: nothing is done
+        wire.is_there = False
+        port.give(20.0)
+        assert port.place in fault_of(port)
+        port.check()  # told once
+        with pytest.raises(DeviceError):
+            port.give(20.0)
+        with pytest.raises(SessionError):
+            port.mend()
+        wire.is_there = True
+        port.mend()
+        port.give(20.0)
+        assert collected(port, 1) == [pytest.approx(20.0, abs=0.1)]
+        assert wire.openings_ms == [pytest.approx(20.0, abs=0.1)]
+        port.close()
+
+    def test_mended_where_nothing_failed(self, kind, wire):
+        """Somebody continues a session for another reason: an opening that is under way is left alone."""
+        port = open_line_valve(kind, wire)
+        asleep, is_mended = threading.Event(), threading.Event()
+        wire.time.on_sleep = lambda: (asleep.set(), until(is_mended.is_set))
+        port.give(20.0)
+        until(asleep.is_set)
+        port.mend()
+        is_mended.set()
+        assert collected(port, 1) == [pytest.approx(20.0, abs=0.1)]
+        port.close()
+
+    def test_cut_short_once(self, kind, wire):
+        """As Ctrl-Z does: what was under way is closed and counts for what it was; the next one is whole."""
+        port = open_line_valve(kind, wire)
+        asleep = threading.Event()
+        wire.time.on_sleep = lambda: (asleep.set(), until(port._valve._cut.is_set))
+        port.give(1000.0)
+        port.give(1000.0)
+        until(asleep.is_set)
+        port._cut_short()
+        assert not wire.level
+        wire.time.on_sleep = lambda: None
+        (ms,) = collected(port, 1)
+        assert ms == pytest.approx(wire.openings_ms[0], abs=0.1)
+        assert ms < 1000.0
+        port.give(20.0)
+        assert collected(port, 1) == [pytest.approx(20.0, abs=0.1)]
+        port.close()
+
+    def test_unplugged_while_it_is_open(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        wire.time.on_sleep = lambda: setattr(wire, "is_there", False)
+        port.give(20.0)
+        assert "the valve may be open. Close the tap at once" in fault_of(port)
+        assert wire.level or kind not in HOST_TIMED  # and that was true
+        wire.time.on_sleep = lambda: None
+        wire.is_there = True
+        port.mend()
+        wire.time.sleep(0.02)  # a card's own pulse is over by now
+        assert not wire.level
+        assert port.acknowledged() == []
+        port.close()
+
+    def test_absent(self, kind, wire):
+        wire.is_there = False
+        with pytest.raises(SessionError, match=r"expected to open it|expected it low"):
+            open_line_valve(kind, wire)
+
+    def test_busy_for_longer_than_a_reward_waits(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        are_asked = threading.Event()
+        wire.time.on_sleep = lambda: until(are_asked.is_set)
+        port.give(1000.0)
+        port.give(20.0)
+        are_asked.set()
+        assert collected(port, 1) == [pytest.approx(1000.0, abs=0.1)]
+        assert "found it open. A reward of 20 ms was not given; give it again" in fault_of(port)
+        assert wire.openings_ms == [pytest.approx(1000.0, abs=0.1)]
+        port.give(20.0)  # and goes on
+        assert collected(port, 1) == [pytest.approx(20.0, abs=0.1)]
+        port.close()
+
+    @pytest.mark.parametrize("ms", [0.0, 0.05, 1000.1, 1500.0, float("nan")])
+    def test_asked_for_too_much_or_nothing(self, kind, wire, ms):
+        port = open_line_valve(kind, wire)
+        with pytest.raises(DeviceError, match=r"expected a reward of 0.1 to 1000 ms, found"):
+            port.give(ms)
+        port.give(5.0)  # and goes on
+        assert collected(port, 1) == [pytest.approx(5.0, abs=0.1)]
+        port.close()
+
+    def test_closed_by_who_leaves_in_an_opening(self, kind, wire):
+        port = open_line_valve(kind, wire)
+        asleep = threading.Event()
+        wire.time.on_sleep = lambda: (asleep.set(), until(port._valve._cut.is_set))
+        port.give(1000.0)
+        until(asleep.is_set)
+        port.close()
+        assert not wire.level
+        assert len(wire.openings_ms) == 1
+        assert wire.openings_ms[0] < 1000.0
+
+    @pytest.mark.parametrize("kind", [one for one in KINDS if one != "labjack"])  # whose line is not read back
+    def test_something_else_at_the_line(self, kind, wire):
+        """A port that is not there reads as high, and so does a line that something else holds."""
+        wire.is_stuck_high = True
+        if kind in HOST_TIMED:
+            with pytest.raises(DeviceError, match="expected it low, found it high: the valve may be open"):
+                open_line_valve(kind, wire)
+            return
+        port = open_line_valve(kind, wire)
+        port.give(20.0)
+        assert "a pulse of 20 ms that does not end" in fault_of(port)

@@ -1,0 +1,151 @@
+"""`closedloop recording light`: from the rig's flashes and a recording to the delay of light, for `rig calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from closedloop.alignment.alignment import align_devices
+from closedloop.alignment.light_delay import FlashDelays, flash_delays
+from closedloop.alignment.run_search import AlignmentRules
+from closedloop.artifacts.rig.calibrations import LightDelay
+from closedloop.artifacts.rig.light import FlashesDocument, LightDocument
+from closedloop.commands.recording_files.align import read_all_devices
+from closedloop.devices.device import Device
+from closedloop.errors import RecordingError
+from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.printed import command_line
+from closedloop.recording.codes import SentCodes
+
+_LEAST = 10
+_POOR = 0.02  # share of flashes without light, or light without flash
+
+
+def measure_light(
+    flashes_file: Path,
+    files: Sequence[Path],
+    *,
+    photodiode: str | None,
+    progress: ProgressCallback,
+    recorder: Path | None = None,
+) -> LightDocument:
+    """Measure how long after its digital code each flash was bright.
+
+    Parameters
+    ----------
+    flashes_file
+        flashes.json of `rig calibrate photodiode`.
+    files
+        The recorder's .nev and .ns1 to .ns6.
+    photodiode
+        Its channel, see `closedloop recording align`.
+    progress
+        Called with (done, total) packets of each .nev.
+    recorder
+        Description of a recorder of another maker.
+
+    Raises
+    ------
+    AlignmentError
+        The recording is of other flashes.
+    DocumentError, RecordingError
+        A file cannot be read, has no photodiode, or too few flashes.
+    """
+    shown = FlashesDocument.read(flashes_file)
+    code = np.array([one.code for one in shown.flashes], np.int64)
+    time_s = np.array([one.time_s for one in shown.flashes])
+    devices = read_all_devices(files, photodiode=photodiode, recorder=recorder, progress=progress)
+    device = _with_light(devices, files[0])
+    found = align_devices(
+        SentCodes(code, time_s),
+        {device.name: device.codes},
+        segments={device.name: device.segments},
+        rules=AlignmentRules(frame_ms=1000 / shown.refresh_hz),
+    )[device.name]
+    if device.edges is None:
+        raise ValueError("expected a device with light")
+    code_tick = np.where(found.changed, np.nan, found.code_tick)
+    delays = flash_delays(time_s, found.clock_segment, code_tick, edges=device.edges, tick_hz=device.tick_hz)
+    return _document(shown, delays, flashes_file)
+
+
+def _with_light(devices: Sequence[Device], place: Path) -> Device:
+    for device in devices:
+        if device.edges is not None and len(device.edges.tick) and len(device.codes.tick):
+            return device
+    raise RecordingError(
+        f"{place}: expected digital codes and a photodiode's channel with light and dark, found "
+        f"{_found(devices)}. Give the .nev and the .ns file of one recording, and --photodiode."
+    )
+
+
+def _found(devices: Sequence[Device]) -> str:
+    if all(not len(device.codes.tick) for device in devices):
+        return "no code"
+    return "no such channel" if all(device.edges is None for device in devices) else "a channel without flashes"
+
+
+def _document(shown: FlashesDocument, delays: FlashDelays, place: Path) -> LightDocument:
+    delay_ms = delays.delay_ms[~np.isnan(delays.delay_ms)]
+    if len(delay_ms) < _LEAST:
+        raise RecordingError(
+            f"{place}: expected light after {_LEAST} flashes or more, found it after {len(delay_ms)} of "
+            f"{len(shown.flashes)}. Look at the photodiode and its patch, and flash again."
+        )
+    median_ms, early_ms, late_ms = (float(one) for one in np.percentile(delay_ms, [50, 5, 95]))
+    half_frame_ms = 500.0 / shown.refresh_hz
+    return LightDocument(
+        simulated=shown.simulated,
+        rig=shown.rig,
+        date=shown.date,
+        light=LightDelay(
+            latency_ms=round(median_ms, 3),
+            jitter_ms=round(float(np.std(delay_ms, ddof=1)), 3),
+            n_flashes=len(delay_ms),
+            n_missed=delays.n_missed,
+            n_extra=delays.n_extra,
+        ),
+        early_ms=round(early_ms, 3),
+        late_ms=round(late_ms, 3),
+        n_shown=len(shown.flashes),
+        n_without_code=int(np.count_nonzero(~delays.has_code)),
+        n_off_frame=int(np.count_nonzero(np.abs(delay_ms - median_ms) >= half_frame_ms)),
+    )
+
+
+def light_lines(found: LightDocument, out: Path | None) -> list[str]:
+    """Return what a person reads, and the command that stores it.
+
+    Parameters
+    ----------
+    found
+        What was measured.
+    out
+        Where it was written, if it was.
+    """
+    light = found.light
+    lines = [
+        f"{found.rig}: light {light.latency_ms:.2f} ms after the code of a flip (median of {light.n_flashes} of "
+        f"{found.n_shown} flashes), SD {light.jitter_ms:.2f} ms, a twentieth below {found.early_ms:.2f} and above "
+        f"{found.late_ms:.2f} ms",
+        f"  {light.n_missed} flashes without light, {light.n_extra} edges of no flash, {found.n_without_code} flashes "
+        f"without a code, {found.n_off_frame} delays half a frame or more off",
+    ]
+    lines += [f"  {doubt}" for doubt in _doubts(found)]
+    if out is not None:
+        lines.append(f"At the rig: {command_line('rig', 'calibrate', 'photodiode', '--from', out, '--rig')} rig.yaml")
+    return lines
+
+
+def _doubts(found: LightDocument) -> list[str]:
+    light, most = found.light, _POOR * found.n_shown
+    doubts = []
+    if light.n_missed > most:
+        doubts.append("light is missing: is the photodiode on its patch, and the patch large enough?")
+    if light.n_extra > most:
+        doubts.append("light without flashes: is the screen's backlight modulated, or is a lamp on the photodiode?")
+    if found.n_off_frame > most:
+        doubts.append("frames are late: rehearse, and turn the desktop's effects off")
+    return doubts
