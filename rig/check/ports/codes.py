@@ -14,9 +14,12 @@ def codes(at: Inspection) -> str | Finding:
     """Open the way of digital codes."""
     if at.rig is None and not at.simulated:
         return warn(UNDESCRIBED, DESCRIBE)
-    at.recorder = open_recorder(at.document)
-    at.codes = open_codes(at.document.codes if at.document else None, at.recorder, at.microcontrollers)
+    described = None if at.launch.is_training else at.document  # nothing of a training is recorded
+    at.recorder = open_recorder(described)
+    at.codes = open_codes(described.codes if described else None, at.recorder, at.microcontrollers)
     at.stack.callback(close_device, f"digital codes ({at.codes.transport})", at.codes.close)
+    if at.launch.is_training:
+        return "none are sent: nothing of a training is recorded"
     numbers = at.known_session().document.codes
     last = numbers.first_presentation + numbers.n_presentation - 1
     ranges = (
