@@ -247,7 +247,7 @@ def _facts(at: Inspection, journal: Journal, apparatus: Apparatus, overrides: tu
 def _open_desk(
     session: Session, launch: Launch, journal: Journal, writer: JournalWriter, stack: ExitStack
 ) -> Desk | None:
-    if launch.display == "headless" and launch.panel.kind == "none":
+    if launch.display == "headless" and launch.panel.kind == "none" and not launch.is_training:
         return None  # a dry run has no operator: what fails ends it, and is not waited for
     desk = open_desk(
         session.document, folder=session.folder, out=launch.out, panel=launch.panel, resume=resume_command(launch)

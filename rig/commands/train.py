@@ -51,7 +51,7 @@ def train(
     panel: PanelOption = "auto",
     operator_screen: OperatorScreenOption = None,
 ) -> None:
-    """Teach an animal to fixate, without a study: the hold grows, the window shrinks. Ctrl-C or `rig tell` ends it."""
+    """Teach an animal to fixate, before any study. The hold grows, the window shrinks; Ctrl-C or `rig tell` ends it."""
     from rig.check.table import overridable  # noqa: PLC0415
     from rig.operator.opening import PanelChoice  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415

@@ -15,6 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 40
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#667078"  # of Okabe and Ito
 _N_BINS = 40
 _PARTS = (_BLUE, "#e69f00", "#b8c0c8")  # told apart without seeing colours: dark, middle, light
+_HEADROOM = 1.24  # for two rows of days above the line
 _MOST_LABELS = 7  # below each other a card of 400 px has room for no more
 
 
@@ -176,7 +177,7 @@ def over_days(days: Sequence[DayOfValues], *, y: str, goal: float) -> str:
     if not n_trials:
         return nothing("no trial has ended")
     highest = max(goal, *(value for day in days for value in day.values))
-    axes = Axes("trials", y, (0.0, float(n_trials)), (0.0, 1.08 * highest))
+    axes = Axes("trials", y, (0.0, float(n_trials)), (0.0, _HEADROOM * highest))
     parts, begin = [*_goal(axes, goal)], 0
     n_labelled = -(-len(days) // _MOST_LABELS)
     for number, day in enumerate(days):

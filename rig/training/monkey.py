@@ -15,8 +15,8 @@ from closedloop.artifacts.naming import generator
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.training.course import TaughtCourse
 
-_FIRST_HOLD_MS, _MOST_HOLD_MS, _GROWTH = 220.0, 4_000.0, 1.002
-_FIRST_SCATTER_DEG, _LEAST_SCATTER_DEG, _SHRINKAGE = 1.6, 0.4, 0.998
+_FIRST_HOLD_MS, _MOST_HOLD_MS, _GROWTH = 220.0, 4_000.0, 1.0008
+_FIRST_SCATTER_DEG, _LEAST_SCATTER_DEG, _SHRINKAGE = 1.6, 0.4, 0.9992
 _HOLD_SPREAD = 0.35  # standard deviation of the logarithm
 _IGNORES = 0.1  # as MWorks' monkey does
 _LATENCY_S = (0.15, 0.35)  # saccadic reaction times of trained macaques to a fixation point

@@ -53,8 +53,9 @@ def _sentence(days: Sequence[TaughtDay]) -> str:
     last, settings = days[-1], days[-1].settings
     hours = sum(day.minutes for day in days) / 60.0
     n = sum(day.counts["completed"] for day in days)
+    n_days = len({day.date for day in days})
     words = (
-        f"{len(days)} {'day' if len(days) == 1 else 'days'}, {days[0].date} to {last.date}; {n:,} trials completed in "
+        f"{n_days} {'day' if n_days == 1 else 'days'}, {days[0].date} to {last.date}; {n:,} trials completed in "
         f"{hours:.1f} h. Now: hold {last.end.hold_ms:.0f} ms of {settings.longest_hold_ms:.0f} wanted, window "
         f"{last.end.window_deg:.2f} degrees of {settings.smallest_window_deg:g}."
     )
@@ -118,12 +119,12 @@ def _cells(day: TaughtDay) -> Iterator[tuple[str, str]]:
     n = counts["completed"] + counts["broken"] + counts["ignored"]
     first = day.trials[0].asks if day.trials else None
     yield "day", day.name.removeprefix("train-") + (" (cut off)" if day.was_cut else "")
-    yield "hold, ms: first", f"{first.hold_ms:.0f}" if first else "none"
-    yield "at the end", f"{day.end.hold_ms:.0f}"
-    yield "longest completed", f"{day.longest_ms:.0f}" if day.longest_ms else "none"
+    yield "hold at first, ms", f"{first.hold_ms:.0f}" if first else "none"
+    yield "hold at the end, ms", f"{day.end.hold_ms:.0f}"
+    yield "longest completed, ms", f"{day.longest_ms:.0f}" if day.longest_ms else "none"
     yield "window, degrees", f"{day.end.window_deg:.2f}"
     yield "completed", f"{counts['completed']:,} ({100 * counts['completed'] / n:.0f} %)" if n else "0"
     yield "broken", f"{counts['broken']:,}"
     yield "ignored", f"{counts['ignored']:,}"
-    yield "reward, ms of valve", f"{day.reward_ms:,.0f}"
+    yield "reward, ms of valve", f"{day.reward_ms:,.0f}" if day.has_valve else "no valve"
     yield "minutes worked", f"{day.minutes:.1f}"

@@ -10,6 +10,7 @@ from closedloop.artifacts.day.journal_rows import TrialAsks, TrialBegun, TrialEn
 from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session_summary import confirmed_reward_ms
 from closedloop.artifacts.rig.training import TaughtLevel, TrainingSettings
+from rig.ports.reward import NOBODY
 from rig.training.folder import DayFolder, course_of
 
 
@@ -35,6 +36,8 @@ class TaughtDay:
         Those that ended, in their order.
     end
         What the next trial would have asked for.
+    has_valve
+        Whether any reward could be given.
     reward_ms
         How long the valve was open in all, as far as it confirmed.
     minutes
@@ -52,6 +55,7 @@ class TaughtDay:
     settings: TrainingSettings
     trials: tuple[TaughtTrial, ...]
     end: TaughtLevel
+    has_valve: bool
     reward_ms: float
     minutes: float
     n_launches: int
@@ -91,6 +95,7 @@ def count_day(day: DayFolder) -> TaughtDay:
         settings=day.day.settings,
         trials=tuple(TaughtTrial(asked[row.trial], row.outcome) for row in ended),
         end=course_of(day).level,
+        has_valve=any(launch.reward not in (None, NOBODY) for launch in journal.launches),
         reward_ms=confirmed_reward_ms(journal.rows),
         minutes=time_at_work_s(journal) / 60.0,
         n_launches=len(journal.launches),

@@ -138,7 +138,7 @@ def train(
         draw_page(run.folder, days)  # a run that was killed left it as it was before
         day = _settle_day(run, days, settings, rig)
         try:
-            was_asked = _present(run, day, stop, on_trial, on_findings)
+            was_asked = _present(run, day, rig, stop=stop, on_trial=on_trial, on_findings=on_findings)
         finally:
             if not (day.path / catalog.JOURNAL.name).exists():  # refused: nothing was shown, nothing is left
                 remove_folder(day.path)
@@ -207,6 +207,8 @@ def _settle_day(
 def _present(
     run: TrainingRun,
     day: DayFolder,
+    rig: RigDocument | None,
+    *,
     stop: StopRequest,
     on_trial: OnTrial,
     on_findings: Callable[[Sequence[Finding]], None],
@@ -214,6 +216,7 @@ def _present(
     """Show the day, and return whether a signal ended it."""
     session = open_session(day.session)
     course = TaughtCourse(day.day, session.document.trial)
+    panel = settle_panel(run.panel, run.display, session.document.screen, rig)
     began_s, is_over = 0.0, False
 
     def watch(apparatus: Apparatus) -> Apparatus:
@@ -225,7 +228,8 @@ def _present(
 
     def after_trial(state: SessionState, now_s: float) -> None:
         nonlocal is_over
-        on_trial(course)
+        if panel.kind != "terminal":  # whose page says it all
+            on_trial(course)
         worked_s = now_s - began_s - state.paused_s
         if run.minutes is not None and worked_s >= 60.0 * run.minutes and not stop.requested:
             is_over = True
@@ -238,7 +242,7 @@ def _present(
         resume=day.journal is not None,
         rig=run.rig,
         despite=run.despite,
-        panel=settle_panel(run.panel, run.display, session.document.screen, _described(run)),
+        panel=panel,
         is_training=True,
         again=run.again,
     )
@@ -246,7 +250,3 @@ def _present(
         session, launch, stop=stop, on_trial=after_trial, on_findings=on_findings, watch=watch, course=course
     )
     return stop.requested and not is_over
-
-
-def _described(run: TrainingRun) -> RigDocument | None:
-    return read_rig(run.rig)[0] if run.rig is not None else None
