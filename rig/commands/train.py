@@ -64,6 +64,7 @@ def train(
     words += ["--simulated"] if simulated else []
     for name in despite or ():
         words += ["--despite", name]
+    words += ["--panel", panel] if panel != "auto" else []
     run = TrainingRun(
         folder=folder,
         subject=subject,

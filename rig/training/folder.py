@@ -14,10 +14,12 @@ from pathlib import Path
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, read_journal
-from closedloop.artifacts.rig.training import TaughtLevel, TrainingDay, TrainingSettings, read_training
+from closedloop.artifacts.day.journal_rows import TrialBegun, TrialEnded
+from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
 from closedloop.plain_text.printed import number_text
-from closedloop.storage import make_folder, write_bytes
+from closedloop.storage import make_folder, remove_file, remove_folder, write_bytes
 from rig.training.course import TaughtCourse
 from rig.training.day import DAY_NAME, SESSION_FOLDER
 from rig.training.staircase import first_level, next_day
@@ -41,12 +43,15 @@ class DayFolder:
         Its folder.
     day
         day.json.
+    course
+        What its next trial would have asked for.
     journal
         What happened; None where nothing was begun.
     """
 
     path: Path
     day: TrainingDay
+    course: TaughtCourse
     journal: Journal | None
 
     @property
@@ -81,6 +86,7 @@ def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
     """
     path = folder / SETTINGS_NAME
     if not path.exists():
+        _refuse_other_folder(folder)
         if subject is None:
             raise OptionError(
                 f"--subject: expected the animal's name for a new training in {folder}, found none. "
@@ -97,6 +103,26 @@ def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
             "Name the folder of the animal in the chair: each has one of its own."
         )
     return settings
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Refuse to begin a training among files of something else: a study, a session, somebody's pictures."""
+    if folder.exists() and not folder.is_dir():
+        raise SessionError(f"{folder}: expected a folder for a training, found a file. Name a new folder.")
+    found = sorted(path.name for path in folder.glob("[!.]*"))
+    if found:
+        raise SessionError(
+            f"{folder}: expected a training ({SETTINGS_NAME}) or a new folder for one, found {found[0]} in it. "
+            "Name a new folder, or bring its training.yaml back."
+        )
+
+
+def sweep_training(folder: Path) -> None:
+    """Remove what a rig left half-written that was killed; the folder is held, so that no other is writing."""
+    for partial in folder.glob(".train-*.partial"):
+        remove_folder(partial)
+    for page in folder.glob(f".{PAGE_NAME}.*.tmp"):
+        remove_file(page)
 
 
 def training_yaml(settings: TrainingSettings) -> str:
@@ -122,44 +148,37 @@ def read_days(folder: Path) -> list[DayFolder]:
     DocumentError
         One of them is damaged.
     """
+    return [read_day(path) for path in _day_folders(folder)]
+
+
+def _day_folders(folder: Path) -> list[Path]:
     named = [(match, path) for path in folder.glob("train-*") if (match := _DAY.fullmatch(path.name))]
     in_order = sorted((match[1], int(match[2] or 1), path) for match, path in named)
-    return [_read_day(path) for _, _, path in in_order if (path / DAY_NAME).is_file()]
+    return [path for _, _, path in in_order if (path / DAY_NAME).is_file()]
 
 
-def _read_day(path: Path) -> DayFolder:
-    day, place = TrainingDay.read(path / DAY_NAME), path / catalog.JOURNAL.name
-    journal = read_journal(place) if place.is_file() else None
-    return DayFolder(path, day, journal if journal is not None and journal.launches else None)
-
-
-def end_level(day: DayFolder) -> TaughtLevel:
-    """Return what a day's next trial would have asked for."""
-    return course_of(day).level
-
-
-def course_of(day: DayFolder) -> TaughtCourse:
-    """Return a day's course at the end of its journal.
+def read_day(path: Path) -> DayFolder:
+    """Read a day, and follow its staircase along its journal.
 
     Raises
     ------
     DocumentError
-        A trial asked for something else than the staircase says: day.json or the journal is another day's.
+        It is damaged, or a trial asked for something else than the staircase comes to.
     """
-    from closedloop.artifacts.day.journal_rows import TrialBegun, TrialEnded  # noqa: PLC0415
-    from closedloop.artifacts.day.session import SessionDocument  # noqa: PLC0415
-
-    document = SessionDocument.read(day.session / catalog.SESSION.name)
-    course = TaughtCourse(day.day, document.trial)
-    for row in day.journal.rows if day.journal is not None else ():
+    day, place = TrainingDay.read(path / DAY_NAME), path / catalog.JOURNAL.name
+    journal = read_journal(place) if place.is_file() else None
+    course = TaughtCourse(day, SessionDocument.read(path / SESSION_FOLDER / catalog.SESSION.name).trial)
+    if journal is None or not journal.launches:
+        return DayFolder(path, day, course, None)
+    for row in journal.rows:
         if isinstance(row, TrialEnded):
             course.end_trial(row.outcome)
         elif isinstance(row, TrialBegun) and row.asks != course.asks:
             raise DocumentError(
-                f"{day.path}, trial {row.trial}: expected {course.asks} as the staircase of {DAY_NAME} comes to, found "
+                f"{path}, trial {row.trial}: expected {course.asks} as the staircase of {DAY_NAME} comes to, found "
                 f"{row.asks}. Restore {DAY_NAME} and {catalog.JOURNAL.name} from a copy, both of this day."
             )
-    return course
+    return DayFolder(path, day, course, journal)
 
 
 def day_to_go_on(days: list[DayFolder], today: datetime.date) -> DayFolder | None:
@@ -212,14 +231,13 @@ def new_day(
     pictures
         The folder whose pictures are shown, or None.
     """
-    courses = [course_of(day) for day in days]
     return TrainingDay(
         simulated=simulated,
         subject=settings.subject,
         date=today,
         settings=settings,
-        start=next_day(courses[-1].level, settings) if courses else first_level(settings),
-        rewarded_before=sum(course.n_completed for course in courses),
+        start=next_day(days[-1].course.level, settings) if days else first_level(settings),
+        rewarded_before=days[-1].course.n_rewarded if days else 0,
         pictures=str(pictures.absolute()) if pictures is not None else None,
     )
 
@@ -252,5 +270,5 @@ def shown_session(folder: Path) -> Path:
     """Return the session folder that a training shows, or showed last; any other folder is returned as it is."""
     if not (folder / SETTINGS_NAME).is_file():
         return folder / SESSION_FOLDER if (folder / DAY_NAME).is_file() else folder
-    days = read_days(folder)
-    return days[-1].session if days else folder
+    days = _day_folders(folder)
+    return days[-1] / SESSION_FOLDER if days else folder

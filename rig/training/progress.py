@@ -11,7 +11,7 @@ from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session_summary import confirmed_reward_ms
 from closedloop.artifacts.rig.training import TaughtLevel, TrainingSettings
 from rig.ports.reward import NOBODY
-from rig.training.folder import DayFolder, course_of
+from rig.training.folder import DayFolder
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def count_day(day: DayFolder) -> TaughtDay:
         simulated=day.day.simulated,
         settings=day.day.settings,
         trials=tuple(TaughtTrial(asked[row.trial], row.outcome) for row in ended),
-        end=course_of(day).level,
+        end=day.course.level,
         has_valve=any(launch.reward not in (None, NOBODY) for launch in journal.launches),
         reward_ms=confirmed_reward_ms(journal.rows),
         minutes=time_at_work_s(journal) / 60.0,

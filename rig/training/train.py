@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings
-from closedloop.errors import OptionError, SessionError
+from closedloop.errors import ClosedLoopError, OptionError, SessionError
 from closedloop.storage import make_folder, remove_folder, resolved, sha256_bytes, write_bytes
 from closedloop.terminal.streams import say
 from rig.apparatus import Launch
@@ -32,9 +32,11 @@ from rig.training.folder import (
     day_to_go_on,
     new_day,
     new_name,
+    read_day,
     read_days,
     refuse_other_kind,
     settle_settings,
+    sweep_training,
 )
 from rig.training.monkey import LearningGaze
 from rig.training.page import progress_page
@@ -135,16 +137,27 @@ def train(
         stack.enter_context(hold(name, new_holder(settings.subject, run.folder), patience_s=SCREEN_PATIENCE_S))
         days = read_days(run.folder)
         refuse_other_kind(days, simulated=run.simulated)
+        sweep_training(run.folder)
         draw_page(run.folder, days)  # a run that was killed left it as it was before
         day = _settle_day(run, days, settings, rig)
+        others = [one for one in days if one.path != day.path]
         try:
             was_asked = _present(run, day, rig, stop=stop, on_trial=on_trial, on_findings=on_findings)
-        finally:
-            if not (day.path / catalog.JOURNAL.name).exists():  # refused: nothing was shown, nothing is left
-                remove_folder(day.path)
-            days = read_days(run.folder)
-            draw_page(run.folder, days)
-    return TrainingDone(count_day(days[-1]), run.folder / PAGE_NAME, was_asked)
+        except BaseException:
+            with suppress(ClosedLoopError):  # what went wrong first is what the operator is told
+                _leave(run.folder, others, day.path)
+            raise
+        return TrainingDone(_leave(run.folder, others, day.path), run.folder / PAGE_NAME, was_asked)
+
+
+def _leave(folder: Path, others: Sequence[DayFolder], path: Path) -> TaughtDay:
+    """Draw the page with the day that was just taught; where nothing was shown, nothing of it is left."""
+    if not (path / catalog.JOURNAL.name).exists():
+        remove_folder(path)
+        raise SessionError(f"{path}: expected a day of training, found that nothing was shown. Begin again.")
+    day = read_day(path)
+    draw_page(folder, [*others, day])
+    return count_day(day)
 
 
 def draw_page(folder: Path, days: Sequence[DayFolder]) -> None:
@@ -201,7 +214,7 @@ def _settle_day(
     path = run.folder / new_name(begun, run.today)
     make_folder(run.folder)
     make_day(path, day, rig)
-    return DayFolder(path, day, None)
+    return read_day(path)
 
 
 def _present(

@@ -21,10 +21,12 @@ from closedloop.artifacts.day.journal_checks import check_journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened, TrialBegun, TrialEnded
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
+from rig.ports.gaze import GazePoint, GazeSample
 from rig.session.folder import open_session
 from rig.stop import StopRequest
+from rig.training.course import TaughtCourse
 from rig.training.folder import read_days, training_yaml
-from rig.training.staircase import Staircase, after_trial
+from rig.training.staircase import Staircase, after_trial, first_level
 from rig.training.train import TrainingRun, train
 from tests.unit.rig.test_rehearsal import Page
 
@@ -311,3 +313,78 @@ def test_two_at_once_are_refused_and_quit_ends_the_one(tmp_path, process_environ
     assert day.journal.ended.outcome == "stopped"
     late = subprocess.run([*tell, "quit"], env=process_environment, text=True, capture_output=True, check=False)
     assert "it was a training, and has ended. Go on with `rig train`." in late.stderr
+
+
+def test_a_folder_of_something_else_gets_no_training(tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.json").write_text("{}")
+    with pytest.raises(SessionError, match=r"expected a training \(training.yaml\) or a new folder"):
+        teach(tmp_path / "study")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SessionError, match="expected a folder for a training, found a file"):
+        teach(tmp_path / "file")
+
+
+def test_what_a_killed_rig_left_half_written_is_removed(tmp_path):
+    folder = tmp_path / "training"
+    teach(folder, minutes=0.2)
+    (folder / ".train-2026-11-02-2.partial" / "session").mkdir(parents=True)
+    (folder / ".progress.html.17.tmp").write_text("half")
+    (folder / "progress.html").unlink()
+    teach(folder, day=1, minutes=0.2)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "progress.html",
+        "train-2026-11-02",
+        "train-2026-11-03",
+        "training.yaml",
+    ]
+
+
+def test_a_reward_is_as_long_as_the_trial_s_row_says_and_the_window_as_narrow(make_rig):
+    """A valve that confirms, and an eye that rests 2 degrees away, in a window that closes on it."""
+    rule = TrainingSettings(
+        subject="Nelson", of_last=1, completed_for_step_up=1, missed_for_step_down=1, start_window_deg=2.2
+    )
+    rig = make_rig(n_presentations=6, trial={"presentations_per_trial": 1})
+    rig.gaze = OffGaze()
+    day = TrainingDay(
+        simulated=True,
+        subject="Nelson",
+        date=FIRST,
+        settings=rule,
+        start=first_level(rule),
+        rewarded_before=0,
+        pictures=None,
+    )
+    rig.course = TaughtCourse(day, rig.session.document.trial)
+    assert rig.run(stop_after=4) == "stopped"
+    ended = [row for row in rig.journal.rows if isinstance(row, TrialEnded)]
+    # 2.2, then 2.09 degrees hold the eye; 1.985 does not, and the window opens again.
+    assert [row.outcome for row in ended] == ["completed", "completed", "ignored", "completed"]
+    windows = [one.fixation_window_deg for one in asked(rig.journal)]
+    assert windows == pytest.approx([2.2, 2.09, 1.9855, 2.09], abs=1.1e-3)
+    holds = [one.hold_ms for one in asked(rig.journal)]
+    assert holds == [100, 110, 121, 110]
+    rewards = [80 + 0.06 * hold_ms for hold_ms in (100, 110, 110)]
+    assert rig.reward.given_ms == pytest.approx(rewards)
+    assert [row.reward_ms for row in ended] == pytest.approx([rewards[0], rewards[1], 0, rewards[2]])
+
+
+class OffGaze:
+    """An eye that rests 2 degrees to the right of the point."""
+
+    name = "steady"
+
+    def start_trial(self, trial, time_s):
+        """Do nothing."""
+
+    def samples(self, now_s):
+        return (GazeSample(now_s, GazePoint(2.0, 0.0)),)
+
+    def close(self):
+        """Do nothing."""
+
+
+def test_the_page_shows_the_settings_that_a_new_training_has():
+    page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
+    assert f"```yaml\n{training_yaml(TrainingSettings(subject='Nelson'))}```" in page
