@@ -33,10 +33,10 @@ from closedloop.artifacts.tables import write_table
 from closedloop.storage import make_folder, publish_folder, remove_folder, sha256_bytes
 from closedloop.storage.arrays import save_array
 from rig.machine.timeline import frames_of
+from rig.training.folder import DAY_NAME, SESSION_FOLDER
 from rig.training.pictures import SIDE_PX, blank, dots, read_pictures
 from rig.training.staircase import reward_ms
 
-DAY_NAME, SESSION_FOLDER = "day.json", "session"
 STUDY = "training"
 
 _MOST_HOURS = 4.5  # of a day whose every trial is completed; the next `rig train` begins another

@@ -21,10 +21,10 @@ from closedloop.errors import DocumentError, OptionError, SessionError
 from closedloop.plain_text.printed import number_text
 from closedloop.storage import make_folder, remove_file, remove_folder, write_bytes
 from rig.training.course import TaughtCourse
-from rig.training.day import DAY_NAME, SESSION_FOLDER
 from rig.training.staircase import first_level, next_day
 
 SETTINGS_NAME, PAGE_NAME = "training.yaml", "progress.html"
+DAY_NAME, SESSION_FOLDER = "day.json", "session"
 
 _DAY = re.compile(r"train-(\d{4}-\d\d-\d\d)(?:-([1-9]\d{0,3}))?")
 _OPENING = """\

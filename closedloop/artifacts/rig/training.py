@@ -22,7 +22,7 @@ StepUp = Annotated[float, Field(gt=1, le=4)]
 StepDown = Annotated[float, Field(ge=0.25, lt=1)]
 Trials = Annotated[int, Field(ge=1, le=1_000)]
 
-Shown = Literal["images", "dots", "nothing"]
+AfterHold = Literal["images", "dots", "nothing"]
 
 
 class TrainingSettings(Section):
@@ -55,7 +55,7 @@ class TrainingSettings(Section):
     intertrial_ms: WaitMs = 800.0
     misses_before_time_out: Trials = Field(default=5, description="broken or ignored in a row")
     time_out_ms: WaitMs = Field(default=3000.0, description="nothing is shown so long after them")
-    shown: Shown = Field(default="nothing", description="after the hold, the reward behind it; nothing: the reward")
+    shown: AfterHold = Field(default="nothing", description="after the hold, the reward behind it; nothing: the reward")
     presentations_per_trial: int = Field(default=1, ge=1, le=50, description="pictures after the hold")
     on_ms: PositiveWaitMs = Field(default=100.0, description="a picture is up so long, in whole frames")
     off_ms: WaitMs = Field(default=100.0, description="grey after it, in whole frames")
@@ -131,6 +131,6 @@ def read_training(path: Path) -> TrainingSettings:
     """
     missing = "expected the settings of a training, found none. `rig train` writes them into a new folder."
     content = read_limited(path, most_bytes=MOST_YAML_BYTES, missing=missing, error=RigError)
-    remedy = "Correct the line, or remove the file: the next `rig train` writes one with every setting."
+    remedy = "Correct the line; docs/training.md has a whole file."
     plain = parse_yaml(content, place=str(path), error=RigError, remedy=remedy)
     return validate(TrainingSettings, plain, place=str(path), error=RigError)
