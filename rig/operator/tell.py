@@ -244,7 +244,7 @@ def status_lines(state: PanelState) -> list[str]:
     head = headline(state, Quiet(0.0), "")
     lines = [f"{state.session_id}, {state.subject}: {head.text}{f': {head.why}' if head.why else ''}"]
     lines += [mark_words(state)] if state.mark else []
-    lines += [progress(state), time_left(state)]
+    lines += [line for line in (progress(state), time_left(state)) if line]
     lines.append(", ".join(f"{what} {number}" for what, number, _ in counts(state)))
     lines += [f"{light.state:5} {light.name}: {light.words}" for light in state.lights]
     lines += [f"?     {doubt}" for doubt in state.doubts]

@@ -18,7 +18,7 @@ from closedloop.artifacts.day.journal_rows import TrialBegun, TrialEnded
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
-from closedloop.plain_text.printed import number_text
+from closedloop.plain_text.printed import check_given_name, number_text
 from closedloop.storage import make_folder, remove_file, remove_folder, write_bytes
 from rig.training.course import TaughtCourse
 from rig.training.staircase import first_level, next_day
@@ -92,6 +92,7 @@ def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
                 f"--subject: expected the animal's name for a new training in {folder}, found none. "
                 "Pass --subject NAME."
             )
+        check_given_name(subject, option="--subject", error=OptionError)
         settings = TrainingSettings(subject=subject)
         make_folder(folder)
         write_bytes(path, training_yaml(settings).encode())

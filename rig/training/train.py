@@ -11,7 +11,7 @@ from pathlib import Path
 from closedloop.artifacts import catalog
 from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings
-from closedloop.errors import ClosedLoopError, OptionError, SessionError
+from closedloop.errors import BrokenSessionError, ClosedLoopError, OptionError, SessionError
 from closedloop.storage import make_folder, remove_folder, resolved, sha256_bytes, write_bytes
 from closedloop.terminal.streams import say
 from rig.apparatus import Launch
@@ -259,7 +259,11 @@ def _present(
         is_training=True,
         again=run.again,
     )
-    present_session(
-        session, launch, stop=stop, on_trial=after_trial, on_findings=on_findings, watch=watch, course=course
-    )
+    try:
+        present_session(
+            session, launch, stop=stop, on_trial=after_trial, on_findings=on_findings, watch=watch, course=course
+        )
+    except BrokenSessionError as error:
+        said = str(error).removesuffix(".")
+        raise BrokenSessionError(f"{said}. Then go on: {run.again}") from error
     return stop.requested and not is_over
