@@ -190,7 +190,7 @@ def _connect(path: Path) -> Channel | None:
     return Channel(connection)
 
 
-def _why_none(session: Path, out: Path) -> str:
+def _why_none(session: Path, out: Path) -> str:  # noqa: PLR0911 - one for each way that there is none
     """Return the line that says that no rig is at work, and what its journal says became of it."""
     none = f"{session}: expected a rig at work on it, found none"
     path = out / catalog.JOURNAL.name
@@ -202,23 +202,16 @@ def _why_none(session: Path, out: Path) -> str:
             "Ask from the account and the computer that it runs on, or use the keys of its windows."
         )
     journal = read_journal(path)
-    if kind := _other_kind(journal):
-        return f"{none}: it was {kind}"
+    if any(launch.is_rehearsal for launch in journal.launches):
+        return f"{none}: it was a rehearsal, and has ended. Nothing goes on with one."
+    if any(launch.is_training for launch in journal.launches):
+        return f"{none}: it was a training, and has ended. Go on with `rig train`."
     resume = _resume_words(session, out, journal)
     if journal.ended is None:
         return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
     if journal.ended.outcome == "complete":
         return f"{none}: the session has ended, complete. Nothing is left to do."
     return f"{none}: the session was stopped, {journal.ended.n_remaining:,} presentations left. Go on with `{resume}`."
-
-
-def _other_kind(journal: Journal) -> str:
-    """Return what a journal is of where it is of no session, and what to do; empty where it is of one."""
-    if any(launch.is_rehearsal for launch in journal.launches):
-        return "a rehearsal, and has ended. Nothing goes on with one."
-    if any(launch.is_training for launch in journal.launches):
-        return "a training, and has ended. Go on with `rig train`."
-    return ""
 
 
 def _resume_words(session: Path, out: Path, journal: Journal) -> str:

@@ -145,16 +145,16 @@ def train(
             was_asked = _present(run, day, rig, stop=stop, on_trial=on_trial, on_findings=on_findings)
         except BaseException:
             with suppress(ClosedLoopError):  # what went wrong first is what the operator is told
-                _leave(run.folder, others, day.path)
+                if (day.path / catalog.JOURNAL.name).exists():
+                    _leave(run.folder, others, day.path)
+                else:  # refused: nothing was shown, nothing is left
+                    remove_folder(day.path)
             raise
         return TrainingDone(_leave(run.folder, others, day.path), run.folder / PAGE_NAME, was_asked)
 
 
 def _leave(folder: Path, others: Sequence[DayFolder], path: Path) -> TaughtDay:
-    """Draw the page with the day that was just taught; where nothing was shown, nothing of it is left."""
-    if not (path / catalog.JOURNAL.name).exists():
-        remove_folder(path)
-        raise SessionError(f"{path}: expected a day of training, found that nothing was shown. Begin again.")
+    """Draw the page with the day that was just taught, and return that."""
     day = read_day(path)
     draw_page(folder, [*others, day])
     return count_day(day)
