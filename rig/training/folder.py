@@ -16,6 +16,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import Journal, read_journal
 from closedloop.artifacts.day.journal_rows import TrialBegun, TrialEnded
 from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.rig.description import RigDocument
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
 from closedloop.plain_text.printed import check_given_name, number_text
@@ -215,7 +216,13 @@ def new_name(days: list[DayFolder], today: datetime.date) -> str:
 
 
 def new_day(
-    days: list[DayFolder], settings: TrainingSettings, *, today: datetime.date, simulated: bool, pictures: Path | None
+    days: list[DayFolder],
+    settings: TrainingSettings,
+    rig: RigDocument | None,
+    *,
+    today: datetime.date,
+    simulated: bool,
+    pictures: Path | None,
 ) -> TrainingDay:
     """Return a day that begins now, where the last one ended, some steps back.
 
@@ -225,6 +232,8 @@ def new_day(
         All before.
     settings
         As they are today.
+    rig
+        Says what the valve gives, where somebody weighed it.
     today
         Its date.
     simulated
@@ -240,6 +249,7 @@ def new_day(
         start=next_day(days[-1].course.level, settings) if days else first_level(settings),
         rewarded_before=days[-1].course.n_rewarded if days else 0,
         pictures=str(pictures.absolute()) if pictures is not None else None,
+        valve=rig.calibrations.valve if rig is not None else None,
     )
 
 

@@ -126,5 +126,6 @@ def _cells(day: TaughtDay) -> Iterator[tuple[str, str]]:
     yield "completed", f"{counts['completed']:,} ({100 * counts['completed'] / n:.0f} %)" if n else "0"
     yield "broken", f"{counts['broken']:,}"
     yield "ignored", f"{counts['ignored']:,}"
-    yield "reward, ms of valve", f"{day.reward_ms:,.0f}" if day.has_valve else "no valve"
+    ml = f" ({day.reward_ml:.1f} ml)" if day.reward_ml is not None else ""
+    yield "reward, ms of valve", f"{day.reward_ms:,.0f}{ml}" if day.has_valve else "no valve"
     yield "minutes worked", f"{day.minutes:.1f}"

@@ -6,9 +6,11 @@ import datetime
 from collections import Counter
 from dataclasses import dataclass
 
-from closedloop.artifacts.day.journal_rows import TrialAsks, TrialBegun, TrialEnded, TrialOutcome
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import RewardNoted, TrialAsks, TrialBegun, TrialEnded, TrialOutcome
 from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session_summary import confirmed_reward_ms
+from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.training import TaughtLevel, TrainingSettings
 from rig.ports.reward import NOBODY
 from rig.training.folder import DayFolder
@@ -40,6 +42,8 @@ class TaughtDay:
         Whether any reward could be given.
     reward_ms
         How long the valve was open in all, as far as it confirmed.
+    reward_ml
+        What that was; None where nobody had weighed openings as long as these.
     minutes
         The rig at work, over all launches.
     n_launches, was_cut
@@ -57,6 +61,7 @@ class TaughtDay:
     end: TaughtLevel
     has_valve: bool
     reward_ms: float
+    reward_ml: float | None
     minutes: float
     n_launches: int
     was_cut: bool
@@ -97,9 +102,20 @@ def count_day(day: DayFolder) -> TaughtDay:
         end=day.course.level,
         has_valve=any(launch.reward not in (None, NOBODY) for launch in journal.launches),
         reward_ms=confirmed_reward_ms(journal.rows),
+        reward_ml=_reward_ml(day.day.valve, journal),
         minutes=time_at_work_s(journal) / 60.0,
         n_launches=len(journal.launches),
         was_cut=day.was_cut,
         rig=journal.launches[-1].rig,
         overrides=tuple(sorted({name for launch in journal.launches for name in launch.overrides})),
     )
+
+
+def _reward_ml(valve: ValveVolume | None, journal: Journal) -> float | None:
+    """Add up what the confirmed openings gave, each by its own length: a valve takes a while to open."""
+    if valve is None:
+        return None
+    confirmed = [row for row in journal.rows if isinstance(row, RewardNoted) and row.state == "acknowledged"]
+    given = [valve.ml(row.duration_ms) for row in confirmed]
+    known = [ml for ml in given if ml is not None]
+    return sum(known) if len(known) == len(given) else None

@@ -210,7 +210,7 @@ def _settle_day(
         say(f"{old.path.name}: the last run ended without a word; the day goes on after its last trial.")
         return old
     pictures = Path(run.shown) if run.shown not in (None, DOTS) else None
-    day: TrainingDay = new_day(begun, settings, today=run.today, simulated=run.simulated, pictures=pictures)
+    day: TrainingDay = new_day(begun, settings, rig, today=run.today, simulated=run.simulated, pictures=pictures)
     path = run.folder / new_name(begun, run.today)
     make_folder(run.folder)
     make_day(path, day, rig)

@@ -15,8 +15,8 @@ Plane = tuple[float, float, float]
 class GazeMap(Section):
     """From the two values of a tracker's sample, in its own units, to degrees from the fixation point."""
 
-    x_deg: Plane
-    y_deg: Plane
+    x_deg: Plane = Field(description="degrees to the right: at (0, 0), and for each unit of its two values")
+    y_deg: Plane = Field(description="degrees upwards, likewise")
 
     def to_degrees(self, first: float, second: float) -> tuple[float, float]:
         """Return where an eye looks: degrees to the right of the fixation point, and above it."""
@@ -24,10 +24,66 @@ class GazeMap(Section):
         return x[0] + x[1] * first + x[2] * second, y[0] + y[1] * first + y[2] * second
 
 
+class GazeFit(Section):
+    """How well the map of gaze fitted when it was made, and what it belongs to: any other rig needs one of its own."""
+
+    source: str = Field(description="gaze.source that it was measured with")
+    error_deg: float = Field(ge=0, description="median distance between targets and where the map puts the eye")
+    worst_deg: float = Field(ge=0, description="the largest of them")
+    n_points: int = Field(ge=3, description="targets that the map was fitted to")
+    is_validated: bool = Field(description="whether the errors are of targets that were shown again")
+    distance_cm: float = Field(gt=0, description="from the eye to the screen on that day")
+    width_cm: float = Field(gt=0, description="of the screen's picture on that day")
+
+
+class LightDelay(Section):
+    """How long after a flip the screen is bright under the photodiode, by edges in a recording."""
+
+    latency_ms: float = Field(ge=-100, le=1_000, description="from the code of a flip to light, median")
+    jitter_ms: float = Field(ge=0, description="standard deviation of it")
+    n_flashes: int = Field(ge=1, description="that both code and light were seen of")
+    n_missed: int = Field(default=0, ge=0, description="without light")
+    n_extra: int = Field(default=0, ge=0, description="edges of light that belong to no flash")
+
+
+class ValveVolume(Section):
+    """What an opening of the valve gives: ml_at_zero + ml_per_ms for each ms, by weighing."""
+
+    ml_per_ms: float = Field(gt=0)
+    ml_at_zero: float = Field(description="where the line meets 0 ms; below 0: the valve takes a while to open")
+    ml_per_ms_error: float = Field(ge=0, description="standard error")
+    ml_at_zero_error: float = Field(ge=0, description="standard error")
+    shortest_ms: float = Field(gt=0, description="what was measured; outside of it nothing is known")
+    longest_ms: float = Field(gt=0)
+    leak_ml_per_min: float | None = Field(default=None, description="of the closed valve; null: not measured")
+
+    def ml(self, duration_ms: float) -> float | None:
+        """Return what an opening gives; None where none of that length was measured."""
+        is_known = self.shortest_ms <= duration_ms <= self.longest_ms
+        return self.ml_at_zero + self.ml_per_ms * duration_ms if is_known else None
+
+
+class ScreenGamma(Section):
+    """Luminance of the screen's grey levels: darkest + (brightest - darkest) * (level / 255) ** gamma."""
+
+    gamma: float = Field(gt=0, description="2.2 is what images are made for")
+    darkest_cd_m2: float = Field(ge=0, description="of level 0, by the fit")
+    brightest_cd_m2: float = Field(gt=0, description="of level 255, by the fit")
+    worst_error: float = Field(ge=0, description="of the fit, as a share of the brightest")
+    n_levels: int = Field(ge=4, description="grey levels measured")
+
+
 class Calibrations(Section):
     """When each was last measured; `rig check` says which are old."""
 
-    gaze: datetime.date | None = None
-    reward: datetime.date | None = None
-    luminance: datetime.date | None = None
-    gaze_map: GazeMap | None = Field(default=None, description="null: the tracker itself says degrees")
+    gaze: datetime.date | None = Field(default=None, description="eye tracker, each day")
+    reward: datetime.date | None = Field(default=None, description="millilitres for a time of the valve")
+    luminance: datetime.date | None = Field(default=None, description="the screen's levels by a photometer, each year")
+    photodiode: datetime.date | None = Field(default=None, description="light after a flip, by a recording, each year")
+    gaze_map: GazeMap | None = Field(
+        default=None, description="from the tracker's two values to degrees; null: it says degrees itself"
+    )
+    gaze_fit: GazeFit | None = Field(default=None, description="how well that map fitted, and what it belongs to")
+    light: LightDelay | None = Field(default=None, description="how long after a flip the screen is bright")
+    valve: ValveVolume | None = Field(default=None, description="what an opening of the valve gives")
+    gamma: ScreenGamma | None = Field(default=None, description="luminance of the screen's grey levels")

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Document, Section, validate
 from closedloop.artifacts.protocol.numbers import Name, PositiveWaitMs, Seed, WaitMs, WindowDeg
+from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.errors import RigError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.plain_text.yaml_text import parse_yaml
@@ -119,6 +120,7 @@ class TrainingDay(Document):
     start: TaughtLevel = Field(description="what its first trial asked for")
     rewarded_before: int = Field(ge=0, description="trials completed on all days before: what a simulated animal knows")
     pictures: str | None = Field(description="the folder whose pictures were shown; null: none")
+    valve: ValveVolume | None = Field(default=None, description="of rig.yaml on that day; null: nobody had weighed it")
 
 
 def read_training(path: Path) -> TrainingSettings:

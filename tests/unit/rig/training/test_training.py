@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from PIL import Image
 from closedloop.artifacts.day.doubts import refuse_rehearsal, unvouched
 from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.journal_checks import check_journal
-from closedloop.artifacts.day.journal_rows import LaunchOpened, TrialBegun, TrialEnded
+from closedloop.artifacts.day.journal_rows import LaunchOpened, RewardNoted, TrialBegun, TrialEnded
+from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
 from rig.ports.gaze import GazePoint, GazeSample
@@ -26,6 +28,7 @@ from rig.session.folder import open_session
 from rig.stop import StopRequest
 from rig.training.course import TaughtCourse
 from rig.training.folder import read_days, training_yaml
+from rig.training.progress import count_day
 from rig.training.staircase import Staircase, after_trial, first_level
 from rig.training.train import TrainingRun, train
 from tests.unit.rig.test_rehearsal import Page
@@ -388,3 +391,32 @@ class OffGaze:
 def test_the_page_shows_the_settings_that_a_new_training_has():
     page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
     assert f"```yaml\n{training_yaml(TrainingSettings(subject='Nelson'))}```" in page
+
+
+@pytest.mark.parametrize(("longest_ms", "expected_ml"), [(120.0, 0.3 + 0.38), (90.0, None)])
+def test_reward_in_ml_is_of_each_opening_by_its_length_and_none_where_that_was_not_weighed(
+    tmp_path, longest_ms, expected_ml
+):
+    teach(tmp_path / "training", minutes=0.2)
+    [day] = read_days(tmp_path / "training")
+    valve = ValveVolume(
+        ml_per_ms=0.004,
+        ml_at_zero=-0.02,
+        ml_per_ms_error=0.0,
+        ml_at_zero_error=0.0,
+        shortest_ms=20.0,
+        longest_ms=longest_ms,
+    )
+    rewards = [
+        RewardNoted(state=state, trial=None, duration_ms=duration_ms, time_s=99.0)
+        for duration_ms in (80.0, 100.0)
+        for state in ("intended", "given", "acknowledged")
+    ]
+    given = replace(
+        day,
+        day=day.day.model_copy(update={"valve": valve}),
+        journal=replace(day.journal, rows=(*day.journal.rows, *rewards)),
+    )
+    found = count_day(given)
+    assert found.reward_ms == 180.0
+    assert found.reward_ml == (pytest.approx(expected_ml) if expected_ml is not None else None)

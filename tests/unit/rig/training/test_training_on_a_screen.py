@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import pytest
 
 from closedloop.artifacts.day.journal_checks import check_journal
 from closedloop.artifacts.day.journal_rows import RewardNoted, TrialBegun, TrialEnded
+from closedloop.artifacts.rig.calibrations import Calibrations, ValveVolume
 from closedloop.artifacts.rig.description import SubjectScreen
 from closedloop.artifacts.rig.ports import CodesPort, GazePort, RecorderPort, RewardPort
-from closedloop.artifacts.rig.template import EXAMPLE, rig_yaml
+from closedloop.artifacts.rig.template import EXAMPLE
 from rig.training.folder import read_days
 from tests.equipment.fake_microcontroller import faking
 
@@ -21,6 +23,9 @@ pytestmark = [pytest.mark.display, pytest.mark.slow, pytest.mark.timeout(240)]
 
 QUICK = "subject: Nelson\nstart_hold_ms: 50\nof_last: 2\ncompleted_for_step_up: 1\nmissed_for_step_down: 2\n"
 QUICK += "intertrial_ms: 100\ntime_out_ms: 100\nreward_ms: 30\n"
+VALVE = ValveVolume(
+    ml_per_ms=0.004, ml_at_zero=-0.02, ml_per_ms_error=0.0, ml_at_zero_error=0.0, shortest_ms=20, longest_ms=300
+)
 
 
 @pytest.fixture
@@ -34,9 +39,10 @@ def description(tmp_path):
         "gaze": GazePort(source="scripted"),
         "reward": RewardPort(device="microcontroller", address=str(tmp_path / "ttyACM0")),
         "recorder": RecorderPort(kind="none"),
+        "calibrations": Calibrations(valve=VALVE),
     }
     path = tmp_path / "rig.yaml"
-    path.write_text(rig_yaml(EXAMPLE.model_copy(update=changes)))
+    path.write_text(json.dumps(EXAMPLE.model_copy(update=changes).model_dump(mode="json")))  # which is YAML, too
     return path
 
 
@@ -80,4 +86,6 @@ def test_the_valve_gives_what_each_trial_says_through_a_kill_and_ctrl_c(tmp_path
     completed = [row for row in rows if isinstance(row, TrialEnded) and row.outcome == "completed"]
     assert len({row.trial for row in completed}) == len(completed)
     page = (folder / "progress.html").read_text()
-    assert f'data-what="reward, ms of valve">{sum(one.duration_ms for one in confirmed):,.0f}<' in page
+    total_ms = sum(one.duration_ms for one in confirmed)
+    total_ml = 0.004 * total_ms - 0.02 * len(confirmed)
+    assert f'data-what="reward, ms of valve">{total_ms:,.0f} ({total_ml:.1f} ml)<' in page
