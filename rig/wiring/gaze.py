@@ -31,7 +31,7 @@ def open_gaze(session: Session, rig: RigDocument | None, launch: Launch, display
     SessionError
         There is none.
     """
-    if launch.is_rehearsal:
+    if launch.is_rehearsal or (launch.is_training and session.document.simulated):
         return scripted_gaze(session)
     source = rig.gaze.source if rig is not None else launch.gaze
     if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along

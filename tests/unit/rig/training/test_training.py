@@ -207,7 +207,7 @@ def rig_yaml(tmp_path):
 
 
 def test_a_picture_takes_the_size_that_whole_pixels_of_the_rig_allow(tmp_path, rig_yaml):
-    teach(tmp_path / "training", minutes=0.2, rig=rig_yaml(gaze="scripted"))
+    teach(tmp_path / "training", minutes=0.2, rig=rig_yaml(gaze="mouse"))  # which no simulated animal needs
     [day] = read_days(tmp_path / "training")
     screen = open_session(day.session).document.screen
     assert (screen.width_px, screen.height_px, screen.screen) == (1920, 1080, 1)
