@@ -11,7 +11,8 @@ from rig.training.progress import TaughtDay
 
 _CSS = """
 .days td,.days th{white-space:nowrap;text-align:right}.days td:first-child,.days th:first-child{text-align:left}
-.days thead th{font-size:.82rem;color:#3a444e;vertical-align:bottom;white-space:normal}
+.days thead th{font-size:.82rem;color:#3a444e;vertical-align:bottom;white-space:normal;
+overflow-wrap:normal;padding-left:.5rem}
 .goal{color:#a84300}.key b{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 .8em}
 @media(max-width:640px){.days thead{display:none}.days tr{display:block;border:1px solid #cfd6dc;padding:8px 10px;
 margin:0 0 10px}.days td{display:flex;justify-content:space-between;gap:12px;border:0;padding:.12rem 0}
@@ -54,8 +55,9 @@ def _sentence(days: Sequence[TaughtDay]) -> str:
     hours = sum(day.minutes for day in days) / 60.0
     n = sum(day.counts["completed"] for day in days)
     n_days = len({day.date for day in days})
+    when = f"1 day, {last.date}" if n_days == 1 else f"{n_days} days, {days[0].date} to {last.date}"
     words = (
-        f"{n_days} {'day' if n_days == 1 else 'days'}, {days[0].date} to {last.date}; {n:,} trials completed in "
+        f"{when}; {n:,} trials completed in "
         f"{hours:.1f} h. Now: hold {last.end.hold_ms:.0f} ms of {settings.longest_hold_ms:.0f} wanted, window "
         f"{last.end.window_deg:.2f} degrees of {settings.smallest_window_deg:g}."
     )
@@ -69,9 +71,9 @@ def _cards(days: Sequence[TaughtDay]) -> Iterator[tuple[str, str, str]]:
     yield (
         "Hold over trials",
         over_days(
-            [DayOfValues(_label(day), [trial.asks.hold_ms for trial in day.trials]) for day in days],
-            y="hold, ms",
-            goal=settings.longest_hold_ms,
+            [DayOfValues(_label(day), [trial.asks.hold_ms / 1000 for trial in day.trials]) for day in days],
+            y="hold, seconds",
+            goal=settings.longest_hold_ms / 1000,
         ),
         'What each trial asked for, all days behind each other. <span class="goal">Dashed: the longest hold.</span>',
     )
