@@ -46,6 +46,10 @@ class Launch:
         What the operator watches.
     is_rehearsal
         Whether a scripted monkey looks, whatever the rig has, and the journal is marked as one that is never data.
+    is_training
+        Whether an animal is taught to fixate: the journal is marked likewise, nothing is recorded, no code is sent.
+    again
+        The command line that goes on with it, where that is not `rig present --resume`.
     """
 
     session: Path
@@ -58,10 +62,14 @@ class Launch:
     despite: tuple[str, ...] = ()
     panel: PanelChoice = NO_PANEL
     is_rehearsal: bool = False
+    is_training: bool = False
+    again: str = ""
 
 
 def resume_command(launch: Launch) -> str:
     """Return the command line that continues a launch, with the operator's choices."""
+    if launch.again:
+        return launch.again
     words: list[str | Path] = ["rig", "present", launch.session, "--display", launch.display]
     words += ["--out", launch.out, "--resume"]
     if launch.audit_pixels:

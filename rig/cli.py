@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -18,7 +17,7 @@ from closedloop.errors import BrokenSessionError, OptionError, visible
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
-from rig.commands import calibrate, firmware, setup, telling
+from rig.commands import calibrate, firmware, setup, telling, train
 from rig.commands.options import (
     CodeDeviceOption,
     DespiteOption,
@@ -29,11 +28,11 @@ from rig.commands.options import (
     RigOption,
     SessionFolder,
 )
+from rig.commands.printing import print_table, warn_of
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.journal import SessionSummary
     from rig.apparatus import Launch
-    from rig.check.findings import Finding
     from rig.machine.state import SessionState
     from rig.stop import StopRequest
 
@@ -90,27 +89,12 @@ def check(
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        _print_table(findings)
+        print_table(findings)
         typer.echo(visible(closing_line(findings)))
     if request.requested:
         raise typer.Exit(INTERRUPTED)
     if any(finding.status == "FAIL" for finding in findings):
         raise typer.Exit(1)
-
-
-_COLOURS = {"PASS": typer.colors.GREEN, "WARN": typer.colors.YELLOW, "FAIL": typer.colors.RED}
-
-
-def _print_table(findings: Sequence[Finding], *, err: bool = False) -> None:
-    from rig.check.printed import table_lines  # noqa: PLC0415
-
-    stream = sys.stderr if err else sys.stdout
-    width = shutil.get_terminal_size().columns if stream.isatty() else None
-    for status, line in table_lines(findings, width=width):
-        shown = visible(line)
-        if shown.startswith(status):
-            shown = typer.style(status, fg=_COLOURS[status], bold=True) + shown.removeprefix(status)
-        typer.echo(shown, err=err)
 
 
 def _out(session: Path, out: Path | None) -> Path:
@@ -174,7 +158,7 @@ def _present(launch: Launch) -> tuple[SessionSummary, bool]:
 
     with _running(launch) as (settled, request, on_trial):
         try:
-            return run_launch(settled, stop=request, on_trial=on_trial, on_findings=_warn)
+            return run_launch(settled, stop=request, on_trial=on_trial, on_findings=warn_of)
         except BrokenSessionError as error:
             said = str(error).removesuffix(".")
             raise BrokenSessionError(f"{said}. Then go on: {resume_command(settled)}") from error
@@ -207,11 +191,6 @@ def _running(launch: Launch) -> Iterator[tuple[Launch, StopRequest, Callable[[Se
         yield launch, request, on_trial
 
 
-def _warn(findings: Sequence[Finding]) -> None:
-    """Say what is for the operator to judge, and what the operator overrode."""
-    _print_table([finding for finding in findings if finding.status != "PASS"], err=True)
-
-
 @app.command()
 def rehearse(
     session: SessionFolder,
@@ -241,7 +220,7 @@ def rehearse(
         panel=PanelChoice(panel, operator_screen),
     )
     with _running(launch) as (settled, request, on_trial):
-        done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial, on_findings=_warn)
+        done = rehearse(settled, minutes=minutes, stop=request, on_trial=on_trial, on_findings=warn_of)
     for line in result_lines(done, _sentence(done.summary, False)):
         say(visible(line))
     if done.summary.outcome == "stopped" and not done.is_cut:
@@ -257,6 +236,7 @@ def _sentence(summary: SessionSummary, was_complete: bool) -> str:
     )
 
 
+app.command()(train.train)
 app.command()(telling.tell)
 app.command()(setup.init)
 app.command()(setup.devices)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from closedloop.artifacts.day.journal import Journal, SessionSummary, read_journal
 from closedloop.artifacts.day.journal_checks import PlannedSession, check_journal
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import BrokenSessionError, ClosedLoopError, DocumentError, SessionError
 from closedloop.storage import remove_file
@@ -20,6 +21,7 @@ from rig.check.inspection import SHORT_REFRESH_S, Inspection
 from rig.check.ports.recorder import begin_recording
 from rig.check.table import check_before, check_opened
 from rig.machine.apparatus import Apparatus
+from rig.machine.course import Course, follow_rows
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import SessionState, finished_rows, last_end_s, replay
 from rig.operator.desk import Desk
@@ -45,6 +47,15 @@ class Beginning:
     state: SessionState
     n_launches: int
     start_s: float
+
+
+@dataclass(frozen=True)
+class _Listeners:
+    """Who is told what, see `present_session`."""
+
+    on_trial: Callable[[SessionState, float], None]
+    on_findings: Callable[[Sequence[Finding]], None]
+    watch: Callable[[Apparatus], Apparatus] | None
 
 
 def _say_nothing(findings: Sequence[Finding]) -> None:
@@ -94,6 +105,7 @@ def present_session(
     on_trial: Callable[[SessionState, float], None],
     on_findings: Callable[[Sequence[Finding]], None] = _say_nothing,
     watch: Callable[[Apparatus], Apparatus] | None = None,
+    course: Course | None = None,
 ) -> tuple[SessionSummary, bool]:
     """Present a session whose folder was opened before.
 
@@ -105,6 +117,8 @@ def present_session(
         See `run_launch`, which also says what is returned and raised.
     watch
         Called with the opened ports; returns those to be used, such as ports that measure what passes through them.
+    course
+        What each trial asks of the animal, brought to where an older journal leaves it; None: what session.json says.
     """
     refuse_foreign_out(session, launch.out)
     at = Inspection(launch, stop=stop, session=session)
@@ -119,7 +133,8 @@ def present_session(
         was_complete = is_complete(journal)
         if not was_complete:
             with at.stack:
-                _present_rest(at, before, journal, writer, on_trial=on_trial, on_findings=on_findings, watch=watch)
+                listeners = _Listeners(on_trial, on_findings, watch)
+                _present_rest(at, before, journal, writer, listeners=listeners, course=course)
         return _write_summary(session, launch.out), was_complete
 
 
@@ -161,12 +176,11 @@ def _present_rest(
     journal: Journal,
     writer: JournalWriter,
     *,
-    on_trial: Callable[[SessionState, float], None],
-    on_findings: Callable[[Sequence[Finding]], None],
-    watch: Callable[[Apparatus], Apparatus] | None,
+    listeners: _Listeners,
+    course: Course | None,
 ) -> None:
     session, launch = at.known_session(), at.launch
-    beginning = _beginning(session, journal, launch)
+    beginning = _beginning(session, journal, launch, course)
     writer.go_on(journal)
     at.start_s, at.launches = beginning.start_s, journal.launches
     if at.rig is None and at.simulated:
@@ -178,10 +192,10 @@ def _present_rest(
     recording, begun = begin_recording(at)
     refuse_failures(begun, launch.despite)
     opened = [*opened, *begun]
-    on_findings([*before, *_nothing_to_resume(launch, journal), *opened])
+    listeners.on_findings([*before, *_nothing_to_resume(launch, journal), *opened])
     apparatus = at.apparatus()
-    if watch is not None:
-        apparatus = watch(apparatus)
+    if listeners.watch is not None:
+        apparatus = listeners.watch(apparatus)
     if desk is not None:
         desk.judge(doubts_of([*before, *opened], launch.despite))
         apparatus = _with_desk(apparatus, desk)
@@ -201,7 +215,8 @@ def _present_rest(
         state=beginning.state,
         n_launches=beginning.n_launches,
         stop=at.stop,
-        after_trial=on_trial,
+        after_trial=listeners.on_trial,
+        course=course,
         facts=replace(
             _facts(at, journal, apparatus, overrides_of([*before, *opened], launch.despite)), recording=recording
         ),
@@ -236,13 +251,14 @@ def _facts(at: Inspection, journal: Journal, apparatus: Apparatus, overrides: tu
         plan_sha256=plan_sha256(at.known_session().folder),
         was_cut=is_real and was_cut_by_power(journal, boot_id=boot),
         is_rehearsal=at.launch.is_rehearsal,
+        is_training=at.launch.is_training,
     )
 
 
 def _open_desk(
     session: Session, launch: Launch, journal: Journal, writer: JournalWriter, stack: ExitStack
 ) -> Desk | None:
-    if launch.display == "headless" and launch.panel.kind == "none":
+    if launch.display == "headless" and launch.panel.kind == "none" and not launch.is_training:
         return None  # a dry run has no operator: what fails ends it, and is not waited for
     desk = open_desk(
         session.document, folder=session.folder, out=launch.out, panel=launch.panel, resume=resume_command(launch)
@@ -293,8 +309,10 @@ def _older_journal(launch: Launch) -> Journal:
     return journal
 
 
-def _beginning(session: Session, journal: Journal, launch: Launch) -> Beginning:
+def _beginning(session: Session, journal: Journal, launch: Launch, course: Course | None) -> Beginning:
     rows = finished_rows(journal.rows) if launch.display == "headless" else journal.rows
+    if course is not None:
+        follow_rows(course, rows)
     return Beginning(state=replay(session, rows), n_launches=len(journal.launches), start_s=last_end_s(rows))
 
 
@@ -302,11 +320,11 @@ def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) ->
     path = launch.out / JOURNAL_NAME
     refuse_foreign_launches(session, journal.launches, path)
     for earlier in journal.launches:
-        if earlier.is_rehearsal != launch.is_rehearsal:
-            kinds = {True: "a rehearsal", False: "a session"}
+        wanted, found = _kind(launch), _kind(earlier)
+        if wanted != found:
             raise SessionError(
-                f"{path}: expected the journal of {kinds[launch.is_rehearsal]}, found that of "
-                f"{kinds[earlier.is_rehearsal]}: neither goes on with the other. Choose another --out."
+                f"{path}: expected the journal of {wanted}, found that of {found}: neither goes on with the other. "
+                "Choose another --out."
             )
         if earlier.display != launch.display and not is_complete(journal):
             raise SessionError(
@@ -315,6 +333,10 @@ def _refuse_other_journal(session: Session, journal: Journal, launch: Launch) ->
             )
     if journal.rows:
         check_journal(journal, path, plan=_plan_of(session), remedy=_OTHER_JOURNAL)
+
+
+def _kind(launch: Launch | LaunchOpened) -> str:
+    return "a rehearsal" if launch.is_rehearsal else "a training" if launch.is_training else "a session"
 
 
 def _plan_of(session: Session) -> PlannedSession:

@@ -16,6 +16,7 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.layouts import ArrayLayout, TableLayout
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.rig.description import RigDocument
+from closedloop.artifacts.rig.training import TrainingSettings
 
 Layout = TypeVar("Layout", TableLayout, ArrayLayout)
 
@@ -28,6 +29,7 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by file name: documents, journal rows, tables and array files."""
     schemas = {"journal_row.json": journal_rows.ROW.json_schema()}
     schemas |= {"protocol.json": Protocol.model_json_schema(), "rig.json": RigDocument.model_json_schema()}
+    schemas |= {"training.json": TrainingSettings.model_json_schema()}
     schemas |= {f"{kind}.json": document.model_json_schema() for kind, document in _documents()}
     schemas |= {f"{layout.kind}.table.json": _table(layout) for layout in declared(TableLayout)}
     schemas |= {f"{layout.kind}.arrays.json": _arrays(layout) for layout in declared(ArrayLayout)}

@@ -31,12 +31,15 @@ class CheckRow:
         What it asks, in a few words.
     can_be_overridden
         Whether a session may be shown although it failed. What cannot be overridden would be no session.
+    is_for_recordings
+        Whether a training, of which nothing is recorded, goes without it.
     """
 
     name: str
     look: LookAt
     asks: str
     can_be_overridden: bool = False
+    is_for_recordings: bool = False
 
 
 BEFORE: tuple[CheckRow, ...] = (
@@ -44,17 +47,25 @@ BEFORE: tuple[CheckRow, ...] = (
     CheckRow("session", folder.session, "do the files belong together"),
     CheckRow("images", folder.images, "is every image the one that was planned"),
     CheckRow("rig", folder.rig, "is this rig described, with a screen as the session was planned for"),
-    CheckRow("timing", folder.timing, "are images up for whole frames"),
+    CheckRow("timing", folder.timing, "are images up for whole frames", is_for_recordings=True),
     CheckRow("layout", folder.layout, "do image, photodiode patch and fixation point fit in whole pixels"),
     CheckRow("duration", folder.duration, "can the session be shown in a day"),
     CheckRow("pixel-size", folder.pixel_size, "are the screen's pixels as large as planned", can_be_overridden=True),
     CheckRow("distance", folder.distance, "is the eye where the image has its angle", can_be_overridden=True),
-    CheckRow("photodiode", folder.photodiode, "is there a patch for the photodiode", can_be_overridden=True),
+    CheckRow(
+        *("photodiode", folder.photodiode, "is there a patch for the photodiode"),
+        can_be_overridden=True,
+        is_for_recordings=True,
+    ),
     CheckRow("out", machine.out, "can the journal be written"),
     CheckRow("journal", machine.journal, "does its folder hold no other session's"),
     CheckRow("other-rigs", machine.other_rigs, "is no other rig at work on the session or its screen"),
     CheckRow("disk", machine.disk, "has the journal room", can_be_overridden=True),
-    CheckRow("recording-disk", machine.recording_disk, "has the recording room", can_be_overridden=True),
+    CheckRow(
+        *("recording-disk", machine.recording_disk, "has the recording room"),
+        can_be_overridden=True,
+        is_for_recordings=True,
+    ),
     CheckRow("gaze-calibration", machine.gaze_calibration, "is gaze calibrated today", can_be_overridden=True),
     CheckRow("reward-calibration", machine.reward_calibration, "is the valve calibrated", can_be_overridden=True),
     CheckRow("screens", screen.screens, "has the animal a screen of its own, unscaled, of the planned size"),
@@ -77,7 +88,7 @@ OPENED: tuple[CheckRow, ...] = (
     CheckRow("window", screen.window, "does the animal see the window", can_be_overridden=True),
     CheckRow("screen-saver", screen.screen_saver, "does the screen stay on", can_be_overridden=True),
     CheckRow("priority", screen.priority, "does the system run the rig first", can_be_overridden=True),
-    CheckRow("recorder", recorder.recorder, "does somebody record", can_be_overridden=True),
+    CheckRow(*("recorder", recorder.recorder, "does somebody record"), can_be_overridden=True, is_for_recordings=True),
     CheckRow("clock", machine.clock, "is the system's clock right", can_be_overridden=True),
 )
 """These open ports and display, and leave them open."""
@@ -122,6 +133,8 @@ def look(row: CheckRow, at: Inspection) -> Finding | None:
     Finding or None
         None where there is nothing to look at.
     """
+    if row.is_for_recordings and at.launch.is_training:
+        return None
     try:
         found = row.look(at)
     except ClosedLoopError as error:

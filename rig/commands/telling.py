@@ -29,7 +29,11 @@ def tell(
 ) -> None:
     """Ask a running rig for something, from another terminal. Exit code 1 if it was not done."""
     from rig.operator.tell import ask_status, status_json, status_lines, tell  # noqa: PLC0415
+    from rig.training.folder import shown_session  # noqa: PLC0415
 
+    given, session = session, shown_session(session)
+    if session != given and out is None:  # of a training, whose journal lies beside what it shows
+        out = session.parent
     if what == "status":
         state = ask_status(session, out)
         typer.echo(status_json(state) if as_json else printed(status_lines(state)))

@@ -11,6 +11,7 @@ from typing import Literal
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from rig.machine.apparatus import Apparatus
 from rig.machine.between.recordings import RecordingPlan
+from rig.machine.course import Course, SameTrials
 from rig.machine.notebook import Notebook
 from rig.machine.runner import SessionRunner
 from rig.machine.state import SessionState
@@ -40,7 +41,7 @@ class LaunchFacts:
         Of the computer.
     plan_sha256
         Which plan is shown.
-    is_rehearsal
+    is_rehearsal, is_training
         Whether it is one.
     was_cut
         The launch before this one was cut by a power cut: what it wrote last may be lost, so that the numbers of one
@@ -55,6 +56,7 @@ class LaunchFacts:
     boot_id: str | None = None
     plan_sha256: str | None = None
     is_rehearsal: bool = False
+    is_training: bool = False
     was_cut: bool = False
 
 
@@ -81,6 +83,8 @@ class Presenter:
         Called with the state and the time between trials, for a progress display.
     facts
         What else the journal is to say of this launch.
+    course
+        What each trial asks of the animal; None: what session.json says.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Presenter:
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
         facts: LaunchFacts | None = None,
+        course: Course | None = None,
     ) -> None:
         self._session, self._apparatus, self._state = session, apparatus, state
         self._n_launches, self._facts = n_launches, facts or LaunchFacts()
@@ -104,6 +109,7 @@ class Presenter:
             apparatus=apparatus,
             notebook=self._notebook,
             state=state,
+            course=course or SameTrials(session.document.trial),
             stop=stop,
             after_trial=after_trial,
             recording=self._facts.recording,
@@ -154,6 +160,7 @@ class Presenter:
                 boot_id=facts.boot_id,
                 plan_sha256=facts.plan_sha256,
                 is_rehearsal=facts.is_rehearsal,
+                is_training=facts.is_training,
             )
         )
         self._notebook.sync()

@@ -16,11 +16,13 @@ from closedloop.artifacts.day.journal_rows import (
     TrialOutcome,
     TrialStarted,
 )
+from closedloop.artifacts.day.session import TrialSettings
 from closedloop.errors import StorageError
 from rig.display.display import BLANK, FIXATION, Flip, Picture
 from rig.machine.apparatus import Apparatus, Devices
 from rig.machine.between.recordings import RecordingPlan
 from rig.machine.between.trials import BetweenTrials
+from rig.machine.course import Course
 from rig.machine.images import TrialImages
 from rig.machine.notebook import Notebook
 from rig.machine.rewards import RewardLedger
@@ -57,6 +59,8 @@ class SessionRunner:
         Where every event goes.
     state
         What is known so far; kept up to date.
+    course
+        What each trial asks of the animal.
     stop
         Where a stop is asked for.
     after_trial
@@ -72,31 +76,22 @@ class SessionRunner:
         apparatus: Apparatus,
         notebook: Notebook,
         state: SessionState,
+        course: Course,
         stop: StopRequest,
         after_trial: Callable[[SessionState, float], None],
         recording: RecordingPlan | None = None,
     ) -> None:
         self._session, self._apparatus, self._notebook, self._state = session, apparatus, notebook, state
-        self._stop, self._after_trial = stop, after_trial
+        self._course, self._stop, self._after_trial = course, stop, after_trial
         self._display, self._document = apparatus.display, session.document
         self._devices = Devices(apparatus)
         self._rewards = RewardLedger(apparatus.reward.name, self._devices, notebook)
         self._between = BetweenTrials(
             apparatus, recording, devices=self._devices, notebook=notebook, state=state, idle=self._idle
         )
-        self._watcher = Watcher(
-            apparatus=apparatus, devices=self._devices, notebook=notebook, stop=stop, trial=session.document.trial
-        )
-        self._frames = trial_frames(session.document.trial, session.document.screen.refresh_hz)
-        self._n_frames: dict[Phase, int] = {
-            "start": 1,
-            "acquire": self._frames.acquire,
-            "hold": self._frames.hold,
-            "on": self._frames.on,
-            "off": self._frames.off,
-            "end": 1,
-            "interval": self._frames.interval,
-        }
+        self._watcher = Watcher(apparatus=apparatus, devices=self._devices, notebook=notebook, stop=stop)
+        self._n_frames: dict[Phase, int] = {"start": 1, "end": 1}
+        self._ask_for(course.settings)
         self._images: TrialImages | None = None
         self._code: int | None = None
         self._is_started = self._has_ended = False
@@ -116,6 +111,13 @@ class SessionRunner:
             "note_continue": self._note_continue,
             "end_session": self._end_session,
         }
+
+    def _ask_for(self, settings: TrialSettings) -> None:
+        """Take what the trial that is about to begin asks of the animal."""
+        self._settings = settings
+        frames = self._frames = trial_frames(settings, self._document.screen.refresh_hz)
+        self._n_frames |= {"acquire": frames.acquire, "hold": frames.hold, "on": frames.on, "off": frames.off}
+        self._n_frames["interval"] = frames.interval
 
     def run(self) -> None:
         """Show everything that is left, or until a stop.
@@ -243,7 +245,7 @@ class SessionRunner:
 
     def _give(self, command: Command) -> None:
         """Give the reward that the operator asked for."""
-        duration_ms = self._document.trial.reward_ms
+        duration_ms = self._settings.reward_ms
         why_not = self._rewards.give(None, duration_ms)
         if why_not:
             command.refuse(why_not)
@@ -277,6 +279,7 @@ class SessionRunner:
     def _begin_trial(self, _situation: Situation) -> None:
         self._devices.ask_tracker_clock()
         trial = self._state.next_trial
+        self._ask_for(self._course.settings)
         taken = self._state.start_trial(trial)
         planned = [self._session.planned[index] for index in taken]
         self._images = TrialImages(
@@ -288,12 +291,13 @@ class SessionRunner:
         )
         self._display.prepare([one.image_index for one in planned])
         self._code = self._document.codes.trial(trial)
-        self._notebook.write(TrialBegun(trial=trial, code=self._code, time_s=self._notebook.now_s()))
+        now_s = self._notebook.now_s()
+        self._notebook.write(TrialBegun(trial=trial, code=self._code, time_s=now_s, asks=self._course.asks))
 
     def _start_trial(self, _situation: Situation) -> None:
         trial, time_s = self._trial.trial, self._flip.time_s
         self._devices.start_trial(trial, time_s)
-        self._watcher.watch_trial(time_s)
+        self._watcher.watch_trial(time_s, self._settings)
         self._notebook.write(TrialStarted(trial=trial, code=self._document.codes.trial(trial), time_s=time_s))
         self._is_started = True
 
@@ -313,12 +317,13 @@ class SessionRunner:
             self._state.show(row)
 
     def _give_reward(self, _situation: Situation) -> None:
-        self._rewards.give(self._trial.trial, self._document.trial.reward_ms)
+        self._rewards.give(self._trial.trial, self._settings.reward_ms)
 
     def _end_trial(self, situation: Situation) -> None:
         self._write_trial_end(situation.outcome, self._notebook.not_before(self._flip.time_s))
         self._images = None
         self._state.end_trial(situation.outcome)
+        self._course.end_trial(situation.outcome)
         self._notebook.sync()
         self._state.refuse_dropping_display()
         self._after_trial(self._state, self._notebook.now_s())
@@ -332,7 +337,7 @@ class SessionRunner:
         self._is_started = False
 
     def _note_time_out(self, _situation: Situation) -> None:
-        trial = self._document.trial
+        trial = self._settings
         self._n_frames["interval"] = self._frames.interval
         if self._state.misses < trial.misses_before_time_out:
             return

@@ -67,15 +67,10 @@ class Watcher:
         Where commands and gaze samples are noted.
     stop
         Where a stop is asked for.
-    trial
-        The session's settings.
     """
 
-    def __init__(
-        self, *, apparatus: Apparatus, devices: Devices, notebook: Notebook, stop: StopRequest, trial: TrialSettings
-    ) -> None:
+    def __init__(self, *, apparatus: Apparatus, devices: Devices, notebook: Notebook, stop: StopRequest) -> None:
         self._apparatus, self._devices, self._notebook, self._stop = apparatus, devices, notebook, stop
-        self._trial = trial
         self._window: FixationWindow | None = None
         self._pending: list[Happened] = []
         self._faults: tuple[str, ...] = ()
@@ -89,9 +84,8 @@ class Watcher:
         self.was_broken = False
         self.fault: SessionError | None = None
 
-    def watch_trial(self, start_s: float) -> None:
-        """Look at fixation from here on: the fixation point went on."""
-        trial = self._trial
+    def watch_trial(self, start_s: float, trial: TrialSettings) -> None:
+        """Look at fixation from here on, as a trial asks for it: the fixation point went on."""
         self._window = FixationWindow(
             radius_deg=trial.fixation_window_deg, boxcar_s=boxcar_s(trial), grace_s=grace_s(trial), start_s=start_s
         )

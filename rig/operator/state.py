@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 LightState = Literal["good", "none", "bad"]
-Mark = Literal["", "SIMULATED", "REHEARSAL"]
+Mark = Literal["", "SIMULATED", "REHEARSAL", "TRAINING"]
 Doing = Literal["opening", "interval", "trial", "time-out", "paused", "ended"]
 
 LAST_IMAGES = 8
@@ -67,6 +67,8 @@ class PanelState:
         Time left at the pace of this launch, and of its last minutes; None before there is one.
     reward_ms, n_unconfirmed
         What the valve confirmed, in all, and rewards that it was told of and has not confirmed.
+    hold_ms
+        What a trial of a training asks for; 0 in a session.
     window_deg, eye
         Radius of the fixation window, and the last samples of gaze, oldest first: degrees right and up; None: no eye.
     last_images
@@ -106,6 +108,7 @@ class PanelState:
     left_lately_s: float | None = None
     reward_ms: float = 0.0
     n_unconfirmed: int = 0
+    hold_ms: float = 0.0
     window_deg: float = 0.0
     eye: tuple[tuple[float, float] | None, ...] = ()
     last_images: tuple[ShownImage, ...] = ()

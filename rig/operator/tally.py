@@ -15,6 +15,8 @@ from closedloop.artifacts.day.journal_rows import (
     RewardNoted,
     SessionEnded,
     TimeOut,
+    TrialAsks,
+    TrialBegun,
     TrialEnded,
     TrialStarted,
 )
@@ -81,6 +83,8 @@ class SessionTally:
         match row:
             case LaunchOpened():
                 self._open(row)
+            case TrialBegun(asks=TrialAsks(hold_ms=hold_ms, fixation_window_deg=window_deg)):
+                self._state = replace(self._state, hold_ms=hold_ms, window_deg=window_deg)
             case TrialStarted():
                 self._run_to(row.time_s, doing="trial", trial=row.trial, n_trials=self._state.n_trials + 1)
             case PresentationBegun():
@@ -119,7 +123,7 @@ class SessionTally:
     def _open(self, row: LaunchOpened) -> None:
         self._pace, self._bad, self._image_nears = Pace(), {}, False
         self._pace.pause_to(row.time_s)
-        mark = "REHEARSAL" if row.is_rehearsal else self._state.mark
+        mark = "REHEARSAL" if row.is_rehearsal else "TRAINING" if row.is_training else self._state.mark
         self._state = replace(self._state, doing="interval", mark=mark, pause="", outcome="", trial=None)
         shown = {"vblank": "paced by the screen", "timer": "paced by a timer", None: "a virtual clock"}[row.pacing]
         ports = {"gaze": row.gaze, "codes": row.codes, "reward": row.reward, "recorder": row.recorder}

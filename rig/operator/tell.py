@@ -190,7 +190,7 @@ def _connect(path: Path) -> Channel | None:
     return Channel(connection)
 
 
-def _why_none(session: Path, out: Path) -> str:
+def _why_none(session: Path, out: Path) -> str:  # noqa: PLR0911 - one for each way that there is none
     """Return the line that says that no rig is at work, and what its journal says became of it."""
     none = f"{session}: expected a rig at work on it, found none"
     path = out / catalog.JOURNAL.name
@@ -204,6 +204,8 @@ def _why_none(session: Path, out: Path) -> str:
     journal = read_journal(path)
     if any(launch.is_rehearsal for launch in journal.launches):
         return f"{none}: it was a rehearsal, and has ended. Nothing goes on with one."
+    if any(launch.is_training for launch in journal.launches):
+        return f"{none}: it was a training, and has ended. Go on with `rig train`."
     resume = _resume_words(session, out, journal)
     if journal.ended is None:
         return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
@@ -235,7 +237,7 @@ def status_lines(state: PanelState) -> list[str]:
     head = headline(state, Quiet(0.0), "")
     lines = [f"{state.session_id}, {state.subject}: {head.text}{f': {head.why}' if head.why else ''}"]
     lines += [mark_words(state)] if state.mark else []
-    lines += [progress(state), time_left(state)]
+    lines += [line for line in (progress(state), time_left(state)) if line]
     lines.append(", ".join(f"{what} {number}" for what, number, _ in counts(state)))
     lines += [f"{light.state:5} {light.name}: {light.words}" for light in state.lights]
     lines += [f"?     {doubt}" for doubt in state.doubts]

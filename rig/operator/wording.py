@@ -132,6 +132,8 @@ def progress(state: PanelState) -> str:
     """Return how far the session is; empty before the rig has said it."""
     if not state.n_planned:
         return ""
+    if state.hold_ms:  # a training goes on until somebody ends it
+        return f"hold {state.hold_ms:.0f} ms   window {state.window_deg:.2f} deg"
     share = 100.0 * state.n_accepted / max(state.n_planned, 1)
     return f"{share:.0f} %   {state.n_accepted:,} of {state.n_planned:,} accepted"
 
@@ -151,7 +153,7 @@ def time_left(state: PanelState) -> str:
     """Return how long the rest takes: at the pace of this launch, and at the last five minutes' where that differs."""
     if state.outcome == "complete":
         return f"took {duration(state.running_s)} without pauses"
-    if not state.n_planned:
+    if not state.n_planned or state.hold_ms:
         return ""
     if state.left_s is None:
         early = f"said once it ran for {LEAST_PACE_S:g} s" if state.running_s < LEAST_PACE_S else ""
@@ -198,4 +200,5 @@ def duration(seconds: float) -> str:
 
 def mark_words(state: PanelState) -> str:
     """Return the mark of a session that is none of an animal, with what it means."""
-    return {"": "", "SIMULATED": "SIMULATED: no animal", "REHEARSAL": "REHEARSAL: never data"}[state.mark]
+    never = {mark: f"{mark}: never data" for mark in ("REHEARSAL", "TRAINING")}
+    return {"": "", "SIMULATED": "SIMULATED: no animal", **never}[state.mark]

@@ -16,30 +16,13 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import Presentation
 from closedloop.artifacts.day.session import SessionDocument
 from rig.display.display import DisplayFacts
-from rig.rehearsal.figures import counted, histogram, over_time
+from rig.pages.figures import counted, histogram, over_time
+from rig.pages.sheet import CSS
 from rig.rehearsal.timing import TimingRecord
 
 _MOST_MISSED = 1e-4  # of flips: one in three minutes at 60 Hz; a rig with more loses images all day
 _LATE_CODE_MS = 1.0  # a recorder's clock ticks every 33 us: a code this late is seen beside the photodiode's edge
 _MOST_UPLOAD_MS = 0.1  # an image; measured on a plain computer with the raw path
-
-_CSS = """
-:root{color-scheme:light}*{box-sizing:border-box}
-body{font:16px/1.45 system-ui,"DejaVu Sans",sans-serif;margin:0 auto;max-width:1280px;
-padding:16px;color:#15191d;background:#fff}
-h1{font-size:1.5rem;margin:.4rem 0}h2{font-size:1.05rem;margin:.6rem 0 .3rem}p{margin:.3rem 0}
-.mark{background:#f0e442;color:#000;font-weight:700;padding:.5rem .8rem;margin:0 0 .6rem}
-.verdicts{list-style:none;padding:0;margin:.8rem 0}
-.verdicts li{padding:.35rem .6rem .35rem 4.6rem;margin:.25rem 0;border-left:8px solid}
-.verdicts .good{border-color:#0072b2;background:#eaf4fb}.verdicts .warn{border-color:#e69f00;background:#fff6e0}
-.verdicts .bad{border-color:#d55e00;background:#fdece3}.verdicts b{float:left;width:4rem;margin-left:-4rem}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr));gap:12px}
-.card{border:1px solid #cfd6dc;padding:10px;min-width:0}.card p{font-size:.88rem;color:#3a444e}
-svg{width:100%;height:auto;display:block}svg text{font:12px system-ui,"DejaVu Sans",sans-serif;fill:#3a444e}
-table{border-collapse:collapse;width:100%;font-size:.92rem}
-td,th{text-align:left;padding:.25rem .6rem .25rem 0;vertical-align:top;
-border-bottom:1px solid #e3e8ec;overflow-wrap:anywhere}th{font-weight:600;white-space:nowrap}
-"""
 
 _OTHERS_AT_WORK = (
     "Close other programs, turn the desktop's effects and power saving off, and rehearse again for as long as you work."
@@ -93,7 +76,7 @@ def timing_report(rehearsed: Rehearsed) -> str:
     facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _facts(rehearsed))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_CSS}</style>"
+        f"<title>{escape(title)}</title><style>{CSS}</style>"
         f'<p class="mark">REHEARSAL: a scripted monkey on the rig’s display. Never data.</p><h1>{escape(title)}</h1>'
         f"<p>{escape(session.subject)}; {escape(_date(launch.utc))}</p>"
         f"<p><b>{escape(closing_line(tuple(judge(rehearsed))))}</b></p>"

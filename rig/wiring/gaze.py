@@ -38,7 +38,7 @@ def open_gaze(
     SessionError
         There is none.
     """
-    if launch.is_rehearsal:
+    if launch.is_rehearsal or (launch.is_training and session.document.simulated):
         return scripted_gaze(session)
     source = rig.gaze.source if rig is not None else launch.gaze
     if session.document.simulated and source in ("scripted", "none"):  # a simulated session brings its monkey along

@@ -15,7 +15,7 @@ def open_recorder(rig: RigDocument | None, launch: Launch, *, is_attended: bool)
     rig
         Names the device; None for a simulated session without a rig.
     launch
-        A rehearsal is no session, and a virtual clock is over in no time: neither is recorded.
+        A rehearsal and a training are no sessions, a virtual clock is over in no time: none of them is recorded.
     is_attended
         Whether somebody reads a question and can answer it.
 
@@ -27,7 +27,7 @@ def open_recorder(rig: RigDocument | None, launch: Launch, *, is_attended: bool)
     if rig is None:
         return NoRecorder()
     port = rig.recorder
-    is_recorded = launch.display != "headless" and not launch.is_rehearsal
+    is_recorded = launch.display != "headless" and not (launch.is_rehearsal or launch.is_training)
     if port.device is not None:
         if not is_recorded:
             return NoRecorder()

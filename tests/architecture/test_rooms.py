@@ -82,7 +82,7 @@ LIBRARIES = (
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
     "Xlib": ("rig.display.x11",),
-    "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli"),
+    "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.training"),
     "dask": ("closedloop.execution.dask",),
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
@@ -98,14 +98,8 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
-        *(
-            "closedloop.storage.arrays",
-            "rig.calibration",
-            "rig.display",
-            "rig.operator.views",
-            "rig.rehearsal",
-            "rig.session",
-        ),
+        *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
+        *("rig.rehearsal", "rig.session", "rig.training"),
     ),
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),

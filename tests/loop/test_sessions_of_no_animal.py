@@ -52,17 +52,16 @@ def test_a_headless_session_is_refused_by_every_one_of_its_names(real_study: Rea
     assert all(f"({name})" in said for name in ("headless-display", "virtual-clock", "scripted-gaze", "file-codes"))
 
 
-def test_a_rehearsal_is_never_data_whatever_reason_is_given(real_study: RealStudy) -> None:
+@pytest.mark.parametrize("kind", ["rehearsal", "training"])
+def test_a_rehearsal_or_a_training_is_never_data_whatever_reason_is_given(real_study: RealStudy, kind: str) -> None:
     real_study.present()
     place = catalog.JOURNAL.published(real_study.paths, 0)
     rows = read_journal(place).rows
-    rehearsed = [
-        row.model_copy(update={"is_rehearsal": True}) if isinstance(row, LaunchOpened) else row for row in rows
-    ]
-    place.write_bytes(journal_bytes(rehearsed))
+    marked = [row.model_copy(update={f"is_{kind}": True}) if isinstance(row, LaunchOpened) else row for row in rows]
+    place.write_bytes(journal_bytes(marked))
     real_study.record()
     said = one_line_error(closedloop("run", real_study.root, "--settle", "0"))
-    assert "found that of a rehearsal (rehearsal), which is never data" in said
+    assert f"found that of a {kind} ({kind}), which is never data" in said
     taken = closedloop("accept-session", real_study.root, "--day", "0", "--despite", "scripted-gaze", "--why", WHY)
     assert "which is never data" in one_line_error(taken)
     assert not (real_study.paths.folder("present", 0) / "manifest.json").exists()

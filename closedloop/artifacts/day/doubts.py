@@ -51,7 +51,7 @@ def _doubts_of_launch(launch: LaunchOpened) -> set[Doubt]:
 
 
 def refuse_rehearsal(journal: Journal, place: Path) -> None:
-    """Refuse the journal of a rehearsal: no reason makes it data, so that nothing is named to take it despite.
+    """Refuse the journal of a rehearsal or a training: no reason makes it data, so that none can be given.
 
     Parameters
     ----------
@@ -63,11 +63,13 @@ def refuse_rehearsal(journal: Journal, place: Path) -> None:
     Raises
     ------
     SessionError
-        One of its launches was a rehearsal.
+        One of its launches was one.
     """
-    if any(launch.is_rehearsal for launch in journal.launches):
+    kinds = {"rehearsal": "is_rehearsal", "training": "is_training"}
+    found = [kind for kind, mark in kinds.items() if any(getattr(launch, mark) for launch in journal.launches)]
+    for kind in found:
         raise SessionError(
-            f"{place}: expected the journal of a session, found that of a rehearsal (rehearsal), which is never data. "
+            f"{place}: expected the journal of a session, found that of a {kind} ({kind}), which is never data. "
             "Bring what `rig present` wrote."
         )
 
@@ -77,6 +79,8 @@ def unvouched(journal: Journal) -> tuple[str, ...]:
     notes = []
     if any(launch.is_rehearsal for launch in journal.launches):
         notes.append("the journal is of a rehearsal: a scripted monkey on the real rig, never data")
+    if any(launch.is_training for launch in journal.launches):
+        notes.append("the journal is of a training: the animal was taught to fixate, never data")
     if not journal.is_chained:
         notes.append("the journal's lines carry no checks: it is judged by the plan and its summary alone")
     if any(launch.gaze is None for launch in journal.launches):

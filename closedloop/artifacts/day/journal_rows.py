@@ -73,6 +73,19 @@ class LaunchOpened(Section):
     boot_id: str | None = Field(default=None, description="of the computer: clocks compare within one")
     plan_sha256: str | None = Field(default=None, description="of the session folder's manifest: which plan is shown")
     is_rehearsal: bool = Field(default=False, description="a scripted monkey on the real rig: never data")
+    is_training: bool = Field(
+        default=False,
+        exclude_if=lambda is_training: not is_training,
+        description="an animal is taught to fixate, no study asks for it: never data",
+    )
+
+
+class TrialAsks(Section):
+    """What a trial of a training asks of the animal; in a session, session.json says it of all."""
+
+    hold_ms: float = Field(ge=0)
+    fixation_window_deg: float = Field(gt=0, description="radius")
+    reward_ms: float = Field(ge=0, description="where it is completed")
 
 
 class TrialBegun(Section):
@@ -85,6 +98,9 @@ class TrialBegun(Section):
     trial: int = Field(ge=0)
     code: int = Field(ge=1, le=65535)
     time_s: float = Field(description="rig clock when it was written, before the fixation point goes on")
+    asks: TrialAsks | None = Field(
+        default=None, exclude_if=lambda asks: asks is None, description="in a training: what it asks of the animal"
+    )
 
 
 class TrialStarted(Section):

@@ -50,7 +50,7 @@ def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
         n_remaining=ended.n_remaining,
         n_time_outs=sum(1 for row in journal.rows if isinstance(row, TimeOut)),
         duration_s=time_at_work_s(journal),
-        reward_ms=_reward_ms(journal.rows),
+        reward_ms=confirmed_reward_ms(journal.rows),
     )
 
 
@@ -59,7 +59,7 @@ def _n_cut(rows: Sequence[JournalRow]) -> int:
     return sum(1 for row in rows if isinstance(row, PresentationBegun) and row.ordinal not in shown)
 
 
-def _reward_ms(rows: Sequence[JournalRow]) -> float:
+def confirmed_reward_ms(rows: Sequence[JournalRow]) -> float:
     """Add up what the valve confirmed: the trials' rewards and the operator's own, however late it came.
 
     Rigs of version 0.1 wrote no row a reward: there the trials say what was given.

@@ -14,9 +14,11 @@ def codes(at: Inspection) -> str | Finding:
     """Open the way of digital codes."""
     if at.rig is None and not at.simulated:
         return warn(UNDESCRIBED, DESCRIBE)
-    wire = at.document.codes if at.document else None
-    at.codes = open_codes(wire, opened_recorder(at), at.microcontrollers)
+    described = None if at.launch.is_training else at.document  # nothing of a training is recorded
+    at.codes = open_codes(described.codes if described else None, opened_recorder(at), at.microcontrollers)
     at.stack.callback(close_device, f"digital codes ({at.codes.transport})", at.codes.close)
+    if at.launch.is_training:
+        return "none are sent: nothing of a training is recorded"
     numbers = at.known_session().document.codes
     last = numbers.first_presentation + numbers.n_presentation - 1
     ranges = (

@@ -28,6 +28,7 @@ from closedloop.artifacts.tables import write_table
 from rig.display.display import Display
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
+from rig.machine.course import Course
 from rig.machine.presenter import Presenter
 from rig.machine.state import SessionState, fresh_state
 from rig.ports.clock import VirtualClock
@@ -195,6 +196,7 @@ class Rig:
     reward: LoggedReward = field(default_factory=LoggedReward)
     gaze: Gaze = field(default_factory=SteadyGaze)
     stop: StopRequest = field(default_factory=StopRequest)
+    course: Course | None = None
     dropped_frames: Collection[int] = ()
     unwaited_frames: Collection[int] = ()
     wrap: Callable[[Display], Display] = lambda display: display
@@ -235,6 +237,7 @@ class Rig:
                 n_launches=0,
                 stop=self.stop,
                 after_trial=after_trial,
+                course=self.course,
             ).run()
 
 

@@ -16,8 +16,8 @@ from closedloop.errors import SessionError
 from rig.apparatus import Launch
 from rig.display.headless import HeadlessDisplay
 from rig.launch import run_launch
+from rig.pages.figures import counted, histogram, over_time
 from rig.ports.clock import VirtualClock
-from rig.rehearsal.figures import counted, histogram, over_time
 from rig.rehearsal.rehearse import as_rehearsed, free_folder, rehearse, result_lines
 from rig.rehearsal.report import Rehearsed, closing_line, judge, timing_report
 from rig.rehearsal.timing import TimingRecord

@@ -14,6 +14,9 @@ _WIDTH, _HEIGHT = 400, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 40
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#667078"  # of Okabe and Ito
 _N_BINS = 40
+_PARTS = (_BLUE, "#e69f00", "#b8c0c8")  # told apart without seeing colours: dark, middle, light
+_HEADROOM = 1.24  # for two rows of days above the line
+_MOST_LABELS = 7  # below each other a card of 400 px has room for no more
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,111 @@ def over_time(times_s: NDArray[np.float64], values: NDArray[np.float64], *, y: s
         if len(part)
     ]
     return _figure(axes, [f'<polyline points="{line}" fill="none" stroke="{_BLUE}" stroke-width="2"/>', *dots])
+
+
+@dataclass(frozen=True)
+class DayOfValues:
+    """What is drawn of a day.
+
+    Attributes
+    ----------
+    label
+        Below it.
+    values
+        In their order, one a trial.
+    """
+
+    label: str
+    values: Sequence[float]
+
+
+def over_days(days: Sequence[DayOfValues], *, y: str, goal: float) -> str:
+    """Return values over the trials of days, one day behind the other, each a line of its own between dotted ones.
+
+    Parameters
+    ----------
+    days
+        In their order.
+    y
+        Name of the axis, with the unit.
+    goal
+        Where the values are to come: a dashed line.
+    """
+    n_trials = sum(len(day.values) for day in days)
+    if not n_trials:
+        return nothing("no trial has ended")
+    highest = max(goal, *(value for day in days for value in day.values))
+    axes = Axes("trials", y, (0.0, float(n_trials)), (0.0, _HEADROOM * highest))
+    parts, begin = [*_goal(axes, goal)], 0
+    n_labelled = -(-len(days) // _MOST_LABELS)
+    for number, day in enumerate(days):
+        end = begin + len(day.values)
+        if number:
+            parts.append(_upright(axes.at_x(begin)))
+        if number % n_labelled == 0:
+            parts.append(
+                _text(axes.at_x(begin) + 3, _TOP + 9 + 12 * (number // n_labelled % 2), day.label, anchor="start")
+            )
+        parts.append(_steps(axes, begin, day.values))
+        begin = end
+    return _figure(axes, parts)
+
+
+def _steps(axes: Axes, begin: int, values: Sequence[float]) -> str:
+    """Return a line that is level for each trial; what does not change is one piece, or a month would not load."""
+    points: list[str] = []
+    last: float | None = None
+    for number, value in enumerate(values, start=begin):
+        if value != last:
+            points += [f"{axes.at_x(number):.1f},{axes.at_y(one):.1f}" for one in (last, value) if one is not None]
+        last = value
+    if last is not None:
+        points.append(f"{axes.at_x(begin + len(values)):.1f},{axes.at_y(last):.1f}")
+    return f'<polyline points="{" ".join(points)}" fill="none" stroke="{_BLUE}" stroke-width="2"/>'
+
+
+def _upright(x: float) -> str:
+    return (
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="{_GREY}" '
+        'stroke-width="1" stroke-dasharray="1 3"/>'
+    )
+
+
+def _goal(axes: Axes, value: float) -> Iterator[str]:
+    y = axes.at_y(value)
+    yield (
+        f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_ORANGE}" '
+        'stroke-width="1.5" stroke-dasharray="4 3"/>'
+    )
+
+
+def stacked(days: Sequence[tuple[str, Sequence[float]]], *, y: str) -> str:
+    """Return a bar a day, its parts on top of each other: blue, light, grey.
+
+    Parameters
+    ----------
+    days
+        A label, and the sizes of the parts from the bottom up, three at most.
+    y
+        Name of the axis.
+    """
+    highest = max((sum(parts) for _, parts in days), default=0.0)
+    if not highest:
+        return nothing("no trial has ended")
+    axes = Axes("", y, (0.0, float(len(days))), (0.0, 1.08 * highest))
+    bars = []
+    for number, (_, parts) in enumerate(days):
+        base = 0.0
+        for size, colour in zip(parts, _PARTS, strict=False):
+            top, bottom = axes.at_y(base + size), axes.at_y(base)
+            x, width = axes.at_x(number + 0.15), axes.at_x(0.7) - axes.at_x(0.0)
+            bars.append(
+                f'<rect x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}" fill="{colour}"/>'
+            )
+            base += size
+    step = -(-len(days) // _MOST_LABELS)
+    ticks = [(number + 0.5, label) for number, (label, _) in enumerate(days) if number % step == 0]
+    return _figure(axes, bars, x_ticks=ticks)
 
 
 def nothing(why: str) -> str:

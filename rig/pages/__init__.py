@@ -1,0 +1,1 @@
+"""What the rig's own pages share: figures as SVG text, and how they look. Nothing is fetched from anywhere."""

@@ -1,0 +1,285 @@
+"""The folder of a training: its settings, and a folder for each day, which grow over weeks.
+
+::
+
+    FOLDER/  training.yaml  progress.html  train-2026-11-28/  train-2026-11-28-2/  train-2026-11-29/
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal import Journal, read_journal
+from closedloop.artifacts.day.journal_rows import TrialBegun, TrialEnded
+from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.rig.description import RigDocument
+from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
+from closedloop.errors import DocumentError, OptionError, SessionError
+from closedloop.plain_text.printed import check_given_name, number_text
+from closedloop.storage import make_folder, remove_file, remove_folder, write_bytes
+from rig.training.course import TaughtCourse
+from rig.training.staircase import first_level, next_day
+
+SETTINGS_NAME, PAGE_NAME = "training.yaml", "progress.html"
+DAY_NAME, SESSION_FOLDER = "day.json", "session"
+
+_DAY = re.compile(r"train-(\d{4}-\d\d-\d\d)(?:-([1-9]\d{0,3}))?")
+_OPENING = """\
+# A training to fixate: `rig train FOLDER --rig rig.yaml` teaches by what stands here. A day keeps the settings that it
+# began with; what is changed here holds from the next day on. docs/training.md has the rule of the staircase.
+"""
+
+
+@dataclass(frozen=True)
+class DayFolder:
+    """A day of training, as it was left.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    day
+        day.json.
+    course
+        What its next trial would have asked for.
+    journal
+        What happened; None where nothing was begun.
+    """
+
+    path: Path
+    day: TrainingDay
+    course: TaughtCourse
+    journal: Journal | None
+
+    @property
+    def session(self) -> Path:
+        """The session folder that the rig shows."""
+        return self.path / SESSION_FOLDER
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the rig was killed in it, or its computer."""
+        return self.journal is not None and self.journal.ended is None
+
+
+def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
+    """Read the settings of a training; a new folder gets them, each with what it means.
+
+    Parameters
+    ----------
+    folder
+        Of the training.
+    subject
+        The animal in the chair; None: whoever the folder is of.
+
+    Raises
+    ------
+    OptionError
+        Nobody said whose training it is.
+    SessionError
+        It is another animal's.
+    ClosedLoopError
+        The settings cannot be read or written.
+    """
+    path = folder / SETTINGS_NAME
+    if not path.exists():
+        _refuse_other_folder(folder)
+        if subject is None:
+            raise OptionError(
+                f"--subject: expected the animal's name for a new training in {folder}, found none. "
+                "Pass --subject NAME."
+            )
+        check_given_name(subject, option="--subject", error=OptionError)
+        settings = TrainingSettings(subject=subject)
+        make_folder(folder)
+        write_bytes(path, training_yaml(settings).encode())
+        return settings
+    settings = read_training(path)
+    if subject not in (None, settings.subject):
+        raise SessionError(
+            f"{path}: expected the training of {subject}, found that of {settings.subject}. "
+            "Name the folder of the animal in the chair: each has one of its own."
+        )
+    return settings
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Refuse to begin a training among files of something else: a study, a session, somebody's pictures."""
+    if folder.exists() and not folder.is_dir():
+        raise SessionError(f"{folder}: expected a folder for a training, found a file. Name a new folder.")
+    found = sorted(path.name for path in folder.glob("[!.]*"))
+    if found:
+        raise SessionError(
+            f"{folder}: expected a training ({SETTINGS_NAME}) or a new folder for one, found {found[0]} in it. "
+            "Name a new folder, or bring its training.yaml back."
+        )
+
+
+def sweep_training(folder: Path) -> None:
+    """Remove what a rig left half-written that was killed; the folder is held, so that no other is writing."""
+    for partial in folder.glob(".train-*.partial"):
+        remove_folder(partial)
+    for page in folder.glob(f".{PAGE_NAME}.*.tmp"):
+        remove_file(page)
+
+
+def training_yaml(settings: TrainingSettings) -> str:
+    """Return settings as YAML with what each of them means; it reads back as the same document."""
+    lines = []
+    for name, field in TrainingSettings.model_fields.items():
+        value = getattr(settings, name)
+        written = f"{name}: {_yaml(value)}"
+        lines.append(f"{written:<34}  # {field.description}" if field.description else written)
+    return _OPENING + "\n".join(lines) + "\n"
+
+
+def _yaml(value: float | str) -> str:
+    # Single quotes hold any text but their own, which is doubled.
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else number_text(value)
+
+
+def read_days(folder: Path) -> list[DayFolder]:
+    """Return the days of a training, in their order.
+
+    Raises
+    ------
+    DocumentError
+        One of them is damaged.
+    """
+    return [read_day(path) for path in _day_folders(folder)]
+
+
+def _day_folders(folder: Path) -> list[Path]:
+    named = [(match, path) for path in folder.glob("train-*") if (match := _DAY.fullmatch(path.name))]
+    in_order = sorted((match[1], int(match[2] or 1), path) for match, path in named)
+    return [path for _, _, path in in_order if (path / DAY_NAME).is_file()]
+
+
+def read_day(path: Path) -> DayFolder:
+    """Read a day, and follow its staircase along its journal.
+
+    Raises
+    ------
+    DocumentError
+        It is damaged, or a trial asked for something else than the staircase comes to.
+    """
+    day, place = TrainingDay.read(path / DAY_NAME), path / catalog.JOURNAL.name
+    journal = read_journal(place) if place.is_file() else None
+    course = TaughtCourse(day, SessionDocument.read(path / SESSION_FOLDER / catalog.SESSION.name).trial)
+    if journal is None or not journal.launches:
+        return DayFolder(path, day, course, None)
+    for row in journal.rows:
+        if isinstance(row, TrialEnded):
+            course.end_trial(row.outcome)
+        elif isinstance(row, TrialBegun) and row.asks != course.asks:
+            raise DocumentError(
+                f"{path}, trial {row.trial}: expected {course.asks} as the staircase of {DAY_NAME} comes to, found "
+                f"{row.asks}. Restore {DAY_NAME} and {catalog.JOURNAL.name} from a copy, both of this day."
+            )
+    return DayFolder(path, day, course, journal)
+
+
+def day_to_go_on(days: list[DayFolder], today: datetime.date) -> DayFolder | None:
+    """Return the day that goes on: today's, where the rig was killed in it; None where another begins.
+
+    Parameters
+    ----------
+    days
+        Of the training, in their order.
+    today
+        By the system's clock, local.
+
+    Raises
+    ------
+    SessionError
+        A day of the training is still to come.
+    """
+    if not days:
+        return None
+    last = days[-1]
+    if last.day.date > today:
+        raise SessionError(
+            f"{last.path}: expected days up to today, {today}, found {last.day.date}. Set the system's clock."
+        )
+    return last if last.was_cut and last.day.date == today else None
+
+
+def new_name(days: list[DayFolder], today: datetime.date) -> str:
+    """Return the name of the folder of a day that begins now."""
+    taken = {day.path.name for day in days}
+    names = (f"train-{today}" + (f"-{n}" if n > 1 else "") for n in range(1, 10_000))
+    return next(name for name in names if name not in taken)
+
+
+def new_day(
+    days: list[DayFolder],
+    settings: TrainingSettings,
+    rig: RigDocument | None,
+    *,
+    today: datetime.date,
+    simulated: bool,
+    pictures: Path | None,
+) -> TrainingDay:
+    """Return a day that begins now, where the last one ended, some steps back.
+
+    Parameters
+    ----------
+    days
+        All before.
+    settings
+        As they are today.
+    rig
+        Says what the valve gives, where somebody weighed it.
+    today
+        Its date.
+    simulated
+        Whether a simulated animal is taught.
+    pictures
+        The folder whose pictures are shown, or None.
+    """
+    return TrainingDay(
+        simulated=simulated,
+        subject=settings.subject,
+        date=today,
+        settings=settings,
+        start=next_day(days[-1].course.level, settings) if days else first_level(settings),
+        rewarded_before=days[-1].course.n_rewarded if days else 0,
+        pictures=str(pictures.absolute()) if pictures is not None else None,
+        valve=rig.calibrations.valve if rig is not None else None,
+    )
+
+
+def refuse_other_kind(days: list[DayFolder], *, simulated: bool) -> None:
+    """Refuse to teach an animal where a simulated one was taught, and the other way round.
+
+    Parameters
+    ----------
+    days
+        Of the training so far.
+    simulated
+        Whether a simulated animal is to be taught.
+
+    Raises
+    ------
+    SessionError
+        The days so far are of the other kind.
+    """
+    for day in days:
+        if day.day.simulated != simulated:
+            kinds = {True: "a simulated animal", False: "an animal"}
+            raise SessionError(
+                f"{day.path}: expected the training of {kinds[simulated]}, found that of {kinds[day.day.simulated]}. "
+                "Take another folder."
+            )
+
+
+def shown_session(folder: Path) -> Path:
+    """Return the session folder that a training shows, or showed last; any other folder is returned as it is."""
+    if not (folder / SETTINGS_NAME).is_file():
+        return folder / SESSION_FOLDER if (folder / DAY_NAME).is_file() else folder
+    days = _day_folders(folder)
+    return days[-1] / SESSION_FOLDER if days else folder
