@@ -74,6 +74,11 @@ class Group:
     about: str
     messages: tuple[Explanation, ...]
 
+    @property
+    def anchor(self) -> str:
+        """The address of its heading: the name of its file, without the number that it is sorted by."""
+        return self.path.stem.partition("_")[2].replace("_", "-")
+
 
 def read_groups(folder: Path = FOLDER) -> list[Group]:
     """Read every group.

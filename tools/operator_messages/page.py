@@ -34,7 +34,7 @@ _KINDS = ("FAIL", "FAIL (WARN without an animal)", "WARN", "FAIL or WARN", "erro
 def write_operator_messages() -> str:
     """Return the text of docs/operator_messages.md."""
     groups = read_groups()
-    contents = "\n".join(f"- [{group.title.replace('`', '')}](#{slug(group.title)})" for group in groups)
+    contents = " ·\n".join(f"[{group.title.replace('`', '')}](#{group.anchor})" for group in groups)
     said = _Said()
     return _OPENING + contents + "\n" + "".join(_section(group, said) for group in groups)
 
@@ -72,13 +72,13 @@ def _numbered(name: str) -> Sequence[str]:
 
 
 def slug(text: str) -> str:
-    """Return what the site's builder calls a heading."""
-    return _ODD.sub("-", text.replace("`", "").replace(":", "").replace(",", "").replace("'", "").lower()).strip("-")
+    """Return words as an address has them."""
+    return _ODD.sub("-", text.replace("'", "").lower()).strip("-")
 
 
 def _section(group: Group, said: _Said) -> str:
     entries = "".join(_entry(one, said) for one in group.messages)
-    return f"\n## {group.title}\n\n{group.about}\n\n{entries}"
+    return f"\n## {group.title} {{ #{group.anchor} }}\n\n{group.about}\n\n{entries}"
 
 
 def _entry(one: Explanation, said: _Said) -> str:
