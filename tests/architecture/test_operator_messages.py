@@ -52,6 +52,18 @@ def _none(where):
     return f"{none}, found two. Take one."
 
 
+def lose(device):
+    raise _lost(device, "a cable that is out")
+
+
+def _lost(device, found):
+    return DeviceError(f"{device}: expected an answer, found {found}. Look there.")
+
+
+def judge():
+    return Finding(name="", status="WARN", found="nobody looked at it", fix="Look.")
+
+
 def pass_on(error):
     raise ValueError("expected a programmer who knows")
     raise BrokenSessionError(str(error))
@@ -103,6 +115,8 @@ def test_messages_are_found_as_they_are_said(house: Path) -> None:
         ("WARN", "{n} found; who knows. Look at the tap."),
         ("error", "{where}: expected one, found none. Look there."),
         ("error", "{where}: expected one, found two. Take one."),
+        ("error", "{device}: expected an answer, found a cable that is out. Look there."),
+        ("WARN", "nobody looked at it. Look."),
     }
     assert [one.code for one in passed] == ["BrokenSessionError(str(error))"]
 
@@ -110,7 +124,7 @@ def test_messages_are_found_as_they_are_said(house: Path) -> None:
 def test_what_nobody_explains_is_told_as_an_entry_that_only_wants_its_words(house: Path) -> None:
     (house / "explained" / "10_all.yaml").write_text('title: "All"\nabout: "All."\nmessages: []\n')
     said = faults(house, house / "explained")
-    assert len([one for one in said if "no page explains" in one]) == 6
+    assert len([one for one in said if "no page explains" in one]) == 8
     assert all("10_all.yaml" in one for one in said if "no page explains" in one)
     assert said[-1].endswith("- 'rig/port.py: BrokenSessionError(str(error))'")
 

@@ -62,14 +62,16 @@ def skeleton(message: FoundMessage) -> str:
 
 
 def _group_for(message: FoundMessage, found: Sequence[FoundMessage], groups: Sequence[Group], folder: Path) -> Path:
-    """Return the file of the group that explains most of what the same file of the code says, or the same folder."""
+    """Return the group of most that the same file says, or the same folder; else that of the message most like it."""
     by_parts = {one.parts: group.path for group in groups for one in group.messages}
-    for place in (message.path, str(Path(message.path).parent)):
+    for place in (message.path, f"{Path(message.path).parent}/"):
         said = [one for one in found if one.path.startswith(place) and one.parts in by_parts]
         n = Counter(by_parts[one.parts] for one in said)
         if n:
             return n.most_common(1)[0][0]
-    return groups[-1].path if groups else folder / "messages.yaml"
+    by_words = {one.says: group.path for group in groups for one in group.messages}
+    near = difflib.get_close_matches(message.pattern, by_words, n=1, cutoff=0.0)
+    return by_words[near[0]] if near else next((group.path for group in groups), folder / "10_messages.yaml")
 
 
 def _unwritten(groups: Sequence[Group]) -> Iterator[str]:

@@ -65,6 +65,8 @@ class Scope:
         Values of the function's own names.
     returned
         What functions of the module return, by name, each with that function's own names.
+    given
+        What the function's parameters are given in this file.
     following
         Names that are being looked up: one that means itself is a hole.
     line, column
@@ -74,6 +76,7 @@ class Scope:
     constants: Mapping[str, str]
     assigned: Mapping[str, tuple[ast.expr, ...]] = field(default_factory=dict)
     returned: Mapping[str, tuple[Returned, ...]] = field(default_factory=dict)
+    given: Mapping[str, tuple[Returned, ...]] = field(default_factory=dict)
     following: frozenset[str] = frozenset()
     line: int = 1 << 30
     column: int = 0
@@ -120,6 +123,8 @@ def _patterns(node: ast.expr, scope: Scope) -> Iterator[str]:
         case ast.Name(id=name) if name in scope.assigned and name not in scope.following:
             for value in scope.values_of(name):
                 yield from _patterns(value, scope.following_also(name))
+        case ast.Name(id=name) if name in scope.given and name not in scope.following:
+            yield from _given(node, scope)
         case ast.Call(func=ast.Name(id=name), args=[text]) if name in WRAPPERS:
             yield from _patterns(text, scope)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if (
@@ -137,6 +142,8 @@ def _part(node: ast.expr, scope: Scope) -> list[str]:
     if not isinstance(node, ast.FormattedValue):
         return list(_patterns(node, scope))
     value = node.value
+    if isinstance(value, ast.Name) and value.id in scope.given and value.id not in scope.assigned:
+        return _given(value, scope)
     if isinstance(value, ast.Name):
         found = list(_patterns(value, scope))
         if len(found) == 1 and has_words(found[0]):
@@ -146,6 +153,16 @@ def _part(node: ast.expr, scope: Scope) -> list[str]:
         if all(n_words(one) >= LEAST_WORDS for one in found):
             return found
     return [f"{{{hole_word(value)}}}"]
+
+
+def _given(parameter: ast.Name, scope: Scope) -> list[str]:
+    """Return what a parameter is given: each text of its own words, and a hole for what is none."""
+    found: list[str] = []
+    for one in scope.given[parameter.id]:
+        there = replace(scope.following_also(parameter.id), assigned=one.assigned, given={})
+        found += _patterns(one.value, there.at(one.value))
+    texts = [text for text in found if n_words(text) >= LEAST_WORDS]
+    return texts if len(texts) == len(found) else [*texts, f"{{{hole_word(parameter)}}}"]
 
 
 def _all_of(parts: Iterable[list[str]]) -> Iterator[str]:
