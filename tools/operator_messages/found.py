@@ -115,7 +115,8 @@ class _Look:
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 own = {**scope.assigned, **assigned(child, self._returned)}
                 # Where a function of ours is a way to say something, its own callers are looked at.
-                given = {} if child.name in CALLS else {**scope.given, **self._given.get(child.name, {})}
+                is_a_way = child.name in CALLS and not CALLS[child.name].of_an_object and not _is_method(child)
+                given = {} if is_a_way else {**scope.given, **self._given.get(child.name, {})}
                 inner = Scope(self._constants, own, self._returned, given)
                 if (kind := FUNCTIONS.get((self._path, child.name))) is not None:
                     yield from self._texts(child, kind, child.name, inner)
@@ -174,6 +175,10 @@ class _Look:
             for pattern in patterns_of(one, scope):  # type: ignore[arg-type]
                 if n_words(pattern) >= LEAST_WORDS:
                     yield FoundMessage(pattern, kind, self._path, one.lineno, name)  # type: ignore[attr-defined]
+
+
+def _is_method(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return [one.arg for one in function.args.args[:1]] == ["self"]
 
 
 def _argument(call: ast.Call, place: int, names: Sequence[str]) -> ast.expr | None:
