@@ -76,7 +76,9 @@ def check_writable(out: Path) -> Path:
             with TemporaryFile(dir=place) as file:
                 file.write(b"rig")
         except FileNotFoundError as error:  # /proc and the like
-            raise StorageError(f"{place}: expected a folder that takes new files, found one that does not.") from error
+            raise StorageError(
+                f"{place}: expected a folder that takes new files, found one that does not. Choose another --out."
+            ) from error
     journal = out / JOURNAL_NAME
     if journal.exists() and not os.access(journal, os.W_OK):
         raise StorageError(

@@ -22,7 +22,7 @@ RejectionReason = Literal[
     "skipped",
     "session_stopped",
 ]
-"""Why a presentation counts for nothing and is shown again; in words in docs/operator.md."""
+"""Why a presentation counts for nothing and is shown again; in words in docs/operator_session.md."""
 
 TrialOutcome = Literal["completed", "broken", "ignored", "stopped"]
 """How a trial ended; stopped is what the rig or its operator did, the animal has no part in it."""

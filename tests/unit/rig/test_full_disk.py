@@ -157,9 +157,8 @@ def test_a_folder_that_may_not_be_written_is_a_line_for_check_and_present(make_s
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that takes no files, whoever asks")
 def test_a_folder_that_takes_no_files_is_a_line_for_check_and_present(make_session):
     folder = make_session(n_presentations=3)
-    assert "/proc/self: expected a folder that takes new files" in str(
-        invoke("present", folder, "--out", "/proc/self").exception
-    )
+    refused = str(invoke("present", folder, "--out", "/proc/self").exception)
+    assert "/proc/self: expected a folder that takes new files, found one that does not. Choose another" in refused
     checked = invoke("check", folder, "--out", "/proc/self")
     assert checked.exit_code == 1
     assert "expected a folder that takes new files" in checked.output
