@@ -8,6 +8,7 @@ from typing import Protocol
 
 from closedloop.errors import DeviceError
 from closedloop.storage import remove_file
+from closedloop.terminal.streams import kept_still
 from rig.ports.trackers.tracker import said
 
 _DIGITS = string.digits + string.ascii_uppercase
@@ -53,7 +54,8 @@ def receive(link: SendsFiles, name: str, folder: Path) -> Path:
     """
     target, found = folder / name, ""
     try:
-        link.receiveDataFile(name, str(target))
+        with kept_still():  # it says how far it is
+            link.receiveDataFile(name, str(target))
     except Exception as error:  # noqa: BLE001 - whatever the library raises
         found = said(error)
     if not found and target.is_file() and target.stat().st_size > 0:

@@ -27,6 +27,7 @@ _ANSWER_S, _FIRST_ANSWER_S, _ENOUGH_S = 0.006, 0.1, 0.0006
 _MS_RESOLUTION_S: Final = 0.0005  # the tracker says whole milliseconds
 _QUIET_S: Final = 0.1  # the link is looked at where nothing came for so long
 _GONE_S: Final = 1.0
+_MODE_S: Final = 0.05  # between two modes, as its maker's examples wait
 _BEFORE_STOP_S: Final = 0.1  # "50 to 100 ms following the event that ends the trial": the last of it is written
 
 DATA: Final = (
@@ -140,6 +141,7 @@ class EyeLinkGaze:
         link, settings = self._link, self._settings
         self._version = one_line(str(link.getTrackerVersionString() or "")).strip() or "eyelink"
         link.setOfflineMode()
+        self._pause(_MODE_S)
         corners = f"0 0 {settings.width_px - 1} {settings.height_px - 1}"
         for command in (f"screen_pixel_coords = {corners}", *DATA):
             link.sendCommand(command)

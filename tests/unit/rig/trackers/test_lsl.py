@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -136,19 +138,35 @@ def reachable():
     }
 
 
-def test_nothing_of_the_rig_is_reached_from_elsewhere_unless_its_description_says_so(name):
+@contextmanager
+def watched_sockets():
+    """Collect, in a thread, what is reachable at any moment of the block."""
+    seen, is_over = set(), threading.Event()
+
+    def watch():
+        while not is_over.is_set():
+            seen.update(reachable())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+@pytest.mark.parametrize("reach", ["loopback", "network"])
+def test_nothing_of_the_rig_is_reached_from_elsewhere_unless_its_description_says_so(name, reach):
     before = reachable()
-    with outlet(name):
-        gaze = open_stream(name)
+    with outlet(name), watched_sockets() as seen:
+        gaze = open_stream(name, reach=reach)
         read_some(gaze)
-        assert gaze.clock() is not None
-        assert reachable() - before == set()
+        assert gaze.clock().uncertainty_s < 0.05
         gaze.close()
-        of_network = open_stream(name, reach="network")  # the control: this is how it looks where it is asked for
-        read_some(of_network)
-        assert reachable() - before != set()
-        assert of_network.clock().uncertainty_s < 0.05
-        of_network.close()
+        with pytest.raises(DeviceError):
+            open_stream(f"{name}, which is not there", reach=reach)
+    assert bool(seen - before) == (reach == "network")  # the control: this is how it looks where it is asked for
 
 
 def test_the_streams_of_this_computer_are_listed_with_what_to_write(name):
