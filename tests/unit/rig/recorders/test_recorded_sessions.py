@@ -124,12 +124,27 @@ class TestBlackrock:
         operator = Operator(do_nothing)
         journal = bench.run(bench.blackrock(), operator=operator, happens={60: lambda: bench.central.order("stop")})
         assert "found that it has not for 3" in operator.said[0]
+        events = [row.event for row in journal.rows]
+        assert events[events.index("paused") - 1] == "recording"  # the loss is noted at once
         assert [one[:3] for one in recordings(journal)] == [
             ("started", 0, 1),
             ("lost", 0, 1),
             ("started", 0, 2),
             ("stopped", 0, 2),
         ]
+
+    def test_a_device_that_is_lost_in_a_pause_is_noted_as_lost(self, make_bench):
+        bench = make_bench(12)
+
+        def unplug():
+            bench.central.is_plugged = False
+
+        def plug_in(_asked):
+            bench.central.is_plugged = True
+
+        bench.run(bench.blackrock(), operator=Operator(plug_in), happens={1: unplug})
+        noted = recordings(bench.journal)
+        assert [one[0] for one in noted] == ["started", "lost", "started", "stopped"]
 
     def test_without_its_folder_says_what_it_could_not_see(self, make_bench):
         bench = make_bench()
@@ -180,9 +195,11 @@ class TestSplits:
     def test_what_follows_an_image_is_recorded_before_a_stop(self, make_bench):
         bench = make_bench(12)
         journal = bench.run(bench.blackrock(), split_presentations=6)
-        for before, row, _ in events_around(journal):
-            if row.state == "stopped":
-                assert row.time_s - before.time_s >= 0.5
+        ended_s = [before.time_s for before, row, _ in events_around(journal) if row.state == "stopped"]
+        ahead_s = bench.central.time_s - bench.screen.frame / 60  # Central began before the session
+        assert len(ended_s) == 2
+        for trial_s, stop_s in zip(ended_s, bench.central.stopped_s, strict=True):
+            assert stop_s - ahead_s - trial_s >= 0.5 - 1e-6
 
     def test_ingest_takes_the_files_in_the_order_in_which_they_were_recorded(self, make_bench):
         bench = make_bench(60)
