@@ -21,6 +21,7 @@ from closedloop.devices.files import find_devices
 from closedloop.errors import SessionError
 from closedloop.stages.ingest.named_session import another_session
 from tests.unit.rig.recorders.conftest import Operator, recordings
+from tests.unit.rig.test_pauses import Script
 
 pytestmark = pytest.mark.slow
 
@@ -136,15 +137,20 @@ class TestBlackrock:
     def test_a_device_that_is_lost_in_a_pause_is_noted_as_lost(self, make_bench):
         bench = make_bench(12)
 
-        def unplug():
-            bench.central.is_plugged = False
+        def plug(is_plugged):
+            bench.central.is_plugged = is_plugged
 
-        def plug_in(_asked):
-            bench.central.is_plugged = True
-
-        bench.run(bench.blackrock(), operator=Operator(plug_in), happens={1: unplug})
-        noted = recordings(bench.journal)
-        assert [one[0] for one in noted] == ["started", "lost", "started", "stopped"]
+        operator = Script(bench.screen, **{"pause": 30, "continue": 300})
+        operator.said = []
+        happens = {60: lambda: plug(False), 250: lambda: plug(True)}
+        journal = bench.run(bench.blackrock(), operator=operator, happens=happens)
+        assert [one[:3] for one in recordings(journal)] == [
+            ("started", 0, 1),
+            ("lost", 0, 1),
+            ("started", 0, 2),
+            ("stopped", 0, 2),
+        ]
+        assert len([row for row in journal.rows if isinstance(row, Paused)]) == 1
 
     def test_without_its_folder_says_what_it_could_not_see(self, make_bench):
         bench = make_bench()
