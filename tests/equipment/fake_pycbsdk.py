@@ -68,6 +68,7 @@ class Central:
     n_packets: float = 0.0
     orders: list[tuple[str, ...]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
+    stopped_s: list[float] = field(default_factory=list)
     open_sessions: int = 0
     probed_s: float = float("inf")
     _dialog_s: float | None = None
@@ -103,6 +104,7 @@ class Central:
                     self._file, self._since_s = self.folder / f"{name}{self.suffix}.nev", self.time_s
                     self.comments.append(comment)
             case ("stop",):
+                self.stopped_s.append(self.time_s)
                 if self.ends:
                     self._file = None
             case ("probe",):

@@ -165,6 +165,19 @@ class TestEveryRecorderWhoseFilesAreSeen:
         with pytest.raises(DeviceError, match="found none"):
             begin(recorder, central)
 
+    def test_a_file_that_appears_and_stays_as_it_is_is_none_that_grows(self, open_one, central):
+        recorder = open_one(central)
+        central.records = False
+        if isinstance(recorder, AskedRecorder):
+            recorder.question(TAKE)
+
+        def idle():
+            central.pass_time()
+            (central.folder / f"{TAKE.file}001.nev").write_bytes(b"copied")
+
+        with pytest.raises(DeviceError, match="found none"):
+            recorder.start(TAKE, idle)
+
 
 def look_for(recorder, central, seconds):
     until_s = central.now_s() + seconds

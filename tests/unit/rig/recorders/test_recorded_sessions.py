@@ -21,6 +21,7 @@ from closedloop.devices.files import find_devices
 from closedloop.errors import SessionError
 from closedloop.stages.ingest.named_session import another_session
 from tests.unit.rig.recorders.conftest import Operator, recordings
+from tests.unit.rig.test_pauses import Script
 
 pytestmark = pytest.mark.slow
 
@@ -124,12 +125,32 @@ class TestBlackrock:
         operator = Operator(do_nothing)
         journal = bench.run(bench.blackrock(), operator=operator, happens={60: lambda: bench.central.order("stop")})
         assert "found that it has not for 3" in operator.said[0]
+        events = [row.event for row in journal.rows]
+        assert events[events.index("paused") - 1] == "recording"  # the loss is noted at once
         assert [one[:3] for one in recordings(journal)] == [
             ("started", 0, 1),
             ("lost", 0, 1),
             ("started", 0, 2),
             ("stopped", 0, 2),
         ]
+
+    def test_a_device_that_is_lost_in_a_pause_is_noted_as_lost(self, make_bench):
+        bench = make_bench(12)
+
+        def plug(is_plugged):
+            bench.central.is_plugged = is_plugged
+
+        operator = Script(bench.screen, **{"pause": 30, "continue": 300})
+        operator.said = []
+        happens = {60: lambda: plug(False), 250: lambda: plug(True)}
+        journal = bench.run(bench.blackrock(), operator=operator, happens=happens)
+        assert [one[:3] for one in recordings(journal)] == [
+            ("started", 0, 1),
+            ("lost", 0, 1),
+            ("started", 0, 2),
+            ("stopped", 0, 2),
+        ]
+        assert len([row for row in journal.rows if isinstance(row, Paused)]) == 1
 
     def test_without_its_folder_says_what_it_could_not_see(self, make_bench):
         bench = make_bench()
@@ -180,9 +201,11 @@ class TestSplits:
     def test_what_follows_an_image_is_recorded_before_a_stop(self, make_bench):
         bench = make_bench(12)
         journal = bench.run(bench.blackrock(), split_presentations=6)
-        for before, row, _ in events_around(journal):
-            if row.state == "stopped":
-                assert row.time_s - before.time_s >= 0.5
+        ended_s = [before.time_s for before, row, _ in events_around(journal) if row.state == "stopped"]
+        ahead_s = bench.central.time_s - bench.screen.frame / 60  # Central began before the session
+        assert len(ended_s) == 2
+        for trial_s, stop_s in zip(ended_s, bench.central.stopped_s, strict=True):
+            assert stop_s - ahead_s - trial_s >= 0.5 - 1e-6
 
     def test_ingest_takes_the_files_in_the_order_in_which_they_were_recorded(self, make_bench):
         bench = make_bench(60)
