@@ -23,9 +23,10 @@ class Person:
         self.read = ""
 
     def wait_for(self, words, *, within_s=120.0):
-        end_s, start = time.monotonic() + within_s, len(self.read)
+        end = time.monotonic() + within_s
+        start = len(self.read)
         while words not in self.read[start:]:
-            assert time.monotonic() < end_s, self.read
+            assert time.monotonic() < end, self.read
             if select.select([self._ours], [], [], 0.05)[0]:
                 try:
                     self.read += os.read(self._ours, 4096).decode()

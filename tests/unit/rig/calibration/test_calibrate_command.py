@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +13,7 @@ from closedloop.artifacts.rig.light import LightDocument
 from closedloop.errors import OptionError, RigError
 from rig.cli import app
 from tests.equipment.fake_microcontroller import faking
+from tests.equipment.microcontrollers import until
 from tests.equipment.person import Person
 
 RIG = """\
@@ -225,10 +225,7 @@ def test_ctrl_c_in_a_batch_ends_it(valve_at):
     fake, path = valve_at
     person = Person("calibrate", "valve", "--rig", path, "--leak-s", 0, "--ms", 25, "--ms", 50)
     person.answer("[y/N]", "y\n")
-    end_s = time.monotonic() + 60
-    while not fake.openings_ms():
-        assert time.monotonic() < end_s
-        time.sleep(0.001)
+    until(fake.openings_ms)
     person.process.send_signal(2)
     assert person.end() == 130
     assert len(fake.openings_ms()) < 100
