@@ -46,6 +46,7 @@ CALLS: Final[dict[str, Spoken]] = {
     "tell": Spoken("line", of_an_object=True),
     "refuse": Spoken("answer", of_an_object=True),
     "_answer": Spoken("answer", 2),
+    "RecordingSeen": Spoken("line", 2),
 }
 """By the call's own name; what ends in `Error` and is none of Python's is an error. A kind of "" is the argument before
 the text: FAIL, WARN or PASS, and what is PASS is no message."""
@@ -64,6 +65,8 @@ FUNCTIONS: Final[dict[tuple[str, str], str]] = {
     ("rig/operator/watched.py", "fault"): "window",
     ("rig/ports/found.py", "parallel_ports"): "line",
     ("rig/ports/found.py", "_not_ours"): "line",
+    ("rig/ports/recorders/by_hand.py", "question"): "pause",
+    ("rig/ports/recorders/by_hand.py", "_other_name"): "line",
     ("rig/setup/found.py", "_trouble"): "line",
 }
 """Functions whose every text of more than a word somebody reads."""
