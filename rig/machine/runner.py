@@ -19,6 +19,7 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.artifacts.day.session import TrialSettings
 from closedloop.errors import StorageError
 from rig.display.display import BLANK, FIXATION, Flip, Picture
+from rig.machine.answers import answer_command
 from rig.machine.apparatus import Apparatus, Devices
 from rig.machine.between.recordings import RecordingPlan
 from rig.machine.between.trials import BetweenTrials
@@ -36,14 +37,6 @@ from rig.stop import StopRequest
 
 _DARK: Final = ("interval", "reward", "end", "pause", "abort")
 _IDLE: Final = ("interval", "pause", "recalibrate")  # a stop leaves them at once
-_ANSWERS: Final = {
-    "pause": "paused",
-    "continue": "continued",
-    "skip": "skipped",
-    "recalibrate": "recalibrating",
-    "quit": "stops",
-}
-_ALREADY: Final = {"pause": "paused already", "recalibrate": "paused already", "continue": "not paused: it goes on"}
 
 
 class SessionRunner:
@@ -234,14 +227,7 @@ class SessionRunner:
         if command.name == "continue" and self._display.health():
             # Who continues from another window has the keyboard there: the rig's has to have it.
             self._display.bring_back()
-        if new is not old:
-            command.answer(_ANSWERS[command.name])
-        elif (already := _ALREADY.get(command.name)) is not None:
-            command.answer(already)
-        else:
-            command.refuse(
-                f"nothing to {command.name}: {'paused' if old.state == 'pause' else 'no trial is under way'}"
-            )
+        answer_command(command, has_changed=new is not old, was_paused=old.state == "pause")
 
     def _give(self, command: Command) -> None:
         """Give the reward that the operator asked for."""

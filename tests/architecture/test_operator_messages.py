@@ -171,12 +171,16 @@ def test_a_message_is_known_by_the_check_whose_row_says_it() -> None:
     names = {one.pattern: said_by(one, checks) for one in found}
     by_words = {
         words: next(names[one] for one in names if words in one)
-        for words in ("a photodiode, found none", "100 ms are whole frames", "rig.yaml does not say when it was done")
+        for words in (
+            "a photodiode, found none: without",
+            "100 ms are whole frames",
+            "rig.yaml does not say when it was done",
+        )
     }
     assert by_words == {
-        "a photodiode, found none": ("photodiode",),
+        "a photodiode, found none: without": ("photodiode",),
         "100 ms are whole frames": ("timing",),
-        "rig.yaml does not say when it was done": ("gaze-calibration", "reward-calibration", "luminance"),
+        "rig.yaml does not say when it was done": ("gaze-calibration", "reward-calibration", "luminance", "light"),
     }
 
 
