@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from rig.ports.clock import RealClock
+
 PACKETS_HZ = 100
 DRIFT = 1 + 25e-6  # the device's clock gains 25 ppm
 AHEAD_NS = 5_000_000_000_000
@@ -211,13 +213,14 @@ class Session:
 
 
 def living_module(central: Central) -> ModuleType:
-    """Return the library beside a device whose time is this computer's, for a process of its own."""
-    central.time_s = time.monotonic()
+    """Return the library beside a device that goes on by itself, for a process of its own; its time is the rig's."""
+    clock = RealClock()
+    central.time_s = clock.now_s()
 
     def live() -> None:
         while True:
             time.sleep(0.01)
-            central.pass_time(time.monotonic() - central.time_s)
+            central.pass_time(clock.now_s() - central.time_s)
 
     threading.Thread(target=live, daemon=True).start()
     return central.module()

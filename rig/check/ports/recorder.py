@@ -119,6 +119,9 @@ def begin_recording(at: Inspection) -> tuple[RecordingPlan | None, Sequence[Find
         seen = opened.start(names.take(1, datetime.now()), lambda: _idle(at))
     except Exception as error:  # noqa: BLE001 - whatever a driver raises
         found = failure(_NAME, device_fault(_NAME, error))
+        # Who overrides it does without a recorder: one that is silent would pause the session again and again.
+        close_device(_NAME, opened.close)
+        at.recorder = NoRecorder()
         return None, [replace(_as_simulated(found, simulated=at.simulated), can_be_overridden=True)]
     return replace(plan, begun=seen), [_finding(seen)]
 

@@ -112,6 +112,8 @@ class TestBlackrock:
         plan, (found,) = begin_recording(at)
         assert (plan, found.status, found.can_be_overridden) == (None, "FAIL", True)
         assert "expected packets from NSP, found none in 2 s" in found.found
+        # Overridden, the session is shown without a recorder that would pause it at its first flip.
+        assert (at.recorder.name, central.open_sessions) == ("none", 0)
 
     def test_hears_codes_as_comments(self, inspect, central):
         at = inspect(blackrock(central), codes="comment")
