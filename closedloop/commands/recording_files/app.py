@@ -21,6 +21,7 @@ from closedloop.commands.recording_files.options import (
     parse_units,
 )
 from closedloop.commands.recording_files.other_makers.which import RecorderOption, is_of_other_maker
+from closedloop.errors import OptionError
 from closedloop.plain_text.printed import printed
 from closedloop.recording.segments import BRIDGE_MS
 
@@ -246,9 +247,13 @@ def recording_align(
 def recording_light(
     flashes: Annotated[Path, typer.Argument(metavar="FLASHES", help="flashes.json of `rig calibrate photodiode`")],
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help=".nev and .ns1 to .ns6 that were recorded meanwhile")
-    ],
+        list[Path] | None, typer.Argument(metavar="FILE", help=".nev and .ns1 to .ns6 that were recorded meanwhile")
+    ] = None,
     *,
+    edges: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="instead of files: a table time_s,code of another program; code 0 is light"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="light.json, which `rig calibrate photodiode --from` stores")
     ] = None,
@@ -266,8 +271,16 @@ def recording_light(
 
     if out is not None:
         check_output(out, (".json",))
+    if bool(files) == (edges is not None):
+        raise OptionError(
+            "recording light: expected files of a recording or --edges FILE, found both or none. Give one."
+        )
     with bar("light") as progress:
-        found = light.measure_light(flashes, files, photodiode=photodiode, recorder=recorder, progress=progress)
+        found = (
+            light.measure_listed_light(flashes, edges)
+            if edges is not None
+            else light.measure_light(flashes, files or (), photodiode=photodiode, recorder=recorder, progress=progress)
+        )
     if out is not None:
         found.write(out)
     typer.echo(found.model_dump_json(indent=2) if json else printed(light.light_lines(found, out)))

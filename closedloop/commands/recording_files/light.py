@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.alignment.alignment import align_devices
+from closedloop.alignment.alignment import align
 from closedloop.alignment.light_delay import FlashDelays, flash_delays
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.rig.calibrations import LightDelay
@@ -16,10 +16,14 @@ from closedloop.commands.recording_files.align import read_all_devices
 from closedloop.devices.device import Device
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.limits import decode, read_limited
 from closedloop.plain_text.printed import command_line
-from closedloop.recording.codes import SentCodes
+from closedloop.recording.codes import Edges, ReceivedCodes, SentCodes
+from closedloop.recording.segments import Segment
 
 _LEAST = 10
+_MOST_BYTES = 1 << 20
+_LISTED_HZ = 1e6
 _POOR = 0.02  # share of flashes without light, or light without flash
 
 
@@ -53,22 +57,85 @@ def measure_light(
     DocumentError, RecordingError
         A file cannot be read, has no photodiode, or too few flashes.
     """
-    shown = FlashesDocument.read(flashes_file)
-    code = np.array([one.code for one in shown.flashes], np.int64)
-    time_s = np.array([one.time_s for one in shown.flashes])
     devices = read_all_devices(files, photodiode=photodiode, recorder=recorder, progress=progress)
     device = _with_light(devices, files[0])
-    found = align_devices(
-        SentCodes(code, time_s),
-        {device.name: device.codes},
-        segments={device.name: device.segments},
-        rules=AlignmentRules(frame_ms=1000 / shown.refresh_hz),
-    )[device.name]
     if device.edges is None:
         raise ValueError("expected a device with light")
+    return _measure(flashes_file, device.codes, device.edges, device.segments)
+
+
+def measure_listed_light(flashes_file: Path, edges_file: Path) -> LightDocument:
+    """Measure the same in a table of what another program found: ``time_s,code``, a row each, code 0 for light.
+
+    Parameters
+    ----------
+    flashes_file
+        flashes.json of `rig calibrate photodiode`.
+    edges_file
+        The table (CSV), times on one clock.
+
+    Raises
+    ------
+    AlignmentError
+        The table is of other flashes.
+    DocumentError, RecordingError
+        A file cannot be read, or has too few flashes.
+    """
+    codes, edges = read_edges(edges_file)
+    return _measure(flashes_file, codes, edges, None)
+
+
+def _measure(
+    flashes_file: Path, codes: ReceivedCodes, edges: Edges, segments: Sequence[Segment] | None
+) -> LightDocument:
+    shown = FlashesDocument.read(flashes_file)
+    time_s = np.array([one.time_s for one in shown.flashes])
+    found = align(
+        SentCodes(np.array([one.code for one in shown.flashes], np.int64), time_s),
+        codes,
+        segments=segments,
+        rules=AlignmentRules(frame_ms=1000 / shown.refresh_hz),
+    )
     code_tick = np.where(found.changed, np.nan, found.code_tick)
-    delays = flash_delays(time_s, found.clock_segment, code_tick, edges=device.edges, tick_hz=device.tick_hz)
+    delays = flash_delays(time_s, found.clock_segment, code_tick, edges=edges, tick_hz=codes.tick_hz)
     return _document(shown, delays, flashes_file)
+
+
+def read_edges(path: Path) -> tuple[ReceivedCodes, Edges]:
+    """Read a table of codes and light.
+
+    Raises
+    ------
+    RecordingError
+        It is no such table.
+    """
+    missing = "expected a table (CSV) of codes and light, found none. Correct its name."
+    content = read_limited(path, most_bytes=_MOST_BYTES, missing=missing, error=RecordingError)
+    lines = decode(content, what="CSV", place=str(path), error=RecordingError, remedy="Save it as UTF-8.").split("\n")
+    if [name.strip() for name in lines[0].split(",")] != ["time_s", "code"]:
+        raise RecordingError(
+            f"{path}: expected the columns time_s,code, found {lines[0]!r:.60}. Correct its first line."
+        )
+    rows = sorted(_row(line, f"{path}, line {number}") for number, line in enumerate(lines[1:], 2) if line.strip())
+    codes = [(time_s, code) for time_s, code in rows if code]
+    light_s = np.array([time_s for time_s, code in rows if not code])
+    tick = np.rint(_LISTED_HZ * np.array([time_s for time_s, _ in codes])).astype(np.int64)
+    received = ReceivedCodes(
+        np.zeros(len(codes), np.int64), tick, np.array([code for _, code in codes], np.int64), tick_hz=_LISTED_HZ
+    )
+    return received, Edges(np.zeros(len(light_s), np.int64), light_s * _LISTED_HZ)
+
+
+def _row(line: str, place: str) -> tuple[float, int]:
+    try:
+        time_s, code = (float(field) for field in line.split(","))
+    except ValueError:
+        time_s, code = np.nan, 0.0
+    if not np.isfinite(time_s) or code not in range(256):
+        raise RecordingError(
+            f"{place}: expected a time in s and a code of 0 to 255, found {line.strip()!r:.60}. Correct it."
+        )
+    return time_s, int(code)
 
 
 def _with_light(devices: Sequence[Device], place: Path) -> Device:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from closedloop.artifacts.rig.light import FlashesDocument, LightDocument, PatchFlash
 from closedloop.cli import app
-from closedloop.errors import RecordingError
+from closedloop.commands.recording_files.light import measure_listed_light, read_edges
+from closedloop.errors import OptionError, RecordingError
 from closedloop.simulation.processor import FileFormat, Processor, ProcessorInput, write_processor
 from closedloop.simulation.recorder_faults import timeline_with
 from closedloop.simulation.voltage import HALF_BRIGHT_S, draw_waveforms
@@ -155,3 +156,49 @@ def test_a_recording_without_light_is_one_line(tmp_path):
     record(tmp_path, shown, 9, latency_ms=20.0, jitter_ms=0.1, dark=tuple(range(60)))
     with pytest.raises(RecordingError, match=r"expected digital codes and a photodiode's channel with light and dark"):
         light(tmp_path)
+
+
+def listed(shown: FlashesDocument, seed: int, *, latency_ms: float, jitter_ms: float) -> tuple[str, np.ndarray]:
+    """Return a table of another program's, and the delay of each flash, ms."""
+    random = np.random.default_rng(seed)
+    code_s = np.array([one.time_s for one in shown.flashes]) * (1 + 60e-6) + 1000.0
+    delay_ms = latency_ms + random.normal(0, jitter_ms, len(code_s))
+    rows = [(time_s, one.code) for time_s, one in zip(code_s, shown.flashes, strict=True)]
+    rows += [(time_s, 0) for time_s in code_s + delay_ms / 1000]
+    random.shuffle(rows)
+    return "\n".join(["time_s,code", *(f"{time_s:.6f},{code}" for time_s, code in rows)]) + "\n", delay_ms
+
+
+def test_a_table_of_another_program_gives_the_same(tmp_path):
+    shown = flashes(11)
+    text, truth = listed(shown, 11, latency_ms=33.0, jitter_ms=0.4)
+    shown.write(tmp_path / "flashes.json")
+    (tmp_path / "edges.csv").write_text(text)
+    measured = measure_listed_light(tmp_path / "flashes.json", tmp_path / "edges.csv")
+    assert measured.light.latency_ms == pytest.approx(np.median(truth), abs=0.002)
+    assert measured.light.jitter_ms == pytest.approx(np.std(truth, ddof=1), abs=0.002)
+    assert (measured.light.n_flashes, measured.light.n_missed, measured.light.n_extra) == (200, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected the columns time_s,code, found ''"),
+        ("t,code\n1,2\n", "expected the columns time_s,code, found 't,code'"),
+        ("time_s,code\n1,256\n", "line 2: expected a time in s and a code of 0 to 255, found '1,256'"),
+        ("time_s,code\n1,2\nnan,2\n", "line 3: expected a time in s"),
+        ("time_s,code\n1,2,3\n", "line 2: expected a time in s"),
+        ("time_s,code\n1,0.5\n", "line 2: expected a time in s"),
+    ],
+)
+def test_a_table_that_is_none_is_one_line(tmp_path, text, said):
+    (tmp_path / "edges.csv").write_text(text)
+    with pytest.raises(RecordingError) as raised:
+        read_edges(tmp_path / "edges.csv")
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("words", [[], ["array1.nev", "--edges", "edges.csv"]])
+def test_files_or_a_table(words):
+    with pytest.raises(OptionError, match="expected files of a recording or --edges FILE, found both or none"):
+        CliRunner().invoke(app, ["recording", "light", "flashes.json", *words], catch_exceptions=False)
