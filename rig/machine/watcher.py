@@ -126,7 +126,8 @@ class Watcher:
     def _hear(self, samples: Sequence[GazeSample], now_s: float) -> None:
         """Note when the tracker was heard last: its sample's time, but not before the last flip: it had not come then.
 
-        A wrong estimate of the tracker's clock makes no tracker silent whose samples come at every flip.
+        A sample is on its way for some milliseconds: counted from the flip that it came at, the grey would be late. And
+        a wrong estimate of the tracker's clock makes no tracker silent whose samples come at every flip.
         """
         if samples:
             self.point = samples[-1].point

@@ -339,6 +339,37 @@ def test_a_tracker_of_few_samples_is_not_silent_between_them(bench):
     assert journal.ended.outcome == "complete"
 
 
+class Redialled(Slow):
+    """One whose link takes a second to be dialled again, and then a moment until the first sample."""
+
+    def __init__(self, screen):
+        super().__init__(0.0)
+        self._screen, self._mended = screen, None
+
+    def mend(self):
+        self._screen.frame += 60
+        self._mended = self._screen.frame
+
+    def samples(self, now_s):
+        found = super().samples(now_s)
+        is_dialling = self._mended is not None and self._screen.frame < self._mended + 3
+        return [] if is_dialling else found
+
+
+def test_a_tracker_that_was_dialled_again_is_not_silent_for_the_time_that_took(bench):
+    operator = Script(bench.screen, pause=SECOND_IMAGE + 2, **{"continue": SECOND_IMAGE + 30})
+    journal = bench.run(gaze=Redialled(bench.screen), commands=operator)
+    assert [row.by for row in events(journal, Paused)] == ["operator"]
+    assert journal.ended.outcome == "complete"
+
+
+def test_a_device_that_fails_while_the_session_is_paused_is_told_of(bench):
+    at = (SECOND_IMAGE + 100) / HZ
+    operator = Script(bench.screen, pause=SECOND_IMAGE + 2, **{"continue": SECOND_IMAGE + 300})
+    bench.run(gaze=FastTracker(0.0, gone=[(at, at + 0.01)]), commands=operator)
+    assert bench.said == ["gaze: expected the tracker, found none. Check its cable."]
+
+
 def test_nobody_looks_at_the_eye_where_viewing_is_passive(bench):
     journal = bench.run(gaze=NoGaze(), commands=Script(bench.screen))
     assert journal.launches[0].gaze == "none"

@@ -14,6 +14,7 @@ from closedloop.artifacts.day.session import ScriptedMonkey
 from closedloop.errors import DeviceError
 from rig.ports.gaze import NoGaze, ScriptedGaze
 from rig.ports.timed import Timed
+from rig.ports.trackers.edf import edf_name
 from rig.ports.trackers.eyelink import EyeLinkGaze, EyeLinkSettings
 from rig.ports.trackers.lsl import LslGaze, LslSettings
 from rig.ports.trackers.tracker import Tracker
@@ -66,6 +67,11 @@ class EyeLinkBench:
 
     def recover(self):
         self.computer.faults.clear()
+
+    def wait_for_another_second(self):
+        """Wait until a file would have another name."""
+        while edf_name(time.time()) in self.computer.disk:
+            pass
 
     def plug(self, **how):
         self.computer.late_ms = how.get("late_ms", 2.0)

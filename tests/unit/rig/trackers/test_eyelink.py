@@ -8,6 +8,8 @@ import pytest
 
 from closedloop.errors import DeviceError
 from closedloop.terminal.streams import kept_still
+from rig.operator.watched import EyeTrace, WatchedGaze
+from rig.ports.gaze import NoGaze
 from rig.ports.trackers.edf import edf_name
 from rig.ports.trackers.eyelink import EyeLinkGaze, EyeLinkSettings
 from rig.ports.trackers.pylink_dial import EyeLinkLink
@@ -143,6 +145,46 @@ def follows(points, recording, eye):
     return any(wanted[n : n + len(points)] == points for n in range(1000))
 
 
+class TestItIsDialledAgain:
+    def test_where_it_is_silent_though_its_link_is_open_and_not_where_all_is_well(self):
+        bench = EyeLinkBench()
+        tracker = bench.open()
+        tracker.mend()
+        assert bench.computer.told.count("offline") == 1
+        bench.stall()
+        bench.wait(1.5)
+        bench.recover()
+        tracker.mend()
+        assert bench.computer.told.count("offline") == 2
+
+    def test_through_the_operators_desk_which_passes_on_all_that_it_is_asked(self, tmp_path):
+        bench = EyeLinkBench()
+        tracker = bench.open(folder=tmp_path)
+        watched = WatchedGaze(tracker, EyeTrace())
+        watched.start_trial(3, bench.now_s())
+        watched.note_code(7)
+        assert bench.computer.told[-2:] == ["closedloop trial 3", "closedloop code 7"]
+        assert (watched.silent_after_s, watched.name) == (tracker.silent_after_s, "eyelink")
+        assert watched.status().name == "EYELINK CL 4.56"
+        assert watched.clock().device == "eyelink"
+        bench.suffer("unplugged")
+        bench.wait(0.2)
+        with pytest.raises(DeviceError, match="found it closed"):
+            watched.check()
+        bench.recover()
+        bench.wait_for_another_second()
+        watched.mend()
+        bench.wait(0.1)
+        assert watched.samples(bench.now_s())
+
+    def test_what_is_no_tracker_has_nothing_to_pass_on(self):
+        watched = WatchedGaze(NoGaze(), EyeTrace())
+        watched.check()
+        watched.mend()
+        watched.note_code(1)
+        assert (watched.clock(), watched.status(), watched.silent_after_s) == (None, None, 0.0)
+
+
 class TestItsSamples:
     @pytest.mark.parametrize("stem", FILES)
     def test_are_those_of_the_file_one_by_one(self, stem):
@@ -251,9 +293,7 @@ class TestItsFile:
         with pytest.raises(DeviceError):
             until(bench, tracker.check)
         bench.recover()
-        end_name = next(iter(bench.computer.disk))
-        while edf_name(__import__("time").time()) == end_name:
-            pass
+        bench.wait_for_another_second()
         tracker.mend()
         tracker.close()
         assert len(bench.computer.disk) == 2
