@@ -43,7 +43,9 @@ def start(tmp_path):
         """Start a program whose valve is open; by a clock that stands still no opening is over by itself."""
         program = PROGRAM.replace("{then}", textwrap.dedent(then)).replace("{clock}", clock)
         place = tmp_path / "register"
-        process = subprocess.Popen([sys.executable, "-c", program, str(place)], stdout=subprocess.PIPE, text=True)
+        # A group of its own, as a shell gives: Ctrl-Z stops nobody in a group that no shell looks after.
+        command = [sys.executable, "-c", program, str(place)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0)
         started.append(process)
         assert process.stdout.readline() == "open\n"
         return process, place.read_text
