@@ -116,7 +116,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.cli",
         "rig.commands",
     ),
-    "yaml": ("closedloop.plain_text.yaml_text",),
+    "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+from closedloop.artifacts.documents import Section
 from closedloop.artifacts.rig.calibrations import Calibrations
 from closedloop.artifacts.rig.description import Corner, OperatorScreen, PhotodiodePatch, RigDocument, SubjectScreen
 from closedloop.artifacts.rig.ports import (
@@ -97,23 +98,52 @@ def _lines(rig: RigDocument) -> Iterator[str]:
     folder = str(rig.recorder.folder) if rig.recorder.folder is not None else None
     yield _line("  folder", folder, "where its files grow, if this computer sees it; else null")
     yield ""
+    yield from calibration_lines(calibrations)
+
+
+def calibration_lines(calibrations: Calibrations) -> Iterator[str]:
+    """Yield the lines of rig.yaml that say what was measured, its key first, without line ends."""
     yield "calibrations:  # the date of the last one, YYYY-MM-DD; null: never"
-    yield _line("  gaze", calibrations.gaze, "eye tracker, each day")
-    yield _line("  reward", calibrations.reward, "millilitres for a time of the valve")
-    yield _line("  luminance", calibrations.luminance, "the screen's levels by a photometer, each year")
+    yield from _measured(calibrations, indent="  ")
 
 
-def _line(key: str, value: str | float | datetime.date | None, comment: str = "") -> str:
+def in_braces(section: Section) -> str:
+    """Return a section on one line, as YAML and people read it; what is None in it is left out."""
+    return "{" + ", ".join(f"{name}: {_value(value)}" for name, value in section if value is not None) + "}"
+
+
+def _measured(section: Section, *, indent: str) -> Iterator[str]:
+    """Yield a section's values with what its class says of them; of what was never measured the dates alone."""
+    for name, field in type(section).model_fields.items():
+        value, key, comment = getattr(section, name), f"{indent}{name}", field.description or ""
+        if isinstance(value, Section):
+            yield f"{key}:  # {comment}" if comment else f"{key}:"
+            yield from _measured(value, indent=f"{indent}  ")
+        elif value is not None or datetime.date in get_args(field.annotation):
+            yield _line(key, value, comment)
+
+
+def _line(key: str, value: _Value, comment: str = "") -> str:
     written = f"{key}: {_value(value)}"
     return f"{written:<28}  # {comment}" if comment else written
 
 
-def _value(value: str | float | datetime.date | None) -> str:
-    if value is None:
-        return "null"
+def _value(value: _Value) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, str):
         return _text(value)
-    return value.isoformat() if isinstance(value, datetime.date) else number_text(value)
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, Section):
+        return in_braces(value)
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, Sequence) else _number(value)
+
+
+def _number(value: float) -> str:
+    """Return a number as YAML reads it back: what is written with an exponent is text to it without a point."""
+    digits, exponent, power = number_text(value).partition("e")
+    return f"{digits}.0{exponent}{power}" if exponent and "." not in digits else f"{digits}{exponent}{power}"
 
 
 def _text(text: str) -> str:
@@ -122,6 +152,7 @@ def _text(text: str) -> str:
     return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
+_Value = str | float | datetime.date | Section | Sequence[Any] | None
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
