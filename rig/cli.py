@@ -18,7 +18,7 @@ from closedloop.errors import BrokenSessionError, OptionError, visible
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
-from rig.commands import firmware, setup, telling
+from rig.commands import calibrate, firmware, setup, telling
 from rig.commands.options import (
     CodeDeviceOption,
     DespiteOption,
@@ -261,6 +261,7 @@ app.command()(telling.tell)
 app.command()(setup.init)
 app.command()(setup.devices)
 app.add_typer(firmware.app)
+app.add_typer(calibrate.app)
 
 
 def main() -> None:

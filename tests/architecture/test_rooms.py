@@ -93,7 +93,14 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
-        *("closedloop.storage.arrays", "rig.display", "rig.operator.views", "rig.rehearsal", "rig.session"),
+        *(
+            "closedloop.storage.arrays",
+            "rig.calibration",
+            "rig.display",
+            "rig.operator.views",
+            "rig.rehearsal",
+            "rig.session",
+        ),
     ),
     "pandas": ("closedloop.access",),
     "psychopy": ("rig.display.psychopy",),
