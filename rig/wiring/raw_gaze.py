@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from closedloop.artifacts.rig.calibrations import GazeMap
 from closedloop.artifacts.rig.description import RigDocument
 from closedloop.errors import RigError
 from rig.apparatus import Launch
@@ -9,6 +10,9 @@ from rig.display.display import Display
 from rig.ports.gaze import Gaze
 from rig.session.folder import Session
 from rig.wiring.gaze import open_gaze
+
+_AS_IT_IS = GazeMap(x_deg=(0.0, 1.0, 0.0), y_deg=(0.0, 0.0, 1.0))
+"""The map that changes nothing: samples hold the tracker's own values, whatever its units are."""
 
 
 def open_raw_gaze(session: Session, rig: RigDocument, launch: Launch, display: Display) -> Gaze:
@@ -34,5 +38,5 @@ def open_raw_gaze(session: Session, rig: RigDocument, launch: Launch, display: D
     """
     if rig.gaze.source in ("none", "scripted"):
         raise RigError(f"gaze.source: expected a tracker to calibrate, found {rig.gaze.source}. Set it in rig.yaml.")
-    unmapped = rig.calibrations.model_copy(update={"gaze_map": None})
-    return open_gaze(session, rig.model_copy(update={"calibrations": unmapped}), launch, display)
+    calibrations = rig.calibrations.model_copy(update={"gaze_map": _AS_IT_IS})
+    return open_gaze(session, rig.model_copy(update={"calibrations": calibrations}), launch, display)

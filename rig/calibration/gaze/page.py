@@ -52,7 +52,7 @@ def page_lines(
         "",
         *textwrap.wrap(question or procedure.said, n_columns),
         "",
-        _eye_line(fitted, eye, rest),
+        *textwrap.wrap(_eye_line(fitted, eye, rest), n_columns, drop_whitespace=False),
         "",
         *_points(procedure, fitted),
         "",
@@ -77,13 +77,14 @@ def _points(procedure: Procedure, fitted: FittedMap | None) -> Iterator[str]:
 
 
 def _eye_line(fitted: FittedMap | None, eye: GazePoint | None, rest: Rest | str) -> str:
+    state = rest if isinstance(rest, str) else "rests"
     if eye is None:
-        return "eye: none"
+        return f"eye: none   {state}"
     words = f"eye: {eye.x_deg:.6g}, {eye.y_deg:.6g}"
     if fitted is not None:
         x_deg, y_deg = fitted.gaze_map.to_degrees(eye.x_deg, eye.y_deg)
         words += f" = {x_deg:+.2f}, {y_deg:+.2f} deg"
-    return f"{words}   {rest if isinstance(rest, str) else 'rests'}"
+    return f"{words}   {state}"
 
 
 def _field(procedure: Procedure, fitted: FittedMap | None, eye: GazePoint | None) -> Iterator[str]:

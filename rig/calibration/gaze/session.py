@@ -9,6 +9,7 @@ from typing import Protocol
 
 from closedloop.artifacts.rig.calibrations import GazeFit, GazeMap
 from closedloop.artifacts.rig.description import RigDocument
+from closedloop.errors import SessionError
 from rig.calibration.gaze.page import page_lines
 from rig.calibration.gaze.procedure import Procedure, press
 from rig.calibration.gaze.steady import RawEye, Rest
@@ -82,6 +83,8 @@ class GazeCalibration:
         self.procedure, self._ports, self._title = procedure, ports, title
         self._reward_ms, self._stop = reward_ms, stop
         self._eye, self._quit = RawEye(), QuitKeys()
+        self._wired = [port for port in (ports.gaze, ports.reward) if isinstance(port, Wired)]
+        self._fault = ""
         self._n_shown, self._is_over, self._is_stored = 0, False, False
 
     def run(self) -> bool:
@@ -90,7 +93,7 @@ class GazeCalibration:
         Raises
         ------
         SessionError
-            The screen or the tracker is gone.
+            The screen is gone.
         """
         while not self._is_over and not self._stop.requested:
             self._frame()
@@ -102,11 +105,10 @@ class GazeCalibration:
             slot=None, fixation=False, target_deg=None if before is None else (before.x_deg, before.y_deg)
         )
         now_s = display.flip(picture).time_s
-        self._eye.add(self._ports.gaze.samples(now_s))
+        self._read(now_s)
         rest = self._rest(now_s)
         for key in (*display.keys(), *self._ports.front.keys()):
             self._press(key, rest, now_s)
-        self._look_at_valve()
         if self.procedure.target is not None and self.procedure.target != before:
             self._n_shown += 1
             self._eye.forget()
@@ -119,6 +121,8 @@ class GazeCalibration:
             )
 
     def _rest(self, now_s: float) -> Rest | str:
+        if self._fault:
+            return self._fault.removesuffix(".")
         faults = self._ports.display.health()
         if faults:
             return f"display: {'; '.join(faults)}"
@@ -131,19 +135,42 @@ class GazeCalibration:
                 return
             case "repeated" | "asked" | "answered":
                 return
+        if self._fault:
+            self._mend()
         if self._ports.display.health():
             self._ports.display.bring_back()
         self.procedure, wish = press(self.procedure, key, rest)
         match wish:
-            case "reward" if self._ports.reward.name != NOBODY and self._reward_ms > 0:
-                self._ports.reward.give(self._reward_ms)
+            case "reward":
+                self._give()
             case "store":
                 self._is_over = self._is_stored = True
 
-    def _look_at_valve(self) -> None:
-        if isinstance(self._ports.reward, Wired):
-            self._ports.reward.check()
-        self._ports.reward.acknowledged()
+    def _give(self) -> None:
+        if self._ports.reward.name == NOBODY or self._reward_ms <= 0:
+            return
+        try:
+            self._ports.reward.give(self._reward_ms)
+        except SessionError as error:
+            self._fault = str(error)
+
+    def _read(self, now_s: float) -> None:
+        """Read tracker and valve; what fails is said, and takes none of the points that were measured."""
+        try:
+            for port in self._wired:
+                port.check()
+            self._ports.reward.acknowledged()
+            self._eye.add(self._ports.gaze.samples(now_s))
+        except SessionError as error:
+            self._fault = str(error)
+
+    def _mend(self) -> None:
+        self._fault = ""
+        try:
+            for port in self._wired:
+                port.mend()
+        except SessionError as error:
+            self._fault = str(error)
 
 
 def measured(procedure: Procedure, rig: RigDocument, *, source: str, today: datetime.date) -> dict[str, object]:

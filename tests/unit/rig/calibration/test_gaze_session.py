@@ -8,6 +8,7 @@ import pytest
 
 from closedloop.artifacts.rig.calibrations import Calibrations
 from closedloop.artifacts.rig.template import EXAMPLE
+from closedloop.errors import DeviceError
 from rig.calibration.gaze.procedure import Procedure, not_yet
 from rig.calibration.gaze.session import CalibrationPorts, GazeCalibration, measured
 from rig.calibration.gaze.simulated import Distortion, SimulatedEye
@@ -24,9 +25,16 @@ TILTED = Distortion(first=(-2100.0, 12.0, 140.0), second=(900.0, 151.0, -8.0))
 
 
 def calibration(
-    distortion: Distortion, operator: PatientOperator, *, seed: int = 0, n_points=9, stop=None, gaze: Gaze | None = None
+    distortion: Distortion,
+    operator: PatientOperator,
+    *,
+    seed: int = 0,
+    n_points=9,
+    stop=None,
+    gaze: Gaze | None = None,
+    eye: SimulatedEye | None = None,
 ) -> tuple[GazeCalibration, LoggedReward]:
-    eye, reward = SimulatedEye(seed=seed, distortion=distortion), LoggedReward()
+    eye, reward = eye or SimulatedEye(seed=seed, distortion=distortion), LoggedReward()
     screen = HeadlessDisplay(VirtualClock(60.0), refresh_hz=60.0, width_px=1920, height_px=1080)
     display = WatchedDisplay(screen, after_flip=eye.see)
     procedure = Procedure(
@@ -112,3 +120,37 @@ def test_the_page_shows_the_raw_eye_the_points_and_their_errors() -> None:
     table = [line for line in last.splitlines() if line.rstrip().endswith(" deg") and line.startswith("   ")]
     assert len(table) == 9
     assert all(float(line.split()[-2]) < 0.4 for line in table)
+
+
+def test_a_tracker_that_fails_takes_no_point_with_it_and_is_opened_again_by_a_key() -> None:
+    eye = SimulatedEye(distortion=Distortion())
+
+    class Unplugged:
+        """The simulated eye's tracker, which fails once, and is well again once it was opened again."""
+
+        name, is_well, n_mended = "unplugged", True, 0
+
+        def start_trial(self, trial: int, time_s: float) -> None:
+            self.is_well = self.is_well and trial != 3
+
+        def samples(self, now_s: float) -> list[GazeSample]:
+            if not self.is_well:
+                raise DeviceError("tracker: expected samples, found it gone. Look at its cable.")
+            return eye.samples(now_s)
+
+        def check(self) -> None:
+            """Say nothing."""
+
+        def mend(self) -> None:
+            self.is_well, self.n_mended = True, self.n_mended + 1
+
+        def close(self) -> None:
+            """Do nothing."""
+
+    tracker = Unplugged()
+    operator = PatientOperator(("found it gone", "x"), (r"store it\?", "y"), ("All are", "f"))
+    running, _ = calibration(Distortion(), operator, gaze=tracker, eye=eye)
+    assert running.run()
+    assert tracker.n_mended == 1
+    assert len(running.procedure.points.measured) == 9
+    assert field_errors_deg(running.procedure.gaze_map(), Distortion()).max() < 0.2
