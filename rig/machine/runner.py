@@ -19,6 +19,7 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.errors import StorageError
 from rig.display.display import BLANK, FIXATION, Flip, Picture
 from rig.machine.apparatus import Apparatus, Devices
+from rig.machine.drift import GazeDrift
 from rig.machine.images import TrialImages
 from rig.machine.notebook import Notebook
 from rig.machine.rewards import RewardLedger
@@ -79,6 +80,7 @@ class SessionRunner:
         self._watcher = Watcher(
             apparatus=apparatus, devices=self._devices, notebook=notebook, stop=stop, trial=session.document.trial
         )
+        self._drift = GazeDrift(apparatus, notebook, window_deg=session.document.trial.fixation_window_deg)
         self._frames = trial_frames(session.document.trial, session.document.screen.refresh_hz)
         self._n_frames: dict[Phase, int] = {
             "start": 1,
@@ -172,11 +174,13 @@ class SessionRunner:
         if self._images is not None:
             self._images.count(self._flip.n_frames)
         self._watcher.look(self._flip)
+        self._drift.look(situation.state, self._watcher.samples)
         if is_first:
             self._act(ACTIONS[situation.state].after, situation)
         self._rewards.collect()
         for command in self._watcher.poll():
-            self._give(command)
+            if not self._drift.shift(command, situation.state):
+                self._give(command)
         return self._follow(situation)
 
     def _picture(self, situation: Situation) -> Picture:
@@ -294,6 +298,7 @@ class SessionRunner:
         self._write_trial_end(situation.outcome, self._notebook.not_before(self._flip.time_s))
         self._images = None
         self._state.end_trial(situation.outcome)
+        self._drift.end_trial(situation.outcome)
         self._notebook.sync()
         self._state.refuse_dropping_display()
         self._after_trial(self._state, self._notebook.now_s())
@@ -325,6 +330,8 @@ class SessionRunner:
         row = self._watcher.paused_row(pause)
         self._notebook.write(row)
         self._paused_s = row.time_s
+        if pause.event == "recalibrate":
+            self._drift.check()
         self._notebook.sync()
         if pause.by != "operator":
             self._apparatus.tell(f"paused: {pause.why}")

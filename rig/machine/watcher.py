@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ from rig.machine.fixation import FixationWindow, boxcar_s, grace_s
 from rig.machine.notebook import Notebook
 from rig.machine.table import Event, Phase
 from rig.operator.commands import Command
-from rig.ports.gaze import GazePoint
+from rig.ports.gaze import GazePoint, GazeSample
 from rig.stop import StopRequest
 
 LOST_TRACKER_S: Final = 2.0
@@ -78,6 +78,7 @@ class Watcher:
         self._was_unwaited: deque[bool] = deque(maxlen=_FLIPS_LOOKED_AT)
         self._sample_s: float | None = None
         self._well_since_s: float | None = None
+        self.samples: Sequence[GazeSample] = ()
         self.point: GazePoint | None = None
         self.was_broken = False
         self.fault: SessionError | None = None
@@ -106,7 +107,7 @@ class Watcher:
         is rejected, though it was up to its end.
         """
         self._devices.check()
-        samples = self._devices.samples(flip.time_s)
+        self.samples = samples = self._devices.samples(flip.time_s)
         if samples:
             self._sample_s, self.point = flip.time_s, samples[-1].point
         elif self._sample_s is None:
@@ -157,17 +158,18 @@ class Watcher:
             yield Happened("mended")
 
     def poll(self) -> list[Command]:
-        """Take what the operator asked since: rewards are returned, everything else happens at the next flip."""
-        rewards = []
+        """Take what the operator asked since; what is no event of the machine is returned, the rest happens next."""
+        at_once = []
         for command in self._apparatus.commands.poll():
             row = Commanded(command=command.name, origin=command.origin, time_s=self._notebook.now_s())
             self._notebook.write(row)
-            if command.name == "reward":
-                rewards.append(command)
-            else:
-                why = "recalibration" if command.name == "recalibrate" else "the operator asked for it"
-                self._pending.append(Happened(command.name, "operator", why, command))
-        return rewards
+            match command.name:
+                case "reward" | "shift":
+                    at_once.append(command)
+                case asked:
+                    why = "recalibration" if asked == "recalibrate" else "the operator asked for it"
+                    self._pending.append(Happened(asked, "operator", why, command))
+        return at_once
 
     def done(self, happened: Happened) -> None:
         """Forget a command that was followed or changed nothing."""

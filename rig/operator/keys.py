@@ -12,9 +12,9 @@ KEYS = (
     ("c", "recalibrate"),
     ("q", "quit"),
 )
-"""For the operator, in the order to be shown; Escape is as q."""
+"""For the operator, in the order to be shown; Escape is as q. What is not here is named where it is of use."""
 
-_NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate"}
+_NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate", "d": "shift"}
 
 
 class KeyReader:

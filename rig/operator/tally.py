@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from closedloop.artifacts.day.journal_rows import (
     Continued,
+    DriftChecked,
+    GazeShifted,
     LaunchOpened,
     Paused,
     Presentation,
@@ -90,6 +92,13 @@ class SessionTally:
                 self._end_trial(row)
             case RewardNoted():
                 self._note_reward(row)
+            case DriftChecked():
+                if row.is_large:
+                    self._bad["drift"] = row.words
+                else:
+                    self._bad.pop("drift", None)
+            case GazeShifted():
+                self._bad.pop("drift", None)
             case TimeOut():
                 self._run_to(row.time_s, doing="time-out", n_time_outs=self._state.n_time_outs + 1)
             case Paused() | Continued() | SessionEnded():

@@ -25,6 +25,8 @@ from closedloop.artifacts.day.journal_rows import (
     ROW,
     Commanded,
     Continued,
+    DriftChecked,
+    GazeShifted,
     JournalRow,
     LaunchOpened,
     Paused,
@@ -181,7 +183,9 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
             return row.trial >= launch.first_trial
         case RewardNoted(trial=int(trial)) if launch.clock == "virtual":
             return trial >= launch.first_trial
-        case RewardNoted() | Paused() | Continued() | Commanded() if launch.clock == "virtual":
+        case RewardNoted() | Paused() | Continued() | Commanded() | DriftChecked() | GazeShifted() if (
+            launch.clock == "virtual"
+        ):
             return row.time_s >= launch.time_s
         case _:
             return False
