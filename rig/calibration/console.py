@@ -34,7 +34,9 @@ class Console:
     def keys(self) -> list[str]:
         """Return the keys that were pressed since the last call."""
         ready, _, _ = select.select([0], [], [], self._wait_s)
-        content = os.read(0, 64) if ready else b""
+        content = b""
+        with suppress(OSError):  # of a terminal that was closed
+            content = os.read(0, 64) if ready else b""
         if ready and not content:
             raise SessionError("terminal: expected keys, found it closed. Nothing was stored: begin again.")
         if content in _NAMED:
@@ -94,5 +96,6 @@ def _size() -> os.terminal_size:
 
 
 def _write(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    with suppress(OSError):  # the terminal was closed: its keys say so
+        sys.stderr.write(text)
+        sys.stderr.flush()
