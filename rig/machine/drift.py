@@ -82,7 +82,10 @@ class GazeDrift:
             time_s=self._notebook.now_s(),
         )
         self._notebook.write(row)
-        self._apparatus.tell(f"{row.words}.{' The key d moves the map by it.' if is_large else ''}")
+        n, remedy = len(self._trials), " The key d moves the map by it." if is_large else ""
+        self._apparatus.tell(
+            f"gaze has drifted by {x_deg:+.2f} deg to the right and {y_deg:+.2f} deg up ({n} trials).{remedy}"
+        )
 
     def shift(self, command: Command, state: Phase) -> bool:
         """Move the map by the drift if that is what is asked for; return whether it is.
