@@ -152,3 +152,34 @@ def test_the_map_is_not_moved_within_a_trial_nor_by_too_few_trials(make_session,
     assert operator.said[2].startswith("refused: not moved: expected at least 5 completed trials")
     assert of(rows, GazeShifted) == []
     assert all(point is None or point[0] > 0.3 for point in trace.points())
+
+
+class WanderingEye(DriftedEye):
+    """Waits for the images 0.2 degrees beside the point; then it looks farther off, or breaks every third trial."""
+
+    def start_trial(self, trial: int, time_s: float) -> None:
+        self._begun_s, self._breaks = time_s, trial % 3 == 2
+
+    def samples(self, now_s: float) -> list[GazeSample]:
+        waits = now_s - getattr(self, "_begun_s", now_s) < 0.25  # the images begin after 0.28 s
+        breaks = getattr(self, "_breaks", False)
+        self._at = ((1.0 if breaks else 0.2) if waits else (10.0 if breaks else 0.9), 0.0)
+        return super().samples(now_s)
+
+
+def test_only_the_wait_for_the_images_of_completed_trials_counts(make_session, tmp_path) -> None:
+    operator = AskedAt((12, "recalibrate"), (12, "continue"))
+    rows, *_ = present(make_session, tmp_path, operator, gaze=WanderingEye(), n_presentations=60)
+    assert [row.outcome for row in of(rows, TrialEnded)].count("broken") >= 4
+    (found,) = of(rows, DriftChecked)
+    assert found.x_deg == pytest.approx(0.2 + 0.7 / 10, abs=0.11)  # one of the ten frames may be of the image's time
+    assert found.n_trials >= 12
+
+
+def test_one_move_is_added_to_the_other() -> None:
+    watched = WatchedGaze(DriftedEye(1.0, 2.0), EyeTrace())
+    watched.shift(-0.5, 0.0)
+    watched.shift(-0.25, 1.0)
+    points = [one.point for one in watched.samples(1.0) if one.point is not None]
+    assert sum(one.x_deg for one in points) / len(points) == pytest.approx(0.25)
+    assert sum(one.y_deg for one in points) / len(points) == pytest.approx(3.0)

@@ -154,3 +154,15 @@ def test_a_tracker_that_fails_takes_no_point_with_it_and_is_opened_again_by_a_ke
     assert tracker.n_mended == 1
     assert len(running.procedure.points.measured) == 9
     assert field_errors_deg(running.procedure.gaze_map(), Distortion()).max() < 0.2
+
+
+def test_what_was_seen_before_a_target_went_on_is_not_taken_for_it() -> None:
+    class EveryFrame(PatientOperator):
+        def is_due(self) -> bool:
+            return True
+
+    operator = EveryFrame(("Quit\\?", "q"), ("Point 1 is taken", "q"))
+    running, _ = calibration(Distortion(), operator)
+    assert not running.run()
+    number = next(n for n, page in enumerate(operator.pages) if "Point 1 is taken" in page)
+    assert "too few samples yet" in operator.pages[number + 1]
