@@ -271,10 +271,12 @@ def _open_desk(
 
 
 def _with_desk(apparatus: Apparatus, desk: Desk) -> Apparatus:
+    gaze = desk.watch_gaze(apparatus.gaze)
     return replace(
         apparatus,
         display=desk.watch_display(apparatus.display),
-        gaze=desk.watch_gaze(apparatus.gaze),
+        gaze=gaze,
+        shift_gaze=gaze.shift,
         commands=desk,
         tell=desk.say,
     )

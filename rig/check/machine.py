@@ -12,6 +12,7 @@ from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.errors import RigError
 from rig.check.findings import Finding, fail, warn
 from rig.check.folder import least_duration_s
+from rig.check.gaze_map import judge_gaze_map
 from rig.check.inspection import Inspection
 from rig.ports.system_clock import ClockStatus, ask_kernel
 from rig.session.checks import check_writable, journal_bytes
@@ -142,10 +143,11 @@ def judge_room(free_gb: float, *, hours: float, at: Path) -> str | Finding:
 
 
 def gaze_calibration(at: Inspection) -> str | Finding | None:
-    """Ask how old the calibration of gaze is."""
+    """Ask how old the calibration of gaze is, how well it fits, and whether it is of this tracker and this screen."""
     if at.document is None or at.document.gaze.source in ("scripted", "none"):
         return None
-    return judge_calibration(at.document.calibrations.gaze, at.today, most_days=_OLD_GAZE_DAYS, key="gaze")
+    age = judge_calibration(at.document.calibrations.gaze, at.today, most_days=_OLD_GAZE_DAYS, key="gaze")
+    return judge_gaze_map(at.document, age)
 
 
 def reward_calibration(at: Inspection) -> str | Finding | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from closedloop.terminal.command import HELP
-from rig.commands import calibrate_gamma, calibrate_photodiode, calibrate_valve
+from rig.commands import calibrate_gamma, calibrate_gaze, calibrate_photodiode, calibrate_valve
 
 app = typer.Typer(
     name="calibrate",
@@ -21,6 +21,7 @@ def calibrate() -> None:
     """Measure the rig, and keep the numbers with a date in rig.yaml."""
 
 
+app.command("gaze")(calibrate_gaze.gaze)
 app.command("photodiode")(calibrate_photodiode.photodiode)
 app.command("valve")(calibrate_valve.valve)
 app.command("gamma")(calibrate_gamma.gamma)

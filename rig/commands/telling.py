@@ -17,8 +17,8 @@ from rig.commands.options import SessionFolder
 def tell(
     session: SessionFolder,
     what: Annotated[
-        Literal["status", "pause", "continue", "reward", "skip", "recalibrate", "quit"],
-        typer.Argument(metavar="WHAT", help="status, pause, continue, reward, skip, recalibrate or quit"),
+        Literal["status", "pause", "continue", "reward", "skip", "recalibrate", "shift", "quit"],
+        typer.Argument(metavar="WHAT", help="status, pause, continue, reward, skip, recalibrate, shift or quit"),
     ],
     *,
     out: Annotated[

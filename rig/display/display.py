@@ -22,10 +22,13 @@ class Picture:
         exactly on frames with an image.
     fixation
         Whether the fixation dot is drawn.
+    target_deg
+        Where a dot of the same size is drawn, degrees to the right of the screen's middle and above it; or None.
     """
 
     slot: int | None
     fixation: bool
+    target_deg: tuple[float, float] | None = None
 
 
 BLANK = Picture(slot=None, fixation=False)

@@ -120,6 +120,45 @@ def _in_corner(screen: ScreenSettings, corner: Corner) -> Square:
     )
 
 
+def pixels(angle_deg: float, *, cm_per_px: float, distance_cm: float) -> float:
+    """Return how far from the screen's middle a visual angle is, screen pixels; the inverse of `degrees`.
+
+    Parameters
+    ----------
+    angle_deg
+        The angle.
+    cm_per_px
+        Size of a screen pixel.
+    distance_cm
+        From the eye to the screen.
+    """
+    return math.tan(math.radians(angle_deg)) * distance_cm / cm_per_px
+
+
+def target_square(
+    screen: ScreenSettings, target_deg: tuple[float, float], *, side_px: int, distance_cm: float
+) -> Square:
+    """Return the square around a dot somewhere on the screen.
+
+    Parameters
+    ----------
+    screen
+        The screen.
+    target_deg
+        The dot's middle: degrees to the right of the screen's, and above it.
+    side_px
+        The dot's diameter.
+    distance_cm
+        From the eye to the screen.
+    """
+    x_px, y_px = (pixels(one, cm_per_px=screen.cm_per_px, distance_cm=distance_cm) for one in target_deg)
+    return Square(
+        left_px=round(screen.width_px / 2 + x_px - side_px / 2),
+        bottom_px=round(screen.height_px / 2 + y_px - side_px / 2),
+        side_px=side_px,
+    )
+
+
 def disc(side_px: int) -> NDArray[np.bool_]:
     """Return which pixels of a square belong to its disc: those whose middle lies in it."""
     middles = np.arange(side_px) + 0.5 - side_px / 2

@@ -19,6 +19,10 @@ from rig.ports.trackers.tracker import Tracker
 from rig.ports.wired import Wired
 
 
+def _not_shifted(_x_deg: float, _y_deg: float) -> None:
+    """Move nothing: nobody is there who could ask for it."""
+
+
 @dataclass(frozen=True)
 class Apparatus:
     """The ports of a rig.
@@ -31,6 +35,8 @@ class Apparatus:
         What the operator asks; with nobody there, a device that fails ends the session.
     tell
         Says a line to the operator.
+    shift_gaze
+        Moves what is said of gaze from here on by so many degrees to the right and up.
     """
 
     display: Display
@@ -41,6 +47,7 @@ class Apparatus:
     clocks: tuple[Timed, ...] = ()
     commands: Commands = field(default_factory=NoCommands)
     tell: Callable[[str], None] = say
+    shift_gaze: Callable[[float, float], None] = _not_shifted
 
     @property
     def has_operator(self) -> bool:

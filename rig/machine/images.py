@@ -9,11 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from closedloop.artifacts.day.journal_rows import Presentation, PresentationBegun, RejectionReason
 from closedloop.artifacts.day.session import CodeSettings
+from rig.display.display import BLANK, FIXATION, Picture
+from rig.machine.table import Situation
 from rig.machine.timeline import TrialFrames
 from rig.session.folder import PlannedPresentation
+
+_DARK: Final = ("interval", "reward", "end", "pause", "abort")
+
+
+def picture_in(situation: Situation) -> Picture:
+    """Return what each frame of a state shows."""
+    if situation.state == "on":
+        return Picture(slot=situation.slot, fixation=True)
+    return BLANK if situation.state in _DARK else FIXATION
 
 
 @dataclass(frozen=True)

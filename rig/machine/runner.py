@@ -18,13 +18,14 @@ from closedloop.artifacts.day.journal_rows import (
 )
 from closedloop.artifacts.day.session import TrialSettings
 from closedloop.errors import StorageError
-from rig.display.display import BLANK, FIXATION, Flip, Picture
+from rig.display.display import BLANK, Flip
 from rig.machine.answers import answer_command
 from rig.machine.apparatus import Apparatus, Devices
+from rig.machine.between.drift import GazeDrift
 from rig.machine.between.recordings import RecordingPlan
 from rig.machine.between.trials import BetweenTrials
 from rig.machine.course import Course
-from rig.machine.images import TrialImages
+from rig.machine.images import TrialImages, picture_in
 from rig.machine.notebook import Notebook
 from rig.machine.rewards import RewardLedger
 from rig.machine.state import SessionState
@@ -35,7 +36,6 @@ from rig.operator.commands import Command
 from rig.session.folder import Session
 from rig.stop import StopRequest
 
-_DARK: Final = ("interval", "reward", "end", "pause", "abort")
 _IDLE: Final = ("interval", "pause", "recalibrate")  # a stop leaves them at once
 
 
@@ -85,6 +85,7 @@ class SessionRunner:
         self._watcher = Watcher(apparatus=apparatus, devices=self._devices, notebook=notebook, stop=stop)
         self._n_frames: dict[Phase, int] = {"start": 1, "end": 1}
         self._ask_for(course.settings)
+        self._drift = GazeDrift(apparatus, notebook, window_deg=session.document.trial.fixation_window_deg)
         self._images: TrialImages | None = None
         self._code: int | None = None
         self._is_started = self._has_ended = False
@@ -179,24 +180,21 @@ class SessionRunner:
         is_first = situation.n_flips == 0
         code, self._code = self._code, None
         at_flip = partial(self._devices.send, code) if code is not None else None
-        self._flip = self._display.flip(self._picture(situation), at_flip=at_flip)
+        self._flip = self._display.flip(picture_in(situation), at_flip=at_flip)
         situation = situation.flipped()
         if self._images is not None:
             self._images.count(self._flip.n_frames)
         self._watcher.look(self._flip)
+        self._drift.look(situation.state, self._watcher.samples)
         if is_first:
             self._act(ACTIONS[situation.state].after, situation)
         self._rewards.collect()
         for command in self._watcher.poll():
-            self._give(command)
+            if not self._drift.shift(command, situation.state):
+                self._give(command)
         if situation.state in _IDLE:
             self._notebook.write_waiting()
         return self._follow(situation)
-
-    def _picture(self, situation: Situation) -> Picture:
-        if situation.state == "on":
-            return Picture(slot=situation.slot, fixation=True)
-        return BLANK if situation.state in _DARK else FIXATION
 
     def _follow(self, situation: Situation) -> Situation:
         """Return where the first thing that happened and changes something leads."""
@@ -310,6 +308,7 @@ class SessionRunner:
         self._images = None
         self._state.end_trial(situation.outcome)
         self._course.end_trial(situation.outcome)
+        self._drift.end_trial(situation.outcome)
         self._notebook.sync()
         self._state.refuse_dropping_display()
         self._after_trial(self._state, self._notebook.now_s())
@@ -342,6 +341,8 @@ class SessionRunner:
         row = self._watcher.paused_row(pause)
         self._notebook.write(row)
         self._paused_s = row.time_s
+        if pause.event == "recalibrate":
+            self._drift.check()
         self._notebook.sync()
         if pause.by != "operator":
             self._apparatus.tell(f"paused: {pause.why}")

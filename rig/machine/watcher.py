@@ -80,6 +80,7 @@ class Watcher:
         self._looked_s: float | None = None
         self._heard_s: float | None = None
         self._well_since_s: float | None = None
+        self.samples: Sequence[GazeSample] = ()
         self.point: GazePoint | None = None
         self.was_broken = False
         self.fault: SessionError | None = None
@@ -107,7 +108,7 @@ class Watcher:
         is rejected, though it was up to its end.
         """
         self._devices.check()
-        samples = self._devices.samples(flip.time_s)
+        self.samples = samples = self._devices.samples(flip.time_s)
         self._hear(samples, flip.time_s)
         if self._window is not None and not self._is_passive:
             self._window.add((one for one in samples if one.time_s < flip.time_s), flip.time_s)
@@ -194,17 +195,18 @@ class Watcher:
                 yield Happened("acquired")
 
     def poll(self) -> list[Command]:
-        """Take what the operator asked since: rewards are returned, everything else happens at the next flip."""
-        rewards = []
+        """Take what the operator asked since; what is no event of the machine is returned, the rest happens next."""
+        at_once = []
         for command in self._apparatus.commands.poll():
             row = Commanded(command=command.name, origin=command.origin, time_s=self._notebook.now_s())
             self._notebook.write(row)
-            if command.name == "reward":
-                rewards.append(command)
-            else:
-                why = "recalibration" if command.name == "recalibrate" else "the operator asked for it"
-                self._pending.append(Happened(command.name, "operator", why, command))
-        return rewards
+            match command.name:
+                case "reward" | "shift":
+                    at_once.append(command)
+                case asked:
+                    why = "recalibration" if asked == "recalibrate" else "the operator asked for it"
+                    self._pending.append(Happened(asked, "operator", why, command))
+        return at_once
 
     def done(self, happened: Happened) -> None:
         """Forget a command that was followed or changed nothing."""

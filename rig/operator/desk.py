@@ -63,7 +63,7 @@ class Desk:
         self._display = display
         return WatchedDisplay(display, after_flip=self._after_flip)
 
-    def watch_gaze(self, gaze: Gaze) -> Gaze:
+    def watch_gaze(self, gaze: Gaze) -> WatchedGaze:
         """Return a source of gaze whose samples the desk sees."""
         return WatchedGaze(gaze, self._trace)
 

@@ -12,11 +12,12 @@ KEYS = (
     ("c", "recalibrate"),
     ("q", "quit"),
 )
-"""For the operator, in the order to be shown; Escape is as q, and Enter continues too."""
+"""For the operator, in the order to be shown; Escape is as q, and Enter continues too. What is not here is named where
+it is of use."""
 
 _ENTER = ("return", "enter", "kp_enter", "\n", "\r")
 
-_NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate"}
+_NAMES: dict[str, CommandName] = {"r": "reward", "s": "skip", "c": "recalibrate", "d": "shift"}
 
 
 class KeyReader:

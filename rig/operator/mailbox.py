@@ -23,7 +23,7 @@ from rig.operator.commands import Command
 from rig.session.hold import account_folder
 
 _MOST_WAITING = 32  # who asks and does not read is let go
-_COMMANDS: tuple[CommandName, ...] = ("pause", "continue", "reward", "skip", "recalibrate", "quit")
+_COMMANDS: tuple[CommandName, ...] = ("pause", "continue", "reward", "skip", "recalibrate", "shift", "quit")
 _PEER = struct.Struct("3i")
 
 

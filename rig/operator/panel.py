@@ -24,7 +24,7 @@ _BETWEEN_UPDATES_S = 0.25
 _BEAT_S = 1.0  # how often a panel says that it lives
 _SILENT_S = 5.0
 _ENDING_S = 3.0
-_COMMANDS = ("pause", "continue", "reward", "skip", "recalibrate", "quit")
+_COMMANDS = ("pause", "continue", "reward", "skip", "recalibrate", "shift", "quit")
 
 
 class Panel(Protocol):

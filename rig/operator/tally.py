@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from closedloop.artifacts.day.journal_rows import (
     Continued,
+    DriftChecked,
+    GazeShifted,
     LaunchOpened,
     Paused,
     Presentation,
@@ -97,6 +99,8 @@ class SessionTally:
                 self._note_reward(row)
             case RecordingNoted():
                 self._note_recording(row)
+            case DriftChecked() | GazeShifted():
+                self._note_drift(row)
             case TimeOut():
                 self._run_to(row.time_s, doing="time-out", n_time_outs=self._state.n_time_outs + 1)
             case Paused() | Continued() | SessionEnded():
@@ -131,6 +135,12 @@ class SessionTally:
         for name, device in ports.items():
             is_there: LightState = "none" if device in _NOTHING else "good"
             self._lights[name] = Light(name, is_there, _NOTHING.get(device) or str(device).replace("_", " "))
+
+    def _note_drift(self, row: DriftChecked | GazeShifted) -> None:
+        if isinstance(row, DriftChecked) and row.is_large:
+            self._bad["drift"] = row.words
+        else:
+            self._bad.pop("drift", None)
 
     def _light(self, light: Light) -> Light:
         words = self._bad.get(light.name)

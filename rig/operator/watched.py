@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from rig.display.display import Display, DisplayFacts, DisplayName, Flip, Picture
 from rig.ports.clock import ClockKind
-from rig.ports.gaze import Gaze, GazeSample
+from rig.ports.gaze import Gaze, GazePoint, GazeSample
 from rig.ports.timed import ClockReading
 from rig.ports.trackers.tracker import Tracker, TrackerStatus
 
@@ -46,7 +46,7 @@ class EyeTrace:
 
 
 class WatchedGaze:
-    """A source of gaze whose samples are seen.
+    """A source of gaze whose samples are seen, and can be moved.
 
     Parameters
     ----------
@@ -59,11 +59,16 @@ class WatchedGaze:
     def __init__(self, gaze: Gaze, trace: EyeTrace) -> None:
         self._gaze, self._trace = gaze, trace
         self._tracker = gaze if isinstance(gaze, Tracker) else None
+        self._shift_deg = (0.0, 0.0)
 
     @property
     def name(self) -> str:
         """Whose gaze it is."""
         return self._gaze.name
+
+    def shift(self, x_deg: float, y_deg: float) -> None:
+        """Move every sample from here on by so much more, degrees to the right and up."""
+        self._shift_deg = (self._shift_deg[0] + x_deg, self._shift_deg[1] + y_deg)
 
     def start_trial(self, trial: int, time_s: float) -> None:
         """Note that the fixation point of a trial went on."""
@@ -72,6 +77,8 @@ class WatchedGaze:
     def samples(self, now_s: float) -> Sequence[GazeSample]:
         """Return every sample since the last call, oldest first."""
         samples = self._gaze.samples(now_s)
+        if self._shift_deg != (0.0, 0.0):
+            samples = [_moved(one, *self._shift_deg) for one in samples]
         for sample in samples:
             self._trace.add(sample)
         return samples
@@ -107,6 +114,11 @@ class WatchedGaze:
     def close(self) -> None:
         """Release the tracker."""
         self._gaze.close()
+
+
+def _moved(sample: GazeSample, x_deg: float, y_deg: float) -> GazeSample:
+    point = sample.point
+    return GazeSample(sample.time_s, GazePoint(point.x_deg + x_deg, point.y_deg + y_deg) if point is not None else None)
 
 
 class WatchedDisplay:

@@ -26,6 +26,8 @@ from closedloop.artifacts.day.journal_rows import (
     ClockCompared,
     Commanded,
     Continued,
+    DriftChecked,
+    GazeShifted,
     JournalRow,
     LaunchOpened,
     Paused,
@@ -183,9 +185,16 @@ def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
             return row.trial >= launch.first_trial
         case RewardNoted(trial=int(trial)) if launch.clock == "virtual":
             return trial >= launch.first_trial
-        case RewardNoted() | Paused() | Continued() | Commanded() | RecordingNoted() | ClockCompared() if (
-            launch.clock == "virtual"
-        ):
+        case (
+            RewardNoted()
+            | Paused()
+            | Continued()
+            | Commanded()
+            | RecordingNoted()
+            | ClockCompared()
+            | DriftChecked()
+            | GazeShifted()
+        ) if launch.clock == "virtual":
             return row.time_s >= launch.time_s
         case _:
             return False

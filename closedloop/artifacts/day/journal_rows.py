@@ -30,7 +30,7 @@ TrialOutcome = Literal["completed", "broken", "ignored", "stopped"]
 RecordingSeenBy = Literal["packets_and_file", "packets", "file", "operator", "nobody"]
 """What showed that a recorder records: what arrived from it, a file of it that grew, a person's word."""
 
-CommandName = Literal["pause", "continue", "reward", "skip", "recalibrate", "quit"]
+CommandName = Literal["pause", "continue", "reward", "skip", "recalibrate", "shift", "quit"]
 """What an operator may ask of a running session, by a key or from another terminal."""
 
 
@@ -197,6 +197,33 @@ class Commanded(Section):
     time_s: float
 
 
+class DriftChecked(Section):
+    """Where the eye rested, on average, as the animal held fixation in its last completed trials."""
+
+    event: Literal["drift_checked"] = "drift_checked"
+    x_deg: float = Field(description="to the right of the fixation point")
+    y_deg: float = Field(description="above it")
+    n_trials: int = Field(ge=1, description="completed trials that it is the mean of")
+    is_large: bool = Field(description="more than half a degree, or than a quarter of the window's radius")
+    time_s: float
+
+    @property
+    def words(self) -> str:
+        """What was found, for the operator."""
+        by = f"{self.x_deg:+.2f} deg to the right and {self.y_deg:+.2f} deg up"
+        return f"gaze has drifted by {by} ({self.n_trials} trials)"
+
+
+class GazeShifted(Section):
+    """The operator had the map of gaze moved: what is said of gaze in this launch has so much added from here on."""
+
+    event: Literal["gaze_shifted"] = "gaze_shifted"
+    x_deg: float = Field(description="to the right")
+    y_deg: float = Field(description="up")
+    n_trials: int = Field(ge=1, description="completed trials that the drift was the mean of")
+    time_s: float
+
+
 class TimeOut(Section):
     """Too many misses in a row: a pause."""
 
@@ -255,6 +282,8 @@ JournalRow = Annotated[
     | TimeOut
     | RecordingNoted
     | ClockCompared
+    | DriftChecked
+    | GazeShifted
     | SessionEnded,
     Field(discriminator="event"),
 ]

@@ -17,7 +17,7 @@ from rig.display.fitness import refuse_unfit
 from rig.display.frame_count import BlankCount, FrameRaster
 from rig.display.pacing import Evenness, FlipRate, ScreenPacing, TimerPacing, judge_flips, measure_evenness
 from rig.display.pixel_audit import PixelAuditor, enlarge
-from rig.display.placement import Square, disc, place, screen_of
+from rig.display.placement import Square, disc, place, screen_of, target_square
 from rig.display.psychopy.drawing import TextureRing, begin_frame, draw_dot, fill_square
 from rig.display.psychopy.guard import WindowGuard
 from rig.display.psychopy.server_loss import ServerConnection
@@ -83,6 +83,7 @@ class PsychoPyDisplay:
         self._placement = place(self._screen, session.document.image_side_px, corner=corner)
         self._dot = self._placement.dot(session.document.trial.fixation_dot_px)
         self._dot_mask = self._mask_of(self._dot)
+        self._distance_cm = rig.subject_screen.distance_cm if rig is not None else self._placement.distance_cm
         self._clock = RealClock()
         self._server = ServerConnection()
         self._flipped_s = 0.0
@@ -319,6 +320,8 @@ class PsychoPyDisplay:
             fill_square(self._placement.photodiode, is_white=picture.slot is not None)
         if picture.fixation:
             draw_dot(self._dot, disc(self._dot.side_px))
+        if picture.target_deg is not None:
+            draw_dot(self._target(picture.target_deg), disc(self._dot.side_px))
         finish_drawing()
 
     def _audit_shown(self) -> None:
@@ -354,7 +357,13 @@ class PsychoPyDisplay:
             pixels = enlarge(self._session.images[self._shown_index], self._screen.image_scale)
         if picture.fixation:
             pixels[self._dot_mask] = 255
+        if picture.target_deg is not None:
+            pixels[self._mask_of(self._target(picture.target_deg))] = 255
         return pixels
+
+    def _target(self, target_deg: tuple[float, float]) -> Square:
+        side_px = self._dot.side_px
+        return target_square(self._screen, target_deg, side_px=side_px, distance_cm=self._distance_cm)
 
     def _mask_of(self, dot: Square) -> NDArray[np.bool_]:
         """Return which pixels of the image's square the dot covers, row x column, the top row first."""
