@@ -28,6 +28,7 @@ class GazeFit(Section):
     """How well the map of gaze fitted when it was made, and what it belongs to: any other rig needs one of its own."""
 
     source: str = Field(description="gaze.source that it was measured with")
+    address: str | None = Field(default=None, description="gaze.address that it was measured with")
     error_deg: float = Field(ge=0, description="median distance between targets and where the map puts the eye")
     worst_deg: float = Field(ge=0, description="the largest of them")
     n_points: int = Field(ge=3, description="targets that the map was fitted to")

@@ -204,6 +204,7 @@ def measured(procedure: Procedure, rig: RigDocument, *, source: str, today: date
         "gaze_map": GazeMap(x_deg=x_deg, y_deg=y_deg),
         "gaze_fit": GazeFit(
             source=source,
+            address=rig.gaze.address,
             error_deg=round(verdict.median_deg, 3),
             worst_deg=round(verdict.worst_deg, 3),
             n_points=procedure.n_fitted,

@@ -64,6 +64,7 @@ def test_a_map_that_fits_badly_or_was_not_tried_is_a_warning(changes, said) -> N
     ("fit", "screen", "said"),
     [
         ({"source": "eyelink"}, {}, "by eyelink, and gaze.source is mouse"),
+        ({"address": "Pupil"}, {}, "by mouse at Pupil, and gaze.address is null"),
         ({}, {"distance_cm": 60.0}, "seen from 86.8 cm, and rig.yaml now says 60 cm"),
         ({}, {"width_cm": 60.0}, "on a picture of 52 cm, and rig.yaml now says 60 cm"),
     ],
