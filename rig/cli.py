@@ -145,7 +145,7 @@ def present(
     summary, was_complete = _present(launch)
     say(visible(_sentence(summary, was_complete)))  # a closed terminal hears nothing: that is no error
     if summary.outcome == "complete":
-        say(visible(f"Bring back journal.jsonl and summary.json of {launch.out}, and the recorder's files."))
+        say(visible(f"Bring back all files of {launch.out} (journal, summary, gaze), and the recorder's files."))
     if summary.outcome == "stopped":
         say(f"Resume with: {resume_command(launch)}")
         raise typer.Exit(INTERRUPTED)

@@ -36,7 +36,7 @@ def init(
     codes: Annotated[str | None, _answer("'parallel', 'serial' or 'microcontroller ADDRESS', comment, or none")] = None,
     gaze: Annotated[str | None, _answer("'eyelink ADDRESS', 'lsl NAME', mouse, scripted, or none")] = None,
     reward: Annotated[str | None, _answer("such as 'microcontroller /dev/ttyACM0', or none")] = None,
-    recorder: Annotated[str | None, _answer("by_hand, or none")] = None,
+    recorder: Annotated[str | None, _answer("'blackrock NSP', by_hand, or none")] = None,
     recorder_folder: Annotated[str | None, _answer("where its files grow, if this computer sees it, or none")] = None,
     gaze_calibrated: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,
     luminance_measured: Annotated[str | None, _answer("YYYY-MM-DD, today, or none")] = None,

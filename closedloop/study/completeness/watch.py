@@ -262,8 +262,7 @@ class Watch:
                 f"{day}: the session is ready. Record, and present it with "
                 f"`rig present {quoted(self.paths.folder('schedule', brought.day))} --rig rig.yaml "
                 f"--out {quoted(folder)}` "
-                "(copy the folder to the rig and its output back; `rig init` writes rig.yaml. No eye tracker port yet: "
-                "with `source: mouse` there add `--despite gaze`, and take the session by `closedloop accept-session`)."
+                "(copy the folder to the rig and all files of its output back; `rig init` writes rig.yaml)."
             )
         if missing == _NOTHING_YET:
             what = "recording" if self.study.recorder else ".nev (and .nsx) files"

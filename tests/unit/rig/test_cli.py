@@ -62,7 +62,9 @@ def test_a_session_is_presented_and_summarised(rig, make_session, tmp_path):
     done = rig("present", make_session(n_presentations=12), "--display", "headless")
     assert done.returncode == 0, done.stderr
     assert "study/day-00: complete: 12 accepted" in done.stderr
-    assert f"Bring back journal.jsonl and summary.json of {tmp_path}/present, and the recorder's files." in done.stderr
+    assert (
+        f"Bring back all files of {tmp_path}/present (journal, summary, gaze), and the recorder's files." in done.stderr
+    )
     assert SessionSummary.read(tmp_path / "present" / "summary.json").n_accepted == 12
     again = rig("present", tmp_path / "schedule", "--display", "headless")
     assert (again.returncode, "already complete" in again.stderr) == (0, True)

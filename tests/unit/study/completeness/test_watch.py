@@ -342,7 +342,8 @@ def test_before_the_session_the_operator_is_told_what_to_run(made: Bench) -> Non
     schedule, present = (shlex.quote(f"{made.paths.root}/day-02/{stage}") for stage in ("schedule", "present"))
     assert f"rig present {schedule} --rig rig.yaml --out {present}" in said
     assert "--gaze" not in said  # is refused beside --rig, without which no animal's session is shown
-    assert "No eye tracker port yet: with `source: mouse` there add `--despite gaze`" in said
+    assert "all files of its output" in said  # journal and summary, and where there was an eye its gaze
+    assert "mouse" not in said  # the rig has ports for eye trackers
 
 
 def test_what_is_to_be_typed_goes_through_a_shell_whatever_the_study_is_called(tmp_path: Path) -> None:
