@@ -65,10 +65,10 @@ def line():
 # A rig that a file describes is looked at for ten seconds before each launch; this one has the line alone.
 WIRED = """
 import sys
-from rig.check import ports
+from rig.check.ports import codes
 from rig.ports.codes import SerialCodes
 device = sys.argv.pop(1)
-ports.open_codes = lambda port, recorder, microcontrollers: SerialCodes(device)
+codes.open_codes = lambda port, recorder, microcontrollers: SerialCodes(device)
 from rig.__main__ import main
 main()
 """
