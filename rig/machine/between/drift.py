@@ -26,6 +26,7 @@ N_TRIALS: Final = 20
 _LEAST_TRIALS: Final = 5
 _LARGE_PART: Final = 0.25  # of the window's radius
 _LARGEST_UNTOLD_DEG: Final = 0.5
+_LEAST_ERRORS: Final = 3.0  # of the mean: an animal that looks here and there within a wide window has not drifted
 _NOT_IN: Final[tuple[Phase, ...]] = ("start", "acquire", "hold", "on", "off", "reward", "end")
 
 
@@ -64,7 +65,7 @@ class GazeDrift:
         x_deg, y_deg = (math.fsum(values) / n for values in zip(*((p.x_deg, p.y_deg) for p in self._held), strict=True))
         self._trials.append((x_deg, y_deg))
         self._n_since += 1
-        if self._n_since >= N_TRIALS and math.hypot(*self._mean()) > self._large_deg:
+        if self._n_since >= N_TRIALS and self._is_large():
             self.check()
 
     def check(self) -> None:
@@ -73,7 +74,7 @@ class GazeDrift:
         if not self._apparatus.has_operator or len(self._trials) < _LEAST_TRIALS:
             return
         x_deg, y_deg = self._mean()
-        is_large = math.hypot(x_deg, y_deg) > self._large_deg
+        is_large = self._is_large()
         row = DriftChecked(
             x_deg=round(x_deg, 3),
             y_deg=round(y_deg, 3),
@@ -123,3 +124,9 @@ class GazeDrift:
     def _mean(self) -> tuple[float, float]:
         n = len(self._trials)
         return math.fsum(x for x, _ in self._trials) / n, math.fsum(y for _, y in self._trials) / n
+
+    def _is_large(self) -> bool:
+        (x_deg, y_deg), n = self._mean(), len(self._trials)
+        scatter = math.fsum((x - x_deg) ** 2 + (y - y_deg) ** 2 for x, y in self._trials)
+        error_deg = math.sqrt(scatter / (n * (n - 1))) if n > 1 else math.inf
+        return math.hypot(x_deg, y_deg) > max(self._large_deg, _LEAST_ERRORS * error_deg)

@@ -53,6 +53,13 @@ class DriftedEye:
         """Do nothing."""
 
 
+class RestlessEye(DriftedEye):
+    """An eye that rests now here, now there within a wide window, as that of an animal that is taught."""
+
+    def start_trial(self, trial: int, time_s: float) -> None:
+        self._at = (0.6 + (1.2 if trial % 2 else -1.2), 0.0)
+
+
 class AskedAt:
     """An operator who asks for things, each at the first look after so many completed trials."""
 
@@ -124,6 +131,15 @@ def test_a_drift_is_told_in_the_pause_for_it_and_taken_away_by_a_word(make_sessi
     assert [row.command for row in of(rows, Commanded)].count("shift") == 1
     points = [point for point in trace.points() if point is not None]
     assert abs(sum(x for x, _ in points) / len(points)) < 0.05  # the panel's eye is moved with it
+
+
+def test_an_eye_that_rests_here_and_there_has_not_drifted(make_session, tmp_path) -> None:
+    operator = AskedAt((30, "recalibrate"), (30, "continue"))
+    rows, told, _, _ = present(make_session, tmp_path, operator, gaze=RestlessEye())
+    (checked,) = of(rows, DriftChecked)  # only as it was asked: by itself it tells nothing
+    assert (checked.x_deg, checked.n_trials, checked.is_large) == (pytest.approx(0.6), N_TRIALS, False)
+    assert len(told) == 1
+    assert "key d" not in told[0]
 
 
 def test_a_large_drift_is_told_by_itself_at_most_every_so_many_trials(make_session, tmp_path) -> None:
