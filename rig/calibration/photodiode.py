@@ -75,15 +75,16 @@ def flash(
 
 def doubts_of_light(light: LightDelay) -> list[str]:
     """Return in words what is implausible about what was measured; empty where nothing is."""
-    n_seen = light.n_flashes + light.n_missed
+    n_missed, n_extra = light.n_missed or 0, light.n_extra or 0  # who typed two numbers has counted neither
+    n_seen = light.n_flashes + n_missed
     doubts = []
-    if light.n_missed > _POOR * n_seen:
+    if n_missed > _POOR * n_seen:
         doubts.append(
-            f"{light.n_missed} of {n_seen} flashes have no light: look at the photodiode and its patch, and flash again"
+            f"{n_missed} of {n_seen} flashes have no light: look at the photodiode and its patch, and flash again"
         )
-    if light.n_extra > _POOR * n_seen:
+    if n_extra > _POOR * n_seen:
         doubts.append(
-            f"{light.n_extra} edges of light belong to no flash, so that others may be wrong too: shade the "
+            f"{n_extra} edges of light belong to no flash, so that others may be wrong too: shade the "
             "photodiode, raise its gain, and flash again"
         )
     return doubts

@@ -23,7 +23,9 @@ def tell(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="where its journal goes, if several rigs show this session at once"),
+        typer.Option(
+            metavar="FOLDER", help="where its journal goes, if several rigs show this session, or none does any more"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:

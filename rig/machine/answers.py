@@ -10,7 +10,7 @@ _DONE: Final = {
     "pause": "paused",
     "continue": "continued",
     "skip": "skipped",
-    "recalibrate": "recalibrating",
+    "recalibrate": "recalibrating; status says how far gaze has drifted, where that is known",
     "quit": "stops",
 }
 _ALREADY: Final = {"pause": "paused already", "recalibrate": "paused already", "continue": "not paused: it goes on"}

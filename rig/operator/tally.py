@@ -141,6 +141,9 @@ class SessionTally:
             self._bad["drift"] = row.words
         else:
             self._bad.pop("drift", None)
+        if isinstance(row, DriftChecked) and self.is_paused:  # for that: who asked has to decide by it
+            remedy = ", which the key d takes out" if row.is_large else ""
+            self._state = replace(self._state, pause=f"{self._state.pause}: {row.words}{remedy}")
 
     def _light(self, light: Light) -> Light:
         words = self._bad.get(light.name)

@@ -22,7 +22,7 @@ from rig.operator.channel import Channel, Message
 from rig.operator.mailbox import address_of, key_of
 from rig.operator.state import PanelState, state_from
 from rig.operator.wording import Quiet, counts, headline, mark_words, progress, time_left
-from rig.session.hold import account_folder
+from rig.session.hold import account_folder, out_of_last_rig
 from rig.session.lock import is_held
 
 _TAKEN_S = 10.0  # a trial looks for commands at every frame; a start or a synchronised disk may take seconds
@@ -154,7 +154,8 @@ def _reach(session: Path, out: Path | None, folder: Path | None) -> Channel:
         channel.close()
     if reached:
         raise SessionError(f"{session}: expected one rig at work on it, found {len(reached)}. Name its --out FOLDER.")
-    raise SessionError(_why_none(session, out if out is not None else session.resolve().parent / "present"))
+    out = out or out_of_last_rig(session) or session.resolve().parent / "present"
+    raise SessionError(_why_none(session, out))
 
 
 def is_at_work(session: Path, *, folder: Path | None = None) -> bool:
@@ -210,7 +211,7 @@ def _why_none(session: Path, out: Path) -> str:  # noqa: PLR0911 - one for each 
     if journal.ended is None:
         return f"{none}: it ended without a word, killed or by a failure. Go on with `{resume}`."
     if journal.ended.outcome == "complete":
-        return f"{none}: the session has ended, complete. Nothing is left to do."
+        return f"{none}: the session has ended, complete, as {path} says. Nothing is left to do, or name its --out."
     return f"{none}: the session was stopped, {journal.ended.n_remaining:,} presentations left. Go on with `{resume}`."
 
 

@@ -17,11 +17,12 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.documents import Section
-from closedloop.errors import DocumentError, SessionError, StorageError, visible
+from closedloop.errors import ClosedLoopError, DocumentError, SessionError, StorageError, visible
 from closedloop.plain_text.json_text import parse_json
 from closedloop.storage import make_folder, read_bytes, sha256_bytes, storage_errors
-from rig.session.folder import Session, plan_sha256
+from rig.session.folder import SESSION_NAME, Session, plan_sha256
 from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
 SCREEN_PATIENCE_S = 2.0
@@ -102,7 +103,27 @@ def session_name(session: Session, *, is_real: bool) -> str:
         Whether it is really shown; else only this very folder is meant, as dry runs of one plan go on side by side.
     """
     key = plan_sha256(session.folder) if is_real else sha256_bytes(os.fsencode(session.folder.resolve()))
-    return f"session {session.document.session_id} ({key[:_SHOWN]})"
+    return _name_of(session.document.session_id, key)
+
+
+def _name_of(session_id: str, key: str) -> str:
+    return f"session {session_id} ({key[:_SHOWN]})"
+
+
+def out_of_last_rig(folder: Path) -> Path | None:
+    """Return where the journal goes of the rig that holds a session or was killed at it; None where none is known.
+
+    Parameters
+    ----------
+    folder
+        The session's.
+    """
+    try:
+        name = _name_of(SessionDocument.read(folder / SESSION_NAME).session_id, plan_sha256(folder))
+    except (ClosedLoopError, OSError):
+        return None
+    holder = _read(account_folder() / f"{_file_name(name)}.lock")
+    return Path(holder.out) if holder is not None else None
 
 
 @contextmanager

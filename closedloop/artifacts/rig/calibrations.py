@@ -43,8 +43,10 @@ class LightDelay(Section):
     latency_ms: float = Field(ge=-100, le=1_000, description="from the code of a flip to light, median")
     jitter_ms: float = Field(ge=0, description="standard deviation of it")
     n_flashes: int = Field(ge=1, description="that both code and light were seen of")
-    n_missed: int = Field(default=0, ge=0, description="without light")
-    n_extra: int = Field(default=0, ge=0, description="edges of light that belong to no flash")
+    n_missed: int | None = Field(default=None, ge=0, description="without light; null: not counted")
+    n_extra: int | None = Field(
+        default=None, ge=0, description="edges of light that belong to no flash; null: not counted"
+    )
 
 
 class ValveVolume(Section):

@@ -209,9 +209,9 @@ def light_lines(found: LightDocument, out: Path | None) -> list[str]:
 def _doubts(found: LightDocument) -> list[str]:
     light, most = found.light, _POOR * found.n_shown
     doubts = []
-    if light.n_missed > most:
+    if (light.n_missed or 0) > most:
         doubts.append("light is missing: is the photodiode on its patch, and the patch large enough?")
-    if light.n_extra > most:
+    if (light.n_extra or 0) > most:
         doubts.append("light without flashes: is the screen's backlight modulated, or is a lamp on the photodiode?")
     if found.n_off_frame > most:
         doubts.append("frames are late: rehearse, and turn the desktop's effects off")

@@ -68,7 +68,10 @@ def _described(at: Inspection, rig: DescribedRig) -> str | Finding | None:
         case "by_hand":
             return _by_hand(at, described)
         case "blackrock":
-            return warn("a rehearsal is not recorded: the recorder was not looked at", "`rig check` looks at it.")
+            return warn(
+                "not looked at: neither a rehearsal nor what has no screen is recorded",
+                "Run `rig check` with the screen, which looks at it.",
+            )
 
 
 def _blackrock(at: Inspection, opened: BlackrockRecorder) -> str | Finding | None:

@@ -55,7 +55,7 @@ def load_library() -> Any:
 
 def no_library(error: OSError) -> DeviceError:
     """Return in a line why the library that comes with pycbsdk does not load: its first session says so."""
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    first = str(error).splitlines()[0].partition(". ")[0] if str(error) else type(error).__name__
     return DeviceError(
         f"recorder: expected Blackrock's library to load, found: {one_line(first)}. On Linux it needs glibc 2.39 "
         "(Ubuntu 24.04, Debian 13) or later: use such a system or Windows here, or set recorder.kind to by_hand."

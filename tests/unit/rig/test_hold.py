@@ -15,8 +15,9 @@ from rig.apparatus import Launch
 from rig.check.inspection import Inspection
 from rig.check.table import check_before, check_opened
 from rig.launch import run_launch
+from rig.operator.tell import tell
 from rig.session.folder import open_session
-from rig.session.hold import account_folder, hold, new_holder, screen_name, session_name
+from rig.session.hold import account_folder, hold, new_holder, out_of_last_rig, screen_name, session_name
 from rig.stop import StopRequest
 
 HOLDING = """
@@ -90,6 +91,21 @@ def test_what_a_killed_rig_held_is_free_and_the_next_one_learns_of_it(holding):
         assert (died.pid, died.session_id) == (holding.pid, "study/day-00")
     with hold("screen 0 of :9", me(), patience_s=0.0) as died:
         assert died is None
+
+
+def test_where_a_killed_rig_wrote_its_journal_is_known_to_whoever_asks_for_it(make_session, tmp_path):
+    folder = make_session()
+    name = session_name(open_session(folder), is_real=True)
+    assert out_of_last_rig(folder) is None
+    killed = HOLDING.replace('"screen 0 of :9"', repr(name)).replace('Path("out")', f"Path({str(tmp_path / 'P')!r})")
+    with subprocess.Popen(
+        [sys.executable, "-c", killed], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+    assert out_of_last_rig(folder) == tmp_path / "P"
+    with pytest.raises(SessionError, match=f"no journal in {tmp_path / 'P'}"):
+        tell(folder, None, "pause", folder=tmp_path / "nobody's")
 
 
 def test_a_rig_that_ends_leaves_nothing(holding, runtime):

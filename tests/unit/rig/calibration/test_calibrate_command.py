@@ -230,3 +230,11 @@ def test_ctrl_c_in_a_batch_ends_it(valve_at):
     assert person.end() == 130
     assert len(fake.openings_ms()) < 100
     assert calibrations(path).valve is None
+
+
+def test_of_numbers_that_were_measured_elsewhere_nobody_has_counted_what_was_missed(tmp_path):
+    path = rig_file(tmp_path)
+    assert run("photodiode", "--rig", path, "--latency-ms", 25.5, "--jitter-ms", 0.4, "--n", 120).exit_code == 0
+    light = calibrations(path).light
+    assert (light.n_flashes, light.n_missed, light.n_extra) == (120, None, None)
+    assert "n_missed" not in path.read_text()

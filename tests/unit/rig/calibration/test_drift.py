@@ -142,6 +142,17 @@ def test_an_eye_that_rests_here_and_there_has_not_drifted(make_session, tmp_path
     assert "key d" not in told[0]
 
 
+def test_in_a_pause_for_it_the_page_says_the_drift_by_which_the_operator_decides(make_session):
+    tally = SessionTally(open_session(make_session()).document)
+    tally.note(Paused(by="operator", why="recalibration", time_s=1.0))
+    tally.note(DriftChecked(x_deg=0.6, y_deg=-0.3, n_trials=20, is_large=True, time_s=1.0))
+    pause = tally.state(2.0).pause
+    assert pause.startswith("recalibration")
+    assert pause.endswith(
+        "gaze has drifted by +0.60 deg to the right and -0.30 deg up (20 trials), which the key d takes out"
+    )
+
+
 def test_a_large_drift_is_told_by_itself_at_most_every_so_many_trials(make_session, tmp_path) -> None:
     rows, told, state, _ = present(make_session, tmp_path, AskedAt())
     assert len(of(rows, TrialEnded)) == 60

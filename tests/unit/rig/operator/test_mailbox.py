@@ -206,7 +206,10 @@ def test_of_two_rigs_on_one_session_the_one_is_named_by_its_out(place):
         ([], "no journal in"),
         ([opened()], "ended without a word, killed or by a failure"),
         ([opened(), SessionEnded(outcome="stopped", n_remaining=30, time_s=1.0)], "stopped, 30 presentations left"),
-        ([opened(), SessionEnded(outcome="complete", n_remaining=0, time_s=1.0)], "has ended, complete"),
+        (
+            [opened(), SessionEnded(outcome="complete", n_remaining=0, time_s=1.0)],
+            r"has ended, complete, as .*journal\.jsonl says",
+        ),
     ],
 )
 def test_where_no_rig_is_at_work_the_journal_says_what_became_of_it(place, rows, line):
