@@ -32,6 +32,7 @@ BlackrockDevice = Literal["NSP", "LEGACY_NSP", "HUB1", "HUB2", "HUB3", "NPLAY"]
 
 DEFAULT_FILE = "{session}_launch-{launch}_part-{part}_{time}"
 _FIELDS = {"session", "launch", "part", "time"}
+_NOT_IN_FILES = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')  # on Windows, where recorders run
 
 
 LineName = Annotated[str, Field(min_length=1, max_length=8)]
@@ -84,6 +85,16 @@ class GazePort(Section):
             raise ValueError(
                 f"expected an address for {self.source}, found none. EyeLink's computer is at 100.1.1.1 unless "
                 "somebody changed that; an LSL stream has a name, or type=Gaze"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _x_is_not_y(self) -> GazePort:
+        names = [label.strip().casefold() for label in self.channels or ("x", "y")]
+        if len({*names} - {""}) < 2:
+            raise ValueError(
+                f"channels: expected labels of two channels, x and y, found {', '.join(self.channels or ())!r}. "
+                "Correct it"
             )
         return self
 
@@ -161,13 +172,22 @@ class RecorderPort(Section):
     @model_validator(mode="after")
     def _names_differ(self) -> RecorderPort:
         try:
-            fields = {field for _, field, _, _ in Formatter().parse(self.file) if field is not None}
+            parts = list(Formatter().parse(self.file))
         except ValueError:
+            parts = [("", "{", "", None)]
+        fields = {field for _, field, _, _ in parts if field is not None}
+        if any(shape or conversion for _, _, shape, conversion in parts):  # {part:9999999} is as long as it says
             fields = {"{"}
         if not fields <= _FIELDS or not {"launch", "part"} <= fields:
             raise ValueError(
                 f"expected a name with {{launch}} and {{part}}, and perhaps {{session}} and {{time}}, found "
                 f"{self.file!r}: each recording has a name of its own. Start from {DEFAULT_FILE}"
+            )
+        last = re.split(r"[/\\]", self.file)[-1]
+        if not {"{launch}", "{part}"} <= set(re.findall(r"\{\w+\}", last)) or _NOT_IN_FILES.search(last):
+            raise ValueError(
+                f"file: expected {{launch}} and {{part}} in the name itself, behind any folder, and none of "
+                f'< > : " | ? *, found {last!r}. Start from {DEFAULT_FILE}'
             )
         return self
 

@@ -90,12 +90,40 @@ def test_a_rig_is_read_with_the_hash_of_its_file(tmp_path: Path) -> None:
             "framing: expected raw for transport parallel, found checked",
         ),
         ("mouse", "eyelinc", "gaze.source"),
+        ("source: mouse", "source: lsl, address: eye, channels: [gx, GX]", "gaze.channels: expected labels of two"),
+        ("source: mouse", "source: lsl, address: eye, channels: [gx, '']", "gaze.channels: expected labels of two"),
+        ("folder: /data", "file: '{launch}-{part}/today'", "recorder.file: expected {launch} and {part} in the name"),
+        ("folder: /data", "file: 'D:/{launch}-{part}/'", "recorder.file: expected {launch} and {part} in the name"),
+        ("folder: /data", "file: 'day*{launch}-{part}'", "recorder.file: expected {launch} and {part} in the name"),
+        ("folder: /data", 'file: "{launch}\\n{part}"', "recorder.file: expected {launch} and {part} in the name"),
         ("name: rig 2", "nam: rig 2", "nam"),
     ],
 )
 def test_what_no_rig_is_is_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in RIG
     path = written(tmp_path, RIG.replace(old, new))
+    with refused(RigError, path, said):
+        read_rig(path)
+
+
+VALVE = "ml_per_ms: 1.0e-3, ml_at_zero: 0, ml_per_ms_error: 0, ml_at_zero_error: 0"
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ("gaze_map: {x_deg: [0, 0, 0], y_deg: [0, 0, 0]}", "calibrations.gaze_map: expected slopes by which each"),
+        ("gaze_map: {x_deg: [1, 2, 3], y_deg: [5, 4, 6]}", "wherever the eye looked, it would be at one place"),
+        ("gaze_map: {x_deg: [1, 1.0e308, 0], y_deg: [5, 1.0e308, 6]}", "calibrations.gaze_map: expected slopes"),
+        (f"valve: {{{VALVE}, shortest_ms: 50, longest_ms: 20}}", "valve.longest_ms: expected 50 (shortest_ms) at"),
+        (
+            "gamma: {gamma: 2.2, darkest_cd_m2: 90, brightest_cd_m2: 9, worst_error: 0, n_levels: 9}",
+            "gamma.brightest_cd_m2: expected more than 90 (darkest_cd_m2), found 9",
+        ),
+    ],
+)
+def test_what_nobody_can_have_measured_is_one_line(tmp_path: Path, measured: str, said: str) -> None:
+    path = written(tmp_path, RIG.replace("{gaze: 2026-11-27}", f"{{gaze: 2026-11-27, {measured}}}"))
     with refused(RigError, path, said):
         read_rig(path)
 
