@@ -44,6 +44,9 @@ class GazeFit(Section):
 
     source: str = Field(description="gaze.source that it was measured with")
     address: str | None = Field(default=None, description="gaze.address that it was measured with")
+    values: str | None = Field(
+        default=None, description="which of its values: gaze.eye, unit and channels of that day; null: not noted"
+    )
     error_deg: float = Field(ge=0, description="median distance between targets and where the map puts the eye")
     worst_deg: float = Field(ge=0, description="the largest of them")
     n_points: int = Field(ge=3, description="targets that the map was fitted to")

@@ -79,6 +79,12 @@ class GazePort(Section):
         default="loopback", description="network: an LSL stream may come from another computer, and its library listens"
     )
 
+    @property
+    def values(self) -> str:
+        """Which two of a tracker's values are read, in words: those of another eye or unit need a map of their own."""
+        channels = " and ".join(self.channels) if self.channels is not None else "null"
+        return f"eye {self.eye or 'null'}, unit {self.unit or 'null'}, channels {channels}"
+
     @model_validator(mode="after")
     def _trackers_have_an_address(self) -> GazePort:
         if self.source in TRACKERS and self.address is None:
