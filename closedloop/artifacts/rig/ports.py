@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from string import Formatter
@@ -37,6 +38,26 @@ _NOT_IN_FILES = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')  # on Windows, where recor
 
 LineName = Annotated[str, Field(min_length=1, max_length=8)]
 _LINES = {"digital_line": "D[0-7]", "labjack": "(FIO|EIO|CIO|MIO|DIO)[0-9]{1,2}"}
+
+
+def is_same_address(one: str | None, other: str | None) -> bool:
+    """Return whether two addresses are one device: a link and what it leads to, COM3 and com3, 0x378 and 0x0378.
+
+    Parameters
+    ----------
+    one, other
+        As a rig's description has them; None is none's.
+    """
+    return one is not None and other is not None and _device(one) == _device(other)
+
+
+def _device(address: str) -> str | int:
+    if address.startswith("/"):
+        return os.path.realpath(address)
+    try:
+        return int(address, 0)
+    except ValueError:
+        return address.upper()
 
 
 class CodesPort(Section):

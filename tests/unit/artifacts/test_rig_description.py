@@ -110,6 +110,26 @@ VALVE = "ml_per_ms: 1.0e-3, ml_at_zero: 0, ml_per_ms_error: 0, ml_at_zero_error:
 
 
 @pytest.mark.parametrize(
+    ("of_codes", "of_valve"),
+    [("/dev/parport0", "/dev/./parport0"), ("0x378", "0x0378"), ("0x378", "888"), ("LPT1", "lpt1")],
+)
+def test_an_address_written_in_another_way_is_the_same_one(tmp_path: Path, of_codes: str, of_valve: str) -> None:
+    text = RIG.replace("/dev/parport0", f"'{of_codes}'")
+    valve = f"{{device: digital_line, address: '{of_valve}', line: D3}}"
+    path = written(tmp_path, text.replace("{device: none}", valve))
+    with refused(RigError, path, "reward.address: expected a parallel port of the valve's own"):
+        read_rig(path)
+
+
+def test_a_link_to_the_port_of_codes_is_that_port(tmp_path: Path) -> None:
+    (tmp_path / "valve").symlink_to(tmp_path / "codes")
+    text = RIG.replace("parallel, address: /dev/parport0", f"serial, address: {tmp_path / 'codes'}")
+    path = written(tmp_path, text.replace("{device: none}", f"{{device: microcontroller, address: {tmp_path / 'valve'}}}"))
+    with refused(RigError, path, "codes.transport: expected microcontroller, as for reward at"):
+        read_rig(path)
+
+
+@pytest.mark.parametrize(
     ("measured", "said"),
     [
         ("gaze_map: {x_deg: [0, 0, 0], y_deg: [0, 0, 0]}", "calibrations.gaze_map: expected slopes by which each"),
