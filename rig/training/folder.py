@@ -61,6 +61,12 @@ class DayFolder:
         return self.path / SESSION_FOLDER
 
     @property
+    def n_trials(self) -> int:
+        """Trials that ended by themselves: what the staircase went by."""
+        rows = self.journal.rows if self.journal is not None else ()
+        return sum(isinstance(row, TrialEnded) and row.outcome != "stopped" for row in rows)
+
+    @property
     def was_cut(self) -> bool:
         """Whether the rig was killed in it, or its computer."""
         return self.journal is not None and self.journal.ended is None
@@ -266,12 +272,13 @@ def new_day(
     pictures
         The folder whose pictures are shown, or None.
     """
+    taught = [day.course.level for day in days if day.n_trials]  # one that was only begun takes nobody a step back
     return TrainingDay(
         simulated=simulated,
         subject=settings.subject,
         date=today,
         settings=settings,
-        start=next_day(days[-1].course.level, settings) if days else first_level(settings),
+        start=next_day(taught[-1], settings) if taught else first_level(settings),
         rewarded_before=days[-1].course.n_rewarded if days else 0,
         pictures=str(pictures.absolute()) if pictures is not None else None,
         valve=rig.calibrations.valve if rig is not None else None,

@@ -48,10 +48,11 @@ def is_same_address(one: str | None, other: str | None) -> bool:
     one, other
         As a rig's description has them; None is none's.
     """
-    return one is not None and other is not None and _device(one) == _device(other)
+    return one is not None and other is not None and device_at(one) == device_at(other)
 
 
-def _device(address: str) -> str | int:
+def device_at(address: str) -> str | int:
+    """Return what is the same for all ways to write a device's address."""
     if address.startswith("/"):
         return os.path.realpath(address)
     try:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from closedloop.artifacts.rig.training import TrainingSettings
 from closedloop.errors import SessionError
 from rig.stop import StopRequest
+from rig.training.folder import read_days
+from rig.training.staircase import next_day
 from rig.training.train import TrainingRun, train
 
 
@@ -18,9 +21,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "training"
 
 
-def teach(folder, subject=None):
+def teach(folder, subject=None, stop=None):
     run = TrainingRun(folder=folder, minutes=0.2, subject=subject, simulated=True, display="headless")
-    return train(run, stop=StopRequest(), on_trial=lambda _course: None, on_findings=lambda _findings: None)
+    return train(run, stop=stop or StopRequest(), on_trial=lambda _course: None, on_findings=lambda _findings: None)
 
 
 def all_files(folder):
@@ -51,6 +54,15 @@ def test_a_day_whose_folder_is_gone_is_as_if_it_never_was_and_its_name_is_free(f
     day.rename(folder.parent / "aside")
     teach(folder)
     assert [path.name for path in folder.glob("train-*")] == [day.name]
+
+
+def test_days_without_a_trial_take_nobody_a_step_back(folder):
+    stop = StopRequest()
+    stop.ask()
+    begun = [teach(folder, stop=stop).day for _ in range(3)]
+    assert [sum(day.counts.values()) for day in begun] == [0, 0, 0]
+    starts = [day.day.start for day in read_days(folder)]
+    assert starts[1:] == [next_day(read_days(folder)[0].course.level, TrainingSettings(subject="Nelson"))] * 3
 
 
 def test_settings_that_name_another_animal_do_not_take_its_days(folder):
