@@ -124,7 +124,9 @@ def test_an_address_written_in_another_way_is_the_same_one(tmp_path: Path, of_co
 def test_a_link_to_the_port_of_codes_is_that_port(tmp_path: Path) -> None:
     (tmp_path / "valve").symlink_to(tmp_path / "codes")
     text = RIG.replace("parallel, address: /dev/parport0", f"serial, address: {tmp_path / 'codes'}")
-    path = written(tmp_path, text.replace("{device: none}", f"{{device: microcontroller, address: {tmp_path / 'valve'}}}"))
+    path = written(
+        tmp_path, text.replace("{device: none}", f"{{device: microcontroller, address: {tmp_path / 'valve'}}}")
+    )
     with refused(RigError, path, "codes.transport: expected microcontroller, as for reward at"):
         read_rig(path)
 

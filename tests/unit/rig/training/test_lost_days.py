@@ -70,7 +70,8 @@ def test_settings_that_name_another_animal_do_not_take_its_days(folder):
     settings.write_text(settings.read_text().replace("'Nelson'", "'Rodney'"))
     before = all_files(folder)
     with pytest.raises(
-        SessionError, match=r"expected the training of Rodney, as training\.yaml says, found that of Nelson\. Set subject"
+        SessionError,
+        match=r"expected the training of Rodney, as training\.yaml says, found that of Nelson\. Set subject",
     ):
         teach(folder)
     assert all_files(folder) == before
