@@ -65,8 +65,8 @@ def read_numbers(path: Path, columns: Sequence[str], *, optional: Sequence[str] 
 def _fields(head: Sequence[str], line: Sequence[str], *, place: str) -> list[tuple[str, str]]:
     if any(field.strip() for field in line[len(head) :]):
         raise RigError(
-            f"{place}: expected {len(head)} fields as in the first line, found {len(line)}: is a comma within a number? "
-            "Write numbers with a point."
+            f"{place}: expected {len(head)} fields as in the first line, found {len(line)}: is a comma within a "
+            "number? Write numbers with a point."
         )
     return [(name, field) for name, field in zip(head, line, strict=False) if field.strip()]
 

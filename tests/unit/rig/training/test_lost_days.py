@@ -1,4 +1,4 @@
-"""A training in whose folder something was removed or edited: no day is written over, and no animal's days are mixed."""
+"""A training in whose folder something was removed or edited: no day is written over, no animals are mixed."""
 
 from __future__ import annotations
 
