@@ -34,6 +34,8 @@ def check_kept_gaze(paths: StudyPaths, study: StudyDocument, *, day: int) -> Non
         A tracker's file is damaged.
     """
     place = GAZE.published(paths, day)
+    for file in (place, *tracker_files(place.parent)):
+        _refuse_no_file(file)
     if place.is_file():
         _check_samples(place, paths, study, day=day)
     for file in tracker_files(place.parent):
@@ -44,6 +46,13 @@ def check_kept_gaze(paths: StudyPaths, study: StudyDocument, *, day: int) -> Non
 def tracker_files(folder: Path) -> list[Path]:
     """Return a session's EDF files, in the order of their names."""
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".edf" and not file.name.startswith("."))
+
+
+def _refuse_no_file(place: Path) -> None:
+    """Refuse what has the name of a file and is none; what is not there at all is well."""
+    if place.is_dir() or (place.is_symlink() and not place.exists()):
+        found = "a folder" if place.is_dir() else "a link that leads nowhere"
+        raise DocumentError(f"{place}: expected a file, found {found}. {REMEDY}")
 
 
 def _check_samples(place: Path, paths: StudyPaths, study: StudyDocument, *, day: int) -> None:

@@ -47,6 +47,8 @@ def _other_rig(rig: RigDocument, fit: GazeFit) -> str:
         return f"by {fit.source}, and gaze.source is {rig.gaze.source}"
     if fit.address != rig.gaze.address:
         return f"by {fit.source} at {fit.address or 'no address'}, and gaze.address is {rig.gaze.address or 'null'}"
+    if fit.values not in (None, rig.gaze.values):
+        return f"of {fit.values}, and gaze now has {rig.gaze.values}"
     for what, made_cm, found_cm in (
         ("seen from", fit.distance_cm, screen.distance_cm),
         ("on a picture of", fit.width_cm, screen.width_cm),

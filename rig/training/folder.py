@@ -61,6 +61,12 @@ class DayFolder:
         return self.path / SESSION_FOLDER
 
     @property
+    def n_trials(self) -> int:
+        """Trials that ended by themselves: what the staircase went by."""
+        rows = self.journal.rows if self.journal is not None else ()
+        return sum(isinstance(row, TrialEnded) and row.outcome != "stopped" for row in rows)
+
+    @property
     def was_cut(self) -> bool:
         """Whether the rig was killed in it, or its computer."""
         return self.journal is not None and self.journal.ended is None
@@ -154,9 +160,34 @@ def read_days(folder: Path) -> list[DayFolder]:
 
 
 def _day_folders(folder: Path) -> list[Path]:
+    return [path for path in _named_as_days(folder) if (path / DAY_NAME).is_file()]
+
+
+def _named_as_days(folder: Path) -> list[Path]:
     named = [(match, path) for path in folder.glob("train-*") if (match := _DAY.fullmatch(path.name))]
-    in_order = sorted((match[1], int(match[2] or 1), path) for match, path in named)
-    return [path for _, _, path in in_order if (path / DAY_NAME).is_file()]
+    return [path for _, _, path in sorted((match[1], int(match[2] or 1), path) for match, path in named)]
+
+
+def refuse_lost_days(folder: Path) -> None:
+    """Refuse a training in which a file of a day is gone: a new day would take its name, and what it taught be lost.
+
+    Raises
+    ------
+    SessionError
+        A journal stands there without its day.json, or a summary without its journal.
+    """
+    needs = {DAY_NAME: catalog.JOURNAL.name, catalog.JOURNAL.name: catalog.SUMMARY.name}
+    for path in _named_as_days(folder):
+        for needed, there in needs.items():
+            if _is_written(path / there) and not _is_written(path / needed):
+                raise SessionError(
+                    f"{path}: expected {needed} beside {there}, found none. Bring it back from a copy, or move the "
+                    "folder out of the training, which then goes on without that day."
+                )
+
+
+def _is_written(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def read_day(path: Path) -> DayFolder:
@@ -241,34 +272,42 @@ def new_day(
     pictures
         The folder whose pictures are shown, or None.
     """
+    taught = [day.course.level for day in days if day.n_trials]  # one that was only begun takes nobody a step back
     return TrainingDay(
         simulated=simulated,
         subject=settings.subject,
         date=today,
         settings=settings,
-        start=next_day(days[-1].course.level, settings) if days else first_level(settings),
+        start=next_day(taught[-1], settings) if taught else first_level(settings),
         rewarded_before=days[-1].course.n_rewarded if days else 0,
         pictures=str(pictures.absolute()) if pictures is not None else None,
         valve=rig.calibrations.valve if rig is not None else None,
     )
 
 
-def refuse_other_kind(days: list[DayFolder], *, simulated: bool) -> None:
-    """Refuse to teach an animal where a simulated one was taught, and the other way round.
+def refuse_other_kind(days: list[DayFolder], *, subject: str, simulated: bool) -> None:
+    """Refuse to teach an animal where another or a simulated one was taught, and the other way round.
 
     Parameters
     ----------
     days
         Of the training so far.
+    subject
+        Whose training it is by its settings, which a person edits.
     simulated
         Whether a simulated animal is to be taught.
 
     Raises
     ------
     SessionError
-        The days so far are of the other kind.
+        The days so far are of the other kind, or of another animal.
     """
     for day in days:
+        if day.day.subject != subject:
+            raise SessionError(
+                f"{day.path}: expected the training of {subject}, as {SETTINGS_NAME} says, found that of "
+                f"{day.day.subject}. Set subject back: each animal has a folder of its own."
+            )
         if day.day.simulated != simulated:
             kinds = {True: "a simulated animal", False: "an animal"}
             raise SessionError(

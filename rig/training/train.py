@@ -34,6 +34,7 @@ from rig.training.folder import (
     new_name,
     read_day,
     read_days,
+    refuse_lost_days,
     refuse_other_kind,
     settle_settings,
     sweep_training,
@@ -135,8 +136,9 @@ def train(
     with ExitStack() as stack:
         name = f"training {settings.subject} ({sha256_bytes(str(resolved(run.folder)).encode())[:_SHOWN]})"
         stack.enter_context(hold(name, new_holder(settings.subject, run.folder), patience_s=SCREEN_PATIENCE_S))
+        refuse_lost_days(run.folder)
         days = read_days(run.folder)
-        refuse_other_kind(days, simulated=run.simulated)
+        refuse_other_kind(days, subject=settings.subject, simulated=run.simulated)
         sweep_training(run.folder)
         draw_page(run.folder, days)  # a run that was killed left it as it was before
         day = _settle_day(run, days, settings, rig)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import math
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
 
 Plane = tuple[float, float, float]
 """Degrees at the tracker's (0, 0), per unit of its first value, per unit of its second."""
+
+_ON_A_LINE = 1e-6  # the sine of the angle between two directions: no eye tracker's are so near to each other
 
 
 class GazeMap(Section):
@@ -17,6 +20,18 @@ class GazeMap(Section):
 
     x_deg: Plane = Field(description="degrees to the right: at (0, 0), and for each unit of its two values")
     y_deg: Plane = Field(description="degrees upwards, likewise")
+
+    @model_validator(mode="after")
+    def _two_values_are_two_directions(self) -> GazeMap:
+        (_, a, b), (_, c, d) = self.x_deg, self.y_deg
+        turned, sizes = abs(a * d - b * c), math.hypot(a, c) * math.hypot(b, d)
+        if not (math.isfinite(sizes) and turned > _ON_A_LINE * sizes):
+            raise ValueError(
+                "expected slopes by which each of the tracker's two values moves gaze in a direction of its own, found "
+                f"{a:g} and {b:g} for x_deg, {c:g} and {d:g} for y_deg: wherever the eye looked, it would be at one "
+                "place or on a line. Calibrate again: rig calibrate gaze"
+            )
+        return self
 
     def to_degrees(self, first: float, second: float) -> tuple[float, float]:
         """Return where an eye looks: degrees to the right of the fixation point, and above it."""
@@ -29,6 +44,9 @@ class GazeFit(Section):
 
     source: str = Field(description="gaze.source that it was measured with")
     address: str | None = Field(default=None, description="gaze.address that it was measured with")
+    values: str | None = Field(
+        default=None, description="which of its values: gaze.eye, unit and channels of that day; null: not noted"
+    )
     error_deg: float = Field(ge=0, description="median distance between targets and where the map puts the eye")
     worst_deg: float = Field(ge=0, description="the largest of them")
     n_points: int = Field(ge=3, description="targets that the map was fitted to")
@@ -60,6 +78,15 @@ class ValveVolume(Section):
     longest_ms: float = Field(gt=0)
     leak_ml_per_min: float | None = Field(default=None, description="of the closed valve; null: not measured")
 
+    @model_validator(mode="after")
+    def _shortest_is_shorter(self) -> ValveVolume:
+        if self.shortest_ms > self.longest_ms:
+            raise ValueError(
+                f"longest_ms: expected {self.shortest_ms:g} (shortest_ms) at least, found {self.longest_ms:g}. Weigh "
+                "again: rig calibrate valve"
+            )
+        return self
+
     def ml(self, duration_ms: float) -> float | None:
         """Return what an opening gives; None where none of that length was measured."""
         is_known = self.shortest_ms <= duration_ms <= self.longest_ms
@@ -74,6 +101,15 @@ class ScreenGamma(Section):
     brightest_cd_m2: float = Field(gt=0, description="of level 255, by the fit")
     worst_error: float = Field(ge=0, description="of the fit, as a share of the brightest")
     n_levels: int = Field(ge=4, description="grey levels measured")
+
+    @model_validator(mode="after")
+    def _brightest_is_brighter(self) -> ScreenGamma:
+        if self.darkest_cd_m2 >= self.brightest_cd_m2:
+            raise ValueError(
+                f"brightest_cd_m2: expected more than {self.darkest_cd_m2:g} (darkest_cd_m2), found "
+                f"{self.brightest_cd_m2:g}. Measure again: rig calibrate gamma"
+            )
+        return self
 
 
 class Calibrations(Section):

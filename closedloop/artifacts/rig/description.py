@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.numbers import Name, RefreshRate, ScreenPatch, ScreenSide
 from closedloop.artifacts.rig.calibrations import Calibrations
-from closedloop.artifacts.rig.ports import CodesPort, GazePort, RecorderPort, RewardPort
+from closedloop.artifacts.rig.ports import CodesPort, GazePort, RecorderPort, RewardPort, is_same_address
 from closedloop.errors import RigError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.plain_text.yaml_text import parse_yaml
@@ -73,7 +73,7 @@ class RigDocument(Section):
     @model_validator(mode="after")
     def _one_device_at_an_address(self) -> RigDocument:
         reward, codes = self.reward, self.codes
-        is_shared = reward.device == "microcontroller" and reward.address == codes.address
+        is_shared = reward.device == "microcontroller" and is_same_address(reward.address, codes.address)
         if is_shared and codes.transport != "microcontroller":
             raise ValueError(
                 f"codes.transport: expected microcontroller, as for reward at {codes.address}, found "
@@ -83,7 +83,7 @@ class RigDocument(Section):
 
     @model_validator(mode="after")
     def _valve_has_a_port_of_its_own(self) -> RigDocument:
-        if self.reward.device == "digital_line" and self.reward.address == self.codes.address:
+        if self.reward.device == "digital_line" and is_same_address(self.reward.address, self.codes.address):
             raise ValueError(
                 f"reward.address: expected a parallel port of the valve's own, found {self.reward.address}, which "
                 "codes have: each code would open or close the valve. Wire it to another port"

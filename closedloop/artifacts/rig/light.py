@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import Name, RefreshRate
@@ -36,6 +37,16 @@ class FlashesDocument(Document):
     refresh_hz: RefreshRate
     codes: str = Field(description="how the codes left")
     flashes: tuple[PatchFlash, ...] = Field(min_length=1, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _flashes_are_in_order(self) -> FlashesDocument:
+        for number, (one, other) in enumerate(itertools.pairwise(self.flashes), start=2):
+            if other.time_s < one.time_s:
+                raise ValueError(
+                    f"flashes: expected times that do not go back, found {other.time_s:g} s behind {one.time_s:g} at "
+                    f"flash {number}. Restore the file"
+                )
+        return self
 
 
 class LightDocument(Document):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from string import Formatter
@@ -32,10 +33,32 @@ BlackrockDevice = Literal["NSP", "LEGACY_NSP", "HUB1", "HUB2", "HUB3", "NPLAY"]
 
 DEFAULT_FILE = "{session}_launch-{launch}_part-{part}_{time}"
 _FIELDS = {"session", "launch", "part", "time"}
+_NOT_IN_FILES = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')  # on Windows, where recorders run
 
 
 LineName = Annotated[str, Field(min_length=1, max_length=8)]
 _LINES = {"digital_line": "D[0-7]", "labjack": "(FIO|EIO|CIO|MIO|DIO)[0-9]{1,2}"}
+
+
+def is_same_address(one: str | None, other: str | None) -> bool:
+    """Return whether two addresses are one device: a link and what it leads to, COM3 and com3, 0x378 and 0x0378.
+
+    Parameters
+    ----------
+    one, other
+        As a rig's description has them; None is none's.
+    """
+    return one is not None and other is not None and device_at(one) == device_at(other)
+
+
+def device_at(address: str) -> str | int:
+    """Return what is the same for all ways to write a device's address."""
+    if address.startswith("/"):
+        return os.path.realpath(address)
+    try:
+        return int(address, 0)
+    except ValueError:
+        return address.upper()
 
 
 class CodesPort(Section):
@@ -78,12 +101,28 @@ class GazePort(Section):
         default="loopback", description="network: an LSL stream may come from another computer, and its library listens"
     )
 
+    @property
+    def values(self) -> str:
+        """Which two of a tracker's values are read, in words: those of another eye or unit need a map of their own."""
+        channels = " and ".join(self.channels) if self.channels is not None else "null"
+        return f"eye {self.eye or 'null'}, unit {self.unit or 'null'}, channels {channels}"
+
     @model_validator(mode="after")
     def _trackers_have_an_address(self) -> GazePort:
         if self.source in TRACKERS and self.address is None:
             raise ValueError(
                 f"expected an address for {self.source}, found none. EyeLink's computer is at 100.1.1.1 unless "
                 "somebody changed that; an LSL stream has a name, or type=Gaze"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _x_is_not_y(self) -> GazePort:
+        names = [label.strip().casefold() for label in self.channels or ("x", "y")]
+        if len({*names} - {""}) < 2:
+            raise ValueError(
+                f"channels: expected labels of two channels, x and y, found {', '.join(self.channels or ())!r}. "
+                "Correct it"
             )
         return self
 
@@ -161,13 +200,22 @@ class RecorderPort(Section):
     @model_validator(mode="after")
     def _names_differ(self) -> RecorderPort:
         try:
-            fields = {field for _, field, _, _ in Formatter().parse(self.file) if field is not None}
+            parts = list(Formatter().parse(self.file))
         except ValueError:
+            parts = [("", "{", "", None)]
+        fields = {field for _, field, _, _ in parts if field is not None}
+        if any(shape or conversion for _, _, shape, conversion in parts):  # {part:9999999} is as long as it says
             fields = {"{"}
         if not fields <= _FIELDS or not {"launch", "part"} <= fields:
             raise ValueError(
                 f"expected a name with {{launch}} and {{part}}, and perhaps {{session}} and {{time}}, found "
                 f"{self.file!r}: each recording has a name of its own. Start from {DEFAULT_FILE}"
+            )
+        last = re.split(r"[/\\]", self.file)[-1]
+        if not {"{launch}", "{part}"} <= set(re.findall(r"\{\w+\}", last)) or _NOT_IN_FILES.search(last):
+            raise ValueError(
+                f"file: expected {{launch}} and {{part}} in the name itself, behind any folder, and none of "
+                f'< > : " | ? *, found {last!r}. Start from {DEFAULT_FILE}'
             )
         return self
 

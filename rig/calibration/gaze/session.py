@@ -205,6 +205,7 @@ def measured(procedure: Procedure, rig: RigDocument, *, source: str, today: date
         "gaze_fit": GazeFit(
             source=source,
             address=rig.gaze.address,
+            values=rig.gaze.values,
             error_deg=round(verdict.median_deg, 3),
             worst_deg=round(verdict.worst_deg, 3),
             n_points=procedure.n_fitted,

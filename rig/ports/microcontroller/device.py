@@ -6,6 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from closedloop.artifacts.rig.ports import device_at
 from closedloop.errors import DeviceError
 from rig.ports.microcontroller.frames import (
     PROTOCOL,
@@ -297,7 +298,7 @@ class Microcontrollers:
 
     def __init__(self, patience: AnswerTimes | None = None) -> None:
         self._patience = patience
-        self._known: dict[str, Microcontroller] = {}
+        self._known: dict[str | int, Microcontroller] = {}
 
     def at(self, address: str) -> Microcontroller:
         """Return the one at an address, opened.
@@ -307,7 +308,7 @@ class Microcontrollers:
         DeviceError
             It cannot be opened.
         """
-        known = self._known.get(address)
+        known = self._known.get(device_at(address))
         if known is None or not known.is_shared:
-            known = self._known[address] = Microcontroller(address, patience=self._patience)
+            known = self._known[device_at(address)] = Microcontroller(address, patience=self._patience)
         return known

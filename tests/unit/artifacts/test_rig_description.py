@@ -90,12 +90,62 @@ def test_a_rig_is_read_with_the_hash_of_its_file(tmp_path: Path) -> None:
             "framing: expected raw for transport parallel, found checked",
         ),
         ("mouse", "eyelinc", "gaze.source"),
+        ("source: mouse", "source: lsl, address: eye, channels: [gx, GX]", "gaze.channels: expected labels of two"),
+        ("source: mouse", "source: lsl, address: eye, channels: [gx, '']", "gaze.channels: expected labels of two"),
+        ("folder: /data", "file: '{launch}-{part}/today'", "recorder.file: expected {launch} and {part} in the name"),
+        ("folder: /data", "file: 'D:/{launch}-{part}/'", "recorder.file: expected {launch} and {part} in the name"),
+        ("folder: /data", "file: 'day*{launch}-{part}'", "recorder.file: expected {launch} and {part} in the name"),
+        ("folder: /data", 'file: "{launch}\\n{part}"', "recorder.file: expected {launch} and {part} in the name"),
         ("name: rig 2", "nam: rig 2", "nam"),
     ],
 )
 def test_what_no_rig_is_is_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in RIG
     path = written(tmp_path, RIG.replace(old, new))
+    with refused(RigError, path, said):
+        read_rig(path)
+
+
+VALVE = "ml_per_ms: 1.0e-3, ml_at_zero: 0, ml_per_ms_error: 0, ml_at_zero_error: 0"
+
+
+@pytest.mark.parametrize(
+    ("of_codes", "of_valve"),
+    [("/dev/parport0", "/dev/./parport0"), ("0x378", "0x0378"), ("0x378", "888"), ("LPT1", "lpt1")],
+)
+def test_an_address_written_in_another_way_is_the_same_one(tmp_path: Path, of_codes: str, of_valve: str) -> None:
+    text = RIG.replace("/dev/parport0", f"'{of_codes}'")
+    valve = f"{{device: digital_line, address: '{of_valve}', line: D3}}"
+    path = written(tmp_path, text.replace("{device: none}", valve))
+    with refused(RigError, path, "reward.address: expected a parallel port of the valve's own"):
+        read_rig(path)
+
+
+def test_a_link_to_the_port_of_codes_is_that_port(tmp_path: Path) -> None:
+    (tmp_path / "valve").symlink_to(tmp_path / "codes")
+    text = RIG.replace("parallel, address: /dev/parport0", f"serial, address: {tmp_path / 'codes'}")
+    path = written(
+        tmp_path, text.replace("{device: none}", f"{{device: microcontroller, address: {tmp_path / 'valve'}}}")
+    )
+    with refused(RigError, path, "codes.transport: expected microcontroller, as for reward at"):
+        read_rig(path)
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ("gaze_map: {x_deg: [0, 0, 0], y_deg: [0, 0, 0]}", "calibrations.gaze_map: expected slopes by which each"),
+        ("gaze_map: {x_deg: [1, 2, 3], y_deg: [5, 4, 6]}", "wherever the eye looked, it would be at one place"),
+        ("gaze_map: {x_deg: [1, 1.0e308, 0], y_deg: [5, 1.0e308, 6]}", "calibrations.gaze_map: expected slopes"),
+        (f"valve: {{{VALVE}, shortest_ms: 50, longest_ms: 20}}", "valve.longest_ms: expected 50 (shortest_ms) at"),
+        (
+            "gamma: {gamma: 2.2, darkest_cd_m2: 90, brightest_cd_m2: 9, worst_error: 0, n_levels: 9}",
+            "gamma.brightest_cd_m2: expected more than 90 (darkest_cd_m2), found 9",
+        ),
+    ],
+)
+def test_what_nobody_can_have_measured_is_one_line(tmp_path: Path, measured: str, said: str) -> None:
+    path = written(tmp_path, RIG.replace("{gaze: 2026-11-27}", f"{{gaze: 2026-11-27, {measured}}}"))
     with refused(RigError, path, said):
         read_rig(path)
 

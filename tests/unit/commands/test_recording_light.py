@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from closedloop.artifacts.rig.light import FlashesDocument, LightDocument, PatchFlash
@@ -202,3 +203,9 @@ def test_a_table_that_is_none_is_one_line(tmp_path, text, said):
 def test_files_or_a_table(words):
     with pytest.raises(OptionError, match="expected files of a recording or --edges FILE, found both or none"):
         CliRunner().invoke(app, ["recording", "light", "flashes.json", *words], catch_exceptions=False)
+
+
+def test_flashes_whose_times_go_back_are_no_flashes():
+    shown = flashes(0)
+    with pytest.raises(ValidationError, match=r"expected times that do not go back, found .* s behind .* at flash 2\."):
+        FlashesDocument.model_validate(shown.model_dump() | {"flashes": shown.flashes[::-1]})

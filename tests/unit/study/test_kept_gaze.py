@@ -129,6 +129,19 @@ def test_the_gaze_of_another_session_is_refused(
         adopt(paths, STUDY, day=2, stage="present")
 
 
+@pytest.mark.parametrize("name", [GAZE.name, "s0000000.edf"])
+@pytest.mark.parametrize(("kind", "found"), [("folder", "a folder"), ("link", "a link that leads nowhere")])
+def test_what_has_a_name_of_gaze_and_is_no_file_is_refused(tmp_path: Path, name: str, kind: str, found: str) -> None:
+    paths = brought(tmp_path)
+    place = GAZE.published(paths, 2).with_name(name)
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(tmp_path / "nowhere")
+    with refused(DocumentError, place, f"expected a file, found {found}", "move it out of the folder"):
+        adopt(paths, STUDY, day=2, stage="present")
+
+
 @pytest.mark.parametrize("content", [b"0       X X X X", b"SR_RESEARCH_1000FILE\nENDP:\n"])
 def test_a_trackers_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     pytest.importorskip("eyelinkio")

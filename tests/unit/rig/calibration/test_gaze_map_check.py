@@ -34,6 +34,8 @@ def test_a_map_of_this_rig_passes_with_its_error() -> None:
     said = judge_gaze_map(rig(), "of 2026-11-28, today")
     assert said == "of 2026-11-28, today: error 0.21 deg (median), 0.40 deg (largest), from 9 points"
     assert judge_gaze_map(rig(None), "of 2026-11-28, today") == "of 2026-11-28, today"
+    noted = FIT.model_copy(update={"values": "eye null, unit null, channels null"})
+    assert judge_gaze_map(rig(noted), "of 2026-11-28, today") == said
 
 
 def test_an_old_one_is_still_a_warning_and_one_of_the_future_a_failure() -> None:
@@ -65,6 +67,11 @@ def test_a_map_that_fits_badly_or_was_not_tried_is_a_warning(changes, said) -> N
     [
         ({"source": "eyelink"}, {}, "by eyelink, and gaze.source is mouse"),
         ({"address": "Pupil"}, {}, "by mouse at Pupil, and gaze.address is null"),
+        (
+            {"values": "eye left, unit px, channels null"},
+            {},
+            "of eye left, unit px, channels null, and gaze now has eye null, unit null, channels null",
+        ),
         ({}, {"distance_cm": 60.0}, "seen from 86.8 cm, and rig.yaml now says 60 cm"),
         ({}, {"width_cm": 60.0}, "on a picture of 52 cm, and rig.yaml now says 60 cm"),
     ],

@@ -171,9 +171,9 @@ def test_without_a_word_it_stays_closed(n_yes):
 
 
 def test_what_is_no_weight_is_asked_again():
-    bench = Bench(itertools.repeat(True), ["a lot", "-3", "", "nan", "3,5"])
+    bench = Bench(itertools.repeat(True), ["a lot", "-3", "", "nan", "1e308", "3,5"])
     assert bench.run()[0].ml == pytest.approx(3.5 / 1.04)
-    assert [line.startswith("expected a weight such as 4.31") for line in bench.told] == [True] * 4
+    assert [line.startswith("expected a weight such as 4.31") for line in bench.told] == [True] * 5
 
 
 def test_an_opening_that_is_not_confirmed_ends_it():
@@ -208,6 +208,9 @@ def test_batches_of_a_table_are_read(tmp_path):
         ("duration_ms,openings,g\n100,50,-1\n", "row 1: expected whole openings and nothing below 0"),
         ("duration_ms,openings,g\n0,50,1\n", "row 1: expected a length of its openings"),
         ("duration_ms,openings,g\n0,0,1\n", "row 1: expected a length of its openings, or seconds"),
+        ("duration_ms,openings,g\n100,50,4,5\n", "line 2: expected 3 fields as in the first line, found 4"),
+        ("duration_ms,openings,g\n100,50,1e308\n", "line 2: g: expected a number, found '1e308'"),
+        ("duration_ms,openings,g\n100,50," + "1" * 140_000, "expected a table (CSV), found something else (field"),
     ],
 )
 def test_a_table_that_is_none_is_one_line(tmp_path, text, said):

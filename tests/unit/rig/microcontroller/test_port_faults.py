@@ -28,6 +28,9 @@ def test_reward_and_codes_at_one_address_share_its_port(bench):
     reward = MicrocontrollerReward(known.at(str(bench.address)))
     codes = MicrocontrollerCodes(known.at(str(bench.address)))
     assert reward.device is known.at(str(bench.address))
+    link = bench.address.with_name("by-id")
+    link.symlink_to(bench.address)
+    assert reward.device is known.at(str(link))
     reward.give(5.0)
     codes.send(42)
     confirmed = []

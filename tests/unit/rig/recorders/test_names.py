@@ -48,7 +48,13 @@ def test_numbers_of_launches_are_none_of_processors(session):
     assert len(find_devices(names)) == 1
 
 
-@pytest.mark.parametrize("file", ["recording", "{session}", "{launch}", "{launch}-{part}-{animal}", "{launch}-{part"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("recording", "{session}", "{launch}", "{launch}-{part}-{animal}", "{launch}-{part"),
+        *("{launch}-{part:>99999999}", "{launch!r}-{part}", "{launch}-{part:{time}}"),  # as long as it says, or none
+    ],
+)
 def test_a_pattern_by_which_two_recordings_could_have_one_name_is_refused(file):
     with pytest.raises(RigError, match=r"recorder.*expected a name with {launch} and {part}.*Start from"):
         validate(RecorderPort, {"kind": "by_hand", "file": file}, place="recorder", error=RigError)
