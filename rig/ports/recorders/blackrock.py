@@ -35,7 +35,10 @@ class RecorderPatience:
     Attributes
     ----------
     packets_s
-        Without a packet for so long the device is lost: it sends some every 10 ms, whatever is recorded.
+        Until the first packet comes.
+    lost_s
+        Without a packet for so long the device is lost: it sends some every 10 ms, whatever is recorded. What is shown
+        meanwhile is in no recording.
     dialog_s
         Central's file dialog needs "about 250 ms" to open, pycbsdk says; an order that comes sooner is lost.
     begins_s, ends_s
@@ -49,6 +52,7 @@ class RecorderPatience:
     """
 
     packets_s: float = 2.0
+    lost_s: float = 0.5
     dialog_s: float = 0.5
     begins_s: float = 15.0
     ends_s: float = 15.0
@@ -256,10 +260,10 @@ class BlackrockRecorder:
                 f"recorder: expected whole packets from {self.device}, found {n_new} that could not be read. "
                 f"Check the network cable between the two, {CONTINUE}."
             )
-        if now_s - self._heard_s >= self._patience.packets_s:
+        if now_s - self._heard_s >= self._patience.lost_s:
             self._lose()
             raise DeviceError(
-                f"recorder: expected packets from {self.device}, found none for {self._patience.packets_s:g} s. "
+                f"recorder: expected packets from {self.device}, found none for {self._patience.lost_s:g} s. "
                 f"{MEND}, {CONTINUE}: it records into a new file."
             )
 

@@ -33,7 +33,7 @@ from tests.equipment.two_heads import wait_until
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
 ROOT = Path(__file__).parents[3]
-N_PRESENTATIONS, N_BEFORE = 236, 200
+N_PRESENTATIONS, N_BEFORE = 260, 200
 REWARD_MS = 30.0
 RIG = """\
 name: rig 1
