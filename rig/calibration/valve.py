@@ -8,7 +8,7 @@ best guess; the standard errors come from what is left over.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from closedloop.artifacts.rig.calibrations import ValveVolume
@@ -130,12 +130,13 @@ def doubts_of_valve(batches: Sequence[WeighedBatch], fitted: ValveVolume) -> lis
     if leak is not None and leak > _LEAK_SHARE * fitted.ml_per_ms * 60_000:
         found.append(f"the closed valve leaks {leak:.2g} ml a minute: clean its seat, or replace it, and weigh again")
     opened = _without_leak(batches)
-    return found + _off_the_line(opened) + _drift(opened, fitted)
+    off = _off_the_line(opened)
+    return [*found, *off.values(), *_drift(opened, off.keys())]
 
 
-def _off_the_line(opened: Sequence[WeighedBatch]) -> list[str]:
-    """Compare each batch with the line through the others."""
-    found = []
+def _off_the_line(opened: Sequence[WeighedBatch]) -> dict[int, str]:
+    """Compare each batch with the line through the others; those that lie beside it, by their places."""
+    found = {}
     for place, one in enumerate(opened):
         others = [other for at, other in enumerate(opened) if at != place]
         if len(others) < LEAST_BATCHES or len({round(other.duration_ms, 1) for other in others}) < 2:
@@ -145,32 +146,45 @@ def _off_the_line(opened: Sequence[WeighedBatch]) -> list[str]:
         # the errors of a and b go against each other: their sum is more than what the line may be wrong by
         may_be = one.n_openings * (zero_error + slope_error * one.duration_ms)
         if abs(one.ml - foreseen) > max(_OFF_THE_LINE * abs(foreseen), _SURPRISE * may_be):
-            found.append(
+            found[place] = (
                 f"batch {place + 1}, {one.n_openings} x {one.duration_ms:g} ms, gave {one.ml:.3g} ml where the others "
                 f"foresee {foreseen:.3g}: weigh it again"
             )
     return found
 
 
-def _drift(opened: Sequence[WeighedBatch], fitted: ValveVolume) -> list[str]:
-    """Compare the first of each length with the last: a bottle that runs empty gives less and less."""
-    lengths: dict[float, list[WeighedBatch]] = {}
-    for one in opened:
-        lengths.setdefault(round(one.duration_ms, 1), []).append(one)
-    pairs = [(same[0], same[-1]) for same in lengths.values() if len(same) > 1]
+def _drift(opened: Sequence[WeighedBatch], off: Set[int]) -> list[str]:
+    """Compare the first of each length with the last: a bottle that runs empty gives less and less.
+
+    One that lies beside the line is left out, for its weight alone is wrong. But a bottle that runs empty puts many
+    beside it: where too few others are left, all are compared.
+    """
+    pairs = _pairs([one for place, one in enumerate(opened) if place not in off])
+    if len(pairs) < 2:
+        pairs = _pairs(opened)
     if len(pairs) < 2:
         return []
-    share = sum(_share(last, fitted) - _share(first, fitted) for first, last in pairs) / len(pairs)
-    if abs(share) <= _DRIFT:
+    # the line through the pairs alone: what lies beside it would bend it, until it foresees next to nothing
+    zero, slope, _, _ = _line([one for pair in pairs for one in pair])
+
+    def share(one: WeighedBatch) -> float:
+        return one.ml / (one.n_openings * (zero + slope * one.duration_ms))
+
+    change = sum(share(last) - share(first) for first, last in pairs) / len(pairs)
+    if abs(change) <= _DRIFT:
         return []
     return [
-        f"what came {'rose' if share > 0 else 'fell'} by {abs(100 * share):.0f} % from the first batches to the last: "
-        "let the bottle stand at one height, without air in the tube, and weigh again"
+        f"what came {'rose' if change > 0 else 'fell'} by {abs(100 * change):.0f} % from the first batches to the "
+        "last: let the bottle stand at one height, without air in the tube, and weigh again"
     ]
 
 
-def _share(one: WeighedBatch, fitted: ValveVolume) -> float:
-    return one.ml / (one.n_openings * (fitted.ml_at_zero + fitted.ml_per_ms * one.duration_ms))
+def _pairs(batches: Sequence[WeighedBatch]) -> list[tuple[WeighedBatch, WeighedBatch]]:
+    """Return the first and the last of each length that was weighed more than once."""
+    lengths: dict[float, list[WeighedBatch]] = {}
+    for one in batches:
+        lengths.setdefault(round(one.duration_ms, 1), []).append(one)
+    return [(same[0], same[-1]) for same in lengths.values() if len(same) > 1]
 
 
 def valve_lines(fitted: ValveVolume) -> list[str]:

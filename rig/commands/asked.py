@@ -44,7 +44,7 @@ def told(line: str) -> None:
 
 
 def keep_anyway(doubts: list[str], *, is_asked: bool, accept: bool) -> bool:
-    """Tell what is implausible, and return whether it is kept all the same: by word, or by an option.
+    """Tell what is implausible and whether it is stored; return whether it is kept all the same, by word or option.
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ def keep_anyway(doubts: list[str], *, is_asked: bool, accept: bool) -> bool:
     """
     for doubt in doubts:
         told(f"WARN  {doubt}")
-    if not doubts or accept:
+    if not doubts or accept or (is_asked and confirmed("Keep it all the same?")):
         return True
-    return is_asked and confirmed("Keep it all the same?")
+    told("Nothing was stored." if is_asked else "Nothing was stored; with --accept it is, all the same.")
+    return False

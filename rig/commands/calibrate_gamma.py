@@ -42,7 +42,6 @@ def gamma(
         typer.echo(line)
     is_asked = file is None or (sys.stdin.isatty() and sys.stderr.isatty())
     if not keep_anyway(doubts_of_gamma(measured, fitted), is_asked=is_asked, accept=accept):
-        told("Nothing was stored.")
         raise typer.Exit(1)
     store_calibration(rig, {"luminance": datetime.date.today(), "gamma": fitted})
     told(f"{rig}: stored.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from closedloop.errors import OptionError, RigError
+from closedloop.errors import DocumentError, OptionError, RigError
 from closedloop.terminal.signals import INTERRUPTED
 from rig.commands.asked import confirmed, keep_anyway, refuse_nobody, told
 from rig.commands.options import AcceptOption, FromOption, RigFileOption
@@ -55,7 +55,6 @@ def photodiode(
 
     is_asked = sys.stdin.isatty() and sys.stderr.isatty()
     if not keep_anyway(doubts_of_light(light), is_asked=is_asked, accept=accept):
-        told("Nothing was stored.")
         raise typer.Exit(1)
     store_calibration(rig, {"photodiode": date, "light": light})
     told(f"{rig}: stored: light {light.latency_ms:g} ms after a flip, SD {light.jitter_ms:g} ms, of {date}.")
@@ -70,7 +69,11 @@ def _measured(
 
     name = read_rig(rig)[0].name
     if file is not None:
-        found = LightDocument.read(file)
+        try:
+            found = LightDocument.read(file)
+        except DocumentError as error:
+            said = str(error).removesuffix(".")
+            raise RigError(f"{said}, or give the light.json of `closedloop recording light`.") from error
         if found.rig != name:
             raise RigError(f"{file}: expected light of {name}, found that of {found.rig}. Give this rig's file.")
         if found.simulated:

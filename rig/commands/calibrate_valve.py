@@ -58,10 +58,11 @@ def valve(
         typer.echo(line)
     is_asked = file is None or (sys.stdin.isatty() and sys.stderr.isatty())
     if not keep_anyway(doubts_of_valve(batches, fitted), is_asked=is_asked, accept=accept):
-        told("Nothing was stored.")
         raise typer.Exit(1)
     store_calibration(rig, {"reward": datetime.date.today(), "valve": fitted})
     told(f"{rig}: stored.")
+    if document.reward.device == "none":
+        told("Its reward.device is none: no session gives rewards by this description. Describe the valve there.")
 
 
 def _weigh(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from closedloop.errors import visible
-from closedloop.plain_text.printed import command_line
+from closedloop.plain_text.printed import command_line, number_text
 from closedloop.terminal.signals import INTERRUPTED
 from closedloop.terminal.streams import say
 from rig.commands.options import DespiteOption, DisplayOption, OperatorScreenOption, PanelOption, RigOption
@@ -61,6 +61,7 @@ def train(
     words += ["--display", display] if display != "psychopy" else []
     words += ["--rig", rig] if rig is not None else []
     words += ["--images", images] if images is not None else []
+    words += ["--minutes", number_text(minutes)] if minutes is not None else []
     words += ["--simulated"] if simulated else []
     for name in despite or ():
         words += ["--despite", name]
@@ -81,7 +82,7 @@ def train(
     with stop_on_signals(request):
         done = train(run, stop=request, on_trial=_line_now_and_then(), on_findings=warn_of)
     say(visible(_sentence(done.day)))
-    say(visible(f"Progress over days: {done.page}. The next day goes on with: {run.again}"))
+    say(visible(f"Progress over days: {done.page}. The next run goes on with: {run.again}"))
     if done.was_asked:
         raise typer.Exit(INTERRUPTED)
 
@@ -95,7 +96,7 @@ def _line_now_and_then() -> Callable[[TaughtCourse], None]:
             last_s = time.monotonic()
             level = course.level
             say(
-                f"{course.n_completed} trials completed today, hold {level.hold_ms:.0f} ms, "
+                f"{course.n_completed:,} trials completed in this run, hold {level.hold_ms:.0f} ms, "
                 f"window {level.window_deg:.2f} deg"
             )
 

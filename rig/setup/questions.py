@@ -215,7 +215,10 @@ QUESTIONS: tuple[Question, ...] = (
         _fill_gaze,
     ),
     Question(
-        "--reward", "Reward by: microcontroller ADDRESS (others: docs/rig.md), or none", _always(NONE), _fill_reward
+        "--reward",
+        "Reward by: microcontroller ADDRESS (others: docs/digital_lines.md), or none",
+        _always(NONE),
+        _fill_reward,
     ),
     Question(
         "--recorder",

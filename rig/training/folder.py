@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,15 +24,15 @@ from closedloop.errors import DocumentError, OptionError, SessionError
 from closedloop.plain_text.printed import check_given_name, number_text
 from closedloop.storage import make_folder, remove_file, remove_folder, write_bytes
 from rig.training.course import TaughtCourse
-from rig.training.staircase import first_level, next_day
+from rig.training.staircase import first_level, next_run
 
 SETTINGS_NAME, PAGE_NAME = "training.yaml", "progress.html"
 DAY_NAME, SESSION_FOLDER = "day.json", "session"
 
 _DAY = re.compile(r"train-(\d{4}-\d\d-\d\d)(?:-([1-9]\d{0,3}))?")
 _OPENING = """\
-# A training to fixate: `rig train FOLDER --rig rig.yaml` teaches by what stands here. A day keeps the settings that it
-# began with; what is changed here holds from the next day on. docs/training.md has the rule of the staircase.
+# A training to fixate: `rig train FOLDER --rig rig.yaml` teaches by what stands here. A run keeps the settings that it
+# began with; what is changed here holds from the next run on. docs/training.md has the rule of the staircase.
 """
 
 
@@ -73,7 +75,7 @@ class DayFolder:
 
 
 def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
-    """Read the settings of a training; a new folder gets them, each with what it means.
+    """Read the settings of a training; of a new folder they are the usual ones.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
     SessionError
         It is another animal's.
     ClosedLoopError
-        The settings cannot be read or written.
+        The settings cannot be read.
     """
     path = folder / SETTINGS_NAME
     if not path.exists():
@@ -100,10 +102,7 @@ def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
                 "Pass --subject NAME."
             )
         check_given_name(subject, option="--subject", error=OptionError)
-        settings = TrainingSettings(subject=subject)
-        make_folder(folder)
-        write_bytes(path, training_yaml(settings).encode())
-        return settings
+        return TrainingSettings(subject=subject)
     settings = read_training(path)
     if subject not in (None, settings.subject):
         raise SessionError(
@@ -111,6 +110,39 @@ def settle_settings(folder: Path, subject: str | None) -> TrainingSettings:
             "Name the folder of the animal in the chair: each has one of its own."
         )
     return settings
+
+
+@contextmanager
+def written_settings(folder: Path, subject: str) -> Iterator[None]:
+    """Write the settings of a new training, each with what it means; taken back where no day is begun with them.
+
+    Parameters
+    ----------
+    folder
+        Of the training.
+    subject
+        Whose it is.
+
+    Raises
+    ------
+    StorageError
+        The settings cannot be written.
+    """
+    path, is_new_folder = folder / SETTINGS_NAME, not folder.exists()
+    if path.exists():
+        yield
+        return
+    make_folder(folder)
+    write_bytes(path, training_yaml(TrainingSettings(subject=subject)).encode())
+    try:
+        yield
+    except BaseException:
+        if not _day_folders(folder):
+            remove_file(path)
+            if is_new_folder:
+                with suppress(OSError):  # somebody has put a file of his own into it
+                    folder.rmdir()
+        raise
 
 
 def _refuse_other_folder(folder: Path) -> None:
@@ -255,7 +287,7 @@ def new_day(
     simulated: bool,
     pictures: Path | None,
 ) -> TrainingDay:
-    """Return a day that begins now, where the last one ended, some steps back.
+    """Return a run that begins now, where the last one ended; the first one of a date begins some steps back.
 
     Parameters
     ----------
@@ -272,13 +304,16 @@ def new_day(
     pictures
         The folder whose pictures are shown, or None.
     """
-    taught = [day.course.level for day in days if day.n_trials]  # one that was only begun takes nobody a step back
+    taught = [day for day in days if day.n_trials]  # one that was only begun takes nobody a step back
+    start = first_level(settings)
+    if taught:
+        start = next_run(taught[-1].course.level, settings, is_new_day=taught[-1].day.date != today)
     return TrainingDay(
         simulated=simulated,
         subject=settings.subject,
         date=today,
         settings=settings,
-        start=next_day(taught[-1], settings) if taught else first_level(settings),
+        start=start,
         rewarded_before=days[-1].course.n_rewarded if days else 0,
         pictures=str(pictures.absolute()) if pictures is not None else None,
         valve=rig.calibrations.valve if rig is not None else None,

@@ -44,8 +44,8 @@ def progress_page(days: Sequence[TaughtDay]) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{CSS}{_CSS}</style>{mark}<h1>{escape(title)}</h1>"
         f"<p>{escape(_sentence(days))}</p>"
-        f'<div class="cards">{cards}</div><h2>Days</h2>{_table(days)}'
-        "<p>A training is never data of a study. Its rows are in each day’s journal.jsonl, its rule in "
+        f'<div class="cards">{cards}</div><h2>Runs</h2>{_table(days)}'
+        "<p>A training is never data of a study. Its rows are in each run’s journal.jsonl, its rule in "
         "training.yaml.</p></html>"
     )
 
@@ -75,7 +75,7 @@ def _cards(days: Sequence[TaughtDay]) -> Iterator[tuple[str, str, str]]:
             y="hold, seconds",
             goal=settings.longest_hold_ms / 1000,
         ),
-        'What each trial asked for, all days behind each other. <span class="goal">Dashed: the longest hold.</span>',
+        'What each trial asked for, all runs behind each other. <span class="goal">Dashed: the longest hold.</span>',
     )
     yield (
         "Window over trials",
@@ -87,7 +87,7 @@ def _cards(days: Sequence[TaughtDay]) -> Iterator[tuple[str, str, str]]:
         'How far the eye may be from the point. <span class="goal">Dashed: the smallest window.</span>',
     )
     yield (
-        "Trials of each day",
+        "Trials of each run",
         stacked(
             [(_label(day), [day.counts[name] for name in ("completed", "broken", "ignored")]) for day in days],
             y="trials",
@@ -104,7 +104,7 @@ def _label(day: TaughtDay) -> str:
 
 
 def _table(days: Sequence[TaughtDay]) -> str:
-    """Return the days, the newest first; on a telephone each is a block of lines."""
+    """Return the runs, the newest first; on a telephone each is a block of lines."""
     heads: list[str] = []
     rows = []
     for day in reversed(days):
@@ -120,7 +120,7 @@ def _cells(day: TaughtDay) -> Iterator[tuple[str, str]]:
     counts = day.counts
     n = counts["completed"] + counts["broken"] + counts["ignored"]
     first = day.trials[0].asks if day.trials else None
-    yield "day", day.name.removeprefix("train-") + (" (cut off)" if day.was_cut else "")
+    yield "run", day.name.removeprefix("train-") + (" (cut off)" if day.was_cut else "")
     yield "hold at first, ms", f"{first.hold_ms:.0f}" if first else "none"
     yield "hold at the end, ms", f"{day.end.hold_ms:.0f}"
     yield "longest completed, ms", f"{day.longest_ms:.0f}" if day.longest_ms else "none"

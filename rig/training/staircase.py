@@ -43,9 +43,19 @@ def first_level(settings: TrainingSettings) -> TaughtLevel:
     return TaughtLevel(hold_ms=settings.start_hold_ms, window_deg=settings.start_window_deg)
 
 
-def next_day(level: TaughtLevel, settings: TrainingSettings) -> TaughtLevel:
-    """Return what a day begins with after one that ended at a level; settings may have been edited in between."""
-    return _step(level, settings, -settings.steps_back_a_day)
+def next_run(level: TaughtLevel, settings: TrainingSettings, *, is_new_day: bool) -> TaughtLevel:
+    """Return what a run begins with after one that ended at a level: steps back on a new day, none within a day.
+
+    Parameters
+    ----------
+    level
+        Where the last run ended.
+    settings
+        The rule's numbers, which may have been edited in between.
+    is_new_day
+        Whether the last run was of another date: an animal forgets over night, not over a pause.
+    """
+    return _step(level, settings, -settings.steps_back_a_day if is_new_day else 0)
 
 
 def after_trial(stairs: Staircase, outcome: TrialOutcome, settings: TrainingSettings) -> Staircase:

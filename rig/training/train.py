@@ -12,7 +12,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings
 from closedloop.errors import BrokenSessionError, ClosedLoopError, OptionError, SessionError
-from closedloop.storage import make_folder, remove_folder, resolved, sha256_bytes, write_bytes
+from closedloop.storage import remove_folder, resolved, sha256_bytes, write_bytes
 from closedloop.terminal.streams import say
 from rig.apparatus import Launch
 from rig.check.findings import Finding
@@ -38,6 +38,7 @@ from rig.training.folder import (
     refuse_other_kind,
     settle_settings,
     sweep_training,
+    written_settings,
 )
 from rig.training.monkey import LearningGaze
 from rig.training.page import progress_page
@@ -139,6 +140,7 @@ def train(
         refuse_lost_days(run.folder)
         days = read_days(run.folder)
         refuse_other_kind(days, subject=settings.subject, simulated=run.simulated)
+        stack.enter_context(written_settings(run.folder, settings.subject))
         sweep_training(run.folder)
         draw_page(run.folder, days)  # a run that was killed left it as it was before
         day = _settle_day(run, days, settings, rig)
@@ -214,7 +216,6 @@ def _settle_day(
     pictures = Path(run.shown) if run.shown not in (None, DOTS) else None
     day: TrainingDay = new_day(begun, settings, rig, today=run.today, simulated=run.simulated, pictures=pictures)
     path = run.folder / new_name(begun, run.today)
-    make_folder(run.folder)
     make_day(path, day, rig)
     return read_day(path)
 

@@ -46,7 +46,7 @@ class TrainingSettings(Section):
         default=5, description="ignored in a row: what is ignored from then on moves nothing, the animal is not at work"
     )
     steps_back_a_day: int = Field(
-        default=1, ge=0, le=20, description="a day begins so many steps before the last's end"
+        default=1, ge=0, le=20, description="a new day begins so many steps before the last's end; a second run: none"
     )
     reward_ms: WaitMs = Field(default=80.0, description="the valve is open so long, and longer by reward_ms_a_second")
     reward_ms_a_second: WaitMs = Field(default=60.0, description="for each second of the hold")

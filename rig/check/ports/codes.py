@@ -36,6 +36,6 @@ def codes(at: Inspection) -> str | Finding:
     found = "none" if wired == "none" else f"{wired}s that no recorder takes"
     return unless_simulated(
         f"expected digital codes to reach the recorder, found {found} in {at.rig.path}",
-        "Wire a port, and set codes.transport to parallel or serial.",
+        "Wire a port, and set codes.transport to microcontroller, parallel or serial.",
         simulated=at.simulated,
     )

@@ -64,6 +64,23 @@ def test_weights_of_a_table_are_stored_with_a_date_and_the_rest_of_the_file_stay
     assert found.reward == TODAY()
     assert found.valve.ml(100.0) == pytest.approx(0.38)
     assert path.read_text().startswith(RIG)
+    assert "Its reward.device is none" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("weights.csv", "duration_ms,openings,g\n25,100,9\n"),
+        ("flashes.json", '{"format_version": 1, "simulated": false, "kind": "photodiode_flashes", "rig": "rig 2"}'),
+        ("light.json", None),
+    ],
+)
+def test_a_file_that_is_not_of_light_is_refused_with_the_one_that_is_meant(tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    said = refused(RigError, "photodiode", "--rig", rig_file(tmp_path), "--from", tmp_path / name)
+    assert said.startswith(str(tmp_path / name))
+    assert said.endswith(", or give the light.json of `closedloop recording light`.")
 
 
 def test_implausible_weights_are_stored_where_that_is_said_and_else_not(tmp_path):
@@ -71,7 +88,7 @@ def test_implausible_weights_are_stored_where_that_is_said_and_else_not(tmp_path
     refused_run = run("valve", "--rig", path, "--from", weights)
     assert refused_run.exit_code == 1
     assert "batch 3, 100 x 100 ms, gave 57 ml" in refused_run.stderr
-    assert "Nothing was stored." in refused_run.stderr
+    assert "Nothing was stored; with --accept it is" in refused_run.stderr
     assert path.read_text() == RIG
     assert run("valve", "--rig", path, "--from", weights, "--accept").exit_code == 0
     assert calibrations(path).valve is not None

@@ -114,6 +114,7 @@ def test_the_page_shows_the_raw_eye_the_points_and_their_errors() -> None:
     assert " deg   rests" not in first  # no map, no degrees
     assert "3 of 3: store it?" in last
     rests = [one for page in operator.pages for one in page.splitlines() if one.startswith("eye: ") and "rests" in one]
+    assert not any("none" in one for one in rests)  # another point was shown just now: nothing is known of the eye
     raw = [float(one.split()[1].rstrip(",")) for one in rests]
     assert min(raw) < 512 - 9 * 41
     assert max(raw) > 512 + 9 * 41

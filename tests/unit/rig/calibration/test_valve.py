@@ -80,6 +80,16 @@ def test_a_batch_that_was_weighed_wrong_is_named(place):
     assert any(doubt.startswith(f"batch {place}, 100 x {wrong.duration_ms:g} ms, gave") for doubt in doubts)
 
 
+@pytest.mark.parametrize("place", range(1, 9))
+def test_a_slip_of_the_pen_is_no_bottle_that_runs_empty(place):
+    batches = weighed(3)
+    wrong = batches[place]
+    batches[place] = WeighedBatch(wrong.duration_ms, wrong.n_openings, wrong.ml * 10, wrong.seconds)
+    doubts = doubts_of_valve(batches, fit_valve(batches))
+    assert any(doubt.startswith(f"batch {place}, 100 x {wrong.duration_ms:g} ms, gave") for doubt in doubts)
+    assert not any("let the bottle stand" in doubt for doubt in doubts)
+
+
 def test_a_bottle_that_runs_empty_is_said():
     batches = weighed(4)
     falling = [

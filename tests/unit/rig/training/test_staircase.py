@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from closedloop.artifacts.rig.training import TaughtLevel, TrainingSettings
-from rig.training.staircase import Staircase, after_trial, first_level, next_day, reward_ms
+from rig.training.staircase import Staircase, after_trial, first_level, next_run, reward_ms
 
 RULE = TrainingSettings(subject="Nelson", of_last=5, completed_for_step_up=4, missed_for_step_down=3, asleep_after=3)
 OUTCOMES = {"c": "completed", "b": "broken", "i": "ignored", "s": "stopped"}
@@ -62,10 +62,17 @@ def test_neither_leaves_its_bounds():
 
 
 def test_a_day_begins_a_step_before_the_last_one_ended_within_the_bounds_of_today():
-    assert next_day(level(121, 4.513), RULE) == level(110, 4.751)
-    assert next_day(level(121, 4.513), RULE.model_copy(update={"steps_back_a_day": 0})) == level(121, 4.513)
+    assert next_run(level(121, 4.513), RULE, is_new_day=True) == level(110, 4.751)
+    no_step = RULE.model_copy(update={"steps_back_a_day": 0})
+    assert next_run(level(121, 4.513), no_step, is_new_day=True) == level(121, 4.513)
     edited = RULE.model_copy(update={"longest_hold_ms": 105.0, "smallest_window_deg": 4.9})
-    assert next_day(level(121, 4.513), edited) == level(105, 4.9)
+    assert next_run(level(121, 4.513), edited, is_new_day=True) == level(105, 4.9)
+
+
+def test_a_second_run_of_a_day_begins_where_the_first_ended_within_the_bounds_of_now():
+    assert next_run(level(121, 4.513), RULE, is_new_day=False) == level(121, 4.513)
+    edited = RULE.model_copy(update={"longest_hold_ms": 105.0, "smallest_window_deg": 4.9})
+    assert next_run(level(121, 4.513), edited, is_new_day=False) == level(105, 4.9)
 
 
 def test_a_reward_grows_with_the_hold_up_to_the_largest():

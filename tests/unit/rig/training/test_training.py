@@ -23,6 +23,7 @@ from closedloop.artifacts.day.journal_rows import LaunchOpened, RewardNoted, Tri
 from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
+from rig.operator.opening import PanelChoice
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.session.folder import open_session
 from rig.stop import StopRequest
@@ -85,7 +86,7 @@ def test_three_days_each_go_on_a_step_before_the_last_and_the_page_has_all_three
     page = Page(text)
     assert page.fetched == []
     assert page.open == []
-    assert text.count('data-what="day"') == 3
+    assert text.count('data-what="run"') == 3
     assert text.index("2026-11-04</td>") < text.index("2026-11-02</td>")  # the newest first
     n_completed = sum(isinstance(row, TrialEnded) and row.outcome == "completed" for row in days[1].journal.rows)
     assert f'data-what="completed">{n_completed} (' in text
@@ -143,11 +144,14 @@ def test_older_journals_are_read_and_a_session_s_rows_are_as_they_were():
 
 
 @pytest.mark.slow
-def test_a_second_run_of_a_day_has_a_folder_of_its_own(tmp_path):
+def test_a_second_run_of_a_day_has_a_folder_of_its_own_and_begins_where_the_first_ended(tmp_path):
     folder = tmp_path / "training"
-    for _ in range(2):
-        teach(folder, minutes=0.3)
-    assert [day.path.name for day in read_days(folder)] == ["train-2026-11-02", "train-2026-11-02-2"]
+    end = teach(folder, minutes=3).day.end
+    assert end.hold_ms > 110
+    teach(folder, minutes=0.3)
+    first, second = read_days(folder)
+    assert [first.path.name, second.path.name] == ["train-2026-11-02", "train-2026-11-02-2"]
+    assert second.day.start == end
 
 
 @pytest.mark.slow
@@ -172,12 +176,27 @@ def test_pictures_of_a_folder_are_shown_after_the_hold_and_dots_without_one(tmp_
         ({"subject": None}, OptionError, "--subject: expected the animal's name"),
         ({"simulated": False}, OptionError, "--rig: expected the rig's description to teach an animal"),
         ({"shown": "/nowhere"}, SessionError, "/nowhere: expected a folder of pictures"),
+        ({"display": "psychopy", "panel": PanelChoice("window")}, SessionError, "operator window: expected"),
     ],
 )
-def test_what_cannot_be_taught_is_refused_and_leaves_no_day(tmp_path, chosen, error, said):
+def test_what_cannot_be_taught_is_refused_and_leaves_nothing(tmp_path, chosen, error, said):
     with pytest.raises(error, match=said):
         teach(tmp_path / "training", **chosen)
-    assert list(tmp_path.glob("training/train-*")) == []
+    assert not (tmp_path / "training").exists()
+
+
+def test_a_refused_run_leaves_what_was_there(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SessionError, match="/nowhere: expected a folder of pictures"):
+        teach(tmp_path / "empty", shown="/nowhere")
+    assert list((tmp_path / "empty").iterdir()) == []
+    folder = tmp_path / "training"
+    folder.mkdir()
+    edited = training_yaml(TrainingSettings(subject="Nelson", reward_ms=90)).encode()
+    (folder / "training.yaml").write_bytes(edited)
+    with pytest.raises(SessionError, match="/nowhere: expected a folder of pictures"):
+        teach(folder, shown="/nowhere")
+    assert (folder / "training.yaml").read_bytes() == edited
 
 
 def test_another_animal_a_simulated_one_and_a_clock_that_is_wrong_are_refused(tmp_path, rig_yaml):
@@ -276,6 +295,7 @@ def test_a_kill_loses_and_doubles_no_trial_and_the_next_run_goes_on(tmp_path, pr
     )
     assert ended.returncode == 0, ended.stderr
     assert "the last run ended without a word; the day goes on after its last trial" in ended.stderr
+    assert ended.stderr.rstrip().endswith("--minutes 3 --simulated --panel none"), ended.stderr
     [day] = read_days(folder)
     assert len(day.journal.launches) == 3
     check_journal(day.journal, day.path)
@@ -291,7 +311,7 @@ def test_a_kill_loses_and_doubles_no_trial_and_the_next_run_goes_on(tmp_path, pr
     [other] = read_days(undisturbed)
     outcomes = [[row.outcome for row in one.journal.rows if isinstance(row, TrialEnded)] for one in (day, other)]
     assert outcomes[0] == outcomes[1][: len(trials)]
-    assert (folder / "progress.html").read_text().count('data-what="day"') == 1
+    assert (folder / "progress.html").read_text().count('data-what="run"') == 1
 
 
 @pytest.mark.slow
