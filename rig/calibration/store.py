@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from closedloop.artifacts.documents import validate
+from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.rig.calibrations import Calibrations
 from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.artifacts.rig.template import calibration_lines, in_braces
@@ -14,6 +15,8 @@ from closedloop.errors import ClosedLoopError, RigError
 from closedloop.plain_text.yaml_edit import UneditableYamlError, replace_section
 from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.storage import atomic_stream, read_bytes, resolved
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 _BLOCK = "calibrations"
 _ALL_MAY_WRITE = 0o222
@@ -48,6 +51,12 @@ def store_calibration(path: Path, changes: Mapping[str, object]) -> None:
         raise RigError(
             f"{str(error).removesuffix('.')}. Nothing of it is lost: write into its calibrations: {by_hand}"
         ) from error
+
+
+def six_digits(section: AnySection) -> AnySection:
+    """Return what was fitted with as many digits as anybody measures, so that people can read the file."""
+    rounded = {name: float(f"{value:.6g}") for name, value in section if isinstance(value, float)}
+    return section.model_copy(update=rounded)
 
 
 def kept_beside(path: Path) -> Path:

@@ -34,7 +34,7 @@ def judge_gaze_map(rig: RigDocument, age: str | Finding) -> str | Finding:
         return fail(f"expected a map of gaze made on this rig, found one {other}", _AGAIN)
     error = f"error {fit.error_deg:.2f} deg (median), {fit.worst_deg:.2f} deg (largest), from {fit.n_points} points"
     if not fit.is_validated:
-        return warn(f"{words}: {error}, of which none was shown again to validate the map", _AGAIN)
+        return warn(f"{words}: {error}, and no other points were shown to try the map", _AGAIN)
     if fit.worst_deg > MOST_ERROR_DEG:
         return warn(f"{words}: {error}, more than {MOST_ERROR_DEG:g} deg", _AGAIN)
     return f"{words}: {error}" if isinstance(age, str) else warn(f"{words}: {error}", age.fix)

@@ -33,7 +33,7 @@ def gamma(
     """Measure the screen's grey levels with a photometer. Sets no gamma ramp; exit code 1 if nothing was stored."""
     from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
     from rig.calibration.gamma import doubts_of_gamma, fit_gamma, gamma_lines, read_levels  # noqa: PLC0415
-    from rig.calibration.store import store_calibration  # noqa: PLC0415
+    from rig.calibration.store import six_digits, store_calibration  # noqa: PLC0415
 
     read_rig(rig)
     measured = read_levels(file) if file is not None else _measure(rig, tuple(level or _LEVELS))
@@ -43,7 +43,7 @@ def gamma(
     is_asked = file is None or (sys.stdin.isatty() and sys.stderr.isatty())
     if not keep_anyway(doubts_of_gamma(measured, fitted), is_asked=is_asked, accept=accept):
         raise typer.Exit(1)
-    store_calibration(rig, {"luminance": datetime.date.today(), "gamma": fitted})
+    store_calibration(rig, {"luminance": datetime.date.today(), "gamma": six_digits(fitted)})
     told(f"{rig}: stored.")
 
 

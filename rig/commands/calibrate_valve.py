@@ -43,7 +43,7 @@ def valve(
 ) -> None:
     """Weigh what the valve gives. Asks before it opens the valve, each time; exit code 1 if nothing was stored."""
     from closedloop.artifacts.rig.description import read_rig  # noqa: PLC0415
-    from rig.calibration.store import store_calibration  # noqa: PLC0415
+    from rig.calibration.store import six_digits, store_calibration  # noqa: PLC0415
     from rig.calibration.valve import doubts_of_valve, fit_valve, valve_lines  # noqa: PLC0415
     from rig.calibration.weighing import LiquidScale, read_weighed  # noqa: PLC0415
 
@@ -59,7 +59,7 @@ def valve(
     is_asked = file is None or (sys.stdin.isatty() and sys.stderr.isatty())
     if not keep_anyway(doubts_of_valve(batches, fitted), is_asked=is_asked, accept=accept):
         raise typer.Exit(1)
-    store_calibration(rig, {"reward": datetime.date.today(), "valve": fitted})
+    store_calibration(rig, {"reward": datetime.date.today(), "valve": six_digits(fitted)})
     told(f"{rig}: stored.")
     if document.reward.device == "none":
         told("Its reward.device is none: no session gives rewards by this description. Describe the valve there.")

@@ -61,6 +61,12 @@ def init(
         say=lambda line: typer.echo(visible(line), err=True),
     )
     write_rig(document, file)
+    folder = document.recorder.folder
+    if folder is not None and not folder.is_dir():
+        said = (
+            f"{folder}: no such folder is seen from this computer now. Mount it, or correct recorder.folder in {file}."
+        )
+        typer.echo(visible(said), err=True)
     typer.echo(visible(f"{file}: {document.name}. Read it, then: rig check SESSION --rig {quoted(file)}"), err=True)
 
 

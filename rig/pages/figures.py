@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT = 400, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 10, 12, 40
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#667078"  # of Okabe and Ito
 _N_BINS = 40
 _PARTS = (_BLUE, "#e69f00", "#b8c0c8")  # told apart without seeing colours: dark, middle, light
@@ -288,7 +288,7 @@ def _ticks(span: tuple[float, float]) -> Iterator[tuple[float, str]]:
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
     k = math.ceil(low / step - 1e-9)
     while k * step <= high + 1e-9 * step:
-        yield k * step, f"{k * step:.6g}"
+        yield k * step, f"{k * step:,.6g}"
         k += 1
 
 

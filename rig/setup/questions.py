@@ -216,7 +216,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "--reward",
-        "Reward by: microcontroller ADDRESS (others: docs/digital_lines.md), or none",
+        "Reward by: microcontroller ADDRESS, none, or see docs/digital_lines.md",
         _always(NONE),
         _fill_reward,
     ),

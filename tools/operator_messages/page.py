@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tools.operator_messages.checks import checks_by_function, said_by
 from tools.operator_messages.explained import Explanation, Group, read_groups
 from tools.operator_messages.found import ROOT, FoundMessage, find_messages
-from tools.operator_messages.patterns import literal_parts
+from tools.operator_messages.patterns import HOLE, literal_parts
 
 _OPENING = """# What the rig says, and what to do
 
@@ -27,7 +27,7 @@ What to do.* Where that last sentence says all, nothing is added below it.
 """
 _ODD = re.compile(r"[^a-z0-9]+")
 _SPECIAL = re.compile(r"([*_\[\]<>|#])")
-_HOLE = re.compile(r"\{([^{}]*)\}")
+_OWN_BRACES = re.compile(r"([\w-]*(?:\{\{\w+\}\}[\w-]*)+)")
 _KINDS = ("FAIL", "FAIL (WARN without an animal)", "WARN", "FAIL or WARN", "error", "pause", "window", "line", "answer")
 
 
@@ -94,6 +94,8 @@ def shown(says: str) -> str:
     --------
     >>> shown("{path}: found none. Run `rig tell {session}`.")
     '*path*: found none. Run `rig tell SESSION`.'
+    >>> shown("expected a name with {{launch}}, found {file}. Start from {{session}}_launch-{{launch}}")
+    'expected a name with `{launch}`, found *file*. Start from `{session}_launch-{launch}`'
     """
     parts = says.split("`")
     texts = [_code(part) if place % 2 else _text(part) for place, part in enumerate(parts)]
@@ -101,9 +103,18 @@ def shown(says: str) -> str:
 
 
 def _code(text: str) -> str:
-    return _HOLE.sub(lambda hole: hole[1].upper().replace(" ", "_"), text)
+    return HOLE.sub(lambda hole: hole[1].upper().replace(" ", "_"), text)
 
 
 def _text(text: str) -> str:
-    pieces = _HOLE.split(text)
-    return "".join(f"*{piece}*" if place % 2 else _SPECIAL.sub(r"\\\1", piece) for place, piece in enumerate(pieces))
+    pieces = HOLE.split(text)
+    return "".join(f"*{piece}*" if place % 2 else _own(piece) for place, piece in enumerate(pieces))
+
+
+def _own(text: str) -> str:
+    """Return a message's own words; what stands in braces in a file is shown as it is written there."""
+    pieces = _OWN_BRACES.split(text)
+    return "".join(
+        f"`{piece.replace('{{', '{').replace('}}', '}')}`" if place % 2 else _SPECIAL.sub(r"\\\1", piece)
+        for place, piece in enumerate(pieces)
+    )

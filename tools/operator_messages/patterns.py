@@ -14,7 +14,8 @@ LEAST_WORDS = 3
 """Of a text that somebody reads for itself; fewer name something within another."""
 
 MOST_ALTERNATIVES = 24
-_HOLE = re.compile(r"\{[^{}]*\}")
+HOLE = re.compile(r"(?<!\{)\{([^{}]*)\}(?!\})")
+"""What is filled in; braces that are the message's own stand doubled."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLAIN_NAME = re.compile(r"\W+")
 
@@ -27,7 +28,7 @@ def literal_parts(pattern: str) -> tuple[str, ...]:
     >>> literal_parts("{path}: expected a file,  found {what}.")
     ('', ': expected a file, found ', '.')
     """
-    return tuple(re.sub(r"\s+", " ", part) for part in _HOLE.split(pattern.strip()))
+    return tuple(re.sub(r"\s+", " ", part) for part in HOLE.split(pattern.strip())[::2])
 
 
 def has_words(pattern: str) -> bool:
@@ -110,7 +111,7 @@ def patterns_of(node: ast.expr, scope: Scope) -> list[str]:
 def _patterns(node: ast.expr, scope: Scope) -> Iterator[str]:
     match node:
         case ast.Constant(value=str(text)):
-            yield text.replace("{", "(").replace("}", ")")
+            yield _own_braces(text)
         case ast.JoinedStr(values=parts):
             yield from _all_of([_part(one, scope) for one in parts])
         case ast.BinOp(op=ast.Add(), left=left, right=right):
@@ -119,7 +120,7 @@ def _patterns(node: ast.expr, scope: Scope) -> Iterator[str]:
             yield from _patterns(body, scope)
             yield from _patterns(orelse, scope)
         case ast.Name(id=name) if name in scope.constants and name not in scope.assigned:
-            yield scope.constants[name]
+            yield _own_braces(scope.constants[name])
         case ast.Name(id=name) if name in scope.assigned and name not in scope.following:
             for value in scope.values_of(name):
                 yield from _patterns(value, scope.following_also(name))
@@ -135,6 +136,10 @@ def _patterns(node: ast.expr, scope: Scope) -> Iterator[str]:
                 yield from _patterns(one.value, there.at(one.value))
         case _:
             yield f"{{{hole_word(node)}}}"
+
+
+def _own_braces(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _part(node: ast.expr, scope: Scope) -> list[str]:

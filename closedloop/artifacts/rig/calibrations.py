@@ -50,7 +50,7 @@ class GazeFit(Section):
     error_deg: float = Field(ge=0, description="median distance between targets and where the map puts the eye")
     worst_deg: float = Field(ge=0, description="the largest of them")
     n_points: int = Field(ge=3, description="targets that the map was fitted to")
-    is_validated: bool = Field(description="whether the errors are of targets that were shown again")
+    is_validated: bool = Field(description="whether the errors are of other points, shown to try the map")
     distance_cm: float = Field(gt=0, description="from the eye to the screen on that day")
     width_cm: float = Field(gt=0, description="of the screen's picture on that day")
 

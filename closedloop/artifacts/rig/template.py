@@ -94,6 +94,8 @@ def _ports(rig: RigDocument) -> Iterator[str]:
     )
     if rig.codes.transport == "serial":
         yield _line("  framing", rig.codes.framing, "raw (a byte a code) or checked (frames, docs/digital_lines.md)")
+    else:
+        yield "  # framing: of serial alone: raw (a byte a code) or checked (frames, docs/digital_lines.md)"
     yield ""
     yield "gaze:  # where the animal looks"
     yield _line("  source", rig.gaze.source, _choice(get_args(GazeSource)))
@@ -105,6 +107,8 @@ def _ports(rig: RigDocument) -> Iterator[str]:
     yield _line("  address", rig.reward.address, "such as /dev/ttyACM0 or COM3; codes may share a microcontroller's")
     if rig.reward.line is not None:
         yield _line("  line", rig.reward.line, "of a digital_line D0 to D7 (pins 2 to 9), of a labjack such as FIO4")
+    else:
+        yield "  # line: of a digital_line D0 to D7 (pins 2 to 9), of a labjack such as FIO4 (docs/digital_lines.md)"
     yield ""
     yield from _recorder(rig.recorder)
 

@@ -77,9 +77,9 @@ def _points(procedure: Procedure, fitted: FittedMap | None) -> Iterator[str]:
 
 
 def _eye_line(fitted: FittedMap | None, eye: GazePoint | None, rest: Rest | str) -> str:
+    if eye is None:  # an eye that rested did so at the last point: another one is shown since
+        return f"eye: none   {rest if isinstance(rest, str) else 'not seen at this point yet'}"
     state = rest if isinstance(rest, str) else "rests"
-    if eye is None:
-        return f"eye: none   {state}"
     words = f"eye: {eye.x_deg:.6g}, {eye.y_deg:.6g}"
     if fitted is not None:
         x_deg, y_deg = fitted.gaze_map.to_degrees(eye.x_deg, eye.y_deg)

@@ -36,7 +36,7 @@ Overridable = Literal["error", "validation"]
 KEYS: Final = {
     "measure": "space take  d again  s skip  n next  b back  r reward  h hide  f fit  q quit",
     "validate": "space take  d again  s skip  n next  b back  r reward  h hide  f finish  q quit",
-    "judge": "y store  v validate again  b back to the points  r reward  q quit: nothing is stored",
+    "judge": "y store  v other points again  b back to the points  r reward  q quit: nothing is stored",
 }
 _SAME_KEYS: Final = {
     **dict.fromkeys((" ", "\r", "\n", "return", "num_enter"), "space"),
@@ -117,7 +117,7 @@ class MapFitness:
     errors_deg
         Of each point, degrees.
     is_validated
-        Whether they are of points that were shown again; else of each fitted point by the map of all the others.
+        Whether they are of other points, shown to try the map; else of each fitted point by the map of all the others.
     """
 
     errors_deg: tuple[float, ...]
@@ -327,7 +327,7 @@ def verdict_words(procedure: Procedure) -> str:
     verdict = procedure.verdict()
     if verdict is None:
         return ""
-    kind = "points shown again" if verdict.is_validated else "points, each by the map of the others"
+    kind = "other points" if verdict.is_validated else "points, each by the map of the others"
     return (
         f"Error {verdict.median_deg:.2f} deg (median), {verdict.worst_deg:.2f} deg (largest) "
         f"at {len(verdict.errors_deg)} {kind}."
@@ -341,7 +341,7 @@ def why_not(procedure: Procedure) -> str:
         return "There is no map yet."
     if not verdict.is_validated and "validation" not in procedure.despite:
         return (
-            f"It is not stored: expected at least {_LEAST_VALIDATED} points shown again, found "
+            f"It is not stored: expected at least {_LEAST_VALIDATED} other points to try the map, found "
             f"{len(procedure.others.measured)}. Press v, or begin with --despite validation."
         )
     if verdict.worst_deg > procedure.most_deg and "error" not in procedure.despite:
@@ -359,7 +359,7 @@ def _judged(procedure: Procedure, key: str) -> tuple[Procedure, Wish | None]:
             return replace(procedure, said=reason), None if reason else "store"
         case "v":
             again = not_yet(procedure.others.targets)
-            return replace(procedure, stage="validate", others=again, said="The points are shown again."), None
+            return replace(procedure, stage="validate", others=again, said="The other points are shown again."), None
         case "b":
             # What was validated was of another map than the next one.
             again = not_yet(procedure.others.targets)

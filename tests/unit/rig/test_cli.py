@@ -165,6 +165,17 @@ def test_a_rig_that_is_described_by_options_shows_a_simulated_session(rig, make_
     assert read_journal(tmp_path / "present" / "journal.jsonl").launches[0].rig_sha256 == sha256_bytes(written)
 
 
+def test_init_says_where_the_recordings_folder_is_not_there(rig, tmp_path, process_environment):
+    blind = {name: value for name, value in process_environment.items() if name != "DISPLAY"}
+    (tmp_path / "recordings").mkdir()
+    for name, is_said in (("recordings", False), ("recodrings", True)):
+        path = tmp_path / f"{name}.yaml"
+        done = rig("init", path, *RULED, "--gaze", "scripted", "--recorder-folder", tmp_path / name, environment=blind)
+        assert (done.returncode, path.exists()) == (0, True), done.stderr
+        said = f"{tmp_path / name}: no such folder is seen from this computer now. Mount it, or correct recorder.folder"
+        assert (said in done.stderr) == is_said
+
+
 def test_without_a_screen_init_asks_for_what_it_cannot_find(rig, tmp_path, process_environment):
     blind = {name: value for name, value in process_environment.items() if name != "DISPLAY"}
     done = rig("init", tmp_path / "rig.yaml", "--width-cm", "52", environment=blind)

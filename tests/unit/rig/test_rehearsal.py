@@ -245,7 +245,7 @@ def test_missed_frames_are_drawn_where_they_were():
     missed = np.zeros(3601)
     missed[1800] = 5
     ((x, _, width, _, _),) = bars(over_time(times, missed, y="missed frames"))
-    assert x - 1 <= 46 + (400 - 46 - 10) * 0.5 <= x + width + 1
+    assert x - 1 <= 62 + (400 - 62 - 10) * 0.5 <= x + width + 1
 
 
 def test_every_figure_stays_on_its_card():

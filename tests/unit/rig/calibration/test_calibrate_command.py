@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -65,6 +66,24 @@ def test_weights_of_a_table_are_stored_with_a_date_and_the_rest_of_the_file_stay
     assert found.valve.ml(100.0) == pytest.approx(0.38)
     assert path.read_text().startswith(RIG)
     assert "Its reward.device is none" in done.stderr
+
+
+def test_a_fit_is_stored_with_six_digits_and_no_more(tmp_path):
+    path, weights = rig_file(tmp_path), tmp_path / "weights.csv"
+    rows = [
+        f"{ms},100,{100 * (0.004 * ms - 0.02) + noise}"
+        for ms, noise in ((25, 0.01), (50, -0.02), (100, 0.01), (200, 0))
+    ]
+    weights.write_text("\n".join(["duration_ms,openings,g", *rows]) + "\n")
+    assert run("valve", "--rig", path, "--from", weights).exit_code == 0
+    levels = tmp_path / "levels.csv"
+    readings = [f"{v},{0.4 + 119.6 * (v / 255) ** 2.2 + v % 3 / 100}" for v in (0, 32, 64, 127, 192, 255)]
+    levels.write_text("\n".join(["level,cd_m2", *readings]) + "\n")
+    assert run("gamma", "--rig", path, "--from", levels).exit_code == 0
+    stored = path.read_text().removeprefix(RIG)
+    digits = [len(number.replace(".", "").lstrip("0")) for number in re.findall(r"\d+\.\d+", stored)]
+    assert len(digits) > 8
+    assert max(digits) == 6
 
 
 @pytest.mark.parametrize(

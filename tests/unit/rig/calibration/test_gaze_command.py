@@ -135,7 +135,7 @@ def test_a_known_distortion_is_recovered_and_stored_by_the_real_command(tmp_path
         take_all(terminal)
         said = terminal.end()
         assert terminal.process.returncode == 0, said
-    assert re.fullmatch(r"Error 0\.\d\d deg \(median\), 0\.\d\d deg \(largest\) at 5 points shown again\. .*", said)
+    assert re.fullmatch(r"Error 0\.\d\d deg \(median\), 0\.\d\d deg \(largest\) at 5 other points\. .*", said)
     assert f"Stored in {rig}; the one of before is {rig}.before." in said
     calibrations = read_rig(rig)[0].calibrations
     assert calibrations.gaze_map is not None

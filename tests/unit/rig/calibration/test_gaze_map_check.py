@@ -51,7 +51,7 @@ def test_an_old_one_is_still_a_warning_and_one_of_the_future_a_failure() -> None
     ("changes", "said"),
     [
         ({"worst_deg": 1.2}, "1.20 deg (largest), from 9 points, more than 1 deg"),
-        ({"is_validated": False}, "from 9 points, of which none was shown again"),
+        ({"is_validated": False}, "from 9 points, and no other points were shown"),
     ],
 )
 def test_a_map_that_fits_badly_or_was_not_tried_is_a_warning(changes, said) -> None:

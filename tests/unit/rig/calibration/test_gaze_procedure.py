@@ -56,7 +56,7 @@ def test_from_the_first_point_to_the_word_that_stores_it() -> None:
     procedure = pressed(procedure, "f")
     assert procedure.stage == "judge"
     assert procedure.target is None
-    assert procedure.said == "Error 0.50 deg (median), 0.50 deg (largest) at 5 points shown again."
+    assert procedure.said == "Error 0.50 deg (median), 0.50 deg (largest) at 5 other points."
     _, wish = press(procedure, "y", "the eye moves")
     assert wish == "store"
     assert field_errors_deg(procedure.gaze_map(), TRACKER).max() < 1e-9
@@ -144,7 +144,7 @@ def test_a_point_that_does_not_fit_is_left_out_by_a_second_word() -> None:
     ("made", "said"),
     [
         ({"off_deg": (1.2, 0.0)}, "expected errors of at most 1 deg, found 1.20 deg"),
-        ({"n_validated": 2}, "expected at least 3 points shown again, found 2"),
+        ({"n_validated": 2}, "expected at least 3 other points to try the map, found 2"),
     ],
 )
 def test_a_map_that_does_not_fit_or_was_not_tried_is_stored_by_name_alone(made, said) -> None:

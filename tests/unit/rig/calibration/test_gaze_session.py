@@ -9,9 +9,11 @@ import pytest
 from closedloop.artifacts.rig.calibrations import Calibrations
 from closedloop.artifacts.rig.template import EXAMPLE
 from closedloop.errors import DeviceError
+from rig.calibration.gaze.page import page_lines
 from rig.calibration.gaze.procedure import Procedure, not_yet
 from rig.calibration.gaze.session import CalibrationPorts, GazeCalibration, measured
 from rig.calibration.gaze.simulated import Distortion, SimulatedEye
+from rig.calibration.gaze.steady import Rest
 from rig.calibration.gaze.targets import layout_of, other_targets
 from rig.display.headless import HeadlessDisplay
 from rig.operator.watched import WatchedDisplay
@@ -114,13 +116,19 @@ def test_the_page_shows_the_raw_eye_the_points_and_their_errors() -> None:
     assert " deg   rests" not in first  # no map, no degrees
     assert "3 of 3: store it?" in last
     rests = [one for page in operator.pages for one in page.splitlines() if one.startswith("eye: ") and "rests" in one]
-    assert not any("none" in one for one in rests)  # another point was shown just now: nothing is known of the eye
     raw = [float(one.split()[1].rstrip(",")) for one in rests]
     assert min(raw) < 512 - 9 * 41
     assert max(raw) > 512 + 9 * 41
     table = [line for line in last.splitlines() if line.rstrip().endswith(" deg") and line.startswith("   ")]
     assert len(table) == 9
     assert all(float(line.split()[-2]) < 0.4 for line in table)
+
+
+def test_an_eye_that_is_not_there_does_not_rest() -> None:
+    running, _ = calibration(Distortion(), PatientOperator())
+    rested = Rest(512.0, 384.0, scatter=1.0, n_samples=100)  # at the point before
+    lines = page_lines(running.procedure, title="rig 1", eye=None, rest=rested)
+    assert [line for line in lines if line.startswith("eye:")] == ["eye: none   not seen at this point yet"]
 
 
 def test_a_tracker_that_fails_takes_no_point_with_it_and_is_opened_again_by_a_key() -> None:

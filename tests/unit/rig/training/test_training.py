@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
 from rig.operator.opening import PanelChoice
+from rig.pages.figures import stacked
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.session.folder import open_session
 from rig.stop import StopRequest
@@ -406,6 +408,14 @@ class OffGaze:
 
     def close(self):
         """Do nothing."""
+
+
+def test_thousands_have_room_beside_the_axis_title_and_are_written_as_in_the_table():
+    figure = stacked([("11-02", [17_672, 3_000, 900])], y="trials")
+    labels = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end">([^<]*)</text>', figure)
+    assert [label for _, label in labels] == ["0", "10,000", "20,000"]
+    title_px = int(re.search(r"translate\((\d+),", figure)[1])
+    assert all(float(x) - 6.5 * len(label) > title_px + 4 for x, label in labels)  # a digit is 6.5 px wide, at 12 px
 
 
 def test_the_page_shows_the_settings_that_a_new_training_has():
