@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,9 +139,8 @@ def written_settings(folder: Path, subject: str) -> Iterator[None]:
     except BaseException:
         if not _day_folders(folder):
             remove_file(path)
-            if is_new_folder:
-                with suppress(OSError):  # somebody has put a file of his own into it
-                    folder.rmdir()
+            if is_new_folder and not any(folder.iterdir()):  # or somebody has put a file of his own into it
+                remove_folder(folder)
         raise
 
 
