@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import shlex
 import shutil
@@ -23,6 +24,8 @@ from PIL import Image
 
 import closedloop.cli
 import rig.cli
+from closedloop.artifacts.rig.light import FlashesDocument, PatchFlash
+from tests.equipment.fake_microcontroller import faking
 from tests.loop.real_study import RealStudy
 from tests.loop.studies import ENVIRONMENT
 from tests.loop.studies import closedloop as run_closedloop
@@ -66,6 +69,7 @@ LINES = (
     "closedloop recording samples {made}/array1.ns6 --out new.parquet",
     "closedloop recording codes {made}/array1.nev --out new.csv",
     "closedloop recording map {map} --out new.html",
+    "closedloop recording light {flashes} --edges {edges} --out new.json",
     "closedloop base-model train new.safetensors",
     "closedloop base-model import {weights} --out new.safetensors --labelled-images {photographs}",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
@@ -80,6 +84,12 @@ LINES = (
     " --distance-cm 57 --operator-screen none --photodiode none --codes none --gaze mouse --recorder none"
     " --recorder-folder none --gaze-calibrated none --luminance-measured none",
     "rig devices",
+    "rig train new --simulated --subject m --display headless --minutes 1",
+    "rig calibrate gaze --rig {rig} --display headless",
+    "rig calibrate photodiode --rig {rig} --latency-ms 25 --jitter-ms 0.5 --n 100",
+    "rig calibrate valve --rig {rig} --from {weights_of_water}",
+    "rig calibrate gamma --rig {rig} --from {luminances}",
+    "rig firmware test {board}",
 )
 BY_DASK = (
     "closedloop dry-run new --protocol smoke --workers dask:1",
@@ -91,7 +101,20 @@ BY_DASK = (
 )
 STOPPED = ("closedloop base-model train",)  # minutes: interrupted when it is at its work
 AT_WORK_S = 10.0  # of processor time
-ENDS_WITH_1 = ("closedloop doctor", "rig check", "rig rehearse", "rig tell")  # no screen, and no rig at work
+ENDS_WITH_1 = ("closedloop doctor", "rig check", "rig rehearse", "rig tell", "rig calibrate gaze", "rig firmware")
+"""No screen, no rig at work, nobody at a terminal to take points, a fake board with less than the firmware's care."""
+
+RIG = """\
+name: r
+subject_screen: {screen: 0, width_px: 800, height_px: 600, refresh_hz: 60, width_cm: 40, distance_cm: 57}
+photodiode: null
+codes: {transport: none}
+gaze: {source: scripted}
+reward: {device: none}
+recorder: {kind: none}
+"""
+WATER = "duration_ms,openings,g\n25,100,8\n50,100,18\n100,100,38\n150,100,58\n200,100,78\n"
+LUMINANCES = "level,cd_m2\n" + "".join(f"{v},{0.4 + 119.6 * (v / 255) ** 2.2}\n" for v in (0, 32, 64, 127, 192, 255))
 
 
 @pytest.mark.parametrize("address", ["('0.0.0.0', 0)", "('127.0.0.1', 0)"])
@@ -205,8 +228,31 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def board(tmp_path: Path) -> Iterator[Path]:
+    """A microcontroller at a port."""
+    with faking(tmp_path / "ttyACM0", ()):
+        yield tmp_path / "ttyACM0"
+
+
+def write_flashes(folder: Path) -> tuple[Path, Path]:
+    """Write what a rig flashed, and what was seen of it: light 20 ms after each of 30 codes."""
+    flashes = tuple(PatchFlash(code=k, time_s=0.5 * k, n_frames=6) for k in range(1, 31))
+    shown = FlashesDocument(
+        simulated=True, rig="r", date=datetime.date(2026, 11, 28), refresh_hz=60, codes="parallel", flashes=flashes
+    )
+    shown.write(folder / "flashes.json")
+    rows = [f"{one.time_s},{one.code}\n{one.time_s + 0.02},0\n" for one in flashes]
+    (folder / "edges.csv").write_text("time_s,code\n" + "".join(rows))
+    return folder / "flashes.json", folder / "edges.csv"
+
+
+@pytest.fixture
 def filled(
-    undisturbed: Path, scheduled_real_study: RealStudy, photographs: Path, made: Path, tmp_path: Path
+    undisturbed: Path,
+    scheduled_real_study: RealStudy,
+    photographs: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Callable[[str], list[str]]:
     """Return what makes words of a line, with copies of the studies that it names."""
 
@@ -215,8 +261,10 @@ def filled(
         return type(scheduled_real_study)(type(scheduled_real_study.paths)(root))
 
     def fill(line: str) -> list[str]:
-        places = {"photographs": photographs, "made": made, "two_days": Path(__file__).with_name("two_days.yaml")}
+        places = {"photographs": photographs, "two_days": Path(__file__).with_name("two_days.yaml")}
         places["weights"] = Path(closedloop.cli.__file__).parent / "models/weights/small_resnet_robust.safetensors"
+        if "{made}" in line:
+            places["made"] = request.getfixturevalue("made")
         if "{done}" in line:
             places["done"] = Path(shutil.copytree(undisturbed, tmp_path / "done"))
         if "{played}" in line:
@@ -232,6 +280,13 @@ def filled(
         if "{map}" in line:
             places["map"] = tmp_path / "two.cmp"
             places["map"].write_text("two arrays\n0 0 A 1 V4-1\n2 1 A 2 V4-2\n0 0 E 1 IT-1\n")
+        if "{board}" in line:
+            places["board"] = request.getfixturevalue("board")
+        if "{flashes}" in line:
+            places["flashes"], places["edges"] = write_flashes(tmp_path)
+        for name, text in (("rig", RIG), ("weights_of_water", WATER), ("luminances", LUMINANCES)):
+            places[name] = tmp_path / f"of-{name}"
+            places[name].write_text(text)
         return [word.format(**places) for word in shlex.split(line)]
 
     return fill
