@@ -242,6 +242,7 @@ class SessionRunner:
             if after.state in ("pause", "recalibrate") and situation.state != "abort":
                 self._devices.mend()  # may take seconds: not for a session that ends
                 self._watcher.listen_anew()
+                self._between.go_on()
             self._act(ACTIONS[after.state].leaving, after)
         if situation.state in _IDLE and self._stop.requested:
             situation = follow(situation, "quit")
@@ -348,7 +349,6 @@ class SessionRunner:
             self._apparatus.tell(f"paused: {pause.why}")
 
     def _note_continue(self, _situation: Situation) -> None:
-        self._between.go_on()
         now_s = self._notebook.now_s()
         self._notebook.write(Continued(time_s=now_s))
         self._state.paused_s += now_s - self._paused_s

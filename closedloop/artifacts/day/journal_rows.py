@@ -204,7 +204,9 @@ class DriftChecked(Section):
     x_deg: float = Field(description="to the right of the fixation point")
     y_deg: float = Field(description="above it")
     n_trials: int = Field(ge=1, description="completed trials that it is the mean of")
-    is_large: bool = Field(description="more than half a degree, or than a quarter of the window's radius")
+    is_large: bool = Field(
+        description="more than half a degree, or than a quarter of the window's radius, and than three standard errors"
+    )
     time_s: float
 
     @property

@@ -192,6 +192,9 @@ def test_each_device_that_is_unplugged_is_a_line_and_the_session_goes_on_with_it
         assert process.returncode == 130, said
         told = [line for line in said.splitlines() if line.startswith("paused: ")]
         assert told[-1].startswith(tuple(f"paused: {one}" for one in words)), said
+        assert not [line for line in said.splitlines() if line.startswith(words)], (
+            said
+        )  # told once: a stop mends nothing
         assert said.splitlines()[-1].startswith("Resume with: rig present "), said
         getattr(station, f"plug_{device}")()
     with station.start("--resume") as process:
