@@ -1,4 +1,4 @@
-"""Tests hold on any machine, at any load: no port, no sleep in place of a sign, no clock."""
+"""Tests hold on any machine, at any load: no port, no sleep in place of a sign, no clock, no wait without end."""
 
 from __future__ import annotations
 
@@ -64,7 +64,14 @@ def ports(tree: ast.AST) -> Found:
             yield from (f"line {node.lineno}: {port}" for port in PORT.findall(node.value))
 
 
-CHECKS: list[Callable[[ast.AST], Found]] = [sleeps, clocks, ports]
+def endless(tree: ast.AST) -> Found:
+    """Yield processes in a `with` that waits for them where its block fails: a server never ends by itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.With) and any(called(item.context_expr).endswith("Popen") for item in node.items):
+            yield f"line {node.lineno}: with Popen; expected tests.equipment.processes.Child"
+
+
+CHECKS: list[Callable[[ast.AST], Found]] = [sleeps, clocks, ports, endless]
 FAULTS = [
     (sleeps, "import time\ntime.sleep(1)"),
     (sleeps, "for _ in range(3):\n    sleep(0.1)"),
@@ -72,11 +79,12 @@ FAULTS = [
     (clocks, "assert time.perf_counter() < end"),
     (ports, "socket.socket().bind(('127.0.0.1', 5000))"),
     (ports, "address = 'tcp://127.0.0.1:8786'"),
+    (endless, "with subprocess.Popen(['Xvfb']) as server:\n    assert server.stdout.readline()"),
 ]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_no_test_depends_on_time_or_on_a_port(check: Callable[[ast.AST], Found]) -> None:
+def test_no_test_depends_on_time_or_on_a_port_or_waits_without_end(check: Callable[[ast.AST], Found]) -> None:
     files = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path.name != "test_any_machine.py"]
     trees = {
         path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in files if mentions(path.read_text())
@@ -86,7 +94,7 @@ def test_no_test_depends_on_time_or_on_a_port(check: Callable[[ast.AST], Found])
 
 def mentions(text: str) -> bool:
     """Tell whether a file could have any of these: most have none, and are not parsed."""
-    return any(word in text for word in ("sleep", "time.", "bind(", "127.0.0.1", "0.0.0.0", "localhost"))
+    return any(word in text for word in ("sleep", "time.", "bind(", "127.0.0.1", "0.0.0.0", "localhost", "Popen("))
 
 
 @pytest.mark.parametrize(("check", "code"), FAULTS, ids=[code for _, code in FAULTS])

@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.equipment.processes import Child
+
 Pictures = Sequence[tuple[int | None, bool, int]]
 """Slot, fixation point, and how many flips."""
 
@@ -47,7 +49,7 @@ class DrivenDisplay:
 def driven_display(environment: dict[str, str]) -> Iterator[DrivenDisplay]:
     """Start a process that can open displays, and end it."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.equipment.driven_display"]
-    with subprocess.Popen(
+    with Child(
         command,
         env=environment,
         stdin=subprocess.PIPE,

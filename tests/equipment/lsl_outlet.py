@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.equipment.processes import Child
+
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {
     "type": "Gaze",
@@ -54,7 +56,7 @@ def outlet(name: str, **settings: object) -> Iterator[Outlet]:
     words = [f"{key}={value}" for key, value in settings.items()]
     command = [sys.executable, "-m", "tests.equipment.lsl_outlet", name, *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
+    with Child(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"

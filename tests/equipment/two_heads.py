@@ -21,6 +21,7 @@ import pytest
 
 from rig.display.screens import Rectangle
 from rig.stop import HELD_S
+from tests.equipment.processes import Child, NoServerError, end, x_server
 
 OPERATOR, SUBJECT = Rectangle(0, 0, 800, 600), Rectangle(800, 0, 800, 600)
 PACKAGES = "xserver-xorg-core, xserver-xorg-video-dummy and openbox"
@@ -266,24 +267,13 @@ def dummy_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     if shutil.which("Xorg") is None:
         no_server("no Xorg")
     (folder / "xorg.conf").write_text(CONFIGURATION)
-    reading, writing = os.pipe()
-    command = ["Xorg", "-displayfd", str(writing), "-config", str(folder / "xorg.conf"), "-logfile"]
-    command += [str(folder / "xorg.log"), "-noreset", "-nolisten", "tcp", "-ac", "-novtswitch", "-sharevts"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, pass_fds=(writing,), **quiet) as server:
-        os.close(writing)
-        with os.fdopen(reading) as answer:
-            number = answer.readline().strip()
-        if not number:
-            server.wait()
-            no_server(f"Xorg did not start (its log: {folder / 'xorg.log'})")
-        # The server draws for a rig that runs in real time: without its own priority a busy machine delays frames.
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
-        try:
-            yield f":{number}", server
-        finally:
-            server.terminate()
+    command = ["Xorg", "-config", str(folder / "xorg.conf"), "-logfile", str(folder / "xorg.log")]
+    command += ["-noreset", "-nolisten", "tcp", "-ac", "-novtswitch", "-sharevts"]
+    try:
+        with x_server(command) as started:
+            yield started
+    except NoServerError as error:
+        no_server(f"{error} (its log: {folder / 'xorg.log'})")
 
 
 @contextlib.contextmanager
@@ -303,9 +293,8 @@ def window_manager(desktop: TwoHeads) -> Iterator[None]:
     if shutil.which("openbox") is None:
         no_server("no openbox")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(["openbox", "--sm-disable"], env=desktop.environment, **quiet) as manager:
+    with Child(["openbox", "--sm-disable"], env=desktop.environment, **quiet) as manager:
         wait_until(desktop.has_manager, "the window manager")
         yield
-        manager.terminate()
-        manager.wait()
+        end(manager)
     wait_until(lambda: not desktop.has_manager(), "the window manager to go")

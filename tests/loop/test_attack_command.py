@@ -11,6 +11,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from tests.equipment.processes import Child
 from tests.loop.studies import ENVIRONMENT, closedloop, command, one_line_error
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -40,7 +41,7 @@ def test_killed_and_continued_by_other_workers_it_leaves_the_same_files(photogra
     assert finished.returncode == 0, finished.stderr
     assert "96 attacks. Open set/index.html" in finished.stdout
     shards = killed / ".set.attack" / "shards"
-    with subprocess.Popen(
+    with Child(
         command(*arguments, "--workers", "2"), env=ENVIRONMENT, cwd=killed, stderr=subprocess.DEVNULL
     ) as running:
         while not list(shards.glob("*.npz")) and running.poll() is None:

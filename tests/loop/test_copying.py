@@ -11,6 +11,7 @@ import pytest
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.storage import sha256_file
+from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
 from tests.loop.studies import closedloop, one_line_error
 
@@ -39,7 +40,7 @@ def test_a_run_during_the_copy_seals_nothing_and_a_run_after_it_seals_all(
     folder = real_study.record()
     source = Path(shutil.move(folder, tmp_path / "recorder"))
     whole = {file.name: sha256_file(file) for file in source.iterdir()}
-    with subprocess.Popen([sys.executable, "-c", COPY, source, folder], stdin=subprocess.PIPE) as copying:
+    with Child([sys.executable, "-c", COPY, source, folder], stdin=subprocess.PIPE) as copying:
         for _ in range(2):
             finished = closedloop("run", real_study.root, "--settle", "2")
             assert finished.returncode == 0, finished.stderr

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.study import StudyDocument
+from tests.equipment.processes import Child
 from tests.loop.studies import ENVIRONMENT, PROTOCOL, closedloop, command, dry_run, one_line_error, sensitivity
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -72,9 +73,7 @@ def test_a_second_loop_on_a_study_is_refused_by_name(study_copy: StudyCopy) -> N
     import shutil
 
     shutil.rmtree(study / "day-00" / "evaluate")
-    with subprocess.Popen(
-        command("run", study), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as first:
+    with Child(command("run", study), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         while not (study / "day-00" / ".evaluate.partial").exists() and first.poll() is None:
             time.sleep(0.002)
         first.send_signal(signal.SIGSTOP)  # or it may have ended before the second one asks
@@ -87,14 +86,14 @@ def test_a_second_loop_on_a_study_is_refused_by_name(study_copy: StudyCopy) -> N
 
 def test_ctrl_c_is_one_line_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
-    with subprocess.Popen(
+    with Child(
         command("dry-run", study, "--protocol", PROTOCOL),
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         # Ignored where tests run in the background; no thread runs here.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         start_new_session=True,
     ) as loop:
         while not (study / "day-00" / "plan").exists() and loop.poll() is None:  # published: it stays

@@ -26,6 +26,7 @@ import closedloop.cli
 import rig.cli
 from closedloop.artifacts.rig.light import FlashesDocument, PatchFlash
 from tests.equipment.fake_microcontroller import faking
+from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
 from tests.loop.studies import ENVIRONMENT
 from tests.loop.studies import closedloop as run_closedloop
@@ -141,7 +142,7 @@ def watched(program: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_door_of_a_child_that_escapes_the_watch_is_seen_from_outside() -> None:
-    with subprocess.Popen([sys.executable, "-c", IN_A_CHILD], stdin=subprocess.PIPE, env=ENVIRONMENT) as process:
+    with Child([sys.executable, "-c", IN_A_CHILD], stdin=subprocess.PIPE, env=ENVIRONMENT) as process:
         doors: set[tuple[str, int]] = set()
         while not doors and process.poll() is None:
             doors |= listening(psutil.Process(process.pid))
@@ -198,7 +199,7 @@ def run_and_look(words: list[str], cwd: Path, environment: dict[str, str], *, st
     doors: set[tuple[str, int]] = set()
     with tempfile.TemporaryFile("w+") as said:
         command = [sys.executable, "-m", *words]
-        with subprocess.Popen(command, cwd=cwd, env=environment, stdout=said, stderr=said) as process:
+        with Child(command, cwd=cwd, env=environment, stdout=said, stderr=said) as process:
             looked_at = psutil.Process(process.pid)
             while process.poll() is None:
                 doors |= listening(looked_at)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.equipment.processes import Child
 from tests.loop.studies import ENVIRONMENT, closedloop, command
 
 POLL_S = 0.005
@@ -34,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def kill_after_first_shard(folder: Path) -> bool:
     """Start the command and kill it once a piece is done; tell whether that was before its end."""
-    with subprocess.Popen(
+    with Child(
         command(*SMALL, "--out", folder), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         while not list(folder.glob("shards/*.npz")) and process.poll() is None:

@@ -23,6 +23,7 @@ from closedloop.commands.recording_files.detection_wanted import WantedSpikes, p
 from closedloop.detection.definitions import DEFINITIONS
 from closedloop.detection.spikes import detect
 from closedloop.errors import OptionError, RecordingError
+from tests.equipment.processes import Child
 
 START = datetime(2022, 1, 3, tzinfo=UTC)
 N_ELECTRODES = 3
@@ -112,7 +113,7 @@ detect_to_file(files, Path(sys.argv[2]), wanted=wanted, workers="1", chunk_s=Non
 def test_a_run_that_was_killed_goes_on_with_what_was_done(recording: Path, expected: bytes, tmp_path: Path) -> None:
     out = tmp_path / "spikes.h5"
     command = [sys.executable, "-c", PROGRAM, str(recording), str(out)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with Child(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "0 4\n"
         assert process.stdout.readline() == "1 4\n"

@@ -18,6 +18,7 @@ from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import ConfinedError, Limits
 from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.execution.local import run_in_processes
+from tests.equipment.processes import Child
 from tests.unit.confined import questions
 from tests.unit.messages import refused
 
@@ -152,7 +153,7 @@ def test_the_helper_ends_with_its_process_however_that_ends(end: signal.Signals)
         "print(run_confined(questions.parent, limits=Limits())[0], flush=True); input()"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
+    with Child(
         [sys.executable, "-c", program],
         env=environment,
         stdin=subprocess.PIPE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,7 @@ from rig.session.folder import Session, open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
 from rig.wiring.gaze import scripted_gaze
+from tests.equipment.processes import x_server
 from tests.equipment.two_heads import TwoHeads, two_heads_server, window_manager
 
 BuildSession = Callable[..., Path]
@@ -283,14 +283,8 @@ def x_display(
         if os.environ.get("CI") == "true":
             pytest.fail("no Xvfb: install the packages xvfb and libgl1-mesa-dri")
         pytest.skip("no DISPLAY and no Xvfb: install the packages xvfb and libgl1-mesa-dri")
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        number = server.stdout.readline().strip()
-        # The server draws for a rig that runs in real time: without its own priority a busy machine delays frames.
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
-        yield environment | {"DISPLAY": f":{number}"}
-        server.terminate()
+    with x_server(["Xvfb", "-screen", "0", "800x600x24", "-nolisten", "tcp"]) as (name, _):
+        yield environment | {"DISPLAY": name}
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from closedloop.artifacts.day.journal_rows import (
     TrialBegun,
 )
 from tests.equipment.lsl_outlet import outlet
+from tests.equipment.processes import Child
 from tests.equipment.simulated_avr import build, running
 from tests.equipment.two_heads import wait_until
 
@@ -105,7 +106,7 @@ class Station:
         """Run the rig while the block does; what a failing test leaves paused is killed."""
         command = [sys.executable, "-W", "ignore", "-m", "rig", "present", self.session, "--rig", self.rig_yaml]
         command += ["--out", self.out, "--panel", "none", "--despite", "refresh", *options]
-        with subprocess.Popen(
+        with Child(
             [str(word) for word in command],
             env=self._environment,
             stdin=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ import fcntl
 import os
 import pty
 import select
-import subprocess
 import sys
 import termios
 
@@ -14,6 +13,7 @@ import pytest
 
 from closedloop.artifacts.day.journal import SessionSummary, read_journal
 from closedloop.artifacts.day.journal_rows import SessionEnded
+from tests.equipment.processes import Child
 
 pytestmark = pytest.mark.slow
 
@@ -28,14 +28,14 @@ def test_a_terminal_that_is_closed_with_its_progress_bar_ends_the_session_cleanl
     folder, out = make_session(n_presentations=20_000, trial={"presentations_per_trial": 10}), tmp_path / "out"
     command = [sys.executable, "-m", "rig", "present", str(folder), "--display", "headless", "--out", str(out)]
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
+    with Child(
         command,
         env=process_environment | {"TERM": "xterm"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=take_terminal,  # noqa: PLW1509 - what asks for the end comes to who has the terminal
+        preexec_fn=take_terminal,
     ) as process:
         os.close(theirs)
         seen = b""

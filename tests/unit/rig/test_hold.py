@@ -19,6 +19,7 @@ from rig.operator.tell import tell
 from rig.session.folder import open_session
 from rig.session.hold import account_folder, hold, new_holder, out_of_last_rig, screen_name, session_name
 from rig.stop import StopRequest
+from tests.equipment.processes import Child
 
 HOLDING = """
 import sys
@@ -40,9 +41,7 @@ def runtime(tmp_path, monkeypatch):
 @pytest.fixture
 def holding():
     """Another process that holds the screen."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with Child([sys.executable, "-c", HOLDING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield process
         process.kill()
@@ -98,9 +97,7 @@ def test_where_a_killed_rig_wrote_its_journal_is_known_to_whoever_asks_for_it(ma
     name = session_name(open_session(folder), is_real=True)
     assert out_of_last_rig(folder) is None
     killed = HOLDING.replace('"screen 0 of :9"', repr(name)).replace('Path("out")', f"Path({str(tmp_path / 'P')!r})")
-    with subprocess.Popen(
-        [sys.executable, "-c", killed], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with Child([sys.executable, "-c", killed], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         process.kill()
     assert out_of_last_rig(folder) == tmp_path / "P"

@@ -23,6 +23,7 @@ from closedloop.artifacts.day.journal import SessionSummary, accepted, read_jour
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Paused, Presentation, SessionEnded
 from closedloop.artifacts.day.session import CodeSettings
 from closedloop.terminal.streams import say
+from tests.equipment.processes import Child
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
@@ -83,7 +84,7 @@ def wired(folder, out, device, *options):
 def launch_until(line, command, environment, *, n_codes, number):
     """Launch the rig and send it a signal once so many codes more have come; return its exit code and its words."""
     before = len(line.codes)
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with Child(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         while len(line.codes) < before + n_codes and process.poll() is None:
             line.read(0.5)
         process.send_signal(number)
@@ -223,7 +224,7 @@ def test_closed_terminals_end_cleanly_and_are_gone_on_with(make_session, tmp_pat
 def test_a_line_that_is_cut_rejects_the_image_and_waits_for_whoever_mends_it(make_session, tmp_path, x_display, line):
     folder = session_of(make_session, 0)
     out, cut = tmp_path / "present", Line()
-    with subprocess.Popen(wired(folder, out, cut.device), env=x_display, stderr=subprocess.PIPE, text=True) as process:
+    with Child(wired(folder, out, cut.device), env=x_display, stderr=subprocess.PIPE, text=True) as process:
         while len(cut.codes) < 4:
             cut.read(0.5)
             assert process.poll() is None
@@ -248,7 +249,7 @@ def test_a_second_rig_on_the_screen_is_refused_and_told_who_holds_it(make_sessio
     first = session_of(make_session, 0)
     second = make_session("two", n_images=12, n_presentations=30, session_id="study/day-01")
     command = wired(first, tmp_path / "first", line.device)
-    with subprocess.Popen(command, env=x_display, stderr=subprocess.PIPE, text=True) as process:
+    with Child(command, env=x_display, stderr=subprocess.PIPE, text=True) as process:
         while not line.codes:
             line.read(0.5)
             assert process.poll() is None

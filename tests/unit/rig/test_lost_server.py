@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 from Xlib.display import Display
@@ -14,6 +14,7 @@ from closedloop.artifacts.day.journal import SessionSummary, accepted, read_jour
 from closedloop.artifacts.day.journal_checks import check_journal
 from closedloop.artifacts.day.journal_rows import SessionEnded
 from rig.session.folder import open_session
+from tests.equipment.processes import Child, x_server
 from tests.equipment.two_heads import dummy_server
 from tests.unit.rig.test_random_sessions import plan_of
 
@@ -22,14 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.display]
 N_PRESENTATIONS = 12
 
 
-@contextmanager
 def xvfb(_folder):
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            yield f":{server.stdout.readline().strip()}", server
-        finally:
-            server.kill()
+    return x_server(["Xvfb", "-screen", "0", "800x600x24", "-nolisten", "tcp"])
 
 
 def command(folder, out, *options):
@@ -39,7 +34,7 @@ def command(folder, out, *options):
 def present_until(folder, out, environment, do):
     """Present, do something once some presentations are in the journal, and return the exit code and what was said."""
     journal = out / "journal.jsonl"
-    with subprocess.Popen(command(folder, out), env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with Child(command(folder, out), env=environment, stderr=subprocess.PIPE, text=True) as process:
         while not journal.exists() or journal.read_bytes().count(b'"presentation"') < 2:
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.02)

@@ -14,6 +14,7 @@ from closedloop.artifacts.day.gaze.of_session import launch_times
 from closedloop.artifacts.day.gaze.records import read_gaze
 from closedloop.artifacts.day.journal import accepted, read_journal
 from closedloop.artifacts.day.journal_rows import TrialEnded
+from tests.equipment.processes import Child
 from tests.equipment.two_heads import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
@@ -40,7 +41,7 @@ def test_who_looks_by_mouse_is_accepted_in_the_middle_and_not_in_a_corner(two_he
 
     look_at(two_heads, MIDDLE)
     command = [sys.executable, "-m", "rig", "present", str(folder), "--out", str(out), "--gaze", "mouse"]
-    with subprocess.Popen(command, env=two_heads.environment, stderr=subprocess.PIPE, text=True) as process:
+    with Child(command, env=two_heads.environment, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: len(accepted(rows())) >= 2 or process.poll() is not None, "images that were looked at")
         look_at(two_heads, CORNER)
         wait_until(lambda: outcomes()[-2:] == ["ignored"] * 2 or process.poll() is not None, "trials that were not")

@@ -12,6 +12,7 @@ import pytest
 from closedloop.artifacts.day.journal import SessionSummary, accepted, read_journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.day.session import PixelAudit
+from tests.equipment.processes import Child
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
@@ -102,7 +103,7 @@ def test_a_folder_that_is_written_over_in_a_session_ends_it_before_another_image
         tmp_path / "p",
     )
     journal = out / "journal.jsonl"
-    with subprocess.Popen(command(folder, out), env=x_display, stderr=subprocess.PIPE, text=True) as process:
+    with Child(command(folder, out), env=x_display, stderr=subprocess.PIPE, text=True) as process:
         while not journal.exists() or b'"presentation"' not in journal.read_bytes():
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.02)

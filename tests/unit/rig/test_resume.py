@@ -22,6 +22,7 @@ from rig.machine.state import MAX_DROPS_IN_A_ROW, replay
 from rig.session.folder import open_session
 from rig.session.journal import JournalWriter
 from rig.stop import StopRequest
+from tests.equipment.processes import Child
 
 
 def launch(folder, out, **options):
@@ -148,7 +149,7 @@ def test_a_process_killed_in_the_middle_resumes_to_the_undisturbed_journal(make_
         "--out",
         str(journal.parent),
     ]
-    with subprocess.Popen([*command, "--resume"], stderr=subprocess.DEVNULL) as process:
+    with Child([*command, "--resume"], stderr=subprocess.DEVNULL) as process:
         while not journal.exists() or journal.stat().st_size < 20_000:
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.01)

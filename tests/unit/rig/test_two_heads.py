@@ -18,6 +18,7 @@ from rig.display.desktop import open_desktop
 from rig.display.listing import list_screens
 from rig.display.screens import Rectangle
 from tests.equipment.driven_display import DisplayRefusedError, driven_display
+from tests.equipment.processes import Child
 from tests.equipment.two_heads import OPERATOR, SUBJECT
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
@@ -240,7 +241,7 @@ def test_three_hundred_presentations_have_their_frames_and_only_planned_pixels_a
     pictures = {planned_pixels(image).tobytes(): index for index, image in enumerate(images)}
     command = [sys.executable, "-m", "rig", "present", str(session), "--out", str(out), "--audit-pixels", str(N_IMAGES)]
     seen, greys, others = set(), 0, 0
-    with subprocess.Popen(command, env=any_two_heads.environment, stderr=subprocess.PIPE, text=True) as process:
+    with Child(command, env=any_two_heads.environment, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
             subject = any_two_heads.pixels(SUBJECT)
             square = subject[IMAGE.top_px : IMAGE.top_px + IMAGE.height_px, IMAGE.left_px - 800 :][:, : IMAGE.width_px]

@@ -18,6 +18,7 @@ from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.ledger import Ledger, StageRecord, ledger_fault, open_ledger, owner_name, read_records
 from closedloop.study.process.lock import holder_of, study_lock
+from tests.equipment.processes import Child
 from tests.unit.messages import refused
 
 HOLD = """
@@ -314,7 +315,7 @@ def test_a_ledger_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> N
 
 @contextmanager
 def another_process_holds(root: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
+    with Child(
         [sys.executable, "-c", HOLD, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.commands.status import read_status, status_lines
+from tests.equipment.processes import Child
 from tests.unit.study.labs import bring_recording, lab
 from tests.unit.study.sessions import bring
 
@@ -64,7 +65,7 @@ def brought(root: Path) -> Iterator[None]:
 @contextmanager
 def running(root: Path) -> Iterator[None]:
     root.mkdir()
-    with subprocess.Popen(
+    with Child(
         [sys.executable, "-c", LOOP, root], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as loop:
         assert loop.stdout is not None

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.equipment.processes import Child
+
 ROUNDS = 10
 START = """
 import os, signal, sys
@@ -30,7 +32,7 @@ main()
 def told_to_end(words: list[str], *, package: str, after_s: float, by: signal.Signals) -> tuple[int, str]:
     """Start a program and signal it a while after its first line; the while only chooses where it is met."""
     code = START.format(words=words, package=package)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Child([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
         assert os.read(process.stdout.fileno(), 1) == b"."

@@ -26,6 +26,7 @@ from rig.calibration.gaze.command import WantedCalibration, extent_of
 from rig.calibration.gaze.simulated import Distortion
 from rig.cli import app
 from rig.display.placement import degrees, pixels, target_square
+from tests.equipment.processes import Child
 from tests.equipment.two_heads import SUBJECT
 from tests.unit.rig.calibration.eyes import field_errors_deg
 
@@ -92,9 +93,7 @@ def calibrating(rig: Path, environment: dict[str, str], *options: str) -> Iterat
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "rig", "calibrate", "gaze", "--rig", str(rig), *options]
     environment = environment | {"TERM": "xterm"}
-    with subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
-    ) as process:
+    with Child(command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True) as process:
         os.close(slave)
         try:
             yield Terminal(process, master)

@@ -12,6 +12,7 @@ import pytest
 
 from rig.bench.firmware import FirmwareBench, try_all
 from tests.equipment.microcontrollers import Socket
+from tests.equipment.processes import Child
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def answered(words, answers):
     """Run a command in a terminal, answer what it asks, and return what it said."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", *words]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True) as process:
+    with Child(command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True) as process:
         os.close(theirs)
         said, left = "", dict(answers)
         while True:

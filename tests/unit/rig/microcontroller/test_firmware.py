@@ -13,6 +13,7 @@ import pytest
 from rig.ports.microcontroller.frames import FrameReader, FrameType, ValveStatus, Version, encode
 from rig.ports.microcontroller.line import SerialLine
 from tests.equipment.microcontrollers import until
+from tests.equipment.processes import Child
 from tests.equipment.simulated_avr import running
 
 pytestmark = pytest.mark.slow
@@ -104,7 +105,7 @@ print("given", flush=True)
 while True:
     pass
 """
-    with subprocess.Popen([sys.executable, "-c", host], stdout=subprocess.PIPE, text=True) as process:
+    with Child([sys.executable, "-c", host], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "given\n"
         until(lambda: chip.changes("valve"))
         process.kill()

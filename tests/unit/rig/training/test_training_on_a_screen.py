@@ -18,6 +18,7 @@ from closedloop.artifacts.rig.ports import CodesPort, GazePort, RecorderPort, Re
 from closedloop.artifacts.rig.template import EXAMPLE
 from rig.training.folder import read_days
 from tests.equipment.fake_microcontroller import faking
+from tests.equipment.processes import Child
 
 pytestmark = [pytest.mark.display, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -65,7 +66,7 @@ def test_the_valve_gives_what_each_trial_says_through_a_kill_and_ctrl_c(tmp_path
     command += ["--despite", "refresh", "--despite", "window", "--panel", "none"]
     with faking(tmp_path / "ttyACM0") as board:
         for n, how in ((3, signal.SIGKILL), (6, signal.SIGINT)):
-            with subprocess.Popen(command, env=x_display, text=True, stderr=subprocess.PIPE) as run:
+            with Child(command, env=x_display, text=True, stderr=subprocess.PIPE) as run:
                 await_rewards(folder, n)
                 run.send_signal(how)
                 said = run.communicate(timeout=60)[1]
