@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,10 @@ class Desktop(Protocol):
 
     def screens(self) -> tuple[FoundScreen, ...]:
         """Return the screens that are on, in the order in which rig.yaml counts them."""
+        ...
+
+    def seen_to_appear(self) -> AbstractContextManager[None]:
+        """Open a window in the block; SessionError where the desktop does not show it."""
         ...
 
     def watch(self, window_id: int, wanted: Rectangle) -> WindowWatcher:

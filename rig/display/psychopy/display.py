@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,9 +106,10 @@ class PsychoPyDisplay:
         found = self._choose_screen()
         opened.callback(release_priority)
         self._priority = take_priority()
-        self.window = open_window(visual, self._screen)
-        self._server.watch(self.window)
-        opened.callback(self._server.close_window, self.window)
+        with self._desktop.seen_to_appear() if self._desktop is not None else nullcontext():
+            self.window = open_window(visual, self._screen)
+            self._server.watch(self.window)
+            opened.callback(self._server.close_window, self.window)
         self._textures = TextureRing(
             self._session.document.trial.presentations_per_trial, self._session.document.image_side_px
         )

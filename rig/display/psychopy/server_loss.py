@@ -77,6 +77,9 @@ class ServerConnection:
         if self._is_lost:
             window._closed = True  # PsychoPy would close it once more as Python ends
         else:
+            # The window library would hide it first, and wait without end for the word that it is hidden: of one that
+            # a window manager never showed, or somebody iconified, no such word comes.
+            window.winHandle._mapped = False
             window.close()
             self._sync()  # the window library leaves its last words to the server in a buffer: the window would stay
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
 from Xlib import X, Xatom
 
 from rig.display.screens import FoundScreen, Rectangle
+from rig.display.x11.appearing import seen_to_appear
 from rig.display.x11.connection import connect
 from rig.display.x11.heads import list_heads, read_ramps, reset_ramps
 from rig.display.x11.pixels import read_screen, refuse_other_depth
@@ -33,6 +35,10 @@ class XDesktop:
     def screens(self) -> tuple[FoundScreen, ...]:
         """Return the screens that are on."""
         return list_heads(self._server)
+
+    def seen_to_appear(self) -> AbstractContextManager[None]:
+        """Open a window in the block; it is asked for again until it is shown."""
+        return seen_to_appear(self._watching)
 
     def watch(self, window_id: int, wanted: Rectangle) -> WindowWatch:
         """Watch a window."""
