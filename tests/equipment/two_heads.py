@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from rig.display.screens import Rectangle
+from rig.display.x11.window_watch import OURS
 from rig.stop import HELD_S
 from tests.equipment.processes import Child, NoServerError, end, x_server
 
@@ -121,9 +122,28 @@ class TwoHeads:
         """Return the rig's window: the one that is shown, of those that its process has opened."""
         from Xlib import X
 
-        named = [window for window in self.all_windows() if window.get_wm_name() == "PsychoPy"]
-        (shown,) = [window for window in named if window.get_attributes().map_state == X.IsViewable]
+        (shown,) = [one for one in self.named("PsychoPy") if one.get_attributes().map_state == X.IsViewable]
         return shown
+
+    def named(self, begin: str) -> list[Any]:
+        """Return the windows whose name begins so; others come and go as they are looked at."""
+        from Xlib import error
+
+        found = []
+        for window in self.all_windows():
+            with contextlib.suppress(error.BadWindow):
+                if (window.get_wm_name() or "").startswith(begin):
+                    found.append(window)
+        return found
+
+    def owner_of(self, window: Any) -> int | None:
+        """Return the process that marked a window as a rig's; a number of a window is given again once it is gone."""
+        from Xlib import error
+
+        with contextlib.suppress(error.BadWindow):
+            mark = window.get_full_property(self.connection.intern_atom(OURS), 0)
+            return None if mark is None else int(mark.value[0])
+        return None
 
     def all_windows(self) -> Iterator[Any]:
         """Yield every window, those in frames too."""

@@ -115,4 +115,4 @@ def test_a_window_that_was_hidden_closes(any_two_heads, session_on_second_screen
         display.call("open", folder=str(session_on_second_screen))
         any_two_heads.iconify(any_two_heads.window_of_rig())
         display.call("close")
-        assert "PsychoPy" not in [window.get_wm_name() for window in any_two_heads.all_windows()]
+        assert any_two_heads.named("PsychoPy") == []

@@ -135,12 +135,12 @@ def assert_whole(out):
     assert summary.n_segments == len(journal.launches)
 
 
-def session_of(make_session, number):
+def session_of(make_session, number, *, n_presentations=N_PRESENTATIONS):
     """Make a session of a number."""
     return make_session(
         f"session-{number}",
         n_images=12,
-        n_presentations=N_PRESENTATIONS,
+        n_presentations=n_presentations,
         session_id=f"study/day-{number:02}",
         trial=SHORT,
         codes=CODES.model_dump(),
@@ -246,7 +246,7 @@ def test_a_line_that_is_cut_rejects_the_image_and_waits_for_whoever_mends_it(mak
 
 
 def test_a_second_rig_on_the_screen_is_refused_and_told_who_holds_it(make_session, tmp_path, x_display, line):
-    first = session_of(make_session, 0)
+    first = session_of(make_session, 0, n_presentations=3000)  # it lasts for as long as the second takes to begin
     second = make_session("two", n_images=12, n_presentations=30, session_id="study/day-01")
     command = wired(first, tmp_path / "first", line.device)
     with Child(command, env=x_display, stderr=subprocess.PIPE, text=True) as process:

@@ -120,7 +120,7 @@ def test_a_display_that_is_closed_leaves_no_window_behind(any_two_heads, display
         display.call("open", folder=session)
         any_two_heads.window_of_rig()
         display.call("close")
-        assert "PsychoPy" not in [window.get_wm_name() for window in any_two_heads.all_windows()]
+        assert any_two_heads.named("PsychoPy") == []
 
 
 def test_what_is_on_the_screen_is_what_was_planned_pixel_for_pixel(opened, make_subject_session):
