@@ -29,7 +29,7 @@ from closedloop.artifacts.day.journal_rows import (
 from tests.equipment.lsl_outlet import outlet
 from tests.equipment.processes import Child
 from tests.equipment.simulated_avr import build, running
-from tests.equipment.two_heads import wait_until
+from tests.equipment.two_heads import wait_for_count, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
@@ -146,12 +146,12 @@ class Station:
     def wait(self, process, n=N_PRESENTATIONS + 1):
         """Wait for so many accepted images, or the end; what a slow machine paused for is continued."""
 
-        def is_over():
+        def n_accepted():
             if [row for row in self.pauses() if row.by != "display"]:
                 self.tell("continue")
-            return len(accepted(self.rows())) >= n or process.poll() is not None
+            return n if process.poll() is not None else len(accepted(self.rows()))
 
-        wait_until(is_over, f"{n} accepted images")
+        wait_for_count(n_accepted, n, "the accepted images")
 
 
 @pytest.fixture
