@@ -51,7 +51,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "eyelink", "models", "neo_files", "plain_text"),
+        *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
