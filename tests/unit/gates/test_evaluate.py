@@ -11,7 +11,7 @@ from closedloop.artifacts.protocol.gates import AtLeast, AtMost, Gates
 from closedloop.gates.evaluate import is_current
 from closedloop.gates.levels import level_of, worst
 from closedloop.gates.table import GATES
-from closedloop.study.gates.checkpoints import ask_gates
+from closedloop.study.gates.checkpoints import GateKeeper
 from tests.unit.gates.sessions_to_ask import Ready, ready
 
 
@@ -23,7 +23,7 @@ def study(tmp_path: Path) -> Ready:
 
 
 def asked(study: Ready) -> GateReport:
-    return ask_gates(study.paths, study.study, study.protocol, day=0, checkpoint="preflight")
+    return GateKeeper().ask(study.paths, study.study, study.protocol, day=0, checkpoint="preflight")
 
 
 def edit(study: Ready, **gates: object) -> None:
