@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.gates.report import CHECKPOINTS, GATES_FOLDER, GateReport, gate_report_path
+from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_report_path
 from closedloop.artifacts.manifest import is_litter
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, StudyDocument, StudyPaths
 from closedloop.plain_text.printed import quoted
 from closedloop.study.gates.checkpoints import GateKeeper
 from closedloop.study.verification.findings import Findings
