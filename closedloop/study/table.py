@@ -17,6 +17,7 @@ from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
 from closedloop.study.foresight.duration import say_duration
+from closedloop.study.gates.checkpoints import GATE_KEEPER, GateKeeper
 from closedloop.study.pages import draw_pages_if_due
 
 StageWork = Callable[[StageContext], None]
@@ -94,6 +95,8 @@ class StageTable:
         Refuses what a day, or the study, would end in, before anything is made of it.
     say_duration
         Says how long the attacks of a planned day take.
+    gates
+        Says what the gates find at a checkpoint of a day, and writes it down.
     """
 
     start: Stage
@@ -101,6 +104,7 @@ class StageTable:
     report: Callable[[StudyPaths], None] = draw_pages_if_due
     foresee: Foresight = refuse_impossible
     say_duration: SaysDuration = say_duration
+    gates: GateKeeper = GATE_KEEPER
 
 
 def work_of(module: str) -> StageWork:
