@@ -49,6 +49,8 @@ class Central:
         What the device calls itself.
     is_plugged, records, has_library
         Whether packets arrive; whether an order to record is followed; whether the library loads.
+    has_signal, has_room
+        Whether the device records anything that could be written; whether Central's disk takes it.
     begins_after_s
         How long after the order the file appears.
     n_garbled
@@ -61,6 +63,8 @@ class Central:
     ident: str = "Gemini NSP"
     is_plugged: bool = True
     records: bool = True
+    has_signal: bool = True
+    has_room: bool = True
     ends: bool = True
     has_library: bool = True
     begins_after_s: float = 0.0
@@ -84,9 +88,15 @@ class Central:
         self.time_s += seconds
         if self.is_plugged:
             self.n_packets += seconds * PACKETS_HZ
-        if self._file is not None and self.time_s - self._since_s >= self.begins_after_s:
+        if self.is_writing and self._file is not None:
             with self._file.open("ab") as file:
                 file.write(b"spike")
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether what happens now comes into a file."""
+        is_begun = self._file is not None and self.time_s - self._since_s >= self.begins_after_s
+        return is_begun and self.has_signal and self.has_room
 
     @property
     def recording(self) -> str:
