@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from closedloop.artifacts.day.journal import accepted
 from closedloop.artifacts.day.journal_checks import check_ended
+from closedloop.artifacts.day.journal_rows import LaunchOpened, RecordingNoted, TrialBegun
+from closedloop.artifacts.day.presented.unrecorded import AFTER_ONSET_S, RecordedSoFar
 from closedloop.artifacts.day.session import TwinSettings
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import SessionError
@@ -27,7 +29,7 @@ from rig.session.folder import open_session
 from tests.equipment.fake_pycbsdk import Central
 from tests.unit.rig.conftest import build_session
 from tests.unit.rig.ports import HZ, PowerGone
-from tests.unit.rig.recorders.conftest import Bench, Operator
+from tests.unit.rig.recorders.conftest import Bench, Operator, recordings
 
 N, N_IMAGES, LEAST = 150, 12, 6
 BEFORE, AFTER = 6, 11  # frames: 100 ms before an onset, 170 ms and more after it
@@ -182,7 +184,7 @@ def test_what_was_shown_before_a_loss_was_noticed_is_rejected_and_shown_again(se
 def test_no_more_is_shown_again_than_the_doubt_lasts(session, kind):
     journal, _ = told(session, Story(kind, at=1200))
     ((row, loss),) = losses(journal)
-    # Looks at the file are five seconds apart and fall between trials, of some two seconds; a file may be a second late.
+    # Looks at the file are five seconds apart and fall between trials of some two seconds; it may be a second late.
     assert 1200 / HZ - loss.from_s < 5 + 2 * 2.5 + 1
     assert all(one.onset_s + AFTER_ONSET_S > loss.from_s for one in loss.presentations)
     waits_s = 0.6 if not kind.startswith("disk") else 30 + 5 + 2 * 2.5
@@ -194,11 +196,11 @@ def test_no_more_is_shown_again_than_the_doubt_lasts(session, kind):
 def test_a_recorder_that_is_lost_in_the_last_trial_is_noticed_before_the_session_is_over(session, kind):
     undisturbed, _ = told(session, Story("network", at=10**6))
     last = accepted(undisturbed.rows)[-1]
-    for frame in range(round(last.onset_s * HZ) - 60, round(last.onset_s * HZ) + 12, 8):
-        journal, bench = told(session, Story(kind, at=frame))
+    for frame in range(round(last.onset_s * HZ) - 60, round(last.onset_s * HZ) + 12, 18):
+        journal, _ = told(session, Story(kind, at=frame))
         assert losses(journal), "the last images were taken for recorded"
         assert len(journal.launches) == 1, "the session goes on once somebody has continued it"
-        assert len(bench.files) == 2
+        assert [row[0] for row in recordings(journal)] == ["started", "lost", "started", "stopped"]
 
 
 @pytest.mark.slow
@@ -209,11 +211,11 @@ def test_an_undisturbed_session_shows_nothing_again_and_its_journal_says_how_far
     assert {row.reason for row in journal.presentations} == {None}
     known_s = [row.recorded_until_s for row in journal.rows if isinstance(row, TrialBegun)]
     assert None not in known_s
-    assert known_s == sorted(known_s)
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(known_s))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill_after", [0, 1, 15, 29, 30, 31, 32, 33, 40])
+@pytest.mark.parametrize("kill_after", [0, 15, 29, 30, 31, 32])
 @pytest.mark.parametrize("kind", ["network", "device"])
 def test_a_kill_before_as_and_after_a_loss_is_noticed_leaves_nothing_unrecorded(session, kind, kill_after):
     journal, _ = told(session, Story(kind, at=604, kill_after=kill_after))
@@ -274,7 +276,7 @@ STORIES = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, phases=UNSHRUNK, deadline=None)  # a session takes half a second
+@settings(max_examples=40, phases=UNSHRUNK, deadline=None)  # a session takes half a second
 @given(story=STORIES, folder=st.booleans())
 def test_what_is_accepted_in_the_end_is_in_a_recording(session, story, folder):
     if not folder and story.kind.startswith("disk"):
