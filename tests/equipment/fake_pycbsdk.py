@@ -1,7 +1,8 @@
 """A stand-in for `pycbsdk` 10.3: its `Session` as far as the rig uses it, and behind it a device and Central.
 
 It has a time of its own, which `pass_time` moves: packets are counted by it, and a file grows by it while Central
-records. `tests/unit/rig/recorders/test_blackrock.py` compares its signatures with those of the real library.
+records; a line of it says from when to when. `tests/unit/rig/recorders/test_pycbsdk.py` compares its signatures with
+those of the real library.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Central:
             self.n_packets += seconds * PACKETS_HZ
         if self.is_writing and self._file is not None:
             with self._file.open("ab") as file:
-                file.write(b"spike")
+                file.write(f"{self.time_s - seconds!r} {self.time_s!r}\n".encode())
 
     @property
     def is_writing(self) -> bool:
