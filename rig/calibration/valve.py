@@ -1,10 +1,10 @@
 """What an opening of the valve gives: batches of openings are weighed, and a line is drawn through them.
 
-A batch of n openings of t ms gives n (a + b t) ml: a is what opening and closing add or cost, b the flow. What a batch is
-off by has two parts: the scale's, the same for each, and the flow's own (pressure, drops, the valve), which grows with
-the volume and soon outweighs the scale's. So batches are weighted by the inverse variance of both (Gauss; Aitken 1936),
+A batch of n openings of t ms gives n (a + b t) ml: a is what opening and closing add or cost, b the flow. What a batch
+is off by has two parts: the scale's, the same for each, and the flow's own (pressure, drops, the valve), which grows
+with the volume and soon outweighs the scale's. So batches are weighted by the inverse variance of both (Aitken 1936),
 or the long openings' errors would decide what the short ones give: of 2,000 simulated valves the volume of 25 ms is
-within .9 %, and was within 1.8 % with all batches alike. The standard errors come from what is left over.
+within .8 %, and was within 1.8 % with all batches alike. The standard errors come from what is left over.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _OFF_THE_LINE, _SURPRISE = 0.05, 4.0  # share of a batch's volume, and standard 
 _DRIFT = 0.05
 _LEAK_SHARE = 0.01  # of the flow of the open valve
 _SCALE_ALONE_ML = 5.0
-"""A batch of so much is off by as much through its flow as through the scale: a scale of .01 g, a flow steady to .2 %. From
-.3 of it to ten times as much the volumes of simulated valves come out alike."""
+"""A batch of so much is off by as much through its flow as through the scale: a scale of .01 g, a flow steady to .2 %.
+From .2 to twice as much, simulated valves' volumes come out alike."""
 _N_WEIGHTINGS = 3
 _LIKELY_ML_PER_MS = (1e-5, 0.05)  # a drop of a tenth of a second, and a garden hose
 
