@@ -96,7 +96,7 @@ def steady_photodiode_edges(source: SampleSource, *, chunk_samples: int = _CHUNK
     n = _n_to_average(source, levels) if levels is not None else 1
     if levels is None or n == 1:
         return photodiode_edges(source, levels=levels, chunk_samples=chunk_samples)
-    averaged = _Averaged(source, n)
+    averaged = _MeanOfNeighbours(source, n)
     moments = [_moments(averaged, k, levels, chunk_samples) for k in range(len(source.segments))]
     late = _late_by_averaging(source, moments, levels)
     return _timed(source, [np.maximum(own - late, 0.0) for own in moments])
@@ -119,7 +119,7 @@ def _n_to_average(source: SampleSource, levels: tuple[float, float]) -> int:
 
 
 @dataclass(frozen=True)
-class _Averaged:
+class _MeanOfNeighbours:
     """A source whose samples are means over an odd number of neighbours; at its ends over those that there are."""
 
     source: SampleSource
