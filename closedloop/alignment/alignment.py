@@ -225,6 +225,8 @@ def _assemble(sent: SentCodes, received: ReceivedCodes, device: OneDevice, photo
 def missing_at_ends(sent: SentCodes, found: Alignment) -> tuple[str, ...]:
     """Say in a sentence each where a device's digital codes begin late or end early; a lone lost code is none.
 
+    Codes that may be in no recording are not missed.
+
     Parameters
     ----------
     sent
@@ -232,8 +234,9 @@ def missing_at_ends(sent: SentCodes, found: Alignment) -> tuple[str, ...]:
     found
         Of the device.
     """
-    (received,) = np.nonzero(found.received_index != UNPAIRED)
-    n_sent = len(sent.code)
+    is_received = found.received_index != UNPAIRED
+    (received,) = np.nonzero(is_received[is_received | ~sent.is_uncertain])
+    n_sent = int(np.count_nonzero(is_received | ~sent.is_uncertain))
     if not len(received):
         return ()
     first, n_last = int(received[0]), n_sent - 1 - int(received[-1])

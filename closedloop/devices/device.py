@@ -8,7 +8,7 @@ that has more resets, they are odd blocks, and the recording is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.codes import Edges, ReceivedCodes
 from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import BRIDGE_MS, Segment, clock_segments_of
+from closedloop.recording.source import SampleSource
 from closedloop.recording.spikes import Spikes
 
 PHOTODIODE = "photodiode"
@@ -206,7 +207,7 @@ def read_device(
         ),
         codes=_codes(parts, tick_hz),
         comments=tuple(text for part in parts if part.events for text in part.events.comments.text),
-        edges=_edges(parts, photodiode),
+        edges=light_edges(parts, photodiode),
         parts=tuple(parts),
         repairs=_repairs(parts),
         remarks=tuple(sentence for part in parts for sentence in different_ends(part)),
@@ -275,12 +276,24 @@ def _repairs(parts: Sequence[RecordingPart]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _edges(parts: Sequence[RecordingPart], label: str) -> Edges | None:
-    """Find the photodiode's edges in every part that has the channel; None where none has."""
+def light_edges(
+    parts: Sequence[RecordingPart], label: str, *, find: Callable[[SampleSource], Edges] = photodiode_edges
+) -> Edges | None:
+    """Find the photodiode's edges in every part that has the channel; None where none has.
+
+    Parameters
+    ----------
+    parts
+        Of a device, in order.
+    label
+        The photodiode's channel, see `read_device`.
+    find
+        Finds the edges of a channel.
+    """
     seen = [(part, found) for part in parts if (found := find_photodiode(part.samples, label)) is not None]
     if not seen:
         return None
-    edges = [(part.clock_segment_of(samples), photodiode_edges(samples)) for part, samples in seen]
+    edges = [(part.clock_segment_of(samples), find(samples)) for part, samples in seen]
     return Edges(
         np.concatenate(
             [

@@ -24,8 +24,8 @@ class SentCodes:
         Whether the photodiode's patch went white with it (an image's onset does, a trial's start does not), shape
         (n_sent,); all if None.
     perhaps
-        Which codes may never have been sent, as the rig was killed at that moment, shape (n_sent,); none if None. Where
-        such a code is not in the recording, it is no lost one.
+        Which codes may never have been sent, as the rig was killed at that moment, or never recorded, as the recorder
+        was lost, shape (n_sent,); none if None. Where such a code is not in the recording, it is no lost one.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class SentCodes:
 
     @property
     def is_uncertain(self) -> NDArray[np.bool_]:
-        """Whether a code may never have been sent."""
+        """Whether a code may never have been sent, or never recorded."""
         return np.zeros(len(self.code), bool) if self.perhaps is None else self.perhaps
 
     @property

@@ -84,7 +84,10 @@ def quality(days: Sequence[IngestQuality]) -> Table:
         (f"set aside: {reason.replace('_', ' ')}", *(count(day.set_aside.get(reason, 0)) for day in days))
         for reason in reasons
     ]
-    lines += [(name, *(cell(day) for day in days)) for name, cell in _QUALITY[2:]]
+    lines += [(name, *(cell(day) for day in days)) for name, cell in _QUALITY[2:3]]
+    if any(day.n_not_recorded for day in days):
+        lines.append(("… of these in no recording, as far as is known", *(count(day.n_not_recorded) for day in days)))
+    lines += [(name, *(cell(day) for day in days)) for name, cell in _QUALITY[3:]]
     if any(day.journal_notes for day in days):
         lines.append(("what the rig's journal lacks", *("; ".join(day.journal_notes) or DASH for day in days)))
     return Table(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,8 @@ from closedloop.artifacts.rig.template import calibration_lines, in_braces
 from closedloop.errors import ClosedLoopError, RigError
 from closedloop.plain_text.yaml_edit import UneditableYamlError, replace_section
 from closedloop.plain_text.yaml_text import parse_yaml
-from closedloop.storage import atomic_stream, read_bytes, resolved
+from closedloop.storage import atomic_stream, read_bytes, resolved, storage_errors
+from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -46,7 +48,8 @@ def store_calibration(path: Path, changes: Mapping[str, object]) -> None:
         raise ValueError(f"expected calibrations, found {', '.join(sorted(unknown))}")
     by_hand = in_braces(Calibrations.model_validate(changes))
     try:
-        _store(resolved(path), changes)
+        with _held(resolved(path)) as own:
+            _store(own, changes)
     except ClosedLoopError as error:
         raise RigError(
             f"{str(error).removesuffix('.')}. Nothing of it is lost: write into its calibrations: {by_hand}"
@@ -62,6 +65,23 @@ def six_digits(section: AnySection) -> AnySection:
 def kept_beside(path: Path) -> Path:
     """Return where the description of before the last calibration is kept."""
     return path.with_name(f"{path.name}.before")
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[Path]:
+    """Hold a description, so that what another calibration stores at the same moment is read before it is written."""
+    lock = path.with_name(f".{path.name}.lock")
+    with storage_errors(lock):
+        file = open_locked(lock, patience_s=PATIENCE_S, refusal=lambda: _busy(path))
+    try:
+        yield path
+    finally:
+        remove_locked(file, lock)
+        file.close()
+
+
+def _busy(path: Path) -> str:
+    return f"{path}: expected nobody else to write it, found another calibration at work. Let it end, then try again."
 
 
 def _store(path: Path, changes: Mapping[str, object]) -> None:

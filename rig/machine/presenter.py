@@ -133,36 +133,36 @@ class Presenter:
 
     def _open_launch(self) -> None:
         document, display, facts = self._session.document, self._apparatus.display, self._facts
-        self._notebook.write(
-            LaunchOpened(
-                segment=self._n_launches,
-                session_id=document.session_id,
-                simulated=document.simulated,
-                display=display.name,
-                clock=display.clock_kind,
-                refresh_hz=display.refresh_hz,
-                first_ordinal=self._state.next_ordinal,
-                first_trial=self._state.next_trial,
-                time_s=display.now_s(),
-                utc=display.utc(),
-                pacing=display.facts.pacing,
-                gaze=self._apparatus.gaze.name,
-                codes=self._apparatus.codes.transport,
-                reward=self._apparatus.reward.name,
-                renderer=display.facts.renderer,
-                gamma=display.facts.gamma,
-                frame_counter=display.facts.frame_counter,
-                versions=_versions() | display.facts.versions,
-                overrides=facts.overrides,
-                rig=facts.rig,
-                rig_sha256=facts.rig_sha256,
-                recorder=facts.recorder,
-                boot_id=facts.boot_id,
-                plan_sha256=facts.plan_sha256,
-                is_rehearsal=facts.is_rehearsal,
-                is_training=facts.is_training,
-            )
+        row = LaunchOpened(
+            segment=self._n_launches,
+            session_id=document.session_id,
+            simulated=document.simulated,
+            display=display.name,
+            clock=display.clock_kind,
+            refresh_hz=display.refresh_hz,
+            first_ordinal=self._state.next_ordinal,
+            first_trial=self._state.next_trial,
+            time_s=display.now_s(),
+            utc=display.utc(),
+            pacing=display.facts.pacing,
+            gaze=self._apparatus.gaze.name,
+            codes=self._apparatus.codes.transport,
+            reward=self._apparatus.reward.name,
+            renderer=display.facts.renderer,
+            gamma=display.facts.gamma,
+            frame_counter=display.facts.frame_counter,
+            versions=_versions() | display.facts.versions,
+            overrides=facts.overrides,
+            rig=facts.rig,
+            rig_sha256=facts.rig_sha256,
+            recorder=facts.recorder,
+            boot_id=facts.boot_id,
+            plan_sha256=facts.plan_sha256,
+            is_rehearsal=facts.is_rehearsal,
+            is_training=facts.is_training,
         )
+        self._notebook.write(row)
+        self._state.order.open_launch(row)
         self._notebook.sync()
 
 

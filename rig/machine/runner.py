@@ -276,8 +276,10 @@ class SessionRunner:
         )
         self._display.prepare([one.image_index for one in planned])
         self._code = self._document.codes.trial(trial)
-        now_s = self._notebook.now_s()
-        self._notebook.write(TrialBegun(trial=trial, code=self._code, time_s=now_s, asks=self._course.asks))
+        known_s, now_s = self._between.recorded_until_s(), self._notebook.now_s()
+        row = TrialBegun(trial=trial, code=self._code, time_s=now_s, asks=self._course.asks, recorded_until_s=known_s)
+        self._notebook.write(row)
+        self._state.order.note_recording(row)
 
     def _start_trial(self, _situation: Situation) -> None:
         trial, time_s = self._trial.trial, self._flip.time_s

@@ -10,6 +10,7 @@ from closedloop.artifacts.day.journal_rows import (
     LaunchOpened,
     Presentation,
     PresentationBegun,
+    RecordingNoted,
     TimeOut,
     TrialBegun,
     TrialEnded,
@@ -95,8 +96,9 @@ class SessionState:
 
     def show(self, row: Presentation) -> None:
         """Count a presentation that went off."""
-        if row.outcome == "accepted":
+        if row.counted_when_shown:
             self.order.accept(row.presentation_index)
+            self.order.note_recording(row)
             self.drops_in_a_row = 0
         elif row.reason in _WRONG_FRAMES:
             self.drops[row.presentation_index] += 1
@@ -160,6 +162,9 @@ def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
         match row:
             case TrialBegun():
                 state.begin_trial(row.trial)
+                order.note_recording(row)
+            case RecordingNoted():
+                order.note_recording(row)
             case TrialStarted():
                 state.start_trial(row.trial)
             case PresentationBegun():
@@ -176,8 +181,8 @@ def replay(session: Session, rows: Iterable[JournalRow]) -> SessionState:
             case TimeOut():
                 state.time_out_written = True
             case LaunchOpened(clock="real"):
-                order.end_trial()
-                order.next_ordinal, state.next_trial = row.first_ordinal, row.first_trial
+                order.open_launch(row)
+                state.next_trial = row.first_trial
                 state.forget_drops()
     order.end_trial()
     return state

@@ -12,8 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from closedloop.artifacts.day.journal_rows import CommandName
-from closedloop.artifacts.documents import Section
+from closedloop.artifacts.day.journal_rows import CommandName, JournalRow
 from closedloop.errors import ClosedLoopError, visible
 from closedloop.terminal.streams import say
 from rig.display.display import Display, Flip, Picture
@@ -67,7 +66,7 @@ class Desk:
         """Return a source of gaze whose samples the desk sees."""
         return WatchedGaze(gaze, self._trace)
 
-    def note(self, row: Section) -> None:
+    def note(self, row: JournalRow) -> None:
         """Take a row that was written into the journal."""
         self._tally.note(row)
 

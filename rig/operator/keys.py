@@ -8,12 +8,13 @@ from rig.stop import QuitKeys
 KEYS = (
     ("p", "pause, continue"),
     ("r", "reward"),
-    ("s", "skip the trial"),
+    ("s", "skip"),
     ("c", "recalibrate"),
+    ("d", "shift"),
     ("q", "quit"),
 )
-"""For the operator, in the order to be shown; Escape is as q, and Enter continues too. What is not here is named where
-it is of use."""
+"""For the operator, in the order to be shown: a line of 80 columns has all of them. Escape is as q, and Enter continues
+too."""
 
 _ENTER = ("return", "enter", "kp_enter", "\n", "\r")
 

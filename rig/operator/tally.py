@@ -9,6 +9,7 @@ from closedloop.artifacts.day.journal_rows import (
     Continued,
     DriftChecked,
     GazeShifted,
+    JournalRow,
     LaunchOpened,
     Paused,
     Presentation,
@@ -22,8 +23,8 @@ from closedloop.artifacts.day.journal_rows import (
     TrialEnded,
     TrialStarted,
 )
+from closedloop.artifacts.day.presented.unrecorded import RecordedSoFar, RecordingLoss
 from closedloop.artifacts.day.session import SessionDocument
-from closedloop.artifacts.documents import Section
 from rig.operator.pace import Pace
 from rig.operator.state import LAST_IMAGES, Light, LightState, PanelState, ShownImage
 
@@ -62,7 +63,8 @@ class SessionTally:
             quiet_s=round(quiet_s, 3),
         )
         self._pace = Pace()
-        self._images: deque[ShownImage] = deque(maxlen=LAST_IMAGES)
+        self._recorded = RecordedSoFar()
+        self._images: deque[tuple[int, ShownImage]] = deque(maxlen=LAST_IMAGES)  # each with its ordinal
         self._lights: dict[str, Light] = {}
         self._bad: dict[str, str] = {}
         self._told_ms: dict[str, float] = {}
@@ -80,8 +82,11 @@ class SessionTally:
         """Whether nothing is shown until the session is continued."""
         return self._state.doing == "paused"
 
-    def note(self, row: Section) -> None:
+    def note(self, row: JournalRow) -> None:
         """Count a row."""
+        loss = self._recorded.note(row)
+        if loss is not None:
+            self._take_back(loss)
         match row:
             case LaunchOpened():
                 self._open(row)
@@ -119,7 +124,7 @@ class SessionTally:
             left_lately_s=_rounded(self._pace.left_lately_s(n_left)),
             reward_ms=self._told_ms.get("acknowledged", 0.0) if self._told_ms else self._ended_ms,
             n_unconfirmed=self._n_told,
-            last_images=tuple(self._images),
+            last_images=tuple(image for _, image in self._images),
             lights=tuple(lights),
             warnings=tuple(words for words in self._bad.values() if words not in state.pause),
         )
@@ -159,16 +164,25 @@ class SessionTally:
 
     def _note_image(self, row: Presentation) -> None:
         self._count_to(row.offset_s)
-        self._images.append(ShownImage(row.image_index, row.reason or ""))
+        reason = "" if row.counted_when_shown else row.reason or ""
+        self._images.append((row.ordinal, ShownImage(row.image_index, reason)))
         # The next image of the trial follows after the grey: until the trial's end no frame is spare.
         self._image_nears = True
         state = self._state
-        if row.outcome == "accepted":
+        if row.counted_when_shown:
             self._pace.accept()
             self._state = replace(state, n_accepted=state.n_accepted + 1)
             return
         wrong = state.n_wrong_frames + (row.reason in _WRONG_FRAMES)
         self._state = replace(state, n_rejected=state.n_rejected + 1, n_wrong_frames=wrong)
+
+    def _take_back(self, loss: RecordingLoss) -> None:
+        """Count as rejected what turned out to be in no recording; the pace stays that of what was shown."""
+        state, lost = self._state, {row.ordinal for row in loss.presentations}
+        self._state = replace(state, n_accepted=state.n_accepted - len(lost), n_rejected=state.n_rejected + len(lost))
+        for place, (ordinal, image) in enumerate(self._images):
+            if ordinal in lost:
+                self._images[place] = ordinal, replace(image, reason="not_recorded")
 
     def _end_trial(self, row: TrialEnded) -> None:
         state, self._image_nears = self._state, False

@@ -38,6 +38,7 @@ _BRIEFLY = {
     "window_lost": "window",
     "device_error": "device",
     "session_stopped": "stopped",
+    "not_recorded": "recorder",
 }
 
 

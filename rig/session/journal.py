@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from closedloop.artifacts.day.journal import Journal
-from closedloop.artifacts.documents import Section
+from closedloop.artifacts.day.journal_rows import JournalRow
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line
 from closedloop.storage import make_folder, storage_errors, sync_folder
 from rig.session.appending import append_whole, make_durable
@@ -20,7 +20,7 @@ from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 AGAIN: Final = "run the same command with --resume; no line that was written is lost"
 
 
-def _nobody(_row: Section) -> None:
+def _nobody(_row: JournalRow) -> None:
     """Tell nobody."""
 
 
@@ -48,7 +48,7 @@ class JournalWriter:
     def __init__(self, path: Path, *, patience_s: float = PATIENCE_S) -> None:
         self._path = path
         self._end, self._is_chained = CHAIN_START, True
-        self._listener: Callable[[Section], None] = _nobody
+        self._listener: Callable[[JournalRow], None] = _nobody
         with storage_errors(path, again=AGAIN):
             self._made_folder = not path.parent.exists()
             make_folder(path.parent)
@@ -69,11 +69,11 @@ class JournalWriter:
         self._file.truncate(older.n_bytes_whole)
         self._end, self._is_chained = older.end, older.is_chained
 
-    def listen(self, listener: Callable[[Section], None]) -> None:
+    def listen(self, listener: Callable[[JournalRow], None]) -> None:
         """Have every row told to somebody once it is in the file."""
         self._listener = listener
 
-    def write(self, row: Section) -> None:
+    def write(self, row: JournalRow) -> None:
         """Append one line, or nothing.
 
         Raises

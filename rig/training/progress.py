@@ -103,7 +103,7 @@ def count_day(day: DayFolder) -> TaughtDay:
         has_valve=any(launch.reward not in (None, NOBODY) for launch in journal.launches),
         reward_ms=confirmed_reward_ms(journal.rows),
         reward_ml=_reward_ml(day.day.valve, journal),
-        minutes=time_at_work_s(journal) / 60.0,
+        minutes=time_at_work_s(journal.rows) / 60.0,
         n_launches=len(journal.launches),
         was_cut=day.was_cut,
         rig=journal.launches[-1].rig,

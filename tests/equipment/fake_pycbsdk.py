@@ -1,7 +1,8 @@
 """A stand-in for `pycbsdk` 10.3: its `Session` as far as the rig uses it, and behind it a device and Central.
 
 It has a time of its own, which `pass_time` moves: packets are counted by it, and a file grows by it while Central
-records. `tests/unit/rig/recorders/test_blackrock.py` compares its signatures with those of the real library.
+records; a line of it says from when to when. `tests/unit/rig/recorders/test_pycbsdk.py` compares its signatures with
+those of the real library.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Central:
         What the device calls itself.
     is_plugged, records, has_library
         Whether packets arrive; whether an order to record is followed; whether the library loads.
+    has_signal, has_room
+        Whether the device records anything that could be written; whether Central's disk takes it.
     begins_after_s
         How long after the order the file appears.
     n_garbled
@@ -61,6 +64,8 @@ class Central:
     ident: str = "Gemini NSP"
     is_plugged: bool = True
     records: bool = True
+    has_signal: bool = True
+    has_room: bool = True
     ends: bool = True
     has_library: bool = True
     begins_after_s: float = 0.0
@@ -84,9 +89,15 @@ class Central:
         self.time_s += seconds
         if self.is_plugged:
             self.n_packets += seconds * PACKETS_HZ
-        if self._file is not None and self.time_s - self._since_s >= self.begins_after_s:
+        if self.is_writing and self._file is not None:
             with self._file.open("ab") as file:
-                file.write(b"spike")
+                file.write(f"{self.time_s - seconds!r} {self.time_s!r}\n".encode())
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether what happens now comes into a file."""
+        is_begun = self._file is not None and self.time_s - self._since_s >= self.begins_after_s
+        return is_begun and self.has_signal and self.has_room
 
     @property
     def recording(self) -> str:

@@ -7,6 +7,8 @@ saw a trial that was not finished, and the resumed run shows it again at the sam
 ordinals, so that a killed dry run ends like an undisturbed one: a launch there voids the rows from its first ordinal
 and trial on.
 
+What the rig accepted and what turns out to be in no recording is rejected as it is read (`presented.unrecorded`).
+
 Each line carries a check of itself and of the line before (`artifacts.records.chain`), so that a lost, doubled, moved
 or edited line is named by its number. Rigs of version 0.1 wrote none: a journal of theirs is judged by what was
 planned and by its summary alone.
@@ -40,6 +42,7 @@ from closedloop.artifacts.day.journal_rows import (
     TrialEnded,
     TrialStarted,
 )
+from closedloop.artifacts.day.presented.unrecorded import reject_unrecorded
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.faults import describe_faults
 from closedloop.artifacts.records.chain import CHAIN_START, ChainLink, chain_line, read_chain
@@ -142,7 +145,7 @@ def read_journal(path: Path) -> Journal:
     rows = [_parse(path, number, body) for number, body in enumerate(chain.bodies, start=1)]
     standing = _standing(rows)
     return Journal(
-        rows=tuple(rows[place] for place in standing),
+        rows=tuple(reject_unrecorded([rows[place] for place in standing])),
         n_void=len(rows) - len(standing),
         n_torn=int(bool(torn)),
         n_bytes_whole=len(content) - len(torn),

@@ -21,8 +21,11 @@ RejectionReason = Literal[
     "paused",
     "skipped",
     "session_stopped",
+    "not_recorded",
 ]
-"""Why a presentation counts for nothing and is shown again; in words in docs/operator_session.md."""
+"""Why a presentation counts for nothing and is shown again; in words in docs/operator_session.md.
+
+No rig writes the last one: it follows from what the journal says of the recorder (`presented.unrecorded`)."""
 
 TrialOutcome = Literal["completed", "broken", "ignored", "stopped"]
 """How a trial ended; stopped is what the rig or its operator did, the animal has no part in it."""
@@ -101,6 +104,11 @@ class TrialBegun(Section):
     asks: TrialAsks | None = Field(
         default=None, exclude_if=lambda asks: asks is None, description="in a training: what it asks of the animal"
     )
+    recorded_until_s: float | None = Field(
+        default=None,
+        exclude_if=lambda until_s: until_s is None,
+        description="rig clock up to which the recorder is known to have recorded; not there where nobody can know",
+    )
 
 
 class TrialStarted(Section):
@@ -150,6 +158,11 @@ class Presentation(Section):
     )
     outcome: Literal["accepted", "rejected"]
     reason: RejectionReason | None = None
+
+    @property
+    def counted_when_shown(self) -> bool:
+        """Whether the rig accepted it as it went off, whatever was found out later: the order went on from that."""
+        return self.outcome == "accepted" or self.reason == "not_recorded"
 
 
 class TrialEnded(Section):
@@ -245,6 +258,13 @@ class RecordingNoted(Section):
     part: int = Field(ge=1, description="number of the recording within the launch")
     seen_by: RecordingSeenBy = Field(description="what showed it: nobody is a doubt that the operator was told of")
     time_s: float = Field(description="rig clock when it was seen")
+    unrecorded_from_s: float | None = Field(
+        default=None,
+        exclude_if=lambda from_s: from_s is None,
+        description="of one that was lost, or ended before all was seen recorded: rig clock since when nothing is known "
+        "to have been recorded; what was accepted after that, or less than half a second before, is rejected and shown "
+        "again. Not there where nobody can know",
+    )
 
 
 class ClockCompared(Section):

@@ -84,6 +84,12 @@ class IngestQuality(Document):
     n_rejected: int = Field(
         description="presentations the rig itself rejected (breaks, dropped frames), by the journal"
     )
+    n_not_recorded: int = Field(
+        default=0,
+        exclude_if=operator.not_,
+        description="of these, the ones shown to their end while nothing is known to have been recorded: their digital "
+        "codes are not missed where no file has them",
+    )
     n_used: int
     set_aside: dict[str, int] = Field(description="accepted presentations that are not used, by reason")
     codes_sent: int = Field(description="this and the numbers of codes, clock and photodiode are the first device's")

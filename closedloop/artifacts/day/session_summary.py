@@ -49,7 +49,7 @@ def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
         n_twins_too_near=ended.n_twins_too_near,
         n_remaining=ended.n_remaining,
         n_time_outs=sum(1 for row in journal.rows if isinstance(row, TimeOut)),
-        duration_s=time_at_work_s(journal),
+        duration_s=time_at_work_s(journal.rows),
         reward_ms=confirmed_reward_ms(journal.rows),
     )
 

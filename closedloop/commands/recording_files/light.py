@@ -13,7 +13,9 @@ from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.rig.calibrations import LightDelay
 from closedloop.artifacts.rig.light import FlashesDocument, LightDocument
 from closedloop.commands.recording_files.align import read_all_devices
-from closedloop.devices.device import Device
+from closedloop.detection.photodiode import steady_photodiode_edges
+from closedloop.devices.device import PHOTODIODE, Device, light_edges
+from closedloop.devices.part import RecordingPart
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.limits import decode, read_limited
@@ -59,9 +61,16 @@ def measure_light(
     """
     devices = read_all_devices(files, photodiode=photodiode, recorder=recorder, progress=progress)
     device = _with_light(devices, files[0])
-    if device.edges is None:
+    return _measure(flashes_file, device.codes, _steady(device, photodiode or PHOTODIODE), device.segments)
+
+
+def _steady(device: Device, photodiode: str) -> Edges:
+    """Return the light of a device, found anew where its voltage is at hand: noise is not to hasten it."""
+    parts = [part for part in device.parts if isinstance(part, RecordingPart)]
+    steady = light_edges(parts, photodiode, find=steady_photodiode_edges) or device.edges
+    if steady is None:
         raise ValueError("expected a device with light")
-    return _measure(flashes_file, device.codes, device.edges, device.segments)
+    return steady
 
 
 def measure_listed_light(flashes_file: Path, edges_file: Path) -> LightDocument:

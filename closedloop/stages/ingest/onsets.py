@@ -24,7 +24,7 @@ def sent_codes(journal: Journal) -> SentCodes:
     """List every digital code the rig sent, or may have sent before it was killed, in order.
 
     A presentation that was cut so is none of the lit ones: nothing is known of its image but that its code may be in
-    the recording.
+    the recording. What was sent while nothing is known to have been recorded may not be in it.
     """
     sent = codes_sent(journal.rows)
     return SentCodes(

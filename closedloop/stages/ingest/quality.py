@@ -84,6 +84,7 @@ def quality_of(
         duration_s=leading.duration_s,
         n_presented=int(onsets.accepted.sum()),
         n_rejected=int((~onsets.accepted).sum()),
+        n_not_recorded=sum(row.reason == "not_recorded" for row in journal.presentations),
         n_used=int(used.sum()),
         set_aside=onsets.set_aside(),
         codes_sent=found.n_sent,

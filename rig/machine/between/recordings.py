@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from closedloop.artifacts.day.journal_rows import RecordingNoted, RecordingSeenBy
+from closedloop.artifacts.day.presented.order import PresentationOrder
 from closedloop.errors import DeviceError
 from rig.machine.apparatus import Devices
 from rig.machine.device_faults import device_fault
@@ -16,6 +17,7 @@ from rig.ports.recorders.names import Names
 from rig.ports.recorders.port import AskedRecorder, Idle, Recorder, RecordingSeen, Take
 
 _AFTERWARDS_S: Final = 0.5
+_SPARE_S: Final = 0.01  # beyond what is needed: two clocks are read one after the other
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class RecordingPlan:
 class Recordings:
     """Has a recorder record, a file at a time; its failures are kept with those of the other devices.
 
+    What was accepted is known to be recorded before a recording is stopped, and before a session is over; what is not
+    is shown again (`artifacts.day.presented.unrecorded`).
+
     Parameters
     ----------
     recorder
@@ -51,6 +56,8 @@ class Recordings:
         Where what was recorded is noted.
     devices
         Keeps failures.
+    order
+        Takes back what turns out not to be recorded.
     idle
         Shows grey while a recorder is waited for.
     tell
@@ -64,11 +71,13 @@ class Recordings:
         *,
         notebook: Notebook,
         devices: Devices,
+        order: PresentationOrder,
         idle: Idle,
         tell: Callable[[str], None],
     ) -> None:
         self._recorder, self._plan = recorder, plan if recorder.is_told else None
         self._notebook, self._devices, self._idle, self._tell = notebook, devices, idle, tell
+        self._order = order
         self._noted: tuple[Take, str] | None = None
         self._asked: Take | None = None
         self._n_parts, self._begun_s, self._first = 0, 0.0, 0
@@ -118,13 +127,20 @@ class Recordings:
         if seen.doubt:
             self._tell(seen.doubt)
 
+    def recorded_until_s(self) -> float | None:
+        """Return up to when the recording is known to have been on; None where none is, or nobody can know."""
+        now_s = self._notebook.now_s()
+        ago_s = self._recorder.known_ago_s() if self._noted is not None else None
+        return None if ago_s is None else max(self._begun_s, now_s - ago_s)
+
     def after_trial(self, n_shown: int, *, n_left: int) -> None:
         """Look whether it still records, and begin a new file where the plan says so.
 
         Parameters
         ----------
         n_shown, n_left
-            Presentations begun so far in the session, and those still to be shown: for none no file is begun.
+            Presentations begun so far in the session, and those still to be shown: for none no file is begun, but the
+            last ones have to be known to be recorded.
         """
         if self._plan is None or self._noted is None:
             return
@@ -136,6 +152,8 @@ class Recordings:
             self._note_lost()
         elif n_left and self._is_split_due(self._plan, n_shown):
             self._split(n_shown)
+        elif not n_left and self.recorded_until_s() is not None:
+            self._see_all_recorded()
 
     def _is_split_due(self, plan: RecordingPlan, n_shown: int) -> bool:
         minutes, presentations = plan.split_minutes, plan.split_presentations
@@ -143,38 +161,52 @@ class Recordings:
         return is_long or (presentations is not None and n_shown - self._first >= presentations)
 
     def _split(self, n_shown: int) -> None:
+        self._see_all_recorded()
+        if self._noted is None:
+            return  # it was lost: the session pauses, and goes on in a new file
         if isinstance(self._recorder, AskedRecorder):
             self._note("stopped", self._recorder.stop(self._idle).by)
             self._devices.note(DeviceError(self._question()))
             return
-        self._stop()
-        self.go_on(n_shown)
-
-    def _stop(self) -> None:
         try:
-            self._let_the_last_image_be_recorded()
-            seen = self._recorder.stop(self._idle)
+            seen_by = self._recorder.stop(self._idle).by
         except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._devices.note(device_fault("recorder", error))
-            self._note("stopped", "nobody")
-            return
-        self._note("stopped", seen.by)
+            seen_by = "nobody"
+        self._note("stopped", seen_by)
+        self.go_on(n_shown)
 
-    def _let_the_last_image_be_recorded(self) -> None:
-        """Show grey for as long as spikes after an image are counted, and more: a stop may follow right after one."""
-        until_s = self._notebook.now_s() + _AFTERWARDS_S
-        while self._notebook.now_s() < until_s:
-            self._idle()
+    def _see_all_recorded(self) -> None:
+        """Wait, grey, until all that was accepted is known to be recorded; a recording that was lost is noted.
+
+        Spikes after an image are counted, and a stop may follow right after one.
+        """
+        needed_s = self._order.needed_until_s
+        if needed_s is not None and self.recorded_until_s() is not None and self._is_all_recorded():
+            return
+        try:
+            until_s = self._notebook.now_s() + _AFTERWARDS_S
+            while self._notebook.now_s() < until_s:
+                self._idle()
+            if needed_s is not None:
+                self._recorder.confirm(max(0.0, self._notebook.now_s() - needed_s - _SPARE_S), self._idle)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises
+            self._devices.note(device_fault("recorder", error))
+        if self._recorder.take is None:
+            self._note_lost()
 
     def end(self) -> None:
         """End the recording, and say what could not be seen of it: the session is over."""
         if self._plan is None or self._noted is None:
             return
+        if self._recorder.take is not None:
+            self._see_all_recorded()
+            if (fault := self._devices.take_fault()) is not None:
+                self._tell(str(fault))
         if self._recorder.take is None:
             self._note_lost()
             return
         try:
-            self._let_the_last_image_be_recorded()
             seen = self._recorder.stop(self._idle)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises
             self._tell(str(device_fault("recorder", error)))
@@ -198,16 +230,27 @@ class Recordings:
         if self._noted is None:
             raise ValueError("expected a recording that was noted")
         take, file = self._noted
-        self._notebook.write(
-            RecordingNoted(
-                state=state,
-                file=file,
-                launch=take.launch,
-                part=take.part,
-                seen_by=seen_by,
-                time_s=self._notebook.now_s(),
-            )
+        row = RecordingNoted(
+            state=state,
+            file=file,
+            launch=take.launch,
+            part=take.part,
+            seen_by=seen_by,
+            time_s=self._notebook.now_s(),
+            unrecorded_from_s=self._unrecorded_from_s(state),
         )
+        self._notebook.write(row)
         self._notebook.sync()
+        self._order.note_recording(row)
         if state != "started":
             self._noted = None
+
+    def _unrecorded_from_s(self, state: Literal["started", "stopped", "lost"]) -> float | None:
+        """Return since when nothing is known to be recorded: of a loss, and of an end before all was seen recorded."""
+        if state == "started" or (state == "stopped" and self._is_all_recorded()):
+            return None
+        return self.recorded_until_s()
+
+    def _is_all_recorded(self) -> bool:
+        known_s, needed_s = self.recorded_until_s(), self._order.needed_until_s
+        return known_s is None or needed_s is None or needed_s <= known_s

@@ -42,13 +42,23 @@ class BetweenTrials:
         self._state = state
         self._clocks = ClockLog(apparatus.clocks, notebook=notebook, devices=devices)
         self._recordings = Recordings(
-            apparatus.recorder, recording, notebook=notebook, devices=devices, idle=idle, tell=apparatus.tell
+            apparatus.recorder,
+            recording,
+            notebook=notebook,
+            devices=devices,
+            order=state.order,
+            idle=idle,
+            tell=apparatus.tell,
         )
 
     def begin(self) -> str:
         """Begin, and return what the operator has to do before the first trial; empty where nothing has to be done."""
         self._clocks.compare()
         return self._recordings.begin(self._state.next_ordinal)
+
+    def recorded_until_s(self) -> float | None:
+        """Return up to when all that was shown is known to be recorded; None where nobody can know."""
+        return self._recordings.recorded_until_s()
 
     def after_trial(self) -> None:
         """Compare clocks and look at the recording, each where its time has come."""

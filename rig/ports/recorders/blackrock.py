@@ -12,53 +12,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from closedloop.artifacts.rig.ports import BlackrockDevice
 from closedloop.errors import DeviceError
-from closedloop.terminal.streams import one_line
 from rig.ports.recorders.growth import RecordingFolder
+from rig.ports.recorders.known import GrowingFile, KnownUntil, await_known
 from rig.ports.recorders.names import name_of
+from rig.ports.recorders.patience import RecorderPatience
 from rig.ports.recorders.port import Idle, RecordingSeen, Take, checked_comment
-from rig.ports.recorders.pycbsdk_library import CONTINUE, MEND, RecorderOrder, load_library, no_library
+from rig.ports.recorders.pycbsdk_library import CONTINUE, MEND, RecorderOrder, open_library_session, refuse_another
 from rig.ports.timed import ClockReading
 
 _NS = 1e-9
-
-
-@dataclass(frozen=True)
-class RecorderPatience:
-    """How long what is waited for, seconds.
-
-    Attributes
-    ----------
-    packets_s
-        Until the first packet comes.
-    lost_s
-        Without a packet for so long the device is lost: it sends some every 10 ms, whatever is recorded. What is shown
-        meanwhile is in no recording.
-    dialog_s
-        Central's file dialog needs "about 250 ms" to open, pycbsdk says; an order that comes sooner is lost.
-    begins_s, ends_s
-        Until a file grows, and until it grows no more; folders of another computer show a size late.
-    still_s
-        A file that has not grown for so long has ended.
-    look_s
-        Least time between two looks at the folder between trials.
-    stalls_s
-        A file that has not grown for so long in a session has stalled.
-    """
-
-    packets_s: float = 2.0
-    lost_s: float = 0.5
-    dialog_s: float = 0.5
-    begins_s: float = 15.0
-    ends_s: float = 15.0
-    still_s: float = 1.5
-    look_s: float = 5.0
-    stalls_s: float = 30.0
 
 
 class BlackrockRecorder:
@@ -99,22 +66,18 @@ class BlackrockRecorder:
         self._session: Any = None
         self._is_lost = False
         self._file = ""
-        self._next_look_s = 0.0
+        self._packets, patience = KnownUntil(now_s), self._patience
+        self._growth = (
+            GrowingFile(self._folder, now_s, look_s=patience.look_s, stalls_s=patience.stalls_s, late_s=patience.late_s)
+            if self._folder is not None
+            else None
+        )
         self._open()
 
     def _open(self) -> None:
-        library = load_library()
+        self._session = open_library_session(self.device)
         try:
-            self._session = library.Session(getattr(library.DeviceType, self.device))
-        except OSError as error:
-            raise no_library(error) from error
-        except Exception as error:
-            raise DeviceError(
-                f"recorder: expected {self.device} to answer, found: {one_line(str(error))}. "
-                f"{MEND}, or correct recorder.device in rig.yaml."
-            ) from error
-        try:
-            self._refuse_another()
+            refuse_another(self.device, str(self._session.proc_ident))
         except Exception:
             self._let_go()
             raise
@@ -123,18 +86,6 @@ class BlackrockRecorder:
         self._is_lost = False
         with suppress(Exception):  # the first reading of its clock needs one that has come back
             self._session.send_clock_probe()
-
-    def _refuse_another(self) -> None:
-        """Refuse a device that says by its own name that it is another one; what says nothing is believed."""
-        found = str(self._session.proc_ident)
-        words = found.lower().replace(" ", "")
-        is_hub, wants_hub = "hub" in words, self.device.startswith("HUB")
-        is_other = wants_hub and self.device.lower() not in words if is_hub else wants_hub and "nsp" in words
-        if is_other or (is_hub and self.device in ("NSP", "LEGACY_NSP")):
-            raise DeviceError(
-                f"recorder: expected {self.device}, found a device that calls itself {one_line(found)!r}. "
-                "Correct recorder.device in rig.yaml, or its address."
-            )
 
     def _counted(self) -> tuple[int, int]:
         stats = self._session.stats
@@ -200,7 +151,9 @@ class BlackrockRecorder:
             raise
         with self._told("take a comment"):
             self._session.send_comment(comment)
-        self._next_look_s = self._grew_s = self._now_s()
+        self._packets.begin()
+        if self._growth is not None:
+            self._growth.begin(name_of(take.file))
         return seen
 
     def _see_start(self, take: Take, idle: Idle) -> RecordingSeen:
@@ -252,6 +205,8 @@ class BlackrockRecorder:
         with self._told("count its packets"):
             n_packets, n_garbled = self._counted()
         now_s = self._now_s()
+        if self.take is not None:
+            self._packets.look(has_come=n_packets > self._n_packets)
         if n_packets > self._n_packets:
             self._n_packets, self._heard_s = n_packets, now_s
         n_new, self._n_garbled = n_garbled - self._n_garbled, n_garbled
@@ -296,20 +251,51 @@ class BlackrockRecorder:
         DeviceError
             It has not for long.
         """
-        now_s = self._now_s()
-        if self.take is None or self._folder is None or now_s < self._next_look_s:
-            return
-        self._next_look_s = now_s + self._patience.look_s
-        own = name_of(self.take.file)
-        if any(path.name.startswith(own) for path in self._folder.grown()):
-            self._grew_s = now_s
-        elif now_s - self._grew_s >= self._patience.stalls_s:
-            self.take = None
-            raise DeviceError(
-                f"recorder: expected {own} to grow in {self._folder.folder}, found that it has not for "
-                f"{now_s - self._grew_s:.0f} s. See that Central records and that its disk has room, {CONTINUE}: it "
-                "records into a new file."
-            )
+        if self.take is not None and self._growth is not None and self._growth.has_stalled():
+            raise self._stalled(self.take, self._growth)
+
+    def _stalled(self, take: Take, file: GrowingFile) -> DeviceError:
+        self.take = None
+        return DeviceError(
+            f"recorder: expected {name_of(take.file)} to grow in {file.folder}, found that it has not for "
+            f"{file.still_s:.0f} s. See that Central records and that its disk has room, {CONTINUE}: it records into a "
+            "new file."
+        )
+
+    def known_ago_s(self) -> float:
+        """Return how long ago packets came and the file, where it is seen, grew: the recording was on then."""
+        until_s = self._packets.until_s
+        return self._now_s() - (until_s if self._growth is None else min(until_s, self._growth.known.until_s))
+
+    def confirm(self, ago_s: float, idle: Idle) -> None:
+        """Wait until the recording is known to have been on so many seconds ago.
+
+        Parameters
+        ----------
+        ago_s
+            Before this call.
+        idle
+            Called while it waits.
+
+        Raises
+        ------
+        DeviceError
+            Packets or file have stopped before.
+        """
+
+        def look() -> bool:
+            idle()
+            self.check()
+            if self._growth is not None:
+                self._growth.look()
+            return self.take is not None
+
+        take, patience_s = self.take, self._patience.begins_s
+        is_known = take is None or await_known(
+            ago_s, known_ago_s=self.known_ago_s, now_s=self._now_s, patience_s=patience_s, look=look
+        )
+        if not is_known and self.take is not None and self._growth is not None:
+            raise self._stalled(self.take, self._growth)
 
     def comment(self, text: str) -> None:
         """Write a comment into the recording.

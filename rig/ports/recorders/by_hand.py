@@ -11,10 +11,12 @@ from pathlib import Path
 
 from closedloop.errors import DeviceError
 from rig.ports.recorders.growth import RecordingFolder
+from rig.ports.recorders.known import GrowingFile, await_known
 from rig.ports.recorders.names import name_of
 from rig.ports.recorders.port import Idle, RecordingSeen, Take
 
 _BEGINS_S, _LOOK_S, _STALLS_S = 10.0, 5.0, 30.0
+_LATE_S = 1.0  # so late a folder of another computer may show what was recorded
 
 
 class HandRecorder:
@@ -35,7 +37,11 @@ class HandRecorder:
         self._folder = RecordingFolder(folder) if folder is not None else None
         self._now_s = now_s
         self.take: Take | None = None
-        self._next_look_s = self._grew_s = 0.0
+        self._growth = (
+            GrowingFile(self._folder, now_s, look_s=_LOOK_S, stalls_s=_STALLS_S, late_s=_LATE_S)
+            if self._folder is not None
+            else None
+        )
 
     def question(self, take: Take) -> str:
         """Return what is asked of the operator before a recording begins."""
@@ -68,7 +74,8 @@ class HandRecorder:
             if grown:
                 own = [name for name in grown if name.startswith(name_of(take.file))]
                 self.take = take
-                self._next_look_s = self._grew_s = self._now_s()
+                if self._growth is not None:
+                    self._growth.begin("")  # any file, whatever it is called
                 name = (own or grown)[0]
                 return RecordingSeen(
                     "file", f"{name} grows", "" if own else _other_name(take, name), name.rpartition(".")[0]
@@ -88,18 +95,48 @@ class HandRecorder:
         DeviceError
             None has for long.
         """
-        now_s = self._now_s()
-        if self.take is None or self._folder is None or now_s < self._next_look_s:
+        if self.take is not None and self._growth is not None and self._growth.has_stalled():
+            raise self._stalled(self._growth)
+
+    def _stalled(self, file: GrowingFile) -> DeviceError:
+        self.take = None
+        return DeviceError(
+            f"recorder: expected a file to grow in {file.folder}, found none for {file.still_s:.0f} s. "
+            "See that it records and that its disk has room, then continue."
+        )
+
+    def known_ago_s(self) -> float | None:
+        """Return how long ago a file was last known to grow; None where this computer sees none."""
+        return self._now_s() - self._growth.known.until_s if self._growth is not None else None
+
+    def confirm(self, ago_s: float, idle: Idle) -> None:
+        """Wait until a file is known to have grown so many seconds ago; returns at once where none is seen.
+
+        Parameters
+        ----------
+        ago_s
+            Before this call.
+        idle
+            Called while it waits.
+
+        Raises
+        ------
+        DeviceError
+            None grows any more.
+        """
+        file, now_s = self._growth, self._now_s
+        if file is None or self.take is None:
             return
-        self._next_look_s = now_s + _LOOK_S
-        if self._folder.grown():
-            self._grew_s = now_s
-        elif now_s - self._grew_s >= _STALLS_S:
-            self.take = None
-            raise DeviceError(
-                f"recorder: expected a file to grow in {self._folder.folder}, found none for "
-                f"{now_s - self._grew_s:.0f} s. See that it records and that its disk has room, then continue."
-            )
+
+        def look() -> bool:
+            idle()
+            file.look()
+            return True
+
+        if not await_known(
+            ago_s, known_ago_s=lambda: now_s() - file.known.until_s, now_s=now_s, patience_s=_BEGINS_S, look=look
+        ):
+            raise self._stalled(file)
 
     def comment(self, _text: str) -> None:
         """Do nothing: nobody hears it."""

@@ -101,6 +101,23 @@ class Recorder(Protocol):
         """
         ...
 
+    def known_ago_s(self) -> float | None:
+        """Return how long ago the recording was last known to be on, seconds; None where nobody can know.
+
+        Of one that was lost too, until the next one starts.
+        """
+        ...
+
+    def confirm(self, ago_s: float, idle: Idle, /) -> None:
+        """Wait until the recording is known to have been on so many seconds ago; returns at once where nobody can know.
+
+        Raises
+        ------
+        SessionError
+            It ended before.
+        """
+        ...
+
     def comment(self, text: str, /) -> None:
         """Write a comment into the recording."""
         ...
@@ -168,6 +185,13 @@ class NoRecorder:
     def look(self) -> None:
         """Do nothing."""
 
+    def known_ago_s(self) -> float | None:
+        """Return None: nobody knows."""
+        return None
+
+    def confirm(self, _ago_s: float, _idle: Idle) -> None:
+        """Do nothing."""
+
     def comment(self, _text: str) -> None:
         """Do nothing."""
 
@@ -197,6 +221,13 @@ class SimulatedRecorder:
         return RecordingSeen("nobody", f"{take.file} is simulated")
 
     def look(self) -> None:
+        """Do nothing: nothing can go wrong."""
+
+    def known_ago_s(self) -> float | None:
+        """Return None: nothing is recorded that could be missed."""
+        return None
+
+    def confirm(self, _ago_s: float, _idle: Idle) -> None:
         """Do nothing: nothing can go wrong."""
 
     def comment(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from closedloop.artifacts.rig.ports import BlackrockDevice
 from closedloop.errors import DeviceError
 from closedloop.terminal.streams import one_line
 
@@ -33,6 +34,51 @@ class RecorderOrder:
             raise DeviceError(
                 f"recorder: expected {self._device} to {self._what}, found: {one_line(str(error))}. {MEND}, {CONTINUE}."
             ) from error
+
+
+def open_library_session(device: BlackrockDevice) -> Any:
+    """Return the library's session with a device.
+
+    Raises
+    ------
+    DeviceError
+        The library is not installed or does not load, or the device does not answer.
+    """
+    library = load_library()
+    try:
+        return library.Session(getattr(library.DeviceType, device))
+    except OSError as error:
+        raise no_library(error) from error
+    except Exception as error:
+        raise DeviceError(
+            f"recorder: expected {device} to answer, found: {one_line(str(error))}. "
+            f"{MEND}, or correct recorder.device in rig.yaml."
+        ) from error
+
+
+def refuse_another(device: BlackrockDevice, found: str) -> None:
+    """Refuse a device that says by its own name that it is another one; what says nothing is believed.
+
+    Parameters
+    ----------
+    device
+        The wanted one.
+    found
+        What the one that answers calls itself.
+
+    Raises
+    ------
+    DeviceError
+        It is another one.
+    """
+    words = found.lower().replace(" ", "")
+    is_hub, wants_hub = "hub" in words, device.startswith("HUB")
+    is_other = wants_hub and device.lower() not in words if is_hub else wants_hub and "nsp" in words
+    if is_other or (is_hub and device in ("NSP", "LEGACY_NSP")):
+        raise DeviceError(
+            f"recorder: expected {device}, found a device that calls itself {one_line(found)!r}. "
+            "Correct recorder.device in rig.yaml, or its address."
+        )
 
 
 def load_library() -> Any:

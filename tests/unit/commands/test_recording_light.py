@@ -115,6 +115,29 @@ def test_latency_and_jitter_are_recovered_to_a_tenth_of_a_millisecond(tmp_path, 
     assert measured.simulated
 
 
+def add_noise(ns6: Path, share: float, seed: int) -> None:
+    """Add noise to the samples of a file of one channel and one packet, a share of the way from dark to bright."""
+    content = bytearray(ns6.read_bytes())
+    n_headers = int.from_bytes(content[10:14], "little") + 9  # NSx 2.3: "bytes in headers", and the packet's own
+    volts = np.frombuffer(content, "<i2", offset=n_headers).astype(float)
+    dark, bright = np.percentile(volts, [5, 95])
+    volts += np.random.default_rng([seed, 2]).normal(0, share * (bright - dark), len(volts))
+    content[n_headers:] = np.rint(volts).astype("<i2").tobytes()
+    ns6.write_bytes(content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.05, 0.1, 0.15])
+@pytest.mark.parametrize("seed", range(3))
+def test_latency_is_recovered_to_a_tenth_of_a_millisecond_from_a_noisy_photodiode(tmp_path, seed, noise):
+    truth = record(tmp_path, flashes(seed), seed, latency_ms=12.3 + 7 * seed, jitter_ms=0.2)
+    add_noise(tmp_path / "array1.ns6", noise, seed)
+    measured = found(tmp_path)
+    assert measured.light.latency_ms == pytest.approx(np.median(truth), abs=0.05)
+    assert measured.light.jitter_ms == pytest.approx(np.std(truth, ddof=1), abs=0.05)
+    assert (measured.light.n_flashes, measured.light.n_missed, measured.light.n_extra) == (200, 0, 0)
+
+
 @pytest.mark.slow
 def test_what_is_missing_late_and_too_much_is_counted(tmp_path):
     shown = flashes(7)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedloop.detection.photodiode import photodiode_edges, photodiode_levels
+from closedloop.detection.photodiode import photodiode_edges, photodiode_levels, steady_photodiode_edges
 from closedloop.recording.source import ArraySource
 
 DARK, LIGHT = 400.0, 3400.0
@@ -38,6 +38,34 @@ def test_the_levels_are_found_from_the_voltage() -> None:
     assert levels is not None
     np.testing.assert_allclose(levels, (DARK, LIGHT), atol=0.02 * (LIGHT - DARK))
     np.testing.assert_allclose(photodiode_edges(source).tick, onsets, atol=1.5)
+
+
+@pytest.mark.parametrize("rise", [6.0, 90.0])
+@pytest.mark.parametrize("noise", [0.05, 0.1, 0.15])
+def test_a_sample_s_noise_neither_hastens_an_edge_nor_makes_one(noise: float, rise: float) -> None:
+    onsets = 1000.0 + 6000.0 * np.arange(40) + np.random.default_rng(3).uniform(0, 1, 40)
+    volts = voltage(list(onsets), 250_000, rise=rise, noise=noise * (LIGHT - DARK))
+    found = steady_photodiode_edges(ArraySource((volts,))).tick
+    assert len(found) == len(onsets)
+    assert np.median(found - onsets) == pytest.approx(0.0, abs=0.03 * rise / 3 + 0.2)  # samples
+    # A mean of n samples has a noise of .02 of the way, on an edge that rises over the longer of n and its own rise.
+    assert np.std(found - onsets) < 1.3 * 0.02 * max((noise / 0.02) ** 2, rise)
+
+
+def test_a_quiet_voltage_has_the_edges_that_it_had() -> None:
+    source = ArraySource((voltage([1000.25, 7000.5, 13_000.0], 20_000, noise=0.01 * (LIGHT - DARK)),))
+    assert steady_photodiode_edges(source).tick.tolist() == photodiode_edges(source).tick.tolist()
+    dark = ArraySource((np.zeros((9_000, 1)),))
+    assert len(steady_photodiode_edges(dark).tick) == 0
+
+
+def test_noisy_edges_do_not_depend_on_chunks() -> None:
+    volts = voltage([500.5, 7000.25, 13_000.75, 19_500.0], 25_000, rise=30.0, noise=0.1 * (LIGHT - DARK))
+    source = ArraySource((volts[:12_000], volts[12_000:]), (0, 40_000), (0, 1))
+    whole = steady_photodiode_edges(source)
+    assert whole.clock_segment.tolist() == [0, 0, 1, 1]
+    for length in (37, 1000, 11_999):
+        np.testing.assert_allclose(steady_photodiode_edges(source, chunk_samples=length).tick, whole.tick, atol=1e-6)
 
 
 @settings(max_examples=25, deadline=None)

@@ -117,3 +117,11 @@ def test_twins_apart_are_minutes_or_parts_of_one_with_what_both_numbers_are() ->
     (row,) = [row for row in table.rows if "twin" in row[0]]
     assert row == ("changed image to its clean twin, median (least)", "2.8 (0.027) min", "–")
     assert "the median over all showings and the least" in table.caption
+
+
+def test_what_no_recording_is_known_to_hold_has_a_line_where_there_was_any() -> None:
+    name = "… of these in no recording, as far as is known"
+    rows = {row[0]: row[1:] for row in quality_table([quality(n_rejected=9, n_not_recorded=7), quality()]).rows}
+    assert rows[name] == ("7", "0")
+    assert list(rows).index(name) == list(rows).index("rejected by the rig") + 1
+    assert name not in {row[0] for row in quality_table([quality()]).rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from closedloop.artifacts.day.journal_rows import (
     JournalRow,
@@ -13,6 +13,7 @@ from closedloop.artifacts.day.journal_rows import (
     TrialBegun,
     TrialStarted,
 )
+from closedloop.artifacts.day.presented.unrecorded import RecordedSoFar
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class CodeSent:
     shown
         The presentation that began with it; None for a trial's, and for one that no row tells more of.
     is_certain
-        False where the rig was killed between saying that it would send it and saying that it had.
+        False where the rig was killed between saying that it would send it and saying that it had; and where nothing is
+        known to have been recorded as it was sent (`presented.unrecorded`): it may be in no file.
     """
 
     code: int
@@ -40,16 +42,24 @@ class CodeSent:
     is_certain: bool = True
 
 
+def _doubted(one: CodeSent) -> CodeSent:
+    return replace(one, is_certain=False)
+
+
 def codes_sent(rows: Iterable[JournalRow]) -> tuple[CodeSent, ...]:
     """List the digital codes of a journal, in the order sent.
 
     A presentation or a trial that was begun, and of which nothing more is known, was perhaps on the screen: its code
     would have been sent at the next frame.
     """
+    recorded = RecordedSoFar()
     sent: list[CodeSent] = []
     begun: dict[tuple[type, int], CodeSent] = {}
     launch, frame_s = -1, 0.0
     for row in rows:
+        loss = recorded.note(row)
+        if loss is not None:
+            sent = [_doubted(one) if one.launch == launch and one.time_s >= loss.from_s else one for one in sent]
         match row:
             case LaunchOpened():
                 sent += begun.values()

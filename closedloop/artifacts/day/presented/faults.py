@@ -13,6 +13,7 @@ from closedloop.artifacts.day.journal_rows import (
     Paused,
     Presentation,
     PresentationBegun,
+    RecordingNoted,
     SessionEnded,
     TrialBegun,
     TrialEnded,
@@ -68,7 +69,6 @@ class JournalSoFar:
     n_launches: int = 0
     n_trials: int = 0
     n_presentations: int = 0
-    n_accepted: int = 0
     trial: int | None = None
     trial_begun: TrialBegun | None = None
     begun: list[PresentationBegun] = field(default_factory=list)
@@ -107,6 +107,12 @@ def _faults(so_far: JournalSoFar, row: JournalRow) -> Iterator[str]:
     match row:
         case TrialBegun() | TrialStarted():
             yield from _start_faults(so_far, row)
+            if isinstance(row, TrialBegun):
+                yield from _recorded_faults(row.recorded_until_s, row.time_s)
+        case RecordingNoted():
+            yield from _recorded_faults(row.unrecorded_from_s, row.time_s)
+            if row.state == "started" and row.unrecorded_from_s is not None:
+                yield "expected unrecorded_from_s of a recording that ended, found it of one that started"
         case PresentationBegun():
             yield from _begin_faults(so_far, row)
         case Presentation():
@@ -179,6 +185,12 @@ def _start_faults(so_far: JournalSoFar, row: TrialBegun | TrialStarted) -> Itera
             yield f"expected the session's end, everything being shown, found the start of trial {row.trial}"
 
 
+def _recorded_faults(known_s: float | None, time_s: float) -> Iterator[str]:
+    """Yield where a recorder is said to be known to have recorded what is yet to come."""
+    if known_s is not None and not known_s <= time_s:
+        yield f"expected the recorder to be known to have recorded up to {time_s:.6f} s at most, found {known_s:.6f} s"
+
+
 def _begin_faults(so_far: JournalSoFar, row: PresentationBegun) -> Iterator[str]:
     yield from _difference("ordinal", so_far.n_presentations, row.ordinal)
     if so_far.trial is None:
@@ -222,7 +234,7 @@ def _frame_faults(so_far: JournalSoFar, row: Presentation) -> Iterator[str]:
     counts_grey = so_far.launch is not None and so_far.launch.frame_counter is not None
     if counts_grey and (row.grey_frames is None) == (row.position > 0):
         yield f"expected grey_frames for every image of a trial but its first, found {row.grey_frames}"
-    if row.outcome == "accepted":
+    if row.counted_when_shown:
         yield from _difference("frames of an accepted image", row.planned_on_frames, row.on_frames)
         if row.grey_frames is not None:
             yield from _difference("frames of grey before an accepted image", row.planned_off_frames, row.grey_frames)
@@ -270,7 +282,7 @@ def _session_faults(so_far: JournalSoFar, row: SessionEnded) -> Iterator[str]:
     if (row.outcome == "complete") != (row.n_remaining == 0):
         yield f"expected a complete session exactly where nothing is left, found {row.outcome} with {row.n_remaining}"
     if so_far.plan is not None and so_far.order is not None:
-        n_left = len(so_far.plan.image_index) - so_far.n_accepted
+        n_left = len(so_far.plan.image_index) - so_far.order.n_accepted
         yield from _difference("presentations left", n_left, row.n_remaining)
         if row.n_twins_too_near is not None:
             yield from _difference("presentations near a twin", so_far.order.n_twins_too_near, row.n_twins_too_near)
@@ -286,11 +298,16 @@ def _count(so_far: JournalSoFar, row: JournalRow) -> None:
     match row:
         case LaunchOpened():
             _settle(so_far)
+            if so_far.order is not None and row.clock == "real":
+                so_far.order.open_launch(row)
             so_far.launch, so_far.n_launches = row, so_far.n_launches + 1
             so_far.n_trials, so_far.n_presentations = row.first_trial, row.first_ordinal
             so_far.is_paused, so_far.screen_s = False, -math.inf
         case TrialBegun():
             so_far.trial_begun, so_far.n_trials = row, row.trial + 1
+            _follow_recording(so_far, row)
+        case RecordingNoted():
+            _follow_recording(so_far, row)
         case TrialStarted():
             _settle(so_far)
             so_far.trial, so_far.n_trials, so_far.screen_s = row.trial, row.trial + 1, row.time_s
@@ -310,6 +327,11 @@ def _count(so_far: JournalSoFar, row: JournalRow) -> None:
     so_far.time_s = last_s(row)
 
 
+def _follow_recording(so_far: JournalSoFar, row: TrialBegun | RecordingNoted) -> None:
+    if so_far.order is not None:
+        so_far.order.note_recording(row)
+
+
 def _begin(so_far: JournalSoFar, ordinal: int, presentation_index: int) -> None:
     so_far.n_presentations = ordinal + 1
     if so_far.order is not None:
@@ -323,10 +345,9 @@ def _show(so_far: JournalSoFar, row: Presentation) -> None:
         _begin(so_far, row.ordinal, row.presentation_index)
     so_far.n_shown += 1
     so_far.screen_s = row.offset_s
-    if row.outcome == "accepted":
-        so_far.n_accepted += 1
-        if so_far.order is not None:
-            so_far.order.accept(row.presentation_index)
+    if row.counted_when_shown and so_far.order is not None:
+        so_far.order.accept(row.presentation_index)
+        so_far.order.note_recording(row)
 
 
 def _settle(so_far: JournalSoFar) -> None:

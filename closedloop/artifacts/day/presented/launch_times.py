@@ -6,9 +6,8 @@ clock, which goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import JournalRow, LaunchOpened, Presentation
 
 
@@ -17,14 +16,14 @@ def last_s(row: JournalRow) -> float:
     return row.offset_s if isinstance(row, Presentation) else row.time_s
 
 
-def time_at_work_s(journal: Journal) -> float:
+def time_at_work_s(rows: Iterable[JournalRow]) -> float:
     """Return the sum over the launches of the time from the launch to its last row that stands, seconds."""
-    return sum(end_s - start_s for start_s, end_s in _spans(journal))
+    return sum(end_s - start_s for start_s, end_s in _spans(rows))
 
 
-def time_from_first_to_last_s(journal: Journal) -> float:
+def time_from_first_to_last_s(rows: Sequence[JournalRow]) -> float:
     """Return the duration as rigs of version 0.1 counted it: from the first launch to the session's end."""
-    return last_s(journal.rows[-1]) - journal.launches[0].time_s
+    return last_s(rows[-1]) - next(row.time_s for row in rows if isinstance(row, LaunchOpened))
 
 
 def goes_on(earlier: LaunchOpened, later: LaunchOpened) -> bool:
@@ -34,11 +33,11 @@ def goes_on(earlier: LaunchOpened, later: LaunchOpened) -> bool:
     return later.clock == "virtual" or (later.boot_id is not None and earlier.boot_id == later.boot_id)
 
 
-def _spans(journal: Journal) -> Iterator[tuple[float, float]]:
+def _spans(rows: Iterable[JournalRow]) -> Iterator[tuple[float, float]]:
     """Yield when each launch began, and when its last row was."""
     start_s: float | None = None
     end_s = 0.0
-    for row in journal.rows:
+    for row in rows:
         if isinstance(row, LaunchOpened):
             if start_s is not None:
                 yield start_s, end_s

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, RecordingNoted, TrialBegun
 from closedloop.artifacts.day.presented.twins import TwinDistances
+from closedloop.artifacts.day.presented.unrecorded import RecordedSoFar
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.naming import generator
 
@@ -82,6 +84,7 @@ class PresentationOrder:
         self._twins = TwinDistances(document.twins, image_index) if document.twins is not None else None
         self._begun: list[int] = []
         self._accepted: set[int] = set()
+        self._recorded = RecordedSoFar()
         self.queue, self.taken = list(range(len(image_index))), list[int]()
         self.n_rejections: Counter[int] = Counter()
         self.next_ordinal = self.n_accepted = 0
@@ -90,6 +93,11 @@ class PresentationOrder:
     def n_twins_too_near(self) -> int:
         """Presentations that were accepted closer to a twin than planned."""
         return self._twins.n_too_near if self._twins is not None else 0
+
+    @property
+    def needed_until_s(self) -> float | None:
+        """Up to when the recording has to go on for all that was accepted; None where nothing waits for it."""
+        return self._recorded.needed_until_s
 
     @property
     def n_begun(self) -> int:
@@ -115,6 +123,27 @@ class PresentationOrder:
         self.n_accepted += 1
         if self._twins is not None:
             self._twins.accept(presentation_index)
+
+    def open_launch(self, row: LaunchOpened) -> None:
+        """Go on after a launch that may have been killed: its trial is over, and so is its recording."""
+        self.end_trial()
+        self.next_ordinal = row.first_ordinal
+        self.note_recording(row)
+
+    def note_recording(self, row: LaunchOpened | TrialBegun | Presentation | RecordingNoted) -> None:
+        """Follow what was accepted and what is said of the recording; what is in none goes back to its seeded place."""
+        loss = self._recorded.note(row)
+        for one in loss.presentations if loss is not None else ():
+            self._take_back(one.presentation_index)
+
+    def _take_back(self, index: int) -> None:
+        self.n_accepted -= 1
+        if self._twins is not None:
+            self._twins.take_back(index)
+        if index in self._accepted:  # the end of its trial puts it back
+            self._accepted.discard(index)
+        else:
+            self._put_back(index, behind=0)
 
     def end_trial(self) -> None:
         """Put back what the trial did not get accepted: what was not begun in front, the rest at its seeded place."""

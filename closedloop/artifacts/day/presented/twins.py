@@ -51,6 +51,10 @@ class TwinDistances:
         """Count an accepted presentation among those too near to a twin, if it was when it was shown last."""
         self.n_too_near += self._distance.get(presentation_index, self._least) < self._least
 
+    def take_back(self, presentation_index: int) -> None:
+        """Count one that was accepted no more; the animal has seen it nevertheless."""
+        self.n_too_near -= self._distance.get(presentation_index, self._least) < self._least
+
     def places(self, queue: Sequence[int], presentation_index: int, *, behind: int, next_ordinal: int) -> list[range]:
         """Return where a presentation can be queued: far enough from all twins, else as far as it goes.
 

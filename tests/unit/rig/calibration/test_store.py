@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -184,3 +186,21 @@ def test_permissions_and_a_link_to_the_file_stay(tmp_path: Path) -> None:
 def test_a_calibration_that_there_is_not_is_a_mistake_of_the_program(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected calibrations, found gaz"):
         store_calibration(tmp_path / "rig.yaml", {"gaz": TODAY})
+
+
+@pytest.mark.parametrize("_again", range(5))
+def test_what_several_calibrations_store_at_once_is_all_there(tmp_path: Path, _again: int) -> None:
+    path = tmp_path / "rig.yaml"
+    path.write_text(HEAD + TAIL)
+    changes = [{name: TODAY} for name in ("gaze", "luminance", "reward", "photodiode")]
+    begin = threading.Barrier(len(changes))
+
+    def store_one(change: dict[str, datetime.date]) -> None:
+        begin.wait()
+        store_calibration(path, change)
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        list(pool.map(store_one, changes))
+    found = read(tmp_path)
+    assert [getattr(found, name) for change in changes for name in change] == [TODAY] * len(changes)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["rig.yaml", "rig.yaml.before"]

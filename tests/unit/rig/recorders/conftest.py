@@ -16,6 +16,7 @@ from rig.machine.between.recordings import RecordingPlan
 from rig.machine.presenter import LaunchFacts, Presenter
 from rig.machine.state import fresh_state, replay
 from rig.operator.commands import Command, NoCommands
+from rig.operator.tally import SessionTally
 from rig.ports.recorders.blackrock import BlackrockRecorder
 from rig.ports.recorders.by_hand import HandRecorder
 from rig.ports.recorders.names import Names
@@ -35,13 +36,15 @@ PATTERN = "{session}_launch-{launch}_part-{part}"
 class Room(FaultyDisplay):
     """A screen beside which Central's time passes, and where things happen at frames given."""
 
-    def __init__(self, screen, central, happens):
-        super().__init__(screen)
-        self._central, self._happens = central, dict(happens or {})
+    def __init__(self, screen, central, happens, *, recorded, kill_at=None):
+        super().__init__(screen, kill_at=kill_at)
+        self._central, self._happens, self._recorded = central, dict(happens or {}), recorded
 
     def flip(self, picture, *, at_flip=None):
         flip = super().flip(picture, at_flip=at_flip)
         self._central.pass_time(flip.n_frames / HZ)
+        if self._central.is_writing:
+            self._recorded.update(range(self.screen.frame - flip.n_frames, self.screen.frame))
         for frame in [frame for frame in self._happens if frame <= self.screen.frame]:
             self._happens.pop(frame)()
         return flip
@@ -67,7 +70,13 @@ class Operator:
 
 @dataclass
 class Bench:
-    """A session of so many images, three a trial."""
+    """A session of so many images, three a trial.
+
+    Attributes
+    ----------
+    recorded
+        The frames of the screen that came into a file, over all launches.
+    """
 
     session: Session
     out: object
@@ -75,6 +84,7 @@ class Bench:
     screen: Screen = field(default_factory=Screen)
     wire: Wire = field(default_factory=Wire)
     stop: StopRequest = field(default_factory=StopRequest)
+    recorded: set[int] = field(default_factory=set)
 
     def blackrock(self, *, folder=True):
         return BlackrockRecorder(
@@ -87,13 +97,19 @@ class Bench:
     def by_hand(self, *, folder=True):
         return HandRecorder(self.central.folder if folder else None, now_s=self.central.now_s)
 
-    def run(self, recorder, *, operator=None, happens=None, on_trial=None, clocks=None, **split) -> Journal:
+    def run(
+        self, recorder, *, operator=None, happens=None, on_trial=None, clocks=None, kill_at=None, **split
+    ) -> Journal:
         path = self.out / "journal.jsonl"
-        display = Room(self.screen, self.central, happens)
+        display = Room(self.screen, self.central, happens, recorded=self.recorded, kill_at=kill_at)
         self.said = operator.said if operator else []
         with JournalWriter(path) as writer:
             older = read_journal(path)
             writer.go_on(older)
+            self.tally = SessionTally(self.session.document)
+            for row in older.rows:
+                self.tally.note(row)
+            writer.listen(self.tally.note)
             names = Names(self.session.document.session_id, len(older.launches), PATTERN)
             plan = RecordingPlan(names, **split)
             if not isinstance(recorder, AskedRecorder):  # as `rig.check.ports.recorder.begin_recording` does

@@ -80,7 +80,7 @@ class TestBlackrock:
             ("started", 0, 2),
             ("stopped", 0, 2),
         ]
-        assert {row.reason for row in journal.presentations} <= {None, "device_error"}
+        assert {row.reason for row in journal.presentations} <= {None, "device_error", "not_recorded"}
         assert sorted(row.presentation_index for row in accepted(journal.rows)) == list(range(12))
         assert bench.files == [NAME.format(1, 1), NAME.format(1, 2)]
 
