@@ -181,8 +181,8 @@ class Recordings:
 
         Spikes after an image are counted, and a stop may follow right after one.
         """
-        known_s, needed_s = self.recorded_until_s(), self._order.needed_until_s
-        if None not in (known_s, needed_s) and self._unrecorded_from_s() is None:
+        needed_s = self._order.needed_until_s
+        if needed_s is not None and self.recorded_until_s() is not None and self._is_all_recorded():
             return
         try:
             until_s = self._notebook.now_s() + _AFTERWARDS_S
@@ -237,7 +237,7 @@ class Recordings:
             part=take.part,
             seen_by=seen_by,
             time_s=self._notebook.now_s(),
-            unrecorded_from_s=None if state == "started" else self._unrecorded_from_s(),
+            unrecorded_from_s=self._unrecorded_from_s(state),
         )
         self._notebook.write(row)
         self._notebook.sync()
@@ -245,7 +245,12 @@ class Recordings:
         if state != "started":
             self._noted = None
 
-    def _unrecorded_from_s(self) -> float | None:
-        """Return since when nothing is known to be recorded, where something that was accepted needs it."""
+    def _unrecorded_from_s(self, state: Literal["started", "stopped", "lost"]) -> float | None:
+        """Return since when nothing is known to be recorded: of a loss, and of an end before all was seen recorded."""
+        if state == "started" or (state == "stopped" and self._is_all_recorded()):
+            return None
+        return self.recorded_until_s()
+
+    def _is_all_recorded(self) -> bool:
         known_s, needed_s = self.recorded_until_s(), self._order.needed_until_s
-        return known_s if known_s is not None and needed_s is not None and needed_s > known_s else None
+        return known_s is None or needed_s is None or needed_s <= known_s
