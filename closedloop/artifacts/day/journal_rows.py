@@ -261,8 +261,8 @@ class RecordingNoted(Section):
     unrecorded_from_s: float | None = Field(
         default=None,
         exclude_if=lambda from_s: from_s is None,
-        description="of one that was lost, or ended before all was seen recorded: rig clock since when nothing is known "
-        "to have been recorded; what was accepted after that, or less than half a second before, is rejected and shown "
+        description="of one that was lost, or ended before all was seen recorded: rig clock since when nothing is "
+        "known to have been recorded; what was accepted after that, or less than .5 s before, is rejected and shown "
         "again. Not there where nobody can know",
     )
 
