@@ -14,7 +14,8 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.audit.figures import by_epsilon, kept, largest_found, shift
+from closedloop.report.audit.figures import by_epsilon
+from closedloop.report.audit.measures import kept, largest_found, shift
 from closedloop.report.layout import Card, Link, Page, PageSection, plate
 from closedloop.report.pictures import Pair, triple
 from closedloop.report.tables import Table
