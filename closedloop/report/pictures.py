@@ -19,6 +19,7 @@ from closedloop.report.audit.measures import MAGNIFICATION, magnified_difference
 from closedloop.report.drawing import data_uri
 from closedloop.report.wording import rate
 
+
 @dataclass(frozen=True)
 class PagePicture:
     """An image embedded in the page."""

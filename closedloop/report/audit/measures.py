@@ -36,3 +36,8 @@ def magnified_difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) 
     """Return attacked minus clean, times `MAGNIFICATION`, around mid-grey; what leaves the range is clipped."""
     difference = attacked.astype(np.int32) - clean.astype(np.int32)
     return np.clip(128 + MAGNIFICATION * difference, 0, 255).astype(np.uint8)
+
+
+def n_beyond_budget(columns: Columns) -> int:
+    """Return how many stimuli are farther from their clean image than they may be."""
+    return int((columns["realised_epsilon"] > columns["epsilon"] * (1 + 1e-9)).sum())
