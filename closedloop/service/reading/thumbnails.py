@@ -27,14 +27,14 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Shown:
+class SessionImage:
     """An image of a session: its row, and the hash of its pixels, as the stimulus table has it."""
 
     row: int
     stimulus_id: str
 
 
-def picture_of(images: Path, shown: tuple[Shown, ...], *, times: int = 1) -> bytes:
+def picture_of(images: Path, shown: tuple[SessionImage, ...], *, times: int = 1) -> bytes:
     """Return an image of a session, or the magnified difference of two, as PNG.
 
     Parameters
@@ -57,17 +57,17 @@ def picture_of(images: Path, shown: tuple[Shown, ...], *, times: int = 1) -> byt
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def _remembered(images: Path, _state: FileState, shown: tuple[Shown, ...], times: int) -> bytes | None:
+def _remembered(images: Path, _state: FileState, shown: tuple[SessionImage, ...], times: int) -> bytes | None:
     pixels = _pixels(images, shown)
     return png(enlarge(pixels, times)) if max(pixels.shape[:2]) * times <= _REMEMBERED_SIDE_PX else None
 
 
-def _make(images: Path, shown: tuple[Shown, ...], times: int) -> bytes:
+def _make(images: Path, shown: tuple[SessionImage, ...], times: int) -> bytes:
     pixels = _pixels(images, shown)
     return png(enlarge(pixels, min(times, max(_MOST_SIDE_PX // max(pixels.shape[:2]), 1))))
 
 
-def _pixels(images: Path, shown: tuple[Shown, ...]) -> NDArray[np.uint8]:
+def _pixels(images: Path, shown: tuple[SessionImage, ...]) -> NDArray[np.uint8]:
     rows = [one.row for one in shown]
     if images.suffix == ".npy":
         found = read_session_images(images, rows)
