@@ -1,0 +1,1 @@
+"""What an experimenter leaves running for days: it waits, it runs, it shows, it holds."""
