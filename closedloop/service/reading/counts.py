@@ -71,6 +71,8 @@ class SessionCounts:
         Failed; told to the device and not confirmed yet.
     last_images
         The last images shown, the newest last.
+    last_spans_s
+        When the last images of the last launch came on and went off, on its clock.
     minutes
         Presentations by minute of the session, pauses included.
     launches, recordings, pauses
@@ -108,6 +110,7 @@ class SessionCounts:
     n_rewards_failed: int = 0
     n_rewards_open: int = 0
     last_images: tuple[ShownPicture, ...] = ()
+    last_spans_s: tuple[tuple[float, float], ...] = ()
     minutes: tuple[AcceptedMinute, ...] = ()
     launches: tuple[LaunchOpened, ...] = ()
     recordings: tuple[RecordingNoted, ...] = ()

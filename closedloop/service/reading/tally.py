@@ -22,6 +22,7 @@ from closedloop.service.reading.kept import ACCEPTED, OUTCOMES, REASONS, REWARD_
 
 LAST_IMAGES: Final = 8
 _LAST_ROWS: Final = 50  # launches, pauses, rows about the recorder: what a page shows of them
+_LAST_SPANS: Final = 400  # images: a minute or more
 _LATELY_S: Final = 300.0
 _MOST_MINUTES: Final = 2880  # two days: a clock that jumps makes no list without end
 
@@ -69,6 +70,7 @@ class _Numbers:
         self._launches: deque[LaunchOpened] = deque(maxlen=_LAST_ROWS)
         self._recordings: deque[RecordingNoted] = deque(maxlen=_LAST_ROWS)
         self._pauses: deque[tuple[Paused, Continued | None]] = deque(maxlen=_LAST_ROWS)
+        self._spans: deque[tuple[float, float]] = deque(maxlen=_LAST_SPANS)
         self._n_launches = self._n_time_outs = 0
         self._drift: DriftChecked | None = None
         self._ended: SessionEnded | None = None
@@ -79,6 +81,7 @@ class _Numbers:
         if isinstance(seldom, LaunchOpened):
             self._launches.append(seldom)
             self._n_launches += 1
+            self._spans.clear()
             self._time.open(seldom)
         self._time.run_to(kept.time_s)
         match kept.what:
@@ -106,6 +109,7 @@ class _Numbers:
         self._rejected[kept.choice] += not is_accepted
         reason = "" if is_accepted else REASONS[kept.choice] or "no reason given"
         self._images.append(ShownPicture(kept.image, reason))
+        self._spans.append((kept.value, kept.time_s))
         self._time.send(kept.value)
         self._time.count(kept.time_s, is_accepted=is_accepted)
 
@@ -173,6 +177,7 @@ class _Numbers:
             n_rewards_failed=rewards["failed"],
             n_rewards_open=max(rewards["given"] - rewards["acknowledged"] - rewards["failed"], 0),
             last_images=tuple(self._images),
+            last_spans_s=tuple(self._spans),
             minutes=self._time.minutes(),
             launches=tuple(self._launches),
             recordings=tuple(self._recordings),

@@ -100,7 +100,7 @@ def replace(path: Path, content: bytes) -> None:
     """Replace the whole file by a new one, as rsync does."""
     other = path.with_name(f".{path.name}.Ab12Cd")
     other.write_bytes(content)
-    os.replace(other, path)
+    other.replace(path)
 
 
 @settings(max_examples=60)
@@ -120,7 +120,7 @@ def test_however_it_comes_it_counts_as_its_bytes(shown: dict[str, bytes], bench:
 
 
 def rows(draw: st.DrawFn) -> list[JournalRow]:
-    """Draw launches on either clock, trials, images that are cut, rewards, pauses: in an order that a rig could write."""
+    """Draw launches on either clock, trials, images, some cut, rewards and pauses, in an order that a rig could write."""
     found: list[JournalRow] = []
     ordinal = trial = 0
     time_s = 0.0
@@ -198,7 +198,7 @@ def test_whatever_a_rig_could_write_counts_as_its_replay(content: bytes, bench: 
     path = bench / "drawn.jsonl"
     path.unlink(missing_ok=True)
     reader = JournalReader(path)
-    for end in sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4))) + [len(content)]:
+    for end in (*sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4))), len(content)):
         append(path, content[:end])
         assert_as_replayed(reader.look(), content[:end], bench)
 

@@ -1,1 +1,0 @@
-"""What the page shows of a study: a module a panel."""
