@@ -36,6 +36,31 @@ class AcceptedMinute:
 
 
 @dataclass(frozen=True)
+class SessionRows:
+    """Rows of a journal that are told one by one, of those that stand.
+
+    Attributes
+    ----------
+    launches
+        The last launches of the rig.
+    told
+        The last launches, pauses and ends of pauses, and what was said of the recorder, in their order.
+    last_spans_s
+        When the last images of the last launch came on and went off, on its clock.
+    drift
+        Where the eye rested when that was looked at last.
+    ended
+        The session's end.
+    """
+
+    launches: tuple[LaunchOpened, ...] = ()
+    told: tuple[LaunchOpened | Paused | Continued | RecordingNoted, ...] = ()
+    last_spans_s: tuple[tuple[float, float], ...] = ()
+    drift: DriftChecked | None = None
+    ended: SessionEnded | None = None
+
+
+@dataclass(frozen=True)
 class SessionCounts:
     """A session's journal in numbers, of the rows that stand.
 
@@ -71,16 +96,8 @@ class SessionCounts:
         Failed; told to the device and not confirmed yet.
     last_images
         The last images shown, the newest last.
-    last_spans_s
-        When the last images of the last launch came on and went off, on its clock.
     minutes
         Presentations by minute of the session, pauses included.
-    launches, recordings, pauses
-        The last launches; rows about the recorder; pauses with what ended them, None while one lasts.
-    drift
-        Where the eye rested when that was looked at last.
-    ended
-        The session's end.
     reward_lengths
         Of the confirmed rewards: how many of each length in ms.
     """
@@ -110,13 +127,7 @@ class SessionCounts:
     n_rewards_failed: int = 0
     n_rewards_open: int = 0
     last_images: tuple[ShownPicture, ...] = ()
-    last_spans_s: tuple[tuple[float, float], ...] = ()
     minutes: tuple[AcceptedMinute, ...] = ()
-    launches: tuple[LaunchOpened, ...] = ()
-    recordings: tuple[RecordingNoted, ...] = ()
-    pauses: tuple[tuple[Paused, Continued | None], ...] = ()
-    drift: DriftChecked | None = None
-    ended: SessionEnded | None = None
     reward_lengths: dict[float, int] = field(default_factory=dict)
 
     @property

@@ -17,7 +17,7 @@ from closedloop.artifacts.day.journal import parse_row
 from closedloop.artifacts.records.chain import CHAIN_START, read_chain
 from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.limits import MOST_LINES, MOST_LINES_BYTES
-from closedloop.service.reading.counts import SessionCounts
+from closedloop.service.reading.counts import SessionCounts, SessionRows
 from closedloop.service.reading.tally import SessionTally
 from closedloop.storage import open_to_read, sha256_bytes
 
@@ -31,7 +31,7 @@ class JournalLook:
 
     Attributes
     ----------
-    counts
+    counts, rows
         Of the lines that were read.
     n_lines
         How many those are.
@@ -44,6 +44,7 @@ class JournalLook:
     """
 
     counts: SessionCounts = field(default_factory=SessionCounts)
+    rows: SessionRows = field(default_factory=SessionRows)
     n_lines: int = 0
     fault: str = ""
     n_torn_bytes: int = 0
@@ -108,7 +109,7 @@ class JournalReader:
         self._n_bytes = self._n_lines = self._n_torn = 0
         self._last_line_bytes, self._last_line_sha = 0, ""
         self._fault = ""
-        self._counts: SessionCounts | None = None
+        self._counted: tuple[SessionCounts, SessionRows] | None = None
 
     def _goes_on(self, file: BinaryIO, stamp: _Stamp) -> bool:
         """Return whether what was read is still there: its last line says so, with all before it in its check."""
@@ -164,14 +165,14 @@ class JournalReader:
         self._n_lines += 1
         self._n_bytes += len(line) + 1
         self._last_line_bytes, self._last_line_sha = len(line) + 1, sha256_bytes(line + b"\n")
-        self._counts = None
+        self._counted = None
         return True
 
     def _found(self, fault: str) -> JournalLook:
-        if self._counts is None:
-            self._counts = self._tally.counts()
+        if self._counted is None:
+            self._counted = self._tally.counts(), self._tally.rows()
         modified_ns = self._seen.modified_ns if self._seen else 0
-        return JournalLook(self._counts, self._n_lines, fault, self._n_torn, modified_ns)
+        return JournalLook(*self._counted, self._n_lines, fault, self._n_torn, modified_ns)
 
 
 def _stamp(status: os.stat_result, path: Path) -> _Stamp:

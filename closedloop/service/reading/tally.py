@@ -17,11 +17,11 @@ from closedloop.artifacts.day.journal_rows import (
     TimeOut,
 )
 from closedloop.artifacts.day.presented.launch_times import goes_on
-from closedloop.service.reading.counts import AcceptedMinute, Doing, SessionCounts, ShownPicture
+from closedloop.service.reading.counts import AcceptedMinute, Doing, SessionCounts, SessionRows, ShownPicture
 from closedloop.service.reading.kept import ACCEPTED, OUTCOMES, REASONS, REWARD_STATES, Happening, KeptRow, KeptRows
 
 LAST_IMAGES: Final = 8
-_LAST_ROWS: Final = 50  # launches, pauses, rows about the recorder: what a page shows of them
+_LAST_ROWS: Final = 60  # launches, pauses, rows about the recorder: what a page shows of them
 _LAST_SPANS: Final = 400  # images: a minute or more
 _LATELY_S: Final = 300.0
 _MOST_MINUTES: Final = 2880  # two days: a clock that jumps makes no list without end
@@ -49,6 +49,10 @@ class SessionTally:
         """Return the numbers so far."""
         return self._numbers.counts(len(self._kept))
 
+    def rows(self) -> SessionRows:
+        """Return what is told row by row."""
+        return self._numbers.rows()
+
 
 def _seldom(rows: KeptRows, kept: KeptRow) -> JournalRow | None:
     return rows.seldom[int(kept.value)] if kept.what is Happening.SELDOM else None
@@ -68,8 +72,7 @@ class _Numbers:
         self._open_trials: Counter[float] = Counter()
         self._images: deque[ShownPicture] = deque(maxlen=LAST_IMAGES)
         self._launches: deque[LaunchOpened] = deque(maxlen=_LAST_ROWS)
-        self._recordings: deque[RecordingNoted] = deque(maxlen=_LAST_ROWS)
-        self._pauses: deque[tuple[Paused, Continued | None]] = deque(maxlen=_LAST_ROWS)
+        self._told: deque[LaunchOpened | Paused | Continued | RecordingNoted] = deque(maxlen=_LAST_ROWS)
         self._spans: deque[tuple[float, float]] = deque(maxlen=_LAST_SPANS)
         self._n_launches = self._n_time_outs = 0
         self._drift: DriftChecked | None = None
@@ -120,24 +123,30 @@ class _Numbers:
             self._lengths[kept.value] += 1
 
     def _note(self, row: JournalRow | None) -> None:
+        if isinstance(row, LaunchOpened | Paused | Continued | RecordingNoted):
+            self._told.append(row)
         match row:
             case Paused():
-                self._pauses.append((row, None))
                 self._time.is_paused = True
             case Continued() | LaunchOpened():
-                if self._pauses and self._pauses[-1][1] is None and isinstance(row, Continued):
-                    self._pauses[-1] = (self._pauses[-1][0], row)
                 self._time.is_paused = False
             case TimeOut():
                 self._n_time_outs += 1
-            case RecordingNoted():
-                self._recordings.append(row)
             case DriftChecked():
                 self._drift = row
             case SessionEnded():
                 self._ended = self._ended or row
             case _:
                 pass
+
+    def rows(self) -> SessionRows:
+        return SessionRows(
+            launches=tuple(self._launches),
+            told=tuple(self._told),
+            last_spans_s=tuple(self._spans),
+            drift=self._drift,
+            ended=self._ended,
+        )
 
     def _doing(self) -> Doing:
         if self._ended is not None:
@@ -177,13 +186,7 @@ class _Numbers:
             n_rewards_failed=rewards["failed"],
             n_rewards_open=max(rewards["given"] - rewards["acknowledged"] - rewards["failed"], 0),
             last_images=tuple(self._images),
-            last_spans_s=tuple(self._spans),
             minutes=self._time.minutes(),
-            launches=tuple(self._launches),
-            recordings=tuple(self._recordings),
-            pauses=tuple(self._pauses),
-            drift=self._drift,
-            ended=self._ended,
             reward_lengths=dict(sorted(self._lengths.items())),
         )
 

@@ -18,7 +18,7 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.artifacts.day.presented.codes import codes_sent
 from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session_summary import confirmed_reward_ms
-from closedloop.service.reading.counts import SessionCounts
+from closedloop.service.reading.journal import JournalLook
 from rig.apparatus import Launch
 from rig.launch import run_launch
 from rig.stop import StopRequest
@@ -77,16 +77,18 @@ def counted_by_replay(journal: Journal) -> dict[str, Any]:
     }
 
 
-def counted_live(counts: SessionCounts) -> dict[str, Any]:
+def counted_live(look: JournalLook) -> dict[str, Any]:
     """Return the same of a look at a growing journal."""
+    counts = look.counts
     special = {
+        "ended": look.rows.ended,
         "last_images": [shown.image for shown in counts.last_images],
         "in_minutes": sum(minute.accepted + minute.rejected for minute in counts.minutes),
     }
     names = (
         *("n_launches", "n_rows", "n_presentations", "n_accepted", "n_rejected", "rejected", "n_cut", "n_trials"),
         *("n_completed", "n_broken", "n_ignored", "n_stopped", "n_time_outs", "n_codes", "n_codes_doubtful"),
-        *("codes_s", "working_s", "reward_ms", "ended"),
+        *("codes_s", "working_s", "reward_ms"),
     )
     return {name: getattr(counts, name) for name in names} | special
 

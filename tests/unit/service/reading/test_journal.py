@@ -55,7 +55,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_as_replayed(look: JournalLook, content: bytes, folder: Path) -> None:
     journal = replay(content, folder)
     assert look.fault == ""
-    assert counted_live(look.counts) == counted_by_replay(journal)
+    assert counted_live(look) == counted_by_replay(journal)
     assert look.n_lines == content.count(b"\n")
     assert bool(look.n_torn_bytes) == bool(journal.n_torn)
 
