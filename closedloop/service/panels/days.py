@@ -18,8 +18,8 @@ from closedloop.report.numbers import day_rows, median_r, summary_rows
 from closedloop.report.reading import SensitivityRow, StudyRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, percent
+from closedloop.service.over_days.numbers import DayNumbers, StudyNumbers, read_numbers
 from closedloop.service.panels.charts import Chart, ChartLevel, ChartLine, Dash, Look, Mark, known, side_by_side
-from closedloop.service.reading.days import DayNumbers, StudyNumbers, read_numbers
 
 NAME = "days"
 TITLE = "Day by day"
@@ -196,8 +196,8 @@ def _yield(days: Sequence[DayNumbers], least: float | None) -> Chart:
     recorded = [sum(_is_recorded(site) for site in _chosen(day)) for day in days]
     reliable = [_n_reliable(_chosen(day), least) for day in days]
     lines = [
-        ChartLine("recorded", tuple(recorded), look="site", mark="circle", dash="solid"),
-        ChartLine("reliable enough", tuple(reliable), look="second", mark="diamond", dash="dashed"),
+        ChartLine("recorded", tuple(recorded), short="recorded", look="site", mark="circle", dash="solid"),
+        ChartLine("reliable enough", tuple(reliable), short="reliable", look="second", mark="diamond", dash="dashed"),
     ]
     return Chart(
         "yield",
@@ -284,8 +284,22 @@ def _predictions(days: Sequence[DayNumbers]) -> Chart:
     refitted = [_median(day.fit.r_heldout) if day.fit else None for day in days]
     main = side_by_side(
         [
-            ChartLine("sealed model of the day, median", known(sealed), look="site", mark="circle", dash="solid"),
-            ChartLine("after the day's refit, median", known(refitted), look="second", mark="diamond", dash="dashed"),
+            ChartLine(
+                "sealed model of the day, median",
+                known(sealed),
+                short="sealed",
+                look="site",
+                mark="circle",
+                dash="solid",
+            ),
+            ChartLine(
+                "after the day's refit, median",
+                known(refitted),
+                short="refitted",
+                look="second",
+                mark="diamond",
+                dash="dashed",
+            ),
         ],
         spread=0.1,
     )
@@ -313,22 +327,13 @@ def _signs(days: Sequence[DayNumbers], *, simulated: bool) -> tuple[Chart, ...]:
     for epsilon, mark in zip(epsilons, _marks(len(epsilons)), strict=True):
         cells = [next((e for e in one.epsilons if e.epsilon == epsilon), None) for one in evaluated]
         measured = known(cell.sign_agreement_measured if cell else None for cell in cells)
-        lines.append(
-            ChartLine(
-                f"ε = {epsilon:g}, measured", measured, short=f"ε = {epsilon:g}", look="site", mark=mark, dash="solid"
-            )
-        )
         true = known(cell.sign_agreement_true if cell else None for cell in cells)
+        name = f"ε = {epsilon:g}"
+        lines.append(ChartLine(f"{name}, measured", measured, short=name, look="site", mark=mark, dash="solid"))
         if simulated and any(value is not None for value in true):
+            short = f"{name}, hidden"
             lines.append(
-                ChartLine(
-                    f"ε = {epsilon:g}, {HIDDEN_TRUTH}",
-                    true,
-                    short=f"{epsilon:g}, hidden truth",
-                    look="truth",
-                    mark=mark,
-                    dash="dashed",
-                )
+                ChartLine(f"{name}, {HIDDEN_TRUTH}", true, short=short, look="truth", mark=mark, dash="dashed")
             )
     return (
         Chart(

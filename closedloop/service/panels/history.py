@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from closedloop.artifacts.study import StudyPaths
-from closedloop.service.panels.choices import Choice
-from closedloop.service.reading.decisions import Entry, day_name, read_entries
+from closedloop.service.over_days.choices import Choice
+from closedloop.service.over_days.decisions import Entry, day_name, read_entries
 
 NAME = "history"
 TITLE = "What was decided, and what happened"

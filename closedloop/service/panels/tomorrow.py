@@ -22,9 +22,9 @@ from closedloop.report.audit.measures import MAGNIFICATION, kept, n_beyond_budge
 from closedloop.report.audit.size_table import size_table
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
-from closedloop.service.panels.choices import Choice
-from closedloop.service.reading.next_session import NextSession, find_next_session
-from closedloop.service.reading.thumbnails import SessionImage, picture_of
+from closedloop.service.over_days.choices import Choice
+from closedloop.service.over_days.next_session import NextSession, find_next_session
+from closedloop.service.over_days.pictures import SessionImage, picture_of
 
 NAME = "tomorrow"
 TITLE = "The next session's stimuli"

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
 from closedloop.artifacts.study import START, START_DAY, StudyPaths
 from closedloop.plain_text.json_text import read_json
-from closedloop.service.panels.unchanged import file_state, while_unchanged
-from closedloop.service.reading.days import attempt
+from closedloop.service.over_days.numbers import attempt
+from closedloop.service.unchanged import file_state, while_unchanged
 from closedloop.study.database.events import StageEvent, read_events
 
 EntryKind = Literal["decision", "gate", "fault", "stale", "wait", "stage"]
@@ -149,7 +149,7 @@ def _events(path: Path) -> tuple[tuple[Entry, ...], str]:
 
 
 def _entries_of(events: Iterable[StageEvent]) -> Iterator[Entry]:
-    """Yield what ended, and how, the latest first. That a stage was begun is told with its end, or alone without one."""
+    """Yield what ended, and how, the latest first; that a stage was begun is told with its end, if it has one."""
     begun: dict[tuple[int | None, str], StageEvent] = {}
     entries: list[Entry] = []
     for event in events:
