@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _DECISIONS = {
     "release": "released the study",
 }
 _FIRST_ATTEMPT = "attempt 1"  # as the ledger says it
+_SHA256 = re.compile("[0-9a-f]{64}")
+_SHOWN_OF_HASH = 12
 _LONGEST = 200  # characters of a value that an amendment changed
 
 
@@ -50,6 +53,8 @@ class Entry:
         As it was given, or what was found.
     details
         What exactly, a line each.
+    holds
+        Whether a gate held the study for it.
     """
 
     utc: str
@@ -59,6 +64,7 @@ class Entry:
     who: str
     why: str
     details: tuple[str, ...] = ()
+    holds: bool = False
 
     @property
     def title(self) -> str:
@@ -97,6 +103,7 @@ def _decisions(path: Path) -> tuple[tuple[Entry, ...], str]:
 
 def _decision(amendment: Amendment) -> Entry:
     kind = str(amendment.kind)
+    others = [one for one in amendment.subject if one not in amendment.before and one not in amendment.after]
     return Entry(
         utc=_utc(amendment.utc),
         kind="decision",
@@ -105,7 +112,7 @@ def _decision(amendment: Amendment) -> Entry:
         who=amendment.who,
         why=amendment.why,
         details=(
-            *([", ".join(amendment.subject)] if amendment.subject else []),
+            *([", ".join(others)] if others else []),
             *(_changed(name, amendment) for name in dict.fromkeys((*amendment.before, *amendment.after))),
         ),
     )
@@ -118,6 +125,8 @@ def _changed(name: str, amendment: Amendment) -> str:
 
 
 def _short(text: str) -> str:
+    if _SHA256.fullmatch(text):
+        return f"{text[:_SHOWN_OF_HASH]} …"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
@@ -176,7 +185,7 @@ def _cut_short(event: StageEvent) -> Entry:
 def _ended(event: StageEvent, begun: StageEvent | None) -> Entry:
     kinds: dict[str, EntryKind] = {"failed": "fault", "stale": "stale", "waiting": "wait"}
     words = {"waiting": "waits for a person", "stale": "no longer follows from its inputs"}
-    took = f" after {event.time - begun.time:.0f} s" if begun else ""
+    took = f" after {event.time - begun.time:.0f} s" if begun and event.event != "waiting" else ""
     attempt_of = begun.detail if begun and begun.detail != _FIRST_ATTEMPT else ""
     return Entry(
         utc=_of_seconds(event.time),
@@ -220,8 +229,14 @@ def _finding(report: dict[str, Any], finding: dict[str, Any], utc: str) -> Entry
         utc=utc,
         kind="gate",
         day=int(report["day"]),
-        what=f"{finding['gate']}: {finding['level']}",
+        what=f"{str(finding['gate']).replace('_', ' ')}: {finding['level']}",
         who=f"gate, {report['checkpoint']}",
-        why=f"Expected {finding['expected']}; found {finding['found']}.",
+        why=f"Expected {_bare(finding['expected'])}; found {_bare(finding['found'])}.",
         details=(str(finding["remedy"]),) if finding["remedy"] else (),
+        holds=finding["level"] == "HOLD",
     )
+
+
+def _bare(text: str) -> str:
+    """Return a gate's words as part of a sentence."""
+    return text.strip().removesuffix(".")

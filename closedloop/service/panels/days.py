@@ -30,8 +30,8 @@ _SPREAD = 0.4  # days, from the first to the last of what is drawn side by side
 _OVER_DAYS: dict[str, tuple[str, Look, Mark, Dash]] = {  # estimate: name beside the line, colour, mark, dashes
     "paper": ("sites", "site", "circle", "solid"),
     "cross_fitted": ("cross-fitted", "second", "diamond", "dotted"),
-    "gaussian": ("noise", "gaussian", "square", "dashed"),
-    "linear": ("interpolation", "linear", "triangle", "dashed"),
+    "gaussian": ("noise", "gaussian", "square", "none"),
+    "linear": ("interpolation", "linear", "triangle", "none"),
     "true": ("hidden truth", "truth", "open", "dashed"),
     "white_box": ("hidden bound", "bound", "down", "dotted"),
 }
@@ -173,7 +173,7 @@ def _by_site(
         y_label,
         x=tuple(float(day.day) for day in days),
         lines=(
-            ChartLine("median over sites", known(medians), look="site", mark="circle", dash="solid"),
+            ChartLine("median over sites", known(medians), short="median", look="site", mark="circle", dash="solid"),
             *_faint(by_day),
         ),
         levels=tuple(levels),
@@ -205,7 +205,7 @@ def _yield(days: Sequence[DayNumbers], least: float | None) -> Chart:
         "day",
         "sites",
         x=tuple(float(day.day) for day in days),
-        lines=tuple(lines),
+        lines=side_by_side(lines, spread=0.2),
         levels=(ChartLevel("sites of the model", float(max(len(_chosen(day)) for day in days))),),
         lowest=0.0,
     )
@@ -362,7 +362,7 @@ def _sensitivity(paths: StudyPaths, numbers: StudyNumbers, days: Sequence[DayNum
         return None
     record = StudyRecord(paths, numbers.study, numbers.protocol, tuple(day.record() for day in days))
     last = max(row.day for row in rows)
-    every = report_tables.every_number([row for day in days if day.day == last for row in day.sensitivity])
+    every = _named(report_tables.every_number([row for day in days if day.day == last for row in day.sensitivity]))
     simulated = numbers.simulated
     return _part(
         "sensitivity",
@@ -418,11 +418,26 @@ def _at_epsilon(rows: Sequence[SensitivityRow], epsilon: float) -> Chart:
 
 
 def _name(estimate: str) -> str:
-    truths = {
-        "true": f"sites, {HIDDEN_TRUTH}",
-        "white_box": f"white-box bound, {HIDDEN_TRUTH}",
-    }
-    return truths.get(estimate, report_tables.NAMES[estimate])
+    """Return an estimate's name as the report has it, that of a hidden truth as this page calls it."""
+    return _HIDDEN.get(report_tables.NAMES[estimate], report_tables.NAMES[estimate])
+
+
+_HIDDEN = {
+    report_tables.NAMES["true"]: f"sites, {HIDDEN_TRUTH}",
+    report_tables.NAMES["white_box"]: f"white-box bound, {HIDDEN_TRUTH}",
+}
+_CONTROLS = {report_tables.NAMES[kind] for kind in CONTROL_KINDS}
+
+
+def _named(table: Table) -> Table:
+    """Return the report's table of every number with each row of the hidden truth called that."""
+    rows = [(_HIDDEN.get(row[0], row[0]), *row[1:]) for row in table.rows]
+    rows = [(f"{row[0]}, {HIDDEN_TRUTH}", *row[1:]) if _is_noiseless_control(row) else row for row in rows]
+    return Table(table.columns, tuple(rows), table.caption, table.prose)
+
+
+def _is_noiseless_control(row: tuple[str, ...]) -> bool:
+    return row[0] in _CONTROLS and row[1] == "truth"
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -360,4 +360,7 @@ def _signed(value: float) -> str:
 
 
 def _signed_percent(value: float) -> str:
-    return f"{100 * value:+.2f} %".replace("-", "−") if math.isfinite(value) else DASH
+    if not math.isfinite(value):
+        return DASH
+    text = f"{100 * value:+.2f} %"
+    return "0.00 %" if text in ("+0.00 %", "-0.00 %") else text.replace("-", "−")

@@ -4,9 +4,10 @@
 window.closedloopCharts = (() => {
   const drawn = new Map(); // element -> uPlot
   const texts = new WeakMap(); // element -> the chart that it shows, as text
-  const HEIGHT = 240;
+  const HEIGHT = 250;
   const FEW = 60; // x: a chart of so many is drawn with points, bars and names beside its lines
-  const LABELS = 112; // px, right of the lines
+  const FONT = "12px system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
+  const LABELS = 96; // px, right of the lines
   const DASHES = { solid: [], dashed: [8, 4], dotted: [2, 3], mixed: [10, 3, 2, 3], short: [5, 5], wide: [1, 4] };
   const IN_TURN = Object.keys(DASHES);
   const MARKS = ["circle", "square", "triangle", "diamond", "down", "open"];
@@ -15,7 +16,7 @@ window.closedloopCharts = (() => {
   const LOOKS = { // what a colour stands for, light and dark
     site: ["#175a96", "#7db9f0"], second: ["#0b6e78", "#63cbd6"], truth: ["#1f2933", "#e4e9ee"],
     bound: ["#6f3fa0", "#c9a6f0"], gaussian: ["#1a6b3f", "#79d5a0"], linear: ["#a85200", "#f3ab66"],
-    faint: ["#9dbfdc", "#45658a"],
+    faint: ["#8db4d6", "#6688ad"],
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const widthOf = (element) => Math.max(element.clientWidth, 240);
@@ -199,7 +200,7 @@ window.closedloopCharts = (() => {
       series: [{}, ...chart.lines.map((line) => ({ label: line.label, paths: () => null, points: { show: false } }))],
       scales: { x: { time: false, range: [chart.x[0] - 0.6 * step, chart.x.at(-1) + 0.6 * step] }, y: { range: rangeOf(chart) } },
       axes: [
-        { ...axis(chart.x_label), splits: () => chart.x, values: (_, at) => at.map((x) => `${x}`), grid: { show: false } },
+        { ...axis(chart.x_label), size: 26, splits: () => chart.x, values: (_, at) => at.map((x) => `${x}`), grid: { show: false } },
         { ...axis(chart.y_label), size: 54 },
       ],
       padding: [10, named ? LABELS : 12, 0, 0], legend: { show: false }, cursor: { show: false },
@@ -257,7 +258,7 @@ window.closedloopCharts = (() => {
     element.replaceChildren();
     const ink = getComputedStyle(document.body).color;
     const grid = { stroke: dark.matches ? "#34404c" : "#dbe2e9", width: 1 };
-    const axis = (label) => ({ label, stroke: ink, grid, ticks: { stroke: ink, width: 1 }, labelSize: 22 });
+    const axis = (label) => ({ label, stroke: ink, grid, ticks: { stroke: ink, width: 1, size: 5 }, labelSize: 20, labelGap: 0, font: FONT, labelFont: `bold ${FONT}` });
     drawn.set(element, (isFew ? few : many)(element, chart, axis));
     resized.observe(element);
   };
