@@ -60,7 +60,8 @@ def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
         lines = _lines(path)
     except (DocumentError, OSError) as error:
         return (), str(error)
-    whole, fault = (), ""
+    whole: tuple[Amendment, ...] = ()
+    fault = ""
     first, beyond = 0, len(lines) + 1  # so many lines hold; so many do not
     while beyond - first > 1:
         middle = (first + beyond) // 2 if fault else len(lines)

@@ -203,7 +203,8 @@ def _stage(event: StageEvent) -> str:
 
 
 def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
-    entries, faults = [], []
+    entries: list[Entry] = []
+    faults: list[str] = []
     for file in sorted(paths.root.glob("day-[0-9]*/gates/*.json")):
         found, fault = _findings(file)
         entries += found

@@ -94,7 +94,7 @@ def _says(entry: Entry, text: str) -> bool:
 
 
 def _kinds(entries: Sequence[Entry], kind: str) -> tuple[Choice, ...]:
-    n = Counter(entry.kind for entry in entries)
+    n = Counter[str](entry.kind for entry in entries)
     numbers = {one: sum(n.values()) - n[_QUIET] if not one else n[one] for one in KINDS}
     return tuple(Choice(one, label, one == kind, numbers[one]) for one, label in KINDS.items())
 
