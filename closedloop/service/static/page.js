@@ -39,7 +39,8 @@
 
   // One after the other: a panel is never swapped in the middle of another swap of it.
   let last = Promise.resolve();
-  const swapInTurn = (target, text) => { last = last.then(() => swap(target, text)).catch(console.error); };
+  const swapInTurn = (target, text) => (last = last.then(() => swap(target, text)).catch(console.error));
+  window.closedloopSwap = swapInTurn;
 
   const listen = (address, place) => {
     const source = new EventSource(`${address}?after=${encodeURIComponent(place)}`);
@@ -47,7 +48,7 @@
     for (const body of document.querySelectorAll("main .panel > .body")) {
       source.addEventListener(body.id.slice("panel-".length), (event) => {
         place = event.lastEventId || place;
-        swapInTurn(body, event.data);
+        window.closedloopAsked(body).catch(() => null).then((asked) => swapInTurn(body, asked ?? event.data));
       });
     }
     source.onerror = () => {
