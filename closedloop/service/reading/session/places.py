@@ -10,7 +10,7 @@ from typing import Final
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION
 from closedloop.artifacts.study import REPLACED, StudyPaths
-from closedloop.service.reading.journal import JournalLook, JournalReader
+from closedloop.service.reading.session.journal import JournalLook, JournalReader
 
 _MOST_READERS: Final = 16
 

@@ -17,8 +17,8 @@ from closedloop.artifacts.day.journal import parse_row
 from closedloop.artifacts.records.chain import CHAIN_START, read_chain
 from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.limits import MOST_LINES, MOST_LINES_BYTES
-from closedloop.service.reading.counts import SessionCounts, SessionRows
-from closedloop.service.reading.tally import SessionTally
+from closedloop.service.reading.session.counts import SessionCounts, SessionRows
+from closedloop.service.reading.session.tally import SessionTally
 from closedloop.storage import open_to_read, sha256_bytes
 
 _BLOCK_BYTES: Final = 1 << 20
