@@ -6,8 +6,8 @@ bytes of a PNG, served at `/study/STUDY/panel/NAME/picture/KEY.png`. The templat
 and `study` (`study.name`, `study.url`); `templates/macros.html` has the marks of states and levels, and charts.
 """
 
-from closedloop.service.panels import gates, session, stages
+from closedloop.service.panels import gates, recording, session, stages
 from closedloop.service.panels.panel import Panel
 
-PANELS: tuple[Panel, ...] = (stages, session, gates)
+PANELS: tuple[Panel, ...] = (stages, session, recording, gates)
 """The panels in the order of the page."""

@@ -26,6 +26,7 @@ from closedloop.service.reading.session.kept import (
     Happening,
     KeptRow,
     KeptRows,
+    ShownOnset,
 )
 
 LAST_IMAGES: Final = 8
@@ -56,6 +57,10 @@ class SessionTally:
     def counts(self) -> SessionCounts:
         """Return the numbers so far."""
         return self._numbers.counts(len(self._kept))
+
+    def onsets(self) -> tuple[ShownOnset, ...]:
+        """Return when each image came on."""
+        return tuple(self._kept.onsets())
 
     def rows(self) -> SessionRows:
         """Return what is told row by row."""
