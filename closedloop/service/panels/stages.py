@@ -11,7 +11,7 @@ from typing import Literal
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.service.panels.unchanged import while_unchanged
+from closedloop.service.unchanged import while_unchanged
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.process.lock import LockHolder, holder_of
 from closedloop.study.process.running import RunningStage, running_stage

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from closedloop.service.panels.unchanged import file_state, while_unchanged
+from closedloop.service.unchanged import file_state, while_unchanged
 
 
 def test_a_file_is_read_again_when_its_size_or_time_or_place_changed(tmp_path: Path) -> None:
