@@ -8,8 +8,8 @@ returned, and `study` (`study.name`, `study.url`); `templates/macros.html` has t
 and charts.
 """
 
-from closedloop.service.panels import days, gates, history, session, stages, tomorrow
+from closedloop.service.panels import days, gates, history, recording, session, stages, tomorrow
 from closedloop.service.panels.panel import Panel
 
-PANELS: tuple[Panel, ...] = (stages, session, gates, days, tomorrow, history)
+PANELS: tuple[Panel, ...] = (stages, gates, session, recording, days, tomorrow, history)
 """The panels in the order of the page."""

@@ -11,7 +11,7 @@ from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.json_text import read_json
-from closedloop.service.panels.unchanged import while_unchanged
+from closedloop.service.unchanged import while_unchanged
 
 NAME = "gates"
 TITLE = "Gates"

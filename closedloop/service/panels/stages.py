@@ -11,9 +11,9 @@ from typing import Literal
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.service.panels.unchanged import while_unchanged
+from closedloop.service.unchanged import while_unchanged
 from closedloop.study.ledger import StageRecord, read_records
-from closedloop.study.process.lock import holder_of
+from closedloop.study.process.lock import LockHolder, holder_of
 from closedloop.study.process.running import RunningStage, running_stage
 
 NAME = "stages"
@@ -111,10 +111,10 @@ def read(paths: StudyPaths) -> StagesPanel:
     document = _study(paths, damaged)
     protocol = _protocol(paths, damaged)
     records = _ledger(paths, damaged)
-    holder = holder_of(paths.root)
+    holder = _holder(paths, damaged)
     running = running_stage(paths, records, is_held=holder is not None)
-    days = _days(records, running, simulated=document is not None and document.simulated)
     n_days = protocol.days if protocol else None
+    days = _days(records, running, n_days=n_days, simulated=document is not None and document.simulated)
     return StagesPanel(
         subject=document.subject if document else "?",
         simulated=document is not None and document.simulated,
@@ -174,6 +174,14 @@ def _ledger(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
         return ()
 
 
+def _holder(paths: StudyPaths, damaged: list[str]) -> LockHolder | None:
+    try:
+        return holder_of(paths.root)
+    except (ClosedLoopError, OSError, ValueError) as error:
+        damaged.append(str(error))
+        return None
+
+
 def _state(
     records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None
 ) -> Literal["new", "running", "waiting", "failed", "stopped", "done"]:
@@ -190,7 +198,9 @@ def _state(
     return "done" if n_days is not None and finished >= n_days else "stopped"
 
 
-def _days(records: Sequence[StageRecord], running: RunningStage | None, *, simulated: bool) -> tuple[DayStages, ...]:
+def _days(
+    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, simulated: bool
+) -> tuple[DayStages, ...]:
     by_day: dict[int, dict[str, StageRecord]] = {}
     for record in records:
         by_day.setdefault(record.day, {})[record.stage] = record
@@ -199,11 +209,17 @@ def _days(records: Sequence[StageRecord], running: RunningStage | None, *, simul
             day,
             tuple(
                 _cell(stage, of_day.get(stage), running, left_s=_usual(records, day, stage, simulated=simulated))
-                for stage in ((START,) if day == START_DAY else STAGES)
+                for stage in _stages(day, n_days)
             ),
         )
         for day, of_day in sorted(by_day.items())
     )
+
+
+def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
+    if day == START_DAY:
+        return (START,)
+    return STAGES[:-1] if day + 1 == n_days else STAGES  # the last day queues nothing
 
 
 def _usual(records: Sequence[StageRecord], day: int, stage: str, *, simulated: bool) -> float | None:

@@ -19,7 +19,7 @@ from closedloop.service.control import Control
 from closedloop.service.panels import PANELS
 from closedloop.service.panels.panel import AskedPanel, Panel, PicturePanel
 from closedloop.service.web.decisions import ACTIONS, act, read_decision
-from closedloop.service.web.events import EventStream, LiveStudy
+from closedloop.service.web.events import EventStream, LiveStudy, Pace
 from closedloop.service.web.files import page_files
 from closedloop.service.web.overview import overview
 from closedloop.service.web.render import render_fragment, render_json, render_page
@@ -35,6 +35,7 @@ def create_app(
     token: str,
     control: Control | None,
     panels: Sequence[Panel] = PANELS,
+    pace: Pace | None = None,
 ) -> FastAPI:
     """Return the page of some studies.
 
@@ -48,8 +49,10 @@ def create_app(
         Who acts on decisions; None: nothing can be changed.
     panels
         What is shown of a study.
+    pace
+        How often a study is looked at.
     """
-    live = {name: LiveStudy(name, paths, panels) for name, paths in studies.items()}
+    live = {name: LiveStudy(name, paths, panels, pace=pace or Pace()) for name, paths in studies.items()}
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:

@@ -17,8 +17,9 @@ from closedloop.artifacts.day.journal import parse_row
 from closedloop.artifacts.records.chain import CHAIN_START, read_chain
 from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.limits import MOST_LINES, MOST_LINES_BYTES
-from closedloop.service.reading.counts import SessionCounts, SessionRows
-from closedloop.service.reading.tally import SessionTally
+from closedloop.service.reading.session.counts import SessionCounts, SessionRows
+from closedloop.service.reading.session.kept import ShownOnset
+from closedloop.service.reading.session.tally import SessionTally
 from closedloop.storage import open_to_read, sha256_bytes
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -92,6 +93,10 @@ class JournalReader:
             return JournalLook()
         except (ClosedLoopError, OSError) as error:  # a server that is gone comes again: what was read stays
             return self._found(f"{error}" or type(error).__name__)
+
+    def onsets(self) -> tuple[ShownOnset, ...]:
+        """Return when each image came on that was read so far."""
+        return self._tally.onsets()
 
     def _look(self) -> JournalLook:
         if _stamp(self._path.stat(), self._path) != self._seen:

@@ -10,7 +10,8 @@ from typing import Final
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION
 from closedloop.artifacts.study import REPLACED, StudyPaths
-from closedloop.service.reading.journal import JournalLook, JournalReader
+from closedloop.service.reading.session.journal import JournalLook, JournalReader
+from closedloop.service.reading.session.kept import ShownOnset
 
 _MOST_READERS: Final = 16
 
@@ -72,8 +73,20 @@ def journal_of(paths: StudyPaths, day: int) -> Path | None:
 def look_at_journal(path: Path) -> JournalLook:
     """Look at a journal by the one reader that this process has for it."""
     with _lock:
-        reader = _readers.setdefault(path, JournalReader(path))
-        _readers.move_to_end(path)
-        while len(_readers) > _MOST_READERS:
-            _readers.popitem(last=False)
-        return reader.look()
+        return _reader(path).look()
+
+
+def onsets_of_journal(path: Path) -> tuple[ShownOnset, ...]:
+    """Return when each image of a journal came on."""
+    with _lock:
+        reader = _reader(path)
+        reader.look()
+        return reader.onsets()
+
+
+def _reader(path: Path) -> JournalReader:
+    reader = _readers.setdefault(path, JournalReader(path))
+    _readers.move_to_end(path)
+    while len(_readers) > _MOST_READERS:
+        _readers.popitem(last=False)
+    return reader

@@ -71,6 +71,14 @@ class KeptRow(NamedTuple):
     image: int = -1
 
 
+class ShownOnset(NamedTuple):
+    """When an image came on: its presentation's ordinal, the launch, and seconds on that launch's clock."""
+
+    ordinal: int
+    launch: int
+    onset_s: float
+
+
 class KeptRows:
     """The rows that stand, in order."""
 
@@ -87,6 +95,15 @@ class KeptRows:
         columns = (self._whats, self._bys, self._counts, self._times, self._values, self._choices, self._images)
         for what, *rest in zip(*columns, strict=True):
             yield KeptRow(Happening(what), *rest)
+
+    def onsets(self) -> Iterator[ShownOnset]:
+        """Yield when each image came on."""
+        launch = -1
+        for kept in self:
+            row = self.seldom[int(kept.value)] if kept.what is Happening.SELDOM else None
+            launch = row.segment if isinstance(row, LaunchOpened) else launch
+            if kept.what is Happening.SHOWN:
+                yield ShownOnset(int(kept.counted), launch, kept.value)
 
     def keep(self, row: JournalRow) -> KeptRow:
         """Add a row, and return what is kept of it."""

@@ -17,8 +17,17 @@ from closedloop.artifacts.day.journal_rows import (
     TimeOut,
 )
 from closedloop.artifacts.day.presented.launch_times import goes_on
-from closedloop.service.reading.counts import AcceptedMinute, Doing, SessionCounts, SessionRows, ShownPicture
-from closedloop.service.reading.kept import ACCEPTED, OUTCOMES, REASONS, REWARD_STATES, Happening, KeptRow, KeptRows
+from closedloop.service.reading.session.counts import AcceptedMinute, Doing, SessionCounts, SessionRows, ShownPicture
+from closedloop.service.reading.session.kept import (
+    ACCEPTED,
+    OUTCOMES,
+    REASONS,
+    REWARD_STATES,
+    Happening,
+    KeptRow,
+    KeptRows,
+    ShownOnset,
+)
 
 LAST_IMAGES: Final = 8
 _LAST_ROWS: Final = 60  # launches, pauses, rows about the recorder: what a page shows of them
@@ -48,6 +57,10 @@ class SessionTally:
     def counts(self) -> SessionCounts:
         """Return the numbers so far."""
         return self._numbers.counts(len(self._kept))
+
+    def onsets(self) -> tuple[ShownOnset, ...]:
+        """Return when each image came on."""
+        return tuple(self._kept.onsets())
 
     def rows(self) -> SessionRows:
         """Return what is told row by row."""

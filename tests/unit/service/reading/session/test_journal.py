@@ -29,9 +29,9 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.errors import DocumentError
-from closedloop.service.reading.journal import JournalLook, JournalReader
+from closedloop.service.reading.session.journal import JournalLook, JournalReader
 from tests.unit.rig.conftest import build_session
-from tests.unit.service.reading.journals import counted_by_replay, counted_live, killed_and_resumed, replay
+from tests.unit.service.reading.session.journals import counted_by_replay, counted_live, killed_and_resumed, replay
 
 TRIAL = {"presentations_per_trial": 3, "misses_before_time_out": 2, "hold_ms": 50.0}
 

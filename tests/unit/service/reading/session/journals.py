@@ -18,7 +18,7 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.artifacts.day.presented.codes import codes_sent
 from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session_summary import confirmed_reward_ms
-from closedloop.service.reading.journal import JournalLook
+from closedloop.service.reading.session.journal import JournalLook
 from rig.apparatus import Launch
 from rig.launch import run_launch
 from rig.stop import StopRequest
