@@ -15,7 +15,7 @@ from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.errors import DocumentError
 from closedloop.report.audit.measures import magnified_difference
-from closedloop.service.reading.images import png_bytes
+from closedloop.service.png import png
 from closedloop.service.unchanged import FileState, file_state
 
 MOST_TIMES = 8
@@ -57,12 +57,12 @@ def picture_of(images: Path, shown: tuple[SessionImage, ...], *, times: int = 1)
 @lru_cache(maxsize=_MOST_REMEMBERED)
 def _remembered(images: Path, _state: FileState, shown: tuple[SessionImage, ...], times: int) -> bytes | None:
     pixels = _pixels(images, shown)
-    return _png(enlarge(pixels, times)) if max(pixels.shape[:2]) * times <= _REMEMBERED_SIDE_PX else None
+    return png(enlarge(pixels, times)) if max(pixels.shape[:2]) * times <= _REMEMBERED_SIDE_PX else None
 
 
 def _make(images: Path, shown: tuple[SessionImage, ...], times: int) -> bytes:
     pixels = _pixels(images, shown)
-    return _png(enlarge(pixels, min(times, max(_MOST_SIDE_PX // max(pixels.shape[:2]), 1))))
+    return png(enlarge(pixels, min(times, max(_MOST_SIDE_PX // max(pixels.shape[:2]), 1))))
 
 
 def _pixels(images: Path, shown: tuple[SessionImage, ...]) -> NDArray[np.uint8]:
@@ -83,7 +83,3 @@ def _pixels(images: Path, shown: tuple[SessionImage, ...]) -> NDArray[np.uint8]:
 def enlarge(pixels: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
     """Return an image, (height, width, 3), with each pixel repeated `times` along both sides: nothing is smoothed."""
     return pixels.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    return png_bytes(pixels.tobytes(), width=pixels.shape[1])
