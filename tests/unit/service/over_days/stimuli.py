@@ -17,7 +17,7 @@ from closedloop.artifacts.day.stimuli import AUDIT_COLUMNS, STIMULUS_AUDIT, STIM
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import write_table
-from closedloop.storage import save_array
+from closedloop.storage.arrays import save_array
 from tests.unit.report.conftest import manifest_of
 
 EPSILONS = (1.0, 2.5, 10.0)

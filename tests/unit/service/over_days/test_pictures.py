@@ -14,7 +14,7 @@ from closedloop.artifacts.catalog import IMAGES, SESSION_IMAGES
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.errors import DocumentError
 from closedloop.service.over_days.pictures import SessionImage, picture_of
-from closedloop.storage import save_array
+from closedloop.storage.arrays import save_array
 from tests.unit.messages import refused
 from tests.unit.service.over_days.stimuli import publish_stimuli, small_study
 

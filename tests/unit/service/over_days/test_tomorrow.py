@@ -17,7 +17,7 @@ from closedloop.errors import DocumentError
 from closedloop.service.panels import tomorrow
 from closedloop.service.panels.tomorrow import CARDS_A_PAGE, StimulusCard, TomorrowPanel, read, read_asked
 from closedloop.service.web.render import StudyName, render_fragment, render_json
-from closedloop.storage import save_array
+from closedloop.storage.arrays import save_array
 from tests.unit.messages import refused
 from tests.unit.service.over_days.stimuli import publish_sites, publish_stimuli, small_study
 
@@ -155,9 +155,9 @@ def test_stimuli_beyond_their_budget_are_said_before_anything_else(tmp_path: Pat
     publish_stimuli(paths, 0)
     assert read(paths).notices == ()
     columns = STIMULI.read(STIMULI.published(paths, 0))
-    columns["realised_epsilon"][[9, 10]] = 10.1
+    columns["realised_epsilon"] = np.where(columns["epsilon"] == 2.5, 2.51, columns["realised_epsilon"])
     STIMULI.write(STIMULI.published(paths, 0), columns, simulated=True)
-    assert read(paths).notices == ("2 stimuli are beyond their budget: do not show them.",)
+    assert read(paths).notices == ("12 stimuli are beyond their budget: do not show them.",)
 
 
 def test_a_study_of_an_old_version_without_an_audit_shows_what_it_has(tmp_path: Path) -> None:
