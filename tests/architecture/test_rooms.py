@@ -54,6 +54,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
+    "service": {*GROUND, "artifacts", "plain_text", "study"},
     "commands": {
         *GROUND,
         *(
@@ -69,7 +70,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "neo_files",
             "plain_text",
         ),
-        *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
+        *("recording", "report", "service", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
     "cli": {"artifacts", "commands", "errors", "plain_text", "studies", "study", "terminal"},
     "__main__": {"cli", "terminal"},
@@ -130,6 +131,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "asyncio": ("closedloop.execution.dask",),
     "ctypes": (
         "closedloop.eyelink.reading",
+        "closedloop.service.children.guard",  # a call of the kernel
         "closedloop.stimuli.decoding",
         "closedloop.detection.loops.compiled",
         "rig.display.psychopy",
@@ -145,7 +147,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
-    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),
+    "subprocess": (
+        *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
+        *("closedloop.stages.present", "rig.operator.panel"),
+    ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }
