@@ -1,1 +1,1 @@
-"""The daily service: keeps a loop running for each study, tells a laboratory what it needs, and shows a page."""
+"""The daily service: what an experimenter leaves running, and the page that it shows on this machine alone."""

@@ -88,8 +88,9 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
     "eyelinkio": ("closedloop.eyelink",),
+    "fastapi": ("closedloop.service.web",),
     "h5py": ("closedloop.artifacts",),
-    "jinja2": ("closedloop.report",),
+    "jinja2": ("closedloop.report", "closedloop.service.web"),
     "labjack": ("rig.ports.digital_line",),
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection",),
@@ -114,6 +115,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
     "safetensors": ("closedloop.models", "closedloop.simulation"),
     "serial": ("rig.ports",),
+    "starlette": ("closedloop.service.web",),
     "torch": (
         *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
@@ -126,9 +128,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.cli",
         "rig.commands",
     ),
+    "uvicorn": ("closedloop.service.web",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
-    "asyncio": ("closedloop.execution.dask",),
+    "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
         "closedloop.eyelink.reading",
         "closedloop.service.children.guard",  # a call of the kernel
@@ -142,6 +145,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",
         "closedloop.execution.dask",
+        "closedloop.service.web.serving",  # the page, on this machine alone
         "closedloop.study.ledger",
         "rig.operator",
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
