@@ -92,6 +92,11 @@ class StudyPlace:
             return 0
         return int(word) if word.isdigit() and int(word) < 65_536 else 0
 
+    def remember_port(self, port: int) -> None:
+        """Keep the port: pages that are open find the service again when it was restarted."""
+        make_folder(self.root)
+        write_bytes(self.port, f"{port}\n".encode())
+
     @contextmanager
     def held(self, study: Path) -> Iterator[None]:
         """Hold a study: one service keeps its loop running. The kernel gives it back however the service ends.

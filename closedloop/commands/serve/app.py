@@ -63,5 +63,6 @@ def serve(
     elif test_notice:
         command.try_notice(request)
     else:
+        require_extra("service")
         require_extra("lab")
         command.serve(request)

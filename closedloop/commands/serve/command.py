@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.errors import OptionError, StudyError, visible
+from closedloop.errors import ExecutionError, OptionError, StudyError, visible
 from closedloop.execution.workers import parse_workers
 from closedloop.service.children.process import LoopOptions
+from closedloop.service.deciding import LoopControl
 from closedloop.service.notices.command import NoticeCommand, parse_command
 from closedloop.service.notices.notice import test_notice
 from closedloop.service.notices.sender import NoticeSender
 from closedloop.service.place import service_place
-from closedloop.service.supervisor import Supervisor, opened
+from closedloop.service.supervisor import ServedStudy, Supervisor, opened
 from closedloop.service.unit import unit
 from closedloop.storage import resolved
 from closedloop.study.no_study import no_study_line
 from closedloop.terminal.at_once import answer
 from closedloop.terminal.signals import INTERRUPTED
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,8 @@ def serve(request: ServeRequest) -> None:
     _check(request)
     command = _command(request)
     asked: list[int] = []
-    with opened(studies, service_place()) as served:
+    place = service_place()
+    with opened(studies, place) as served:
         sender = None if command is None else NoticeSender(command, _say)
         supervisor = Supervisor(
             served,
@@ -126,14 +133,48 @@ def serve(request: ServeRequest) -> None:
             supervisor.ask_to_end()
 
         answer(end)
-        for one in served:
-            _say(f"{one.name}: {one.paths.root}, what its loop prints is in {one.place.log.path}")
-        supervisor.run()
+        with _page(supervisor, served, token=place.token(), port=request.port):
+            supervisor.run()
         if sender is not None:
             sender.close()
     _say("Ended. Nothing published is lost; the same command goes on.")
     if asked[0] != signal.SIGTERM:
         raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _page(supervisor: Supervisor, served: Sequence[ServedStudy], *, token: str, port: int | None) -> Iterator[None]:
+    """Show the page while the block runs, at the port of the last time where nobody chose one and it is free."""
+    from closedloop.service.web.app import create_app  # noqa: PLC0415 - of the extra `service`
+
+    names = {one.paths: one.name for one in served}
+    control = LoopControl(supervisor, names)
+    app = create_app({name: paths for paths, name in names.items()}, token=token, control=control)
+    first = served[0].place
+    with _serving(app, (first.last_port(), 0) if port is None else (port,)) as found:
+        first.remember_port(found)
+        address = f"http://127.0.0.1:{found}"
+        supervisor.url_of = lambda name: f"{address}/study/{name}"
+        for one in served:
+            _say(f"{one.name}: {one.paths.root}, what its loop prints is in {one.place.log.path}")
+        _say(f"Open {address}/#token={token}")
+        yield
+
+
+@contextmanager
+def _serving(app: FastAPI, ports: Sequence[int]) -> Iterator[int]:
+    from closedloop.service.web.serving import serving  # noqa: PLC0415 - likewise
+
+    with ExitStack() as stack:
+        for port in ports:
+            try:
+                found = stack.enter_context(serving(app, port=port))
+            except ExecutionError:
+                if port == ports[-1]:
+                    raise
+            else:
+                yield found
+                return
 
 
 def _studies(folders: Sequence[Path]) -> list[StudyPaths]:
