@@ -37,6 +37,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "models", "stimuli"},
+    "gates": {"artifacts", "storage"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
@@ -50,7 +51,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "eyelink", "models", "neo_files", "plain_text"),
+        *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
