@@ -1,4 +1,4 @@
-"""Where a study stands, as the service tells it: from the ledger, which the loop writes."""
+"""Where a study stands, as the service tells it: from the loop's ledger, what is brought, and what the gates found."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Literal
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
+from closedloop.study.completeness.now import wait_now
+from closedloop.study.gates.decisions import held_now
 from closedloop.study.ledger import StageRecord, read_records
+from closedloop.study.loop import read_identity
+from closedloop.study.process.state import is_held_next
 
-StudyState = Literal["running", "waiting", "held", "failed", "crashed", "stuck", "done", "elsewhere", "ended"]
+ServedState = Literal["running", "waiting", "held", "failed", "crashed", "stuck", "done", "elsewhere", "ended"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,14 @@ class Standing:
     waiting_for
         What a person has to do; empty where nothing is.
     held_by
-        The names of the gates that hold it.
+        What holds it: a line for each gate, or for a person's own hold.
     error
         What went wrong, in one line; empty where nothing did.
     n_done
-        Stages that are published: what is told again only after progress is told by it.
+        Stages that are published: what went wrong is told again only after progress.
     """
 
-    state: StudyState
+    state: ServedState
     day: int | None = None
     stage: str | None = None
     waiting_for: str = ""
@@ -56,7 +60,7 @@ class LedgerReader:
             self._seen = seen
             try:
                 self._records = read_records(self.paths.ledger) if self.paths.ledger.is_file() else ()
-            except (ClosedLoopError, OSError):  # `run` says what is wrong with it; a page shows what was there before
+            except (ClosedLoopError, OSError):  # `run` says what is wrong with it
                 self._seen = ()
         return self._records
 
@@ -64,10 +68,36 @@ class LedgerReader:
         """Return how many stages are published."""
         return sum(record.state == "done" for record in self.records())
 
-    def last(self) -> StageRecord | None:
-        """Return the row of the stage that the loop came to last: rows are in order, and it stops at one undone."""
+    def at(self) -> tuple[int | None, str | None]:
+        """Return the day and the stage that the loop came to last: it stops at one that is not done."""
         undone = [record for record in self.records() if record.state != "done"]
-        return undone[-1] if undone else None
+        return (undone[-1].day, undone[-1].stage) if undone else (None, None)
+
+
+def standing_at_rest(paths: StudyPaths, *, n_done: int) -> Standing:
+    """Return where a study stands whose loop needs a person; from files alone, nothing is written.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    n_done
+        Stages that are published.
+    """
+    try:
+        study, protocol = read_identity(paths)
+        held = held_now(paths, study, protocol)
+        if is_held_next(paths, protocol.days, held):
+            first = held[0]
+            return Standing("held", first.day, first.checkpoint, held_by=tuple(one.line for one in held), n_done=n_done)
+        waits = wait_now(paths, study)
+    except (ClosedLoopError, OSError) as error:
+        return Standing("failed", error=str(error), n_done=n_done)
+    if waits is None:
+        return Standing("running", n_done=n_done)
+    if waits.is_refused:
+        return Standing("failed", waits.day, waits.stage, error=waits.line, n_done=n_done)
+    return Standing("waiting", waits.day, waits.stage, waiting_for=waits.line, n_done=n_done)
 
 
 def _written(paths: StudyPaths, ending: str) -> tuple[int, int]:

@@ -148,7 +148,7 @@ def _page(supervisor: Supervisor, served: Sequence[ServedStudy], *, token: str, 
     from closedloop.service.web.app import create_app  # noqa: PLC0415 - of the extra `service`
 
     names = {one.paths: one.name for one in served}
-    control = LoopControl(supervisor, names)
+    control = LoopControl(names, supervisor.retry, _say)
     app = create_app({name: paths for paths, name in names.items()}, token=token, control=control)
     first = served[0].place
     with _serving(app, (first.last_port(), 0) if port is None else (port,)) as found:

@@ -17,7 +17,7 @@ from closedloop.service.children.looks import StudyLook, look_at
 from closedloop.service.children.pauses import pause_s
 from closedloop.service.children.process import LoopOptions, LoopProcess, start_loop
 from closedloop.service.children.stillness import Stillness, moving_note
-from closedloop.service.state import LedgerReader, Standing
+from closedloop.service.state import LedgerReader, Standing, standing_at_rest
 from closedloop.study.process.lock import holder_of
 from closedloop.study.process.running import STILL_S
 
@@ -32,6 +32,7 @@ _END_STILL_S = 6 * STILL_S
 _LONG_RUN_S = 600.0  # a loop that crashed after so long did not crash at its start
 
 RestReason = Literal["done", "waiting", "held", "failed", "crashed", "elsewhere", "ended"]
+_RESTS: dict[int, RestReason] = {DONE: "done", WAITING: "waiting", HELD: "held"}
 
 
 @dataclass
@@ -62,8 +63,10 @@ class Keeper:
     _loop: LoopProcess | None = None
     _started: float = 0.0
     _n_done: int = 0
+    _log_from: int = 0
     _asked_to_end: float | None = None
     _leftovers_since: float | None = None
+    _at_rest: Standing | None = None
     _look: StudyLook | None = None
     _looked: float = 0.0
     _stillness: Stillness = field(default_factory=Stillness)
@@ -116,15 +119,17 @@ class Keeper:
 
     def standing(self) -> Standing:
         """Return where the study stands."""
-        at, n_done = self.ledger.last(), self.ledger.n_done()
-        day, stage = (at.day, at.stage) if at else (None, None)
-        if self._loop is None and self.rest in ("failed", "crashed", "elsewhere", "ended", "done"):
+        n_done = self.ledger.n_done()
+        if self.rest in ("waiting", "held"):
+            if self._at_rest is None:
+                self._at_rest = standing_at_rest(self.paths, n_done=n_done)
+            return self._at_rest
+        day, stage = self.ledger.at()
+        if self.rest is not None:
             return Standing(self.rest, day, stage, error=self.error, n_done=n_done)
         if self.still_s > STILL_S:
             error = f"{stage} has not moved for {self.still_s / 60:.0f} min"
             return Standing("stuck", day, stage, error=error, n_done=n_done)
-        if at is not None and at.state == "waiting":
-            return Standing("waiting", day, stage, waiting_for=at.error or "", n_done=n_done)
         return Standing("running", day, stage, n_done=n_done)
 
     def _watch(self, loop: LoopProcess, now: float) -> None:
@@ -143,11 +148,11 @@ class Keeper:
     def _come_to_rest(self, code: int, now: float) -> None:
         self._look, self._looked = look_at(self.paths.root), now
         stopped_still, self.still_s = self.still_s > _END_STILL_S, 0.0
-        self.error, self.next_start = "", None
+        self.error, self.next_start, self._at_rest = "", None, None
         if self._ending:
             self.rest = "ended"
         elif code in (DONE, WAITING, HELD):
-            self.rest, self.n_crashes = self._rest_of(code), 0
+            self.rest, self.n_crashes = _RESTS[code], 0
         elif holder_of(self.paths.root) is not None:
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
         elif code in (FAILED, MISUSED):
@@ -155,12 +160,6 @@ class Keeper:
             self.error = self._last_words() or f"closedloop run ended with code {code}"
         else:
             self._crash("a stage that did not move was ended" if stopped_still else _ended_by(code), now)
-
-    def _rest_of(self, code: int) -> RestReason:
-        if code == HELD:
-            return "held"
-        at = self.ledger.last()
-        return "waiting" if code == WAITING or (at is not None and at.state == "waiting") else "done"
 
     def _crash(self, how: str, now: float) -> None:
         n_done = self.ledger.n_done()
@@ -177,7 +176,7 @@ class Keeper:
             return
         look, self._looked = look_at(self.paths.root), now
         if look != self._look:
-            self._look, self.next_start = look, now
+            self._look, self.next_start, self._at_rest = look, now, None
 
     def _start(self, now: float) -> None:
         if not self._are_leftovers_gone(now):
@@ -203,8 +202,6 @@ class Keeper:
         elif now - self._leftovers_since > _GRACE_S:
             signal_all(processes, signal.SIGKILL)
         return False
-
-    _log_from: int = 0
 
 
 def _ended_by(code: int) -> str:
