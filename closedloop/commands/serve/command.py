@@ -19,7 +19,7 @@ from closedloop.execution.workers import parse_workers
 from closedloop.service.children.process import LoopOptions
 from closedloop.service.deciding import LoopControl
 from closedloop.service.notices.command import NoticeCommand, parse_command
-from closedloop.service.notices.notice import test_notice
+from closedloop.service.notices.notice import trial_notice
 from closedloop.service.notices.sender import NoticeSender
 from closedloop.service.place import service_place
 from closedloop.service.supervisor import ServedStudy, Supervisor, opened
@@ -88,7 +88,7 @@ def try_notice(request: ServeRequest) -> None:
     studies = _studies(request.studies)
     for paths in studies or (None,):
         document = None if paths is None else StudyDocument.read(paths.study)
-        notice = test_notice(
+        notice = trial_notice(
             study="" if paths is None else str(paths.root),
             subject="nobody" if document is None else document.subject,
             simulated=document is None or document.simulated,

@@ -185,6 +185,7 @@ class Keeper:
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
             return
         self._n_done, self._started = self.ledger.n_done(), now
+        self._stillness = Stillness()  # a killed loop's note lies there until the new one has swept up
         self._loop = start_loop(self.paths.root, self.log, self.options)
         self._log_from = self._loop.log_from
         self.rest, self.next_start = None, None

@@ -22,14 +22,17 @@ class LoopOptions:
     ----------
     workers, settle_s
         As ``closedloop run`` takes them; None for its own defaults.
+    program
+        What is given the study and these.
     """
 
     workers: str | None = None
     settle_s: float | None = None
+    program: tuple[str, ...] = (sys.executable, "-m", "closedloop", "run")
 
     def words(self, root: Path) -> list[str]:
         """Return the command line that advances a study."""
-        words = [sys.executable, "-m", "closedloop", "run", str(root)]
+        words = [*self.program, str(root)]
         words += [] if self.workers is None else ["--workers", self.workers]
         words += [] if self.settle_s is None else ["--settle", f"{self.settle_s:g}"]
         return words

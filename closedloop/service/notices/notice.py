@@ -79,7 +79,7 @@ def make_notice(standing: Standing, *, study: str, subject: str, simulated: bool
     return _notice(standing.state, standing, study=study, subject=subject, simulated=simulated, url=url)
 
 
-def test_notice(*, study: str, subject: str, simulated: bool, url: str) -> Notice:
+def trial_notice(*, study: str, subject: str, simulated: bool, url: str) -> Notice:
     """Return a notice that says nothing but that notices arrive.
 
     Parameters
