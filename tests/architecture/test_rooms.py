@@ -135,6 +135,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
         "closedloop.eyelink.reading",
+        "closedloop.service.children.guard",  # a call of the kernel
         "closedloop.stimuli.decoding",
         "closedloop.detection.loops.compiled",
         "rig.display.psychopy",
@@ -151,7 +152,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
-    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),
+    "subprocess": (
+        *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
+        *("closedloop.stages.present", "rig.operator.panel"),
+    ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }
