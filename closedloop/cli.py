@@ -12,7 +12,7 @@ from closedloop import __version__
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.recording_files.app import recording_app
-from closedloop.errors import visible
+from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
 from closedloop.terminal.command import HELP, Program, run_program
@@ -188,13 +188,30 @@ def run(
             min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long files that are brought must not have changed"
         ),
     ] = 60.0,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where someone has to act, and go on when it is done, until the end")
+    ] = False,
+    poll: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=_A_DAY_S,
+            metavar="SECONDS",
+            help="with --wait: how often to look for files  [default: when the system tells of a change; every 5 s on "
+            "network file systems]",
+        ),
+    ] = None,
 ) -> None:
-    """Advance a study; run once per recording day.
+    """Advance a study; run once per recording day, or once with --wait.
 
     Continues until someone has to act (present a session, copy a recording) or the experiment is complete.
     """
     require_extra("lab")
-    _advance(study, days=None, workers=workers, settle_s=settle)
+    if poll is not None and not wait:
+        raise OptionError("--poll: expected --wait with it, found none. Nothing is looked for without it.")
+    from closedloop.commands.run import Waits, advance  # noqa: PLC0415
+
+    advance(study, days=None, workers=workers, settle_s=settle, waits=Waits(poll) if wait else None)
 
 
 @app.command()
@@ -354,10 +371,10 @@ def base_model_import(
     typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
 
 
-def _advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> None:
+def _advance(study: Path, *, days: int | None, workers: str | None = None) -> None:
     from closedloop.commands.run import advance  # noqa: PLC0415
 
-    advance(study, days=days, workers=workers, settle_s=settle_s)
+    advance(study, days=days, workers=workers)
 
 
 def main() -> None:
