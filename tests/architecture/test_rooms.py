@@ -54,6 +54,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
+    "service": {*GROUND, "artifacts", "plain_text", "study"},
     "commands": {
         *GROUND,
         *(
@@ -69,7 +70,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "neo_files",
             "plain_text",
         ),
-        *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
+        *("recording", "report", "service", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
     "cli": {"artifacts", "commands", "errors", "plain_text", "studies", "study", "terminal"},
     "__main__": {"cli", "terminal"},
@@ -87,8 +88,9 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
     "eyelinkio": ("closedloop.eyelink",),
+    "fastapi": ("closedloop.service.web",),
     "h5py": ("closedloop.artifacts",),
-    "jinja2": ("closedloop.report",),
+    "jinja2": ("closedloop.report", "closedloop.service.web"),
     "labjack": ("rig.ports.digital_line",),
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection",),
@@ -113,6 +115,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
     "safetensors": ("closedloop.models", "closedloop.simulation"),
     "serial": ("rig.ports",),
+    "starlette": ("closedloop.service.web",),
     "torch": (
         *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
@@ -125,9 +128,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.cli",
         "rig.commands",
     ),
+    "uvicorn": ("closedloop.service.web",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
-    "asyncio": ("closedloop.execution.dask",),
+    "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
         "closedloop.eyelink.reading",
         "closedloop.stimuli.decoding",
@@ -140,6 +144,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",
         "closedloop.execution.dask",
+        "closedloop.service.web.serving",  # the page, on this machine alone
         "closedloop.study.ledger",
         "rig.operator",
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
