@@ -129,6 +129,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.commands",
     ),
     "uvicorn": ("closedloop.service.web",),
+    "watchfiles": ("closedloop.study.waiting.alarms",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),

@@ -87,6 +87,7 @@ ALLOWED = {
     "closedloop/attacks/precision.py": PROC,
     "closedloop/commands/doctor.py": PROC,
     "closedloop/study/memory.py": {"read_text", "write_text"},
+    "closedloop/study/waiting/file_systems.py": PROC,
     "rig/session/boot.py": PROC,
 }
 
