@@ -37,6 +37,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "models", "stimuli"},
+    "gates": {"artifacts", "storage"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
@@ -50,7 +51,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "eyelink", "models", "neo_files", "plain_text"),
+        *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
@@ -78,7 +79,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 
 LIBRARIES = (
     *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
-    *("eyelink", "models"),
+    *("eyelink", "gates", "models"),
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused

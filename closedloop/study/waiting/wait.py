@@ -16,6 +16,7 @@ from typing import IO
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError, StorageError, StudyBusyError
 from closedloop.study.completeness.looks import Patience
+from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import Outcome
 from closedloop.study.process.lock import holder_of, wait_lock
 from closedloop.study.waiting.alarms import POLL_S, Alarm
@@ -76,16 +77,17 @@ class _Wait:
         while True:
             before, began = self._look(), self._patience.now()
             outcome = self._run()
-            if isinstance(outcome, Outcome) and outcome.waiting_for is None:
+            if isinstance(outcome, Outcome) and not (outcome.waiting_for or outcome.held_by):
                 return outcome
-            self._say(outcome.waiting_for or "" if isinstance(outcome, Outcome) else outcome)
+            self._say(*_told_of(outcome, self._paths))
             after = self._look()
             if not after.is_decided_as(before):  # it went on, or somebody decided: what it saw first is old
                 continue
-            due = None
+            due, is_held = None, False
             if isinstance(outcome, Outcome):  # what is refused stays refused
                 due = prospect_of(self._paths, after, self._patience).next_after(began)
-            self._rest(before, due)
+                is_held = bool(outcome.held_by)
+            self._rest(before, due, is_held=is_held)
 
     def _run(self) -> Outcome | str:
         """Run, when nobody else does; return why not where what is brought was refused: others may be brought."""
@@ -106,7 +108,7 @@ class _Wait:
             self._say(f"{holder} works on the study; this process goes on when it is done.")
             self._patience.sleep(POLL_S)
 
-    def _rest(self, scene: Scene, due: float | None) -> None:
+    def _rest(self, scene: Scene, due: float | None, *, is_held: bool) -> None:
         """Return when a run is worth while: something was decided, or what is brought may be taken over.
 
         Parameters
@@ -115,6 +117,8 @@ class _Wait:
             What the last run saw.
         due
             When to run if nothing changes, seconds since 1970; None: not at all.
+        is_held
+            Whether what is brought is not what is waited for.
         """
         looked = self._patience.now()
         while True:
@@ -124,7 +128,8 @@ class _Wait:
                 return
             if found.brought != scene.brought:
                 scene, prospect = found, prospect_of(self._paths, found, self._patience)
-                self._say(prospect.waits_for)
+                if not is_held:
+                    self._say(prospect.waits_for)
                 due = prospect.next_after(began) if prospect.ready_at is None else prospect.ready_at
             elif due is not None and began >= due:
                 return
@@ -152,7 +157,22 @@ class _Wait:
                 self._say(f"{self._paths.root}: does not answer ({why}); it is looked at every {POLL_S:g} s.")
                 self._patience.sleep(POLL_S)
 
-    def _say(self, text: str) -> None:
+    def _say(self, *lines: str) -> None:
+        text = "\n".join(lines)
         if text and not is_same_wait(text, self._said):
-            self._waiter.tell(text)
+            for line in lines:
+                self._waiter.tell(line)
             self._said = text
+
+
+def _told_of(outcome: Outcome | str, paths: StudyPaths) -> tuple[str, ...]:
+    """Return what is told of where a run stopped, line by line; `outcome` is why, where what was brought was refused.
+
+    Parameters
+    ----------
+    outcome, paths
+        Where, and the study.
+    """
+    if isinstance(outcome, str):
+        return (outcome,)
+    return tuple(held_lines(paths.root, outcome.held_by)) or (outcome.waiting_for or "",)

@@ -15,6 +15,7 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.accept_session import accept_session
 from closedloop.commands.brought import accept_recording, replace_recording
+from closedloop.commands.gates import approve_gate, hold_study
 from closedloop.errors import ManifestError, StudyError
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.loop import Outcome
@@ -253,3 +254,24 @@ def test_a_clock_that_is_set_back_does_not_lengthen_the_wait(tmp_path: Path) -> 
     made.clock.due.append((START_S + 130, lambda: setattr(rest, "back_s", AN_HOUR_S)))
     rest.until_done()
     assert START_S + 130 + 60 <= rest.sealed_at <= START_S + 130 + 60 + 10
+
+
+def test_a_hold_is_waited_out_and_files_that_come_meanwhile_are_not_asked_for(days: Days) -> None:
+    root, paths = days.made.paths.root, days.made.paths
+    days.at(100, lambda: hold_study(root, by="Ada", reason="the implant is looked at"))
+    days.at(300, lambda: write_note(paths))
+    days.at(2_000, lambda: approve_gate(root, gate="hold", day=None, by="Ada", reason="it is well"))
+    days.at(2_100, lambda: bring(paths, 0))
+    days.at(2_300, enough)
+    days.wait_until_enough()
+    held = [text for at, text in days.told if 100 <= at < 2_000]
+    assert len(held) == 2
+    assert held[0].startswith("Held: day 0: held by Ada since ")
+    assert "`closedloop approve " in held[1]
+    assert days.said[-1].startswith("day 0: copy the session's .nev")
+
+
+def write_note(paths: StudyPaths) -> None:
+    folder = paths.folder("recording", 0)
+    folder.mkdir()
+    (folder / "notes.txt").write_text("electrodes 3 and 4 are noisy")
