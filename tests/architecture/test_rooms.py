@@ -79,7 +79,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 
 LIBRARIES = (
     *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
-    *("eyelink", "models"),
+    *("eyelink", "gates", "models"),
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
@@ -130,6 +130,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.commands",
     ),
     "uvicorn": ("closedloop.service.web",),
+    "watchfiles": ("closedloop.study.waiting.alarms",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
