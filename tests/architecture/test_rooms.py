@@ -105,6 +105,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
     "pandas": ("closedloop.access",),
+    "psutil": ("closedloop.study.process.tree",),
     "psychopy": ("rig.display.psychopy",),
     "pyarrow": ("closedloop.artifacts",),
     "pycbsdk": ("rig.ports.recorders",),
