@@ -105,6 +105,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
     "pandas": ("closedloop.access",),
+    "psutil": ("closedloop.study.process.tree",),
     "psychopy": ("rig.display.psychopy",),
     "pyarrow": ("closedloop.artifacts",),
     "pycbsdk": ("rig.ports.recorders",),
@@ -130,11 +131,13 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.commands",
     ),
     "uvicorn": ("closedloop.service.web",),
+    "watchfiles": ("closedloop.study.waiting.alarms",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
         "closedloop.eyelink.reading",
+        "closedloop.service.children.guard",  # a call of the kernel
         "closedloop.stimuli.decoding",
         "closedloop.detection.loops.compiled",
         "rig.display.psychopy",
@@ -151,7 +154,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
-    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),
+    "subprocess": (
+        *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
+        *("closedloop.stages.present", "rig.operator.panel"),
+    ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }

@@ -36,7 +36,7 @@ class Counter:
         text = self.file.read_text()
         if text == "broken":
             raise RuntimeError("<b>broken</b>")
-        return gates.GatesPanel((), text)
+        return gates.GatesPanel((), held_by_hand=text)
 
 
 @dataclass
