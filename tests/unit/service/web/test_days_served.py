@@ -24,6 +24,7 @@ from tests.unit.service.served import served
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PIXELS = """async image => {
+    image.loading = "eager";  // else one that nobody scrolled to is never there
     await image.decode();
     const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
     const context = canvas.getContext("2d");
@@ -104,11 +105,12 @@ def test_in_a_browser_pictures_are_the_sessions_bytes_and_every_chart_is_drawn(
         shown = watched.open(f"{client.base_url}/study/one", viewport=NARROW)
         expect(shown.locator("#panel-days .plot canvas")).not_to_have_count(0)
         expect(shown.locator("#panel-days .plot:not(:has(canvas))")).to_have_count(0)
-        sites = shown.locator("#tomorrow-ask select[name=site] option").evaluate_all("all => all.map(one => one.value)")
-        for site in ("", sites[-1]):
-            shown.select_option("#tomorrow-ask select[name=site]", site)
-            chosen = shown.locator("#tomorrow-ask select[name=site] option[selected]")
-            expect(chosen).to_have_attribute("value", site)
+        sites = shown.locator("#tomorrow-site button")
+        for site in (sites.count() - 1, 0):
+            shown.locator("#tomorrow-site summary").click()
+            sites.nth(site).click()
+            expect(sites.nth(site)).to_have_attribute("aria-pressed", "true")
+            expect(shown.locator("#tomorrow-site ul")).to_be_hidden()
             pictures = shown.locator("#tomorrow-cards img").all()
             names = [picture.get_attribute("src") or "" for picture in pictures]
             assert len(names) >= 6
