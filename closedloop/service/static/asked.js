@@ -13,6 +13,9 @@ window.closedloopAsked = (() => {
     return answer.ok ? answer.text() : null;
   };
 
+  // A menu is shut as a person shuts it: what the page remembers of it is what was clicked.
+  const shut = (menu) => { if (menu?.open) menu.querySelector("summary").click(); };
+
   const ask = async (button) => {
     const body = button.closest(".panel > .body");
     const query = queries.get(body.id) ?? new URLSearchParams();
@@ -21,7 +24,7 @@ window.closedloopAsked = (() => {
     query.set(name, value);
     queries.set(body.id, query);
     const menu = button.closest("details.choose");
-    if (menu) menu.open = false;
+    shut(menu);
     const found = await text(body);
     if (found !== null) await window.closedloopSwap(body, found);
     if (name === "page") body.querySelector(".asked")?.scrollIntoView({ block: "start" });
@@ -29,7 +32,7 @@ window.closedloopAsked = (() => {
   };
 
   const close = (but) => {
-    for (const menu of document.querySelectorAll("details.choose[open]")) if (!menu.contains(but)) menu.open = false;
+    for (const menu of document.querySelectorAll("details.choose[open]")) if (!menu.contains(but)) shut(menu);
   };
 
   document.addEventListener("click", (event) => {

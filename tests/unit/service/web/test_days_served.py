@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from closedloop.artifacts.catalog import SENSITIVITY_CSV, SESSION_IMAGES, STIMULI
+from closedloop.artifacts.records.amendments import Amendment, append_amendment
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.tables import NAMES
 from closedloop.service.panels.days import HIDDEN_TRUTH
@@ -121,3 +123,29 @@ def test_in_a_browser_pictures_are_the_sessions_bytes_and_every_chart_is_drawn(
                 pixels = np.array(picture.evaluate(PIXELS), np.uint8).reshape(*images.shape[1:3], 4)
                 assert np.array_equal(pixels[:, :, :3], images[rows[key]])
         assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_was_asked_for_stays_asked_for_while_the_study_goes_on(smoke_study: Path, tmp_path: Path) -> None:
+    study = StudyPaths(shutil.copytree(smoke_study, tmp_path / "study"))
+    with served({"one": study.root}) as client, browsing(tmp_path) as watched:
+        shown = watched.open(f"{client.base_url}/study/one", scheme="dark")
+        entries = shown.locator("#panel-history ol.history > li")
+        shown.locator("#history-kind summary").click()
+        shown.locator("#history-kind button[data-value=decision]").click()
+        expect(entries).to_have_text(["Nothing like that has happened."])
+        for n, who in enumerate(("Ada", "<b>Kay</b>"), start=1):
+            decided = Amendment(
+                kind="accept_session",
+                simulated=True,
+                day=0,
+                utc=f"2026-12-01T10:0{n}:00+00:00",
+                who=who,
+                why=f"why {n}",
+            )
+            append_amendment(study.amendments, decided)
+            expect(entries).to_have_count(n)
+            expect(entries.first).to_contain_text(who)
+        shown.locator("#history-kind summary").click()
+        shown.locator("#history-kind button[data-value=stage]").click()
+        expect(entries.first).to_contain_text("done")
+        assert entries.count() > 5
