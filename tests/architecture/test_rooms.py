@@ -101,6 +101,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
