@@ -79,6 +79,7 @@ class ByEvents:
         """
         if tuple(folders) != self._folders or self._events is None:
             self._folders, self._events = tuple(folders), _events_in(folders)
+            next(self._events, None)  # it watches from here on, and not from when it was made
             return
         until = time.monotonic() + min(seconds, _AT_LEAST_S)
         while time.monotonic() < until:
