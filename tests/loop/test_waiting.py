@@ -121,3 +121,18 @@ def test_a_poll_without_a_wait_is_refused(tmp_path: Path) -> None:
     refused = closedloop("run", tmp_path, "--poll", "1")
     assert refused.returncode == 2
     assert refused.stderr.startswith("--poll: expected --wait with it, found none.")
+
+
+def test_who_has_computed_gives_the_memory_back_before_it_waits(real_study: RealStudy) -> None:
+    """It begins anew in its own place: the libraries that compute are gone from it, and what it took with them."""
+    with waiting(real_study.root) as waits:
+        waits.until("day 0: the session is ready.")
+        real_study.day_of_data()
+        waits.until("day 1: the session is ready.")
+        maps = Path(f"/proc/{waits.process.pid}/maps").read_text()
+        waits.process.send_signal(signal.SIGTERM)
+        waits.until("Stopped. ")
+        assert waits.process.wait() == 130
+    assert any("day 0  refit" in line for line in waits.said)
+    assert "libtorch" not in maps
+    assert len([line for line in waits.said if line.startswith("closedloop: real study of")]) == 1

@@ -13,7 +13,7 @@ from typing import Protocol as Port
 
 from closedloop.study.waiting.file_systems import changes_are_told
 
-POLL_S = 5.0
+POLL_S = 2.0
 """How often one looks where nobody tells, seconds."""
 
 _AT_LEAST_S = 60.0  # so often one looks in any case: the kernel may drop what it had to tell, or not know of it

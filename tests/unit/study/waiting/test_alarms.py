@@ -60,17 +60,17 @@ def test_the_kernel_s_own_list_is_read() -> None:
     assert not changes_are_told([Path("/proc/self")])
 
 
-def test_whoever_asks_for_a_time_gets_it_and_a_share_is_looked_at_every_five_seconds(
+def test_whoever_asks_for_a_time_gets_it_and_a_share_is_x_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert alarm_for([tmp_path], poll_s=2.5).said() == "looks every 2.5 s"
-    assert alarm_for([Path("/proc")], poll_s=None).said().startswith("looks every 5 s (the folder is on a network")
+    assert alarm_for([Path("/proc")], poll_s=None).said().startswith("looks every 2 s (the folder is on a network")
     if changes_are_told([tmp_path]):
         monkeypatch.setitem(sys.modules, "watchfiles", None)
-        assert alarm_for([tmp_path], poll_s=None).said() == "looks every 5 s (watchfiles is not installed)"
+        assert alarm_for([tmp_path], poll_s=None).said() == "looks every 2 s (watchfiles is not installed)"
 
 
-@pytest.mark.parametrize(("asked_s", "slept_s"), [(100.0, 5.0), (2.0, 2.0), (0.0, 0.0), (float("inf"), 5.0)])
+@pytest.mark.parametrize(("asked_s", "slept_s"), [(100.0, 2.0), (1.0, 1.0), (0.0, 0.0), (float("inf"), 2.0)])
 def test_who_looks_sleeps_no_longer_than_asked(asked_s: float, slept_s: float) -> None:
     slept: list[float] = []
     ByLooking(pause=slept.append).sleep(asked_s, [])
