@@ -13,10 +13,18 @@ from contextlib import suppress
 from closedloop.terminal.streams import unprinted_line
 
 _MARK = "CLOSEDLOOP_BEGUN_ANEW"
+_own: list[bool] = []
+
+
+def allow_beginning_anew() -> None:
+    """Hear that this process is the program's own: within another one, a notebook say, nothing is begun anew."""
+    _own.append(True)
 
 
 def begin_anew() -> None:
-    """Begin anew, as the same process; return where the system does not let it, and all goes on as it was."""
+    """Begin anew, as the same process; return where that cannot be, and all goes on as it was."""
+    if not _own:
+        return
     with suppress(OSError):  # whoever reads what is printed may be gone: that is said when more is printed
         unprinted_line()
     os.environ[_MARK] = str(os.getpid())

@@ -79,7 +79,11 @@ class ByEvents:
         """
         if tuple(folders) != self._folders or self._events is None:
             self._folders, self._events = tuple(folders), _events_in(folders)
-            next(self._events, None)  # it watches from here on, and not from when it was made
+            try:
+                next(self._events, None)  # it watches from here on, and not from when it was made
+            except (OSError, RuntimeError):  # a folder went in this moment, or the system watches no more of them
+                self._events = None
+                time.sleep(min(seconds, POLL_S))
             return
         until = time.monotonic() + min(seconds, _AT_LEAST_S)
         while time.monotonic() < until:
