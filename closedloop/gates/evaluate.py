@@ -39,7 +39,7 @@ def evaluate_checkpoint(
     )
 
 
-def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol) -> bool:
+def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, asks_machine: bool = True) -> bool:
     """Return whether a report follows from what is published now, by the gates that there are.
 
     A gate that asks the machine is asked again as long as it does not pass: somebody may have made room.
@@ -50,11 +50,15 @@ def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol) -> boo
         As it was written.
     paths, protocol
         The study, with its protocol as it is now.
+    asks_machine
+        Whether such a gate still matters.
     """
     gates = {gate.name: gate for gate in gates_of(report.checkpoint)}
     if [finding.gate for finding in report.findings] != list(gates):
         return False
-    if any(gates[finding.gate].is_of_this_machine and finding.level != "PASS" for finding in report.findings):
+    if asks_machine and any(
+        gates[finding.gate].is_of_this_machine and finding.level != "PASS" for finding in report.findings
+    ):
         return False
     folders = {paths.root / name for name in report.made_from if name not in _OF_NO_FOLDER}
     return report.made_from == sources(paths, protocol, folders)
