@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from closedloop.alignment.alignment import UNEXPECTED_EDGE
+from closedloop.alignment.markers import AT_BORDER, NO_CLOCK, TOO_FAR
 from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent
-from closedloop.recording.usability import AT_RESET, IN_GAP, OUTSIDE
+from closedloop.recording.usability import NO_ONSET
 
-_NOT_RECORDED = (OUTSIDE, IN_GAP, AT_RESET)
+_NOT_TIMED = (NO_ONSET, NO_CLOCK, TOO_FAR, AT_BORDER, UNEXPECTED_EDGE)  # recorded, as far as anyone knows
 _OF_ELECTRODES = re.compile(r"(\d+) of (\d+) electrodes: ")
 
 
@@ -47,7 +49,7 @@ def _set_aside(quality: IngestQuality) -> dict[str, tuple[Mapping[str, int], Map
 def _part_not_recorded(aside: tuple[Mapping[str, int], Mapping[str, int]], quality: IngestQuality) -> float:
     """Return the part of accepted presentations times electrodes that was not recorded."""
     wholly, in_part = aside
-    n = sum(count for reason, count in wholly.items() if any(one in reason for one in _NOT_RECORDED))
+    n = sum(count for reason, count in wholly.items() if reason not in _NOT_TIMED)
     n_electrodes = sum(count * _part_of_electrodes(reason) for reason, count in in_part.items())
     return (n + n_electrodes) / max(quality.n_presented, 1)
 
