@@ -41,12 +41,6 @@ class Changes:
     clean: Floats
     changed: Floats
 
-    @property
-    def n(self) -> int:
-        """Pairs whose images both have two responses: what the estimate without a model needs."""
-        n_clean, n_changed = (np.isfinite(one).sum(axis=1) for one in (self.clean, self.changed))
-        return int(((n_clean > 1) & (n_changed > 1)).sum())
-
     def on_anchors(self) -> Changes:
         """Return those of anchors, the images that controls are made of."""
         return Changes(**{field.name: getattr(self, field.name)[self.is_anchor] for field in fields(self)})

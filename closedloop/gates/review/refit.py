@@ -34,11 +34,10 @@ def refit_better(context: GateContext) -> GateFinding:
     expected = (
         f"a refit that changes the mean r on held-out images by {bounds(limit, signed)}, to {_PREDICTS:g} or more"
     )
-    rows = _held_out(context)
+    rows, measured = _held_out(context)
     if len(rows) < _LEAST_IMAGES:
         found = f"{len(rows)} held-out images (under {_LEAST_IMAGES}): not known"
         return finding("refit_better", "PASS", expected=expected, found=found, remedy="")
-    measured = _measured_hz(context, rows)
     models = [predicted[:, : measured.shape[1]] for predicted in (_sealed(context, rows), _after(context, rows))]
     change = _change(models[0], models[1], measured)
     is_worse = limit.hold is not None and change.interval[1] < limit.hold
@@ -83,8 +82,6 @@ class _Change:
 
 def _change(before: Floats, after: Floats, measured: Floats) -> _Change:
     """Compare two models, (n_images, n_sites); the interval is the jackknife's: images are what is sampled."""
-    known = np.isfinite(measured).any(axis=1)
-    before, after, measured = before[known], after[known], measured[known]
     r_before, r_after = (_mean_r(predicted, measured) for predicted in (before, after))
     n = len(measured)
     without = [
@@ -102,21 +99,19 @@ def _mean_r(predicted: Floats, measured: Floats) -> float:
     return float(np.mean(np.nan_to_num(r[np.isfinite(varies)]))) if np.isfinite(varies).any() else 0.0
 
 
-def _held_out(context: GateContext) -> NDArray[np.int64]:
-    """Return the rows of today's held-out images in the stimulus set, in the order of their stimulus_id."""
-    stimuli = context.read(STIMULI)
-    for role in _HELD_OUT:
-        rows = np.flatnonzero((stimuli["kind"] == "clean") & (stimuli["role"] == role))
-        if len(rows):
-            return np.asarray(rows[np.argsort(stimuli["stimulus_id"][rows], kind="stable")])
-    return np.empty(0, dtype=np.int64)
+def _held_out(context: GateContext) -> tuple[NDArray[np.int64], Floats]:
+    """Return today's held-out images, rows of the stimulus set, and the sites' mean rates to them, (n_images, n_sites).
 
-
-def _measured_hz(context: GateContext, rows: NDArray[np.int64]) -> Floats:
-    """Return the model's sites' mean rates to images, (n_images, n_sites); NaN where unknown."""
-    stimuli = context.read(STIMULI)
+    Images to which no site has a response are left out.
+    """
+    stimuli, roles = context.read(STIMULI), context.read(STIMULI)["role"]
+    is_clean = stimuli["kind"] == "clean"
+    role = next((role for role in _HELD_OUT if (is_clean & (roles == role)).any()), _HELD_OUT[0])
+    rows = np.flatnonzero(is_clean & (roles == role))
     names = np.array([site.neuroid_id for site in model_sites(context, day=context.day)], dtype=str)
-    return clean_rates(context, day=context.day, roles=_HELD_OUT).of(stimuli["stimulus_id"][rows], names)
+    measured = clean_rates(context, day=context.day, roles=(role,)).of(stimuli["stimulus_id"][rows], names)
+    answered = np.isfinite(measured).any(axis=1)
+    return rows[answered], measured[answered]
 
 
 def _sealed(context: GateContext, rows: NDArray[np.int64]) -> Floats:

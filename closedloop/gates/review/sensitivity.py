@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from closedloop.analysis.estimate import Estimate
+from closedloop.analysis.intervals import half_width_95
 from closedloop.artifacts.gates.report import GateFinding, GateLevel
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.gates.context import GateContext
@@ -12,6 +14,7 @@ from closedloop.gates.levels import finding, level_of
 from closedloop.gates.review.changes import Changes, read_changes
 from closedloop.gates.wording import bounds, signed
 
+_WORTH_SIGMA = 0.25  # of the day's clean images; attacks of epsilon 10 move simulated sites by .2 on day 1, .6 on day 5
 _FIRST = "day 0: its attacks follow a model that had seen no response, and are not judged"
 
 
@@ -19,31 +22,37 @@ def sensitivity_controls(context: GateContext) -> GateFinding:
     """Compare attacks with controls of the largest epsilon, on anchors: controls are made of them alone.
 
     Both by the estimator that needs no model, in sigma: the paper's has signs for attacks alone, and a root mean square
-    is on another scale.
+    is on another scale. It holds where the data say so: where an effect worth having is outside of the interval.
     """
     limit, epsilon = context.protocol.gates.sensitivity_controls, context.protocol.attack.epsilons[-1]
     expected = f"attacks above either control of epsilon {epsilon:g} by {bounds(limit)} standard errors"
     attacks = read_changes(context, kind="attacked", epsilon=epsilon).on_anchors()
     controls = {kind: read_changes(context, kind=kind, epsilon=epsilon) for kind in CONTROL_KINDS}
-    sizes = {kind: own.without_model() for kind, own in controls.items() if own.n}
-    if not (attacks.n and sizes):
-        found = "no attacks and controls with two responses on anchors: not known"
-        return finding("sensitivity_controls", "PASS", expected=expected, found=found, remedy="")
     size = attacks.without_model()
-    above = {kind: _standard_errors(size, control) for kind, control in sizes.items()}
-    nearest = min(above, key=lambda kind: above[kind])
+    found_sizes = {kind: own.without_model() for kind, own in controls.items()}
+    sizes = {kind: own for kind, own in found_sizes.items() if own.standard_error > 0}
+    if not (size.standard_error > 0 and sizes):
+        found = "no attacks and controls of several anchors, twice each: not known"
+        return finding("sensitivity_controls", "PASS", expected=expected, found=found, remedy="")
+    differences = {kind: _Difference.of(size, control) for kind, control in sizes.items()}
+    nearest = min(differences, key=lambda kind: differences[kind].standard_errors)
+    above = differences[nearest]
+    level = level_of(above.standard_errors, limit)
+    if level == "HOLD" and above.at_most >= _WORTH_SIGMA:
+        level = "WARN"  # so few pairs say nothing: neither that the attacks did something nor that they did not
     said = ", ".join(f"{kind} {_said(control)}" for kind, control in sizes.items())
     return finding(
         "sensitivity_controls",
-        _on_later_days(context, level_of(above[nearest], limit)),
+        _on_later_days(context, level),
         expected=expected,
-        found=f"{above[nearest]:.1f} standard errors above {nearest}: attacks {_said(size)}, {said} sigma"
-        + _first(context),
+        found=f"{above.standard_errors:.1f} standard errors above {nearest} (at most {above.at_most:.2f} sigma, 95 %): "
+        f"attacks {_said(size)}, {said} sigma" + _first(context),
         remedy="Were the images shown that were computed, at the size and place planned, and do the sites have the "
         "right numbers (site_identity)? Was the model that made them any good (refit_better of the day before)? "
         "Attacks that do no more than noise teach the model nothing.",
         values={
-            "standard_errors": above[nearest],
+            "standard_errors": above.standard_errors,
+            "at_most_sigma": above.at_most,
             "attacked": size.mean,
             **{kind: control.mean for kind, control in sizes.items()},
         },
@@ -60,10 +69,10 @@ def estimators_agree(context: GateContext) -> GateFinding:
     limit, epsilon = context.protocol.gates.estimators_agree, context.protocol.attack.epsilons[-1]
     expected = f"an estimate by the model's signs of {bounds(limit)} times the one without a model, or not surely less"
     attacks = read_changes(context, kind="attacked", epsilon=epsilon)
-    if not attacks.n:
-        found = "no attacks with two responses: not known"
-        return finding("estimators_agree", "PASS", expected=expected, found=found, remedy="")
     by_sign, without_model = attacks.by_sign(), attacks.without_model()
+    if not without_model.standard_error > 0:
+        found = "no attacks of several images, twice each: not known"
+        return finding("estimators_agree", "PASS", expected=expected, found=found, remedy="")
     level: GateLevel = "WARN" if _is_surely_less(attacks, limit.warn) else "PASS"
     level = "HOLD" if _is_surely_less(attacks, limit.hold) else level
     return finding(
@@ -90,11 +99,19 @@ def _first(context: GateContext) -> str:
     return f" ({_FIRST})" if context.day == 0 else ""
 
 
-def _standard_errors(one: Estimate, other: Estimate) -> float:
-    """Return by how many standard errors of their difference an estimate is above another; infinite without any."""
-    error = math.hypot(one.standard_error, other.standard_error)
-    difference = one.mean - other.mean
-    return difference / error if error > 0 else math.copysign(math.inf, difference) if difference else 0.0
+@dataclass(frozen=True)
+class _Difference:
+    """By how much an estimate is above another, in standard errors; and at most, by the 95 % interval, in sigma."""
+
+    standard_errors: float
+    at_most: float
+
+    @staticmethod
+    def of(one: Estimate, other: Estimate) -> _Difference:
+        """Compare two estimates of which neither knows the other's noise."""
+        difference, error = one.mean - other.mean, math.hypot(one.standard_error, other.standard_error)
+        half = math.hypot(*(half_width_95(each.standard_error, n=each.n_images) for each in (one, other)))
+        return _Difference(difference / error, difference + half)
 
 
 def _said(estimate: Estimate) -> str:

@@ -1,7 +1,7 @@
 """Spoil a written recording as a set-up does that is not as it was.
 
-Exchanged headstages, moved thresholds, a display that does not wait for its frames: the files stay whole and can be read, and what is
-wrong is what they say. Every function changes a file in place.
+Exchanged headstages, moved thresholds, a display that does not wait for its frames: the files stay whole and can be
+read, and what is wrong is what they say. Every function changes a file in place.
 """
 
 from __future__ import annotations
