@@ -1,16 +1,16 @@
-"""`closedloop approve` and `closedloop hold`: a person's decision, noted with the reason; and a gate's hold, told."""
+"""`closedloop approve` and `closedloop hold`: a person's decision, noted with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from closedloop.artifacts.gates.held import PERSON, Held
+from closedloop.artifacts.gates.held import PERSON
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.gates.decisions import approve, held_now, hold
+from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import read_identity
 
 
@@ -85,11 +85,3 @@ def hold_study(study: Path, *, by: str | None, reason: str) -> str:
         f"Held from day {day} on: nothing is shown until it is released by `{held.approval(paths.root)}`. "
         f"Noted in {paths.amendments}."
     )
-
-
-def held_lines(root: Path, held: Sequence[Held]) -> Iterator[str]:
-    """Yield what holds a study, two lines each: what was found, and what to do."""
-    for one in held:
-        yield f"Held: {one.line}"
-        way = "Release it" if one.gate == PERSON else "Or approve it"
-        yield f"  {one.remedy} {way}: `{one.approval(root)}`"

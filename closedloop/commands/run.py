@@ -13,13 +13,13 @@ from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter, say_on
 from closedloop.commands.days import all_done, count, days_to_come
-from closedloop.commands.gates import held_lines
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.found import find_workers
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.foresight.numbers import refuse_more_days
+from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import Outcome, read_identity, run_study
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from closedloop.artifacts.gates.report import Checkpoint, GateReport
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.gates.context import GateContext, sources
+from closedloop.gates.context import PROTOCOL, PROTOCOL_GATES, GateContext, sources
 from closedloop.gates.table import gates_of
-
-_OF_NO_FOLDER = {"protocol", "protocol.gates"}
 
 
 def evaluate_checkpoint(
@@ -60,5 +58,5 @@ def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, ask
         gates[finding.gate].is_of_this_machine and finding.level != "PASS" for finding in report.findings
     ):
         return False
-    folders = {paths.root / name for name in report.made_from if name not in _OF_NO_FOLDER}
-    return report.made_from == sources(paths, protocol, folders)
+    asked = report.made_from.keys() - {PROTOCOL, PROTOCOL_GATES}
+    return report.made_from == sources(paths, protocol, asked)

@@ -16,8 +16,11 @@ from closedloop.gates.intake.rates import normalizer_drift, rate_drift
 from closedloop.gates.intake.recording import recording_whole
 from closedloop.gates.intake.sites import site_reliability, site_yield
 from closedloop.gates.intake.twins import twins_shown
+from closedloop.gates.preflight.attacks import attack_budget, attack_clipping, attack_luminance, attack_rounding
 from closedloop.gates.preflight.disk import disk
 from closedloop.gates.preflight.hours import hours
+from closedloop.gates.preflight.images import image_reuse
+from closedloop.gates.preflight.twins import twins_scheduled
 from closedloop.gates.review.refit import refit_better
 from closedloop.gates.review.sensitivity import estimators_agree, sensitivity_controls
 
@@ -45,6 +48,12 @@ class Gate:
 
 
 PREFLIGHT: tuple[Gate, ...] = (
+    Gate("attack_budget", "preflight", "the norm of every change, from its bytes, against its epsilon", attack_budget),
+    Gate("attack_rounding", "preflight", "what whole grey levels cost of the predicted change", attack_rounding),
+    Gate("attack_luminance", "preflight", "whether attacks make images brighter or darker", attack_luminance),
+    Gate("attack_clipping", "preflight", "how much of an image its attack drove to black or white", attack_clipping),
+    Gate("twins_scheduled", "preflight", "minutes between an image and its changed one, as scheduled", twins_scheduled),
+    Gate("image_reuse", "preflight", "claimed images that a fit has seen, new ones that were shown", image_reuse),
     Gate("hours", "preflight", "how long the session takes, at the pace of the days before", hours),
     Gate("disk", "preflight", "free space against what the day is going to write", disk, is_of_this_machine=True),
 )

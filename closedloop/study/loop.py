@@ -27,7 +27,7 @@ from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.edits.protocol import accept_edits
 from closedloop.study.gates.checkpoints import CHECKPOINT_AFTER
-from closedloop.study.gates.passing import passed_by_itself
+from closedloop.study.gates.telling import passed_by_itself
 from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger

@@ -51,7 +51,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     },
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "eyelink", "models", "neo_files", "plain_text"),
+        *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
@@ -78,7 +78,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 
 LIBRARIES = (
     *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
-    *("eyelink", "models"),
+    *("eyelink", "gates", "models"),
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused

@@ -12,10 +12,11 @@ from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.plain_text.printed import command_line
+from closedloop.storage import resolved
 
 PERSON = "hold"
 """What a person's own hold is called where gates have their names."""
@@ -197,3 +198,27 @@ def held_before(
     own = held_by_gates(paths, day, ("preflight",), amendments) if by_gates else ()
     person = persons_hold(amendments)
     return (*before, *own, *((person,) if person else ()))
+
+
+def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
+    """Return the study that a session folder lies in, and what holds the session there; None where it lies in none.
+
+    A session folder that was copied to a rig's computer knows nothing of its study: whoever copies it has asked.
+
+    Raises
+    ------
+    DocumentError
+        Something of the study that decides cannot be read.
+    """
+    folder = resolved(session)
+    study, day = folder.parent.parent, _day_of(folder.parent.name)
+    paths = StudyPaths(study)
+    if day is None or not paths.study.is_file() or folder != resolved(paths.folder("schedule", day)):
+        return None
+    by_gates = holds_by_gates(StudyDocument.read(paths.study), read_protocol(paths.protocol))
+    return study, held_before(paths, day, by_gates=by_gates)
+
+
+def _day_of(name: str) -> int | None:
+    number = name.removeprefix("day-")
+    return int(number) if number != name and number.isdecimal() else None

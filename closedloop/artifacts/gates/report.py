@@ -43,8 +43,8 @@ class GateReport(Document):
     day: DayNumber
     checkpoint: Checkpoint
     made_from: dict[str, str] = Field(
-        description="hash over the files of each folder that was read, by its path in the study; of the protocol; and "
-        "of its section gates with all defaults"
+        description="sha256 of each file that was read, by its path in the study; the bytes in a folder whose size was "
+        "asked; sha256 of the protocol, and of its section gates with all defaults"
     )
     findings: tuple[GateFinding, ...]
 

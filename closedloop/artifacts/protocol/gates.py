@@ -52,15 +52,16 @@ class Gates(Section):
         default=AtMost(warn=1.0, hold=1.0), description="largest realised epsilon, in budgets, counted from the bytes"
     )
     attack_rounding: AtMost = Field(
-        default=AtMost(warn=0.05, hold=0.2), description="part of the predicted change that whole grey levels cost"
+        default=AtMost(warn=0.15, hold=0.3),
+        description="part of the predicted change that whole grey levels cost, at the worst epsilon",
     )
     attack_luminance: AtMost = Field(
         default=AtMost(warn=0.01, hold=0.03),
-        description="median shift of mean brightness by attacks, up or down, pixel values in [0, 1]",
+        description="median shift of mean brightness by attacks, pixel values in [0, 1], at the worst epsilon",
     )
     attack_clipping: AtMost = Field(
         default=AtMost(warn=0.05, hold=0.2),
-        description="part of an attacked image's values that the attack drove to black or white, mean over images",
+        description="part of an image's values that its attack drove to black or white, mean at the worst epsilon",
     )
     twins_scheduled: AtLeast = Field(
         default=AtLeast(warn=1.0, hold=0.5),
