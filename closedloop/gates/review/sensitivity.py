@@ -14,6 +14,7 @@ from closedloop.gates.levels import finding, level_of
 from closedloop.gates.review.changes import Changes, read_changes
 from closedloop.gates.wording import bounds, signed
 
+_LEAST_IMAGES = 6  # of fewer, a standard error over images is itself chance
 _WORTH_SIGMA = 0.25  # of the day's clean images; attacks of epsilon 10 move simulated sites by .2 on day 1, .6 on day 5
 _FIRST = "day 0: its attacks follow a model that had seen no response, and are not judged"
 
@@ -30,9 +31,9 @@ def sensitivity_controls(context: GateContext) -> GateFinding:
     controls = {kind: read_changes(context, kind=kind, epsilon=epsilon) for kind in CONTROL_KINDS}
     size = attacks.without_model()
     found_sizes = {kind: own.without_model() for kind, own in controls.items()}
-    sizes = {kind: own for kind, own in found_sizes.items() if own.standard_error > 0}
-    if not (size.standard_error > 0 and sizes):
-        found = "no attacks and controls of several anchors, twice each: not known"
+    sizes = {kind: own for kind, own in found_sizes.items() if _is_known(own)}
+    if not (_is_known(size) and sizes):
+        found = f"no attacks and controls of {_LEAST_IMAGES} anchors, twice each: not known"
         return finding("sensitivity_controls", "PASS", expected=expected, found=found, remedy="")
     differences = {kind: _Difference.of(size, control) for kind, control in sizes.items()}
     nearest = min(differences, key=lambda kind: differences[kind].standard_errors)
@@ -70,8 +71,8 @@ def estimators_agree(context: GateContext) -> GateFinding:
     expected = f"an estimate by the model's signs of {bounds(limit)} times the one without a model, or not surely less"
     attacks = read_changes(context, kind="attacked", epsilon=epsilon)
     by_sign, without_model = attacks.by_sign(), attacks.without_model()
-    if not without_model.standard_error > 0:
-        found = "no attacks of several images, twice each: not known"
+    if not _is_known(without_model):
+        found = f"no attacks of {_LEAST_IMAGES} images, twice each: not known"
         return finding("estimators_agree", "PASS", expected=expected, found=found, remedy="")
     level: GateLevel = "WARN" if _is_surely_less(attacks, limit.warn) else "PASS"
     level = "HOLD" if _is_surely_less(attacks, limit.hold) else level
@@ -85,6 +86,10 @@ def estimators_agree(context: GateContext) -> GateFinding:
         "(refit_better of the day before)? If both do, look for a sign that was turned round by hand.",
         values={"by_sign": by_sign.mean, "without_model": without_model.mean},
     )
+
+
+def _is_known(estimate: Estimate) -> bool:
+    return estimate.n_images >= _LEAST_IMAGES and estimate.standard_error > 0
 
 
 def _is_surely_less(attacks: Changes, part: float | None) -> bool:
