@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
+from closedloop.artifacts.gates.report import GATES_FOLDER
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
@@ -184,7 +185,7 @@ def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
     ours.add(paths.root / ".loop.lock")
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
-    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED))}
+    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED, GATES_FOLDER))}
     stages = {START, INPUTS, *STAGES}
     for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
         name = path.name
