@@ -48,7 +48,7 @@ def fitted(
     write_stimuli(study.paths, day, rows)
     write_counts(study.paths, day, np.arange(len(measured)), (60 + 8 * measured) * WINDOW_S)
     for file, content in ((catalog.SITES, site_table(N_SITES)), (catalog.PREDICTIONS, {"predicted": before})):
-        file.write(file.published(study.paths, day), content, simulated=True)  # type: ignore[arg-type, attr-defined]
+        file.write(file.published(study.paths, day), content, simulated=True)  # type: ignore[arg-type]
     place = catalog.MODEL.published(study.paths, day + 1)
     place.parent.mkdir(parents=True, exist_ok=True)
     save_site_model(place, after)
@@ -58,7 +58,7 @@ def fitted(
 def answers(model: SiteModel, n: int = N_ANCHORS) -> Floats:
     """Return what a model says of the first images, z-scored over them."""
     said = predict(model, pixels(n)).astype(np.float64)
-    return (said - said.mean(axis=0)) / said.std(axis=0)
+    return np.asarray((said - said.mean(axis=0)) / said.std(axis=0))
 
 
 def noise(seed: int, n: int = N_ANCHORS) -> Floats:
