@@ -114,7 +114,7 @@ def find(study: StudyPaths, fault: Fault, *, day: int, folder: Path) -> GateRepo
         change_folder(paths, fault, day=day)
     else:
         for stage in stages[stages.index(fault.changed) + 1 :]:
-            shutil.rmtree(paths.folder(stage, day))
+            shutil.rmtree(paths.folder(stage, day), ignore_errors=True)  # the last day has no queue
         change_folder(paths, fault, day=day)
         table = replace(STAGE_TABLE, day=STAGE_TABLE.day[: stages.index(fault.until) + 1], report=lambda _paths: None)
         run_study(paths, Quiet(), days=day + 1, table=table)
@@ -123,12 +123,12 @@ def find(study: StudyPaths, fault: Fault, *, day: int, folder: Path) -> GateRepo
 
 def copy_until(study: StudyPaths, folder: Path, *, day: int) -> StudyPaths:
     """Copy a study without its later days; files are linked, for nothing here is ever written into in place."""
-    later = {f"day-{number:02d}" for number in range(day + 1, 100)}
+    left_out = {study.ledger.name, *(f"day-{number:02d}" for number in range(day + 1, 100))}
     shutil.copytree(
         study.root,
         folder,
         copy_function=os.link,
-        ignore=lambda _folder, names: [name for name in names if name in later or name.startswith("ledger.sqlite")],
+        ignore=lambda _folder, names: [name for name in names if name in left_out or name.startswith(".")],  # a lock
     )
     shutil.copy2(study.ledger, folder / study.ledger.name)
     return StudyPaths(folder)
