@@ -180,13 +180,13 @@ def _jitter_light(paths: StudyPaths, day: int) -> None:
     move_light(_file(paths, day, ".ns6"), later_ms=0.0, sd_ms=4.5)
 
 
-def _unplug_bank(paths: StudyPaths, day: int) -> None:
-    """Silence the bank, or the two banks, that hold more than half of the model's sites."""
-    sites = [one for one in catalog.SITES.read(catalog.SITES.published(paths, 0)).chosen() if one.processor == 1]
-    of_bank = [sum((one.electrode_id - 1) // _BANK == bank for one in sites) for bank in range(4)]
-    dead = np.argsort(of_bank)[::-1][:2]
-    own = [one for one in _electrodes(paths) if (one - 1) // _BANK in dead]
-    thin_spikes(_file(paths, day, ".nev"), kept=0.0, electrodes=own)
+def _unplug_electrodes(paths: StudyPaths, day: int) -> None:
+    """Silence an array from its first electrode on, until two thirds of the model's sites on it are silent."""
+    sites = catalog.SITES.read(catalog.SITES.published(paths, 0)).chosen()
+    numbers = sorted(site.electrode_id for site in sites if site.processor == 1)
+    last = numbers[-(-2 * len(numbers) // 3) - 1]
+    dead = [electrode for electrode in _electrodes(paths) if electrode <= last]
+    thin_spikes(_file(paths, day, ".nev"), kept=0.0, electrodes=dead)
 
 
 def _add_noise(paths: StudyPaths, day: int) -> None:
@@ -319,7 +319,7 @@ INTAKE_FAULTS = (
     Fault("photodiode_seen", "no file with the photodiode", "recording", _unplug_photodiode),
     Fault("photodiode_latency", "the light comes a frame (16.7 ms) later", "recording", _add_a_frame),
     Fault("photodiode_jitter", "the light comes earlier or later by SD 4.5 ms", "recording", _jitter_light),
-    Fault("site_yield", "two banks of 32 electrodes dead", "recording", _unplug_bank),
+    Fault("site_yield", "the electrodes of two thirds of an array's sites dead", "recording", _unplug_electrodes),
     Fault("site_reliability", "85 % of the spikes at times by chance", "recording", _add_noise),
     Fault("rate_drift", "35 % of the spikes left: thresholds moved", "recording", _raise_thresholds),
     Fault("normalizer_drift", "the same", "recording", _raise_thresholds),
