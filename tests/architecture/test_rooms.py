@@ -266,8 +266,8 @@ def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def early_torch(path: str, tree: ast.Module) -> Iterator[str]:
-    """Yield imports of the models in access that stand outside functions: a study is opened without torch."""
-    if not path.startswith("closedloop/access/"):
+    """Yield imports of the models outside functions where a study is opened, and gates are told, without torch."""
+    if not path.startswith(("closedloop/access/", "closedloop/gates/")):
         return
     at_the_top = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
     unchecked = [node for node in at_the_top if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node))]
@@ -323,6 +323,7 @@ HOLES: list[tuple[Check, str, str]] = [
     (other_studies, "closedloop/studies/networks.py", "from closedloop.studies import unit_sensitivity"),
     (early_torch, "closedloop/access/study.py", "from closedloop.models.checkpoints import load_site_model"),
     (early_torch, "closedloop/access/study.py", "try:\n    import closedloop.models\nexcept ImportError:\n    pass"),
+    (early_torch, "closedloop/gates/review/refit.py", "from closedloop.models.checkpoints import load_site_model"),
 ]
 
 
