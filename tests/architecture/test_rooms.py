@@ -55,7 +55,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
-    "service": {*GROUND, "artifacts", "plain_text", "study"},
+    "service": {*GROUND, "artifacts", "plain_text", "report", "study"},
     "commands": {
         *GROUND,
         *(

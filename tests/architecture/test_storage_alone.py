@@ -46,6 +46,7 @@ ALLOWED = {
     "closedloop/training/resumable.py": {"torch.load", "torch.save"},  # in memory
     # SQLite has its own care for the disk; a lock is what is open, a file or a folder, and is never whole or half
     "closedloop/study/ledger.py": {"sqlite3.connect"},
+    "closedloop/study/database/copies.py": {"sqlite3.connect"},  # of a copy, in a folder of its own
     "closedloop/study/process/lock.py": {"open"},
     "closedloop/service/place.py": {"open"},
     "closedloop/study/foresight/place.py": {"mkdir", "os.open", "rename", "rmdir", "shutil.rmtree", "unlink"},

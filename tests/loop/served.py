@@ -49,10 +49,10 @@ class Laboratory:
         lines = file.read_text().splitlines(keepends=True) if file.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def study(self, name: str = "study", *, subject: str = "simulated") -> Path:
+    def study(self, name: str = "study", *, subject: str = "simulated", protocol: Path = PROTOCOL) -> Path:
         """Create a small simulated study of which nothing is done."""
         root = self.folder / name
-        create_study(Request(root=root, subject=subject, simulated=True, protocol=str(PROTOCOL)))
+        create_study(Request(root=root, subject=subject, simulated=True, protocol=str(protocol)))
         return root
 
     @contextmanager

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.gates.held import PERSON, Held
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.service.panels.unchanged import while_unchanged
+from closedloop.service.panels import gates
+from closedloop.service.unchanged import while_unchanged
 from closedloop.study.ledger import StageRecord, read_records
-from closedloop.study.process.lock import holder_of
+from closedloop.study.process.lock import LockHolder, holder_of, waiter_of
+from closedloop.study.process.progress import StageProgress, progress_of
 from closedloop.study.process.running import RunningStage, running_stage
+from closedloop.study.process.state import StudyState, is_held_next
+from closedloop.study.process.time_left import expected_s, seconds_of
 
 NAME = "stages"
 TITLE = "Stages"
@@ -33,7 +38,7 @@ class StageCell:
     part
         How far it is, 0 to 1, where it says so.
     left_s
-        How long it will still take: from how far it is, or from what it took on earlier days; None where neither says.
+        How long it still takes, by its own pace or by earlier days; None where nobody can know.
     moved
         When the stage that runs last moved on, ISO 8601, UTC.
     said
@@ -51,10 +56,17 @@ class StageCell:
 
 @dataclass(frozen=True)
 class DayStages:
-    """The stages of a day, in their order."""
+    """The stages of a day, in their order.
+
+    Attributes
+    ----------
+    left_s
+        How long until a person is needed or the day ends; None where nothing runs, or one of its stages is unknown.
+    """
 
     day: int
     stages: tuple[StageCell, ...]
+    left_s: float | None = None
 
     @property
     def label(self) -> str:
@@ -66,11 +78,30 @@ class DayStages:
         """Whether nothing of it is left."""
         return all(stage.state == "done" for stage in self.stages)
 
-    @property
-    def left_s(self) -> float | None:
-        """What its remaining stages take, as far as earlier days tell; None where they tell nothing."""
-        known = [stage.left_s for stage in self.stages if stage.left_s is not None]
-        return sum(known) if known else None
+
+@dataclass(frozen=True)
+class Need:
+    """What a study needs of a person.
+
+    Attributes
+    ----------
+    kind
+        Why it does not go on.
+    place
+        The day and the stage or the checkpoint.
+    said
+        What was found, or what is waited for.
+    remedy
+        What to do, where `said` does not say it.
+    anchor
+        Where on the page more of it stands; empty where nothing does.
+    """
+
+    kind: Literal["held", "waiting", "failed"]
+    place: str
+    said: str
+    remedy: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,8 +112,12 @@ class StagesPanel:
     ----------
     state
         In one word: what the overview and the page's head say.
+    needs
+        What the study needs of a person now: the first of them is what it stands at.
     holder, holder_since
         Which process works on it, and since when (ISO 8601, UTC).
+    waiter
+        Which process waits on it, and works on it whenever it can.
     today
         The day it is on; None before the first one.
     days
@@ -96,35 +131,56 @@ class StagesPanel:
     subject: str
     simulated: bool
     protocol: str
-    state: Literal["new", "running", "waiting", "failed", "stopped", "done", "unreadable"]
+    state: StudyState | Literal["unreadable"]
     holder: str | None
     holder_since: str | None
+    waiter: str | None
     today: DayStages | None
     days: tuple[DayStages, ...]
     n_days: int | None
+    needs: tuple[Need, ...] = ()
     damaged: tuple[str, ...] = ()
 
 
 def read(paths: StudyPaths) -> StagesPanel:
-    """Return where a study is, from its ledger, notes and lock."""
+    """Return where a study is, from its ledger, notes, locks and gates."""
+    return look(paths, now=time.time)
+
+
+def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
+    """Return where a study is.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    now
+        The clock, seconds since 1970.
+    """
     damaged: list[str] = []
-    document = _study(paths, damaged)
-    protocol = _protocol(paths, damaged)
+    document, protocol = _study(paths, damaged), _protocol(paths, damaged)
     records = _ledger(paths, damaged)
-    holder = holder_of(paths.root)
-    running = running_stage(paths, records, is_held=holder is not None)
-    days = _days(records, running, simulated=document is not None and document.simulated)
+    holder, waiter = _process(holder_of, paths, damaged), _process(waiter_of, paths, damaged)
+    running = running_stage(paths, records, is_held=holder is not None, now=now)
+    simulated = document is not None and document.simulated
     n_days = protocol.days if protocol else None
+    progress = progress_of(paths, records, running, n_days=n_days, simulated=simulated, now=now)
+    days = _days(records, running, progress, n_days=n_days, simulated=simulated)
+    held_by = gates.read(paths).held_by
+    is_held = n_days is not None and is_held_next(paths, n_days, held_by)
+    state = _state(records, running, n_days=n_days, is_held=is_held)
     return StagesPanel(
         subject=document.subject if document else "?",
-        simulated=document is not None and document.simulated,
+        simulated=simulated,
         protocol=document.protocol_name if document else "?",
-        state=_state(records, running, n_days=n_days) if document else "unreadable",
+        state=state if document else "unreadable",
         holder=holder.name if holder else None,
         holder_since=holder.since if holder else None,
+        waiter=waiter.name if waiter else None,
         today=days[-1] if days else None,
         days=days,
         n_days=n_days,
+        needs=(*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held)),
         damaged=tuple(damaged),
     )
 
@@ -174,65 +230,110 @@ def _ledger(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
         return ()
 
 
+def _process(of: Callable[[Path], LockHolder | None], paths: StudyPaths, damaged: list[str]) -> LockHolder | None:
+    try:
+        return of(paths.root)
+    except (ClosedLoopError, OSError, ValueError) as error:
+        damaged.append(str(error))
+        return None
+
+
 def _state(
-    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None
-) -> Literal["new", "running", "waiting", "failed", "stopped", "done"]:
-    if not records:
-        return "new"
+    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, is_held: bool
+) -> StudyState:
+    """Return the state; a loop that waits or is held may be there for hours, and is not said to run."""
+    states = {record.state for record in records}
+    finished = sum(record.stage == "evaluate" and record.state == "done" for record in records)
     if running:
         return "stopped" if running.state == "stopped" else "running"
-    states = {record.state for record in records}
     if "failed" in states:
         return "failed"
+    if is_held:
+        return "held"
     if "waiting" in states:
         return "waiting"
-    finished = sum(record.stage == "evaluate" and record.state == "done" for record in records)
-    return "done" if n_days is not None and finished >= n_days else "stopped"
+    if n_days is not None and finished >= n_days:
+        return "done"
+    return "stopped" if records else "new"
 
 
-def _days(records: Sequence[StageRecord], running: RunningStage | None, *, simulated: bool) -> tuple[DayStages, ...]:
-    by_day: dict[int, dict[str, StageRecord]] = {}
-    for record in records:
-        by_day.setdefault(record.day, {})[record.stage] = record
-    return tuple(
-        DayStages(
-            day,
-            tuple(
-                _cell(stage, of_day.get(stage), running, left_s=_usual(records, day, stage, simulated=simulated))
-                for stage in ((START,) if day == START_DAY else STAGES)
-            ),
-        )
-        for day, of_day in sorted(by_day.items())
+def _hold(held: Held) -> Need:
+    if held.gate == PERSON:
+        return Need("held", "by a person", held.found, anchor=gates.NAME)
+    return Need(
+        "held",
+        f"day {held.day} {held.checkpoint}, {held.gate.replace('_', ' ')}",
+        f"expected {held.expected}, found {held.found}",
+        held.remedy,
+        gates.anchor(held.day, held.checkpoint, held.gate),
     )
 
 
-def _usual(records: Sequence[StageRecord], day: int, stage: str, *, simulated: bool) -> float | None:
-    """Return what a stage took on earlier days, their median; nobody knows when a person brings files."""
-    if stage in BROUGHT and not simulated:
-        return None
-    took = [
-        record.seconds
-        for record in records
-        if record.stage == stage and record.day < day and record.state == "done" and record.seconds is not None
-    ]
-    return statistics.median(took) if took else None
+def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
+    """Yield what the loop said when it stopped; what a held study would wait for comes later."""
+    for record in records:
+        place = record.stage if record.day == START_DAY else f"day {record.day} {record.stage}"
+        if record.state == "failed":
+            yield Need("failed", place, record.error or "")
+        if record.state == "waiting" and not is_held:
+            yield Need("waiting", place, record.error or "")
 
 
-def _cell(name: str, record: StageRecord | None, running: RunningStage | None, *, left_s: float | None) -> StageCell:
-    if record is None:
-        return StageCell(name, "to come", left_s=left_s)
+def _days(
+    records: Sequence[StageRecord],
+    running: RunningStage | None,
+    progress: StageProgress | None,
+    *,
+    n_days: int | None,
+    simulated: bool,
+) -> tuple[DayStages, ...]:
+    by_day: dict[int, dict[str, StageRecord]] = {}
+    for record in records:
+        by_day.setdefault(record.day, {})[record.stage] = record
+    taken = seconds_of(records)
+    days = []
+    for day, of_day in sorted(by_day.items()):
+        at_work = progress if progress and progress.day == day else None
+        cells = tuple(
+            _cell(
+                of_day.get(stage) or stage,
+                running if at_work and at_work.stage == stage else None,
+                left_s=_left_s(at_work, taken, day, stage, simulated=simulated),
+            )
+            for stage in _stages(day, n_days)
+        )
+        days.append(DayStages(day, cells, at_work.day_time_left_s if at_work else None))
+    return tuple(days)
+
+
+def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
+    if day == START_DAY:
+        return (START,)
+    return STAGES[:-1] if day + 1 == n_days else STAGES  # the last day queues nothing
+
+
+def _left_s(
+    progress: StageProgress | None, taken: Mapping[tuple[int, str], float], day: int, stage: str, *, simulated: bool
+) -> float | None:
+    """Return how long a stage takes that is not done; nobody knows it of what a person does."""
+    if progress and progress.stage == stage:
+        return progress.time_left_s
+    return None if stage in BROUGHT and not simulated else expected_s(taken, day=day, stage=stage)
+
+
+def _cell(record: StageRecord | str, running: RunningStage | None, *, left_s: float | None) -> StageCell:
+    if isinstance(record, str):
+        return StageCell(record, "to come", left_s=left_s)
     if record.state == "running":
-        return _running_cell(name, record, running, left_s=left_s)
+        return _running_cell(record.stage, running, left_s=left_s)
     if record.state == "done":
-        return StageCell(name, "done", seconds=record.seconds)
-    return StageCell(name, record.state, left_s=left_s, said=record.error or "")
+        return StageCell(record.stage, "done", seconds=record.seconds)
+    return StageCell(record.stage, record.state, left_s=left_s, said=record.error or "")
 
 
-def _running_cell(name: str, record: StageRecord, running: RunningStage | None, *, left_s: float | None) -> StageCell:
-    if running is None or (running.day, running.stage) != (record.day, record.stage):
+def _running_cell(name: str, running: RunningStage | None, *, left_s: float | None) -> StageCell:
+    if running is None:
         return StageCell(name, "stopped", left_s=left_s)
     part = min(running.done / running.total, 1.0) if running.done is not None and running.total else None
     states: dict[str, CellState] = {"moving": "running", "not moving": "stands still", "stopped": "stopped"}
-    if left_s is not None and part is not None:
-        left_s *= 1 - part
     return StageCell(name, states[running.state], part=part, left_s=left_s, moved=running.moved)
