@@ -14,6 +14,7 @@ NAMES = {
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
+    "service_at_rest": "memory and processor time of the service while several studies wait, with a page open",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",
 }
