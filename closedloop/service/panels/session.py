@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,7 +115,7 @@ class SessionPanel:
     doing: str = "nothing"
     session_id: str = ""
     is_virtual: bool = False
-    counts: SessionCounts = SessionCounts()
+    counts: SessionCounts = field(default_factory=SessionCounts)
     n_planned: int | None = None
     n_left: int | None = None
     left_s: float | None = None

@@ -104,6 +104,8 @@ class CodesReader:
         self._first: _First | None = None
         self._n_packets = 0
         self._last_packet = ""
+        self._tick: int | None = None
+        self._run = 0
         self._ports, self._comments = (_Port(), _Port()), _Port()
 
     def _look(self) -> CodesSoFar:
@@ -139,12 +141,21 @@ class CodesReader:
         blank = (packets.tick == 0) & (packets.kind == 0) & (packets.detail == 0) & (packets.value == 0)
         n = int(np.argmax(blank)) if blank.any() else len(packets)
         own = packets.take(slice(n))
-        back = int(_BACK_S * header.tick_hz)
+        runs = self._runs_of(own.tick, int(_BACK_S * header.tick_hz))
         for port, is_own in zip((*self._ports, self._comments), (is_code(own), is_serial(own), None), strict=True):
             wanted = is_comment(own) if is_own is None else is_own & (own.value != 0)  # of zero: the lines went back
-            port.add(own.tick[wanted], back)
+            port.add(own.tick[wanted], runs[wanted])
         self._n_packets += n
         return n == len(packets)
+
+    def _runs_of(self, ticks: NDArray[np.int64], back: int) -> NDArray[np.int64]:
+        """Return which run of the clock each packet is of; packets a little out of order are of the same one."""
+        if not len(ticks):
+            return np.zeros(0, np.int64)
+        before = np.concatenate([[ticks[0] if self._tick is None else self._tick], ticks[:-1]])
+        runs = self._run + np.cumsum(ticks < before - back)
+        self._run, self._tick = int(runs[-1]), int(ticks[-1])
+        return np.asarray(runs, np.int64)
 
     def _found(self, header: NevHeader | None, fault: str) -> CodesSoFar:
         port = max(self._ports, key=lambda one: one.n)
@@ -192,26 +203,22 @@ class _Port:
     def __init__(self) -> None:
         self.n = 0
         self.last: int | None = None
-        self._first = 0
-        self._before = 0
+        self._run = self._first = self._before = 0
 
     @property
     def span(self) -> int:
         """Ticks from the first code to the last, over all runs of the clock."""
         return self._before + (self.last - self._first if self.last is not None else 0)
 
-    def add(self, ticks: NDArray[np.int64], back: int) -> None:
-        """Count codes in the file's order; one that is back by more than so many ticks begins another run."""
-        if not len(ticks):
-            return
-        if self.last is None:
-            self._first = int(ticks[0])
-        before = np.concatenate([[ticks[0] if self.last is None else self.last], ticks[:-1]])
-        for at in np.flatnonzero(ticks < before - back).tolist():
-            self._before += int(before[at]) - self._first
-            self._first = int(ticks[at])
+    def add(self, ticks: NDArray[np.int64], runs: NDArray[np.int64]) -> None:
+        """Count codes in the file's order, each with its run of the clock."""
+        for run in np.unique(runs).tolist():
+            own = ticks[runs == run]
+            if self.last is None or run != self._run:
+                self._before = self.span
+                self._run, self._first = run, int(own[0])
+            self.last = int(own[-1])
         self.n += len(ticks)
-        self.last = int(ticks[-1])
 
 
 _readers: OrderedDict[Path, CodesReader] = OrderedDict()
