@@ -120,7 +120,7 @@ def test_however_it_comes_it_counts_as_its_bytes(shown: dict[str, bytes], bench:
 
 
 def rows(draw: st.DrawFn) -> list[JournalRow]:
-    """Draw launches on either clock, trials, images, some cut, rewards and pauses, in an order that a rig could write."""
+    """Draw launches on either clock, trials, images, rewards and pauses, in an order that a rig could write."""
     found: list[JournalRow] = []
     ordinal = trial = 0
     time_s = 0.0
