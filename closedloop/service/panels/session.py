@@ -163,9 +163,9 @@ def _panel(
 ) -> SessionPanel:
     counts, launches = look.counts, look.rows.launches
     n_planned = plan.n_presentations if plan else None
-    n_left = n_planned - counts.n_accepted if n_planned is not None else None
+    n_left = max(n_planned - counts.n_accepted, 0) if n_planned is not None else None
     n_looked_at = counts.n_completed + counts.n_broken + counts.n_ignored
-    damaged += [line for line in (look.fault, *_of_another_session(launches, plan, journal)) if line]
+    damaged += [line for line in (look.fault, *_of_another_session(look, plan, journal)) if line]
     return SessionPanel(
         day=day,
         doing=counts.doing,
@@ -214,10 +214,15 @@ def _gaze(journal: Path, look: JournalLook, plan: SessionDocument | None) -> Rec
     return recent_gaze(place, look.rows.last_spans_s, window_deg=plan.trial.fixation_window_deg)
 
 
-def _of_another_session(launches: Sequence[LaunchOpened], plan: SessionDocument | None, journal: Path) -> Iterator[str]:
+def _of_another_session(look: JournalLook, plan: SessionDocument | None, journal: Path) -> Iterator[str]:
     if plan is None:
         return
-    for launch in launches:
+    if look.counts.n_accepted > plan.n_presentations:
+        yield (
+            f"{journal}: expected at most the {plan.n_presentations:,} presentations that were planned, found "
+            f"{look.counts.n_accepted:,} accepted. Synchronise the rig's output of this day."
+        )
+    for launch in look.rows.launches:
         if launch.session_id != plan.session_id:
             yield (
                 f"{journal}: expected the journal of session {plan.session_id}, found one of {launch.session_id}. "
@@ -259,7 +264,8 @@ def _events(look: JournalLook) -> Iterator[SessionEvent]:
         minute = None if start_s is None else (row.time_s - start_s) / 60
         if isinstance(row, Paused):
             end = next((later for later in told[place + 1 :] if isinstance(later, Continued | LaunchOpened)), None)
-            words = f"by the {row.by}: {row.why}{_lasted(row, end)}"
+            why = row.why.removeprefix(f"{row.by}: ")
+            words = f"by the {row.by}: {why}{_lasted(row, end)}"
             found.append(SessionEvent("pause", minute, words, row.by == "operator"))
         elif isinstance(row, RecordingNoted):
             is_good = row.state != "lost" and row.seen_by != "nobody"
@@ -277,7 +283,7 @@ def _lasted(pause: Paused, end: Continued | LaunchOpened | None) -> str:
 
 
 def _launch_words(launch: LaunchOpened) -> str:
-    rig = f"rig {launch.rig}, " if launch.rig else ""
+    rig = f"{launch.rig}, " if launch.rig else ""
     clock = "a virtual clock" if launch.clock == "virtual" else f"{launch.refresh_hz:.1f} Hz"
     ports = {"gaze": launch.gaze, "codes": launch.codes, "reward": launch.reward, "recorder": launch.recorder}
     said = [f"{name} {device.replace('_', ' ')}" for name, device in ports.items() if device]
@@ -316,7 +322,7 @@ def _reward_ml(paths: StudyPaths, launches: Sequence[LaunchOpened], counts: Sess
 
 
 def _charts(counts: SessionCounts) -> tuple[Chart, ...]:
-    if not counts.minutes:
+    if len(counts.minutes) < 2:
         return ()
     return (
         Chart(

@@ -89,7 +89,7 @@ def test_a_rig_of_a_dry_run_is_followed_to_its_end_and_through_its_publication(p
     found = session.read(paths)
     assert (found.doing, found.n_left, found.left_s) == ("complete", 0, None)
     assert found.place == "day-00/present/journal.jsonl"
-    assert sum(found.charts[0].lines[0].y) == N
+    assert sum(one.accepted for one in found.counts.minutes) == N
     assert found.trials_held == pytest.approx(found.counts.n_completed / found.counts.n_trials)
     assert f"<strong>{N}</strong>" in fragment(paths)
 
@@ -124,7 +124,7 @@ def test_a_pause_says_who_and_why_and_how_long(paths: StudyPaths) -> None:
     rows: list[JournalRow] = [
         launched(overrides=["frame_rate"], gaze="eyelink", rig="rig <2>"),
         RecordingNoted(state="started", file="d0", launch=0, part=1, seen_by="nobody", time_s=101.0),
-        Paused(by="gaze", why="no eye for 3 s", time_s=160.0),
+        Paused(by="gaze", why="gaze: no eye for 3 s", time_s=160.0),
         Continued(time_s=190.0),
         Paused(by="operator", why="asked for by the operator", time_s=220.0),
     ]
@@ -182,6 +182,8 @@ def test_minutes_go_on_by_the_wall_clock_where_the_computer_was_started_anew(pat
     ]
     put(paths, journal_bytes(rows))
     minutes = session.read(paths).counts.minutes
+    (chart,) = session.read(paths).charts
+    assert (len(chart.x), chart.lines[0].y[10], chart.lines[1].y[11]) == (12, 1.0, 1.0)
     assert {one.minute: (one.accepted, one.rejected) for one in minutes if one.accepted or one.rejected} == {
         0: (1, 0),
         10: (1, 0),
@@ -214,6 +216,13 @@ def test_a_journal_of_another_session_and_of_a_rehearsal_are_said(paths: StudyPa
     assert "<script>" not in fragment(paths)
     put(paths, journal_bytes([launched(is_rehearsal=True)]))
     assert "found a rehearsal" in session.read(paths).damaged[0]
+
+
+def test_more_than_was_planned_is_of_another_session(paths: StudyPaths) -> None:
+    put(paths, journal_bytes([launched(), *(image(n, n, 0, 101.0 + n, None) for n in range(N + 1))]))
+    found = session.read(paths)
+    assert found.n_left == 0
+    assert "expected at most the 24 presentations that were planned, found 25 accepted" in found.damaged[0]
 
 
 def test_a_copy_under_way_and_half_a_line_are_said(paths: StudyPaths) -> None:
