@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from closedloop import __version__
 from closedloop.commands.attack.app import attack_app
+from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.commands.serve.app import serve_app
 from closedloop.errors import visible
 from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import end_at_once
+
+if TYPE_CHECKING:
+    from closedloop.study.loop import Outcome
 
 # torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
 # same number everywhere gives the same bytes everywhere. Whoever sets the variable decides.
@@ -29,11 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the boxed one takes half a second of imports
 )
-base_model_app = typer.Typer(help="Train or import base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
+app.add_typer(serve_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:
@@ -63,6 +68,10 @@ WorkersOption = Annotated[
 ]
 WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
+ReasonOption = Annotated[
+    str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
+]
+ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 ProtocolOption = Annotated[
     str,
     typer.Option(
@@ -126,7 +135,7 @@ def dry_run(
     else:
         given = [name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))]
         refuse_other_study(study, given, protocol=protocol, subject=subject, images=images, base_model=base_model)
-    _advance(study, days=days, workers=workers)
+    _end_if_held(_advance(study, days=days, workers=workers))
 
 
 @app.command()
@@ -175,7 +184,7 @@ def init(
         skip_unreadable=skip_unreadable,
     )
     create(request)
-    _advance(study, days=None)
+    _end_if_held(_advance(study, days=None))
 
 
 @app.command()
@@ -191,10 +200,15 @@ def run(
 ) -> None:
     """Advance a study; run once per recording day.
 
-    Continues until someone has to act (present a session, copy a recording) or the experiment is complete.
+    Continues until someone has to act (present a session, copy a recording), a gate holds, or the experiment is
+    complete. Exit code 0: complete; 3: it waits for someone; 4: held by a gate; 1: an error; 2: the command line is not
+    understood; 130: interrupted.
     """
     require_extra("lab")
-    _advance(study, days=None, workers=workers, settle_s=settle)
+    from closedloop.commands.run import exit_code_of  # noqa: PLC0415
+
+    outcome = _advance(study, days=None, workers=workers, settle_s=settle)
+    raise typer.Exit(exit_code_of(outcome))
 
 
 @app.command()
@@ -204,6 +218,38 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 
     found = read_status(study)
     typer.echo(status_as_json(found) if json else printed(status_lines(found)))
+
+
+@app.command()
+def approve(
+    study: StudyArgument,
+    gate: Annotated[
+        str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it; or hold")
+    ],
+    reason: ReasonOption,
+    by: ByOption = None,
+    day: Annotated[
+        int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
+    ] = None,
+) -> None:
+    """Let a study go on despite what a gate found, or release it where somebody holds it.
+
+    Appends a line to the study's amendments.jsonl. The approval is void once the gate finds something else.
+    """
+    from closedloop.commands.gates import approve_gate  # noqa: PLC0415
+
+    typer.echo(printed(approve_gate(study, gate=gate, day=day, by=by, reason=reason)))
+
+
+@app.command()
+def hold(study: StudyArgument, reason: ReasonOption, by: ByOption = None) -> None:
+    """Hold a study: no session that has not begun is shown until somebody releases it.
+
+    Appends a line to the study's amendments.jsonl. `closedloop approve STUDY hold` releases it.
+    """
+    from closedloop.commands.gates import hold_study  # noqa: PLC0415
+
+    typer.echo(visible(hold_study(study, by=by, reason=reason)))
 
 
 @app.command("accept-session")
@@ -309,55 +355,18 @@ def doctor(json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-@base_model_app.command("train")
-def base_model_train(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="safetensors file to write")],
-    name: Annotated[
-        str, typer.Option(metavar="RECIPE", help="recipe: small_resnet_robust or small_resnet_vanilla")
-    ] = "small_resnet_robust",
-    seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="seed of the training  [default: the recipe's]")
-    ] = None,
-) -> None:
-    """Train a small base model by the recipe of the shipped weights (takes a few minutes)."""
-    require_extra("lab")
-    from closedloop.commands.base_model_asked import check_training  # noqa: PLC0415
-
-    check_training(out, name=name)
-    from closedloop.commands.base_model import train_to_file  # noqa: PLC0415 - torch, once all is checked
-
-    typer.echo(train_to_file(out, name=name, seed=seed))
-
-
-@base_model_app.command("import")
-def base_model_import(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="torchvision state dict, or checkpoint of the robustness library")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="safetensors file to write")],
-    architecture: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="architecture of the checkpoint  [default: recognised from keys and shapes]"),
-    ] = None,
-    labelled_images: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="images to measure accuracy on, one subfolder per class")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Convert a third-party checkpoint to a base model for `--base-model`, and describe it."""
-    require_extra("lab")
-    from closedloop.commands.base_model_asked import check_import  # noqa: PLC0415
-
-    check_import(file, out, architecture=architecture, labelled_images=labelled_images)
-    from closedloop.commands.base_model_import import import_and_describe  # noqa: PLC0415 - torch, once all is checked
-
-    typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
-
-
-def _advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> None:
+def _advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> Outcome:
     from closedloop.commands.run import advance  # noqa: PLC0415
 
-    advance(study, days=days, workers=workers, settle_s=settle_s)
+    return advance(study, days=days, workers=workers, settle_s=settle_s)
+
+
+def _end_if_held(outcome: Outcome) -> None:
+    """End with the exit code of a gate that holds; what a command was to do is done where a study waits for someone."""
+    if outcome.held_by:
+        from closedloop.commands.run import exit_code_of  # noqa: PLC0415
+
+        raise typer.Exit(exit_code_of(outcome))
 
 
 def main() -> None:

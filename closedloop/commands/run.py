@@ -19,15 +19,19 @@ from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.foresight.numbers import refuse_more_days
+from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import Outcome, read_identity, run_study
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
 
+DONE, WAITING, HELD = 0, 3, 4
+"""Exit codes of `closedloop run`, beside those of every command (`closedloop.terminal`)."""
+
 _WIDE = 240  # columns of a log: what nobody sees on a screen need not fit one, and no number may be cut off
 
 
-def advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> None:
+def advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> Outcome:
     """Run what is missing, and print the day table and what comes next.
 
     Parameters
@@ -40,6 +44,11 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         Where attacks are computed, as ``--workers`` takes it; None for this machine.
     settle_s
         How long what is brought must not have changed before it is taken over; a minute by default.
+
+    Returns
+    -------
+    Outcome
+        Where the loop stopped.
 
     Raises
     ------
@@ -68,9 +77,17 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         patience = Patience() if settle_s is None else Patience(settle_s=settle_s)
         outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
     _print_outcome(console, paths, outcome)
-    if outcome.waiting_for is None:
+    if outcome.waiting_for is None and not outcome.held_by:
         to_come = days_to_come(n_days, protocol.days, again=command_line("closedloop", "run", study))
         say_on(console, all_done(protocol.days) if n_days == protocol.days else f"{to_come}.")
+    return outcome
+
+
+def exit_code_of(outcome: Outcome) -> int:
+    """Return the exit code by which a program that runs a study knows what comes next."""
+    if outcome.held_by:
+        return HELD
+    return DONE if outcome.waiting_for is None else WAITING
 
 
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
@@ -85,6 +102,8 @@ def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> Non
         say_on(console, f"Open {page}")
     if outcome.waiting_for:
         say_on(console, f"Waiting for you: {outcome.waiting_for}")
+    for line in held_lines(paths.root, outcome.held_by):
+        say_on(console, line)
 
 
 def _print_table(console: Console, rows: list[DayRow]) -> None:

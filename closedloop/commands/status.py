@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from closedloop.artifacts.gates.held import Held
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
@@ -16,10 +17,21 @@ from closedloop.commands.days import all_done, days_to_come
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import command_line, quoted
 from closedloop.storage import resolved
+from closedloop.study.gates.decisions import held_now
+from closedloop.study.gates.telling import held_lines
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.no_study import no_study_line
 from closedloop.study.process.lock import holder_of
 from closedloop.study.process.running import RunningStage, running_stage
+from closedloop.study.process.state import (
+    NextStage,
+    StageProgress,
+    StudyState,
+    is_held_next,
+    next_stage,
+    progress_of,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.quality import IngestQuality
@@ -49,6 +61,14 @@ class Status:
         What goes on with a study that is partly done and waits for nobody; None where nothing is to be done.
     waiting_for
         What a person has to do, as the folders are now; None where nothing is, or a loop works on the study.
+    state
+        All of it in a word, for programs.
+    next
+        The first stage that is not published; None where every day is done.
+    held_by
+        What holds the session that is to be shown next, whether or not something else is waited for before.
+    progress
+        How far the running stage is.
     """
 
     study: str
@@ -65,6 +85,10 @@ class Status:
     goes_on: str | None = None
     holder_since: str | None = None
     running: RunningStage | None = None
+    state: StudyState = "new"
+    next: NextStage | None = None
+    held_by: tuple[Held, ...] = ()
+    progress: StageProgress | None = None
 
 
 def read_status(study: Path) -> Status:
@@ -87,12 +111,16 @@ def read_status(study: Path) -> Status:
     despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
     waiting_for = None if holder or document.simulated else _waiting_for(paths, document)
+    held_by, comes_next, is_next = _ahead(paths, document, damaged)
+    if is_next:
+        waiting_for = None  # for nobody but whoever approves it
     with _noted(damaged):
         days = None if missing else _days_done(paths, records)
     is_done = days is not None and days[0] == days[1]
     goes_on = None
-    if days is not None and not (is_done or holder or waiting_for):
+    if days is not None and not (is_done or holder or waiting_for or held_by):
         goes_on = days_to_come(*days, again=command_line("closedloop", "run", paths.root))
+    running = running_stage(paths, records, is_held=holder is not None)
     return Status(
         study=str(paths.root),
         subject=document.subject,
@@ -107,8 +135,30 @@ def read_status(study: Path) -> Status:
         days_done=days[1] if is_done and days else None,
         goes_on=goes_on,
         holder_since=holder.since if holder else None,
-        running=running_stage(paths, records, is_held=holder is not None),
+        running=running,
+        state=state_of(
+            records, is_running=holder is not None, is_done=is_done, held_by=held_by, waiting_for=waiting_for
+        ),
+        next=comes_next,
+        held_by=held_by,
+        progress=progress_of(running),
     )
+
+
+def _ahead(
+    paths: StudyPaths, document: StudyDocument, damaged: list[str]
+) -> tuple[tuple[Held, ...], NextStage | None, bool]:
+    """Return what holds the session that comes next, the stage that comes next, and whether the hold comes before."""
+    from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - a damaged one hides no state
+
+    held_by: tuple[Held, ...] = ()
+    comes_next, is_next = None, False
+    with _noted(damaged):
+        protocol = read_protocol(paths.protocol)
+        comes_next = next_stage(paths, protocol.days)
+        held_by = held_now(paths, document, protocol)
+        is_next = is_held_next(paths, protocol.days, held_by)
+    return held_by, comes_next, is_next
 
 
 def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
@@ -200,12 +250,16 @@ def _noted(damaged: list[str]) -> Iterator[None]:
     try:
         yield
     except ClosedLoopError as error:
-        damaged.append(str(error))
+        if str(error) not in damaged:  # several look at the same file
+            damaged.append(str(error))
 
 
 def status_as_json(status: Status) -> str:
     """Return the state as JSON."""
-    return json.dumps(asdict(status), indent=2)
+    content = asdict(status)
+    for told, held in zip(content["held_by"], status.held_by, strict=True):
+        told["approve"] = held.approval(Path(status.study))
+    return json.dumps(content, indent=2)
 
 
 def status_lines(status: Status) -> list[str]:
@@ -223,6 +277,7 @@ def status_lines(status: Status) -> list[str]:
     lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")
+    lines += held_lines(Path(status.study), status.held_by)
     if status.days_done and not status.waiting_for:
         lines.append(all_done(status.days_done))
     if status.goes_on:

@@ -4,6 +4,7 @@
 - `files`: Reading a file, and writing one: beside, fsync, rename, fsync the folder.
 - `folders`: Making, publishing and removing folders, with durable names.
 - `arrays`: numpy's files.
+- `locks`: A lock that is held for an instant.
 - `places`: Where a path leads, and where a result may be put.
 
 Nothing else in the house opens a file to write, renames or removes one; tests/architecture/test_storage_alone.py names
@@ -36,6 +37,7 @@ from closedloop.storage.folders import (
     sync_folder,
     sync_tree,
 )
+from closedloop.storage.locks import locked
 from closedloop.storage.places import resolved
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "copy_file",
     "is_failing_disk",
     "leave_note",
+    "locked",
     "make_folder",
     "open_new",
     "open_to_read",

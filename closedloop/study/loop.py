@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts.catalog import STIMULI
+from closedloop.artifacts.gates.held import Held, held_before, holds_by_gates
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -24,6 +26,8 @@ from closedloop.study.completeness.looks import Patience, forget_sealed, list_fi
 from closedloop.study.completeness.waiting import wait_until_whole
 from closedloop.study.completeness.watch import Brought, Watch
 from closedloop.study.edits.protocol import accept_edits
+from closedloop.study.gates.checkpoints import CHECKPOINT_AFTER
+from closedloop.study.gates.telling import passed_by_itself
 from closedloop.study.handover import adopt
 from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
 from closedloop.study.ledger import Ledger, open_ledger
@@ -82,13 +86,16 @@ class Outcome:
     Attributes
     ----------
     waiting_for
-        What a person has to do; None when every day is done.
+        What a person has to do; None when every day is done, or a gate holds.
     day
         The day it stopped on, or the last one.
+    held_by
+        What holds the day's session; empty where nothing does.
     """
 
     waiting_for: str | None
     day: int
+    held_by: tuple[Held, ...] = ()
 
 
 def read_identity(paths: StudyPaths) -> tuple[StudyDocument, Protocol]:
@@ -168,15 +175,36 @@ class _Loop:
 
     def _advance(self, n_days: int) -> Outcome:
         for step in self.steps.in_order(n_days):
-            if self._stands(step):
-                continue
-            if step.stage.is_brought(self.steps.study):
-                waiting_for = self._adopt(step)
-                if waiting_for:
-                    return Outcome(waiting_for, step.day)
-            else:
-                self._run(step, n_days)
+            if not self._stands(step):
+                if held_by := self._held_before(step):
+                    return Outcome(None, step.day, held_by)
+                if step.stage.is_brought(self.steps.study):
+                    waiting_for = self._adopt(step)
+                    if waiting_for:
+                        return Outcome(waiting_for, step.day)
+                else:
+                    self._run(step, n_days)
+            self._ask_gates(step)
         return Outcome(None, n_days - 1)
+
+    def _ask_gates(self, step: Step) -> None:
+        """Have what the gates find after a stage written down, where that is missing or of another state."""
+        checkpoint = CHECKPOINT_AFTER.get(step.stage.name)
+        if checkpoint is not None:
+            steps = self.steps
+            steps.table.ask_gates(steps.paths, steps.study, steps.protocol, day=step.day, checkpoint=checkpoint)
+
+    def _held_before(self, step: Step) -> tuple[Held, ...]:
+        """Return what holds a session that is to be made or shown; say what a simulated study goes past by itself."""
+        paths, name = self.steps.paths, step.stage.name
+        if name not in ("schedule", "present"):
+            return ()
+        until: Literal["schedule", "present"] = "schedule" if name == "schedule" else "present"
+        by_gates = holds_by_gates(self.steps.study, self.steps.protocol)
+        if not by_gates:
+            for line in passed_by_itself(paths, step.day, until=until):
+                self._say_once(line)
+        return held_before(paths, step.day, by_gates=by_gates, until=until)
 
     def _stands(self, step: Step) -> bool:
         """Return whether a published stage still follows from its inputs; a checksum mismatch raises ManifestError."""
@@ -256,9 +284,13 @@ class _Loop:
                 f"{paths.inputs}: the study had no list of its images and base model; it has one now, of today."
             )
         said = compare_inputs(paths, study)
-        if said and said not in self.said:
-            self.said.add(said)
-            self.reporter.say(said)
+        if said:
+            self._say_once(said)
+
+    def _say_once(self, text: str) -> None:
+        if text not in self.said:
+            self.said.add(text)
+            self.reporter.say(text)
 
     def _context(self, step: Step, progress: ProgressCallback) -> StageContext:
         return StageContext(

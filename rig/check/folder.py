@@ -5,6 +5,7 @@ from __future__ import annotations
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.day.session import ScreenSettings
 from closedloop.artifacts.day.session_fitness import viewing_distance_cm
+from closedloop.artifacts.gates.held import held_in_its_study
 from closedloop.artifacts.rig.description import SubjectScreen
 from closedloop.errors import RigError
 from rig.apparatus import describe_rig
@@ -14,6 +15,7 @@ from rig.display.placement import place
 from rig.machine.timeline import trial_frames
 from rig.session.checks import check_images, refuse_misfits
 from rig.session.folder import Session, read_session, verify_seal
+from rig.session.foreign import JOURNAL_NAME
 
 MOST_DIFFERENCE = 0.02
 """Between a size or a distance of the session and the rig's: 2 % of 8 degrees are ten minutes of arc."""
@@ -41,6 +43,26 @@ def session(at: Inspection) -> str:
 def images(at: Inspection) -> str:
     """Compare every image with the name that the plan knows it by."""
     return check_images(at.known_session())
+
+
+def held(at: Inspection) -> str | Finding | None:
+    """Ask the study that the folder lies in whether something holds its session; a copy elsewhere cannot know.
+
+    What has begun goes on, and a rehearsal shows an animal nothing.
+    """
+    has_begun = (at.launch.out / JOURNAL_NAME).is_file()
+    asked = None if has_begun or at.launch.is_rehearsal else held_in_its_study(at.launch.session)
+    if asked is None:
+        return None
+    study, holding = asked
+    if not holding:
+        return f"nothing holds it in {study}"
+    first, n_others = holding[0], len(holding) - 1
+    others = f", and {n_others} more" if n_others else ""
+    return fail(
+        f"expected a session that nothing holds in its study, found it held{others}: {first.line.rstrip('.')}",
+        f"Show nothing before it is approved where the study is: `{first.approval(study)}`.",
+    )
 
 
 def rig(at: Inspection) -> str:

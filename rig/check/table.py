@@ -46,6 +46,7 @@ BEFORE: tuple[CheckRow, ...] = (
     CheckRow("seal", folder.seal, "is every byte as it was sealed"),
     CheckRow("session", folder.session, "do the files belong together"),
     CheckRow("images", folder.images, "is every image the one that was planned"),
+    CheckRow("held", folder.held, "does nothing hold the session in its study"),
     CheckRow("rig", folder.rig, "is this rig described, with a screen as the session was planned for"),
     CheckRow("timing", folder.timing, "are images up for whole frames", is_for_recordings=True),
     CheckRow("layout", folder.layout, "do image, photodiode patch and fixation point fit in whole pixels"),

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.attack import Attack, Controls
+from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Seed
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
@@ -40,6 +41,7 @@ class Protocol(Section):
     fit: Fit
     evaluation: Evaluation
     simulation: Simulation
+    gates: Gates = Gates()
 
     @model_validator(mode="after")
     def _images_attacked_are_shown(self) -> Protocol:

@@ -13,13 +13,23 @@ from closedloop.artifacts.records.chain import chain_line, read_chain
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 from closedloop.plain_text.limits import MOST_LINES_BYTES, read_limited, refuse_many_lines
-from closedloop.storage import write_bytes
+from closedloop.storage import locked, write_bytes
+
+LOCK_NAME = ".amendments.lock"
 
 
 class Amendment(Section):
     """One decision. What it changes is told by its kind; `before` and `after` say it in hashes, names or numbers."""
 
-    kind: Literal["accept_session", "accept_recording", "replace_recording", "edit_protocol"]
+    kind: Literal[
+        "accept_session",
+        "accept_recording",
+        "replace_recording",
+        "edit_protocol",
+        "approve_gate",
+        "hold",
+        "release",
+    ]
     simulated: bool
     day: int | None = Field(ge=0, description="the recording day it is about; null for the whole study")
     utc: str = Field(description="when, ISO 8601")
@@ -60,7 +70,8 @@ def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
         lines = _lines(path)
     except (DocumentError, OSError) as error:
         return (), str(error)
-    whole, fault = (), ""
+    whole: tuple[Amendment, ...] = ()
+    fault = ""
     first, beyond = 0, len(lines) + 1  # so many lines hold; so many do not
     while beyond - first > 1:
         middle = (first + beyond) // 2 if fault else len(lines)
@@ -88,15 +99,18 @@ def _amendments(lines: list[bytes], *, place: str) -> tuple[Amendment, ...]:
 def append_amendment(path: Path, amendment: Amendment) -> None:
     """Add a line; the file is whole before and after, also where the program is killed in between.
 
+    Somebody else who adds one at the same time is waited for: people decide while a loop works.
+
     Raises
     ------
     DocumentError
         The lines that are there are not whole.
     """
-    read_amendments(path)
-    lines = _lines(path)
-    line, _ = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
-    write_bytes(path, b"".join(old + b"\n" for old in lines) + line)
+    with locked(path.with_name(LOCK_NAME)):
+        read_amendments(path)
+        lines = _lines(path)
+        line, _ = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
+        write_bytes(path, b"".join(old + b"\n" for old in lines) + line)
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -2,12 +2,14 @@
 
 The module has `NAME` (also of its template, `templates/panels/NAME.html`, and of its event), `TITLE` and
 `read(paths)`, which returns a frozen dataclass; one with pictures has `picture(paths, key)` too, which returns the
-bytes of a PNG, served at `/study/STUDY/panel/NAME/picture/KEY.png`. The template gets `panel`, what `read` returned,
-and `study` (`study.name`, `study.url`); `templates/macros.html` has the marks of states and levels, and charts.
+bytes of a PNG, served at `/study/STUDY/panel/NAME/picture/KEY.png`; one with filters or pages has
+`read_asked(paths, asked)`, asked for by the words of a form of class `ask`. The template gets `panel`, what `read`
+returned, and `study` (`study.name`, `study.url`); `templates/macros.html` has the marks of states and levels, tables
+and charts.
 """
 
-from closedloop.service.panels import gates, recording, session, stages
+from closedloop.service.panels import days, gates, history, recording, session, stages, tomorrow
 from closedloop.service.panels.panel import Panel
 
-PANELS: tuple[Panel, ...] = (stages, session, recording, gates)
+PANELS: tuple[Panel, ...] = (stages, gates, session, recording, days, tomorrow, history)
 """The panels in the order of the page."""

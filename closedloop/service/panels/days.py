@@ -6,21 +6,20 @@ has none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
-from closedloop.report import tables
+from closedloop.report import tables as report_tables
 from closedloop.report.numbers import day_rows, median_r, summary_rows
 from closedloop.report.reading import SensitivityRow, StudyRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, percent
-from closedloop.service.panels.charts import Chart, ChartLevel, ChartLine, known, side_by_side
-from closedloop.service.reading.days import DayNumbers, StudyNumbers, read_numbers
+from closedloop.service.over_days.numbers import DayNumbers, StudyNumbers, read_numbers
+from closedloop.service.panels.charts import Chart, ChartLevel, ChartLine, Dash, Look, Mark, known, side_by_side
 
 NAME = "days"
 TITLE = "Day by day"
@@ -28,15 +27,14 @@ TITLE = "Day by day"
 HIDDEN_TRUTH = "the simulation's hidden truth"
 
 _SPREAD = 0.4  # days, from the first to the last of what is drawn side by side
-_OVER_DAYS = {  # estimate: colour, mark, dashes
-    "paper": ("site", "circle", "solid"),
-    "cross_fitted": ("second", "diamond", "dotted"),
-    "gaussian": ("gaussian", "square", "dashed"),
-    "linear": ("linear", "triangle", "dashed"),
-    "true": ("truth", "open", "dashed"),
-    "white_box": ("bound", "down", "dotted"),
+_OVER_DAYS: dict[str, tuple[str, Look, Mark, Dash]] = {  # estimate: name beside the line, colour, mark, dashes
+    "paper": ("sites", "site", "circle", "solid"),
+    "cross_fitted": ("cross-fitted", "second", "diamond", "dotted"),
+    "gaussian": ("noise", "gaussian", "square", "none"),
+    "linear": ("interpolation", "linear", "triangle", "none"),
+    "true": ("hidden truth", "truth", "open", "dashed"),
+    "white_box": ("hidden bound", "bound", "down", "dotted"),
 }
-_TRUTHS = ("true", "white_box")
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,12 @@ class NamedTable:
 
 @dataclass(frozen=True)
 class DaysSection:
-    """Charts and tables of one question; the tables that are `folded` open with a click."""
+    """Charts and tables of one question; charts by their names, and tables that are `folded` open with a click."""
 
     anchor: str
     heading: str
     intro: str
-    charts: tuple[Chart, ...]
+    charts: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     folded: tuple[NamedTable, ...] = ()
 
@@ -69,6 +67,8 @@ class DaysPanel:
         Whether no animal was recorded.
     days
         Those that have numbers.
+    charts
+        Of all sections.
     damaged
         What could not be read, a line each.
     """
@@ -76,6 +76,7 @@ class DaysPanel:
     simulated: bool
     days: tuple[int, ...]
     sections: tuple[DaysSection, ...]
+    charts: tuple[Chart, ...]
     damaged: tuple[str, ...] = ()
 
 
@@ -83,21 +84,38 @@ def read(paths: StudyPaths) -> DaysPanel:
     """Return what the days have measured so far."""
     numbers = read_numbers(paths)
     days = [day for day in numbers.days if day.quality or day.sites or day.fit or day.evaluation]
-    sections = (_sites(numbers, days), _model(numbers, days), _sensitivity(paths, numbers, days))
+    parts = (_sites(numbers, days), _model(numbers, days), _sensitivity(paths, numbers, days))
+    there = [part for part in parts if part is not None]
     return DaysPanel(
         simulated=numbers.simulated,
         days=tuple(day.day for day in days),
-        sections=tuple(section for section in sections if section is not None),
+        sections=tuple(section for section, _ in there),
+        charts=tuple(chart for _, charts in there for chart in charts),
         damaged=numbers.faults,
     )
 
 
-def _sites(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> DaysSection | None:
+_Part = tuple[DaysSection, tuple[Chart, ...]]
+
+
+def _part(
+    anchor: str,
+    heading: str,
+    intro: str,
+    *,
+    charts: tuple[Chart, ...],
+    tables: tuple[Table, ...] = (),
+    folded: tuple[NamedTable, ...] = (),
+) -> _Part:
+    return DaysSection(anchor, heading, intro, tuple(chart.name for chart in charts), tables, folded), charts
+
+
+def _sites(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> _Part | None:
     recorded = [day for day in days if day.sites is not None]
     if not recorded:
         return None
     least = numbers.protocol.sites.min_reliability if numbers.protocol else None
-    return DaysSection(
+    return _part(
         "sites",
         "Sites and recording",
         "The sites of the model, chosen on day 0, as each day recorded them.",
@@ -146,7 +164,6 @@ def _by_site(
     by_day = [{site.neuroid_id: value(site) for site in _chosen(day)} for day in days]
     names = list(dict.fromkeys(name for sites in by_day for name in sites))
     medians = [_median(sites.values()) for sites in by_day]
-    faint = [ChartLine(one, known(sites.get(one) for sites in by_day), look="faint", mark="dot") for one in names]
     levels = [ChartLevel(f"median of day {days[0].day}", medians[0])] if medians[0] is not None else []
     levels += [ChartLevel("least of a site on day 0", least)] if least is not None else []
     return Chart(
@@ -155,19 +172,32 @@ def _by_site(
         "day",
         y_label,
         x=tuple(float(day.day) for day in days),
-        lines=(ChartLine("median over sites", known(medians), look="site", mark="circle", dash="solid"), *faint),
+        lines=(
+            ChartLine("median over sites", known(medians), short="median", look="site", mark="circle", dash="solid"),
+            *_faint(by_day),
+        ),
         levels=tuple(levels),
         lowest=0.0 if all(one is None or one >= 0 for sites in by_day for one in sites.values()) else None,
         faint_label=f"single sites (n = {len(names)})",
     )
 
 
+def _faint(by_day: Sequence[Mapping[str, float | None]]) -> tuple[ChartLine, ...]:
+    """Return a line a site, side by side behind the median, in the order of the model's outputs."""
+    names = list(dict.fromkeys(name for sites in by_day for name in sites))
+    lines = [
+        ChartLine(name, known(sites.get(name) for sites in by_day), look="faint", mark="dot", dash="none")
+        for name in names
+    ]
+    return side_by_side(lines, spread=_SPREAD)
+
+
 def _yield(days: Sequence[DayNumbers], least: float | None) -> Chart:
     recorded = [sum(_is_recorded(site) for site in _chosen(day)) for day in days]
     reliable = [_n_reliable(_chosen(day), least) for day in days]
     lines = [
-        ChartLine("recorded", tuple(recorded), look="site", mark="circle", dash="solid"),
-        ChartLine("reliable enough", tuple(reliable), look="second", mark="diamond", dash="dashed"),
+        ChartLine("recorded", tuple(recorded), short="recorded", look="site", mark="circle", dash="solid"),
+        ChartLine("reliable enough", tuple(reliable), short="reliable", look="second", mark="diamond", dash="dashed"),
     ]
     return Chart(
         "yield",
@@ -175,7 +205,7 @@ def _yield(days: Sequence[DayNumbers], least: float | None) -> Chart:
         "day",
         "sites",
         x=tuple(float(day.day) for day in days),
-        lines=tuple(lines),
+        lines=side_by_side(lines, spread=0.2),
         levels=(ChartLevel("sites of the model", float(max(len(_chosen(day)) for day in days))),),
         lowest=0.0,
     )
@@ -233,17 +263,17 @@ def _sites_line(day: DayNumbers, first: dict[str, Site], least: float | None) ->
     )
 
 
-def _model(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> DaysSection | None:
+def _model(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> _Part | None:
     told = [day for day in days if day.evaluation or day.fit]
     if not told:
         return None
     last = next((day.evaluation for day in reversed(told) if day.evaluation), None)
-    return DaysSection(
+    return _part(
         "model",
         "The model against the spikes",
         "What the model said before the recording, against what was recorded.",
         charts=(_predictions(told), *_signs(told, simulated=numbers.simulated)),
-        folded=(NamedTable(f"The sites on day {last.day}", tables.sites(last)),) if last else (),
+        folded=(NamedTable(f"The sites on day {last.day}", report_tables.sites(last)),) if last else (),
     )
 
 
@@ -254,19 +284,32 @@ def _predictions(days: Sequence[DayNumbers]) -> Chart:
     refitted = [_median(day.fit.r_heldout) if day.fit else None for day in days]
     main = side_by_side(
         [
-            ChartLine("sealed model of the day, median", known(sealed), look="site", mark="circle", dash="solid"),
-            ChartLine("after the day's refit, median", known(refitted), look="second", mark="diamond", dash="dashed"),
+            ChartLine(
+                "sealed model of the day, median",
+                known(sealed),
+                short="sealed",
+                look="site",
+                mark="circle",
+                dash="solid",
+            ),
+            ChartLine(
+                "after the day's refit, median",
+                known(refitted),
+                short="refitted",
+                look="second",
+                mark="diamond",
+                dash="dashed",
+            ),
         ],
         spread=0.1,
     )
-    faint = [ChartLine(name, known(sites.get(name) for sites in by_day), look="faint", mark="dot") for name in names]
     return Chart(
         "predictions",
         "Prediction of images it never saw",
         "day",
         "correlation r",
         x=tuple(float(day.day) for day in days),
-        lines=(*main, *faint),
+        lines=(*main, *_faint(by_day)),
         levels=(ChartLevel("no correlation", 0.0),),
         highest=1.0,
         faint_label=f"sealed model, single sites (n = {len(names)})",
@@ -284,10 +327,14 @@ def _signs(days: Sequence[DayNumbers], *, simulated: bool) -> tuple[Chart, ...]:
     for epsilon, mark in zip(epsilons, _marks(len(epsilons)), strict=True):
         cells = [next((e for e in one.epsilons if e.epsilon == epsilon), None) for one in evaluated]
         measured = known(cell.sign_agreement_measured if cell else None for cell in cells)
-        lines.append(ChartLine(f"ε = {epsilon:g}, measured", measured, look="site", mark=mark, dash="solid"))
         true = known(cell.sign_agreement_true if cell else None for cell in cells)
+        name = f"ε = {epsilon:g}"
+        lines.append(ChartLine(f"{name}, measured", measured, short=name, look="site", mark=mark, dash="solid"))
         if simulated and any(value is not None for value in true):
-            lines.append(ChartLine(f"ε = {epsilon:g}, {HIDDEN_TRUTH}", true, look="truth", mark=mark, dash="dashed"))
+            short = f"{name}, hidden"
+            lines.append(
+                ChartLine(f"{name}, {HIDDEN_TRUTH}", true, short=short, look="truth", mark=mark, dash="dashed")
+            )
     return (
         Chart(
             "signs",
@@ -304,27 +351,27 @@ def _signs(days: Sequence[DayNumbers], *, simulated: bool) -> tuple[Chart, ...]:
     )
 
 
-def _marks(n: int) -> tuple:
-    marks = ("circle", "square", "triangle", "diamond", "down")
+def _marks(n: int) -> tuple[Mark, ...]:
+    marks: tuple[Mark, ...] = ("circle", "square", "triangle", "diamond", "down")
     return tuple(marks[place % len(marks)] for place in range(n))
 
 
-def _sensitivity(paths: StudyPaths, numbers: StudyNumbers, days: Sequence[DayNumbers]) -> DaysSection | None:
+def _sensitivity(paths: StudyPaths, numbers: StudyNumbers, days: Sequence[DayNumbers]) -> _Part | None:
     rows = summary_rows([row for day in days for row in day.sensitivity])
     if not rows or numbers.study is None or numbers.protocol is None:
         return None
     record = StudyRecord(paths, numbers.study, numbers.protocol, tuple(day.record() for day in days))
     last = max(row.day for row in rows)
-    every = tables.every_number([row for day in days if day.day == last for row in day.sensitivity])
+    every = _named(report_tables.every_number([row for day in days if day.day == last for row in day.sensitivity]))
     simulated = numbers.simulated
-    return DaysSection(
+    return _part(
         "sensitivity",
         "How far the sites move",
         "Change of a site's response in units of its SD over clean images (σ), by day and size of the perturbation, "
         "beside the controls that no model made. Bars: 95 % intervals."
         + (f" Dashed and dotted open marks: {HIDDEN_TRUTH}, which no real study has." if simulated else ""),
         charts=tuple(_at_epsilon(rows, epsilon) for epsilon in sorted({row.epsilon for row in rows})),
-        tables=(_told(tables.day_by_day(day_rows(record))),),
+        tables=(_told(report_tables.day_by_day(day_rows(record))),),
         folded=(NamedTable(f"Every number of day {last}", every),),
     )
 
@@ -340,7 +387,7 @@ def _told(table: Table) -> Table:
 def _at_epsilon(rows: Sequence[SensitivityRow], epsilon: float) -> Chart:
     days = sorted({row.day for row in rows})
     lines = []
-    for estimate, (look, mark, dash) in _OVER_DAYS.items():
+    for estimate, (short, look, mark, dash) in _OVER_DAYS.items():
         own = {
             row.day: row
             for row in rows
@@ -353,6 +400,7 @@ def _at_epsilon(rows: Sequence[SensitivityRow], epsilon: float) -> Chart:
                     known(own[day].mean if day in own else None for day in days),
                     known(own[day].interval[0] if day in own else None for day in days),
                     known(own[day].interval[1] if day in own else None for day in days),
+                    short=short,
                     look=look,
                     mark=mark,
                     dash=dash,
@@ -370,13 +418,28 @@ def _at_epsilon(rows: Sequence[SensitivityRow], epsilon: float) -> Chart:
 
 
 def _name(estimate: str) -> str:
-    truths = {
-        "true": f"sites, {HIDDEN_TRUTH}",
-        "white_box": f"white-box bound, {HIDDEN_TRUTH}",
-    }
-    return truths.get(estimate, tables.NAMES[estimate])
+    """Return an estimate's name as the report has it, that of a hidden truth as this page calls it."""
+    return _HIDDEN.get(report_tables.NAMES[estimate], report_tables.NAMES[estimate])
 
 
-def _median(values) -> float | None:
+_HIDDEN = {
+    report_tables.NAMES["true"]: f"sites, {HIDDEN_TRUTH}",
+    report_tables.NAMES["white_box"]: f"white-box bound, {HIDDEN_TRUTH}",
+}
+_CONTROLS = {report_tables.NAMES[kind] for kind in CONTROL_KINDS}
+
+
+def _named(table: Table) -> Table:
+    """Return the report's table of every number with each row of the hidden truth called that."""
+    rows = [(_HIDDEN.get(row[0], row[0]), *row[1:]) for row in table.rows]
+    rows = [(f"{row[0]}, {HIDDEN_TRUTH}", *row[1:]) if _is_noiseless_control(row) else row for row in rows]
+    return Table(table.columns, tuple(rows), table.caption, table.prose)
+
+
+def _is_noiseless_control(row: tuple[str, ...]) -> bool:
+    return row[0] in _CONTROLS and row[1] == "truth"
+
+
+def _median(values: Iterable[float | None]) -> float | None:
     found = [value for value in values if value is not None]
     return median(found) if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, runtime_checkable
 from typing import Protocol as Port
 
@@ -19,6 +20,14 @@ class Panel(Port):
 
         It is asked every few seconds: what did not change on disk must not be read again (see `unchanged.py`).
         """
+
+
+@runtime_checkable
+class AskedPanel(Port):
+    """A panel with filters, or with pages."""
+
+    def read_asked(self, paths: StudyPaths, asked: Mapping[str, str]) -> Any:
+        """Return what a person asked for in words of an address; a word that means nothing is none."""
 
 
 @runtime_checkable

@@ -12,10 +12,10 @@ from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels.charts import Chart, ChartLine
-from closedloop.service.panels.unchanged import while_unchanged
 from closedloop.service.reading.recording.arrivals import Arrivals, Asked, arrivals
 from closedloop.service.reading.recording.onsets import DeviceLatency, latency_of
 from closedloop.service.reading.session.places import current_session, days_of, look_at_journal, onsets_of_journal
+from closedloop.service.unchanged import while_unchanged
 
 NAME = "recording"
 TITLE = "Recording"

@@ -15,12 +15,12 @@ from closedloop.artifacts.rig.description import read_rig
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels.charts import Chart, ChartLine
-from closedloop.service.panels.unchanged import while_unchanged
 from closedloop.service.reading.session.counts import SessionCounts
 from closedloop.service.reading.session.gaze import RecentGaze, recent_gaze
 from closedloop.service.reading.session.journal import JournalLook
 from closedloop.service.reading.session.pictures import picture_key, session_picture
 from closedloop.service.reading.session.places import current_session, look_at_journal
+from closedloop.service.unchanged import while_unchanged
 from closedloop.study.completeness.names import is_copying
 
 NAME = "session"

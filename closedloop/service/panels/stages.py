@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.gates.held import PERSON, Held
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.service.panels.unchanged import while_unchanged
+from closedloop.service.panels import gates
+from closedloop.service.unchanged import while_unchanged
 from closedloop.study.ledger import StageRecord, read_records
-from closedloop.study.process.lock import holder_of
+from closedloop.study.process.lock import LockHolder, holder_of
 from closedloop.study.process.running import RunningStage, running_stage
+from closedloop.study.process.state import StudyState, is_held_next
 
 NAME = "stages"
 TITLE = "Stages"
@@ -74,6 +77,31 @@ class DayStages:
 
 
 @dataclass(frozen=True)
+class Need:
+    """What a study needs of a person.
+
+    Attributes
+    ----------
+    kind
+        Why it does not go on.
+    place
+        The day and the stage or the checkpoint.
+    said
+        What was found, or what is waited for.
+    remedy
+        What to do, where `said` does not say it.
+    anchor
+        Where on the page more of it stands; empty where nothing does.
+    """
+
+    kind: Literal["held", "waiting", "failed"]
+    place: str
+    said: str
+    remedy: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
 class StagesPanel:
     """Where a study is.
 
@@ -81,6 +109,8 @@ class StagesPanel:
     ----------
     state
         In one word: what the overview and the page's head say.
+    needs
+        What the study needs of a person now: the first of them is what it stands at.
     holder, holder_since
         Which process works on it, and since when (ISO 8601, UTC).
     today
@@ -96,12 +126,13 @@ class StagesPanel:
     subject: str
     simulated: bool
     protocol: str
-    state: Literal["new", "running", "waiting", "failed", "stopped", "done", "unreadable"]
+    state: StudyState | Literal["unreadable"]
     holder: str | None
     holder_since: str | None
     today: DayStages | None
     days: tuple[DayStages, ...]
     n_days: int | None
+    needs: tuple[Need, ...] = ()
     damaged: tuple[str, ...] = ()
 
 
@@ -111,20 +142,24 @@ def read(paths: StudyPaths) -> StagesPanel:
     document = _study(paths, damaged)
     protocol = _protocol(paths, damaged)
     records = _ledger(paths, damaged)
-    holder = holder_of(paths.root)
+    holder = _holder(paths, damaged)
     running = running_stage(paths, records, is_held=holder is not None)
-    days = _days(records, running, simulated=document is not None and document.simulated)
     n_days = protocol.days if protocol else None
+    days = _days(records, running, n_days=n_days, simulated=document is not None and document.simulated)
+    held_by = gates.read(paths).held_by
+    is_held = n_days is not None and is_held_next(paths, n_days, held_by)
+    state = _state(records, running, n_days=n_days, is_held=is_held)
     return StagesPanel(
         subject=document.subject if document else "?",
         simulated=document is not None and document.simulated,
         protocol=document.protocol_name if document else "?",
-        state=_state(records, running, n_days=n_days) if document else "unreadable",
+        state=state if document else "unreadable",
         holder=holder.name if holder else None,
         holder_since=holder.since if holder else None,
         today=days[-1] if days else None,
         days=days,
         n_days=n_days,
+        needs=(*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held)),
         damaged=tuple(damaged),
     )
 
@@ -174,23 +209,58 @@ def _ledger(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
         return ()
 
 
+def _holder(paths: StudyPaths, damaged: list[str]) -> LockHolder | None:
+    try:
+        return holder_of(paths.root)
+    except (ClosedLoopError, OSError, ValueError) as error:
+        damaged.append(str(error))
+        return None
+
+
 def _state(
-    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None
-) -> Literal["new", "running", "waiting", "failed", "stopped", "done"]:
-    if not records:
-        return "new"
+    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, is_held: bool
+) -> StudyState:
+    """Return the state; a loop that waits or is held may be there for hours, and is not said to run."""
+    states = {record.state for record in records}
+    finished = sum(record.stage == "evaluate" and record.state == "done" for record in records)
     if running:
         return "stopped" if running.state == "stopped" else "running"
-    states = {record.state for record in records}
     if "failed" in states:
         return "failed"
+    if is_held:
+        return "held"
     if "waiting" in states:
         return "waiting"
-    finished = sum(record.stage == "evaluate" and record.state == "done" for record in records)
-    return "done" if n_days is not None and finished >= n_days else "stopped"
+    if n_days is not None and finished >= n_days:
+        return "done"
+    return "stopped" if records else "new"
 
 
-def _days(records: Sequence[StageRecord], running: RunningStage | None, *, simulated: bool) -> tuple[DayStages, ...]:
+def _hold(held: Held) -> Need:
+    if held.gate == PERSON:
+        return Need("held", "by a person", held.found, anchor=gates.NAME)
+    return Need(
+        "held",
+        f"day {held.day} {held.checkpoint}, {held.gate.replace('_', ' ')}",
+        f"expected {held.expected}, found {held.found}",
+        held.remedy,
+        gates.anchor(held.day, held.checkpoint, held.gate),
+    )
+
+
+def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
+    """Yield what the loop said when it stopped; what a held study would wait for comes later."""
+    for record in records:
+        place = record.stage if record.day == START_DAY else f"day {record.day} {record.stage}"
+        if record.state == "failed":
+            yield Need("failed", place, record.error or "")
+        if record.state == "waiting" and not is_held:
+            yield Need("waiting", place, record.error or "")
+
+
+def _days(
+    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, simulated: bool
+) -> tuple[DayStages, ...]:
     by_day: dict[int, dict[str, StageRecord]] = {}
     for record in records:
         by_day.setdefault(record.day, {})[record.stage] = record
@@ -199,11 +269,17 @@ def _days(records: Sequence[StageRecord], running: RunningStage | None, *, simul
             day,
             tuple(
                 _cell(stage, of_day.get(stage), running, left_s=_usual(records, day, stage, simulated=simulated))
-                for stage in ((START,) if day == START_DAY else STAGES)
+                for stage in _stages(day, n_days)
             ),
         )
         for day, of_day in sorted(by_day.items())
     )
+
+
+def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
+    if day == START_DAY:
+        return (START,)
+    return STAGES[:-1] if day + 1 == n_days else STAGES  # the last day queues nothing
 
 
 def _usual(records: Sequence[StageRecord], day: int, stage: str, *, simulated: bool) -> float | None:

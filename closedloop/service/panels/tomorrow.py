@@ -22,8 +22,9 @@ from closedloop.report.audit.measures import MAGNIFICATION, kept, n_beyond_budge
 from closedloop.report.audit.size_table import size_table
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
-from closedloop.service.reading.next_session import NextSession, find_next_session
-from closedloop.service.reading.thumbnails import Shown, picture_of
+from closedloop.service.over_days.choices import Choice
+from closedloop.service.over_days.next_session import NextSession, find_next_session
+from closedloop.service.over_days.pictures import SessionImage, picture_of
 
 NAME = "tomorrow"
 TITLE = "The next session's stimuli"
@@ -52,15 +53,6 @@ class Wanted:
     epsilon: float | None = None
     order: str = "planned"
     page: int = 1
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One choice of a filter."""
-
-    value: str
-    label: str
-    is_chosen: bool
 
 
 @dataclass(frozen=True)
@@ -208,8 +200,8 @@ def picture(paths: StudyPaths, key: str) -> bytes | None:
     return picture_of(_images(paths, session), shown, times=int(named["times"] or 1))
 
 
-def _of_row(session: NextSession, row: int) -> Shown:
-    return Shown(row, str(session.columns["stimulus_id"][row]))
+def _of_row(session: NextSession, row: int) -> SessionImage:
+    return SessionImage(row, str(session.columns["stimulus_id"][row]))
 
 
 def _images(paths: StudyPaths, session: NextSession) -> Path:
@@ -323,7 +315,7 @@ def _card(session: NextSession, columns: Columns, measured: Columns, place: int)
 
 
 def _repeated(of: Mapping[str, float]) -> tuple[tuple[str, str], ...]:
-    return (("shown", f"{count(int(of['repetitions']))} times"),)
+    return (("shown", _n(of["repetitions"], "time")),)
 
 
 def _predicted(of: Mapping[str, float]) -> tuple[tuple[str, str], ...]:
@@ -348,10 +340,14 @@ def _audited(of: Mapping[str, float], measured: Mapping[str, float]) -> tuple[tu
         facts += [
             ("brightness", _signed_percent(measured["brightness"])),
             ("contrast", _signed_percent(measured["contrast"])),
-            ("clipped", f"{count(int(of['n_clipped']))} values"),
-            ("changed", f"{count(int(of['n_changed']))} values, by up to {count(int(of['largest_change']))}"),
+            ("clipped", _n(of["n_clipped"], "value")),
+            ("changed", f"{_n(of['n_changed'], 'value')}, by up to {_n(of['largest_change'], 'level')}"),
         ]
     return (*facts, *_repeated(of))
+
+
+def _n(n: float, what: str) -> str:
+    return f"{count(int(n))} {what}{'' if n == 1 else 's'}"
 
 
 def _down(share: float) -> str:
@@ -364,4 +360,7 @@ def _signed(value: float) -> str:
 
 
 def _signed_percent(value: float) -> str:
-    return f"{100 * value:+.2f} %".replace("-", "−") if math.isfinite(value) else DASH
+    if not math.isfinite(value):
+        return DASH
+    text = f"{100 * value:+.2f} %"
+    return "0.00 %" if text in ("+0.00 %", "-0.00 %") else text.replace("-", "−")

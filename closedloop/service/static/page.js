@@ -39,7 +39,8 @@
 
   // One after the other: a panel is never swapped in the middle of another swap of it.
   let last = Promise.resolve();
-  const swapInTurn = (target, text) => { last = last.then(() => swap(target, text)).catch(console.error); };
+  const swapInTurn = (target, text) => (last = last.then(() => swap(target, text)).catch(console.error));
+  window.closedloopSwap = swapInTurn;
 
   const listen = (address, place) => {
     const source = new EventSource(`${address}?after=${encodeURIComponent(place)}`);
@@ -47,7 +48,7 @@
     for (const body of document.querySelectorAll("main .panel > .body")) {
       source.addEventListener(body.id.slice("panel-".length), (event) => {
         place = event.lastEventId || place;
-        swapInTurn(body, event.data);
+        window.closedloopAsked(body).catch(() => null).then((asked) => swapInTurn(body, asked ?? event.data));
       });
     }
     source.onerror = () => {
@@ -77,52 +78,61 @@
   window.closedloopCharts?.draw(document);
 
   // Decisions.
-  const dialog = document.getElementById("decide");
-  if (!dialog) return;
-  const form = dialog.querySelector("form");
-  const submit = form.querySelector("[type=submit]");
-  const fault = document.getElementById("decide-said");
+  const template = document.getElementById("decide");
+  if (!template) return;
   const said = document.getElementById("said");
   const WORDS = { approve: "Approve", hold: "Hold this study", release: "Release", retry: "Look again now" };
-  let asked = null;
+  let hiding = 0;
+
+  const post = async (action, sent) => {
+    const answer = await fetch(`${main.dataset.study}/${action}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Closedloop-Token": token },
+      body: JSON.stringify(sent),
+    });
+    const text = await answer.text();
+    const isOurs = answer.headers.get("content-type")?.startsWith("application/json");
+    const told = isOurs ? JSON.parse(text) : { error: text };
+    if (!answer.ok) throw new Error(told.error);
+    return told.said;
+  };
+
+  const ask = (button) => {
+    const { action, gate, day, about } = button.dataset;
+    const dialog = template.content.cloneNode(true).firstElementChild;
+    const form = dialog.querySelector("form");
+    const submit = form.querySelector("[type=submit]");
+    const fault = dialog.querySelector("#decide-said");
+    dialog.querySelector("#decide-title").textContent = submit.textContent = WORDS[action];
+    dialog.querySelector("#decide-about").textContent = about;
+    form.elements.by.value = localStorage.getItem("closedloop-by") || "";
+    form.querySelector("[value=cancel]").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      submit.disabled = true;
+      const sent = { by: form.elements.by.value, reason: form.elements.reason.value };
+      if (gate) Object.assign(sent, { gate, day: Number(day) });
+      try {
+        said.textContent = await post(action, sent);
+        localStorage.setItem("closedloop-by", sent.by);
+        dialog.close();
+        said.hidden = false;
+        clearTimeout(hiding);
+        hiding = setTimeout(() => { said.hidden = true; }, 10000);
+      } catch (error) {
+        fault.textContent = error.message;
+        fault.hidden = false;
+        submit.disabled = false;
+      }
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    form.elements[form.elements.by.value ? "reason" : "by"].focus();
+  };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-action]");
-    if (!button) return;
-    asked = { action: button.dataset.action };
-    if (button.dataset.gate) Object.assign(asked, { gate: button.dataset.gate, day: Number(button.dataset.day) });
-    document.getElementById("decide-title").textContent = submit.textContent = WORDS[asked.action];
-    document.getElementById("decide-about").textContent = button.dataset.about;
-    form.elements.by.value = form.elements.by.value || localStorage.getItem("closedloop-by") || "";
-    form.elements.reason.value = "";
-    fault.hidden = true;
-    dialog.showModal();
-  });
-  form.querySelector("[value=cancel]").addEventListener("click", () => dialog.close());
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    submit.disabled = true;
-    const { action, ...about } = asked;
-    const sent = { ...about, by: form.elements.by.value, reason: form.elements.reason.value };
-    try {
-      const answer = await fetch(`${main.dataset.study}/${action}`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Closedloop-Token": token },
-        body: JSON.stringify(sent),
-      });
-      const text = await answer.text();
-      const told = answer.headers.get("content-type")?.startsWith("application/json") ? JSON.parse(text) : { error: text };
-      if (!answer.ok) throw new Error(told.error);
-      localStorage.setItem("closedloop-by", sent.by);
-      dialog.close();
-      said.textContent = told.said;
-      said.hidden = false;
-      setTimeout(() => { said.hidden = true; }, 8000);
-    } catch (error) {
-      fault.textContent = error.message;
-      fault.hidden = false;
-    } finally {
-      submit.disabled = false;
-    }
+    if (button) ask(button);
   });
 })();

@@ -17,13 +17,14 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.control import Control
 from closedloop.service.panels import PANELS
-from closedloop.service.panels.panel import Panel, PicturePanel
+from closedloop.service.panels.panel import AskedPanel, Panel, PicturePanel
 from closedloop.service.web.decisions import ACTIONS, act, read_decision
-from closedloop.service.web.events import EventStream, LiveStudy
+from closedloop.service.web.events import EventStream, LiveStudy, Pace
 from closedloop.service.web.files import page_files
 from closedloop.service.web.overview import overview
-from closedloop.service.web.render import render_json, render_page
+from closedloop.service.web.render import render_fragment, render_json, render_page
 from closedloop.service.web.security import Guard
+from closedloop.storage import sha256_bytes
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -34,6 +35,7 @@ def create_app(
     token: str,
     control: Control | None,
     panels: Sequence[Panel] = PANELS,
+    pace: Pace | None = None,
 ) -> FastAPI:
     """Return the page of some studies.
 
@@ -47,8 +49,10 @@ def create_app(
         Who acts on decisions; None: nothing can be changed.
     panels
         What is shown of a study.
+    pace
+        How often a study is looked at.
     """
-    live = {name: LiveStudy(name, paths, panels) for name, paths in studies.items()}
+    live = {name: LiveStudy(name, paths, panels, pace=pace or Pace()) for name, paths in studies.items()}
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
@@ -122,14 +126,16 @@ def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[Pan
         return Response(content, media_type="application/json")
 
     @app.get("/study/{name}/panel/{panel}")
-    async def show_fragment(name: str, panel: str) -> Response:
-        one = _found(live, name)
-        panel_of(panel)
+    async def show_fragment(name: str, panel: str, request: Request) -> Response:
+        one, shown = _found(live, name), panel_of(panel)
+        if request.query_params and isinstance(shown, AskedPanel):
+            data = await asyncio.to_thread(shown.read_asked, one.paths, dict(request.query_params))
+            return HTMLResponse(await asyncio.to_thread(render_fragment, shown, data, one.study))
         fragments = await one.refresh()
         return HTMLResponse(fragments[panel].text)
 
     @app.get("/study/{name}/panel/{panel}/picture/{key}.png")
-    async def show_picture(name: str, panel: str, key: str) -> Response:
+    async def show_picture(name: str, panel: str, key: str, request: Request) -> Response:
         one, shown = _found(live, name), panel_of(panel)
         if isinstance(shown, PicturePanel) and _KEY.fullmatch(key):
             try:
@@ -137,7 +143,10 @@ def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[Pan
             except ClosedLoopError as error:
                 raise HTTPException(404, str(error)) from error
             if content is not None:
-                return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+                headers = {"Cache-Control": "private, max-age=3600", "ETag": f'"{sha256_bytes(content)[:32]}"'}
+                if request.headers.get("if-none-match") == headers["ETag"]:
+                    return Response(status_code=304, headers=headers)
+                return Response(content, media_type="image/png", headers=headers)
         raise HTTPException(404, "picture: expected one that the panel shows, found another key.")
 
 

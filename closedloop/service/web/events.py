@@ -23,12 +23,31 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels.panel import Panel
 from closedloop.service.web.render import StudyName, render_fragment
 
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 10.0
-SHARE_OF_A_CORE = 0.02
-"""Pauses are so long that reading takes no more than this share of a core, within the two bounds above."""
-
-HEARTBEAT_S = 15.0
 _MOST_PAGES = 64  # of a study: more is a mistake
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a study is looked at, while somebody looks at its page.
+
+    Attributes
+    ----------
+    shortest_s, longest_s
+        Between two readings.
+    share
+        Of a processor core: within the two bounds, pauses are so long that reading takes no more.
+    heartbeat_s
+        After so long without news a page hears that the server is there; a connection that broke is found out by it.
+    """
+
+    shortest_s: float = 1.0
+    longest_s: float = 10.0
+    share: float = 0.02
+    heartbeat_s: float = 15.0
+
+    def pause_s(self, took_s: float) -> float:
+        """Return how long to wait after a reading that took so much of a core."""
+        return min(max(took_s / self.share, self.shortest_s), self.longest_s)
 
 
 @dataclass(frozen=True)
@@ -50,18 +69,19 @@ class Fragment:
 class LiveStudy:
     """A study's panels as they are now."""
 
-    def __init__(self, name: str, paths: StudyPaths, panels: Sequence[Panel]) -> None:
+    def __init__(self, name: str, paths: StudyPaths, panels: Sequence[Panel], *, pace: Pace) -> None:
         self.study = StudyName(name)
+        self._pace = pace
         self.paths = paths
         self._panels = {panel.NAME: panel for panel in panels}
         self._data: dict[str, Any] = {}
         self._fragments: dict[str, Fragment] = {}
         self._change = 0
         self._run = secrets.token_hex(4)  # a page of an earlier run of the server counts from another beginning
-        self._changed = asyncio.Condition()
+        self._news: set[asyncio.Event] = set()  # one for each page that listens
         self._reading = asyncio.Lock()
         self._took_s = 0.0
-        self._pages = 0
+        self._n_readings = 0
         self._reader: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -73,7 +93,17 @@ class LiveStudy:
     @property
     def n_pages(self) -> int:
         """How many pages listen."""
-        return self._pages
+        return len(self._news)
+
+    @property
+    def n_readings(self) -> int:
+        """How often its panels were read."""
+        return self._n_readings
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is read again and again."""
+        return self._reader is not None and not self._reader.done()
 
     @property
     def fragments(self) -> Mapping[str, Fragment]:
@@ -84,12 +114,12 @@ class LiveStudy:
         """Read all panels, in a thread; return their fragments."""
         async with self._reading:
             found, self._took_s = await asyncio.to_thread(self._look)
+            self._n_readings += 1
             changed = {name: text for name, text in found.items() if self._is_new(name, text)}
             if changed:
-                async with self._changed:
-                    self._change += 1
-                    self._fragments |= {name: Fragment(text, self._change) for name, text in changed.items()}
-                    self._changed.notify_all()
+                self._change += 1
+                self._fragments |= {name: Fragment(text, self._change) for name, text in changed.items()}
+                self._tell_all()
         return self._fragments
 
     def data(self, panel: str) -> Any:
@@ -114,28 +144,31 @@ class LiveStudy:
 
     async def close(self) -> None:
         """End every page's stream."""
-        async with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+        self._is_closed = True
+        self._tell_all()
         if self._reader:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reader
 
     async def _watch(self) -> None:
-        while self._pages:
+        while self._news:
             await self.refresh()
-            await asyncio.sleep(min(max(self._took_s / SHARE_OF_A_CORE, SHORTEST_PAUSE_S), LONGEST_PAUSE_S))
+            await asyncio.sleep(self._pace.pause_s(self._took_s))
 
-    async def _after(self, change: int) -> tuple[int, dict[str, str]]:
+    def _tell_all(self) -> None:
+        for news in self._news:
+            news.set()
+
+    async def _after(self, change: int, news: asyncio.Event) -> tuple[int, dict[str, str]]:
         """Wait for changes after a count, at most a heartbeat long; return the count and the fragments of now."""
-        async with self._changed:
+        if self._change <= change and not self._is_closed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._changed.wait_for(lambda: self._is_closed or self._change > change), HEARTBEAT_S
-                )
-            later = {name: one.text for name, one in self._fragments.items() if one.change > change}
-            return self._change, later
+                async with asyncio.timeout(self._pace.heartbeat_s):
+                    await news.wait()
+        news.clear()
+        later = {name: one.text for name, one in self._fragments.items() if one.change > change}
+        return self._change, later
 
     def _known(self, place: str) -> int:
         run, _, change = place.partition(".")
@@ -153,25 +186,26 @@ class LiveStudy:
         receive, send
             The page's connection.
         """
-        self._pages += 1
-        if self._reader is None or self._reader.done():
+        news = asyncio.Event()
+        self._news.add(news)
+        if not self.is_watched:
             self._reader = asyncio.create_task(self._watch())
-        telling = asyncio.create_task(self._tell(self._known(place), send))
+        telling = asyncio.create_task(self._tell(self._known(place), news, send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._pages -= 1
+            self._news.discard(news)
             for task in (telling, leaving):
                 task.cancel()
             await asyncio.gather(telling, leaving, return_exceptions=True)
 
-    async def _tell(self, change: int, send: Send) -> None:
+    async def _tell(self, change: int, news: asyncio.Event, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
         while not self._is_closed:
-            change, later = await self._after(change)
+            change, later = await self._after(change, news)
             body = b"".join(_event(name, text, f"{self._run}.{change}") for name, text in later.items())
             await send({"type": "http.response.body", "body": body or b": here\n\n", "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,7 +10,7 @@ from closedloop.storage import sha256_bytes
 
 _TYPES: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _NAMES: Final = (
-    *("page.css", "page.js", "charts.js", "icon.svg"),
+    *("page.css", "days.css", "page.js", "charts.js", "asked.js", "icon.svg"),
     *("vendor/htmx.min.js", "vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"),
 )
 

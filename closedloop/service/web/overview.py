@@ -16,8 +16,6 @@ class OverviewRow:
 
     Attributes
     ----------
-    n_holds
-        How many gates hold it, and 1 more where a person does.
     damaged
         What could not be read, a line each.
     """
@@ -25,7 +23,6 @@ class OverviewRow:
     study: StudyName
     place: str
     where: stages.StagesPanel
-    n_holds: int
     damaged: tuple[str, ...]
 
     @property
@@ -42,5 +39,4 @@ def overview(studies: Sequence[tuple[StudyName, StudyPaths]]) -> list[OverviewRo
 
 def _row(study: StudyName, paths: StudyPaths) -> OverviewRow:
     where, found = stages.read(paths), gates.read(paths)
-    n_holds = found.n_holds + bool(found.held_by_hand)
-    return OverviewRow(study, str(paths.root), where, n_holds, (*where.damaged, *found.damaged))
+    return OverviewRow(study, str(paths.root), where, tuple(dict.fromkeys((*where.damaged, *found.damaged))))

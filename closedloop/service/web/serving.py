@@ -86,5 +86,7 @@ def _run(loop: asyncio.AbstractEventLoop, server: uvicorn.Server, door: socket.s
 
 
 async def _end(app: FastAPI, server: uvicorn.Server) -> None:
-    await close_streams(app.state.live)
-    server.should_exit = True
+    try:
+        await close_streams(app.state.live)
+    finally:
+        server.should_exit = True

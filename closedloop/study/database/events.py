@@ -64,4 +64,7 @@ def read_events(path: Path, *, most: int) -> tuple[StageEvent, ...]:
             (most,),
         ).fetchall()
     here = str(path.parent)
-    return tuple(StageEvent(*row[:6], row[6].replace("{study}", here)) for row in reversed(rows))
+    return tuple(
+        StageEvent(number, time, owner, day, stage, event, detail.replace("{study}", here))
+        for number, time, owner, day, stage, event, detail in reversed(rows)
+    )

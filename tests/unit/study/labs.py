@@ -14,6 +14,7 @@ import numpy as np
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
+from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
@@ -68,10 +69,12 @@ class Lab:
     patience: Patience = field(default_factory=lambda: Patience(settle_s=0))
     listener: Listener = field(default_factory=Listener)
     durations: dict[int, str] = field(default_factory=dict)
+    finds: dict[tuple[int, Checkpoint], tuple[GateFinding, ...]] = field(default_factory=dict)
+    asked: list[tuple[int, Checkpoint]] = field(default_factory=list)
 
     def run(self, *, days: int | None = None) -> Outcome:
         """Run the loop; `ran` and `listener` are of this run alone."""
-        self.ran, self.listener = [], Listener()
+        self.ran, self.listener, self.asked = [], Listener(), []
         day = tuple(self._fake(stage) for stage in self.table.day)
         table = StageTable(
             self._fake(self.table.start),
@@ -79,8 +82,26 @@ class Lab:
             report=lambda _paths: None,
             foresee=_nobody,
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
+            ask_gates=self._ask_gates,
         )
         return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
+
+    def _ask_gates(
+        self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, checkpoint: Checkpoint
+    ) -> GateReport:
+        """Find what the test says: the real gates read documents that these stages do not write."""
+        self.asked.append((day, checkpoint))
+        report = GateReport(
+            simulated=study.simulated,
+            day=day,
+            checkpoint=checkpoint,
+            made_from={"protocol": protocol.name},
+            findings=self.finds.get((day, checkpoint), ()),
+        )
+        place = gate_report_path(paths, day, checkpoint)
+        place.parent.mkdir(exist_ok=True)
+        report.write(place)
+        return report
 
     def _fake(self, stage: Stage) -> Stage:
         return replace(stage, work=partial(self._work, stage))

@@ -11,7 +11,7 @@ from closedloop.artifacts.catalog import SESSION_IMAGES
 from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError
-from closedloop.service.reading.thumbnails import png
+from closedloop.service.png import png
 
 _KEY: Final = re.compile(r"([0-9]{1,3})-([0-9]{1,7})")
 _MOST_KNOWN: Final = 96  # pictures, of 224 px: 15 MB

@@ -16,8 +16,8 @@ from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.report.reading import day_numbers
-from closedloop.service.panels.unchanged import while_unchanged
-from closedloop.service.reading.days import attempt
+from closedloop.service.over_days.numbers import attempt
+from closedloop.service.unchanged import while_unchanged
 
 _AUDITED = (
     *("n_changed", "n_clipped", "largest_change", "luminance_clean", "luminance_shift", "contrast_clean"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,24 +15,24 @@ from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.errors import DocumentError
 from closedloop.report.audit.measures import magnified_difference
-from closedloop.service.panels.unchanged import FileState, file_state
+from closedloop.service.png import png
+from closedloop.service.unchanged import FileState, file_state
 
 MOST_TIMES = 8
 _MOST_SIDE_PX = 2048  # of a picture that is made larger
 _MOST_REMEMBERED = 96
 _REMEMBERED_SIDE_PX = 256  # larger ones are made anew: what is remembered stays below 20 MB
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Shown:
+class SessionImage:
     """An image of a session: its row, and the hash of its pixels, as the stimulus table has it."""
 
     row: int
     stimulus_id: str
 
 
-def picture_of(images: Path, shown: tuple[Shown, ...], *, times: int = 1) -> bytes:
+def picture_of(images: Path, shown: tuple[SessionImage, ...], *, times: int = 1) -> bytes:
     """Return an image of a session, or the magnified difference of two, as PNG.
 
     Parameters
@@ -57,17 +55,17 @@ def picture_of(images: Path, shown: tuple[Shown, ...], *, times: int = 1) -> byt
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def _remembered(images: Path, _state: FileState, shown: tuple[Shown, ...], times: int) -> bytes | None:
+def _remembered(images: Path, _state: FileState, shown: tuple[SessionImage, ...], times: int) -> bytes | None:
     pixels = _pixels(images, shown)
     return png(enlarge(pixels, times)) if max(pixels.shape[:2]) * times <= _REMEMBERED_SIDE_PX else None
 
 
-def _make(images: Path, shown: tuple[Shown, ...], times: int) -> bytes:
+def _make(images: Path, shown: tuple[SessionImage, ...], times: int) -> bytes:
     pixels = _pixels(images, shown)
     return png(enlarge(pixels, min(times, max(_MOST_SIDE_PX // max(pixels.shape[:2]), 1))))
 
 
-def _pixels(images: Path, shown: tuple[Shown, ...]) -> NDArray[np.uint8]:
+def _pixels(images: Path, shown: tuple[SessionImage, ...]) -> NDArray[np.uint8]:
     rows = [one.row for one in shown]
     if images.suffix == ".npy":
         found = read_session_images(images, rows)
@@ -85,17 +83,3 @@ def _pixels(images: Path, shown: tuple[Shown, ...]) -> NDArray[np.uint8]:
 def enlarge(pixels: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
     """Return an image, (height, width, 3), with each pixel repeated `times` along both sides: nothing is smoothed."""
     return pixels.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image, uint8, (height, width, 3), as PNG (specification of 2003: 8 bits, truecolour, no filter)."""
-    height, width, _ = pixels.shape
-    lines = np.zeros((height, 1 + 3 * width), np.uint8)  # each line begins with its filter's number, 0 for none
-    lines[:, 1:] = pixels.reshape(height, 3 * width)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = zlib.compress(lines.tobytes(), 6)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -19,7 +19,7 @@ from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.report.reading import DayRecord, PublishedDay, SensitivityRow, day_numbers
-from closedloop.service.panels.unchanged import while_unchanged
+from closedloop.service.unchanged import while_unchanged
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 Found = TypeVar("Found")

@@ -1,0 +1,224 @@
+"""What holds a day's session: gates that nobody approved, and a person's own hold. Read from files alone.
+
+The loop, `closedloop status`, the page and the rig ask here, so that they never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.plain_text.printed import command_line
+from closedloop.storage import resolved
+
+PERSON = "hold"
+"""What a person's own hold is called where gates have their names."""
+
+FOUND = "found"
+"""Under this name an approval keeps the words that it is of."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One reason why nothing is shown.
+
+    Attributes
+    ----------
+    day
+        Whose finding it is; a person's hold is of the day that was to be shown.
+    """
+
+    day: int
+    checkpoint: Checkpoint | Literal["person"]
+    gate: str
+    expected: str
+    found: str
+    remedy: str
+
+    @property
+    def line(self) -> str:
+        """What a person is told, in one line without the way to approve it."""
+        if self.checkpoint == "person":
+            return f"day {self.day}: {self.found}"
+        return f"day {self.day} {self.checkpoint}, {self.gate}: expected {self.expected}, found {self.found}."
+
+    def approval(self, study: Path) -> str:
+        """Return the command that lets the study go on despite it, to be pasted into a shell."""
+        return command_line("closedloop", "approve", study, self.gate, "--day", str(self.day)) + (
+            " --by NAME --reason TEXT"
+        )
+
+
+def holds_by_gates(study: StudyDocument, protocol: Protocol) -> bool:
+    """Return whether a study's gates hold it: a simulated one goes on by itself unless its protocol says otherwise."""
+    return not study.simulated or protocol.gates.simulated == "hold"
+
+
+def is_shown(paths: StudyPaths, day: int) -> bool:
+    """Return whether a day's session has begun: a journal says so. From then on nothing holds it."""
+    folders = (paths.folder("present", day), paths.working("present", day))
+    return any((folder / JOURNAL.name).exists() for folder in folders)
+
+
+def day_to_show(paths: StudyPaths, n_days: int) -> int | None:
+    """Return the first day whose session has not begun; None where all have."""
+    return next((day for day in range(n_days) if not is_shown(paths, day)), None)
+
+
+def read_gate_report(paths: StudyPaths, day: int, checkpoint: Checkpoint) -> GateReport | None:
+    """Read what the gates of a checkpoint found; None where nobody has asked them.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    day, checkpoint
+        Which.
+
+    Raises
+    ------
+    DocumentError
+        The report is damaged.
+    """
+    place = gate_report_path(paths, day, checkpoint)
+    return GateReport.read(place) if place.is_file() else None
+
+
+def held_by_gates(
+    paths: StudyPaths, day: int, checkpoints: Iterable[Checkpoint], amendments: Sequence[Amendment]
+) -> tuple[Held, ...]:
+    """Return what holds by the reports of some checkpoints of a day, the approved left out.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    day, checkpoints
+        Which.
+    amendments
+        The study's.
+
+    Raises
+    ------
+    DocumentError
+        A report is damaged.
+    """
+    held = []
+    for checkpoint in checkpoints:
+        report = read_gate_report(paths, day, checkpoint)
+        for finding in report.holding if report else ():
+            if approval_of(finding, day, checkpoint, amendments) is None:
+                held.append(Held(day, checkpoint, finding.gate, finding.expected, finding.found, finding.remedy))
+    return tuple(held)
+
+
+def approval_of(
+    finding: GateFinding, day: int, checkpoint: Checkpoint, amendments: Sequence[Amendment]
+) -> Amendment | None:
+    """Return the last approval of what a gate found; one of other words is void.
+
+    Parameters
+    ----------
+    finding
+        What the gate says now.
+    day, checkpoint
+        Of which report.
+    amendments
+        The study's.
+    """
+    return next(
+        (
+            one
+            for one in reversed(amendments)
+            if one.kind == "approve_gate"
+            and one.day == day
+            and one.subject == (checkpoint, finding.gate)
+            and one.before.get(FOUND) == finding.found
+        ),
+        None,
+    )
+
+
+def persons_hold(amendments: Sequence[Amendment]) -> Held | None:
+    """Return the hold that a person laid on the study and nobody released; None where there is none."""
+    last = next((one for one in reversed(amendments) if one.kind in ("hold", "release")), None)
+    if last is None or last.kind == "release":
+        return None
+    return Held(
+        day=last.day or 0,
+        checkpoint="person",
+        gate=PERSON,
+        expected="a day that nobody holds",
+        found=f"held by {last.who} since {last.utc}: {last.why}",
+        remedy="Ask whoever holds it.",
+    )
+
+
+def held_before(
+    paths: StudyPaths,
+    day: int,
+    *,
+    by_gates: bool,
+    until: Literal["schedule", "present"] = "present",
+) -> tuple[Held, ...]:
+    """Return what holds a day's session; nothing does once it has begun.
+
+    What was found when the day before was ingested and evaluated holds the making of the session; what was found of
+    the session itself, and a person's own hold, hold its showing.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    day
+        The day that is to be shown.
+    by_gates
+        Whether its gates hold this study, see `holds_by_gates`; a person's hold always does.
+    until
+        Which step is asked about.
+
+    Raises
+    ------
+    DocumentError
+        A report or an amendment is damaged.
+    """
+    if is_shown(paths, day):
+        return ()
+    amendments = read_amendments(paths.amendments)
+    before = held_by_gates(paths, day - 1, ("intake", "review"), amendments) if by_gates and day > 0 else ()
+    if until == "schedule":
+        return before
+    own = held_by_gates(paths, day, ("preflight",), amendments) if by_gates else ()
+    person = persons_hold(amendments)
+    return (*before, *own, *((person,) if person else ()))
+
+
+def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
+    """Return the study that a session folder lies in, and what holds the session there; None where it lies in none.
+
+    A session folder that was copied to a rig's computer knows nothing of its study: whoever copies it has asked.
+
+    Raises
+    ------
+    DocumentError
+        Something of the study that decides cannot be read.
+    """
+    folder = resolved(session)
+    study, day = folder.parent.parent, _day_of(folder.parent.name)
+    paths = StudyPaths(study)
+    if day is None or not paths.study.is_file() or folder != resolved(paths.folder("schedule", day)):
+        return None
+    by_gates = holds_by_gates(StudyDocument.read(paths.study), read_protocol(paths.protocol))
+    return study, held_before(paths, day, by_gates=by_gates)
+
+
+def _day_of(name: str) -> int | None:
+    number = name.removeprefix("day-")
+    return int(number) if number != name and number.isdecimal() else None

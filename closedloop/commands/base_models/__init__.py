@@ -1,0 +1,1 @@
+"""`closedloop base-model`: what is asked for, checked; training; what others trained."""

@@ -1,0 +1,64 @@
+"""The gates of a checkpoint, asked: their report, and whether one that was written still follows from what is there."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.gates.report import Checkpoint, GateReport
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.gates.context import GateContext, sources
+from closedloop.gates.table import gates_of
+
+_OF_NO_FOLDER = {"protocol", "protocol.gates"}
+
+
+def evaluate_checkpoint(
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, day: int, checkpoint: Checkpoint
+) -> GateReport:
+    """Ask the gates of a checkpoint; nothing is written.
+
+    Parameters
+    ----------
+    paths, study, protocol
+        The study.
+    day, checkpoint
+        Which; the stage before it is published.
+
+    Raises
+    ------
+    DocumentError
+        A published file is missing or damaged.
+    """
+    context = GateContext(paths, study, protocol, day)
+    findings = tuple(gate.evaluate(context) for gate in gates_of(checkpoint))
+    return GateReport(
+        simulated=study.simulated,
+        day=day,
+        checkpoint=checkpoint,
+        made_from=context.made_from(),
+        findings=findings,
+    )
+
+
+def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, asks_machine: bool = True) -> bool:
+    """Return whether a report follows from what is published now, by the gates that there are.
+
+    A gate that asks the machine is asked again as long as it does not pass: somebody may have made room.
+
+    Parameters
+    ----------
+    report
+        As it was written.
+    paths, protocol
+        The study, with its protocol as it is now.
+    asks_machine
+        Whether such a gate still matters.
+    """
+    gates = {gate.name: gate for gate in gates_of(report.checkpoint)}
+    if [finding.gate for finding in report.findings] != list(gates):
+        return False
+    if asks_machine and any(
+        gates[finding.gate].is_of_this_machine and finding.level != "PASS" for finding in report.findings
+    ):
+        return False
+    folders = {paths.root / name for name in report.made_from if name not in _OF_NO_FOLDER}
+    return report.made_from == sources(paths, protocol, folders)

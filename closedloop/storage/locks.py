@@ -1,0 +1,26 @@
+"""A lock between processes that hold a file for an instant; the kernel gives it back however its holder ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from closedloop.storage.faults import storage_errors
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for whoever holds a lock file, and hold it while the block runs; the file stays, empty.
+
+    On Windows nothing is locked: a rig's computer reads what is guarded so, and never writes it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not there on Windows
+
+    with storage_errors(path), path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

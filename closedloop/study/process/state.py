@@ -1,0 +1,109 @@
+"""Where a study stands, in a word for programs, and the stage that comes next: from its folders, nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from closedloop.artifacts.gates.held import Held, day_to_show
+from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyPaths
+from closedloop.study.ledger import StageRecord
+from closedloop.study.process.running import RunningStage
+
+StudyState = Literal["new", "running", "waiting", "held", "stopped", "failed", "done"]
+
+
+@dataclass(frozen=True)
+class NextStage:
+    """The first stage of the loop's order that is not published; the study's start is of day -1."""
+
+    day: int
+    stage: str
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """How far the stage is that was begun.
+
+    Attributes
+    ----------
+    done, total
+        As the stage counts, in units of its own; None where it has said nothing.
+    time_left_s
+        How long it still takes; None where nobody can know.
+    """
+
+    day: int
+    stage: str
+    done: int | None
+    total: int | None
+    time_left_s: float | None = None
+
+
+def next_stage(paths: StudyPaths, n_days: int) -> NextStage | None:
+    """Return the stage that comes next; None where every day is done."""
+    order = [(START_DAY, START), *((day, stage) for day in range(n_days) for stage in STAGES)]
+    order = order[:-1]  # no day comes after the last one, for which images would be queued
+    for day, stage in order:
+        if not (paths.folder(stage, day) / MANIFEST_NAME).is_file():
+            return NextStage(day, stage)
+    return None
+
+
+def progress_of(running: RunningStage | None) -> StageProgress | None:
+    """Return how far the running stage is; None where none is."""
+    if running is None:
+        return None
+    return StageProgress(running.day, running.stage, running.done, running.total)
+
+
+def state_of(
+    records: Sequence[StageRecord], *, is_running: bool, is_done: bool, held_by: Sequence[Held], waiting_for: str | None
+) -> StudyState:
+    """Return a study's state.
+
+    Parameters
+    ----------
+    records
+        The ledger's rows.
+    is_running
+        Whether a loop works on it.
+    is_done
+        Whether every day is.
+    held_by
+        What holds the session that is to be shown next.
+    waiting_for
+        What a person has to do.
+    """
+    if is_running:
+        return "running"
+    if is_done:
+        return "done"
+    states = {record.state for record in records}
+    if "failed" in states:
+        return "failed"
+    if waiting_for:
+        return "waiting"
+    if held_by:
+        return "held"
+    return "stopped" if records else "new"
+
+
+def is_held_next(paths: StudyPaths, n_days: int, held_by: Sequence[Held]) -> bool:
+    """Return whether what holds is what a study comes to next: the day before has been brought, if there is one.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    n_days
+        How many days it has.
+    held_by
+        What holds the session that is to be shown next.
+    """
+    day = day_to_show(paths, n_days)
+    if not held_by or day is None:
+        return False
+    return day == 0 or all((paths.folder(stage, day - 1) / MANIFEST_NAME).is_file() for stage in BROUGHT)
