@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.packets import Packets, is_code, is_comment, is_serial, packet_bytes_at, read_packets
 from closedloop.errors import RecordingError
+from closedloop.service.unchanged import FileState, file_state
 from closedloop.storage import sha256_bytes
 
 MOST_BYTES: Final = 64 << 20  # a look: a minute of an array's waveforms, 0.1 s of work
@@ -54,17 +55,6 @@ class CodesSoFar:
     fault: str = ""
 
 
-_State = tuple[int, int, int, int] | None
-
-
-def _state(path: Path) -> _State:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
 class CodesReader:
     """Counts the codes of one file as it grows.
 
@@ -82,12 +72,12 @@ class CodesReader:
     def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
         self.n_bytes_read = 0
         self._path, self._most_bytes = path, most_bytes
-        self._seen: tuple[_State, CodesSoFar] | None = None
+        self._seen: tuple[FileState, CodesSoFar] | None = None
         self._start_anew()
 
     def look(self) -> CodesSoFar:
         """Read what is new, and return what the file holds. Never raises for what is in it."""
-        state = _state(self._path)
+        state = file_state(self._path)
         if self._seen is not None and self._seen[0] == state and self._seen[1].part >= 1:
             return self._seen[1]
         try:
@@ -106,7 +96,7 @@ class CodesReader:
         self._last_packet = ""
         self._tick: int | None = None
         self._run = 0
-        self._ports, self._comments = (_Port(), _Port()), _Port()
+        self._ports, self._comments = (_CodesOfPort(), _CodesOfPort()), _CodesOfPort()
 
     def _look(self) -> CodesSoFar:
         if self._path.stat().st_size == 0:
@@ -197,7 +187,7 @@ class _First:
         return _First(header.header_bytes, header.packet_bytes, str(header.start), header.comment)
 
 
-class _Port:
+class _CodesOfPort:
     """Codes of one port, counted: how many, and what they span on each run of the clock."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.limits import MOST_LINES, MOST_LINES_BYTES
 from closedloop.service.reading.session.counts import SessionCounts, SessionRows
 from closedloop.service.reading.session.kept import ShownOnset
-from closedloop.service.reading.session.tally import SessionTally
+from closedloop.service.reading.session.tally import JournalTally
 from closedloop.storage import open_to_read, sha256_bytes
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -109,7 +109,7 @@ class JournalReader:
         return self._found(self._fault)
 
     def _start_anew(self) -> None:
-        self._tally = SessionTally()
+        self._tally = JournalTally()
         self._end, self._is_chained = CHAIN_START, True
         self._n_bytes = self._n_lines = self._n_torn = 0
         self._last_line_bytes, self._last_line_sha = 0, ""

@@ -10,7 +10,7 @@ import pytest
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.study import ArrayFiles
 from closedloop.blackrock import read_nev
-from closedloop.service.reading.recording.arrivals import Arrivals, Asked, arrivals
+from closedloop.service.reading.recording.arrivals import Arrivals, AwaitedRecording, arrivals
 from closedloop.service.reading.session.journal import JournalReader
 from tests.unit.study.completeness.brought import DAY, Bench, bench, names, on_the_recorder
 
@@ -25,7 +25,7 @@ def look(made: Bench, *, after_s: float = 0.0, is_ended: bool = True) -> Arrival
     changed = [path.stat().st_ctime for path in made.folder.rglob("*")] if made.folder.is_dir() else [0.0]
     counts = JournalReader(made.paths.folder("present", DAY) / "journal.jsonl").look().counts
     now = max(changed) + after_s
-    return arrivals(Asked(made.paths, made.study, made.protocol, DAY, counts.codes_s, is_ended, now))
+    return arrivals(AwaitedRecording(made.paths, made.study, made.protocol, DAY, counts.codes_s, is_ended, now))
 
 
 def test_before_anything_comes_it_says_where_to_put_it(made: Bench) -> None:
