@@ -30,6 +30,7 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
+from closedloop.artifacts.gates.report import CHECKPOINTS, GATES_FOLDER, Checkpoint
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
@@ -175,6 +176,8 @@ def tree() -> str:
     lines.append(_line(1, "day-00/", "a recording day; day-01/ and so on"))
     for stage in STAGES:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
+    lines.append(_line(2, f"{GATES_FOLDER}/", "go or no-go, of no stage"))
+    lines += [_line(3, f"{checkpoint}.json", _CHECKPOINTS[checkpoint]) for checkpoint in CHECKPOINTS]
     lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
     return "\n".join([*lines, _line(1, f"{REPORT_PAGES}/", ""), *_files(2, REPORT_PAGES)]) + "\n"
 
@@ -186,6 +189,11 @@ _STUDY_FILES = (
     (_STUDY.amendments.name, "what people decided since: who, when, why"),
     (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )
+_CHECKPOINTS: dict[Checkpoint, str] = {
+    "preflight": "what was found before the session was shown",
+    "intake": "what was found when it was ingested",
+    "review": "what was found when it was evaluated",
+}
 _FOLDERS = {"schedule": "travels to the rig", "present": "comes back from it"}
 _HOLDS_AT = 36  # column
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,6 +15,9 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.storage import sha256_bytes
 
 Content = TypeVar("Content")
+
+PROTOCOL, PROTOCOL_GATES = "protocol", "protocol.gates"
+"""What a report names beside files and folders."""
 
 _ABSENT = "not published"
 
@@ -33,7 +37,7 @@ class GateContext:
     protocol: Protocol
     day: int
     _contents: dict[Path, Any] = field(default_factory=dict, repr=False, compare=False)
-    _folders: set[Path] = field(default_factory=set, repr=False, compare=False)
+    _asked: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def read(self, file: Readable[Content], *, day: int | None = None) -> Content:
         """Read a published file of the catalog.
@@ -51,7 +55,7 @@ class GateContext:
             It is missing, damaged, or of another kind.
         """
         place = file.published(self.paths, self.day if day is None else day)
-        self._folders.add(place.parent)
+        self._asked.add(self.paths.relative(place))
         if place not in self._contents:
             self._contents[place] = file.read(place)
         return cast("Content", self._contents[place])
@@ -67,8 +71,8 @@ class GateContext:
             Whose file; this day's by default.
         """
         place = file.published(self.paths, self.day if day is None else day)
-        manifest = self._manifest(place.parent)
-        return manifest is not None and place.name in manifest.outputs
+        self._asked.add(self.paths.relative(place))
+        return _digest(place) != _ABSENT
 
     def n_bytes(self, stage: str, *, day: int | None = None) -> int | None:
         """Return how many bytes a stage of a day published; None where it has published nothing.
@@ -80,37 +84,50 @@ class GateContext:
         day
             Of which day; this day by default.
         """
-        manifest = self._manifest(self.paths.folder(stage, self.day if day is None else day))
-        return sum(entry.n_bytes for entry in manifest.outputs.values()) if manifest else None
+        folder = self.paths.folder(stage, self.day if day is None else day)
+        self._asked.add(f"{self.paths.relative(folder)}/")
+        return _n_bytes(folder)
 
     def made_from(self) -> dict[str, str]:
-        """Return what was read so far, by hash; see `GateReport.made_from`."""
-        return sources(self.paths, self.protocol, self._folders)
-
-    def _manifest(self, folder: Path) -> Manifest | None:
-        self._folders.add(folder)
-        return read_manifest(folder) if (folder / MANIFEST_NAME).is_file() else None
+        """Return what was read and asked so far; see `GateReport.made_from`."""
+        return sources(self.paths, self.protocol, self._asked)
 
 
-def sources(paths: StudyPaths, protocol: Protocol, folders: set[Path]) -> dict[str, str]:
-    """Return what a report follows from: hashes of the protocol and of the files in folders, by name.
+def sources(paths: StudyPaths, protocol: Protocol, asked: Iterable[str]) -> dict[str, str]:
+    """Return what a report follows from: the protocol by hash, files by their manifest's, folders by their size.
 
-    A folder is hashed by the digests that its manifest promises: how long it took to make is no part of it.
+    Only what was read counts: a journal says when it was written, what follows from it does not.
 
     Parameters
     ----------
     paths, protocol
         The study, with its protocol as it is now.
-    folders
-        Which were read, or asked for.
+    asked
+        Files by their path in the study; a folder, of which the size was asked, ends in a slash.
     """
     section = json.dumps(protocol.gates.model_dump(mode="json"), sort_keys=True)
-    found = {"protocol": protocol_sha256(protocol), "protocol.gates": sha256_bytes(section.encode())}
-    return found | {paths.relative(folder): _folder_hash(folder) for folder in sorted(folders)}
+    found = {PROTOCOL: protocol_sha256(protocol), PROTOCOL_GATES: sha256_bytes(section.encode())}
+    return found | {name: _source(paths.root / name, is_folder=name.endswith("/")) for name in sorted(asked)}
 
 
-def _folder_hash(folder: Path) -> str:
-    if not (folder / MANIFEST_NAME).is_file():
-        return _ABSENT
-    files = {name: entry.sha256 for name, entry in sorted(read_manifest(folder).outputs.items())}
-    return sha256_bytes(json.dumps(files).encode())
+def _source(place: Path, *, is_folder: bool) -> str:
+    if not is_folder:
+        return _digest(place)
+    n_bytes = _n_bytes(place)
+    return _ABSENT if n_bytes is None else f"{n_bytes} bytes"
+
+
+def _digest(place: Path) -> str:
+    """Return what its manifest says of a published file."""
+    manifest = _manifest(place.parent)
+    entry = manifest.outputs.get(place.name) if manifest else None
+    return entry.sha256 if entry else _ABSENT
+
+
+def _n_bytes(folder: Path) -> int | None:
+    manifest = _manifest(folder)
+    return sum(entry.n_bytes for entry in manifest.outputs.values()) if manifest else None
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    return read_manifest(folder) if (folder / MANIFEST_NAME).is_file() else None

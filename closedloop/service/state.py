@@ -74,16 +74,9 @@ class LedgerReader:
         return (undone[-1].day, undone[-1].stage) if undone else (None, None)
 
 
-def standing_at_rest(paths: StudyPaths, *, n_done: int) -> Standing:
-    """Return where a study stands whose loop needs a person; from files alone, nothing is written.
-
-    Parameters
-    ----------
-    paths
-        The study.
-    n_done
-        Stages that are published.
-    """
+def standing_at_rest(paths: StudyPaths, ledger: LedgerReader) -> Standing:
+    """Return where a study stands whose loop needs a person; from files alone, nothing is written."""
+    n_done, (day, stage) = ledger.n_done(), ledger.at()
     try:
         study, protocol = read_identity(paths)
         held = held_now(paths, study, protocol)
@@ -91,10 +84,10 @@ def standing_at_rest(paths: StudyPaths, *, n_done: int) -> Standing:
             first = held[0]
             return Standing("held", first.day, first.checkpoint, held_by=tuple(one.line for one in held), n_done=n_done)
         waits = wait_now(paths, study)
-    except (ClosedLoopError, OSError) as error:
-        return Standing("failed", error=str(error), n_done=n_done)
+    except (ClosedLoopError, OSError) as error:  # of half a copy, perhaps: the loop says it once nothing changes
+        return Standing("waiting", day, stage, waiting_for=str(error), n_done=n_done)
     if waits is None:
-        return Standing("running", n_done=n_done)
+        return Standing("running", day, stage, n_done=n_done)
     if waits.is_refused:
         return Standing("failed", waits.day, waits.stage, error=waits.line, n_done=n_done)
     return Standing("waiting", waits.day, waits.stage, waiting_for=waits.line, n_done=n_done)

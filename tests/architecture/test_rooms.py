@@ -105,6 +105,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
     "pandas": ("closedloop.access",),
+    "psutil": ("closedloop.study.process.tree",),
     "psychopy": ("rig.display.psychopy",),
     "pyarrow": ("closedloop.artifacts",),
     "pycbsdk": ("rig.ports.recorders",),
@@ -130,6 +131,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.commands",
     ),
     "uvicorn": ("closedloop.service.web",),
+    "watchfiles": ("closedloop.study.waiting.alarms",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),

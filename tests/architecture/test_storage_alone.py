@@ -90,6 +90,7 @@ ALLOWED = {
     "closedloop/commands/doctor.py": PROC,
     "closedloop/service/children/leftovers.py": {"read_bytes"},  # likewise
     "closedloop/study/memory.py": {"read_text", "write_text"},
+    "closedloop/study/waiting/file_systems.py": PROC,
     "rig/session/boot.py": PROC,
 }
 

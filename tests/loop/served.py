@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +49,10 @@ class Laboratory:
         lines = file.read_text().splitlines(keepends=True) if file.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def study(self, name: str = "study", *, subject: str = "simulated") -> Path:
+    def study(self, name: str = "study", *, subject: str = "simulated", protocol: Path = PROTOCOL) -> Path:
         """Create a small simulated study of which nothing is done."""
         root = self.folder / name
-        create_study(Request(root=root, subject=subject, simulated=True, protocol=str(PROTOCOL)))
+        create_study(Request(root=root, subject=subject, simulated=True, protocol=str(protocol)))
         return root
 
     @contextmanager
@@ -74,11 +74,17 @@ class Laboratory:
 
     def wait_for(self, state: str, study: Path, service: subprocess.Popen[bytes]) -> dict[str, Any]:
         """Return the first notice of a state of a study that its service gives."""
+
+        def found() -> list[dict[str, Any]]:
+            return [one for one in self.notices if one["state"] == state and one["study"] == str(study)]
+
+        self.wait_until(lambda: bool(found()), service)
+        return found()[0]
+
+    def wait_until(self, is_so: Callable[[], bool], service: subprocess.Popen[bytes]) -> None:
+        """Wait until something is so, for as long as a service runs."""
         end = time.monotonic() + PATIENCE_S
-        while True:
-            found = [one for one in self.notices if one["state"] == state and one["study"] == str(study)]
-            if found:
-                return found[0]
+        while not is_so():
             assert service.poll() is None, self.said
             assert time.monotonic() < end, self.said
             time.sleep(POLL_S)

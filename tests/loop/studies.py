@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 PROTOCOL = Path(__file__).with_name("two_days.yaml")
+WAITING, HELD = 3, 4  # exit codes of `closedloop run` where it stopped for a person, and for a gate
 WATCHED = Path(__file__).with_name("watched")  # Python looks there first, and no command can listen to anybody
 ENVIRONMENT = os.environ | {
     "OMP_NUM_THREADS": "1",

@@ -5,6 +5,7 @@ No stage and nothing depends on these files: they follow from published folders 
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -34,6 +35,11 @@ class GateFinding(Section):
     found: str = Field(min_length=1, description="an approval is of these words: it is void when they change")
     remedy: str = Field(description="what to do; empty where the gate passes")
     values: dict[str, float | None] = Field(default={}, description="the numbers that decided, by name")
+    is_of_this_machine: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="whether it is of the machine as it was, beside the published files",
+    )
 
 
 class GateReport(Document):
@@ -43,8 +49,8 @@ class GateReport(Document):
     day: DayNumber
     checkpoint: Checkpoint
     made_from: dict[str, str] = Field(
-        description="hash over the files of each folder that was read, by its path in the study; of the protocol; and "
-        "of its section gates with all defaults"
+        description="sha256 of each file that was read, by its path in the study; the bytes in a folder whose size was "
+        "asked; sha256 of the protocol, and of its section gates with all defaults"
     )
     findings: tuple[GateFinding, ...]
 

@@ -16,9 +16,10 @@ from closedloop.service.children.log import LoopLog
 from closedloop.service.children.looks import StudyLook, look_at
 from closedloop.service.children.pauses import pause_s
 from closedloop.service.children.process import LoopOptions, LoopProcess, start_loop
+from closedloop.service.children.resting import Resting
 from closedloop.service.children.stillness import Stillness, moving_note
-from closedloop.service.state import LedgerReader, Standing, standing_at_rest
-from closedloop.study.process.lock import holder_of
+from closedloop.service.state import LedgerReader, Standing
+from closedloop.study.process.lock import holder_of, waiter_of
 from closedloop.study.process.running import STILL_S
 
 DONE, FAILED, MISUSED, WAITING, HELD = 0, 1, 2, 3, 4
@@ -66,7 +67,7 @@ class Keeper:
     _log_from: int = 0
     _asked_to_end: float | None = None
     _leftovers_since: float | None = None
-    _at_rest: Standing | None = None
+    _resting: Resting = field(init=False)
     _look: StudyLook | None = None
     _looked: float = 0.0
     _stillness: Stillness = field(default_factory=Stillness)
@@ -75,6 +76,7 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.ledger = LedgerReader(self.paths)
+        self._resting = Resting(self.paths)
 
     @property
     def pid(self) -> int | None:
@@ -119,12 +121,9 @@ class Keeper:
 
     def standing(self) -> Standing:
         """Return where the study stands."""
-        n_done = self.ledger.n_done()
-        if self.rest in ("waiting", "held"):
-            if self._at_rest is None:
-                self._at_rest = standing_at_rest(self.paths, n_done=n_done)
-            return self._at_rest
-        day, stage = self.ledger.at()
+        if self.rest in ("waiting", "held") or self._resting.is_so:
+            return self._resting.standing(self.ledger)
+        n_done, (day, stage) = self.ledger.n_done(), self.ledger.at()
         if self.rest is not None:
             return Standing(self.rest, day, stage, error=self.error, n_done=n_done)
         if self.still_s > STILL_S:
@@ -137,7 +136,8 @@ class Keeper:
             if now - self._asked_to_end > _GRACE_S:
                 self.kill()
             return
-        self.still_s = self._stillness.look(moving_note(self.paths), now)
+        self._resting.look(now)
+        self.still_s = 0.0 if self._resting.is_so else self._stillness.look(moving_note(self.paths), now)
         if self.still_s > _END_STILL_S:
             self._ask_to_end(loop, now)
 
@@ -148,12 +148,13 @@ class Keeper:
     def _come_to_rest(self, code: int, now: float) -> None:
         self._look, self._looked = look_at(self.paths.root), now
         stopped_still, self.still_s = self.still_s > _END_STILL_S, 0.0
-        self.error, self.next_start, self._at_rest = "", None, None
+        self.error, self.next_start = "", None
+        self._resting.end()
         if self._ending:
             self.rest = "ended"
         elif code in (DONE, WAITING, HELD):
             self.rest, self.n_crashes = _RESTS[code], 0
-        elif holder_of(self.paths.root) is not None:
+        elif self._is_held_elsewhere():
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
         elif code in (FAILED, MISUSED):
             self.rest, self.next_start = "failed", now + _TRY_FAULT_AGAIN_S
@@ -171,17 +172,20 @@ class Keeper:
     def _last_words(self) -> str:
         return self.log.last_line(self._log_from)
 
+    def _is_held_elsewhere(self) -> bool:
+        return holder_of(self.paths.root) is not None or waiter_of(self.paths.root) is not None
+
     def _look_for_changes(self, now: float) -> None:
         if self.rest is None or self.rest == "crashed" or now - self._looked < _LOOK_EVERY_S:
             return
         look, self._looked = look_at(self.paths.root), now
         if look != self._look:
-            self._look, self.next_start, self._at_rest = look, now, None
+            self._look, self.next_start = look, now
 
     def _start(self, now: float) -> None:
         if not self._are_leftovers_gone(now):
             return
-        if holder_of(self.paths.root) is not None:
+        if self._is_held_elsewhere():
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
             return
         self._n_done, self._started = self.ledger.n_done(), now

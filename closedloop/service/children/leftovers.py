@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 MARK = "CLOSEDLOOP_SERVED"
 """Environment variable of all processes that the service starts for a study: the study's folder."""
+
+_LOOKS, _LOOK_AGAIN_S = 5, 0.002
 
 
 def marked(environment: Mapping[str, str], root: Path) -> dict[str, str]:
@@ -44,5 +47,16 @@ def signal_all(processes: set[int], number: signal.Signals) -> None:
 def _environments() -> Iterator[tuple[int, bytes]]:
     for folder in os.scandir("/proc"):
         if folder.name.isdecimal():
-            with suppress(OSError):  # of another account, or gone; of one that has ended nothing is read
-                yield int(folder.name), Path(folder.path, "environ").read_bytes()
+            with suppress(OSError):  # of another account, or gone
+                yield int(folder.name), _environment(Path(folder.path))
+
+
+def _environment(process: Path) -> bytes:
+    """Read a process's environment; in the instant in which it becomes another program it has none."""
+    for _ in range(_LOOKS):
+        environment = (process / "environ").read_bytes()
+        if environment:
+            return environment
+        (process / "exe").readlink()  # of one that has ended, or is the kernel's own, there is none
+        time.sleep(_LOOK_AGAIN_S)
+    return b""

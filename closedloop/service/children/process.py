@@ -32,7 +32,7 @@ class LoopOptions:
 
     def words(self, root: Path) -> list[str]:
         """Return the command line that advances a study."""
-        words = [*self.program, str(root)]
+        words = [*self.program, str(root), "--wait"]
         words += [] if self.workers is None else ["--workers", self.workers]
         words += [] if self.settle_s is None else ["--settle", f"{self.settle_s:g}"]
         return words

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,9 +15,11 @@ from closedloop.errors import ClosedLoopError
 from closedloop.service.panels import gates
 from closedloop.service.unchanged import while_unchanged
 from closedloop.study.ledger import StageRecord, read_records
-from closedloop.study.process.lock import LockHolder, holder_of
+from closedloop.study.process.lock import LockHolder, holder_of, waiter_of
+from closedloop.study.process.progress import StageProgress, progress_of
 from closedloop.study.process.running import RunningStage, running_stage
 from closedloop.study.process.state import StudyState, is_held_next
+from closedloop.study.process.time_left import expected_s, seconds_of
 
 NAME = "stages"
 TITLE = "Stages"
@@ -36,7 +38,7 @@ class StageCell:
     part
         How far it is, 0 to 1, where it says so.
     left_s
-        How long it will still take: from how far it is, or from what it took on earlier days; None where neither says.
+        How long it still takes, by its own pace or by earlier days; None where nobody can know.
     moved
         When the stage that runs last moved on, ISO 8601, UTC.
     said
@@ -54,10 +56,17 @@ class StageCell:
 
 @dataclass(frozen=True)
 class DayStages:
-    """The stages of a day, in their order."""
+    """The stages of a day, in their order.
+
+    Attributes
+    ----------
+    left_s
+        How long until a person is needed or the day ends; None where nothing runs, or one of its stages is unknown.
+    """
 
     day: int
     stages: tuple[StageCell, ...]
+    left_s: float | None = None
 
     @property
     def label(self) -> str:
@@ -68,12 +77,6 @@ class DayStages:
     def is_done(self) -> bool:
         """Whether nothing of it is left."""
         return all(stage.state == "done" for stage in self.stages)
-
-    @property
-    def left_s(self) -> float | None:
-        """What its remaining stages take, as far as earlier days tell; None where they tell nothing."""
-        known = [stage.left_s for stage in self.stages if stage.left_s is not None]
-        return sum(known) if known else None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ class StagesPanel:
         What the study needs of a person now: the first of them is what it stands at.
     holder, holder_since
         Which process works on it, and since when (ISO 8601, UTC).
+    waiter
+        Which process waits on it, and works on it whenever it can.
     today
         The day it is on; None before the first one.
     days
@@ -129,6 +134,7 @@ class StagesPanel:
     state: StudyState | Literal["unreadable"]
     holder: str | None
     holder_since: str | None
+    waiter: str | None
     today: DayStages | None
     days: tuple[DayStages, ...]
     n_days: int | None
@@ -137,25 +143,40 @@ class StagesPanel:
 
 
 def read(paths: StudyPaths) -> StagesPanel:
-    """Return where a study is, from its ledger, notes and lock."""
+    """Return where a study is, from its ledger, notes, locks and gates."""
+    return look(paths, now=time.time)
+
+
+def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
+    """Return where a study is.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    now
+        The clock, seconds since 1970.
+    """
     damaged: list[str] = []
-    document = _study(paths, damaged)
-    protocol = _protocol(paths, damaged)
+    document, protocol = _study(paths, damaged), _protocol(paths, damaged)
     records = _ledger(paths, damaged)
-    holder = _holder(paths, damaged)
-    running = running_stage(paths, records, is_held=holder is not None)
+    holder, waiter = _process(holder_of, paths, damaged), _process(waiter_of, paths, damaged)
+    running = running_stage(paths, records, is_held=holder is not None, now=now)
+    simulated = document is not None and document.simulated
     n_days = protocol.days if protocol else None
-    days = _days(records, running, n_days=n_days, simulated=document is not None and document.simulated)
+    progress = progress_of(paths, records, running, n_days=n_days, simulated=simulated, now=now)
+    days = _days(records, running, progress, n_days=n_days, simulated=simulated)
     held_by = gates.read(paths).held_by
     is_held = n_days is not None and is_held_next(paths, n_days, held_by)
     state = _state(records, running, n_days=n_days, is_held=is_held)
     return StagesPanel(
         subject=document.subject if document else "?",
-        simulated=document is not None and document.simulated,
+        simulated=simulated,
         protocol=document.protocol_name if document else "?",
         state=state if document else "unreadable",
         holder=holder.name if holder else None,
         holder_since=holder.since if holder else None,
+        waiter=waiter.name if waiter else None,
         today=days[-1] if days else None,
         days=days,
         n_days=n_days,
@@ -209,9 +230,9 @@ def _ledger(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
         return ()
 
 
-def _holder(paths: StudyPaths, damaged: list[str]) -> LockHolder | None:
+def _process(of: Callable[[Path], LockHolder | None], paths: StudyPaths, damaged: list[str]) -> LockHolder | None:
     try:
-        return holder_of(paths.root)
+        return of(paths.root)
     except (ClosedLoopError, OSError, ValueError) as error:
         damaged.append(str(error))
         return None
@@ -259,21 +280,30 @@ def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
 
 
 def _days(
-    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, simulated: bool
+    records: Sequence[StageRecord],
+    running: RunningStage | None,
+    progress: StageProgress | None,
+    *,
+    n_days: int | None,
+    simulated: bool,
 ) -> tuple[DayStages, ...]:
     by_day: dict[int, dict[str, StageRecord]] = {}
     for record in records:
         by_day.setdefault(record.day, {})[record.stage] = record
-    return tuple(
-        DayStages(
-            day,
-            tuple(
-                _cell(stage, of_day.get(stage), running, left_s=_usual(records, day, stage, simulated=simulated))
-                for stage in _stages(day, n_days)
-            ),
+    taken = seconds_of(records)
+    days = []
+    for day, of_day in sorted(by_day.items()):
+        at_work = progress if progress and progress.day == day else None
+        cells = tuple(
+            _cell(
+                of_day.get(stage) or stage,
+                running if at_work and at_work.stage == stage else None,
+                left_s=_left_s(at_work, taken, day, stage, simulated=simulated),
+            )
+            for stage in _stages(day, n_days)
         )
-        for day, of_day in sorted(by_day.items())
-    )
+        days.append(DayStages(day, cells, at_work.day_time_left_s if at_work else None))
+    return tuple(days)
 
 
 def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
@@ -282,33 +312,28 @@ def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
     return STAGES[:-1] if day + 1 == n_days else STAGES  # the last day queues nothing
 
 
-def _usual(records: Sequence[StageRecord], day: int, stage: str, *, simulated: bool) -> float | None:
-    """Return what a stage took on earlier days, their median; nobody knows when a person brings files."""
-    if stage in BROUGHT and not simulated:
-        return None
-    took = [
-        record.seconds
-        for record in records
-        if record.stage == stage and record.day < day and record.state == "done" and record.seconds is not None
-    ]
-    return statistics.median(took) if took else None
+def _left_s(
+    progress: StageProgress | None, taken: Mapping[tuple[int, str], float], day: int, stage: str, *, simulated: bool
+) -> float | None:
+    """Return how long a stage takes that is not done; nobody knows it of what a person does."""
+    if progress and progress.stage == stage:
+        return progress.time_left_s
+    return None if stage in BROUGHT and not simulated else expected_s(taken, day=day, stage=stage)
 
 
-def _cell(name: str, record: StageRecord | None, running: RunningStage | None, *, left_s: float | None) -> StageCell:
-    if record is None:
-        return StageCell(name, "to come", left_s=left_s)
+def _cell(record: StageRecord | str, running: RunningStage | None, *, left_s: float | None) -> StageCell:
+    if isinstance(record, str):
+        return StageCell(record, "to come", left_s=left_s)
     if record.state == "running":
-        return _running_cell(name, record, running, left_s=left_s)
+        return _running_cell(record.stage, running, left_s=left_s)
     if record.state == "done":
-        return StageCell(name, "done", seconds=record.seconds)
-    return StageCell(name, record.state, left_s=left_s, said=record.error or "")
+        return StageCell(record.stage, "done", seconds=record.seconds)
+    return StageCell(record.stage, record.state, left_s=left_s, said=record.error or "")
 
 
-def _running_cell(name: str, record: StageRecord, running: RunningStage | None, *, left_s: float | None) -> StageCell:
-    if running is None or (running.day, running.stage) != (record.day, record.stage):
+def _running_cell(name: str, running: RunningStage | None, *, left_s: float | None) -> StageCell:
+    if running is None:
         return StageCell(name, "stopped", left_s=left_s)
     part = min(running.done / running.total, 1.0) if running.done is not None and running.total else None
     states: dict[str, CellState] = {"moving": "running", "not moving": "stands still", "stopped": "stopped"}
-    if left_s is not None and part is not None:
-        left_s *= 1 - part
     return StageCell(name, states[running.state], part=part, left_s=left_s, moved=running.moved)

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
+from closedloop.artifacts.gates.report import GATES_FOLDER
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
@@ -16,7 +17,7 @@ from closedloop.storage import sha256_file
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
 from closedloop.study.ledger import ledger_fault
 from closedloop.study.process.leftovers import is_leftover
-from closedloop.study.process.lock import holder_of
+from closedloop.study.process.lock import LOOP_LOCK, WAIT_LOCK, holder_of
 from closedloop.study.process.notes import NOTE_ENDING
 from closedloop.study.replacement import INTENT
 from closedloop.study.session_checks import check_session
@@ -182,9 +183,9 @@ def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     """Say what lies beside the stages' folders: half-done work, what a crash left, and what is none of the study's."""
     ours = {paths.protocol, paths.study, paths.ledger, paths.report, paths.start, paths.inputs, paths.amendments}
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
-    ours.add(paths.root / ".loop.lock")
+    ours |= {paths.root / name for name in (LOOP_LOCK, WAIT_LOCK)}
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
-    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED))}
+    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED, GATES_FOLDER))}
     stages = {START, INPUTS, *STAGES}
     for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
         name = path.name

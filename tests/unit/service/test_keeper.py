@@ -23,7 +23,7 @@ from closedloop.service.children.process import LoopOptions
 from closedloop.study.create import create_study
 from closedloop.study.ledger import open_ledger
 from closedloop.study.process.lock import study_lock
-from closedloop.study.process.notes import note_file, noting
+from closedloop.study.process.notes import Noting, note_file
 from tests.equipment.processes import Child
 from tests.unit.study.new_studies import request
 
@@ -230,7 +230,7 @@ def test_a_loop_that_does_not_end_is_killed_after_a_minute(keep: Callable[[str],
 def test_a_stage_that_does_not_move_is_said_and_ended_after_an_hour(keep: Callable[[str], Kept]) -> None:
     kept = keep("exec sleep 600")
     kept.root.joinpath("day-00").mkdir()
-    noting(lambda _done, _total: None, kept.keeper.paths, day=0, stage="synthesize")
+    Noting(lambda _done, _total: None, kept.keeper.paths, day=0, stage="synthesize")
     with open_ledger(kept.keeper.paths.ledger) as ledger:
         ledger.begin(0, "synthesize", "hash")
     kept.step()  # it starts
@@ -263,7 +263,7 @@ def test_a_clock_that_jumps_does_not_end_a_loop(keep: Callable[[str], Kept]) -> 
     """A machine that slept for a night has notes that are hours old, and a clock of its own that stood still."""
     kept = keep("exec sleep 600")
     kept.root.joinpath("day-00").mkdir()
-    noting(lambda _done, _total: None, kept.keeper.paths, day=0, stage="refit", now=lambda: 1.0)
+    Noting(lambda _done, _total: None, kept.keeper.paths, day=0, stage="refit", now=lambda: 1.0)
     kept.step()
     kept.step()
     kept.step(10.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +10,11 @@ import pytest
 
 from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument, StudyPaths
 from closedloop.service.panels import stages
-from closedloop.service.panels.stages import DayStages, StageCell, StagesPanel
+from closedloop.service.panels.stages import StageCell, StagesPanel
 from closedloop.service.web.render import StudyName, render_fragment
 from closedloop.study.ledger import Ledger, open_ledger
-from closedloop.study.process.lock import study_lock
-from closedloop.study.process.notes import noting
+from closedloop.study.process.lock import study_lock, wait_lock
+from closedloop.study.process.notes import Noting
 from tests.unit.study.labs import lab
 
 
@@ -51,29 +50,34 @@ def test_a_finished_study_has_every_stage_but_the_last_queue(tmp_path: Path) -> 
     assert [day.label for day in found.days] == ["start", "day 0", "day 1"]
 
 
-def test_time_left_is_what_earlier_days_took_and_how_far_the_stage_is(tmp_path: Path) -> None:
+def test_time_left_is_told_by_earlier_days_and_by_the_stages_own_pace(tmp_path: Path) -> None:
     paths = lab(tmp_path / "study", days=4).paths
     with open_ledger(paths.ledger) as ledger:
-        for day, seconds in ((0, 100.0), (1, 300.0), (2, 200.0)):
+        for day, seconds in ((0, 900.0), (1, 300.0), (2, 200.0)):
             for stage in STAGES:
                 done(ledger, day, stage, seconds if stage == "synthesize" else 10.0)
         done(ledger, 3, "plan", 7.0)
         ledger.begin(3, "synthesize", "hash")
-    clock = iter([0.0, 1000.0])
     paths.day(3).root.mkdir()
-    noting(lambda _done, _total: None, paths, day=3, stage="synthesize", now=lambda: next(clock))(25, 100)
+    clock = iter([1000.0, 1000.0, 1000.0, 1060.0])
+    note = Noting(lambda _done, _total: None, paths, day=3, stage="synthesize", now=lambda: next(clock))
+    note.begin_work()
+    note(0, 100)
+    note(25, 100)
     with study_lock(paths.root):
-        found = stages.read(paths)
+        found = stages.look(paths, now=lambda: 1060.0)
+        later = stages.look(paths, now=lambda: 1060.0 + 3600)
     assert found.state == "running"
     assert cell(found, "plan") == StageCell("plan", "done", seconds=7.0)
     running = cell(found, "synthesize")
-    assert running.state == "stands still"  # it last moved on in 1970
-    assert running.part == pytest.approx(0.25)
-    assert running.left_s == pytest.approx(0.75 * 200.0)  # the median of 100, 300 and 200
+    assert (running.state, running.part) == ("running", 0.25)
+    assert running.left_s == pytest.approx(180.0)  # a quarter took a minute
     assert cell(found, "schedule") == StageCell("schedule", "to come", left_s=10.0)
+    refit = 10.0 * (4 / 2 + 4 / 3) / 2  # it fits all days so far: of four, by those of two and of three
+    assert cell(found, "refit").left_s == pytest.approx(refit)
     assert found.today is not None
-    assert found.today.left_s == pytest.approx(150.0 + 6 * 10.0)
-    assert "about 4 min left" in drawn(paths)
+    assert found.today.left_s == pytest.approx(180.0 + 5 * 10.0 + refit, abs=0.1)
+    assert cell(later, "synthesize").state == "stands still"
 
 
 def test_nobody_knows_when_a_person_brings_files(tmp_path: Path) -> None:
@@ -179,7 +183,13 @@ def test_looking_writes_nothing(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in one.paths.root.rglob("*")} == before
 
 
-def test_the_days_property_of_remaining_time_needs_something_to_know() -> None:
-    assert DayStages(0, (StageCell("plan", "to come"),)).left_s is None
-    assert DayStages(0, (StageCell("plan", "to come", left_s=0.0),)).left_s == 0.0
-    assert json.dumps(asdict(DayStages(0, ())))
+def test_a_loop_that_waits_is_told_from_one_that_works(tmp_path: Path) -> None:
+    paths = lab(tmp_path / "study").paths
+    with open_ledger(paths.ledger) as ledger:
+        ledger.wait(0, "recording", "hash", "Copy the recording.")
+    with wait_lock(paths.root):
+        found = stages.read(paths)
+        assert (found.state, found.holder) == ("waiting", None)
+        assert found.waiter is not None
+        assert "a loop waits for what comes" in drawn(paths)
+    assert stages.read(paths).waiter is None
