@@ -19,7 +19,7 @@ from closedloop.service.reading.session.counts import SessionCounts
 from closedloop.service.reading.session.gaze import RecentGaze, recent_gaze
 from closedloop.service.reading.session.journal import JournalLook
 from closedloop.service.reading.session.pictures import picture_key, session_picture
-from closedloop.service.reading.session.places import current_session, look_at_journal
+from closedloop.service.reading.session.places import current_session, days_of, journal_of, look_at_journal
 from closedloop.service.unchanged import while_unchanged
 from closedloop.study.completeness.names import is_copying
 
@@ -80,6 +80,16 @@ class SessionEvent:
 
 
 @dataclass(frozen=True)
+class EarlierSession:
+    """A session that was shown before, in a line."""
+
+    day: int
+    doing: str
+    n_accepted: int
+    n_rejected: int
+
+
+@dataclass(frozen=True)
 class SessionPanel:
     """The session of the latest day that has one.
 
@@ -107,6 +117,8 @@ class SessionPanel:
         The journal, as the study names it.
     events
         Launches, pauses and what was said of the recorder, the latest first.
+    before
+        The session of the day before, where this one was not begun.
     damaged, notes
         What cannot be read, or is of another session; and what a reader should know.
     """
@@ -129,6 +141,7 @@ class SessionPanel:
     events: tuple[SessionEvent, ...] = ()
     written: str | None = None
     place: str = ""
+    before: EarlierSession | None = None
     damaged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
@@ -147,10 +160,20 @@ def read(paths: StudyPaths) -> SessionPanel:
             session_id=plan.session_id if plan else "",
             n_planned=plan.n_presentations if plan else None,
             n_left=plan.n_presentations if plan else None,
+            before=_before(paths, place.day),
             damaged=tuple(damaged),
         )
     look = look_at_journal(place.journal)
     return _panel(paths, place.day, place.journal, look, plan=plan, damaged=damaged)
+
+
+def _before(paths: StudyPaths, day: int) -> EarlierSession | None:
+    for earlier in days_of(paths):
+        journal = journal_of(paths, earlier) if earlier < day else None
+        if journal is not None:
+            counts = look_at_journal(journal).counts
+            return EarlierSession(earlier, counts.doing, counts.n_accepted, counts.n_rejected)
+    return None
 
 
 def picture(paths: StudyPaths, key: str) -> bytes | None:

@@ -120,8 +120,6 @@ class JournalReader:
         """Return whether what was read is still there: its last line says so, with all before it in its check."""
         if not self._n_bytes:
             return True
-        if stamp.n_bytes < self._n_bytes:
-            return False
         is_same = self._seen is not None and (stamp.device, stamp.inode) == (self._seen.device, self._seen.inode)
         if not self._is_chained and not is_same:
             return False

@@ -72,6 +72,16 @@ def test_a_study_without_a_session_and_one_that_waits_for_it(tmp_path: Path, pat
     assert "nothing of it was shown yet (24 presentations)" in fragment(paths)
 
 
+def test_a_day_that_is_ready_tells_of_the_session_before(paths: StudyPaths) -> None:
+    build_session(paths.folder("schedule", 1), day=1, session_id="study/day-01")
+    rows = [launched(), image(0, 0, 0, 101.0, None), image(1, 0, 1, 102.0, "fixation_broken")]
+    put(paths, journal_bytes(rows))
+    found = session.read(paths)
+    assert (found.day, found.doing) == (1, "nothing")
+    assert found.before == session.EarlierSession(day=0, doing="showing", n_accepted=1, n_rejected=1)
+    assert "of day 0, is showing: 1 presentations count, 1 do not" in fragment(paths)
+
+
 def test_a_rig_of_a_dry_run_is_followed_to_its_end_and_through_its_publication(paths: StudyPaths) -> None:
     working = paths.working("present", 0)
     show(paths.folder("schedule", 0), working)

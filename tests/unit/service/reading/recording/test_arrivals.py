@@ -56,6 +56,7 @@ def test_a_session_that_goes_on_has_no_whole_recording(made: Bench) -> None:
     assert "still goes on" in look(made, after_s=90, is_ended=False).awaited
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_it_says_that_all_is_there_exactly_where_the_loop_s_rules_do(made: Bench, seed: int) -> None:
     random = Random(seed)
