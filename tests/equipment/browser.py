@@ -23,8 +23,8 @@ CHROMIUM = shutil.which("chromium")
 ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
 )
+NO_NAMES = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]"
 OURS = {"127.0.0.1", "localhost", "[::1]", "::1"}
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 420, "height": 900}
 
@@ -62,18 +62,21 @@ class Watched:
 
 
 @contextlib.contextmanager
-def browsing(folder: Path) -> Iterator[Watched]:
+def browsing(folder: Path, *, elsewhere: str = "") -> Iterator[Watched]:
     """Start a browser; when it is closed, fail where a page asked for something of another machine.
 
     Parameters
     ----------
     folder
         Where the browser's record of its network is written.
+    elsewhere
+        A name of the wide world that somebody made point at this machine.
     """
     assert CHROMIUM is not None, "expected Debian's chromium, found none: apt-get install chromium"
     record = folder / "network.json"
     with sync_playwright() as playwright:
-        arguments = [*ARGUMENTS, f"--log-net-log={record}"]
+        rules = f"{f'MAP {elsewhere} 127.0.0.1, ' if elsewhere else ''}{NO_NAMES}"
+        arguments = [*ARGUMENTS, f"--host-resolver-rules={rules}", f"--log-net-log={record}"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         watched = Watched(browser)
         try:
@@ -82,8 +85,8 @@ def browsing(folder: Path) -> Iterator[Watched]:
             browser.close()
     watched.asked.extend(asked_by_pages(record))
     assert watched.asked, "expected requests in the browser's record, found none"
-    elsewhere = [address for address in watched.asked if urlsplit(address).hostname not in OURS]
-    assert not elsewhere, f"a page asked for {elsewhere}"
+    left = [address for address in watched.asked if urlsplit(address).hostname not in OURS]
+    assert not left, f"a page asked for {left}"
     assert not watched.faults, watched.faults
 
 

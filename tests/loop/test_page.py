@@ -35,8 +35,10 @@ REMEMBER = """() => {
   const look = () => {
     const stages = [...document.querySelectorAll('ol.stages li')].map((one) =>
       [one.id.replace('stage-', ''), one.querySelector('.state').textContent.trim()]);
-    const session = document.getElementById('panel-session').textContent.replaceAll(/\\s+/g, ' ');
-    const now = JSON.stringify({ stages: Object.fromEntries(stages), session });
+    const figures = [...document.querySelectorAll('#panel-session .figures > li')].map((one) =>
+      [...one.children].map((part) => part.textContent.trim()));
+    const session = document.getElementById('panel-session').textContent;
+    const now = JSON.stringify({ stages: Object.fromEntries(stages), figures, session });
     if (now !== window.seen.at(-1)) window.seen.push(now);
   };
   look();
@@ -52,10 +54,7 @@ PIXELS = """async (source) => {
   context.drawImage(image, 0, 0);
   return { width: canvas.width, values: [...context.getImageData(0, 0, canvas.width, canvas.height).data] };
 }"""
-COUNTED = re.compile(
-    r"day (?P<day>\d+) .*accepted (?P<accepted>[\d,]+) of .* rejected (?P<rejected>[\d,]+) shown again later .*"
-    r" day-\d+/\S+: (?P<rows>[\d,]+) rows count"
-)
+ROWS = re.compile(r"day-(\d+)/\S+: ([\d,]+) rows count")
 
 
 @pytest.fixture
@@ -97,10 +96,14 @@ class Counts:
 def counts_in(seen: list[dict[str, Any]]) -> set[Counts]:
     found = set()
     for one in seen:
-        if counted := COUNTED.search(one["session"]):
-            numbers = {name: int(value.replace(",", "")) for name, value in counted.groupdict().items()}
-            found.add(Counts(**numbers))
+        if rows := ROWS.search(one["session"]):
+            figures = {name: _number(value) for name, value, *_ in one["figures"] if name in {"accepted", "rejected"}}
+            found.add(Counts(int(rows[1]), _number(rows[2]), **figures))
     return found
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def counts_of_journal(paths: StudyPaths, day: int) -> dict[int, Counts]:

@@ -14,7 +14,8 @@ window.closedloopAsked = (() => {
 
   const ask = async (form, submitter) => {
     const body = form.closest(".panel > .body");
-    const words = [...new FormData(form, submitter)].filter(([, value]) => value);
+    const entries = [...form.querySelectorAll(".entry")].map((one) => [one.dataset.name, one.textContent.trim()]);
+    const words = [...new FormData(form, submitter), ...entries].filter(([, value]) => value);
     queries.set(body.id, new URLSearchParams(words).toString());
     const found = await text(body);
     if (found !== null) await window.closedloopSwap(body, found);
@@ -29,6 +30,17 @@ window.closedloopAsked = (() => {
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form.ask");
     if (form) ask(form, null);
+  });
+  let written = ""; // what stood in an entry when it was entered
+  document.addEventListener("focusin", (event) => { if (event.target.matches("form.ask .entry")) written = event.target.textContent; });
+  document.addEventListener("focusout", (event) => {
+    if (event.target.matches("form.ask .entry") && event.target.textContent !== written) ask(event.target.closest("form"), null);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("form.ask .entry")) return;
+    event.preventDefault();
+    written = event.target.textContent;
+    ask(event.target.closest("form"), null);
   });
   return text;
 })();

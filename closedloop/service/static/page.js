@@ -105,13 +105,17 @@
     const fault = dialog.querySelector("#decide-said");
     dialog.querySelector("#decide-title").textContent = submit.textContent = WORDS[action];
     dialog.querySelector("#decide-about").textContent = about;
-    form.elements.by.value = localStorage.getItem("closedloop-by") || "";
+    const [by, reason] = dialog.querySelectorAll(".entry");
+    by.textContent = localStorage.getItem("closedloop-by") || "";
+    by.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { event.preventDefault(); reason.focus(); }
+    });
     form.querySelector("[value=cancel]").addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => dialog.remove());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       submit.disabled = true;
-      const sent = { by: form.elements.by.value, reason: form.elements.reason.value };
+      const sent = { by: by.textContent, reason: reason.innerText };
       if (gate) Object.assign(sent, { gate, day: Number(day) });
       try {
         said.textContent = await post(action, sent);
@@ -128,7 +132,7 @@
     });
     document.body.append(dialog);
     dialog.showModal();
-    form.elements[form.elements.by.value ? "reason" : "by"].focus();
+    (by.textContent ? reason : by).focus();
   };
 
   document.addEventListener("click", (event) => {

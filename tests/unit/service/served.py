@@ -57,9 +57,13 @@ def served(
     control: Control | None = None,
     panels: Sequence[Panel] = PANELS,
     pace: Pace = QUICK,
+    port: int = 0,
 ) -> Iterator[httpx.Client]:
     """Serve a page of studies by their folders; yield who asks it."""
     paths = {name: StudyPaths(root) for name, root in studies.items()}
     app = create_app(paths, token=TOKEN, control=control, panels=panels, pace=pace)
-    with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+    with (
+        serving(app, port=port) as found,
+        httpx.Client(base_url=f"http://127.0.0.1:{found}", timeout=60, trust_env=False) as client,
+    ):
         yield client
