@@ -55,7 +55,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
-    "service": {*GROUND, "artifacts", "plain_text", "report", "study"},
+    "service": {*GROUND, "artifacts", "blackrock", "devices", "plain_text", "report", "study"},
     "commands": {
         *GROUND,
         *(
@@ -100,7 +100,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
-        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "service", "stages")),
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
