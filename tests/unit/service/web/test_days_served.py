@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from closedloop.artifacts.catalog import SENSITIVITY_CSV, SESSION_IMAGES, STIMULI
+from closedloop.artifacts.records.amendments import Amendment, append_amendment
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.tables import NAMES
 from closedloop.service.panels.days import HIDDEN_TRUTH
@@ -24,6 +26,7 @@ from tests.unit.service.served import served
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PIXELS = """async image => {
+    image.loading = "eager";  // else one that nobody scrolled to is never there
     await image.decode();
     const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
     const context = canvas.getContext("2d");
@@ -104,11 +107,12 @@ def test_in_a_browser_pictures_are_the_sessions_bytes_and_every_chart_is_drawn(
         shown = watched.open(f"{client.base_url}/study/one", viewport=NARROW)
         expect(shown.locator("#panel-days .plot canvas")).not_to_have_count(0)
         expect(shown.locator("#panel-days .plot:not(:has(canvas))")).to_have_count(0)
-        sites = shown.locator("#tomorrow-ask select[name=site] option").evaluate_all("all => all.map(one => one.value)")
-        for site in ("", sites[-1]):
-            shown.select_option("#tomorrow-ask select[name=site]", site)
-            chosen = shown.locator("#tomorrow-ask select[name=site] option[selected]")
-            expect(chosen).to_have_attribute("value", site)
+        sites = shown.locator("#tomorrow-site button")
+        for site in (sites.count() - 1, 0):
+            shown.locator("#tomorrow-site summary").click()
+            sites.nth(site).click()
+            expect(sites.nth(site)).to_have_attribute("aria-pressed", "true")
+            expect(shown.locator("#tomorrow-site ul")).to_be_hidden()
             pictures = shown.locator("#tomorrow-cards img").all()
             names = [picture.get_attribute("src") or "" for picture in pictures]
             assert len(names) >= 6
@@ -119,3 +123,29 @@ def test_in_a_browser_pictures_are_the_sessions_bytes_and_every_chart_is_drawn(
                 pixels = np.array(picture.evaluate(PIXELS), np.uint8).reshape(*images.shape[1:3], 4)
                 assert np.array_equal(pixels[:, :, :3], images[rows[key]])
         assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_was_asked_for_stays_asked_for_while_the_study_goes_on(smoke_study: Path, tmp_path: Path) -> None:
+    study = StudyPaths(shutil.copytree(smoke_study, tmp_path / "study"))
+    with served({"one": study.root}) as client, browsing(tmp_path) as watched:
+        shown = watched.open(f"{client.base_url}/study/one", scheme="dark")
+        entries = shown.locator("#panel-history ol.history > li")
+        shown.locator("#history-kind summary").click()
+        shown.locator("#history-kind button[data-value=decision]").click()
+        expect(entries).to_have_text(["Nothing like that has happened."])
+        for n, who in enumerate(("Ada", "<b>Kay</b>"), start=1):
+            decided = Amendment(
+                kind="accept_session",
+                simulated=True,
+                day=0,
+                utc=f"2026-12-01T10:0{n}:00+00:00",
+                who=who,
+                why=f"why {n}",
+            )
+            append_amendment(study.amendments, decided)
+            expect(entries).to_have_count(n)
+            expect(entries.first).to_contain_text(who)
+        shown.locator("#history-kind summary").click()
+        shown.locator("#history-kind button[data-value=stage]").click()
+        expect(entries.first).to_contain_text("done")
+        assert entries.count() > 5
