@@ -42,6 +42,22 @@ def command_line(*words: str | Path) -> str:
     return " ".join(quoted(word) for word in words)
 
 
+def words_of(command: str) -> tuple[str, ...]:
+    """Return the words of a command that a user gave as one text, as a shell takes it apart, and no more than that.
+
+    Raises
+    ------
+    ValueError
+        A quote does not end.
+
+    Examples
+    --------
+    >>> words_of("mail -s 'closed loop' $USER")
+    ('mail', '-s', 'closed loop', '$USER')
+    """
+    return tuple(shlex.split(command))
+
+
 def number_text(value: float) -> str:
     """Return a number as somebody writes it, with as many digits as it has.
 

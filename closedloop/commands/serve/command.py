@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -28,9 +27,6 @@ from closedloop.storage import resolved
 from closedloop.study.no_study import no_study_line
 from closedloop.terminal.at_once import answer
 from closedloop.terminal.signals import INTERRUPTED
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 
 @dataclass(frozen=True)
@@ -146,12 +142,19 @@ def serve(request: ServeRequest) -> None:
 def _page(supervisor: Supervisor, served: Sequence[ServedStudy], *, token: str, port: int | None) -> Iterator[None]:
     """Show the page while the block runs, at the port of the last time where nobody chose one and it is free."""
     from closedloop.service.web.app import create_app  # noqa: PLC0415 - of the extra `service`
+    from closedloop.service.web.serving import serving  # noqa: PLC0415 - likewise
 
     names = {one.paths: one.name for one in served}
     control = LoopControl(names, supervisor.retry, _say)
     app = create_app({name: paths for paths, name in names.items()}, token=token, control=control)
     first = served[0].place
-    with _serving(app, (first.last_port(), 0) if port is None else (port,)) as found:
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(serving(app, port=first.last_port() if port is None else port))
+        except ExecutionError:
+            if port is not None:
+                raise
+            found = stack.enter_context(serving(app))  # somebody else has the port of the last time
         first.remember_port(found)
         address = f"http://127.0.0.1:{found}"
         supervisor.url_of = lambda name: f"{address}/study/{name}"
@@ -159,22 +162,6 @@ def _page(supervisor: Supervisor, served: Sequence[ServedStudy], *, token: str, 
             _say(f"{one.name}: {one.paths.root}, what its loop prints is in {one.place.log.path}")
         _say(f"Open {address}/#token={token}")
         yield
-
-
-@contextmanager
-def _serving(app: FastAPI, ports: Sequence[int]) -> Iterator[int]:
-    from closedloop.service.web.serving import serving  # noqa: PLC0415 - likewise
-
-    with ExitStack() as stack:
-        for port in ports:
-            try:
-                found = stack.enter_context(serving(app, port=port))
-            except ExecutionError:
-                if port == ports[-1]:
-                    raise
-            else:
-                yield found
-                return
 
 
 def _studies(folders: Sequence[Path]) -> list[StudyPaths]:

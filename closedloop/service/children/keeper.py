@@ -7,7 +7,7 @@ repairs does too; a crash is tried again, after longer and longer pauses.
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from closedloop.artifacts.study import StudyPaths
@@ -17,10 +17,10 @@ from closedloop.service.children.looks import StudyLook, look_at
 from closedloop.service.children.pauses import pause_s
 from closedloop.service.children.process import LoopOptions, LoopProcess, start_loop
 from closedloop.service.children.resting import Resting
-from closedloop.service.children.stillness import Stillness, moving_note
 from closedloop.service.state import LedgerReader, Standing
 from closedloop.study.process.lock import holder_of, waiter_of
-from closedloop.study.process.running import STILL_S
+from closedloop.study.process.tree import pid_here
+from closedloop.study.process.watchdog import STUCK_S, Watched, judge, sight, watch
 
 DONE, FAILED, MISUSED, WAITING, HELD = 0, 1, 2, 3, 4
 """Exit codes of ``closedloop run``."""
@@ -29,7 +29,8 @@ _LOOK_EVERY_S = 5.0  # for changes of a study at rest; a thousand files take mil
 _HELD_ELSEWHERE_S = 5.0
 _TRY_FAULT_AGAIN_S = 3600.0  # a full disk or a lost drive comes back without a change in the study
 _GRACE_S = 60.0  # for a loop that is asked to end: a step of the refit on a slow machine
-_END_STILL_S = 6 * STILL_S
+_WATCH_EVERY_S = 10.0
+_END_STUCK_S = 2 * STUCK_S  # said for half an hour before: a disk that answers again lets the loop go on
 _LONG_RUN_S = 600.0  # a loop that crashed after so long did not crash at its start
 
 RestReason = Literal["done", "waiting", "held", "failed", "crashed", "elsewhere", "ended"]
@@ -50,6 +51,10 @@ class Keeper:
         What the last one said that did not end well.
     next_start
         When one is started, seconds of a clock that never jumps; None where something has to change first.
+    stuck
+        Why the loop that runs does not get on; empty where it does.
+    n_crashes, n_starts
+        How often it crashed since it last got on, and how many were started.
     """
 
     paths: StudyPaths
@@ -58,7 +63,7 @@ class Keeper:
     rest: RestReason | None = None
     error: str = ""
     next_start: float | None = 0.0
-    still_s: float = 0.0
+    stuck: str = ""
     n_crashes: int = 0
     n_starts: int = 0
     _loop: LoopProcess | None = None
@@ -70,7 +75,7 @@ class Keeper:
     _resting: Resting = field(init=False)
     _look: StudyLook | None = None
     _looked: float = 0.0
-    _stillness: Stillness = field(default_factory=Stillness)
+    _watched: Watched | None = None
     _ending: bool = False
     ledger: LedgerReader = field(init=False)
 
@@ -126,9 +131,8 @@ class Keeper:
         n_done, (day, stage) = self.ledger.n_done(), self.ledger.at()
         if self.rest is not None:
             return Standing(self.rest, day, stage, error=self.error, n_done=n_done)
-        if self.still_s > STILL_S:
-            error = f"{stage} has not moved for {self.still_s / 60:.0f} min"
-            return Standing("stuck", day, stage, error=error, n_done=n_done)
+        if self.stuck:
+            return Standing("stuck", day, stage, error=self.stuck, n_done=n_done)
         return Standing("running", day, stage, n_done=n_done)
 
     def _watch(self, loop: LoopProcess, now: float) -> None:
@@ -137,17 +141,24 @@ class Keeper:
                 self.kill()
             return
         self._resting.look(now)
-        self.still_s = 0.0 if self._resting.is_so else self._stillness.look(moving_note(self.paths), now)
-        if self.still_s > _END_STILL_S:
+        if self._watched is not None and now - self._watched.last.at < _WATCH_EVERY_S:
+            return
+        seen = replace(sight(self.paths), at=now)
+        self._watched = watch(self._watched, seen)
+        verdict = judge(self._watched)
+        is_ours = seen.holder is not None and pid_here(seen.holder) == loop.pid
+        self.stuck = verdict.why if is_ours and verdict.movement == "stuck" else ""
+        if self.stuck and verdict.unused_s >= _END_STUCK_S:
             self._ask_to_end(loop, now)
 
     def _ask_to_end(self, loop: LoopProcess, now: float) -> None:
         self._asked_to_end = now
         loop.send(signal.SIGTERM)
+        loop.send(signal.SIGCONT)  # one that a signal stopped hears of no other
 
     def _come_to_rest(self, code: int, now: float) -> None:
         self._look, self._looked = look_at(self.paths.root), now
-        stopped_still, self.still_s = self.still_s > _END_STILL_S, 0.0
+        was_stuck, self.stuck = self.stuck, ""
         self.error, self.next_start = "", None
         self._resting.end()
         if self._ending:
@@ -160,7 +171,7 @@ class Keeper:
             self.rest, self.next_start = "failed", now + _TRY_FAULT_AGAIN_S
             self.error = self._last_words() or f"closedloop run ended with code {code}"
         else:
-            self._crash("a stage that did not move was ended" if stopped_still else _ended_by(code), now)
+            self._crash(f"ended because it was stuck: {was_stuck}" if was_stuck else _ended_by(code), now)
 
     def _crash(self, how: str, now: float) -> None:
         n_done = self.ledger.n_done()
@@ -189,7 +200,7 @@ class Keeper:
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
             return
         self._n_done, self._started = self.ledger.n_done(), now
-        self._stillness = Stillness()  # a killed loop's note lies there until the new one has swept up
+        self._watched = None
         self._loop = start_loop(self.paths.root, self.log, self.options)
         self._log_from = self._loop.log_from
         self.rest, self.next_start = None, None
@@ -204,6 +215,7 @@ class Keeper:
         if self._leftovers_since is None:
             self._leftovers_since = now
             signal_all(processes, signal.SIGTERM)
+            signal_all(processes, signal.SIGCONT)
         elif now - self._leftovers_since > _GRACE_S:
             signal_all(processes, signal.SIGKILL)
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
 import tempfile
@@ -11,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from closedloop.errors import OptionError, visible
+from closedloop.plain_text.printed import words_of
 from closedloop.service.children.leftovers import unmarked
 from closedloop.service.notices.notice import Notice
 
@@ -69,12 +69,12 @@ def parse_command(text: str) -> NoticeCommand:
         It is none, or its quotes do not end.
     """
     try:
-        words = shlex.split(text)
+        words = words_of(text)
     except ValueError as error:
         raise OptionError(f"--notice: expected a command, found {text!r}: {error}. Close the quote.") from error
     if not words:
         raise OptionError("--notice: expected a command, found none. Name one.")
-    return NoticeCommand(tuple(words))
+    return NoticeCommand(words)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.gates.report import GATES_FOLDER, GateFinding, GateReport
+from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
-from closedloop.artifacts.study import START, START_DAY, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, START, START_DAY, StudyPaths
 from closedloop.service.over_days.numbers import attempt
 from closedloop.service.unchanged import file_state, while_unchanged
 from closedloop.study.database.events import StageEvent, read_events

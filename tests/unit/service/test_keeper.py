@@ -23,11 +23,20 @@ from closedloop.service.children.process import LoopOptions
 from closedloop.study.create import create_study
 from closedloop.study.ledger import open_ledger
 from closedloop.study.process.lock import study_lock
-from closedloop.study.process.notes import Noting, note_file
+from closedloop.study.process.notes import note_file
 from tests.equipment.processes import Child
 from tests.unit.study.new_studies import request
 
 IGNORES_THE_END = "trap '' TERM; echo ready; while true; do sleep 0.05; done"
+HOLDS_AND_SLEEPS = """
+import sys, time
+from pathlib import Path
+from closedloop.study.process.lock import study_lock
+with study_lock(Path(sys.argv[1])):
+    sys.stdout.write("held\\n")
+    sys.stdout.flush()
+    time.sleep(600)
+"""
 POLL_S = 0.01
 
 
@@ -65,13 +74,13 @@ class Kept:
 
 
 @pytest.fixture
-def keep(tmp_path: Path) -> Iterator[Callable[[str], Kept]]:
-    """Return what keeps a shell's program running in place of the loop of a new study."""
+def keep(tmp_path: Path) -> Iterator[Callable[..., Kept]]:
+    """Return what keeps a program, or lines of a shell, running in place of the loop of a new study."""
     kept = []
 
-    def start(program: str) -> Kept:
+    def start(*program: str) -> Kept:
         paths = create_study(request(tmp_path))
-        options = LoopOptions(program=("/bin/sh", "-c", program))
+        options = LoopOptions(program=("/bin/sh", "-c", *program) if len(program) == 1 else program)
         kept.append(Kept(Keeper(paths, LoopLog(tmp_path / "own" / "log.txt"), options)))
         return kept[-1]
 
@@ -227,47 +236,48 @@ def test_a_loop_that_does_not_end_is_killed_after_a_minute(keep: Callable[[str],
     kept.until(lambda: kept.keeper.is_over)
 
 
-def test_a_stage_that_does_not_move_is_said_and_ended_after_an_hour(keep: Callable[[str], Kept]) -> None:
-    kept = keep("exec sleep 600")
-    kept.root.joinpath("day-00").mkdir()
-    Noting(lambda _done, _total: None, kept.keeper.paths, day=0, stage="synthesize")
-    with open_ledger(kept.keeper.paths.ledger) as ledger:
-        ledger.begin(0, "synthesize", "hash")
-    kept.step()  # it starts
-    kept.step()  # it is seen to be at work
-    kept.step(600.0)
-    assert kept.keeper.standing().state == "running"
-    kept.step(1.0)
-    standing = kept.keeper.standing()
-    assert (standing.state, standing.day, standing.stage) == ("stuck", 0, "synthesize")
-    assert standing.error == "synthesize has not moved for 10 min"
-    kept.step(2999.0)
-    assert kept.keeper.rest is None
-    kept.step(1.0)
-    assert kept.rest() == "crashed"
-    assert kept.keeper.standing().error == "a stage that did not move was ended"
-
-
-def test_a_stage_that_moves_is_not_stuck_however_long_it_takes(keep: Callable[[str], Kept]) -> None:
-    kept = keep("exec sleep 600")
-    kept.root.joinpath("day-00").mkdir()
-    for hour in range(5):
-        note = {"day": 0, "stage": "refit", "done": hour, "total": 5, "began": 0.0, "moved": 3590.0 * hour}
-        note_file(kept.keeper.paths, 0, "refit").write_text(json.dumps(note))
-        kept.step(3590.0)
-    assert len(kept.children) == 1
-    assert kept.keeper.rest is None
-
-
-def test_a_clock_that_jumps_does_not_end_a_loop(keep: Callable[[str], Kept]) -> None:
-    """A machine that slept for a night has notes that are hours old, and a clock of its own that stood still."""
-    kept = keep("exec sleep 600")
-    kept.root.joinpath("day-00").mkdir()
-    Noting(lambda _done, _total: None, kept.keeper.paths, day=0, stage="refit", now=lambda: 1.0)
-    kept.step()
-    kept.step()
+def test_a_loop_that_does_nothing_is_said_to_be_stuck_and_ended_after_an_hour(keep: Callable[..., Kept]) -> None:
+    kept = keep(sys.executable, "-c", HOLDS_AND_SLEEPS)
+    kept.until(lambda: kept.keeper.log.last_line() == "held")
+    os.kill(kept.children[0], signal.SIGSTOP)  # it hears of no signal but those that go on with it, or kill it
     kept.step(10.0)
-    assert kept.keeper.standing().state == "running"
+    while kept.now < 1000.0 + 1800.0:
+        assert kept.keeper.standing().state == "running"
+        kept.step(200.0)
+    kept.step(200.0)
+    standing = kept.keeper.standing()
+    assert standing.state == "stuck"
+    assert standing.error.endswith("min; a signal stopped it.")
+    while kept.now < 1000.0 + 3600.0:
+        assert kept.keeper.rest is None
+        kept.step(200.0)
+    kept.step(200.0)
+    assert kept.rest() == "crashed"
+    assert kept.keeper.standing().error.startswith("ended because it was stuck: ")
+    kept.step(1.0)
+    assert len(kept.children) == 2
+
+
+def test_a_stage_that_moves_is_not_stuck_however_long_it_takes(keep: Callable[..., Kept]) -> None:
+    kept = keep(sys.executable, "-c", HOLDS_AND_SLEEPS)
+    kept.until(lambda: kept.keeper.log.last_line() == "held")
+    kept.root.joinpath("day-00").mkdir()
+    for hours in range(50):
+        note = {"day": 0, "stage": "refit", "done": hours, "total": 50, "began": 0.0, "moved": 290.0 * hours}
+        note_file(kept.keeper.paths, 0, "refit").write_text(json.dumps(note))
+        kept.step(290.0)
+        assert kept.keeper.standing().state == "running"
+    assert len(kept.children) == 1
+
+
+def test_a_stuck_loop_of_somebody_else_is_left_to_them(keep: Callable[[str], Kept]) -> None:
+    kept = keep("exec sleep 600")
+    kept.step()
+    with study_lock(kept.root):  # by this process, which has the note of no stage
+        while kept.now < 1000.0 + 7200.0:
+            kept.step(200.0)
+    assert kept.keeper.stuck == ""
+    assert kept.keeper.rest is None
 
 
 def test_a_loop_ends_with_the_service_that_started_it(tmp_path: Path) -> None:
