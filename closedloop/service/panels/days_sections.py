@@ -1,14 +1,11 @@
-"""What the page over days is made of: charts and tables of one question."""
+"""What the panel over days is made of: charts and tables of one question."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from closedloop.report.tables import Table
-
-if TYPE_CHECKING:
-    from closedloop.service.panels.charts import Chart
+from closedloop.service.panels.charts import Chart
 
 
 @dataclass(frozen=True)
