@@ -18,7 +18,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.study.process.lock import study_lock
 from closedloop.study.process.notes import Noting, ProgressNote
 from closedloop.study.process.tree import ProcessTree, pid_here, read_tree
-from closedloop.study.process.watchdog import STUCK_S, Movement, Sighting, LoopVerdict, judge, latest_note, sight, watch
+from closedloop.study.process.watchdog import STUCK_S, LoopVerdict, Movement, Sighting, judge, latest_note, sight, watch
 from tests.equipment.processes import Child
 
 NOTE = ProgressNote(1, "refit", 10, 40, began=0.0, moved=100.0)
