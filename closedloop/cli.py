@@ -206,7 +206,7 @@ def run(
             min=0.1,
             max=_A_DAY_S,
             metavar="SECONDS",
-            help="with --wait: how often to look for files  [default: when the system tells of a change; every 5 s on "
+            help="with --wait: how often to look for files  [default: when the system tells of a change; every 2 s on "
             "network file systems]",
         ),
     ] = None,

@@ -7,13 +7,7 @@ from importlib.util import find_spec
 from closedloop.terminal.command import missing_library
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "service": (
-        "fastapi",
-        "uvicorn",
-        "jinja2",
-        "watchfiles",
-        "psutil",
-    ),  # before lab, which is said where jinja2 is missing
+    "service": ("fastapi", "uvicorn", "jinja2", "watchfiles", "psutil"),  # before lab, which is said of jinja2
     "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo", "eyelinkio"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),

@@ -26,6 +26,7 @@ from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import Outcome, read_identity, run_study
 from closedloop.study.waiting.alarms import Alarm, alarm_for
 from closedloop.study.waiting.wait import Waiter
+from closedloop.terminal.anew import begin_anew, has_begun_anew
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
@@ -92,19 +93,23 @@ def advance(
     document, protocol = read_identity(paths)
     refuse_more_days(protocol, days)
     n_days = days or protocol.days
-    kind = "simulated" if document.simulated else "real"
-    said = count(n_days, "day")
-    say_on(
-        console,
-        f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {said}, in {paths.root}",
-    )
+    if not has_begun_anew():
+        kind = "simulated" if document.simulated else "real"
+        said = count(n_days, "day")
+        say_on(
+            console,
+            f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {said}, in {paths.root}",
+        )
     reporter = ConsoleReporter(console, n_days=n_days)
     stopped = "Stopped. Run the same command again to go on; nothing published is lost."
     patience = Patience(SETTLE_S if settle_s is None else settle_s, stays=waits is None)
 
     def run() -> Outcome:
         with reporter.shown():
-            return run_study(paths, reporter, days=n_days, workers=who, patience=patience)
+            outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
+        if reporter.n_ended and waits is not None and exit_code_of(outcome) != DONE:
+            begin_anew()  # to rest: a process that computed keeps hundreds of megabytes, and a graphics card's memory
+        return outcome
 
     with interruptible(stopped):
         outcome = run() if waits is None else _waiter(console, paths, run, patience, waits).until_done()

@@ -13,7 +13,7 @@ from typing import Protocol as Port
 
 from closedloop.study.waiting.file_systems import changes_are_told
 
-POLL_S = 5.0
+POLL_S = 2.0
 """How often one looks where nobody tells, seconds."""
 
 _AT_LEAST_S = 60.0  # so often one looks in any case: the kernel may drop what it had to tell, or not know of it
@@ -79,6 +79,11 @@ class ByEvents:
         """
         if tuple(folders) != self._folders or self._events is None:
             self._folders, self._events = tuple(folders), _events_in(folders)
+            try:
+                next(self._events, None)  # it watches from here on, and not from when it was made
+            except (OSError, RuntimeError):  # a folder went in this moment, or the system watches no more of them
+                self._events = None
+                time.sleep(min(seconds, POLL_S))
             return
         until = time.monotonic() + min(seconds, _AT_LEAST_S)
         while time.monotonic() < until:

@@ -16,10 +16,10 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.accept_session import accept_session
 from closedloop.commands.brought import accept_recording, replace_recording
 from closedloop.commands.gates import approve_gate, hold_study
-from closedloop.errors import ManifestError, StudyError
+from closedloop.errors import ManifestError, SessionError, StudyError
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.loop import Outcome
-from closedloop.study.process.lock import study_lock, wait_lock, waiter_of
+from closedloop.study.process.lock import WAIT_LOCK, study_lock, wait_lock, waiter_of
 from closedloop.study.waiting.alarms import ByLooking
 from closedloop.study.waiting.wait import Waiter
 from tests.unit.messages import refused
@@ -207,6 +207,46 @@ def test_a_study_that_is_removed_ends_the_wait(days: Days) -> None:
     with refused(StudyError, root, "found it removed. Restore it."):
         days.wait()
     assert not root.exists()
+
+
+def test_a_disk_that_is_away_for_a_while_is_waited_for(days: Days, tmp_path: Path) -> None:
+    """The folder in which the study is mounted, as it were, is empty for ten minutes."""
+    paths = days.made.paths
+    days.at(100, lambda: paths.study.rename(tmp_path / "away"))
+    days.at(700, lambda: (tmp_path / "away").rename(paths.study))
+    days.at(800, lambda: bring(paths, 0))
+    days.at(1_000, enough)
+    days.wait_until_enough()
+    assert len([text for text in days.said if "does not answer" in text]) == 1
+    assert days.said[-1].startswith("day 0: copy the session's .nev")
+
+
+def test_a_lock_that_somebody_removes_ends_nothing(days: Days) -> None:
+    paths = days.made.paths
+    days.at(100, (paths.root / WAIT_LOCK).unlink)
+    days.at(200, lambda: bring(paths, 0))
+    days.at(400, enough)
+    days.wait_until_enough()
+    assert days.said[-1].startswith("day 0: copy the session's .nev")
+
+
+def test_what_is_refused_while_it_still_comes_is_looked_at_again(days: Days) -> None:
+    """A run by chance in the middle of a copy: half of a thing is refused, and is another by then."""
+    paths = days.made.paths
+    run = days._run
+
+    def in_the_middle() -> Outcome:
+        if len(days.ran_at) == 1:
+            bring(paths, 0)
+            days.ran_at.append(0.0)
+            raise SessionError("journal.jsonl: expected another, found half of it. Bring it again.")
+        return run()
+
+    days._run = in_the_middle  # type: ignore[method-assign]
+    days.at(400, enough)
+    days.wait_until_enough()
+    assert "journal.jsonl: expected another, found half of it. Bring it again." in days.said
+    assert days.said[-1].startswith("day 0: copy the session's .nev")
 
 
 def test_a_copy_of_the_study_is_no_matter_of_the_one_that_waits(days: Days, tmp_path: Path) -> None:
