@@ -30,11 +30,10 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
-from closedloop.artifacts.gates.report import CHECKPOINTS, GATES_FOLDER, Checkpoint
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
-from closedloop.artifacts.study import INPUTS, REPORT_PAGES, STAGES, START, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPORT_PAGES, STAGES, START, StudyPaths
 
 COMMAND = "python -m closedloop.artifacts.catalog"
 TREE_START, TREE_END = f"<!-- tree: {COMMAND} -->", "<!-- end of tree -->"
@@ -177,7 +176,7 @@ def tree() -> str:
     for stage in STAGES:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
     lines.append(_line(2, f"{GATES_FOLDER}/", "go or no-go, of no stage"))
-    lines += [_line(3, f"{checkpoint}.json", _CHECKPOINTS[checkpoint]) for checkpoint in CHECKPOINTS]
+    lines += [_line(3, name, holds) for name, holds in _GATE_REPORTS.items()]
     lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
     return "\n".join([*lines, _line(1, f"{REPORT_PAGES}/", ""), *_files(2, REPORT_PAGES)]) + "\n"
 
@@ -189,10 +188,10 @@ _STUDY_FILES = (
     (_STUDY.amendments.name, "what people decided since: who, when, why"),
     (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )
-_CHECKPOINTS: dict[Checkpoint, str] = {
-    "preflight": "what was found before the session was shown",
-    "intake": "what was found when it was ingested",
-    "review": "what was found when it was evaluated",
+_GATE_REPORTS = {
+    "preflight.json": "what was found before the session was shown",
+    "intake.json": "what was found when it was ingested",
+    "review.json": "what was found when it was evaluated",
 }
 _FOLDERS = {"schedule": "travels to the rig", "present": "comes back from it"}
 _HOLDS_AT = 36  # column

@@ -55,7 +55,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
-    "service": {*GROUND, "artifacts", "plain_text", "report", "study"},
+    "service": {*GROUND, "artifacts", "blackrock", "devices", "plain_text", "report", "study"},
     "commands": {
         *GROUND,
         *(
@@ -100,7 +100,12 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
+<<<<<<< HEAD
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "service", "stages")),
+=======
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
+>>>>>>> s-days
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
@@ -266,8 +271,8 @@ def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def early_torch(path: str, tree: ast.Module) -> Iterator[str]:
-    """Yield imports of the models in access that stand outside functions: a study is opened without torch."""
-    if not path.startswith("closedloop/access/"):
+    """Yield imports of the models outside functions where a study is opened, and gates are told, without torch."""
+    if not path.startswith(("closedloop/access/", "closedloop/gates/")):
         return
     at_the_top = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
     unchecked = [node for node in at_the_top if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node))]
@@ -323,6 +328,7 @@ HOLES: list[tuple[Check, str, str]] = [
     (other_studies, "closedloop/studies/networks.py", "from closedloop.studies import unit_sensitivity"),
     (early_torch, "closedloop/access/study.py", "from closedloop.models.checkpoints import load_site_model"),
     (early_torch, "closedloop/access/study.py", "try:\n    import closedloop.models\nexcept ImportError:\n    pass"),
+    (early_torch, "closedloop/gates/review/refit.py", "from closedloop.models.checkpoints import load_site_model"),
 ]
 
 

@@ -59,6 +59,11 @@ def sensitivity(study: Path) -> bytes:
     return (study / "report" / "sensitivity.csv").read_bytes()
 
 
+def gate_reports(study: Path) -> dict[str, bytes]:
+    """Return what the gates found, by path in the study."""
+    return {path.relative_to(study).as_posix(): path.read_bytes() for path in sorted(study.glob("day-*/gates/*"))}
+
+
 PROGRESS = re.compile(r": \d{1,3} %(, about .* left)?$")  # of a long stage on a slow machine
 
 

@@ -130,7 +130,7 @@ def test_a_page_of_somebody_else_reads_nothing_and_changes_nothing_not_even_with
         browsing(tmp_path, elsewhere="evil.example") as browser,
     ):
         page = browser.open(f"http://evil.example:{port}/")
-        page.wait_for_function("document.title !== 'waiting'")
+        page.wait_for_function("() => document.title !== 'waiting'")
         tried = dict(page.evaluate("() => JSON.parse(document.title)"))
         assert set(tried) == {"read", "post", "blind", "listen", "frame", "image"}
         assert {name: tried[name] for name in ("read", "post", "listen", "frame", "image")} == dict.fromkeys(
@@ -219,14 +219,13 @@ def test_nothing_is_wider_than_the_screen_and_text_stands_out(
     with served({"one": undisturbed}) as client, browsing(tmp_path) as browser:
         for address in (address_of(client), str(client.base_url)):
             page = browser.open(address, viewport=viewport, scheme=scheme)
-            page.wait_for_function(
-                "document.querySelector('.plot') === null || document.querySelector('.plot canvas') !== null"
-            )
+            page.wait_for_function(DRAWN)
             page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
             assert page.evaluate("() => document.documentElement.scrollWidth") <= viewport["width"]
             assert page.evaluate(DIM) == []
 
 
+DRAWN = "() => [...document.querySelectorAll('.plot')].every((one) => one.querySelector('canvas'))"
 DIM = """() => {
   // Text against what lies behind it, by WCAG 2.2: 4.5 to 1 at least.
   const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);

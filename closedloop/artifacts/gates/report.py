@@ -13,10 +13,7 @@ from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import DayNumber
-from closedloop.artifacts.study import StudyPaths
-
-GATES_FOLDER = "gates"
-"""The folder of a day that holds what its gates found; it is no stage's."""
+from closedloop.artifacts.study import GATES_FOLDER, StudyPaths
 
 GateLevel = Literal["PASS", "WARN", "HOLD"]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
-from closedloop.artifacts.study import START, START_DAY, StudyPaths
-from closedloop.plain_text.json_text import read_json
+from closedloop.artifacts.study import GATES_FOLDER, START, START_DAY, StudyPaths
 from closedloop.service.over_days.numbers import attempt
 from closedloop.service.unchanged import file_state, while_unchanged
 from closedloop.study.database.events import StageEvent, read_events
@@ -205,7 +205,7 @@ def _stage(event: StageEvent) -> str:
 def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
     entries: list[Entry] = []
     faults: list[str] = []
-    for file in sorted(paths.root.glob("day-[0-9]*/gates/*.json")):
+    for file in sorted(paths.root.glob(f"day-[0-9]*/{GATES_FOLDER}/*.json")):
         found, fault = _findings(file)
         entries += found
         faults += [fault] if fault else []
@@ -214,27 +214,24 @@ def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
 
 @while_unchanged(most=256)
 def _findings(path: Path) -> tuple[tuple[Entry, ...], str]:
-    report, fault = attempt(lambda: read_json(path, missing="expected the findings of gates, found none."))
+    report, fault = attempt(lambda: GateReport.read(path))
     if report is None:
         return (), fault
-    try:
-        state = file_state(path)
-        utc = _of_seconds(state[0] / 1e9) if state else ""
-        return tuple(_finding(report, one, utc) for one in report["findings"] if one["level"] != "PASS"), ""
-    except (KeyError, TypeError, AttributeError):
-        return (), f"{path}: expected the findings of gates, found something else. Restore the file."
+    state = file_state(path)
+    utc = _of_seconds(state[0] / 1e9) if state else ""  # the report itself says no time: it can be made again any time
+    return tuple(_finding(report, one, utc) for one in report.findings if one.level != "PASS"), ""
 
 
-def _finding(report: dict[str, Any], finding: dict[str, Any], utc: str) -> Entry:
+def _finding(report: GateReport, finding: GateFinding, utc: str) -> Entry:
     return Entry(
         utc=utc,
         kind="gate",
-        day=int(report["day"]),
-        what=f"{str(finding['gate']).replace('_', ' ')}: {finding['level']}",
-        who=f"gate, {report['checkpoint']}",
-        why=f"Expected {_bare(finding['expected'])}; found {_bare(finding['found'])}.",
-        details=(str(finding["remedy"]),) if finding["remedy"] else (),
-        holds=finding["level"] == "HOLD",
+        day=report.day,
+        what=f"{finding.gate.replace('_', ' ')}: {finding.level}",
+        who=f"gate, {report.checkpoint}",
+        why=f"Expected {_bare(finding.expected)}; found {_bare(finding.found)}.",
+        details=(finding.remedy,) if finding.remedy else (),
+        holds=finding.level == "HOLD",
     )
 
 

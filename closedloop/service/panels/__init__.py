@@ -3,9 +3,9 @@
 The module has `NAME` (also of its template, `templates/panels/NAME.html`, and of its event), `TITLE` and
 `read(paths)`, which returns a frozen dataclass; one with pictures has `picture(paths, key)` too, which returns the
 bytes of a PNG, served at `/study/STUDY/panel/NAME/picture/KEY.png`; one with filters or pages has
-`read_asked(paths, asked)`, asked for by the words of a form of class `ask`. The template gets `panel`, what `read`
-returned, and `study` (`study.name`, `study.url`); `templates/macros.html` has the marks of states and levels, tables
-and charts.
+`read_asked(paths, asked)`, asked for by the words of buttons (see `static/asked.js`). The template gets `panel`, what
+`read` returned, and `study` (`study.name`, `study.url`); `templates/macros.html` has the marks of states and levels,
+filters, tables and charts.
 """
 
 from closedloop.service.panels import days, gates, history, recording, session, stages, tomorrow

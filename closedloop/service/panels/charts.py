@@ -10,7 +10,7 @@ from typing import Literal
 from closedloop.report.tables import Table
 from closedloop.report.wording import number, span
 
-Look = Literal["", "site", "second", "truth", "bound", "gaussian", "linear", "faint"]
+LineLook = Literal["", "site", "second", "truth", "bound", "gaussian", "linear", "faint"]
 Mark = Literal["", "circle", "open", "square", "triangle", "down", "diamond", "dot"]
 Dash = Literal["", "solid", "dashed", "dotted", "none"]
 
@@ -44,7 +44,7 @@ class ChartLine:
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     short: str = ""
-    look: Look = ""
+    look: LineLook = ""
     mark: Mark = ""
     dash: Dash = ""
     shift: float = 0.0

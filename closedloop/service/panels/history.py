@@ -37,8 +37,8 @@ class HistoryPanel:
     ----------
     entries
         Those of this page.
-    kinds, days, text
-        The filters as they are set.
+    kinds, days, people
+        The filters.
     n_found, page, n_pages
         How many entries the filters leave, which page of them this is, from 1, and of how many.
     damaged
@@ -48,7 +48,7 @@ class HistoryPanel:
     entries: tuple[Entry, ...]
     kinds: tuple[Choice, ...]
     days: tuple[Choice, ...]
-    text: str
+    people: tuple[Choice, ...]
     n_found: int
     page: int
     n_pages: int
@@ -64,10 +64,9 @@ def read_asked(paths: StudyPaths, asked: Mapping[str, str]) -> HistoryPanel:
     """Return the entries that a person asked for by filters, in words of an address."""
     entries, faults = read_entries(paths)
     kind = asked.get("kind", "") if asked.get("kind", "") in KINDS else ""
-    text = asked.get("text", "")[:100]
-    days = _days(entries, asked.get("day", ""))
-    day = next(one.value for one in days if one.is_chosen)
-    of_day = [entry for entry in entries if (not day or _day_value(entry) == day) and _says(entry, text)]
+    days, people = _days(entries, asked.get("day", "")), _people(entries, asked.get("who", ""))
+    day, who = (next(one.value for one in choices if one.is_chosen) for choices in (days, people))
+    of_day = [entry for entry in entries if day in ("", _day_value(entry)) and who in ("", entry.who)]
     found = [entry for entry in of_day if _is_of(entry, kind)]
     n_pages = max(math.ceil(len(found) / ENTRIES_A_PAGE), 1)
     wanted = asked.get("page", "")
@@ -76,7 +75,7 @@ def read_asked(paths: StudyPaths, asked: Mapping[str, str]) -> HistoryPanel:
         entries=tuple(found[(page - 1) * ENTRIES_A_PAGE : page * ENTRIES_A_PAGE]),
         kinds=_kinds(of_day, kind),
         days=days,
-        text=text,
+        people=people,
         n_found=len(found),
         page=page,
         n_pages=n_pages,
@@ -86,11 +85,6 @@ def read_asked(paths: StudyPaths, asked: Mapping[str, str]) -> HistoryPanel:
 
 def _is_of(entry: Entry, kind: str) -> bool:
     return entry.kind == kind if kind else entry.kind != _QUIET
-
-
-def _says(entry: Entry, text: str) -> bool:
-    said = " ".join((entry.what, entry.who, entry.why, *entry.details))
-    return text.casefold() in said.casefold()
 
 
 def _kinds(entries: Sequence[Entry], kind: str) -> tuple[Choice, ...]:
@@ -104,6 +98,13 @@ def _days(entries: Sequence[Entry], asked: str) -> tuple[Choice, ...]:
     choices = [("", "all days"), *((str(day), day_name(day)) for day in values)]
     chosen = asked if asked in dict(choices) else ""
     return tuple(Choice(value, label, value == chosen) for value, label in choices)
+
+
+def _people(entries: Sequence[Entry], asked: str) -> tuple[Choice, ...]:
+    """Return who decided something; who they are that wrote the rest is a process's name, of no use as a filter."""
+    names = sorted({entry.who for entry in entries if entry.kind == "decision"})
+    chosen = asked if asked in names else ""
+    return tuple(Choice(name, name or "everybody", name == chosen) for name in ("", *names))
 
 
 def _day_value(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels.charts import Chart, ChartLine
-from closedloop.service.reading.recording.arrivals import Arrivals, Asked, arrivals
+from closedloop.service.reading.recording.arrivals import Arrivals, AwaitedRecording, arrivals
 from closedloop.service.reading.recording.onsets import DeviceLatency, latency_of
 from closedloop.service.reading.session.places import current_session, days_of, look_at_journal, onsets_of_journal
 from closedloop.service.unchanged import while_unchanged
@@ -124,7 +124,7 @@ def _arrived(paths: StudyPaths, damaged: list[str]) -> tuple[Arrivals | None, in
         study, protocol = _read_study(paths.study), _read_protocol(paths.protocol)
         counts = look_at_journal(place.journal).counts if place.journal else None
         found = arrivals(
-            Asked(
+            AwaitedRecording(
                 paths=paths,
                 study=study,
                 protocol=protocol,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from closedloop.service.reading.session.counts import SessionCounts
 from closedloop.service.reading.session.gaze import RecentGaze, recent_gaze
 from closedloop.service.reading.session.journal import JournalLook
 from closedloop.service.reading.session.pictures import picture_key, session_picture
-from closedloop.service.reading.session.places import current_session, look_at_journal
+from closedloop.service.reading.session.places import current_session, days_of, journal_of, look_at_journal
 from closedloop.service.unchanged import while_unchanged
 from closedloop.study.completeness.names import is_copying
 
@@ -80,6 +80,16 @@ class SessionEvent:
 
 
 @dataclass(frozen=True)
+class EarlierSession:
+    """A session that was shown before, in a line."""
+
+    day: int
+    doing: str
+    n_accepted: int
+    n_rejected: int
+
+
+@dataclass(frozen=True)
 class SessionPanel:
     """The session of the latest day that has one.
 
@@ -107,6 +117,8 @@ class SessionPanel:
         The journal, as the study names it.
     events
         Launches, pauses and what was said of the recorder, the latest first.
+    before
+        The session of the day before, where this one was not begun.
     damaged, notes
         What cannot be read, or is of another session; and what a reader should know.
     """
@@ -115,7 +127,7 @@ class SessionPanel:
     doing: str = "nothing"
     session_id: str = ""
     is_virtual: bool = False
-    counts: SessionCounts = SessionCounts()
+    counts: SessionCounts = field(default_factory=SessionCounts)
     n_planned: int | None = None
     n_left: int | None = None
     left_s: float | None = None
@@ -129,6 +141,7 @@ class SessionPanel:
     events: tuple[SessionEvent, ...] = ()
     written: str | None = None
     place: str = ""
+    before: EarlierSession | None = None
     damaged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
@@ -147,10 +160,20 @@ def read(paths: StudyPaths) -> SessionPanel:
             session_id=plan.session_id if plan else "",
             n_planned=plan.n_presentations if plan else None,
             n_left=plan.n_presentations if plan else None,
+            before=_before(paths, place.day),
             damaged=tuple(damaged),
         )
     look = look_at_journal(place.journal)
     return _panel(paths, place.day, place.journal, look, plan=plan, damaged=damaged)
+
+
+def _before(paths: StudyPaths, day: int) -> EarlierSession | None:
+    for earlier in days_of(paths):
+        journal = journal_of(paths, earlier) if earlier < day else None
+        if journal is not None:
+            counts = look_at_journal(journal).counts
+            return EarlierSession(earlier, counts.doing, counts.n_accepted, counts.n_rejected)
+    return None
 
 
 def picture(paths: StudyPaths, key: str) -> bytes | None:
@@ -163,9 +186,9 @@ def _panel(
 ) -> SessionPanel:
     counts, launches = look.counts, look.rows.launches
     n_planned = plan.n_presentations if plan else None
-    n_left = n_planned - counts.n_accepted if n_planned is not None else None
+    n_left = max(n_planned - counts.n_accepted, 0) if n_planned is not None else None
     n_looked_at = counts.n_completed + counts.n_broken + counts.n_ignored
-    damaged += [line for line in (look.fault, *_of_another_session(launches, plan, journal)) if line]
+    damaged += [line for line in (look.fault, *_of_another_session(look, plan, journal)) if line]
     return SessionPanel(
         day=day,
         doing=counts.doing,
@@ -214,10 +237,15 @@ def _gaze(journal: Path, look: JournalLook, plan: SessionDocument | None) -> Rec
     return recent_gaze(place, look.rows.last_spans_s, window_deg=plan.trial.fixation_window_deg)
 
 
-def _of_another_session(launches: Sequence[LaunchOpened], plan: SessionDocument | None, journal: Path) -> Iterator[str]:
+def _of_another_session(look: JournalLook, plan: SessionDocument | None, journal: Path) -> Iterator[str]:
     if plan is None:
         return
-    for launch in launches:
+    if look.counts.n_accepted > plan.n_presentations:
+        yield (
+            f"{journal}: expected at most the {plan.n_presentations:,} presentations that were planned, found "
+            f"{look.counts.n_accepted:,} accepted. Synchronise the rig's output of this day."
+        )
+    for launch in look.rows.launches:
         if launch.session_id != plan.session_id:
             yield (
                 f"{journal}: expected the journal of session {plan.session_id}, found one of {launch.session_id}. "
@@ -259,7 +287,8 @@ def _events(look: JournalLook) -> Iterator[SessionEvent]:
         minute = None if start_s is None else (row.time_s - start_s) / 60
         if isinstance(row, Paused):
             end = next((later for later in told[place + 1 :] if isinstance(later, Continued | LaunchOpened)), None)
-            words = f"by the {row.by}: {row.why}{_lasted(row, end)}"
+            why = row.why.removeprefix(f"{row.by}: ")
+            words = f"by the {row.by}: {why}{_lasted(row, end)}"
             found.append(SessionEvent("pause", minute, words, row.by == "operator"))
         elif isinstance(row, RecordingNoted):
             is_good = row.state != "lost" and row.seen_by != "nobody"
@@ -277,7 +306,7 @@ def _lasted(pause: Paused, end: Continued | LaunchOpened | None) -> str:
 
 
 def _launch_words(launch: LaunchOpened) -> str:
-    rig = f"rig {launch.rig}, " if launch.rig else ""
+    rig = f"{launch.rig}, " if launch.rig else ""
     clock = "a virtual clock" if launch.clock == "virtual" else f"{launch.refresh_hz:.1f} Hz"
     ports = {"gaze": launch.gaze, "codes": launch.codes, "reward": launch.reward, "recorder": launch.recorder}
     said = [f"{name} {device.replace('_', ' ')}" for name, device in ports.items() if device]
@@ -316,7 +345,7 @@ def _reward_ml(paths: StudyPaths, launches: Sequence[LaunchOpened], counts: Sess
 
 
 def _charts(counts: SessionCounts) -> tuple[Chart, ...]:
-    if not counts.minutes:
+    if len(counts.minutes) < 2:
         return ()
     return (
         Chart(

@@ -45,7 +45,7 @@ ORDERS = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AskedStimuli:
     """What a person wants to see; what is empty, or None, is not asked for."""
 
     kind: str = ""
@@ -121,14 +121,14 @@ class TomorrowPanel:
 
 def read(paths: StudyPaths) -> TomorrowPanel:
     """Return the first page of the next session's stimuli."""
-    return show(paths, Wanted())
+    return show(paths, AskedStimuli())
 
 
 def read_asked(paths: StudyPaths, asked: Mapping[str, str]) -> TomorrowPanel:
     """Return what a person asked for by filters, in words of an address; what is none of them is not asked for."""
     return show(
         paths,
-        Wanted(
+        AskedStimuli(
             kind=asked.get("kind", ""),
             site=_whole(asked.get("site", "")),
             epsilon=_epsilon(asked.get("epsilon", "")),
@@ -146,7 +146,7 @@ def _epsilon(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else None
 
 
-def show(paths: StudyPaths, wanted: Wanted) -> TomorrowPanel:
+def show(paths: StudyPaths, wanted: AskedStimuli) -> TomorrowPanel:
     """Return a page of the next session's stimuli."""
     session, faults = find_next_session(paths)
     if session is None:
@@ -221,7 +221,7 @@ def _kinds(columns: Columns) -> tuple[str, ...]:
     return (*usual, *sorted(there - set(usual)))
 
 
-def _found(columns: Columns, wanted: Wanted, kind: str) -> NDArray[np.int64]:
+def _found(columns: Columns, wanted: AskedStimuli, kind: str) -> NDArray[np.int64]:
     keep = columns["kind"] == kind
     if wanted.site is not None:
         keep &= columns["site_index"] == wanted.site

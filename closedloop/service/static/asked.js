@@ -1,46 +1,45 @@
-// Filters and pages of a panel: a form of class `ask` asks for the panel's fragment with its words. What was asked for
-// stays asked for while the panel changes by itself.
+// Filters and pages of a panel: a button with `data-ask` asks for the panel's fragment with its word and those that were
+// asked for before; they stay asked for while the panel changes by itself. No entry fields: Chrome asks its maker about
+// every page that has one.
 "use strict";
 
 window.closedloopAsked = (() => {
-  const queries = new Map(); // panel -> the words of its form
+  const queries = new Map(); // panel -> the words asked for
 
   const text = async (body) => {
-    const query = queries.get(body.id);
+    const query = queries.get(body.id)?.toString();
     if (!query) return null;
     const answer = await fetch(`${document.querySelector("main").dataset.study}/panel/${body.id.slice("panel-".length)}?${query}`);
     return answer.ok ? answer.text() : null;
   };
 
-  const ask = async (form, submitter) => {
-    const body = form.closest(".panel > .body");
-    const entries = [...form.querySelectorAll(".entry")].map((one) => [one.dataset.name, one.textContent.trim()]);
-    const words = [...new FormData(form, submitter), ...entries].filter(([, value]) => value);
-    queries.set(body.id, new URLSearchParams(words).toString());
+  // A menu is shut as a person shuts it: what the page remembers of it is what was clicked.
+  const shut = (menu) => { if (menu?.open) menu.querySelector("summary").click(); };
+
+  const ask = async (button) => {
+    const body = button.closest(".panel > .body");
+    const query = queries.get(body.id) ?? new URLSearchParams();
+    const { ask: name, value } = button.dataset;
+    query.delete("page"); // of other words
+    query.set(name, value);
+    queries.set(body.id, query);
+    const menu = button.closest("details.choose");
+    shut(menu);
     const found = await text(body);
     if (found !== null) await window.closedloopSwap(body, found);
-    if (submitter?.name === "page") body.querySelector("form.ask").scrollIntoView({ block: "start" });
+    if (name === "page") body.querySelector(".asked")?.scrollIntoView({ block: "start" });
+    else menu?.querySelector("summary").focus();
   };
 
-  document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form.ask")) return;
-    event.preventDefault();
-    ask(event.target, event.submitter);
+  const close = (but) => {
+    for (const menu of document.querySelectorAll("details.choose[open]")) if (!menu.contains(but)) shut(menu);
+  };
+
+  document.addEventListener("click", (event) => {
+    close(event.target);
+    const button = event.target.closest("button[data-ask]");
+    if (button) ask(button);
   });
-  document.addEventListener("change", (event) => {
-    const form = event.target.closest("form.ask");
-    if (form) ask(form, null);
-  });
-  let written = ""; // what stood in an entry when it was entered
-  document.addEventListener("focusin", (event) => { if (event.target.matches("form.ask .entry")) written = event.target.textContent; });
-  document.addEventListener("focusout", (event) => {
-    if (event.target.matches("form.ask .entry") && event.target.textContent !== written) ask(event.target.closest("form"), null);
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches("form.ask .entry")) return;
-    event.preventDefault();
-    written = event.target.textContent;
-    ask(event.target.closest("form"), null);
-  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") close(null); });
   return text;
 })();

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from closedloop.artifacts.gates.report import GATES_FOLDER
-from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, DayPaths, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, DayPaths, StudyPaths
 from closedloop.errors import StudyError
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.gates.report import CHECKPOINTS, GATES_FOLDER, GateReport, gate_report_path
+from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_report_path
 from closedloop.artifacts.manifest import is_litter
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, StudyDocument, StudyPaths
 from closedloop.plain_text.printed import quoted
 from closedloop.study.gates.checkpoints import GateKeeper
 from closedloop.study.verification.findings import Findings
@@ -58,5 +58,5 @@ def _compare(findings: Findings, place: Path, report: GateReport, again: GateRep
         findings.fault(
             "gates",
             f"{place}: expected what the gates find in the published files, found another {others[0]}{more}. "
-            f"`closedloop run {quoted(paths.root)}` writes it again.",
+            f"Remove it: `closedloop run {quoted(paths.root)}` writes it again.",
         )

@@ -6,10 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
-from closedloop.artifacts.gates.report import GATES_FOLDER
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.folders import image_path

@@ -30,7 +30,7 @@ from closedloop.study.completeness.recording import copied, misplaced, missing_i
 from closedloop.study.completeness.sums import read_sums
 from closedloop.study.completeness.wanted import WantedFiles, array_patterns, wanted_files
 
-FileState = Literal["growing", "settled", "sealed"]
+ArrivedState = Literal["growing", "settled", "sealed"]
 _MOST_FILES: Final = 60  # that a page lists
 
 
@@ -53,7 +53,7 @@ class ArrivedFile:
     name: str
     array: str
     n_bytes: int
-    state: FileState
+    state: ArrivedState
     since: str
     fault: str = ""
 
@@ -111,7 +111,7 @@ class Arrivals:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AwaitedRecording:
     """Whose recording is looked at.
 
     Attributes
@@ -133,7 +133,7 @@ class Asked:
     now: float
 
 
-def arrivals(asked: Asked) -> Arrivals:
+def arrivals(asked: AwaitedRecording) -> Arrivals:
     """Return what came of a recording so far, and what is awaited."""
     folder = _folder(asked)
     is_sealed = (folder / MANIFEST_NAME).is_file()
@@ -159,7 +159,7 @@ def arrivals(asked: Asked) -> Arrivals:
     )
 
 
-def _folder(asked: Asked) -> Path:
+def _folder(asked: AwaitedRecording) -> Path:
     working = asked.paths.working("recording", asked.day)  # of a simulated recorder at work
     return working if working.is_dir() else asked.paths.folder("recording", asked.day)
 
@@ -168,8 +168,10 @@ def _grows(file: SeenFile, now: float) -> bool:
     return now - file.changed_ns / 1e9 < SETTLE_S
 
 
-def _arrived(folder: Path, file: SeenFile, asked: Asked, patterns: Sequence[str], *, is_sealed: bool) -> ArrivedFile:
-    state: FileState = "sealed" if is_sealed else "growing" if _grows(file, asked.now) else "settled"
+def _arrived(
+    folder: Path, file: SeenFile, asked: AwaitedRecording, patterns: Sequence[str], *, is_sealed: bool
+) -> ArrivedFile:
+    state: ArrivedState = "sealed" if is_sealed else "growing" if _grows(file, asked.now) else "settled"
     since = f"{datetime.fromtimestamp(file.changed_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
     is_read = is_recording(Path(file.name)) and asked.study.recorder is None and not is_sealed
     fault = _fault(folder / file.name, file) if is_read else ""
@@ -200,7 +202,9 @@ def _array(name: str, study: StudyDocument, patterns: Sequence[str]) -> str:
     return named.get(number, f"array{number}")
 
 
-def _codes(folder: Path, seen: Sequence[SeenFile], asked: Asked, patterns: Sequence[str]) -> tuple[ArrayCodes, ...]:
+def _codes(
+    folder: Path, seen: Sequence[SeenFile], asked: AwaitedRecording, patterns: Sequence[str]
+) -> tuple[ArrayCodes, ...]:
     if asked.study.recorder is not None:
         return ()
     of_array: dict[str, list[tuple[int, CodesSoFar]]] = {}
@@ -227,7 +231,7 @@ def _joined(array: str, found: Sequence[tuple[int, CodesSoFar]], session_s: floa
     )
 
 
-def _nothing_yet(asked: Asked, folder: Path) -> str:
+def _nothing_yet(asked: AwaitedRecording, folder: Path) -> str:
     if asked.study.simulated:
         return "The simulated recorder writes its files once the session has been shown."
     if not asked.codes_s:
@@ -236,7 +240,7 @@ def _nothing_yet(asked: Asked, folder: Path) -> str:
     return f"The session's {what} of day {asked.day} are awaited: copy them into {folder}."
 
 
-def _awaited(folder: Path, seen: Sequence[SeenFile], asked: Asked, *, growing: bool) -> str:
+def _awaited(folder: Path, seen: Sequence[SeenFile], asked: AwaitedRecording, *, growing: bool) -> str:
     if asked.study.simulated:
         return "The simulated recorder is writing."
     missing = _missing(folder, tuple(seen), asked)
@@ -249,7 +253,7 @@ def _awaited(folder: Path, seen: Sequence[SeenFile], asked: Asked, *, growing: b
     return f"All is there: `closedloop run {quoted(asked.paths.root)}` takes it over."
 
 
-def _missing(folder: Path, seen: tuple[SeenFile, ...], asked: Asked) -> str:
+def _missing(folder: Path, seen: tuple[SeenFile, ...], asked: AwaitedRecording) -> str:
     """Return in a few words what is not there, in the order in which the loop asks."""
     copying = next((one.name for one in seen if is_copying(one.name)), "")
     if copying:
@@ -265,23 +269,23 @@ def _missing(folder: Path, seen: tuple[SeenFile, ...], asked: Asked) -> str:
         return str(error).rstrip(".")
 
 
-def _missing_of_files(folder: Path, seen: tuple[SeenFile, ...], asked: Asked) -> str:
+def _missing_of_files(folder: Path, seen: tuple[SeenFile, ...], asked: AwaitedRecording) -> str:
     accepted = is_accepted(asked.paths, asked.day, seen)
     lacking = "" if accepted else read_sums(folder, seen).lacking()
     if accepted or lacking:
         return lacking
     wanted = _wanted(asked)
-    found = _known_missing(folder, seen, _Wanted(wanted), round(asked.codes_s, 3), array_patterns(asked.study))
+    found = _known_missing(folder, seen, _WantedKey(wanted), round(asked.codes_s, 3), array_patterns(asked.study))
     return found
 
 
-def _wanted(asked: Asked) -> WantedFiles:
+def _wanted(asked: AwaitedRecording) -> WantedFiles:
     excepted = accepted_days(asked.paths)
     return wanted_files(asked.paths, asked.study, asked.protocol, day=asked.day, excepted=excepted)
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _WantedKey:
     """`WantedFiles` as a key: two that say the same are the same."""
 
     files: WantedFiles
@@ -293,7 +297,7 @@ class _Wanted:
 
 @lru_cache(maxsize=64)
 def _known_missing(
-    folder: Path, seen: tuple[SeenFile, ...], wanted: _Wanted, session_s: float, patterns: tuple[str, ...]
+    folder: Path, seen: tuple[SeenFile, ...], wanted: _WantedKey, session_s: float, patterns: tuple[str, ...]
 ) -> str:
     """Read the files' ends once for each state of the folder."""
     pair = copied(folder, seen, patterns=patterns)

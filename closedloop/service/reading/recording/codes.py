@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.packets import Packets, is_code, is_comment, is_serial, packet_bytes_at, read_packets
 from closedloop.errors import RecordingError
+from closedloop.service.unchanged import FileState, file_state
 from closedloop.storage import sha256_bytes
 
 MOST_BYTES: Final = 64 << 20  # a look: a minute of an array's waveforms, 0.1 s of work
@@ -54,17 +55,6 @@ class CodesSoFar:
     fault: str = ""
 
 
-_State = tuple[int, int, int, int] | None
-
-
-def _state(path: Path) -> _State:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
 class CodesReader:
     """Counts the codes of one file as it grows.
 
@@ -82,12 +72,12 @@ class CodesReader:
     def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
         self.n_bytes_read = 0
         self._path, self._most_bytes = path, most_bytes
-        self._seen: tuple[_State, CodesSoFar] | None = None
+        self._seen: tuple[FileState, CodesSoFar] | None = None
         self._start_anew()
 
     def look(self) -> CodesSoFar:
         """Read what is new, and return what the file holds. Never raises for what is in it."""
-        state = _state(self._path)
+        state = file_state(self._path)
         if self._seen is not None and self._seen[0] == state and self._seen[1].part >= 1:
             return self._seen[1]
         try:
@@ -104,7 +94,9 @@ class CodesReader:
         self._first: _First | None = None
         self._n_packets = 0
         self._last_packet = ""
-        self._ports, self._comments = (_Port(), _Port()), _Port()
+        self._tick: int | None = None
+        self._run = 0
+        self._ports, self._comments = (_CodesOfPort(), _CodesOfPort()), _CodesOfPort()
 
     def _look(self) -> CodesSoFar:
         if self._path.stat().st_size == 0:
@@ -139,12 +131,21 @@ class CodesReader:
         blank = (packets.tick == 0) & (packets.kind == 0) & (packets.detail == 0) & (packets.value == 0)
         n = int(np.argmax(blank)) if blank.any() else len(packets)
         own = packets.take(slice(n))
-        back = int(_BACK_S * header.tick_hz)
+        runs = self._runs_of(own.tick, int(_BACK_S * header.tick_hz))
         for port, is_own in zip((*self._ports, self._comments), (is_code(own), is_serial(own), None), strict=True):
             wanted = is_comment(own) if is_own is None else is_own & (own.value != 0)  # of zero: the lines went back
-            port.add(own.tick[wanted], back)
+            port.add(own.tick[wanted], runs[wanted])
         self._n_packets += n
         return n == len(packets)
+
+    def _runs_of(self, ticks: NDArray[np.int64], back: int) -> NDArray[np.int64]:
+        """Return which run of the clock each packet is of; packets a little out of order are of the same one."""
+        if not len(ticks):
+            return np.zeros(0, np.int64)
+        before = np.concatenate([[ticks[0] if self._tick is None else self._tick], ticks[:-1]])
+        runs = self._run + np.cumsum(ticks < before - back)
+        self._run, self._tick = int(runs[-1]), int(ticks[-1])
+        return np.asarray(runs, np.int64)
 
     def _found(self, header: NevHeader | None, fault: str) -> CodesSoFar:
         port = max(self._ports, key=lambda one: one.n)
@@ -186,32 +187,28 @@ class _First:
         return _First(header.header_bytes, header.packet_bytes, str(header.start), header.comment)
 
 
-class _Port:
+class _CodesOfPort:
     """Codes of one port, counted: how many, and what they span on each run of the clock."""
 
     def __init__(self) -> None:
         self.n = 0
         self.last: int | None = None
-        self._first = 0
-        self._before = 0
+        self._run = self._first = self._before = 0
 
     @property
     def span(self) -> int:
         """Ticks from the first code to the last, over all runs of the clock."""
         return self._before + (self.last - self._first if self.last is not None else 0)
 
-    def add(self, ticks: NDArray[np.int64], back: int) -> None:
-        """Count codes in the file's order; one that is back by more than so many ticks begins another run."""
-        if not len(ticks):
-            return
-        if self.last is None:
-            self._first = int(ticks[0])
-        before = np.concatenate([[ticks[0] if self.last is None else self.last], ticks[:-1]])
-        for at in np.flatnonzero(ticks < before - back).tolist():
-            self._before += int(before[at]) - self._first
-            self._first = int(ticks[at])
+    def add(self, ticks: NDArray[np.int64], runs: NDArray[np.int64]) -> None:
+        """Count codes in the file's order, each with its run of the clock."""
+        for run in np.unique(runs).tolist():
+            own = ticks[runs == run]
+            if self.last is None or run != self._run:
+                self._before = self.span
+                self._run, self._first = run, int(own[0])
+            self.last = int(own[-1])
         self.n += len(ticks)
-        self.last = int(ticks[-1])
 
 
 _readers: OrderedDict[Path, CodesReader] = OrderedDict()

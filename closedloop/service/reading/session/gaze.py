@@ -6,12 +6,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from closedloop.artifacts.day.gaze.header import read_header
 from closedloop.artifacts.day.gaze.layout import FARTHEST_DEG, HEADER_BYTES, RECORD
 from closedloop.errors import ClosedLoopError
+from closedloop.service.unchanged import FileState, file_state
 from closedloop.storage import open_to_read
 
 _TAIL_BYTES: Final = 1 << 20  # a minute at a thousand samples a second
@@ -56,6 +58,13 @@ def recent_gaze(path: Path, spans_s: Sequence[tuple[float, float]], *, window_de
     window_deg
         Radius of the fixation window.
     """
+    return _recent_gaze(path, file_state(path), tuple(spans_s), window_deg)
+
+
+@lru_cache(maxsize=8)
+def _recent_gaze(
+    path: Path, _state: FileState, spans_s: tuple[tuple[float, float], ...], window_deg: float
+) -> RecentGaze | None:
     try:
         read_header(path)
         with open_to_read(path) as file:

@@ -19,7 +19,7 @@ from closedloop.errors import ClosedLoopError, DocumentError
 from closedloop.plain_text.limits import MOST_LINES, MOST_LINES_BYTES
 from closedloop.service.reading.session.counts import SessionCounts, SessionRows
 from closedloop.service.reading.session.kept import ShownOnset
-from closedloop.service.reading.session.tally import SessionTally
+from closedloop.service.reading.session.tally import JournalTally
 from closedloop.storage import open_to_read, sha256_bytes
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -109,7 +109,7 @@ class JournalReader:
         return self._found(self._fault)
 
     def _start_anew(self) -> None:
-        self._tally = SessionTally()
+        self._tally = JournalTally()
         self._end, self._is_chained = CHAIN_START, True
         self._n_bytes = self._n_lines = self._n_torn = 0
         self._last_line_bytes, self._last_line_sha = 0, ""
@@ -120,8 +120,6 @@ class JournalReader:
         """Return whether what was read is still there: its last line says so, with all before it in its check."""
         if not self._n_bytes:
             return True
-        if stamp.n_bytes < self._n_bytes:
-            return False
         is_same = self._seen is not None and (stamp.device, stamp.inode) == (self._seen.device, self._seen.inode)
         if not self._is_chained and not is_same:
             return False

@@ -43,6 +43,15 @@ class Happening(IntEnum):
     CLOCK = auto()
 
 
+_PLAIN: Final[dict[type, Happening]] = {
+    TrialBegun: Happening.TRIAL_BEGUN,
+    TrialStarted: Happening.TRIAL_STARTED,
+    PresentationBegun: Happening.BEGUN,
+    ClockCompared: Happening.CLOCK,
+}
+_MOST_IMAGES: Final = 2**31 - 1  # what an array of numbers takes; no session has as many
+
+
 class KeptRow(NamedTuple):
     """A row as numbers.
 
@@ -120,10 +129,11 @@ class KeptRows:
         for kept in self:
             if voids(launch, _BY[kept.by], kept.counted):
                 continue
-            if kept.what is Happening.SELDOM:
-                standing.seldom.append(self.seldom[int(kept.value)])
-                kept = kept._replace(value=len(standing.seldom) - 1)
-            standing._add(kept)
+            if kept.what is not Happening.SELDOM:
+                standing._add(kept)
+                continue
+            standing.seldom.append(self.seldom[int(kept.value)])
+            standing._add(kept._replace(value=len(standing.seldom) - 1))
         return standing
 
     def _add(self, kept: KeptRow) -> None:
@@ -137,25 +147,20 @@ class KeptRows:
 
     def _numbers(self, row: JournalRow) -> KeptRow:
         name, count = counted_by(row)
-        by, time_s = _BY.index(name), last_s(row)
+        kept = KeptRow(Happening.SELDOM, _BY.index(name), count, last_s(row))
         match row:
-            case TrialBegun():
-                return KeptRow(Happening.TRIAL_BEGUN, by, count, time_s)
-            case TrialStarted():
-                return KeptRow(Happening.TRIAL_STARTED, by, count, time_s)
-            case PresentationBegun():
-                return KeptRow(Happening.BEGUN, by, count, time_s)
+            case TrialBegun() | TrialStarted() | PresentationBegun() | ClockCompared():
+                return kept._replace(what=_PLAIN[type(row)])
             case Presentation():
-                image = min(row.image_index, 2**31 - 1)
-                shown = ACCEPTED if row.outcome == "accepted" else REASONS.index(row.reason)
-                return KeptRow(Happening.SHOWN, by, count, time_s, row.onset_s, shown, image)
+                choice = ACCEPTED if row.outcome == "accepted" else REASONS.index(row.reason)
+                image = min(row.image_index, _MOST_IMAGES)
+                return kept._replace(what=Happening.SHOWN, value=row.onset_s, choice=choice, image=image)
             case TrialEnded():
-                return KeptRow(Happening.TRIAL_ENDED, by, count, time_s, row.reward_ms, OUTCOMES.index(row.outcome))
+                ended = OUTCOMES.index(row.outcome)
+                return kept._replace(what=Happening.TRIAL_ENDED, value=row.reward_ms, choice=ended)
             case RewardNoted():
                 state = REWARD_STATES.index(row.state)
-                return KeptRow(Happening.REWARD, by, count, time_s, row.duration_ms, state)
-            case ClockCompared():
-                return KeptRow(Happening.CLOCK, by, count, time_s)
+                return kept._replace(what=Happening.REWARD, value=row.duration_ms, choice=state)
             case _:
                 self.seldom.append(row)
-                return KeptRow(Happening.SELDOM, by, count, time_s, len(self.seldom) - 1)
+                return kept._replace(value=len(self.seldom) - 1)

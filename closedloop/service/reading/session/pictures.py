@@ -12,6 +12,7 @@ from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.service.png import png
+from closedloop.service.unchanged import FileState, file_state
 
 _KEY: Final = re.compile(r"([0-9]{1,3})-([0-9]{1,7})")
 _MOST_KNOWN: Final = 96  # pictures, of 224 px: 15 MB
@@ -37,12 +38,11 @@ def session_picture(paths: StudyPaths, key: str) -> bytes | None:
         return None
     path = SESSION_IMAGES.published(paths, int(found[1]))
     try:
-        status = path.stat()
-        return _picture(path, (status.st_ino, status.st_size, status.st_mtime_ns), int(found[2]))
+        return _picture(path, file_state(path), int(found[2]))
     except (OSError, DocumentError):
         return None
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
-def _picture(path: Path, _state: tuple[int, int, int], image: int) -> bytes:
+def _picture(path: Path, _state: FileState, image: int) -> bytes:
     return png(read_session_images(path, [image])[0])

@@ -36,19 +36,19 @@ _LATELY_S: Final = 300.0
 _MOST_MINUTES: Final = 2880  # two days: a clock that jumps makes no list without end
 
 
-class SessionTally:
+class JournalTally:
     """The rows of a journal, counted as they come."""
 
     def __init__(self) -> None:
         self._kept = KeptRows()
-        self._numbers = _Numbers()
+        self._numbers = _StandingNumbers()
 
     def add(self, row: JournalRow) -> None:
         """Count a row, and what it voids no more."""
         if isinstance(row, LaunchOpened):
             standing = self._kept.after(row)
             if standing is not None:
-                self._kept, self._numbers = standing, _Numbers()
+                self._kept, self._numbers = standing, _StandingNumbers()
                 for kept in standing:
                     self._numbers.add(kept, _seldom(standing, kept))
         kept = self._kept.keep(row)
@@ -71,7 +71,7 @@ def _seldom(rows: KeptRows, kept: KeptRow) -> JournalRow | None:
     return rows.seldom[int(kept.value)] if kept.what is Happening.SELDOM else None
 
 
-class _Numbers:
+class _StandingNumbers:
     """Numbers of rows that all stand."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class _Numbers:
             self._launches.append(seldom)
             self._n_launches += 1
             self._spans.clear()
-            self._time.open(seldom)
+            self._time.begin(seldom)
         self._time.run_to(kept.time_s)
         match kept.what:
             case Happening.SELDOM:
@@ -228,7 +228,7 @@ class _SessionTime:
         self._marks: deque[tuple[float, int]] = deque([(0.0, 0)])
         self._by_minute: dict[int, list[int]] = {}
 
-    def open(self, launch: LaunchOpened) -> None:
+    def begin(self, launch: LaunchOpened) -> None:
         """Begin a launch."""
         earlier = self._launch
         self._before_s, self._codes_before_s = self.working_s, self.codes_s

@@ -60,6 +60,7 @@ def assert_as_replayed(look: JournalLook, content: bytes, folder: Path) -> None:
     assert bool(look.n_torn_bytes) == bool(journal.n_torn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["undisturbed", "killed"])
 def test_at_every_line_and_within_it_the_counts_are_those_of_a_whole_replay(
     shown: dict[str, bytes], name: str, tmp_path: Path
@@ -103,6 +104,7 @@ def replace(path: Path, content: bytes) -> None:
     other.replace(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.data())
 def test_however_it_comes_it_counts_as_its_bytes(shown: dict[str, bytes], bench: Path, data: st.DataObject) -> None:
@@ -120,7 +122,7 @@ def test_however_it_comes_it_counts_as_its_bytes(shown: dict[str, bytes], bench:
 
 
 def rows(draw: st.DrawFn) -> list[JournalRow]:
-    """Draw launches on either clock, trials, images, some cut, rewards and pauses, in an order that a rig could write."""
+    """Draw launches on either clock, trials, images, rewards and pauses, in an order that a rig could write."""
     found: list[JournalRow] = []
     ordinal = trial = 0
     time_s = 0.0
@@ -192,6 +194,7 @@ def asides(trial: int, time_s: float) -> list[JournalRow]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(content=st.composite(rows)().map(journal_bytes), data=st.data())
 def test_whatever_a_rig_could_write_counts_as_its_replay(content: bytes, bench: Path, data: st.DataObject) -> None:
@@ -201,6 +204,14 @@ def test_whatever_a_rig_could_write_counts_as_its_replay(content: bytes, bench: 
     for end in (*sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4))), len(content)):
         append(path, content[:end])
         assert_as_replayed(reader.look(), content[:end], bench)
+
+
+def test_what_was_rejected_without_a_reason_is_rejected(tmp_path: Path) -> None:
+    rejected = image(0, 0, 0, 1.0, "paused").model_copy(update={"reason": None})
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(journal_bytes([launch(0, clock="real", ordinal=0, trial=0, time_s=0.0), rejected]))
+    counts = JournalReader(path).look().counts
+    assert (counts.n_accepted, counts.rejected) == (0, {"no reason given": 1})
 
 
 def test_what_was_read_is_not_read_again(shown: dict[str, bytes], tmp_path: Path) -> None:
