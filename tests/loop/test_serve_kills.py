@@ -51,18 +51,20 @@ def await_moment(study: Path, day: int, stage: str, after_s: float, service: sub
 def assert_nothing_computes_beside_a_loop(study: Path, service: psutil.Popen) -> None:
     first = beside_a_loop(study, service)
     if first:  # one that ends in this moment is seen once
-        left = first & beside_a_loop(study, service)
-        assert not left, [psutil.Process(stranger).as_dict(("cmdline", "ppid")) for _, stranger in left]
+        again = beside_a_loop(study, service)
+        assert not first.keys() & again.keys(), (first, again)
 
 
-def beside_a_loop(study: Path, service: psutil.Popen) -> set[tuple[int, int]]:
+def beside_a_loop(study: Path, service: psutil.Popen) -> dict[tuple[int, int], object]:
     """Return (loop, process) of all that was started for a study and belongs to no loop of the service that runs."""
-    parents = {}
+    parents, words = {}, {}
     for process in started_for(study):
         with suppress(psutil.NoSuchProcess):
             parents[process.pid] = process.ppid()
+            words[process.pid] = process.as_dict(("cmdline", "ppid", "status", "create_time"))
     loops = {number for number, parent in parents.items() if parent == service.pid}
-    return {(loop, number) for loop in loops for number in parents if not descends(number, loops, parents)}
+    strangers = [number for number in parents if not descends(number, loops, parents)]
+    return {(loop, number): (words.get(loop), words.get(number)) for loop in loops for number in strangers}
 
 
 def descends(number: int, loops: set[int], parents: dict[int, int]) -> bool:
