@@ -100,12 +100,9 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
-<<<<<<< HEAD
-        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "service", "stages")),
-=======
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
         *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
->>>>>>> s-days
+        "closedloop.service.reading.recording",
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),

@@ -142,6 +142,10 @@ class StagesPanel:
     damaged: tuple[str, ...] = ()
 
 
+UNREADABLE = StagesPanel("?", False, "?", "unreadable", None, None, None, None, (), None)
+"""Of a study that cannot even be looked at."""
+
+
 def read(paths: StudyPaths) -> StagesPanel:
     """Return where a study is, from its ledger, notes, locks and gates."""
     return look(paths, now=time.time)

@@ -7,6 +7,7 @@ window.closedloopCharts = (() => {
   const HEIGHT = 250;
   const FEW = 60; // x: a chart of so many is drawn with points, bars and names beside its lines
   const FONT = "12px system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
+  const WORD = 34; // px of an x below its tick
   const LABELS = 96; // px, right of the lines
   const DASHES = { solid: [], dashed: [8, 4], dotted: [2, 3], mixed: [10, 3, 2, 3], short: [5, 5], wide: [1, 4] };
   const IN_TURN = Object.keys(DASHES);
@@ -188,6 +189,13 @@ window.closedloopCharts = (() => {
     return [chart.lowest === low ? low : low - pad, high + pad];
   };
 
+  // As many of the x as their words have room for, from the first one on.
+  const spread = (u, x) => {
+    const room = Math.max(Math.floor(u.bbox.width / devicePixelRatio / WORD), 1);
+    const step = Math.ceil(x.length / room);
+    return x.filter((_, k) => k % step === 0);
+  };
+
   const few = (element, chart, axis) => {
     const places = [];
     const step = chart.x.length > 1 ? Math.min(...chart.x.slice(1).map((x, k) => x - chart.x[k])) : 1;
@@ -200,7 +208,7 @@ window.closedloopCharts = (() => {
       series: [{}, ...chart.lines.map((line) => ({ label: line.label, paths: () => null, points: { show: false } }))],
       scales: { x: { time: false, range: [chart.x[0] - 0.6 * step, chart.x.at(-1) + 0.6 * step] }, y: { range: rangeOf(chart) } },
       axes: [
-        { ...axis(chart.x_label), size: 26, splits: () => chart.x, values: (_, at) => at.map((x) => `${x}`), grid: { show: false } },
+        { ...axis(chart.x_label), size: 26, splits: (u) => spread(u, chart.x), values: (_, at) => at.map((x) => `${x}`), grid: { show: false } },
         { ...axis(chart.y_label), size: 54 },
       ],
       padding: [10, named ? LABELS : 12, 0, 0], legend: { show: false }, cursor: { show: false },

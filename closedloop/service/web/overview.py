@@ -38,5 +38,9 @@ def overview(studies: Sequence[tuple[StudyName, StudyPaths]]) -> list[OverviewRo
 
 
 def _row(study: StudyName, paths: StudyPaths) -> OverviewRow:
-    where, found = stages.read(paths), gates.read(paths)
+    try:
+        where, found = stages.read(paths), gates.read(paths)
+    except Exception as error:  # noqa: BLE001 - one study's fault leaves the others readable, and is said
+        said = f"{paths.root}: {type(error).__name__}: {error}"
+        return OverviewRow(study, str(paths.root), stages.UNREADABLE, (said,))
     return OverviewRow(study, str(paths.root), where, tuple(dict.fromkeys((*where.damaged, *found.damaged))))
