@@ -25,6 +25,8 @@ from tests.unit.service.served import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+PATIENCE_MS = 120_000  # of a machine that is busy
+
 PIXELS = """async image => {
     image.loading = "eager";  // else one that nobody scrolled to is never there
     await image.decode();
@@ -106,13 +108,13 @@ def test_in_a_browser_pictures_are_the_sessions_bytes_and_every_chart_is_drawn(
     with served({"one": smoke_study}) as client, browsing(tmp_path) as watched:
         shown = watched.open(f"{client.base_url}/study/one", viewport=NARROW)
         expect(shown.locator("#panel-days .plot canvas")).not_to_have_count(0)
-        expect(shown.locator("#panel-days .plot:not(:has(canvas))")).to_have_count(0)
+        expect(shown.locator("#panel-days .plot:not(:has(canvas))")).to_have_count(0, timeout=PATIENCE_MS)
         sites = shown.locator("#tomorrow-site button")
         for site in (sites.count() - 1, 0):
             shown.locator("#tomorrow-site summary").click()
             sites.nth(site).click()
-            expect(sites.nth(site)).to_have_attribute("aria-pressed", "true")
-            expect(shown.locator("#tomorrow-site ul")).to_be_hidden()
+            expect(sites.nth(site)).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
+            expect(shown.locator("#tomorrow-site ul")).to_be_hidden(timeout=PATIENCE_MS)
             pictures = shown.locator("#tomorrow-cards img").all()
             names = [picture.get_attribute("src") or "" for picture in pictures]
             assert len(names) >= 6
@@ -132,7 +134,7 @@ def test_what_was_asked_for_stays_asked_for_while_the_study_goes_on(smoke_study:
         entries = shown.locator("#panel-history ol.history > li")
         shown.locator("#history-kind summary").click()
         shown.locator("#history-kind button[data-value=decision]").click()
-        expect(entries).to_have_text(["Nothing like that has happened."])
+        expect(entries).to_have_text(["Nothing like that has happened."], timeout=PATIENCE_MS)
         for n, who in enumerate(("Ada", "<b>Kay</b>"), start=1):
             decided = Amendment(
                 kind="accept_session",
@@ -143,9 +145,9 @@ def test_what_was_asked_for_stays_asked_for_while_the_study_goes_on(smoke_study:
                 why=f"why {n}",
             )
             append_amendment(study.amendments, decided)
-            expect(entries).to_have_count(n)
-            expect(entries.first).to_contain_text(who)
+            expect(entries).to_have_count(n, timeout=PATIENCE_MS)
+            expect(entries.first).to_contain_text(who, timeout=PATIENCE_MS)
         shown.locator("#history-kind summary").click()
         shown.locator("#history-kind button[data-value=stage]").click()
-        expect(entries.first).to_contain_text("done")
+        expect(entries.first).to_contain_text("done", timeout=PATIENCE_MS)
         assert entries.count() > 5
