@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.tables import Columns
 
-MAGNIFICATION = 20  # an attack of epsilon 1 moves a pixel by 0.7 grey levels in RMS: unseen unless magnified
-
 
 def kept(columns: Columns) -> NDArray[np.float64]:
     """Return the share of the largest predicted change found that each stimulus's bytes keep; NaN if unpredicted."""
@@ -30,12 +28,6 @@ def over(part: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float
 def shift(columns: Columns, what: Literal["luminance", "contrast"]) -> NDArray[np.float64]:
     """Return the shift of brightness or contrast relative to the clean image, for each stimulus."""
     return over(columns[f"{what}_shift"], columns[f"{what}_clean"])
-
-
-def magnified_difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return attacked minus clean, times `MAGNIFICATION`, around mid-grey; what leaves the range is clipped."""
-    difference = attacked.astype(np.int32) - clean.astype(np.int32)
-    return np.clip(128 + MAGNIFICATION * difference, 0, 255).astype(np.uint8)
 
 
 def n_beyond_budget(columns: Columns) -> int:

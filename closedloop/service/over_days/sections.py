@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from closedloop.report.tables import Table
 
 if TYPE_CHECKING:
-    from closedloop.service.panels.charts import Chart
+    from closedloop.service.charts import Chart
 
 
 @dataclass(frozen=True)
