@@ -79,7 +79,8 @@ def measure(
     service: subprocess.Popen[bytes], folder: Path, studies: list[Path], seconds: float, *, n_pages: int
 ) -> None:
     while len(WAITS.findall((folder / "said").read_text())) < len(studies):
-        assert service.poll() is None, (folder / "said").read_text()
+        if service.poll() is not None:
+            sys.exit((folder / "said").read_text())
         time.sleep(0.5)
     (address,) = ADDRESS.findall((folder / "said").read_text())
     over = threading.Event()

@@ -69,5 +69,5 @@ def finding(
 
 
 def _rounded(value: float | None) -> float | None:
-    """Return six digits of a number: the same ones on every processor; None where it is none."""
-    return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None
+    """Return nine digits of a number: sums in another order have the same ones; None where it is none."""
+    return float(f"{value:.9g}") if value is not None and math.isfinite(value) else None

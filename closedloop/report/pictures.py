@@ -15,8 +15,8 @@ from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.tables import Columns
-from closedloop.report.differences import MAGNIFICATION, magnified_difference
 from closedloop.report.drawing import data_uri
+from closedloop.report.magnified import MAGNIFICATION, magnified_difference
 from closedloop.report.wording import rate
 
 

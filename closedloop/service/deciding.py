@@ -46,10 +46,10 @@ class LoopControl:
 
     def retry(self, paths: StudyPaths, *, by: str, reason: str) -> str:
         """Have a loop that failed look again now. See `Control.retry`."""
+        self.retry_now(self.names[paths])
         return self._decided(paths, f"{by} asks for another try: {reason}")
 
     def _decided(self, paths: StudyPaths, said: str) -> str:
         line = f"{self.names[paths]}: {said}"
-        self.say(line)
-        self.retry_now(self.names[paths])  # a loop that ended held goes on; one that waits hears of it by itself
+        self.say(line)  # a loop that waits reads of it by itself, and one that ended is started when the study changes
         return line

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError
 from closedloop.service.bell import Bell
 from closedloop.service.children.keeper import Keeper
 from closedloop.service.children.process import LoopOptions
@@ -17,6 +18,7 @@ from closedloop.service.notices.told import ToldStates
 from closedloop.service.place import ServicePlace, StudyPlace
 from closedloop.service.state import Standing
 
+_TROUBLE_S = 60.0
 _TICK_S = 1.0  # a loop that ended is seen at once when its pause is over; a wake-up costs a tenth of a millisecond
 
 
@@ -46,6 +48,7 @@ class _Served:
     keeper: Keeper
     told: ToldStates
     was: Standing | None = None
+    trouble_since: float | None = None
 
 
 @dataclass
@@ -101,10 +104,22 @@ class Supervisor:
             now = time.monotonic()
             self._take_requests(now)
             for one in self._served:
-                one.keeper.step(now)
-                self._tell(one)
+                self._step(one, now)
             self.bell.wait(_TICK_S)
         self._end_all()
+
+    def _step(self, one: _Served, now: float) -> None:
+        """Look after one study; what stands in the way there is none of the others'."""
+        try:
+            one.keeper.step(now)
+            standing = one.keeper.standing()
+            one.trouble_since = None
+        except (ClosedLoopError, OSError) as error:  # a disk that does not answer, perhaps for a moment
+            one.trouble_since = now if one.trouble_since is None else one.trouble_since
+            if now - one.trouble_since < _TROUBLE_S:
+                return
+            standing = Standing("failed", error=str(error), n_done=one.was.n_done if one.was else 0)
+        self._tell(one, standing)
 
     def _end_all(self) -> None:
         killed = 1
@@ -128,8 +143,7 @@ class Supervisor:
                     one.keeper.ask(now)
                     one.told.forget_faults()
 
-    def _tell(self, one: _Served) -> None:
-        standing = one.keeper.standing()
+    def _tell(self, one: _Served, standing: Standing) -> None:
         if standing == one.was:
             return
         if one.was is None or (standing.state, standing.day, standing.stage) != (
@@ -140,7 +154,10 @@ class Supervisor:
             self.say(_line(one.study.name, standing))
         one.was = standing
         if self.notify is not None and one.told.is_news(standing):
-            one.told.remember(standing)
+            try:
+                one.told.remember(standing)
+            except ClosedLoopError as error:  # better told twice than never
+                self.say(str(error))
             document = one.study.document
             self.notify(
                 make_notice(

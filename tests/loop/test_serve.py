@@ -131,6 +131,24 @@ def test_a_real_study_is_told_to_wait_once_and_goes_on_when_its_files_come(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_fault_is_told_in_its_own_words_and_mended_the_study_goes_on(real_study: RealStudy, tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    root = real_study.root
+    sealed = root / "day-00" / "schedule" / "session.json"
+    good = sealed.read_bytes()
+    sealed.write_bytes(good.replace(b" ", b"  ", 1))
+    with laboratory.serving(root, "--settle", "0") as service:
+        failed = laboratory.wait_for("failed", root, service)
+        assert failed["error"].startswith(f"{sealed}: ")
+        assert failed["message"].endswith(failed["error"])
+        sealed.write_bytes(good)
+        waiting = laboratory.wait_for("waiting", root, service)
+        assert (waiting["day"], waiting["stage"], waiting["error"]) == (0, "present", "")
+    assert [one["state"] for one in laboratory.notices] == ["failed", "waiting"]
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_five_studies_at_once_are_each_what_it_is_alone(undisturbed: Path, tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)

@@ -49,28 +49,19 @@ def await_moment(study: Path, day: int, stage: str, after_s: float, service: sub
 
 
 def assert_nothing_computes_beside_a_loop(study: Path, service: psutil.Popen) -> None:
-    first = beside_a_loop(study, service)
-    if first:  # one that ends in this moment is seen once
-        left = first & beside_a_loop(study, service)
-        assert not left, [psutil.Process(stranger).as_dict(("cmdline", "ppid")) for _, stranger in left]
+    """Check that all that was started for a study is younger than the loop: what an earlier one started has ended.
 
-
-def beside_a_loop(study: Path, service: psutil.Popen) -> set[tuple[int, int]]:
-    """Return (loop, process) of all that was started for a study and belongs to no loop of the service that runs."""
-    parents = {}
+    What a killed rig had started may outlive it for a moment; it is of the loop that runs.
+    """
+    began, words = {}, {}
+    loops = []
     for process in started_for(study):
         with suppress(psutil.NoSuchProcess):
-            parents[process.pid] = process.ppid()
-    loops = {number for number, parent in parents.items() if parent == service.pid}
-    return {(loop, number) for loop in loops for number in parents if not descends(number, loops, parents)}
-
-
-def descends(number: int, loops: set[int], parents: dict[int, int]) -> bool:
-    while number in parents:
-        if number in loops:
-            return True
-        number = parents[number]
-    return False
+            began[process.pid], words[process.pid] = process.create_time(), process.cmdline()
+            if process.ppid() == service.pid:
+                loops.append(process.pid)
+    older = {number: words[number] for number in began for loop in loops if began[number] < began[loop]}
+    assert not older, (older, [words[loop] for loop in loops])
 
 
 def kill(study: Path, victim: str, service: psutil.Popen) -> str:

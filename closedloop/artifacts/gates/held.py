@@ -46,9 +46,10 @@ class Held:
     @property
     def line(self) -> str:
         """What a person is told, in one line without the way to approve it."""
+        expected, found = self.expected.rstrip("."), self.found.rstrip(".")
         if self.checkpoint == "person":
-            return f"day {self.day}: {self.found}"
-        return f"day {self.day} {self.checkpoint}, {self.gate}: expected {self.expected}, found {self.found}."
+            return f"day {self.day}: {found}."
+        return f"day {self.day} {self.checkpoint}, {self.gate}: expected {expected}, found {found}."
 
     def approval(self, study: Path) -> str:
         """Return the command that lets the study go on despite it, to be pasted into a shell."""

@@ -55,6 +55,8 @@ def serve(
 
     Runs until it is asked to end; started again, it goes on. A loop that crashes is started again.
     """
+    require_extra("service")
+    require_extra("lab")
     from closedloop.commands.serve import command  # noqa: PLC0415
 
     request = command.ServeRequest(tuple(studies or ()), port, notice, workers, settle)
@@ -63,6 +65,4 @@ def serve(
     elif test_notice:
         command.try_notice(request)
     else:
-        require_extra("service")
-        require_extra("lab")
         command.serve(request)

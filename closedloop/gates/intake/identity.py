@@ -36,12 +36,12 @@ def site_identity(context: GateContext) -> GateFinding:
     expected = f"{bounds(limit, percent)} of the sites nearest to their own answers of the days before, none exchanged"
     if context.day == 0:
         return finding("site_identity", "PASS", expected=expected, found=NOTHING_BEFORE, remedy="")
-    match = _match(context)
-    if match is None:
+    alike = _resemblance(context)
+    if alike is None:
         found = f"under {_LEAST_IMAGES} images or {_LEAST_SITES} sites that answered on all days: not known"
         return finding("site_identity", "PASS", expected=expected, found=found, remedy="")
-    recognized = match.is_recognized[match.is_of_model]
-    exchanged = match.exchanged()
+    recognized = alike.is_recognized[alike.is_of_model]
+    exchanged = alike.exchanged()
     part = float(recognized.mean())
     level: GateLevel = worst(level_of(part, limit), "HOLD" if exchanged else "PASS")
     return finding(
@@ -49,23 +49,23 @@ def site_identity(context: GateContext) -> GateFinding:
         level,
         expected=expected,
         found=f"{int(recognized.sum())} of {len(recognized)} sites ({percent(part)}); the median correlation with "
-        f"themselves {plain(float(np.median(match.own[match.is_of_model])))} over {match.n_images} images"
-        + match.taken_for(exchanged),
+        f"themselves {plain(float(np.median(alike.own[alike.is_of_model])))} over {alike.n_images} images"
+        + alike.taken_for(exchanged),
         remedy="Compare headstages, connectors and the channel map with the photographs of day 0, and the files' "
         "channel labels. If channels were exchanged, bring the recording with the map that is true; a model fitted to "
         "exchanged sites is wrong for all of them.",
         values={
             "part_recognized": part,
-            "median_own": float(np.median(match.own[match.is_of_model])),
+            "median_own": float(np.median(alike.own[alike.is_of_model])),
             "n_sites": float(len(recognized)),
             "n_exchanged": float(2 * len(exchanged)),
-            "n_images": float(match.n_images),
+            "n_images": float(alike.n_images),
         },
     )
 
 
 @dataclass(frozen=True)
-class _Match:
+class _Resemblance:
     """Electrodes that are known on both sides, today's profile (row) against the days before (column).
 
     `nearness` is the correlation over images, (n, n); `is_of_model` says which electrodes are sites of the model.
@@ -117,7 +117,7 @@ class _Match:
         return f"; {examples}" + (f", and {len(taken) - 3} more" if len(taken) > 3 else "")
 
 
-def _match(context: GateContext) -> _Match | None:
+def _resemblance(context: GateContext) -> _Resemblance | None:
     """Compare profiles of electrodes that repeat themselves today and did on day 0; None where too little is known."""
     days = [clean_rates(context, day=day, roles=_ROLES) for day in range(context.day + 1)]
     names = np.array(sorted(_reliable(context)), dtype=str)
@@ -131,7 +131,7 @@ def _match(context: GateContext) -> _Match | None:
     is_of_model = np.isin(names[known], of_model)
     if is_of_model.sum() < _LEAST_SITES:
         return None
-    return _Match(names[known], _correlations(now[:, known], then[:, known]), is_of_model, len(images))
+    return _Resemblance(names[known], _correlations(now[:, known], then[:, known]), is_of_model, len(images))
 
 
 def _shown_on_all(days: list[CleanRates], names: NDArray[Any]) -> NDArray[Any]:

@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Changes:
+class MeasuredChanges:
     """Pairs of a changed image and its clean one at a site: attacks at their own site, controls at all of them.
 
     Attributes
@@ -41,9 +41,9 @@ class Changes:
     clean: Floats
     changed: Floats
 
-    def on_anchors(self) -> Changes:
+    def on_anchors(self) -> MeasuredChanges:
         """Return those of anchors, the images that controls are made of."""
-        return Changes(**{field.name: getattr(self, field.name)[self.is_anchor] for field in fields(self)})
+        return MeasuredChanges(**{field.name: getattr(self, field.name)[self.is_anchor] for field in fields(self)})
 
     def by_sign(self) -> Estimate:
         """Estimate the mean size by the sealed signs (section 3.1, last equation)."""
@@ -66,7 +66,7 @@ class Changes:
         return np.asarray((changed - clean)[:, 0])
 
 
-def read_changes(context: GateContext, *, kind: str, epsilon: float) -> Changes:
+def read_changes(context: GateContext, *, kind: str, epsilon: float) -> MeasuredChanges:
     """Read what images of a kind and epsilon did on the gate's day.
 
     Parameters
@@ -88,7 +88,7 @@ def read_changes(context: GateContext, *, kind: str, epsilon: float) -> Changes:
         rows, site_index = np.repeat(rows, len(sites)), np.tile(np.arange(len(sites)), len(rows))
     clean_index = np.asarray(stimuli["clean_index"][rows], dtype=np.int64)
     responses = _in_sigma(context, [site.neuroid_id for site in sites])
-    return Changes(
+    return MeasuredChanges(
         is_anchor=np.asarray(stimuli["role"][rows] == "anchor"),
         image_index=clean_index,
         site_index=site_index,

@@ -20,6 +20,7 @@ from closedloop.gates.wording import bounds, plain, signed
 
 _HELD_OUT = ("anchor", "normalizer")  # as the refit: the anchors, or the normalizers where a protocol has none
 _LEAST_IMAGES = 8
+_DECIMALS = 4  # of r; a network on another processor differs in the sixth
 _PREDICTS = 0.1  # r; below it a model says next to nothing of images it was not fitted to
 
 
@@ -57,18 +58,18 @@ def refit_better(context: GateContext) -> GateFinding:
         "losses in the report. A recording that should not count is replaced (closedloop replace-recording) before "
         "tomorrow is scheduled; the model of the day before stays where it is.",
         values={
-            "r_before": change.r_before,
-            "r_after": change.r_after,
-            "change": change.mean,
-            "interval_low": low,
-            "interval_high": high,
+            "r_before": round(change.r_before, _DECIMALS),
+            "r_after": round(change.r_after, _DECIMALS),
+            "change": round(change.mean, _DECIMALS),
+            "interval_low": round(low, _DECIMALS),
+            "interval_high": round(high, _DECIMALS),
             "n_images": float(len(rows)),
         },
     )
 
 
 @dataclass(frozen=True)
-class _Change:
+class _RefitChange:
     """Mean correlation over sites of two models, after minus before, with its 95 % interval over images."""
 
     r_before: float
@@ -80,7 +81,7 @@ class _Change:
         return self.r_after - self.r_before
 
 
-def _change(before: Floats, after: Floats, measured: Floats) -> _Change:
+def _change(before: Floats, after: Floats, measured: Floats) -> _RefitChange:
     """Compare two models, (n_images, n_sites); the interval is the jackknife's: images are what is sampled."""
     r_before, r_after = (_mean_r(predicted, measured) for predicted in (before, after))
     n = len(measured)
@@ -89,7 +90,7 @@ def _change(before: Floats, after: Floats, measured: Floats) -> _Change:
     ]
     standard_error = float(np.sqrt((n - 1) ** 2 / n * np.var(without, ddof=1)))
     half = half_width_95(standard_error, n=n)
-    return _Change(r_before, r_after, (r_after - r_before - half, r_after - r_before + half))
+    return _RefitChange(r_before, r_after, (r_after - r_before - half, r_after - r_before + half))
 
 
 def _mean_r(predicted: Floats, measured: Floats) -> float:

@@ -11,7 +11,7 @@ from closedloop.artifacts.gates.report import GateFinding, GateLevel
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.gates.context import GateContext
 from closedloop.gates.levels import finding, level_of
-from closedloop.gates.review.changes import Changes, read_changes
+from closedloop.gates.review.changes import MeasuredChanges, read_changes
 from closedloop.gates.wording import bounds, signed
 
 _LEAST_IMAGES = 6  # of fewer, a standard error over images is itself chance
@@ -92,7 +92,7 @@ def _is_known(estimate: Estimate) -> bool:
     return estimate.n_images >= _LEAST_IMAGES and estimate.standard_error > 0
 
 
-def _is_surely_less(attacks: Changes, part: float | None) -> bool:
+def _is_surely_less(attacks: MeasuredChanges, part: float | None) -> bool:
     return part is not None and attacks.by_sign_above(part).interval[1] < 0
 
 

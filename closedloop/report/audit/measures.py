@@ -1,4 +1,4 @@
-"""What an audit measures of each stimulus; nothing is drawn here."""
+"""What an audit measures of each stimulus, in numbers and as pixels; nothing is drawn here."""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ class Keeper:
     _looked: float = 0.0
     _watched: Watched | None = None
     _ending: bool = False
+    _begins_anew: bool = False
     ledger: LedgerReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,16 +99,21 @@ class Keeper:
                 return
             self._loop, self._asked_to_end = None, None
             self._come_to_rest(code, now)
-        if not self._ending:
-            self._look_for_changes(now)
-            if self.next_start is not None and now >= self.next_start:
-                self._start(now)
+        if self._ending:
+            self._are_leftovers_gone(now)
+            return
+        self._look_for_changes(now)
+        if self.next_start is not None and now >= self.next_start:
+            self._start(now)
 
     def ask(self, now: float) -> None:
-        """Start the loop as soon as may be, though nothing changed: a person asks for it."""
+        """Start the loop as soon as may be, though nothing changed: a person asks for it; one at rest begins anew."""
         self.n_crashes = 0
         if self._loop is None:
             self.next_start = now
+        elif self._resting.is_so and self._asked_to_end is None:
+            self._begins_anew = True
+            self._ask_to_end(self._loop, now)
 
     def end(self, now: float) -> None:
         """Ask the loop to end; none is started any more."""
@@ -161,8 +167,11 @@ class Keeper:
         was_stuck, self.stuck = self.stuck, ""
         self.error, self.next_start = "", None
         self._resting.end()
+        begins_anew, self._begins_anew = self._begins_anew, False
         if self._ending:
             self.rest = "ended"
+        elif begins_anew:
+            self.next_start = now
         elif code in (DONE, WAITING, HELD):
             self.rest, self.n_crashes = _RESTS[code], 0
         elif self._is_held_elsewhere():

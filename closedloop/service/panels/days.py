@@ -15,9 +15,9 @@ from closedloop.report import tables as report_tables
 from closedloop.report.numbers import day_rows, median_r, summary_rows
 from closedloop.report.reading import SensitivityRow, StudyRecord
 from closedloop.report.tables import Table
+from closedloop.service.charts import Chart, ChartLevel, ChartLine, Dash, LineLook, Mark, known, side_by_side
 from closedloop.service.over_days.numbers import DayNumbers, StudyNumbers, read_numbers
-from closedloop.service.panels.charts import Chart, ChartLevel, ChartLine, Dash, LineLook, Mark, known, side_by_side
-from closedloop.service.panels.days_sections import DaysSection, NamedTable, SectionWithCharts, section_of
+from closedloop.service.over_days.sections import DaysSection, NamedTable, SectionWithCharts, section_of
 from closedloop.service.panels.days_sites import SPREAD, faint_lines, median_of, sites_section
 
 NAME = "days"

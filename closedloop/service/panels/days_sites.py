@@ -8,9 +8,9 @@ from statistics import median
 from closedloop.artifacts.day.responses import Site
 from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, percent
+from closedloop.service.charts import Chart, ChartLevel, ChartLine, known, side_by_side
 from closedloop.service.over_days.numbers import DayNumbers, StudyNumbers
-from closedloop.service.panels.charts import Chart, ChartLevel, ChartLine, known, side_by_side
-from closedloop.service.panels.days_sections import SectionWithCharts, section_of
+from closedloop.service.over_days.sections import SectionWithCharts, section_of
 
 SPREAD = 0.4  # days, from the first to the last of what is drawn side by side
 

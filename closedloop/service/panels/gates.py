@@ -41,7 +41,7 @@ _WHEN: Final[dict[Checkpoint, str]] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class ShownFinding:
     """What a gate found.
 
     Attributes
@@ -71,7 +71,7 @@ class CheckpointFindings:
     day: int
     checkpoint: Checkpoint
     when: str
-    findings: tuple[Finding, ...]
+    findings: tuple[ShownFinding, ...]
 
     @property
     def n_holds(self) -> int:
@@ -205,9 +205,9 @@ _GOES_ON = "a simulated study goes on by itself"
 _SHOWN = "the session of day {day} has begun: nothing holds it any more"
 
 
-def _finding(finding: GateFinding, approval: Amendment | None, *, holds: bool, passed: str) -> Finding:
+def _finding(finding: GateFinding, approval: Amendment | None, *, holds: bool, passed: str) -> ShownFinding:
     is_open = finding.level == "HOLD" and approval is None and not holds
-    return Finding(
+    return ShownFinding(
         gate=finding.gate,
         level=finding.level,
         expected=finding.expected,

@@ -11,7 +11,7 @@ from closedloop.artifacts.day.quality import DeviceQuality, IngestQuality
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.service.panels.charts import Chart, ChartLine
+from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.reading.recording.arrivals import Arrivals, AwaitedRecording, arrivals
 from closedloop.service.reading.recording.onsets import DeviceLatency, latency_of
 from closedloop.service.reading.session.places import current_session, days_of, look_at_journal, onsets_of_journal

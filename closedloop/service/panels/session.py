@@ -14,7 +14,7 @@ from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.description import read_rig
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.service.panels.charts import Chart, ChartLine
+from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.reading.session.counts import SessionCounts
 from closedloop.service.reading.session.gaze import RecentGaze, recent_gaze
 from closedloop.service.reading.session.journal import JournalLook

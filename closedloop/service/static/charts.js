@@ -1,4 +1,4 @@
-// Charts of a panel's JSON (`charts`, see panels/charts.py). Lines differ in dashes and points, not in colour alone.
+// Charts of a panel's JSON (`charts`, see service/charts.py). Lines differ in dashes and points, not in colour alone.
 "use strict";
 
 window.closedloopCharts = (() => {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
+
+from closedloop.study.ledger import owner_name
 
 _STOPPED = frozenset(("stopped", "tracing-stop"))
 
@@ -30,7 +31,7 @@ class ProcessTree:
 def pid_here(holder: str) -> int | None:
     """Return the number of a process that a lock names host:pid; None where it is on another machine."""
     host, _, pid = holder.rpartition(":")
-    return int(pid) if host == socket.gethostname() and pid.isdecimal() else None
+    return int(pid) if host == owner_name().rpartition(":")[0] and pid.isdecimal() else None
 
 
 def read_tree(pid: int) -> ProcessTree | None:

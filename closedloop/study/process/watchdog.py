@@ -75,7 +75,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LoopVerdict:
     """How a loop is.
 
     Attributes
@@ -117,7 +117,7 @@ def watch(before: Watched | None, seen: Sighting) -> Watched:
     return after if over_s < _COUNT_S else replace(after, counted_at=seen.at, counted_s=used_s)
 
 
-def judge(watched: Watched, *, stuck_s: float = STUCK_S) -> Verdict:
+def judge(watched: Watched, *, stuck_s: float = STUCK_S) -> LoopVerdict:
     """Say how a loop is.
 
     Parameters
@@ -129,18 +129,18 @@ def judge(watched: Watched, *, stuck_s: float = STUCK_S) -> Verdict:
     """
     seen = watched.last
     if seen.holder is None:
-        return Verdict("idle")
+        return LoopVerdict("idle")
     still_s, unused_s = seen.at - watched.progress_at, seen.at - watched.used_at
     if still_s < stuck_s:
-        return Verdict("moves", still_s, unused_s)
+        return LoopVerdict("moves", still_s, unused_s)
     name = _name(seen.note)
     silent = f"{name} of {seen.holder} has said nothing for {still_s / 60:.0f} min"
     if seen.tree is None:
-        return Verdict("unknown", still_s, unused_s, f"{silent}; its process cannot be seen from here.")
+        return LoopVerdict("unknown", still_s, unused_s, f"{silent}; its process cannot be seen from here.")
     if unused_s < stuck_s:
-        return Verdict("slow", still_s, unused_s, f"{silent}, and works.")
+        return LoopVerdict("slow", still_s, unused_s, f"{silent}, and works.")
     stopped = "; a signal stopped it" if seen.tree.is_stopped else ""
-    return Verdict(
+    return LoopVerdict(
         "stuck", still_s, unused_s, f"{silent}, and used no processor time for {unused_s / 60:.0f} min{stopped}."
     )
 

@@ -58,5 +58,5 @@ def _compare(findings: Findings, place: Path, report: GateReport, again: GateRep
         findings.fault(
             "gates",
             f"{place}: expected what the gates find in the published files, found another {others[0]}{more}. "
-            f"Remove it: `closedloop run {quoted(paths.root)}` writes it again.",
+            f"Move it aside: `closedloop run {quoted(paths.root)}` writes it again.",
         )

@@ -74,7 +74,7 @@ def test_a_refit_that_helps_passes_with_its_interval(tmp_path: Path) -> None:
     assert found.level == "PASS"
     assert 0 < values["interval_low"] < values["change"] < values["interval_high"] < 1
     expected = np.mean([np.corrcoef((truth + 0.5 * noise(2))[:, i], truth[:, i])[0, 1] for i in range(N_SITES)])
-    assert values["r_after"] == pytest.approx(expected, abs=1e-6)
+    assert values["r_after"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_refit_that_is_surely_worse_holds(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ with study_lock(Path(sys.argv[1])):
     sys.stdout.flush()
     time.sleep(600)
 """
+WAITS = HOLDS_AND_SLEEPS.replace("study_lock", "wait_lock").replace("held", "waits")
 POLL_S = 0.01
 
 
@@ -224,6 +225,37 @@ def test_it_ends_its_loop_and_starts_none_any_more(keep: Callable[[str], Kept]) 
     kept.step(1000.0)
     assert (len(kept.children), kept.keeper.rest) == (1, "ended")
     assert processes_of(kept.root) == set()
+
+
+def test_what_its_loop_leaves_behind_ends_with_it(keep: Callable[[str], Kept]) -> None:
+    kept = keep(f'setsid /bin/sh -c "{IGNORES_THE_END}" & wait')
+    kept.until(lambda: kept.keeper.log.last_line() == "ready")
+    kept.keeper.end(kept.now)
+    kept.until(lambda: kept.keeper.pid is None)
+    kept.step()
+    assert not kept.keeper.is_over
+    kept.step(60.1)
+    kept.until(lambda: kept.keeper.is_over)
+
+
+def test_a_loop_at_rest_begins_anew_when_somebody_asks(keep: Callable[..., Kept]) -> None:
+    kept = keep(sys.executable, "-c", WAITS)
+    kept.until(lambda: kept.keeper.log.last_line() == "waits")
+    kept.step()
+    kept.step(2.0)
+    kept.keeper.ask(kept.now)
+    kept.until(lambda: len(kept.children) == 2)
+    assert (kept.keeper.rest, kept.keeper.n_crashes) == (None, 0)
+
+
+def test_a_loop_at_work_is_not_disturbed_when_somebody_asks(keep: Callable[[str], Kept]) -> None:
+    kept = keep("exec sleep 600")
+    kept.step()
+    kept.step(2.0)
+    kept.keeper.ask(kept.now)
+    kept.step(70.0)
+    assert len(kept.children) == 1
+    assert kept.keeper.rest is None
 
 
 def test_a_loop_that_does_not_end_is_killed_after_a_minute(keep: Callable[[str], Kept]) -> None:

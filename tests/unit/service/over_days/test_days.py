@@ -17,8 +17,8 @@ from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.numbers import day_table, write_sensitivity_csv
 from closedloop.report.tables import NAMES, day_by_day
+from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.panels import days
-from closedloop.service.panels.charts import Chart, ChartLine
 from closedloop.service.panels.days import HIDDEN_TRUTH, DaysPanel, read
 from closedloop.service.web.render import StudyName, render_fragment, render_json
 from tests.unit.report.conftest import SITES, evaluated_study

@@ -11,7 +11,7 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateLevel, GateReport, gate_report_path
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels import gates, stages
-from closedloop.service.panels.gates import Finding, GatesPanel
+from closedloop.service.panels.gates import GatesPanel, ShownFinding
 from closedloop.service.web.render import StudyName, render_fragment
 from closedloop.study.gates.decisions import approve, hold
 from closedloop.study.ledger import open_ledger
@@ -38,7 +38,7 @@ def report(paths: StudyPaths, day: int, checkpoint: Checkpoint, **levels: GateLe
     GateReport(simulated=False, day=day, checkpoint=checkpoint, made_from={}, findings=findings).write(place)
 
 
-def one_of(panel: GatesPanel, gate: str) -> Finding:
+def one_of(panel: GatesPanel, gate: str) -> ShownFinding:
     (found,) = (finding for one in panel.checkpoints for finding in one.findings if finding.gate == gate)
     return found
 

@@ -48,7 +48,7 @@ def blank(notebook: Notebook) -> None:
     "host",
     [
         *("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "evil@localhost"),
-        *("127.0.0.2", "[::2]", "::1", "0.0.0.0", "localhost:x", "localhost:80:80", "", " ", ":80"),
+        *("127.0.0.2", "[::2]", "::1", "0.0.0.0", "localhost:x", f"localhost:{80}:{80}", "", " ", ":80"),
         *("[::1", "xlocalhost", "127.0.0.1, evil.example", "localhost:٣"),
     ],
 )
@@ -57,7 +57,7 @@ def test_a_name_that_is_not_this_machines_is_none_of_ours(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:65535"]
+    "host", ["localhost", "localhost:", "LOCALHOST:8080", "127.0.0.1", f"127.0.0.1:{1}", "[::1]", f"[::1]:{65535}"]
 )
 def test_this_machine_is_known_by_its_own_names_at_any_port(host: str) -> None:
     assert is_local(host)
@@ -97,7 +97,10 @@ def test_a_token_in_an_address_or_a_body_is_none(client: httpx.Client, notebook:
 @pytest.mark.parametrize(
     "headers",
     [
-        *({"Origin": origin} for origin in ("http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1")),
+        *(
+            {"Origin": origin}
+            for origin in ("http://evil.example", "null", "https://127.0.0.1", f"http://127.0.0.1:{1}")
+        ),
         *({"Sec-Fetch-Site": site} for site in ("cross-site", "same-site")),
     ],
 )

@@ -18,14 +18,14 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.study.process.lock import study_lock
 from closedloop.study.process.notes import Noting, ProgressNote
 from closedloop.study.process.tree import ProcessTree, pid_here, read_tree
-from closedloop.study.process.watchdog import STUCK_S, Movement, Sighting, Verdict, judge, latest_note, sight, watch
+from closedloop.study.process.watchdog import STUCK_S, LoopVerdict, Movement, Sighting, judge, latest_note, sight, watch
 from tests.equipment.processes import Child
 
 NOTE = ProgressNote(1, "refit", 10, 40, began=0.0, moved=100.0)
 AT_WORK_S, PATIENCE_S = 20.0, 60.0
 
 
-def looks(*seen: tuple[float, float | None, float], holder: str = "here:7") -> list[Verdict]:
+def looks(*seen: tuple[float, float | None, float], holder: str = "here:7") -> list[LoopVerdict]:
     """Return the verdicts of looks: when, what the processes had used by then, when the stage moved last."""
     watched, verdicts = None, []
     for at, cpu_s, moved in seen:
@@ -35,7 +35,7 @@ def looks(*seen: tuple[float, float | None, float], holder: str = "here:7") -> l
     return verdicts
 
 
-def every_minute(minutes: int, cpu_s: Callable[[int], float | None], moved: Callable[[int], float]) -> Verdict:
+def every_minute(minutes: int, cpu_s: Callable[[int], float | None], moved: Callable[[int], float]) -> LoopVerdict:
     return looks(*((60.0 * minute, cpu_s(minute), moved(minute)) for minute in range(minutes + 1)))[-1]
 
 
@@ -89,7 +89,7 @@ def test_a_time_in_which_nobody_looked_is_not_counted() -> None:
 
 
 def test_a_study_that_nobody_holds_is_idle(tmp_path: Path) -> None:
-    assert judge(watch(None, sight(StudyPaths(tmp_path)))) == Verdict("idle")
+    assert judge(watch(None, sight(StudyPaths(tmp_path)))) == LoopVerdict("idle")
 
 
 def test_a_process_of_another_machine_is_none_here(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def verdict_of(root: Path, wait: Callable[[Sighting], None]) -> Verdict:
+def verdict_of(root: Path, wait: Callable[[Sighting], None]) -> LoopVerdict:
     """Look at a loop twice, with something awaited in between; the second look counts as a minute later."""
     first = sight(StudyPaths(root))
     wait(first)

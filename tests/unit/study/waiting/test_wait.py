@@ -93,6 +93,15 @@ def test_a_study_goes_on_from_day_to_day_and_the_wait_ends_with_the_last(days: D
     assert days.clock.now() - START_S < 1_470
 
 
+def test_what_is_brought_together_is_taken_over_together(days: Days) -> None:
+    """The recording has lain unchanged for as long as the session has: it is not waited for a minute more."""
+    paths = days.made.paths
+    for day in (0, 1):
+        days.at(1_000 * day + 100, lambda day=day: (bring(paths, day), bring_recording(paths, day)))
+    assert days.wait() == Outcome(None, 1)
+    assert days.clock.now() - START_S <= 1_100 + 60 + 10
+
+
 def test_an_hour_in_which_nothing_happens_runs_nothing_writes_nothing_and_says_nothing(days: Days) -> None:
     paths = days.made.paths
     days.at(10, lambda: bring(paths, 0))

@@ -1,11 +1,11 @@
-"""What the panel over days is made of: charts and tables of one question."""
+"""What the page over days is made of: charts and tables of one question."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from closedloop.report.tables import Table
-from closedloop.service.panels.charts import Chart
+from closedloop.service.charts import Chart
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What was changed in an image, magnified so that it can be seen."""
+"""What an attack changed, made visible."""
 
 from __future__ import annotations
 
