@@ -12,8 +12,10 @@ NAMES = {
     "attack_gain": "what each search gains for its gradients, on float images and on bytes",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
+    "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
+    "service_at_rest": "memory and processor time of the service while several studies wait, with a page open",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",
 }

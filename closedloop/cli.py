@@ -13,7 +13,8 @@ from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.recording_files.app import recording_app
-from closedloop.errors import visible
+from closedloop.commands.serve.app import serve_app
+from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
 from closedloop.terminal.command import HELP, Program, run_program
@@ -37,6 +38,7 @@ app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
+app.add_typer(serve_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:
@@ -193,17 +195,32 @@ def run(
             min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long files that are brought must not have changed"
         ),
     ] = 60.0,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="wait where someone has to act, and go on when it is done, until the end")
+    ] = False,
+    poll: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=_A_DAY_S,
+            metavar="SECONDS",
+            help="with --wait: how often to look for files  [default: when the system tells of a change; every 2 s on "
+            "network file systems]",
+        ),
+    ] = None,
 ) -> None:
-    """Advance a study; run once per recording day.
+    """Advance a study; run once per recording day, or once with --wait.
 
     Continues until someone has to act (present a session, copy a recording), a gate holds, or the experiment is
     complete. Exit code 0: complete; 3: it waits for someone; 4: held by a gate; 1: an error; 2: the command line is not
     understood; 130: interrupted.
     """
     require_extra("lab")
-    from closedloop.commands.run import exit_code_of  # noqa: PLC0415
+    if poll is not None and not wait:
+        raise OptionError("--poll: expected --wait with it, found none. Nothing is looked for without it.")
+    from closedloop.commands.run import Waits, advance, exit_code_of  # noqa: PLC0415
 
-    outcome = _advance(study, days=None, workers=workers, settle_s=settle)
+    outcome = advance(study, days=None, workers=workers, settle_s=settle, waits=Waits(poll) if wait else None)
     raise typer.Exit(exit_code_of(outcome))
 
 
@@ -351,10 +368,10 @@ def doctor(json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> Outcome:
+def _advance(study: Path, *, days: int | None, workers: str | None = None) -> Outcome:
     from closedloop.commands.run import advance  # noqa: PLC0415
 
-    return advance(study, days=days, workers=workers, settle_s=settle_s)
+    return advance(study, days=days, workers=workers)
 
 
 def _end_if_held(outcome: Outcome) -> None:

@@ -15,7 +15,8 @@
     ├── SessionError       the rig cannot present a session folder, or its display or hardware is not fit
     │   ├── DeviceError        what is wired to the rig failed as a session ran
     │   └── BrokenSessionError a session that had begun ended by an error; it can be resumed
-    ├── StudyError         the study folder cannot be advanced (two loops, another version, simulated mixed with real)
+    ├── StudyError         the study folder cannot be advanced (another version, simulated mixed with real)
+    │   └── StudyBusyError another loop works on it
     ├── ExecutionError     the workers that were asked for cannot be had, or were lost
     └── StorageError       the disk is full or the folder cannot be written
 
@@ -104,6 +105,10 @@ class RigError(ClosedLoopError):
 
 class StudyError(ClosedLoopError):
     """The study folder cannot be advanced."""
+
+
+class StudyBusyError(StudyError):
+    """Another loop works on the study: what failed can be done when it ends."""
 
 
 class ExecutionError(ClosedLoopError):

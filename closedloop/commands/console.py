@@ -93,7 +93,7 @@ class ConsoleReporter:
         moving = console if shows_bars(console) else Console(stderr=True)  # `closedloop run STUDY > log`
         self._n_days = n_days
         self._started = time.monotonic()
-        self._stages_done = 0
+        self.n_ended = 0
         self._left = StudyTimeLeft(n_days=n_days)
         self._progress = Progress(
             SpinnerColumn(),
@@ -159,6 +159,7 @@ class ConsoleReporter:
             How long it took.
         """
         self._drop_task()
+        self.n_ended += 1
         self._left.note(day, stage, seconds)
         elapsed = time.monotonic() - self._started
         self._console.print(

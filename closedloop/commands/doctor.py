@@ -9,10 +9,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from closedloop.commands.extras import installation_hint
+from closedloop.commands.extras import INSTALL, LIBRARIES, installation_hint
 from closedloop.storage import resolved
 
 _LEAST_FREE_BYTES = 3 << 30  # a dry run's study
@@ -169,6 +170,14 @@ def _display(name: str) -> MachineCheck:
     )
 
 
+def _service(name: str) -> MachineCheck:
+    missing = [library for library in LIBRARIES["service"] if find_spec(library) is None]
+    if missing:
+        fix = f"{INSTALL[missing[0]]}: without it, `closedloop serve` has no page"
+        return MachineCheck(name, "WARN", f"without {', '.join(missing)}", fix)
+    return MachineCheck(name, "PASS", "the page of `closedloop serve` can be shown")
+
+
 def _shipped_weights(name: str) -> MachineCheck:
     from closedloop.models.checkpoints import load_classifier  # noqa: PLC0415
     from closedloop.models.shipped import shipped_names  # noqa: PLC0415
@@ -189,5 +198,6 @@ _CHECKS: dict[str, Callable[[str], MachineCheck]] = {
     "Blackrock files": _blackrock,
     "detection": _detection,
     "display": _display,
+    "live page": _service,
     "shipped weights": _shipped_weights,
 }

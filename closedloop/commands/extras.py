@@ -7,13 +7,14 @@ from importlib.util import find_spec
 from closedloop.terminal.command import missing_library
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
+    "service": ("fastapi", "uvicorn", "jinja2", "watchfiles", "psutil"),  # before lab, which is said of jinja2
     "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo", "eyelinkio"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 
-_COMPANIONS = {"llvmlite": "numba"}  # what a library brings and we import ourselves
+_COMPANIONS = {"llvmlite": "numba", "starlette": "fastapi"}  # what a library brings and we import ourselves
 
 INSTALL = {library: f"pip install 'closedloop[{extra}]'" for extra, names in LIBRARIES.items() for library in names}
 INSTALL |= {companion: INSTALL[library] for companion, library in _COMPANIONS.items()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +20,13 @@ from closedloop.commands.interrupts import interruptible
 from closedloop.execution.found import find_workers
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
-from closedloop.study.completeness.looks import Patience
+from closedloop.study.completeness.looks import SETTLE_S, Patience
 from closedloop.study.foresight.numbers import refuse_more_days
 from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import Outcome, read_identity, run_study
+from closedloop.study.waiting.alarms import Alarm, alarm_for
+from closedloop.study.waiting.wait import Waiter
+from closedloop.terminal.anew import begin_anew, has_begun_anew
 
 if TYPE_CHECKING:
     from closedloop.report.numbers import DayRow, EpsilonCell
@@ -31,7 +37,27 @@ DONE, WAITING, HELD = 0, 3, 4
 _WIDE = 240  # columns of a log: what nobody sees on a screen need not fit one, and no number may be cut off
 
 
-def advance(study: Path, *, days: int | None, workers: str | None = None, settle_s: float | None = None) -> Outcome:
+@dataclass(frozen=True)
+class Waits:
+    """That a run waits instead of ending where a person is needed.
+
+    Attributes
+    ----------
+    poll_s
+        How often it looks for what changed; None: when the system tells, where it does.
+    """
+
+    poll_s: float | None = None
+
+
+def advance(
+    study: Path,
+    *,
+    days: int | None,
+    workers: str | None = None,
+    settle_s: float | None = None,
+    waits: Waits | None = None,
+) -> Outcome:
     """Run what is missing, and print the day table and what comes next.
 
     Parameters
@@ -44,6 +70,8 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
         Where attacks are computed, as ``--workers`` takes it; None for this machine.
     settle_s
         How long what is brought must not have changed before it is taken over; a minute by default.
+    waits
+        To wait for what a person has to do, and go on; None to end there.
 
     Returns
     -------
@@ -65,17 +93,26 @@ def advance(study: Path, *, days: int | None, workers: str | None = None, settle
     document, protocol = read_identity(paths)
     refuse_more_days(protocol, days)
     n_days = days or protocol.days
-    kind = "simulated" if document.simulated else "real"
-    said = count(n_days, "day")
-    say_on(
-        console,
-        f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {said}, in {paths.root}",
-    )
+    if not has_begun_anew():
+        kind = "simulated" if document.simulated else "real"
+        said = count(n_days, "day")
+        say_on(
+            console,
+            f"closedloop: {kind} study of {document.subject}, protocol {protocol.name}, {said}, in {paths.root}",
+        )
     reporter = ConsoleReporter(console, n_days=n_days)
     stopped = "Stopped. Run the same command again to go on; nothing published is lost."
-    with interruptible(stopped), reporter.shown():
-        patience = Patience() if settle_s is None else Patience(settle_s=settle_s)
-        outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
+    patience = Patience(SETTLE_S if settle_s is None else settle_s, stays=waits is None)
+
+    def run() -> Outcome:
+        with reporter.shown():
+            outcome = run_study(paths, reporter, days=n_days, workers=who, patience=patience)
+        if reporter.n_ended and waits is not None and exit_code_of(outcome) != DONE:
+            begin_anew()  # to rest: a process that computed keeps hundreds of megabytes, and a graphics card's memory
+        return outcome
+
+    with interruptible(stopped):
+        outcome = run() if waits is None else _waiter(console, paths, run, patience, waits).until_done()
     _print_outcome(console, paths, outcome)
     if outcome.waiting_for is None and not outcome.held_by:
         to_come = days_to_come(n_days, protocol.days, again=command_line("closedloop", "run", study))
@@ -88,6 +125,25 @@ def exit_code_of(outcome: Outcome) -> int:
     if outcome.held_by:
         return HELD
     return DONE if outcome.waiting_for is None else WAITING
+
+
+def _waiter(
+    console: Console, paths: StudyPaths, run: Callable[[], Outcome], patience: Patience, waits: Waits
+) -> Waiter:
+    """Return who runs a study and waits on it, saying what for with the time of day."""
+
+    def tell(text: str) -> None:
+        say_on(console, f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {text}")
+
+    def alarm(folders: Sequence[Path]) -> Alarm:
+        chosen = alarm_for(folders, poll_s=waits.poll_s)
+        if chosen.said() not in told:
+            told.add(chosen.said())
+            tell(f"This process waits, and {chosen.said()}; Ctrl-C ends it.")
+        return chosen
+
+    told: set[str] = set()
+    return Waiter(paths, run, alarm, tell, patience)
 
 
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:

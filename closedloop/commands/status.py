@@ -21,15 +21,14 @@ from closedloop.study.gates.decisions import held_now
 from closedloop.study.gates.telling import held_lines
 from closedloop.study.ledger import StageRecord, read_records
 from closedloop.study.no_study import no_study_line
-from closedloop.study.process.lock import holder_of
+from closedloop.study.process.lock import holder_of, waiter_of
+from closedloop.study.process.progress import StageProgress, progress_of
 from closedloop.study.process.running import RunningStage, running_stage
 from closedloop.study.process.state import (
     NextStage,
-    StageProgress,
     StudyState,
     is_held_next,
     next_stage,
-    progress_of,
     state_of,
 )
 
@@ -68,7 +67,9 @@ class Status:
     held_by
         What holds the session that is to be shown next, whether or not something else is waited for before.
     progress
-        How far the running stage is.
+        How far the running stage is, and the time left.
+    waiter, waiter_since
+        host:pid of the process that goes on with the study by itself (`closedloop run --wait`), and since when.
     """
 
     study: str
@@ -89,6 +90,8 @@ class Status:
     next: NextStage | None = None
     held_by: tuple[Held, ...] = ()
     progress: StageProgress | None = None
+    waiter: str | None = None
+    waiter_since: str | None = None
 
 
 def read_status(study: Path) -> Status:
@@ -111,7 +114,7 @@ def read_status(study: Path) -> Status:
     despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
     waiting_for = None if holder or document.simulated else _waiting_for(paths, document)
-    held_by, comes_next, is_next = _ahead(paths, document, damaged)
+    n_days, held_by, comes_next, is_next = _ahead(paths, document, damaged)
     if is_next:
         waiting_for = None  # for nobody but whoever approves it
     with _noted(damaged):
@@ -121,6 +124,7 @@ def read_status(study: Path) -> Status:
     if days is not None and not (is_done or holder or waiting_for or held_by):
         goes_on = days_to_come(*days, again=command_line("closedloop", "run", paths.root))
     running = running_stage(paths, records, is_held=holder is not None)
+    waiter = waiter_of(paths.root)
     return Status(
         study=str(paths.root),
         subject=document.subject,
@@ -141,24 +145,27 @@ def read_status(study: Path) -> Status:
         ),
         next=comes_next,
         held_by=held_by,
-        progress=progress_of(running),
+        progress=progress_of(paths, records, running, n_days=n_days, simulated=document.simulated),
+        waiter=waiter.name if waiter else None,
+        waiter_since=waiter.since if waiter else None,
     )
 
 
 def _ahead(
     paths: StudyPaths, document: StudyDocument, damaged: list[str]
-) -> tuple[tuple[Held, ...], NextStage | None, bool]:
-    """Return what holds the session that comes next, the stage that comes next, and whether the hold comes before."""
+) -> tuple[int | None, tuple[Held, ...], NextStage | None, bool]:
+    """Return how many days there are, what holds the next session, the next stage, whether the hold comes before."""
     from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - a damaged one hides no state
 
     held_by: tuple[Held, ...] = ()
-    comes_next, is_next = None, False
+    n_days, comes_next, is_next = None, None, False
     with _noted(damaged):
         protocol = read_protocol(paths.protocol)
-        comes_next = next_stage(paths, protocol.days)
+        n_days = protocol.days
+        comes_next = next_stage(paths, n_days)
         held_by = held_now(paths, document, protocol)
-        is_next = is_held_next(paths, protocol.days, held_by)
-    return held_by, comes_next, is_next
+        is_next = is_held_next(paths, n_days, held_by)
+    return n_days, held_by, comes_next, is_next
 
 
 def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
@@ -284,6 +291,10 @@ def status_lines(status: Status) -> list[str]:
         lines.append(status.goes_on)
     if status.running:
         lines.append(status.running.line(status.study))
+    if status.progress and (time_left := status.progress.line()):
+        lines.append(time_left)
+    if status.waiter:
+        lines.append(f"goes on by itself: {status.waiter} waits, since {status.waiter_since}")
     since = f", since {status.holder_since}" if status.holder_since else ""
     lines.append(f"a loop is running: {status.holder}{since}" if status.holder else "no loop is running")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from closedloop.artifacts.gates.report import GateFinding, GateLevel
@@ -63,5 +64,10 @@ def finding(
         expected=expected,
         found=found,
         remedy="" if level == "PASS" else remedy,
-        values=dict(values or {}),
+        values={name: _rounded(value) for name, value in (values or {}).items()},
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    """Return nine digits of a number: sums in another order have the same ones; None where it is none."""
+    return float(f"{value:.9g}") if value is not None and math.isfinite(value) else None

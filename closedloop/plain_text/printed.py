@@ -11,6 +11,8 @@ from closedloop.plain_text.limits import fault_in_text
 
 MOST_NAME_CHARACTERS = 100
 
+_MINUTE_S, _HOUR_S = 60, 3_600
+
 
 def printed(lines: Iterable[str]) -> str:
     """Return lines for a terminal, each one line whatever is in it."""
@@ -38,6 +40,22 @@ def command_line(*words: str | Path) -> str:
     "closedloop run 'a b' --day 3"
     """
     return " ".join(quoted(word) for word in words)
+
+
+def words_of(command: str) -> tuple[str, ...]:
+    """Return the words of a command that a user gave as one text, as a shell takes it apart, and no more than that.
+
+    Raises
+    ------
+    ValueError
+        A quote does not end.
+
+    Examples
+    --------
+    >>> words_of("mail -s 'closed loop' $USER")
+    ('mail', '-s', 'closed loop', '$USER')
+    """
+    return tuple(shlex.split(command))
 
 
 def number_text(value: float) -> str:
@@ -90,3 +108,19 @@ def check_given_text(text: str, *, option: str, error: type[ClosedLoopError]) ->
         raise error(f"{option}: expected text, found none. Give some.")
     if fault := fault_in_text(text):
         raise error(f"{option}: expected text that can be written, found {fault}. Leave it out.")
+
+
+def in_words(seconds: float) -> str:
+    """Return a time with one unit, coarse enough for an estimate.
+
+    Examples
+    --------
+    >>> [in_words(seconds) for seconds in (0.4, 42, 600, 5_000, 100_000)]
+    ['1 s', '42 s', '10 min', '1.4 h', '28 h']
+    """
+    if seconds < 2 * _MINUTE_S:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR_S:
+        return f"{round(seconds / _MINUTE_S)} min"
+    hours = seconds / _HOUR_S
+    return f"{hours:.1f} h" if hours < 10 else f"{round(hours)} h"

@@ -16,9 +16,8 @@ from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.tables import Columns
 from closedloop.report.drawing import data_uri
+from closedloop.report.magnified import MAGNIFICATION, magnified_difference
 from closedloop.report.wording import rate
-
-MAGNIFICATION = 20  # an attack of epsilon 1 moves a pixel by 0.7 grey levels in RMS: unseen unless magnified
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,6 @@ def shown(examples: Sequence[RasterExample], images: Path) -> list[Shown]:
     pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=[example.image_index for example in examples])
     captions = [f"{example.title} · {example.category} · ε = {example.epsilon:g}" for example in examples]
     return [Shown(_picture(image, alt=caption), caption) for caption, image in zip(captions, pixels, strict=True)]
-
-
-def magnified_difference(clean: NDArray[np.uint8], attacked: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return attacked minus clean, times `MAGNIFICATION`, around mid-grey; what leaves the range is clipped."""
-    difference = attacked.astype(np.int32) - clean.astype(np.int32)
-    return np.clip(128 + MAGNIFICATION * difference, 0, 255).astype(np.uint8)
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

@@ -113,24 +113,25 @@ def read_study(paths: StudyPaths) -> StudyRecord:
         A document's mark of simulated data is not the study's.
     """
     study = StudyDocument.read(paths.study)
-    days = tuple(_read_day(paths, day, simulated=study.simulated) for day in _day_numbers(paths))
+    days = tuple(_read_day(paths, day, simulated=study.simulated) for day in day_numbers(paths))
     return StudyRecord(paths=paths, study=study, protocol=read_protocol(paths.protocol), days=days)
 
 
 def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:
     """Read the sensitivity rows of all evaluated days, ascending by day."""
     simulated = StudyDocument.read(paths.study).simulated
-    days = [_Day(paths, number, simulated=simulated) for number in _day_numbers(paths)]
-    return tuple(row for day in days for row in _sensitivity(day))
+    days = [PublishedDay(paths, number, simulated=simulated) for number in day_numbers(paths)]
+    return tuple(row for day in days for row in day.sensitivity())
 
 
-def _day_numbers(paths: StudyPaths) -> list[int]:
+def day_numbers(paths: StudyPaths) -> list[int]:
+    """Return the days that have a folder, ascending."""
     names = (folder.name.removeprefix("day-") for folder in paths.root.glob("day-*") if folder.is_dir())
     return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
-    day = _Day(paths, number, simulated=simulated)
+    day = PublishedDay(paths, number, simulated=simulated)
     images = catalog.IMAGES.published(paths, number)
     quality = day.document(catalog.QUALITY)
     taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), day=number)
@@ -143,7 +144,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         quality=quality,
         fit=day.document(catalog.FIT),
         evaluation=day.document(catalog.EVALUATION),
-        sensitivity=_sensitivity(day),
+        sensitivity=day.sensitivity(),
         pairs=day.table(catalog.PAIRS),
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
@@ -151,7 +152,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
 
 
 @dataclass(frozen=True)
-class _Day:
+class PublishedDay:
     """A day's published files, each None where its stage has not been published."""
 
     paths: StudyPaths
@@ -176,6 +177,15 @@ class _Day:
         _same_mark(path, found=is_simulated(path), study=self.simulated)
         return columns
 
+    def sensitivity(self) -> tuple[SensitivityRow, ...]:
+        """Read all rows of the day's sensitivity table; none before *evaluate*."""
+        columns = self.table(catalog.SENSITIVITY)
+        if columns is None:
+            return ()
+        names = list(catalog.SENSITIVITY.layout.columns)
+        rows: list[tuple[Any, ...]] = list(zip(*(columns[name].tolist() for name in names), strict=True))
+        return tuple(SensitivityRow(**dict(zip(names, row, strict=True))) for row in rows)
+
     def _path(self, file: StudyFile) -> Path | None:
         """Return where a file lies; a missing one of a published stage is an error, unless it is optional."""
         path = self.paths.day(self.number).folder(file.stage) / file.name
@@ -191,15 +201,6 @@ def _same_mark(path: Path, *, found: bool, study: bool) -> None:
             f"{path}: expected {names[study]} data as in study.json, found {names[found]} data. "
             "Move the foreign file out of the study."
         )
-
-
-def _sensitivity(day: _Day) -> tuple[SensitivityRow, ...]:
-    columns = day.table(catalog.SENSITIVITY)
-    if columns is None:
-        return ()
-    names = list(catalog.SENSITIVITY.layout.columns)
-    rows: list[tuple[Any, ...]] = list(zip(*(columns[name].tolist() for name in names), strict=True))
-    return tuple(SensitivityRow(**dict(zip(names, row, strict=True))) for row in rows)
 
 
 def _manifests(day: DayPaths) -> dict[str, Manifest]:

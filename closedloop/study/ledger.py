@@ -10,27 +10,24 @@ import os
 import re
 import socket
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from closedloop.errors import DocumentError, StudyError
-from closedloop.storage import copy_file, remove_file, sha256_file
-from closedloop.study.database.contents import refuse_no_file, refuse_other_contents
+from closedloop.errors import DocumentError
+from closedloop.storage import sha256_file
+from closedloop.study.database.contents import SCHEMA_VERSION, refuse_no_file, refuse_other_contents, version_of
+from closedloop.study.database.copies import log_of, open_copy
 from closedloop.study.database.faults import sqlite_errors
 
 StageState = Literal["running", "done", "failed", "waiting", "stale"]
 
-_SCHEMA_VERSION = 1
 _HERE = "{study}"  # stands in the ledger for the study's own folder, which may be copied or moved
 _PROTOCOL = "protocol"  # an event; its stage is the hash, its detail the protocol
-_COPY_TRIES = 20
 _PASSING = re.compile(r" \([^()]* ago\)| for another \d+ min")  # what a wait's text says of the moment it was said in
-_MOST_STEPS = 50_000_000  # of SQLite's machine, to look at all rows: seconds; a study's need thousands
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS stages (
     day INTEGER NOT NULL, stage TEXT NOT NULL, state TEXT NOT NULL, input_hash TEXT NOT NULL, owner TEXT NOT NULL,
@@ -87,12 +84,12 @@ class Ledger:
                 raise
 
     def _open(self, path: Path) -> None:
-        version = _version_of(self._connection, path)
+        version = version_of(self._connection, path)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
-        if version < _SCHEMA_VERSION:
+        if version < SCHEMA_VERSION:
             self._connection.executescript(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         refuse_other_contents(self._connection, path)
         _records(self._connection, path)  # bytes that are no text are said now, not after a stage
 
@@ -296,16 +293,6 @@ class Ledger:
         return digest
 
 
-def _version_of(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the version of a ledger's tables; 0 where it has none yet."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > _SCHEMA_VERSION:
-        raise StudyError(
-            f"{path}: expected ledger version {_SCHEMA_VERSION} or older, found {version}. Upgrade closedloop."
-        )
-    return version
-
-
 def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
     """Return every row; the ledger of a copied study, at `path`, speaks of the copy."""
     rows = connection.execute(
@@ -319,45 +306,13 @@ def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
 def read_records(path: Path) -> tuple[StageRecord, ...]:
     """Read every row of a ledger that a loop may be writing, or that nobody may write: nothing is written beside it.
 
-    SQLite makes files beside a ledger to look into it, even to read. So a copy is looked into, elsewhere.
-
     Raises
     ------
     DocumentError
         The file is damaged, or of a newer version.
     """
-    refuse_no_file(path)
-    with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, sqlite_errors(path):
-        copy = Path(folder) / path.name
-        for _ in range(_COPY_TRIES):
-            before = _versions(path)
-            _copy(path, copy)
-            if before == _versions(path):
-                break  # else a loop wrote meanwhile: one file may be older than the other
-        with closing(sqlite3.connect(copy)) as connection:
-            if not _version_of(connection, path):
-                return ()
-            connection.set_progress_handler(lambda: 1, _MOST_STEPS)
-            refuse_other_contents(connection, path)
-            return tuple(_records(connection, path))
-
-
-def _versions(path: Path) -> list[tuple[int, int]]:
-    """Return sizes and times of the ledger and of what it was not yet told, by which a change shows."""
-    there = [file.stat() for file in (path, _log_of(path)) if file.is_file()]
-    return [(status.st_size, status.st_mtime_ns) for status in there]
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def _copy(path: Path, copy: Path) -> None:
-    """Copy a ledger with its log, the log first: what is in both does no harm, what is in neither would."""
-    remove_file(_log_of(copy))
-    with suppress(FileNotFoundError):  # most have none; a loop that ends removes its own
-        copy_file(_log_of(path), _log_of(copy))
-    copy_file(path, copy)
+    with open_copy(path) as connection:
+        return tuple(_records(connection, path)) if connection else ()
 
 
 def ledger_fault(path: Path) -> str | None:
@@ -370,7 +325,7 @@ def ledger_fault(path: Path) -> str | None:
         read_records(path)
     except DocumentError as error:
         return str(error)
-    left = _log_of(path)
+    left = log_of(path)
     if left.is_file() and left.stat().st_size:
         return None
     try:

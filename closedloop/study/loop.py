@@ -35,7 +35,7 @@ from closedloop.study.memory import forget_peak, peak_mb
 from closedloop.study.no_study import no_study_line
 from closedloop.study.process.leftovers import sweep_leftovers
 from closedloop.study.process.lock import study_lock
-from closedloop.study.process.notes import forget_note, noting
+from closedloop.study.process.notes import Noting, forget_note
 from closedloop.study.publishing import Publisher
 from closedloop.study.replacement import finish_replacements
 from closedloop.study.session_checks import refuse_at_once
@@ -243,7 +243,7 @@ class _Loop:
         attempt = self.ledger.begin(step.day, step.stage.name, step.input_hash)
         paths = self.steps.paths
         progress = self.reporter.begin(step.day, step.stage.name, attempt)
-        progress = noting(progress, paths, day=step.day, stage=step.stage.name)
+        progress = note = Noting(progress, paths, day=step.day, stage=step.stage.name)
         started = time.monotonic()
         forget_peak()
         try:
@@ -257,6 +257,7 @@ class _Loop:
                     self.publisher.publish(step)
                 else:
                     self.publisher.prepare(step)
+                    note.begin_work()
                     step.stage.work(self._context(step, progress))
                     self.publisher.finish(step, seconds=time.monotonic() - started, peak_memory_mb=peak_mb())
         except ClosedLoopError as error:

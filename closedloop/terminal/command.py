@@ -20,6 +20,7 @@ from typing import NoReturn
 import typer
 
 from closedloop.errors import ClosedLoopError, OptionError
+from closedloop.terminal.anew import allow_beginning_anew
 from closedloop.terminal.faults import DEBUG, fault_line, library_of
 from closedloop.terminal.help import plain_help
 from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, end_with, is_end_asked_for
@@ -69,6 +70,7 @@ def run_program(program: Program) -> NoReturn:
     """Run a program's command line, and end the process with its exit code."""
     try:
         prepare_streams()
+        allow_beginning_anew()
         _quiet_libraries()
         end_imports_at_once()
         status = _refuse_no_place(program) or _refuse_empty_words(program) or _run(program)

@@ -65,6 +65,13 @@ def test_a_command_that_needs_an_extra_names_it_and_leaves_nothing(tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
+def test_the_service_names_its_own_extra(tmp_path: Path) -> None:
+    finished = closedloop("serve", "study", cwd=tmp_path)
+    assert finished.returncode == 1
+    assert finished.stderr.endswith("Install it: pip install 'closedloop[service]'\n")
+    assert len(finished.stderr.splitlines()) == 1
+
+
 @pytest.mark.slow
 def test_a_recording_day_does_not_wait_for_pandas(tmp_path: Path) -> None:
     finished = closedloop("dry-run", "study", "--protocol", "smoke", cwd=tmp_path, missing=["pandas"])

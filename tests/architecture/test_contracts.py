@@ -19,7 +19,9 @@ TORCH = "torch is at home in attacks, models, training, simulation and studies"
 NO_TORCH = "what looks at files and pages starts without torch, by whatever way it could come"
 NO_PAGES = "stages draw no pages: the loop does, when the day is over"
 FILES = "h5py and pyarrow are at home in the documents"
-FIGURES = "matplotlib and jinja2 are at home in the report and in studies' figures"
+FIGURES = "matplotlib is at home in the report and in studies' figures"
+TEMPLATES = "jinja2 is at home in the report and on the live page"
+PAGE = "who answers requests is at home in the live page"
 KERNELS = "numba and llvmlite are at home in detection"
 DASK = "dask is at home in one file"
 SCREEN = "psychopy and pyglet are at home in the rig's display"
@@ -59,6 +61,9 @@ HOLES = [
     ("closedloop/stages/plan.py", "import closedloop.report.pages", NO_PAGES),
     ("closedloop/report/numbers.py", "import pyarrow", FILES),
     ("closedloop/analysis/psth.py", "import matplotlib.pyplot", FIGURES),
+    ("closedloop/service/panels/stages.py", "import jinja2", TEMPLATES),
+    ("closedloop/report/layout.py", "import starlette.responses", PAGE),
+    ("closedloop/study/steps.py", "import closedloop.service.panels", LAYERS),
     ("closedloop/simulation/voltage.py", "import numba", KERNELS),
     ("closedloop/attacks/audit.py", "import distributed", DASK),
     ("rig/machine/state.py", "import psychopy", SCREEN),

@@ -37,7 +37,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "models", "stimuli"},
-    "gates": {"artifacts", "storage"},
+    "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli", "storage"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
@@ -55,6 +55,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
+    "service": {*GROUND, "artifacts", "blackrock", "devices", "plain_text", "report", "study"},
     "commands": {
         *GROUND,
         *(
@@ -70,7 +71,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "neo_files",
             "plain_text",
         ),
-        *("recording", "report", "simulation", "stages", "stimuli", "study", "terminal", "training"),
+        *("recording", "report", "service", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
     "cli": {"artifacts", "commands", "errors", "plain_text", "studies", "study", "terminal"},
     "__main__": {"cli", "terminal"},
@@ -88,8 +89,9 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),
     "eyelinkio": ("closedloop.eyelink",),
+    "fastapi": ("closedloop.service.web",),
     "h5py": ("closedloop.artifacts",),
-    "jinja2": ("closedloop.report",),
+    "jinja2": ("closedloop.report", "closedloop.service.web"),
     "labjack": ("rig.ports.digital_line",),
     "lazy_loader": ("closedloop",),
     "llvmlite": ("closedloop.detection",),
@@ -99,10 +101,13 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
+        "closedloop.service.reading.recording",
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
     "pandas": ("closedloop.access",),
+    "psutil": ("closedloop.study.process.tree",),
     "psychopy": ("rig.display.psychopy",),
     "pyarrow": ("closedloop.artifacts",),
     "pycbsdk": ("rig.ports.recorders",),
@@ -114,6 +119,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "rich": ("closedloop.commands", "closedloop.execution.progress", "rig.progress_bar"),
     "safetensors": ("closedloop.models", "closedloop.simulation"),
     "serial": ("rig.ports",),
+    "starlette": ("closedloop.service.web",),
     "torch": (
         *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
@@ -126,11 +132,14 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.cli",
         "rig.commands",
     ),
+    "uvicorn": ("closedloop.service.web",),
+    "watchfiles": ("closedloop.study.waiting.alarms",),
     "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
-    "asyncio": ("closedloop.execution.dask",),
+    "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
         "closedloop.eyelink.reading",
+        "closedloop.service.children.guard",  # a call of the kernel
         "closedloop.stimuli.decoding",
         "closedloop.detection.loops.compiled",
         "rig.display.psychopy",
@@ -141,12 +150,16 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",
         "closedloop.execution.dask",
+        "closedloop.service.web.serving",  # the page, on this machine alone
         "closedloop.study.ledger",
         "rig.operator",
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
     ),
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
-    "subprocess": ("closedloop.confined.asking", "closedloop.stages.present", "rig.operator.panel"),
+    "subprocess": (
+        *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
+        *("closedloop.stages.present", "rig.operator.panel"),
+    ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),
 }
@@ -255,8 +268,8 @@ def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def early_torch(path: str, tree: ast.Module) -> Iterator[str]:
-    """Yield imports of the models in access that stand outside functions: a study is opened without torch."""
-    if not path.startswith("closedloop/access/"):
+    """Yield imports of the models outside functions where a study is opened, and gates are told, without torch."""
+    if not path.startswith(("closedloop/access/", "closedloop/gates/")):
         return
     at_the_top = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
     unchecked = [node for node in at_the_top if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node))]
@@ -312,6 +325,7 @@ HOLES: list[tuple[Check, str, str]] = [
     (other_studies, "closedloop/studies/networks.py", "from closedloop.studies import unit_sensitivity"),
     (early_torch, "closedloop/access/study.py", "from closedloop.models.checkpoints import load_site_model"),
     (early_torch, "closedloop/access/study.py", "try:\n    import closedloop.models\nexcept ImportError:\n    pass"),
+    (early_torch, "closedloop/gates/review/refit.py", "from closedloop.models.checkpoints import load_site_model"),
 ]
 
 

@@ -55,6 +55,7 @@ LINES = (
     "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
     "closedloop run {recorded} --settle 0 --workers 2",
     "closedloop status {done}",
+    "closedloop serve {done} --unit",  # what it serves, on this machine alone, is looked at in test_serve.py
     "closedloop hold {played} --by ada --reason pause",
     "closedloop approve {held} hold --by ada --reason over",
     "closedloop accept-session {played} --day 0 --despite mouse-gaze --why pilot",

@@ -25,19 +25,13 @@ from pydantic import Field, ValidationError
 
 from closedloop.artifacts.day.journal_rows import (
     ROW,
-    ClockCompared,
-    Commanded,
-    Continued,
-    DriftChecked,
-    GazeShifted,
     JournalRow,
     LaunchOpened,
-    Paused,
     Presentation,
     PresentationBegun,
-    RecordingNoted,
     RewardNoted,
     SessionEnded,
+    TimeOut,
     TrialBegun,
     TrialEnded,
     TrialStarted,
@@ -142,7 +136,7 @@ def read_journal(path: Path) -> Journal:
     whole, _, torn = content.rpartition(b"\n")
     refuse_many_lines(whole, place=str(path))
     chain = read_chain(whole.split(b"\n") if whole else [], place=str(path))
-    rows = [_parse(path, number, body) for number, body in enumerate(chain.bodies, start=1)]
+    rows = [parse_row(body, place=f"{path}, line {number}") for number, body in enumerate(chain.bodies, start=1)]
     standing = _standing(rows)
     return Journal(
         rows=tuple(reject_unrecorded([rows[place] for place in standing])),
@@ -179,32 +173,59 @@ def _standing(rows: Sequence[JournalRow]) -> list[int]:
 
 
 def _is_voided(row: JournalRow, launch: LaunchOpened) -> bool:
+    return voids(launch, *counted_by(row))
+
+
+CountedBy = Literal["ordinal", "trial", "time", "end", "nothing"]
+"""What says whether a later launch voids a row: the session's end always, the others on a virtual clock alone."""
+
+
+def counted_by(row: JournalRow) -> tuple[CountedBy, float]:
+    """Return what says whether a later launch voids a row, and the row's own: all that a reader need remember of it."""
     match row:
         case SessionEnded():
-            return True
-        case PresentationBegun() | Presentation() if launch.clock == "virtual":
-            return row.ordinal >= launch.first_ordinal
-        case TrialBegun() | TrialStarted() | TrialEnded() if launch.clock == "virtual":
-            return row.trial >= launch.first_trial
-        case RewardNoted(trial=int(trial)) if launch.clock == "virtual":
-            return trial >= launch.first_trial
-        case (
-            RewardNoted()
-            | Paused()
-            | Continued()
-            | Commanded()
-            | RecordingNoted()
-            | ClockCompared()
-            | DriftChecked()
-            | GazeShifted()
-        ) if launch.clock == "virtual":
-            return row.time_s >= launch.time_s
+            return "end", 0.0
+        case PresentationBegun() | Presentation():
+            return "ordinal", row.ordinal
+        case TrialBegun() | TrialStarted() | TrialEnded():
+            return "trial", row.trial
+        case RewardNoted(trial=int(trial)):
+            return "trial", trial
+        case LaunchOpened() | TimeOut():
+            return "nothing", 0.0
         case _:
-            return False
+            return "time", row.time_s
 
 
-def _parse(path: Path, number: int, line: bytes) -> JournalRow:
-    place = f"{path}, line {number}"
+def voids(launch: LaunchOpened, by: CountedBy, count: float) -> bool:
+    """Return whether a launch voids an older row.
+
+    Parameters
+    ----------
+    launch
+        The later launch.
+    by, count
+        Of the row, as `counted_by` returns them.
+    """
+    first = {"ordinal": launch.first_ordinal, "trial": launch.first_trial, "time": launch.time_s}
+    return by == "end" or (by != "nothing" and launch.clock == "virtual" and count >= first[by])
+
+
+def parse_row(line: bytes, *, place: str) -> JournalRow:
+    """Parse a line of a journal, its check taken off.
+
+    Parameters
+    ----------
+    line
+        A JSON object.
+    place
+        What a message calls the line.
+
+    Raises
+    ------
+    DocumentError
+        It is no row of a journal.
+    """
     content = parse_json(line, place=place)
     try:
         return ROW.validate_python(content)

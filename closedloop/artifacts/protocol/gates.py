@@ -80,55 +80,71 @@ class Gates(Section):
     )
     # intake: when the session is ingested
     recording_whole: AtMost = Field(
-        default=AtMost(warn=0.0, hold=0.02),
-        description="part of the session's presentations that a device's files do not reach or have a gap at",
+        default=AtMost(warn=0.0, hold=0.05),
+        description="part of the accepted presentations that a processor's files do not reach or have a gap at",
     )
     recording_aligned: AtMost = Field(
-        default=AtMost(warn=1.0, hold=5.0), description="spread of the codes' times around the fitted clock, ms"
+        default=AtMost(warn=1.0, hold=5.0), description="interquartile range of the codes around the fitted clock, ms"
     )
     lost_codes: AtMost = Field(
-        default=AtMost(warn=0.02, hold=0.1), description="part of the codes sent that a device did not receive"
+        default=AtMost(warn=0.02, hold=0.1),
+        description="part of the codes sent that a processor did not receive, or with flipped bits",
+    )
+    photodiode_seen: AtMost = Field(
+        default=AtMost(warn=0.02, hold=0.2),
+        description="part of the presentations without an edge of the photodiode, where day 0 has one",
     )
     photodiode_latency: AtMost = Field(
-        default=AtMost(warn=5.0, hold=20.0),
-        description="change of the median time from code to light since the day before, ms",
+        default=AtMost(warn=4.0, hold=12.0),
+        description="change of the median time from code to light since day 0, up or down, ms",
     )
     photodiode_jitter: AtMost = Field(
-        default=AtMost(warn=2.0, hold=8.0), description="interquartile range of the time from code to light, ms"
+        default=AtMost(warn=2.0, hold=5.0), description="interquartile range of the time from code to light, ms"
     )
     missing_presentations: AtMost = Field(
-        default=AtMost(warn=0.05, hold=0.2), description="part of the accepted presentations that are not used"
+        default=AtMost(warn=0.02, hold=0.05),
+        description="part of the accepted presentations that a processor cannot answer for; ingest refuses more than "
+        "recording.max_missing_fraction",
     )
     site_yield: AtLeast = Field(
-        default=AtLeast(warn=0.8, hold=0.5), description="sites as reliable as asked for, in parts of day 0's"
+        default=AtLeast(warn=0.8, hold=0.5),
+        description="sites of at least half of sites.min_reliability in parts of day 0's, an array at a time; on day 0 "
+        "those chosen in parts of sites.n_sites",
     )
     site_reliability: AtLeast = Field(
-        default=AtLeast(warn=0.8, hold=0.5), description="median reliability of the sites, in parts of day 0's"
+        default=AtLeast(warn=0.8, hold=0.6),
+        description="median reliability of the sites in parts of day 0's, an array at a time",
     )
     rate_drift: AtMost = Field(
-        default=AtMost(warn=0.5, hold=1.5),
-        description="median change of the sites' rates since day 0, up or down, in octaves",
+        default=AtMost(warn=0.5, hold=1.0),
+        description="median over sites of the change of rate since day 0, up or down, in octaves",
     )
     normalizer_drift: AtMost = Field(
-        default=AtMost(warn=1.0, hold=3.0),
-        description="median change of the sites' responses to the normalizers since day 0, in SDs over them",
+        default=AtMost(warn=0.5, hold=1.0),
+        description="median over sites of the change of the mean over normalizers since the day before, in SDs over "
+        "them, and of the change of that SD in octaves",
     )
     site_identity: AtLeast = Field(
-        default=AtLeast(warn=0.8, hold=0.5),
-        description="part of the sites that still answer the normalizers as on day 0",
+        default=AtLeast(warn=0.9, hold=0.75),
+        description="part of the sites whose answers to normalizers and anchors are nearest to their own of the days "
+        "before; two that were exchanged hold by themselves",
     )
-    twins_shown: AtLeast = Field(
-        default=AtLeast(warn=1.0, hold=0.5),
-        description="median time between an image and its changed one as shown, in parts of twin_separation_min",
+    twins_shown: AtMost = Field(
+        default=AtMost(warn=0.01, hold=0.1),
+        description="part of the changed images shown nearer to their clean one than twin_separation_min",
     )
     # review: when the session is evaluated
     refit_better: AtLeast = Field(
-        default=AtLeast(warn=0.0, hold=-0.05),
-        description="r of the refitted model on held-out images minus that of the model before",
+        default=AtLeast(warn=-0.01, hold=-0.03),
+        description="mean r of the refitted model on the day's held-out images minus that of the model before; it "
+        "holds where the whole 95 % interval is below",
     )
     sensitivity_controls: AtLeast = Field(
-        default=AtLeast(warn=2.0, hold=0.0), description="sensitivity above its controls, in standard errors"
+        default=AtLeast(warn=2.0, hold=1.0),
+        description="attacks above controls of the largest epsilon, in standard errors of the difference",
     )
-    estimators_agree: AtMost = Field(
-        default=AtMost(warn=2.0, hold=4.0), description="difference between two estimators, in standard errors"
+    estimators_agree: AtLeast = Field(
+        default=AtLeast(warn=0.67, hold=0.33),
+        description="the paper's estimate in parts of the cross-fitted one, at the largest epsilon; judged is what it "
+        "is surely below, by the 95 % interval",
     )

@@ -55,13 +55,44 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
     DocumentError
         A line is no amendment, or was lost, doubled, moved or edited.
     """
-    chain = read_chain(_lines(path), place=str(path))
+    return _amendments(_lines(path), place=str(path))
+
+
+def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
+    """Read a study's amendments up to the first line that is not as it was written: for who only looks at them.
+
+    Returns
+    -------
+    tuple[tuple[Amendment, ...], str]
+        The lines whose chain holds, in order, and what is wrong with the one after them; empty where nothing is.
+    """
+    try:
+        lines = _lines(path)
+    except (DocumentError, OSError) as error:
+        return (), str(error)
+    whole: tuple[Amendment, ...] = ()
+    fault = ""
+    first, beyond = 0, len(lines) + 1  # so many lines hold; so many do not
+    while beyond - first > 1:
+        middle = (first + beyond) // 2 if fault else len(lines)
+        try:
+            whole = _amendments(lines[:middle], place=str(path))
+            first = middle
+        except DocumentError as error:
+            fault, beyond = str(error), middle
+    return whole, fault
+
+
+def _amendments(lines: list[bytes], *, place: str) -> tuple[Amendment, ...]:
+    chain = read_chain(lines, place=place)
     if not chain.is_chained:
-        raise DocumentError(f"{path}, line 1: expected a check at the end of every line, found none. Restore the file.")
+        raise DocumentError(
+            f"{place}, line 1: expected a check at the end of every line, found none. Restore the file."
+        )
     amendments: list[Amendment] = []
     for number, body in enumerate(chain.bodies, start=1):
-        place = f"{path}, line {number}"
-        amendments.append(validate(Amendment, parse_json(body, place=place), place=place))
+        line = f"{place}, line {number}"
+        amendments.append(validate(Amendment, parse_json(body, place=line), place=line))
     return tuple(amendments)
 
 

@@ -75,15 +75,17 @@ def chain_line(body: bytes, before: ChainLink) -> tuple[bytes, ChainLink]:
     return body[:-1] + f',"line":{link.number},"check":"{link.check}"}}\n'.encode(), link
 
 
-def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
+def read_chain(lines: Sequence[bytes], *, place: str, before: ChainLink = CHAIN_START) -> ChainedLines:
     """Take the checks off lines, each compared with its own text and the line before.
 
     Parameters
     ----------
     lines
-        Of the file from its first, without newlines.
+        Of the file, without newlines, from the one after `before`.
     place
         What a message calls the file.
+    before
+        The last line of those that were read already: whoever follows a growing file reads each line once.
 
     Raises
     ------
@@ -91,12 +93,11 @@ def read_chain(lines: Sequence[bytes], *, place: str) -> ChainedLines:
         A line is lost, doubled, moved, edited or formatted anew, or some lines carry checks and others none.
     """
     split = [_split(line) for line in lines]
-    if lines and all(link is None for _, link in split):
+    if lines and before == CHAIN_START and all(link is None for _, link in split):
         _refuse_other_line_ends(lines[0], place)
         for number, line in enumerate(lines, start=1):
             _refuse_rewritten(line, f"{place}, line {number}")
         return ChainedLines(tuple(body for body, _ in split), is_chained=False, end=CHAIN_START)
-    before = CHAIN_START
     for body, link in split:
         expected = before.number + 1
         if link is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
+from closedloop.report.audit.measures import kept, shift
 
 _COLOURS = {"attacked": drawing.SITE, "gaussian": drawing.GAUSSIAN, "linear": drawing.LINEAR}
 
@@ -34,26 +34,6 @@ def by_epsilon(columns: Columns) -> Figure:
     handles, labels = axes[1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
-
-
-def kept(columns: Columns) -> NDArray[np.float64]:
-    """Return the share of the largest predicted change found that each stimulus's bytes keep; NaN if unpredicted."""
-    return over(np.abs(columns["predicted_change"]), largest_found(columns))
-
-
-def largest_found(columns: Columns) -> NDArray[np.float64]:
-    """Return the size of the largest predicted change found in the ball: by the float search, or of the bytes."""
-    return np.asarray(np.maximum(np.abs(columns["predicted_change_float"]), np.abs(columns["predicted_change"])))
-
-
-def over(part: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a ratio, NaN where there is nothing to compare with."""
-    return np.asarray(np.divide(part, of, out=np.full(len(part), np.nan), where=of > 0))
-
-
-def shift(columns: Columns, what: Literal["luminance", "contrast"]) -> NDArray[np.float64]:
-    """Return the shift of brightness or contrast relative to the clean image, for each stimulus."""
-    return over(columns[f"{what}_shift"], columns[f"{what}_clean"])
 
 
 def _spread(axes: Axes, columns: Columns, *, values: NDArray[np.float64], epsilons: Sequence[float]) -> None:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.audit.figures import by_epsilon, kept, largest_found, shift
+from closedloop.report.audit.figures import by_epsilon
+from closedloop.report.audit.measures import kept, n_beyond_budget, shift
+from closedloop.report.audit.size_table import size_table
 from closedloop.report.layout import Card, Link, Page, PageSection, plate
 from closedloop.report.pictures import Pair, triple
-from closedloop.report.tables import Table
-from closedloop.report.wording import DASH, count, number, percent
+from closedloop.report.wording import DASH, count, percent
 
 _PICTURES = 12
 _PICTURES_OF_LARGE_IMAGES = 6
@@ -103,7 +103,7 @@ def audit_page(
 
 
 def _notices(columns: Columns) -> list[str]:
-    beyond = int((columns["realised_epsilon"] > columns["epsilon"] * (1 + 1e-9)).sum())
+    beyond = n_beyond_budget(columns)
     return [f"{count(beyond)} stimuli are beyond their budget: do not show them."] if beyond else []
 
 
@@ -139,52 +139,10 @@ def _in_short(record: AuditRecord) -> PageSection:
 
 def _by_size(record: AuditRecord) -> PageSection:
     columns = record.columns
-    kinds = [kind for kind in ("attacked", *CONTROL_KINDS) if (columns["kind"] == kind).any()]
-    groups = [
-        (kind, epsilon)
-        for kind in kinds
-        for epsilon in sorted(set(columns["epsilon"][columns["kind"] == kind].tolist()))
-    ]
-    table = Table(
-        columns=("", "n", "realised ε", f"change, float ({record.unit})", "bytes", "kept [expected]", *_PIXEL_COLUMNS),
-        rows=tuple(_line(columns, kind, epsilon) for kind, epsilon in groups),
-        caption="Means over the stimuli; in brackets the largest realised ε. Largest: of the changes, in levels. "
-        "Float: where the search ended before the image was put on whole levels, from where it goes on there. Kept: "
-        "predicted change on the bytes over the larger of both; in brackets "
-        "the share expected to outlast whole levels were the model linear there: an estimate, no bound. Clipped: "
-        "values at black or white "
-        "that were not there before. Brightness (BT.709 weights of pixel values) and RMS contrast: mean size of the "
-        "shift, over the clean image's.",
-    )
+    table = size_table(columns, unit=record.unit)
     caption = "Median and quartiles over the stimuli. Rounding to grey levels costs most where an attack is smallest."
     figure = plate(by_epsilon(columns), "What the bytes are", caption=caption, least_width_px=640)
     return PageSection("by-size", "By size", wide=(figure,), tables=(table,))
-
-
-_PIXEL_COLUMNS = ("values changed", "largest", "clipped", "brightness", "contrast")
-
-
-def _line(columns: Columns, kind: str, epsilon: float) -> tuple[str, ...]:
-    rows = np.flatnonzero((columns["kind"] == kind) & (columns["epsilon"] == epsilon))
-    mean = {name: float(columns[name][rows].mean()) for name in ("realised_epsilon", "n_changed", "n_clipped")}
-    change = {
-        name: float(np.abs(columns[name][rows]).mean()) for name in ("predicted_change_float", "predicted_change")
-    }
-    found = float(largest_found(columns)[rows].mean())
-    ratio = change["predicted_change"] / found if found else np.nan
-    return (
-        f"{kind}, ε = {epsilon:g}",
-        count(len(rows)),
-        f"{mean['realised_epsilon']:.4f} [{columns['realised_epsilon'][rows].max():.4f}]",
-        number(change["predicted_change_float"]),
-        number(change["predicted_change"]),
-        f"{percent(ratio)} [{percent(_mean(columns['lattice_bound'][rows]))}]" if np.isfinite(ratio) else DASH,
-        count(round(mean["n_changed"])),
-        count(int(columns["largest_change"][rows].max())),
-        f"{mean['n_clipped']:.1f}",
-        percent(_mean(np.abs(shift(columns, "luminance")[rows]))),
-        percent(_mean(np.abs(shift(columns, "contrast")[rows]))),
-    )
 
 
 def _pictures(record: AuditRecord) -> list[PageSection]:
@@ -274,11 +232,6 @@ def _most_clipped(columns: Columns) -> str:
 def _median(values: NDArray[np.float64]) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else float("nan")
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
 
 
 def _largest(values: NDArray[np.float64]) -> float:

@@ -20,6 +20,7 @@ from closedloop.simulation.damage.nsx import cut_off, cut_to
 from closedloop.storage import read_bytes, write_bytes
 
 __all__ = [
+    "change_packets",
     "cut_off",
     "cut_to",
     "double_codes",
@@ -54,7 +55,7 @@ def shuffle(file: Path, *, ticks: int = 5, seed: int = 0) -> None:
         run = np.repeat(np.arange(len(found)), [one.end_packet - one.first_packet for one in found])
         return packets[np.lexsort((stored_at, run))]
 
-    _change(file, reordered)
+    change_packets(file, reordered)
 
 
 def flip_tick_bit(file: Path, *, packets: Sequence[int], bit: int) -> None:
@@ -74,7 +75,7 @@ def flip_tick_bit(file: Path, *, packets: Sequence[int], bit: int) -> None:
         rows["tick"][list(packets)] ^= rows["tick"].dtype.type(1 << bit)
         return rows
 
-    _change(file, flipped)
+    change_packets(file, flipped)
 
 
 def drop_codes(file: Path, *, fraction: float, seed: int = 0) -> int:
@@ -97,7 +98,7 @@ def drop_codes(file: Path, *, fraction: float, seed: int = 0) -> int:
         n_dropped = int(hit.sum())
         return packets[~hit]
 
-    _change(file, kept)
+    change_packets(file, kept)
     return n_dropped
 
 
@@ -126,7 +127,7 @@ def double_codes(file: Path, *, fraction: float, after_ticks: int = 1, seed: int
         again["tick"][second] += again["tick"].dtype.type(after_ticks)
         return again
 
-    _change(file, doubled)
+    change_packets(file, doubled)
     return n_doubled
 
 
@@ -152,7 +153,7 @@ def flip_code_bits(file: Path, *, fraction: float, seed: int = 0) -> int:
         packets["value"][hit] ^= (1 << bits).astype(np.uint16)
         return packets
 
-    _change(file, flipped)
+    change_packets(file, flipped)
     return n_flipped
 
 
@@ -178,7 +179,7 @@ def insert_packets(file: Path, *, kind: int, every: int) -> int:
         more["tick"], more["kind"] = packets["tick"][at], kind
         return np.insert(packets, at, more)
 
-    _change(file, with_more)
+    change_packets(file, with_more)
     return n_inserted
 
 
@@ -187,8 +188,16 @@ def _some_codes(packets: NDArray[np.void], fraction: float, seed: int) -> NDArra
     return np.asarray((packets["kind"] == DIGITAL_PACKET) & (chance < fraction))
 
 
-def _change(file: Path, change: Callable[[NDArray[np.void]], NDArray[np.void]]) -> None:
-    """Rewrite a file's packets, whole ones; the bytes of a cut last one are lost."""
+def change_packets(file: Path, change: Callable[[NDArray[np.void]], NDArray[np.void]]) -> None:
+    """Rewrite a file's packets, whole ones; the bytes of a cut last one are lost.
+
+    Parameters
+    ----------
+    file
+        The NEV, changed in place.
+    change
+        From its packets, as digital ones, to those that are written.
+    """
     header = read_nev_header(file)
     dtype = header.layout.digital_packet(header.packet_bytes)
     content = read_bytes(file)

@@ -125,7 +125,7 @@ def tear(file: Path, *, every: int, missing: int = 0, again: int = 0) -> None:
     """
     source = open_samples(file)
     changed = file.with_name(f".{file.name}.changed")
-    _write_anew(changed, source, _torn(source, every=every, missing=missing, again=again))
+    write_anew(changed, source, _torn(source, every=every, missing=missing, again=again))
     rename(changed, file)
 
 
@@ -157,7 +157,7 @@ def leave_slow_copy(file: Path, *, suffix: str, every: int, stub: int) -> None:
         Length of the odd block that precedes every block but the first, at that block's own tick.
     """
     source = open_samples(file)
-    _write_anew(file.with_suffix(suffix), source, _slowed(source, every, stub), every=every)
+    write_anew(file.with_suffix(suffix), source, _slowed(source, every, stub), every=every)
 
 
 def _slowed(source: NsxSamples, every: int, stub: int) -> Iterator[WrittenChunk]:
@@ -171,7 +171,20 @@ def _slowed(source: NsxSamples, every: int, stub: int) -> Iterator[WrittenChunk]
         yield ticks if each else int(ticks[0]), slow
 
 
-def _write_anew(file: Path, source: NsxSamples, chunks: Iterator[WrittenChunk], *, every: int = 1) -> None:
+def write_anew(file: Path, source: NsxSamples, chunks: Iterator[WrittenChunk], *, every: int = 1) -> None:
+    """Write a file from chunks of the samples of another, with that one's header.
+
+    Parameters
+    ----------
+    file
+        To write.
+    source
+        Where the samples are from.
+    chunks
+        First tick (or all ticks) and samples of each.
+    every
+        So many samples of the source are one of the file.
+    """
     header = source.header
     write_nsx(
         file,

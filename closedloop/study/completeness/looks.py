@@ -37,6 +37,8 @@ class Patience:
         The same where the recording is enough for the session, but its files do not end together.
     now, sleep
         The clock, seconds since 1970.
+    stays
+        Whether whoever looks stays until the files have lain unchanged for long enough; else it comes back then.
     """
 
     settle_s: float = SETTLE_S
@@ -44,6 +46,7 @@ class Patience:
     doubtful_s: float = 1800.0
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    stays: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,19 @@ class FolderLook:
         if now - changed >= max(wanted_s, patience.trusted_s):
             return 0.0
         return max(wanted_s - (now - self.since), 0.0)
+
+    def settled_at(self, patience: Patience, *, wanted_s: float) -> float:
+        """Return when the files count as left alone, if nothing changes until then, seconds since 1970.
+
+        Parameters
+        ----------
+        patience
+            How long files are not trusted.
+        wanted_s
+            How long they have to lie unchanged.
+        """
+        changed = max((file.changed_ns for file in self.files), default=0) / 1e9
+        return min(self.since + wanted_s, changed + max(wanted_s, patience.trusted_s))
 
     def youngest(self) -> SeenFile | None:
         """Return the file that changed last."""

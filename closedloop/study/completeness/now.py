@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -12,6 +14,26 @@ from closedloop.study.completeness.looks import Patience, recall_refusal
 from closedloop.study.completeness.watch import BroughtStage, Watch
 
 _STAGES: tuple[BroughtStage, ...] = ("present", "recording")
+
+
+@dataclass(frozen=True)
+class WaitNow:
+    """What a real study waits for.
+
+    Attributes
+    ----------
+    day, stage
+        Whose files are missing, or are not taken over.
+    line
+        What a person has to do.
+    is_refused
+        Whether all is there, and was refused as it is.
+    """
+
+    day: int
+    stage: str
+    line: str
+    is_refused: bool = False
 
 
 def waiting_for_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None = None) -> str | None:
@@ -28,12 +50,33 @@ def waiting_for_now(paths: StudyPaths, study: StudyDocument, patience: Patience 
         return None
     watch = Watch(paths, study, read_protocol(paths.protocol), patience or Patience(), remember=False)
     try:
-        return _waiting(watch)
+        found = _waiting(watch)
     except ClosedLoopError as error:  # what stops the loop is what a person has to see to
         return str(error)
+    return found.line if found else None
 
 
-def _waiting(watch: Watch) -> str | None:
+def wait_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None = None) -> WaitNow | None:
+    """Return what a study waits for; None where the loop can go on, or does everything itself.
+
+    Parameters
+    ----------
+    paths, study
+        The study.
+    patience
+        How long files have to lie unchanged; a minute by default.
+
+    Raises
+    ------
+    ClosedLoopError
+        What stops the loop: a person has to see to it.
+    """
+    if study.simulated:
+        return None
+    return _waiting(Watch(paths, study, read_protocol(paths.protocol), patience or Patience(), remember=False))
+
+
+def _waiting(watch: Watch) -> WaitNow | None:
     day = 0
     while (watch.paths.folder("schedule", day) / MANIFEST_NAME).is_file():
         for stage in _STAGES:
@@ -45,17 +88,16 @@ def _waiting(watch: Watch) -> str | None:
     return None
 
 
-def _outlook(watch: Watch, day: int, stage: BroughtStage) -> str:
+def _outlook(watch: Watch, day: int, stage: BroughtStage) -> WaitNow:
     brought = watch.brought(day, stage)
     outlook = watch.look(brought)
     if outlook.missing:
-        return outlook.missing
+        return WaitNow(day, stage, outlook.missing)
     refused = recall_refusal(outlook.look, brought.memory, decisions=watch.paths.amendments)
     if refused:
-        return f"day {day} {stage} was refused as it is: {refused}"
+        return WaitNow(day, stage, f"day {day} {stage} was refused as it is: {refused}", is_refused=True)
+    run = f"`closedloop run {quoted(watch.paths.root)}`"
     if not outlook.settles_in_s:
-        return f"day {day} {stage}: all is there; run `closedloop run {quoted(watch.paths.root)}`."
-    return (
-        f"day {day} {stage}: all is there; `closedloop run {quoted(watch.paths.root)}` takes it over once it has not "
-        f"changed for {watch.patience.settle_s:.0f} s."
-    )
+        return WaitNow(day, stage, f"day {day} {stage}: all is there; run {run}.")
+    settles = f"takes it over once it has not changed for {watch.patience.settle_s:.0f} s"
+    return WaitNow(day, stage, f"day {day} {stage}: all is there; {run} {settles}.")

@@ -48,6 +48,20 @@ def wait_until_whole(
     return replace(outlook, missing=missing)
 
 
+def settling_line(watch: Watch, brought: Brought) -> str:
+    """Return what is waited for where all is there, and may yet change.
+
+    Parameters
+    ----------
+    watch, brought
+        Who looks, and at what.
+    """
+    return (
+        f"day {brought.day} {brought.stage}: all is there; it is taken over once it has not changed for "
+        f"{watch.patience.settle_s:.0f} s."
+    )
+
+
 def _wait_until_settled(
     watch: Watch, brought: Brought, *, tell: Callable[[str], None], progress: Callable[[int, int], None]
 ) -> Outlook:
@@ -56,6 +70,8 @@ def _wait_until_settled(
     total_s = outlook.settles_in_s
     for note in outlook.notes:
         tell(note)
+    if total_s > 0 and not (outlook.missing or watch.patience.stays):
+        return replace(outlook, missing=settling_line(watch, brought))
     if total_s > 0 and not outlook.missing:
         tell(f"day {brought.day} {brought.stage}: all is there; taken over if nothing changes for {total_s:.0f} s.")
     while not outlook.missing and outlook.settles_in_s > 0:

@@ -275,7 +275,8 @@ class Watch:
             what = f"{growing.said(now)} in {folder}: {missing.fault}"
             what = what if own else f"{missing.fault} in {folder}; {growing.said(now)}"
             no_more = f" If there is no more of it, {self.no_more}." if self.no_more else ""
-            return f"{day}: {what}. Run again when the copy is done.{no_more}"
+            again = " Run again when the copy is done." if self.patience.stays else ""
+            return f"{day}: {what}.{again}{no_more}"
         if brought.stage == "present":
             return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         if missing.remedy:

@@ -11,8 +11,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from closedloop.errors import StudyError
 from closedloop.storage import reading
 from closedloop.study.database.faults import damaged
+
+SCHEMA_VERSION = 1
 
 _MOST_BYTES = 1 << 26  # a study's ledger has some hundred kB
 _MOST_ROWS = {"stages": 100_000, "events": 2_000_000, "checked_files": 2_000_000}
@@ -137,3 +140,13 @@ def _wrong_values(connection: sqlite3.Connection) -> Iterator[str]:
             row = connection.execute(query).fetchone()
             if row is not None:
                 yield f"{table}.{column} of another kind or size: {row[0]}, {row[1] or 0:,} bytes"
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a ledger's tables; 0 where it has none yet."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise StudyError(
+            f"{path}: expected ledger version {SCHEMA_VERSION} or older, found {version}. Upgrade closedloop."
+        )
+    return version

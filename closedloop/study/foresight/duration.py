@@ -6,8 +6,9 @@ from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.execution.workers import Workers
+from closedloop.plain_text.printed import in_words
 
-_MINUTE_S, _HOUR_S = 60, 3600
+_MINUTE_S = 60
 
 
 def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None, *, day: int) -> str:
@@ -56,19 +57,3 @@ def range_in_words(least_s: float, most_s: float) -> str:
         return "under a minute"
     least, most = in_words(least_s), in_words(most_s)
     return f"about {least}" if least == most else f"about {least} to {most}"
-
-
-def in_words(seconds: float) -> str:
-    """Return a time with one unit, coarse enough for an estimate.
-
-    Examples
-    --------
-    >>> [in_words(seconds) for seconds in (0.4, 42, 600, 5_000, 100_000)]
-    ['1 s', '42 s', '10 min', '1.4 h', '28 h']
-    """
-    if seconds < 2 * _MINUTE_S:
-        return f"{max(1, round(seconds))} s"
-    if seconds < _HOUR_S:
-        return f"{round(seconds / _MINUTE_S)} min"
-    hours = seconds / _HOUR_S
-    return f"{hours:.1f} h" if hours < 10 else f"{round(hours)} h"

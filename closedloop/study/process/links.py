@@ -33,7 +33,8 @@ def refuse_links_out(root: Path) -> None:
 
 
 def _written(paths: StudyPaths) -> Iterator[Path]:
-    yield from (paths.report, paths.inputs, paths.amendments, paths.ledger, paths.root / ".loop.lock")
+    yield from (paths.report, paths.inputs, paths.amendments, paths.ledger)
+    yield from (paths.root / name for name in (".loop.lock", ".wait.lock"))
     yield from (paths.ledger.with_name(f"{paths.ledger.name}-{ending}") for ending in ("wal", "shm"))
     for name in (START, INPUTS):
         yield from _half_done(DayPaths(paths.root).working(name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from closedloop.artifacts.study import StudyPaths
@@ -31,6 +31,11 @@ class ProgressNote:
         As the stage counts them: items, presentations, bytes; total 0 where it has not said so yet.
     began, moved
         When it began, and when it last moved on, seconds since 1970.
+    counting_since, counted_from
+        When it began to count what it counts now, and what was done by then: a stage may count one thing after another,
+        and find part of it done by an attempt before.
+    is_working
+        Whether it does its own work; else its inputs are read.
     """
 
     day: int
@@ -39,6 +44,9 @@ class ProgressNote:
     total: int
     began: float
     moved: float
+    counting_since: float = 0.0
+    counted_from: int = 0
+    is_working: bool = False
 
 
 def note_file(paths: StudyPaths, day: int, stage: str) -> Path:
@@ -52,36 +60,61 @@ def note_file(paths: StudyPaths, day: int, stage: str) -> Path:
     return paths.working(stage, day).with_name(f".{stage}{NOTE_ENDING}")
 
 
-def noting(
-    progress: ProgressCallback, paths: StudyPaths, *, day: int, stage: str, now: Callable[[], float] = time.time
-) -> ProgressCallback:
-    """Return a callback that notes how far a stage is, and tells whoever else hears of it.
+class Noting:
+    """Notes how far a stage is, and tells whoever else hears of it."""
 
-    Parameters
-    ----------
-    progress
-        Who hears of it.
-    paths, day, stage
-        Which stage it is.
-    now
-        The clock, seconds since 1970.
-    """
-    file, began = note_file(paths, day, stage), now()
-    noted = began
+    def __init__(
+        self,
+        progress: ProgressCallback,
+        paths: StudyPaths,
+        *,
+        day: int,
+        stage: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Begin to note.
 
-    def note(done: int, total: int, at: float) -> None:
-        leave_note(file, json.dumps(asdict(ProgressNote(day, stage, done, total, began, at))).encode())
+        Parameters
+        ----------
+        progress
+            Who hears of it.
+        paths, day, stage
+            Which stage it is.
+        now
+            The clock, seconds since 1970.
+        """
+        self._progress, self._now, self._file = progress, now, note_file(paths, day, stage)
+        began = now()
+        self._note = ProgressNote(day, stage, 0, 0, began, began, counting_since=began)
+        self._noted = began
+        self._leave()
 
-    def advance(done: int, total: int) -> None:
-        nonlocal noted
-        at = now()
-        if at - noted >= _EVERY_S or at < noted:
-            noted = at
-            note(int(done), int(total), at)
-        progress(done, total)
+    def __call__(self, done: int, total: int) -> None:
+        """Note how far the stage is, at most every two seconds.
 
-    note(0, 0, began)
-    return advance
+        Parameters
+        ----------
+        done, total
+            As the stage counts.
+        """
+        at, before = self._now(), self._note
+        note = replace(before, done=int(done), total=int(total), moved=at)
+        if note.total != before.total or note.done < before.done:
+            note = replace(note, counting_since=at, counted_from=note.done)
+        self._note = note
+        if at - self._noted >= _EVERY_S or at < self._noted:
+            self._leave()
+        self._progress(done, total)
+
+    def begin_work(self) -> None:
+        """Note that the inputs are read: what is counted from now on is the stage's own work."""
+        at = self._now()
+        self._note = replace(self._note, done=0, total=0, moved=at, counting_since=at, counted_from=0, is_working=True)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._noted = self._note.moved
+        leave_note(self._file, json.dumps(asdict(self._note)).encode())
 
 
 def read_note(paths: StudyPaths, day: int, stage: str) -> ProgressNote | None:
@@ -98,8 +131,18 @@ def read_note(paths: StudyPaths, day: int, stage: str) -> ProgressNote | None:
     try:
         held = read_json(file, missing="expected a note, found none.")
         counted = (int(held["done"]), int(held["total"]))
-        return ProgressNote(day, stage, *counted, float(held["began"]), float(held["moved"]))
-    except (ClosedLoopError, KeyError, TypeError, ValueError):
+        began, moved = float(held["began"]), float(held["moved"])
+        return ProgressNote(
+            day,
+            stage,
+            *counted,
+            began,
+            moved,
+            counting_since=float(held.get("counting_since", began)),
+            counted_from=int(held.get("counted_from", 0)),
+            is_working=bool(held.get("is_working", False)),
+        )
+    except (AttributeError, ClosedLoopError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -10,7 +10,6 @@ from closedloop.artifacts.gates.held import Held, day_to_show
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyPaths
 from closedloop.study.ledger import StageRecord
-from closedloop.study.process.running import RunningStage
 
 StudyState = Literal["new", "running", "waiting", "held", "stopped", "failed", "done"]
 
@@ -23,25 +22,6 @@ class NextStage:
     stage: str
 
 
-@dataclass(frozen=True)
-class StageProgress:
-    """How far the stage is that was begun.
-
-    Attributes
-    ----------
-    done, total
-        As the stage counts, in units of its own; None where it has said nothing.
-    time_left_s
-        How long it still takes; None where nobody can know.
-    """
-
-    day: int
-    stage: str
-    done: int | None
-    total: int | None
-    time_left_s: float | None = None
-
-
 def next_stage(paths: StudyPaths, n_days: int) -> NextStage | None:
     """Return the stage that comes next; None where every day is done."""
     order = [(START_DAY, START), *((day, stage) for day in range(n_days) for stage in STAGES)]
@@ -50,13 +30,6 @@ def next_stage(paths: StudyPaths, n_days: int) -> NextStage | None:
         if not (paths.folder(stage, day) / MANIFEST_NAME).is_file():
             return NextStage(day, stage)
     return None
-
-
-def progress_of(running: RunningStage | None) -> StageProgress | None:
-    """Return how far the running stage is; None where none is."""
-    if running is None:
-        return None
-    return StageProgress(running.day, running.stage, running.done, running.total)
 
 
 def state_of(

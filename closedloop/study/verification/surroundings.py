@@ -16,7 +16,7 @@ from closedloop.storage import sha256_file
 from closedloop.study.inputs import are_recorded, compare_inputs, open_folder, read_image_list
 from closedloop.study.ledger import ledger_fault
 from closedloop.study.process.leftovers import is_leftover
-from closedloop.study.process.lock import holder_of
+from closedloop.study.process.lock import LOOP_LOCK, WAIT_LOCK, holder_of
 from closedloop.study.process.notes import NOTE_ENDING
 from closedloop.study.replacement import INTENT
 from closedloop.study.session_checks import check_session
@@ -182,7 +182,7 @@ def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     """Say what lies beside the stages' folders: half-done work, what a crash left, and what is none of the study's."""
     ours = {paths.protocol, paths.study, paths.ledger, paths.report, paths.start, paths.inputs, paths.amendments}
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
-    ours.add(paths.root / ".loop.lock")
+    ours |= {paths.root / name for name in (LOOP_LOCK, WAIT_LOCK)}
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
     ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED, GATES_FOLDER))}
     stages = {START, INPUTS, *STAGES}

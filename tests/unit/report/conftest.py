@@ -44,7 +44,7 @@ AGREEMENT = {0: 0.55, 1: 0.77, 2: 0.90, 3: 0.96}
 R = {0: 0.06, 1: 0.50, 2: 0.74, 3: 0.82}
 
 
-def _build_study(
+def evaluated_study(
     root: Path, *, n_evaluated: int = 4, anchors: bool = True, simulated: bool = True, under_way: bool = True
 ) -> StudyPaths:
     """Write a study with `n_evaluated` whole days, and one more that has reached *ingest* if `under_way`."""
@@ -351,10 +351,10 @@ def manifest_of(paths: StudyPaths, day: int, stage: str, *, simulated: bool) -> 
 @pytest.fixture(scope="session")
 def build_study() -> Callable[..., StudyPaths]:
     """Give the builder itself, for studies of another shape."""
-    return _build_study
+    return evaluated_study
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> StudyPaths:
     """Give four evaluated days and a fifth that has reached *ingest*."""
-    return _build_study(tmp_path / "study")
+    return evaluated_study(tmp_path / "study")

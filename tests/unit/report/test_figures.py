@@ -15,9 +15,10 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
 from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
+from closedloop.report.magnified import magnified_difference
 from closedloop.report.model_figures import loss
 from closedloop.report.pages import _far_above
-from closedloop.report.pictures import magnified_difference, png
+from closedloop.report.pictures import png
 from closedloop.report.preference import DrivenRates, crossings, driven_rates, rates
 from closedloop.report.reading import SensitivityRow
 from closedloop.report.wording import number, plus_minus, rate, share, size, span

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.errors import DocumentError, StorageError, StudyError
+from closedloop.errors import DocumentError, StorageError, StudyBusyError, StudyError
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.ledger import Ledger, StageRecord, ledger_fault, open_ledger, owner_name, read_records
 from closedloop.study.process.lock import holder_of, study_lock
@@ -337,7 +337,7 @@ def test_a_second_process_is_refused_with_the_name_of_the_first(tmp_path: Path) 
         name = f"{socket.gethostname()}:{holder.pid}"
         assert held_by(tmp_path) == name
         said = f"found {name} (process {holder.pid} on {socket.gethostname()}, since 20"
-        with refused(StudyError, tmp_path, said, "running it"), study_lock(tmp_path):
+        with refused(StudyBusyError, tmp_path, said, "running it"), study_lock(tmp_path):
             pass
         assert held_by(tmp_path) == name
 

@@ -12,7 +12,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.status import read_status, status_as_json, status_lines
 from closedloop.stages.context import StageContext
 from closedloop.study.process.lock import study_lock
-from closedloop.study.process.notes import ProgressNote, note_file, noting, read_note
+from closedloop.study.process.notes import Noting, ProgressNote, note_file, read_note
 from closedloop.study.process.running import STILL_S, running_stage
 from tests.unit.study.labs import Lab, lab
 
@@ -39,7 +39,7 @@ def heard_of(paths: StudyPaths, seconds: list[float]) -> list[ProgressNote | Non
     """Say, at each of these times, that so many are done; return what the note was then."""
     clock, heard, notes = iter([100.0, *seconds]), [], []
     paths.day(0).root.mkdir(parents=True)
-    advance = noting(lambda done, _: heard.append(done), paths, day=0, stage="plan", now=lambda: next(clock))
+    advance = Noting(lambda done, _: heard.append(done), paths, day=0, stage="plan", now=lambda: next(clock))
     for number in range(1, len(seconds) + 1):
         advance(number, 10)
         notes.append(read_note(paths, 0, "plan"))
@@ -65,7 +65,7 @@ def test_a_published_stage_has_no_note(tmp_path: Path) -> None:
 
 def test_a_note_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     paths = StudyPaths(tmp_path / "none")
-    noting(lambda _done, _total: None, paths, day=0, stage="plan")(1, 2)
+    Noting(lambda _done, _total: None, paths, day=0, stage="plan")(1, 2)
     assert read_note(paths, 0, "plan") is None
 
 
@@ -139,3 +139,35 @@ def test_what_a_killed_process_left_beside_the_folders_goes_when_the_next_loop_b
     made.run()
     hidden = {path.name for path in tmp_path.rglob(".*")}
     assert hidden == {".loop.lock"}
+
+
+def test_a_note_tells_the_reading_of_inputs_from_the_work_and_one_count_from_the_next(tmp_path: Path) -> None:
+    paths = StudyPaths(tmp_path)
+    paths.day(0).root.mkdir(parents=True)
+    clock = iter([100.0, 110.0, 120.0, 130.0, 140.0, 150.0])
+    note = Noting(lambda _done, _total: None, paths, day=0, stage="plan", now=lambda: next(clock))
+    seen = []
+    for step in (lambda: note(5, 9), note.begin_work, lambda: note(20, 40), lambda: note(30, 40), lambda: note(1, 40)):
+        step()
+        read = read_note(paths, 0, "plan")
+        assert read is not None
+        seen.append((read.is_working, read.counting_since, read.counted_from, read.done))
+    assert seen == [(False, 110, 5, 5), (True, 120, 0, 0), (True, 130, 20, 20), (True, 130, 20, 30), (True, 150, 1, 1)]
+
+
+def test_the_status_tells_the_time_left_of_a_stage_at_work_by_the_days_before_it(tmp_path: Path) -> None:
+    made = lab(tmp_path, days=3)
+    said = []
+
+    def look(context: StageContext) -> None:
+        context.progress(10, 40)
+        said.append(json.loads(status_as_json(read_status(tmp_path)))["progress"])
+
+    made.at["1 synthesize"] = made.at["0 synthesize"] = look
+    made.run()
+    first, second = said
+    assert (first["day"], first["stage"], first["done"], first["total"]) == (0, "synthesize", 0, 0)  # noted since then
+    assert first["time_left_s"] is first["day_time_left_s"] is None
+    assert second["day_time_left_s"] is not None
+    assert [one["stage"] for one in second["to_come"]][:2] == ["schedule", "present"]
+    assert {one["basis"] for one in second["to_come"]} == {"earlier days"}

@@ -1,0 +1,1 @@
+"""`closedloop serve`: its options, and what stands behind them."""

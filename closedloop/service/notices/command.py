@@ -1,0 +1,89 @@
+"""Runs a laboratory's own command for a notice: bounded in time, and whatever it does, the service goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+
+from closedloop.errors import OptionError, visible
+from closedloop.plain_text.printed import words_of
+from closedloop.service.children.leftovers import unmarked
+from closedloop.service.notices.notice import Notice
+
+MOST_S = 60.0
+_MOST_SAID = 1 << 12  # bytes of what it prints
+_MOST_LINE = 300
+
+
+@dataclass(frozen=True)
+class NoticeCommand:
+    """The command, as words: no shell stands between.
+
+    Attributes
+    ----------
+    words
+        Its path and its options.
+    most_s
+        For how long it may run.
+    """
+
+    words: tuple[str, ...]
+    most_s: float = MOST_S
+
+    def tell(self, notice: Notice) -> str:
+        """Give it a notice on its standard input; return why that failed, empty where it did not."""
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as asked:
+            asked.write(notice.as_json())
+            asked.seek(0)  # a file, not a pipe: a command that reads nothing does no harm
+            try:
+                process = subprocess.Popen(
+                    self.words,
+                    stdin=asked,
+                    stdout=said,
+                    stderr=said,
+                    start_new_session=True,  # it is ended with all that it started, and Ctrl-C is not its to answer
+                    env=unmarked(os.environ),
+                )
+            except OSError as error:
+                return f"{self.words[0]}: {error.strerror}"
+            try:
+                code = process.wait(self.most_s)
+            except subprocess.TimeoutExpired:
+                return f"no end of it within {self.most_s:g} s"
+            finally:
+                _end_group(process)
+            said.seek(0)
+            return "" if code == 0 else _how(code, said.read(_MOST_SAID))
+
+
+def parse_command(text: str) -> NoticeCommand:
+    """Return the command that a user names.
+
+    Raises
+    ------
+    OptionError
+        It is none, or its quotes do not end.
+    """
+    try:
+        words = words_of(text)
+    except ValueError as error:
+        raise OptionError(f"--notice: expected a command, found {text!r}: {error}. Close the quote.") from error
+    if not words:
+        raise OptionError("--notice: expected a command, found none. Name one.")
+    return NoticeCommand(words)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _how(code: int, said: bytes) -> str:
+    lines = [line.strip() for line in said.decode(errors="backslashreplace").splitlines() if line.strip()]
+    how = f"code {code}" if code > 0 else f"signal {-code}"
+    return f"it ended with {how} and said: {visible(lines[-1])[:_MOST_LINE] if lines else 'nothing'}"

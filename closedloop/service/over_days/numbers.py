@@ -1,0 +1,143 @@
+"""What the days of a study have measured so far, read again only where a file changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from closedloop.artifacts import catalog
+from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.quality import IngestQuality
+from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.documents import Document
+from closedloop.artifacts.files.kinds import DocumentFile
+from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError
+from closedloop.report.reading import DayRecord, PublishedDay, SensitivityRow, day_numbers
+from closedloop.service.unchanged import while_unchanged
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
+Found = TypeVar("Found")
+
+_READ = (catalog.QUALITY, catalog.SITES, catalog.FIT, catalog.EVALUATION, catalog.SENSITIVITY)
+
+
+@dataclass(frozen=True)
+class DayNumbers:
+    """What a day has measured so far; None, or no row, where a stage has not been published or cannot be read.
+
+    Attributes
+    ----------
+    faults
+        What could not be read, a line each.
+    """
+
+    day: int
+    quality: IngestQuality | None
+    sites: SiteTable | None
+    fit: FitReport | None
+    evaluation: EvaluationReport | None
+    sensitivity: tuple[SensitivityRow, ...]
+    faults: tuple[str, ...] = ()
+
+    def record(self) -> DayRecord:
+        """Return the day as the report's tables take it."""
+        return DayRecord(
+            day=self.day,
+            plan=None,
+            images=None,
+            audit=None,
+            summary=None,
+            quality=self.quality,
+            fit=self.fit,
+            evaluation=self.evaluation,
+            sensitivity=self.sensitivity,
+            pairs=None,
+            manifests={},
+        )
+
+
+@dataclass(frozen=True)
+class StudyNumbers:
+    """A study's days, ascending; `study` and `protocol` are None where they cannot be read."""
+
+    study: StudyDocument | None
+    protocol: Protocol | None
+    days: tuple[DayNumbers, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no animal was recorded."""
+        return self.study is not None and self.study.simulated
+
+
+def read_numbers(paths: StudyPaths) -> StudyNumbers:
+    """Read what the days have measured; what cannot be read is said, and the rest is there all the same."""
+    study, fault = study_of(paths)
+    protocol, protocol_fault = _protocol(paths.protocol)
+    days: tuple[DayNumbers, ...] = ()
+    if study is not None:
+        days = tuple(_day(paths.day(number).root) for number in day_numbers(paths))
+    faults = [line for line in (fault, protocol_fault) if line]
+    return StudyNumbers(study, protocol, days, (*faults, *(line for day in days for line in day.faults)))
+
+
+def study_of(paths: StudyPaths) -> tuple[StudyDocument | None, str]:
+    """Return the study's identity, or None and why it cannot be read."""
+    return _study(paths.study)
+
+
+@while_unchanged()
+def _study(path: Path) -> tuple[StudyDocument | None, str]:
+    return attempt(lambda: StudyDocument.read(path))
+
+
+@while_unchanged()
+def _protocol(path: Path) -> tuple[Protocol | None, str]:
+    return attempt(lambda: read_protocol(path))
+
+
+def attempt(read: Callable[[], Found]) -> tuple[Found | None, str]:
+    """Return what is read and no words, or None and why it cannot be read."""
+    try:
+        return read(), ""
+    except (ClosedLoopError, OSError, ValueError) as error:
+        return None, str(error)
+
+
+def _files_of_day(folder: Path) -> Iterable[Path]:
+    stages = dict.fromkeys(file.stage for file in _READ)
+    yield folder.parent / "study.json"
+    yield from (folder / stage / MANIFEST_NAME for stage in stages)
+    yield from (folder / file.stage / file.name for file in _READ)
+
+
+@while_unchanged(files=_files_of_day)
+def _day(folder: Path) -> DayNumbers:
+    paths, number = StudyPaths(folder.parent), int(folder.name.removeprefix("day-"))
+    study, _ = study_of(paths)
+    published = PublishedDay(paths, number, simulated=study is not None and study.simulated)
+    faults: list[str] = []
+
+    def document(file: DocumentFile[AnyDocument]) -> AnyDocument | None:
+        found, fault = attempt(lambda: published.document(file))
+        faults.extend([fault] if fault else [])
+        return found
+
+    rows, fault = attempt(published.sensitivity)
+    faults.extend([fault] if fault else [])
+    return DayNumbers(
+        day=number,
+        quality=document(catalog.QUALITY),
+        sites=document(catalog.SITES),
+        fit=document(catalog.FIT),
+        evaluation=document(catalog.EVALUATION),
+        sensitivity=rows or (),
+        faults=tuple(faults),
+    )

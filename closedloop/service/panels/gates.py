@@ -1,0 +1,219 @@
+"""Panel: what the gates found, what holds a day, and who decided what about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.gates.held import (
+    Held,
+    approval_of,
+    holds_by_gates,
+    is_shown,
+    persons_hold,
+    read_gate_report,
+)
+from closedloop.artifacts.gates.report import (
+    CHECKPOINTS,
+    Checkpoint,
+    GateFinding,
+    GateLevel,
+    gate_report_path,
+)
+from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError
+from closedloop.service.unchanged import while_unchanged
+from closedloop.study.gates.decisions import held_now
+
+NAME = "gates"
+TITLE = "Gates"
+
+_WHEN: Final[dict[Checkpoint, str]] = {
+    "preflight": "before the session is shown",
+    "intake": "when the recording has come in",
+    "review": "when the day is evaluated",
+}
+
+
+@dataclass(frozen=True)
+class ShownFinding:
+    """What a gate found.
+
+    Attributes
+    ----------
+    holds
+        Whether it stops the study now.
+    approved
+        Who let it go on, when and why; empty where nobody did.
+    passed
+        Why a HOLD that nobody approved does not stop the study; empty where it does, or is none.
+    """
+
+    gate: str
+    level: GateLevel
+    expected: str
+    found: str
+    remedy: str
+    holds: bool = False
+    approved: str = ""
+    passed: str = ""
+
+
+@dataclass(frozen=True)
+class CheckpointFindings:
+    """What the gates of a checkpoint of a day found: what holds first, then what warns."""
+
+    day: int
+    checkpoint: Checkpoint
+    when: str
+    findings: tuple[ShownFinding, ...]
+
+    @property
+    def n_holds(self) -> int:
+        """How many hold the study now."""
+        return sum(finding.holds for finding in self.findings)
+
+    @property
+    def worst(self) -> GateLevel:
+        """The worst level of all; HOLD only where one holds now."""
+        if self.n_holds:
+            return "HOLD"
+        return "PASS" if all(finding.level == "PASS" for finding in self.findings) else "WARN"
+
+
+@dataclass(frozen=True)
+class GatesPanel:
+    """What the gates found, the latest day first.
+
+    Attributes
+    ----------
+    held_by
+        What holds the session that is to be shown next.
+    held_by_hand
+        Who holds the study, since when and why; empty where nobody does.
+    damaged
+        What could not be read, a line each.
+    """
+
+    checkpoints: tuple[CheckpointFindings, ...]
+    held_by: tuple[Held, ...] = ()
+    held_by_hand: str = ""
+    damaged: tuple[str, ...] = ()
+
+
+def anchor(day: int, checkpoint: str, gate: str) -> str:
+    """Return where on the page a finding stands.
+
+    Parameters
+    ----------
+    day, checkpoint, gate
+        Whose it is.
+    """
+    return f"finding-{day}-{checkpoint}-{gate}"
+
+
+def read(paths: StudyPaths) -> GatesPanel:
+    """Return what the gates of every day found, and what was decided of it."""
+    return _read(paths.root)
+
+
+def _that_decide(root: Path) -> Iterable[Path]:
+    paths = StudyPaths(root)
+    yield from (paths.study, paths.protocol, paths.amendments)
+    for day in _days(paths):
+        yield from (gate_report_path(paths, day, checkpoint) for checkpoint in CHECKPOINTS)
+        yield from (folder / JOURNAL.name for folder in (paths.folder("present", day), paths.working("present", day)))
+
+
+def _days(paths: StudyPaths) -> list[int]:
+    names = [path.name[4:] for path in paths.root.glob("day-[0-9]*")]
+    return sorted((int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 5), reverse=True)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What decides whether a finding holds: what people said, what holds, and whether gates are passed over at all."""
+
+    amendments: tuple[Amendment, ...]
+    held_by: tuple[Held, ...]
+    goes_on: bool
+
+
+@while_unchanged(files=_that_decide)
+def _read(root: Path) -> GatesPanel:
+    paths, damaged = StudyPaths(root), list[str]()
+    decided = _decided(paths, damaged)
+    person = persons_hold(decided.amendments)
+    found = [
+        one
+        for day in _days(paths)
+        for checkpoint in reversed(CHECKPOINTS)
+        if (one := _findings(paths, day, checkpoint, decided, damaged))
+    ]
+    return GatesPanel(tuple(found), decided.held_by, person.found if person else "", tuple(dict.fromkeys(damaged)))
+
+
+def _decided(paths: StudyPaths, damaged: list[str]) -> _Decided:
+    amendments: tuple[Amendment, ...] = ()
+    goes_on = False
+    try:
+        amendments = read_amendments(paths.amendments)
+    except (ClosedLoopError, OSError) as error:
+        damaged.append(str(error))
+    try:
+        study, protocol = StudyDocument.read(paths.study), read_protocol(paths.protocol)
+        goes_on = not holds_by_gates(study, protocol)
+        return _Decided(amendments, held_now(paths, study, protocol), goes_on)
+    except (ClosedLoopError, OSError) as error:
+        damaged.append(str(error))
+        return _Decided(amendments, (), goes_on)
+
+
+def _findings(
+    paths: StudyPaths, day: int, checkpoint: Checkpoint, decided: _Decided, damaged: list[str]
+) -> CheckpointFindings | None:
+    try:
+        report = read_gate_report(paths, day, checkpoint)
+    except (ClosedLoopError, OSError) as error:
+        damaged.append(str(error))
+        return None
+    if report is None:
+        return None
+    holding = {one.gate for one in decided.held_by if (one.day, one.checkpoint) == (day, checkpoint)}
+    stopped = day if checkpoint == "preflight" else day + 1
+    passed = _GOES_ON if decided.goes_on else _SHOWN.format(day=stopped) if is_shown(paths, stopped) else ""
+    findings = [
+        _finding(
+            one,
+            approval_of(one, day, checkpoint, decided.amendments),
+            holds=one.level == "HOLD" and one.gate in holding,
+            passed=passed,
+        )
+        for one in report.findings
+    ]
+    findings.sort(key=lambda one: (not one.holds, _ORDER[one.level]))
+    return CheckpointFindings(day, checkpoint, _WHEN[checkpoint], tuple(findings))
+
+
+_ORDER: Final[dict[GateLevel, int]] = {"HOLD": 0, "WARN": 1, "PASS": 2}
+_GOES_ON = "a simulated study goes on by itself"
+_SHOWN = "the session of day {day} has begun: nothing holds it any more"
+
+
+def _finding(finding: GateFinding, approval: Amendment | None, *, holds: bool, passed: str) -> ShownFinding:
+    is_open = finding.level == "HOLD" and approval is None and not holds
+    return ShownFinding(
+        gate=finding.gate,
+        level=finding.level,
+        expected=finding.expected,
+        found=finding.found,
+        remedy=finding.remedy,
+        holds=holds,
+        approved=f"{approval.who}, {approval.utc}: {approval.why}" if approval else "",
+        passed=passed if is_open else "",
+    )

@@ -1,0 +1,343 @@
+"""Panel: where the study is. The stages of each day, how far the one that runs is, and what today still needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.gates.held import PERSON, Held
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError
+from closedloop.service.panels import gates
+from closedloop.service.unchanged import while_unchanged
+from closedloop.study.ledger import StageRecord, read_records
+from closedloop.study.process.lock import LockHolder, holder_of, waiter_of
+from closedloop.study.process.progress import StageProgress, progress_of
+from closedloop.study.process.running import RunningStage, running_stage
+from closedloop.study.process.state import StudyState, is_held_next
+from closedloop.study.process.time_left import expected_s, seconds_of
+
+NAME = "stages"
+TITLE = "Stages"
+
+CellState = Literal["done", "running", "stands still", "stopped", "waiting", "failed", "stale", "to come"]
+
+
+@dataclass(frozen=True)
+class StageCell:
+    """A stage of a day.
+
+    Attributes
+    ----------
+    seconds
+        How long it took, once done.
+    part
+        How far it is, 0 to 1, where it says so.
+    left_s
+        How long it still takes, by its own pace or by earlier days; None where nobody can know.
+    moved
+        When the stage that runs last moved on, ISO 8601, UTC.
+    said
+        What it waits for, or why it failed.
+    """
+
+    name: str
+    state: CellState
+    seconds: float | None = None
+    part: float | None = None
+    left_s: float | None = None
+    moved: str | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class DayStages:
+    """The stages of a day, in their order.
+
+    Attributes
+    ----------
+    left_s
+        How long until a person is needed or the day ends; None where nothing runs, or one of its stages is unknown.
+    """
+
+    day: int
+    stages: tuple[StageCell, ...]
+    left_s: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The day's name."""
+        return "start" if self.day == START_DAY else f"day {self.day}"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left."""
+        return all(stage.state == "done" for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a study needs of a person.
+
+    Attributes
+    ----------
+    kind
+        Why it does not go on.
+    place
+        The day and the stage or the checkpoint.
+    said
+        What was found, or what is waited for.
+    remedy
+        What to do, where `said` does not say it.
+    anchor
+        Where on the page more of it stands; empty where nothing does.
+    """
+
+    kind: Literal["held", "waiting", "failed"]
+    place: str
+    said: str
+    remedy: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class StagesPanel:
+    """Where a study is.
+
+    Attributes
+    ----------
+    state
+        In one word: what the overview and the page's head say.
+    needs
+        What the study needs of a person now: the first of them is what it stands at.
+    holder, holder_since
+        Which process works on it, and since when (ISO 8601, UTC).
+    waiter
+        Which process waits on it, and works on it whenever it can.
+    today
+        The day it is on; None before the first one.
+    days
+        The study's start and every day up to today.
+    n_days
+        How many the protocol has; None where it cannot be read.
+    damaged
+        What could not be read, a line each.
+    """
+
+    subject: str
+    simulated: bool
+    protocol: str
+    state: StudyState | Literal["unreadable"]
+    holder: str | None
+    holder_since: str | None
+    waiter: str | None
+    today: DayStages | None
+    days: tuple[DayStages, ...]
+    n_days: int | None
+    needs: tuple[Need, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+UNREADABLE = StagesPanel("?", False, "?", "unreadable", None, None, None, None, (), None)
+"""Of a study that cannot even be looked at."""
+
+
+def read(paths: StudyPaths) -> StagesPanel:
+    """Return where a study is, from its ledger, notes, locks and gates."""
+    return look(paths, now=time.time)
+
+
+def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
+    """Return where a study is.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    now
+        The clock, seconds since 1970.
+    """
+    damaged: list[str] = []
+    document, protocol = _study(paths, damaged), _protocol(paths, damaged)
+    records = _ledger(paths, damaged)
+    holder, waiter = _process(holder_of, paths, damaged), _process(waiter_of, paths, damaged)
+    running = running_stage(paths, records, is_held=holder is not None, now=now)
+    simulated = document is not None and document.simulated
+    n_days = protocol.days if protocol else None
+    progress = progress_of(paths, records, running, n_days=n_days, simulated=simulated, now=now)
+    days = _days(records, running, progress, n_days=n_days, simulated=simulated)
+    held_by = gates.read(paths).held_by
+    is_held = n_days is not None and is_held_next(paths, n_days, held_by)
+    state = _state(records, running, n_days=n_days, is_held=is_held)
+    return StagesPanel(
+        subject=document.subject if document else "?",
+        simulated=simulated,
+        protocol=document.protocol_name if document else "?",
+        state=state if document else "unreadable",
+        holder=holder.name if holder else None,
+        holder_since=holder.since if holder else None,
+        waiter=waiter.name if waiter else None,
+        today=days[-1] if days else None,
+        days=days,
+        n_days=n_days,
+        needs=(*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held)),
+        damaged=tuple(damaged),
+    )
+
+
+@while_unchanged()
+def _read_document(path: Path) -> StudyDocument:
+    return StudyDocument.read(path)
+
+
+@while_unchanged()
+def _read_protocol(path: Path) -> Protocol:
+    return read_protocol(path)
+
+
+def _with_log(ledger: Path) -> tuple[Path, ...]:
+    return ledger, ledger.with_name(f"{ledger.name}-wal")
+
+
+@while_unchanged(files=_with_log)
+def _read_ledger(path: Path) -> tuple[StageRecord, ...]:
+    return read_records(path)
+
+
+def _study(paths: StudyPaths, damaged: list[str]) -> StudyDocument | None:
+    try:
+        return _read_document(paths.study)
+    except (ClosedLoopError, OSError) as error:
+        damaged.append(str(error))
+        return None
+
+
+def _protocol(paths: StudyPaths, damaged: list[str]) -> Protocol | None:
+    try:
+        return _read_protocol(paths.protocol)
+    except (ClosedLoopError, OSError) as error:
+        damaged.append(str(error))
+        return None
+
+
+def _ledger(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
+    if not paths.ledger.exists():
+        return ()
+    try:
+        return _read_ledger(paths.ledger)
+    except (ClosedLoopError, OSError) as error:
+        damaged.append(str(error))
+        return ()
+
+
+def _process(of: Callable[[Path], LockHolder | None], paths: StudyPaths, damaged: list[str]) -> LockHolder | None:
+    try:
+        return of(paths.root)
+    except (ClosedLoopError, OSError, ValueError) as error:
+        damaged.append(str(error))
+        return None
+
+
+def _state(
+    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, is_held: bool
+) -> StudyState:
+    """Return the state; a loop that waits or is held may be there for hours, and is not said to run."""
+    states = {record.state for record in records}
+    finished = sum(record.stage == "evaluate" and record.state == "done" for record in records)
+    if running:
+        return "stopped" if running.state == "stopped" else "running"
+    if "failed" in states:
+        return "failed"
+    if is_held:
+        return "held"
+    if "waiting" in states:
+        return "waiting"
+    if n_days is not None and finished >= n_days:
+        return "done"
+    return "stopped" if records else "new"
+
+
+def _hold(held: Held) -> Need:
+    if held.gate == PERSON:
+        return Need("held", "by a person", held.found, anchor=gates.NAME)
+    return Need(
+        "held",
+        f"day {held.day} {held.checkpoint}, {held.gate.replace('_', ' ')}",
+        f"expected {held.expected}, found {held.found}",
+        held.remedy,
+        gates.anchor(held.day, held.checkpoint, held.gate),
+    )
+
+
+def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
+    """Yield what the loop said when it stopped; what a held study would wait for comes later."""
+    for record in records:
+        place = record.stage if record.day == START_DAY else f"day {record.day} {record.stage}"
+        if record.state == "failed":
+            yield Need("failed", place, record.error or "")
+        if record.state == "waiting" and not is_held:
+            yield Need("waiting", place, record.error or "")
+
+
+def _days(
+    records: Sequence[StageRecord],
+    running: RunningStage | None,
+    progress: StageProgress | None,
+    *,
+    n_days: int | None,
+    simulated: bool,
+) -> tuple[DayStages, ...]:
+    by_day: dict[int, dict[str, StageRecord]] = {}
+    for record in records:
+        by_day.setdefault(record.day, {})[record.stage] = record
+    taken = seconds_of(records)
+    days = []
+    for day, of_day in sorted(by_day.items()):
+        at_work = progress if progress and progress.day == day else None
+        cells = tuple(
+            _cell(
+                of_day.get(stage) or stage,
+                running if at_work and at_work.stage == stage else None,
+                left_s=_left_s(at_work, taken, day, stage, simulated=simulated),
+            )
+            for stage in _stages(day, n_days)
+        )
+        days.append(DayStages(day, cells, at_work.day_time_left_s if at_work else None))
+    return tuple(days)
+
+
+def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
+    if day == START_DAY:
+        return (START,)
+    return STAGES[:-1] if day + 1 == n_days else STAGES  # the last day queues nothing
+
+
+def _left_s(
+    progress: StageProgress | None, taken: Mapping[tuple[int, str], float], day: int, stage: str, *, simulated: bool
+) -> float | None:
+    """Return how long a stage takes that is not done; nobody knows it of what a person does."""
+    if progress and progress.stage == stage:
+        return progress.time_left_s
+    return None if stage in BROUGHT and not simulated else expected_s(taken, day=day, stage=stage)
+
+
+def _cell(record: StageRecord | str, running: RunningStage | None, *, left_s: float | None) -> StageCell:
+    if isinstance(record, str):
+        return StageCell(record, "to come", left_s=left_s)
+    if record.state == "running":
+        return _running_cell(record.stage, running, left_s=left_s)
+    if record.state == "done":
+        return StageCell(record.stage, "done", seconds=record.seconds)
+    return StageCell(record.stage, record.state, left_s=left_s, said=record.error or "")
+
+
+def _running_cell(name: str, running: RunningStage | None, *, left_s: float | None) -> StageCell:
+    if running is None:
+        return StageCell(name, "stopped", left_s=left_s)
+    part = min(running.done / running.total, 1.0) if running.done is not None and running.total else None
+    states: dict[str, CellState] = {"moving": "running", "not moving": "stands still", "stopped": "stopped"}
+    return StageCell(name, states[running.state], part=part, left_s=left_s, moved=running.moved)

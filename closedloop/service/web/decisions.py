@@ -1,0 +1,101 @@
+"""What a person decides on the page, as it arrives: JSON of a few words, checked before anything is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import OptionError
+from closedloop.plain_text.json_text import parse_json
+from closedloop.service.control import Control
+
+_MOST_BYTES = 16 << 10
+_MOST_CHARACTERS = {"by": 100, "reason": 2000, "gate": 100}
+ACTIONS = ("approve", "hold", "release", "retry")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided what, and why.
+
+    Attributes
+    ----------
+    by, reason
+        The person, and why.
+    gate, day
+        What is approved; empty and None otherwise.
+    """
+
+    by: str
+    reason: str
+    gate: str = ""
+    day: int | None = None
+
+
+async def read_decision(request: Request, action: str) -> Decision:
+    """Read what was sent with an action.
+
+    Raises
+    ------
+    OptionError
+        It is not what the action needs.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise OptionError(f"{action}: expected application/json, found another content. Decide on the page itself.")
+    content = bytearray()
+    async for piece in request.stream():
+        content += piece
+        if len(content) > _MOST_BYTES:
+            raise OptionError(f"{action}: expected {_MOST_BYTES} bytes at most, found more. Say it shorter.")
+    said = parse_json(bytes(content), place=action, error=OptionError, remedy="Decide on the page itself.")
+    if not isinstance(said, dict):
+        raise OptionError(f"{action}: expected names with values, found {said!r:.40}. Decide on the page itself.")
+    if action != "approve":
+        return Decision(_words(said, "by", action), _words(said, "reason", action))
+    day = said.get("day")
+    if not isinstance(day, int) or isinstance(day, bool) or not 0 <= day < 10_000:
+        raise OptionError(f"{action}: day: expected a day's number, found {day!r:.40}. Decide on the page itself.")
+    return Decision(
+        _words(said, "by", action), _words(said, "reason", action), gate=_words(said, "gate", action), day=day
+    )
+
+
+def _words(said: dict[str, object], name: str, action: str) -> str:
+    value = said.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise OptionError(f"{action}: {name}: expected words, found none. Fill it in.")
+    words = " ".join(value.split())
+    if len(words) > _MOST_CHARACTERS[name]:
+        raise OptionError(
+            f"{action}: {name}: expected {_MOST_CHARACTERS[name]} characters at most, found {len(words)}. "
+            "Say it shorter."
+        )
+    return words
+
+
+def act(control: Control, paths: StudyPaths, action: str, decision: Decision) -> str:
+    """Do what was decided; return the line that says so.
+
+    Parameters
+    ----------
+    control
+        Who does it.
+    paths
+        The study.
+    action
+        One of `ACTIONS`.
+    decision
+        What was sent with it.
+
+    Raises
+    ------
+    ClosedLoopError
+        It cannot be done.
+    """
+    if action == "approve":
+        day = 0 if decision.day is None else decision.day
+        return control.approve(paths, day=day, gate=decision.gate, by=decision.by, reason=decision.reason)
+    acts = {"hold": control.hold, "release": control.release, "retry": control.retry}
+    return acts[action](paths, by=decision.by, reason=decision.reason)

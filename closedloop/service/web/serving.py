@@ -1,0 +1,92 @@
+"""The server: on the loopback interface, whatever it is asked for, and ended within a second."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from closedloop.errors import ExecutionError
+from closedloop.service.web.app import close_streams
+
+_HERE = "127.0.0.1"
+_END_S = 10.0
+_MOST_CONNECTIONS = 256
+
+
+@contextmanager
+def serving(app: FastAPI, *, port: int = 0) -> Iterator[int]:
+    """Serve the page on 127.0.0.1 from a thread; yield its port.
+
+    Parameters
+    ----------
+    app
+        The page.
+    port
+        Where; 0 for one that is free.
+
+    Raises
+    ------
+    ExecutionError
+        Another program is there.
+    """
+    with _door(port) as door:
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=30,
+        )
+        server, loop = uvicorn.Server(config), asyncio.new_event_loop()
+        thread = threading.Thread(target=_run, args=(loop, server, door), name="page", daemon=True)
+        thread.start()
+        try:
+            yield int(door.getsockname()[1])  # it listens already: who asks before the thread is there waits for it
+        finally:
+            asyncio.run_coroutine_threadsafe(_end(app, server), loop)
+            thread.join(_END_S)
+
+
+def _door(port: int) -> socket.socket:
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((_HERE, port))
+        door.listen(64)
+    except OSError as error:
+        door.close()
+        raise ExecutionError(
+            f"{_HERE}:{port}: expected a free port for the page, found it taken ({error.strerror}). "
+            "End the other program, or choose another one by --port."
+        ) from error
+    return door
+
+
+def _run(loop: asyncio.AbstractEventLoop, server: uvicorn.Server, door: socket.socket) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(server.serve(sockets=[door]))
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+async def _end(app: FastAPI, server: uvicorn.Server) -> None:
+    try:
+        await close_streams(app.state.live)
+    finally:
+        server.should_exit = True

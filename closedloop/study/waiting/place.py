@@ -1,0 +1,44 @@
+"""Whether a study still lies where its waiting process began: folders are moved, and disks are away for a while."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import StudyError
+from closedloop.plain_text.printed import command_line
+
+_GONE = " (deleted)"  # what Linux says of an open file that has no name any more
+
+
+def refuse_moved(root: Path, claim: IO[str]) -> None:
+    """Stop where another folder, or none, lies at a study's place while its disk is there.
+
+    Parameters
+    ----------
+    root
+        Where the study was.
+    claim
+        Its open lock file, which goes with it wherever it is moved.
+
+    Raises
+    ------
+    StudyError
+        The study was moved or removed.
+    OSError
+        Nobody can tell: the disk does not answer.
+    """
+    name = str(Path(f"/proc/self/fd/{claim.fileno()}").readlink())
+    is_there = StudyPaths(root).study.exists()
+    if name.endswith(_GONE) and not is_there:
+        raise StudyError(f"{root}: expected the study that this process waits for, found it removed. Restore it.")
+    if name not in (os.path.realpath(claim.name), f"{claim.name}{_GONE}") and Path(name).exists():
+        now = Path(name).parent
+        raise StudyError(
+            f"{root}: expected the study that this process waits for, found it moved to {now}. "
+            f"Wait for it there: `{command_line('closedloop', 'run', now, '--wait')}`."
+        )
+    if not is_there:
+        raise OSError(f"{root} is not there")  # what was mounted there may come back
