@@ -42,6 +42,7 @@ def put_link(made: Lab, name: str, target: Path) -> Path:
         "day-00/.synthesize.partial.d/.shards",
         "day-00/replaced",
         ".loop.lock",
+        ".wait.lock",
         "amendments.jsonl",
         "ledger.sqlite",
         "ledger.sqlite-wal",
