@@ -66,9 +66,7 @@ WorkersOption = Annotated[
 ]
 WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
-ReasonOption = Annotated[
-    str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
-]
+_REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 ProtocolOption = Annotated[
     str,
@@ -239,7 +237,7 @@ def approve(
     gate: Annotated[
         str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it; or hold")
     ],
-    reason: ReasonOption,
+    reason: Annotated[str, _REASON],
     by: ByOption = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
@@ -255,7 +253,7 @@ def approve(
 
 
 @app.command()
-def hold(study: StudyArgument, reason: ReasonOption, by: ByOption = None) -> None:
+def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
     Appends a line to the study's amendments.jsonl. `closedloop approve STUDY hold` releases it.

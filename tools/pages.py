@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.command_reference import write_command_reference
 from tools.decision_index import write_decision_index
+from tools.gate_reference import write_gate_reference
 from tools.operator_messages.page import write_operator_messages
 from tools.rig_reference import write_rig_reference
 from tools.table_reference import write_table_reference
@@ -17,6 +18,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/columns.md": write_table_reference,
     "docs/commands.md": write_command_reference,
     "docs/decisions/index.md": write_decision_index,
+    "docs/gates.md": write_gate_reference,
     "docs/operator_messages.md": write_operator_messages,
     "docs/rig.md": write_rig_reference,
 }

@@ -33,7 +33,7 @@ from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, 
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
-from closedloop.artifacts.study import INPUTS, REPORT_PAGES, STAGES, START, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPORT_PAGES, STAGES, START, StudyPaths
 
 COMMAND = "python -m closedloop.artifacts.catalog"
 TREE_START, TREE_END = f"<!-- tree: {COMMAND} -->", "<!-- end of tree -->"
@@ -175,6 +175,8 @@ def tree() -> str:
     lines.append(_line(1, "day-00/", "a recording day; day-01/ and so on"))
     for stage in STAGES:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
+    lines.append(_line(2, f"{GATES_FOLDER}/", "go or no-go, of no stage"))
+    lines += [_line(3, name, holds) for name, holds in _GATE_REPORTS.items()]
     lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
     return "\n".join([*lines, _line(1, f"{REPORT_PAGES}/", ""), *_files(2, REPORT_PAGES)]) + "\n"
 
@@ -186,6 +188,11 @@ _STUDY_FILES = (
     (_STUDY.amendments.name, "what people decided since: who, when, why"),
     (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )
+_GATE_REPORTS = {
+    "preflight.json": "what was found before the session was shown",
+    "intake.json": "what was found when it was ingested",
+    "review.json": "what was found when it was evaluated",
+}
 _FOLDERS = {"schedule": "travels to the rig", "present": "comes back from it"}
 _HOLDS_AT = 36  # column
 

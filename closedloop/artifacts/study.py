@@ -31,6 +31,9 @@ REPORT_PAGES = "report"
 REPLACED = "replaced"
 """The folder of a day that keeps recordings which gave way to better copies."""
 
+GATES_FOLDER = "gates"
+"""The folder of a day that holds what its gates found; it is no stage's."""
+
 START_DAY = -1
 """Where a day is asked for, the day of the study's start."""
 

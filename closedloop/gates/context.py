@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -72,7 +73,7 @@ class GateContext:
         """
         place = file.published(self.paths, self.day if day is None else day)
         self._asked.add(self.paths.relative(place))
-        return _digest(place) != _ABSENT
+        return _digest(_manifest(place.parent), place.name) != _ABSENT
 
     def n_bytes(self, stage: str, *, day: int | None = None) -> int | None:
         """Return how many bytes a stage of a day published; None where it has published nothing.
@@ -86,7 +87,8 @@ class GateContext:
         """
         folder = self.paths.folder(stage, self.day if day is None else day)
         self._asked.add(f"{self.paths.relative(folder)}/")
-        return _n_bytes(folder)
+        manifest = _manifest(folder)
+        return None if manifest is None else _n_bytes(manifest)
 
     def made_from(self) -> dict[str, str]:
         """Return what was read and asked so far; see `GateReport.made_from`."""
@@ -106,27 +108,28 @@ def sources(paths: StudyPaths, protocol: Protocol, asked: Iterable[str]) -> dict
         Files by their path in the study; a folder, of which the size was asked, ends in a slash.
     """
     section = json.dumps(protocol.gates.model_dump(mode="json"), sort_keys=True)
+    manifest_of = cache(_manifest)  # several files of a folder are asked for
     found = {PROTOCOL: protocol_sha256(protocol), PROTOCOL_GATES: sha256_bytes(section.encode())}
-    return found | {name: _source(paths.root / name, is_folder=name.endswith("/")) for name in sorted(asked)}
+    for name in sorted(asked):
+        place = paths.root / name
+        found[name] = (
+            _size(manifest_of(place)) if name.endswith("/") else _digest(manifest_of(place.parent), place.name)
+        )
+    return found
 
 
-def _source(place: Path, *, is_folder: bool) -> str:
-    if not is_folder:
-        return _digest(place)
-    n_bytes = _n_bytes(place)
-    return _ABSENT if n_bytes is None else f"{n_bytes} bytes"
+def _size(manifest: Manifest | None) -> str:
+    return _ABSENT if manifest is None else f"{_n_bytes(manifest)} bytes"
 
 
-def _digest(place: Path) -> str:
-    """Return what its manifest says of a published file."""
-    manifest = _manifest(place.parent)
-    entry = manifest.outputs.get(place.name) if manifest else None
+def _digest(manifest: Manifest | None, name: str) -> str:
+    """Return what a folder's manifest says of a file in it."""
+    entry = manifest.outputs.get(name) if manifest else None
     return entry.sha256 if entry else _ABSENT
 
 
-def _n_bytes(folder: Path) -> int | None:
-    manifest = _manifest(folder)
-    return sum(entry.n_bytes for entry in manifest.outputs.values()) if manifest else None
+def _n_bytes(manifest: Manifest) -> int:
+    return sum(entry.n_bytes for entry in manifest.outputs.values())
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -27,7 +27,10 @@ def evaluate_checkpoint(
         A published file is missing or damaged.
     """
     context = GateContext(paths, study, protocol, day)
-    findings = tuple(gate.evaluate(context) for gate in gates_of(checkpoint))
+    findings = tuple(
+        gate.evaluate(context).model_copy(update={"is_of_this_machine": gate.is_of_this_machine})
+        for gate in gates_of(checkpoint)
+    )
     return GateReport(
         simulated=study.simulated,
         day=day,
@@ -51,12 +54,9 @@ def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, ask
     asks_machine
         Whether such a gate still matters.
     """
-    gates = {gate.name: gate for gate in gates_of(report.checkpoint)}
-    if [finding.gate for finding in report.findings] != list(gates):
+    if [finding.gate for finding in report.findings] != [gate.name for gate in gates_of(report.checkpoint)]:
         return False
-    if asks_machine and any(
-        gates[finding.gate].is_of_this_machine and finding.level != "PASS" for finding in report.findings
-    ):
+    if asks_machine and any(finding.is_of_this_machine and finding.level != "PASS" for finding in report.findings):
         return False
     asked = report.made_from.keys() - {PROTOCOL, PROTOCOL_GATES}
     return report.made_from == sources(paths, protocol, asked)

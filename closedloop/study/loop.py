@@ -192,7 +192,7 @@ class _Loop:
         checkpoint = CHECKPOINT_AFTER.get(step.stage.name)
         if checkpoint is not None:
             steps = self.steps
-            steps.table.ask_gates(steps.paths, steps.study, steps.protocol, day=step.day, checkpoint=checkpoint)
+            steps.table.gates.ask(steps.paths, steps.study, steps.protocol, day=step.day, checkpoint=checkpoint)
 
     def _held_before(self, step: Step) -> tuple[Held, ...]:
         """Return what holds a session that is to be made or shown; say what a simulated study goes past by itself."""

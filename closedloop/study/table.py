@@ -10,7 +10,6 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.gates.report import Checkpoint, GateReport
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, StudyDocument, StudyPaths
@@ -18,7 +17,7 @@ from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
 from closedloop.study.foresight.duration import say_duration
-from closedloop.study.gates.checkpoints import ask_gates
+from closedloop.study.gates.checkpoints import GATE_KEEPER, GateKeeper
 from closedloop.study.pages import draw_pages_if_due
 
 StageWork = Callable[[StageContext], None]
@@ -36,15 +35,6 @@ class Foresight(Port):
 
     def __call__(self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, n_days: int) -> None:
         """See `study.foresight.before`."""
-
-
-class AsksGates(Port):
-    """Who asks the gates."""
-
-    def __call__(
-        self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, checkpoint: Checkpoint
-    ) -> GateReport:
-        """See `study.gates.checkpoints`."""
 
 
 Place = Literal["before the session", "in the session", "after the session"]
@@ -105,7 +95,7 @@ class StageTable:
         Refuses what a day, or the study, would end in, before anything is made of it.
     say_duration
         Says how long the attacks of a planned day take.
-    ask_gates
+    gates
         Says what the gates find at a checkpoint of a day, and writes it down.
     """
 
@@ -114,7 +104,7 @@ class StageTable:
     report: Callable[[StudyPaths], None] = draw_pages_if_due
     foresee: Foresight = refuse_impossible
     say_duration: SaysDuration = say_duration
-    ask_gates: AsksGates = ask_gates
+    gates: GateKeeper = GATE_KEEPER
 
 
 def work_of(module: str) -> StageWork:

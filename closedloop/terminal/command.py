@@ -1,7 +1,8 @@
 """Runs a program's command line: whatever happens is one line on standard error, and an exit code.
 
 0 done, 1 an error, 2 a command line of which a word is not understood, whatever the files are, 130 interrupted, 141
-nobody reads what is printed.
+nobody reads what is printed. A command may end with codes of its own: `closedloop run` with 3 where it waits for a
+person, with 4 where a gate holds.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 PROTOCOL = Path(__file__).with_name("two_days.yaml")
+WAITING, HELD = 3, 4  # exit codes of `closedloop run` where it stopped for a person, and for a gate
 WATCHED = Path(__file__).with_name("watched")  # Python looks there first, and no command can listen to anybody
 ENVIRONMENT = os.environ | {
     "OMP_NUM_THREADS": "1",
@@ -56,6 +57,11 @@ def run_once(
 def sensitivity(study: Path) -> bytes:
     """Return the study's result."""
     return (study / "report" / "sensitivity.csv").read_bytes()
+
+
+def gate_reports(study: Path) -> dict[str, bytes]:
+    """Return what the gates found, by path in the study."""
+    return {path.relative_to(study).as_posix(): path.read_bytes() for path in sorted(study.glob("day-*/gates/*"))}
 
 
 PROGRESS = re.compile(r": \d{1,3} %(, about .* left)?$")  # of a long stage on a slow machine

@@ -13,7 +13,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.storage import sha256_file
 from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
-from tests.loop.studies import closedloop, one_line_error
+from tests.loop.studies import WAITING, closedloop, one_line_error
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -43,13 +43,13 @@ def test_a_run_during_the_copy_seals_nothing_and_a_run_after_it_seals_all(
     with Child([sys.executable, "-c", COPY, source, folder], stdin=subprocess.PIPE) as copying:
         for _ in range(2):
             finished = closedloop("run", real_study.root, "--settle", "2")
-            assert finished.returncode == 0, finished.stderr
+            assert finished.returncode == WAITING, finished.stderr
             assert "Waiting for you: day 0: " in finished.stdout
             assert not (folder / MANIFEST_NAME).exists()
         copying.communicate(b"the rest\n")
     assert copying.returncode == 0
     finished = closedloop("run", real_study.root, "--settle", "2")
-    assert finished.returncode == 0, finished.stderr
+    assert finished.returncode == WAITING, finished.stderr
     assert {name: entry.sha256 for name, entry in read_manifest(folder).outputs.items()} == whole
 
 
@@ -76,6 +76,6 @@ def test_a_bad_copy_is_replaced_by_command(real_study: RealStudy, tmp_path: Path
     assert "--why" in closedloop(*command).stderr
     replaced = closedloop(*command, "--why", "the stick was full")
     assert replaced.returncode == 0, replaced.stderr
-    assert closedloop("run", real_study.root).returncode == 0
+    assert closedloop("run", real_study.root).returncode == WAITING
     assert (real_study.paths.replaced(0) / "recording-1" / "array1.nev").is_file()
     assert "ingested" in one_line_error(closedloop(*command, "--why", "once more"))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.models.backbones import build_classifier
-from tests.loop.studies import PROTOCOL, closedloop, one_line_error
+from tests.loop.studies import PROTOCOL, WAITING, closedloop, one_line_error
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -96,6 +96,7 @@ def test_init_with_photographs_and_a_resnet50_reaches_the_end_of_schedule(tmp_pa
     assert np.load(study / "day-00" / "schedule" / "images.npy", mmap_mode="r").shape[1:] == (224, 224, 3)
     assert "rig present" in finished.stdout
     again = closedloop("run", study)
+    assert again.returncode == WAITING
     assert "Waiting for you: day 0" in again.stdout
 
 
@@ -173,7 +174,7 @@ def test_a_separation_is_mended_without_making_attacks_again(tmp_path: Path) -> 
     assert message.startswith(f"{protocol}, presentation.twin_separation_min: expected 60 min between an image and its")
     protocol.write_text(protocol.read_text().replace("twin_separation_min: 60.0", "twin_separation_min: 0.01"))
     again = closedloop("run", study)
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == WAITING, again.stderr
     assert "presentation.twin_separation_min 60.0 -> 0.01" in again.stdout
     assert {path.name: path.stat().st_mtime_ns for path in (study / "day-00" / "synthesize").iterdir()} == attacks
     assert (study / "day-00" / "plan" / "manifest.json").read_bytes() != planned

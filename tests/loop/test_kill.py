@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.equipment.processes import Child
-from tests.loop.studies import ENVIRONMENT, PROTOCOL, command, dry_run, sensitivity
+from tests.loop.studies import ENVIRONMENT, PROTOCOL, command, dry_run, gate_reports, sensitivity
 
 N_KILLS = 20
 POLL_S = 0.002
@@ -97,6 +97,7 @@ def test_twenty_kills_over_all_stages_and_the_rig_change_no_byte_of_the_result(
     finished = dry_run(study)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert sensitivity(study) == sensitivity(undisturbed)
+    assert gate_reports(study) == gate_reports(undisturbed)
     assert len(kills) == N_KILLS
     assert {stage for _, stage, _, _ in kills} == {stage for _, stage, _ in stage_seconds(undisturbed)}
     assert sum(hits) >= N_KILLS // 2, f"only {sum(hits)} of {N_KILLS} kills hit a running process"
@@ -121,3 +122,4 @@ def test_a_loop_killed_while_its_rig_presents_finds_the_orphan_and_goes_on(undis
     finished = dry_run(study)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert sensitivity(study) == sensitivity(undisturbed)
+    assert gate_reports(study) == gate_reports(undisturbed)

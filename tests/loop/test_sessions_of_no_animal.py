@@ -13,7 +13,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import journal_bytes, read_journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from tests.loop.real_study import RealStudy
-from tests.loop.studies import ENVIRONMENT, closedloop, one_line_error
+from tests.loop.studies import ENVIRONMENT, WAITING, closedloop, one_line_error
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -32,7 +32,7 @@ def test_a_session_by_mouse_is_refused_then_taken_by_name_and_every_page_says_so
     taken = closedloop("accept-session", real_study.root, "--day", "0", *names, "--why", WHY, "--who", "Ada")
     assert taken.returncode == 0, taken.stderr
     finished = closedloop("run", real_study.root, "--settle", "0")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.returncode == WAITING, finished.stdout + finished.stderr
 
     quality = catalog.QUALITY.read(catalog.QUALITY.published(real_study.paths, 0))
     assert {name: said.split(";")[0] for name, said in quality.despite.items()} == MEANINGS

@@ -12,6 +12,7 @@ from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -45,9 +46,10 @@ class Held:
     @property
     def line(self) -> str:
         """What a person is told, in one line without the way to approve it."""
+        expected, found = self.expected.rstrip("."), self.found.rstrip(".")
         if self.checkpoint == "person":
-            return f"day {self.day}: {self.found}"
-        return f"day {self.day} {self.checkpoint}, {self.gate}: expected {self.expected}, found {self.found}."
+            return f"day {self.day}: {found}."
+        return f"day {self.day} {self.checkpoint}, {self.gate}: expected {expected}, found {found}."
 
     def approval(self, study: Path) -> str:
         """Return the command that lets the study go on despite it, to be pasted into a shell."""
@@ -62,9 +64,10 @@ def holds_by_gates(study: StudyDocument, protocol: Protocol) -> bool:
 
 
 def is_shown(paths: StudyPaths, day: int) -> bool:
-    """Return whether a day's session has begun: a journal says so. From then on nothing holds it."""
-    folders = (paths.folder("present", day), paths.working("present", day))
-    return any((folder / JOURNAL.name).exists() for folder in folders)
+    """Return whether a day's session has begun: a journal says so, or a manifest. From then on nothing holds it."""
+    published, working = paths.folder("present", day), paths.working("present", day)
+    begun = (published / JOURNAL.name, working / JOURNAL.name, published / MANIFEST_NAME)
+    return any(path.exists() for path in begun)
 
 
 def day_to_show(paths: StudyPaths, n_days: int) -> int | None:

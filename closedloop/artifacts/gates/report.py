@@ -5,6 +5,7 @@ No stage and nothing depends on these files: they follow from published folders 
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,10 +13,7 @@ from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import DayNumber
-from closedloop.artifacts.study import StudyPaths
-
-GATES_FOLDER = "gates"
-"""The folder of a day that holds what its gates found; it is no stage's."""
+from closedloop.artifacts.study import GATES_FOLDER, StudyPaths
 
 GateLevel = Literal["PASS", "WARN", "HOLD"]
 
@@ -34,6 +32,11 @@ class GateFinding(Section):
     found: str = Field(min_length=1, description="an approval is of these words: it is void when they change")
     remedy: str = Field(description="what to do; empty where the gate passes")
     values: dict[str, float | None] = Field(default={}, description="the numbers that decided, by name")
+    is_of_this_machine: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="whether it is of the machine as it was, beside the published files",
+    )
 
 
 class GateReport(Document):

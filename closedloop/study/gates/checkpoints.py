@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
+from typing import Protocol as Port
 
 from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.gates.report import Checkpoint, GateReport, gate_report_path
@@ -19,35 +21,74 @@ CHECKPOINT_AFTER: Final[dict[str, Checkpoint]] = {
 """By the stage after which its gates are asked."""
 
 
-def ask_gates(
-    paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, checkpoint: Checkpoint
+class EvaluatesGates(Port):
+    """Who asks the gates of a checkpoint, and writes nothing."""
+
+    def __call__(
+        self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, day: int, checkpoint: Checkpoint
+    ) -> GateReport:
+        """See `gates.evaluate`."""
+
+
+class SaysCurrent(Port):
+    """Who says whether a report still follows from what is there."""
+
+    def __call__(self, report: GateReport, paths: StudyPaths, protocol: Protocol, *, asks_machine: bool) -> bool:
+        """See `gates.evaluate`."""
+
+
+def _evaluate(
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, day: int, checkpoint: Checkpoint
 ) -> GateReport:
-    """Return what the gates of a checkpoint find now; its file is written where it is missing or of another state.
+    from closedloop.gates.evaluate import evaluate_checkpoint  # noqa: PLC0415 - numpy with the first gate
 
-    Parameters
-    ----------
-    paths, study, protocol
-        The study.
-    day, checkpoint
-        Which; the stage before it is published.
+    return evaluate_checkpoint(paths, study, protocol, day, checkpoint)
 
-    Raises
-    ------
-    DocumentError
-        A published file is damaged.
-    """
-    from closedloop.gates.evaluate import evaluate_checkpoint, is_current  # noqa: PLC0415 - numpy with the first gate
 
-    place = gate_report_path(paths, day, checkpoint)
-    if place.is_file():
-        try:
-            report = GateReport.read(place)
-        except DocumentError:
-            pass  # it follows from published files: it is written again
-        else:
-            if is_current(report, paths, protocol, asks_machine=not is_shown(paths, day)):
-                return report
-    report = evaluate_checkpoint(paths, study, protocol, day, checkpoint)
-    make_folder(place.parent)
-    report.write(place)
-    return report
+def _is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, asks_machine: bool) -> bool:
+    from closedloop.gates.evaluate import is_current  # noqa: PLC0415 - numpy with the first gate
+
+    return is_current(report, paths, protocol, asks_machine=asks_machine)
+
+
+@dataclass(frozen=True)
+class GateKeeper:
+    """The gates, as the loop asks them; other ones in tests."""
+
+    evaluate: EvaluatesGates = _evaluate
+    is_current: SaysCurrent = _is_current
+
+    def ask(
+        self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, checkpoint: Checkpoint
+    ) -> GateReport:
+        """Return what the gates of a checkpoint find now; its file is written where it is missing or of another state.
+
+        Parameters
+        ----------
+        paths, study, protocol
+            The study.
+        day, checkpoint
+            Which; the stage before it is published.
+
+        Raises
+        ------
+        DocumentError
+            A published file is damaged.
+        """
+        place = gate_report_path(paths, day, checkpoint)
+        if place.is_file():
+            try:
+                report = GateReport.read(place)
+            except DocumentError:
+                pass  # it follows from published files: it is written again
+            else:
+                if self.is_current(report, paths, protocol, asks_machine=not is_shown(paths, day)):
+                    return report
+        report = self.evaluate(paths, study, protocol, day, checkpoint)
+        make_folder(place.parent)
+        report.write(place)
+        return report
+
+
+GATE_KEEPER: Final = GateKeeper()
+"""The real ones."""

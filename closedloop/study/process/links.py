@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, DayPaths, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, DayPaths, StudyPaths
 from closedloop.errors import StudyError
 
 
@@ -41,6 +41,7 @@ def _written(paths: StudyPaths) -> Iterator[Path]:
     for day in paths.root.glob("day-*"):
         yield day
         yield day / REPLACED
+        yield day / GATES_FOLDER
         for stage in STAGES:
             yield from _half_done(DayPaths(day).working(stage))
 

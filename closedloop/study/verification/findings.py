@@ -13,7 +13,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.storage import sha256_file, storage_errors
 
 StudyFaultKind = Literal[
-    "study", "bytes", "unlisted", "leftover", "document", "inputs", "journal", "images", "base model", "report"
+    "study", "bytes", "unlisted", "leftover", "document", "inputs", "journal", "images", "base model", "report", "gates"
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.study import INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.folders import image_path
@@ -184,7 +184,7 @@ def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
     ours |= {paths.root / name for name in (LOOP_LOCK, WAIT_LOCK)}
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
-    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED))}
+    ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED, GATES_FOLDER))}
     stages = {START, INPUTS, *STAGES}
     for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
         name = path.name

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.artifacts.catalog import JOURNAL, MODEL, PREDICTIONS, QUEUE, REPORT, USES, spikes
+from closedloop.artifacts.catalog import JOURNAL, MODEL, PREDICTIONS, QUEUE, REPORT, USES, spikes, tree
+from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import is_simulated
 from tests.unit.days import image_queue
@@ -49,3 +50,8 @@ def test_tables_and_arrays_carry_the_mark_and_come_back(tmp_path: Path, simulate
     predicted = np.arange(6, dtype=np.float32).reshape(2, 3)
     PREDICTIONS.write(tmp_path / PREDICTIONS.name, {"predicted": predicted}, simulated=simulated)
     np.testing.assert_array_equal(PREDICTIONS.read(tmp_path / PREDICTIONS.name)["predicted"], predicted)
+
+
+def test_the_tree_names_the_reports_of_all_checkpoints() -> None:
+    for checkpoint in CHECKPOINTS:
+        assert f"      {gate_report_path(PATHS, 0, checkpoint).name} " in tree()

@@ -120,7 +120,7 @@ def test_a_few_bad_attacks_do_not_hide_behind_many_good_ones_of_another_epsilon(
     study.day(0, audit={row: {"predicted_change": 0.5} for row in range(N_ANCHORS)})
     found = study.finding("attack_rounding")
     assert (found.level, found.found) == ("HOLD", "50 % of the predicted change lost to whole levels at epsilon 2.5")
-    assert found.values["epsilon_10"] == pytest.approx(0.01)
+    assert found.values["epsilon_10"] == pytest.approx(0.01, rel=1e-5)
 
 
 def test_a_gate_warns_between_its_limits_and_says_what_to_do(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_twins_are_apart_by_the_pace_that_was_planned(tmp_path: Path) -> None:
     hours = study.finding("hours").values["planned_h"]
     n_presentations = 2 * (N_PER_DAY + N_ATTACKS)
     assert hours is not None
-    assert found.values["nearest_min"] == pytest.approx(N_ANCHORS * hours * 60 / n_presentations)
+    assert found.values["nearest_min"] == pytest.approx(N_ANCHORS * hours * 60 / n_presentations, rel=1e-5)
 
 
 def test_hours_are_at_the_median_pace_of_the_days_before(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_hours_are_at_the_median_pace_of_the_days_before(tmp_path: Path) -> None
         study.day(day)
         study.shown(day, seconds_each=seconds_each)
     study.day(2)
-    assert study.finding("hours", 2).values["needed_h"] == pytest.approx(48 * 51.0 / 3600)
+    assert study.finding("hours", 2).values["needed_h"] == pytest.approx(48 * 51.0 / 3600, rel=1e-5)
     assert "at the pace of the days before" in study.finding("hours", 2).found
     assert "as many broken trials as the protocol expects" in study.finding("hours", 0).found
 
@@ -170,7 +170,7 @@ def test_what_the_last_day_wrote_is_what_this_one_needs(tmp_path: Path) -> None:
         sum(path.stat().st_size for path in study.paths.folder(stage, 0).iterdir() if path.name != "manifest.json")
         for stage in ("synthesize", "schedule")
     )
-    assert study.finding("disk", 1).values["needed_gb"] == pytest.approx((before + 5_000_000) / 1e9)
+    assert study.finding("disk", 1).values["needed_gb"] == pytest.approx((before + 5_000_000) / 1e9, rel=1e-5)
 
 
 def test_a_first_day_with_voltage_needs_what_its_samples_take(tmp_path: Path) -> None:
@@ -182,10 +182,10 @@ def test_a_first_day_with_voltage_needs_what_its_samples_take(tmp_path: Path) ->
     first = study.finding("disk").values["needed_gb"]
     one.model_copy(update={"arrays": ("left", "right")}).write(study.paths.study)
     assert first is not None
-    assert study.finding("disk").values["needed_gb"] == pytest.approx(2 * first)
+    assert study.finding("disk").values["needed_gb"] == pytest.approx(2 * first, rel=1e-5)
     seconds = (study.finding("hours").values["planned_h"] or 0) * 3600
     spikes = 96 * 30 * (8 + 2 * study.protocol.recording.waveform_samples)
-    assert first * 1e9 == pytest.approx(seconds * (96 * 30_000 * 2 + spikes))
+    assert first * 1e9 == pytest.approx(seconds * (96 * 30_000 * 2 + spikes), rel=1e-5)
 
 
 def test_a_set_without_an_audit_warns_that_nobody_knows(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
-from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
+from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
@@ -26,6 +26,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.stages.context import StageContext
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.looks import Patience
+from closedloop.study.gates.checkpoints import GateKeeper
 from closedloop.study.loop import Outcome, run_study
 from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from tests.unit.days import SMOKE
@@ -82,26 +83,26 @@ class Lab:
             report=lambda _paths: None,
             foresee=_nobody,
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
-            ask_gates=self._ask_gates,
+            gates=self.gates,
         )
         return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
 
-    def _ask_gates(
-        self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, checkpoint: Checkpoint
+    @property
+    def gates(self) -> GateKeeper:
+        """Who finds what the test says: the real gates read documents that these stages do not write."""
+        return GateKeeper(self._evaluate_gates, lambda _report, _paths, _protocol, *, asks_machine: False)
+
+    def _evaluate_gates(
+        self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, day: int, checkpoint: Checkpoint
     ) -> GateReport:
-        """Find what the test says: the real gates read documents that these stages do not write."""
         self.asked.append((day, checkpoint))
-        report = GateReport(
+        return GateReport(
             simulated=study.simulated,
             day=day,
             checkpoint=checkpoint,
             made_from={"protocol": protocol.name},
             findings=self.finds.get((day, checkpoint), ()),
         )
-        place = gate_report_path(paths, day, checkpoint)
-        place.parent.mkdir(exist_ok=True)
-        report.write(place)
-        return report
 
     def _fake(self, stage: Stage) -> Stage:
         return replace(stage, work=partial(self._work, stage))

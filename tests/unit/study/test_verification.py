@@ -7,11 +7,13 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from closedloop.artifacts.catalog import REPORT_RECORD
+from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ManifestError, StudyError
@@ -32,9 +34,14 @@ def done(root: Path, *, simulated: bool = True) -> Lab:
     return made
 
 
+def verified(made: Lab) -> Verification:
+    """Read the study whole, with the gates that its loop asked."""
+    return verify_study(made.paths, table=replace(STAGE_TABLE, gates=made.gates))
+
+
 def faults(made: Lab) -> list[tuple[str, str]]:
     """Return (kind, message), without those about the documents that these stages do not write."""
-    found = verify_study(made.paths).faults
+    found = verified(made).faults
     no_documents = ("names no such file", "summary.json", "session.json", "journal.jsonl")
     return [(one.kind, one.message) for one in found if not any(words in one.message for words in no_documents)]
 
@@ -42,9 +49,9 @@ def faults(made: Lab) -> list[tuple[str, str]]:
 def test_a_study_as_it_was_published_is_whole(tmp_path: Path) -> None:
     made = done(tmp_path)
     assert faults(made) == []
-    found = verify_study(made.paths)
+    found = verified(made)
     assert isinstance(found, Verification)
-    assert found.n_files == 11  # a file a stage, inputs.json and the base model
+    assert found.n_files == 14  # a file a stage, inputs.json, the base model, three reports of gates
 
 
 def test_a_byte_that_changed_behind_size_and_time_is_found_without_the_ledger(tmp_path: Path) -> None:
@@ -100,7 +107,7 @@ def test_a_session_that_is_not_sealed_yet_and_a_study_without_a_list_are_notes(t
     made = done(tmp_path, simulated=False)
     bring(made.paths, 0)
     shutil.rmtree(made.paths.inputs)
-    notes = verify_study(made.paths).notes
+    notes = verified(made).notes
     assert faults(made) == []
     assert [note.partition(": ")[2][:12] for note in notes] == ["not sealed y", "no list of i"]
 
@@ -108,7 +115,7 @@ def test_a_session_that_is_not_sealed_yet_and_a_study_without_a_list_are_notes(t
 def test_nothing_is_written(tmp_path: Path) -> None:
     made = done(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
-    verify_study(made.paths)
+    verified(made)
     assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]} == before
 
 
@@ -176,7 +183,7 @@ def test_a_simulated_study_whose_protocol_changed_where_nothing_sees_it_is_a_not
     made = done(tmp_path)
     edit(made.paths.folder("plan", 0), protocol_sha256="0" * 64)
     assert faults(made) == []
-    assert "another protocol" in verify_study(made.paths).notes[0]
+    assert "another protocol" in verified(made).notes[0]
 
 
 def test_a_study_whose_stages_declared_fewer_sections_stands_and_an_edit_of_it_is_seen(tmp_path: Path) -> None:
@@ -216,3 +223,44 @@ def test_an_index_of_the_ledger_that_has_lost_a_row_is_found(tmp_path: Path) -> 
     ((kind, message),) = faults(made)
     assert kind == "document"
     assert message.startswith(f"{made.paths.ledger}: expected the study's SQLite ledger")
+
+
+@pytest.mark.parametrize(
+    ("change", "other"),
+    [
+        ({"findings": ()}, "hours"),
+        ({"made_from": {}}, "made_from"),
+        ({"day": 7}, "day"),
+    ],
+)
+def test_what_gates_found_is_computed_again(tmp_path: Path, change: dict[str, object], other: str) -> None:
+    made = lab(tmp_path, days=1)
+    made.finds[0, "intake"] = (GateFinding(gate="hours", level="PASS", expected="few", found="few", remedy=""),)
+    made.run()
+    assert faults(made) == []
+    place = gate_report_path(made.paths, 0, "intake")
+    GateReport.read(place).model_copy(update=change).write(place)
+    ((kind, message),) = faults(made)
+    assert kind == "gates"
+    assert message.startswith(f"{place}: expected what the gates find in the published files, found another {other}. ")
+    made.run()
+    assert faults(made) == []
+
+
+def test_what_a_gate_asked_the_machine_is_not_computed_again(tmp_path: Path) -> None:
+    made = lab(tmp_path, days=1)
+    disk = GateFinding(gate="disk", level="PASS", expected="room", found="room", remedy="", is_of_this_machine=True)
+    made.finds[0, "preflight"] = (disk,)
+    made.run()
+    made.finds[0, "preflight"] = (disk.model_copy(update={"level": "HOLD", "found": "none", "remedy": "Make room."}),)
+    assert faults(made) == []
+
+
+def test_a_damaged_report_of_gates_and_a_file_beside_it_are_named(tmp_path: Path) -> None:
+    made = done(tmp_path)
+    place = gate_report_path(made.paths, 0, "review")
+    place.write_text("{")
+    (place.parent / "notes.txt").touch()
+    ((kind, message),) = faults(made)
+    assert (kind, message.partition(": ")[0]) == ("gates", str(place))
+    assert f"{place.parent / 'notes.txt'}: none of the study's; it is not read." in verified(made).notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line
 from closedloop.errors import DocumentError
+from tests.equipment.processes import Child
 
 
 def amendment(day: int, why: str = "the screen's tracker was off") -> Amendment:
@@ -52,3 +54,25 @@ def test_a_line_that_is_no_amendment_is_named(tmp_path: Path) -> None:
     path.write_bytes(chain_line(b'{"kind":"other"}', CHAIN_START)[0])
     with pytest.raises(DocumentError, match=r"amendments\.jsonl, line 1: kind"):
         read_amendments(path)
+
+
+ADD = """
+import sys
+from pathlib import Path
+from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+for number in range(int(sys.argv[2])):
+    append_amendment(
+        Path(sys.argv[1]),
+        Amendment(kind="hold", simulated=False, day=number, utc=utc_now(), who=sys.argv[3], why="ill"),
+    )
+"""
+
+
+def test_two_who_decide_at_the_same_time_lose_no_decision(tmp_path: Path) -> None:
+    path, n_each = tmp_path / "amendments.jsonl", 12
+    command = [sys.executable, "-c", ADD, str(path), str(n_each)]
+    with Child([*command, "ada"]) as first, Child([*command, "bob"]) as second:
+        assert (first.wait(), second.wait()) == (0, 0)
+    decided = read_amendments(path)
+    for who in ("ada", "bob"):
+        assert [one.day for one in decided if one.who == who] == list(range(n_each))

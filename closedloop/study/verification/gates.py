@@ -1,0 +1,62 @@
+"""What gates found, computed again from the published files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_report_path
+from closedloop.artifacts.manifest import is_litter
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.study import GATES_FOLDER, StudyDocument, StudyPaths
+from closedloop.plain_text.printed import quoted
+from closedloop.study.gates.checkpoints import GateKeeper
+from closedloop.study.verification.findings import Findings
+
+
+def check_gates(
+    findings: Findings, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, gates: GateKeeper
+) -> None:
+    """Compare every gate report with what the gates find now, but for what they ask the machine.
+
+    Parameters
+    ----------
+    findings
+        Grow by what is found.
+    paths, study, protocol
+        Whose.
+    gates
+        Who asks them.
+    """
+    for folder in sorted(paths.root.glob(f"day-[0-9]*/{GATES_FOLDER}")):
+        day = int(folder.parent.name.removeprefix("day-"))
+        places = {gate_report_path(paths, day, checkpoint): checkpoint for checkpoint in CHECKPOINTS}
+        for place in sorted(folder.iterdir()):
+            if place not in places:
+                if not is_litter(place.name):
+                    findings.notes.append(f"{place}: none of the study's; it is not read.")
+                continue
+            with findings.reading("gates", place):
+                findings.sha256(place)
+                report = GateReport.read(place)
+                again = gates.evaluate(paths, study, protocol, day, places[place])
+                _compare(findings, place, report, again, paths=paths)
+
+
+def _compare(findings: Findings, place: Path, report: GateReport, again: GateReport, *, paths: StudyPaths) -> None:
+    """Write down what differs; a gate that asks the machine is compared by its name alone."""
+    before, now = ({one.gate: one for one in each.findings} for each in (report, again))
+    of_the_machine = {one.gate for one in again.findings if one.is_of_this_machine}
+    others = [
+        gate
+        for gate in dict.fromkeys([*before, *now])
+        if before.get(gate) != now.get(gate) and not (gate in of_the_machine and gate in before)
+    ]
+    head = ("kind", "simulated", "day", "checkpoint", "made_from")
+    others += [name for name in head if getattr(report, name) != getattr(again, name)]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        findings.fault(
+            "gates",
+            f"{place}: expected what the gates find in the published files, found another {others[0]}{more}. "
+            f"Move it aside: `closedloop run {quoted(paths.root)}` writes it again.",
+        )
