@@ -41,6 +41,7 @@ def put_link(made: Lab, name: str, target: Path) -> Path:
         "day-00/.synthesize.partial",
         "day-00/.synthesize.partial.d/.shards",
         "day-00/replaced",
+        "day-00/gates",
         ".loop.lock",
         "amendments.jsonl",
         "ledger.sqlite",

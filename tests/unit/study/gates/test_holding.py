@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.gates.decisions import approve, held_now, hold
 from closedloop.study.loop import Outcome, read_identity
+from tests.equipment.processes import Child
 from tests.unit.messages import refused
 from tests.unit.study.labs import Lab, bring_recording, from_stage, lab
 from tests.unit.study.sessions import bring
@@ -280,3 +282,15 @@ def test_a_study_of_a_version_without_gates_goes_on_with_its_reports_written(tmp
     outcome = made.run()
     assert outcome.held_by == ()
     assert json.loads(gate_report_path(made.paths, 0, "intake").read_text())["findings"][0]["gate"] == "lost_codes"
+
+
+def test_a_report_that_was_half_written_when_its_loop_was_killed_is_swept(tmp_path: Path) -> None:
+    made = lab(tmp_path, days=1)
+    made.run()
+    with Child([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    half = gate_report_path(made.paths, 0, "intake").with_name(f".intake.json.{ended.pid}.tmp")
+    half.write_text("{")
+    made.run()
+    assert not half.exists()
+    assert gate_report_path(made.paths, 0, "intake").is_file()
