@@ -25,6 +25,7 @@ _OWN = {
     "ledger.sqlite-wal",
     "ledger.sqlite-shm",
     ".loop.lock",
+    ".wait.lock",
 }  # what the loop remembers, not the result
 _OF_THE_RUN = {  # in these files: how long a stage took, and what follows from that
     "manifest.json": re.compile(rb'"(seconds|peak_memory_mb|code_version)": [^,\n]*'),

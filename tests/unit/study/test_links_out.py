@@ -43,6 +43,7 @@ def put_link(made: Lab, name: str, target: Path) -> Path:
         "day-00/replaced",
         "day-00/gates",
         ".loop.lock",
+        ".wait.lock",
         "amendments.jsonl",
         "ledger.sqlite",
         "ledger.sqlite-wal",
