@@ -19,6 +19,7 @@ from tests.loop.studies import command
 from tests.unit.execution.stranger import listening
 
 N_STUDIES = 5
+MOST_BYTES = 200 << 20  # of the service itself, whatever its loops take
 ADDRESS = re.compile(r"Open (?P<page>http://127\.0\.0\.1:\d+)/#token=(?P<token>\S+)")
 
 
@@ -159,6 +160,7 @@ def test_five_studies_at_once_are_each_what_it_is_alone(undisturbed: Path, tmp_p
         page, _token = page_of(laboratory, service)
         overview = httpx.get(page).text
         assert all(f"/study/{study.name}" in overview for study in studies)
+        assert psutil.Process(service.pid).memory_info().rss < MOST_BYTES
     for study in studies:
         assert outputs(study) == outputs(undisturbed)
 
