@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from closedloop.report.tables import Table
-
-if TYPE_CHECKING:
-    from closedloop.service.charts import Chart
+from closedloop.service.charts import Chart
 
 
 @dataclass(frozen=True)
