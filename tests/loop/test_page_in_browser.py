@@ -262,9 +262,9 @@ import sys, time
 from pathlib import Path
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.web.app import create_app
-from closedloop.service.web.events import Pace
+from closedloop.service.web.events import ReadingPace
 from closedloop.service.web.serving import serving
-pace = Pace(shortest_s=0.02, longest_s=0.02) if sys.argv[2] == "dense" else Pace()
+pace = ReadingPace(shortest_s=0.02, longest_s=0.02) if sys.argv[2] == "dense" else ReadingPace()
 app = create_app({"one": StudyPaths(Path(sys.argv[1]))}, token="", control=None, pace=pace)
 with serving(app) as port:
     print(port, flush=True)

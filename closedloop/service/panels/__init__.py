@@ -9,7 +9,7 @@ filters, tables and charts.
 """
 
 from closedloop.service.panels import days, gates, history, recording, session, stages, tomorrow
-from closedloop.service.panels.panel import Panel
+from closedloop.service.panels.panel import PagePanel
 
-PANELS: tuple[Panel, ...] = (stages, gates, session, recording, days, tomorrow, history)
+PANELS: tuple[PagePanel, ...] = (stages, gates, session, recording, days, tomorrow, history)
 """The panels in the order of the page."""

@@ -9,7 +9,7 @@ from typing import Protocol as Port
 from closedloop.artifacts.study import StudyPaths
 
 
-class Panel(Port):
+class PagePanel(Port):
     """A module that reads one part of the page from a study's published files, journals and notes."""
 
     NAME: str

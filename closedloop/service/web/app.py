@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from closedloop.artifacts.study import StudyPaths
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, OptionError
 from closedloop.service.control import Control
 from closedloop.service.panels import PANELS
-from closedloop.service.panels.panel import AskedPanel, Panel, PicturePanel
+from closedloop.service.panels.panel import AskedPanel, PagePanel, PicturePanel
 from closedloop.service.web.decisions import ACTIONS, act, read_decision
-from closedloop.service.web.events import EventStream, LiveStudy, Pace
+from closedloop.service.web.events import EventStream, LiveStudy, ReadingPace, unreadable
 from closedloop.service.web.files import page_files
 from closedloop.service.web.overview import overview
 from closedloop.service.web.render import render_fragment, render_json, render_page
@@ -34,8 +34,8 @@ def create_app(
     *,
     token: str,
     control: Control | None,
-    panels: Sequence[Panel] = PANELS,
-    pace: Pace | None = None,
+    panels: Sequence[PagePanel] = PANELS,
+    pace: ReadingPace | None = None,
 ) -> FastAPI:
     """Return the page of some studies.
 
@@ -52,7 +52,7 @@ def create_app(
     pace
         How often a study is looked at.
     """
-    live = {name: LiveStudy(name, paths, panels, pace=pace or Pace()) for name, paths in studies.items()}
+    live = {name: LiveStudy(name, paths, panels, pace=pace or ReadingPace()) for name, paths in studies.items()}
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
@@ -80,10 +80,10 @@ def _found(live: Mapping[str, LiveStudy], name: str) -> LiveStudy:
     return live[name]
 
 
-def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[Panel], *, is_read_only: bool) -> None:
+def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[PagePanel], *, is_read_only: bool) -> None:
     by_name = {panel.NAME: panel for panel in panels}
 
-    def panel_of(name: str) -> Panel:
+    def panel_of(name: str) -> PagePanel:
         if name not in by_name:
             raise HTTPException(404, "panel: expected one of the page's, found another name.")
         return by_name[name]
@@ -129,8 +129,7 @@ def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[Pan
     async def show_fragment(name: str, panel: str, request: Request) -> Response:
         one, shown = _found(live, name), panel_of(panel)
         if request.query_params and isinstance(shown, AskedPanel):
-            data = await asyncio.to_thread(shown.read_asked, one.paths, dict(request.query_params))
-            return HTMLResponse(await asyncio.to_thread(render_fragment, shown, data, one.study))
+            return HTMLResponse(await asyncio.to_thread(_asked, shown, one, dict(request.query_params)))
         fragments = await one.refresh()
         return HTMLResponse(fragments[panel].text)
 
@@ -148,6 +147,15 @@ def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[Pan
                     return Response(status_code=304, headers=headers)
                 return Response(content, media_type="image/png", headers=headers)
         raise HTTPException(404, "picture: expected one that the panel shows, found another key.")
+
+
+def _asked(panel: PagePanel, one: LiveStudy, words: Mapping[str, str]) -> str:
+    """Return what a person asked for; a panel's fault is said, as where it changes by itself."""
+    try:
+        data = panel.read_asked(one.paths, words) if isinstance(panel, AskedPanel) else panel.read(one.paths)
+        return render_fragment(panel, data, one.study)
+    except Exception as error:  # noqa: BLE001 - see `LiveStudy`
+        return unreadable(error)
 
 
 def _add_files(app: FastAPI) -> None:
@@ -178,7 +186,7 @@ def _add_action(app: FastAPI, live: Mapping[str, LiveStudy], action: str, contro
         try:
             decision = await read_decision(request, action)
             if control is None:
-                return JSONResponse({"error": f"{action}: this page only shows; `closedloop {action}` decides."}, 409)
+                raise OptionError(f"{action}: expected a page that decides, found one that only shows. Use a terminal.")
             said = await asyncio.to_thread(act, control, one.paths, action, decision)
         except ClosedLoopError as error:
             return JSONResponse({"error": str(error)}, 409)

@@ -20,14 +20,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from closedloop.artifacts.study import StudyPaths
-from closedloop.service.panels.panel import Panel
+from closedloop.service.panels.panel import PagePanel
 from closedloop.service.web.render import StudyName, render_fragment
 
 _MOST_PAGES = 64  # of a study: more is a mistake
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReadingPace:
     """How often a study is looked at, while somebody looks at its page.
 
     Attributes
@@ -69,7 +69,7 @@ class Fragment:
 class LiveStudy:
     """A study's panels as they are now."""
 
-    def __init__(self, name: str, paths: StudyPaths, panels: Sequence[Panel], *, pace: Pace) -> None:
+    def __init__(self, name: str, paths: StudyPaths, panels: Sequence[PagePanel], *, pace: ReadingPace) -> None:
         self.study = StudyName(name)
         self._pace = pace
         self.paths = paths
@@ -138,7 +138,7 @@ class LiveStudy:
                 found[name] = render_fragment(panel, data, self.study)
                 self._data[name] = data
             except Exception as error:  # noqa: BLE001 - one panel's fault leaves the others readable, and is said
-                found[name] = _unreadable(error)
+                found[name] = unreadable(error)
                 self._data[name] = {"unreadable": f"{type(error).__name__}: {error}"}
         return found, time.thread_time() - began
 
@@ -237,5 +237,6 @@ def _event(name: str, text: str, place: str) -> bytes:
     return f"event: {name}\nid: {place}\n{data}\n\n".encode()
 
 
-def _unreadable(error: Exception) -> str:
+def unreadable(error: Exception) -> str:
+    """Return the fragment of a panel that could not be read or drawn."""
     return f'<p class="damaged">This part could not be read: {escape(type(error).__name__)}: {escape(str(error))}</p>'

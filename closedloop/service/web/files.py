@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
-from closedloop.storage import sha256_bytes
+from closedloop.storage import read_bytes, sha256_bytes
 
 _TYPES: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_FOLDER: Final = Path(__file__).parents[1] / "static"
 _NAMES: Final = (
     *("page.css", "days.css", "page.js", "charts.js", "asked.js", "icon.svg"),
     *("vendor/htmx.min.js", "vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"),
@@ -18,8 +19,7 @@ _NAMES: Final = (
 @cache
 def page_files() -> dict[str, tuple[bytes, str, str]]:
     """Return content, media type and tag of each file by its name."""
-    folder = files("closedloop.service") / "static"
-    contents = {name: (folder / name).read_bytes() for name in _NAMES}
+    contents = {name: read_bytes(_FOLDER / name) for name in _NAMES}
     return {
         name: (content, _TYPES[name[name.rindex(".") :]], f'"{sha256_bytes(content)[:16]}"')
         for name, content in contents.items()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import string
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
 
-from closedloop.service.panels.panel import Panel
+from closedloop.service.panels.panel import PagePanel
+
+_PLAIN = frozenset(string.ascii_letters + string.digits + "-._~")  # of an address: RFC 3986, unreserved
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,10 @@ class StudyName:
     @property
     def url(self) -> str:
         """Where its page is."""
-        return f"/study/{quote(self.name, safe='')}"
+        return "/study/" + "".join(chr(one) if chr(one) in _PLAIN else f"%{one:02X}" for one in self.name.encode())
 
 
-def render_fragment(panel: Panel, data: Any, study: StudyName) -> str:
+def render_fragment(panel: PagePanel, data: Any, study: StudyName) -> str:
     """Return a panel's fragment of a page.
 
     Parameters

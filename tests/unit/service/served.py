@@ -13,15 +13,15 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
 from closedloop.service.control import Control
 from closedloop.service.panels import PANELS
-from closedloop.service.panels.panel import Panel
+from closedloop.service.panels.panel import PagePanel
 from closedloop.service.web.app import create_app
-from closedloop.service.web.events import Pace
+from closedloop.service.web.events import ReadingPace
 from closedloop.service.web.security import TOKEN_HEADER
 from closedloop.service.web.serving import serving
 
 TOKEN = "a token of this test"
 WITH_TOKEN = {TOKEN_HEADER: TOKEN}
-QUICK = Pace(shortest_s=0.02, longest_s=0.02, heartbeat_s=0.1)
+QUICK = ReadingPace(shortest_s=0.02, longest_s=0.02, heartbeat_s=0.1)
 
 
 @dataclass
@@ -55,8 +55,8 @@ def served(
     studies: Mapping[str, Path],
     *,
     control: Control | None = None,
-    panels: Sequence[Panel] = PANELS,
-    pace: Pace = QUICK,
+    panels: Sequence[PagePanel] = PANELS,
+    pace: ReadingPace = QUICK,
     port: int = 0,
 ) -> Iterator[httpx.Client]:
     """Serve a page of studies by their folders; yield who asks it."""

@@ -1,4 +1,4 @@
-"""Panel over days: its numbers are the report's, and a hidden truth is called one wherever it stands."""
+"""PagePanel over days: its numbers are the report's, and a hidden truth is called one wherever it stands."""
 
 from __future__ import annotations
 

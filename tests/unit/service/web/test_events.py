@@ -15,7 +15,7 @@ from starlette.types import Message
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels import gates
-from closedloop.service.web.events import LiveStudy, Pace
+from closedloop.service.web.events import LiveStudy, ReadingPace
 from tests.unit.service.served import QUICK, served
 from tests.unit.study.labs import lab
 
@@ -68,7 +68,9 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def live_study(tmp_path: Path, test: Callable[[LiveStudy, Counter], Awaitable[None]], pace: Pace = QUICK) -> None:
+def live_study(
+    tmp_path: Path, test: Callable[[LiveStudy, Counter], Awaitable[None]], pace: ReadingPace = QUICK
+) -> None:
     """Run a test of a study with one panel, in a loop of its own."""
     panel = Counter(tmp_path / "shown")
     panel.file.write_text("first")
@@ -127,7 +129,7 @@ def test_a_page_that_sleeps_keeps_nobody_waiting_and_wakes_to_what_is_then(tmp_p
             page.leaves.set()
         await asyncio.gather(*streams)
 
-    live_study(tmp_path, test, Pace(shortest_s=0.001, longest_s=0.001))
+    live_study(tmp_path, test, ReadingPace(shortest_s=0.001, longest_s=0.001))
 
 
 def test_a_page_that_comes_back_hears_what_it_missed_and_nothing_else(tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_the_end_of_the_server_ends_every_stream(tmp_path: Path) -> None:
 
 
 def test_reading_takes_its_share_of_a_core_and_no_more() -> None:
-    pace = Pace(shortest_s=1.0, longest_s=10.0, share=0.02)
+    pace = ReadingPace(shortest_s=1.0, longest_s=10.0, share=0.02)
     assert pace.pause_s(0.0001) == 1.0
     assert pace.pause_s(0.1) == 5.0
     assert pace.pause_s(30.0) == 10.0

@@ -250,8 +250,9 @@ def test_no_template_has_what_the_policy_refuses_or_an_address_elsewhere() -> No
     assert len(templates) >= 8
     for template in templates:
         parser = Inline()
-        parser.feed(re.sub("{[%#].*?[%#]}", " ", template.read_text(), flags=re.DOTALL))
-        assert [one for one in parser.found if "{{" not in one] == [], template
+        text = re.sub("{[%#].*?[%#]}", " ", template.read_text(), flags=re.DOTALL)
+        parser.feed(re.sub("{{.*?}}", "/", text, flags=re.DOTALL))
+        assert parser.found == [], template
 
 
 def test_our_scripts_and_styles_name_no_other_place() -> None:
