@@ -48,6 +48,14 @@ def await_moment(study: Path, day: int, stage: str, after_s: float, service: sub
         time.sleep(POLL_S)
 
 
+def await_rig(study: Path, day: int, service: subprocess.Popen[bytes]) -> None:
+    """Wait until a rig is at work on a day, or the day is presented."""
+    while not doing(study, "present") and not stage_folders(study, day, "present")[1].exists():
+        assert_nothing_computes_beside_a_loop(study, service)
+        assert service.poll() is None
+        time.sleep(POLL_S)
+
+
 def assert_nothing_computes_beside_a_loop(study: Path, service: psutil.Popen) -> None:
     """Check that all that was started for a study is younger than the loop: what an earlier one started has ended.
 
@@ -89,6 +97,8 @@ def test_a_service_its_loops_and_its_rigs_killed_at_random_moments_change_no_byt
         service = stack.enter_context(laboratory.serving(study))
         for moment in planned(undisturbed):
             await_moment(study, *moment[:3], service)
+            if moment[3] == "rig":
+                await_rig(study, moment[0], service)
             killed.append(kill(study, moment[3], service))
             if killed[-1] == "service":
                 service = stack.enter_context(laboratory.serving(study))

@@ -14,7 +14,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.service.children.leftovers import processes_of, signal_all
 from closedloop.service.children.log import LoopLog
 from closedloop.service.children.looks import StudyLook, look_at
-from closedloop.service.children.pauses import pause_s
+from closedloop.service.children.pauses import fault_pause_s, pause_s
 from closedloop.service.children.process import LoopOptions, LoopProcess, start_loop
 from closedloop.service.children.resting import Resting
 from closedloop.service.state import LedgerReader, Standing
@@ -27,7 +27,6 @@ DONE, FAILED, MISUSED, WAITING, HELD = 0, 1, 2, 3, 4
 
 _LOOK_EVERY_S = 5.0  # for changes of a study at rest; a thousand files take milliseconds
 _HELD_ELSEWHERE_S = 5.0
-_TRY_FAULT_AGAIN_S = 3600.0  # a full disk or a lost drive comes back without a change in the study
 _GRACE_S = 60.0  # for a loop that is asked to end: a step of the refit on a slow machine
 _WATCH_EVERY_S = 10.0
 _END_STUCK_S = 2 * STUCK_S  # said for half an hour before: a disk that answers again lets the loop go on
@@ -54,7 +53,7 @@ class Keeper:
     stuck
         Why the loop that runs does not get on; empty where it does.
     n_crashes, n_starts
-        How often it crashed since it last got on, and how many were started.
+        How often it crashed or failed since it last got on, and how many were started.
     """
 
     paths: StudyPaths
@@ -177,15 +176,18 @@ class Keeper:
         elif self._is_held_elsewhere():
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
         elif code in (FAILED, MISUSED):
-            self.rest, self.next_start = "failed", now + _TRY_FAULT_AGAIN_S
+            self._count_end(now)
+            self.rest, self.next_start = "failed", now + fault_pause_s(self.n_crashes)
             self.error = self._last_words() or f"closedloop run ended with code {code}"
         else:
             self._crash(f"ended because it was stuck: {was_stuck}" if was_stuck else _ended_by(code), now)
 
-    def _crash(self, how: str, now: float) -> None:
-        n_done = self.ledger.n_done()
-        got_on = n_done > self._n_done or now - self._started > _LONG_RUN_S
+    def _count_end(self, now: float) -> None:
+        got_on = self.ledger.n_done() > self._n_done or now - self._started > _LONG_RUN_S
         self.n_crashes = 1 if got_on else self.n_crashes + 1
+
+    def _crash(self, how: str, now: float) -> None:
+        self._count_end(now)
         self.rest, self.error = "crashed", how
         self.next_start = now + pause_s(self.n_crashes)
 

@@ -96,9 +96,11 @@ def keep(tmp_path: Path) -> Iterator[Callable[..., Kept]]:
 def test_how_a_loop_ended_says_what_it_needs(keep: Callable[[str], Kept], code: int, rest: str) -> None:
     kept = keep(f"exit {code}")
     assert kept.rest() == rest
-    kept.step(30.0)
-    kept.step(30.0)
+    kept.step(5.0)
+    kept.step(4.9)
     assert len(kept.children) == 1  # nothing changed: it is left alone
+    kept.step(10_000.0)
+    assert len(kept.children) == (2 if rest == "failed" else 1)
 
 
 def test_a_fault_is_told_in_the_loops_own_last_words(keep: Callable[[str], Kept]) -> None:
@@ -129,17 +131,18 @@ def test_new_pages_are_no_change(keep: Callable[[str], Kept]) -> None:
     assert len(kept.children) == 1
 
 
-def test_a_fault_is_tried_again_after_an_hour_and_when_somebody_asks(keep: Callable[[str], Kept]) -> None:
+def test_a_fault_is_tried_again_less_and_less_often_and_when_somebody_asks(keep: Callable[[str], Kept]) -> None:
     kept = keep("exit 1")
-    kept.rest()
-    kept.step(3599.0)
-    assert len(kept.children) == 1
-    kept.step(1.0)
-    assert len(kept.children) == 2
+    for n, pause_s in enumerate((10.0, 60.0, 360.0, 2160.0, 3600.0, 3600.0), start=1):
+        kept.rest()
+        kept.step(pause_s - 0.1)
+        assert len(kept.children) == n
+        kept.step(0.1)
+        assert len(kept.children) == n + 1
     kept.rest()
     kept.keeper.ask(kept.now)
     kept.step()
-    assert len(kept.children) == 3
+    assert len(kept.children) == 8
 
 
 def test_a_crash_is_tried_again_after_longer_and_longer_pauses(keep: Callable[[str], Kept]) -> None:
