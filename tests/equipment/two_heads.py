@@ -90,10 +90,12 @@ def wait_until(holds: Callable[[], object], what: str) -> None:
 
 def wait_for_count(count: Callable[[], int], n: int, what: str) -> None:
     """Ask until so many are counted: as long as there are more of them, a machine may be as slow as it likes."""
-    most, deadline = -1, time.monotonic() + PATIENCE_S
+    most = -1
+    deadline = time.monotonic() + PATIENCE_S
     while (now := count()) < n:
         if now > most:
-            most, deadline = now, time.monotonic() + PATIENCE_S
+            most = now
+            deadline = time.monotonic() + PATIENCE_S
         if time.monotonic() > deadline:
             pytest.fail(f"waited {PATIENCE_S:g} s for the next of {what}; there are {now} of {n}")
         time.sleep(0.01)
