@@ -144,7 +144,7 @@ class Gates(Section):
         description="attacks above controls of the largest epsilon, in standard errors of the difference",
     )
     estimators_agree: AtLeast = Field(
-        default=AtLeast(warn=0.67, hold=0.33),
+        default=AtLeast(warn=0.75, hold=0.5),
         description="the paper's estimate in parts of the cross-fitted one, at the largest epsilon; judged is what it "
         "is surely below, by the 95 % interval",
     )
