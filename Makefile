@@ -94,7 +94,7 @@ install:
 	$(BIN)/pip install --quiet --upgrade pip uv
 	$(BIN)/python -c "import torch" 2>/dev/null || \
 	  $(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[lab,rig]' --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[lab,rig,service]' --group dev
 	touch $(SETUP)
 
 # What PsychoPy needs to draw without a screen. Installed where that is possible, else said exactly.
