@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _FIRST_S, _LONGEST_S = 1.0, 300.0
-_FIRST_FAULT_S, _FAULT_GROWS, _LONGEST_FAULT_S = 10.0, 6.0, 3600.0
+_FIRST_FAULT_S, _LONGEST_FAULT_S = 10.0, 3600.0
 
 
 def pause_s(n_crashes: int) -> float:
@@ -24,7 +24,7 @@ def fault_pause_s(n_faults: int) -> float:
 
     Examples
     --------
-    >>> [fault_pause_s(n) for n in (1, 2, 3, 4, 5)]
-    [10.0, 60.0, 360.0, 2160.0, 3600.0]
+    >>> [fault_pause_s(n) for n in (1, 2, 3, 9, 10)]
+    [10.0, 20.0, 40.0, 2560.0, 3600.0]
     """
-    return float(min(_FIRST_FAULT_S * _FAULT_GROWS ** min(n_faults - 1, 30), _LONGEST_FAULT_S))
+    return float(min(_FIRST_FAULT_S * 2.0 ** min(n_faults - 1, 30), _LONGEST_FAULT_S))
