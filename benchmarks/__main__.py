@@ -10,6 +10,7 @@ NAMES = {
     "first_light": "the six-day dry run, timed, and what it must show (the default)",
     "attack_speed": "attacks against foolbox, torchattacks and robustness: the same gradients, the same gain",
     "attack_gain": "what each search gains for its gradients, on float images and on bytes",
+    "calibrations": "what the calibrations of valve and light recover of a known truth, with noise",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
     "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",

@@ -68,7 +68,11 @@ def test_a_site_that_points_its_name_here_is_shown_nothing(tmp_path: Path) -> No
         browser.faults.clear()  # the refusal itself
 
 
-ATTACK = """<!doctype html><title>waiting</title><form method=post action={page}/study/one/hold></form>
+ATTACK = """<!doctype html><title>waiting</title><script>
+const framed = new Promise((resolve) => document.addEventListener('load', (event) => {{
+  if (event.target.localName === 'iframe') resolve(); // until then it holds an empty page of the attacker's own
+}}, true));
+</script><form method=post action={page}/study/one/hold></form>
 <iframe src={page}/study/one></iframe><img src={page}/static/icon.svg>
 <script>
 (async () => {{
@@ -86,6 +90,7 @@ ATTACK = """<!doctype html><title>waiting</title><form method=post action={page}
     const source = new EventSource('{page}/study/one/events');
     source.onmessage = resolve; source.onerror = () => {{ source.close(); reject(); }};
   }}));
+  await framed;
   await attempt('frame', async () => document.querySelector('iframe').contentDocument.body.textContent);
   const image = document.querySelector('img');
   await attempt('image', async () => {{ await image.decode(); return image.naturalWidth; }});

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-from datetime import UTC
-from datetime import datetime as moment
 from pathlib import Path
 
 import numpy as np
@@ -12,78 +9,11 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from closedloop.artifacts.rig.light import FlashesDocument, LightDocument, PatchFlash
+from benchmarks.calibrations import add_noise, flashes, record
+from closedloop.artifacts.rig.light import FlashesDocument, LightDocument
 from closedloop.cli import app
 from closedloop.commands.recording_files.light import measure_listed_light, read_edges
 from closedloop.errors import OptionError, RecordingError
-from closedloop.simulation.processor import FileFormat, Processor, ProcessorInput, write_processor
-from closedloop.simulation.recorder_faults import timeline_with
-from closedloop.simulation.voltage import HALF_BRIGHT_S, draw_waveforms
-
-HZ = 30_000
-NONE = np.zeros(0, np.int64)
-
-
-def flashes(seed: int, n: int = 200) -> FlashesDocument:
-    random = np.random.default_rng(seed)
-    frames = np.cumsum(random.integers(18, 31, n)) + 120
-    return FlashesDocument(
-        simulated=True,
-        rig="rig 1",
-        date=datetime.date(2026, 11, 28),
-        refresh_hz=60,
-        codes="parallel",
-        flashes=tuple(PatchFlash(code=1 + k % 199, time_s=frame / 60, n_frames=6) for k, frame in enumerate(frames)),
-    )
-
-
-def record(
-    folder: Path,
-    shown: FlashesDocument,
-    seed: int,
-    *,
-    latency_ms: float,
-    jitter_ms: float,
-    drift_ppm: float = 80.0,
-    late: tuple[int, ...] = (),
-    dark: tuple[int, ...] = (),
-    lost: tuple[int, ...] = (),
-    extra_s: tuple[float, ...] = (),
-) -> np.ndarray:
-    """Write what a recorder would, and return each flash's delay, ms: from its code's tick to half of its light."""
-    random = np.random.default_rng([seed, 1])
-    time_s = np.array([one.time_s for one in shown.flashes])
-    code_tick = np.rint((time_s * (1 + 1e-6 * drift_ppm) + 3.0) * HZ).astype(np.int64)
-    delay_ms = latency_ms + random.normal(0, jitter_ms, len(time_s))
-    delay_ms[list(late)] += 1000 / 60
-    on = np.rint(code_tick + (delay_ms / 1000 - HALF_BRIGHT_S) * HZ).astype(np.int64)
-    seen = np.delete(on, dark)
-    extra = np.rint(np.array(extra_s) * HZ).astype(np.int64)
-    seen = np.sort(np.concatenate([seen, extra]))
-    n_samples = int(code_tick[-1]) + 2 * HZ
-    kept = np.delete(np.arange(len(time_s)), lost)
-    received = ProcessorInput(
-        spike_sample=NONE,
-        spike_electrode=NONE,
-        code_sample=code_tick[kept],
-        code_value=np.array([one.code for one in shown.flashes])[kept],
-        patch_on=seen,
-        patch_off=seen + 3_000,
-        n_samples=n_samples,
-    )
-    processor = Processor(
-        number=1,
-        electrode_ids=(1,),
-        raw_electrodes=(),
-        waveforms=draw_waveforms(1, seed=seed),
-        has_photodiode=True,
-        timeline=timeline_with((), n_samples, specification="2.3"),
-        seed=seed,
-    )
-    form = FileFormat("2.3", 48, moment(2026, 11, 28, tzinfo=UTC), "flashes")
-    write_processor(folder, processor, received, form, progress=lambda _done, _total: None)
-    shown.write(folder / "flashes.json")
-    return (on - code_tick) / 30 + 1000 * HALF_BRIGHT_S
 
 
 def light(folder: Path, *options: object) -> str:
@@ -113,17 +43,6 @@ def test_latency_and_jitter_are_recovered_to_a_tenth_of_a_millisecond(tmp_path, 
     assert (measured.light.n_flashes, measured.light.n_missed, measured.light.n_extra) == (200, 0, 0)
     assert measured.n_off_frame == 0
     assert measured.simulated
-
-
-def add_noise(ns6: Path, share: float, seed: int) -> None:
-    """Add noise to the samples of a file of one channel and one packet, a share of the way from dark to bright."""
-    content = bytearray(ns6.read_bytes())
-    n_headers = int.from_bytes(content[10:14], "little") + 9  # NSx 2.3: "bytes in headers", and the packet's own
-    volts = np.frombuffer(content, "<i2", offset=n_headers).astype(float)
-    dark, bright = np.percentile(volts, [5, 95])
-    volts += np.random.default_rng([seed, 2]).normal(0, share * (bright - dark), len(volts))
-    content[n_headers:] = np.rint(volts).astype("<i2").tobytes()
-    ns6.write_bytes(content)
 
 
 @pytest.mark.slow
