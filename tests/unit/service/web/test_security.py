@@ -15,7 +15,7 @@ import pytest
 
 from closedloop.errors import ExecutionError
 from closedloop.service.web.security import CONTENT_POLICY, HEADERS, is_local
-from closedloop.service.web.serving import serving
+from closedloop.service.web.serving import HeardOut, serving
 from tests.unit.execution.stranger import listening
 from tests.unit.messages import refused
 from tests.unit.service.served import TOKEN, WITH_TOKEN, Notebook, served
@@ -276,3 +276,21 @@ def test_a_port_that_is_taken_is_said(client: httpx.Client) -> None:
         serving(FastAPI(), port=client.base_url.port or 0),
     ):
         pass
+
+
+def test_who_connects_and_asks_nothing_is_hung_up_on(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so many, all of the page's connections would be taken for good."""
+    monkeypatch.setattr(HeardOut, "most_s", 0.2)
+    here = (str(client.base_url.host), client.base_url.port or 80)
+    for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HT"):
+        with socket.create_connection(here, timeout=30) as stranger:
+            stranger.sendall(said)
+            while stranger.recv(1 << 16):
+                pass
+
+
+def test_who_listens_is_not_hung_up_on(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HeardOut, "most_s", 0.02)
+    with client.stream("GET", "/study/one/events") as answer:
+        beats = (line for line in answer.iter_lines() if line == ": here")
+        assert [next(beats) for _ in range(3)] == [": here"] * 3
