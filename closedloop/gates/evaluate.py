@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from closedloop.artifacts.gates.report import Checkpoint, GateReport
+from closedloop.artifacts.gates.sources import PROTOCOL, PROTOCOL_GATES, sources
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.gates.context import PROTOCOL, PROTOCOL_GATES, GateContext, sources
+from closedloop.gates.context import GateContext
 from closedloop.gates.table import gates_of
 
 

@@ -10,7 +10,7 @@ from closedloop.artifacts.study import StudyPaths
 class Control(Port):
     """Who acts on what a person decided on the page. Each returns one line that says what was done."""
 
-    def approve(self, paths: StudyPaths, *, day: int, gate: str, by: str, reason: str) -> str:
+    def approve(self, paths: StudyPaths, *, day: int, gate: str, found: str, by: str, reason: str) -> str:
         """Let a day go on over what a gate found.
 
         Parameters
@@ -19,6 +19,8 @@ class Control(Port):
             The study.
         day, gate
             Whose finding it is.
+        found
+            What it found, in the words that the person read: it may find another thing by now.
         by, reason
             The person, and why.
 

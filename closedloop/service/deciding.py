@@ -29,9 +29,9 @@ class LoopControl:
     retry_now: Callable[[str], None]
     say: Callable[[str], None]
 
-    def approve(self, paths: StudyPaths, *, day: int, gate: str, by: str, reason: str) -> str:
+    def approve(self, paths: StudyPaths, *, day: int, gate: str, found: str, by: str, reason: str) -> str:
         """Let a day go on over what a gate found. See `Control.approve`."""
-        approve(paths, *read_identity(paths), gate, by=by, reason=reason, day=day)
+        approve(paths, *read_identity(paths), gate, by=by, reason=reason, day=day, found=found)
         return self._decided(paths, f"{by} approves {gate} of day {day}: {reason}")
 
     def hold(self, paths: StudyPaths, *, by: str, reason: str) -> str:

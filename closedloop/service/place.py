@@ -19,7 +19,8 @@ from closedloop.errors import StudyError
 from closedloop.service.children.log import LoopLog
 from closedloop.storage import make_folder, open_to_read, read_bytes, sha256_bytes, storage_errors, write_bytes
 
-_OF_THE_ACCOUNT, _FOLDER_OF_THE_ACCOUNT = 0o600, 0o700
+_OF_THE_ACCOUNT, _FOLDER_OF_THE_ACCOUNT, _OF_OTHERS = 0o600, 0o700, 0o077
+_MOST_CHARACTERS = 400  # of a process's number
 _TOKEN_BYTES = 24
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]{32,64}")
 
@@ -35,10 +36,11 @@ class ServicePlace:
         file = self.root / "token"
         self._make()
         content = read_bytes(file).strip() if file.is_file() else b""
-        if not _TOKEN.fullmatch(content):
-            content = secrets.token_urlsafe(_TOKEN_BYTES).encode()
+        if not _TOKEN.fullmatch(content) or file.stat().st_mode & _OF_OTHERS:
+            content = secrets.token_urlsafe(_TOKEN_BYTES).encode()  # also where others could read the one of before
             write_bytes(file, content + b"\n")
-        file.chmod(_OF_THE_ACCOUNT)
+        with storage_errors(file):
+            file.chmod(_OF_THE_ACCOUNT)
         return content.decode()
 
     def of(self, root: Path) -> StudyPlace:
@@ -101,6 +103,9 @@ class StudyPlace:
     def held(self, study: Path) -> Iterator[None]:
         """Hold a study: one service keeps its loop running. The kernel gives it back however the service ends.
 
+        Held are a file here, which says who does, and the study's folder itself, in which nothing is written: another
+        service of this account may keep its own elsewhere, and would take this one's loop for a leftover.
+
         Raises
         ------
         StudyError
@@ -109,14 +114,16 @@ class StudyPlace:
         self.service._make()
         make_folder(self.root)
         path = self.root / "serve.lock"
-        with storage_errors(path), path.open("a+") as file:
+        with storage_errors(path), path.open("a+", errors="backslashreplace") as file, _folder(study) as folder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _hold_folder(folder)
             except BlockingIOError as error:
                 file.seek(0)
-                holder = file.read().strip()
+                holder = file.read(_MOST_CHARACTERS).strip()
                 raise StudyError(
-                    f"{study}: expected no other service on this study, found process {holder or '?'} serving it. "
+                    f"{study}: expected no other service on this study, found "
+                    f"{f'process {holder}' if holder.isdecimal() else 'another process'} serving it. "
                     "Open its page, or end it first."
                 ) from error
             file.truncate(0)
@@ -130,3 +137,28 @@ def service_place() -> ServicePlace:
     given = os.environ.get("XDG_STATE_HOME", "")
     state = Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state"
     return ServicePlace(state / "closedloop")
+
+
+@contextmanager
+def _folder(study: Path) -> Iterator[int | None]:
+    """Open a folder to be held; None where it cannot be opened, as whoever needs it says."""
+    try:
+        number = os.open(study, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield number
+    finally:
+        os.close(number)
+
+
+def _hold_folder(folder: int | None) -> None:
+    if folder is None:
+        return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a network file system that locks no folders
+        return

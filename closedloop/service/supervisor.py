@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -126,8 +126,9 @@ class Supervisor:
         while True:
             now = time.monotonic()
             for one in self._served:
-                one.keeper.end(now)
-                one.keeper.step(now)
+                with suppress(ClosedLoopError, OSError):  # of its disk, which its loop may end without
+                    one.keeper.end(now)
+                    one.keeper.step(now)
                 if self._ends > killed:
                     one.keeper.kill()
             killed = self._ends
@@ -141,7 +142,7 @@ class Supervisor:
             for one in self._served:
                 if one.study.name == name:
                     one.keeper.ask(now)
-                    one.told.forget_faults()
+                    self._keep(one.told.forget_faults)
 
     def _tell(self, one: _Served, standing: Standing) -> None:
         if standing == one.was:
@@ -154,10 +155,7 @@ class Supervisor:
             self.say(_line(one.study.name, standing))
         one.was = standing
         if self.notify is not None and one.told.is_news(standing):
-            try:
-                one.told.remember(standing)
-            except ClosedLoopError as error:  # better told twice than never
-                self.say(str(error))
+            self._keep(lambda: one.told.remember(standing))
             document = one.study.document
             self.notify(
                 make_notice(
@@ -168,6 +166,12 @@ class Supervisor:
                     url=self.url_of(one.study.name),
                 )
             )
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (ClosedLoopError, OSError) as error:  # better told twice than never
+            self.say(str(error))
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def flushed(status: int) -> int:
             status = 1
     with suppress(OSError, ValueError):
         sys.stderr.flush()
-    _leave_nothing_to_flush()
+    print_nowhere()
     return status
 
 
@@ -75,7 +75,7 @@ def unprinted_line() -> str | None:
     return None
 
 
-def _leave_nothing_to_flush() -> None:
+def print_nowhere() -> None:
     """Point the streams elsewhere: Python flushes them once more, and would complain of the same again."""
     for number in (1, 2):
         with suppress(OSError):

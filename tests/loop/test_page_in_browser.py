@@ -177,8 +177,8 @@ def test_what_a_person_writes_and_opens_stays_when_the_page_changes(tmp_path: Pa
         page.get_by_label("Reason").press_sequentially(" the scope")
         page.get_by_role("dialog").get_by_role("button", name="Approve").click()
         expect(page.locator("#said")).to_have_text("done: approve")
-    ((_, _, day, gate, by, reason),) = notebook.asked
-    assert (day, gate, by, reason) == (0, "twins", "Ada", "seen on the scope")
+    ((_, _, day, gate, found, by, reason),) = notebook.asked
+    assert (day, gate, found, by, reason) == (0, "twins", "4 sites", "Ada", "seen on the scope")
 
 
 def test_what_is_refused_is_said_where_it_was_asked(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
 from tests.loop.served import Laboratory, doing, outputs, started_for
 from tests.loop.studies import command
@@ -46,6 +47,26 @@ def test_asked_to_end_it_ends_its_loops_and_says_so(tmp_path: Path, number: sign
         assert service.wait(120) == code
     assert started_for(study) == []
     assert laboratory.said.endswith("Ended. Nothing published is lost; the same command goes on.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_whoever_reads_what_it_says_may_go_and_it_goes_on_to_its_own_end(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    study = laboratory.study()
+    words, kept = command("serve", study), laboratory.environment
+    with Child[str](words, env=kept, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        found = next(one for line in service.stdout if (one := ADDRESS.match(line)))
+        service.stdout.close()
+        said = {"by": "ada", "reason": "says a line that nobody reads"}
+        answer = httpx.post(
+            f"{found['page']}/study/study/retry", json=said, headers={"X-Closedloop-Token": found["token"]}
+        )
+        assert answer.status_code == 200, answer.text
+        service.terminate()
+        assert service.wait(120) == 0
+    assert started_for(study) == []
 
 
 @pytest.mark.slow

@@ -12,10 +12,12 @@ from typing import Literal
 
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
+from closedloop.artifacts.gates.sources import follows_from_files
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import DocumentError
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 
@@ -211,15 +213,32 @@ def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
     Raises
     ------
     DocumentError
-        Something of the study that decides cannot be read.
+        Something of the study that decides cannot be read, or its gates were not asked of what is there now: a loop
+        that was killed had published the session and not what the gates find of it.
     """
     folder = resolved(session)
     study, day = folder.parent.parent, _day_of(folder.parent.name)
     paths = StudyPaths(study)
     if day is None or not paths.study.is_file() or folder != resolved(paths.folder("schedule", day)):
         return None
-    by_gates = holds_by_gates(StudyDocument.read(paths.study), read_protocol(paths.protocol))
+    protocol = read_protocol(paths.protocol)
+    by_gates = holds_by_gates(StudyDocument.read(paths.study), protocol)
+    if by_gates and not is_shown(paths, day):
+        asked: tuple[tuple[int, Checkpoint], ...] = ((day - 1, "intake"), (day - 1, "review"), (day, "preflight"))
+        for of_day, checkpoint in asked:
+            if of_day >= 0:
+                _refuse_not_asked(paths, protocol, of_day, checkpoint)
     return study, held_before(paths, day, by_gates=by_gates)
+
+
+def _refuse_not_asked(paths: StudyPaths, protocol: Protocol, day: int, checkpoint: Checkpoint) -> None:
+    report = read_gate_report(paths, day, checkpoint)
+    if report is None or not follows_from_files(report.made_from, paths, protocol):
+        found = "none" if report is None else "one of other files or of another protocol"
+        raise DocumentError(
+            f"{gate_report_path(paths, day, checkpoint)}: expected what the gates find of what is there now, found "
+            f"{found}. Have them asked by `{command_line('closedloop', 'run', paths.root)}`."
+        )
 
 
 def _day_of(name: str) -> int | None:

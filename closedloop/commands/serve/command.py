@@ -27,6 +27,7 @@ from closedloop.storage import resolved
 from closedloop.study.no_study import no_study_line
 from closedloop.terminal.at_once import answer
 from closedloop.terminal.signals import INTERRUPTED
+from closedloop.terminal.streams import print_nowhere
 
 
 @dataclass(frozen=True)
@@ -192,4 +193,7 @@ _printing = threading.Lock()
 
 def _say(text: str) -> None:
     with _printing:  # two threads say something
-        typer.echo(visible(text))
+        try:
+            typer.echo(visible(text))
+        except OSError:  # whoever read it is gone, and is no reason to leave the animals' studies alone
+            print_nowhere()

@@ -90,7 +90,8 @@ class Keeper:
 
     def step(self, now: float) -> None:
         """See how the loop is, and start or end one where it is time to."""
-        self.log.keep_small()
+        if not self._ending:  # a full disk, on which it cannot be, is no reason not to see that the loop has ended
+            self.log.keep_small()
         if self._loop is not None:
             code = self._loop.code()
             if code is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,9 +12,9 @@ from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import words_of
 from closedloop.service.children.leftovers import unmarked
 from closedloop.service.notices.notice import Notice
+from closedloop.service.notices.said import Said, open_in_memory
 
 MOST_S = 60.0
-_MOST_SAID = 1 << 12  # bytes of what it prints
 _MOST_LINE = 300
 
 
@@ -36,28 +35,26 @@ class NoticeCommand:
 
     def tell(self, notice: Notice) -> str:
         """Give it a notice on its standard input; return why that failed, empty where it did not."""
-        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as asked:
-            asked.write(notice.as_json())
-            asked.seek(0)  # a file, not a pipe: a command that reads nothing does no harm
-            try:
+        try:
+            with open_in_memory(notice.as_json()) as asked:  # no pipe: a command that reads nothing does no harm
                 process = subprocess.Popen(
                     self.words,
                     stdin=asked,
-                    stdout=said,
-                    stderr=said,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
                     start_new_session=True,  # it is ended with all that it started, and Ctrl-C is not its to answer
                     env=unmarked(os.environ),
                 )
-            except OSError as error:
-                return f"{self.words[0]}: {error.strerror}"
-            try:
-                code = process.wait(self.most_s)
-            except subprocess.TimeoutExpired:
-                return f"no end of it within {self.most_s:g} s"
-            finally:
-                _end_group(process)
-            said.seek(0)
-            return "" if code == 0 else _how(code, said.read(_MOST_SAID))
+        except OSError as error:
+            return f"{self.words[0]}: {error.strerror}"
+        said = Said()
+        try:
+            code = said.wait(process, self.most_s)
+        finally:
+            _end_group(process)
+        if code is None:
+            return said.too_much or f"no end of it within {self.most_s:g} s"
+        return "" if code == 0 else _how(code, said.last)
 
 
 def parse_command(text: str) -> NoticeCommand:
@@ -81,6 +78,8 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _how(code: int, said: bytes) -> str:

@@ -60,8 +60,8 @@ class Notice:
     message: str
 
     def as_json(self) -> bytes:
-        """Return it as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode() + b"\n"
+        r"""Return it as one line of JSON; a byte of a path that is no UTF-8 is written as Python's `\udc80`."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def make_notice(standing: Standing, *, study: str, subject: str, simulated: bool, url: str) -> Notice:

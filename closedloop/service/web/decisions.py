@@ -24,14 +24,15 @@ class Decision:
     ----------
     by, reason
         The person, and why.
-    gate, day
-        What is approved; empty and None otherwise.
+    gate, day, found
+        What is approved, and the words that the person read of it; empty and None otherwise.
     """
 
     by: str
     reason: str
     gate: str = ""
     day: int | None = None
+    found: str = ""
 
 
 async def read_decision(request: Request, action: str) -> Decision:
@@ -57,9 +58,11 @@ async def read_decision(request: Request, action: str) -> Decision:
     day = said.get("day")
     if not isinstance(day, int) or isinstance(day, bool) or not 0 <= day < 10_000:
         raise OptionError(f"{action}: day: expected a day's number, found {day!r:.40}. Decide on the page itself.")
-    return Decision(
-        _words(said, "by", action), _words(said, "reason", action), gate=_words(said, "gate", action), day=day
-    )
+    found = said.get("found")
+    if not isinstance(found, str) or not found:
+        raise OptionError(f"{action}: found: expected what the gate found, found {found!r:.40}. Load the page again.")
+    by, reason, gate = (_words(said, name, action) for name in ("by", "reason", "gate"))
+    return Decision(by, reason, gate=gate, day=day, found=found)
 
 
 def _words(said: dict[str, object], name: str, action: str) -> str:
@@ -96,6 +99,7 @@ def act(control: Control, paths: StudyPaths, action: str, decision: Decision) ->
     """
     if action == "approve":
         day = 0 if decision.day is None else decision.day
-        return control.approve(paths, day=day, gate=decision.gate, by=decision.by, reason=decision.reason)
+        said = {"by": decision.by, "reason": decision.reason}
+        return control.approve(paths, day=day, gate=decision.gate, found=decision.found, **said)
     acts = {"hold": control.hold, "release": control.release, "retry": control.retry}
     return acts[action](paths, by=decision.by, reason=decision.reason)

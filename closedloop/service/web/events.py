@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels.panel import PagePanel
-from closedloop.service.web.render import StudyName, render_fragment
+from closedloop.service.web.render import StudyName, render_fragment, sendable
 
 _MOST_PAGES = 64  # of a study: more is a mistake
 
@@ -239,4 +239,5 @@ def _event(name: str, text: str, place: str) -> bytes:
 
 def unreadable(error: Exception) -> str:
     """Return the fragment of a panel that could not be read or drawn."""
-    return f'<p class="damaged">This part could not be read: {escape(type(error).__name__)}: {escape(str(error))}</p>'
+    said = escape(sendable(str(error)))
+    return f'<p class="damaged">This part could not be read: {escape(type(error).__name__)}: {said}</p>'

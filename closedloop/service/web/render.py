@@ -49,17 +49,22 @@ def render_fragment(panel: PagePanel, data: Any, study: StudyName) -> str:
     study
         Whose it is.
     """
-    return _environment().get_template(f"panels/{panel.NAME}.html").render(panel=data, study=study)
+    return sendable(_environment().get_template(f"panels/{panel.NAME}.html").render(panel=data, study=study))
 
 
 def render_page(template: str, values: Mapping[str, Any]) -> str:
     """Return a whole page."""
-    return _environment().get_template(template).render(values)
+    return sendable(_environment().get_template(template).render(values))
 
 
 def render_json(data: Any) -> bytes:
     """Return what a panel read as JSON; numbers that JSON does not have are null."""
-    return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
+
+
+def sendable(text: str) -> str:
+    r"""Return text as UTF-8 has it: a byte of a file's name that is none, which Python keeps by itself, as `\udc80`."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

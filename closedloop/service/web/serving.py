@@ -7,9 +7,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from closedloop.errors import ExecutionError
 from closedloop.service.web.app import close_streams
@@ -17,6 +19,27 @@ from closedloop.service.web.app import close_streams
 _HERE = "127.0.0.1"
 _END_S = 10.0
 _MOST_CONNECTIONS = 256
+
+
+class HeardOut(H11Protocol):
+    """A connection on which requests come whole, or which is closed: those that say nothing keep nobody out."""
+
+    most_s: ClassVar[float] = 20.0  # for a request to come; a browser here sends one at once
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look for requests."""
+        super().connection_made(transport)
+        self.loop.call_later(self.most_s, self._look, None)
+
+    def _look(self, answered: RequestResponseCycle | None) -> None:
+        """Close it where no request came since the last look, and none is being answered."""
+        if self.transport.is_closing():
+            return
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if is_idle and self.cycle is answered:
+            self.transport.close()
+        else:
+            self.loop.call_later(self.most_s, self._look, self.cycle)
 
 
 @contextmanager
@@ -40,7 +63,7 @@ def serving(app: FastAPI, *, port: int = 0) -> Iterator[int]:
             app,
             lifespan="on",
             loop="asyncio",
-            http="h11",
+            http=HeardOut,
             ws="none",
             log_config=None,
             log_level="error",

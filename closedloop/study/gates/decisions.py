@@ -41,6 +41,7 @@ def approve(
     by: str | None,
     reason: str,
     day: int | None = None,
+    found: str | None = None,
 ) -> tuple[Held, ...]:
     """Let a study go on despite what a gate found, or release a person's hold (by the name `hold`).
 
@@ -56,6 +57,8 @@ def approve(
         Why.
     day
         Whose finding; None: where the gate holds now.
+    found
+        The words that were read of it; None: whatever it finds now.
 
     Returns
     -------
@@ -67,13 +70,19 @@ def approve(
     OptionError
         No reason is given, or a name that cannot be printed.
     StudyError
-        No such gate holds the study.
+        No such gate holds the study, or by other words.
     """
     who, why = _who(by), _why(reason)
     held = held_now(paths, study, protocol)
     approved = tuple(one for one in held if one.gate == gate and day in (None, one.day))
     if not approved:
         raise StudyError(_no_such_gate(paths, study, protocol, held, gate=gate, day=day))
+    for one in approved:
+        if found not in (None, one.found):
+            raise StudyError(
+                f"{paths.root}: {gate} of day {one.day}: expected what was read of it, {found}, found {one.found}. "
+                "Read it, and decide again."
+            )
     for one in approved:
         append_amendment(paths.amendments, _approval(one, study, who=who, why=why))
     return approved

@@ -18,6 +18,7 @@ from closedloop.study.process.links import refuse_links_out
 
 LOOP_LOCK, WAIT_LOCK = ".loop.lock", ".wait.lock"
 _LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.05
+_ANY, _MOST_CHARACTERS = "backslashreplace", 400  # of a name that a damaged disk may have changed to anything
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def waiter_of(root: Path) -> LockHolder | None:
 def _held(root: Path, name: str, busy: Callable[[LockHolder | str], StudyError]) -> Iterator[IO[str]]:
     refuse_links_out(root)
     path = root / name
-    with storage_errors(path), path.open("a+") as file:
+    with storage_errors(path), path.open("a+", errors=_ANY) as file:
         try:
             _lock_patiently(file)
         except BlockingIOError as error:
@@ -115,7 +116,7 @@ def _held(root: Path, name: str, busy: Callable[[LockHolder | str], StudyError])
 def _holder(path: Path) -> LockHolder | None:
     if not path.is_file():
         return None
-    with reading(path), path.open() as file:
+    with reading(path), path.open(errors=_ANY) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -136,5 +137,5 @@ def _lock_patiently(file: IO[str]) -> None:
 def _read(file: IO[str]) -> LockHolder | None:
     """Read who wrote its name; between a start and its name there is none, for an instant."""
     file.seek(0)
-    name, _, since = file.read().strip().partition("\n")
+    name, _, since = file.read(_MOST_CHARACTERS).strip().partition("\n")
     return LockHolder(name, since) if name else None

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
+from closedloop.artifacts.gates.sources import sources
+from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import SessionError
@@ -32,7 +34,14 @@ def study(tmp_path: Path) -> StudyPaths:
     paths = lab(tmp_path / "monkey's study").paths
     paths.protocol.write_text(paths.protocol.read_text() + "\ngates: {simulated: hold}\n")
     build_session(paths.folder("schedule", 0))
+    find(paths, level="PASS")
     return paths
+
+
+def of_now(study: StudyPaths) -> dict[str, str]:
+    """Return what a report of the session at hand says that it was made from."""
+    files = [f"day-00/schedule/{name}" for name in ("session.json", "trials.parquet")]
+    return sources(study, read_protocol(study.protocol), files)
 
 
 def find(study: StudyPaths, *, level: str = "HOLD", checkpoint: str = "preflight", day: int = 0) -> None:
@@ -40,7 +49,7 @@ def find(study: StudyPaths, *, level: str = "HOLD", checkpoint: str = "preflight
         {"gate": "hours", "level": level, "expected": "at most 5 h", "found": FOUND, "remedy": "Plan less."}
     )
     report = GateReport.model_validate(
-        {"simulated": True, "day": day, "checkpoint": checkpoint, "made_from": {}, "findings": (finding,)}
+        {"simulated": True, "day": day, "checkpoint": checkpoint, "made_from": of_now(study), "findings": (finding,)}
     )
     place = gate_report_path(study, day, report.checkpoint)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +87,7 @@ def test_rig_present_refuses_it_in_one_line_and_leaves_nothing(study, tmp_path) 
     assert not out.exists() or not list(out.iterdir())
 
 
-def test_a_warning_an_approval_and_no_report_let_it_pass(study, tmp_path) -> None:
+def test_a_warning_and_an_approval_let_it_pass(study, tmp_path) -> None:
     folder = study.folder("schedule", 0)
     assert held(folder, tmp_path / "out").status == "PASS"
     find(study, level="WARN")
@@ -92,6 +101,10 @@ def test_a_warning_an_approval_and_no_report_let_it_pass(study, tmp_path) -> Non
 
 def test_what_was_found_of_the_day_before_holds_it_too(study, tmp_path) -> None:
     build_session(study.folder("schedule", 1))
+    find(study, day=1, level="WARN")
+    find(study, checkpoint="intake", level="WARN")
+    find(study, checkpoint="review", level="WARN")
+    assert held(study.folder("schedule", 1), tmp_path / "out").status == "PASS"
     find(study, checkpoint="review")
     assert held(study.folder("schedule", 0), tmp_path / "out").status == "PASS"
     assert held(study.folder("schedule", 1), tmp_path / "out").status == "FAIL"
@@ -108,6 +121,8 @@ def test_a_person_s_hold_holds_it_until_it_is_released(study, tmp_path) -> None:
 def test_a_simulated_study_that_goes_on_by_itself_is_not_held(study, tmp_path) -> None:
     find(study)
     study.protocol.write_text(study.protocol.read_text().replace("simulated: hold", "simulated: go_on"))
+    assert held(study.folder("schedule", 0), tmp_path / "out").status == "PASS"
+    gate_report_path(study, 0, "preflight").unlink()
     assert held(study.folder("schedule", 0), tmp_path / "out").status == "PASS"
 
 
@@ -146,6 +161,33 @@ def test_a_report_that_cannot_be_read_stops_it(study, tmp_path) -> None:
     finding = held(study.folder("schedule", 0), tmp_path / "out")
     assert finding.status == "FAIL"
     assert "preflight.json" in finding.found
+
+
+@pytest.mark.parametrize(("day", "missing"), [(0, "preflight"), (1, "preflight"), (0, "intake"), (0, "review")])
+def test_gates_that_nobody_asked_stop_it_as_a_loop_leaves_them_that_was_killed(study, tmp_path, day, missing) -> None:
+    shown = 0 if (day, missing) == (0, "preflight") else 1
+    build_session(study.folder("schedule", 1))
+    for of_day, checkpoint in ((0, "intake"), (0, "review"), (1, "preflight")):
+        find(study, day=of_day, checkpoint=checkpoint, level="PASS")
+    assert held(study.folder("schedule", shown), tmp_path / "out").status == "PASS"
+    gate_report_path(study, day, missing).unlink()
+    finding = held(study.folder("schedule", shown), tmp_path / "out")
+    assert finding.status == "FAIL"
+    assert f"{missing}.json: expected what the gates find of what is there now, found none" in finding.found
+    assert "closedloop run" in f"{finding.found} {finding.fix}"
+
+
+def test_gates_that_were_asked_of_another_session_or_protocol_stop_it(study, tmp_path) -> None:
+    folder = study.folder("schedule", 0)
+    manifest = folder / "manifest.json"
+    as_it_was = manifest.read_text()
+    sha256 = of_now(study)["day-00/schedule/session.json"]
+    manifest.write_text(as_it_was.replace(sha256, "0" * 64))
+    assert "found one of other files" in held(folder, tmp_path / "out").found
+    manifest.write_text(as_it_was)
+    assert held(folder, tmp_path / "out").status == "PASS"
+    study.protocol.write_text(study.protocol.read_text().replace("hold}", "hold, hours: {warn: 1, hold: 2}}"))
+    assert "another protocol" in held(folder, tmp_path / "out").found
 
 
 def test_the_row_stands_in_the_table_before_anything_is_opened(study, tmp_path) -> None:

@@ -31,8 +31,8 @@ class Notebook:
     asked: list[tuple[object, ...]] = field(default_factory=list)
     refuses: str = ""
 
-    def approve(self, paths: StudyPaths, *, day: int, gate: str, by: str, reason: str) -> str:
-        return self._note("approve", paths.root, day, gate, by, reason)
+    def approve(self, paths: StudyPaths, *, day: int, gate: str, found: str, by: str, reason: str) -> str:
+        return self._note("approve", paths.root, day, gate, found, by, reason)
 
     def hold(self, paths: StudyPaths, *, by: str, reason: str) -> str:
         return self._note("hold", paths.root, by, reason)

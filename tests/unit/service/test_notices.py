@@ -5,6 +5,7 @@ import os
 import queue
 import shlex
 import stat
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,32 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
     assert replace(command, most_s=0.3).tell(notice()) == "no end of it within 0.3 s"
     with suppress(psutil.NoSuchProcess):
         psutil.Process(int((tmp_path / "child").read_text())).wait(60)
+
+
+def test_a_command_that_prints_without_end_is_ended_and_fills_no_disk() -> None:
+    assert replace(parse_command("yes"), most_s=20).tell(notice()) == "it printed more than 1,048,576 bytes"
+
+
+def test_where_there_is_no_room_for_a_temporary_file_a_notice_is_given_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = parse_command(script(tmp_path, f"cat > {shlex.quote(str(tmp_path / 'got'))}"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no room here"))
+    assert keep.tell(notice()) == ""
+    assert json.loads((tmp_path / "got").read_text())["study"] == "/data/ada"
+
+
+def test_a_path_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    keep = parse_command(script(tmp_path, f"cat > {shlex.quote(str(tmp_path / 'got'))}"))
+    assert keep.tell(replace(notice(), study="/data/\udcff")) == ""
+    assert json.loads((tmp_path / "got").read_bytes())["study"] == "/data/\udcff"
+
+
+def test_a_command_that_leaves_a_child_with_its_output_open_has_ended_when_it_ends(tmp_path: Path) -> None:
+    text = f"setsid sleep 600 & echo $! > {tmp_path}/child; echo why; exit 3"
+    assert parse_command(script(tmp_path, text)).tell(notice()) == "it ended with code 3 and said: why"
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int((tmp_path / "child").read_text())).kill()
 
 
 def test_a_command_is_no_part_of_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
+from closedloop.service.children.leftovers import processes_of
 from closedloop.service.children.process import LoopOptions
 from closedloop.service.notices.notice import Notice
 from closedloop.service.place import ServicePlace
@@ -93,3 +94,31 @@ def test_what_is_no_study_is_not_held(tmp_path: Path) -> None:
     refused = pytest.raises(StudyError, match="expected no other service")
     with opened([good], place), refused, opened([good], place):
         pass
+
+
+def test_a_disk_that_takes_nothing_more_ends_no_service(tmp_path: Path) -> None:
+    (paths,) = studies(tmp_path, "a")
+    with opened([paths], ServicePlace(tmp_path / "state")) as served:
+        own = served[0].place
+        own.told.mkdir(parents=True)  # where it cannot be written what was told
+        supervisor, told, said = supervising(served)
+        with running(supervisor):
+            until_states(supervisor, study="done")
+            supervisor.retry("study")
+            end = time.monotonic() + 60
+            while sum("told.json" in line for line in said) < 2:
+                assert time.monotonic() < end, said
+                time.sleep(0.02)
+    assert [one.state for one in told] == ["done"]
+
+
+def test_a_service_whose_disk_takes_nothing_more_ends_with_its_loop(tmp_path: Path) -> None:
+    (paths,) = studies(tmp_path, "a")
+    with opened([paths], ServicePlace(tmp_path / "state")) as served:
+        own = served[0].place
+        supervisor, _told, _said = supervising(served, "/bin/sh", "-c", "exec sleep 600")
+        with running(supervisor):
+            until_states(supervisor, study="running")
+            own.log.older.mkdir()
+            own.log.path.write_bytes(b"x" * (own.log.most_bytes + 1))  # what has to be moved there
+    assert processes_of(paths.root) == set()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from closedloop.artifacts.study import StudyPaths
+from closedloop.service.panels import PANELS
 from closedloop.service.web.overview import overview
 from closedloop.service.web.render import StudyName
 from closedloop.study.ledger import open_ledger
@@ -68,3 +70,14 @@ def test_what_nobody_thought_of_is_said_and_hides_no_other_study(tmp_path: Path)
     assert [row.where.state for row in rows] == ["unreadable", "new"]
     assert rows[0].damaged
     assert rows[1].damaged == ()
+
+
+def test_a_folder_s_name_that_is_no_utf_8_hides_no_study(tmp_path: Path) -> None:
+    odd, whole = lab(tmp_path / os.fsdecode(b"a\xff")).paths, lab(tmp_path / "one").paths
+    odd.amendments.write_text("no amendment\n")  # a line about it names the folder
+    with served({"odd": odd.root, "one": whole.root}) as client:
+        addresses = ["/", "/rows", "/study/odd", *(f"/study/odd/panel/{one.NAME}" for one in PANELS)]
+        answers = {one: client.get(one) for one in [*addresses, "/study/odd/panel/gates.json"]}
+    assert {one: answer.status_code for one, answer in answers.items()} == dict.fromkeys(answers, 200)
+    assert f"{tmp_path}/a\\udcff" in answers["/"].text
+    assert "amendments.jsonl, line 1" in answers["/study/odd/panel/gates.json"].text

@@ -15,7 +15,7 @@ import pytest
 
 from closedloop.errors import ExecutionError
 from closedloop.service.web.security import CONTENT_POLICY, HEADERS, is_local
-from closedloop.service.web.serving import serving
+from closedloop.service.web.serving import HeardOut, serving
 from tests.unit.execution.stranger import listening
 from tests.unit.messages import refused
 from tests.unit.service.served import TOKEN, WITH_TOKEN, Notebook, served
@@ -113,11 +113,15 @@ def test_another_page_changes_nothing_even_with_the_token(
 
 def test_the_page_itself_does_what_it_is_told(client: httpx.Client, notebook: Notebook) -> None:
     of_page = {"Origin": str(client.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
-    sent = WHO | {"gate": "reliability", "day": 2}
+    sent = WHO | {"gate": "reliability", "day": 2, "found": "2  of 9"}
     answer = client.post("/study/one/approve", json=sent, headers=WITH_TOKEN | of_page)
     assert (answer.status_code, answer.json()) == (200, {"said": "done: approve"})
     ((action, root, *rest),) = notebook.asked
-    assert (action, Path(str(root)).name, rest) == ("approve", "one", [2, "reliability", "Ada", "seen on the scope"])
+    assert (action, Path(str(root)).name, rest) == (
+        "approve",
+        "one",
+        [2, "reliability", "2  of 9", "Ada", "seen on the scope"],
+    )
     for action in ("hold", "release", "retry"):
         assert client.post(f"/study/one/{action}", json=WHO, headers=WITH_TOKEN).json() == {"said": f"done: {action}"}
     assert [(one[0], *one[2:]) for one in notebook.asked[1:]] == [
@@ -154,6 +158,15 @@ def test_an_approval_names_a_day(client: httpx.Client, notebook: Notebook, day: 
     answer = client.post("/study/one/approve", json=WHO | {"gate": "g", "day": day}, headers=WITH_TOKEN)
     assert answer.status_code == 409
     assert answer.json()["error"].startswith("approve: day: expected a day's number")
+    assert notebook.asked == []
+
+
+@pytest.mark.parametrize("found", [None, "", 3, ["2 of 9"]])
+def test_an_approval_says_what_was_read(client: httpx.Client, notebook: Notebook, found: object) -> None:
+    sent = WHO | {"gate": "g", "day": 0, "found": found}
+    answer = client.post("/study/one/approve", json=sent, headers=WITH_TOKEN)
+    assert answer.status_code == 409
+    assert answer.json()["error"].startswith("approve: found: expected what the gate found")
     assert notebook.asked == []
 
 
@@ -276,3 +289,21 @@ def test_a_port_that_is_taken_is_said(client: httpx.Client) -> None:
         serving(FastAPI(), port=client.base_url.port or 0),
     ):
         pass
+
+
+def test_who_connects_and_asks_nothing_is_hung_up_on(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so many, all of the page's connections would be taken for good."""
+    monkeypatch.setattr(HeardOut, "most_s", 0.2)
+    here = (str(client.base_url.host), client.base_url.port or 80)
+    for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HT"):
+        with socket.create_connection(here, timeout=30) as stranger:
+            stranger.sendall(said)
+            while stranger.recv(1 << 16):
+                pass
+
+
+def test_who_listens_is_not_hung_up_on(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HeardOut, "most_s", 0.02)
+    with client.stream("GET", "/study/one/events") as answer:
+        beats = (line for line in answer.iter_lines() if line == ": here")
+        assert [next(beats) for _ in range(3)] == [": here"] * 3

@@ -132,6 +132,17 @@ def test_an_approval_is_void_once_the_gate_finds_something_else(tmp_path: Path) 
     assert made.run().held_by == ()
 
 
+def test_what_is_approved_is_what_was_read(tmp_path: Path) -> None:
+    made = real(tmp_path, preflight_0=finding("hours", found="9.00 h"))
+    made.run()
+    said = {"by": "ada", "reason": "looked at it", "day": 0}
+    with refused(StudyError, tmp_path, "expected what was read of it, 6.10 h, found 9.00 h. Read it, and decide again."):
+        approve(made.paths, *read_identity(made.paths), "hours", found="6.10 h", **said)
+    assert not made.paths.amendments.exists()
+    approve(made.paths, *read_identity(made.paths), "hours", found="9.00 h", **said)
+    assert made.run().held_by == ()
+
+
 def test_an_approval_is_of_one_gate_on_one_day(tmp_path: Path) -> None:
     made = real(tmp_path)
     find(made, "intake_0", finding("lost_codes"), finding("rate_drift"))
