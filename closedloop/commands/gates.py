@@ -12,6 +12,7 @@ from closedloop.storage import resolved
 from closedloop.study.gates.decisions import approve, held_now, hold
 from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import read_identity
+from closedloop.study.process.lock import waiter_of
 
 
 def approve_gate(study: Path, *, gate: str, day: int | None, by: str | None, reason: str) -> list[str]:
@@ -52,6 +53,8 @@ def approve_gate(study: Path, *, gate: str, day: int | None, by: str | None, rea
     left = held_now(paths, document, protocol)
     if left:
         return [*lines, *held_lines(paths.root, left)]
+    if waiter := waiter_of(paths.root):
+        return [*lines, f"The study goes on by itself: {waiter.name} waits on it."]
     return [*lines, f"Go on with `{command_line('closedloop', 'run', paths.root)}`."]
 
 

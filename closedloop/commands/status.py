@@ -295,8 +295,11 @@ def status_lines(status: Status) -> list[str]:
         lines.append(time_left)
     if status.waiter:
         lines.append(f"goes on by itself: {status.waiter} waits, since {status.waiter_since}")
-    since = f", since {status.holder_since}" if status.holder_since else ""
-    lines.append(f"a loop is running: {status.holder}{since}" if status.holder else "no loop is running")
+    if status.holder:
+        since = f", since {status.holder_since}" if status.holder_since else ""
+        lines.append(f"a loop is running: {status.holder}{since}")
+    elif not status.waiter:
+        lines.append("no loop is running")
     return lines
 
 

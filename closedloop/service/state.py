@@ -44,6 +44,19 @@ class Standing:
     error: str = ""
     n_done: int = 0
 
+    @property
+    def is_held_by_hand(self) -> bool:
+        """Whether it is a person, and no gate, that holds it."""
+        return self.state == "held" and self.stage == "person"
+
+    def where_and_why(self, *, with_stage: bool) -> str:
+        """Return the day, if there is one, and why it stands there, to be put behind what the study does."""
+        why = self.waiting_for or self.error or "; ".join(self.held_by)
+        if self.day is None or self.day < 0 or why.startswith(f"day {self.day}"):  # said with the day already
+            return f": {why}" if why else ""
+        place = f", day {self.day}{f' {self.stage}' if with_stage and self.stage else ''}"
+        return f"{place}: {why}" if why else place
+
 
 @dataclass
 class LedgerReader:

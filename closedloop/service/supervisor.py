@@ -201,6 +201,4 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _line(name: str, standing: Standing) -> str:
-    place = "" if standing.day is None or standing.day < 0 else f", day {standing.day} {standing.stage}"
-    more = standing.waiting_for or standing.error
-    return f"{name}: {standing.state}{place}{f': {more}' if more else ''}"
+    return f"{name}: {standing.state}{standing.where_and_why(with_stage=True)}"

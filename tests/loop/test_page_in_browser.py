@@ -188,7 +188,7 @@ def test_what_is_refused_is_said_where_it_was_asked(tmp_path: Path) -> None:
         page.get_by_role("button", name="Hold this study").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("button", name="Hold this study").click()
-        expect(dialog).to_contain_text("hold: by: expected words, found none. Fill it in.")
+        expect(dialog).to_contain_text("hold: your name: expected words, found none. Fill it in.")
         page.get_by_label("Your name").fill("Ada")
         page.get_by_label("Reason").fill("fever")
         dialog.get_by_role("button", name="Hold this study").click()

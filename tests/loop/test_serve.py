@@ -222,3 +222,8 @@ def test_a_unit_is_printed_for_the_command_line(smoke_study: Path, tmp_path: Pat
         f'ExecStart={sys.executable} -m closedloop serve "{study}" --port 8642 --notice "mail -s \'closed loop\' lab"\n'
         in finished.stdout
     )
+    line[line.index("mail -s 'closed loop' lab")] = "bin/tell 'the lab'"  # systemd starts it in the home folder
+    finished = subprocess.run(line, check=False, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert f"--notice \"{tmp_path}/bin/tell 'the lab'\"\n" in finished.stdout
+    finished = subprocess.run(command("serve", "--unit"), check=False, capture_output=True, text=True, env=environment)
+    assert (finished.returncode, finished.stdout) == (2, "")

@@ -161,7 +161,7 @@ def persons_hold(amendments: Sequence[Amendment]) -> Held | None:
         checkpoint="person",
         gate=PERSON,
         expected="a day that nobody holds",
-        found=f"held by {last.who} since {last.utc}: {last.why}",
+        found=f"held by {last.who} since {last.utc[:16].replace('T', ' ')} UTC: {last.why}",
         remedy="Ask whoever holds it.",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -56,15 +57,31 @@ class ServeRequest:
         """Return the options as words of a command line that can be given from any folder."""
         words = [str(resolved(study)) for study in self.studies]
         words += [] if self.port is None else ["--port", str(self.port)]
-        words += [] if self.notice is None else ["--notice", self.notice]
+        words += [] if self.notice is None else ["--notice", _from_anywhere(self.notice)]
         words += [] if self.workers is None else ["--workers", self.workers]
         words += [] if self.settle_s is None else ["--settle", f"{self.settle_s:g}"]
         return words
 
 
+def _from_anywhere(notice: str) -> str:
+    """Return a notice command that is found from any folder: systemd starts the service in the home folder."""
+    program, *rest = parse_command(notice).words
+    if "/" not in program or Path(program).is_absolute():
+        return notice
+    return shlex.join([str(Path(program).absolute()), *rest])
+
+
 def print_unit(request: ServeRequest) -> None:
-    """Print a systemd user unit that serves these studies."""
+    """Print a systemd user unit that serves these studies.
+
+    Raises
+    ------
+    ClosedLoopError
+        There is none, one is no study, or an option is none.
+    """
     studies = _studies(request.studies)
+    if not studies:
+        raise OptionError("--unit: expected at least one study, found none. Name its folder.")
     _check(request)
     typer.echo(unit(request.words(), names=[paths.root.name for paths in studies]), nl=False)
 

@@ -13,6 +13,7 @@ from closedloop.artifacts.protocol.gates import AtMost
 from closedloop.artifacts.tables import Columns
 from closedloop.gates.context import GateContext
 from closedloop.gates.levels import finding, level_of
+from closedloop.gates.wording import bounds, percent
 
 _WHITE = 255
 _COLOURS = 3
@@ -32,9 +33,9 @@ def attack_budget(context: GateContext) -> GateFinding:
         "attack_budget",
         level_of(largest, limit),
         expected="no image changed by more than its epsilon",
-        found=f"{n_beyond:,} of {len(part):,} changed by more, the most by {largest:.4g} of its epsilon"
+        found=f"{n_beyond:,} of {len(part):,} changed by more, the most to {largest:.4g} times its epsilon"
         if n_beyond
-        else f"the most changed one at {largest:.4g} of its epsilon",
+        else f"the most changed one at {largest:.4g} times its epsilon",
         remedy=f"Look at synthesize/stimuli.parquet: what is evaluated at an epsilon is larger. Find out why, {_AGAIN}",
         values={"largest_part": largest, "n_beyond": n_beyond},
     )
@@ -53,7 +54,8 @@ def attack_rounding(context: GateContext) -> GateFinding:
         context,
         "attack_rounding",
         measure=lost,
-        expected="attacks that whole grey levels leave as they are",
+        expected="attacks that whole grey levels leave as they are, "
+        f"{_limits(context, 'attack_rounding', percent)} of the predicted change lost",
         says=lambda worst: f"{100 * worst:.2g} % of the predicted change lost to whole levels",
         remedy=f"Larger epsilons lose less. Where it is new, find out what changed in the attack section, {_AGAIN}",
     )
@@ -65,8 +67,8 @@ def attack_luminance(context: GateContext) -> GateFinding:
         context,
         "attack_luminance",
         measure=lambda audit, attacked: float(np.median(np.abs(audit["luminance_shift"][attacked]))),
-        expected="attacks that leave the mean brightness",
-        says=lambda worst: f"a median shift of {_WHITE * worst:.2g} grey levels",
+        expected=f"attacks that leave the mean brightness, {_limits(context, 'attack_luminance', _grey_levels)}",
+        says=lambda worst: f"a median shift of {_grey_levels(worst)}",
         remedy="Look at the day's page of stimuli. A response to brightness would count as one to the attack: "
         f"attack otherwise, {_AGAIN}",
     )
@@ -79,7 +81,7 @@ def attack_clipping(context: GateContext) -> GateFinding:
         context,
         "attack_clipping",
         measure=lambda audit, attacked: float(audit["n_clipped"][attacked].mean()) / n_values,
-        expected="attacks that drive few values to black or white",
+        expected=f"attacks that drive few values to black or white, {_limits(context, 'attack_clipping', percent)}",
         says=lambda worst: f"{100 * worst:.2g} % of an image's values on average",
         remedy=f"Look at the day's page of stimuli. Smaller epsilons, or images of less contrast, clip less: {_AGAIN}",
     )
@@ -133,6 +135,17 @@ def _worst_epsilon(
         remedy=remedy,
         values={"worst": worst, **{f"epsilon_{epsilon:g}": value for epsilon, value in at.items()}},
     )
+
+
+def _limits(context: GateContext, gate: str, show: Callable[[float], str]) -> str:
+    """Return a gate's limits in words."""
+    limit: AtMost = getattr(context.protocol.gates, gate)
+    return bounds(limit, show)
+
+
+def _grey_levels(shift: float) -> str:
+    """Return a part of the range from black to white in grey levels."""
+    return f"{_WHITE * shift:.2g} grey levels"
 
 
 def _rounded(part: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ def sensitivity_controls(context: GateContext) -> GateFinding:
     found_sizes = {kind: own.without_model() for kind, own in controls.items()}
     sizes = {kind: own for kind, own in found_sizes.items() if _is_known(own)}
     if not (_is_known(size) and sizes):
-        found = f"no attacks and controls of {_LEAST_IMAGES} anchors, twice each: not known"
+        found = f"fewer than {_LEAST_IMAGES} anchors whose attack and control were each shown twice: not known"
         return finding("sensitivity_controls", "PASS", expected=expected, found=found, remedy="")
     differences = {kind: _Difference.of(size, control) for kind, control in sizes.items()}
     nearest = min(differences, key=lambda kind: differences[kind].standard_errors)
@@ -72,7 +72,7 @@ def estimators_agree(context: GateContext) -> GateFinding:
     attacks = read_changes(context, kind="attacked", epsilon=epsilon)
     by_sign, without_model = attacks.by_sign(), attacks.without_model()
     if not _is_known(without_model):
-        found = f"no attacks of {_LEAST_IMAGES} images, twice each: not known"
+        found = f"fewer than {_LEAST_IMAGES} images whose attacks were shown twice: not known"
         return finding("estimators_agree", "PASS", expected=expected, found=found, remedy="")
     level: GateLevel = "WARN" if _is_surely_less(attacks, limit.warn) else "PASS"
     level = "HOLD" if _is_surely_less(attacks, limit.hold) else level

@@ -92,8 +92,7 @@ def trial_notice(*, study: str, subject: str, simulated: bool, url: str) -> Noti
 
 def _notice(state: str, standing: Standing, *, study: str, subject: str, simulated: bool, url: str) -> Notice:
     kind = "simulated study" if simulated else "study"
-    place = "" if standing.day is None or standing.day < 0 else f", day {standing.day}"
-    more = standing.waiting_for or standing.error or ", ".join(standing.held_by)
+    words = "is held by a person" if standing.is_held_by_hand else _WORDS[state]
     return Notice(
         study=study,
         subject=subject,
@@ -106,5 +105,5 @@ def _notice(state: str, standing: Standing, *, study: str, subject: str, simulat
         error=standing.error,
         url=url,
         time=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        message=f"{kind} of {subject} {_WORDS[state]}{place}{f': {more}' if more else ''}",
+        message=f"{kind} of {subject} {words}{standing.where_and_why(with_stage=False)}",
     )

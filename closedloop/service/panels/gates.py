@@ -214,6 +214,6 @@ def _finding(finding: GateFinding, approval: Amendment | None, *, holds: bool, p
         found=finding.found,
         remedy=finding.remedy,
         holds=holds,
-        approved=f"{approval.who}, {approval.utc}: {approval.why}" if approval else "",
+        approved=f"by {approval.who}, {approval.utc[:16].replace('T', ' ')} UTC: {approval.why}" if approval else "",
         passed=passed if is_open else "",
     )

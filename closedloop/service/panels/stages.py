@@ -278,9 +278,14 @@ def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
     for record in records:
         place = record.stage if record.day == START_DAY else f"day {record.day} {record.stage}"
         if record.state == "failed":
-            yield Need("failed", place, record.error or "")
+            yield Need("failed", place, _without(record.day, record.error))
         if record.state == "waiting" and not is_held:
-            yield Need("waiting", place, record.error or "")
+            yield Need("waiting", place, _without(record.day, record.error))
+
+
+def _without(day: int, said: str | None) -> str:
+    """Return what a loop said without the day it begins with: the page says the day before it."""
+    return (said or "").removeprefix(f"day {day}: ")
 
 
 def _days(

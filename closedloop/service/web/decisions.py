@@ -13,6 +13,7 @@ from closedloop.service.control import Control
 
 _MOST_BYTES = 16 << 10
 _MOST_CHARACTERS = {"by": 100, "reason": 2000, "gate": 100}
+_FIELDS = {"by": "your name", "reason": "the reason", "gate": "the gate"}  # as the page calls them
 ACTIONS = ("approve", "hold", "release", "retry")
 
 
@@ -68,7 +69,7 @@ async def read_decision(request: Request, action: str) -> Decision:
 def _words(said: dict[str, object], name: str, action: str) -> str:
     value = said.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise OptionError(f"{action}: {name}: expected words, found none. Fill it in.")
+        raise OptionError(f"{action}: {_FIELDS[name]}: expected words, found none. Fill it in.")
     words = " ".join(value.split())
     if len(words) > _MOST_CHARACTERS[name]:
         raise OptionError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
@@ -11,9 +12,11 @@ from functools import cache
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from closedloop.service.panels.panel import PagePanel
 
+_COMMAND = re.compile("`([^`]+)`")
 _PLAIN = frozenset(string.ascii_letters + string.digits + "-._~")  # of an address: RFC 3986, unreserved
 
 
@@ -96,6 +99,11 @@ def duration(seconds: float | None) -> str:
     return f"{round(hours / 24)} days"
 
 
+def commands(line: str) -> Markup:
+    """Return a line of the program with what stands between backticks as code; all else is escaped."""
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(line))))
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with so many digits that tell something; a dash where there is none."""
     if value is None or not math.isfinite(value):
@@ -114,4 +122,5 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["duration"] = duration
     environment.filters["number"] = number
+    environment.filters["commands"] = commands
     return environment

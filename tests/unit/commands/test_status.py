@@ -44,6 +44,11 @@ def test_a_line_for_each_day_and_the_error_below() -> None:
     ]
 
 
+def test_a_loop_that_waits_is_one() -> None:
+    lines = status_lines(replace(STATUS, waiter="lab:7", waiter_since="2026-12-03T17:05:11Z"))
+    assert lines[-1] == "goes on by itself: lab:7 waits, since 2026-12-03T17:05:11Z"
+
+
 def test_a_simulated_study_a_running_loop_and_no_stage_yet() -> None:
     lines = status_lines(replace(STATUS, simulated=True, holder="lab:7", stages=()))
     assert lines[0].startswith("SIMULATED study")

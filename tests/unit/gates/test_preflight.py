@@ -105,7 +105,7 @@ def test_the_words_say_what_was_found_in_numbers(tmp_path: Path) -> None:
     study = ready(tmp_path)
     study.day(0, stimuli={FIRST_ATTACK: {"realised_epsilon": 5.0}})
     found = study.finding("attack_budget")
-    assert found.found == "1 of 12 changed by more, the most by 2 of its epsilon"
+    assert found.found == "1 of 12 changed by more, the most to 2 times its epsilon"
     assert found.values == {"largest_part": 2.0, "n_beyond": 1.0}
 
 

@@ -52,8 +52,21 @@ def test_a_command_is_given_everything_as_json(tmp_path: Path) -> None:
         "held_by": [],
         "error": "",
         "url": "http://here",
-        "message": "study of Ada <b> waits for you, day 3: day 3 recording: no file yet",
+        "message": "study of Ada <b> waits for you: day 3 recording: no file yet",
     }
+
+
+@pytest.mark.parametrize(
+    ("standing", "message"),
+    [
+        (Standing("held", 3, "preflight", held_by=("day 3 preflight, hours: 6 h",)), "is held by a gate: day 3 prefl"),
+        (Standing("held", 3, "person", held_by=("day 3: held by Mia: ill",)), "is held by a person: day 3: held by M"),
+        (Standing("failed", 3, "refit", error="no space"), "stopped with an error, day 3: no space"),
+        (Standing("done"), "is done"),
+    ],
+)
+def test_a_message_says_the_day_once_and_who_holds_it(standing: Standing, message: str) -> None:
+    assert notice(standing).message.startswith(f"study of Ada <b> {message}")
 
 
 def test_a_test_says_that_it_is_one() -> None:

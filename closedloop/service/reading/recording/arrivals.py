@@ -235,7 +235,7 @@ def _nothing_yet(asked: AwaitedRecording, folder: Path) -> str:
     if asked.study.simulated:
         return "The simulated recorder writes its files once the session has been shown."
     if not asked.codes_s:
-        return f"Nothing is awaited yet: the session of day {asked.day} was not shown. Its recording goes to {folder}."
+        return f"Comes after the session of day {asked.day}, which was not shown yet; it goes to {folder}."
     what = "recording" if asked.study.recorder else ".nev (and .nsx) files"
     return f"The session's {what} of day {asked.day} are awaited: copy them into {folder}."
 

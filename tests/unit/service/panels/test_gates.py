@@ -83,8 +83,9 @@ def test_an_approval_lets_it_go_and_is_told_with_its_name_and_reason(tmp_path: P
     found = gates.read(paths)
     twins = one_of(found, "twins")
     assert (twins.holds, twins.passed, found.held_by, found.checkpoints[0].worst) == (False, "", (), "WARN")
-    assert twins.approved.startswith("Ada, 20")
-    assert twins.approved.endswith(": <b>seen</b>")
+    assert twins.approved.startswith("by Ada, 20")
+    assert twins.approved.endswith(" UTC: <b>seen</b>")
+    assert "</svg> approved</span>" in drawn(paths)
     assert "&lt;b&gt;seen&lt;/b&gt;" in drawn(paths)
     assert 'data-action="approve"' not in drawn(paths)
 

@@ -125,6 +125,15 @@ def test_what_it_waits_for_or_why_it_failed_is_said(
     assert "Copy the recording." in drawn(paths)
 
 
+def test_the_day_of_what_is_waited_for_is_said_once_and_its_command_is_code(tmp_path: Path) -> None:
+    paths = lab(tmp_path / "study").paths
+    with open_ledger(paths.ledger) as ledger:
+        ledger.wait(0, "present", "hash", "day 0: the session is ready. Present it with `rig present <folder>`.")
+    (need,) = stages.read(paths).needs
+    assert (need.place, need.said[:21]) == ("day 0 present", "the session is ready.")
+    assert "<code>rig present &lt;folder&gt;</code>" in drawn(paths)
+
+
 def test_a_subject_that_looks_like_a_program_is_text(tmp_path: Path) -> None:
     paths = lab(tmp_path / "study").paths
     name = "<script>document.title = 'mine'</script>"

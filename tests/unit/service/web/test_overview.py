@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels import PANELS
 from closedloop.service.web.overview import overview
@@ -55,6 +56,18 @@ def test_each_study_says_where_it_stands(tmp_path: Path) -> None:
     assert "Copy the recording." in answer.text
     assert "expected 20 sites, found 4 sites" in answer.text
     assert str(tmp_path / "broken/amendments.jsonl") in answer.text
+
+
+def test_a_day_is_counted_from_0_and_a_study_that_is_done_says_how_many_there_were(tmp_path: Path) -> None:
+    done, begun = lab(tmp_path / "done"), lab(tmp_path / "begun").paths
+    done.run()
+    with open_ledger(begun.ledger) as ledger:
+        ledger.begin(0, "plan", "hash")
+    with served({"done": tmp_path / "done", "begun": tmp_path / "begun"}) as client:
+        text = " ".join(re.sub(r"<[^>]+>", " ", client.get("/rows").text).split())
+    n_days = read_protocol(begun.protocol).days
+    assert f"done {n_days} days" in text
+    assert f"day 0 of {n_days} (from 0)" in text
 
 
 def test_every_page_of_every_study_is_shown_whatever_is_damaged(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.service.web.render import StudyName, duration, number, render_json
+from closedloop.service.web.render import StudyName, commands, duration, number, render_json
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,12 @@ from closedloop.service.web.render import StudyName, duration, number, render_js
 )
 def test_a_time_is_said_as_a_person_says_it(seconds: float | None, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_commands_of_a_line_are_code_and_nothing_of_it_is_markup() -> None:
+    said = "present it with `rig present /a<b> --out <i>` (`rig init` writes it), or ` alone"
+    shown = "<code>rig present /a&lt;b&gt; --out &lt;i&gt;</code> (<code>rig init</code> writes it)"
+    assert commands(said) == f"present it with {shown}, or ` alone"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def counted_by_replay(journal: Journal) -> dict[str, Any]:
         "n_codes": sum(code.is_certain for code in codes),
         "n_codes_doubtful": sum(not code.is_certain for code in codes),
         "codes_s": _codes_s(journal),
-        "working_s": time_at_work_s(journal),
+        "working_s": time_at_work_s(journal.rows),
         "reward_ms": confirmed_reward_ms(rows),
         "ended": journal.ended,
         "last_images": [row.image_index for row in shown[-8:]],
