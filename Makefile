@@ -3,7 +3,7 @@
 # make check     format, lint, import contracts, types, fast tests (make lint: without the tests)
 # make flakes    all tests RUNS times beside LOAD busy processes and a foreign Dask cluster; a log of each in runs/flakes
 # make faults    every operation of a day and of a rig's session on the disk fails once: an hour or two, and it resumes
-# make kills     a rig in real time is killed KILLS times, its terminal closed HANGUPS times: ten minutes
+# make kills     a rig in real time is killed KILLS times, its terminal closed HANGUPS times, a service twenty times: 20 min
 # make docs      the site from docs/ into site/, offline, a warning is an error
 # make bench     measure the figures of docs/benchmarks.md
 # make firmware  the program of the rig's microcontroller, for a Mega 2560 and an Uno, into build/firmware
@@ -56,9 +56,10 @@ flakes: $(SETUP) $(SYSTEM)
 faults: $(SETUP)
 	$(BIN)/python -m tools.faults --folder runs/faults
 
-# A dozen kills and four hang-ups are in `make test`; here their number is free, and each is told as it comes.
+# A dozen kills of a rig, six of a service and four hang-ups are in `make test`; here their number is free, and each is told as it comes.
 kills: $(SETUP) $(SYSTEM)
 	$(BIN)/python -m tools.kills --kills $(KILLS) --hang-ups $(HANGUPS) --seed $(KILLS_SEED)
+	$(BIN)/python -m tools.service_kills --rounds 1
 
 docs: $(SETUP)
 	$(BIN)/python -m tools.pages

@@ -1,6 +1,6 @@
 """A service, its loops and its rigs, killed as often as one likes: `python -m tools.service_kills --rounds 5`.
 
-It runs the test of `tests/loop/test_serve_kills.py`, of which `make test` has twenty kills, once a round, each with
+It runs the test of `tests/loop/test_serve_kills.py`, of which `make test` has six kills, once a round, each with
 moments of its own, and says each round as it ends.
 """
 

@@ -18,7 +18,7 @@ from tests.loop.served import POLL_S, Laboratory, doing, outputs, started_for
 from tests.loop.studies import sensitivity
 from tests.loop.test_kill import stage_folders, stage_seconds
 
-N_KILLS = int(os.environ.get("SERVE_KILLS", "20"))
+N_KILLS = int(os.environ.get("SERVE_KILLS", "6"))
 SEED = int(os.environ.get("SERVE_KILLS_SEED", "13"))
 VICTIMS = ("service", "loop", "rig")
 
