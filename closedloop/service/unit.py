@@ -57,7 +57,9 @@ def unit(options: Sequence[str], *, names: Sequence[str]) -> str:
             f"--unit: expected a path of Python that systemd takes, found {sys.executable}. Install it elsewhere."
         )
     return _UNIT.format(
-        description=_specifiers(", ".join(names)), command=" ".join(quoted_word(word) for word in words)
+        # a backslash at a line's end would make the next line a part of it
+        description=_specifiers(", ".join(names)).rstrip("\\"),
+        command=" ".join(quoted_word(word) for word in words),
     )
 
 

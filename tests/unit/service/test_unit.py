@@ -62,3 +62,9 @@ def verified(verify: str, file: Path) -> str:
     command = [verify, "--user", "verify", file]
     finished = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     return finished.stdout + finished.stderr
+
+
+def test_a_name_that_ends_in_a_backslash_swallows_no_line() -> None:
+    lines = unit(["/data/odd\\"], names=["odd\\"]).splitlines()
+    assert not [line for line in lines if line.endswith("\\")]
+    assert "Documentation=man:systemd.service(5)" in lines
