@@ -17,9 +17,9 @@ in `day-NN/gates/`, a file a checkpoint; no stage reads it, and `closedloop veri
 | intake | when what was recorded is ingested | before the next session is made |
 | review | when the model is refitted and the day evaluated | before the next session is made |
 
-A WARN stops nothing. **Once a session has begun, nothing holds it.** After an intake or a review that holds, the next
-day's plan and attacks are still computed: without a session nothing of them can be shown. What is found of the last day
-holds nothing.
+A WARN stops nothing: `closedloop status` and the page of [the daily service](service.md) tell it. **Once a session
+has begun, nothing holds it.** After an intake or a review that holds, the next day's plan and attacks are still
+computed: without a session nothing of them can be shown. What is found of the last day holds nothing.
 
 ## When the study is held
 
@@ -59,7 +59,8 @@ is ready, and after a hold of your own tell the operator.
 
 `closedloop init` and `closedloop dry-run` end with 0 where they wait, and with 4 where they are held.
 `closedloop status --json` has the same as `state` (`new`, `running`, `waiting`, `held`, `stopped`, `failed`, `done`),
-with `waiting_for`, `next`, `held_by` (each with its remedy and the command that approves it) and `progress`.
+with `waiting_for`, `next`, `warned_by`, `held_by` (each with its remedy and the command that approves it) and
+`progress`.
 
 ## Simulated studies
 

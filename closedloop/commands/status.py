@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from closedloop.artifacts.gates.held import Held
+from closedloop.artifacts.gates.held import Held, read_gate_report
+from closedloop.artifacts.gates.report import CHECKPOINTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
@@ -66,6 +67,8 @@ class Status:
         The first stage that is not published; None where every day is done.
     held_by
         What holds the session that is to be shown next, whether or not something else is waited for before.
+    warned_by
+        What gates of each checkpoint warned of when they last looked.
     progress
         How far the running stage is, and the time left.
     waiter, waiter_since
@@ -89,6 +92,7 @@ class Status:
     state: StudyState = "new"
     next: NextStage | None = None
     held_by: tuple[Held, ...] = ()
+    warned_by: tuple[Held, ...] = ()
     progress: StageProgress | None = None
     waiter: str | None = None
     waiter_since: str | None = None
@@ -145,6 +149,7 @@ def read_status(study: Path) -> Status:
         ),
         next=comes_next,
         held_by=held_by,
+        warned_by=_warned_by(paths, damaged),
         progress=progress_of(paths, records, running, n_days=n_days, simulated=document.simulated),
         waiter=waiter.name if waiter else None,
         waiter_since=waiter.since if waiter else None,
@@ -166,6 +171,20 @@ def _ahead(
         held_by = held_now(paths, document, protocol)
         is_next = is_held_next(paths, n_days, held_by)
     return n_days, held_by, comes_next, is_next
+
+
+def _warned_by(paths: StudyPaths, damaged: list[str]) -> tuple[Held, ...]:
+    """Return what the gates of each checkpoint warned of when they last looked; a warning stops nothing."""
+    found: list[Held] = []
+    for checkpoint in CHECKPOINTS:
+        files = paths.root.glob(f"day-[0-9]*/gates/{checkpoint}.json")
+        days = [int(name) for file in files if (name := file.parent.parent.name[4:]).isdecimal()]
+        with _noted(damaged):
+            report = read_gate_report(paths, max(days), checkpoint) if days else None
+            for one in report.findings if report else ():
+                if one.level == "WARN":
+                    found.append(Held(max(days), checkpoint, one.gate, one.expected, one.found, one.remedy))
+    return tuple(found)
 
 
 def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
@@ -285,6 +304,7 @@ def status_lines(status: Status) -> list[str]:
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")
     lines += held_lines(Path(status.study), status.held_by)
+    lines += [f"warned: {one.line}" for one in status.warned_by]
     if status.days_done and not status.waiting_for:
         lines.append(all_done(status.days_done))
     if status.goes_on:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ import typer
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ExecutionError, OptionError, StudyError, visible
 from closedloop.execution.workers import parse_workers
+from closedloop.plain_text.printed import command_line
 from closedloop.service.children.process import LoopOptions
 from closedloop.service.deciding import LoopControl
 from closedloop.service.notices.command import NoticeCommand, parse_command
@@ -68,7 +68,7 @@ def _from_anywhere(notice: str) -> str:
     program, *rest = parse_command(notice).words
     if "/" not in program or Path(program).is_absolute():
         return notice
-    return shlex.join([str(Path(program).absolute()), *rest])
+    return command_line(str(Path(program).absolute()), *rest)
 
 
 def print_unit(request: ServeRequest) -> None:

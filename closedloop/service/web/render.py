@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -12,7 +13,6 @@ from functools import cache
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from closedloop.service.panels.panel import PagePanel
 
@@ -99,9 +99,9 @@ def duration(seconds: float | None) -> str:
     return f"{round(hours / 24)} days"
 
 
-def commands(line: str) -> Markup:
-    """Return a line of the program with what stands between backticks as code; all else is escaped."""
-    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(line))))
+def commands(line: str) -> str:
+    """Return a line as HTML, all of it escaped, with what stands between backticks as code."""
+    return _COMMAND.sub(r"<code>\1</code>", html.escape(line))
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -18,6 +18,7 @@ from closedloop.commands.status import read_status, status_as_json, status_lines
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.ledger import open_ledger
 from closedloop.study.loop import Outcome
+from closedloop.study.process.lock import wait_lock
 from tests.unit.messages import refused
 from tests.unit.study.labs import Lab, bring_recording, lab
 from tests.unit.study.sessions import bring
@@ -61,6 +62,25 @@ def test_what_holds_is_said_with_a_command_that_approves_it_when_it_is_pasted(he
     ]
     assert read_status(held.paths.root).held_by == ()
     assert held.run().held_by == ()
+
+
+def test_status_tells_what_warns_and_not_what_passes(held: Lab) -> None:
+    held.finds[0, "preflight"] = (
+        LOST.model_copy(update={"gate": "hours", "level": "WARN"}),
+        LOST.model_copy(update={"gate": "disk", "level": "PASS"}),
+    )
+    held.run()
+    status = read_status(held.paths.root)
+    assert [(one.day, one.checkpoint, one.gate) for one in status.warned_by] == [(0, "preflight", "hours")]
+    warned = [line for line in status_lines(status) if line.startswith("warned: ")]
+    assert warned == ["warned: day 0 preflight, hours: expected few, found 1 of 3 lost."]
+    assert json.loads(status_as_json(status))["warned_by"][0]["remedy"] == "Look at the port."
+
+
+def test_a_loop_that_waits_is_named_by_an_approval(held: Lab) -> None:
+    with wait_lock(held.paths.root):
+        _, output = ran("approve", held.paths.root, "lost_codes", "--reason", "seen")
+    assert output.splitlines()[1].startswith("The study goes on by itself: ")
 
 
 def test_an_approval_says_what_holds_besides(held: Lab) -> None:

@@ -75,6 +75,17 @@ def test_what_holds_comes_first_then_what_warns(tmp_path: Path) -> None:
     assert "disk, reuse" in text
 
 
+def test_days_before_yesterday_are_folded_unless_they_hold(tmp_path: Path) -> None:
+    paths = animal(tmp_path)
+    for day in range(5):
+        report(paths, day, "preflight", twins="HOLD" if day == 1 else "PASS", disk="WARN" if day == 0 else "PASS")
+    begin_session(paths, 0)
+    shown, _, folded = drawn(paths).partition('<details id="gates-earlier">')
+    assert [day for day in range(5) if f'id="gates-{day}-preflight"' in shown] == [1, 3, 4]
+    assert [day for day in range(5) if f'id="gates-{day}-preflight"' in folded] == [0, 2]
+    assert "1 of 2 looks did not pass" in folded
+
+
 def test_an_approval_lets_it_go_and_is_told_with_its_name_and_reason(tmp_path: Path) -> None:
     paths = animal(tmp_path)
     report(paths, 0, "preflight", twins="HOLD")
