@@ -136,7 +136,9 @@ def test_what_is_approved_is_what_was_read(tmp_path: Path) -> None:
     made = real(tmp_path, preflight_0=finding("hours", found="9.00 h"))
     made.run()
     said = {"by": "ada", "reason": "looked at it", "day": 0}
-    with refused(StudyError, tmp_path, "expected what was read of it, 6.10 h, found 9.00 h. Read it, and decide again."):
+    with refused(
+        StudyError, tmp_path, "expected what was read of it, 6.10 h, found 9.00 h. Read it, and decide again."
+    ):
         approve(made.paths, *read_identity(made.paths), "hours", found="6.10 h", **said)
     assert not made.paths.amendments.exists()
     approve(made.paths, *read_identity(made.paths), "hours", found="9.00 h", **said)
