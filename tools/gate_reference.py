@@ -42,9 +42,10 @@ closedloop approve runs/monkey-a hold --by Ada --reason "it is well again"
 Both may be given while a loop is at work. A session that is being shown is not interrupted by a hold: the day after is
 held.
 
-`rig check` and `rig present` refuse a session folder that lies in its study and is held there. **A session folder that
-was copied to the rig's computer knows nothing of its study**: copy it after `closedloop status` says that the session
-is ready, and after a hold of your own tell the operator.
+`rig check` and `rig present` refuse a session folder that lies in its study and is held there, or whose gates were not
+asked of what is there now (a loop was killed in between, or a report was removed): `closedloop run` asks them. **A
+session folder that was copied to the rig's computer knows nothing of its study**: copy it after `closedloop status`
+says that the session is ready, and after a hold of your own tell the operator.
 
 ## Exit codes of `closedloop run`
 

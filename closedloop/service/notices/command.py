@@ -7,6 +7,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import IO, cast
 
 from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import words_of
@@ -49,7 +50,7 @@ class NoticeCommand:
             return f"{self.words[0]}: {error.strerror}"
         said = Said()
         try:
-            code = said.wait(process, self.most_s)
+            code = said.wait(process.poll, cast("IO[bytes]", process.stdout).fileno(), most_s=self.most_s)
         finally:
             _end_group(process)
         if code is None:

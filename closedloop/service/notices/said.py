@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO
 
 _MOST_BYTES = 1 << 20
 _LAST_BYTES = 1 << 12
@@ -43,27 +42,26 @@ class Said:
     too_much: str = ""
     _n_bytes: int = 0
 
-    def wait(self, process: subprocess.Popen[bytes], most_s: float) -> int | None:
+    def wait(self, poll: Callable[[], int | None], pipe: int, *, most_s: float) -> int | None:
         """Hear a command until it ends; return its code, None where it does not end in time or prints too much.
 
         Parameters
         ----------
-        process
-            The command; its output is a pipe.
+        poll
+            Returns the command's code once it has ended; None before.
+        pipe
+            Its output.
         most_s
             For how long it may run.
         """
-        output = cast("IO[bytes]", process.stdout)
-        end, pipe, is_open = time.monotonic() + most_s, output.fileno(), True
+        end, is_open = time.monotonic() + most_s, True
         os.set_blocking(pipe, False)
-        while (code := process.poll()) is None:
+        while (code := poll()) is None:
             left = end - time.monotonic()
             if left <= 0 or self.too_much:
                 return None
-            if not is_open:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(left)
-            elif select.select([pipe], [], [], min(left, _LOOK_EVERY_S))[0]:
+            heard = [pipe] if is_open else []
+            if select.select(heard, [], [], min(left, _LOOK_EVERY_S))[0]:
                 is_open = self._hear(pipe)
         while is_open and not self.too_much and select.select([pipe], [], [], 0)[0]:
             is_open = self._hear(pipe)  # what it said before it ended
