@@ -139,7 +139,7 @@ def test_a_real_study_is_told_to_wait_once_and_goes_on_when_its_files_come(
     root = real_study.root
     for n_services in (1, 2):
         with laboratory.serving(root, "--settle", "0") as service:
-            waits = f"{root.name}: waiting, day 0 present: "
+            waits = f"{root.name}: waiting: day 0: "
             laboratory.wait_until(lambda waits=waits, n=n_services: laboratory.said.count(waits) == n, service)
             service.terminate()
             assert service.wait(120) == 0

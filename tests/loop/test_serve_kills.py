@@ -128,7 +128,7 @@ def but_for_launches(study: Path) -> dict[str, object]:
 
 def failures(laboratory: Laboratory) -> int:
     """Return how often services said that a study failed: what a killed rig is to its loop."""
-    return laboratory.said.count(": failed, ")
+    return laboratory.said.count(": failed")
 
 
 def try_again(laboratory: Laboratory, study: Path, day: int, service: psutil.Popen, n_failed: int) -> None:
