@@ -157,7 +157,7 @@ def test_a_dry_run_is_followed_and_decided_from_the_page_alone(laboratory: Labor
                 await_hold(page, "finding-0-intake-lost_codes")
             else:
                 wait_until(page, lambda: page.locator("#panel-stages .facts .state").inner_text() == "done")
-            # A session on the virtual clock takes a moment, and the page is paced: what is held waits until it is shown.
+            # A session on the virtual clock takes a moment, and the page is paced: the held study waits for it.
             wait_until(page, lambda day=day: session_shown(page) == day)
             if day == 0:
                 assert not catalog.SESSION.published(paths, 1).exists()  # what a day found holds the next one's making

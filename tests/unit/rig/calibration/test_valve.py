@@ -56,8 +56,8 @@ def test_line_and_standard_errors_are_those_of_an_independent_solver():
     spread = np.hypot(1.0, design @ (fitted.ml_at_zero, fitted.ml_per_ms) / 5.0)
     solved, (squares,), *_ = np.linalg.lstsq(design / spread[:, None], ml / spread, rcond=None)
     errors = np.sqrt(np.diag(np.linalg.inv((design / spread[:, None]).T @ (design / spread[:, None]))) * squares / 6)
-    assert (fitted.ml_at_zero, fitted.ml_per_ms) == pytest.approx(tuple(solved), rel=1e-6)
-    assert (fitted.ml_at_zero_error, fitted.ml_per_ms_error) == pytest.approx(tuple(errors), rel=1e-4)
+    assert (fitted.ml_at_zero, fitted.ml_per_ms) == pytest.approx(tuple(solved), rel=1e-9)
+    assert (fitted.ml_at_zero_error, fitted.ml_per_ms_error) == pytest.approx(tuple(errors), rel=1e-6)
 
 
 def test_standard_errors_hold_what_they_say():
