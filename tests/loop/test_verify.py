@@ -15,8 +15,9 @@ import pytest
 
 from closedloop.artifacts.catalog import IMAGE_LIST
 from closedloop.artifacts.day.stimuli import STIMULI
+from closedloop.artifacts.gates.report import CHECKPOINTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, StudyPaths
 from closedloop.artifacts.tables import read_table, write_table
 from closedloop.models.shipped import shipped_weights
 from closedloop.study.verification.study import Verification, verify_study
@@ -52,7 +53,9 @@ def test_a_finished_study_has_no_fault_and_everything_was_read(undisturbed: Path
     assert (found.faults, found.notes) == ((), ())
     listed = [path.parent / name for path in undisturbed.rglob(MANIFEST_NAME) for name in Manifest.read(path).outputs]
     pages = [path for path in (undisturbed / "report").iterdir() if path.name != "report.json"]
-    assert found.n_files == len(listed) + len(pages) + 1  # and the base model
+    gates = [path for folder in undisturbed.glob(f"day-*/{GATES_FOLDER}") for path in folder.iterdir()]
+    assert len(gates) == len(CHECKPOINTS) * len(list(undisturbed.glob("day-*")))
+    assert found.n_files == len(listed) + len(pages) + len(gates) + 1  # and the base model
     assert seen[-1][0] == found.n_bytes >= sum(path.stat().st_size for path in listed)
 
 

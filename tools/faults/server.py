@@ -88,9 +88,12 @@ def _child(request: dict[str, Any]) -> int:
 
 
 def _stop_after(stages: list[list[Any]]) -> None:
-    """End the command once the last of these stages is published, or another one begins."""
-    from closedloop.commands.console import ConsoleReporter  # noqa: PLC0415 - once the imports are there
+    """End the command once the last of these stages is published, another one begins, or gates are asked after it."""
+    from closedloop.artifacts.gates.report import Checkpoint  # noqa: PLC0415 - once the imports are there
+    from closedloop.commands.console import ConsoleReporter  # noqa: PLC0415
+    from closedloop.study.gates.checkpoints import CHECKPOINT_AFTER, GateKeeper  # noqa: PLC0415
 
+    ask = GateKeeper.ask
     begin, end = ConsoleReporter.begin, ConsoleReporter.end
 
     def begin_of(self: ConsoleReporter, day: int, stage: str, attempt: int) -> Any:
@@ -103,7 +106,13 @@ def _stop_after(stages: list[list[Any]]) -> None:
         if [day, stage] == stages[-1]:
             raise typer.Exit
 
+    def ask_of(self: GateKeeper, *asked: Any, day: int, checkpoint: Checkpoint) -> Any:
+        if [day, checkpoint] == [stages[-1][0], CHECKPOINT_AFTER.get(stages[-1][1])]:
+            raise typer.Exit  # the stage was published before: the disk has kept that, and `end_of` was not called
+        return ask(self, *asked, day=day, checkpoint=checkpoint)
+
     ConsoleReporter.begin, ConsoleReporter.end = begin_of, end_of  # type: ignore[method-assign]
+    GateKeeper.ask = ask_of  # type: ignore[method-assign]
 
 
 def _take_snapshots(study: Path, folder: Path, control: Path) -> None:

@@ -21,7 +21,11 @@ PAGES = ("/", "/health", "/metrics", "/status", "/info/main/workers.html", "/inf
 
 
 def listening(process: psutil.Process) -> set[tuple[str, int]]:
-    """Return where a process and all that it started listen, as address and port."""
+    """Return where a process and all that it started listen, as address and port.
+
+    The process of the tests listens for the tests before as well (a library keeps its sockets to its end): ask before
+    the code in question runs, and leave out what was there.
+    """
     found = set()
     for each in [process, *process.children(recursive=True)]:
         try:

@@ -58,11 +58,12 @@ def test_jobs_speak_tls_with_certificates_that_only_this_account_can_read(
     keys: dict[str, int] = {}
     places: set[tuple[str, int]] = set()
     answers: list[str] = []
+    before = listening(psutil.Process())
 
     def look(n_done: int) -> None:
         if n_done == 1:
             keys.update({path.name: stat.S_IMODE(path.stat().st_mode) for path in shared.rglob("*")})
-            places.update(listening(psutil.Process()))
+            places.update(listening(psutil.Process()) - before)
             (worker,) = {int(path.read_text()) for path in parts.iterdir()}
             places.update(listening(psutil.Process(worker)))
             answers.extend(what_answers("self", [port for _address, port in places]))
