@@ -112,7 +112,7 @@ def _stop_after(stages: list[list[Any]]) -> None:
         return ask(self, *asked, day=day, checkpoint=checkpoint)
 
     ConsoleReporter.begin, ConsoleReporter.end = begin_of, end_of  # type: ignore[method-assign]
-    GateKeeper.ask = ask_of  # type: ignore[method-assign]
+    GateKeeper.ask = ask_of  # type: ignore[method-assign, assignment]
 
 
 def _take_snapshots(study: Path, folder: Path, control: Path) -> None:
