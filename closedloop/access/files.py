@@ -126,6 +126,7 @@ class PublishedFiles:
             protocol=self.protocol,
             sections=INGEST_SECTIONS,
             inputs=manifest.inputs,
+            decisions=manifest.decisions,
         )
         if manifest.input_hash != wanted:  # else what changed since decides other stages alone
             raise StudyError(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.amended.decided import SAID, decided
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
-from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
+from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.study import BROUGHT, START_DAY, StudyDocument, StudyPaths
 from closedloop.study.edits.protocol import protocols_gone_by
 from closedloop.study.table import Stage, StageTable
+
+_OF_DAY = re.compile(r"day-(\d+)[./]")
+
+MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day"})
+"""Kinds of decision that have stages after a session made again, and by them models that later days were made with."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,8 @@ class Step:
         Where it is made.
     inputs
         sha256 of every file it reads now, by path relative to the study.
+    decisions
+        What people decided of it up to now, by the decision's name.
     input_hash
         sha256 over all that decides its result.
     older_input_hash
@@ -39,6 +49,7 @@ class Step:
     folder: Path
     working: Path
     inputs: dict[str, str]
+    decisions: dict[str, str]
     input_hash: str
     older_input_hash: str | None
 
@@ -47,10 +58,14 @@ class Step:
         """How a person is told of it."""
         return self.stage.name if self.day == START_DAY else f"day-{self.day:02d} {self.stage.name}"
 
+    def is_of(self, manifest: Manifest) -> bool:
+        """Return whether a manifest is of what it reads and what is decided now, as this or older versions count."""
+        return manifest.input_hash in (self.input_hash, self.older_input_hash)
+
     def what_changed(self, manifest: Manifest) -> str:
-        """Return in a few words which inputs are others than those of a manifest."""
-        names = sorted(set(manifest.inputs) | set(self.inputs))
-        changed = [name for name in names if manifest.inputs.get(name) != self.inputs.get(name)]
+        """Return in a few words which inputs and decisions are others than those of a manifest."""
+        changed = [SAID.get(name, name) for name in _differing(manifest.decisions, self.decisions)]
+        changed += _differing(manifest.inputs, self.inputs)
         if not changed:
             return "the protocol or the study changed"
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -82,15 +97,45 @@ class Steps:
         if manifest.input_hash == step.input_hash:
             return True
         same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
-        return (same_protocol or step.stage.is_brought(self.study)) and manifest.input_hash == step.older_input_hash
+        if (same_protocol or step.stage.is_brought(self.study)) and manifest.input_hash == step.older_input_hash:
+            return True
+        return self.stands_as_shown(step, manifest)
+
+    def stands_as_shown(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a folder is what a session was shown from, by decisions since then alone no longer followed.
+
+        A decision about earlier days (what is left out of a fit, say) may give a model that another session would have
+        been made with. What an animal saw stands nevertheless: it is as it was sealed, from the inputs and the
+        decisions that its manifest names, by today's protocol; and nothing of its own day changed.
+
+        Parameters
+        ----------
+        step
+            A stage before the session, or in it.
+        manifest
+            Of its published folder.
+        """
+        if step.stage.place == "after the session" or not _was_shown(self.paths, max(step.day, 0)):
+            return False
+        if not any(one.kind in MADE_AGAIN for one in read_amendments(self.paths.amendments)):
+            return False
+        if any(not _is_of_an_earlier_day(name, step.day) for name in _differing(manifest.inputs, step.inputs)):
+            return False
+        then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
+        return manifest.input_hash in {
+            self._input_hash(step.stage, step.day, sections, manifest.inputs, manifest.decisions)
+            for sections in (step.stage.deciding(self.study), then)
+        }
 
     def edited(self, step: Step, manifest: Manifest) -> str:
         """Return in a few words what was edited in a manifest that follows; empty where nothing was.
 
         What its hash is made of has to stand beside it as it was, and so does what follows from the study alone.
         """
-        if manifest.inputs != step.inputs:
+        if step.is_of(manifest) and manifest.inputs != step.inputs:  # else it stands as it was shown, see `follows`
             return f"other inputs than its input_hash is made of ({step.what_changed(manifest)})"
+        if step.is_of(manifest) and manifest.decisions != step.decisions:
+            return f"other decisions than its input_hash is made of ({step.what_changed(manifest)})"
         return self.edited_identity(manifest, stage=step.stage.name, day=step.day)
 
     def edited_identity(self, manifest: Manifest, *, stage: str, day: int) -> str:
@@ -115,18 +160,20 @@ class Steps:
         return ""
 
     def step(self, stage: Stage, day: int) -> Step:
-        """Return a stage of a day with the hashes of what it reads now.
+        """Return a stage of a day with the hashes of what it reads now, and with what people decided up to now.
 
         Raises
         ------
         DocumentError
-            What it reads is not published.
+            What it reads is not published, or the study's amendments are damaged.
         """
         inputs = {
             f"{self.paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.inputs(self.paths, day)
             for name, entry in read_manifest(folder).outputs.items()
         }
+        amendments = read_amendments(self.paths.amendments) if stage.decisions else ()
+        decisions = decided(amendments, stage.decisions, day=day)
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
         return Step(
@@ -135,9 +182,35 @@ class Steps:
             folder=self.paths.folder(stage.name, day),
             working=self.paths.working(stage.name, day),
             inputs=inputs,
-            input_hash=self._input_hash(stage, day, now, inputs),
-            older_input_hash=self._input_hash(stage, day, then, inputs) if then != now else None,
+            decisions=decisions,
+            input_hash=self._input_hash(stage, day, now, inputs, decisions),
+            older_input_hash=self._input_hash(stage, day, then, inputs, decisions) if then != now else None,
         )
 
-    def _input_hash(self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
-        return input_hash(stage.name, day, study=self.study, protocol=self.protocol, sections=sections, inputs=inputs)
+    def _input_hash(
+        self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str], decisions: dict[str, str]
+    ) -> str:
+        return input_hash(
+            stage.name,
+            day,
+            study=self.study,
+            protocol=self.protocol,
+            sections=sections,
+            inputs=inputs,
+            decisions=decisions,
+        )
+
+
+def _was_shown(paths: StudyPaths, day: int) -> bool:
+    """Return whether anybody brought something of a day's session: an animal has seen it, sealed or not."""
+    return any(not file.name.startswith(".") for stage in BROUGHT for file in paths.folder(stage, day).glob("*"))
+
+
+def _is_of_an_earlier_day(name: str, day: int) -> bool:
+    """Return whether a file of the study, by its path in it, is of a day before another."""
+    of_day = _OF_DAY.match(name)
+    return of_day is not None and int(of_day.group(1)) < day
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted(set(before) | set(now)) if before.get(name) != now.get(name)]

@@ -164,7 +164,15 @@ def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, s
     """Return whether a finished stage was made with other sections than a protocol has."""
     manifest = read_manifest(paths.folder(stage.name, day))
     return manifest.input_hash not in {
-        input_hash(stage.name, day, study=study, protocol=protocol, sections=sections, inputs=manifest.inputs)
+        input_hash(
+            stage.name,
+            day,
+            study=study,
+            protocol=protocol,
+            sections=sections,
+            inputs=manifest.inputs,
+            decisions=manifest.decisions,
+        )
         for sections in (stage.deciding(study), stage.sections)  # older versions counted some for what is brought
     }
 

@@ -1,0 +1,1 @@
+"""What people's decisions make of a study: pure functions over its amendments."""
