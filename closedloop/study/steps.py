@@ -167,13 +167,13 @@ class Steps:
         DocumentError
             What it reads is not published, or the study's amendments are damaged.
         """
-        inputs = {
-            f"{self.paths.relative(folder)}/{name}": entry.sha256
-            for folder in stage.inputs(self.paths, day)
-            for name, entry in read_manifest(folder).outputs.items()
-        }
         amendments = read_amendments(self.paths.amendments) if stage.decisions else ()
         decisions = decided(amendments, stage.decisions, day=day)
+        inputs = {
+            f"{self.paths.relative(folder)}/{name}": entry.sha256
+            for folder in stage.reads(self.paths, day, decided=bool(decisions))
+            for name, entry in read_manifest(folder).outputs.items()
+        }
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
         return Step(

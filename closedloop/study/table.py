@@ -67,6 +67,8 @@ class Stage:
         while the whole protocol is the one it was made with.
     decisions
         What people decide after the study began that decides its result, where they did.
+    decided_inputs
+        Published folders that it reads besides where they did.
     """
 
     name: str
@@ -77,10 +79,23 @@ class Stage:
     opens_inputs: bool = False
     undeclared: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
         return self.place == "in the session" and not study.simulated
+
+    def reads(self, paths: StudyPaths, day: int, *, decided: bool) -> list[Path]:
+        """Return the published folders that it reads.
+
+        Parameters
+        ----------
+        paths, day
+            Of which study, on which day.
+        decided
+            Whether people decided something of it.
+        """
+        return [*self.inputs(paths, day), *(self.decided_inputs(paths, day) if decided else [])]
 
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
@@ -214,7 +229,7 @@ _DAY: tuple[Stage, ...] = (
         ("fit", "recording"),
         _refit,
         undeclared=("recording",),
-        decisions=("left_out_of_fit",),
+        decisions=("left_out_of_fit", "closed_until"),
     ),
     Stage(
         "evaluate",
@@ -224,7 +239,15 @@ _DAY: tuple[Stage, ...] = (
         undeclared=("attack", "images", "recording"),
         decisions=("left_out_of_evaluation",),
     ),
-    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True),
+    Stage(
+        "queue",
+        work_of("closedloop.stages.queue"),
+        ("images",),
+        _queue,
+        opens_inputs=True,
+        decisions=("closed",),
+        decided_inputs=_today("synthesize", "ingest"),
+    ),
 )
 
 STAGE_TABLE = StageTable(_START, _DAY)

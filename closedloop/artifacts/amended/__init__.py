@@ -1,1 +1,1 @@
-"""What people's decisions make of a study: pure functions over its amendments."""
+"""What people's decisions make of a study: read from its amendments alone, the same for loop, rig, report and page."""
