@@ -12,7 +12,7 @@ from typing import Protocol as Port
 from closedloop.artifacts import catalog
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
@@ -61,6 +61,8 @@ class Stage:
     opens_inputs
         Whether it reads the study's images or its base model. Their list (`artifacts.records.inputs`) decides nothing
         as long as they are what was listed, so that it is no part of what makes a stage stale.
+    for_next_day
+        Whether it makes what the day after shows, and goes by the protocol of that day.
     undeclared
         Sections that versions before November 2026 read without declaring them. A folder of such a version stands
         while the whole protocol is the one it was made with.
@@ -72,6 +74,7 @@ class Stage:
     inputs: Callable[[StudyPaths, int], list[Path]]
     place: Place = "after the session"
     opens_inputs: bool = False
+    for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
 
     def is_brought(self, study: StudyDocument) -> bool:
@@ -81,6 +84,10 @@ class Stage:
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
+
+    def protocol_day(self, day: int) -> int:
+        """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0."""
+        return day + 1 if self.for_next_day or day == START_DAY else day
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,7 @@ _DAY: tuple[Stage, ...] = (
         _evaluate,
         undeclared=("attack", "images", "recording"),
     ),
-    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True),
+    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True, for_next_day=True),
 )
 
 STAGE_TABLE = StageTable(_START, _DAY)
