@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from closedloop.artifacts.amended.decided import SAID, decided
@@ -143,7 +144,7 @@ class Steps:
             return False
         then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
         return manifest.input_hash in {
-            self._input_hash(step.stage, step.day, step.protocol, sections, manifest.inputs, manifest.decisions)
+            self._input_hash(step.stage, step.day, sections, inputs=manifest.inputs, decisions=manifest.decisions)
             for sections in (step.stage.deciding(self.study), then)
         }
 
@@ -199,7 +200,7 @@ class Steps:
         protocol = self.protocol_of(stage.protocol_day(day))
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
-
+        hash_of = partial(self._input_hash, stage, day, inputs=inputs, decisions=decisions)
         return Step(
             stage=stage,
             day=day,
@@ -208,16 +209,16 @@ class Steps:
             protocol=protocol,
             inputs=inputs,
             decisions=decisions,
-            input_hash=self._input_hash(stage, day, protocol, now, inputs, decisions),
-            older_input_hash=self._input_hash(stage, day, protocol, then, inputs, decisions) if then != now else None,
+            input_hash=hash_of(now),
+            older_input_hash=hash_of(then) if then != now else None,
         )
 
     def _input_hash(
         self,
         stage: Stage,
         day: int,
-        protocol: Protocol,
         sections: tuple[str, ...],
+        *,
         inputs: dict[str, str],
         decisions: dict[str, str],
     ) -> str:
@@ -225,7 +226,7 @@ class Steps:
             stage.name,
             day,
             study=self.study,
-            protocol=protocol,
+            protocol=self.protocol_of(stage.protocol_day(day)),
             sections=sections,
             inputs=inputs,
             decisions=decisions,
