@@ -106,6 +106,10 @@ class RealStudy:
         summarize(session.document, read_journal(out / catalog.JOURNAL.name)).write(out / catalog.SUMMARY.name)
         return out
 
+    def resume(self, day: int = 0) -> Path:
+        """Go on with a session that was stopped, to its end."""
+        return self.present(day)
+
     def record(self, day: int = 0) -> Path:
         """Put the recorder's files of a presented session where the study waits for them; return their folder."""
         protocol, study = read_protocol(self.paths.protocol), StudyDocument.read(self.paths.study)
