@@ -229,7 +229,7 @@ _DAY: tuple[Stage, ...] = (
         _today("schedule", "present"),
         _SESSION,
     ),
-    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
+    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest, decisions=("closed",)),
     Stage(
         "refit",
         work_of("closedloop.stages.refit"),

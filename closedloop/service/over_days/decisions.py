@@ -28,6 +28,10 @@ _DECISIONS = {
     "approve_gate": "approved what a gate found",
     "hold": "held the study: nothing is shown until it is released",
     "release": "released the study",
+    "exclude": "left something out",
+    "include": "took in again what was left out",
+    "close_day": "closed the day, whose session ended early",
+    "reopen_day": "opened the day again, so that its session can go on",
 }
 _FIRST_ATTEMPT = "attempt 1"  # as the ledger says it
 _SHA256 = re.compile("[0-9a-f]{64}")
