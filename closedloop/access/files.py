@@ -132,6 +132,7 @@ class PublishedFiles:
             protocol=protocol,
             sections=INGEST_SECTIONS,
             inputs=manifest.inputs,
+            decisions=manifest.decisions,
         )
         if manifest.input_hash != wanted:  # else what changed since decides other stages alone
             raise StudyError(

@@ -317,6 +317,7 @@ class _Loop:
                 *step.stage.inputs(self.steps.paths, step.day),
                 *((self.steps.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
+            decided=step.decisions,
         )
 
     def _finish(self, step: Step, *, seconds: float) -> None:

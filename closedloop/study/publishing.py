@@ -146,6 +146,7 @@ class Publisher:
             protocol_sha256=protocol_sha256(step.protocol),
             input_hash=step.input_hash,
             inputs=step.inputs,
+            decisions=step.decisions,
             outputs=outputs,
             seconds=round(seconds, 3),
             peak_memory_mb=peak_memory_mb,

@@ -10,6 +10,7 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.decided import Decision
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
@@ -66,6 +67,8 @@ class Stage:
     undeclared
         Sections that versions before November 2026 read without declaring them. A folder of such a version stands
         while the whole protocol is the one it was made with.
+    decisions
+        What people decide after the study began that decides its result, where they did.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Stage:
     opens_inputs: bool = False
     for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
@@ -191,6 +195,7 @@ _DAY: tuple[Stage, ...] = (
         ("images", "sites", "attack", "controls", "trial", "presentation"),
         _plan,
         _BEFORE,
+        decisions=("not_attacked",),
     ),
     Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE, opens_inputs=True),
     Stage(
@@ -210,13 +215,21 @@ _DAY: tuple[Stage, ...] = (
         _SESSION,
     ),
     Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
-    Stage("refit", work_of("closedloop.stages.refit"), ("fit", "recording"), _refit, undeclared=("recording",)),
+    Stage(
+        "refit",
+        work_of("closedloop.stages.refit"),
+        ("fit", "recording"),
+        _refit,
+        undeclared=("recording",),
+        decisions=("left_out_of_fit",),
+    ),
     Stage(
         "evaluate",
         work_of("closedloop.stages.evaluate.run"),
         ("evaluation", "simulation", "attack", "images", "recording"),
         _evaluate,
         undeclared=("attack", "images", "recording"),
+        decisions=("left_out_of_evaluation",),
     ),
     Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True, for_next_day=True),
 )

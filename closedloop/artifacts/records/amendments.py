@@ -30,7 +30,11 @@ Kind = Literal[
     "add_images",
     "amend_protocol",
     "change_rig",
+    "close_day",
+    "exclude",
+    "include",
     "move_study",
+    "reopen_day",
     "withdraw",
 ]
 

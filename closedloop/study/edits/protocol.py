@@ -168,7 +168,15 @@ def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, s
     amendments = read_amendments(paths.amendments)
     of_day = protocol_of_day(protocol, amendments, stage.protocol_day(day))
     return manifest.input_hash not in {
-        input_hash(stage.name, day, study=study, protocol=of_day, sections=sections, inputs=manifest.inputs)
+        input_hash(
+            stage.name,
+            day,
+            study=study,
+            protocol=of_day,
+            sections=sections,
+            inputs=manifest.inputs,
+            decisions=manifest.decisions,
+        )
         for sections in (stage.deciding(study), stage.sections)  # older versions counted some for what is brought
     }
 

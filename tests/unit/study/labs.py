@@ -116,7 +116,8 @@ class Lab:
             write_schedule(context.working, context.day)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
         read = [sha256_file(path) for folder in stage.inputs(self.paths, context.day) for path in folder.glob("*.txt")]
-        text = json.dumps([name, context.seed(), sections, sorted(read)])
+        told = [dict(context.decided)] if context.decided else []
+        text = json.dumps([name, context.seed(), sections, sorted(read), *told])
         (context.working / f"{stage.name}.txt").write_text(text)
 
     def edit_protocol(self, old: str, new: str) -> None:
