@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop.artifacts.amended.decided import SAID, decided
+from closedloop.artifacts.amended.kept import folders_that_differ, of_folder, outputs_of, source_of
 from closedloop.artifacts.amended.protocols import protocol_hashes, protocol_of_day
 from closedloop.artifacts.input_hash import input_hash
-from closedloop.artifacts.manifest import Manifest, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
@@ -19,7 +20,7 @@ from closedloop.study.table import Stage, StageTable
 
 _OF_DAY = re.compile(r"day-(\d+)[./]")
 
-MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day"})
+MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day", "replace_recording"})
 """Kinds of decision that have stages after a session made again, and by them models that later days were made with."""
 
 
@@ -120,23 +121,60 @@ class Steps:
     def stands_as_shown(self, step: Step, manifest: Manifest) -> bool:
         """Return whether a folder is what a session was shown from, by decisions since then alone no longer followed.
 
-        A decision about earlier days (what is left out of a fit, say) may give a model that another session would have
-        been made with. What an animal saw stands nevertheless: it is as it was sealed, from the inputs and the
-        decisions that its manifest names, by today's protocol; and nothing of its own day changed.
+        A decision about earlier days (what is left out of a fit, another recording) may give a model that another
+        session would have been made with. What an animal saw stands nevertheless: it is as it was sealed, from the
+        inputs and the decisions that its manifest names, by today's protocol; what was made again of its inputs is kept
+        as it was; and nothing of its own day changed.
 
         Parameters
         ----------
         step
-            A stage before the session, or in it.
+            A stage before a session, or in it.
         manifest
             Of its published folder.
         """
-        if step.stage.place == "after the session" or not _was_shown(self.paths, max(step.day, 0)):
+        shown_on = step.stage.shown_on(step.day)
+        if shown_on is None or not was_shown(self.paths, shown_on):
             return False
         if not any(one.kind in MADE_AGAIN for one in self.amendments()):
             return False
-        if any(not _is_of_an_earlier_day(name, step.day) for name in _differing(manifest.inputs, step.inputs)):
+        if any(not _is_of_an_earlier_day(name, shown_on) for name in _differing(manifest.inputs, step.inputs)):
             return False
+        folders = folders_that_differ(manifest.inputs, step.inputs)
+        return self._is_of_its_inputs(step, manifest) and all(
+            source_of(self.paths, manifest.inputs, folder) for folder in folders
+        )
+
+    def is_to_be_kept(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a folder that is to be made again was what a session was made from that an animal has seen.
+
+        Not where the protocol has another made: then what was made from it is made again too, or refused.
+
+        Parameters
+        ----------
+        step
+            Which no longer follows from its inputs, or from what people decided.
+        manifest
+            Of its published folder.
+        """
+        if not any(one.kind in MADE_AGAIN for one in self.amendments()) or not self._is_of_its_inputs(step, manifest):
+            return False
+        folder, now = self.paths.relative(step.folder), outputs_of(self.paths, step.folder, manifest)
+        return any(
+            of_folder(read_manifest(shown).inputs, folder) == now
+            for shown in self._shown_folders()
+            if (shown / MANIFEST_NAME).is_file()
+        )
+
+    def _shown_folders(self) -> Iterator[Path]:
+        for stage in self.table.day:
+            for day in range(self.protocol.days):
+                shown_on = stage.shown_on(day)
+                if shown_on is not None and was_shown(self.paths, shown_on):
+                    yield self.paths.folder(stage.name, day)
+
+    def _is_of_its_inputs(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a manifest is of the inputs and the decisions that it names, by today's protocol."""
         then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
         return manifest.input_hash in {
             self._input_hash(step, sections, manifest.inputs, manifest.decisions)
@@ -227,7 +265,7 @@ class Steps:
         )
 
 
-def _was_shown(paths: StudyPaths, day: int) -> bool:
+def was_shown(paths: StudyPaths, day: int) -> bool:
     """Return whether anybody brought something of a day's session: an animal has seen it, sealed or not."""
     return any(not file.name.startswith(".") for stage in BROUGHT for file in paths.folder(stage, day).glob("*"))
 
