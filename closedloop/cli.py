@@ -323,8 +323,8 @@ def replace_recording(
 ) -> None:
     """Put a good copy of a day's recording in the place of a bad one.
 
-    The bad one is kept in the day's folder `replaced`. What was computed from it is made again by the next run, with the
-    models of all later days; sessions that were shown stand as they were. Appends a line to the study's
+    The bad one is kept in the day's folder `replaced`. What was computed from it is made again by the next run, with
+    the models of all later days; sessions that were shown stand as they were. Appends a line to the study's
     amendments.jsonl.
     """
     require_extra("lab")
