@@ -26,7 +26,6 @@ def left_out(record: StudyRecord, *, day: DayRecord | None = None) -> list[str]:
     for one in days:
         lines += _numbers(one)
         lines += _closed(one, amendments)
-        lines += _other_model(record, one)
     return lines
 
 
@@ -61,19 +60,3 @@ def _closed(day: DayRecord, amendments: tuple[Amendment, ...]) -> list[str]:
     if day.plan is not None and day.plan.left_out:
         lines.append(f"Not attacked on day {day.day}: {'; '.join(day.plan.left_out)}.")
     return lines
-
-
-def _other_model(record: StudyRecord, day: DayRecord) -> list[str]:
-    """Say where a session was made with a model that is no longer the one that its place in the study has."""
-    made, before = day.manifests.get("synthesize"), [one for one in record.days if one.day == day.day - 1]
-    refit = before[0].manifests.get("refit") if before else None
-    if made is None or refit is None:
-        return []
-    folder = record.paths.relative(record.paths.folder("refit", day.day - 1))
-    now = {f"{folder}/{name}": entry.sha256 for name, entry in refit.outputs.items()}
-    if all(made.inputs.get(name, sha256) == sha256 for name, sha256 in now.items() if name.endswith(".safetensors")):
-        return []
-    return [
-        f"The stimuli of day {day.day} were chosen with the model of day {day.day - 1} as it was before a decision had "
-        "it fitted again: what was shown, and the signs sealed then, stand."
-    ]

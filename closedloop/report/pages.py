@@ -13,7 +13,7 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
-from closedloop.report import drawing, sections
+from closedloop.report import decided, drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.comparable import comparable
 from closedloop.report.gaze.section import gaze_of_day
@@ -85,6 +85,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         *of_last,
         sections.model_over_days(record),
         sections.quality(record.days),
+        decided.decisions(record),
     ]
     return _page(
         record,
@@ -96,6 +97,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
             *_taken_despite(record),
             *left_out(record),
             *([compared.said] if compared.said else []),
+            *decided.as_shown(record),
             *_progress(record),
             *(alarm for day in record.evaluated for alarm in _alarms(record, day)),
         ],
@@ -109,6 +111,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         gaze_of_day(record, day),
         sections.model_of_day(day),
         sections.quality([day]),
+        decided.decisions_of_day(record, day),
         sections.provenance(day),
     ]
     return _page(
@@ -120,6 +123,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         notices=[
             *_taken_despite(record),
             *left_out(record, day=day),
+            *filter(None, [day.as_shown]),
             *_under_way(record, day),
             *_alarms(record, day),
         ],

@@ -11,6 +11,7 @@ from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.decided import Decision
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
@@ -104,6 +105,12 @@ class Stage:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
 
+    def shown_on(self, day: int) -> int | None:
+        """Return the day whose session what it makes on a day is shown in; None where it is made from the session."""
+        if self.for_next_day:
+            return day + 1
+        return None if self.place == "after the session" else max(day, 0)
+
     def protocol_day(self, day: int) -> int:
         """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0."""
         return day + 1 if self.for_next_day or day == START_DAY else day
@@ -173,7 +180,9 @@ def _synthesize(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _ingest(paths: StudyPaths, day: int) -> list[Path]:
-    return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *_site_table(paths, day)]
+    as_shown = sites_as_shown(paths) if day == 0 else None
+    chosen = [as_shown] if as_shown else _site_table(paths, day)
+    return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *chosen]
 
 
 def _refit(paths: StudyPaths, day: int) -> list[Path]:

@@ -78,7 +78,7 @@ def test_a_site_is_left_out_and_taking_it_back_gives_the_study_without_it(study:
 
     page = (study.paths.report / "index.html").read_text()
     assert f"Left out by decision: site {site}: left out of the fit and the evaluation." in page
-    assert "The stimuli of day 1 were chosen with the model of day 0 as it was before a decision" in page
+    assert "The session of day 1 stands as it was shown: it was made with" in page
     status = closedloop("status", study.root).stdout
     assert f"site {site}: left out of the fit and the evaluation" in status
     verification = verify_study(study.paths)

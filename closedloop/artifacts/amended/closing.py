@@ -51,7 +51,7 @@ def closed_days(amendments: Sequence[Amendment]) -> tuple[ClosedDay, ...]:
     closed = dict[int, ClosedDay]()
     for one in standing(amendments):
         if one.day is not None and one.kind == "close_day":
-            closed[one.day] = _closed(one, one.day)
+            closed[one.day] = closed_by(one, one.day)
         elif one.day is not None and one.kind == "reopen_day":
             closed.pop(one.day, None)
     return tuple(closed[day] for day in sorted(closed))
@@ -74,7 +74,14 @@ def closed_as_text(amendments: Sequence[Amendment], day: int) -> str:
     return json.dumps({name: getattr(found, name) for name in _COUNTS}, sort_keys=True) if found else ""
 
 
-def _closed(line: Amendment, day: int) -> ClosedDay:
+def closed_by(line: Amendment, day: int) -> ClosedDay:
+    """Return what a line says of the day that it closes.
+
+    Raises
+    ------
+    DocumentError
+        It does not say what was closed.
+    """
     counts = [line.after.get(name, "") for name in _COUNTS]
     if JOURNAL not in line.after or not all(count.isdecimal() for count in counts):
         raise DocumentError(

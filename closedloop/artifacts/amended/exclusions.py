@@ -59,9 +59,9 @@ def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
     out = set[Exclusion]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            out |= set(_things(one.after))
+            out |= set(things_in(one.after))
         elif one.kind == "include":
-            out -= set(_things(one.before))
+            out -= set(things_in(one.before))
     return _in_order(out)
 
 
@@ -85,9 +85,9 @@ def not_attacked(amendments: Sequence[Amendment], *, day: int) -> tuple[Exclusio
     first = dict[Exclusion, int]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            first = {thing: from_day for thing, from_day in first.items() if thing not in _things(one.after)}
+            first = {thing: from_day for thing, from_day in first.items() if thing not in things_in(one.after)}
             if _NOT_ATTACKED in one.after:
-                first |= dict.fromkeys(_things(one.after), _number(one.after[_NOT_ATTACKED]))
+                first |= dict.fromkeys(things_in(one.after), _number(one.after[_NOT_ATTACKED]))
     return tuple(
         one
         for one in exclusions(amendments)
@@ -160,7 +160,8 @@ def said_of_all(things: Iterable[Exclusion]) -> tuple[str, ...]:
     return tuple(f"{words}: left out of {' and '.join(sorted(of, reverse=True))}" for words, of in parts.items())
 
 
-def _things(values: dict[str, str]) -> tuple[Exclusion, ...]:
+def things_in(values: dict[str, str]) -> tuple[Exclusion, ...]:
+    """Return the things that an amendment states, as `noted` did."""
     return from_text(values.get(_THINGS, ""), place=f"amendments.jsonl, {_THINGS}")
 
 

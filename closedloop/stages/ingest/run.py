@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
 from closedloop.artifacts.day.journal import Journal
@@ -59,7 +60,7 @@ def run(context: StageContext) -> None:
     check_journal(journal, context.path(catalog.JOURNAL), plan=plan)
     amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
-    first = context.read(catalog.SITES, day=0) if context.day > 0 else None
+    first = _sites_chosen(context)
     arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
@@ -154,6 +155,14 @@ def run(context: StageContext) -> None:
         )
     context.write(catalog.SITES, sites)
     context.write(catalog.QUALITY, quality)
+
+
+def _sites_chosen(context: StageContext) -> SiteTable | None:
+    """Return the choice of sites that the day keeps: day 0's, and on day 0 the one that later days were shown by."""
+    if context.day > 0:
+        return context.read(catalog.SITES, day=0)
+    as_shown = sites_as_shown(context.paths)
+    return context.read_kept(catalog.SITES, as_shown) if as_shown else None
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:

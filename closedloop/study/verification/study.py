@@ -21,7 +21,7 @@ from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 from closedloop.study.verification import surroundings
 from closedloop.study.verification.findings import Findings, StudyFault
-from closedloop.study.verification.folders import Folder, check_folder, published_folders
+from closedloop.study.verification.folders import Folder, check_folder, check_kept, published_folders
 from closedloop.study.verification.gates import check_gates
 
 
@@ -80,6 +80,7 @@ def verify_study(
     surroundings.check_pictures(findings, paths)
     surroundings.check_journals(findings, paths, study)
     surroundings.check_amendments(findings, paths)
+    check_kept(findings, study, paths)
     check_gates(findings, paths, study, protocol, gates=table.gates)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)

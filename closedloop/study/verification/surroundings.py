@@ -149,6 +149,11 @@ def check_report(findings: Findings, paths: StudyPaths) -> None:
         record = REPORT_RECORD.read(path)
         for name, digest in record.drawn_from.items():
             source = paths.root / name
+            if source == paths.amendments and source.is_file() and sha256_file(source) != digest:
+                findings.notes.append(
+                    f"{path}: drawn before the last decision; `closedloop run` draws the pages again."
+                )
+                continue
             found = "no file" if not source.is_file() else "other bytes" if sha256_file(source) != digest else ""
             if found:
                 findings.fault(
