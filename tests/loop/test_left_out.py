@@ -10,7 +10,7 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.manifest import read_manifest
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import REPLACED, StudyPaths
 from closedloop.study.verification.study import verify_study
 from tests.loop.real_study import RealStudy
 from tests.loop.studies import closedloop
@@ -35,8 +35,8 @@ def study(recorded: RealStudy, tmp_path: Path) -> RealStudy:
 
 
 def published(study: RealStudy) -> dict[str, str]:
-    """Return the sha256 of every published file."""
-    folders = [file.parent for file in study.root.rglob("manifest.json")]
+    """Return the sha256 of every published file; what was kept aside (day-00/replaced) is none."""
+    folders = [file.parent for file in study.root.rglob("manifest.json") if REPLACED not in file.parts]
     return {
         f"{folder.relative_to(study.root)}/{name}": entry.sha256
         for folder in sorted(folders)
