@@ -13,6 +13,7 @@ from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
@@ -105,6 +106,13 @@ ONSETS = ArrayFile(
     layout=ONSETS_LAYOUT,
 )
 SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=SiteTable)
+IDENTITY = DocumentFile(
+    "ingest",
+    "identity.json",
+    holds="which electrode still is the one it was on day 0",
+    optional=True,  # on day 0, and of versions before December 2026
+    document=IdentityTable,
+)
 QUALITY = DocumentFile(
     "ingest", "quality.json", holds="what was found in journal and recording", document=IngestQuality
 )

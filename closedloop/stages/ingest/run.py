@@ -27,6 +27,7 @@ from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts
+from closedloop.stages.ingest.identity import answers, identity_table, images_of_every_day
 from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
@@ -50,7 +51,10 @@ from closedloop.stages.ingest.sites import (
 
 
 def run(context: StageContext) -> None:
-    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json."""
+    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json.
+
+    From day 1 on also identity.json.
+    """
     wanted = context.protocol.recording
     folder = context.published("recording")
     session = context.read(catalog.SESSION)
@@ -151,6 +155,19 @@ def run(context: StageContext) -> None:
         )
     context.write(catalog.SITES, sites)
     context.write(catalog.QUALITY, quality)
+    if first is not None:
+        window_s, images = (window_ms[1] - window_ms[0]) / 1000, images_of_every_day(stimuli)
+        before = context.read(catalog.RESPONSES, day=0)["stimulus_id"], context.read(catalog.COUNTS, day=0)["counts"]
+        context.write(
+            catalog.IDENTITY,
+            identity_table(
+                answers(first, before[0], before[1] / window_s, images),
+                answers(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
+                first=first,
+                today=sites,
+                min_reliability=chosen.min_reliability,
+            ),
+        )
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
