@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.analysis.estimate import Floats
 from closedloop.analysis.likeness import Likeness, likeness_of
 from closedloop.analysis.signatures import DayAnswers, Signatures, signatures_on_both
 
@@ -63,8 +64,8 @@ class ElectrodeIdentity:
         Its name.
     state
         *same*; *moved*: it answers as `partner` did; *retuned*: it answers as no electrode did whose place is free;
-        *lost*: it fires and tells the images apart no more; *dead*: it fires no more; *missing*: it was not recorded;
-        *unknown*: too few images, or its signature was noise before or is now.
+        *lost*: it fires and tells the images apart no more; *dead*: it fires no more, or gave no spike all day;
+        *missing*: it was not recorded; *unknown*: too few images, or its signature was noise before or is now.
     correlation, standard_error
         Of its signature with the earlier one, noise taken out: 1 but for drift, and beyond it by chance; None where
         there is none.
@@ -73,7 +74,7 @@ class ElectrodeIdentity:
     reliability_then, reliability_now
         Of the signature: part of its variance over images that is no noise.
     rate_then_hz, rate_now_hz
-        Mean over these images.
+        Mean over these images; None without any response.
     """
 
     neuroid_id: str
@@ -142,7 +143,7 @@ def compare_identity(then: DayAnswers, now: DayAnswers, *, rules: IdentityRules 
         return IdentityComparison(_untold(then, now), n_images, None)
     before, after = both
     likeness = likeness_of(before, after, least_reliability=rules.least_reliability, least_images=rules.least_images)
-    states = _states(likeness, before, after, rules)
+    states = _states(likeness, before, after, rules, is_listed=np.isin(before.neuroid_id, now.neuroid_id))
     partner = _partners(likeness, states, rules)
     described = [_described(e, likeness, (before, after), str(state)) for e, state in enumerate(states)]
     for e, other in partner.items():
@@ -156,8 +157,19 @@ def compare_identity(then: DayAnswers, now: DayAnswers, *, rules: IdentityRules 
     return IdentityComparison(tuple(described), before.n_images, expected)
 
 
-def _states(likeness: Likeness, before: Signatures, after: Signatures, rules: IdentityRules) -> NDArray[Any]:
-    """Return the state of each electrode, (n_electrodes,), as if none had moved."""
+def _states(
+    likeness: Likeness,
+    before: Signatures,
+    after: Signatures,
+    rules: IdentityRules,
+    *,
+    is_listed: NDArray[np.bool_],
+) -> NDArray[Any]:
+    """Return the state of each electrode, (n_electrodes,), as if none had moved.
+
+    One that the day lists (`is_listed`) and has no response of gave no spike all day: whether it was recorded cannot be
+    told, and it is dead as far as anybody knows.
+    """
     steady = rules.steady_part * likeness.expected
     own, error = likeness.own, likeness.standard_error
     with np.errstate(invalid="ignore"):
@@ -165,15 +177,27 @@ def _states(likeness: Likeness, before: Signatures, after: Signatures, rules: Id
         is_other = is_told & (own + rules.certain * error < steady)
         is_same = is_told & ~is_other & (own >= steady)
         was_told = before.reliability >= rules.least_reliability
-        is_noise = was_told & ~(after.reliability >= rules.least_reliability)
         is_silent = was_told & ~is_same & (after.rate_hz < rules.alive_part * before.rate_hz)
-        is_lost = is_noise & (after.reliability + rules.certain * after.reliability_error < rules.least_reliability)
-    is_missing = ~np.isfinite(after.rate_hz)
+        is_noise = was_told & ~(after.reliability >= rules.least_reliability)
+    is_lost = is_noise & _is_surely_below(likeness, steady * _with_noise(before, rules), certain=rules.certain)
+    is_silent |= np.isfinite(before.rate_hz) & ~np.isfinite(after.rate_hz) & is_listed
     return np.select(
-        [is_missing, is_silent, is_lost, is_other, is_same],
+        [~is_listed, is_silent, is_lost, is_other, is_same],
         ["missing", "dead", "lost", "retuned", "same"],
         default="unknown",
     )
+
+
+def _with_noise(before: Signatures, rules: IdentityRules) -> Floats:
+    """Return what is seen of a correlation of 1 where today's signature is just no noise, (n_electrodes,)."""
+    return np.sqrt(np.clip(before.reliability, 0.0, 1.0) * rules.least_reliability)
+
+
+def _is_surely_below(likeness: Likeness, bound: Floats, *, certain: float) -> NDArray[np.bool_]:
+    """Return where a correlation with its noise is below a bound, by Fisher's z."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = (np.arctanh(bound) - np.arctanh(likeness.observed)) * np.sqrt(np.maximum(likeness.n_images - 3, 0))
+        return np.asarray(z > certain)
 
 
 def _partners(likeness: Likeness, states: NDArray[Any], rules: IdentityRules) -> dict[int, int]:
@@ -204,8 +228,8 @@ def _exchanged(likeness: Likeness, rules: IdentityRules) -> list[tuple[int, int]
     """Return pairs of electrodes that each surely answer as the other did, the surest first, each electrode once."""
     nearness, own = likeness.correlation, likeness.own
     with np.errstate(invalid="ignore"):
-        is_nearer = nearness > own[:, None]
-        is_pair = np.triu(is_nearer & is_nearer.T & (likeness.crossed > rules.certain_of_pair), k=1)
+        is_match = (nearness > own[:, None]) & (nearness >= rules.match_part * likeness.expected)
+        is_pair = np.triu(is_match & is_match.T & (likeness.crossed > rules.certain_of_pair), k=1)
     pairs = sorted(np.argwhere(is_pair).tolist(), key=lambda pair: (-likeness.crossed[pair[0], pair[1]], pair))
     kept: list[tuple[int, int]] = []
     for one, other in pairs:

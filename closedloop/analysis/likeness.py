@@ -27,13 +27,19 @@ class Likeness:
     crossed
         By how many standard errors the difference of two electrodes is turned round since, (n_electrodes,
         n_electrodes): above zero where each answers as the other did, however alike they are.
+    observed
+        The diagonal with the noise left in, (n_electrodes,).
+    n_images
+        By which each electrode is compared with itself, (n_electrodes,).
     expected
-        Median of the diagonal, which says what drift leaves; at least .5 and at most 1.
+        Median of the diagonal, which says what drift leaves; of the best matches where most electrodes are others.
     """
 
     correlation: Floats
     standard_error: Floats
     crossed: Floats
+    observed: Floats
+    n_images: NDArray[np.int64]
     expected: float
 
     @property
@@ -67,9 +73,30 @@ def likeness_of(before: Signatures, after: Signatures, *, least_reliability: flo
     enough = np.diag(n_both) >= least_images
     own = np.where(enough, np.diag(correlation), np.nan)
     np.fill_diagonal(correlation, own)
-    expected = float(np.median(own[np.isfinite(own)])) if np.isfinite(own).any() else 1.0
     standard_error = np.where(enough, _own_error(before, after), np.nan)
-    return Likeness(correlation, standard_error, _crossed(a, b), min(max(expected, _LEAST_EXPECTED), 1.0))
+    return Likeness(correlation, standard_error, _crossed(a, b), *_observed(before, after), _expected(correlation))
+
+
+def _expected(correlation: Floats) -> float:
+    """Return what drift leaves of a correlation of 1; 1 where nobody can be compared."""
+    own = np.diag(correlation)
+    is_comparable = np.isfinite(own)
+    if not is_comparable.any():
+        return 1.0
+    of_own = float(np.median(own[is_comparable]))
+    if of_own >= _LEAST_EXPECTED:
+        return min(of_own, 1.0)
+    best = np.nan_to_num(correlation[is_comparable], nan=-1.0).max(axis=1)
+    return float(np.clip(np.median(best), _LEAST_EXPECTED, 1.0))
+
+
+def _observed(before: Signatures, after: Signatures) -> tuple[Floats, NDArray[np.int64]]:
+    """Return each electrode's own correlation with the noise left in, and the images it is over."""
+    is_known = np.isfinite(before.response) & np.isfinite(after.response)
+    a, b = (np.where(is_known, day.response, 0.0) for day in (before, after))
+    sizes = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    r = np.divide((a * b).sum(axis=0), sizes, out=np.full(sizes.shape, np.nan), where=sizes > 0)
+    return r, is_known.sum(axis=0)
 
 
 def _scaled(day: Signatures, least_reliability: float) -> Floats:

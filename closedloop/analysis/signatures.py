@@ -77,12 +77,6 @@ class Signatures:
         total = _mean_over_images(self.response**2)
         return np.divide(self.signal_variance, total, out=np.full_like(total, np.nan), where=total > 0)
 
-    @property
-    def reliability_error(self) -> Floats:
-        """Standard error of that part where there is no signal: of a ratio of two variances over so many images."""
-        n = np.isfinite(self.response).sum(axis=0)
-        return np.sqrt(np.divide(2.0, n - 1, out=np.full(n.shape, np.nan), where=n > 1))
-
 
 def signatures_on_both(
     then: DayAnswers, now: DayAnswers, *, least_reliability: float

@@ -11,6 +11,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
@@ -71,6 +72,8 @@ class DayRecord:
         By finished stage, in the loop's order.
     despite
         What makes the session no data of an animal, with who took it nevertheless, a sentence each.
+    identity
+        Which electrode still is the one it was; None on day 0, and for a day that an older version ingested.
     """
 
     day: int
@@ -85,6 +88,7 @@ class DayRecord:
     pairs: Columns | None
     manifests: dict[str, Manifest]
     despite: tuple[str, ...] = ()
+    identity: IdentityTable | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         pairs=day.table(catalog.PAIRS),
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
+        identity=day.document(catalog.IDENTITY),
     )
 
 

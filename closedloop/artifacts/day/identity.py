@@ -18,8 +18,8 @@ class SiteIdentity(Section):
     site_index: int | None = Field(description="output of the model; null for electrodes that are no site")
     state: IdentityState = Field(
         description="same; moved: it answers as partner did; retuned: as no electrode did whose place is free; lost: "
-        "it fires and tells the images apart no more; dead: it fires no more; missing: not recorded; unknown: too few "
-        "images, or its signature was noise then or is now"
+        "it fires and tells the images apart no more; dead: it fires no more, or gave no spike all day; missing: not "
+        "recorded; unknown: too few images, or its signature was noise then or is now"
     )
     correlation: float | None = Field(
         description="of its mean responses to the images shown every day with day 0's, less what all electrodes share "
@@ -30,7 +30,7 @@ class SiteIdentity(Section):
     partner_correlation: float | None = Field(description="with that one's responses on day 0")
     reliability_then: float | None = Field(description="part of its variance over these images that is no noise, day 0")
     reliability_now: float | None = Field(description="the same today")
-    rate_then_hz: float | None = Field(description="mean over these images, day 0")
+    rate_then_hz: float | None = Field(description="mean over these images, day 0; null without a response")
     rate_now_hz: float | None = Field(description="the same today")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SPIKES, SiteTable
 from closedloop.artifacts.tables import read_table
@@ -176,6 +177,21 @@ def test_a_later_day_keeps_the_sites_of_day_0_however_it_repeats_itself(tmp_path
     run(later)
     (chosen,) = SiteTable.read(later.output(catalog.SITES)).chosen()
     assert (chosen.neuroid_id, chosen.site_index, chosen.sigma_hz) == ("array1-001", 0, 0.0)
+
+
+def test_a_later_day_says_which_electrodes_are_the_ones_of_day_0(tmp_path: Path) -> None:
+    first = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    assert not first.output(catalog.IDENTITY).exists()
+    first.working.rename(first.published("ingest"))
+    later = ingest_context(tmp_path, day=1)
+    write_day(later, WrittenDay(spikes_in_window()))
+    run(later)
+    found = IdentityTable.read(later.output(catalog.IDENTITY))
+    assert (found.day, found.n_images) == (1, 0)  # one anchor alone: nobody is told from others by it
+    assert {one.neuroid_id: one.state for one in found.electrodes} == dict.fromkeys(
+        ("array1-001", "array1-002", "array1-003"), "unknown"
+    )
+    assert [one.site_index for one in found.sites()] == [0]
 
 
 def test_an_electrode_without_a_single_spike_all_day_is_unknown_and_not_silent(tmp_path: Path) -> None:
