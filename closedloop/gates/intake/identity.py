@@ -104,21 +104,21 @@ def _offered(table: IdentityTable) -> str:
 
 
 def _remedy(day: int, moved: Sequence[SiteIdentity], changed: Sequence[SiteIdentity]) -> str:
-    """Say what to look at, then the command that leaves out what stays another electrode."""
+    """Say what to look at, then the command that leaves out the sites that stay others."""
     look = (
         "Compare headstages, connectors and the channel map with the photographs of day 0, and the files' channel "
-        "labels. If channels were exchanged, bring the recording with the map that is true "
-        "(closedloop replace-recording). "
+        "labels. If channels were exchanged, bring the recording with the channels that are true (closedloop "
+        "replace-recording)."
         if moved
-        else "Look at the electrodes' spikes (closedloop recording) and at the thresholds. "
+        else "Look at these electrodes' spikes and thresholds, and at their contacts."
     )
-    names = [one.neuroid_id for one in {one.neuroid_id: one for one in (*moved, *changed)}.values()]
-    commands = "; ".join(
-        f"closedloop exclude STUDY --electrode {name} --from-day {day} --from fit,evaluation --why TEXT"
-        for name in names[:_NAMED]
+    if not changed:
+        return look
+    sites = " ".join(f"--site {one.neuroid_id}" for one in changed)
+    return (
+        f"{look} They are fitted and evaluated as the sites they were; to leave them out from this day on: closedloop "
+        f"exclude STUDY {sites} --from-day {day} --from both --why TEXT"
     )
-    more = f"; and so on for {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{look}They are fitted and evaluated on as the sites they were; to leave them out: {commands}{more}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -80,21 +80,23 @@ def test_two_exchanged_sites_hold_and_the_commands_that_leave_them_out_are_named
     found = found_of(tmp_path, pair)
     assert found.level == "HOLD"
     assert found.found.endswith("exchanged: array1-004 and array1-021")
-    for electrode in ("array1-004", "array1-021"):
-        command = f"closedloop exclude STUDY --electrode {electrode} --from-day 1 --from fit,evaluation --why TEXT"
-        assert command in found.remedy
-    assert found.values["n_changed"] == 1  # the other is no site
+    assert found.remedy.endswith(
+        "closedloop exclude STUDY --site array1-004 --from-day 1 --from both --why TEXT"  # the other is no site
+    )
+    assert found.values["n_changed"] == 1
 
 
 def test_exchanged_electrodes_that_are_no_sites_hold_too_for_the_map_is_wrong(tmp_path: Path) -> None:
     pair = {e: {"state": "moved", "partner": name(other)} for e, other in ((22, 23), (23, 22))}
     found = found_of(tmp_path, pair)
     assert (found.level, found.values["part_same"]) == ("HOLD", 1.0)
+    assert "exclude" not in found.remedy
 
 
 def test_a_site_in_anothers_place_holds(tmp_path: Path) -> None:
     found = found_of(tmp_path, {2: {"state": "moved", "partner": name(5)}, 5: {"state": "dead"}})
     assert found.level == "HOLD"
+    assert "--site array1-003 --site array1-006 --from-day 1" in found.remedy
     assert "array1-003 answers as array1-006 did" in found.found
     assert "fallen silent: array1-006" in found.found
 
@@ -111,7 +113,7 @@ def test_one_site_that_is_another_warns_with_its_name(tmp_path: Path, state: str
     found = found_of(tmp_path, {7: {"state": state, "correlation": 0.2}})
     assert found.level == "WARN"
     assert found.found.endswith(words)
-    assert "--electrode array1-008 --from-day 1" in found.remedy
+    assert "exclude STUDY --site array1-008 --from-day 1" in found.remedy
 
 
 @pytest.mark.parametrize(("n_dead", "level"), [(2, "WARN"), (5, "WARN"), (6, "HOLD")])
