@@ -32,6 +32,15 @@ class SiteIdentity(Section):
     reliability_now: float | None = Field(description="the same today")
     rate_then_hz: float | None = Field(description="mean over these images, day 0; null without a response")
     rate_now_hz: float | None = Field(description="the same today")
+    waveform_likeness: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="of its mean spike waveform with day 0's, 2 a.b / (a.a + b.b): 1 where shape and size are equal; "
+        "decides nothing; absent where the recorder stores none",
+    )
+    partner_waveform_likeness: float | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="with that of the partner on day 0"
+    )
 
 
 class OfferedSite(Section):

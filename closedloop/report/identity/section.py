@@ -73,7 +73,7 @@ def _changed(tables: Sequence[IdentityTable]) -> Table | None:
     if not rows:
         return None
     return Table(
-        columns=("electrode", "", "since", "as", "r with itself", "r with that one", "rate, day 0", "rate"),
+        columns=("electrode", "", "since", "as", "r with itself", "r with that one", "waveform", "rate, day 0", "rate"),
         rows=tuple(
             (
                 one.neuroid_id + ("" if one.site_index is None else f" (site {one.site_index})"),
@@ -82,6 +82,7 @@ def _changed(tables: Sequence[IdentityTable]) -> Table | None:
                 one.partner or DASH,
                 plus_minus(one.correlation, one.standard_error),
                 number(one.partner_correlation),
+                _waveform(one),
                 f"{rate(one.rate_then_hz)} Hz",
                 f"{rate(one.rate_now_hz)} Hz",
             )
@@ -89,9 +90,16 @@ def _changed(tables: Sequence[IdentityTable]) -> Table | None:
         ),
         caption="Sites that are others than on day 0, or cannot be told, and electrodes that moved. r: correlation of "
         "the mean responses to the images shown every day with those of day 0, less what all electrodes share, noise "
-        "taken out, ± SE.",
+        "taken out, ± SE. Waveform: how alike its mean spike is to day 0's own, and to that of the electrode as which "
+        "it answers (1: equal in shape and size); it decides nothing.",
         prose=True,
     )
+
+
+def _waveform(one: SiteIdentity) -> str:
+    if one.partner_waveform_likeness is None:
+        return number(one.waveform_likeness)
+    return f"{number(one.waveform_likeness)}, {number(one.partner_waveform_likeness)} with that one"
 
 
 def _is_told(one: SiteIdentity) -> bool:

@@ -12,9 +12,11 @@ from closedloop.analysis.signatures import DayAnswers
 from closedloop.artifacts.day.identity import IdentityTable, OfferedSite, SiteIdentity
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.tables import Columns
+from closedloop.stages.ingest.waveforms import WaveformsByName, waveform_likeness
 
 Floats = NDArray[np.float64]
 
+_NO_WAVEFORMS: tuple[WaveformsByName, WaveformsByName] = ({}, {})
 _EVERY_DAY = ("normalizer", "anchor")
 _RISE = 0.2  # of reliability: one at the limit passes it by chance from day to day
 _DIGITS = 4
@@ -52,7 +54,13 @@ def answers(sites: SiteTable, stimulus_id: NDArray[Any], rates_hz: Floats, image
 
 
 def identity_table(
-    then: DayAnswers, now: DayAnswers, *, first: SiteTable, today: SiteTable, min_reliability: float
+    then: DayAnswers,
+    now: DayAnswers,
+    *,
+    first: SiteTable,
+    today: SiteTable,
+    min_reliability: float,
+    waveforms: tuple[WaveformsByName, WaveformsByName] = _NO_WAVEFORMS,
 ) -> IdentityTable:
     """Say of day 0's electrodes which still are the ones they were, and which others could be sites now.
 
@@ -64,6 +72,8 @@ def identity_table(
         Their sites.
     min_reliability
         From which on an electrode can be a site.
+    waveforms
+        Mean spike waveforms of both days, where the recorder stored any: beside the rest, to be looked at.
     """
     found = compare_identity(then, now)
     index_of = {site.neuroid_id: site.site_index for site in first.sites}
@@ -72,12 +82,16 @@ def identity_table(
         day=today.day,
         n_images=found.n_images,
         expected=_rounded(found.expected),
-        electrodes=tuple(_row(one, index_of[one.neuroid_id]) for one in found.electrodes),
+        electrodes=tuple(_row(one, index_of[one.neuroid_id], waveforms) for one in found.electrodes),
         offered=_offered(first, today, min_reliability=min_reliability),
     )
 
 
-def _row(one: ElectrodeIdentity, site_index: int | None) -> SiteIdentity:
+def _row(
+    one: ElectrodeIdentity, site_index: int | None, waveforms: tuple[WaveformsByName, WaveformsByName]
+) -> SiteIdentity:
+    then, now = waveforms
+    today = now.get(one.neuroid_id)
     return SiteIdentity(
         neuroid_id=one.neuroid_id,
         site_index=site_index,
@@ -90,6 +104,8 @@ def _row(one: ElectrodeIdentity, site_index: int | None) -> SiteIdentity:
         reliability_now=_rounded(one.reliability_now),
         rate_then_hz=_rounded(one.rate_then_hz),
         rate_now_hz=_rounded(one.rate_now_hz),
+        waveform_likeness=_rounded(waveform_likeness(then.get(one.neuroid_id), today)),
+        partner_waveform_likeness=_rounded(waveform_likeness(then.get(one.partner), today)),
     )
 
 

@@ -48,12 +48,13 @@ from closedloop.stages.ingest.sites import (
     refuse_other_electrodes,
     sites_of_day_0,
 )
+from closedloop.stages.ingest.waveforms import mean_waveforms, waveforms_by_name
 
 
 def run(context: StageContext) -> None:
     """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json.
 
-    From day 1 on also identity.json.
+    Where the recorder stored waveforms also waveforms.h5, and from day 1 on identity.json.
     """
     wanted = context.protocol.recording
     folder = context.published("recording")
@@ -155,17 +156,25 @@ def run(context: StageContext) -> None:
         )
     context.write(catalog.SITES, sites)
     context.write(catalog.QUALITY, quality)
+    waveforms = mean_waveforms(recording)
+    if waveforms is not None:
+        context.write(catalog.WAVEFORMS, waveforms)
     if first is not None:
         window_s, images = (window_ms[1] - window_ms[0]) / 1000, images_of_every_day(stimuli)
-        before = context.read(catalog.RESPONSES, day=0)["stimulus_id"], context.read(catalog.COUNTS, day=0)["counts"]
+        shown, then = context.read(catalog.RESPONSES, day=0), context.read(catalog.COUNTS, day=0)
+        stored = context.path(catalog.WAVEFORMS, day=0).exists()
         context.write(
             catalog.IDENTITY,
             identity_table(
-                answers(first, before[0], before[1] / window_s, images),
+                answers(first, shown["stimulus_id"], then["counts"] / window_s, images),
                 answers(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
                 first=first,
                 today=sites,
                 min_reliability=chosen.min_reliability,
+                waveforms=(
+                    waveforms_by_name(context.read(catalog.WAVEFORMS, day=0) if stored else None, first),
+                    waveforms_by_name(waveforms, sites),
+                ),
             ),
         )
 

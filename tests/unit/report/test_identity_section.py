@@ -40,6 +40,8 @@ def table(day: int, changed: dict[int, tuple[str, str]] | None = None, **values:
                 "reliability_now": 0.9,
                 "rate_then_hz": 40.0,
                 "rate_now_hz": 30.0,
+                "waveform_likeness": 0.97,
+                "partner_waveform_likeness": 0.99 if partner else None,
             }
         )
         for e, (what, partner) in state.items()
@@ -73,6 +75,7 @@ def test_sites_that_are_others_are_named_with_the_day_since_when() -> None:
         ("array1-001 (site 0)", "answers as another electrode did", "day 2", "array1-003"),
         ("array1-003 (site 2)", "answers as another electrode did", "day 2", "array1-001"),
     ]
+    assert [row[6] for row in section.tables[0].rows] == ["0.970, 0.990 with that one"] * 2
     assert [len(folded.rows) for _, folded in section.folded] == [6]
 
 

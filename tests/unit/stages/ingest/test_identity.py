@@ -8,6 +8,7 @@ from closedloop.analysis.estimate import Floats
 from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.stages.ingest.identity import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.waveforms import waveform_likeness
 
 N_IMAGES, N_ELECTRODES, REPETITIONS = 40, 12, 4
 IMAGE = np.tile(np.arange(N_IMAGES), REPETITIONS)
@@ -64,3 +65,25 @@ def test_only_who_became_reliable_and_is_no_site_is_offered_the_best_first() -> 
     found = table(now, then)
     assert [one.neuroid_id for one in found.offered] == ["array1-008", "array1-005", "array1-012", "array1-011"]
     assert found.offered[0].reliability_then is None
+
+
+def test_mean_waveforms_stand_beside_the_rest_and_decide_nothing() -> None:
+    first, today = sites(0, [0.8] * N_ELECTRODES), sites(1, [0.8] * N_ELECTRODES)
+    days = [answers(one, NAMES[IMAGE], responses(one.day), NAMES[:30]) for one in (first, today)]
+    spike, other = np.array([0.0, -80.0, 20.0]), np.array([0.0, -160.0, 40.0])
+    found = identity_table(
+        *days,
+        first=first,
+        today=today,
+        min_reliability=0.4,
+        waveforms=({"array1-001": spike, "array1-002": spike}, {"array1-001": spike, "array1-002": other}),
+    )
+    assert [one.waveform_likeness for one in found.electrodes[:3]] == [1.0, 0.8, None]  # 2 * 2 / (1 + 4)
+    assert {one.state for one in found.electrodes} == {"same"}
+
+
+def test_waveforms_are_compared_as_far_as_both_are_known() -> None:
+    a, b = np.array([1.0, 2.0, np.nan]), np.array([1.0, 2.0, 3.0, 4.0])
+    assert waveform_likeness(a, b) == 1.0
+    assert waveform_likeness(a, None) is None
+    assert waveform_likeness(np.zeros(2), np.zeros(2)) is None
