@@ -120,7 +120,7 @@ def main() -> None:
 def row(shown: Shown, days: list[Judged]) -> str:
     """Return a line of the table."""
     steady = [one for day in days for one in day.steady]
-    said = Counter(one.state for one in steady)
+    said = Counter[str](one.state for one in steady)
     changed = [day for day in days if day.is_changed]
     unlike = [day for day in changed if day.new_tuning < 0.5]
     cells = [
@@ -168,7 +168,7 @@ def _answers(cortex: HiddenCortex, images: Bytes, shown: Shown, *, day: int) -> 
     rng = np.random.default_rng([cortex.seed, day, *b"session"])
     order = rng.permutation(np.repeat(np.arange(len(images)), shown.repetitions))
     ordinal = np.arange(len(order))
-    sequence = PresentationSequence(images, order, ordinal, ordinal * SLOT_S, ordinal % A_TRIAL != 0)
+    sequence = PresentationSequence(images, order, ordinal, np.asarray(ordinal * SLOT_S), ordinal % A_TRIAL != 0)
     counts = rng.poisson(trial_rates_hz(cortex, sequence, day=day) * WINDOW_S)
     names = np.array([_name(e) for e in range(cortex.n_electrodes)])
     return DayAnswers(names, order.astype(str), counts / WINDOW_S)

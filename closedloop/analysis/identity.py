@@ -212,7 +212,7 @@ def _partners(likeness: Likeness, states: NDArray[Any], rules: IdentityRules) ->
     is_free = ~np.isin(states, ["same", "unknown"])
     candidates = [
         (float(nearness[e, j]), e, j)
-        for e in np.flatnonzero(states == "retuned").tolist()
+        for e in np.flatnonzero(np.isin(states, ["retuned", "dead"])).tolist()
         for j in np.flatnonzero(is_free).tolist()
         if e != j and nearness[e, j] >= rules.match_part * likeness.expected
     ]
@@ -225,11 +225,15 @@ def _partners(likeness: Likeness, states: NDArray[Any], rules: IdentityRules) ->
 
 
 def _exchanged(likeness: Likeness, rules: IdentityRules) -> list[tuple[int, int]]:
-    """Return pairs of electrodes that each surely answer as the other did, the surest first, each electrode once."""
+    """Return pairs of electrodes that each surely answer as the other did, the surest first, each electrode once.
+
+    Each is as near to the other as it would have to be to itself, and the two together as near as one that moved.
+    """
     nearness, own = likeness.correlation, likeness.own
     with np.errstate(invalid="ignore"):
-        is_match = (nearness > own[:, None]) & (nearness >= rules.match_part * likeness.expected)
-        is_pair = np.triu(is_match & is_match.T & (likeness.crossed > rules.certain_of_pair), k=1)
+        is_nearer = (nearness > own[:, None]) & (nearness >= rules.steady_part * likeness.expected)
+        is_match = nearness + nearness.T >= 2 * rules.match_part * likeness.expected
+        is_pair = np.triu(is_nearer & is_nearer.T & is_match & (likeness.crossed > rules.certain_of_pair), k=1)
     pairs = sorted(np.argwhere(is_pair).tolist(), key=lambda pair: (-likeness.crossed[pair[0], pair[1]], pair))
     kept: list[tuple[int, int]] = []
     for one, other in pairs:

@@ -148,7 +148,7 @@ def _standard(index: NDArray[np.int64], rates: Floats, n_images: int) -> Floats:
 
 def _without_common(responses: Floats, common: NDArray[np.bool_]) -> Floats:
     """Subtract from every presentation the mean over some electrodes, where it is known."""
-    return responses - np.nan_to_num(_mean_over_images(responses[:, common].T))[:, None]
+    return np.asarray(responses - np.nan_to_num(_mean_over_images(responses[:, common].T))[:, None])
 
 
 def _signatures(index: NDArray[np.int64], responses: Floats, n_images: int) -> Signatures:

@@ -54,7 +54,7 @@ def site_identity(context: GateContext) -> GateFinding:
         found=f"{len(told) - len(changed)} of {len(told)} sites ({percent(part)}), by {table.n_images} images"
         + _what_changed(moved, changed)
         + _offered(table),
-        remedy=_remedy(context.day, moved, changed),
+        remedy=_remedy(context.day, moved, changed, can_be_left_out=2 * len(changed) <= len(told)),
         values={
             "part_same": part,
             "n_told": float(len(told)),
@@ -103,8 +103,8 @@ def _offered(table: IdentityTable) -> str:
     return f"; reliable now and no site: {_listed([one.neuroid_id for one in table.offered])}"
 
 
-def _remedy(day: int, moved: Sequence[SiteIdentity], changed: Sequence[SiteIdentity]) -> str:
-    """Say what to look at, then the command that leaves out the sites that stay others."""
+def _remedy(day: int, moved: Sequence[SiteIdentity], changed: Sequence[SiteIdentity], *, can_be_left_out: bool) -> str:
+    """Say what to look at, then, unless most are others, the command that leaves out the sites that stay so."""
     look = (
         "Compare headstages, connectors and the channel map with the photographs of day 0, and the files' channel "
         "labels. If channels were exchanged, bring the recording with the channels that are true (closedloop "
@@ -112,7 +112,7 @@ def _remedy(day: int, moved: Sequence[SiteIdentity], changed: Sequence[SiteIdent
         if moved
         else "Look at these electrodes' spikes and thresholds, and at their contacts."
     )
-    if not changed:
+    if not changed or not can_be_left_out:
         return look
     sites = " ".join(f"--site {one.neuroid_id}" for one in changed)
     return (

@@ -122,6 +122,15 @@ def test_an_electrode_that_is_listed_and_gave_no_spike_all_day_is_dead_as_far_as
     assert by_name(found)["e06"].rate_now_hz is None
 
 
+def test_one_that_answers_as_a_quiet_electrode_did_has_moved_and_is_not_dead() -> None:
+    then = tuning()
+    then[:, 5] *= 0.05
+    order = list(range(N_ELECTRODES))
+    order[5], order[6] = 6, 5
+    days = [answers(rates, seed=seed, noise_hz=0.5) for seed, rates in enumerate((then, then[:, order]))]
+    assert states(compare_identity(*days)) == {"e05": "moved", "e06": "moved"}
+
+
 def test_a_raised_threshold_kills_nobody_who_still_answers() -> None:
     now = tuning()
     now[:, 6] *= 0.05

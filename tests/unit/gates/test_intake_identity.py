@@ -121,6 +121,14 @@ def test_many_that_are_others_hold(tmp_path: Path, n_dead: int, level: str) -> N
     assert found_of(tmp_path, {e: {"state": "dead"} for e in range(n_dead)}).level == level
 
 
+def test_where_most_are_others_the_recording_is_to_be_brought_again_and_not_left_out(tmp_path: Path) -> None:
+    shifted = {e: {"state": "moved", "partner": name((e - 1) % N_SITES)} for e in range(N_SITES)}
+    found = found_of(tmp_path, shifted)
+    assert found.level == "HOLD"
+    assert "replace-recording" in found.remedy
+    assert "exclude" not in found.remedy
+
+
 def test_electrodes_that_are_no_sites_may_fall_silent(tmp_path: Path) -> None:
     assert found_of(tmp_path, {21: {"state": "dead"}, 22: {"state": "retuned"}}).level == "PASS"
 
