@@ -73,7 +73,7 @@ def strip(tables: Sequence[IdentityTable]) -> Figure:
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_xlabel("day")
+    axes.set_xlabel("day", loc="left")
     return figure
 
 

@@ -58,9 +58,13 @@ def identity_over_days(days: Sequence[DayRecord]) -> PageSection | None:
 def _said(table: IdentityTable) -> str:
     sites = table.sites()
     n_same = sum(one.state == "same" for one in sites)
-    drift = "" if table.expected is None else f", and most electrodes keep a correlation of {number(table.expected)}"
+    drift = (
+        ""
+        if table.expected is None
+        else f"; the electrodes' correlation with themselves is {number(table.expected)} (median)"
+    )
     return (
-        f"On day {table.day} {count(n_same)} of {count(len(sites))} sites answer the {count(table.n_images)} images "
+        f"On day {table.day}, {count(n_same)} of {count(len(sites))} sites answer the {count(table.n_images)} images "
         f"shown every day as on day 0{drift}. A site that is another is fitted and evaluated as the one it was, until "
         "a person leaves it out (closedloop exclude)."
     )

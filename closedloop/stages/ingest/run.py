@@ -27,7 +27,8 @@ from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts
-from closedloop.stages.ingest.identity import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.identity.table import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.identity.waveforms import mean_waveforms, waveforms_by_name
 from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
@@ -48,7 +49,6 @@ from closedloop.stages.ingest.sites import (
     refuse_other_electrodes,
     sites_of_day_0,
 )
-from closedloop.stages.ingest.waveforms import mean_waveforms, waveforms_by_name
 
 
 def run(context: StageContext) -> None:

@@ -70,7 +70,7 @@ def test_sites_that_are_others_are_named_with_the_day_since_when() -> None:
     with drawing.style():
         section = identity_over_days(days(table(1), table(2, PAIR), table(3, PAIR | {5: ("dead", "")})))
     assert section is not None
-    assert "On day 3 2 of 4 sites" in section.intro
+    assert "On day 3, 2 of 4 sites" in section.intro
     assert [row[:4] for row in section.tables[0].rows] == [
         ("array1-001 (site 0)", "answers as another electrode did", "day 2", "array1-003"),
         ("array1-003 (site 2)", "answers as another electrode did", "day 2", "array1-001"),

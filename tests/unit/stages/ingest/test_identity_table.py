@@ -7,8 +7,8 @@ import numpy as np
 from closedloop.analysis.estimate import Floats
 from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.stages.ingest.identity import answers, identity_table, images_of_every_day
-from closedloop.stages.ingest.waveforms import waveform_likeness
+from closedloop.stages.ingest.identity.table import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.identity.waveforms import waveform_likeness
 
 N_IMAGES, N_ELECTRODES, REPETITIONS = 40, 12, 4
 IMAGE = np.tile(np.arange(N_IMAGES), REPETITIONS)

@@ -12,7 +12,7 @@ from closedloop.analysis.signatures import DayAnswers
 from closedloop.artifacts.day.identity import IdentityTable, OfferedSite, SiteIdentity
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.tables import Columns
-from closedloop.stages.ingest.waveforms import WaveformsByName, waveform_likeness
+from closedloop.stages.ingest.identity.waveforms import WaveformsByName, waveform_likeness
 
 Floats = NDArray[np.float64]
 
