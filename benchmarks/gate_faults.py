@@ -29,6 +29,7 @@ from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.damage.nev import cut_off, drop_codes
 from closedloop.simulation.damage.set_up import (
     delay_codes,
+    lend_spikes,
     move_light,
     renumber_electrodes,
     scatter_spikes,
@@ -226,12 +227,11 @@ def _silence_one(paths: StudyPaths, day: int) -> None:
 
 
 def _retune_one(paths: StudyPaths, day: int) -> None:
-    """Give a site the spikes of three other electrodes in place of its own: a tuning that no electrode had."""
+    """Give a site a part of three other electrodes' spikes in place of its own: a tuning that no electrode had."""
     sites = [one for one in catalog.SITES.read(catalog.SITES.published(paths, 0)).sites if one.processor == 1]
     own = next(site.electrode_id for site in sites if site.site_index is not None)
     spare = sorted((-(site.reliability or 0.0), site.electrode_id) for site in sites if site.site_index is None)
-    thin_spikes(_file(paths, day, ".nev"), kept=0.0, electrodes=[own])
-    renumber_electrodes(_file(paths, day, ".nev"), {electrode: own for _, electrode in spare[:3]})
+    lend_spikes(_file(paths, day, ".nev"), part=0.4, electrodes=[electrode for _, electrode in spare[:3]], to=own)
 
 
 def _exchange_arrays(paths: StudyPaths, day: int) -> None:

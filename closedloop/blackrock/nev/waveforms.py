@@ -210,11 +210,15 @@ def spike_channels(header: NevHeader) -> tuple[NevElectrode, ...]:
 
 
 def readable_electrodes(header: NevHeader) -> tuple[NevElectrode, ...]:
-    """Return the electrodes whose waveforms can be read and have a scale."""
+    """Return the electrodes whose waveforms can be read and have a scale; of two of one number the first counts."""
+    first = {one.electrode_id: one for one in reversed(header.channels)}
     return tuple(
         one
         for one in header.electrodes
-        if one.bytes_per_sample in _SAMPLE_TYPES and one.uv_per_bit and samples_of(one, header)
+        if one is first[one.electrode_id]
+        and one.bytes_per_sample in _SAMPLE_TYPES
+        and one.uv_per_bit
+        and samples_of(one, header)
     )
 
 

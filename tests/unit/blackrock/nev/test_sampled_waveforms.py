@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,13 @@ def test_of_a_long_file_moments_from_its_beginning_to_its_end_are_read(tmp_path:
         own = waveform[electrode == one.electrode_id]
         error = own.std(axis=0) / np.sqrt(one.n_spikes)
         assert (np.abs(one.mean_uv - own.mean(axis=0)) < 5 * error).all()
+
+
+def test_electrodes_without_a_scale_or_a_known_width_are_left_out(tmp_path: Path) -> None:
+    file = random_file(tmp_path)
+    header = read_nev_header(file)
+    one, other, third = header.channels
+    damaged = (replace(one, bytes_per_sample=3), one, replace(other, nv_per_bit=0), third)
+    found = sample_mean_waveforms(file, replace(header, channels=damaged))
+    assert [each.electrode_id for each in found] == [130]
+    assert sample_mean_waveforms(file, replace(header, channels=())) == ()
