@@ -227,11 +227,19 @@ def _silence_one(paths: StudyPaths, day: int) -> None:
 
 
 def _retune_one(paths: StudyPaths, day: int) -> None:
-    """Give a site a part of three other electrodes' spikes in place of its own: a tuning that no electrode had."""
+    """Give a site a part of the spikes of the three electrodes least like it, in place of its own: other cells."""
     sites = [one for one in catalog.SITES.read(catalog.SITES.published(paths, 0)).sites if one.processor == 1]
-    own = next(site.electrode_id for site in sites if site.site_index is not None)
-    spare = sorted((-(site.reliability or 0.0), site.electrode_id) for site in sites if site.site_index is None)
-    lend_spikes(_file(paths, day, ".nev"), part=0.4, electrodes=[electrode for _, electrode in spare[:3]], to=own)
+    counts = catalog.COUNTS.read(catalog.COUNTS.published(paths, 0))["counts"][:, : len(sites)]
+    own = next(place for place, site in enumerate(sites) if site.site_index is not None)
+    likeness = np.ma.corrcoef(np.ma.masked_invalid(counts), rowvar=False)[own]
+    spare = [e for e, site in enumerate(sites) if site.site_index is None and (site.reliability or 0.0) > 0.5]
+    others = sorted(spare, key=lambda place: float(likeness[place]))[:3]
+    lend_spikes(
+        _file(paths, day, ".nev"),
+        part=0.4,
+        electrodes=[sites[place].electrode_id for place in others],
+        to=sites[own].electrode_id,
+    )
 
 
 def _exchange_arrays(paths: StudyPaths, day: int) -> None:
