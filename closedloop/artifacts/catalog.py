@@ -13,6 +13,7 @@ from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
@@ -24,6 +25,7 @@ from closedloop.artifacts.day.responses import ONSETS as ONSETS_LAYOUT
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_LAYOUT
 from closedloop.artifacts.day.responses import SPIKES as SPIKES_LAYOUT
+from closedloop.artifacts.day.responses import WAVEFORMS as WAVEFORMS_LAYOUT
 from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
@@ -105,6 +107,20 @@ ONSETS = ArrayFile(
     layout=ONSETS_LAYOUT,
 )
 SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=SiteTable)
+IDENTITY = DocumentFile(
+    "ingest",
+    "identity.json",
+    holds="which electrode still is the one it was on day 0",
+    optional=True,  # on day 0, and of versions before December 2026
+    document=IdentityTable,
+)
+WAVEFORMS = ArrayFile(
+    "ingest",
+    "waveforms.h5",
+    holds="mean spike waveforms, by a sample of the recorder's",
+    optional=True,  # where a recorder stores none, and of versions before December 2026
+    layout=WAVEFORMS_LAYOUT,
+)
 QUALITY = DocumentFile(
     "ingest", "quality.json", holds="what was found in journal and recording", document=IngestQuality
 )

@@ -17,6 +17,7 @@ from closedloop.report import decided, drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.comparable import comparable
 from closedloop.report.gaze.section import gaze_of_day
+from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.left_out import left_out
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
@@ -84,6 +85,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         sections.sensitivity_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
+        identity_over_days(record.days),
         sections.quality(record.days),
         decided.decisions(record),
     ]
@@ -110,6 +112,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         *drawn,
         gaze_of_day(record, day),
         sections.model_of_day(day),
+        _identity_until(record, day),
         sections.quality([day]),
         decided.decisions_of_day(record, day),
         sections.provenance(day),
@@ -128,6 +131,11 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
             *_alarms(record, day),
         ],
     )
+
+
+def _identity_until(record: StudyRecord, day: DayRecord) -> PageSection | None:
+    """Show what a day's sites were until then; None where that day was not compared with day 0."""
+    return identity_over_days([one for one in record.days if one.day <= day.day]) if day.identity else None
 
 
 def _page(

@@ -13,6 +13,7 @@ from closedloop.artifacts.amended.shown import made_from_older, said_of_older
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
@@ -75,6 +76,8 @@ class DayRecord:
         What makes the session no data of an animal, with who took it nevertheless, a sentence each.
     as_shown
         What its session was made from, where that was made again since, in a sentence; else empty.
+    identity
+        Which electrode still is the one it was; None on day 0, and for a day that an older version ingested.
     """
 
     day: int
@@ -90,6 +93,7 @@ class DayRecord:
     manifests: dict[str, Manifest]
     despite: tuple[str, ...] = ()
     as_shown: str = ""
+    identity: IdentityTable | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
         as_shown=said_of_older(number, made_from_older(paths, number)),
+        identity=day.document(catalog.IDENTITY),
     )
 
 

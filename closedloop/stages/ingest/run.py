@@ -28,6 +28,8 @@ from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts
+from closedloop.stages.ingest.identity.table import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.identity.waveforms import mean_waveforms, waveforms_by_name
 from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
@@ -51,7 +53,10 @@ from closedloop.stages.ingest.sites import (
 
 
 def run(context: StageContext) -> None:
-    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json."""
+    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json.
+
+    Where the recorder stored waveforms also waveforms.h5, and from day 1 on identity.json.
+    """
     wanted = context.protocol.recording
     folder = context.published("recording")
     session = context.read(catalog.SESSION)
@@ -155,6 +160,27 @@ def run(context: StageContext) -> None:
         )
     context.write(catalog.SITES, sites)
     context.write(catalog.QUALITY, quality)
+    waveforms = mean_waveforms(recording)
+    if waveforms is not None:
+        context.write(catalog.WAVEFORMS, waveforms)
+    if first is not None:
+        window_s, images = (window_ms[1] - window_ms[0]) / 1000, images_of_every_day(stimuli)
+        shown, then = context.read(catalog.RESPONSES, day=0), context.read(catalog.COUNTS, day=0)
+        stored = context.path(catalog.WAVEFORMS, day=0).exists()
+        context.write(
+            catalog.IDENTITY,
+            identity_table(
+                answers(first, shown["stimulus_id"], then["counts"] / window_s, images),
+                answers(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
+                first=first,
+                today=sites,
+                min_reliability=chosen.min_reliability,
+                waveforms=(
+                    waveforms_by_name(context.read(catalog.WAVEFORMS, day=0) if stored else None, first),
+                    waveforms_by_name(waveforms, sites),
+                ),
+            ),
+        )
 
 
 def _sites_chosen(context: StageContext) -> SiteTable | None:
