@@ -79,6 +79,7 @@ def verify_study(
     surroundings.check_pictures(findings, paths)
     surroundings.check_journals(findings, paths, study)
     surroundings.check_amendments(findings, paths)
+    surroundings.check_metadata(findings, paths)
     check_gates(findings, paths, study, protocol, gates=table.gates)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)
