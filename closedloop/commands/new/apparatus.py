@@ -114,8 +114,8 @@ def found_rig(draft: Draft) -> str:
     ]
     asked_deg = f" ({base.visual_angle_deg:g} asked)" if timing.visual_angle_deg != base.visual_angle_deg else ""
     said = (
-        f"{draft.rig.name}: {screen.width_px} x {screen.height_px} px at {screen.refresh_hz:g} Hz; images of {side_px} px "
-        f"are {timing.visual_angle_deg:.2f} degrees at {screen.distance_cm:g} cm{asked_deg}"
+        f"{draft.rig.name}: {screen.width_px} x {screen.height_px} px at {screen.refresh_hz:g} Hz; images of {side_px} "
+        f"px are {timing.visual_angle_deg:.2f} degrees at {screen.distance_cm:g} cm{asked_deg}"
     )
     return "; ".join([said, *turned])
 
