@@ -229,37 +229,46 @@ def _simulated_arrays(protocol: Protocol) -> tuple[str, ...]:
     return tuple(f"array{number}" for number in range(1, protocol.simulation.n_processors + 1))
 
 
-def parse_arrays(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[ArrayFiles, ...]]:
+def parse_arrays(given: Sequence[str], *, option: str = "--array") -> tuple[tuple[str, ...], tuple[ArrayFiles, ...]]:
     """Return the arrays' names, and which files are whose where their names do not tell.
 
     Parameters
     ----------
     given
         As `Request.arrays`.
+    option
+        How they were given, for messages.
 
     Raises
     ------
     OptionError
         They do not tell whose a file is.
     """
-    files = _array_files(given) if any("=" in text for text in given) else ()
-    return tuple(one.name for one in files) or _array_names(given), files
+    files = _array_files(given, option) if any("=" in text for text in given) else ()
+    return tuple(one.name for one in files) or _array_names(given, option), files
 
 
-def _array_names(given: Sequence[str]) -> tuple[str, ...]:
+def _array_names(given: Sequence[str], option: str) -> tuple[str, ...]:
     """Take names that tell the processor, as the recorder's files do; where none are given, the recording tells."""
     names = tuple(name.strip() for name in given)
     processors = [processor_of(Path(name)) if any(map(str.isdigit, name)) else 0 for name in names]
     if 0 in processors or len(set(processors)) < len(names):
         raise OptionError(
-            f"--array {', '.join(names)}: expected names that tell the processor (array1, nsp2), or patterns of their "
+            f"{option} {', '.join(names)}: expected names that tell the processor (array1, nsp2), or patterns of their "
             "files (left=LEFT*), found neither. Correct it."
         )
     return names
 
 
-def parse_nsx(given: Sequence[str]) -> tuple[NsxSuffix, ...]:
+def parse_nsx(given: Sequence[str], *, option: str = "--nsx") -> tuple[NsxSuffix, ...]:
     """Return the suffixes of files that were given as "ns6" or ".NS6", in order.
+
+    Parameters
+    ----------
+    given
+        As `Request.nsx`.
+    option
+        How they were given, for messages.
 
     Raises
     ------
@@ -269,24 +278,24 @@ def parse_nsx(given: Sequence[str]) -> tuple[NsxSuffix, ...]:
     found = tuple(f".{suffix.strip().lower().removeprefix('.')}" for suffix in given)
     wrong = [suffix for suffix in found if suffix not in NSX_SUFFIXES]
     if wrong:
-        raise OptionError(f"--nsx {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
+        raise OptionError(f"{option} {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
     return tuple(suffix for suffix in NSX_SUFFIXES if suffix in found)
 
 
-def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:
+def _array_files(given: Sequence[str], option: str) -> tuple[ArrayFiles, ...]:
     """Read "left=LEFT*" as an array's name and the pattern of its files; the order gives the processors' numbers."""
     found = []
     for text in given:
         name, _, files = (part.strip() for part in text.partition("="))
         if not name or not files:
             raise OptionError(
-                f"--array {text}: expected an array's name and a pattern of its files, such as left=LEFT*, found no "
+                f"{option} {text}: expected an array's name and a pattern of its files, such as left=LEFT*, found no "
                 "such pair. Correct it."
             )
         found.append(ArrayFiles(name=name, files=files))
     for what, values in (("name", [one.name for one in found]), ("pattern", [one.files.lower() for one in found])):
         if len(set(values)) < len(values):
-            raise OptionError(f"--array: expected a {what} of its own for each array, found one twice. Correct it.")
+            raise OptionError(f"{option}: expected a {what} of its own for each array, found one twice. Correct it.")
     return tuple(found)
 
 

@@ -44,7 +44,7 @@ def take_arrays(text: str, draft: Draft) -> Draft:
     given = _listed(text)
     if not given:
         raise OptionError("--arrays: expected at least one name, found none. Give array1 where there is one array.")
-    names, _ = parse_arrays(given)
+    names, _ = parse_arrays(given, option="--arrays")
     return replace(draft, arrays=given, array_names=names)
 
 
@@ -71,7 +71,7 @@ def _hemisphere(word: str) -> Hemisphere:
 
 def take_files(text: str, draft: Draft) -> Draft:
     """Take the files that each array's recording has besides its .nev."""
-    return replace(draft, nsx=() if text.lower() == NONE else parse_nsx(_listed(text)))
+    return replace(draft, nsx=() if text.lower() == NONE else parse_nsx(_listed(text), option="--files"))
 
 
 def found_files(draft: Draft) -> str:

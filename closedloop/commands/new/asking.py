@@ -53,7 +53,7 @@ class Conversation:
             It cannot be.
         """
         self.draft = question.take(answer.strip(), self.draft)
-        self.answers[question.key] = answer.strip()
+        self.answers[question.key] = question.kept(answer.strip())
 
 
 def answer_all(draft: Draft, given: Mapping[str, str]) -> Conversation:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from closedloop.commands.new import animal, apparatus, experiment
 from closedloop.commands.new.draft import Draft
+from closedloop.storage import resolved
 
 Propose = Callable[[Draft], str | None]
 
@@ -51,6 +53,8 @@ class Question:
         Returns what an answer that was taken means, in a line; empty where that is plain.
     applies
         Returns whether it is asked at all.
+    names_a_file
+        Whether an answer may be a path, which is kept so that it is the same from another folder.
     """
 
     key: str
@@ -60,6 +64,13 @@ class Question:
     propose: Propose = _nobody
     found: Callable[[Draft], str] = _nothing
     applies: Callable[[Draft], bool] = _always
+    names_a_file: bool = False
+
+    def kept(self, answer: str) -> str:
+        """Return an answer as a file of answers has it."""
+        path = Path(answer).expanduser()
+        is_there = path.is_dir() if self.key == "images" else path.is_file()
+        return str(resolved(path)) if self.names_a_file and is_there else answer
 
     @property
     def needs_a_person(self) -> bool:
@@ -80,6 +91,7 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.take_protocol,
         _proposed("guo2022"),
         experiment.found_protocol,
+        names_a_file=True,
     ),
     Question("subject", "Name of the animal", "Files, pages and archives call it so.", animal.take_subject),
     Question(
@@ -102,6 +114,7 @@ QUESTIONS: tuple[Question, ...] = (
         apparatus.take_recorder,
         _proposed(apparatus.BLACKROCK),
         apparatus.found_recorder,
+        names_a_file=True,
     ),
     Question(
         "arrays",
@@ -139,6 +152,7 @@ QUESTIONS: tuple[Question, ...] = (
         apparatus.take_rig,
         _proposed(animal.NONE),
         apparatus.found_rig,
+        names_a_file=True,
     ),
     Question(
         "images",
@@ -146,6 +160,7 @@ QUESTIONS: tuple[Question, ...] = (
         "Flat, or with one subfolder a category; no image is shown as new twice.",
         experiment.take_images,
         found=experiment.found_images,
+        names_a_file=True,
     ),
     Question(
         "base_model",
@@ -154,6 +169,7 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.take_base_model,
         experiment.propose_base_model,
         experiment.found_base_model,
+        names_a_file=True,
     ),
     Question(
         "days",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import ANSWERS_NAME, CHECKLIST_NAME, METADATA_NAME, StudyPaths
+from closedloop.artifacts.study import ANSWERS_NAME, METADATA_NAME, StudyPaths
 from closedloop.commands.create import create
 from closedloop.commands.interrupts import interruptible
 from closedloop.commands.new.answers import answers_bytes, kept_beside, read_answers
@@ -20,15 +20,15 @@ from closedloop.commands.new.draft import Draft
 from closedloop.commands.new.questions import QUESTIONS
 from closedloop.commands.new.terminal import AtTerminal, is_somebody_there
 from closedloop.commands.run import advance
-from closedloop.errors import ClosedLoopError, visible
-from closedloop.plain_text.printed import command_line, printed, quoted
+from closedloop.errors import ClosedLoopError
+from closedloop.plain_text.printed import command_line, printed
 from closedloop.storage import remove_file, resolved, write_bytes
-from closedloop.study.create import Request, parse_arrays
+from closedloop.study.create import Request
 from closedloop.study.first_day.checklist import (
-    FirstDay,
     attacks_in_words,
     budget_lines,
     checklist,
+    first_day_of,
     measured_in_words,
 )
 from closedloop.study.foresight.attack_time import time_attacks
@@ -79,6 +79,9 @@ def make_new(study: Path, given: Mapping[str, str], *, answers: Path | None, ski
         Interrupted: code 130.
     """
     root = resolved(study)
+    paths = StudyPaths(root)
+    if paths.study.is_file() and paths.answers.is_file() and not given and answers is None:
+        return _prepare(study, paths, attacks="")  # the same command, interrupted after the study was made
     refuse_place(root)
     known = [question.key for question in QUESTIONS]
     told = (read_answers(answers, known=known) if answers is not None else {}) | dict(given)
@@ -88,13 +91,25 @@ def make_new(study: Path, given: Mapping[str, str], *, answers: Path | None, ski
     else:
         talk = answer_all(Draft(root), told)
         made = _count(talk.draft)
-    first_day = _first_day(made)
-    request = _request(made, talk.answers, first_day, skip_unreadable=skip_unreadable)
-    create(request)
+    create(_request(made, talk.answers, skip_unreadable=skip_unreadable))
     if kept.exists():
         remove_file(kept)
+    return _prepare(study, paths, attacks=made.attacks)
+
+
+def _prepare(study: Path, paths: StudyPaths, *, attacks: str) -> Outcome:
+    """Prepare what is missing of the first session, and say what comes next."""
+    write_bytes(paths.checklist, checklist(first_day_of(paths, attacks=attacks)).encode())
     outcome = advance(study, days=None)
-    _tell_what_is_next(study, made, first_day)
+    folder = paths.folder("synthesize", 0)
+    if (folder / MANIFEST_NAME).is_file():
+        measured = measured_in_words(read_manifest(folder).seconds)
+        write_bytes(paths.checklist, checklist(first_day_of(paths, attacks=measured)).encode())
+    lines = [
+        f"The order of the first day, with its commands: {paths.checklist}",
+        f"Rehearse it before the animal is there: {command_line('closedloop', 'rehearse', study)}",
+    ]
+    typer.echo(printed(lines))
     return outcome
 
 
@@ -162,24 +177,7 @@ def _budget(made: _Made) -> Iterator[str]:
         yield f"  {line}"
 
 
-def _first_day(made: _Made) -> FirstDay:
-    draft = made.draft
-    if draft.images is None:
-        raise ValueError("expected a folder of images")
-    return FirstDay(
-        study=draft.root,
-        protocol=made.protocol,
-        metadata=draft.metadata(),
-        budget=day_budget(made.protocol, n_arrays=len(draft.array_names), nsx=draft.nsx),
-        attacks=made.attacks,
-        images=draft.images,
-        array_files=parse_arrays(draft.arrays)[1],
-        nsx=draft.nsx,
-        recorder=draft.recorder,
-    )
-
-
-def _request(made: _Made, answers: Mapping[str, str], first_day: FirstDay, *, skip_unreadable: bool) -> Request:
+def _request(made: _Made, answers: Mapping[str, str], *, skip_unreadable: bool) -> Request:
     draft = made.draft
     return Request(
         root=draft.root,
@@ -195,22 +193,6 @@ def _request(made: _Made, answers: Mapping[str, str], first_day: FirstDay, *, sk
         skip_unreadable=skip_unreadable,
         beside={
             METADATA_NAME: draft.metadata().to_bytes(),
-            CHECKLIST_NAME: checklist(first_day).encode(),
             ANSWERS_NAME: answers_bytes(answers),
         },
     )
-
-
-def _tell_what_is_next(study: Path, made: _Made, first_day: FirstDay) -> None:
-    """Write the checklist again with the time that the attacks really took, and say what is to be done."""
-    paths = StudyPaths(resolved(study))
-    folder = paths.folder("synthesize", 0)
-    if (folder / MANIFEST_NAME).is_file():
-        measured = measured_in_words(read_manifest(folder).seconds)
-        write_bytes(paths.checklist, checklist(replace(first_day, attacks=measured)).encode())
-    rig = () if made.draft.rig_file is not None else ("--rig", "RIG.yaml")
-    lines = [
-        f"The order of the first day, with its commands: {quoted(paths.checklist)}",
-        f"Rehearse it before the animal is there: {command_line('closedloop', 'rehearse', study, *rig)}",
-    ]
-    typer.echo(printed(visible(line) for line in lines))

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.metadata import StudyMetadata
-from closedloop.artifacts.study import ArrayFiles, NsxSuffix
+from closedloop.artifacts.study import ArrayFiles, NsxSuffix, StudyDocument, StudyPaths
 from closedloop.plain_text.printed import command_line, in_words
-from closedloop.study.foresight.budget import Budget
+from closedloop.study.foresight.budget import Budget, day_budget
 
 _GB, _MB = 1e9, 1e6
+_S_PER_HOUR = 3_600
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,12 @@ class FirstDay:
     ----------
     study
         The study's folder.
-    images
-        Its folder of clean images.
     attacks
         How long a day's attacks take, in words; empty where nobody knows.
     array_files, nsx
         As study.json has them.
-    recorder
-        Description of another maker's recorder; None for Blackrock's.
+    is_other_maker
+        Whether the recorder is another maker's than Blackrock.
     """
 
     study: Path
@@ -38,15 +37,43 @@ class FirstDay:
     metadata: StudyMetadata
     budget: Budget
     attacks: str
-    images: Path
-    array_files: tuple[ArrayFiles, ...] = ()
-    nsx: tuple[NsxSuffix, ...] = ()
-    recorder: Path | None = None
+    array_files: tuple[ArrayFiles, ...]
+    nsx: tuple[NsxSuffix, ...]
+    is_other_maker: bool
 
     @property
     def rig(self) -> Path:
         """The rig's description; the name that it is to have where there is none."""
         return Path(self.metadata.rig.file) if self.metadata.rig is not None else Path("rig.yaml")
+
+
+def first_day_of(paths: StudyPaths, *, attacks: str) -> FirstDay:
+    """Return what there is to say of a study that has metadata.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    attacks
+        How long a day's attacks take, in words; empty where nobody knows.
+
+    Raises
+    ------
+    DocumentError
+        One of its documents cannot be read.
+    """
+    study, protocol = StudyDocument.read(paths.study), read_protocol(paths.protocol)
+    metadata = StudyMetadata.read(paths.metadata)
+    return FirstDay(
+        study=paths.root,
+        protocol=protocol,
+        metadata=metadata,
+        budget=day_budget(protocol, n_arrays=len(metadata.arrays), nsx=study.nsx),
+        attacks=attacks,
+        array_files=study.array_files,
+        nsx=study.nsx,
+        is_other_maker=study.recorder is not None,
+    )
 
 
 def checklist(of: FirstDay) -> str:
@@ -68,7 +95,7 @@ def budget_lines(budget: Budget, attacks: str) -> list[str]:
     timed = f": {attacks}" if attacks else ""
     return [
         f"{budget.n_presentations:,} presentations of {budget.n_images:,} images a day",
-        f"{budget.hours:.1f} h a day at the protocol's pace, of {budget.hours_allowed:g} h",
+        f"{in_words(budget.hours * _S_PER_HOUR)} a day at the protocol's pace, of {budget.hours_allowed:g} h",
         f"{days}, with {budget.n_clean_images:,} clean images in all",
         f"{budget.n_attacks:,} attacks a day{timed}",
         f"about {_size(budget.recording_bytes)} of recording and {_size(budget.images_bytes)} of images a day, "
@@ -127,7 +154,7 @@ def _before(of: FirstDay) -> Iterator[str]:
     session = of.study / "day-00" / "schedule"
     yield "## The days before, without the animal"
     yield ""
-    yield from _todo("is day 0's session prepared?", command_line("closedloop", "run", of.study))
+    yield from _todo("prepare day 0's session, if it is not there yet", command_line("closedloop", "run", of.study))
     if of.metadata.rig is None:
         yield from _todo("on the rig's computer: describe the rig", command_line("rig", "init", of.rig))
     rehearsal = ["closedloop", "rehearse", of.study]
@@ -163,7 +190,7 @@ def _with_the_animal(of: FirstDay) -> Iterator[str]:
     yield from _todo("check", command_line("rig", "check", session, "--rig", of.rig))
     yield f"- [ ] start recording before the first image ({_recorded_by(of)})"
     yield from _todo(
-        f"present, {of.budget.hours:.1f} h; Ctrl-C stops, the same command with `--resume` goes on",
+        f"present, {in_words(of.budget.hours * _S_PER_HOUR)}; Ctrl-C stops, the same command with `--resume` goes on",
         command_line("rig", "present", session, "--rig", of.rig, "--out", present),
     )
     yield "- [ ] stop the recorder after the last image"
@@ -190,8 +217,8 @@ def _after(of: FirstDay) -> Iterator[str]:
 
 
 def _files(of: FirstDay) -> str:
-    if of.recorder is not None:
-        return f"as `{of.recorder}` describes them"
+    if of.is_other_maker:
+        return "as the description of the recorder has them, which is in study.json"
     suffixes = ", ".join((".nev", *of.nsx))
     if of.array_files:
         return f"{suffixes} of each of " + ", ".join(f"{one.name} (`{one.files}`)" for one in of.array_files)
