@@ -92,7 +92,7 @@ def test_the_first_session_is_there_and_waits_for_the_animal(laboratory: Path) -
     assert (session.simulated, session.subject, session.monkey) == (False, "nelson", None)
     assert closedloop("run", laboratory / "study").returncode == WAITING
     said = (laboratory / "said.txt").read_text()
-    assert "photograph: expected" in said  # the misspelt folder
+    assert "photograph: no such image folder" in said
     assert "Going on with what was answered before" in said
     assert not list(laboratory.glob("*.answers.yaml"))
 

@@ -21,7 +21,7 @@ from closedloop.plain_text.printed import in_words, printed, quoted
 from closedloop.storage import resolved
 from closedloop.study.loop import read_identity, run_study
 from closedloop.study.rehearsal.copying import copy_study
-from closedloop.study.rehearsal.cut import Cuts
+from closedloop.study.rehearsal.cut import ASKED, Cuts
 from closedloop.study.rehearsal.inspection import Rehearsed, inspect
 from closedloop.study.rehearsal.outcome import stage_times, whole_day
 from closedloop.study.rehearsal.present import RehearsalDisplay
@@ -76,7 +76,7 @@ def rehearse_study(wanted: Wanted, *, as_json: bool) -> Rehearsal:
         reporter = ConsoleReporter(console, n_days=rehearsed.days)
         with reporter.shown():
             run_study(copy, reporter, workers=who, table=rehearsal_table(rig, wanted.display))
-        is_cut = any(change.why == "asked for" for change in settings.changes)
+        is_cut = any(change.why == ASKED for change in settings.changes)
         done = Rehearsed(paths, copy, study, protocol, rehearsed, rig_file, rig, wanted.display, is_cut)
         found = settings.model_copy(update={"parts": inspect(done), "stages": stage_times(copy, rehearsed, protocol)})
         found.write(copy.rehearsal)

@@ -15,7 +15,10 @@ from closedloop.study.foresight.sessions import separation_kept_min
 
 Values = dict[tuple[str, ...], Any]
 
-_ASKED, _ARRAY, _TWINS = "asked for", "of the simulated array", "what so short a session can keep"
+ASKED = "asked for"
+"""Why a value is another that an option of the rehearsal cut."""
+
+_DAYS, _ARRAY, _TWINS = "the days that are rehearsed", "for the simulated array", "as much as so short a session keeps"
 _LEAST_CLEAN, _LEAST_NORMALIZERS = 3, 2  # reliability, and a day's scale, need as many
 _MOST_PROCESSORS = 2  # of the simulated recorder
 _WHY = "closedloop rehearse"
@@ -81,10 +84,10 @@ def cut_protocol(
         The file cannot be edited.
     """
     values = _of_array(protocol, cuts, n_arrays=n_arrays)
-    whys = dict.fromkeys(values, _ARRAY)
+    whys = dict.fromkeys(values, _ARRAY) | {("days",): _DAYS}
     asked = _asked(protocol, cuts)
     values |= asked
-    whys |= dict.fromkeys(asked, _ASKED)
+    whys |= dict.fromkeys(asked, ASKED)
     cut = _with(protocol, values)
     kept_min = separation_kept_min(cut, subject=subject, n_days=cut.days)
     if kept_min != protocol.presentation.twin_separation_min:
