@@ -164,7 +164,7 @@ def _before(of: FirstDay) -> Iterator[str]:
         command_line(*rehearsal, "--sites", "4", "--images", "40"),
     )
     yield from _todo(
-        "copy the session folder to the rig's computer, and check it there",
+        "copy the session folder to the rig's computer, and check it there, under the path that it has there",
         command_line("rig", "check", session, "--rig", of.rig),
     )
     yield from _todo(

@@ -74,8 +74,8 @@ def _before(done: Rehearsed) -> Iterator[RehearsedPart]:
     yield _part("images", "tried", f"{pool}: those that were drawn are the bytes that were listed")
     layer, side_px = rehearsed.base_model.layer, rehearsed.images.side_px
     yield _part("base model", "tried", f"{study.base_model}, read out at {layer}, images of {side_px} px")
-    seen = f", which sees them averaged to {CORTEX_SIDE_PX} px" if side_px != CORTEX_SIDE_PX else ""
-    yield _part("animal", "not tried", f"a script looked and a simulated cortex{seen} answered")
+    seen = f", which sees images averaged to {CORTEX_SIDE_PX} px" if side_px != CORTEX_SIDE_PX else ""
+    yield _part("animal", "not tried", f"a script looked, and a simulated cortex answered{seen}")
 
 
 def _of_rig(done: Rehearsed) -> Iterator[RehearsedPart]:
