@@ -43,6 +43,8 @@ def replace_values(content: bytes, values: Mapping[Path, str], *, comment: str) 
         root = yaml.SafeLoader(text).get_single_node()
     except yaml.YAMLError as error:
         raise UneditableYamlError("no YAML") from error
+    if root is None:
+        raise UneditableYamlError("no keys with values")
     edits = sorted((_edit(text, root, path, value, comment) for path, value in values.items()), reverse=True)
     for start, end, new in edits:
         text = text[:start] + new + text[end:]
@@ -90,7 +92,7 @@ def _with_comment(words: str, column: int, comment: str) -> str:
 
 
 def _value_of(section: yaml.Node, key: str, path: Path) -> yaml.Node:
-    pairs = section.value if isinstance(section, yaml.MappingNode) else []
+    pairs: list[tuple[yaml.Node, yaml.Node]] = section.value if isinstance(section, yaml.MappingNode) else []
     found = next((value for name, value in pairs if name.value == key), None)
     if found is None:
         raise UneditableYamlError(f"no section {key} ({'.'.join(path)})")

@@ -157,7 +157,7 @@ def _before(of: FirstDay) -> Iterator[str]:
     yield from _todo("prepare day 0's session, if it is not there yet", command_line("closedloop", "run", of.study))
     if of.metadata.rig is None:
         yield from _todo("on the rig's computer: describe the rig", command_line("rig", "init", of.rig))
-    rehearsal = ["closedloop", "rehearse", of.study]
+    rehearsal: list[str | Path] = ["closedloop", "rehearse", of.study]
     rehearsal += ["--rig", of.rig] if of.metadata.rig is None else []
     yield from _todo(
         "rehearse a day around a simulated animal, on a copy",
