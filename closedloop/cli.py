@@ -14,7 +14,9 @@ from closedloop.commands.amending.left_out_app import left_out_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
+from closedloop.commands.new.app import new_app
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.commands.rehearse.app import rehearse_app
 from closedloop.commands.serve.app import serve_app
 from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
@@ -41,6 +43,8 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 app.add_typer(left_out_app)
+app.add_typer(new_app)
+app.add_typer(rehearse_app)
 app.add_typer(serve_app)
 app.add_typer(amending_app)
 

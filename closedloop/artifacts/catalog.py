@@ -201,6 +201,10 @@ _STUDY = StudyPaths(Path())
 _STUDY_FILES = (
     (_STUDY.protocol.name, "the experiment, as the study was made with it"),
     (_STUDY.study.name, "subject, simulated or real, versions"),
+    (_STUDY.metadata.name, "animal, arrays, people; by `closedloop new` or by hand"),
+    (_STUDY.checklist.name, "what the first day needs, by `closedloop new`"),
+    (_STUDY.answers.name, "what it was told"),
+    (_STUDY.rehearsal.name, "what the copy rehearses; only in one of `closedloop rehearse`"),
     (_STUDY.amendments.name, "what people decided since: who, when, why"),
     (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )

@@ -54,6 +54,9 @@ child.communicate(b"\\n")
 LINES = (
     "closedloop dry-run {done}",
     "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
+    "closedloop new new --protocol {two_days} --subject m --species rhesus --sex F --birth P8Y --regions IT"
+    " --hemispheres left --images {photographs} --days 1 --experimenters 'A, B' --institution C",
+    "closedloop rehearse {played} --out new --images 20 --workers 2",
     "closedloop run {recorded} --settle 0 --workers 2",
     "closedloop status {done}",
     "closedloop serve {done} --unit",  # what it serves, on this machine alone, is looked at in test_serve.py

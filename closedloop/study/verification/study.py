@@ -81,6 +81,7 @@ def verify_study(
     surroundings.check_journals(findings, paths, study)
     surroundings.check_amendments(findings, paths)
     check_kept(findings, study, paths)
+    surroundings.check_metadata(findings, paths)
     check_gates(findings, paths, study, protocol, gates=table.gates)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)

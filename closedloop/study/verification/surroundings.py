@@ -8,6 +8,7 @@ from pathlib import Path
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
@@ -138,6 +139,13 @@ def _check_replaced(findings: Findings, folder: Path, amendment: Amendment) -> N
                 )
 
 
+def check_metadata(findings: Findings, paths: StudyPaths) -> None:
+    """Read what archives are told of the study; whoever corrected it by hand may have misspelt a key."""
+    if paths.metadata.exists():
+        with findings.reading("document", paths.metadata):
+            StudyMetadata.read(paths.metadata)
+
+
 def check_report(findings: Findings, paths: StudyPaths) -> None:
     """Compare the pages with what was drawn."""
     path = REPORT_RECORD.published(paths, 0)
@@ -186,6 +194,7 @@ def check_ledger(findings: Findings, paths: StudyPaths) -> None:
 def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     """Say what lies beside the stages' folders: half-done work, what a crash left, and what is none of the study's."""
     ours = {paths.protocol, paths.study, paths.ledger, paths.report, paths.start, paths.inputs, paths.amendments}
+    ours |= {paths.metadata, paths.checklist, paths.answers, paths.rehearsal}
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
     ours |= {paths.root / name for name in (LOOP_LOCK, WAIT_LOCK)}
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
