@@ -16,6 +16,7 @@ NAMES = {
     "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
+    "page_hour": "what a page and its service grow by in an hour, by the clock, over 3,000 presentations (an hour)",
     "service_at_rest": "memory and processor time of the service while several studies wait, with a page open",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from closedloop.artifacts.study import StudyPaths
+from closedloop.confined.asking import end_idle_helper
 from closedloop.errors import ClosedLoopError, StorageError, StudyBusyError
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.gates.telling import held_lines
@@ -123,6 +124,7 @@ class _Wait:
             Whether what is brought is not what is waited for.
         """
         looked = self._patience.now()
+        end_idle_helper(after_s=0.0)  # a day's rest, through which a process that reads files would keep its memory
         while True:
             began = self._patience.now()
             found = self._look()
