@@ -83,7 +83,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         for study in self.studies:
-            keeper = Keeper(study.paths, study.place.log, self.options)
+            keeper = Keeper(study.paths, study.place.log, self.options, study.document.study_id)
             self._served.append(_Served(study, keeper, ToldStates.read(study.place.told)))
 
     def retry(self, name: str) -> None:
