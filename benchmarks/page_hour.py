@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +69,12 @@ def presented_session(folder: Path) -> tuple[Path, Piecemeal]:
 
 def drawing_process() -> psutil.Process:
     """Return the browser's process that draws the page: of its renderers the one that worked most."""
-    renderers = [one for one in psutil.Process().children(recursive=True) if "--type=renderer" in one.cmdline()]
-    return max(renderers, key=lambda one: sum(one.cpu_times()[:2]))
+    used: dict[psutil.Process, float] = {}
+    for one in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # some end all the time
+            if "--type=renderer" in one.cmdline():
+                used[one] = sum(one.cpu_times()[:2])
+    return max(used, key=lambda one: used[one])
 
 
 def sample(page: Page, service: int, *, is_collected: bool) -> dict[str, float]:
