@@ -14,6 +14,7 @@ NAMES = {
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
     "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",
+    "gates_paper_day": "how long each gate takes on a day of the paper's size, made up",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
     "page_hour": "what a page and its service grow by in an hour, by the clock, over 3,000 presentations (an hour)",
