@@ -4,7 +4,8 @@ Run: ``python -m benchmarks page_hour --minutes 60``. A study of an animal (test
 session under `closedloop serve`; a headless Chromium has its page open; the journal of a whole session comes row by
 row, spread over the hour, cut in the middle of a row each time. A line of JSON a minute: what the page's scripts hold,
 the memory of the browser's process that draws it, and that of the service and all its processes. The last line is the
-growth from when the page had warmed up (`--warm-minutes`) to the end, garbage collected at both.
+growth from when the page had warmed up (`--warm-minutes`) to the end, both as the browser is told that memory is short
+and garbage is collected: in between it keeps what it has no reason to give back.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def drawing_process() -> psutil.Process:
 
 def sample(page: Page, service: int, *, is_collected: bool) -> dict[str, float]:
     """Return what the page and the service hold now, in MB."""
+    if is_collected:
+        give_back(page)
     heap = heap_bytes(page) if is_collected else int(page.evaluate("() => performance.memory.usedJSHeapSize"))
     renderer, services = memory_of(drawing_process().pid), memory_of_tree(service)
     figures = {
@@ -91,6 +94,14 @@ def sample(page: Page, service: int, *, is_collected: bool) -> dict[str, float]:
         "all_services_rss_mb": services.rss_mb,
     }
     return {name: round(value, 2) for name, value in figures.items()}
+
+
+def give_back(page: Page) -> None:
+    """Have the browser let go of what it only keeps because there is room: decoded images, freed memory, garbage."""
+    session = page.context.new_cdp_session(page)
+    session.send("Memory.simulatePressureNotification", {"level": "critical"})
+    session.detach()
+    page.wait_for_timeout(5000)
 
 
 def say(**figures: object) -> None:
