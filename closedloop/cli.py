@@ -244,18 +244,17 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 @app.command()
 def approve(
     study: StudyArgument,
-    gate: Annotated[
-        str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it; or hold")
-    ],
+    gate: Annotated[str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it")],
     reason: Annotated[str, _REASON],
     by: ByOption = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
 ) -> None:
-    """Let a study go on despite what a gate found, or release it where somebody holds it.
+    """Let a study go on despite what a gate found.
 
     Appends a line to the study's amendments.jsonl. The approval is void once the gate finds something else.
+    `closedloop release` ends a hold that somebody laid on the study.
     """
     from closedloop.commands.gates import approve_gate  # noqa: PLC0415
 
@@ -266,11 +265,22 @@ def approve(
 def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
-    Appends a line to the study's amendments.jsonl. `closedloop approve STUDY hold` releases it.
+    Appends a line to the study's amendments.jsonl. `closedloop release STUDY` releases it.
     """
     from closedloop.commands.gates import hold_study  # noqa: PLC0415
 
     typer.echo(visible(hold_study(study, by=by, reason=reason)))
+
+
+@app.command()
+def release(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
+    """Release a study that somebody holds.
+
+    Appends a line to the study's amendments.jsonl. What a gate holds is approved: `closedloop approve`.
+    """
+    from closedloop.commands.gates import release_study  # noqa: PLC0415
+
+    typer.echo(printed(release_study(study, by=by, reason=reason)))
 
 
 @app.command("accept-session")

@@ -61,6 +61,7 @@ LINES = (
     "closedloop status {done}",
     "closedloop serve {done} --unit",  # what it serves, on this machine alone, is looked at in test_serve.py
     "closedloop hold {played} --by ada --reason pause",
+    "closedloop release {held} --by ada --reason over",
     "closedloop approve {held} hold --by ada --reason over",
     "closedloop accept-session {played} --day 0 --despite mouse-gaze --why pilot",
     "closedloop accept-recording {recorded} --day 0 --why less",
