@@ -13,6 +13,7 @@ from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.commands.replay.app import replay_app
 from closedloop.commands.serve.app import serve_app
 from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
@@ -38,6 +39,7 @@ app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
+app.add_typer(replay_app)
 app.add_typer(serve_app)
 
 
