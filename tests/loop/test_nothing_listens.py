@@ -62,6 +62,7 @@ LINES = (
     "closedloop accept-recording {recorded} --day 0 --why less",
     "closedloop replace-recording {recorded} --day 0 --from {copy} --why copy --settle 0",
     "closedloop verify {done}",
+    "closedloop replay {done} --out new",
     "closedloop report {done}",
     "closedloop doctor",
     "closedloop recording info {made}",

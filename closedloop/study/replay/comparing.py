@@ -70,7 +70,13 @@ def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed
         differences += found
         same += [] if found else [name]
     return _stage(
-        of, published, edited=edited, follows_from=follows_from, same=tuple(same), differences=tuple(differences)
+        of,
+        published,
+        seconds=again.seconds,
+        edited=edited,
+        follows_from=follows_from,
+        same=tuple(same),
+        differences=tuple(differences),
     )
 
 
@@ -80,6 +86,7 @@ def _stage(
     *,
     edited: tuple[str, ...],
     follows_from: tuple[str, ...],
+    seconds: float = 0.0,
     same: tuple[str, ...] = (),
     differences: tuple[ReplayedValues, ...] = (),
 ) -> ReplayedStage:
@@ -87,7 +94,7 @@ def _stage(
         day=of.day,
         stage=of.stage,
         published_by=published.code_version,
-        seconds=round(of.seconds, 3),
+        seconds=seconds,
         refused=of.refused,
         edited=edited,
         follows_from=follows_from,

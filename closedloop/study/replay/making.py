@@ -31,7 +31,6 @@ class MadeStage:
 
     day: int
     stage: str
-    seconds: float
     refused: str = ""
 
 
@@ -144,14 +143,14 @@ class _Maker:
         paths = self.steps.paths
         lacking = [one for one in stage.inputs(paths, day) if not (one / MANIFEST_NAME).is_file()]
         if lacking:
-            return MadeStage(day, stage.name, 0.0, f"{paths.relative(lacking[0])} was not made")
+            return MadeStage(day, stage.name, f"{paths.relative(lacking[0])} was not made")
         step = self.steps.step(stage, day)
         progress = self.reporter.begin(day, stage.name, 1)
         for folder in stage.inputs(paths, day):
             if folder.is_symlink() and folder.name not in BROUGHT:
                 self.published.look(resolved(folder))
         if _stands(step):
-            return MadeStage(day, stage.name, read_manifest(step.folder).seconds)
+            return MadeStage(day, stage.name)
         started = time.monotonic()
         try:
             with storage_errors(step.working):
@@ -159,10 +158,9 @@ class _Maker:
         except (StorageError, ExecutionError):
             raise  # of the machine, not of what is made again
         except ClosedLoopError as error:
-            return MadeStage(day, stage.name, time.monotonic() - started, str(error))
-        seconds = time.monotonic() - started
-        self.reporter.end(day, stage.name, seconds)
-        return MadeStage(day, stage.name, seconds)
+            return MadeStage(day, stage.name, str(error))
+        self.reporter.end(day, stage.name, time.monotonic() - started)
+        return MadeStage(day, stage.name)
 
     def _make(self, step: Step, progress: ProgressCallback) -> None:
         started = time.monotonic()
