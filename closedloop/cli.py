@@ -111,6 +111,9 @@ def dry_run(
     base_model: BaseModelOption = None,
     skip_unreadable: SkipUnreadableOption = False,
     workers: WorkersOption = None,
+    chaos: Annotated[
+        int | None, typer.Option(min=0, metavar="SEED", help="let things go wrong, drawn by this seed, and tell of all")
+    ] = None,
 ) -> None:
     """Run the whole experiment on a simulated monkey.
 
@@ -120,22 +123,17 @@ def dry_run(
     from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
+    wanted = Request(study, subject, True, protocol, images, base_model, days=days, skip_unreadable=skip_unreadable)
+    if chaos is not None:
+        from closedloop.commands.chaos import run_chaos_study  # noqa: PLC0415
+
+        return run_chaos_study(wanted, seed=chaos)
     if not (study / "study.json").exists():
-        request = Request(
-            root=study,
-            subject=subject,
-            simulated=True,
-            protocol=protocol,
-            images=images,
-            base_model=base_model,
-            days=days,
-            skip_unreadable=skip_unreadable,
-        )
-        create(request, workers=workers)
+        create(wanted, workers=workers)
     else:
         given = [name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))]
         refuse_other_study(study, given, protocol=protocol, subject=subject, images=images, base_model=base_model)
-    _end_if_held(_advance(study, days=days, workers=workers))
+    return _end_if_held(_advance(study, days=days, workers=workers))
 
 
 @app.command()

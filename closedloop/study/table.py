@@ -76,7 +76,7 @@ class Stage:
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
-        return self.place == "in the session" and not study.simulated
+        return self.place == "in the session" and (not study.simulated or study.sessions_are_brought)
 
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""

@@ -31,6 +31,10 @@ def fail_with(error: Exception) -> Callable[[StageContext], None]:
     return fail
 
 
+def write_more(context: StageContext) -> None:
+    (context.working / "more.txt").write_text("new")
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study, to be copied."""
@@ -106,7 +110,7 @@ def test_what_follows_from_another_recording_differs_and_nothing_else(
 
 
 def test_what_the_program_makes_otherwise_follows_from_nothing(finished: Lab, tmp_path: Path) -> None:
-    finished.at["0 evaluate"] = lambda context: (context.working / "more.txt").write_text("new")
+    finished.at["0 evaluate"] = write_more
     found = replay(finished, tmp_path / "out", 0)
     assert differing(found) == {(0, "evaluate"), (0, "queue")}
     assert follows_from(found, 0, "evaluate") == ()
@@ -116,7 +120,7 @@ def test_what_the_program_makes_otherwise_follows_from_nothing(finished: Lab, tm
 
 
 def test_stages_before_a_session_are_made_apart_from_those_after_it(finished: Lab, tmp_path: Path) -> None:
-    finished.at["1 plan"] = lambda context: (context.working / "more.txt").write_text("new")
+    finished.at["1 plan"] = write_more
     found = replay(finished, tmp_path / "out", 1, stages=(*BEFORE, *AFTER))
     # schedule reads what synthesize wrote, which read another plan; what was shown is what was sealed
     assert differing(found) == {(1, stage) for stage in BEFORE}
