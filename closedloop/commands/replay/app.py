@@ -48,6 +48,9 @@ def replay(
             metavar="NAME", help="what if: spikes of this definition, found in raw voltage; may be repeated, likewise"
         ),
     ] = None,
+    nothing_excluded: Annotated[
+        bool, typer.Option("--nothing-excluded", help="what if: count what `closedloop exclude` left out")
+    ] = False,
     workers: Annotated[
         str | None,
         typer.Option(
@@ -74,6 +77,7 @@ def replay(
         stages=stage or (),
         settings=setting or (),
         detections=detection or (),
+        nothing_excluded=nothing_excluded,
         workers=workers,
         as_json=json,
     )

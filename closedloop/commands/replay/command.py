@@ -22,7 +22,7 @@ from closedloop.storage import resolved
 from closedloop.storage.places import refuse_no_folder
 from closedloop.study.loop import read_identity
 from closedloop.study.replay.run import AFTER, BEFORE, REPLAY_PAGE, ReplayRequest, replay_days
-from closedloop.study.replay.settings import WhatIf, by_detection, read_settings
+from closedloop.study.replay.settings import WhatIf, by_detection, read_settings, without_exclusions
 
 DIFFERS = 5
 """Exit code where something differs from what is published."""
@@ -39,6 +39,7 @@ def replay(
     stages: Sequence[str],
     settings: Sequence[str],
     detections: Sequence[str],
+    nothing_excluded: bool,
     workers: str | None,
     as_json: bool,
 ) -> None:
@@ -56,6 +57,8 @@ def replay(
         Which stages; none for those after the session.
     settings, detections
         Other settings, each a column of the table.
+    nothing_excluded
+        Whether one more column is to count what people left out.
     workers
         Where attacks are computed, as ``--workers`` takes it.
     as_json
@@ -69,8 +72,10 @@ def replay(
         Something differs: code 5; or interrupted: code 130.
     """
     refuse_no_folder(out)
-    if stages and (settings or detections):
-        raise OptionError("--stage: expected it without --set and --detection, which say what is made. Leave it out.")
+    if stages and (settings or detections or nothing_excluded):
+        raise OptionError(
+            "--stage: expected it without other settings, found both: these say what is made. Leave it out."
+        )
     who = None if workers is None else find_workers(workers)
     paths = StudyPaths(resolved(study))
     _, protocol = read_identity(paths)
@@ -80,13 +85,21 @@ def replay(
     for name in detections:
         definition_by_name(name)
         what_ifs.append(by_detection(name, protocol))
+    if nothing_excluded:
+        what_ifs.append(without_exclusions(protocol))
     asked = ReplayRequest(
         study=paths,
         out=resolved(out),
         days=tuple(sorted(set(days))),
         stages=tuple(one_of((*BEFORE, *AFTER), one, option="--stage") for one in stages) or AFTER,
         what_ifs=tuple(what_ifs),
-        command=command_line("closedloop", "replay", study, *_options(out, days, stages, settings, detections)),
+        command=command_line(
+            "closedloop",
+            "replay",
+            study,
+            *_options(out, days, stages, settings, detections),
+            *(["--nothing-excluded"] if nothing_excluded else []),
+        ),
     )
     console = Console(stderr=as_json)
     if not console.is_terminal:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closedloop.artifacts.catalog import JOURNAL, SESSION, SITES, SUMMARY
+from closedloop.artifacts.catalog import JOURNAL, SESSION, SITES
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.recorder_faults import RecorderFault, SimulatedFault
@@ -91,7 +91,8 @@ class Laboratory:
             if turns[day, stage] > _MOST_TURNS:
                 raise self._stuck(ended)
             if ended.code == WAITING and stage == "present":
-                self.present(day)
+                if not self.skip(day, ended):
+                    self.present(day)
             elif ended.code == WAITING:
                 self.bring_recording(day, ended)
             elif not self._answer(day, ended):
@@ -105,7 +106,8 @@ class Laboratory:
 
     def _next_brought(self) -> tuple[int, str]:
         """Return what is brought next: the first folder of a session that is not sealed."""
-        for day in range(self.protocol.days):
+        skipped = {one.day for one in self.events if one.kind == "skipped_day" and one.happened}
+        for day in (one for one in range(self.protocol.days) if one not in skipped):
             for stage in ("present", "recording"):
                 if not self._is_published(stage, day):
                     return day, stage
@@ -143,7 +145,8 @@ class Laboratory:
             return False
         before = STAGES[: STAGES.index(event.stage)]
         brought = [stage for stage in before if stage in ("present", "recording")]
-        days_before = all(self._is_published("recording", day) for day in range(event.day))
+        skipped = {one.day for one in self.events if one.kind == "skipped_day" and one.happened}
+        days_before = all(self._is_published("recording", day) for day in range(event.day) if day not in skipped)
         return days_before and all((self.paths.folder(stage, event.day)).is_dir() for stage in brought)
 
     def _where_killed(self, event: ChaosEvent) -> str:
@@ -203,19 +206,25 @@ class Laboratory:
         stopped = next((one for one in self.events if one.kind == "early_end" and one.day == day), None)
         if stopped is None or not stopped.happened or stopped.answered or self._is_published("present", day):
             return False
-        summary = SUMMARY.read(SUMMARY.published(self.paths, day))
-        closed = command_line("rig", "present", "SESSION", "--resume")
-        self._happened(
-            stopped,
-            stopped.happened,
-            answer=ended.last,
-            decision=f"`{closed}`: {summary.n_remaining} presentations were left",
-            answered=True,
-        )
-        for file in self.paths.folder("present", day).iterdir():
-            remove_file(file)
-        self.present(day)
+        self._decide(stopped, ended.last, "close-day", day, "the animal stopped working")
         return True
+
+    def skip(self, day: int, ended: Ended) -> bool:
+        """Do without a day, where the events have it so; return whether they do."""
+        event = self._pending("skipped_day", lambda one: one.day == day)
+        if event is None:
+            return False
+        self._decide(event, ended.starting(_WAITS), "skip-day", day, "the animal was not well", did="nobody came")
+        return True
+
+    def _decide(self, event: ChaosEvent, answer: str, command: str, day: int, why: str, did: str = "") -> None:
+        """Have people's decision noted by a command."""
+        words = ("--day", str(day), "--why", why)
+        decided = self._program("closedloop", command, self.paths.root, *words, interference=Interference())
+        if decided.code != DONE:
+            raise self._stuck(decided)
+        said = f"`{command_line('closedloop', command, self.paths.root.name, *words)}`"
+        self._happened(event, did or event.happened, answer=answer, decision=said, answered=True)
 
     # the recording
 
@@ -257,14 +266,11 @@ class Laboratory:
 
     def _take_as_it_is(self, day: int, ended: Ended) -> None:
         """Decide that no more of a recording will come: the recorder's own faults cannot be copied again."""
-        words = ("accept-recording", self.paths.root, "--day", str(day), "--why", "the recorder left no more")
-        accepted = self._program("closedloop", *words, interference=Interference())
-        if accepted.code != DONE:
+        of_recorder = (*_FAULTS, "lost_codes", "doubled_codes", "early_end")
+        concerned = next((one for one in self.events if one.day == day and one.kind in of_recorder), None)
+        if concerned is None or ended.starting(_WAITS) in concerned.answers:
             raise self._stuck(ended)
-        for one in self.events:
-            if one.day == day and one.kind in (*_FAULTS, "lost_codes", "doubled_codes", "dead_electrode"):
-                said = f"`{command_line('closedloop', 'accept-recording', self.paths.root.name, '--day', str(day))}`"
-                self._happened(one, one.happened, answer=ended.starting(_WAITS), decision=said, answered=True)
+        self._decide(concerned, ended.starting(_WAITS), "accept-recording", day, "the recorder left no more")
 
     def _record(self, day: int, target: Path) -> None:
         """Record a day's session on the recorder's computer, with what is wrong with the recorder."""

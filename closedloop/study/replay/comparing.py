@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts.amended.decided import SAID
 from closedloop.artifacts.catalog import CATALOG
 from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, StudyFile, TableFile
@@ -55,7 +56,10 @@ def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed
         from_brought = tuple(name for name in sorted(published.inputs) if name in changed)
         return _stage(of, published, edited=edited, follows_from=from_brought)
     again = read_manifest(made.folder(of.stage, of.day))
+    decided = sorted({*published.decisions, *again.decisions})
     follows_from = tuple(
+        SAID.get(name, name) for name in decided if published.decisions.get(name) != again.decisions.get(name)
+    ) + tuple(
         name
         for name in sorted({*published.inputs, *again.inputs})
         if published.inputs.get(name) != again.inputs.get(name) or name in changed

@@ -122,9 +122,9 @@ def make_stages(
     StorageError
         The disk is full, or fails.
     """
-    steps = Steps(tree.paths, study, tree.protocol, table)
+    steps = Steps(tree.paths, study, tree.protocol, table, read=tree.amendments)
     with open_ledger(tree.paths.ledger) as ledger:
-        maker = _Maker(steps, Publisher(tree.paths, study, tree.protocol, ledger), published, reporter, workers)
+        maker = _Maker(steps, Publisher(tree.paths, study, ledger), published, reporter, workers)
         for day in sorted(tree.made):
             for stage in table.day:
                 if stage.name in tree.made[day]:
@@ -141,12 +141,12 @@ class _Maker:
 
     def make(self, stage: Stage, day: int) -> MadeStage:
         paths = self.steps.paths
-        lacking = [one for one in stage.inputs(paths, day) if not (one / MANIFEST_NAME).is_file()]
+        lacking = [one for one in stage.reads(paths, day, decided=True) if not (one / MANIFEST_NAME).is_file()]
         if lacking:
             return MadeStage(day, stage.name, f"{paths.relative(lacking[0])} was not made")
         step = self.steps.step(stage, day)
         progress = self.reporter.begin(day, stage.name, 1)
-        for folder in stage.inputs(paths, day):
+        for folder in _reads(step, paths):
             if folder.is_symlink() and folder.name not in BROUGHT:
                 self.published.look(resolved(folder))
         if _stands(step):
@@ -177,17 +177,22 @@ class _Maker:
         return StageContext(
             paths=steps.paths,
             study=steps.study,
-            protocol=declared_sections(steps.protocol, step.stage.sections, stage=step.stage.name),
+            protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
             working=step.working,
             progress=progress,
             workers=self.workers,
             inputs=(
-                *step.stage.inputs(steps.paths, step.day),
+                *_reads(step, steps.paths),
                 *((steps.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
+            decided=step.decisions,
         )
+
+
+def _reads(step: Step, paths: StudyPaths) -> list[Path]:
+    return step.stage.reads(paths, step.day, decided=bool(step.decisions))
 
 
 def _stands(step: Step) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop import __version__
@@ -184,7 +184,8 @@ class _Run:
         content = one.protocol_file(self._file())
         for name, days in ((_FIRST, [d for d in self.days if d == 0]), (_LATER, [d for d in self.days if d > 0])):
             if days:
-                yield self._tree(f"{folder}/{name}", one.protocol, content, one.stages, days=days)
+                tree = self._tree(f"{folder}/{name}", one.protocol, content, one.stages, days=days)
+                yield replace(tree, settings=one.as_json(), ignored=one.ignored)
 
     def _file(self) -> bytes:
         return read_bytes(self._paths.protocol)

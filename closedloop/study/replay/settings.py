@@ -46,12 +46,19 @@ class WhatIf:
         The study's, with them.
     stages
         Which stages they decide: those are made again.
+    ignored
+        Kinds of people's decisions that do not count.
     """
 
     name: str
     settings: dict[str, Any]
     protocol: Protocol
     stages: tuple[str, ...]
+    ignored: frozenset[str] = frozenset()
+
+    def as_json(self) -> dict[str, str]:
+        """Return the settings as amendments have them."""
+        return {key: json.dumps(value) for key, value in self.settings.items()}
 
     def protocol_file(self, content: bytes) -> bytes:
         """Return a study's protocol file with these settings, its other sections as they stand.
@@ -102,6 +109,11 @@ def read_settings(text: str, protocol: Protocol) -> WhatIf:
     lines = "\n".join(f"{key.strip()}: {value.strip()}" for key, _, value in parts)
     given = parse_yaml(lines.encode(), place=f"--set {text}", error=OptionError)
     return what_if(text.strip(), _ends_of_windows(text, given), protocol)
+
+
+def without_exclusions(protocol: Protocol) -> WhatIf:
+    """Return the settings by which nothing is left out, whatever people decided."""
+    return WhatIf("--nothing-excluded", {}, protocol, ("refit", "evaluate"), frozenset({"exclude", "include"}))
 
 
 def by_detection(name: str, protocol: Protocol) -> WhatIf:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.amendments import Amendment, read_amendments, utc_now
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.storage import copy_file, link_folder, make_folder, read_bytes, write_bytes
+
+
+_DECIDES_NOTHING = "move_study"  # of a stage's result; lines are named by their numbers, and none may be missing
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,38 @@ class Tree:
         By which its stages are made, as a file and as it is read.
     made
         The stages that are made in it, by day.
+    settings
+        Protocol keys and values, JSON, that every day goes by, whatever was amended.
+    ignored
+        Kinds of people's decisions that do not count in it.
     """
 
     paths: StudyPaths
     protocol: Protocol
     protocol_file: bytes
     made: Mapping[int, tuple[str, ...]]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+
+    def amendments(self, path: Path) -> tuple[Amendment, ...]:
+        """Read people's decisions as they count here; other settings are the last of them."""
+        decided = tuple(
+            one.model_copy(update={"kind": _DECIDES_NOTHING}) if one.kind in self.ignored else one
+            for one in read_amendments(path)
+        )
+        if not self.settings:
+            return decided
+        what_if = Amendment(
+            kind="amend_protocol",
+            simulated=False,
+            day=0,
+            utc=utc_now(),
+            who=getpass.getuser(),
+            why="what if",
+            subject=tuple(self.settings),
+            after=dict(self.settings),
+        )
+        return (*decided, what_if)
 
     def lay_out(self, study: StudyPaths, *, n_days: int) -> None:
         """Make the folder; what was made in it before stays.

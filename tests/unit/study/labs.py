@@ -122,7 +122,8 @@ class Lab:
         read = [
             sha256_file(path) for folder in stage.inputs(context.paths, context.day) for path in folder.glob("*.txt")
         ]
-        text = json.dumps([name, context.seed(), sections, sorted(read)])
+        told = [dict(context.decided)] if context.decided else []
+        text = json.dumps([name, context.seed(), sections, sorted(read), *told])
         (context.working / f"{stage.name}.txt").write_text(text)
 
     def edit_protocol(self, old: str, new: str) -> None:
