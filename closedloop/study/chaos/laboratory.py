@@ -25,7 +25,6 @@ from closedloop.storage import (
     make_folder,
     publish_folder,
     read_bytes,
-    remove_file,
     remove_folder,
     write_bytes,
 )
@@ -206,7 +205,7 @@ class Laboratory:
         stopped = next((one for one in self.events if one.kind == "early_end" and one.day == day), None)
         if stopped is None or not stopped.happened or stopped.answered or self._is_published("present", day):
             return False
-        self._decide(stopped, ended.last, "close-day", day, "the animal stopped working")
+        self._decide(stopped, ended.last, command="close-day", why="the animal stopped working")
         return True
 
     def skip(self, day: int, ended: Ended) -> bool:
@@ -214,12 +213,13 @@ class Laboratory:
         event = self._pending("skipped_day", lambda one: one.day == day)
         if event is None:
             return False
-        self._decide(event, ended.starting(_WAITS), "skip-day", day, "the animal was not well", did="nobody came")
+        answer = ended.starting(_WAITS)
+        self._decide(event, answer, command="skip-day", why="the animal was not well", did="nobody came")
         return True
 
-    def _decide(self, event: ChaosEvent, answer: str, command: str, day: int, why: str, did: str = "") -> None:
+    def _decide(self, event: ChaosEvent, answer: str, *, command: str, why: str, did: str = "") -> None:
         """Have people's decision noted by a command."""
-        words = ("--day", str(day), "--why", why)
+        words = ("--day", str(event.day), "--why", why)
         decided = self._program("closedloop", command, self.paths.root, *words, interference=Interference())
         if decided.code != DONE:
             raise self._stuck(decided)
@@ -270,7 +270,8 @@ class Laboratory:
         concerned = next((one for one in self.events if one.day == day and one.kind in of_recorder), None)
         if concerned is None or ended.starting(_WAITS) in concerned.answers:
             raise self._stuck(ended)
-        self._decide(concerned, ended.starting(_WAITS), "accept-recording", day, "the recorder left no more")
+        answer = ended.starting(_WAITS)
+        self._decide(concerned, answer, command="accept-recording", why="the recorder left no more")
 
     def _record(self, day: int, target: Path) -> None:
         """Record a day's session on the recorder's computer, with what is wrong with the recorder."""

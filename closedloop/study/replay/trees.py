@@ -13,7 +13,6 @@ from closedloop.artifacts.records.amendments import Amendment, read_amendments, 
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.storage import copy_file, link_folder, make_folder, read_bytes, write_bytes
 
-
 _DECIDES_NOTHING = "move_study"  # of a stage's result; lines are named by their numbers, and none may be missing
 
 
