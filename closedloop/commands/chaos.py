@@ -14,6 +14,7 @@ from closedloop.plain_text.printed import command_line, printed
 from closedloop.storage import resolved
 from closedloop.study.chaos.run import CHAOS_PAGE, ChaosRequest, run_chaos
 from closedloop.study.create import Request
+from closedloop.terminal.signals import end_if_asked
 
 NOT_WELL = 5
 """Exit code where an event was not answered, or a difference is not explained."""
@@ -46,7 +47,7 @@ def run_chaos_study(request: Request, *, seed: int) -> None:
     )
     stopped = "Stopped. Run the same command again to go on: what happened already does not happen again."
     with interruptible(stopped):
-        found = run_chaos(asked, tell=lambda line: typer.echo(visible(line)))
+        found = run_chaos(asked, tell=lambda line: typer.echo(visible(line)), heed=end_if_asked)
     typer.echo(printed(_lines(found, asked.root)))
     if not found.is_well:
         raise typer.Exit(NOT_WELL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SITES
@@ -56,6 +56,8 @@ class Laboratory:
         Told the events, to be written down.
     tell
         Told what goes on.
+    heed
+        Asked again and again as programs run: raises where this one is to end.
     """
 
     paths: StudyPaths
@@ -68,7 +70,7 @@ class Laboratory:
     events: tuple[ChaosEvent, ...]
     note: Callable[[tuple[ChaosEvent, ...]], None]
     tell: Callable[[str], None]
-    n_programs: int = field(default=0)
+    heed: Callable[[], None] = lambda: None
 
     def work(self) -> None:
         """Work on the study until it is done.
@@ -172,7 +174,7 @@ class Laboratory:
             interference = Interference()
             if chosen is not None:
                 asked = SESSION.read(SESSION.published(self.paths, day)).n_presentations
-                shown = _Shown(out / JOURNAL.name, round(chosen.amount * asked))
+                shown = _JournalReached(out / JOURNAL.name, round(chosen.amount * asked))
                 shown.at_least_one_more()
                 interference = Interference(kills=shown.is_reached, asks_to_end=chosen is stop)
             words: list[str | Path] = [
@@ -333,9 +335,8 @@ class Laboratory:
         self.tell(f"day {event.day}: {event.kind.replace('_', ' ')}: {said}")
 
     def _program(self, module: str, *words: str | Path, interference: Interference) -> Ended:
-        self.n_programs += 1
         log = self.logs / f"{time.time_ns()}-{module}-{words[0]}.txt"
-        return run_program_of(module, words, log=log, tell=self._tell_stage, interference=interference)
+        return run_program_of(module, words, log=log, tell=self._tell_stage, interference=interference, heed=self.heed)
 
     def _tell_stage(self, line: str) -> None:
         """Pass on which stage is done; all that was said is in the logs."""
@@ -365,7 +366,7 @@ class _Killing:
 
 
 @dataclass
-class _Shown:
+class _JournalReached:
     """Whether a journal tells of so many presentations; of one more than before, where it had them before."""
 
     journal: Path

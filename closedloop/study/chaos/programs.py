@@ -14,7 +14,6 @@ from pathlib import Path
 
 from closedloop.errors import StudyError
 from closedloop.storage import make_folder, open_new, read_bytes, remove_file
-from closedloop.terminal.signals import end_if_asked
 
 _POLL_S = 0.01
 _ENVIRONMENT = {"COLUMNS": "400"}
@@ -66,7 +65,13 @@ class Interference:
 
 
 def run_program_of(
-    module: str, words: Sequence[str | Path], *, log: Path, tell: Callable[[str], None], interference: Interference
+    module: str,
+    words: Sequence[str | Path],
+    *,
+    log: Path,
+    tell: Callable[[str], None],
+    interference: Interference,
+    heed: Callable[[], None] = lambda: None,
 ) -> Ended:
     """Run one of our programs to its end, or to the end that is made for it.
 
@@ -82,6 +87,8 @@ def run_program_of(
         Told each line.
     interference
         What is done to it.
+    heed
+        Asked again and again: raises where this program itself is to end.
 
     Raises
     ------
@@ -102,7 +109,7 @@ def run_program_of(
             if interference.most_file_bytes is not None:
                 limit = interference.most_file_bytes
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-            _watch(process, log, tell, interference)
+            _watch(process, log, tell, interference, heed)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -111,11 +118,15 @@ def run_program_of(
 
 
 def _watch(
-    process: subprocess.Popen[bytes], log: Path, tell: Callable[[str], None], interference: Interference
+    process: subprocess.Popen[bytes],
+    log: Path,
+    tell: Callable[[str], None],
+    interference: Interference,
+    heed: Callable[[], None],
 ) -> None:
     n_told = 0
     while process.poll() is None:
-        end_if_asked()
+        heed()
         if interference.kills():
             if interference.asks_to_end:
                 process.terminate()

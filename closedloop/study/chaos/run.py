@@ -11,7 +11,7 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.chaos import CHAOS_KINDS, Chaos, ChaosEvent, ChaosKind
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import StudyError
-from closedloop.report.chaos import chaos_page
+from closedloop.report.chaos.page import chaos_page
 from closedloop.storage import make_folder, write_bytes
 from closedloop.study.chaos.comparing import compare_folders, compare_numbers
 from closedloop.study.chaos.events import draw_events
@@ -52,7 +52,7 @@ class ChaosRequest:
     kinds: Sequence[ChaosKind] = KINDS
 
 
-def run_chaos(request: ChaosRequest, *, tell: Callable[[str], None]) -> Chaos:
+def run_chaos(request: ChaosRequest, *, tell: Callable[[str], None], heed: Callable[[], None] = lambda: None) -> Chaos:
     """Run both studies to their end and compare them; interrupted, the same request goes on.
 
     Parameters
@@ -61,6 +61,8 @@ def run_chaos(request: ChaosRequest, *, tell: Callable[[str], None]) -> Chaos:
         What is asked for.
     tell
         Told what goes on, in lines.
+    heed
+        Asked again and again: raises where this program is to end.
 
     Raises
     ------
@@ -72,9 +74,9 @@ def run_chaos(request: ChaosRequest, *, tell: Callable[[str], None]) -> Chaos:
     found = _begin(request)
     with study_lock(request.root):
         undisturbed = StudyPaths(request.root / UNDISTURBED)
-        _run_undisturbed(request, undisturbed, tell)
+        _run_undisturbed(request, undisturbed, tell, heed)
         disturbed = StudyPaths(request.root / DISTURBED)
-        found = _disturb(request, found, disturbed, undisturbed, tell)
+        found = _disturb(request, found, (disturbed, undisturbed), tell, heed)
         finished = found.model_copy(
             update={
                 "folders": compare_folders(disturbed, undisturbed, found.events, n_days=found.n_days),
@@ -145,10 +147,13 @@ def _drawn(event: ChaosEvent) -> tuple[str, int, str, float]:
     return event.kind, event.day, event.stage, event.amount
 
 
-def _run_undisturbed(request: ChaosRequest, paths: StudyPaths, tell: Callable[[str], None]) -> None:
+def _run_undisturbed(
+    request: ChaosRequest, paths: StudyPaths, tell: Callable[[str], None], heed: Callable[[], None]
+) -> None:
     tell(f"{UNDISTURBED}: the same study, to which nothing happens")
     log = request.root / "logs" / f"{UNDISTURBED}.txt"
-    ended = run_program_of("closedloop", ("run", paths.root), log=log, tell=tell, interference=Interference())
+    words, nothing = ("run", paths.root), Interference()
+    ended = run_program_of("closedloop", words, log=log, tell=tell, interference=nothing, heed=heed)
     if ended.code != DONE:
         raise StudyError(
             f"{paths.root}: expected the undisturbed study to run to its end, found: {ended.last} "
@@ -157,8 +162,13 @@ def _run_undisturbed(request: ChaosRequest, paths: StudyPaths, tell: Callable[[s
 
 
 def _disturb(
-    request: ChaosRequest, found: Chaos, disturbed: StudyPaths, undisturbed: StudyPaths, tell: Callable[[str], None]
+    request: ChaosRequest,
+    found: Chaos,
+    paths: tuple[StudyPaths, StudyPaths],
+    tell: Callable[[str], None],
+    heed: Callable[[], None],
 ) -> Chaos:
+    disturbed, undisturbed = paths
     tell(f"{DISTURBED}: {len(found.events)} events of seed {request.seed}")
     latest = found
 
@@ -178,6 +188,7 @@ def _disturb(
         events=found.events,
         note=note,
         tell=tell,
+        heed=heed,
     )
     for folder in (laboratory.rigs, laboratory.recorders):
         make_folder(folder)

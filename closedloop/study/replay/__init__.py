@@ -3,7 +3,6 @@
 - `trees`: Folders laid out as a study, whose stages are made again or lead to the published ones.
 - `settings`: Other settings, as a person gives them.
 - `making`: Running a day's stages in such a folder.
-- `values`: What differs between two files of a kind.
 - `comparing`: What differs between a published stage and the same one made again.
 - `measures`: A day's numbers, as published and with other settings.
 - `run`: All of it.

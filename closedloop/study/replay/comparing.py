@@ -6,26 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from closedloop.artifacts.amended.decided import SAID
-from closedloop.artifacts.catalog import CATALOG
-from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
-from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, StudyFile, TableFile
+from closedloop.artifacts.comparison.files import differing_files
 from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.records.replay import ReplayedStage, ReplayedValues
 from closedloop.artifacts.study import StudyPaths
-from closedloop.confined.npy import map_npy
-from closedloop.storage import read_bytes, sha256_file
+from closedloop.storage import sha256_file
 from closedloop.study.replay.making import MadeStage
-from closedloop.study.replay.values import differing_arrays, differing_columns, differing_documents
-
-_KEYS = {
-    SENSITIVITY.kind: ("epsilon", "estimate", "truth", "image_set", "site"),
-    PAIRS.kind: ("stimulus_id", "kind", "role", "image_id", "neuroid_id", "epsilon"),
-}
-"""What names a row, where one table may have rows that the other has not."""
 
 
 def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed: tuple[str, ...]) -> ReplayedStage:
@@ -68,7 +55,7 @@ def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed
     same: list[str] = []
     for name in sorted({*published.outputs, *again.outputs}):
         paths = [folder.folder(of.stage, of.day) / name for folder in (study, made)]
-        found = _differing_files(of.stage, name, *paths)
+        found = differing_files(of.stage, name, *paths, read_tensors=_tensors)
         if found is None:
             continue
         differences += found
@@ -107,41 +94,7 @@ def _stage(
     )
 
 
-def _differing_files(stage: str, name: str, published: Path, made: Path) -> list[ReplayedValues] | None:
-    """Return what differs between two files; None where they are the same bytes, nothing where they say the same."""
-    missing = [words for words, path in (("published", made), ("made", published)) if not path.is_file()]
-    if missing:
-        return [
-            ReplayedValues(
-                file=name,
-                place="",
-                n_different=1,
-                n_compared=1,
-                largest_absolute=None,
-                largest_relative=None,
-                example=f"{missing[0]} only",
-            )
-        ]
-    if sha256_file(published) == sha256_file(made):
-        return None
-    file = next((one for one in CATALOG if (one.stage, one.name) == (stage, name)), None)
-    if isinstance(file, DocumentFile):
-        return differing_documents(name, file.read(published), file.read(made))
-    if isinstance(file, TableFile):
-        keys = _KEYS.get(file.layout.kind, ())
-        return differing_columns(name, file.read(published), file.read(made), keys=keys)
-    contents = [_arrays(file, path) for path in (published, made)]
-    return differing_arrays(name, contents[0], contents[1])
+def _tensors(path: Path) -> Mapping[str, Any]:
+    from closedloop.models.weight_files import read_safetensors  # noqa: PLC0415 - torch where models differ
 
-
-def _arrays(file: StudyFile | None, path: Path) -> Mapping[str, NDArray[Any]]:
-    """Return what a file of arrays or tensors holds, by name; of a file of anything else, its bytes."""
-    if isinstance(file, ArrayFile):
-        return file.read(path)
-    if path.suffix == ".npy":
-        return {"array": map_npy(path)}
-    if path.suffix == ".safetensors":
-        from closedloop.models.weight_files import read_safetensors  # noqa: PLC0415 - torch where models differ
-
-        return {name: tensor.numpy() for name, tensor in read_safetensors(path).items()}
-    return {"bytes": np.frombuffer(read_bytes(path), np.uint8)}
+    return {name: tensor.numpy() for name, tensor in read_safetensors(path).items()}

@@ -13,7 +13,7 @@ from closedloop.artifacts.records.replay import Replay, WhatIfCell, WhatIfColumn
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.workers import Workers
-from closedloop.report.replayed import replay_page
+from closedloop.report.replay.page import replay_page
 from closedloop.storage import make_folder, read_bytes, resolved, write_bytes
 from closedloop.study.loop import Reporter, read_identity
 from closedloop.study.process.lock import study_lock
@@ -92,7 +92,7 @@ def replay_days(
     _refuse_folder_of_study(request)
     make_folder(request.out)
     with study_lock(request.out):
-        run = _Run(request, study, protocol, days, reporter, workers, table)
+        run = _Replaying(request, study, protocol, days, reporter, workers, table)
         return run.what_ifs() if request.what_ifs else run.again()
 
 
@@ -119,7 +119,7 @@ def _refuse_folder_of_study(request: ReplayRequest) -> None:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Replaying:
     request: ReplayRequest
     study: StudyDocument
     protocol: Protocol

@@ -3,9 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from closedloop.artifacts.comparison.values import (
+    differing_arrays,
+    differing_columns,
+    differing_documents,
+    differing_values,
+)
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.study.replay.values import differing_arrays, differing_columns, differing_documents, differing_values
 
 
 def test_equal_values_are_no_difference_and_what_is_no_number_equals_itself() -> None:
