@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol as Port
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SITES
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
@@ -35,6 +36,7 @@ DONE, WAITING, INTERRUPTED = 0, 3, 130
 
 _LEAST_FILE_BYTES = 100_000  # what the ledger may grow to beside the stage's own files
 _FAULTS: dict[ChaosKind, RecorderFault] = {"recorder_pause": "pause", "clock_reset": "reset"}
+_MOST_TRIES = 1_000
 _MOST_TURNS = 12  # of one day's folder: where it does not go on after so many, it never will
 _WAITS = "Waiting for you: "
 _STAGE_LINE = re.compile(r"  (start|day \d+) .* s   ")
@@ -298,10 +300,10 @@ class Laboratory:
         said: dict[ChaosKind, str] = {kind: f"by the simulated recorder: {fault}" for kind, fault in _FAULTS.items()}
         first = min(working.glob("*.nev"))
         if (lost := own.get("lost_codes")) is not None:
-            n = drop_codes(first, fraction=lost.amount, seed=day)
+            n = _until_hit(drop_codes, first, fraction=lost.amount)
             said["lost_codes"] = f"{n} codes of {first.name} are not in it"
         if (doubled := own.get("doubled_codes")) is not None:
-            n = double_codes(first, fraction=doubled.amount, seed=day)
+            n = _until_hit(double_codes, first, fraction=doubled.amount)
             said["doubled_codes"] = f"{n} codes of {first.name} stand in it twice"
         for dead in (one for one in self.events if one.kind == "dead_electrode" and one.day <= day):
             sites = [one for one in SITES.read(SITES.published(self.paths, 0)).chosen() if one.processor == 1]
@@ -342,6 +344,18 @@ class Laboratory:
         """Pass on which stage is done; all that was said is in the logs."""
         if _STAGE_LINE.match(line):
             self.tell(line)
+
+
+class _OfCodes(Port):
+    """Damage to some codes of a file; returns to how many."""
+
+    def __call__(self, file: Path, *, fraction: float, seed: int) -> int:
+        """See `simulation.damage.nev`."""
+
+
+def _until_hit(damage: _OfCodes, file: Path, *, fraction: float) -> int:
+    """Damage codes by chance, in a short session until one was hit: what is planted happens."""
+    return next((n for seed in range(_MOST_TRIES) if (n := damage(file, fraction=fraction, seed=seed))), 0)
 
 
 @dataclass
