@@ -17,6 +17,7 @@ from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.new.app import new_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
+from closedloop.commands.replay.app import replay_app
 from closedloop.commands.serve.app import serve_app
 from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
@@ -42,6 +43,7 @@ app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
+app.add_typer(replay_app)
 app.add_typer(left_out_app)
 app.add_typer(new_app)
 app.add_typer(rehearse_app)
@@ -117,6 +119,9 @@ def dry_run(
     base_model: BaseModelOption = None,
     skip_unreadable: SkipUnreadableOption = False,
     workers: WorkersOption = None,
+    chaos: Annotated[
+        int | None, typer.Option(min=0, metavar="SEED", help="let things go wrong, drawn by this seed, and tell of all")
+    ] = None,
 ) -> None:
     """Run the whole experiment on a simulated monkey.
 
@@ -126,22 +131,17 @@ def dry_run(
     from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
+    wanted = Request(study, subject, True, protocol, images, base_model, days=days, skip_unreadable=skip_unreadable)
+    if chaos is not None:
+        from closedloop.commands.chaos import run_chaos_study  # noqa: PLC0415
+
+        return run_chaos_study(wanted, seed=chaos)
     if not (study / "study.json").exists():
-        request = Request(
-            root=study,
-            subject=subject,
-            simulated=True,
-            protocol=protocol,
-            images=images,
-            base_model=base_model,
-            days=days,
-            skip_unreadable=skip_unreadable,
-        )
-        create(request, workers=workers)
+        create(wanted, workers=workers)
     else:
         given = [name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))]
         refuse_other_study(study, given, protocol=protocol, subject=subject, images=images, base_model=base_model)
-    _end_if_held(_advance(study, days=days, workers=workers))
+    return _end_if_held(_advance(study, days=days, workers=workers))
 
 
 @app.command()

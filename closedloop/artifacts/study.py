@@ -98,6 +98,11 @@ class StudyDocument(Document):
         exclude_if=operator.not_,
         description="files that each array's recording has besides its .nev: a day without them is not complete",
     )
+    sessions_are_brought: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="of a simulated study: whether its sessions and recordings are brought into it, as an animal's are",
+    )
     pool: PoolDescription
     base_model: str = Field(
         max_length=MOST_OF_PATH, description="name of shipped weights or path of the file that was imported"

@@ -87,7 +87,7 @@ class Stage:
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
-        return self.place == "in the session" and not study.simulated
+        return self.place == "in the session" and (not study.simulated or study.sessions_are_brought)
 
     def reads(self, paths: StudyPaths, day: int, *, decided: bool) -> list[Path]:
         """Return the published folders that it reads.

@@ -158,7 +158,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
     "subprocess": (
         *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
-        *("closedloop.stages.present", "rig.operator.panel"),
+        *("closedloop.stages.present", "closedloop.study.chaos.programs", "rig.operator.panel"),
     ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),

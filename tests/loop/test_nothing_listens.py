@@ -71,6 +71,7 @@ LINES = (
     "closedloop close-day {stopped} --day 0 --why tired",
     "closedloop reopen-day {stopped} --day 0 --why rested",
     "closedloop verify {done}",
+    "closedloop replay {done} --out new",
     "closedloop report {done}",
     "closedloop doctor",
     "closedloop recording info {made}",

@@ -42,7 +42,7 @@ def close_day(
         The session is not there, or is at its end; nothing of it was shown; or the day is closed already.
     """
     _refuse_other_days(protocol, day)
-    if study.simulated:
+    if study.simulated and not study.sessions_are_brought:
         raise StudyError(
             f"{paths.root}: expected a study of an animal, found a simulated one. Its sessions go to their end."
         )

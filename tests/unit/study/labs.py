@@ -76,8 +76,13 @@ class Lab:
     def run(self, *, days: int | None = None) -> Outcome:
         """Run the loop; `ran` and `listener` are of this run alone."""
         self.ran, self.listener, self.asked = [], Listener(), []
+        return run_study(self.paths, self.listener, days=days, table=self.small_table, patience=self.patience)
+
+    @property
+    def small_table(self) -> StageTable:
+        """The stages, each replaced."""
         day = tuple(self._fake(stage) for stage in self.table.day)
-        table = StageTable(
+        return StageTable(
             self._fake(self.table.start),
             day,
             report=lambda _paths: None,
@@ -85,7 +90,6 @@ class Lab:
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
             gates=self.gates,
         )
-        return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
 
     @property
     def gates(self) -> GateKeeper:
@@ -115,7 +119,9 @@ class Lab:
         if stage.name == "schedule" and not context.simulated:
             write_schedule(context.working, context.day)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
-        read = [sha256_file(path) for folder in stage.inputs(self.paths, context.day) for path in folder.glob("*.txt")]
+        read = [
+            sha256_file(path) for folder in stage.inputs(context.paths, context.day) for path in folder.glob("*.txt")
+        ]
         told = [dict(context.decided)] if context.decided else []
         text = json.dumps([name, context.seed(), sections, sorted(read), *told])
         (context.working / f"{stage.name}.txt").write_text(text)
