@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.simulated_loop import category_balanced, screened
 from closedloop.analysis.expected_error import sigma_error
-from closedloop.analysis.pair_variance import RepeatedPairs
+from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day.stimuli import STIMULI
 from closedloop.artifacts.day_responses import DayResponses

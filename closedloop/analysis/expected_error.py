@@ -2,7 +2,7 @@
 
 It is what the clustered standard error is an estimate of: with G images, the n pairs of image g being k_g,
 ``SE^2 = sum_g (k_g V + k_g (k_g - 1) C) / n^2``. V is the variance of a pair and C the covariance of two pairs of one
-image, both with the repetitions that are planned (`pair_variance.PairVariance`).
+image, both with the repetitions that are planned (`variance_parts.PairVariance`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closedloop.analysis.estimate import Floats, Indices
-from closedloop.analysis.pair_variance import PairVariance
+from closedloop.analysis.variance_parts import PairVariance
 
 _LEAST_OF_INDEPENDENT = (
     0.25  # of the variance of pairs that share nothing: a covariance of few pairs takes no more away

@@ -83,6 +83,7 @@ def alternatives(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterat
     for knob in _KNOBS:
         yield from _lowered(protocol, knob, fits)
     yield from _without_epsilons(protocol, fits)
+    yield from _sparing(protocol, fits)
     yield from _all_counts(protocol, fits)
 
 
@@ -118,6 +119,30 @@ def _without_epsilons(protocol: Protocol, fits: Callable[[Protocol], bool]) -> I
                 f"nothing is measured at epsilon {left_out:g}",
                 fits=fits(changed),
             )
+
+
+def _sparing(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
+    """Lower first what no standard error of the attacks rests on, each to half, then fresh images as far as needed."""
+    change: dict[str, Any] = {}
+    fresh = "attack.fresh_images_per_site"
+    for key in ("controls.n_images", "images.clean_per_day"):
+        half = _value(protocol, key) // 2
+        if half >= (_LEAST_CLEAN if key == "images.clean_per_day" else 1):
+            change[key] = half
+            changed = with_change(protocol, change)
+            if changed is not None and fits(changed):
+                yield _several(protocol, change, changed)
+                return
+    for n_fresh in range(_value(protocol, fresh) - 1, -1, -1):
+        changed = with_change(protocol, change | {fresh: n_fresh})
+        if changed is not None and fits(changed):
+            yield _several(protocol, change | {fresh: n_fresh}, changed)
+            return
+
+
+def _several(protocol: Protocol, change: Change, changed: Protocol) -> Alternative:
+    says = ", ".join(f"{key} {_value(protocol, key)} -> {value}" for key, value in change.items())
+    return Alternative(says, change, changed, "less to fit, a wider interval of the controls", fits=True)
 
 
 def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.pair_variance import RepeatedPairs, difference_spread, pair_variance
+from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread, pair_variance
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning import assumed
 from closedloop.planning.law import ChangeLaw, Seen, fit_law, uniform_law
@@ -114,7 +114,7 @@ def _assumed(protocol: Protocol, *, day: int, reliability: float) -> Basis:
         first=None,
         days=(),
         assumptions=(
-            f"Reliability of every site {reliability:g} (over {repetitions} repetitions of a clean image), assumed.",
+            f"Reliability of every site {reliability:g} (over {repetitions} repetitions of a clean image).",
             f"{_assumed_size(day)}.",
             _assumed_correlation(),
         ),
@@ -122,15 +122,16 @@ def _assumed(protocol: Protocol, *, day: int, reliability: float) -> Basis:
 
 
 def _assumed_size(day: int) -> str:
+    spread = assumed.SPREAD_OF_SIZE * assumed.size_on(max(day, 1))
     return (
         f"Attacks of day {day} change a site by {assumed.size_on(day):.3f} sigma a unit of epsilon, with an SD over "
-        f"pairs of {assumed.SPREAD_OF_SIZE * assumed.size_on(max(day, 1)):.3f}, assumed: the simulated subject's on day 5, "
-        f"{assumed.GROWTH:g} times less on day 1 as in the paper"
+        f"pairs of {spread:.3f}: the simulated subject's on day 5, {assumed.GROWTH:g} times less on day 1 as "
+        "in the paper"
     )
 
 
 def _assumed_correlation() -> str:
-    return f"Changes of a pair on two days correlate by {assumed.CORRELATION_OF_DAYS:g} over pairs, assumed."
+    return f"Changes of a pair on two days correlate by {assumed.CORRELATION_OF_DAYS:g} over pairs."
 
 
 def _with_assumed_change(law: ChangeLaw, day: int) -> ChangeLaw:

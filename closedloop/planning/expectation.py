@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.expected_error import PlannedPairs, expected_standard_error, variance_of_sigmas
-from closedloop.analysis.pair_variance import PairVariance
+from closedloop.analysis.variance_parts import PairVariance
 from closedloop.analysis.power import power_of_mean, smallest_effect
 from closedloop.planning import assumed
 from closedloop.planning.basis import Basis

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
 from closedloop.analysis.expected_error import sigma_error
-from closedloop.analysis.pair_variance import RepeatedPairs
+from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths

@@ -79,6 +79,10 @@ class Plan:
         By what is shown.
     growth_since
         The day from which growth is measured: the first fitted one; None before there is one.
+    wanted_hours
+        That were asked for.
+    room
+        Presentations that would fit besides; 0 where it does not fit.
     measured
         Where the day is over: what it measured.
     """
@@ -97,6 +101,7 @@ class Plan:
     growth_since: int | None
     epsilons: tuple[ExpectedEpsilon, ...]
     wanted_hours: float | None
+    room: int
     alternatives: tuple[PlannedAlternative, ...]
     measured: tuple[Measured, ...]
 
@@ -245,6 +250,7 @@ def make_plan(
         growth_since=basis.first.day if basis.first else None,
         epsilons=expected,
         wanted_hours=hours,
+        room=max(pace.most_presentations(protocol, most) - n, 0),
         alternatives=others,
         measured=past.measured,
     )

@@ -63,6 +63,7 @@ LINES = (
     "closedloop replace-recording {recorded} --day 0 --from {copy} --why copy --settle 0",
     "closedloop verify {done}",
     "closedloop report {done}",
+    "closedloop plan {done} --day 1 --out new.html",
     "closedloop doctor",
     "closedloop recording info {made}",
     "closedloop recording detect {made}/array1.ns6 --out new.h5 --workers 2",
