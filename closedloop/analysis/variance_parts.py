@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class RepeatedPairs:
         """Keep some pairs, (n_pairs,)."""
         return RepeatedPairs(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
-    @property
+    @cached_property
     def signed_change(self) -> Floats:
         """What each pair contributes to the paper's estimate, (n_pairs,); NaN where a response is missing."""
         return np.asarray(np.sign(self.sign) * (_mean(self.changed) - _mean(self.clean)))

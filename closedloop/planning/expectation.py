@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.expected_error import PlannedPairs, expected_standard_error, variance_of_sigmas
-from closedloop.analysis.variance_parts import PairVariance
 from closedloop.analysis.power import power_of_mean, smallest_effect
+from closedloop.analysis.variance_parts import PairVariance
 from closedloop.planning import assumed
 from closedloop.planning.basis import Basis
 from closedloop.planning.design import ALL, ANCHORS, FRESH, DayDesign
