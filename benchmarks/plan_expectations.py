@@ -56,13 +56,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Rejections:
-    """How often a growth was seen, and how often that was planned."""
+    """How often a growth was seen, and how often that was planned; growth in sigma, true and as measured on average."""
 
     epsilon: float
     effect: float
     n: int
     planned: float
     seen: float
+    mean_difference: float
 
 
 def main() -> None:
@@ -167,6 +168,7 @@ def power_of_growth(
     random = np.random.default_rng([seed, *b"differences"])
     planned: dict[tuple[float, float], list[float]] = defaultdict(list)
     seen: dict[tuple[float, float], list[bool]] = defaultdict(list)
+    means: dict[tuple[float, float], list[float]] = defaultdict(list)
     effects = {(one, epsilon): true_growth(bank, first, first * one, epsilon) for one in grown for epsilon in epsilons}
     for _ in range(n):
         anchors = random.choice(len(bank.clean_hz), size=protocol.images.anchors, replace=False)
@@ -185,9 +187,15 @@ def power_of_growth(
                 if difference is not None and own.growth is not None:
                     planned[one, own.epsilon].append(own.growth.power_of(effects[one, own.epsilon]))
                     seen[one, own.epsilon].append(is_seen(difference))
+                    means[one, own.epsilon].append(difference.mean)
     return [
         Rejections(
-            epsilon, effects[one, epsilon], len(found), float(np.mean(planned[one, epsilon])), float(np.mean(found))
+            epsilon,
+            effects[one, epsilon],
+            len(found),
+            float(np.mean(planned[one, epsilon])),
+            float(np.mean(found)),
+            float(np.mean(means[one, epsilon])),
         )
         for (one, epsilon), found in seen.items()
     ]
@@ -237,13 +245,13 @@ def print_comparisons(name: str, found: Sequence[Comparison]) -> None:
 
 def print_power(found: Sequence[Rejections]) -> None:
     """Print how often growth was planned to be seen and was."""
-    print("\n| epsilon | true growth (sigma) | n | planned power | seen | difference | binomial SE |")
-    print("|---|---|---|---|---|---|---|")
+    print("\n| epsilon | true growth (sigma) | measured, mean | n | planned power | seen | difference | binomial SE |")
+    print("|---|---|---|---|---|---|---|---|")
     for one in sorted(found, key=lambda each: (each.epsilon, each.effect)):
         error = math.sqrt(max(one.seen * (1 - one.seen), 0.01) / one.n)
         print(
-            f"| {one.epsilon:g} | {one.effect:.3f} | {one.n} | {one.planned:.3f} | {one.seen:.3f} | "
-            f"{one.seen - one.planned:+.3f} | {error:.3f} |"
+            f"| {one.epsilon:g} | {one.effect:.3f} | {one.mean_difference:.3f} | {one.n} | {one.planned:.3f} | "
+            f"{one.seen:.3f} | {one.seen - one.planned:+.3f} | {error:.3f} |"
         )
 
 

@@ -11,8 +11,8 @@ SIZE_PER_EPSILON = 0.06
 GROWTH = 2.7
 """Growth from day 1 to day 5, at epsilon 1 (section 2 and Figure 5)."""
 
-SPREAD_OF_SIZE = 1.0
-"""SD of the change over pairs, in parts of its mean, as on the simulated subject."""
+SPREAD_PER_EPSILON = 0.045
+"""SD over pairs of the change in sigma, per unit of epsilon; the simulated subject has .042 on day 1, .05 on day 5."""
 
 CORRELATION_OF_DAYS = 0.5
 """Of a pair's change on two fitted days, over pairs."""

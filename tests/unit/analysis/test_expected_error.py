@@ -28,7 +28,7 @@ SITE = np.arange(len(IMAGE)) % N_SITES
 
 
 def drawn(random: np.random.Generator, *, n_clean: int = 4, n_changed: int = 2, lost: float = 0.0) -> RepeatedPairs:
-    """Draw pairs whose changes and clean presentations share what is planted; every sign is predicted right or wrong."""
+    """Draw pairs whose changes and clean presentations share what is planted."""
     n = len(IMAGE)
     sign = random.choice([-1, 1], size=n)
     change = 0.2 + normal(random, PLANTED.spread - PLANTED.shared, n) + normal(random, PLANTED.shared, N_IMAGES)[IMAGE]
