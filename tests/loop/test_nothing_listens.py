@@ -73,6 +73,7 @@ LINES = (
     "closedloop verify {done}",
     "closedloop replay {done} --out new",
     "closedloop report {done}",
+    "closedloop plan {done} --day 1 --out new.html",
     "closedloop doctor",
     "closedloop recording info {made}",
     "closedloop recording detect {made}/array1.ns6 --out new.h5 --workers 2",
