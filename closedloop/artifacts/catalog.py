@@ -30,6 +30,7 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
+from closedloop.artifacts.records.inputs import ADDED_IMAGES as ADDED_IMAGES_LAYOUT
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
@@ -45,6 +46,14 @@ IMAGE_LIST = TableFile(
     holds="every image of the folder, by hash",
     optional=True,  # where images are computed
     layout=IMAGE_LIST_LAYOUT,
+)
+
+ADDED_IMAGES = TableFile(
+    INPUTS,
+    "added.parquet",
+    holds="images that were added later, by hash",
+    optional=True,  # where nobody added any
+    layout=ADDED_IMAGES_LAYOUT,
 )
 
 QUEUE = DocumentFile(

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop import __version__
+from closedloop.artifacts.amended.images import additions
 from closedloop.artifacts.amended.moved import as_moved
-from closedloop.artifacts.catalog import IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
+from closedloop.artifacts.catalog import ADDED_IMAGES, IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest, verify_files
 from closedloop.artifacts.naming import derive_seed, stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
-from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocument, StudyPaths
+from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
@@ -226,8 +228,20 @@ def compare_inputs(paths: StudyPaths, study: StudyDocument) -> str | None:
 
 
 def read_image_list(paths: StudyPaths) -> tuple[ListedImage, ...]:
-    """Return the list of the folder's images."""
-    rows = IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))
+    """Return the list of the folder's images, with those that were added and are in force."""
+    return (*_images(IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))), *read_added(paths))
+
+
+def read_added(paths: StudyPaths) -> tuple[ListedImage, ...]:
+    """Return the images that were added to the list and are in force."""
+    place = ADDED_IMAGES.published(paths, 0)
+    if not place.is_file():
+        return ()
+    rows, numbers = ADDED_IMAGES.read(place), additions(whole_amendments(paths.amendments))
+    return tuple(image for image, of in zip(_images(rows), rows["addition"], strict=True) if int(of) in numbers)
+
+
+def _images(rows: Columns) -> tuple[ListedImage, ...]:
     names = ("image_id", "sha256", "n_bytes")
     return tuple(ListedImage(str(i), str(s), int(n)) for i, s, n in zip(*(rows[name] for name in names), strict=True))
 
@@ -261,7 +275,9 @@ def _said(folder: Path, changes: FolderChanges) -> str | None:
     said = [
         f"{len(changes.gone)} images are gone ({_names(changes.gone)}): they are drawn no more" if changes.gone else "",
         f"{len(renamed)} were renamed ({_names(renamed)}): they are drawn no more" if renamed else "",
-        f"{len(changes.new)} are new ({_names(changes.new)}): they are not drawn" if changes.new else "",
+        f"{len(changes.new)} are new ({_names(changes.new)}): they are not drawn before `closedloop add-images`"
+        if changes.new
+        else "",
     ]
     parts = [part for part in said if part]
     if not parts:

@@ -240,7 +240,15 @@ _DAY: tuple[Stage, ...] = (
         undeclared=("attack", "images", "recording"),
         decisions=("left_out_of_evaluation",),
     ),
-    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True, for_next_day=True),
+    Stage(
+        "queue",
+        work_of("closedloop.stages.queue"),
+        ("images",),
+        _queue,
+        opens_inputs=True,
+        for_next_day=True,
+        decisions=("images_added",),
+    ),
 )
 
 STAGE_TABLE = StageTable(_START, _DAY)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
+from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
 
-Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked"]
+Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "images_added"]
 
 _Told = Callable[[tuple[Amendment, ...], int], str]
 
@@ -33,12 +34,14 @@ _DECISIONS: Mapping[Decision, _Told] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
+    "images_added": additions_as_text,
 }
 
 SAID: Mapping[str, str] = {
     "left_out_of_fit": "what is left out of the fit",
     "left_out_of_evaluation": "what is left out of the evaluation",
     "not_attacked": "the sites that are attacked no longer",
+    "images_added": "which images were added",
 }
 """What a person is told changed, by the decision's name."""
 

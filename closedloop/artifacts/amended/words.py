@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from closedloop.artifacts.amended import moved, protocols, rigs
+from closedloop.artifacts.amended import images, moved, protocols, rigs
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.records.amendments import Amendment
 
@@ -42,6 +42,7 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "approve_gate": _approved,
     "hold": lambda _line: "held the study: nothing is shown until it is released",
     "release": lambda _line: "released the study",
+    "add_images": images.said,
     "amend_protocol": _amended,
     "change_rig": rigs.said,
     "move_study": moved.said,
