@@ -186,7 +186,7 @@ def tree() -> str:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
     lines.append(_line(2, f"{GATES_FOLDER}/", "go or no-go, of no stage"))
     lines += [_line(3, name, holds) for name, holds in _GATE_REPORTS.items()]
-    lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
+    lines.append(_line(2, "replaced/", "recordings that were replaced, and what was made again after it was shown"))
     return "\n".join([*lines, _line(1, f"{REPORT_PAGES}/", ""), *_files(2, REPORT_PAGES)]) + "\n"
 
 

@@ -25,6 +25,7 @@ from PIL import Image
 import closedloop.cli
 import rig.cli
 from closedloop.artifacts.rig.light import FlashesDocument, PatchFlash
+from closedloop.artifacts.study import StudyDocument
 from tests.equipment.fake_microcontroller import faking
 from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
@@ -61,6 +62,11 @@ LINES = (
     "closedloop accept-session {played} --day 0 --despite mouse-gaze --why pilot",
     "closedloop accept-recording {recorded} --day 0 --why less",
     "closedloop replace-recording {recorded} --day 0 --from {copy} --why copy --settle 0",
+    "closedloop amend {played} {differs} --from-day 1 --by ada --why finer",
+    "closedloop withdraw {amended} 1 --by ada --why coarse",
+    "closedloop history {done}",
+    "closedloop move {played} --images {elsewhere} --by ada --why disk",
+    "closedloop add-images {grown} --by ada --why more",
     "closedloop verify {done}",
     "closedloop report {done}",
     "closedloop doctor",
@@ -268,6 +274,8 @@ def filled(
     def fill(line: str) -> list[str]:
         places = {"photographs": photographs, "two_days": Path(__file__).with_name("two_days.yaml")}
         places["weights"] = Path(closedloop.cli.__file__).parent / "models/weights/small_resnet_robust.safetensors"
+        places["differs"] = differs = tmp_path / "differs.yaml"
+        differs.write_text("attack: {epsilons: [5, 10]}\n")
         if "{made}" in line:
             places["made"] = request.getfixturevalue("made")
         if "{done}" in line:
@@ -276,6 +284,21 @@ def filled(
             study = real("played")
             study.present(gaze="mouse")
             places["played"] = study.root
+        if "{elsewhere}" in line or "{grown}" in line:
+            listed = StudyDocument.read(scheduled_real_study.paths.study).pool.folder
+            assert listed is not None
+            places["elsewhere"] = Path(shutil.copytree(listed, tmp_path / "elsewhere"))
+        if "{grown}" in line:
+            places["grown"] = real("grown").root
+            image = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(image).save(next(places["elsewhere"].iterdir()) / "new.png")
+            assert (
+                run_closedloop("move", places["grown"], "--images", places["elsewhere"], "--why", "x").returncode == 0
+            )
+        if "{amended}" in line:
+            places["amended"] = real("amended").root
+            amend = ("amend", places["amended"], differs, "--from-day", "1", "--why", "x")
+            assert run_closedloop(*amend).returncode == 0
         if "{held}" in line:
             places["held"] = real("held").root
             assert run_closedloop("hold", places["held"], "--by", "ada", "--reason", "pause").returncode == 0
