@@ -52,6 +52,8 @@ class Status:
         The ledger's rows.
     despite
         By day, what makes its session no data of an animal, with who took it nevertheless.
+    does_not_count
+        What people left out of fit and evaluation, and which days ended early, a line each.
     journal_notes
         By day, what the rig's journal cannot vouch for.
     damaged
@@ -100,6 +102,7 @@ class Status:
     decided: tuple[str, ...] = ()
     waiter: str | None = None
     waiter_since: str | None = None
+    does_not_count: tuple[str, ...] = ()
 
 
 def read_status(study: Path) -> Status:
@@ -158,7 +161,17 @@ def read_status(study: Path) -> Status:
         decided=_decided(paths, damaged),
         waiter=waiter.name if waiter else None,
         waiter_since=waiter.since if waiter else None,
+        does_not_count=_does_not_count(paths, damaged),
     )
+
+
+def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
+    with _noted(damaged):
+        if amendments := read_amendments(paths.amendments):
+            from closedloop.artifacts.amended.told import what_does_not_count  # noqa: PLC0415 - most studies have none
+
+            return what_does_not_count(amendments)
+    return ()
 
 
 def _ahead(
@@ -308,6 +321,7 @@ def status_lines(status: Status) -> list[str]:
     days = sorted({record.day for record in status.stages})
     lines += [_day_line(day, status) for day in days]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
+    lines += [f"  {line}" for line in status.does_not_count]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]

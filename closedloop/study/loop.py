@@ -321,7 +321,7 @@ class _Loop:
             progress=progress,
             workers=self.workers,
             inputs=(
-                *step.stage.inputs(self.steps.paths, step.day),
+                *step.stage.reads(self.steps.paths, step.day, decided=bool(step.decisions)),
                 *((self.steps.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
             decided=step.decisions,

@@ -217,7 +217,7 @@ class Publisher:
         ManifestError
             A file is missing or differs.
         """
-        folders = step.stage.inputs(self.paths, step.day)
+        folders = step.stage.reads(self.paths, step.day, decided=bool(step.decisions))
         files = [(folder, name, entry) for folder in folders for name, entry in read_manifest(folder).outputs.items()]
         n_read, n_bytes = 0, sum(entry.n_bytes for _, _, entry in files)
 

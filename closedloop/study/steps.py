@@ -229,7 +229,7 @@ class Steps:
         decisions = decided(amendments, stage.decisions, day=day)
         inputs = {
             f"{self.paths.relative(folder)}/{name}": entry.sha256
-            for folder in stage.inputs(self.paths, day)
+            for folder in stage.reads(self.paths, day, decided=bool(decisions))
             for name, entry in read_manifest(folder).outputs.items()
         }
         now = stage.deciding(self.study)

@@ -70,6 +70,8 @@ class Stage:
         while the whole protocol is the one it was made with.
     decisions
         What people decide after the study began that decides its result, where they did.
+    decided_inputs
+        Published folders that it reads besides where they did.
     """
 
     name: str
@@ -81,10 +83,23 @@ class Stage:
     for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
         return self.place == "in the session" and not study.simulated
+
+    def reads(self, paths: StudyPaths, day: int, *, decided: bool) -> list[Path]:
+        """Return the published folders that it reads.
+
+        Parameters
+        ----------
+        paths, day
+            Of which study, on which day.
+        decided
+            Whether people decided something of it.
+        """
+        return [*self.inputs(paths, day), *(self.decided_inputs(paths, day) if decided else [])]
 
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
@@ -223,14 +238,14 @@ _DAY: tuple[Stage, ...] = (
         _today("schedule", "present"),
         _SESSION,
     ),
-    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
+    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest, decisions=("closed",)),
     Stage(
         "refit",
         work_of("closedloop.stages.refit"),
         ("fit", "recording"),
         _refit,
         undeclared=("recording",),
-        decisions=("left_out_of_fit",),
+        decisions=("left_out_of_fit", "closed_until"),
     ),
     Stage(
         "evaluate",
@@ -247,7 +262,8 @@ _DAY: tuple[Stage, ...] = (
         _queue,
         opens_inputs=True,
         for_next_day=True,
-        decisions=("images_added",),
+        decisions=("closed", "images_added"),
+        decided_inputs=_today("synthesize", "ingest"),
     ),
 )
 

@@ -50,7 +50,8 @@ child.communicate(b"\\n")
 """
 
 # Each command with arguments that have it do what it is for. {done}: a finished study of two days, {played}: one of an
-# animal whose session was a pilot, {recorded}: one whose session was recorded as well, {copy}: its recording
+# animal whose session was a pilot, {stopped}: one whose session was stopped, {recorded}: one whose session was recorded
+# as well, {copy}: its recording
 LINES = (
     "closedloop dry-run {done}",
     "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
@@ -67,6 +68,10 @@ LINES = (
     "closedloop history {done}",
     "closedloop move {played} --images {elsewhere} --by ada --why disk",
     "closedloop add-images {grown} --by ada --why more",
+    "closedloop exclude {done} --site 0 --from fit --by ada --why dead",
+    "closedloop include {done} --site 0 --from fit --by ada --why alive",
+    "closedloop close-day {stopped} --day 0 --why tired",
+    "closedloop reopen-day {stopped} --day 0 --why rested",
     "closedloop verify {done}",
     "closedloop report {done}",
     "closedloop doctor",
@@ -257,6 +262,30 @@ def write_flashes(folder: Path) -> tuple[Path, Path]:
     return folder / "flashes.json", folder / "edges.csv"
 
 
+def places_of_amendments(line: str, real: Callable[[str], RealStudy], tmp_path: Path) -> dict[str, Path]:
+    """Make what the lines on decisions about days to come name."""
+    places = {"differs": tmp_path / "differs.yaml", "elsewhere": tmp_path / "elsewhere"}
+    places["differs"].write_text("attack: {epsilons: [5, 10]}\n")
+    if "{elsewhere}" in line or "{grown}" in line:
+        listed = StudyDocument.read(real("listed").paths.study).pool.folder
+        assert listed is not None
+        shutil.copytree(listed, places["elsewhere"])
+    if "{grown}" in line:
+        places["grown"] = real("grown").root
+        image = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(image).save(next(places["elsewhere"].iterdir()) / "new.png")
+        decided("move", places["grown"], "--images", places["elsewhere"], "--why", "x")
+    if "{amended}" in line:
+        places["amended"] = real("amended").root
+        decided("amend", places["amended"], places["differs"], "--from-day", "1", "--why", "x")
+    return places
+
+
+def decided(*words: str | Path) -> None:
+    finished = run_closedloop(*words)
+    assert finished.returncode == 0, finished.stderr
+
+
 @pytest.fixture
 def filled(
     undisturbed: Path,
@@ -274,8 +303,6 @@ def filled(
     def fill(line: str) -> list[str]:
         places = {"photographs": photographs, "two_days": Path(__file__).with_name("two_days.yaml")}
         places["weights"] = Path(closedloop.cli.__file__).parent / "models/weights/small_resnet_robust.safetensors"
-        places["differs"] = differs = tmp_path / "differs.yaml"
-        differs.write_text("attack: {epsilons: [5, 10]}\n")
         if "{made}" in line:
             places["made"] = request.getfixturevalue("made")
         if "{done}" in line:
@@ -284,21 +311,14 @@ def filled(
             study = real("played")
             study.present(gaze="mouse")
             places["played"] = study.root
-        if "{elsewhere}" in line or "{grown}" in line:
-            listed = StudyDocument.read(scheduled_real_study.paths.study).pool.folder
-            assert listed is not None
-            places["elsewhere"] = Path(shutil.copytree(listed, tmp_path / "elsewhere"))
-        if "{grown}" in line:
-            places["grown"] = real("grown").root
-            image = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(image).save(next(places["elsewhere"].iterdir()) / "new.png")
-            assert (
-                run_closedloop("move", places["grown"], "--images", places["elsewhere"], "--why", "x").returncode == 0
-            )
-        if "{amended}" in line:
-            places["amended"] = real("amended").root
-            amend = ("amend", places["amended"], differs, "--from-day", "1", "--why", "x")
-            assert run_closedloop(*amend).returncode == 0
+        places |= places_of_amendments(line, real, tmp_path)
+        if "{stopped}" in line:
+            study = real("stopped")
+            study.present(stops=(4,), for_good=True)
+            places["stopped"] = study.root
+            if "reopen" in line:
+                words = ("close-day", study.root, "--day", "0", "--why", "tired")
+                assert run_closedloop(*words).returncode == 0
         if "{held}" in line:
             places["held"] = real("held").root
             assert run_closedloop("hold", places["held"], "--by", "ada", "--reason", "pause").returncode == 0

@@ -6,27 +6,30 @@ there is nothing to hash: a study without decisions, or with all of them taken b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
+from closedloop.artifacts.amended.closing import closed_as_text, closed_until
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
 from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
 
-Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "images_added"]
+Decision = Literal[
+    "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
+]
 
-_Told = Callable[[tuple[Amendment, ...], int], str]
+_Told = Callable[[Sequence[Amendment], int], str]
 
 
-def _left_out_of_fit(amendments: tuple[Amendment, ...], day: int) -> str:
+def _left_out_of_fit(amendments: Sequence[Amendment], day: int) -> str:
     return as_text(left_out(amendments, "fit", until_day=day))
 
 
-def _left_out_of_evaluation(amendments: tuple[Amendment, ...], day: int) -> str:
+def _left_out_of_evaluation(amendments: Sequence[Amendment], day: int) -> str:
     return as_text(one for one in left_out(amendments, "evaluation", until_day=day) if one.covers(day))
 
 
-def _not_attacked(amendments: tuple[Amendment, ...], day: int) -> str:
+def _not_attacked(amendments: Sequence[Amendment], day: int) -> str:
     return as_text(not_attacked(amendments, day=day))
 
 
@@ -34,6 +37,8 @@ _DECISIONS: Mapping[Decision, _Told] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
+    "closed": closed_as_text,
+    "closed_until": closed_until,
     "images_added": additions_as_text,
 }
 
@@ -41,12 +46,14 @@ SAID: Mapping[str, str] = {
     "left_out_of_fit": "what is left out of the fit",
     "left_out_of_evaluation": "what is left out of the evaluation",
     "not_attacked": "the sites that are attacked no longer",
+    "closed": "whether the day was closed before its end",
+    "closed_until": "which days were closed before their end",
     "images_added": "which images were added",
 }
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: tuple[Amendment, ...], names: Iterable[Decision], *, day: int) -> dict[str, str]:
+def decided(amendments: Sequence[Amendment], names: Iterable[Decision], *, day: int) -> dict[str, str]:
     """Return what people decided of a stage on a day, by the decision's name; nothing where nothing was.
 
     Parameters

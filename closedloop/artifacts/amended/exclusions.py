@@ -7,7 +7,7 @@ that a study of which everything was taken back is the study without any exclusi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -48,7 +48,7 @@ class Exclusion(Section):
         return self.thing == "site" and neuroid_id == self.name
 
 
-def exclusions(amendments: tuple[Amendment, ...]) -> tuple[Exclusion, ...]:
+def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
     """Return what is left out now, in the order of its names, whenever it was decided.
 
     Raises
@@ -59,13 +59,13 @@ def exclusions(amendments: tuple[Amendment, ...]) -> tuple[Exclusion, ...]:
     out = set[Exclusion]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            out |= set(_things(one.after))
+            out |= set(things_in(one.after))
         elif one.kind == "include":
-            out -= set(_things(one.before))
+            out -= set(things_in(one.before))
     return _in_order(out)
 
 
-def left_out(amendments: tuple[Amendment, ...], part: Part, *, until_day: int) -> tuple[Exclusion, ...]:
+def left_out(amendments: Sequence[Amendment], part: Part, *, until_day: int) -> tuple[Exclusion, ...]:
     """Return what is left out of one part of the work on the first days.
 
     Parameters
@@ -80,12 +80,14 @@ def left_out(amendments: tuple[Amendment, ...], part: Part, *, until_day: int) -
     return tuple(one for one in exclusions(amendments) if one.part == part and one.from_day <= until_day)
 
 
-def not_attacked(amendments: tuple[Amendment, ...], *, day: int) -> tuple[Exclusion, ...]:
+def not_attacked(amendments: Sequence[Amendment], *, day: int) -> tuple[Exclusion, ...]:
     """Return the sites and arrays that a day attacks no longer: left out of the evaluation before it was planned."""
     first = dict[Exclusion, int]()
     for one in standing(amendments):
-        if one.kind == "exclude" and _NOT_ATTACKED in one.after:
-            first |= dict.fromkeys(_things(one.after), _number(one.after[_NOT_ATTACKED]))
+        if one.kind == "exclude":
+            first = {thing: from_day for thing, from_day in first.items() if thing not in things_in(one.after)}
+            if _NOT_ATTACKED in one.after:
+                first |= dict.fromkeys(things_in(one.after), _number(one.after[_NOT_ATTACKED]))
     return tuple(
         one
         for one in exclusions(amendments)
@@ -137,7 +139,29 @@ def from_text(text: str, *, place: str) -> tuple[Exclusion, ...]:
     return tuple(validate(Exclusion, one, place=place) for one in content)
 
 
-def _things(values: dict[str, str]) -> tuple[Exclusion, ...]:
+def said(one: Exclusion) -> str:
+    """Return in a few words what is left out, on which days: the same everywhere it is told."""
+    if one.thing == "day":
+        return f"day {one.from_day}"
+    if one.thing == "presentations":
+        return f"presentations {one.first} to {one.last} of day {one.from_day}"
+    if one.to_day is None:
+        days = f" from day {one.from_day} on" if one.from_day else ""
+    else:
+        days = f" on day {one.from_day}" if one.to_day == one.from_day else f" on days {one.from_day} to {one.to_day}"
+    return f"{one.thing} {one.name}{days}"
+
+
+def said_of_all(things: Iterable[Exclusion]) -> tuple[str, ...]:
+    """Return what is left out of which part, a line each; of both parts in one."""
+    parts = dict[str, list[str]]()
+    for one in _in_order(things):
+        parts.setdefault(said(one), []).append(f"the {one.part}")
+    return tuple(f"{words}: left out of {' and '.join(sorted(of, reverse=True))}" for words, of in parts.items())
+
+
+def things_in(values: dict[str, str]) -> tuple[Exclusion, ...]:
+    """Return the things that an amendment states, as `noted` did."""
     return from_text(values.get(_THINGS, ""), place=f"amendments.jsonl, {_THINGS}")
 
 

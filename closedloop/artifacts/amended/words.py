@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from closedloop.artifacts.amended import images, moved, protocols, rigs
+from closedloop.artifacts.amended.closing import closed_by
+from closedloop.artifacts.amended.exclusions import said_of_all, things_in
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.records.amendments import Amendment
 
@@ -34,6 +36,18 @@ def _edited(line: Amendment) -> str:
     return "edited the protocol" + (f": {', '.join(changes)}" if changes else "")
 
 
+def _left_out(line: Amendment) -> str:
+    return f"left out what does not count: {'; '.join(said_of_all(things_in(line.after)))}"
+
+
+def _taken_in(line: Amendment) -> str:
+    return f"took in again: {'; '.join(said_of_all(things_in(line.before)))}"
+
+
+def _closed(line: Amendment) -> str:
+    return f"closed the day: {closed_by(line, line.day or 0).said}"
+
+
 _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "accept_session": lambda line: f"took the session as data, despite {', '.join(line.subject) or 'its journal'}",
     "accept_recording": lambda _line: "took the recording, despite what is missing",
@@ -47,6 +61,10 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "change_rig": rigs.said,
     "move_study": moved.said,
     "withdraw": _withdrawn,
+    "exclude": _left_out,
+    "include": _taken_in,
+    "close_day": _closed,
+    "reopen_day": lambda _line: "opened the day again, so that its session can go on",
 }
 
 

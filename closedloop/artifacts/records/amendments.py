@@ -36,6 +36,10 @@ Kind = Literal[
     "move_study",
     "reopen_day",
     "withdraw",
+    "close_day",
+    "reopen_day",
+    "exclude",
+    "include",
 ]
 
 

@@ -6,8 +6,10 @@ The hidden truth of a simulation is read here (through `hidden_truth`) and nowhe
 from __future__ import annotations
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import from_text
 from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
@@ -24,7 +26,9 @@ from closedloop.stages.from_protocol.recording import response_window_s
 def run(context: StageContext) -> None:
     """Write sensitivity.parquet, pairs.parquet and evaluation.json."""
     protocol = context.protocol
-    day = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
+    whole = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
+    exclusions = from_text(context.decided.get("left_out_of_evaluation", ""), place="left_out_of_evaluation")
+    day, left_out = leave_out(whole, exclusions, recording_day=context.day)
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
@@ -77,6 +81,7 @@ def run(context: StageContext) -> None:
         epsilons=protocol.attack.epsilons,
         sealed=sealed,
         rasters=rasters,
+        left_out=left_out,
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))

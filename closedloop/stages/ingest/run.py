@@ -103,18 +103,20 @@ def run(context: StageContext) -> None:
         seed=context.seed("reliability"),
     )
     chosen = context.protocol.sites
-    site_index = (
-        sites_of_day_0(first)
+    ended_early = "closed" in context.decided
+    site_index, about_sites = (
+        (sites_of_day_0(first), "")
         if first
         else choose_sites(
             electrodes,
-            found.reliability,
+            found,
             n_sites=chosen.n_sites,
             min_reliability=chosen.min_reliability,
             folder=folder,
+            ended_early=ended_early,
         )
     )
-    if first is None:
+    if first is None and not ended_early:  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
         refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
@@ -136,6 +138,7 @@ def run(context: StageContext) -> None:
         sites=sites,
         first=first,
         agreement=agreement,
+        about_sites=about_sites,
     )
 
     context.write(catalog.RESPONSES, onsets.table())
