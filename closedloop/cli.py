@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from closedloop import __version__
@@ -14,6 +15,7 @@ from closedloop.commands.amending.left_out_app import left_out_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
+from closedloop.commands.looks import looks_app
 from closedloop.commands.new.app import new_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
@@ -49,6 +51,7 @@ app.add_typer(new_app)
 app.add_typer(rehearse_app)
 app.add_typer(serve_app)
 app.add_typer(amending_app)
+app.add_typer(looks_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:
@@ -80,12 +83,10 @@ WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
-ProtocolOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=_complete_protocol
-    ),
-]
+_PROTOCOL = typer.Option(
+    metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=_complete_protocol
+)
+ProtocolOption = Annotated[str, _PROTOCOL]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -147,9 +148,13 @@ def dry_run(
 @app.command()
 def init(
     study: StudyArgument,
-    protocol: ProtocolOption,
     subject: Annotated[str, typer.Option(metavar="NAME", help="the animal's name")],
-    images: Annotated[Path, _IMAGES],
+    protocol: Annotated[str | None, _PROTOCOL] = None,
+    images: ImagesOption = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="take what is not given from another study: a second subject"),
+    ] = None,
     skip_unreadable: SkipUnreadableOption = False,
     base_model: BaseModelOption = None,
     array: Annotated[
@@ -171,18 +176,23 @@ def init(
 ) -> None:
     """Create a study of a real animal and prepare its first session.
 
-    Runs day 0 up to the session folder for the rig.
+    Runs day 0 up to the session folder for the rig. --protocol and --images are needed unless --like names a study that
+    has them.
     """
+    for option, given in (("--protocol", protocol), ("--images", images)):
+        if given is None and like is None:
+            raise click.UsageError(f"Missing option '{option}'.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
     from closedloop.commands.plan import protocol_can_show  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
+    from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
 
     request = Request(
         root=study,
         subject=subject,
         simulated=False,
-        protocol=protocol,
+        protocol=protocol or "",
         images=images,
         base_model=base_model,
         arrays=tuple(array or ()),
@@ -190,7 +200,7 @@ def init(
         nsx=tuple(nsx or ()),
         skip_unreadable=skip_unreadable,
     )
-    create(request)
+    create(request if like is None else request_like(request, like))
     typer.echo(printed(protocol_can_show(study)))
     _end_if_held(_advance(study, days=None))
 
@@ -349,87 +359,6 @@ def replace_recording(
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
 
     typer.echo(visible(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle)))
-
-
-@app.command()
-def plan(
-    study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY]", help="study folder; none to plan a day of a protocol alone")
-    ] = None,
-    day: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="recording day, from 0  [default: the next to be shown]")
-    ] = None,
-    hours: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, max=1_000, metavar="H", help="fit the day into so many hours  [default: the protocol's]"
-        ),
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="plan the day by another protocol, or without a study",
-            autocompletion=_complete_protocol,
-        ),
-    ] = None,
-    json: JsonOption = False,
-    out: Annotated[Path | None, typer.Option(metavar="PAGE.html", help="write the plan as a page")] = None,
-) -> None:
-    """Say what a day will cost and can show, before the animal sits down.
-
-    Presentations and hours with the trials that broke on the days before; the standard error to expect at each epsilon
-    and site from their repetitions; the power to see growth or a difference; what to change to fit into --hours.
-    Nothing in the study is written.
-    """
-    require_extra("lab")
-    from closedloop.commands.plan import plan_day, write_page  # noqa: PLC0415
-
-    planned = plan_day(study, protocol=protocol, day=day, hours=hours, out=out)
-    if out is not None:
-        write_page(planned, out, study=study, protocol=protocol)
-    typer.echo(planned.text(as_json=json))
-    if out is not None and not json:
-        typer.echo(visible(f"Open {out}"))
-
-
-@app.command()
-def verify(study: StudyArgument, json: JsonOption = False) -> None:
-    """Read a study from its first byte to its last, and print a line for every fault; exit code 1 if there is one.
-
-    Reads every published file, recordings too, the images, the base model and the journals; nothing is written.
-    """
-    require_extra("lab")
-    from closedloop.commands.verify import verify as verify_on_a_terminal  # noqa: PLC0415
-
-    verify_on_a_terminal(study, as_json=json)
-
-
-@app.command()
-def report(study: StudyArgument) -> None:
-    """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
-    require_extra("lab")
-    from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
-    from closedloop.study.loop import read_identity  # noqa: PLC0415
-    from closedloop.study.pages import draw_pages  # noqa: PLC0415
-
-    paths = StudyPaths(Path(os.path.realpath(study)))  # resolve() breaks at a link to itself
-    read_identity(paths)
-    typer.echo(visible(f"Open {draw_pages(paths)}"))
-
-
-@app.command()
-def doctor(json: JsonOption = False) -> None:
-    """Check that this machine can run closedloop.
-
-    Covers libraries, disk space, display, and writing and reading back each kind of file.
-    """
-    from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
-
-    checks = check_machine()
-    typer.echo(checks_as_json(checks) if json else printed(checks_lines(checks)))
-    if any(check.result == "FAIL" for check in checks):
-        raise typer.Exit(1)
 
 
 def _advance(study: Path, *, days: int | None, workers: str | None = None) -> Outcome:

@@ -32,6 +32,7 @@ from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
+from closedloop.artifacts.records.inputs import ADDED_IMAGES as ADDED_IMAGES_LAYOUT
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
@@ -47,6 +48,14 @@ IMAGE_LIST = TableFile(
     holds="every image of the folder, by hash",
     optional=True,  # where images are computed
     layout=IMAGE_LIST_LAYOUT,
+)
+
+ADDED_IMAGES = TableFile(
+    INPUTS,
+    "added.parquet",
+    holds="images that were added later, by hash",
+    optional=True,  # where nobody added any
+    layout=ADDED_IMAGES_LAYOUT,
 )
 
 QUEUE = DocumentFile(
@@ -193,7 +202,7 @@ def tree() -> str:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
     lines.append(_line(2, f"{GATES_FOLDER}/", "go or no-go, of no stage"))
     lines += [_line(3, name, holds) for name, holds in _GATE_REPORTS.items()]
-    lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
+    lines.append(_line(2, "replaced/", "recordings that were replaced, and what was made again after it was shown"))
     return "\n".join([*lines, _line(1, f"{REPORT_PAGES}/", ""), *_files(2, REPORT_PAGES)]) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from closedloop.artifacts.amended.rigs import shown_by
 from closedloop.artifacts.amended.words import Told, told
 from closedloop.report.layout import PageSection
 from closedloop.report.reading import DayRecord, StudyRecord
@@ -28,8 +29,8 @@ def decisions_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
 
 
 def as_shown(record: StudyRecord) -> list[str]:
-    """Return what sessions were made from that was made again since, a sentence a day."""
-    return [day.as_shown for day in record.days if day.as_shown]
+    """Return what sessions were made from that was made again since, and which rig showed which, a sentence each."""
+    return [*(day.as_shown for day in record.days if day.as_shown), *shown_by(record.amendments)]
 
 
 def _concerns(one: Told, day: int) -> bool:

@@ -17,7 +17,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
-from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.from_protocol.images import added_rows, open_study_pool
 from closedloop.stages.pool import draw
 from closedloop.stimuli.listed import check_drawn
 
@@ -34,7 +34,9 @@ def run(context: StageContext) -> None:
         before, _uses_today(today, context.read(catalog.PLANNED_ITEMS), left={image.image_id for image in left})
     )
     recorded = context.read(catalog.STUDY_INPUTS)
-    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
+    decided = context.decided.get("images_added", "")
+    added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
+    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None, added)
     offered = left[: context.protocol.images.clean_per_day]
     clean = offered + draw(
         pool.images(),

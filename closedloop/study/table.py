@@ -262,7 +262,7 @@ _DAY: tuple[Stage, ...] = (
         _queue,
         opens_inputs=True,
         for_next_day=True,
-        decisions=("closed",),
+        decisions=("closed", "images_added"),
         decided_inputs=_today("synthesize", "ingest"),
     ),
 )

@@ -11,9 +11,12 @@ from typing import Literal
 
 from closedloop.artifacts.amended.closing import closed_as_text, closed_until
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
+from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
 
-Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until"]
+Decision = Literal[
+    "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
+]
 
 _Told = Callable[[Sequence[Amendment], int], str]
 
@@ -36,6 +39,7 @@ _DECISIONS: Mapping[Decision, _Told] = {
     "not_attacked": _not_attacked,
     "closed": closed_as_text,
     "closed_until": closed_until,
+    "images_added": additions_as_text,
 }
 
 SAID: Mapping[str, str] = {
@@ -44,6 +48,7 @@ SAID: Mapping[str, str] = {
     "not_attacked": "the sites that are attacked no longer",
     "closed": "whether the day was closed before its end",
     "closed_until": "which days were closed before their end",
+    "images_added": "which images were added",
 }
 """What a person is told changed, by the decision's name."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from closedloop.artifacts.amended import protocols
+from closedloop.artifacts.amended import images, moved, protocols, rigs
 from closedloop.artifacts.amended.closing import closed_by
 from closedloop.artifacts.amended.exclusions import said_of_all, things_in
 from closedloop.artifacts.amended.standing import withdrawals
@@ -56,7 +56,10 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "approve_gate": _approved,
     "hold": lambda _line: "held the study: nothing is shown until it is released",
     "release": lambda _line: "released the study",
+    "add_images": images.said,
     "amend_protocol": _amended,
+    "change_rig": rigs.said,
+    "move_study": moved.said,
     "withdraw": _withdrawn,
     "exclude": _left_out,
     "include": _taken_in,

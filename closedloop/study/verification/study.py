@@ -76,7 +76,7 @@ def verify_study(
         check_folder(findings, study, stage, folder)
     _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
     surroundings.check_images(findings, paths, study)
-    surroundings.check_base_model(findings, paths)
+    surroundings.check_base_model(findings, paths, study)
     surroundings.check_pictures(findings, paths)
     surroundings.check_journals(findings, paths, study)
     surroundings.check_amendments(findings, paths)
