@@ -14,6 +14,7 @@ from closedloop.commands.amending.app import amending_app
 from closedloop.commands.amending.left_out_app import left_out_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
+from closedloop.commands.completion import complete_protocol
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.looks import looks_app
 from closedloop.commands.new.app import new_app
@@ -54,12 +55,6 @@ app.add_typer(amending_app)
 app.add_typer(looks_app)
 
 
-def _complete_protocol(incomplete: str) -> list[str]:
-    from closedloop.artifacts.protocol.shipped import shipped_protocols  # noqa: PLC0415
-
-    return [name for name in shipped_protocols() if name.startswith(incomplete)]
-
-
 _A_DAY_S = 86_400
 
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
@@ -84,7 +79,7 @@ WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _PROTOCOL = typer.Option(
-    metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=_complete_protocol
+    metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
 )
 ProtocolOption = Annotated[str, _PROTOCOL]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
