@@ -30,7 +30,8 @@ def test_a_day_without_an_array_is_taken_in_and_the_array_left_out_from_then_on(
     study.day_of_data(2)
     for file in study.paths.folder("recording", 2).glob("array2*"):
         file.unlink()
-    waiting = study.run().waiting_for
+    assert "the recording of array2 is not there" in (study.run().waiting_for or "")
+    waiting = study.run().waiting_for  # nothing more has come
     assert waiting is not None
     assert "accept-recording" in waiting
     for words in (

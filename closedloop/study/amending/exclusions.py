@@ -256,7 +256,7 @@ def _things(one: _Study, wanted: Wanted) -> tuple[Exclusion, ...]:
         found.append({"thing": "presentations" if stretch else "day", **of_day, **stretch})
     if not found:
         raise OptionError(
-            "What is meant: expected --site, --electrode, --array, --day or --presentations, found none. Say what it is."
+            "What is meant: expected --site, --electrode, --array, --day or --presentations, found none. Name it."
         )
     return tuple(Exclusion.model_validate({"part": part, **thing}) for thing in found for part in wanted.parts)
 
