@@ -10,7 +10,7 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.decided import Decision
+from closedloop.artifacts.amended.decided import DecisionName
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, StudyDocument, StudyPaths
@@ -78,7 +78,7 @@ class Stage:
     place: Place = "after the session"
     opens_inputs: bool = False
     undeclared: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
