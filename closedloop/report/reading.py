@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
@@ -18,7 +19,7 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
-from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns, is_simulated
 from closedloop.errors import StudyError
@@ -89,17 +90,30 @@ class DayRecord:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study's identity and its days, ascending."""
+    """A study's identity and its days, ascending.
+
+    Attributes
+    ----------
+    protocol
+        As in protocol.yaml: that of every day for which nothing was amended.
+    amendments
+        What people decided, a line each.
+    """
 
     paths: StudyPaths
     study: StudyDocument
     protocol: Protocol
     days: tuple[DayRecord, ...]
+    amendments: tuple[Amendment, ...] = ()
 
     @property
     def evaluated(self) -> tuple[DayRecord, ...]:
         """The days that have been evaluated."""
         return tuple(day for day in self.days if day.evaluation is not None)
+
+    def protocol_of(self, day: int) -> Protocol:
+        """Return the protocol that a day goes by."""
+        return protocol_of_day(self.protocol, self.amendments, day)
 
 
 def read_study(paths: StudyPaths) -> StudyRecord:
@@ -114,7 +128,13 @@ def read_study(paths: StudyPaths) -> StudyRecord:
     """
     study = StudyDocument.read(paths.study)
     days = tuple(_read_day(paths, day, simulated=study.simulated) for day in day_numbers(paths))
-    return StudyRecord(paths=paths, study=study, protocol=read_protocol(paths.protocol), days=days)
+    return StudyRecord(
+        paths=paths,
+        study=study,
+        protocol=read_protocol(paths.protocol),
+        days=days,
+        amendments=read_amendments(paths.amendments),
+    )
 
 
 def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:

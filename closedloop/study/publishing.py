@@ -19,7 +19,7 @@ from closedloop.artifacts.manifest import (
     way_back,
 )
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
+from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, ManifestError
 from closedloop.execution.progress import ProgressCallback
@@ -50,7 +50,6 @@ class Publisher:
 
     paths: StudyPaths
     study: StudyDocument
-    protocol: Protocol
     ledger: Ledger
 
     def prepare(self, step: Step) -> None:
@@ -142,9 +141,9 @@ class Publisher:
             simulated=self.study.simulated,
             stage=step.stage.name,
             day=None if step.day == START_DAY else step.day,
-            seed=derive_seed(self.protocol.seed, self.study.subject, step.day, step.stage.name),
+            seed=derive_seed(step.protocol.seed, self.study.subject, step.day, step.stage.name),
             code_version=__version__,
-            protocol_sha256=protocol_sha256(self.protocol),
+            protocol_sha256=protocol_sha256(step.protocol),
             input_hash=step.input_hash,
             inputs=step.inputs,
             decisions=step.decisions,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from closedloop.artifacts.amended.decided import SAID, decided
+from closedloop.artifacts.amended.protocols import protocol_hashes, protocol_of_day
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
-from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import BROUGHT, START_DAY, StudyDocument, StudyPaths
-from closedloop.study.edits.protocol import protocols_gone_by
 from closedloop.study.table import Stage, StageTable
 
 _OF_DAY = re.compile(r"day-(\d+)[./]")
@@ -33,6 +34,8 @@ class Step:
         Where it is published.
     working
         Where it is made.
+    protocol
+        The one that it goes by: of its day, with what was amended.
     inputs
         sha256 of every file it reads now, by path relative to the study.
     decisions
@@ -48,6 +51,7 @@ class Step:
     day: int
     folder: Path
     working: Path
+    protocol: Protocol
     inputs: dict[str, str]
     decisions: dict[str, str]
     input_hash: str
@@ -74,12 +78,29 @@ class Step:
 
 @dataclass(frozen=True)
 class Steps:
-    """All steps of a study."""
+    """All steps of a study; what was amended is read afresh at each.
+
+    Attributes
+    ----------
+    protocol
+        As in protocol.yaml: that of every day for which nothing was amended.
+    read
+        How people's decisions are read.
+    """
 
     paths: StudyPaths
     study: StudyDocument
     protocol: Protocol
     table: StageTable
+    read: Callable[[Path], tuple[Amendment, ...]] = read_amendments
+
+    def amendments(self) -> tuple[Amendment, ...]:
+        """Read what people decided so far."""
+        return self.read(self.paths.amendments)
+
+    def protocol_of(self, day: int) -> Protocol:
+        """Return the protocol that a day goes by now; the study's start goes by that of day 0."""
+        return protocol_of_day(self.protocol, self.amendments(), day)
 
     def in_order(self, n_days: int) -> Iterator[Step]:
         """Yield the steps of the first days, each made when it is asked for: by then what it reads is published."""
@@ -96,7 +117,7 @@ class Steps:
         """
         if manifest.input_hash == step.input_hash:
             return True
-        same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
+        same_protocol = manifest.protocol_sha256 == protocol_sha256(step.protocol)
         if (same_protocol or step.stage.is_brought(self.study)) and manifest.input_hash == step.older_input_hash:
             return True
         return self.stands_as_shown(step, manifest)
@@ -117,13 +138,13 @@ class Steps:
         """
         if step.stage.place == "after the session" or not _was_shown(self.paths, max(step.day, 0)):
             return False
-        if not any(one.kind in MADE_AGAIN for one in read_amendments(self.paths.amendments)):
+        if not any(one.kind in MADE_AGAIN for one in self.amendments()):
             return False
         if any(not _is_of_an_earlier_day(name, step.day) for name in _differing(manifest.inputs, step.inputs)):
             return False
         then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
         return manifest.input_hash in {
-            self._input_hash(step.stage, step.day, sections, manifest.inputs, manifest.decisions)
+            self._input_hash(step.stage, step.day, sections, inputs=manifest.inputs, decisions=manifest.decisions)
             for sections in (step.stage.deciding(self.study), then)
         }
 
@@ -153,11 +174,14 @@ class Steps:
         seed = derive_seed(self.protocol.seed, self.study.subject, day, stage)
         if manifest.seed != seed:
             return f"seed {manifest.seed} for {seed}"
-        if not self.study.simulated and manifest.protocol_sha256 not in protocols_gone_by(self.paths, self.study):
+        if not self.study.simulated and manifest.protocol_sha256 not in self._protocols_gone_by():
             return "a protocol_sha256 that is not the study's"
         if manifest.day != (None if day == START_DAY else day):
             return f"day {manifest.day}"
         return ""
+
+    def _protocols_gone_by(self) -> set[str]:
+        return {self.study.protocol_sha256, *protocol_hashes(self.amendments())}
 
     def step(self, stage: Stage, day: int) -> Step:
         """Return a stage of a day with the hashes of what it reads now, and with what people decided up to now.
@@ -167,34 +191,42 @@ class Steps:
         DocumentError
             What it reads is not published, or the study's amendments are damaged.
         """
-        amendments = read_amendments(self.paths.amendments) if stage.decisions else ()
-        decisions = decided(amendments, stage.decisions, day=day)
+        decisions = decided(self.amendments(), stage.decisions, day=day) if stage.decisions else {}
         inputs = {
             f"{self.paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.reads(self.paths, day, decided=bool(decisions))
             for name, entry in read_manifest(folder).outputs.items()
         }
+        protocol = self.protocol_of(stage.protocol_day(day))
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
+        hash_of = partial(self._input_hash, stage, day, inputs=inputs, decisions=decisions)
         return Step(
             stage=stage,
             day=day,
             folder=self.paths.folder(stage.name, day),
             working=self.paths.working(stage.name, day),
+            protocol=protocol,
             inputs=inputs,
             decisions=decisions,
-            input_hash=self._input_hash(stage, day, now, inputs, decisions),
-            older_input_hash=self._input_hash(stage, day, then, inputs, decisions) if then != now else None,
+            input_hash=hash_of(now),
+            older_input_hash=hash_of(then) if then != now else None,
         )
 
     def _input_hash(
-        self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str], decisions: dict[str, str]
+        self,
+        stage: Stage,
+        day: int,
+        sections: tuple[str, ...],
+        *,
+        inputs: dict[str, str],
+        decisions: dict[str, str],
     ) -> str:
         return input_hash(
             stage.name,
             day,
             study=self.study,
-            protocol=self.protocol,
+            protocol=self.protocol_of(stage.protocol_day(day)),
             sections=sections,
             inputs=inputs,
             decisions=decisions,

@@ -13,7 +13,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.decided import DecisionName
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
@@ -62,6 +62,8 @@ class Stage:
     opens_inputs
         Whether it reads the study's images or its base model. Their list (`artifacts.records.inputs`) decides nothing
         as long as they are what was listed, so that it is no part of what makes a stage stale.
+    for_next_day
+        Whether it makes what the day after shows, and goes by the protocol of that day.
     undeclared
         Sections that versions before November 2026 read without declaring them. A folder of such a version stands
         while the whole protocol is the one it was made with.
@@ -77,6 +79,7 @@ class Stage:
     inputs: Callable[[StudyPaths, int], list[Path]]
     place: Place = "after the session"
     opens_inputs: bool = False
+    for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
     decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
@@ -100,6 +103,10 @@ class Stage:
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
+
+    def protocol_day(self, day: int) -> int:
+        """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0."""
+        return day + 1 if self.for_next_day or day == START_DAY else day
 
 
 @dataclass(frozen=True)
@@ -245,6 +252,7 @@ _DAY: tuple[Stage, ...] = (
         ("images",),
         _queue,
         opens_inputs=True,
+        for_next_day=True,
         decisions=("closed",),
         decided_inputs=_today("synthesize", "ingest"),
     ),

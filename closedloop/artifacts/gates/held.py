@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.gates.sources import follows_from_files
@@ -224,10 +225,11 @@ def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
     protocol = read_protocol(paths.protocol)
     by_gates = holds_by_gates(StudyDocument.read(paths.study), protocol)
     if by_gates and not is_shown(paths, day):
+        amendments = read_amendments(paths.amendments)
         asked: tuple[tuple[int, Checkpoint], ...] = ((day - 1, "intake"), (day - 1, "review"), (day, "preflight"))
         for of_day, checkpoint in asked:
             if of_day >= 0:
-                _refuse_not_asked(paths, protocol, of_day, checkpoint)
+                _refuse_not_asked(paths, protocol_of_day(protocol, amendments, of_day), of_day, checkpoint)
     return study, held_before(paths, day, by_gates=by_gates)
 
 

@@ -96,6 +96,11 @@ def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
     return whole, fault
 
 
+def whole_amendments(path: Path) -> tuple[Amendment, ...]:
+    """Return the lines whose chain holds: for who goes on beside what is wrong with the file, said elsewhere."""
+    return read_whole_amendments(path)[0]
+
+
 def _amendments(lines: list[bytes], *, place: str) -> tuple[Amendment, ...]:
     chain = read_chain(lines, place=place)
     if not chain.is_chained:

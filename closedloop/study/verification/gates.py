@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_report_path
 from closedloop.artifacts.manifest import is_litter
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.amendments import whole_amendments
 from closedloop.artifacts.study import GATES_FOLDER, StudyDocument, StudyPaths
 from closedloop.plain_text.printed import quoted
 from closedloop.study.gates.checkpoints import GateKeeper
@@ -29,6 +31,7 @@ def check_gates(
     """
     for folder in sorted(paths.root.glob(f"day-[0-9]*/{GATES_FOLDER}")):
         day = int(folder.parent.name.removeprefix("day-"))
+        of_day = protocol_of_day(protocol, whole_amendments(paths.amendments), day)
         places = {gate_report_path(paths, day, checkpoint): checkpoint for checkpoint in CHECKPOINTS}
         for place in sorted(folder.iterdir()):
             if place not in places:
@@ -38,7 +41,7 @@ def check_gates(
             with findings.reading("gates", place):
                 findings.sha256(place)
                 report = GateReport.read(place)
-                again = gates.evaluate(paths, study, protocol, day, places[place])
+                again = gates.evaluate(paths, study, of_day, day, places[place])
                 _compare(findings, place, report, again, paths=paths)
 
 

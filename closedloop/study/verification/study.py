@@ -8,7 +8,7 @@ from pathlib import Path
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
-from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.study import INPUTS, START_DAY, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
@@ -74,7 +74,7 @@ def verify_study(
         check_protocol(study, protocol, paths)
     for stage, _, folder in folders:
         check_folder(findings, study, stage, folder)
-    _check_chain(findings, Steps(paths, study, protocol, table), folders)
+    _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
     surroundings.check_images(findings, paths, study)
     surroundings.check_base_model(findings, paths)
     surroundings.check_pictures(findings, paths)
@@ -124,9 +124,9 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
             elif not step.is_of(manifest):
                 since = step.what_changed(manifest)
                 findings.notes.append(f"{folder}: stands as its session was shown; by a decision since then {since}.")
-            elif manifest.protocol_sha256 != protocol_sha256(steps.protocol):
+            elif manifest.protocol_sha256 != protocol_sha256(step.protocol):
                 findings.notes.append(
-                    f"{folder / MANIFEST_NAME}: made with another protocol than protocol.yaml is now; what differs "
+                    f"{folder / MANIFEST_NAME}: made with another protocol than the day goes by now; what differs "
                     "decides nothing here."
                 )
 
