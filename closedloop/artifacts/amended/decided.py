@@ -15,7 +15,7 @@ from closedloop.artifacts.records.amendments import Amendment
 
 DecisionName = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until"]
 
-_Told = Callable[[Sequence[Amendment], int], str]
+_Says = Callable[[Sequence[Amendment], int], str]
 
 
 def _left_out_of_fit(amendments: Sequence[Amendment], day: int) -> str:
@@ -30,7 +30,7 @@ def _not_attacked(amendments: Sequence[Amendment], day: int) -> str:
     return as_text(not_attacked(amendments, day=day))
 
 
-_DECISIONS: Mapping[DecisionName, _Told] = {
+_DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,

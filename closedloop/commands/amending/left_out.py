@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from closedloop.artifacts.amended.exclusions import PARTS, Part
+from closedloop.artifacts.amended.exclusions import PARTS, LeftOutOf
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError
@@ -17,7 +17,7 @@ from closedloop.study.loop import read_identity
 Decide = Callable[[StudyPaths, StudyDocument, Protocol], list[str]]
 
 
-def parts_of(word: str) -> tuple[Part, ...]:
+def parts_of(word: str) -> tuple[LeftOutOf, ...]:
     """Return the parts of the work that `--from` names.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.amended.exclusions import Exclusion, Part, exclusions, noted, said, said_of_all
+from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, exclusions, noted, said, said_of_all
 from closedloop.artifacts.catalog import JOURNAL, SITES
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.gates.held import is_shown
@@ -46,7 +46,7 @@ class Things:
     presentations: tuple[int, int] | None = None
     from_day: int = 0
     to_day: int | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[LeftOutOf, ...] = ()
 
 
 @dataclass(frozen=True)
