@@ -187,6 +187,7 @@ def exclude(
             after=noted(things, not_attacked_from_day=from_day),
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
     return [*(f"{line}." for line in said_of_all(things)), *_follows(one, things, not_attacked_from=from_day)]
 
@@ -233,6 +234,7 @@ def include(
             before=noted(things),
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
     words = dict.fromkeys(said(thing) for thing in things)
     return [*(f"{line}: counts again." for line in words), *_follows(one, things, not_attacked_from=None)]
