@@ -6,7 +6,6 @@ the next day shows them first.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
@@ -49,10 +49,9 @@ def run(context: StageContext) -> None:
     context.write(catalog.USES, uses)
     not_shown = None
     if missed:
-        n_presentations = json.loads(context.decided["closed"])["n_not_shown"]
         not_shown = NotShown(
             day=context.day,
-            n_presentations=n_presentations,
+            n_presentations=n_not_shown_of(context.decided["closed"]),
             n_images=len(left),
             n_offered=len(offered),
             n_pairs=missed.n_pairs,

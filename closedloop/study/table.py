@@ -10,7 +10,7 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.decided import Decision
+from closedloop.artifacts.amended.decided import DecisionName
 from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -82,7 +82,7 @@ class Stage:
     opens_inputs: bool = False
     for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import parse_json
 
 JOURNAL = "journal_sha256"
 _COUNTS = "n_shown", "n_not_shown"
@@ -72,6 +73,16 @@ def closed_as_text(amendments: Sequence[Amendment], day: int) -> str:
     """Return how a day was closed, as JSON; empty where it was not."""
     found = closed_day(amendments, day)
     return json.dumps({name: getattr(found, name) for name in _COUNTS}, sort_keys=True) if found else ""
+
+
+def days_of(text: str) -> list[int]:
+    """Return the days that `closed_until` wrote."""
+    return [int(day) for day in parse_json(text.encode(), place="closed_until")] if text else []
+
+
+def n_not_shown_of(text: str) -> int:
+    """Return how many presentations were not shown, of what `closed_as_text` wrote."""
+    return int(parse_json(text.encode(), place="closed")["n_not_shown"])
 
 
 def closed_by(line: Amendment, day: int) -> ClosedDay:

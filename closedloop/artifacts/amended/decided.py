@@ -14,11 +14,11 @@ from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attac
 from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
 
-Decision = Literal[
+DecisionName = Literal[
     "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
 ]
 
-_Told = Callable[[Sequence[Amendment], int], str]
+_Says = Callable[[Sequence[Amendment], int], str]
 
 
 def _left_out_of_fit(amendments: Sequence[Amendment], day: int) -> str:
@@ -33,7 +33,7 @@ def _not_attacked(amendments: Sequence[Amendment], day: int) -> str:
     return as_text(not_attacked(amendments, day=day))
 
 
-_DECISIONS: Mapping[Decision, _Told] = {
+_DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
@@ -53,7 +53,7 @@ SAID: Mapping[str, str] = {
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: Sequence[Amendment], names: Iterable[Decision], *, day: int) -> dict[str, str]:
+def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, day: int) -> dict[str, str]:
     """Return what people decided of a stage on a day, by the decision's name; nothing where nothing was.
 
     Parameters

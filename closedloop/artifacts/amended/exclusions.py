@@ -18,8 +18,8 @@ from closedloop.artifacts.records.amendments import Amendment
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 
-Part = Literal["fit", "evaluation"]
-PARTS: tuple[Part, ...] = ("fit", "evaluation")
+LeftOutOf = Literal["fit", "evaluation"]
+PARTS: tuple[LeftOutOf, ...] = ("fit", "evaluation")
 Thing = Literal["site", "array", "day", "presentations"]
 
 _THINGS = "things"
@@ -29,7 +29,7 @@ _NOT_ATTACKED = "not_attacked_from_day"
 class Exclusion(Section):
     """One thing that is left out of one part of the work."""
 
-    part: Part
+    part: LeftOutOf
     thing: Thing
     name: str = Field(default="", description="of the site or the array; empty for days and presentations")
     from_day: int = Field(ge=0)
@@ -65,7 +65,7 @@ def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
     return _in_order(out)
 
 
-def left_out(amendments: Sequence[Amendment], part: Part, *, until_day: int) -> tuple[Exclusion, ...]:
+def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until_day: int) -> tuple[Exclusion, ...]:
     """Return what is left out of one part of the work on the first days.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
 from closedloop.recording.banks import BankActivity
@@ -40,6 +42,7 @@ from closedloop.stages.ingest.recording import (
     read_day_devices,
 )
 from closedloop.stages.ingest.sites import (
+    ElectrodeStatistics,
     choose_sites,
     describe_sites,
     electrode_statistics,
@@ -107,21 +110,8 @@ def run(context: StageContext) -> None:
         stimuli,
         seed=context.seed("reliability"),
     )
-    chosen = context.protocol.sites
-    ended_early = "closed" in context.decided
-    site_index, about_sites = (
-        (sites_of_day_0(first), "")
-        if first
-        else choose_sites(
-            electrodes,
-            found,
-            n_sites=chosen.n_sites,
-            min_reliability=chosen.min_reliability,
-            folder=folder,
-            ended_early=ended_early,
-        )
-    )
-    if first is None and not ended_early:  # nothing of a day that was too short is fitted
+    site_index, about_sites = _choose_sites(context, electrodes, found, first=first)
+    if first is None and not _ended_early(context):  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
         refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
@@ -181,6 +171,27 @@ def run(context: StageContext) -> None:
                 ),
             ),
         )
+
+
+def _ended_early(context: StageContext) -> bool:
+    return "closed" in context.decided
+
+
+def _choose_sites(
+    context: StageContext, electrodes: Sequence[MappedElectrode], found: ElectrodeStatistics, *, first: SiteTable | None
+) -> tuple[dict[str, int], str]:
+    """Return the model's output of each site, and how they were chosen where that was not by their reliability."""
+    if first:
+        return sites_of_day_0(first), ""
+    wanted = context.protocol.sites
+    return choose_sites(
+        electrodes,
+        found,
+        n_sites=wanted.n_sites,
+        min_reliability=wanted.min_reliability,
+        folder=context.published("recording"),
+        ended_early=_ended_early(context),
+    )
 
 
 def _sites_chosen(context: StageContext) -> SiteTable | None:

@@ -8,7 +8,7 @@ from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMAR
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, planned_session
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import OptionError, SessionError, StudyError
 from closedloop.plain_text.printed import command_line
@@ -84,6 +84,7 @@ def close_day(
             },
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), day)
     lines = [
@@ -135,6 +136,7 @@ def reopen_day(
             raise StudyError(f"{paths.root}: expected day {day} closed, found that it is not. Nothing is left to do.")
         return Decision(kind="reopen_day", day=day, before={JOURNAL_SHA256: before.journal_sha256})
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     with study_lock(paths.root):  # nobody takes it over meanwhile
         decide(paths, study, by=by, why=why, decision=decision)
         for stage in reversed(BROUGHT):
