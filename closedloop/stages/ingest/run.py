@@ -164,7 +164,7 @@ def run(context: StageContext) -> None:
                 answers(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
                 first=first,
                 today=sites,
-                min_reliability=chosen.min_reliability,
+                min_reliability=context.protocol.sites.min_reliability,
                 waveforms=(
                     waveforms_by_name(context.read(catalog.WAVEFORMS, day=0) if stored else None, first),
                     waveforms_by_name(waveforms, sites),
