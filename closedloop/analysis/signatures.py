@@ -171,4 +171,5 @@ def _mean_over_images(values: Floats) -> Floats:
     """Average over the first axis what is known; NaN where nothing is."""
     known = np.isfinite(values)
     n = known.sum(axis=0)
-    return np.divide(np.where(known, values, 0.0).sum(axis=0), n, out=np.full(n.shape, np.nan), where=n > 0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0))
