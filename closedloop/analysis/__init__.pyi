@@ -1,5 +1,6 @@
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
+from .identity import ElectrodeIdentity, IdentityComparison, IdentityRules, compare_identity
 from .normalizers import z_score
 from .predictivity import correlation
 from .psth import rate_over_time, spikes_around
@@ -20,12 +21,18 @@ from .sensitivity import (
     paired_difference,
     paper_estimate,
 )
+from .signatures import DayAnswers
 from .units import UnitMean, mean_over_units
 
 __all__ = [
+    "DayAnswers",
+    "ElectrodeIdentity",
     "Estimate",
+    "IdentityComparison",
+    "IdentityRules",
     "UnitMean",
     "by_site",
+    "compare_identity",
     "correlation",
     "cross_fitted_estimate",
     "cross_fitted_size",
