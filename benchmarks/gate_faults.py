@@ -229,11 +229,12 @@ def _silence_one(paths: StudyPaths, day: int) -> None:
 def _retune_one(paths: StudyPaths, day: int) -> None:
     """Give a site a part of the spikes of the three electrodes least like it, in place of its own: other cells."""
     sites = [one for one in catalog.SITES.read(catalog.SITES.published(paths, 0)).sites if one.processor == 1]
-    counts = catalog.COUNTS.read(catalog.COUNTS.published(paths, 0))["counts"][:, : len(sites)]
+    counts = catalog.COUNTS.read(catalog.COUNTS.published(paths, 0))["counts"]
     own = next(place for place, site in enumerate(sites) if site.site_index is not None)
-    likeness = np.ma.corrcoef(np.ma.masked_invalid(counts), rowvar=False)[own]
     spare = [e for e, site in enumerate(sites) if site.site_index is None and (site.reliability or 0.0) > 0.5]
-    others = sorted(spare, key=lambda place: float(likeness[place]))[:3]
+    known = counts[:, [own, *spare]]
+    likeness = np.corrcoef(known[np.isfinite(known).all(axis=1)], rowvar=False)[0, 1:]
+    others = [spare[place] for place in np.argsort(likeness, kind="stable")[:3].tolist()]
     lend_spikes(
         _file(paths, day, ".nev"),
         part=0.4,

@@ -43,6 +43,14 @@ class IdentityRules:
         The same for two electrodes that are alike and each answer as the other did: there are thousands of pairs.
     alive_part
         Of the earlier rate: below, an electrode that does not answer as it did is dead.
+
+    Examples
+    --------
+    Electrodes that drift more between two days far apart:
+
+    >>> from closedloop.analysis import IdentityRules
+    >>> IdentityRules(steady_part=0.5).certain
+    2.0
     """
 
     least_images: int = 12
@@ -75,6 +83,12 @@ class ElectrodeIdentity:
         Of the signature: part of its variance over images that is no noise.
     rate_then_hz, rate_now_hz
         Mean over these images; None without any response.
+
+    Examples
+    --------
+    >>> from closedloop.analysis import ElectrodeIdentity
+    >>> ElectrodeIdentity("array1-012", "moved", partner="array1-040").state
+    'moved'
     """
 
     neuroid_id: str
@@ -101,6 +115,13 @@ class IdentityComparison:
         Shown on both days and answered.
     expected
         Median correlation over electrodes, noise taken out: what drift leaves; None where nobody could be compared.
+
+    Examples
+    --------
+    >>> from closedloop.analysis import ElectrodeIdentity, IdentityComparison
+    >>> found = IdentityComparison((ElectrodeIdentity("array1-012", "dead"),), n_images=67, expected=0.98)
+    >>> [one.neuroid_id for one in found.electrodes if one.state == "dead"]
+    ['array1-012']
     """
 
     electrodes: tuple[ElectrodeIdentity, ...]
@@ -129,6 +150,7 @@ def compare_identity(then: DayAnswers, now: DayAnswers, *, rules: IdentityRules 
     Four electrodes and forty images; the last two were exchanged:
 
     >>> import numpy as np
+    >>> from closedloop.analysis import DayAnswers, compare_identity
     >>> rng = np.random.default_rng(0)
     >>> rates_hz = rng.uniform(0, 80, (40, 4))
     >>> names, image = np.array(["a", "b", "c", "d"]), np.repeat(np.arange(40), 3)

@@ -27,6 +27,16 @@ class DayAnswers:
         Which image each presentation showed, (n_presentations,); the same bytes have the same name on every day.
     rates_hz
         (n_presentations, n_electrodes); NaN where unusable.
+
+    Examples
+    --------
+    Two electrodes, an image shown twice:
+
+    >>> import numpy as np
+    >>> from closedloop.analysis import DayAnswers
+    >>> rates_hz = np.array([[30.0, 10.0], [50.0, 0.0]])
+    >>> DayAnswers(np.array(["a", "b"]), np.array(["cat", "cat"]), rates_hz).rates_hz.mean(axis=0).tolist()
+    [40.0, 5.0]
     """
 
     neuroid_id: NDArray[Any]
@@ -171,4 +181,5 @@ def _mean_over_images(values: Floats) -> Floats:
     """Average over the first axis what is known; NaN where nothing is."""
     known = np.isfinite(values)
     n = known.sum(axis=0)
-    return np.divide(np.where(known, values, 0.0).sum(axis=0), n, out=np.full(n.shape, np.nan), where=n > 0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0))

@@ -87,15 +87,15 @@ def _changed(tables: Sequence[IdentityTable]) -> Table | None:
                 plus_minus(one.correlation, one.standard_error),
                 number(one.partner_correlation),
                 _waveform(one),
-                f"{rate(one.rate_then_hz)} Hz",
-                f"{rate(one.rate_now_hz)} Hz",
+                rate(one.rate_then_hz),
+                rate(one.rate_now_hz),
             )
             for one in rows
         ),
         caption="Sites that are others than on day 0, or cannot be told, and electrodes that moved. r: correlation of "
         "the mean responses to the images shown every day with those of day 0, less what all electrodes share, noise "
         "taken out, ± SE. Waveform: how alike its mean spike is to day 0's own, and to that of the electrode as which "
-        "it answers (1: equal in shape and size); it decides nothing.",
+        "it answers (1: equal in shape and size); it decides nothing. Rates in Hz.",
         prose=True,
     )
 
