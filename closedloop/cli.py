@@ -12,6 +12,7 @@ from closedloop import __version__
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
+from closedloop.commands.planned.app import plan_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.serve.app import serve_app
 from closedloop.errors import OptionError, visible
@@ -39,6 +40,7 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 app.add_typer(serve_app)
+app.add_typer(plan_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:
@@ -167,7 +169,6 @@ def init(
     """
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
-    from closedloop.commands.plan import protocol_can_show  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
     request = Request(
@@ -183,7 +184,6 @@ def init(
         skip_unreadable=skip_unreadable,
     )
     create(request)
-    typer.echo(printed(protocol_can_show(study)))
     _end_if_held(_advance(study, days=None))
 
 
@@ -329,48 +329,6 @@ def replace_recording(
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
 
     typer.echo(visible(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle)))
-
-
-@app.command()
-def plan(
-    study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY]", help="study folder; none to plan a day of a protocol alone")
-    ] = None,
-    day: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="recording day, from 0  [default: the next to be shown]")
-    ] = None,
-    hours: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, max=1_000, metavar="H", help="fit the day into so many hours  [default: the protocol's]"
-        ),
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="plan the day by another protocol, or without a study",
-            autocompletion=_complete_protocol,
-        ),
-    ] = None,
-    json: JsonOption = False,
-    out: Annotated[Path | None, typer.Option(metavar="PAGE.html", help="write the plan as a page")] = None,
-) -> None:
-    """Say what a day will cost and can show, before the animal sits down.
-
-    Presentations and hours with the trials that broke on the days before; the standard error to expect at each epsilon
-    and site from their repetitions; the power to see growth or a difference; what to change to fit into --hours.
-    Nothing in the study is written.
-    """
-    require_extra("lab")
-    from closedloop.commands.plan import plan_day, write_page  # noqa: PLC0415
-
-    planned = plan_day(study, protocol=protocol, day=day, hours=hours, out=out)
-    if out is not None:
-        write_page(planned, out, study=study, protocol=protocol)
-    typer.echo(planned.text(as_json=json))
-    if out is not None and not json:
-        typer.echo(visible(f"Open {out}"))
 
 
 @app.command()

@@ -13,7 +13,7 @@ import closedloop.cli
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.plan import next_day, protocol_can_show
+from closedloop.commands.planned.command import next_day, protocol_can_show
 from closedloop.errors import ClosedLoopError
 from tests.unit.days import SMOKE
 from tests.unit.study.labs import lab

@@ -12,17 +12,21 @@ import pytest
 from closedloop.analysis.estimate import Estimate
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning.expectation import Contrast
-from closedloop.planning.pace import Pace, PastSession
-from closedloop.planning.plan import Past, Plan, Subject, make_plan, plan_of_protocol
+from closedloop.planning.pace import PastSession, SessionPace
+from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_protocol
 from closedloop.planning.telling import days_in_words, plan_lines, protocol_lines
 from tests.unit.planning.toy_days import N_SITES, USUAL, ToyDay, ToySubject, protocol
 
-PACE = Pace((PastSession(0, 3000, 0.3, 0.5), PastSession(1, 3000, 0.2, 0.4), PastSession(2, 1000, 0.25, 0.45)), 0.2)
+PACE = SessionPace(
+    (PastSession(0, 3000, 0.3, 0.5), PastSession(1, 3000, 0.2, 0.4), PastSession(2, 1000, 0.25, 0.45)), 0.2
+)
 
 
 def planned(days: Sequence[ToyDay], day: int, *, own: Protocol | None = None, hours: float | None = None) -> Plan:
-    past = Past(tuple(one.observed for one in days), PACE if days else Pace((), 0.2), tuple(range(N_SITES)), USUAL)
-    return make_plan(own or USUAL, past, Subject("m", simulated=True), day=day, hours=hours)
+    past = Past(
+        tuple(one.observed for one in days), PACE if days else SessionPace((), 0.2), tuple(range(N_SITES)), USUAL
+    )
+    return make_plan(own or USUAL, past, PlannedFor("m", simulated=True), day=day, hours=hours)
 
 
 @pytest.fixture(scope="module")
