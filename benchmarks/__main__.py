@@ -16,6 +16,7 @@ NAMES = {
     "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
+    "plan_expectations": "what `closedloop plan` expects against simulated days: standard errors, power to see growth",
     "service_at_rest": "memory and processor time of the service while several studies wait, with a page open",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",
@@ -27,7 +28,7 @@ def main() -> None:
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:<15} {what}" for name, what in NAMES.items()),
+        epilog="\n".join(f"  {name:<18} {what}" for name, what in NAMES.items()),
     )
     parser.add_argument("name", nargs="?", default="first_light", choices=NAMES, metavar="NAME", help="see below")
     options, rest = parser.parse_known_args()

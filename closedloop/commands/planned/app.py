@@ -22,7 +22,7 @@ def _complete_protocol(incomplete: str) -> list[str]:
 @plan_app.command("plan")
 def plan(
     study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY]", help="study folder; none to plan a day of a protocol alone")
+        Path | None, typer.Argument(metavar="STUDY", help="study folder; none to plan a day of a protocol alone")
     ] = None,
     *,
     day: Annotated[
