@@ -63,7 +63,7 @@ class DayBasis:
 
 
 def basis_of(
-    days: Sequence[ObservedDay], protocol: Protocol, *, day: int, reliability: float | None = None
+    days: Sequence[ObservedDay], protocol: Protocol, *, day: int, n_sites: int, reliability: float | None = None
 ) -> DayBasis:
     """Gather what a day's expectations rest on.
 
@@ -75,11 +75,13 @@ def basis_of(
         What is planned.
     day
         Which is planned.
+    n_sites
+        Outputs of the model up to the last one that is attacked.
     reliability
         Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY`.
     """
     if not days:
-        return _assumed(protocol, day=day, reliability=reliability or assumed.RELIABILITY)
+        return _assumed(protocol, day=day, n_sites=n_sites, reliability=reliability or assumed.RELIABILITY)
     fitted = [one for one in days if one.is_fitted]
     law, lines = _law_of(fitted or days), []
     if not fitted:
@@ -104,8 +106,8 @@ def basis_of(
     )
 
 
-def _assumed(protocol: Protocol, *, day: int, reliability: float) -> DayBasis:
-    n_sites, repetitions = protocol.sites.n_sites, protocol.images.clean_repetitions
+def _assumed(protocol: Protocol, *, day: int, n_sites: int, reliability: float) -> DayBasis:
+    repetitions = protocol.images.clean_repetitions
     noise = assumed.noise_of(reliability, repetitions=repetitions)
     return DayBasis(
         law=_with_assumed_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), day),

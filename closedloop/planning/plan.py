@@ -166,7 +166,7 @@ def plan_of_study(
     past = Past(
         days=read_observed_days(paths, study, own, before=day),
         pace=SessionPace(read_pace(paths, study, own, before=day).sessions, protocol.trial.expected_broken_fraction),
-        sites=attacked_sites(table.read(catalog.SITES) if known else None, own.sites.n_sites),
+        sites=attacked_sites(table.read(catalog.SITES) if known else None, protocol.sites.n_sites),
         first_protocol=own,
         measured=_measured(GateContext(paths, study, own, day)),
     )
@@ -219,7 +219,7 @@ def make_plan(
         Assumed of the sites where nothing was recorded.
     """
     design = design_day(protocol, sites=past.sites, day=day)
-    basis = basis_of(past.days, protocol, day=day, reliability=reliability)
+    basis = basis_of(past.days, protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
     expected = _expected(protocol, design, basis, past, day=day)
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
@@ -281,7 +281,7 @@ def _alternatives(
     found = []
     for one in alternatives(protocol, fits):
         design = design_day(one.protocol, sites=past.sites, day=day)
-        basis = basis_of(past.days, one.protocol, day=day, reliability=reliability)
+        basis = basis_of(past.days, one.protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
         expected = _expected(one.protocol, design, basis, past, day=day)
         found.append(
             PlannedAlternative(
