@@ -129,7 +129,7 @@ def _assumed_size(day: int) -> str:
     return (
         f"Attacks of day {day} change a site by {assumed.size_on(day):.3f} sigma a unit of epsilon (the simulated "
         f"subject's size on day 5, {assumed.GROWTH:g} times less on day 1 as in the paper), with an SD over pairs of "
-        f"{assumed.SPREAD_PER_EPSILON:g}"
+        f"{assumed.spread_on(day):g}"
     )
 
 
@@ -139,7 +139,7 @@ def _assumed_correlation() -> str:
 
 def _with_assumed_change(law: ChangeLaw, day: int) -> ChangeLaw:
     """Keep the noise, and take the changes of a fitted model as they are assumed, the same at all sites."""
-    size, spread = assumed.size_on(day), assumed.SPREAD_PER_EPSILON**2
+    size, spread = assumed.size_on(day), assumed.spread_on(day) ** 2
     n_sites = len(law.site_clean)
     return replace(
         law,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.estimate import Floats, mean_over_pairs
+from closedloop.analysis.estimate import Floats
 from closedloop.analysis.variance_parts import PairVariance, RepeatedPairs, pair_variance
 
 _EXPONENTS = np.linspace(0.5, 1.5, 41)
@@ -123,11 +123,12 @@ def fit_law(seen: Sequence[SeenPairs], *, n_sites: int) -> ChangeLaw:
     n_sites
         Outputs of the model.
     """
-    told = [_TakenApart.of(one) for one in seen if np.isfinite(one.pairs.signed_change).sum() > 1]
+    total = _variances(seen)
+    told = [_TakenApart.of(one, total[one.epsilon]) for one in seen if _is_enough(one.pairs)]
     exponent = _fit_exponent(told)
     of_site = [
         [
-            _TakenApart.of(SeenPairs(one.epsilon, own, one.weight))
+            _TakenApart.of(SeenPairs(one.epsilon, own, one.weight), total[one.epsilon])
             for one in seen
             if _is_enough(own := _of_site(one.pairs, site))
         ]
@@ -161,24 +162,29 @@ class _TakenApart:
     errors: Mapping[str, float]
 
     @staticmethod
-    def of(one: SeenPairs) -> _TakenApart:
-        """Take the pairs' variance apart; the errors are those of normal values."""
-        pairs = one.pairs
-        mean = mean_over_pairs(pairs.signed_change, image_index=pairs.image_index, site_index=pairs.site_index)
-        total, parts, n = float(np.nanvar(pairs.signed_change, ddof=1)), pair_variance(pairs), mean.n_pairs
-        values = {
-            "mean": mean.mean,
-            **{name: getattr(parts, name) for name in ("spread", "shared", "clean", "changed")},
-        }
-        values["shared_clean"] = parts.shared_clean
-        of_mean = mean.standard_error**2 if mean.standard_error > 0 else total / n
-        return _TakenApart(
-            one.epsilon,
-            one.weight,
-            n,
-            values,
-            {"mean": of_mean, "spread": 2 * total**2 / (n - 1), "shared": total**2 / n},
-        )
+    def of(one: SeenPairs, total: float) -> _TakenApart:
+        """Take the pairs' variance apart.
+
+        The errors are those of normal values with the variance of all pairs of the epsilon: by a variance of its own
+        each day and site would weigh the more the smaller it came out by chance.
+        """
+        parts, change = pair_variance(one.pairs), one.pairs.signed_change
+        n = int(np.isfinite(change).sum())
+        names = ("spread", "shared", "clean", "changed", "shared_clean")
+        values = {name: float(getattr(parts, name)) for name in names} | {"mean": float(np.nanmean(change))}
+        errors = {"mean": total / n, "spread": 2 * total**2 / (n - 1), "shared": total**2 / n}
+        return _TakenApart(one.epsilon, one.weight, n, values, errors)
+
+
+def _variances(seen: Sequence[SeenPairs]) -> dict[float, float]:
+    """Return the variance over pairs at each epsilon, averaged over days."""
+    found = {}
+    for epsilon in {one.epsilon for one in seen}:
+        own = [one for one in seen if one.epsilon == epsilon and _is_enough(one.pairs)]
+        weights = [one.weight for one in own]
+        values = [float(np.nanvar(one.pairs.signed_change, ddof=1)) for one in own]
+        found[epsilon] = float(np.average(values, weights=weights)) if own else float("nan")
+    return found
 
 
 def _is_enough(pairs: RepeatedPairs) -> bool:
