@@ -24,8 +24,8 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.study import StudyPaths
 from closedloop.planning.design import ALL
-from closedloop.planning.pace import Pace
-from closedloop.planning.plan import Past, Plan, Subject, make_plan, plan_of_study
+from closedloop.planning.pace import SessionPace
+from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_study
 from closedloop.report.tables import anchor_difference
 from closedloop.stages.evaluate.rows import measured_rows
 from closedloop.study.loop import read_identity
@@ -131,8 +131,8 @@ def _compared(
 def plan_after(days: Sequence[SimulatedDay], protocol: Protocol, *, day: int) -> Plan:
     """Plan a day of a study in memory."""
     sites = tuple(range(protocol.sites.n_sites))
-    past = Past(tuple(one.observed() for one in days), Pace((), 0.0), sites, protocol)
-    return make_plan(protocol, past, Subject(), day=day, hours=None)
+    past = Past(tuple(one.observed() for one in days), SessionPace((), 0.0), sites, protocol)
+    return make_plan(protocol, past, PlannedFor(), day=day, hours=None)
 
 
 def dry_run(**attack: object) -> Protocol:

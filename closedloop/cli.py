@@ -18,6 +18,7 @@ from closedloop.commands.completion import complete_protocol
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.looks import looks_app
 from closedloop.commands.new.app import new_app
+from closedloop.commands.planned.app import plan_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
 from closedloop.commands.replay.app import replay_app
@@ -52,6 +53,7 @@ app.add_typer(new_app)
 app.add_typer(rehearse_app)
 app.add_typer(serve_app)
 app.add_typer(amending_app)
+app.add_typer(plan_app)
 app.add_typer(looks_app)
 
 
@@ -179,7 +181,6 @@ def init(
             raise click.UsageError(f"Missing option '{option}'.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
-    from closedloop.commands.plan import protocol_can_show  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
     from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
 
@@ -196,7 +197,6 @@ def init(
         skip_unreadable=skip_unreadable,
     )
     create(request if like is None else request_like(request, like))
-    typer.echo(printed(protocol_can_show(study)))
     _end_if_held(_advance(study, days=None))
 
 

@@ -32,6 +32,16 @@ class PlannedPairs:
         How often the clean and the attacked image of each are shown, (n_pairs,).
     used
         Part of the presentations that will count.
+
+    Examples
+    --------
+    Ten images, each attacked for the same two sites:
+
+    >>> import numpy as np
+    >>> images, sites = np.repeat(np.arange(10), 2), np.tile([0, 1], 10)
+    >>> planned = PlannedPairs(images, sites, clean_repetitions=np.full(20, 4), repetitions=np.full(20, 2))
+    >>> planned.n_pairs, planned.n_images
+    (20, 10)
     """
 
     image_index: Indices
@@ -65,6 +75,8 @@ def expected_standard_error(planned: PlannedPairs, variance: PairVariance) -> fl
     --------
     Independent pairs of variance 1 + 1 / 2 + 1 / 2, four hundred of them:
 
+    >>> import numpy as np
+    >>> from closedloop.analysis import PairVariance
     >>> pairs = PlannedPairs(np.arange(400), np.zeros(400, int), np.full(400, 2), np.full(400, 2))
     >>> parts = PairVariance(spread=1.0, clean=1.0, changed=1.0, shared=0.0, shared_clean=0.0)
     >>> round(expected_standard_error(pairs, parts), 3)
@@ -106,6 +118,7 @@ def sigma_error(rates: Floats) -> Floats:
     --------
     Normal responses to 200 images: 1 / sqrt(2 x 200).
 
+    >>> import numpy as np
     >>> rates = np.random.default_rng(0).normal(size=(200, 1000))
     >>> round(float(sigma_error(rates).mean()), 2)
     0.05

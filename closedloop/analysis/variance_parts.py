@@ -30,7 +30,17 @@ class RepeatedPairs:
         Sealed before the responses were seen, (n_pairs,).
     clean, changed
         Responses in units of the site's sigma, (n_pairs, n_repetitions), those of one clean image in one order at all
-        sites; NaN where there is none.
+    sites; NaN where there is none.
+
+    Examples
+    --------
+    An image raised a site as predicted, and another site not:
+
+    >>> import numpy as np
+    >>> clean, changed = np.array([[1.0, 1.0], [2.0, 0.0]]), np.array([[2.0, 3.0], [3.0, 1.0]])
+    >>> pairs = RepeatedPairs(np.array([0, 0]), np.array([0, 1]), np.array([1, -1]), clean, changed)
+    >>> pairs.signed_change
+    array([ 1.5, -1. ])
     """
 
     image_index: Indices
@@ -127,6 +137,7 @@ def pair_variance(pairs: RepeatedPairs) -> PairVariance:
     --------
     Changes of SD .5 over images, noise of SD 1 in each of four clean and two attacked presentations:
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> n = 20_000
     >>> pairs = RepeatedPairs(
@@ -163,10 +174,8 @@ def difference_spread(before: RepeatedPairs, after: RepeatedPairs) -> float:
     before, after
         The same (image, site) pairs in the same order on two days, which share no presentation.
     """
-    noise = sum(
-        _noise(responses) / _count(responses)
-        for responses in (before.clean, before.changed, after.clean, after.changed)
-    )
+    shown = (before.clean, before.changed, after.clean, after.changed)
+    noise = np.sum([_noise(responses) / _count(responses) for responses in shown], axis=0)
     difference = after.signed_change - before.signed_change
     known = np.isfinite(difference)
     if known.sum() < 2:
@@ -214,14 +223,14 @@ def _count(responses: Floats) -> Floats:
 
 def _mean(responses: Floats) -> Floats:
     n = _count(responses)
-    return np.divide(np.nansum(responses, axis=1), n, out=np.full(len(n), np.nan), where=n > 0)
+    return np.asarray(np.divide(np.nansum(responses, axis=1), n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 def _noise(responses: Floats) -> Floats:
     """Return the variance over repetitions of each pair, (n_pairs,); NaN with fewer than two."""
     n = _count(responses)
     squares = np.nansum((responses - _mean(responses)[:, None]) ** 2, axis=1)
-    return np.divide(squares, n - 1, out=np.full(len(n), np.nan), where=n > 1)
+    return np.asarray(np.divide(squares, n - 1, out=np.full(len(n), np.nan), where=n > 1))
 
 
 def _known_mean(values: Floats) -> float:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
+from closedloop.artifacts.documents import validate
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.errors import ProtocolError
 
-Change = Mapping[str, Any]  # "attack.repetitions" -> its new value
+NewValues = Mapping[str, Any]  # "attack.repetitions" -> its new value
 
 _LEAST_CLEAN = 50  # of fewer, sigma and the fit stand on nothing
 _FRACTIONS = tuple(part / 100 for part in range(95, 4, -5))
@@ -35,7 +35,7 @@ class Alternative:
     """
 
     says: str
-    change: Change
+    change: NewValues
     protocol: Protocol
     costs: str
     fits: bool
@@ -140,7 +140,7 @@ def _sparing(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[A
             return
 
 
-def _several(protocol: Protocol, change: Change, changed: Protocol) -> Alternative:
+def _several(protocol: Protocol, change: NewValues, changed: Protocol) -> Alternative:
     says = ", ".join(f"{key} {_value(protocol, key)} -> {value}" for key, value in change.items())
     return Alternative(says, change, changed, "less to fit, a wider interval of the controls", fits=True)
 
@@ -165,7 +165,7 @@ def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterato
             return
 
 
-def with_change(protocol: Protocol, change: Change) -> Protocol | None:
+def with_change(protocol: Protocol, change: NewValues) -> Protocol | None:
     """Return a protocol with some numbers changed; None where the protocol's own rules forbid it."""
     plain = protocol.model_dump()
     plain["trial"]["hours_per_day"] = 1_000.0  # whether it fits is asked at another pace than the protocol's
@@ -173,8 +173,8 @@ def with_change(protocol: Protocol, change: Change) -> Protocol | None:
         section, name = key.split(".")
         plain[section][name] = value
     try:
-        return Protocol.model_validate(plain)
-    except ValidationError:
+        return validate(Protocol, plain, place="protocol.yaml", error=ProtocolError)
+    except ProtocolError:
         return None
 
 

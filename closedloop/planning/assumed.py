@@ -14,6 +14,9 @@ GROWTH = 2.7
 SPREAD_PER_EPSILON = 0.045
 """SD over pairs of the change in sigma, per unit of epsilon; the simulated subject has .042 on day 1, .05 on day 5."""
 
+SPREAD_OF_DAY_0 = 0.02
+"""The same of attacks by a model that has seen nothing; the simulated subject has .023."""
+
 CORRELATION_OF_DAYS = 0.5
 """Of a pair's change on two fitted days, over pairs."""
 
@@ -26,6 +29,11 @@ def size_on(day: int) -> float:
     The attacks of day 0 follow a model that has seen nothing: they move nothing on average.
     """
     return SIZE_PER_EPSILON * grown(min(day - _LAST_DAY, 0)) if day else 0.0
+
+
+def spread_on(day: int) -> float:
+    """Return the SD over pairs that is assumed of a day's changes, sigma a unit of epsilon."""
+    return SPREAD_PER_EPSILON if day else SPREAD_OF_DAY_0
 
 
 def grown(n_days: int) -> float:

@@ -13,7 +13,7 @@ from closedloop.analysis.estimate import Floats
 from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread, pair_variance
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning import assumed
-from closedloop.planning.law import ChangeLaw, Seen, fit_law, uniform_law
+from closedloop.planning.law import ChangeLaw, SeenPairs, fit_law, uniform_law
 from closedloop.planning.observed import ObservedDay, ObservedPairs
 
 _DAY_BEFORE = 0.5  # weight of a day in parts of the next one's: the model, and with it the spread, goes on
@@ -29,7 +29,7 @@ class FirstDay:
 
 
 @dataclass(frozen=True)
-class Basis:
+class DayBasis:
     """What the expectations of a day rest on.
 
     Attributes
@@ -62,7 +62,9 @@ class Basis:
     assumptions: tuple[str, ...]
 
 
-def basis_of(days: Sequence[ObservedDay], protocol: Protocol, *, day: int, reliability: float | None = None) -> Basis:
+def basis_of(
+    days: Sequence[ObservedDay], protocol: Protocol, *, day: int, n_sites: int, reliability: float | None = None
+) -> DayBasis:
     """Gather what a day's expectations rest on.
 
     Parameters
@@ -73,11 +75,13 @@ def basis_of(days: Sequence[ObservedDay], protocol: Protocol, *, day: int, relia
         What is planned.
     day
         Which is planned.
+    n_sites
+        Outputs of the model up to the last one that is attacked.
     reliability
         Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY`.
     """
     if not days:
-        return _assumed(protocol, day=day, reliability=reliability or assumed.RELIABILITY)
+        return _assumed(protocol, day=day, n_sites=n_sites, reliability=reliability or assumed.RELIABILITY)
     fitted = [one for one in days if one.is_fitted]
     law, lines = _law_of(fitted or days), []
     if not fitted:
@@ -90,7 +94,7 @@ def basis_of(days: Sequence[ObservedDay], protocol: Protocol, *, day: int, relia
     shown = {epsilon for one in days for epsilon in one.by_epsilon}
     if new := [f"{epsilon:g}" for epsilon in protocol.attack.epsilons if epsilon not in shown]:
         lines.append(f"Epsilon {', '.join(new)}, not shown yet: as those that were, by a power of epsilon.")
-    return Basis(
+    return DayBasis(
         law=law,
         sigma_error=days[-1].sigma_error,
         site_names=days[-1].site_names,
@@ -102,10 +106,10 @@ def basis_of(days: Sequence[ObservedDay], protocol: Protocol, *, day: int, relia
     )
 
 
-def _assumed(protocol: Protocol, *, day: int, reliability: float) -> Basis:
-    n_sites, repetitions = protocol.sites.n_sites, protocol.images.clean_repetitions
+def _assumed(protocol: Protocol, *, day: int, n_sites: int, reliability: float) -> DayBasis:
+    repetitions = protocol.images.clean_repetitions
     noise = assumed.noise_of(reliability, repetitions=repetitions)
-    return Basis(
+    return DayBasis(
         law=_with_assumed_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), day),
         sigma_error=np.full(n_sites, 1 / math.sqrt(2 * protocol.images.clean_per_day)),
         site_names=tuple(f"site {number}" for number in range(n_sites)),
@@ -125,7 +129,7 @@ def _assumed_size(day: int) -> str:
     return (
         f"Attacks of day {day} change a site by {assumed.size_on(day):.3f} sigma a unit of epsilon (the simulated "
         f"subject's size on day 5, {assumed.GROWTH:g} times less on day 1 as in the paper), with an SD over pairs of "
-        f"{assumed.SPREAD_PER_EPSILON:g}"
+        f"{assumed.spread_on(day):g}"
     )
 
 
@@ -135,7 +139,7 @@ def _assumed_correlation() -> str:
 
 def _with_assumed_change(law: ChangeLaw, day: int) -> ChangeLaw:
     """Keep the noise, and take the changes of a fitted model as they are assumed, the same at all sites."""
-    size, spread = assumed.size_on(day), assumed.SPREAD_PER_EPSILON**2
+    size, spread = assumed.size_on(day), assumed.spread_on(day) ** 2
     n_sites = len(law.site_clean)
     return replace(
         law,
@@ -150,7 +154,7 @@ def _with_assumed_change(law: ChangeLaw, day: int) -> ChangeLaw:
 
 def _law_of(days: Sequence[ObservedDay]) -> ChangeLaw:
     seen = [
-        Seen(epsilon, own.pairs, _DAY_BEFORE ** (days[-1].day - one.day))
+        SeenPairs(epsilon, own.pairs, _DAY_BEFORE ** (days[-1].day - one.day))
         for one in days
         for epsilon, own in one.by_epsilon.items()
     ]

@@ -13,7 +13,7 @@ from closedloop.analysis.expected_error import PlannedPairs, expected_standard_e
 from closedloop.analysis.power import power_of_mean, smallest_effect
 from closedloop.analysis.variance_parts import PairVariance
 from closedloop.planning import assumed
-from closedloop.planning.basis import Basis
+from closedloop.planning.basis import DayBasis
 from closedloop.planning.design import ALL, ANCHORS, FRESH, DayDesign
 from closedloop.planning.law import ChangeLaw
 
@@ -123,7 +123,7 @@ class DesignOfDays:
 
 
 def expect(
-    basis: Basis, designs: DesignOfDays, *, day: int, n_days: int, reliability: Mapping[str, float] | None = None
+    basis: DayBasis, designs: DesignOfDays, *, day: int, n_days: int, reliability: Mapping[str, float] | None = None
 ) -> tuple[ExpectedEpsilon, ...]:
     """Return what a day is expected to show.
 
@@ -181,7 +181,7 @@ def _expect_epsilon(
 
 
 def _sites(
-    pairs: PlannedPairs, basis: Basis, epsilon: float, reliability: Mapping[str, float]
+    pairs: PlannedPairs, basis: DayBasis, epsilon: float, reliability: Mapping[str, float]
 ) -> tuple[ExpectedSite, ...]:
     found, sizes = [], basis.law.site_sizes_at(epsilon)
     for site in np.unique(pairs.site_index).tolist():
@@ -193,7 +193,7 @@ def _sites(
 
 
 def _growth(
-    basis: Basis, designs: DesignOfDays, epsilon: float, *, day: int, n_days: int
+    basis: DayBasis, designs: DesignOfDays, epsilon: float, *, day: int, n_days: int
 ) -> tuple[Contrast | None, dict[int, float]]:
     """Return what can be told of growth on the anchors that both days have, and the power day by day."""
     before, after = _common_anchors(designs, used=basis.used)
@@ -254,5 +254,10 @@ def _conditions(pairs: PlannedPairs, law: ChangeLaw, epsilon: float) -> Contrast
 
 def select_pairs(pairs: PlannedPairs, rows: NDArray[np.int64]) -> PlannedPairs:
     """Keep some of the pairs, by their rows."""
-    columns = (pairs.image_index, pairs.site_index, pairs.clean_repetitions, pairs.repetitions)
-    return PlannedPairs(*(column[rows] for column in columns), used=pairs.used)
+    return PlannedPairs(
+        image_index=pairs.image_index[rows],
+        site_index=pairs.site_index[rows],
+        clean_repetitions=pairs.clean_repetitions[rows],
+        repetitions=pairs.repetitions[rows],
+        used=pairs.used,
+    )

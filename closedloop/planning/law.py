@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.estimate import Floats, mean_over_pairs
+from closedloop.analysis.estimate import Floats
 from closedloop.analysis.variance_parts import PairVariance, RepeatedPairs, pair_variance
 
 _EXPONENTS = np.linspace(0.5, 1.5, 41)
@@ -105,7 +105,7 @@ def uniform_law(*, size: float, spread: float, clean: float, n_sites: int) -> Ch
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenPairs:
     """The pairs of one day and epsilon, and how much they count."""
 
     epsilon: float
@@ -113,7 +113,7 @@ class Seen:
     weight: float
 
 
-def fit_law(seen: Sequence[Seen], *, n_sites: int) -> ChangeLaw:
+def fit_law(seen: Sequence[SeenPairs], *, n_sites: int) -> ChangeLaw:
     """Fit the numbers to past days, every measurement weighed by how sure it is.
 
     Parameters
@@ -123,10 +123,15 @@ def fit_law(seen: Sequence[Seen], *, n_sites: int) -> ChangeLaw:
     n_sites
         Outputs of the model.
     """
-    told = [_Told.of(one) for one in seen if np.isfinite(one.pairs.signed_change).sum() > 1]
+    total = _variances(seen)
+    told = [_TakenApart.of(one, total[one.epsilon]) for one in seen if _is_enough(one.pairs)]
     exponent = _fit_exponent(told)
     of_site = [
-        [_Told.of(Seen(one.epsilon, own, one.weight)) for one in seen if _is_enough(own := _of_site(one.pairs, site))]
+        [
+            _TakenApart.of(SeenPairs(one.epsilon, own, one.weight), total[one.epsilon])
+            for one in seen
+            if _is_enough(own := _of_site(one.pairs, site))
+        ]
         for site in range(n_sites)
     ]
     clean = _average(told, "clean")
@@ -147,7 +152,7 @@ def fit_law(seen: Sequence[Seen], *, n_sites: int) -> ChangeLaw:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _TakenApart:
     """What the pairs of one day and epsilon say: values, and the variance of the error of each."""
 
     epsilon: float
@@ -157,24 +162,29 @@ class _Told:
     errors: Mapping[str, float]
 
     @staticmethod
-    def of(one: Seen) -> _Told:
-        """Take the pairs' variance apart; the errors are those of normal values."""
-        pairs = one.pairs
-        mean = mean_over_pairs(pairs.signed_change, image_index=pairs.image_index, site_index=pairs.site_index)
-        total, parts, n = float(np.nanvar(pairs.signed_change, ddof=1)), pair_variance(pairs), mean.n_pairs
-        values = {
-            "mean": mean.mean,
-            **{name: getattr(parts, name) for name in ("spread", "shared", "clean", "changed")},
-        }
-        values["shared_clean"] = parts.shared_clean
-        of_mean = mean.standard_error**2 if mean.standard_error > 0 else total / n
-        return _Told(
-            one.epsilon,
-            one.weight,
-            n,
-            values,
-            {"mean": of_mean, "spread": 2 * total**2 / (n - 1), "shared": total**2 / n},
-        )
+    def of(one: SeenPairs, total: float) -> _TakenApart:
+        """Take the pairs' variance apart.
+
+        The errors are those of normal values with the variance of all pairs of the epsilon: by a variance of its own
+        each day and site would weigh the more the smaller it came out by chance.
+        """
+        parts, change = pair_variance(one.pairs), one.pairs.signed_change
+        n = int(np.isfinite(change).sum())
+        names = ("spread", "shared", "clean", "changed", "shared_clean")
+        values = {name: float(getattr(parts, name)) for name in names} | {"mean": float(np.nanmean(change))}
+        errors = {"mean": total / n, "spread": 2 * total**2 / (n - 1), "shared": total**2 / n}
+        return _TakenApart(one.epsilon, one.weight, n, values, errors)
+
+
+def _variances(seen: Sequence[SeenPairs]) -> dict[float, float]:
+    """Return the variance over pairs at each epsilon, averaged over days."""
+    found = {}
+    for epsilon in {one.epsilon for one in seen}:
+        own = [one for one in seen if one.epsilon == epsilon and _is_enough(one.pairs)]
+        weights = [one.weight for one in own]
+        values = [float(np.nanvar(one.pairs.signed_change, ddof=1)) for one in own]
+        found[epsilon] = float(np.average(values, weights=weights)) if own else float("nan")
+    return found
 
 
 def _is_enough(pairs: RepeatedPairs) -> bool:
@@ -185,7 +195,7 @@ def _of_site(pairs: RepeatedPairs, site: int) -> RepeatedPairs:
     return pairs.select(np.asarray(pairs.site_index == site))
 
 
-def _fit_exponent(told: Sequence[_Told]) -> float:
+def _fit_exponent(told: Sequence[_TakenApart]) -> float:
     """Return the exponent that the mean changes tell, drawn towards 1 where they tell little."""
     if len({one.epsilon for one in told}) < 2:
         return _USUAL_EXPONENT
@@ -197,7 +207,7 @@ def _fit_exponent(told: Sequence[_Told]) -> float:
     return float(_EXPONENTS[int(np.argmin(losses))])
 
 
-def _at_one(told: Sequence[_Told], name: str, power: float) -> tuple[float, float]:
+def _at_one(told: Sequence[_TakenApart], name: str, power: float) -> tuple[float, float]:
     """Return what is in proportion to a power of epsilon, at epsilon 1, and the variance of its error."""
     above = below = noise = 0.0
     for one in told:
@@ -209,14 +219,14 @@ def _at_one(told: Sequence[_Told], name: str, power: float) -> tuple[float, floa
     return (above / below, noise / below**2) if below else (0.0, math.inf)
 
 
-def _average(told: Sequence[_Told], name: str, *, otherwise: float = float("nan")) -> float:
+def _average(told: Sequence[_TakenApart], name: str, *, otherwise: float = float("nan")) -> float:
     """Average over days and epsilons, a pair as much as another."""
     known = [(one.values[name], one.weight * one.n_pairs) for one in told if math.isfinite(one.values[name])]
     total = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / total if total else otherwise
 
 
-def _noisier(told: Sequence[_Told], clean: float) -> float:
+def _noisier(told: Sequence[_TakenApart], clean: float) -> float:
     """Return by which part of a clean image's noise an attacked one has more, a unit of epsilon."""
     known = [one for one in told if math.isfinite(one.values["changed"])]
     below = sum(one.weight * one.n_pairs * one.epsilon**2 for one in known) * clean
@@ -225,7 +235,7 @@ def _noisier(told: Sequence[_Told], clean: float) -> float:
     return sum(one.weight * one.n_pairs * one.epsilon * (one.values["changed"] - clean) for one in known) / below
 
 
-def _site_changes(of_site: Sequence[Sequence[_Told]], exponent: float) -> tuple[Floats, Floats]:
+def _site_changes(of_site: Sequence[Sequence[_TakenApart]], exponent: float) -> tuple[Floats, Floats]:
     """Return each site's change and spread at epsilon 1, as far as its few pairs tell more than those of all sites."""
     found = []
     for name, power in (("mean", exponent), ("spread", 2 * exponent)):

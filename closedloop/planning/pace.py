@@ -34,7 +34,7 @@ class PastSession:
 
 
 @dataclass(frozen=True)
-class Pace:
+class SessionPace:
     """The sessions before, and what the protocol expects."""
 
     sessions: tuple[PastSession, ...]
@@ -67,7 +67,7 @@ class Pace:
         return int(hours / self.hours(protocol, 1_000_000) * 1_000_000)
 
 
-def read_pace(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, before: int) -> Pace:
+def read_pace(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, before: int) -> SessionPace:
     """Read the sessions before a day.
 
     Parameters
@@ -84,7 +84,7 @@ def read_pace(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, be
     """
     contexts = [GateContext(paths, study, protocol, day) for day in range(before)]
     read = [(one.day, one.read(catalog.SUMMARY)) for one in contexts if one.has(catalog.SUMMARY)]
-    return Pace(past_sessions(read), protocol.trial.expected_broken_fraction)
+    return SessionPace(past_sessions(read), protocol.trial.expected_broken_fraction)
 
 
 def past_sessions(summaries: Sequence[tuple[int, SessionSummary]]) -> tuple[PastSession, ...]:

@@ -11,12 +11,12 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
-from closedloop.planning.alternatives import Change, alternatives
-from closedloop.planning.basis import Basis, basis_of
+from closedloop.planning.alternatives import NewValues, alternatives
+from closedloop.planning.basis import DayBasis, basis_of
 from closedloop.planning.design import ALL, ANCHORS, DayDesign, design_day
 from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expect
 from closedloop.planning.observed import ObservedDay, read_observed_days
-from closedloop.planning.pace import Pace, read_pace
+from closedloop.planning.pace import SessionPace, read_pace
 from closedloop.stages.plan import attacked_sites
 
 
@@ -34,7 +34,7 @@ class PlannedHours:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredMean:
     """What a day that is over measured at an epsilon."""
 
     epsilon: float
@@ -56,7 +56,7 @@ class PlannedAlternative:
     """
 
     says: str
-    change: Change
+    change: NewValues
     fits: bool
     n_presentations: int
     hours: float
@@ -103,7 +103,7 @@ class Plan:
     wanted_hours: float | None
     room: int
     alternatives: tuple[PlannedAlternative, ...]
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredMean, ...]
 
     @property
     def most_hours(self) -> float:
@@ -122,12 +122,11 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Subject:
+class PlannedFor:
     """Who is planned for; of nobody in particular where there is no study."""
 
     name: str = ""
     simulated: bool = False
-    n_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,10 +134,10 @@ class Past:
     """What is known before the day: observed days, the pace, and the sites that are attacked."""
 
     days: tuple[ObservedDay, ...]
-    pace: Pace
+    pace: SessionPace
     sites: tuple[int, ...]
     first_protocol: Protocol
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[MeasuredMean, ...] = ()
 
 
 def plan_of_study(
@@ -166,12 +165,12 @@ def plan_of_study(
     known = day > 0 and table.has(catalog.SITES)
     past = Past(
         days=read_observed_days(paths, study, own, before=day),
-        pace=Pace(read_pace(paths, study, own, before=day).sessions, protocol.trial.expected_broken_fraction),
-        sites=attacked_sites(table.read(catalog.SITES) if known else None, own.sites.n_sites),
+        pace=SessionPace(read_pace(paths, study, own, before=day).sessions, protocol.trial.expected_broken_fraction),
+        sites=attacked_sites(table.read(catalog.SITES) if known else None, protocol.sites.n_sites),
         first_protocol=own,
         measured=_measured(GateContext(paths, study, own, day)),
     )
-    return make_plan(protocol, past, Subject(study.subject, study.simulated), day=day, hours=hours)
+    return make_plan(protocol, past, PlannedFor(study.subject, study.simulated), day=day, hours=hours)
 
 
 def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, reliability: float | None = None) -> Plan:
@@ -188,15 +187,15 @@ def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, relia
     reliability
         Assumed of the sites.
     """
-    pace = Pace((), protocol.trial.expected_broken_fraction)
+    pace = SessionPace((), protocol.trial.expected_broken_fraction)
     past = Past((), pace, tuple(range(protocol.sites.n_sites)), protocol)
-    return make_plan(protocol, past, Subject(), day=day, hours=hours, reliability=reliability)
+    return make_plan(protocol, past, PlannedFor(), day=day, hours=hours, reliability=reliability)
 
 
 def make_plan(
     protocol: Protocol,
     past: Past,
-    subject: Subject,
+    subject: PlannedFor,
     *,
     day: int,
     hours: float | None,
@@ -220,7 +219,7 @@ def make_plan(
         Assumed of the sites where nothing was recorded.
     """
     design = design_day(protocol, sites=past.sites, day=day)
-    basis = basis_of(past.days, protocol, day=day, reliability=reliability)
+    basis = basis_of(past.days, protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
     expected = _expected(protocol, design, basis, past, day=day)
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
@@ -257,7 +256,7 @@ def make_plan(
 
 
 def _expected(
-    protocol: Protocol, design: DayDesign, basis: Basis, past: Past, *, day: int
+    protocol: Protocol, design: DayDesign, basis: DayBasis, past: Past, *, day: int
 ) -> tuple[ExpectedEpsilon, ...]:
     first = design_day(past.first_protocol, sites=past.sites, day=day) if basis.first else design
     reliability = {}
@@ -282,7 +281,7 @@ def _alternatives(
     found = []
     for one in alternatives(protocol, fits):
         design = design_day(one.protocol, sites=past.sites, day=day)
-        basis = basis_of(past.days, one.protocol, day=day, reliability=reliability)
+        basis = basis_of(past.days, one.protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
         expected = _expected(one.protocol, design, basis, past, day=day)
         found.append(
             PlannedAlternative(
@@ -299,7 +298,7 @@ def _alternatives(
     return tuple(sorted(found, key=lambda one: (not one.fits, _mean_known(list(one.standard_errors.values())))))
 
 
-def _measured(context: GateContext) -> tuple[Measured, ...]:
+def _measured(context: GateContext) -> tuple[MeasuredMean, ...]:
     if not context.has(catalog.SENSITIVITY):
         return ()
     columns = context.read(catalog.SENSITIVITY)
@@ -308,7 +307,7 @@ def _measured(context: GateContext) -> tuple[Measured, ...]:
         strict=True,
     )
     return tuple(
-        Measured(epsilon, image_set, mean, error)
+        MeasuredMean(epsilon, image_set, mean, error)
         for estimate, site, image_set, epsilon, mean, error in rows
         if estimate == "paper" and site == "" and image_set in (ALL, ANCHORS)
     )

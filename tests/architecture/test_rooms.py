@@ -49,7 +49,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         *("errors", "execution", "models", "neo_files", "plain_text", "recording", "simulation", "stimuli"),
         *("storage", "training"),
     },
-    "planning": {"analysis", "artifacts", "gates", "report", "stages"},
+    "planning": {"analysis", "artifacts", "errors", "gates", "report", "stages"},
     "study": {
         *GROUND,
         *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
@@ -102,7 +102,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
-        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "planning", "stages")),
         *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
         "closedloop.service.reading.recording",
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),

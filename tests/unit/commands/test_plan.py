@@ -13,7 +13,7 @@ import closedloop.cli
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.plan import next_day, protocol_can_show
+from closedloop.commands.planned.command import next_day, protocol_can_show
 from closedloop.errors import ClosedLoopError
 from tests.unit.days import SMOKE
 from tests.unit.study.labs import lab
@@ -72,9 +72,13 @@ def test_a_study_before_its_first_session_is_planned_from_what_is_assumed(tmp_pa
 def test_a_study_can_be_planned_by_another_protocol(tmp_path: Path) -> None:
     study = lab(tmp_path / "study", simulated=False)
     fewer = tmp_path / "fewer.yaml"
-    fewer.write_text(SMOKE.read_text().replace("clean_per_day: 30 ", "clean_per_day: 20 "))
+    changed = (
+        SMOKE.read_text().replace("clean_per_day: 30 ", "clean_per_day: 20 ").replace("n_sites: 4 ", "n_sites: 2 ")
+    )
+    fewer.write_text(changed)
     numbers = [json.loads(ran(study.paths.root, "--json", *more)) for more in ((), ("--protocol", fewer))]
     assert numbers[0]["presentations"]["clean"] - numbers[1]["presentations"]["clean"] == 10 * 3
+    assert [len(plan["epsilons"][0]["sites"]) for plan in numbers] == [4, 2]
 
 
 def test_the_next_day_is_the_first_without_a_session(tmp_path: Path) -> None:

@@ -9,20 +9,24 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from closedloop.analysis.estimate import Estimate
+from closedloop.analysis.estimate import Estimate, mean_over_pairs
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning.expectation import Contrast
-from closedloop.planning.pace import Pace, PastSession
-from closedloop.planning.plan import Past, Plan, Subject, make_plan, plan_of_protocol
+from closedloop.planning.pace import PastSession, SessionPace
+from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_protocol
 from closedloop.planning.telling import days_in_words, plan_lines, protocol_lines
 from tests.unit.planning.toy_days import N_SITES, USUAL, ToyDay, ToySubject, protocol
 
-PACE = Pace((PastSession(0, 3000, 0.3, 0.5), PastSession(1, 3000, 0.2, 0.4), PastSession(2, 1000, 0.25, 0.45)), 0.2)
+PACE = SessionPace(
+    (PastSession(0, 3000, 0.3, 0.5), PastSession(1, 3000, 0.2, 0.4), PastSession(2, 1000, 0.25, 0.45)), 0.2
+)
 
 
 def planned(days: Sequence[ToyDay], day: int, *, own: Protocol | None = None, hours: float | None = None) -> Plan:
-    past = Past(tuple(one.observed for one in days), PACE if days else Pace((), 0.2), tuple(range(N_SITES)), USUAL)
-    return make_plan(own or USUAL, past, Subject("m", simulated=True), day=day, hours=hours)
+    past = Past(
+        tuple(one.observed for one in days), PACE if days else SessionPace((), 0.2), tuple(range(N_SITES)), USUAL
+    )
+    return make_plan(own or USUAL, past, PlannedFor("m", simulated=True), day=day, hours=hours)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,32 @@ def test_the_power_of_growth_is_how_often_the_report_sees_it() -> None:
         effect = np.mean([one.mean for one in found]) if size > 0.4 else 0.0  # known within a twelfth of its error
         seen = np.mean([not one.interval[0] <= 0 <= one.interval[1] for one in found])
         assert np.mean([one.power_of(float(effect)) for one in contrasts]) == pytest.approx(seen, abs=0.1)
+
+
+def test_the_power_of_two_conditions_is_how_often_their_means_are_told_apart() -> None:
+    random, n = np.random.default_rng(5), 150
+    for size in (0.4, 0.6):
+        found, contrasts = [], []
+        for number in range(n):
+            subject = ToySubject.draw(random)
+            days = [subject.day(1, 0.4, random), subject.day(1, size, random)]
+            found.append([half_of(day, half) for half, day in enumerate(days)])
+            if number % 10 == 0:
+                (_, one) = planned([subject.day(1, 0.4, random)], 2).epsilons
+                assert one.conditions is not None
+                contrasts.append(one.conditions)
+        widths = [math.hypot(*(one.interval[1] - one.mean for one in pair)) for pair in found]
+        differences = [after.mean - before.mean for before, after in found]
+        seen = np.mean([abs(one) > width for one, width in zip(differences, widths, strict=True)])
+        effect = float(np.mean(differences)) if size > 0.4 else 0.0
+        assert np.mean([one.power_of(effect) for one in contrasts]) == pytest.approx(seen, abs=0.1)
+
+
+def half_of(day: ToyDay, half: int) -> Estimate:
+    """Return the estimate over every other image of a day."""
+    pairs = day.observed.by_epsilon[10.0].pairs
+    own = pairs.select(pairs.image_index % 2 == half)
+    return mean_over_pairs(own.signed_change, image_index=own.image_index, site_index=own.site_index)
 
 
 def test_growth_is_measured_from_the_first_fitted_day(two_days: tuple[ToyDay, ...]) -> None:

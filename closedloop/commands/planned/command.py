@@ -1,4 +1,4 @@
-"""`closedloop plan`: what a day will cost and can show."""
+"""A day's plan as a command gives it: which study or protocol, which day, as text, JSON or a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_FITTED_DAY = 1  # what a protocol can show is told of the first day whose
 
 
 @dataclass(frozen=True)
-class PlannedDay:
+class PlanAsked:
     """A plan, and the options that asked for it."""
 
     plan: Plan
@@ -37,7 +37,7 @@ class PlannedDay:
 
 def plan_day(
     study: Path | None, *, protocol: str | None, day: int | None, hours: float | None, out: Path | None
-) -> PlannedDay:
+) -> PlanAsked:
     """Plan a day of a study, or of a protocol alone.
 
     Parameters
@@ -66,13 +66,13 @@ def plan_day(
             raise OptionError("STUDY: expected a study folder, or --protocol, found neither. Name one.")
         wanted = min(_FIRST_FITTED_DAY, asked.days - 1) if day is None else day
         refuse_other_days(asked, wanted)
-        return PlannedDay(plan_of_protocol(asked, day=wanted, hours=hours), day, hours)
+        return PlanAsked(plan_of_protocol(asked, day=wanted, hours=hours), day, hours)
     paths = StudyPaths(resolved(study))
     document, own = read_identity(paths)
     wanted = next_day(paths, own) if day is None else day
     refuse_other_days(own, wanted)
     plan = plan_of_study(paths, document, own, protocol=asked or own, day=wanted, hours=hours)
-    return PlannedDay(plan, day, hours)
+    return PlanAsked(plan, day, hours)
 
 
 def next_day(paths: StudyPaths, protocol: Protocol) -> int:
@@ -81,7 +81,7 @@ def next_day(paths: StudyPaths, protocol: Protocol) -> int:
     return shown.index(False) if False in shown else protocol.days - 1
 
 
-def write_page(planned: PlannedDay, out: Path, *, study: Path | None, protocol: str | None) -> None:
+def write_page(planned: PlanAsked, out: Path, *, study: Path | None, protocol: str | None) -> None:
     """Write a plan as a page.
 
     Parameters
