@@ -139,5 +139,6 @@ def _verdict(parts: Sequence[RehearsedPart]) -> str:
     wrong = [one.part for one in parts if one.result == "wrong"]
     n_not = sum(one.result == "not tried" for one in parts)
     if wrong:
-        return f"The day closed, and {len(wrong)} is wrong: {', '.join(wrong)}. {n_not} were not tried."
+        are = "is" if len(wrong) == 1 else "are"
+        return f"The day closed, and {len(wrong)} {are} wrong: {', '.join(wrong)}. {n_not} were not tried."
     return f"The day closed, and nothing was found wrong; {n_not} were not tried."
