@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal import Journal
 from closedloop.confined.npy import map_npy
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.subject import simulated_cortex
@@ -14,10 +15,10 @@ from closedloop.stages.from_protocol.recording import raw_electrodes_on
 
 def run(context: StageContext) -> None:
     """Write array1.nev and array1.ns6, and array2's where the recorder has two processors."""
-    record_session(context, context.working)
+    record_session(context, context.working, journal=context.read(catalog.JOURNAL))
 
 
-def record_session(context: StageContext, folder: Path) -> None:
+def record_session(context: StageContext, folder: Path, *, journal: Journal) -> None:
     """Write the simulated array's files of the day's session into a folder.
 
     Parameters
@@ -26,13 +27,15 @@ def record_session(context: StageContext, folder: Path) -> None:
         Of the stage.
     folder
         Where they go; there already.
+    journal
+        The session's, in seconds since it began.
     """
     protocol = context.protocol
     session = context.read(catalog.SESSION)
     day = ArrayDay(
         day=context.day,
         session_id=session.session_id,
-        journal=context.read(catalog.JOURNAL),
+        journal=journal,
         images=map_npy(context.path(catalog.SESSION_IMAGES)),
         refresh_hz=session.screen.refresh_hz,
         raw_electrodes=raw_electrodes_on(protocol.recording, context.day),

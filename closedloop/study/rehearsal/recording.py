@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.catalog import SESSION
+from closedloop.artifacts.catalog import JOURNAL, SESSION
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.rig.description import RigDocument
 from closedloop.errors import RecordingError
+from closedloop.simulation.session_clock import since_the_start
 from closedloop.simulation.slow_files import write_slower
 from closedloop.stages.context import StageContext
 from closedloop.stages.record import record_session
@@ -36,7 +37,7 @@ def record_rehearsed(context: StageContext, *, rig: RigDocument | None) -> None:
     written = context.scratch / "array"
     remove_folder(written)
     make_folder(written)
-    record_session(context, written)
+    record_session(context, written, journal=since_the_start(context.read(JOURNAL)))
     session_id = context.read(SESSION).session_id
     pattern = rig.recorder.file if rig is not None else None
     name = recording_name(pattern, session_id=session_id, day=context.day)
