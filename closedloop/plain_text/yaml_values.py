@@ -13,11 +13,11 @@ _BYTE_ORDER_MARK = "\ufeff"
 _REST_OF_LINE = re.compile(r"[^\S\r\n]*(#[^\r\n]*)?(?=[\r\n]|\Z)")
 _COMMENT_COLUMN = 34  # of the shipped protocols
 
-Path = tuple[str, ...]
-Edit = tuple[int, int, str]
+KeyPath = tuple[str, ...]
+TextEdit = tuple[int, int, str]
 
 
-def replace_values(content: bytes, values: Mapping[Path, str], *, comment: str) -> bytes:
+def replace_values(content: bytes, values: Mapping[KeyPath, str], *, comment: str) -> bytes:
     """Return a YAML file with some values replaced, or added to the section where the file leaves them out.
 
     What was said behind a value that is replaced was said of the old one: the comment takes its place.
@@ -51,7 +51,7 @@ def replace_values(content: bytes, values: Mapping[Path, str], *, comment: str) 
     return (mark + text).encode()
 
 
-def _edit(text: str, root: yaml.Node, path: Path, value: str, comment: str) -> Edit:
+def _edit(text: str, root: yaml.Node, path: KeyPath, value: str, comment: str) -> TextEdit:
     section = root
     for key in path[:-1]:
         section = _value_of(section, key, path)
@@ -74,7 +74,7 @@ def _edit(text: str, root: yaml.Node, path: Path, value: str, comment: str) -> E
     return start, rest.end(), _with_comment(value, column, comment)
 
 
-def _addition(text: str, section: yaml.MappingNode, key: str, value: str, comment: str) -> Edit:
+def _addition(text: str, section: yaml.MappingNode, key: str, value: str, comment: str) -> TextEdit:
     if not section.value:
         raise UneditableYamlError("an empty section")
     last = _last_index(section.value[-1][1])
@@ -91,7 +91,7 @@ def _with_comment(words: str, column: int, comment: str) -> str:
     return f"{words}{' ' * max(2, _COMMENT_COLUMN - column - len(words))}# {comment}"
 
 
-def _value_of(section: yaml.Node, key: str, path: Path) -> yaml.Node:
+def _value_of(section: yaml.Node, key: str, path: KeyPath) -> yaml.Node:
     pairs: list[tuple[yaml.Node, yaml.Node]] = section.value if isinstance(section, yaml.MappingNode) else []
     found = next((value for name, value in pairs if name.value == key), None)
     if found is None:

@@ -18,16 +18,18 @@ _INTERRUPTED = 130  # the rig's exit code where it was asked to end: Ctrl-C, SIG
 
 def run(context: StageContext) -> None:
     """Write journal.jsonl and summary.json, by `rig present --display headless`; resume a journal that is there."""
-    show(context, ["--display", "headless"])
+    show(context.path(SESSION).parent, out=context.working, options=["--display", "headless"])
 
 
-def show(context: StageContext, options: Sequence[str | Path]) -> None:
-    """Have the rig show the day's session to its end, as a process of its own, and resume what was stopped.
+def show(session: Path, *, out: Path, options: Sequence[str | Path]) -> None:
+    """Have the rig show a session to its end, as a process of its own, and resume what was stopped.
 
     Parameters
     ----------
-    context
-        Of the stage.
+    session
+        Its folder.
+    out
+        Where journal and summary go.
     options
         Of `rig present`, beside --out and --resume.
 
@@ -36,13 +38,10 @@ def show(context: StageContext, options: Sequence[str | Path]) -> None:
     SessionError
         The rig ended before the session did.
     """
-    resume = context.output(JOURNAL).exists()
-    _present(context.path(SESSION).parent, out=context.working, options=options, resume=resume)
-    summary = SUMMARY.read(context.output(SUMMARY))
+    _present(session, out=out, options=options, resume=(out / JOURNAL.name).exists())
+    summary = SUMMARY.read(out / SUMMARY.name)
     if summary.n_remaining:
-        raise SessionError(
-            f"{context.working}: expected every presentation accepted, found {summary.n_remaining} left. Run again."
-        )
+        raise SessionError(f"{out}: expected every presentation accepted, found {summary.n_remaining} left. Run again.")
 
 
 def _present(session: Path, *, out: Path, options: Sequence[str | Path], resume: bool) -> None:

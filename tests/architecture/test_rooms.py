@@ -136,7 +136,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     ),
     "uvicorn": ("closedloop.service.web",),
     "watchfiles": ("closedloop.study.waiting.alarms",),
-    "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
+    "yaml": tuple(f"closedloop.plain_text.{module}" for module in ("yaml_edit", "yaml_text", "yaml_values")),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
@@ -160,7 +160,8 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
     "subprocess": (
         *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
-        *("closedloop.stages.present", "closedloop.study.chaos.programs", "rig.operator.panel"),
+        *("closedloop.stages.present", "closedloop.study.chaos.programs", "closedloop.study.rehearsal.present"),
+        "rig.operator.panel",
     ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),

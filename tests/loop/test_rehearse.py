@@ -66,7 +66,12 @@ def test_the_day_closes_and_the_study_itself_is_not_touched(rehearsed: tuple[Pat
     for stage in STAGES[:-1]:
         assert read_manifest(copy_in(folder).folder(stage, 0)).simulated, stage
     assert (copy_in(folder).report / "index.html").is_file()
-    assert Rehearsal.read(copy_in(folder).rehearsal) == said(folder)
+    kept = Rehearsal.read(copy_in(folder).rehearsal)
+    assert (kept.study_id, kept.changes, kept.stages) == (
+        said(folder).study_id,
+        said(folder).changes,
+        said(folder).stages,
+    )
 
 
 def test_nothing_of_the_copy_can_be_mixed_up_with_data_of_the_animal(rehearsed: tuple[Path, dict[str, str]]) -> None:
@@ -103,6 +108,9 @@ def test_what_was_tried_and_what_was_not_is_said_and_what_was_cut(rehearsed: tup
     }
     assert {results[part] for part in ("animal", "screen", "gaze", "codes", "recorder")} == {"not tried"}
     assert "wrong" not in results.values()
+    opened = (copy_in(folder).folder("present", 0) / "journal.jsonl").read_text().splitlines()[0]
+    assert '"rig-2"' in opened  # the session was shown by the rig's own description
+    assert '"distance"' not in opened  # and nothing of it had to be overridden
     cut = {change.key: (change.before, change.after) for change in said(folder).changes if change.why == "asked for"}
     assert cut["images.clean_per_day"] == ("24", "16")
 
@@ -137,9 +145,11 @@ def test_what_is_wrong_is_a_line_and_the_day_closes_all_the_same(rehearsed: tupl
     found = closedloop(*words)
     assert found.returncode == 1, found.stdout
     wrong = [line.split()[1] for line in found.stdout.splitlines() if line.startswith("  wrong")]
-    assert wrong == ["rig"]
+    assert wrong == ["rig", "pixel-size", "distance"]
     assert "found 1024 x 600 pixels at 60 Hz" in found.stdout
-    assert "The day closed, and 1 is wrong: rig." in found.stdout
+    assert "The day closed, and 3 are wrong: rig, pixel-size, distance." in found.stdout
+    journal = (folder / "other" / "day-00" / "present" / "journal.jsonl").read_text()
+    assert "rig-2" not in journal  # what no rig shows so was shown without its description
 
 
 @pytest.mark.timeout(2 * A_RESNET_S)

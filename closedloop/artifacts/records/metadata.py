@@ -21,7 +21,7 @@ Hemisphere = Literal["left", "right"]
 SEXES: tuple[Sex, ...] = get_args(Sex)
 HEMISPHERES: tuple[Hemisphere, ...] = get_args(Hemisphere)
 
-Text = Annotated[str, Field(min_length=1, max_length=255)]
+ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 
 _ISO_AGE = r"^P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?$"
 
@@ -47,15 +47,15 @@ class Animal(Section):
 class ImplantedArray(Section):
     """An array in the animal."""
 
-    name: Text = Field(description="as the study names it")
-    region: Text = Field(description="of the brain: IT, aIT, V4")
+    name: ShortText = Field(description="as the study names it")
+    region: ShortText = Field(description="of the brain: IT, aIT, V4")
     hemisphere: Hemisphere
 
 
 class RigFile(Section):
     """The description of the rig when the study was made; the rig's computer has the one that counts."""
 
-    name: Text
+    name: ShortText
     file: str = Field(min_length=1, max_length=MOST_OF_PATH)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -66,7 +66,7 @@ class StudyMetadata(Document):
     kind: Literal["study_metadata"] = "study_metadata"
     animal: Animal
     arrays: tuple[ImplantedArray, ...] = Field(min_length=1, max_length=16, description="in the processors' order")
-    experimenter: tuple[Text, ...] = Field(min_length=1, max_length=64, description="each as Surname, First name")
-    institution: Text
-    lab: Text | None = None
+    experimenter: tuple[ShortText, ...] = Field(min_length=1, max_length=64, description="each as Surname, First name")
+    institution: ShortText
+    lab: ShortText | None = None
     rig: RigFile | None = Field(default=None, description="null where none was described yet")

@@ -9,32 +9,32 @@ from pydantic import Field
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
 
-Words = Annotated[str, Field(min_length=1)]
+SomeText = Annotated[str, Field(min_length=1)]
 RehearsalResult = Literal["tried", "not tried", "wrong"]
 
 
 class ChangedValue(Section):
     """A value of the protocol that is another in the copy."""
 
-    key: Words
+    key: SomeText
     before: str = Field(description="in the study's protocol, as JSON")
     after: str = Field(description="in the copy's")
-    why: Words
+    why: SomeText
 
 
 class RehearsedPart(Section):
     """A part of the day, and whether it was tried."""
 
-    part: Words
+    part: SomeText
     result: RehearsalResult
-    said: Words = Field(description="what was found, in a line; of what is wrong, with what to do")
+    said: SomeText = Field(description="what was found, in a line; of what is wrong, with what to do")
 
 
 class RehearsedStage(Section):
     """How long a stage took."""
 
     day: int = Field(ge=0)
-    stage: Words
+    stage: SomeText
     seconds: float = Field(ge=0)
     whole_day_seconds: float | None = Field(
         description="at most about so long with the study's own numbers, by the count that its work grows with; null "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol as Port
 
 from closedloop.commands.new.draft import Draft
-from closedloop.commands.new.questions import QUESTIONS, Question
+from closedloop.commands.new.questions import QUESTIONS, StudyQuestion
 from closedloop.errors import ClosedLoopError, OptionError
 
 BACK = "back"
@@ -27,7 +27,7 @@ class Person(Port):
 
 
 @dataclass
-class Conversation:
+class Answering:
     """What was answered so far.
 
     Attributes
@@ -44,7 +44,7 @@ class Conversation:
     answers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[int, Draft]] = field(default_factory=list)
 
-    def take(self, question: Question, answer: str) -> None:
+    def take(self, question: StudyQuestion, answer: str) -> None:
         """Take an answer.
 
         Raises
@@ -56,7 +56,7 @@ class Conversation:
         self.answers[question.key] = question.kept(answer.strip())
 
 
-def answer_all(draft: Draft, given: Mapping[str, str]) -> Conversation:
+def answer_all(draft: Draft, given: Mapping[str, str]) -> Answering:
     """Take all answers from options and a file, where nobody can be asked; what is proposed stands for the others.
 
     Parameters
@@ -75,7 +75,7 @@ def answer_all(draft: Draft, given: Mapping[str, str]) -> Conversation:
     """
     missing = [question for question in QUESTIONS if question.needs_a_person and question.key not in given]
     _refuse_missing(missing)
-    talk = Conversation(draft)
+    talk = Answering(draft)
     for question in QUESTIONS:
         if not question.applies(talk.draft):
             continue
@@ -87,7 +87,7 @@ def answer_all(draft: Draft, given: Mapping[str, str]) -> Conversation:
     return talk
 
 
-def _refuse_missing(missing: list[Question]) -> None:
+def _refuse_missing(missing: list[StudyQuestion]) -> None:
     if missing:
         what = missing[0].asks if len(missing) == 1 else "nobody but a person knows"
         raise OptionError(
@@ -96,7 +96,7 @@ def _refuse_missing(missing: list[Question]) -> None:
         )
 
 
-def ask_all(draft: Draft, given: Mapping[str, str], kept: Mapping[str, str], person: Person) -> Conversation:
+def ask_all(draft: Draft, given: Mapping[str, str], kept: Mapping[str, str], person: Person) -> Answering:
     """Put every question that no option answered, from the first that was not answered before.
 
     Parameters
@@ -115,7 +115,7 @@ def ask_all(draft: Draft, given: Mapping[str, str], kept: Mapping[str, str], per
     ClosedLoopError
         An option's answer cannot be.
     """
-    talk, number, older = Conversation(draft), 0, dict(kept)
+    talk, number, older = Answering(draft), 0, dict(kept)
     is_going_on = bool(kept)
     if is_going_on:
         person.say("Going on with what was answered before; `back` leads to it.")
@@ -135,7 +135,7 @@ def ask_all(draft: Draft, given: Mapping[str, str], kept: Mapping[str, str], per
     return talk
 
 
-def ask_again(talk: Conversation, person: Person) -> Conversation:
+def ask_again(talk: Answering, person: Person) -> Answering:
     """Go back to the last question that was asked, and on from there.
 
     Parameters
@@ -152,7 +152,7 @@ def ask_again(talk: Conversation, person: Person) -> Conversation:
     return talk
 
 
-def _take_older(talk: Conversation, number: int, older: Mapping[str, str], person: Person) -> bool:
+def _take_older(talk: Answering, number: int, older: Mapping[str, str], person: Person) -> bool:
     """Take an answer of before; return whether it still can be."""
     question, before = QUESTIONS[number], talk.draft
     try:
@@ -165,7 +165,7 @@ def _take_older(talk: Conversation, number: int, older: Mapping[str, str], perso
     return True
 
 
-def _ask(talk: Conversation, number: int, older: dict[str, str], person: Person) -> int:
+def _ask(talk: Answering, number: int, older: dict[str, str], person: Person) -> int:
     """Ask until an answer fits; return which question comes next."""
     question, before = QUESTIONS[number], talk.draft
     person.say("")
@@ -188,7 +188,7 @@ def _ask(talk: Conversation, number: int, older: dict[str, str], person: Person)
         return number + 1
 
 
-def _back(talk: Conversation, person: Person, *, at: int) -> int:
+def _back(talk: Answering, person: Person, *, at: int) -> int:
     if not talk.asked:
         person.say("This is the first question.")
         return at

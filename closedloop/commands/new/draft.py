@@ -9,7 +9,7 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.metadata import Animal, Hemisphere, ImplantedArray, RigFile, StudyMetadata
 from closedloop.artifacts.rig.description import RigDocument
 from closedloop.artifacts.study import NsxSuffix
-from closedloop.study.first_day.fitting import Changes, for_days, for_hours, for_screen, parse_changed
+from closedloop.study.first_day.fitting import ProtocolValues, for_days, for_hours, for_screen, parse_changed
 from closedloop.study.foresight.numbers import Asked
 
 WHY = "closedloop new: as answered"
@@ -60,10 +60,10 @@ class Draft:
     institution: str = ""
     lab: str | None = None
 
-    def changes(self) -> Changes:
+    def changes(self) -> ProtocolValues:
         """Return the protocol's values that answers ask for."""
         base = self._base()
-        changes: Changes = {}
+        changes: ProtocolValues = {}
         if self.rig is not None:
             changes |= for_screen(base.presentation, self.rig.subject_screen, side_px=base.images.side_px)
         if self.days is not None:

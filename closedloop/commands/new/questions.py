@@ -34,7 +34,7 @@ def _is_blackrock(draft: Draft) -> bool:
 
 
 @dataclass(frozen=True)
-class Question:
+class StudyQuestion:
     """One question.
 
     Attributes
@@ -83,8 +83,8 @@ class Question:
         return f"--{self.key.replace('_', '-')}"
 
 
-QUESTIONS: tuple[Question, ...] = (
-    Question(
+QUESTIONS: tuple[StudyQuestion, ...] = (
+    StudyQuestion(
         "protocol",
         "Protocol to start from: guo2022, dry_run, smoke, or a file",
         "The experiment's numbers, each with its source; what you answer changes single lines of a copy.",
@@ -93,21 +93,21 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.found_protocol,
         names_a_file=True,
     ),
-    Question("subject", "Name of the animal", "Files, pages and archives call it so.", animal.take_subject),
-    Question(
+    StudyQuestion("subject", "Name of the animal", "Files, pages and archives call it so.", animal.take_subject),
+    StudyQuestion(
         "species",
         "Its species: in Latin, or rhesus, cynomolgus, marmoset",
         "NWB and DANDI want the Latin name (Macaca mulatta).",
         animal.take_species,
     ),
-    Question("sex", "Its sex: M, F, U (unknown), O (other)", "NWB's letters.", animal.take_sex),
-    Question(
+    StudyQuestion("sex", "Its sex: M, F, U (unknown), O (other)", "NWB's letters.", animal.take_sex),
+    StudyQuestion(
         "birth",
         "Its date of birth (2018-05-21), or its age (P8Y)",
         "ISO 8601; archives want one of the two.",
         animal.take_birth,
     ),
-    Question(
+    StudyQuestion(
         "recorder",
         "Recorder: blackrock, or a YAML file that describes another maker's",
         "Blackrock's .nev and .ns1 to .ns6 need no description; docs/other_recorders.md has that of others.",
@@ -116,7 +116,7 @@ QUESTIONS: tuple[Question, ...] = (
         apparatus.found_recorder,
         names_a_file=True,
     ),
-    Question(
+    StudyQuestion(
         "arrays",
         "Arrays: array1, or array1, array2, or left=LEFT*, right=RIGHT*",
         "By their names or the patterns of their files a day's files are told apart.",
@@ -124,19 +124,19 @@ QUESTIONS: tuple[Question, ...] = (
         _proposed("array1"),
         applies=_is_blackrock,
     ),
-    Question(
+    StudyQuestion(
         "regions",
         "Region of each array, in their order: IT, or aIT, pIT",
         "Where they are implanted; one answer counts for all.",
         apparatus.take_regions,
     ),
-    Question(
+    StudyQuestion(
         "hemispheres",
         "Hemisphere of each array: left or right",
         "In the same order; one answer counts for all.",
         apparatus.take_hemispheres,
     ),
-    Question(
+    StudyQuestion(
         "files",
         "Files of each recording besides .nev: ns6, or ns2, ns6, or none",
         "A day is not taken over before all of them are there; the photodiode is in one of them.",
@@ -145,7 +145,7 @@ QUESTIONS: tuple[Question, ...] = (
         apparatus.found_files,
         applies=_is_blackrock,
     ),
-    Question(
+    StudyQuestion(
         "rig",
         "The rig's description (rig.yaml), or none",
         "The protocol is made to fit its screen: whole frames, whole pixels, the size in degrees.",
@@ -154,7 +154,7 @@ QUESTIONS: tuple[Question, ...] = (
         apparatus.found_rig,
         names_a_file=True,
     ),
-    Question(
+    StudyQuestion(
         "images",
         "Folder of clean images",
         "Flat, or with one subfolder a category; no image is shown as new twice.",
@@ -162,7 +162,7 @@ QUESTIONS: tuple[Question, ...] = (
         found=experiment.found_images,
         names_a_file=True,
     ),
-    Question(
+    StudyQuestion(
         "base_model",
         "Base model: a weight file, or the name of one that ships",
         "The network under the readout; `closedloop base-model import` looks at yours.",
@@ -171,7 +171,7 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.found_base_model,
         names_a_file=True,
     ),
-    Question(
+    StudyQuestion(
         "days",
         "Recording days",
         "Day 0 chooses the sites; sensitivity is compared from day 1 on.",
@@ -179,7 +179,7 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.propose_days,
         experiment.found_days,
     ),
-    Question(
+    StudyQuestion(
         "hours",
         "Hours of a session, at most",
         "Where the protocol's day does not fit, fewer fresh images are attacked.",
@@ -187,7 +187,7 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.propose_hours,
         experiment.found_hours,
     ),
-    Question(
+    StudyQuestion(
         "fresh_images",
         "Fresh images attacked for each site",
         "As many as fit are proposed; anchors, on which days are compared, stay.",
@@ -196,12 +196,12 @@ QUESTIONS: tuple[Question, ...] = (
         experiment.found_fresh_images,
         applies=experiment.is_cut,
     ),
-    Question(
+    StudyQuestion(
         "experimenters",
         "Experimenters: surname, first name; the next one behind a semicolon",
         "As NWB has them: Curie, Marie; Hubel, David.",
         animal.take_experimenters,
     ),
-    Question("institution", "Institution", "As archives will name it.", animal.take_institution),
-    Question("lab", "Laboratory, or none", "As archives will name it.", animal.take_lab, _proposed(animal.NONE)),
+    StudyQuestion("institution", "Institution", "As archives will name it.", animal.take_institution),
+    StudyQuestion("lab", "Laboratory, or none", "As archives will name it.", animal.take_lab, _proposed(animal.NONE)),
 )

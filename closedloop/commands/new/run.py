@@ -15,7 +15,7 @@ from closedloop.artifacts.study import ANSWERS_NAME, METADATA_NAME, StudyPaths
 from closedloop.commands.create import create
 from closedloop.commands.interrupts import interruptible
 from closedloop.commands.new.answers import answers_bytes, kept_beside, read_answers
-from closedloop.commands.new.asking import BACK, Conversation, answer_all, ask_again, ask_all
+from closedloop.commands.new.asking import BACK, Answering, answer_all, ask_again, ask_all
 from closedloop.commands.new.draft import Draft
 from closedloop.commands.new.questions import QUESTIONS
 from closedloop.commands.new.terminal import AtTerminal, is_somebody_there
@@ -113,7 +113,7 @@ def _prepare(study: Path, paths: StudyPaths, *, attacks: str) -> Outcome:
     return outcome
 
 
-def _ask(root: Path, told: Mapping[str, str], kept: Path, known: list[str]) -> tuple[Conversation, _Made]:
+def _ask(root: Path, told: Mapping[str, str], kept: Path, known: list[str]) -> tuple[Answering, _Made]:
     """Ask until somebody says that the study shall be made so."""
     person = AtTerminal(kept)
     older = read_answers(kept, known=known) if kept.is_file() else {}

@@ -52,10 +52,10 @@ def rehearse(
     command again to resume. Exit code 1 when something is wrong.
     """
     require_extra("lab")
-    from closedloop.commands.rehearse.run import Wanted, rehearse_study  # noqa: PLC0415
+    from closedloop.commands.rehearse.run import WantedRehearsal, rehearse_study  # noqa: PLC0415
     from closedloop.study.rehearsal.cut import Cuts  # noqa: PLC0415
 
     cuts = Cuts(days=days, sites=sites, images=images, presentations=presentations, steps=steps)
-    found = rehearse_study(Wanted(study, out, rig, display, cuts, workers), as_json=json)
+    found = rehearse_study(WantedRehearsal(study, out, rig, display, cuts, workers), as_json=json)
     if any(one.result == "wrong" for one in found.parts):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.records.rehearsal import Rehearsal, RehearsedPart, RehearsedStage
 from closedloop.artifacts.rig.description import RigDocument, read_rig
@@ -22,7 +23,7 @@ from closedloop.storage import resolved
 from closedloop.study.loop import read_identity, run_study
 from closedloop.study.rehearsal.copying import copy_study
 from closedloop.study.rehearsal.cut import ASKED, Cuts
-from closedloop.study.rehearsal.inspection import Rehearsed, inspect
+from closedloop.study.rehearsal.inspection import ClosedRehearsal, inspect
 from closedloop.study.rehearsal.outcome import stage_times, whole_day
 from closedloop.study.rehearsal.present import RehearsalDisplay
 from closedloop.study.rehearsal.table import rehearsal_table
@@ -31,7 +32,7 @@ _WIDE = 240
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedRehearsal:
     """What is to be rehearsed, see the options of `closedloop rehearse`."""
 
     study: Path
@@ -42,7 +43,7 @@ class Wanted:
     workers: str | None
 
 
-def rehearse_study(wanted: Wanted, *, as_json: bool) -> Rehearsal:
+def rehearse_study(wanted: WantedRehearsal, *, as_json: bool) -> Rehearsal:
     """Rehearse, tell how far it is, and print what came of it.
 
     Parameters
@@ -77,7 +78,7 @@ def rehearse_study(wanted: Wanted, *, as_json: bool) -> Rehearsal:
         with reporter.shown():
             run_study(copy, reporter, workers=who, table=rehearsal_table(rig, wanted.display))
         is_cut = any(change.why == ASKED for change in settings.changes)
-        done = Rehearsed(paths, copy, study, protocol, rehearsed, rig_file, rig, wanted.display, is_cut)
+        done = ClosedRehearsal(paths, copy, study, protocol, rehearsed, rig_file, rig, wanted.display, is_cut)
         found = settings.model_copy(update={"parts": inspect(done), "stages": stage_times(copy, rehearsed, protocol)})
         found.write(copy.rehearsal)
     typer.echo(found.to_bytes().decode() if as_json else printed(_closing(found, copy)), nl=not as_json)
@@ -114,7 +115,7 @@ def _closing(found: Rehearsal, copy: StudyPaths) -> Iterator[str]:
     before, session, after = whole_day(found.stages)
     yield f"  A whole day: {in_words(before)} to prepare, {in_words(session)} of session, {in_words(after)} afterwards."
     yield ""
-    yield f"Open {copy.report / 'index.html'}"
+    yield f"Open {copy.report / REPORT.name}"
     yield _verdict(found.parts)
     yield f"The copy holds no data of an animal; it may be removed: {quoted(copy.root)}"
 
@@ -139,5 +140,6 @@ def _verdict(parts: Sequence[RehearsedPart]) -> str:
     wrong = [one.part for one in parts if one.result == "wrong"]
     n_not = sum(one.result == "not tried" for one in parts)
     if wrong:
-        return f"The day closed, and {len(wrong)} is wrong: {', '.join(wrong)}. {n_not} were not tried."
+        are = "is" if len(wrong) == 1 else "are"
+        return f"The day closed, and {len(wrong)} {are} wrong: {', '.join(wrong)}. {n_not} were not tried."
     return f"The day closed, and nothing was found wrong; {n_not} were not tried."

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.catalog import REPORT
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.study import ArrayFiles, NsxSuffix, StudyDocument, StudyPaths
 from closedloop.plain_text.printed import command_line, in_words
-from closedloop.study.foresight.budget import Budget, day_budget
+from closedloop.study.foresight.budget import DayBudget, day_budget
 
 _GB, _MB = 1e9, 1e6
 _S_PER_HOUR = 3_600
@@ -35,7 +36,7 @@ class FirstDay:
     study: Path
     protocol: Protocol
     metadata: StudyMetadata
-    budget: Budget
+    budget: DayBudget
     attacks: str
     array_files: tuple[ArrayFiles, ...]
     nsx: tuple[NsxSuffix, ...]
@@ -81,7 +82,7 @@ def checklist(of: FirstDay) -> str:
     return "\n".join(_lines(of)) + "\n"
 
 
-def budget_lines(budget: Budget, attacks: str) -> list[str]:
+def budget_lines(budget: DayBudget, attacks: str) -> list[str]:
     """Return what a day and the study cost, a line each.
 
     Parameters
@@ -210,7 +211,7 @@ def _after(of: FirstDay) -> Iterator[str]:
     yield f"- [ ] the rig's files (`journal.jsonl`, `summary.json`, gaze files) are in `{day / 'present'}`"
     yield f"- [ ] the recorder's files are in `{day / 'recording'}`: {_files(of)}"
     yield from _todo("take them over, refit, evaluate, prepare day 1", command_line("closedloop", "run", of.study))
-    yield f"- [ ] read `{of.study / 'report' / 'index.html'}`; where a gate holds, the line says what to do"
+    yield f"- [ ] read `{REPORT.published(StudyPaths(of.study), 0)}`; where a gate holds, the line says what to do"
     yield from _todo(
         "before raw files are removed from the recorder's disk", command_line("closedloop", "verify", of.study)
     )

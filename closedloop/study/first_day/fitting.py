@@ -13,7 +13,7 @@ from closedloop.plain_text.printed import number_text
 from closedloop.plain_text.yaml_edit import UneditableYamlError
 from closedloop.plain_text.yaml_values import replace_values
 
-Changes = dict[tuple[str, ...], str]
+ProtocolValues = dict[tuple[str, ...], str]
 
 _MS_PER_S = 1_000
 
@@ -48,7 +48,7 @@ def change_protocol(content: bytes, changes: Mapping[tuple[str, ...], str], *, p
         ) from error
 
 
-def values_that_change(protocol: Protocol, wanted: Mapping[tuple[str, ...], str], *, place: str) -> Changes:
+def values_that_change(protocol: Protocol, wanted: Mapping[tuple[str, ...], str], *, place: str) -> ProtocolValues:
     """Return those of the wanted values that are others than the protocol's.
 
     Parameters
@@ -78,7 +78,7 @@ def _is_same(plain: object, path: tuple[str, ...], value: str, place: str) -> bo
     return value == str(plain)
 
 
-def for_screen(timing: PresentationTiming, screen: SubjectScreen, *, side_px: int) -> Changes:
+def for_screen(timing: PresentationTiming, screen: SubjectScreen, *, side_px: int) -> ProtocolValues:
     """Return a protocol's values for the animal's screen: whole frames, and the size of image nearest to the wanted.
 
     Images are drawn in whole screen pixels an image pixel, so that the angle is what the screen allows.
@@ -120,13 +120,13 @@ def _whole_frames_ms(wanted_ms: float, refresh_hz: float, *, least: int) -> str:
     return number_text(round(frames * _MS_PER_S / refresh_hz, 4))
 
 
-def for_days(protocol: Protocol, days: int) -> Changes:
+def for_days(protocol: Protocol, days: int) -> ProtocolValues:
     """Return a protocol's values for so many days; raw voltage of later ones is not asked for."""
     raw = [day for day in protocol.recording.raw_days if day < days]
     return {("days",): str(days), ("recording", "raw_days"): f"[{', '.join(map(str, raw))}]"}
 
 
-def for_hours(hours: float, *, fresh_images: int | None) -> Changes:
+def for_hours(hours: float, *, fresh_images: int | None) -> ProtocolValues:
     """Return a protocol's values for a day of so many hours.
 
     Parameters
@@ -136,7 +136,7 @@ def for_hours(hours: float, *, fresh_images: int | None) -> Changes:
     fresh_images
         Fresh images attacked for each site; None: as many as the protocol says.
     """
-    changes: Changes = {("trial", "hours_per_day"): number_text(hours)}
+    changes: ProtocolValues = {("trial", "hours_per_day"): number_text(hours)}
     if fresh_images is not None:
         changes[("attack", "fresh_images_per_site")] = str(fresh_images)
     return changes
@@ -166,7 +166,7 @@ def fresh_images_that_fit(protocol: Protocol, hours: float) -> int | None:
     return None
 
 
-def parse_changed(content: bytes, changes: Changes, *, place: str, why: str) -> tuple[bytes, Protocol]:
+def parse_changed(content: bytes, changes: ProtocolValues, *, place: str, why: str) -> tuple[bytes, Protocol]:
     """Return a protocol's file with its changes, and what it says.
 
     Parameters

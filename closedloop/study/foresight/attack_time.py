@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from closedloop.artifacts.catalog import MODEL
 from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day
 from closedloop.models.checkpoints import save_site_model
 from closedloop.models.site_model import build_site_model
@@ -39,7 +40,7 @@ def time_attacks(protocol: Protocol, base_model: str, *, place: Path) -> Duratio
         seed=0,
     )
     with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, memory_for_batches(protocol.attack, place):
-        file = Path(folder) / "model.safetensors"
+        file = Path(folder) / MODEL.name
         save_site_model(file, model)
         return duration_of(
             protocol.attack,

@@ -20,7 +20,7 @@ _COLOURS = 3
 
 
 @dataclass(frozen=True)
-class Budget:
+class DayBudget:
     """A day in numbers.
 
     Attributes
@@ -48,7 +48,7 @@ class Budget:
     images_bytes: int
 
 
-def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> Budget:
+def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayBudget:
     """Return what a day with all of its sites costs.
 
     Parameters
@@ -65,7 +65,7 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> Budg
     n_attacks = attacked_per_day(protocol)
     n_images = images.clean_per_day + at_first + n_attacks + controls_per_day(protocol)
     hours = session_hours(protocol)
-    return Budget(
+    return DayBudget(
         n_presentations=presentations_per_day(protocol),
         n_images=n_images,
         n_attacks=n_attacks,

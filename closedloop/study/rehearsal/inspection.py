@@ -31,7 +31,7 @@ _OF_SIZE = frozenset({"hours", "disk"})  # gates on how much there is to do, of 
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class ClosedRehearsal:
     """A rehearsal whose days are closed.
 
     Attributes
@@ -59,7 +59,7 @@ class Rehearsed:
     is_cut: bool
 
 
-def inspect(done: Rehearsed) -> tuple[RehearsedPart, ...]:
+def inspect(done: ClosedRehearsal) -> tuple[RehearsedPart, ...]:
     """Return what was tried, and what not, in the order of a day."""
     return (*_before(done), *_of_rig(done), *_recorder(done), *_of_gates(done), *_afterwards(done))
 
@@ -68,7 +68,7 @@ def _part(part: str, result: RehearsalResult, said: str) -> RehearsedPart:
     return RehearsedPart(part=part, result=result, said=said)
 
 
-def _before(done: Rehearsed) -> Iterator[RehearsedPart]:
+def _before(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     study, rehearsed = done.study, done.rehearsed
     pool = study.pool.folder or "computed images"
     yield _part("images", "tried", f"{pool}: those that were drawn are the bytes that were listed")
@@ -78,7 +78,7 @@ def _before(done: Rehearsed) -> Iterator[RehearsedPart]:
     yield _part("animal", "not tried", f"a script looked, and a simulated cortex answered{seen}")
 
 
-def _of_rig(done: Rehearsed) -> Iterator[RehearsedPart]:
+def _of_rig(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     screen = done.protocol.presentation
     shown = (
         f"{screen.screen_width_px} x {screen.screen_height_px} px at {screen.refresh_hz:g} Hz, "
@@ -107,7 +107,7 @@ def _result_of(found: RigFinding) -> RehearsalResult:
     return "not tried"
 
 
-def _recorder(done: Rehearsed) -> Iterator[RehearsedPart]:
+def _recorder(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     study = done.study
     if study.recorder is not None:
         names = ", ".join(device.format or device.files for device in study.recorder.devices)
@@ -125,7 +125,7 @@ def _recorder(done: Rehearsed) -> Iterator[RehearsedPart]:
         yield _part("arrays", "not tried", f"{n_more} more than the simulated recorder has processors")
 
 
-def _of_gates(done: Rehearsed) -> Iterator[RehearsedPart]:
+def _of_gates(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     findings = list(_gate_findings(done))
     n_passed = sum(one.level == "PASS" for _, one in findings)
     yield _part("gates", "tried", f"{n_passed} of {len(findings)} pass")
@@ -137,7 +137,7 @@ def _of_gates(done: Rehearsed) -> Iterator[RehearsedPart]:
             yield _part(f"gate {one.gate}", result, said)
 
 
-def _gate_findings(done: Rehearsed) -> Iterator[tuple[int, GateFinding]]:
+def _gate_findings(done: ClosedRehearsal) -> Iterator[tuple[int, GateFinding]]:
     for day in range(done.rehearsed.days):
         for checkpoint in CHECKPOINTS:
             path = gate_report_path(done.copy, day, checkpoint)
@@ -146,7 +146,7 @@ def _gate_findings(done: Rehearsed) -> Iterator[tuple[int, GateFinding]]:
                 yield from ((day, one) for one in found if one.gate not in _OF_SIZE)
 
 
-def _afterwards(done: Rehearsed) -> Iterator[RehearsedPart]:
+def _afterwards(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     yield from _verified(done)
     budget = day_budget(done.protocol, n_arrays=n_arrays_of(done.study), nsx=done.study.nsx)
     wanted = budget.n_days * (budget.recording_bytes + budget.images_bytes)
@@ -158,7 +158,7 @@ def _afterwards(done: Rehearsed) -> Iterator[RehearsedPart]:
         yield _part("disk", "tried", said)
 
 
-def _verified(done: Rehearsed) -> Iterator[RehearsedPart]:
+def _verified(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     verified = verify_study(done.copy)
     if not verified.faults:
         yield _part("verify", "tried", f"{verified.n_files:,} files of the copy are what was written")

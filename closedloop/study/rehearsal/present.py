@@ -61,7 +61,7 @@ def present_rehearsed(context: StageContext, *, rig: RigDocument | None, display
             options += ["--rig", practised]
             for one in failed:
                 options += ["--despite", one.name]
-    show(context, options)
+    show(context.path(SESSION).parent, out=context.working, options=options)
 
 
 def practise(rig: RigDocument) -> RigDocument:

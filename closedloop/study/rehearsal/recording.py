@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.catalog import SESSION
+from closedloop.artifacts.catalog import JOURNAL, SESSION, SESSION_IMAGES
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.rig.description import RigDocument
 from closedloop.errors import RecordingError
+from closedloop.simulation.array import record
+from closedloop.simulation.session_clock import since_the_start
 from closedloop.simulation.slow_files import write_slower
+from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
-from closedloop.stages.record import record_session
+from closedloop.stages.record import array_day
 from closedloop.storage import make_folder, remove_folder, rename
 from closedloop.study.completeness.wanted import wanted_files
 from closedloop.study.rehearsal.names import file_stems, recording_name, recording_start
@@ -36,10 +39,24 @@ def record_rehearsed(context: StageContext, *, rig: RigDocument | None) -> None:
     written = context.scratch / "array"
     remove_folder(written)
     make_folder(written)
-    record_session(context, written)
-    session_id = context.read(SESSION).session_id
+    protocol, session = context.protocol, context.read(SESSION)
+    day = array_day(
+        session,
+        since_the_start(context.read(JOURNAL)),
+        images=context.path(SESSION_IMAGES),
+        recording=protocol.recording,
+        seed=context.seed("array"),
+    )
+    record(
+        written,
+        day,
+        cortex=simulated_cortex(protocol, context.study),
+        recording=protocol.recording,
+        simulation=protocol.simulation,
+        progress=context.progress,
+    )
     pattern = rig.recorder.file if rig is not None else None
-    name = recording_name(pattern, session_id=session_id, day=context.day)
+    name = recording_name(pattern, session_id=session.session_id, day=context.day)
     for number, stem in file_stems(context.study, name).items():
         if (written / f"array{number}.nev").is_file():  # an array of a third processor is not simulated
             _bring(context, written / f"array{number}", stem)

@@ -10,7 +10,7 @@ import pytest
 
 from closedloop.artifacts.protocol.protocol import read_protocol, session_hours
 from closedloop.commands.new.answers import answers_bytes, read_answers
-from closedloop.commands.new.asking import Conversation, answer_all, ask_again, ask_all
+from closedloop.commands.new.asking import Answering, answer_all, ask_again, ask_all
 from closedloop.commands.new.draft import Draft
 from closedloop.commands.new.questions import QUESTIONS
 from closedloop.errors import OptionError
@@ -141,7 +141,7 @@ def test_from_the_end_one_can_go_back_and_the_answers_in_between_are_proposed(dr
     somebody = Somebody(iter(["Curie, Marie", "Here", "none", "back", "back", "Hubel, David", "", ""]))
     talk = ask_all(draft, facts, {}, somebody)
     again = ask_again(talk, somebody)
-    assert isinstance(again, Conversation)
+    assert isinstance(again, Answering)
     assert again.draft.metadata().institution == "Here"
 
 
