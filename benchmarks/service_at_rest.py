@@ -27,7 +27,7 @@ from benchmarks.process_memory import Memory, memory_of, memory_of_tree, tree
 from closedloop.stimuli.procedural import ProceduralPool
 
 PROTOCOL = Path(__file__).parents[1] / "protocols" / "smoke.yaml"
-WAITS = re.compile(r": waiting, day 0 present")
+WAITS = re.compile(r": waiting: day 0")
 SETTLE_S = 30.0  # until processes that were needed for a moment have ended
 ADDRESS = re.compile(r"Open (http://\S+)/#token")
 

@@ -79,7 +79,6 @@ WorkersOption = Annotated[
 WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
-ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _PROTOCOL = typer.Option(
     metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
 )
@@ -253,7 +252,7 @@ def approve(
     study: StudyArgument,
     gate: Annotated[str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it")],
     reason: Annotated[str, _REASON],
-    by: ByOption = None,
+    by: WhoOption = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
@@ -261,7 +260,6 @@ def approve(
     """Let a study go on despite what a gate found.
 
     Appends a line to the study's amendments.jsonl. The approval is void once the gate finds something else.
-    `closedloop release` ends a hold that somebody laid on the study.
     """
     from closedloop.commands.gates import approve_gate  # noqa: PLC0415
 
@@ -269,7 +267,7 @@ def approve(
 
 
 @app.command()
-def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
+def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
     Appends a line to the study's amendments.jsonl. `closedloop release STUDY` releases it.
@@ -280,7 +278,7 @@ def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = N
 
 
 @app.command()
-def release(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
+def release(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
     """Release a study that somebody holds.
 
     Appends a line to the study's amendments.jsonl. What a gate holds is approved: `closedloop approve`.

@@ -27,7 +27,7 @@ from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
 from closedloop.artifacts.foreign.places import DatasetPlace, dataset_places, open_plain
 from closedloop.artifacts.layouts import ArrayLayout, Dataset
 from closedloop.confined.asking import run_confined
-from closedloop.confined.protocol import ConfinedError, Limits, Question
+from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, change_in_place, is_failing_disk, open_new, storage_errors
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, NDArray[Any]]
 
-_LOCATE = Question("closedloop.artifacts.foreign.hdf5", "locate")
+_LOCATE = FunctionPlace("closedloop.artifacts.foreign.hdf5", "locate")
 
 _APPENDED_CHUNK = 1 << 16  # rows
 _MOST_IN_MEMORY_BYTES = 1 << 26

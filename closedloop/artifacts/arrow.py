@@ -38,7 +38,19 @@ class CodedText:
 
 
 def write_parquet(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, simulated: bool) -> None:
-    """Write a whole table as parquet, with its kind, version and mark as metadata."""
+    """Write a whole table as parquet, with its kind, version and mark as metadata.
+
+    Parameters
+    ----------
+    path
+        The file, of which nobody knows yet.
+    layout
+        Its kind.
+    columns
+        Exactly the layout's columns, all of one length.
+    simulated
+        The mark of simulated data.
+    """
     schema = _arrow_schema(layout, simulated=simulated)
     table = pa.table(
         {name: pa.array(columns[name], type=schema.field(name).type) for name in layout.columns}, schema=schema
@@ -50,7 +62,19 @@ def write_parquet(path: Path, layout: TableLayout, columns: Mapping[str, Any], *
 def parquet_parts(
     path: Path, layout: TableLayout, *, simulated: bool, attributes: Mapping[str, str]
 ) -> Iterator[Writes]:
-    """Write a table as parquet in parts, each a row group; `attributes` are more metadata."""
+    """Write a table as parquet in parts, each a row group.
+
+    Parameters
+    ----------
+    path
+        The file, of which nobody knows yet.
+    layout
+        Its kind.
+    simulated
+        The mark of simulated data.
+    attributes
+        More metadata.
+    """
     schema = _arrow_schema(layout, simulated=simulated)
     schema = schema.with_metadata({**schema.metadata, **attributes})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -64,7 +88,17 @@ def parquet_parts(
 
 @contextmanager
 def csv_parts(path: Path, layout: TableLayout, *, simulated: bool) -> Iterator[Writes]:
-    """Write a table as comma-separated text in parts; the mark of simulated data is a column."""
+    """Write a table as comma-separated text in parts; the mark of simulated data is a column.
+
+    Parameters
+    ----------
+    path
+        The file, of which nobody knows yet.
+    layout
+        Its kind.
+    simulated
+        The mark of simulated data.
+    """
     schema = _arrow_schema(layout, simulated=simulated)
     plain = [pa.field(field.name, _as_text(field.type)) for field in schema]
     written = pa.schema([*plain, pa.field("simulated", pa.bool_())] if simulated else plain)

@@ -16,14 +16,14 @@ from closedloop.artifacts.foreign.columns import columns_of
 from closedloop.artifacts.foreign.places import open_plain
 from closedloop.artifacts.layouts import TableLayout
 from closedloop.confined.asking import run_confined
-from closedloop.confined.protocol import ConfinedError, Limits, Question
+from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 
 Columns = dict[str, NDArray[Any]]
 
-_READ = Question("closedloop.artifacts.foreign.parquet", "read")
-_DESCRIBE = Question("closedloop.artifacts.foreign.parquet", "describe")
+_READ = FunctionPlace("closedloop.artifacts.foreign.parquet", "read")
+_DESCRIBE = FunctionPlace("closedloop.artifacts.foreign.parquet", "describe")
 
 _READ_BYTES_PER_S = 20e6  # compressed; a fifth of what was measured
 _GROWTH = 10.0  # memory by byte of the file, unpacked and on its way here

@@ -28,8 +28,8 @@ from closedloop.confined.protocol import (
     OUT_OF_MEMORY,
     Answer,
     ConfinedError,
+    FunctionPlace,
     Limits,
-    Question,
 )
 from closedloop.errors import ExecutionError
 
@@ -69,7 +69,7 @@ _helpers: list[_Helper] = []  # none or one
 
 
 def run_confined(
-    function: Callable[..., Answer] | Question, *arguments: Any, limits: Limits
+    function: Callable[..., Answer] | FunctionPlace, *arguments: Any, limits: Limits
 ) -> tuple[Any, list[memoryview]]:
     """Call a function in a child of the helper and return its answer: the value, and the parts.
 
@@ -94,7 +94,7 @@ def run_confined(
         The helper cannot be started.
     """
     request = {
-        "function": function if isinstance(function, Question) else Question.of(function),
+        "function": function if isinstance(function, FunctionPlace) else FunctionPlace.of(function),
         "arguments": arguments,
         "limits": [limits.cpu_s, limits.wall_s, limits.memory_bytes],
     }

@@ -10,15 +10,15 @@ Answer = tuple[Any, Iterable[Any]]
 """What a confined function returns: a JSON-able value, and buffers of bytes that are sent as they are made."""
 
 
-class Question(NamedTuple):
+class FunctionPlace(NamedTuple):
     """A function that answers, by where it stands: who asks it need not load what answering takes."""
 
     module: str
     name: str
 
     @classmethod
-    def of(cls, function: Callable[..., Answer]) -> Question:
-        """Return the question that a function at the top of a module answers."""
+    def of(cls, function: Callable[..., Answer]) -> FunctionPlace:
+        """Return where a function at the top of a module stands."""
         return cls(function.__module__, function.__qualname__)
 
 

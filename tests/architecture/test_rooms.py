@@ -52,11 +52,22 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "planning": {"analysis", "artifacts", "errors", "gates", "report", "stages"},
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
+        *(
+            "artifacts",
+            "blackrock",
+            "confined",
+            "devices",
+            "execution",
+            "eyelink",
+            "gates",
+            "models",
+            "neo_files",
+            "plain_text",
+        ),
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
-    "service": {*GROUND, "artifacts", "blackrock", "devices", "plain_text", "report", "study"},
+    "service": {*GROUND, "artifacts", "blackrock", "confined", "devices", "plain_text", "report", "study"},
     "commands": {
         *GROUND,
         *(

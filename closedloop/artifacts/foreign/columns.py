@@ -56,14 +56,17 @@ def _column(lies: Description, left: Iterator[memoryview], n_rows: int) -> NDArr
         begins = _numbers(left, np.dtype(np.int64), n_rows + 1)
         texts = _texts(begins, bytes(next(left, b"")))
         has = _has(lies, left, n_rows)
-        return texts if has is None else np.where(has, texts, None)
+        if has is not None:
+            texts[~has] = None
+        return texts
     labels = np.array([*lies["labels"], None], dtype=object)
     numbers = _numbers(left, np.dtype(np.int8), n_rows)
     has = _has(lies, left, n_rows)
     numbers = numbers if has is None else np.where(has, numbers, len(labels) - 1)
     if n_rows and numbers.min() < 0:
         raise ValueError("a label before the first")
-    return labels[numbers]
+    found: NDArray[Any] = labels[numbers]
+    return found
 
 
 def _numbers(left: Iterator[memoryview], dtype: np.dtype[Any], n: int) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from closedloop.confined.asking import end_idle_helper, run_confined
-from closedloop.confined.protocol import ConfinedError, Limits, Question
+from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.execution.local import run_in_processes
 from tests.equipment.processes import Child
@@ -26,7 +26,7 @@ from tests.unit.messages import refused
 SMALL = Limits(cpu_s=1, wall_s=60.0, memory_bytes=64 << 20)
 
 
-def ask(function: Callable[..., Any] | Question, *arguments: Any, limits: Limits = SMALL) -> Any:
+def ask(function: Callable[..., Any] | FunctionPlace, *arguments: Any, limits: Limits = SMALL) -> Any:
     return run_confined(function, *arguments, limits=limits)[0]
 
 
@@ -84,7 +84,7 @@ def test_a_question_that_is_being_answered_is_answered() -> None:
 
 
 def test_who_asks_by_a_name_need_not_load_what_answers() -> None:
-    assert ask(Question("tests.unit.confined.questions", "add"), 2, 3) == 5
+    assert ask(FunctionPlace("tests.unit.confined.questions", "add"), 2, 3) == 5
 
 
 @pytest.mark.slow
