@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from closedloop import __version__
@@ -13,8 +14,12 @@ from closedloop.commands.amending.app import amending_app
 from closedloop.commands.amending.left_out_app import left_out_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
+from closedloop.commands.completion import complete_protocol
 from closedloop.commands.extras import INSTALL, require_extra
+from closedloop.commands.looks import looks_app
+from closedloop.commands.new.app import new_app
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.commands.rehearse.app import rehearse_app
 from closedloop.commands.replay.app import replay_app
 from closedloop.commands.serve.app import serve_app
 from closedloop.errors import OptionError, visible
@@ -43,14 +48,11 @@ app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 app.add_typer(replay_app)
 app.add_typer(left_out_app)
+app.add_typer(new_app)
+app.add_typer(rehearse_app)
 app.add_typer(serve_app)
 app.add_typer(amending_app)
-
-
-def _complete_protocol(incomplete: str) -> list[str]:
-    from closedloop.artifacts.protocol.shipped import shipped_protocols  # noqa: PLC0415
-
-    return [name for name in shipped_protocols() if name.startswith(incomplete)]
+app.add_typer(looks_app)
 
 
 _A_DAY_S = 86_400
@@ -76,12 +78,10 @@ WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
-ProtocolOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=_complete_protocol
-    ),
-]
+_PROTOCOL = typer.Option(
+    metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
+)
+ProtocolOption = Annotated[str, _PROTOCOL]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -143,9 +143,13 @@ def dry_run(
 @app.command()
 def init(
     study: StudyArgument,
-    protocol: ProtocolOption,
     subject: Annotated[str, typer.Option(metavar="NAME", help="the animal's name")],
-    images: Annotated[Path, _IMAGES],
+    protocol: Annotated[str | None, _PROTOCOL] = None,
+    images: ImagesOption = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="take what is not given from another study: a second subject"),
+    ] = None,
     skip_unreadable: SkipUnreadableOption = False,
     base_model: BaseModelOption = None,
     array: Annotated[
@@ -167,17 +171,23 @@ def init(
 ) -> None:
     """Create a study of a real animal and prepare its first session.
 
-    Runs day 0 up to the session folder for the rig.
+    Runs day 0 up to the session folder for the rig. --protocol and --images are needed unless --like names a study that
+    has them.
     """
+    for option, given in (("--protocol", protocol), ("--images", images)):
+        if given is None and like is None:
+            raise click.UsageError(f"Missing option '{option}'.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.commands.plan import protocol_can_show  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
+    from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
 
     request = Request(
         root=study,
         subject=subject,
         simulated=False,
-        protocol=protocol,
+        protocol=protocol or "",
         images=images,
         base_model=base_model,
         arrays=tuple(array or ()),
@@ -185,7 +195,8 @@ def init(
         nsx=tuple(nsx or ()),
         skip_unreadable=skip_unreadable,
     )
-    create(request)
+    create(request if like is None else request_like(request, like))
+    typer.echo(printed(protocol_can_show(study)))
     _end_if_held(_advance(study, days=None))
 
 
@@ -240,18 +251,17 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 @app.command()
 def approve(
     study: StudyArgument,
-    gate: Annotated[
-        str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it; or hold")
-    ],
+    gate: Annotated[str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it")],
     reason: Annotated[str, _REASON],
     by: ByOption = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
 ) -> None:
-    """Let a study go on despite what a gate found, or release it where somebody holds it.
+    """Let a study go on despite what a gate found.
 
     Appends a line to the study's amendments.jsonl. The approval is void once the gate finds something else.
+    `closedloop release` ends a hold that somebody laid on the study.
     """
     from closedloop.commands.gates import approve_gate  # noqa: PLC0415
 
@@ -262,11 +272,22 @@ def approve(
 def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
-    Appends a line to the study's amendments.jsonl. `closedloop approve STUDY hold` releases it.
+    Appends a line to the study's amendments.jsonl. `closedloop release STUDY` releases it.
     """
     from closedloop.commands.gates import hold_study  # noqa: PLC0415
 
     typer.echo(visible(hold_study(study, by=by, reason=reason)))
+
+
+@app.command()
+def release(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
+    """Release a study that somebody holds.
+
+    Appends a line to the study's amendments.jsonl. What a gate holds is approved: `closedloop approve`.
+    """
+    from closedloop.commands.gates import release_study  # noqa: PLC0415
+
+    typer.echo(printed(release_study(study, by=by, reason=reason)))
 
 
 @app.command("accept-session")
@@ -323,53 +344,16 @@ def replace_recording(
         float, typer.Option(min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long the copy must not have changed")
     ] = 60.0,
 ) -> None:
-    """Put a good copy of a day's recording in the place of a bad one, before the day is ingested.
+    """Put a good copy of a day's recording in the place of a bad one.
 
-    The bad one is kept in the day's folder `replaced`. Appends a line to the study's amendments.jsonl.
+    The bad one is kept in the day's folder `replaced`. What was computed from it is made again by the next run, with
+    the models of all later days; sessions that were shown stand as they were. Appends a line to the study's
+    amendments.jsonl.
     """
     require_extra("lab")
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
 
     typer.echo(visible(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle)))
-
-
-@app.command()
-def verify(study: StudyArgument, json: JsonOption = False) -> None:
-    """Read a study from its first byte to its last, and print a line for every fault; exit code 1 if there is one.
-
-    Reads every published file, recordings too, the images, the base model and the journals; nothing is written.
-    """
-    require_extra("lab")
-    from closedloop.commands.verify import verify as verify_on_a_terminal  # noqa: PLC0415
-
-    verify_on_a_terminal(study, as_json=json)
-
-
-@app.command()
-def report(study: StudyArgument) -> None:
-    """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
-    require_extra("lab")
-    from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
-    from closedloop.study.loop import read_identity  # noqa: PLC0415
-    from closedloop.study.pages import draw_pages  # noqa: PLC0415
-
-    paths = StudyPaths(Path(os.path.realpath(study)))  # resolve() breaks at a link to itself
-    read_identity(paths)
-    typer.echo(visible(f"Open {draw_pages(paths)}"))
-
-
-@app.command()
-def doctor(json: JsonOption = False) -> None:
-    """Check that this machine can run closedloop.
-
-    Covers libraries, disk space, display, and writing and reading back each kind of file.
-    """
-    from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
-
-    checks = check_machine()
-    typer.echo(checks_as_json(checks) if json else printed(checks_lines(checks)))
-    if any(check.result == "FAIL" for check in checks):
-        raise typer.Exit(1)
 
 
 def _advance(study: Path, *, days: int | None, workers: str | None = None) -> Outcome:

@@ -85,7 +85,7 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
 def replace_recording(
     study: Path, *, day: int, source: Path, why: str, who: str | None, as_it_is: bool, settle_s: float
 ) -> str:
-    """Put a good copy of a day's recording in the place of a bad one, which is kept; before ingest only.
+    """Put a good copy of a day's recording in the place of a bad one, which is kept.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def replace_recording(
     Raises
     ------
     ClosedLoopError
-        The study is simulated, the day is ingested, there is nothing to replace, or the good copy is not whole.
+        The study is simulated, there is nothing to replace, or the good copy is not whole.
     """
     paths, document, protocol = _real_study(study, day)
     reason, reporter = _reason(why, who), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
@@ -133,7 +133,7 @@ def replace_recording(
         replacement.finish()
     return (
         f"day {day}: the recording is the one from {source}; the one before is kept in {paths.replaced(day)}. "
-        f"Noted in {paths.amendments}. Go on with `closedloop run {quoted(paths.root)}`."
+        f"Noted in {paths.amendments}.{replacement.made_again()} Go on with `closedloop run {quoted(paths.root)}`."
     )
 
 

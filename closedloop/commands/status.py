@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from closedloop.artifacts.amended.words import CHANGES, told
 from closedloop.artifacts.gates.held import Held, read_gate_report
 from closedloop.artifacts.gates.report import CHECKPOINTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
@@ -51,6 +52,8 @@ class Status:
         The ledger's rows.
     despite
         By day, what makes its session no data of an animal, with who took it nevertheless.
+    does_not_count
+        What people left out of fit and evaluation, and which days ended early, a line each.
     journal_notes
         By day, what the rig's journal cannot vouch for.
     damaged
@@ -71,6 +74,8 @@ class Status:
         What gates of each checkpoint warned of when they last looked.
     progress
         How far the running stage is, and the time left.
+    decided
+        What people decided that changes the study and stands, a line each.
     waiter, waiter_since
         host:pid of the process that goes on with the study by itself (`closedloop run --wait`), and since when.
     """
@@ -94,8 +99,10 @@ class Status:
     held_by: tuple[Held, ...] = ()
     warned_by: tuple[Held, ...] = ()
     progress: StageProgress | None = None
+    decided: tuple[str, ...] = ()
     waiter: str | None = None
     waiter_since: str | None = None
+    does_not_count: tuple[str, ...] = ()
 
 
 def read_status(study: Path) -> Status:
@@ -151,9 +158,20 @@ def read_status(study: Path) -> Status:
         held_by=held_by,
         warned_by=_warned_by(paths, damaged),
         progress=progress_of(paths, records, running, n_days=n_days, simulated=document.simulated),
+        decided=_decided(paths, damaged),
         waiter=waiter.name if waiter else None,
         waiter_since=waiter.since if waiter else None,
+        does_not_count=_does_not_count(paths, damaged),
     )
+
+
+def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
+    with _noted(damaged):
+        if amendments := read_amendments(paths.amendments):
+            from closedloop.artifacts.amended.told import what_does_not_count  # noqa: PLC0415 - most studies have none
+
+            return what_does_not_count(amendments)
+    return ()
 
 
 def _ahead(
@@ -256,6 +274,14 @@ def _despite(paths: StudyPaths, qualities: Sequence[IngestQuality], damaged: lis
     return {day: tuple(taken.values()) for day, taken in sorted(said.items()) if taken}
 
 
+def _decided(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
+    """Return the decisions by which a study goes otherwise than it was made, those that were taken back left out."""
+    with _noted(damaged):
+        lines = told(read_amendments(paths.amendments))
+        return tuple(one.sentence for one in lines if one.line.kind in CHANGES and one.taken_back_by is None)
+    return ()
+
+
 def _qualities(paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]) -> list[IngestQuality]:
     done = [record.day for record in records if record.stage == "ingest" and record.state == "done"]
     if not done:
@@ -283,8 +309,8 @@ def _noted(damaged: list[str]) -> Iterator[None]:
 def status_as_json(status: Status) -> str:
     """Return the state as JSON."""
     content = asdict(status)
-    for told, held in zip(content["held_by"], status.held_by, strict=True):
-        told["approve"] = held.approval(Path(status.study))
+    for one, held in zip(content["held_by"], status.held_by, strict=True):
+        one["approve"] = held.approval(Path(status.study))
     return json.dumps(content, indent=2)
 
 
@@ -295,11 +321,13 @@ def status_lines(status: Status) -> list[str]:
     days = sorted({record.day for record in status.stages})
     lines += [_day_line(day, status) for day in days]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
+    lines += [f"  {line}" for line in status.does_not_count]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
     lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
     if not status.stages:
         lines.append(f"nothing done yet: `closedloop run {quoted(Path(status.study))}` begins")
+    lines += [f"decided: {line}" for line in status.decided]
     lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")

@@ -14,8 +14,12 @@ from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
 from closedloop.report import drawing, sections
+from closedloop.report.amended import decided
+from closedloop.report.amended.comparable import comparable
+from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.gaze.section import gaze_of_day
+from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
@@ -75,13 +79,16 @@ def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | No
 
 
 def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, last: DayRecord | None) -> Page:
+    compared = comparable(record)
     parts = [
         _headline(record, last) if last else None,
-        sections.days_table(record),
-        sections.sensitivity_over_days(record),
+        sections.days_table(compared.record),
+        sections.sensitivity_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
+        identity_over_days(record.days),
         sections.quality(record.days),
+        decided.decisions(record),
     ]
     return _page(
         record,
@@ -91,6 +98,9 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         parts=parts,
         notices=[
             *_taken_despite(record),
+            *left_out(record),
+            *([compared.said] if compared.said else []),
+            *decided.as_shown(record),
             *_progress(record),
             *(alarm for day in record.evaluated for alarm in _alarms(record, day)),
         ],
@@ -103,7 +113,9 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         *drawn,
         gaze_of_day(record, day),
         sections.model_of_day(day),
+        _identity_until(record, day),
         sections.quality([day]),
+        decided.decisions_of_day(record, day),
         sections.provenance(day),
     ]
     return _page(
@@ -112,8 +124,19 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         subtitle=_planned(day),
         here=day,
         parts=parts,
-        notices=[*_taken_despite(record), *_under_way(record, day), *_alarms(record, day)],
+        notices=[
+            *_taken_despite(record),
+            *left_out(record, day=day),
+            *filter(None, [day.as_shown]),
+            *_under_way(record, day),
+            *_alarms(record, day),
+        ],
     )
+
+
+def _identity_until(record: StudyRecord, day: DayRecord) -> PageSection | None:
+    """Show what a day's sites were until then; None where that day was not compared with day 0."""
+    return identity_over_days([one for one in record.days if one.day <= day.day]) if day.identity else None
 
 
 def _page(

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
+from closedloop.artifacts.amended.shown import made_from_older, said_of_older
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
@@ -72,6 +74,10 @@ class DayRecord:
         By finished stage, in the loop's order.
     despite
         What makes the session no data of an animal, with who took it nevertheless, a sentence each.
+    as_shown
+        What its session was made from, where that was made again since, in a sentence; else empty.
+    identity
+        Which electrode still is the one it was; None on day 0, and for a day that an older version ingested.
     """
 
     day: int
@@ -86,6 +92,8 @@ class DayRecord:
     pairs: Columns | None
     manifests: dict[str, Manifest]
     despite: tuple[str, ...] = ()
+    as_shown: str = ""
+    identity: IdentityTable | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         pairs=day.table(catalog.PAIRS),
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
+        as_shown=said_of_older(number, made_from_older(paths, number)),
+        identity=day.document(catalog.IDENTITY),
     )
 
 

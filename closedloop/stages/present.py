@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
@@ -17,8 +18,26 @@ _INTERRUPTED = 130  # the rig's exit code where it was asked to end: Ctrl-C, SIG
 
 def run(context: StageContext) -> None:
     """Write journal.jsonl and summary.json, by `rig present --display headless`; resume a journal that is there."""
+    show(context, ["--display", "headless"])
+
+
+def show(context: StageContext, options: Sequence[str | Path]) -> None:
+    """Have the rig show the day's session to its end, as a process of its own, and resume what was stopped.
+
+    Parameters
+    ----------
+    context
+        Of the stage.
+    options
+        Of `rig present`, beside --out and --resume.
+
+    Raises
+    ------
+    SessionError
+        The rig ended before the session did.
+    """
     resume = context.output(JOURNAL).exists()
-    _present(context.path(SESSION).parent, out=context.working, resume=resume)
+    _present(context.path(SESSION).parent, out=context.working, options=options, resume=resume)
     summary = SUMMARY.read(context.output(SUMMARY))
     if summary.n_remaining:
         raise SessionError(
@@ -26,8 +45,8 @@ def run(context: StageContext) -> None:
         )
 
 
-def _present(session: Path, *, out: Path, resume: bool) -> None:
-    command = [sys.executable, "-m", "rig", "present", str(session), "--display", "headless", "--out", str(out)]
+def _present(session: Path, *, out: Path, options: Sequence[str | Path], resume: bool) -> None:
+    command = [sys.executable, "-m", "rig", "present", str(session), *map(str, options), "--out", str(out)]
     if resume:
         command.append("--resume")
     finished = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"COLUMNS": "400"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from closedloop.artifacts import catalog
 from closedloop.confined.npy import map_npy
 from closedloop.simulation.array import ArrayDay, record
@@ -12,6 +14,19 @@ from closedloop.stages.from_protocol.recording import raw_electrodes_on
 
 def run(context: StageContext) -> None:
     """Write array1.nev and array1.ns6, and array2's where the recorder has two processors."""
+    record_session(context, context.working)
+
+
+def record_session(context: StageContext, folder: Path) -> None:
+    """Write the simulated array's files of the day's session into a folder.
+
+    Parameters
+    ----------
+    context
+        Of the stage.
+    folder
+        Where they go; there already.
+    """
     protocol = context.protocol
     session = context.read(catalog.SESSION)
     day = ArrayDay(
@@ -24,7 +39,7 @@ def run(context: StageContext) -> None:
         seed=context.seed("array"),
     )
     record(
-        context.working,
+        folder,
         day,
         cortex=simulated_cortex(protocol, context.study),
         recording=protocol.recording,

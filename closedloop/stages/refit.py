@@ -6,7 +6,6 @@ it out or ended a session early, the model stays the one that the day was shown 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.closing import days_of
 from closedloop.artifacts.amended.exclusions import from_text
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
@@ -98,7 +98,7 @@ def _without_too_short(days: Sequence[DayResponses], closed: str) -> tuple[list[
     Mean and SD over the few of them that were shown would say which these are more than on what scale the day is.
     """
     kept, why = list(days), dict[str, str]()
-    for number in json.loads(closed) if closed else []:
+    for number in days_of(closed):
         n_shown, n_planned = _n_scaling(days[number])
         if 2 * n_shown < n_planned:
             kept[number] = replace(days[number], rates_hz=np.full_like(days[number].rates_hz, np.nan))

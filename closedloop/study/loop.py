@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from typing import Protocol as Port
 
+from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import STIMULI
 from closedloop.artifacts.gates.held import Held, held_before, holds_by_gates
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
@@ -21,6 +22,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import remove_file, storage_errors
+from closedloop.study.amending.rigs import note_another_rig
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, forget_sealed, list_files, remember_refusal
 from closedloop.study.completeness.waiting import wait_until_whole
@@ -186,6 +188,7 @@ class _Loop:
             if self.steps.amendments() != decided:
                 return None
             if not self._stands(step):
+                step = self.steps.step(step.stage, step.day)  # noqa: PLW2901 - what was kept may be among what it reads
                 if held_by := self._held_before(step):
                     return Outcome(None, step.day, held_by)
                 if step.stage.is_brought(self.steps.study):
@@ -232,6 +235,8 @@ class _Loop:
         self.ledger.mark_stale(step.day, step.stage.name, step.input_hash, why)
         if not self.steps.study.simulated:
             self._refuse_to_lose_a_recording(step, why)
+        if self.steps.is_to_be_kept(step, manifest):
+            self.publisher.keep(step)
         self.reporter.say(f"{step.name} is stale ({why}); it runs again, and so does what follows from it.")
         return False
 
@@ -263,6 +268,8 @@ class _Loop:
                 if step.stage.place == "before the session":
                     self._foresee(step, n_days)
                 self.publisher.read_inputs(step, progress)
+                if not self.publisher.is_ready(step):
+                    self.publisher.bring_back(step)
                 if self.publisher.is_ready(step):
                     self.publisher.publish(step)
                 else:
@@ -306,7 +313,7 @@ class _Loop:
     def _context(self, step: Step, progress: ProgressCallback) -> StageContext:
         return StageContext(
             paths=self.steps.paths,
-            study=self.steps.study,
+            study=as_moved(self.steps.study, self.steps.amendments()),
             protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
@@ -363,4 +370,6 @@ class _Loop:
         if list_files(step.folder) != outlook.look.files:
             remove_file(step.folder / MANIFEST_NAME)
             return self.watch.changed(brought, self.watch.see(brought)).missing
+        if brought.stage == "present" and (noted := note_another_rig(paths, self.steps.study, day=step.day)):
+            self.reporter.say(noted)
         return ""

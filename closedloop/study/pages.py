@@ -94,7 +94,8 @@ def _is_drawn(paths: StudyPaths) -> bool:
 
 def _sources(paths: StudyPaths) -> dict[str, str]:
     manifests = [folder / MANIFEST_NAME for stage in STAGES for folder in _published(paths, stage)]
-    return {paths.relative(path): sha256_file(path) for path in (paths.study, paths.protocol, *manifests)}
+    decided = [paths.amendments] if paths.amendments.is_file() else []
+    return {paths.relative(path): sha256_file(path) for path in (paths.study, paths.protocol, *decided, *manifests)}
 
 
 def _published(paths: StudyPaths, stage: str) -> list[Path]:

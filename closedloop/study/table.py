@@ -10,7 +10,8 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.decided import Decision
+from closedloop.artifacts.amended.decided import DecisionName
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
@@ -81,7 +82,7 @@ class Stage:
     opens_inputs: bool = False
     for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
@@ -103,6 +104,12 @@ class Stage:
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
+
+    def shown_on(self, day: int) -> int | None:
+        """Return the day whose session what it makes on a day is shown in; None where it is made from the session."""
+        if self.for_next_day:
+            return day + 1
+        return None if self.place == "after the session" else max(day, 0)
 
     def protocol_day(self, day: int) -> int:
         """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0."""
@@ -173,7 +180,9 @@ def _synthesize(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _ingest(paths: StudyPaths, day: int) -> list[Path]:
-    return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *_site_table(paths, day)]
+    as_shown = sites_as_shown(paths) if day == 0 else None
+    chosen = [as_shown] if as_shown else _site_table(paths, day)
+    return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *chosen]
 
 
 def _refit(paths: StudyPaths, day: int) -> list[Path]:
@@ -229,7 +238,7 @@ _DAY: tuple[Stage, ...] = (
         _today("schedule", "present"),
         _SESSION,
     ),
-    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
+    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest, decisions=("closed",)),
     Stage(
         "refit",
         work_of("closedloop.stages.refit"),
@@ -253,7 +262,7 @@ _DAY: tuple[Stage, ...] = (
         _queue,
         opens_inputs=True,
         for_next_day=True,
-        decisions=("closed",),
+        decisions=("closed", "images_added"),
         decided_inputs=_today("synthesize", "ingest"),
     ),
 )

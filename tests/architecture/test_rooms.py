@@ -49,6 +49,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         *("errors", "execution", "models", "neo_files", "plain_text", "recording", "simulation", "stimuli"),
         *("storage", "training"),
     },
+    "planning": {"analysis", "artifacts", "gates", "report", "stages"},
     "study": {
         *GROUND,
         *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
@@ -70,6 +71,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "models",
             "neo_files",
             "plain_text",
+            "planning",
         ),
         *("recording", "report", "service", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },

@@ -34,7 +34,8 @@ from closedloop.stages.from_protocol.recording import raw_electrodes_on
 from closedloop.stimuli.procedural import ProceduralPool
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.create import Request, create_study
-from closedloop.study.loop import Outcome, run_study
+from closedloop.study.gates.decisions import approve
+from closedloop.study.loop import Outcome, read_identity, run_study
 from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
@@ -75,6 +76,16 @@ class RealStudy:
         """Advance it in this process, until a person is needed: seconds sooner than the command."""
         return run_study(self.paths, Listener(), patience=Patience(settle_s=0))
 
+    def go_on(self) -> Outcome:
+        """Advance it, and approve what its gates hold, until somebody has to act."""
+        outcome = self.run()
+        while outcome.held_by:
+            study, protocol = read_identity(self.paths)
+            for held in outcome.held_by:
+                approve(self.paths, study, protocol, held.gate, by="Ada", reason="as expected", day=held.day)
+            outcome = self.run()
+        return outcome
+
     def present(
         self,
         day: int = 0,
@@ -84,8 +95,9 @@ class RealStudy:
         clock: ClockKind = "real",
         codes: CodeTransport = "parallel",
         stops: Sequence[int] = (),
+        for_good: bool = False,
     ) -> Path:
-        """Present a day's session to its end and return the folder with what the rig leaves.
+        """Present a day's session, to its end unless said, and return the folder with what the rig leaves.
 
         Parameters
         ----------
@@ -95,13 +107,19 @@ class RealStudy:
             What the journal says of the launch.
         stops
             Trials after which the operator stops; the session goes on with another launch.
+        for_good
+            Whether it does not go on after the last stop.
         """
         session = open_session(self.paths.folder("schedule", day))
         out = self.paths.folder("present", day)
-        for stop_after in (*stops, None):
+        for stop_after in stops if for_good else (*stops, None):
             PretendedLab(session, gaze, display, clock, codes).launch(out, stop_after=stop_after)
         summarize(session.document, read_journal(out / catalog.JOURNAL.name)).write(out / catalog.SUMMARY.name)
         return out
+
+    def resume(self, day: int = 0) -> Path:
+        """Go on with a session that was stopped, to its end."""
+        return self.present(day)
 
     def record(self, day: int = 0) -> Path:
         """Put the recorder's files of a presented session where the study waits for them; return their folder."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import parse_json
 
 JOURNAL = "journal_sha256"
 _COUNTS = "n_shown", "n_not_shown"
@@ -51,7 +52,7 @@ def closed_days(amendments: Sequence[Amendment]) -> tuple[ClosedDay, ...]:
     closed = dict[int, ClosedDay]()
     for one in standing(amendments):
         if one.day is not None and one.kind == "close_day":
-            closed[one.day] = _closed(one, one.day)
+            closed[one.day] = closed_by(one, one.day)
         elif one.day is not None and one.kind == "reopen_day":
             closed.pop(one.day, None)
     return tuple(closed[day] for day in sorted(closed))
@@ -74,7 +75,24 @@ def closed_as_text(amendments: Sequence[Amendment], day: int) -> str:
     return json.dumps({name: getattr(found, name) for name in _COUNTS}, sort_keys=True) if found else ""
 
 
-def _closed(line: Amendment, day: int) -> ClosedDay:
+def days_of(text: str) -> list[int]:
+    """Return the days that `closed_until` wrote."""
+    return [int(day) for day in parse_json(text.encode(), place="closed_until")] if text else []
+
+
+def n_not_shown_of(text: str) -> int:
+    """Return how many presentations were not shown, of what `closed_as_text` wrote."""
+    return int(parse_json(text.encode(), place="closed")["n_not_shown"])
+
+
+def closed_by(line: Amendment, day: int) -> ClosedDay:
+    """Return what a line says of the day that it closes.
+
+    Raises
+    ------
+    DocumentError
+        It does not say what was closed.
+    """
     counts = [line.after.get(name, "") for name in _COUNTS]
     if JOURNAL not in line.after or not all(count.isdecimal() for count in counts):
         raise DocumentError(

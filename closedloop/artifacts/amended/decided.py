@@ -11,11 +11,14 @@ from typing import Literal
 
 from closedloop.artifacts.amended.closing import closed_as_text, closed_until
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
+from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
 
-Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until"]
+DecisionName = Literal[
+    "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
+]
 
-_Told = Callable[[Sequence[Amendment], int], str]
+_Says = Callable[[Sequence[Amendment], int], str]
 
 
 def _left_out_of_fit(amendments: Sequence[Amendment], day: int) -> str:
@@ -30,12 +33,13 @@ def _not_attacked(amendments: Sequence[Amendment], day: int) -> str:
     return as_text(not_attacked(amendments, day=day))
 
 
-_DECISIONS: Mapping[Decision, _Told] = {
+_DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
     "closed": closed_as_text,
     "closed_until": closed_until,
+    "images_added": additions_as_text,
 }
 
 SAID: Mapping[str, str] = {
@@ -44,11 +48,12 @@ SAID: Mapping[str, str] = {
     "not_attacked": "the sites that are attacked no longer",
     "closed": "whether the day was closed before its end",
     "closed_until": "which days were closed before their end",
+    "images_added": "which images were added",
 }
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: Sequence[Amendment], names: Iterable[Decision], *, day: int) -> dict[str, str]:
+def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, day: int) -> dict[str, str]:
     """Return what people decided of a stage on a day, by the decision's name; nothing where nothing was.
 
     Parameters

@@ -18,8 +18,8 @@ from closedloop.artifacts.records.amendments import Amendment
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 
-Part = Literal["fit", "evaluation"]
-PARTS: tuple[Part, ...] = ("fit", "evaluation")
+LeftOutOf = Literal["fit", "evaluation"]
+PARTS: tuple[LeftOutOf, ...] = ("fit", "evaluation")
 Thing = Literal["site", "array", "day", "presentations"]
 
 _THINGS = "things"
@@ -29,7 +29,7 @@ _NOT_ATTACKED = "not_attacked_from_day"
 class Exclusion(Section):
     """One thing that is left out of one part of the work."""
 
-    part: Part
+    part: LeftOutOf
     thing: Thing
     name: str = Field(default="", description="of the site or the array; empty for days and presentations")
     from_day: int = Field(ge=0)
@@ -59,13 +59,13 @@ def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
     out = set[Exclusion]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            out |= set(_things(one.after))
+            out |= set(things_in(one.after))
         elif one.kind == "include":
-            out -= set(_things(one.before))
+            out -= set(things_in(one.before))
     return _in_order(out)
 
 
-def left_out(amendments: Sequence[Amendment], part: Part, *, until_day: int) -> tuple[Exclusion, ...]:
+def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until_day: int) -> tuple[Exclusion, ...]:
     """Return what is left out of one part of the work on the first days.
 
     Parameters
@@ -85,9 +85,9 @@ def not_attacked(amendments: Sequence[Amendment], *, day: int) -> tuple[Exclusio
     first = dict[Exclusion, int]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            first = {thing: from_day for thing, from_day in first.items() if thing not in _things(one.after)}
+            first = {thing: from_day for thing, from_day in first.items() if thing not in things_in(one.after)}
             if _NOT_ATTACKED in one.after:
-                first |= dict.fromkeys(_things(one.after), _number(one.after[_NOT_ATTACKED]))
+                first |= dict.fromkeys(things_in(one.after), _number(one.after[_NOT_ATTACKED]))
     return tuple(
         one
         for one in exclusions(amendments)
@@ -160,7 +160,8 @@ def said_of_all(things: Iterable[Exclusion]) -> tuple[str, ...]:
     return tuple(f"{words}: left out of {' and '.join(sorted(of, reverse=True))}" for words, of in parts.items())
 
 
-def _things(values: dict[str, str]) -> tuple[Exclusion, ...]:
+def things_in(values: dict[str, str]) -> tuple[Exclusion, ...]:
+    """Return the things that an amendment states, as `noted` did."""
     return from_text(values.get(_THINGS, ""), place=f"amendments.jsonl, {_THINGS}")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from closedloop.commands.extras import require_extra
 from closedloop.errors import visible
+from closedloop.plain_text.printed import printed
 
 amending_app = typer.Typer(rich_markup_mode=None)
 
@@ -54,3 +55,58 @@ def withdraw(
     from closedloop.commands.amending.protocol import withdraw_line  # noqa: PLC0415
 
     typer.echo(visible(withdraw_line(study, number=line, by=by, why=why)))
+
+
+@amending_app.command("history")
+def history(study: _Study, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Tell what happened to a study, in order, with the time in UTC: days made, shown and recorded, gates, decisions.
+
+    Decisions have the number of their line in amendments.jsonl, which `closedloop withdraw` takes.
+    """
+    from closedloop.commands.amending.history import history_as_json, history_lines, read_history  # noqa: PLC0415
+
+    found = read_history(study)
+    typer.echo(history_as_json(found) if json else printed(history_lines(found)))
+
+
+@amending_app.command("move")
+def move(
+    study: _Study,
+    why: _Why,
+    images: Annotated[Path | None, typer.Option(metavar="FOLDER", help="where the folder of images is now")] = None,
+    base_model: Annotated[Path | None, typer.Option(metavar="FILE", help="where the base model's file is now")] = None,
+    by: _By = None,
+) -> None:
+    """Say where a study's images or its base model are now, after they, or the whole study, were moved or copied.
+
+    Every listed image and the base model are read, and taken where they are what they were, byte for byte; nothing is
+    made again. The study's own folder may be moved without a word. Appends a line to the study's amendments.jsonl.
+    """
+    require_extra("lab")
+    from closedloop.commands.amending.move import move_study  # noqa: PLC0415
+
+    typer.echo(visible(move_study(study, images=images, base_model=base_model, by=by, why=why)))
+
+
+@amending_app.command("add-images")
+def add_images(
+    study: _Study,
+    why: _Why,
+    from_day: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DAY", help="first day that draws from them  [default: the first not shown yet]"),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="go on without images that cannot be shown")
+    ] = False,
+    by: _By = None,
+) -> None:
+    """Add images to those that later days draw from: put them into the study's folder of images first.
+
+    The images that were listed stay as they are. Appends a line to the study's amendments.jsonl; `closedloop withdraw`
+    takes it back.
+    """
+    require_extra("lab")
+    from closedloop.commands.amending.images import add_to_list  # noqa: PLC0415
+
+    typer.echo(visible(add_to_list(study, from_day=from_day, skip_unreadable=skip_unreadable, by=by, why=why)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
 from closedloop.recording.banks import BankActivity
@@ -27,6 +30,8 @@ from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts
+from closedloop.stages.ingest.identity.table import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.identity.waveforms import mean_waveforms, waveforms_by_name
 from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
@@ -37,6 +42,7 @@ from closedloop.stages.ingest.recording import (
     read_day_devices,
 )
 from closedloop.stages.ingest.sites import (
+    ElectrodeStatistics,
     choose_sites,
     describe_sites,
     electrode_statistics,
@@ -50,7 +56,10 @@ from closedloop.stages.ingest.sites import (
 
 
 def run(context: StageContext) -> None:
-    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json."""
+    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json.
+
+    Where the recorder stored waveforms also waveforms.h5, and from day 1 on identity.json.
+    """
     wanted = context.protocol.recording
     folder = context.published("recording")
     session = context.read(catalog.SESSION)
@@ -59,7 +68,7 @@ def run(context: StageContext) -> None:
     check_journal(journal, context.path(catalog.JOURNAL), plan=plan)
     amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
-    first = context.read(catalog.SITES, day=0) if context.day > 0 else None
+    first = _sites_chosen(context)
     arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
@@ -101,19 +110,8 @@ def run(context: StageContext) -> None:
         stimuli,
         seed=context.seed("reliability"),
     )
-    chosen = context.protocol.sites
-    site_index = (
-        sites_of_day_0(first)
-        if first
-        else choose_sites(
-            electrodes,
-            found.reliability,
-            n_sites=chosen.n_sites,
-            min_reliability=chosen.min_reliability,
-            folder=folder,
-        )
-    )
-    if first is None:
+    site_index, about_sites = _choose_sites(context, electrodes, found, first=first)
+    if first is None and not _ended_early(context):  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
         refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
@@ -135,6 +133,7 @@ def run(context: StageContext) -> None:
         sites=sites,
         first=first,
         agreement=agreement,
+        about_sites=about_sites,
     )
 
     context.write(catalog.RESPONSES, onsets.table())
@@ -151,6 +150,56 @@ def run(context: StageContext) -> None:
         )
     context.write(catalog.SITES, sites)
     context.write(catalog.QUALITY, quality)
+    waveforms = mean_waveforms(recording)
+    if waveforms is not None:
+        context.write(catalog.WAVEFORMS, waveforms)
+    if first is not None:
+        window_s, images = (window_ms[1] - window_ms[0]) / 1000, images_of_every_day(stimuli)
+        shown, then = context.read(catalog.RESPONSES, day=0), context.read(catalog.COUNTS, day=0)
+        stored = context.path(catalog.WAVEFORMS, day=0).exists()
+        context.write(
+            catalog.IDENTITY,
+            identity_table(
+                answers(first, shown["stimulus_id"], then["counts"] / window_s, images),
+                answers(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
+                first=first,
+                today=sites,
+                min_reliability=context.protocol.sites.min_reliability,
+                waveforms=(
+                    waveforms_by_name(context.read(catalog.WAVEFORMS, day=0) if stored else None, first),
+                    waveforms_by_name(waveforms, sites),
+                ),
+            ),
+        )
+
+
+def _ended_early(context: StageContext) -> bool:
+    return "closed" in context.decided
+
+
+def _choose_sites(
+    context: StageContext, electrodes: Sequence[MappedElectrode], found: ElectrodeStatistics, *, first: SiteTable | None
+) -> tuple[dict[str, int], str]:
+    """Return the model's output of each site, and how they were chosen where that was not by their reliability."""
+    if first:
+        return sites_of_day_0(first), ""
+    wanted = context.protocol.sites
+    return choose_sites(
+        electrodes,
+        found,
+        n_sites=wanted.n_sites,
+        min_reliability=wanted.min_reliability,
+        folder=context.published("recording"),
+        ended_early=_ended_early(context),
+    )
+
+
+def _sites_chosen(context: StageContext) -> SiteTable | None:
+    """Return the choice of sites that the day keeps: day 0's, and on day 0 the one that later days were shown by."""
+    if context.day > 0:
+        return context.read(catalog.SITES, day=0)
+    as_shown = sites_as_shown(context.paths)
+    return context.read_kept(catalog.SITES, as_shown) if as_shown else None
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:

@@ -8,7 +8,7 @@ from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMAR
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, planned_session
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import OptionError, SessionError, StudyError
 from closedloop.plain_text.printed import command_line
@@ -84,12 +84,19 @@ def close_day(
             },
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), day)
-    return [
+    lines = [
         f"{closed.said[0].upper()}{closed.said[1:]}; they count." if closed else "",
         "Images that were never shown are offered to the next day.",
     ]
+    if day == 0:
+        lines.append(
+            "Day 0 chooses the sites of all days: from few images the choice is poor. Going on with the session on "
+            "another day (`closedloop reopen-day`, `rig present --resume`) gives a better one."
+        )
+    return lines
 
 
 def reopen_day(
@@ -129,6 +136,7 @@ def reopen_day(
             raise StudyError(f"{paths.root}: expected day {day} closed, found that it is not. Nothing is left to do.")
         return Decision(kind="reopen_day", day=day, before={JOURNAL_SHA256: before.journal_sha256})
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     with study_lock(paths.root):  # nobody takes it over meanwhile
         decide(paths, study, by=by, why=why, decision=decision)
         for stage in reversed(BROUGHT):

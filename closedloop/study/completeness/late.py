@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
+from closedloop.artifacts.manifest import Manifest
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import quoted
@@ -43,7 +43,7 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
     if name is None:
         return
     way = "Move it out of the folder."
-    if stage == "recording" and not (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
+    if stage == "recording":
         way = (
             f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quoted(paths.root)} "
             f"--day {day} --from FOLDER --why REASON`; if not, move it out of the folder."

@@ -21,7 +21,7 @@ from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 from closedloop.study.verification import surroundings
 from closedloop.study.verification.findings import Findings, StudyFault
-from closedloop.study.verification.folders import Folder, check_folder, published_folders
+from closedloop.study.verification.folders import Folder, check_folder, check_kept, published_folders
 from closedloop.study.verification.gates import check_gates
 
 
@@ -76,10 +76,12 @@ def verify_study(
         check_folder(findings, study, stage, folder)
     _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
     surroundings.check_images(findings, paths, study)
-    surroundings.check_base_model(findings, paths)
+    surroundings.check_base_model(findings, paths, study)
     surroundings.check_pictures(findings, paths)
     surroundings.check_journals(findings, paths, study)
     surroundings.check_amendments(findings, paths)
+    check_kept(findings, study, paths)
+    surroundings.check_metadata(findings, paths)
     check_gates(findings, paths, study, protocol, gates=table.gates)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)
