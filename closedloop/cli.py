@@ -132,7 +132,7 @@ def dry_run(
     if chaos is not None:
         from closedloop.commands.chaos import run_chaos_study  # noqa: PLC0415
 
-        return run_chaos_study(wanted, seed=chaos)
+        return run_chaos_study(wanted, seed=chaos, workers=workers)
     if not (study / "study.json").exists():
         create(wanted, workers=workers)
     else:

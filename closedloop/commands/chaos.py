@@ -9,7 +9,7 @@ import typer
 from closedloop.artifacts.records.chaos import Chaos
 from closedloop.commands.days import count
 from closedloop.commands.interrupts import interruptible
-from closedloop.errors import visible
+from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import command_line, printed
 from closedloop.storage import resolved
 from closedloop.study.chaos.run import CHAOS_PAGE, ChaosRequest, run_chaos
@@ -20,7 +20,7 @@ NOT_WELL = 5
 """Exit code where an event was not answered, or a difference is not explained."""
 
 
-def run_chaos_study(request: Request, *, seed: int) -> None:
+def run_chaos_study(request: Request, *, seed: int, workers: str | None) -> None:
     """Run a study with what a seed draws, and the same one without, and print what came of it.
 
     Parameters
@@ -29,14 +29,24 @@ def run_chaos_study(request: Request, *, seed: int) -> None:
         The study; its folder is to hold both.
     seed
         Of what goes wrong.
+    workers
+        As `--workers` was given: none can be, since loops are killed.
 
     Raises
     ------
+    OptionError
+        Something was given that it does not take.
     ClosedLoopError
         Something that the user can repair.
     typer.Exit
         Something was not answered, or is not explained: code 5; or interrupted: code 130.
     """
+    for option, value in (("--days", request.days), ("--workers", workers)):
+        if value is not None:
+            raise OptionError(
+                f"{option}: expected it without --chaos, found both: a disturbed study runs all of its protocol's days "
+                "on this machine. Leave one of them out."
+            )
     asked = ChaosRequest(
         root=resolved(request.root),
         seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_every_event_happened_was_answered_and_stands_on_the_page(disturbed: Pat
     found = Chaos.read(disturbed / "chaos.json")
     assert found.is_well
     assert found.finished
-    page = (disturbed / "chaos.html").read_text()
+    page = (disturbed / "chaos.html").read_text().replace("\u00a0", " ")
     for number, one in enumerate(found.events, start=1):
         assert one.happened, one
         assert f"{number}: day {one.day}" in page
@@ -54,13 +55,21 @@ def test_undamaged_days_are_the_undisturbed_ones_byte_for_byte(disturbed: Path) 
     for day in range(first):
         for stage in STAGES:
             folders = [disturbed / name / f"day-{day:02d}" / stage for name in ("disturbed", "undisturbed")]
-            files = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+            files = [{path.name: content(path) for path in folder.iterdir()} for folder in folders]
             for of in files:
                 del of["manifest.json"]  # how long it took
             assert files[0] == files[1], folders[0]
             assert files[0]
     assert set(found.same_days) >= set(range(first))
     assert not any(one.is_same for one in found.folders if one.day == first and one.stage == "ingest")
+
+
+def content(path: Path) -> bytes:
+    """Return a file's bytes; of a journal, those without the hash of a manifest, which says how long a stage took."""
+    if path.name != "journal.jsonl":
+        return path.read_bytes()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return json.dumps([{k: v for k, v in line.items() if k not in {"plan_sha256", "check"}} for line in lines]).encode()
 
 
 def test_the_disturbed_study_is_simulated_whole_and_its_events_are_not_repeated(

@@ -104,7 +104,7 @@ def _events(found: Chaos) -> PageSection:
 
 def _event_row(number: int, one: ChaosEvent) -> tuple[str, ...]:
     return (
-        f"{number}: day {one.day}",
+        f"{number}:\u00a0day\u00a0{one.day}",  # on one line
         SAID[one.kind],
         one.happened or "it did not happen",
         " ".join(one.answers) or "–",

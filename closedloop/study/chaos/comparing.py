@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.chaos import ChaosEvent, ChaosFolder, ChaosKind, ChaosNumber
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyPaths
 from closedloop.report.numbers import summary_rows
 from closedloop.report.reading import read_sensitivity
-from closedloop.storage import sha256_file
+from closedloop.storage import sha256_bytes, sha256_file
 
 TOUCHED: dict[ChaosKind, tuple[str, ...]] = {
     "killed_loop": (),
@@ -81,7 +85,23 @@ def compare_folders(
 def _bytes_of(paths: StudyPaths, stage: str, day: int) -> dict[str, str]:
     """Return the sha256 of a folder's files as they are now, by name."""
     folder = paths.folder(stage, day)
-    return {name: sha256_file(folder / name) for name in read_manifest(folder).outputs}
+    return {
+        name: _sha256_of_journal(folder / name) if name == JOURNAL.name else sha256_file(folder / name)
+        for name in read_manifest(folder).outputs
+    }
+
+
+def _sha256_of_journal(path: Path) -> str:
+    """Hash a journal without what is another in every run of one seed.
+
+    It names the manifest of the session folder by its hash, and that says how long the folder took to make; each line
+    has a check of the lines before it.
+    """
+    rows = [
+        row.model_copy(update={"plan_sha256": None}) if isinstance(row, LaunchOpened) else row
+        for row in JOURNAL.read(path).rows
+    ]
+    return sha256_bytes("\n".join(row.model_dump_json() for row in rows).encode())
 
 
 def compare_numbers(disturbed: StudyPaths, undisturbed: StudyPaths) -> tuple[ChaosNumber, ...]:

@@ -87,8 +87,10 @@ class Laboratory:
             ended = self.run_loop()
             if ended is None:
                 continue  # it was killed, or its disk was full: the same command again
-            if ended.code == DONE:
+            if ended.code == DONE and self._next_kill() is None:
                 return
+            if ended.code == DONE:
+                continue  # the loop was faster than who was to kill it: it is killed as it looks at what stands
             day, stage = self._next_brought()
             turns[day, stage] = turns.get((day, stage), 0) + 1
             if turns[day, stage] > _MOST_TURNS:
@@ -123,24 +125,31 @@ class Laboratory:
 
     def run_loop(self) -> Ended | None:
         """Run the loop to where it stops by itself; None where something stopped it."""
-        kill = self._pending("killed_loop", lambda one: not self._is_published(one.stage, one.day))
+        kill = self._next_kill()
         disk = self._pending("full_disk", self._comes_soon)
-        interference = Interference()
+        most_bytes = None
         if disk is not None:
             manifest = read_manifest(self.undisturbed.folder(disk.stage, disk.day))
             largest = max(entry.n_bytes for entry in manifest.outputs.values())
-            interference = Interference(most_file_bytes=max(_LEAST_FILE_BYTES, round(disk.amount * largest)))
-        elif kill is not None:
-            interference = Interference(kills=_Killing(self.paths, self.undisturbed, kill).is_due)
+            most_bytes = max(_LEAST_FILE_BYTES, round(disk.amount * largest))
+        interference = Interference(
+            kills=_Killing(self.paths, self.undisturbed, kill).is_due if kill else lambda: False,
+            most_file_bytes=most_bytes,
+        )
         ended = self._program("closedloop", "run", self.paths.root, "--settle", "0", interference=interference)
-        if disk is not None and ended.code not in (DONE, WAITING):
-            said = f"no file could grow beyond {interference.most_file_bytes:,} bytes"
+        if disk is not None and ended.code not in (DONE, WAITING) and ended.code > 0:
+            said = f"no file could grow beyond {most_bytes:,} bytes"
             self._happened(disk, said, answer=ended.last, decision="room was made; " + self._again(), answered=True)
             return None
         if kill is not None and ended.code < 0:
             self._happened(kill, f"SIGKILL in {self._where_killed(kill)}", decision=self._again(), answered=True)
             return None
         return ended
+
+    def _next_kill(self) -> ChaosEvent | None:
+        """Return where the loop is to be killed next, in the order in which it comes there."""
+        left = [one for one in self.events if one.kind == "killed_loop" and not one.happened]
+        return min(left, key=lambda one: (one.day, STAGES.index(one.stage)), default=None)
 
     def _comes_soon(self, event: ChaosEvent) -> bool:
         """Return whether the next start of the loop comes to an event's stage before a person is needed."""
