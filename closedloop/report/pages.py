@@ -13,12 +13,13 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
-from closedloop.report import decided, drawing, sections
+from closedloop.report import drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.comparable import comparable
+from closedloop.report.decisions import lines as decided
+from closedloop.report.decisions.left_out import left_out
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.layout import Card, Link, Page, PageSection, render
-from closedloop.report.left_out import left_out
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.wording import count, number, percent, plus_minus, share
