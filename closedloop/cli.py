@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from closedloop import __version__
@@ -177,11 +176,11 @@ def init(
     """
     for option, given in (("--protocol", protocol), ("--images", images)):
         if given is None and like is None:
-            raise click.UsageError(f"Missing option '{option}'.")
+            raise OptionError(f"{option}: expected it, or --like with another study, found neither. Give one.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.study.amending.second_subject import like as request_like  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
-    from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
 
     request = Request(
         root=study,

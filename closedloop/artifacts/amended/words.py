@@ -78,7 +78,7 @@ def in_words(line: Amendment) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class ToldLine:
     """A line of the amendments, to be told.
 
     Attributes
@@ -111,11 +111,11 @@ class Told:
         return f"{when} UTC, {self.of_day}, line {self.number}: {self.line.who} {self.words}. Why: {self.line.why}"
 
 
-def told(amendments: Sequence[Amendment]) -> tuple[Told, ...]:
+def told(amendments: Sequence[Amendment]) -> tuple[ToldLine, ...]:
     """Return all lines of a study with their numbers, in order."""
     back = withdrawals(amendments)
     numbers = {id(line): number for number, line in enumerate(amendments, start=1)}
     return tuple(
-        Told(number, line, numbers[id(back[number])] if number in back else None)
+        ToldLine(number, line, numbers[id(back[number])] if number in back else None)
         for number, line in enumerate(amendments, start=1)
     )

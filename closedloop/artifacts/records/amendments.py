@@ -142,13 +142,15 @@ def append_decided(path: Path, decide: Callable[[tuple[Amendment, ...]], Amendme
     path
         The study's amendments.
     decide
-        Given all lines, returns the new one, or raises what the decision is refused with.
+        Given all lines, returns the new one, or raises what the decision is refused with. It is asked twice: before
+        anything is written, and again when nobody else can add a line.
 
     Raises
     ------
     DocumentError
         The lines that are there are not whole; or what `decide` raises.
     """
+    decide(read_amendments(path))  # what is refused leaves nothing behind, not even the lock's file
     with amending(path) as append:
         amendment = decide(read_amendments(path))
         append(amendment)

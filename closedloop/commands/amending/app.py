@@ -13,14 +13,14 @@ from closedloop.plain_text.printed import printed
 
 amending_app = typer.Typer(rich_markup_mode=None)
 
-_Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+_StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 _Why = Annotated[str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")]
 _By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 
 
 @amending_app.command("amend")
 def amend(
-    study: _Study,
+    study: _StudyFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML with the protocol's keys that differ")],
     from_day: Annotated[int, typer.Option(min=0, metavar="DAY", help="first day that differs, from 0")],
     why: _Why,
@@ -40,7 +40,7 @@ def amend(
 
 @amending_app.command("withdraw")
 def withdraw(
-    study: _Study,
+    study: _StudyFolder,
     line: Annotated[
         int, typer.Argument(min=1, metavar="LINE", help="number of the line, as `closedloop history` says")
     ],
@@ -58,7 +58,7 @@ def withdraw(
 
 
 @amending_app.command("history")
-def history(study: _Study, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+def history(study: _StudyFolder, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """Tell what happened to a study, in order, with the time in UTC: days made, shown and recorded, gates, decisions.
 
     Decisions have the number of their line in amendments.jsonl, which `closedloop withdraw` takes.
@@ -71,7 +71,7 @@ def history(study: _Study, json: Annotated[bool, typer.Option("--json", help="pr
 
 @amending_app.command("move")
 def move(
-    study: _Study,
+    study: _StudyFolder,
     why: _Why,
     images: Annotated[Path | None, typer.Option(metavar="FOLDER", help="where the folder of images is now")] = None,
     base_model: Annotated[Path | None, typer.Option(metavar="FILE", help="where the base model's file is now")] = None,
@@ -90,7 +90,7 @@ def move(
 
 @amending_app.command("add-images")
 def add_images(
-    study: _Study,
+    study: _StudyFolder,
     why: _Why,
     from_day: Annotated[
         int | None,

@@ -39,8 +39,6 @@ UNDERSTOOD_BY_NONE = [
     ("dry-run new --days 1.5", "'--days': expected a whole number, found"),
     ("dry-run new --dyas 1", "No such option: --dyas. Did you mean --days?"),
     ("init new", "Missing option '--subject'."),
-    ("init new --subject m", "Missing option '--protocol'."),
-    ("init new --protocol guo2022 --subject m", "Missing option '--images'."),
     ("accept-session {study} --day -1 --despite x --why y", "'--day': expected a number of at least 0, found"),
     ("accept-session {study} --day one --despite x --why y", "'--day': expected a whole number, found"),
     ("accept-session {study} --day 0 --why y", "Missing option '--despite'."),
@@ -187,6 +185,8 @@ REFUSED = [
     ("RIG present {file} --display headless --out new", "expected a session folder, found a file."),
 ]
 UNDERSTOOD_WITH_NUMBA = [
+    ("init new --subject m", "--protocol: expected it, or --like with another study"),
+    ("init new --protocol guo2022 --subject m", "--images: expected it, or --like with another study"),
     ("recording detect {file} --out new.h5 --definition none", "--definition none: expected"),
     ("recording detect {file} --out new.h5 --threshold 4", "--threshold 4: expected a multiple of the noise below 0"),
     ("recording detect {file} --out new.h5 --threshold nan", "--threshold nan: expected a multiple of the noise below"),
