@@ -11,7 +11,7 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.rig.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError

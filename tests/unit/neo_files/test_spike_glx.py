@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.rig.recorder import RecorderDescription
 from closedloop.devices.device import Device
 from closedloop.devices.neo_device import read_neo_devices
 from closedloop.errors import RecordingError
