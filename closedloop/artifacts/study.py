@@ -11,7 +11,7 @@ from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Count, ImageSide, Name, Seed
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""

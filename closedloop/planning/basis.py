@@ -21,7 +21,7 @@ _MOST_CORRELATED = 0.95
 
 
 @dataclass(frozen=True)
-class FirstFittedDay:
+class FirstDay:
     """The first day whose attacks followed a fitted model, from which growth is measured."""
 
     day: int
@@ -57,7 +57,7 @@ class DayBasis:
     site_names: tuple[str, ...]
     used: float
     correlation: float
-    first: FirstFittedDay | None
+    first: FirstDay | None
     days: tuple[int, ...]
     assumptions: tuple[str, ...]
 
@@ -100,7 +100,7 @@ def basis_of(
         site_names=days[-1].site_names,
         used=float(np.mean([one.used for one in days])),
         correlation=correlation,
-        first=FirstFittedDay(fitted[0].day, _law_of(fitted[:1])) if fitted else None,
+        first=FirstDay(fitted[0].day, _law_of(fitted[:1])) if fitted else None,
         days=tuple(one.day for one in days),
         assumptions=tuple(lines),
     )

@@ -15,9 +15,9 @@ from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
 from closedloop.report import drawing, sections
 from closedloop.report.amended import decided
+from closedloop.report.amended.comparable import comparable
 from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
-from closedloop.report.comparable import comparable
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.blackrock.nsx.samples import open_samples

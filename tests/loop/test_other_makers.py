@@ -11,7 +11,7 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.quality import IngestQuality
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.study import StudyDocument
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.writer import write_nsx

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.recorder import read_recorder
 from closedloop.artifacts.records.metadata import HEMISPHERES, Hemisphere, RigFile
 from closedloop.artifacts.rig.description import read_rig
-from closedloop.artifacts.rig.recorder import read_recorder
 from closedloop.artifacts.study import NSX_SUFFIXES
 from closedloop.commands.new.animal import NONE
 from closedloop.commands.new.draft import Draft

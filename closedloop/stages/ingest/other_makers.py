@@ -7,7 +7,7 @@ from pathlib import Path
 from closedloop.alignment.alignment import align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts.day.journal import Journal
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.devices.neo_device import read_neo_devices
 from closedloop.errors import ClosedLoopError
 from closedloop.stages.ingest.onsets import sent_codes

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.quality import RawAgreement
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.detection.agreement import agreement
 from closedloop.detection.dropouts import BankDropout
 from closedloop.devices.device import Device, Electrode, read_devices

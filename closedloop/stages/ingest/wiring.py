@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.rig.recorder import CodeLines, NeoDevice, RecorderDescription, SyncLine
+from closedloop.artifacts.recorder import CodeLines, NeoDevice, RecorderDescription, SyncLine
 from closedloop.neo_files.wiring import (
     CodeWiring,
     LineWiring,

@@ -1,1 +1,1 @@
-"""Before the first day: a protocol for a screen and hours, a list of what to do, what another study has already."""
+"""What a laboratory needs before its first day: a protocol for its screen and hours, and a list of what to do."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.input_hash import input_hash
-from closedloop.artifacts.rig.recorder import RecorderDescription, read_recorder
+from closedloop.artifacts.recorder import RecorderDescription, read_recorder
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import DocumentError
 from tests.unit.days import context

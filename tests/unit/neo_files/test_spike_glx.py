@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.devices.device import Device
 from closedloop.devices.neo_device import read_neo_devices
 from closedloop.errors import RecordingError
@@ -21,7 +21,7 @@ from closedloop.neo_files.source import source_of
 from closedloop.neo_files.timing import clock_of, ticks_per_sample
 from closedloop.neo_files.wiring import CodeWiring, LineWiring, NeoWiring, RawWiring, SyncWiring
 from closedloop.recording.source import regular_ticks
-from closedloop.study.other_makers import missing_of
+from closedloop.study.completeness.other_makers import missing_of
 from tests.unit.messages import refused
 from tests.unit.neo_files.spike_glx_files import word_of_codes, write_imec, write_nidq
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from closedloop.artifacts.rig.recorder import RecorderDescription, read_recorder
+from closedloop.artifacts.recorder import RecorderDescription, read_recorder
 from closedloop.devices.device import Device
 from closedloop.devices.neo_device import read_neo_device, read_neo_devices
 from closedloop.errors import RecordingError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.manifest import relative_files
-from closedloop.artifacts.rig.recorder import RecorderDescription
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.neo_files.file_sizes import other_sizes
 
 _MAP_SUFFIX = ".cmp"
