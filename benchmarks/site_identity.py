@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.simulated_loop import category_balanced
-from closedloop.analysis.identity import ElectrodeIdentity, compare_identity
+from closedloop.analysis.identity.comparison import ElectrodeIdentity, compare_identity
+from closedloop.analysis.identity.signatures import DayAnswers
 from closedloop.analysis.reliability import split_half_reliability
-from closedloop.analysis.signatures import DayAnswers
 from closedloop.simulation.cortex.electrodes import CortexBiology
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.cortex.trials import PresentationSequence, trial_rates_hz

@@ -1,7 +1,8 @@
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
 from .expected_error import PlannedPairs, expected_standard_error, sigma_error
-from .identity import ElectrodeIdentity, IdentityComparison, IdentityRules, compare_identity
+from .identity.comparison import ElectrodeIdentity, IdentityComparison, IdentityRules, compare_identity
+from .identity.signatures import DayAnswers
 from .normalizers import z_score
 from .power import power_of_mean, smallest_effect
 from .predictivity import correlation
@@ -23,7 +24,6 @@ from .sensitivity import (
     paired_difference,
     paper_estimate,
 )
-from .signatures import DayAnswers
 from .units import UnitMean, mean_over_units
 from .variance_parts import PairVariance, RepeatedPairs, pair_variance
 

@@ -51,7 +51,7 @@ def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, 
     """
     if set(columns) != set(layout.columns):
         raise ValueError(f"{layout.kind}: expected columns {sorted(layout.columns)}, found {sorted(columns)}")
-    from closedloop.artifacts.arrow import write_parquet  # noqa: PLC0415 - whoever only reads does without Arrow
+    from closedloop.artifacts.foreign.arrow import write_parquet  # noqa: PLC0415 - whoever only reads does without Arrow
 
     with atomic_file(path) as temporary:
         write_parquet(temporary, layout, columns, simulated=simulated)
@@ -74,7 +74,7 @@ def table_writer(
         Takes a part's columns, exactly those of the layout: sequences, numpy arrays, masked where a value is missing,
         or a `CodedText`.
     """
-    from closedloop.artifacts.arrow import parquet_parts  # noqa: PLC0415 - likewise
+    from closedloop.artifacts.foreign.arrow import parquet_parts  # noqa: PLC0415 - likewise
 
     with (
         atomic_file(path) as temporary,
@@ -104,7 +104,7 @@ def csv_writer(path: Path, layout: TableLayout, *, simulated: bool) -> Iterator[
     Callable
         Takes a part's columns, as that of `table_writer` does.
     """
-    from closedloop.artifacts.arrow import csv_parts  # noqa: PLC0415 - likewise
+    from closedloop.artifacts.foreign.arrow import csv_parts  # noqa: PLC0415 - likewise
 
     with atomic_file(path) as temporary, csv_parts(temporary, layout, simulated=simulated) as write:
         yield write

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile, Readable, StudyFile, Writable
 from closedloop.artifacts.naming import derive_seed
@@ -86,22 +87,26 @@ class StageContext:
         """
         return file.read(self._declared(file.published(self.paths, self.day if day is None else day)))
 
-    def read_kept(self, file: DocumentFile[KeptDocument], folder: Path) -> KeptDocument:
-        """Read a file of a folder that was kept when its stage was made again; see `artifacts.amended.kept`.
+    def read_as_shown(self, file: DocumentFile[KeptDocument]) -> KeptDocument | None:
+        """Read a file of the kept folder whose choice of sites later days were shown by; see `artifacts.amended.kept`.
 
         Parameters
         ----------
         file
             Of `artifacts.catalog`.
-        folder
-            The kept one.
+
+        Returns
+        -------
+        KeptDocument | None
+            None where that is no kept folder: nothing was shown yet, or day 0 is made from what it was made from.
 
         Raises
         ------
         DocumentError
             It is missing, damaged, or of another kind.
         """
-        return file.read(self._declared(folder / file.name))
+        folder = sites_as_shown(self.paths)
+        return file.read(self._declared(folder / file.name)) if folder else None
 
     def write(self, file: Writable[Content], content: Content) -> None:
         """Write a file of the catalog into the working folder, atomically, with the study's mark.

@@ -141,9 +141,9 @@ def _misused(error: BaseException, program: Program, said: str) -> int:
     if "\n" in said and said.lstrip().startswith("Usage:"):
         say(said)
         return _MISUSED
-    meant = getattr(error, "possibilities", None)  # of an option
+    meant = getattr(error, "possibilities", None)  # of an option, the one most like it first
     if meant:
-        said = f"{error}. Did you mean {' or '.join(sorted(meant))}?"
+        said = f"{error}. Did you mean {meant[0]}?"
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else program.name
     for theirs, ours in _WORDS.items():

@@ -86,7 +86,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         ),
         *("recording", "report", "service", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
-    "cli": {"artifacts", "commands", "errors", "plain_text", "studies", "study", "terminal"},
+    "cli": {"commands", "errors", "plain_text", "studies", "study", "terminal"},
     "__main__": {"cli", "terminal"},
 }
 

@@ -313,6 +313,8 @@ def filled(
             places["made"] = request.getfixturevalue("made")
         if "{done}" in line:
             places["done"] = Path(shutil.copytree(undisturbed, tmp_path / "done"))
+            if line.startswith("closedloop include"):
+                decided("exclude", places["done"], "--site", "0", "--from", "fit", "--by", "ada", "--why", "dead")
         if "{played}" in line:
             study = real("played")
             study.present(gaze="mouse")
@@ -323,11 +325,10 @@ def filled(
             study.present(stops=(4,), for_good=True)
             places["stopped"] = study.root
             if "reopen" in line:
-                words = ("close-day", study.root, "--day", "0", "--why", "tired")
-                assert run_closedloop(*words).returncode == 0
+                decided("close-day", study.root, "--day", "0", "--why", "tired")
         if "{held}" in line:
             places["held"] = real("held").root
-            assert run_closedloop("hold", places["held"], "--by", "ada", "--reason", "pause").returncode == 0
+            decided("hold", places["held"], "--by", "ada", "--reason", "pause")
         if "{recorded}" in line:
             study = real("recorded")
             study.present()

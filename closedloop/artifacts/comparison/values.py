@@ -52,7 +52,7 @@ def differing_columns(
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Matched:
     """Rows of two tables that belong together, and how many have nothing to be compared with."""
 
     published: NDArray[np.int64]
@@ -62,7 +62,9 @@ class _Rows:
     example: str
 
 
-def _rows_of(published: Mapping[str, NDArray[Any]], made: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> _Rows:
+def _rows_of(
+    published: Mapping[str, NDArray[Any]], made: Mapping[str, NDArray[Any]], keys: tuple[str, ...]
+) -> _Matched:
     n, m = (len(next(iter(columns.values()), ())) for columns in (published, made))
     names = [_names(columns, keys) for columns in (published, made)] if keys else []
     if names and all(len(set(own)) == len(own) for own in names):
@@ -75,9 +77,9 @@ def _rows_of(published: Mapping[str, NDArray[Any]], made: Mapping[str, NDArray[A
             if own
         )
         pairs = np.array(both, np.int64).reshape(-1, 2)
-        return _Rows(pairs[:, 0], pairs[:, 1], sum(map(len, alone)), max(n, m), example)
+        return _Matched(pairs[:, 0], pairs[:, 1], sum(map(len, alone)), max(n, m), example)
     rows = np.arange(min(n, m) if n == m else 0)  # of another number, nobody knows which row is which
-    return _Rows(rows, rows, abs(n - m), max(n, m), f"{n:,} rows are published, {m:,} were made")
+    return _Matched(rows, rows, abs(n - m), max(n, m), f"{n:,} rows are published, {m:,} were made")
 
 
 def _names(columns: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> list[tuple[Any, ...]]:

@@ -1,1 +1,1 @@
-"""What is asked of HDF5 and Arrow about a file, in a confined process."""
+"""HDF5 and Arrow: what they are asked about a file, in a confined process, and tables as Arrow writes them."""

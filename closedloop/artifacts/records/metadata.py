@@ -23,8 +23,6 @@ HEMISPHERES: tuple[Hemisphere, ...] = get_args(Hemisphere)
 
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 
-_ISO_AGE = r"^P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?$"
-
 
 class Animal(Section):
     """The subject, as NWB's Subject has it."""
@@ -34,7 +32,11 @@ class Animal(Section):
     sex: Sex = Field(description="M, F, U for unknown, O for other")
     date_of_birth: datetime.date | None = Field(default=None, description="ISO 8601; null where only the age is known")
     age: str | None = Field(
-        default=None, min_length=3, max_length=64, pattern=_ISO_AGE, description="ISO 8601, when the study began: P8Y6M"
+        default=None,
+        min_length=3,
+        max_length=64,
+        pattern=r"^P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?$",
+        description="ISO 8601, when the study began: P8Y6M",
     )
 
     @model_validator(mode="after")

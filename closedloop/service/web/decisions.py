@@ -18,7 +18,7 @@ ACTIONS = ("approve", "hold", "release", "retry")
 
 
 @dataclass(frozen=True)
-class Decision:
+class PostedDecision:
     """Who decided what, and why.
 
     Attributes
@@ -36,7 +36,7 @@ class Decision:
     found: str = ""
 
 
-async def read_decision(request: Request, action: str) -> Decision:
+async def read_decision(request: Request, action: str) -> PostedDecision:
     """Read what was sent with an action.
 
     Raises
@@ -55,7 +55,7 @@ async def read_decision(request: Request, action: str) -> Decision:
     if not isinstance(said, dict):
         raise OptionError(f"{action}: expected names with values, found {said!r:.40}. Decide on the page itself.")
     if action != "approve":
-        return Decision(_words(said, "by", action), _words(said, "reason", action))
+        return PostedDecision(_words(said, "by", action), _words(said, "reason", action))
     day = said.get("day")
     if not isinstance(day, int) or isinstance(day, bool) or not 0 <= day < 10_000:
         raise OptionError(f"{action}: day: expected a day's number, found {day!r:.40}. Decide on the page itself.")
@@ -63,7 +63,7 @@ async def read_decision(request: Request, action: str) -> Decision:
     if not isinstance(found, str) or not found:
         raise OptionError(f"{action}: found: expected what the gate found, found {found!r:.40}. Load the page again.")
     by, reason, gate = (_words(said, name, action) for name in ("by", "reason", "gate"))
-    return Decision(by, reason, gate=gate, day=day, found=found)
+    return PostedDecision(by, reason, gate=gate, day=day, found=found)
 
 
 def _words(said: dict[str, object], name: str, action: str) -> str:
@@ -79,7 +79,7 @@ def _words(said: dict[str, object], name: str, action: str) -> str:
     return words
 
 
-def act(control: Control, paths: StudyPaths, action: str, decision: Decision) -> str:
+def act(control: Control, paths: StudyPaths, action: str, decision: PostedDecision) -> str:
     """Do what was decided; return the line that says so.
 
     Parameters

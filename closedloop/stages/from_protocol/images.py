@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from closedloop.artifacts.study import StudyDocument
 from closedloop.artifacts.tables import Columns
+from closedloop.plain_text.json_text import parse_json
 from closedloop.stimuli.listed import FolderPool, ListedPool
 from closedloop.stimuli.pools import ImagePool, ProceduralPool, open_pool
 
@@ -50,6 +49,6 @@ def added_rows(added: Columns, decided: str) -> Columns | None:
     decided
         What was decided of them, as `artifacts.amended.images` tells it; empty where nothing was.
     """
-    numbers = [int(one["addition"]) for one in json.loads(decided)] if decided else []
+    numbers = [int(one["addition"]) for one in parse_json(decided, place="the additions decided")] if decided else []
     counts = np.isin(added["addition"], numbers)
     return {name: values[counts] for name, values in added.items()} if counts.any() else None

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.protocol.images import Sites
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
@@ -68,7 +68,7 @@ def run(context: StageContext) -> None:
     check_journal(journal, context.path(catalog.JOURNAL), plan=plan)
     amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
-    first = _sites_chosen(context)
+    first = context.read(catalog.SITES, day=0) if context.day > 0 else context.read_as_shown(catalog.SITES)
     arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
@@ -110,8 +110,11 @@ def run(context: StageContext) -> None:
         stimuli,
         seed=context.seed("reliability"),
     )
-    site_index, about_sites = _choose_sites(context, electrodes, found, first=first)
-    if first is None and not _ended_early(context):  # nothing of a day that was too short is fitted
+    ended_early = "closed" in context.decided
+    site_index, about_sites = _sites_of_the_model(
+        electrodes, found, first=first, rules=context.protocol.sites, folder=folder, ended_early=ended_early
+    )
+    if first is None and not ended_early:  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
         refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
@@ -173,33 +176,26 @@ def run(context: StageContext) -> None:
         )
 
 
-def _ended_early(context: StageContext) -> bool:
-    return "closed" in context.decided
-
-
-def _choose_sites(
-    context: StageContext, electrodes: Sequence[MappedElectrode], found: ElectrodeStatistics, *, first: SiteTable | None
+def _sites_of_the_model(
+    electrodes: Sequence[MappedElectrode],
+    found: ElectrodeStatistics,
+    *,
+    first: SiteTable | None,
+    rules: Sites,
+    folder: Path,
+    ended_early: bool,
 ) -> tuple[dict[str, int], str]:
     """Return the model's output of each site, and how they were chosen where that was not by their reliability."""
     if first:
         return sites_of_day_0(first), ""
-    wanted = context.protocol.sites
     return choose_sites(
         electrodes,
         found,
-        n_sites=wanted.n_sites,
-        min_reliability=wanted.min_reliability,
-        folder=context.published("recording"),
-        ended_early=_ended_early(context),
+        n_sites=rules.n_sites,
+        min_reliability=rules.min_reliability,
+        folder=folder,
+        ended_early=ended_early,
     )
-
-
-def _sites_chosen(context: StageContext) -> SiteTable | None:
-    """Return the choice of sites that the day keeps: day 0's, and on day 0 the one that later days were shown by."""
-    if context.day > 0:
-        return context.read(catalog.SITES, day=0)
-    as_shown = sites_as_shown(context.paths)
-    return context.read_kept(catalog.SITES, as_shown) if as_shown else None
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:

@@ -29,6 +29,7 @@ from closedloop.storage import (
     remove_folder,
     write_bytes,
 )
+from closedloop.study.chaos.moments import JournalReached, StageReached
 from closedloop.study.chaos.programs import Ended, Interference, run_program_of
 
 DONE, WAITING, INTERRUPTED = 0, 3, 130
@@ -133,7 +134,7 @@ class Laboratory:
             largest = max(entry.n_bytes for entry in manifest.outputs.values())
             most_bytes = max(_LEAST_FILE_BYTES, round(disk.amount * largest))
         interference = Interference(
-            kills=_Killing(self.paths, self.undisturbed, kill).is_due if kill else lambda: False,
+            kills=StageReached(self.paths, self.undisturbed, kill).is_due if kill else lambda: False,
             most_file_bytes=most_bytes,
         )
         ended = self._program("closedloop", "run", self.paths.root, "--settle", "0", interference=interference)
@@ -185,7 +186,7 @@ class Laboratory:
             interference = Interference()
             if chosen is not None:
                 asked = SESSION.read(SESSION.published(self.paths, day)).n_presentations
-                shown = _JournalReached(out / JOURNAL.name, round(chosen.amount * asked))
+                shown = JournalReached(out / JOURNAL.name, round(chosen.amount * asked))
                 shown.at_least_one_more()
                 interference = Interference(kills=shown.is_reached, asks_to_end=chosen is stop)
             words: list[str | Path] = [
@@ -365,41 +366,3 @@ class _OfCodes(Port):
 def _until_hit(damage: _OfCodes, file: Path, *, fraction: float) -> int:
     """Damage codes by chance, in a short session until one was hit: what is planted happens."""
     return next((n for seed in range(_MOST_TRIES) if (n := damage(file, fraction=fraction, seed=seed))), 0)
-
-
-@dataclass
-class _Killing:
-    """Whether the loop is as far in a stage as the event has it; where it was faster, at once."""
-
-    paths: StudyPaths
-    undisturbed: StudyPaths
-    event: ChaosEvent
-    since: float | None = None
-
-    def is_due(self) -> bool:
-        stage, day = self.event.stage, self.event.day
-        if (self.paths.folder(stage, day) / MANIFEST_NAME).is_file():
-            return True
-        if self.since is None:
-            if self.paths.working(stage, day).is_dir():
-                self.since = time.monotonic()
-            return False
-        seconds = read_manifest(self.undisturbed.folder(stage, day)).seconds
-        return time.monotonic() - self.since > self.event.amount * seconds
-
-
-@dataclass
-class _JournalReached:
-    """Whether a journal tells of so many presentations; of one more than before, where it had them before."""
-
-    journal: Path
-    n: int
-
-    def at_least_one_more(self) -> None:
-        self.n = max(self.n, self._count() + 1)
-
-    def is_reached(self) -> bool:
-        return self._count() >= self.n
-
-    def _count(self) -> int:
-        return read_bytes(self.journal).count(b'"event":"presentation",') if self.journal.is_file() else 0

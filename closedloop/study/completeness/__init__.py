@@ -5,5 +5,6 @@
 - `sums`, `checksum_lists`: Lists of checksums that came with the files, and what stands in one.
 - `wanted`: Which files of the recorder a day has to have.
 - `session`, `recording`: What is missing of a session's output, of a recording, seen from the files' names and ends.
+- `other_makers`: Whether what a description of a recorder asks for is there, and whole.
 - `watch`: All of that, for the loop and for the status.
 """

@@ -19,11 +19,11 @@ from closedloop.plain_text.printed import quoted
 from closedloop.study.completeness.accepted import accepted_days, is_accepted
 from closedloop.study.completeness.looks import FolderLook, Patience, SeenFile, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
+from closedloop.study.completeness.other_makers import missing_of
 from closedloop.study.completeness.recording import copied, misplaced, missing_in_recording, recorded, twins
 from closedloop.study.completeness.session import missing_in_session
 from closedloop.study.completeness.sums import Sums, differing, read_sums
 from closedloop.study.completeness.wanted import array_patterns, wanted_files
-from closedloop.study.other_makers import missing_of
 
 _FRESH_S = 60.0  # a file that changed within it may still be growing
 

@@ -18,7 +18,7 @@ _S_PER_HOUR = 3_600
 
 
 @dataclass(frozen=True)
-class FirstDay:
+class NewStudy:
     """What the checklist is about.
 
     Attributes
@@ -48,7 +48,7 @@ class FirstDay:
         return Path(self.metadata.rig.file) if self.metadata.rig is not None else Path("rig.yaml")
 
 
-def first_day_of(paths: StudyPaths, *, attacks: str) -> FirstDay:
+def first_day_of(paths: StudyPaths, *, attacks: str) -> NewStudy:
     """Return what there is to say of a study that has metadata.
 
     Parameters
@@ -65,7 +65,7 @@ def first_day_of(paths: StudyPaths, *, attacks: str) -> FirstDay:
     """
     study, protocol = StudyDocument.read(paths.study), read_protocol(paths.protocol)
     metadata = StudyMetadata.read(paths.metadata)
-    return FirstDay(
+    return NewStudy(
         study=paths.root,
         protocol=protocol,
         metadata=metadata,
@@ -77,7 +77,7 @@ def first_day_of(paths: StudyPaths, *, attacks: str) -> FirstDay:
     )
 
 
-def checklist(of: FirstDay) -> str:
+def checklist(of: NewStudy) -> str:
     """Return the checklist as Markdown."""
     return "\n".join(_lines(of)) + "\n"
 
@@ -128,7 +128,7 @@ def _size(n_bytes: float) -> str:
     return f"{n_bytes / _GB:,.1f} GB" if n_bytes >= _GB else f"{max(n_bytes / _MB, 1):,.0f} MB"
 
 
-def _lines(of: FirstDay) -> Iterator[str]:
+def _lines(of: NewStudy) -> Iterator[str]:
     animal, people = of.metadata.animal, of.metadata
     yield f"# {animal.subject_id}: checklist of the first day"
     yield ""
@@ -151,7 +151,7 @@ def _lines(of: FirstDay) -> Iterator[str]:
     yield from _after(of)
 
 
-def _before(of: FirstDay) -> Iterator[str]:
+def _before(of: NewStudy) -> Iterator[str]:
     session = of.study / "day-00" / "schedule"
     yield "## The days before, without the animal"
     yield ""
@@ -180,7 +180,7 @@ def _before(of: FirstDay) -> Iterator[str]:
     yield ""
 
 
-def _with_the_animal(of: FirstDay) -> Iterator[str]:
+def _with_the_animal(of: NewStudy) -> Iterator[str]:
     session = of.study / "day-00" / "schedule"
     present = of.study / "day-00" / "present"
     yield "## The day, beside the animal"
@@ -198,13 +198,13 @@ def _with_the_animal(of: FirstDay) -> Iterator[str]:
     yield ""
 
 
-def _recorded_by(of: FirstDay) -> str:
+def _recorded_by(of: NewStudy) -> str:
     if of.metadata.rig is None:
         return "rig.yaml says who starts it"
     return f"rig {of.metadata.rig.name}: its recorder.kind says who starts it"
 
 
-def _after(of: FirstDay) -> Iterator[str]:
+def _after(of: NewStudy) -> Iterator[str]:
     day = of.study / "day-00"
     yield "## When the session is over"
     yield ""
@@ -217,7 +217,7 @@ def _after(of: FirstDay) -> Iterator[str]:
     )
 
 
-def _files(of: FirstDay) -> str:
+def _files(of: NewStudy) -> str:
     if of.is_other_maker:
         return "as the description of the recorder has them, which is in study.json"
     suffixes = ", ".join((".nev", *of.nsx))

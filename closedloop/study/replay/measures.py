@@ -19,7 +19,7 @@ _NAMES = {"paper": "sensitivity", "cross_fitted": "sensitivity, cross-fitted sig
 
 
 @dataclass(frozen=True)
-class Measure:
+class ComparedNumber:
     """What a number is of."""
 
     name: str
@@ -28,7 +28,7 @@ class Measure:
 
 def measures_of(
     paths: StudyPaths, day: int, *, sites: frozenset[str], refitted: bool = True
-) -> dict[Measure, WhatIfCell]:
+) -> dict[ComparedNumber, WhatIfCell]:
     """Return the numbers of a day that a table of settings compares.
 
     Parameters
@@ -55,26 +55,26 @@ def measures_of(
     )
     chosen = table.chosen()
     found = {
-        Measure("presentations used", ""): _cell(quality.n_used),
-        Measure("sites", ""): _cell(len(chosen)),
-        Measure("sites that are published ones", ""): _cell(len({one.neuroid_id for one in chosen} & sites)),
-        Measure("reliability, median over sites", ""): _median(one.reliability for one in chosen),
-        Measure("mean rate, median over sites", "Hz"): _median(one.mean_rate_hz for one in chosen),
-        Measure("SD over clean images, median over sites", "Hz"): _median(one.sigma_hz for one in chosen),
-        Measure("r of the sealed model, median over sites", ""): _cell(median_r(evaluation)),
+        ComparedNumber("presentations used", ""): _cell(quality.n_used),
+        ComparedNumber("sites", ""): _cell(len(chosen)),
+        ComparedNumber("sites that are published ones", ""): _cell(len({one.neuroid_id for one in chosen} & sites)),
+        ComparedNumber("reliability, median over sites", ""): _median(one.reliability for one in chosen),
+        ComparedNumber("mean rate, median over sites", "Hz"): _median(one.mean_rate_hz for one in chosen),
+        ComparedNumber("SD over clean images, median over sites", "Hz"): _median(one.sigma_hz for one in chosen),
+        ComparedNumber("r of the sealed model, median over sites", ""): _cell(median_r(evaluation)),
     }
     for one in evaluation.epsilons:
-        found[Measure(f"signs right, epsilon {one.epsilon:g}", "")] = _cell(one.sign_agreement_measured)
+        found[ComparedNumber(f"signs right, epsilon {one.epsilon:g}", "")] = _cell(one.sign_agreement_measured)
     rows = summary_rows(PublishedDay(paths, day, simulated=evaluation.simulated).sensitivity())
     for estimate in _COMPARED:
         for row in rows:
             if row.estimate == estimate:
-                found[Measure(f"{_NAMES[estimate]}, epsilon {row.epsilon:g}", "sigma")] = WhatIfCell(
+                found[ComparedNumber(f"{_NAMES[estimate]}, epsilon {row.epsilon:g}", "sigma")] = WhatIfCell(
                     value=_finite(row.mean), standard_error=_finite(row.standard_error)
                 )
     if refitted and (paths.folder("refit", day) / MANIFEST_NAME).is_file():
         fit = read(catalog.FIT, day=day)
-        found[Measure("r of the refitted model on images never fitted, median", "")] = _median(fit.r_heldout)
+        found[ComparedNumber("r of the refitted model on images never fitted, median", "")] = _median(fit.r_heldout)
     return found
 
 

@@ -19,7 +19,7 @@ from closedloop.study.loop import Reporter, read_identity
 from closedloop.study.process.lock import study_lock
 from closedloop.study.replay.comparing import compare_stage
 from closedloop.study.replay.making import MadeStage, PublishedFolders, make_stages
-from closedloop.study.replay.measures import Measure, measures_of, published_sites
+from closedloop.study.replay.measures import ComparedNumber, measures_of, published_sites
 from closedloop.study.replay.settings import WhatIf
 from closedloop.study.replay.trees import Tree
 from closedloop.study.table import STAGE_TABLE, StageTable
@@ -149,7 +149,7 @@ class _Replaying:
     def what_ifs(self) -> Replay:
         """Make the days with each set of settings, and put their numbers beside the published ones."""
         published, found = self._begin()
-        numbers: list[dict[tuple[int, Measure], WhatIfCell]] = []
+        numbers: list[dict[tuple[int, ComparedNumber], WhatIfCell]] = []
         refusals: list[WhatIfRefusal] = []
         for one, column in zip(self.request.what_ifs, found.columns, strict=True):
             numbers.append({})

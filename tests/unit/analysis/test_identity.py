@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.identity import ElectrodeIdentity, IdentityComparison, compare_identity
-from closedloop.analysis.signatures import DayAnswers
+from closedloop.analysis.identity.comparison import ElectrodeIdentity, IdentityComparison, compare_identity
+from closedloop.analysis.identity.signatures import DayAnswers
 
 N_IMAGES, N_ELECTRODES, REPETITIONS = 100, 24, 4
 NOISE_HZ = 12.0

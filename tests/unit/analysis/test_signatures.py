@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closedloop.analysis.signatures import DayAnswers, signatures_on_both
+from closedloop.analysis.identity.signatures import DayAnswers, signatures_on_both
 
 NAMES = np.array([f"e{e:02d}" for e in range(20)])
 

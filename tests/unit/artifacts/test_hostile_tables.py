@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from closedloop.artifacts import tables
-from closedloop.artifacts.arrow import CodedText
 from closedloop.artifacts.day.responses import RESPONSES
 from closedloop.artifacts.day.session import PRESENTATIONS
+from closedloop.artifacts.foreign.arrow import CodedText
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.tables import is_simulated, read_table, write_table
 from closedloop.errors import DocumentError

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closedloop.artifacts.arrow import CodedText
 from closedloop.artifacts.day.session import PRESENTATIONS
+from closedloop.artifacts.foreign.arrow import CodedText
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.schemas import declared
 from closedloop.artifacts.tables import (

@@ -21,7 +21,7 @@ from closedloop.neo_files.source import source_of
 from closedloop.neo_files.timing import clock_of, ticks_per_sample
 from closedloop.neo_files.wiring import CodeWiring, LineWiring, NeoWiring, RawWiring, SyncWiring
 from closedloop.recording.source import regular_ticks
-from closedloop.study.other_makers import missing_of
+from closedloop.study.completeness.other_makers import missing_of
 from tests.unit.messages import refused
 from tests.unit.neo_files.spike_glx_files import word_of_codes, write_imec, write_nidq
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.identity import ElectrodeIdentity, compare_identity
-from closedloop.analysis.signatures import DayAnswers
+from closedloop.analysis.identity.comparison import ElectrodeIdentity, compare_identity
+from closedloop.analysis.identity.signatures import DayAnswers
 from closedloop.artifacts.day.identity import IdentityTable, OfferedSite, SiteIdentity
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.tables import Columns

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.likeness import Likeness, likeness_of
-from closedloop.analysis.signatures import DayAnswers, Signatures, signatures_on_both
+from closedloop.analysis.identity.likeness import Likeness, likeness_of
+from closedloop.analysis.identity.signatures import DayAnswers, Signatures, signatures_on_both
 
 IdentityState = Literal["same", "moved", "retuned", "lost", "dead", "missing", "unknown"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.signatures import Signatures
+from closedloop.analysis.identity.signatures import Signatures
 
 _MOST_R = 1 - 1e-12  # a correlation of 1 has no z
 _LEAST_EXPECTED = 0.5  # where most electrodes were exchanged, their median says nothing of drift

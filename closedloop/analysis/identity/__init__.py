@@ -1,0 +1,1 @@
+"""Whether an electrode answers to the same neurons on two days."""
