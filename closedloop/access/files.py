@@ -121,7 +121,7 @@ class PublishedFiles:
         number = operator.index(day)
         wanted = input_hash(
             manifest.stage,
-            number,
+            self.paths.block(number),
             study=self.study,
             protocol=self.protocol,
             sections=INGEST_SECTIONS,

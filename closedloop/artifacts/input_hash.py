@@ -1,10 +1,11 @@
-"""One hash of all that decides a stage's result: name, day, study, sections of the protocol, inputs."""
+"""One hash of all that decides a stage's result: name, session, study, sections of the protocol, inputs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 
+from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, StudyDocument
 from closedloop.storage import sha256_bytes
@@ -16,7 +17,7 @@ INGEST_SECTIONS = ("recording", "sites")
 
 def input_hash(
     stage: str,
-    day: int,
+    block: Block,
     *,
     study: StudyDocument,
     protocol: Protocol,
@@ -29,8 +30,8 @@ def input_hash(
     ----------
     stage
         Its name.
-    day
-        The day; `START_DAY` for the study's start.
+    block
+        The session; `amended.sequence.START` for the study's start.
     study
         Whose.
     protocol
@@ -41,8 +42,10 @@ def input_hash(
         sha256 of every file that it reads, by path relative to the study.
     """
     values = protocol.model_dump(mode="json", exclude_defaults=True)
-    content = [stage, day, protocol.seed, study.subject, study.simulated]
+    content = [stage, block.day, protocol.seed, study.subject, study.simulated]
     content += [{name: values[name] for name in sections}, dict(inputs)]
+    if block.number > 1:
+        content += [{"block": block.number}]
     if stage == _INGEST and study.recorder is not None:
         content += [study.recorder.model_dump(mode="json", exclude_defaults=True)]
     if stage == START:

@@ -84,7 +84,7 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
             ),
         )
     although = "; ".join(words for name, words in found.items() if name in despite)
-    taken = taken_despite(read_amendments(paths.amendments), day=day, journal_sha256=sha256_file(place))
+    taken = taken_despite(read_amendments(paths.amendments), block=paths.block(day), journal_sha256=sha256_file(place))
     left = [name for name in found if name not in taken]
     if left:
         more = " ".join(f"--despite {name}" for name in left)

@@ -134,7 +134,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
     day = PublishedDay(paths, number, simulated=simulated)
     images = catalog.IMAGES.published(paths, number)
     quality = day.document(catalog.QUALITY)
-    taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), day=number)
+    taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), block=paths.block(number))
     return DayRecord(
         day=number,
         plan=day.document(catalog.DAY_PLAN),

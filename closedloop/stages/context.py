@@ -5,10 +5,11 @@ A stage's ``run`` alone holds the context: it reads, computes with functions tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
+from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.files.kinds import Readable, StudyFile, Writable
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -25,6 +26,8 @@ class StageContext:
 
     Attributes
     ----------
+    paths
+        The study, seen from the session that the stage is of.
     protocol
         The sections that the stage's row of `study.table` declares; asking for another is an error, so that no stage
         depends on what would not make it stale.
@@ -51,6 +54,20 @@ class StageContext:
     progress: ProgressCallback
     workers: Workers | None = None
     inputs: tuple[Path, ...] | None = None
+
+    @property
+    def block(self) -> Block:
+        """The session: the day, and which of its sessions."""
+        return self.paths.block(self.day)
+
+    @property
+    def so_far(self) -> tuple[Block, ...]:
+        """The sessions up to this one, in order."""
+        return self.paths.sequence.until(self.block)
+
+    def at(self, block: Block) -> StageContext:
+        """Return the same seen from another session, whose files it reads as its own."""
+        return replace(self, paths=self.paths.at(block), day=block.day)
 
     @property
     def simulated(self) -> bool:
@@ -104,8 +121,8 @@ class StageContext:
         return self._declared(self.paths.day(self.day if day is None else day).folder(stage))
 
     def seed(self, *names: str | int) -> int:
-        """Derive a seed from (protocol seed, subject, day, stage, names)."""
-        return derive_seed(self.protocol.seed, self.study.subject, self.day, self.stage, *names)
+        """Derive a seed from (protocol seed, subject, day and session, stage, names)."""
+        return derive_seed(self.protocol.seed, self.study.subject, self.block.seed_name, self.stage, *names)
 
     def _declared(self, path: Path) -> Path:
         if self.inputs is not None and not any(path.is_relative_to(folder) for folder in self.inputs):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
@@ -38,7 +39,9 @@ def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet."""
     protocol = context.protocol
     queue = context.read(catalog.QUEUE)
-    sites = attacked_sites(context.read(catalog.SITES, day=0) if context.day > 0 else None, protocol.sites.n_sites)
+    sites = attacked_sites(
+        None if context.block == FIRST else context.at(FIRST).read(catalog.SITES), protocol.sites.n_sites
+    )
     rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed)
     budget = Budget(
         n_presentations=rows.n_presentations,

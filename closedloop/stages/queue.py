@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import START
 from closedloop.artifacts.day.queue import USES, ImageQueue
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
@@ -16,8 +17,9 @@ from closedloop.stimuli.listed import check_drawn
 def run(context: StageContext) -> None:
     """Write queue.json for the day after and uses.parquet up to this day."""
     today, tomorrow = context.read(catalog.QUEUE), context.day + 1
-    before = context.read(catalog.USES, day=context.day - 1) if context.day > 0 else None
-    uses = _uses_until_today(before, _uses_today(today, context.read(catalog.PLANNED_ITEMS)))
+    earlier = context.paths.sequence.before_in_images(context.block)
+    before = None if earlier == START else context.at(earlier).read(catalog.USES)
+    uses = _uses_until_today(before, _uses_today(today, context.read(catalog.PLANNED_ITEMS), day=context.day))
     recorded = context.read(catalog.STUDY_INPUTS)
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
     clean = draw(
@@ -37,7 +39,7 @@ def _uses_until_today(before: Columns | None, today: list[dict[str, Any]]) -> di
     return columns if before is None else {name: [*before[name], *columns[name]] for name in USES.columns}
 
 
-def _uses_today(today: ImageQueue, items: Columns) -> list[dict[str, Any]]:
+def _uses_today(today: ImageQueue, items: Columns, *, day: int) -> list[dict[str, Any]]:
     """List the day's uses: clean images and the attacks on them are fitted, anchors and normalizers never."""
     attacked = items["kind"] == "attacked"
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
@@ -49,4 +51,4 @@ def _uses_today(today: ImageQueue, items: Columns) -> list[dict[str, Any]]:
         *((image_id, "attack_base", role == "clean") for image_id, role in bases),
         *((target, "interpolation_target", False) for target in targets),
     ]
-    return [{"image_id": name, "day": today.day, "use": use, "fitted": fitted} for name, use, fitted in uses]
+    return [{"image_id": name, "day": day, "use": use, "fitted": fitted} for name, use, fitted in uses]

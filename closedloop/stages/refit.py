@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.errors import StudyError
@@ -29,7 +30,7 @@ from closedloop.training.end_to_end import Responses, held_out_correlation, refi
 def run(context: StageContext) -> None:
     """Write model.safetensors and fit.json."""
     fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
-    days = [read_day_responses(context.read, day, window_s=window_s) for day in range(context.day + 1)]
+    days = [read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in context.so_far]
     model = load_site_model(context.path(catalog.MODEL))
     train = _concatenate([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
     held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
@@ -38,7 +39,7 @@ def run(context: StageContext) -> None:
             f"{context.path(catalog.COUNTS)}: expected responses that differ among the images by which days are put on "
             "one scale, found none on any site and day. Check these recordings; nothing can be fitted to them."
         )
-    if fit.readout_start == "closed_form" and context.day == 0:
+    if fit.readout_start == "closed_form" and context.block == FIRST:
         start_readout(model, train.images, train.responses, ridge=fit.ridge)
     make_folder(context.scratch)
     report = refit(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from closedloop.errors import DocumentError
 from closedloop.storage import sha256_file
@@ -52,6 +52,8 @@ class StageRecord:
         How often the stage was begun with these inputs; 0 where a person did its work, or where it is stale.
     seconds
         How long it took, once done.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -62,6 +64,23 @@ class StageRecord:
     attempt: int
     error: str | None
     seconds: float | None
+    block: int = 1
+
+
+def ledger_key(stage: str, block: int) -> str:
+    """Return a stage as the ledger names it: with the number of the day's session where it is not the first.
+
+    Parameters
+    ----------
+    stage, block
+        Which.
+    """
+    return stage if block == 1 else f"{stage}.{block}"
+
+
+def _record(day: int, key: str, *rest: Any) -> StageRecord:
+    stage, _, number = key.partition(".")
+    return StageRecord(day, stage, *rest, block=int(number or 1))
 
 
 def owner_name() -> str:
@@ -299,7 +318,7 @@ def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
         "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
     ).fetchall()
     here = str(path.parent)
-    records = [StageRecord(*row) for row in rows]
+    records = [_record(*row) for row in rows]
     return [replace(one, error=one.error.replace(_HERE, here)) if one.error else one for one in records]
 
 

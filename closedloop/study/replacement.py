@@ -191,5 +191,5 @@ class Replacement:
 
 def finish_replacements(paths: StudyPaths) -> None:
     """Finish what a killed replacement began, on any day."""
-    for intent in sorted(paths.root.glob(f"day-*/{INTENT}")):
-        Replacement(paths, int(intent.parent.name.removeprefix("day-"))).finish()
+    for block in paths.found():
+        Replacement(paths.at(block), block.day).finish()

@@ -76,7 +76,7 @@ def refuse_at_once(paths: StudyPaths, *, day: int) -> None:
 
 def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int) -> None:
     place = JOURNAL.published(paths, day)
-    taken = taken_despite(read_amendments(paths.amendments), day=day, journal_sha256=sha256_file(place))
+    taken = taken_despite(read_amendments(paths.amendments), block=paths.block(day), journal_sha256=sha256_file(place))
     left = {name: words for name, words in doubts_of(journal).items() if name not in taken}
     if left:
         found = "; ".join(f"{words} ({name})" for name, words in left.items())

@@ -6,21 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.amended.sequence import START, Block
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.study.edits.protocol import protocols_gone_by
+from closedloop.study.ledger import ledger_key
 from closedloop.study.table import Stage, StageTable
 
 
 @dataclass(frozen=True)
 class Step:
-    """A stage of a day.
+    """A stage of a day's session.
 
     Attributes
     ----------
+    paths
+        The study seen from the session, with its sessions as they were when the step was made.
     folder
         Where it is published.
     working
@@ -35,6 +39,7 @@ class Step:
     """
 
     stage: Stage
+    paths: StudyPaths
     day: int
     folder: Path
     working: Path
@@ -43,9 +48,19 @@ class Step:
     older_input_hash: str | None
 
     @property
+    def block(self) -> Block:
+        """Which session."""
+        return self.paths.block(self.day)
+
+    @property
+    def key(self) -> str:
+        """The stage as the ledger names it."""
+        return ledger_key(self.stage.name, self.block.number)
+
+    @property
     def name(self) -> str:
         """How a person is told of it."""
-        return self.stage.name if self.day == START_DAY else f"day-{self.day:02d} {self.stage.name}"
+        return self.stage.name if self.day == START_DAY else f"{self.block.folder_name} {self.stage.name}"
 
     def what_changed(self, manifest: Manifest) -> str:
         """Return in a few words which inputs are others than those of a manifest."""
@@ -67,12 +82,23 @@ class Steps:
     table: StageTable
 
     def in_order(self, n_days: int) -> Iterator[Step]:
-        """Yield the steps of the first days, each made when it is asked for: by then what it reads is published."""
-        yield self.step(self.table.start, START_DAY)
-        for day in range(n_days):
-            for stage in self.table.day:
-                if not (stage.name == "queue" and day == n_days - 1):  # no day after it is wanted
-                    yield self.step(stage, day)
+        """Yield the steps of the first days, each made when it is asked for: by then what it reads is published.
+
+        Where people decide on another sequence of sessions meanwhile, they come again from the first.
+        """
+        stages = {stage.name: stage for stage in (self.table.start, *self.table.day)}
+        known, yielded = None, set[tuple[Block, str]]()
+        while True:
+            sequence = self.paths.sequence  # people may decide on sessions while a stage is at work
+            if sequence != known:
+                known, yielded = sequence, set()
+            order = [(START, self.table.start.name), *sequence.due(n_days, [stage.name for stage in self.table.day])]
+            ahead = next((one for one in order if one not in yielded), None)
+            if ahead is None:
+                return
+            yielded.add(ahead)
+            block, name = ahead
+            yield self.step(stages[name], block)
 
     def follows(self, step: Step, manifest: Manifest) -> bool:
         """Return whether a folder follows from its inputs; older versions declared other sections, see `Step`.
@@ -91,9 +117,9 @@ class Steps:
         """
         if manifest.inputs != step.inputs:
             return f"other inputs than its input_hash is made of ({step.what_changed(manifest)})"
-        return self.edited_identity(manifest, stage=step.stage.name, day=step.day)
+        return self.edited_identity(manifest, stage=step.stage.name, block=step.block)
 
-    def edited_identity(self, manifest: Manifest, *, stage: str, day: int) -> str:
+    def edited_identity(self, manifest: Manifest, *, stage: str, block: Block) -> str:
         """Return in a few words what was edited in a manifest of what follows from the study alone.
 
         The protocol of a simulated study may change after a stage that does not see what changed.
@@ -102,42 +128,44 @@ class Steps:
         ----------
         manifest
             A published folder's.
-        stage, day
+        stage, block
             Which folder's.
         """
-        seed = derive_seed(self.protocol.seed, self.study.subject, day, stage)
+        seed = derive_seed(self.protocol.seed, self.study.subject, block.seed_name, stage)
         if manifest.seed != seed:
             return f"seed {manifest.seed} for {seed}"
         if not self.study.simulated and manifest.protocol_sha256 not in protocols_gone_by(self.paths, self.study):
             return "a protocol_sha256 that is not the study's"
-        if manifest.day != (None if day == START_DAY else day):
-            return f"day {manifest.day}"
+        if (manifest.day, manifest.block) != (None if block == START else block.day, block.number):
+            return f"day {manifest.day}" + (f", block {manifest.block}" if manifest.block != block.number else "")
         return ""
 
-    def step(self, stage: Stage, day: int) -> Step:
-        """Return a stage of a day with the hashes of what it reads now.
+    def step(self, stage: Stage, block: Block) -> Step:
+        """Return a stage of a session with the hashes of what it reads now.
 
         Raises
         ------
         DocumentError
             What it reads is not published.
         """
+        paths, day = self.paths.keeping(self.paths.sequence).at(block), block.day
         inputs = {
-            f"{self.paths.relative(folder)}/{name}": entry.sha256
-            for folder in stage.inputs(self.paths, day)
+            f"{paths.relative(folder)}/{name}": entry.sha256
+            for folder in stage.inputs(paths, day)
             for name, entry in read_manifest(folder).outputs.items()
         }
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
         return Step(
             stage=stage,
+            paths=paths,
             day=day,
-            folder=self.paths.folder(stage.name, day),
-            working=self.paths.working(stage.name, day),
+            folder=paths.folder(stage.name, day),
+            working=paths.working(stage.name, day),
             inputs=inputs,
-            input_hash=self._input_hash(stage, day, now, inputs),
-            older_input_hash=self._input_hash(stage, day, then, inputs) if then != now else None,
+            input_hash=self._input_hash(stage, block, now, inputs),
+            older_input_hash=self._input_hash(stage, block, then, inputs) if then != now else None,
         )
 
-    def _input_hash(self, stage: Stage, day: int, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
-        return input_hash(stage.name, day, study=self.study, protocol=self.protocol, sections=sections, inputs=inputs)
+    def _input_hash(self, stage: Stage, block: Block, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
+        return input_hash(stage.name, block, study=self.study, protocol=self.protocol, sections=sections, inputs=inputs)

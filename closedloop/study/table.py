@@ -10,6 +10,7 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import START, StudyDocument, StudyPaths
@@ -133,9 +134,13 @@ def _model_folder(paths: StudyPaths, day: int) -> Path:
     return catalog.MODEL.published(paths, day).parent
 
 
+def _of_the_first(stage: str, paths: StudyPaths, day: int) -> list[Path]:
+    return [paths.at(FIRST).folder(stage, FIRST.day)] if paths.block(day) != FIRST else []
+
+
 def _site_table(paths: StudyPaths, day: int) -> list[Path]:
-    """Sites are chosen on day 0; later days read that choice."""
-    return [paths.day(0).folder("ingest")] if day > 0 else []
+    """Sites are chosen in the first session; later ones read that choice."""
+    return _of_the_first("ingest", paths, day)
 
 
 def _plan(paths: StudyPaths, day: int) -> list[Path]:
@@ -151,18 +156,21 @@ def _ingest(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _refit(paths: StudyPaths, day: int) -> list[Path]:
-    """All days so far: the model is refitted on everything (section 3.1)."""
-    days = [folder for past in range(day + 1) for folder in _today("synthesize", "ingest")(paths, past)]
-    return [_model_folder(paths, day), *days]
+    """All sessions so far: the model is refitted on everything (section 3.1)."""
+    so_far = paths.sequence.until(paths.block(day))
+    folders = [folder for block in so_far for folder in _today("synthesize", "ingest")(paths.at(block), block.day)]
+    return [_model_folder(paths, day), *folders]
 
 
 def _evaluate(paths: StudyPaths, day: int) -> list[Path]:
-    """Artificial units are attacked once, on day 0: later days read those rows."""
-    return [*_today("synthesize", "ingest")(paths, day), *([paths.day(0).folder("evaluate")] if day > 0 else [])]
+    """Artificial units are attacked once, in the first session: later ones read those rows."""
+    return [*_today("synthesize", "ingest")(paths, day), *_of_the_first("evaluate", paths, day)]
 
 
 def _queue(paths: StudyPaths, day: int) -> list[Path]:
-    return [_queue_folder(paths, day), *_today("plan", "evaluate")(paths, day)]
+    """Of a session whose recording is lost there is no evaluation."""
+    is_lost = paths.block(day) in paths.sequence.lost
+    return [_queue_folder(paths, day), *_today("plan", *(() if is_lost else ("evaluate",)))(paths, day)]
 
 
 _BEFORE: Place = "before the session"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,20 +19,35 @@ from closedloop.storage import locked, write_bytes
 LOCK_NAME = ".amendments.lock"
 
 
+Kind = Literal[
+    "accept_session",
+    "accept_recording",
+    "replace_recording",
+    "edit_protocol",
+    "approve_gate",
+    "hold",
+    "release",
+    "add_images",
+    "amend_protocol",
+    "change_rig",
+    "move_study",
+    "withdraw",
+    "skip_day",
+    "unskip_day",
+    "add_block",
+    "drop_block",
+]
+
+
 class Amendment(Section):
     """One decision. What it changes is told by its kind; `before` and `after` say it in hashes, names or numbers."""
 
-    kind: Literal[
-        "accept_session",
-        "accept_recording",
-        "replace_recording",
-        "edit_protocol",
-        "approve_gate",
-        "hold",
-        "release",
-    ]
+    kind: Kind
     simulated: bool
     day: int | None = Field(ge=0, description="the recording day it is about; null for the whole study")
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     utc: str = Field(description="when, ISO 8601")
     who: str = Field(min_length=1, description="the person, by the account's name unless stated")
     why: str = Field(min_length=1, description="the reason, as it was given")
@@ -83,6 +99,11 @@ def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
     return whole, fault
 
 
+def whole_amendments(path: Path) -> tuple[Amendment, ...]:
+    """Return the lines whose chain holds: for who goes on beside what is wrong with the file, said elsewhere."""
+    return read_whole_amendments(path)[0]
+
+
 def _amendments(lines: list[bytes], *, place: str) -> tuple[Amendment, ...]:
     chain = read_chain(lines, place=place)
     if not chain.is_chained:
@@ -106,11 +127,30 @@ def append_amendment(path: Path, amendment: Amendment) -> None:
     DocumentError
         The lines that are there are not whole.
     """
+    append_decided(path, lambda _lines: amendment)
+
+
+def append_decided(path: Path, decide: Callable[[tuple[Amendment, ...]], Amendment]) -> Amendment:
+    """Add the line that somebody decides from those that are there; nobody adds one in between.
+
+    Parameters
+    ----------
+    path
+        The study's amendments.
+    decide
+        Given all lines, returns the new one, or raises what the decision is refused with.
+
+    Raises
+    ------
+    DocumentError
+        The lines that are there are not whole; or what `decide` raises.
+    """
     with locked(path.with_name(LOCK_NAME)):
-        read_amendments(path)
+        amendment = decide(read_amendments(path))
         lines = _lines(path)
         line, _ = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
         write_bytes(path, b"".join(old + b"\n" for old in lines) + line)
+    return amendment
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -142,6 +142,7 @@ class _Decided:
     amendments: tuple[Amendment, ...]
     held_by: tuple[Held, ...]
     goes_on: bool
+    n_days: int = 0
 
 
 @while_unchanged(files=_that_decide)
@@ -168,7 +169,7 @@ def _decided(paths: StudyPaths, damaged: list[str]) -> _Decided:
     try:
         study, protocol = StudyDocument.read(paths.study), read_protocol(paths.protocol)
         goes_on = not holds_by_gates(study, protocol)
-        return _Decided(amendments, held_now(paths, study, protocol), goes_on)
+        return _Decided(amendments, held_now(paths, study, protocol), goes_on, protocol.days)
     except (ClosedLoopError, OSError) as error:
         damaged.append(str(error))
         return _Decided(amendments, (), goes_on)
@@ -185,12 +186,14 @@ def _findings(
     if report is None:
         return None
     holding = {one.gate for one in decided.held_by if (one.day, one.checkpoint) == (day, checkpoint)}
-    stopped = day if checkpoint == "preflight" else day + 1
-    passed = _GOES_ON if decided.goes_on else _SHOWN.format(day=stopped) if is_shown(paths, stopped) else ""
+    block = paths.block(day)
+    stopped = block if checkpoint == "preflight" else paths.sequence.after(block, decided.n_days)
+    begun = stopped is not None and is_shown(paths.at(stopped), stopped.day)
+    passed = _GOES_ON if decided.goes_on else _SHOWN.format(session=stopped.said) if stopped and begun else ""
     findings = [
         _finding(
             one,
-            approval_of(one, day, checkpoint, decided.amendments),
+            approval_of(one, block, checkpoint, decided.amendments),
             holds=one.level == "HOLD" and one.gate in holding,
             passed=passed,
         )
@@ -202,7 +205,7 @@ def _findings(
 
 _ORDER: Final[dict[GateLevel, int]] = {"HOLD": 0, "WARN": 1, "PASS": 2}
 _GOES_ON = "a simulated study goes on by itself"
-_SHOWN = "the session of day {day} has begun: nothing holds it any more"
+_SHOWN = "the session of {session} has begun: nothing holds it any more"
 
 
 def _finding(finding: GateFinding, approval: Amendment | None, *, holds: bool, passed: str) -> ShownFinding:

@@ -6,6 +6,7 @@ The hidden truth of a simulation is read here (through `hidden_truth`) and nowhe
 from __future__ import annotations
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.tables import as_columns
@@ -28,7 +29,8 @@ def run(context: StageContext) -> None:
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
-    day_0 = context.read(catalog.SENSITIVITY, day=0) if has_units and context.day > 0 else None
+    is_first = context.block == FIRST
+    day_0 = context.at(FIRST).read(catalog.SENSITIVITY) if has_units and not is_first else None
     work = AttackWork(protocol.attack.batch_size, context.workers, context.scratch, context.progress)
 
     measured = measure(day)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
 from closedloop.artifacts.day.journal import Journal
@@ -59,7 +60,7 @@ def run(context: StageContext) -> None:
     check_journal(journal, context.path(catalog.JOURNAL), plan=plan)
     amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
-    first = context.read(catalog.SITES, day=0) if context.day > 0 else None
+    first = None if context.block == FIRST else context.at(FIRST).read(catalog.SITES)
     arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
@@ -126,7 +127,7 @@ def run(context: StageContext) -> None:
     quality = quality_of(
         recording,
         journal=journal,
-        despite={} if context.simulated else doubts_and_who_took_them(journal, amendments, day=context.day),
+        despite={} if context.simulated else doubts_and_who_took_them(journal, amendments, block=context.block),
         alignments=alignments,
         onsets=onsets,
         coverage=coverage,

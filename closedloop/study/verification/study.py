@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.amended.sequence import START as NO_SESSION
+from closedloop.artifacts.amended.sequence import readable_sequence
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
-from closedloop.artifacts.study import INPUTS, START_DAY, StudyPaths
+from closedloop.artifacts.study import INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
@@ -67,6 +69,7 @@ def verify_study(
         study.json or protocol.yaml cannot be read: nothing can be said of the rest.
     """
     study, protocol = read_identity(paths)
+    paths = paths.keeping(readable_sequence(paths.amendments))  # a damaged line is one fault
     folders = published_folders(paths)
     findings = Findings(progress, _n_bytes(paths, folders))
     with findings.reading("study", paths.protocol):
@@ -90,7 +93,7 @@ def verify_study(
 def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> None:
     """Compare what every manifest says its stage read with what is published there now."""
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
-    for name, day, folder in folders:
+    for name, block, folder in folders:
         if not (folder / MANIFEST_NAME).is_file():
             continue
         if name == INPUTS:
@@ -99,7 +102,7 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
         with findings.reading("inputs", folder):
             manifest = read_manifest(folder)
             try:
-                step = steps.step(stages[name], day)
+                step = steps.step(stages[name], block)
             except DocumentError as error:
                 raise StudyError(
                     f"{folder}: expected the folders that it was made from, found this: {error}"
@@ -131,7 +134,7 @@ def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:
         elif manifest.inputs:
             edited = "inputs, though it has none"
         elif not steps.study.simulated:  # the seed of a simulated study may change after it
-            edited = steps.edited_identity(manifest, stage=INPUTS, day=START_DAY)
+            edited = steps.edited_identity(manifest, stage=INPUTS, block=NO_SESSION)
         else:
             edited = ""
         if edited:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
@@ -69,7 +70,7 @@ class Made:
         }
         decided = input_hash(
             stage,
-            self.day,
+            Block(self.day),
             study=StudyDocument.read(self.paths.study),
             protocol=protocol,
             sections=INGEST_SECTIONS if stage == "ingest" else (),

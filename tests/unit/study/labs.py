@@ -108,14 +108,16 @@ class Lab:
         return replace(stage, work=partial(self._work, stage))
 
     def _work(self, stage: Stage, context: StageContext) -> None:
-        name = stage.name if context.day == START_DAY else f"{context.day} {stage.name}"
+        name = stage.name if context.day == START_DAY else f"{context.block.seed_name} {stage.name}"
         self.ran.append(name)
         if name in self.at:
             self.at[name](context)
         if stage.name == "schedule" and not context.simulated:
-            write_schedule(context.working, context.day)
+            write_schedule(context.working, context.day, block=context.block.number)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
-        read = [sha256_file(path) for folder in stage.inputs(self.paths, context.day) for path in folder.glob("*.txt")]
+        read = [
+            sha256_file(path) for folder in stage.inputs(context.paths, context.day) for path in folder.glob("*.txt")
+        ]
         text = json.dumps([name, context.seed(), sections, sorted(read)])
         (context.working / f"{stage.name}.txt").write_text(text)
 
