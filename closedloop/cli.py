@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from closedloop import __version__
+from closedloop.commands.amending.sessions_app import sessions_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
@@ -39,6 +40,7 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 app.add_typer(serve_app)
+app.add_typer(sessions_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:

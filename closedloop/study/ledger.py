@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from closedloop.errors import DocumentError
 from closedloop.storage import sha256_file
@@ -78,9 +78,10 @@ def ledger_key(stage: str, block: int) -> str:
     return stage if block == 1 else f"{stage}.{block}"
 
 
-def _record(day: int, key: str, *rest: Any) -> StageRecord:
-    stage, _, number = key.partition(".")
-    return StageRecord(day, stage, *rest, block=int(number or 1))
+def _of_block(record: StageRecord) -> StageRecord:
+    """Return a row as it is in the file with its stage and its session told apart."""
+    stage, _, number = record.stage.partition(".")
+    return replace(record, stage=stage, block=int(number)) if number.isdecimal() else record
 
 
 def owner_name() -> str:
@@ -318,7 +319,7 @@ def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
         "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
     ).fetchall()
     here = str(path.parent)
-    records = [_record(*row) for row in rows]
+    records = [_of_block(StageRecord(*row)) for row in rows]
     return [replace(one, error=one.error.replace(_HERE, here)) if one.error else one for one in records]
 
 

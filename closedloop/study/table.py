@@ -163,8 +163,10 @@ def _refit(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _evaluate(paths: StudyPaths, day: int) -> list[Path]:
-    """Artificial units are attacked once, in the first session: later ones read those rows."""
-    return [*_today("synthesize", "ingest")(paths, day), *_of_the_first("evaluate", paths, day)]
+    """All sessions of the day, evaluated together, and the study's first, in which artificial units are attacked."""
+    of_the_day = (block for block in paths.sequence.until(paths.block(day)) if block.day == day)
+    folders = [folder for block in of_the_day for folder in _today("synthesize", "ingest")(paths.at(block), day)]
+    return [*folders, *_of_the_first("evaluate", paths, day)]
 
 
 def _queue(paths: StudyPaths, day: int) -> list[Path]:

@@ -155,6 +155,7 @@ def sequence_of(amendments: Iterable[Amendment]) -> BlockSequence:
             lost.discard(block)
         elif one.kind == "add_block":
             added.add(block)
+            lost.discard(block)
         elif one.kind == "drop_block":
             added.discard(block)
         if one.kind in ("skip_day", "drop_block") and one.after.get(SHOWN) == "yes":

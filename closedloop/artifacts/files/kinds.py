@@ -59,6 +59,10 @@ class StudyFile:
             return paths.folder(self.stage, day) / self.name
         return paths.handed_on(self.stage, day) / self.name
 
+    def left(self, paths: StudyPaths, day: int) -> Path:
+        """Return where a day's session leaves the file, for itself or for the next one."""
+        return paths.folder(self.stage, day) / self.name
+
 
 class Readable(Protocol[Content_co]):
     """A file of the catalog whose content can be read here."""

@@ -21,7 +21,7 @@ def image_reuse(context: GateContext) -> GateFinding:
     tomorrow it is asked about the same anchors.
     """
     today = context.read(STIMULI)
-    before = [context.read(STIMULI, day=day) for day in range(context.day) if context.has(STIMULI, day=day)]
+    before = [one.read(STIMULI) for one in context.earlier if one.has(STIMULI)]
     fitted = {*_pictures(today, fitted=True), *(name for past in before for name in _pictures(past, fitted=True))}
     claimed = set(_pictures(today, fitted=False))
     n_claimed = len(claimed & fitted)

@@ -5,16 +5,18 @@ The hidden truth of a simulation is read here (through `hidden_truth`) and nowhe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.evaluation import SENSITIVITY
-from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
-from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
-from closedloop.stages.evaluate.pairs import measure, pairs_of
+from closedloop.stages.evaluate.hidden_truth import HiddenTruth, read_hidden_truth
+from closedloop.stages.evaluate.pairs import ImagePairs, join_pairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
@@ -23,9 +25,10 @@ from closedloop.stages.from_protocol.recording import response_window_s
 
 
 def run(context: StageContext) -> None:
-    """Write sensitivity.parquet, pairs.parquet and evaluation.json."""
+    """Write sensitivity.parquet and pairs.parquet, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
-    day = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
+    window_s = response_window_s(protocol.recording)
+    day = read_day_responses(context.read, context.day, window_s=window_s)
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
@@ -36,13 +39,7 @@ def run(context: StageContext) -> None:
     measured = measure(day)
     true_rates_hz, known_rows = None, list[Row]()
     if context.simulated:
-        truth = read_hidden_truth(
-            simulated_cortex(protocol, context.study),
-            day,
-            recording_day=context.day,
-            n_processors=protocol.simulation.n_processors,
-            name=f"hidden cortex {context.seed()}",
-        )
+        truth = _truth(context, day)
         true_rates_hz = truth.rates_hz
         known_rows += white_box_rows(
             truth.source,
@@ -63,7 +60,8 @@ def run(context: StageContext) -> None:
             work=work,
         )
     pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
-    rows = [*measured_rows(pairs), *(truth_rows(pairs) if context.simulated else []), *known_rows]
+    so_far = join_pairs([*_pairs_before(context, window_s=window_s), pairs])
+    rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     choice = choose_rasters(day, measured, pairs)
     rasters = (
         draw_rasters(day, choice, spikes=context.read(catalog.spikes(day.sites[choice.site].processor)), onsets=onsets)
@@ -82,5 +80,25 @@ def run(context: StageContext) -> None:
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
-    context.write(catalog.PAIRS, pairs.table())
+    context.write(catalog.PAIRS, so_far.table())
     context.write(catalog.EVALUATION, report)
+
+
+def _pairs_before(context: StageContext, *, window_s: float) -> Iterator[ImagePairs]:
+    """Yield the pairs of the day's sessions before this one."""
+    for block in context.so_far[:-1]:
+        if block.day == context.day:
+            earlier = context.at(block)
+            day = read_day_responses(earlier.read, block.day, window_s=window_s)
+            true_rates_hz = _truth(earlier, day).rates_hz if context.simulated else None
+            yield pairs_of(day, measure(day), true_rates_hz=true_rates_hz)
+
+
+def _truth(context: StageContext, day: DayResponses) -> HiddenTruth:
+    return read_hidden_truth(
+        simulated_cortex(context.protocol, context.study),
+        day,
+        recording_day=context.day,
+        n_processors=context.protocol.simulation.n_processors,
+        name=f"hidden cortex {context.seed()}",
+    )

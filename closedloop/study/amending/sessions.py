@@ -51,22 +51,16 @@ def skip_day(
         if day in sequence.skipped:
             raise StudyError(f"{paths.root}: expected a day to skip, found day {day} skipped already. Nothing is left.")
         if others := sequence.of_day(day)[1:]:
-            drop = command_line("closedloop", "drop-block", paths.root, "--day", str(day))
             raise StudyError(
                 f"{paths.root}: expected a day of one session to skip, found {others[-1].said}. Drop that one "
-                f"before by `{drop} --why TEXT`."
+                f"before by `{_command('drop-block', paths, day)}`."
             )
         if (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
-            exclude = command_line("closedloop", "exclude", paths.root, "--day", str(day))
             raise StudyError(
                 f"{paths.root}: expected a day to skip from which nothing was computed, found day {day} ingested. "
-                f"Leave it out of what follows by `{exclude} --why TEXT`."
+                f"Leave it out of what follows by `{_command('exclude', paths, day)}`."
             )
-        if was_shown and not (paths.folder("schedule", day) / MANIFEST_NAME).is_file():
-            raise StudyError(
-                f"{paths.folder('schedule', day)}: expected a session that can have been shown, found none. Leave out "
-                "--was-shown."
-            )
+        _refuse_never_made(paths, day, was_shown=was_shown)
         shown = was_shown or _is_begun(paths, Block(day))
         return Decision(kind="skip_day", day=day, after={SHOWN: "yes" if shown else "no"})
 
@@ -109,6 +103,118 @@ def unskip_day(
     return decide(paths, study, by=by, why=why, decision=decision)
 
 
+def add_block(
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    *,
+    day: int,
+    by: str | None,
+    why: str,
+    again: bool = False,
+) -> Amendment:
+    """Have one more session on a day, after those that it has.
+
+    Parameters
+    ----------
+    paths, study, protocol
+        The study.
+    day
+        Which.
+    by
+        Who decides; None: the name of the account.
+    why
+        Why.
+    again
+        Whether it is the day's last session that was dropped after it had been shown: its recording was found.
+
+    Raises
+    ------
+    StudyError
+        The day is skipped, a later session was shown, or there is no session to have again.
+    OptionError
+        No reason is given, or a name that cannot be printed.
+    """
+
+    def decision(amendments: tuple[Amendment, ...]) -> Decision:
+        sequence = sequence_of(standing(amendments))
+        if day in sequence.skipped:
+            raise StudyError(
+                f"{paths.root}: expected a day with a session, found day {day} skipped. Have it after all by "
+                f"`{_command('unskip-day', paths, day)}`."
+            )
+        known = [Block(day), *(one for one in sorted(sequence.added | sequence.lost) if one.day == day)]
+        last = max(known)
+        if again and last not in sequence.lost:
+            raise StudyError(
+                f"--again: expected a session that was shown and dropped, found {last.said}. Leave it out."
+            )
+        block = last if again else Block(day, last.number + 1)
+        _refuse_shown_later(paths, protocol, amendments, block, found=f"day {day} is over")
+        return Decision(kind="add_block", day=day, block=block.number)
+
+    return decide(paths, study, by=by, why=why, decision=decision)
+
+
+def drop_block(
+    paths: StudyPaths, study: StudyDocument, *, day: int, by: str | None, why: str, was_shown: bool = False
+) -> Amendment:
+    """Go on without a day's last session, if it has more than one; its images are offered again unless it was shown.
+
+    Parameters
+    ----------
+    paths, study
+        The study.
+    day
+        Which.
+    by
+        Who decides; None: the name of the account.
+    why
+        Why.
+    was_shown
+        Whether it was shown, or some of it, though nothing of it is in the study: a journal there says so.
+
+    Raises
+    ------
+    StudyError
+        The day has one session, or the last one was ingested.
+    OptionError
+        No reason is given, or a name that cannot be printed.
+    """
+
+    def decision(amendments: tuple[Amendment, ...]) -> Decision:
+        blocks = sequence_of(standing(amendments)).of_day(day)
+        if not blocks or blocks[-1].number == 1:
+            raise StudyError(
+                f"{paths.root}: expected a day with a second session, found day {day} with {len(blocks)}. Skip the day "
+                f"by `{_command('skip-day', paths, day)}`."
+            )
+        block = blocks[-1]
+        at = paths.at(block)
+        if (at.folder("ingest", day) / MANIFEST_NAME).is_file():
+            raise StudyError(
+                f"{at.day(day).root}: expected a session from which nothing was computed, found {block.said} ingested. "
+                f"Leave the day out of what follows by `{_command('exclude', paths, day)}`."
+            )
+        _refuse_never_made(at, day, was_shown=was_shown)
+        shown = was_shown or _is_begun(paths, block)
+        return Decision(kind="drop_block", day=day, block=block.number, after={SHOWN: "yes" if shown else "no"})
+
+    return decide(paths, study, by=by, why=why, decision=decision)
+
+
+def _command(name: str, paths: StudyPaths, day: int) -> str:
+    return command_line("closedloop", name, paths.root, "--day", str(day)) + " --why TEXT"
+
+
+def _refuse_never_made(at: StudyPaths, day: int, *, was_shown: bool) -> None:
+    if was_shown and not (at.folder("schedule", day) / MANIFEST_NAME).is_file():
+        raise StudyError(
+            f"{at.folder('schedule', day)}: expected a session that can have been shown, found none. Leave out "
+            "--was-shown."
+        )
+
+
 def refuse_shown_though_skipped(paths: StudyPaths, *, before: Block) -> None:
     """Stop where a session that nobody had seen when it was skipped was shown since: its images are offered again.
 
@@ -127,11 +233,10 @@ def refuse_shown_though_skipped(paths: StudyPaths, *, before: Block) -> None:
     sequence = paths.sequence
     for day in sorted(day for day in sequence.skipped if day < before.day and Block(day) not in sequence.lost):
         if _is_begun(paths, Block(day)):
-            unskip = command_line("closedloop", "unskip-day", paths.root, "--day", str(day))
             raise StudyError(
                 f"{paths.day(day).root}: expected nothing shown on day {day}, which was skipped as not shown, found "
-                f"what the rig or the recorder left. Have the day after all by `{unskip} --why TEXT`; where its "
-                "recording is lost, skip it again after that: its images then count as used."
+                f"what the rig or the recorder left. Have the day after all by `{_command('unskip-day', paths, day)}`; "
+                "where its recording is lost, skip it again after that: its images then count as used."
             )
 
 

@@ -1,0 +1,1 @@
+"""Decisions about a study that is under way, as commands."""
