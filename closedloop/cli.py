@@ -69,6 +69,7 @@ WorkersOption = Annotated[
     ),
 ]
 WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
+BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
@@ -280,6 +281,7 @@ def accept_session(
     ],
     why: Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study and shown in its report")],
     who: WhoOption = None,
+    block: BlockOption = 1,
 ) -> None:
     """Take a session as data that no animal can have seen as planned.
 
@@ -287,7 +289,7 @@ def accept_session(
     """
     from closedloop.commands.accept_session import accept_session as accept  # noqa: PLC0415
 
-    typer.echo(visible(accept(study, day=day, despite=despite, why=why, who=who)))
+    typer.echo(visible(accept(study, day=day, despite=despite, why=why, who=who, block=block)))
 
 
 @app.command("accept-recording")
@@ -296,6 +298,7 @@ def accept_recording(
     day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")],
     why: WhyOption,
     who: WhoOption = None,
+    block: BlockOption = 1,
 ) -> None:
     """Take a day's recording as it is, though something of it is missing.
 
@@ -304,7 +307,7 @@ def accept_recording(
     """
     from closedloop.commands.brought import accept_recording as accept  # noqa: PLC0415
 
-    typer.echo(visible(accept(study, day=day, why=why, who=who)))
+    typer.echo(visible(accept(study, day=day, why=why, who=who, block=block)))
 
 
 @app.command("replace-recording")
@@ -320,6 +323,7 @@ def replace_recording(
     settle: Annotated[
         float, typer.Option(min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long the copy must not have changed")
     ] = 60.0,
+    block: BlockOption = 1,
 ) -> None:
     """Put a good copy of a day's recording in the place of a bad one, before the day is ingested.
 
@@ -328,7 +332,8 @@ def replace_recording(
     require_extra("lab")
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
 
-    typer.echo(visible(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle)))
+    done = replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle, block=block)
+    typer.echo(visible(done))
 
 
 @app.command()

@@ -11,12 +11,13 @@ import re
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.amended.sequence import Block, BlockSequence
 from closedloop.errors import DocumentError
 from closedloop.storage import sha256_file
 from closedloop.study.database.contents import SCHEMA_VERSION, refuse_no_file, refuse_other_contents, version_of
@@ -82,6 +83,25 @@ def _of_block(record: StageRecord) -> StageRecord:
     """Return a row as it is in the file with its stage and its session told apart."""
     stage, _, number = record.stage.partition(".")
     return replace(record, stage=stage, block=int(number)) if number.isdecimal() else record
+
+
+def of_sessions(records: Iterable[StageRecord], sequence: BlockSequence) -> tuple[StageRecord, ...]:
+    """Return the rows without what was waited for, or failed, in a session that people decided not to have.
+
+    What was made of such a session stays, and so does its row.
+
+    Parameters
+    ----------
+    records
+        All of them.
+    sequence
+        The study's sessions.
+    """
+    return tuple(
+        one
+        for one in records
+        if one.state == "done" or one.day < 0 or Block(one.day, one.block) in sequence.of_day(one.day)
+    )
 
 
 def owner_name() -> str:

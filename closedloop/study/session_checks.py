@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from closedloop.artifacts.amended.sequence import block_option
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
 from closedloop.artifacts.day.doubts import doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.day.journal import Journal
@@ -81,9 +82,9 @@ def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int)
     if left:
         found = "; ".join(f"{words} ({name})" for name, words in left.items())
         despite = " ".join(f"--despite {name}" for name in left)
-        study = quoted(paths.root)
+        study, options = quoted(paths.root), f"--day {day}{block_option(paths.block(day))}"
         raise StudyError(
             f"{place}: expected a session that an animal saw, found one that is no data of an animal: {found}. "
-            f"To take it nevertheless: `closedloop accept-session {study} --day {day} {despite} --why TEXT`; "
+            f"To take it nevertheless: `closedloop accept-session {study} {options} {despite} --why TEXT`; "
             "every page of the report will say so."
         )

@@ -129,6 +129,11 @@ class BlockSequence:
         return min((one for one in self.blocks(n_days) if one > block), default=None)
 
 
+def block_option(block: Block) -> str:
+    """Return what names a day's session in a command after its day; nothing for the first."""
+    return "" if block.number == 1 else f" --block {block.number}"
+
+
 def block_of_folder(name: str) -> Block | None:
     """Return the session that a folder of a study is of, by its name; None where it is of none."""
     found = _FOLDER.fullmatch(name)
@@ -161,6 +166,32 @@ def sequence_of(amendments: Iterable[Amendment]) -> BlockSequence:
         if one.kind in ("skip_day", "drop_block") and one.after.get(SHOWN) == "yes":
             lost.add(block)
     return BlockSequence(frozenset(skipped), frozenset(lost), frozenset(added))
+
+
+def said_of_sessions(amendments: Iterable[Amendment]) -> dict[Block, str]:
+    """Return what people are told of each session that is skipped, dropped or added, in order: all places say the same.
+
+    Parameters
+    ----------
+    amendments
+        Lines that are in force, in order.
+    """
+    lines = tuple(amendments)
+    sequence, said = sequence_of(lines), dict[Block, str]()
+    for one in lines:
+        if one.day is None or one.kind not in ("skip_day", "add_block", "drop_block"):
+            continue
+        block = Block(one.day, one.block)
+        by = f"by {one.who} on {one.utc[:10]}: {one.why}"
+        if block in sequence.added:
+            if one.kind == "add_block":
+                said[block] = f"{block.said}: added {by}"
+        elif one.kind != "add_block" and (block.number > 1 or block.day in sequence.skipped):
+            images = "its session was shown, its images count as used" if block in sequence.lost else "it was not shown"
+            said[block] = f"{block.said}: {'skipped' if block.number == 1 else 'dropped'} {by} ({images})"
+        else:
+            said.pop(block, None)
+    return dict(sorted(said.items()))
 
 
 def readable_sequence(path: Path) -> BlockSequence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closedloop.artifacts.amended.sequence import block_option
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
@@ -46,8 +47,10 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
     if stage == "recording" and not (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
         way = (
             f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quoted(paths.root)} "
-            f"--day {day} --from FOLDER --why REASON`; if not, move it out of the folder."
+            f"--day {day}{block_option(paths.block(day))} --from FOLDER --why REASON`; if not, move it out of the "
+            "folder."
         )
     raise StudyError(
-        f"{folder / name}: expected the files that were sealed on day {day}, found one that came later. {way}"
+        f"{folder / name}: expected the files that were sealed on {paths.block(day).said}, found one that came later. "
+        f"{way}"
     )

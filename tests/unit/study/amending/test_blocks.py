@@ -16,7 +16,7 @@ from closedloop.study.ledger import read_records
 from closedloop.study.loop import read_identity
 from closedloop.study.process.state import NextStage, next_stage
 from tests.unit.messages import refused
-from tests.unit.study.amending.test_skipping import BEFORE, inputs, published, record, scheduled, skip
+from tests.unit.study.amending.decided_labs import BEFORE, inputs, published, record, scheduled, skip
 from tests.unit.study.labs import Lab, bring_recording, lab
 from tests.unit.study.sessions import bring
 
