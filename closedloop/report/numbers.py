@@ -122,24 +122,31 @@ def day_table(paths: StudyPaths) -> list[DayRow]:
 
 def day_rows(record: StudyRecord) -> list[DayRow]:
     """Return the day-by-day table of a study that has been read."""
-    summary = summary_rows([row for day in record.days for row in day.sensitivity])
-    return [_day_row(day, summary) for day in record.days if day.quality is not None]
+    summary = summary_rows([row for day in record.evaluated for row in day.sensitivity])
+    sessions: dict[int, list[DayRecord]] = {}
+    for day in record.days:
+        if day.quality is not None:
+            sessions.setdefault(day.day, []).append(day)
+    return [_day_row(of_day, summary) for of_day in sessions.values()]
 
 
-def _day_row(day: DayRecord, summary: Sequence[SensitivityRow]) -> DayRow:
+def _day_row(sessions: Sequence[DayRecord], summary: Sequence[SensitivityRow]) -> DayRow:
+    """Return the line of a day: what its last session found out, and the presentations of all."""
+    day = next((one for one in reversed(sessions) if one.evaluation is not None), sessions[-1])
+    found = [one.quality for one in sessions if one.quality is not None]
     own = {
         (row.estimate, row.epsilon): row for row in summary if row.day == day.day and row.estimate not in CONTROL_KINDS
     }
     epsilons = sorted({epsilon for estimate, epsilon in own if estimate == "paper"})
-    evaluation, quality = day.evaluation, day.quality
+    evaluation = day.evaluation
     return DayRow(
         day=day.day,
         r=median_r(evaluation) if evaluation else None,
         sign_agreement_measured=_agreement(evaluation.epsilons, true=False) if evaluation else None,
         sign_agreement_true=_agreement(evaluation.epsilons, true=True) if evaluation else None,
         epsilons=tuple(EpsilonCell(e, own.get(("paper", e)), own.get(("true", e))) for e in epsilons),
-        n_used=quality.n_used if quality else None,
-        n_presented=quality.n_presented if quality else None,
+        n_used=sum(quality.n_used for quality in found),
+        n_presented=sum(quality.n_presented for quality in found),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.sequence import Block, said_of_sessions
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
@@ -54,7 +56,7 @@ class SensitivityRow:
 
 @dataclass(frozen=True)
 class DayRecord:
-    """What one day has written so far.
+    """What one session has written so far: a day's only one, or one of several.
 
     Attributes
     ----------
@@ -64,13 +66,19 @@ class DayRecord:
         Columns of `day.stimuli.STIMULUS_AUDIT`; None before *synthesize*, and for a day that an older version
         synthesized.
     sensitivity
-        All rows of the day; empty before *evaluate*.
+        All rows of the day up to this session; empty before *evaluate*.
     pairs
-        Columns of `day.evaluation.PAIRS`; None before *evaluate*.
+        Columns of `day.evaluation.PAIRS`, of the day up to this session; None before *evaluate*.
     manifests
         By finished stage, in the loop's order.
     despite
         What makes the session no data of an animal, with who took it nevertheless, a sentence each.
+    block
+        Which of the day's sessions.
+    decided
+        That the day was skipped or the session added, by whom and why; empty where nobody decided that.
+    is_skipped
+        Whether the day was.
     """
 
     day: int
@@ -85,21 +93,37 @@ class DayRecord:
     pairs: Columns | None
     manifests: dict[str, Manifest]
     despite: tuple[str, ...] = ()
+    block: int = 1
+    decided: str = ""
+    is_skipped: bool = False
+
+    @property
+    def session(self) -> Block:
+        """Which session it is."""
+        return Block(self.day, self.block)
 
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study's identity and its days, ascending."""
+    """A study's identity and its days, ascending, each session of a day for itself.
+
+    Attributes
+    ----------
+    dropped
+        Sessions that people decided not to have after all, a line each.
+    """
 
     paths: StudyPaths
     study: StudyDocument
     protocol: Protocol
     days: tuple[DayRecord, ...]
+    dropped: tuple[str, ...] = ()
 
     @property
     def evaluated(self) -> tuple[DayRecord, ...]:
-        """The days that have been evaluated."""
-        return tuple(day for day in self.days if day.evaluation is not None)
+        """The days that have been evaluated, each by its last session that was: it has the numbers of all of them."""
+        last = {day.day: day for day in self.days if day.evaluation is not None}
+        return tuple(last.values())
 
 
 def read_study(paths: StudyPaths) -> StudyRecord:
@@ -113,21 +137,34 @@ def read_study(paths: StudyPaths) -> StudyRecord:
         A document's mark of simulated data is not the study's.
     """
     study = StudyDocument.read(paths.study)
-    days = tuple(_read_day(paths, day, simulated=study.simulated) for day in day_numbers(paths))
-    return StudyRecord(paths=paths, study=study, protocol=read_protocol(paths.protocol), days=days)
+    decided = standing(read_amendments(paths.amendments))
+    said, sessions = said_of_sessions(decided), reported_sessions(paths)
+    days = tuple(
+        replace(
+            _read_day(paths.at(block), block.day, simulated=study.simulated),
+            decided=said.get(block, ""),
+            is_skipped=block.day in paths.sequence.skipped,
+        )
+        for block in sessions
+    )
+    dropped = tuple(line for block, line in said.items() if block not in sessions)
+    return StudyRecord(paths, study, read_protocol(paths.protocol), days, dropped)
 
 
 def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:
-    """Read the sensitivity rows of all evaluated days, ascending by day."""
+    """Read the sensitivity rows of all evaluated days, ascending by day; those of a day are of all its sessions."""
     simulated = StudyDocument.read(paths.study).simulated
-    days = [PublishedDay(paths, number, simulated=simulated) for number in day_numbers(paths)]
-    return tuple(row for day in days for row in day.sensitivity())
+    by_day: dict[int, tuple[SensitivityRow, ...]] = {}
+    for block in reported_sessions(paths):
+        rows = PublishedDay(paths.at(block), block.day, simulated=simulated).sensitivity()
+        by_day[block.day] = rows or by_day.get(block.day, ())
+    return tuple(row for rows in by_day.values() for row in rows)
 
 
-def day_numbers(paths: StudyPaths) -> list[int]:
-    """Return the days that have a folder, ascending."""
-    names = (folder.name.removeprefix("day-") for folder in paths.root.glob("day-*") if folder.is_dir())
-    return sorted(int(name) for name in names if name.isdecimal())
+def reported_sessions(paths: StudyPaths) -> tuple[Block, ...]:
+    """Return the sessions that have a folder, ascending: a skipped day's too, no second session that was dropped."""
+    added = paths.sequence.added
+    return tuple(block for block in paths.found() if block.number == 1 or block in added)
 
 
 def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
@@ -148,6 +185,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         pairs=day.table(catalog.PAIRS),
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
+        block=paths.block(number).number,
     )
 
 

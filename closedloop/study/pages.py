@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop import __version__
+from closedloop.artifacts.amended.sequence import block_of_folder, said_of_sessions
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest, verify_files
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, ManifestError
@@ -70,9 +73,11 @@ def _refuse_without_origin(paths: StudyPaths) -> None:
     ManifestError
         There is one.
     """
-    simulated = StudyDocument.read(paths.study).simulated
+    simulated, sequence = StudyDocument.read(paths.study).simulated, paths.sequence
     published = {stage: {folder.parent for folder in _published(paths, stage)} for stage in STAGES}
     for day in sorted(set().union(*published.values())):
+        if (block := block_of_folder(day.name)) is None or block not in sequence.of_day(block.day):
+            continue  # a session that people decided not to have is as far as it came
         last = max(number for number, stage in enumerate(STAGES) if day in published[stage])
         before = (paths.start, *(day / stage for stage in STAGES[:last]))
         # What a person brings lies there before it is sealed; what a stage makes has its name and its manifest at once.
@@ -94,7 +99,9 @@ def _is_drawn(paths: StudyPaths) -> bool:
 
 def _sources(paths: StudyPaths) -> dict[str, str]:
     manifests = [folder / MANIFEST_NAME for stage in STAGES for folder in _published(paths, stage)]
-    return {paths.relative(path): sha256_file(path) for path in (paths.study, paths.protocol, *manifests)}
+    decided = (paths.amendments,) if said_of_sessions(standing(read_amendments(paths.amendments))) else ()
+    sources = (paths.study, paths.protocol, *manifests, *decided)
+    return {paths.relative(path): sha256_file(path) for path in sources}
 
 
 def _published(paths: StudyPaths, stage: str) -> list[Path]:

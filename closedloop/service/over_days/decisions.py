@@ -28,6 +28,10 @@ _DECISIONS = {
     "approve_gate": "approved what a gate found",
     "hold": "held the study: nothing is shown until it is released",
     "release": "released the study",
+    "skip_day": "skipped the day",
+    "unskip_day": "had the day after all, which was skipped",
+    "add_block": "added a session to the day",
+    "drop_block": "dropped the day's last session",
 }
 _FIRST_ATTEMPT = "attempt 1"  # as the ledger says it
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -199,7 +203,8 @@ def _ended(event: StageEvent, begun: StageEvent | None) -> Entry:
 
 
 def _stage(event: StageEvent) -> str:
-    return START if event.day == START_DAY else event.stage
+    stage, _, number = event.stage.partition(".")
+    return START if event.day == START_DAY else f"{stage}, session {number}" if number else stage
 
 
 def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:

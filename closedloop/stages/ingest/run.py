@@ -151,7 +151,7 @@ def run(context: StageContext) -> None:
             attributes={"definition": recording.definition},
         )
     context.write(catalog.SITES, sites)
-    context.write(catalog.QUALITY, quality)
+    context.write(catalog.QUALITY, quality.model_copy(update={"block": context.block.number}))
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:
