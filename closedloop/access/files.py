@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest, way_back
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, StudyError
 from closedloop.plain_text.printed import quoted
@@ -33,6 +35,10 @@ class PublishedFiles:
     def days(self) -> tuple[int, ...]:
         """The days that have begun, ascending."""
         return tuple(day for day in range(self.protocol.days) if self.paths.day(day).root.is_dir())
+
+    def protocol_of(self, day: int) -> Protocol:
+        """Return the protocol that a day goes by: protocol.yaml's, with what was amended."""
+        return protocol_of_day(self.protocol, read_amendments(self.paths.amendments), day)
 
     def days_with(self, file: StudyFile) -> tuple[int, ...]:
         """Return the days that have published a file, ascending."""
@@ -115,17 +121,18 @@ class PublishedFiles:
         StudyError
             They were not, or nobody knows.
         """
-        manifest = self.manifest(day, "ingest")
-        if manifest.protocol_sha256 == protocol_sha256(self.protocol):
+        manifest, number = self.manifest(day, "ingest"), operator.index(day)
+        protocol = self.protocol_of(number)
+        if manifest.protocol_sha256 == protocol_sha256(protocol):
             return
-        number = operator.index(day)
         wanted = input_hash(
             manifest.stage,
             self.paths.block(number),
             study=self.study,
-            protocol=self.protocol,
+            protocol=protocol,
             sections=INGEST_SECTIONS,
             inputs=manifest.inputs,
+            decisions=manifest.decisions,
         )
         if manifest.input_hash != wanted:  # else what changed since decides other stages alone
             raise StudyError(

@@ -23,6 +23,7 @@ def input_hash(
     protocol: Protocol,
     sections: Iterable[str],
     inputs: Mapping[str, str],
+    decisions: Mapping[str, str] | None = None,
 ) -> str:
     """Hash all that decides a stage's result; equal means no work.
 
@@ -40,6 +41,8 @@ def input_hash(
         Names of the parts of the protocol that the stage sees.
     inputs
         sha256 of every file that it reads, by path relative to the study.
+    decisions
+        What people decided of it (`artifacts.amended.decided`); where that is nothing, nothing is hashed.
     """
     values = protocol.model_dump(mode="json", exclude_defaults=True)
     content = [stage, block.day, protocol.seed, study.subject, study.simulated]
@@ -50,4 +53,6 @@ def input_hash(
         content += [study.recorder.model_dump(mode="json", exclude_defaults=True)]
     if stage == START:
         content += [study.pool.model_dump(mode="json"), study.base_model]
+    if decisions:
+        content += [{"decisions": dict(decisions)}]
     return sha256_bytes(json.dumps(content, sort_keys=True).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -40,6 +41,11 @@ class Manifest(Document):
     protocol_sha256: str
     input_hash: str = Field(description="sha256 over stage, protocol, seed and the inputs' sha256; equal means no work")
     inputs: dict[str, str] = Field(description="sha256 by path, relative to the study")
+    decisions: dict[str, str] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="what people decided of it, by the decision's name, as it stood when the stage ran",
+    )
     outputs: dict[str, FileEntry] = Field(description="by path, relative to the folder")
     seconds: float = Field(ge=0)
     peak_memory_mb: float = Field(

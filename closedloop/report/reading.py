@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.amended.sequence import Block, said_of_sessions
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.day.doubts import taken_despite
@@ -20,7 +21,7 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
-from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns, is_simulated
 from closedloop.errors import StudyError
@@ -109,6 +110,10 @@ class StudyRecord:
 
     Attributes
     ----------
+    protocol
+        As in protocol.yaml: that of every day for which nothing was amended.
+    amendments
+        What people decided, a line each.
     dropped
         Sessions that people decided not to have after all, a line each.
     """
@@ -117,6 +122,7 @@ class StudyRecord:
     study: StudyDocument
     protocol: Protocol
     days: tuple[DayRecord, ...]
+    amendments: tuple[Amendment, ...] = ()
     dropped: tuple[str, ...] = ()
 
     @property
@@ -124,6 +130,10 @@ class StudyRecord:
         """The days that have been evaluated, each by its last session that was: it has the numbers of all of them."""
         last = {day.day: day for day in self.days if day.evaluation is not None}
         return tuple(last.values())
+
+    def protocol_of(self, day: int) -> Protocol:
+        """Return the protocol that a day goes by."""
+        return protocol_of_day(self.protocol, self.amendments, day)
 
 
 def read_study(paths: StudyPaths) -> StudyRecord:
@@ -137,8 +147,8 @@ def read_study(paths: StudyPaths) -> StudyRecord:
         A document's mark of simulated data is not the study's.
     """
     study = StudyDocument.read(paths.study)
-    decided = standing(read_amendments(paths.amendments))
-    said, sessions = said_of_sessions(decided), reported_sessions(paths)
+    amendments = read_amendments(paths.amendments)
+    said, sessions = said_of_sessions(standing(amendments)), reported_sessions(paths)
     days = tuple(
         replace(
             _read_day(paths.at(block), block.day, simulated=study.simulated),
@@ -147,8 +157,14 @@ def read_study(paths: StudyPaths) -> StudyRecord:
         )
         for block in sessions
     )
-    dropped = tuple(line for block, line in said.items() if block not in sessions)
-    return StudyRecord(paths, study, read_protocol(paths.protocol), days, dropped)
+    return StudyRecord(
+        paths=paths,
+        study=study,
+        protocol=read_protocol(paths.protocol),
+        days=days,
+        amendments=amendments,
+        dropped=tuple(line for block, line in said.items() if block not in sessions),
+    )
 
 
 def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:

@@ -5,7 +5,8 @@ A stage's ``run`` alone holds the context: it reads, computes with functions tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
@@ -43,6 +44,9 @@ class StageContext:
     inputs
         Published folders that the stage's row declares; reading from another is an error, as with the sections. None:
         any, in tests.
+    decided
+        What people decided of this stage and day, by the decision's name (`artifacts.amended.decided`); nothing where
+        nothing was.
     """
 
     paths: StudyPaths
@@ -54,6 +58,7 @@ class StageContext:
     progress: ProgressCallback
     workers: Workers | None = None
     inputs: tuple[Path, ...] | None = None
+    decided: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def block(self) -> Block:

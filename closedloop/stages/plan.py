@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_of_all
 from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
@@ -39,8 +40,11 @@ def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet."""
     protocol = context.protocol
     queue = context.read(catalog.QUEUE)
+    not_attacked = from_text(context.decided.get("not_attacked", ""), place="not_attacked")
     sites = attacked_sites(
-        None if context.block == FIRST else context.at(FIRST).read(catalog.SITES), protocol.sites.n_sites
+        None if context.block == FIRST else context.at(FIRST).read(catalog.SITES),
+        protocol.sites.n_sites,
+        not_attacked=not_attacked,
     )
     rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed)
     budget = Budget(
@@ -62,6 +66,8 @@ def run(context: StageContext) -> None:
             n_normalizers=len(queue.normalizers),
             n_attacked=len(rows.attacks),
             n_controls=len(rows.controls),
+            left_out=said_of_all(not_attacked),
+            not_shown_before=queue.not_shown,
         ),
     )
 
@@ -92,11 +98,27 @@ def plan_rows(
     )
 
 
-def attacked_sites(sites_of_day_0: SiteTable | None, n_outputs: int) -> tuple[int, ...]:
-    """Return the outputs of the model that are attacked: all on day 0, later those bound to a chosen electrode."""
+def attacked_sites(
+    sites_of_day_0: SiteTable | None, n_outputs: int, *, not_attacked: Sequence[Exclusion] = ()
+) -> tuple[int, ...]:
+    """Return the outputs of the model that are attacked: all on day 0, later those bound to a chosen electrode.
+
+    Parameters
+    ----------
+    sites_of_day_0
+        Where they were chosen; None on day 0 itself.
+    n_outputs
+        Of the model.
+    not_attacked
+        Sites that people left out of the evaluation before the day was planned.
+    """
     if sites_of_day_0 is None:
         return tuple(range(n_outputs))
-    return tuple(site.site_index for site in sites_of_day_0.chosen() if site.site_index is not None)
+    return tuple(
+        site.site_index
+        for site in sites_of_day_0.chosen()
+        if site.site_index is not None and not any(one.covers_site(site.neuroid_id) for one in not_attacked)
+    )
 
 
 def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:

@@ -1,12 +1,21 @@
-"""Queue: the next day's clean images, balanced over categories, none used before; the use ledger grows by a day."""
+"""Queue: the next day's clean images, balanced over categories, none used before; the use ledger grows by a day.
+
+Of a day that people closed before its end the images that were never shown, neither clean nor attacked, are not used:
+the next day shows them first.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.sequence import START
-from closedloop.artifacts.day.queue import USES, ImageQueue
+from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
@@ -19,19 +28,55 @@ def run(context: StageContext) -> None:
     today, tomorrow = context.read(catalog.QUEUE), context.day + 1
     earlier = context.paths.sequence.before_in_images(context.block)
     before = None if earlier == START else context.at(earlier).read(catalog.USES)
-    uses = _uses_until_today(before, _uses_today(today, context.read(catalog.PLANNED_ITEMS), day=context.day))
+    missed = None
+    if "closed" in context.decided:
+        missed = _missed(today, context.read(catalog.STIMULI), context.read(catalog.RESPONSES))
+    left = missed.images if missed else ()
+    items, not_used = context.read(catalog.PLANNED_ITEMS), {image.image_id for image in left}
+    uses = _uses_until_today(before, _uses_today(today, items, day=context.day, left=not_used))
     recorded = context.read(catalog.STUDY_INPUTS)
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
-    clean = draw(
+    offered = left[: context.protocol.images.clean_per_day]
+    clean = offered + draw(
         pool.images(),
-        context.protocol.images.clean_per_day,
-        used=set(uses["image_id"]),
+        context.protocol.images.clean_per_day - len(offered),
+        used={*uses["image_id"], *(image.image_id for image in offered)},
         seed=context.seed("clean"),
         place=f"day {tomorrow}",
     )
     check_drawn(pool, [image.image_id for image in clean])
     context.write(catalog.USES, uses)
-    context.write(catalog.QUEUE, today.model_copy(update={"day": tomorrow, "clean": clean}))
+    not_shown = None
+    if missed:
+        n_presentations = json.loads(context.decided["closed"])["n_not_shown"]
+        not_shown = NotShown(
+            day=context.day,
+            n_presentations=n_presentations,
+            n_images=len(left),
+            n_offered=len(offered),
+            n_pairs=missed.n_pairs,
+        )
+    context.write(catalog.QUEUE, today.model_copy(update={"day": tomorrow, "clean": clean, "not_shown": not_shown}))
+
+
+@dataclass(frozen=True)
+class _Missed:
+    """What a day that ended early did not show: fresh images, and pairs of which one or both were not."""
+
+    images: tuple[QueuedImage, ...]
+    n_pairs: int
+
+
+def _missed(today: ImageQueue, stimuli: Columns, responses: Columns) -> _Missed:
+    """Find what was not shown; an image whose attack was shown is used, for it may be fitted."""
+    shown = np.zeros(len(stimuli["image_index"]), dtype=bool)
+    shown[np.asarray(responses["image_index"], dtype=np.int64)] = True
+    seen = {*np.asarray(stimuli["image_id"])[shown]}
+    changed = np.asarray(stimuli["kind"]) != "clean"
+    is_whole = shown & shown[np.asarray(stimuli["clean_index"], dtype=np.int64)]
+    return _Missed(
+        tuple(image for image in today.clean if image.image_id not in seen), int((changed & ~is_whole).sum())
+    )
 
 
 def _uses_until_today(before: Columns | None, today: list[dict[str, Any]]) -> dict[str, Any]:
@@ -39,8 +84,20 @@ def _uses_until_today(before: Columns | None, today: list[dict[str, Any]]) -> di
     return columns if before is None else {name: [*before[name], *columns[name]] for name in USES.columns}
 
 
-def _uses_today(today: ImageQueue, items: Columns, *, day: int) -> list[dict[str, Any]]:
-    """List the day's uses: clean images and the attacks on them are fitted, anchors and normalizers never."""
+def _uses_today(today: ImageQueue, items: Columns, *, day: int, left: Collection[str]) -> list[dict[str, Any]]:
+    """List the day's uses: clean images and the attacks on them are fitted, anchors and normalizers never.
+
+    Parameters
+    ----------
+    today
+        What the day was to show.
+    items
+        Its attacks and controls.
+    day
+        Which it is: a queue is handed on over days that were skipped.
+    left
+        Images that were never shown.
+    """
     attacked = items["kind"] == "attacked"
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
     targets = sorted({other for other in items["other_image_id"] if other})
@@ -51,4 +108,8 @@ def _uses_today(today: ImageQueue, items: Columns, *, day: int) -> list[dict[str
         *((image_id, "attack_base", role == "clean") for image_id, role in bases),
         *((target, "interpolation_target", False) for target in targets),
     ]
-    return [{"image_id": name, "day": day, "use": use, "fitted": fitted} for name, use, fitted in uses]
+    return [
+        {"image_id": name, "day": day, "use": use, "fitted": fitted}
+        for name, use, fitted in uses
+        if name not in left or use == "interpolation_target"  # a part of it was shown, perhaps
+    ]

@@ -1,12 +1,14 @@
 """Refit: model t+1 from the clean images of all days and the attacks on them, end to end (section 3.1, Figure 4 box 3).
 
-Anchors, their attacks, normalizers and controls are never fitted: on the anchors days are compared, so a model must not
-have seen them.
+What is fitted, and what never is, stands in `artifacts.day_use`. Where nothing is left to be fitted because people left
+it out or ended a session early, the model stays the one that the day was shown with.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import FIRST
+from closedloop.artifacts.amended.exclusions import from_text, of_session
+from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
+from closedloop.artifacts.day_use import fitted_rows, held_out_rows, leave_out, scaling_rows
 from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.stages.context import StageContext
@@ -30,27 +34,35 @@ from closedloop.training.end_to_end import Responses, held_out_correlation, refi
 def run(context: StageContext) -> None:
     """Write model.safetensors and fit.json."""
     fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
-    days = [read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in context.so_far]
+    sessions = context.so_far
+    whole = [read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in sessions]
+    days, left_out = _without_left_out(whole, context.decided.get("left_out_of_fit", ""), sessions=sessions)
+    days, not_fitted = _without_too_short(days, context.decided.get("closed_until", ""), sessions=sessions)
     model = load_site_model(context.path(catalog.MODEL))
-    train = _concatenate([_fitted(day) for day in days], n_outputs=model.spec.n_sites)
+    fitted = [_fitted(day, only_usable=bool(context.decided)) for day in days]
+    train = _concatenate(fitted, n_outputs=model.spec.n_sites)
     held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
-    if not (np.isfinite(train.responses) & (train.weights > 0)).any():
+    is_fitted = bool((np.isfinite(train.responses) & (train.weights > 0)).any())
+    if not (is_fitted or context.decided):
         raise StudyError(
             f"{context.path(catalog.COUNTS)}: expected responses that differ among the images by which days are put on "
             "one scale, found none on any site and day. Check these recordings; nothing can be fitted to them."
         )
-    if fit.readout_start == "closed_form" and context.block == FIRST:
+    if is_fitted and fit.readout_start == "closed_form" and not any(_is_fitted(one) for one in fitted[:-1]):
         start_readout(model, train.images, train.responses, ridge=fit.ridge)
     make_folder(context.scratch)
-    report = refit(
-        model,
-        train,
-        held_out,
-        recipe=recipe_of(fit),
-        seed=context.seed(),
-        checkpoint=context.scratch / "training.pt",
-        progress=lambda progress: context.progress(progress.step, progress.n_steps),
-    )
+    losses, r_heldout, r_fitted = tuple[float, ...](), None, None
+    if is_fitted:
+        report = refit(
+            model,
+            train,
+            held_out,
+            recipe=recipe_of(fit),
+            seed=context.seed(),
+            checkpoint=context.scratch / "training.pt",
+            progress=lambda progress: context.progress(progress.step, progress.n_steps),
+        )
+        losses, r_heldout, r_fitted = report.losses, report.correlation_after, held_out_correlation(model, train)
     save_site_model(context.output(catalog.MODEL), model)
     context.write(
         catalog.FIT,
@@ -60,40 +72,87 @@ def run(context: StageContext) -> None:
             readout_start=fit.readout_start,
             n_stimuli=len(train.images),
             n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
-            n_fitted_by_day=tuple(len(_fitted(day).images) for day in days),
-            loss_by_epoch=report.losses,
+            n_fitted_by_day=tuple(len(one.images) for one in fitted),
+            loss_by_epoch=losses,
+            left_out=left_out,
+            days_not_fitted=not_fitted,
             heldout_images=_held_out_images(days),
             n_heldout=len(held_out.images),
-            r_heldout=_per_site(report.correlation_after),
-            r_fitted=_per_site(held_out_correlation(model, train)),
+            r_heldout=_per_site(r_heldout if r_heldout is not None else held_out_correlation(model, held_out)),
+            r_fitted=_per_site(r_fitted) if r_fitted is not None else (None,) * model.spec.n_sites,
         ),
     )
 
 
-def _fitted(day: DayResponses) -> Responses:
-    return _responses(day, day.stimuli.rows(kind=("clean", "attacked"), role="clean"))
+def _without_left_out(
+    days: Sequence[DayResponses], text: str, *, sessions: Sequence[Block]
+) -> tuple[list[DayResponses], dict[str, int]]:
+    exclusions = from_text(text, place="left_out_of_fit")
+    kept, n_taken = list[DayResponses](), dict[str, int]()
+    for session, day in zip(sessions, days, strict=True):
+        without, taken = leave_out(day, of_session(exclusions, session), recording_day=session.day)
+        kept.append(without)
+        n_taken |= {words: n_taken.get(words, 0) + n for words, n in taken.items()}
+    return kept, n_taken
+
+
+def _without_too_short(
+    days: Sequence[DayResponses], closed: str, *, sessions: Sequence[Block]
+) -> tuple[list[DayResponses], dict[str, str]]:
+    """Leave out days that ended before half of the images were shown by which days are put on one scale.
+
+    Mean and SD over the few of them that were shown would say which these are more than on what scale the day is.
+    """
+    kept, why = list(days), dict[str, str]()
+    names = [session.seed_name for session in sessions]
+    for name in json.loads(closed) if closed else []:
+        if name not in names:  # a day that was skipped after it was closed
+            continue
+        number = names.index(name)
+        n_shown, n_planned = _n_scaling(days[number])
+        if 2 * n_shown < n_planned:
+            kept[number] = replace(days[number], rates_hz=np.full_like(days[number].rates_hz, np.nan))
+            why[str(name)] = f"{n_shown} of the {n_planned} images by which days are put on one scale were shown"
+    return kept, why
+
+
+def _n_scaling(day: DayResponses) -> tuple[int, int]:
+    """Return how many of the images by which days are put on one scale have a response, and how many there are."""
+    rows = scaling_rows(day.stimuli)
+    return int(_usable(day)[rows].any(axis=1).sum()), len(rows)
+
+
+def _is_fitted(part: Responses) -> bool:
+    return bool((np.isfinite(part.responses) & (part.weights > 0)).any())
+
+
+def _fitted(day: DayResponses, *, only_usable: bool) -> Responses:
+    """Return what of a day is fitted; without the images that have no response where people decided something."""
+    rows = fitted_rows(day.stimuli)
+    return _responses(day, rows[_usable(day)[rows].any(axis=1)] if only_usable else rows)
 
 
 def _anchors(day: DayResponses) -> Responses:
-    """Held-out clean images: the anchors, or the normalizers where a protocol has none."""
-    anchors = day.stimuli.rows(kind="clean", role="anchor")
-    return _responses(day, anchors if len(anchors) else day.stimuli.rows(kind="clean", role="normalizer"))
+    return _responses(day, held_out_rows(day.stimuli)[0])
 
 
 def _held_out_images(days: Sequence[DayResponses]) -> str:
-    kinds = ("anchors" if len(day.stimuli.rows(kind="clean", role="anchor")) else "normalizers" for day in days)
+    kinds = (held_out_rows(day.stimuli)[1] for day in days)
     return f"{' and '.join(dict.fromkeys(kinds))} of all days so far, never fitted"
 
 
 def _responses(day: DayResponses, rows: NDArray[np.int64]) -> Responses:
     """Average repetitions and z-score by the day's normalizers (by its clean images, where a protocol has none)."""
     rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
-    normalizers = day.stimuli.rows(kind="clean", role="normalizer")
-    reference = normalizers if len(normalizers) else day.stimuli.rows(kind="clean", role="clean")
-    z = z_score(rates[rows], rates[reference])
-    usable = np.zeros(rates.shape)
+    z = z_score(rates[rows], rates[scaling_rows(day.stimuli)])
+    return Responses(day.stimuli.images[rows], z.astype(np.float32), _usable(day)[rows].astype(np.float32))
+
+
+def _usable(day: DayResponses) -> NDArray[np.float64]:
+    """Count the usable repetitions of each image at each site, (n_images, n_sites)."""
+    usable = np.zeros((day.n_images, day.rates_hz.shape[1]))
     np.add.at(usable, day.image_index, np.isfinite(day.rates_hz))
-    return Responses(day.stimuli.images[rows], z.astype(np.float32), usable[rows].astype(np.float32))
+    return usable
 
 
 def _concatenate(parts: Sequence[Responses], *, n_outputs: int) -> Responses:

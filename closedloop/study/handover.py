@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.errors import RecordingError, SessionError, StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.storage import sha256_file
 from closedloop.study.kept_gaze import check_kept_gaze
 from closedloop.study.session_checks import check_session
 
@@ -51,12 +55,24 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             f"found {', '.join(sorted(sessions | {summary.session_id}))}. Bring the output of this day's session."
         )
     if summary.outcome == "stopped":
-        raise SessionError(
-            f"{folder}: expected a session presented to its end, found it stopped with {summary.n_remaining} "
-            "presentations left. Go on with it by `rig present --resume`, and bring the output again."
-        )
+        _refuse_unless_closed(paths, day=day, n_remaining=summary.n_remaining)
     check_session(paths, study, day=day)
     check_kept_gaze(paths, study, day=day)
+
+
+def _refuse_unless_closed(paths: StudyPaths, *, day: int, n_remaining: int) -> None:
+    """Refuse a session that was stopped, unless somebody decided that this is all of it."""
+    place = JOURNAL.published(paths, day)
+    closed = closed_day(read_amendments(paths.amendments), paths.block(day))
+    if closed and closed.journal_sha256 == sha256_file(place):
+        return
+    found = f"found it stopped with {n_remaining} presentations left"
+    again = " and another journal than the one it was closed with" if closed else ""
+    raise SessionError(
+        f"{place.parent}: expected a session presented to its end, {found}{again}. Go on with it by `rig present "
+        f"--resume`, and bring the output again; where it ended for good: `closedloop close-day {quoted(paths.root)} "
+        f"--day {day} --why TEXT`."
+    )
 
 
 def refuse_simulated(folder: Path) -> None:

@@ -150,7 +150,7 @@ def run_study(
         if edited:
             reporter.say(edited)
         steps = Steps(paths, study, protocol, table)
-        publisher = Publisher(paths, study, protocol, ledger)
+        publisher = Publisher(paths, study, ledger)
         watch = Watch(paths, study, protocol, patience or Patience())
         sweep_leftovers(paths)
         finish_replacements(paths)
@@ -175,7 +175,17 @@ class _Loop:
         return outcome
 
     def _advance(self, n_days: int) -> Outcome:
+        outcome = None
+        while outcome is None:
+            outcome = self._go_through(n_days)
+        return outcome
+
+    def _go_through(self, n_days: int) -> Outcome | None:
+        """Go through the days in order; None where people decided something meanwhile: what stands is asked anew."""
+        decided = self.steps.amendments()
         for step in self.steps.in_order(n_days):
+            if self.steps.amendments() != decided:
+                return None
             if not self._stands(step):
                 if held_by := self._held_before(step):
                     return Outcome(None, step.day, held_by)
@@ -193,7 +203,7 @@ class _Loop:
         checkpoint = CHECKPOINT_AFTER.get(step.stage.name)
         if checkpoint is not None:
             steps = self.steps
-            steps.table.gates.ask(step.paths, steps.study, steps.protocol, day=step.day, checkpoint=checkpoint)
+            steps.table.gates.ask(step.paths, steps.study, step.protocol, day=step.day, checkpoint=checkpoint)
 
     def _held_before(self, step: Step) -> tuple[Held, ...]:
         """Return what holds a session that is to be made or shown; say what a simulated study goes past by itself."""
@@ -202,7 +212,7 @@ class _Loop:
             return ()
         refuse_shown_though_skipped(paths, before=step.block)
         until: Literal["schedule", "present"] = "schedule" if name == "schedule" else "present"
-        by_gates = holds_by_gates(self.steps.study, self.steps.protocol)
+        by_gates = holds_by_gates(self.steps.study, step.protocol)
         if not by_gates:
             for line in passed_by_itself(paths, step.day, until=until):
                 self._say_once(line)
@@ -269,10 +279,10 @@ class _Loop:
     def _foresee(self, step: Step, n_days: int) -> None:
         """Refuse what would fail after hours of attacks: a look ahead costs a second at most."""
         steps = self.steps
-        steps.table.foresee(step.paths, steps.study, steps.protocol, day=step.day, n_days=n_days)
+        steps.table.foresee(step.paths, steps.study, step.protocol, day=step.day, n_days=n_days)
         if step.stage.name == STIMULI.stage and _DURATION not in self.said:
             self.said.add(_DURATION)  # of the first day that this loop comes to: the others are like it
-            said = steps.table.say_duration(step.paths, steps.protocol, self.workers, day=step.day)
+            said = steps.table.say_duration(step.paths, step.protocol, self.workers, day=step.day)
             if said:
                 self.reporter.say(said)
 
@@ -298,16 +308,17 @@ class _Loop:
         return StageContext(
             paths=step.paths,
             study=self.steps.study,
-            protocol=declared_sections(self.steps.protocol, step.stage.sections, stage=step.stage.name),
+            protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
             working=step.working,
             progress=progress,
             workers=self.workers,
             inputs=(
-                *step.stage.inputs(step.paths, step.day),
+                *step.stage.reads(step.paths, step.day, decided=bool(step.decisions)),
                 *((step.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
+            decided=step.decisions,
         )
 
     def _finish(self, step: Step, *, seconds: float) -> None:

@@ -19,7 +19,7 @@ from closedloop.artifacts.manifest import (
     way_back,
 )
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
+from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, ManifestError
 from closedloop.execution.progress import ProgressCallback
@@ -50,7 +50,6 @@ class Publisher:
 
     paths: StudyPaths
     study: StudyDocument
-    protocol: Protocol
     ledger: Ledger
 
     def prepare(self, step: Step) -> None:
@@ -143,11 +142,12 @@ class Publisher:
             stage=step.stage.name,
             day=None if step.day == START_DAY else step.day,
             block=step.block.number,
-            seed=derive_seed(self.protocol.seed, self.study.subject, step.block.seed_name, step.stage.name),
+            seed=derive_seed(step.protocol.seed, self.study.subject, step.block.seed_name, step.stage.name),
             code_version=__version__,
-            protocol_sha256=protocol_sha256(self.protocol),
+            protocol_sha256=protocol_sha256(step.protocol),
             input_hash=step.input_hash,
             inputs=step.inputs,
+            decisions=step.decisions,
             outputs=outputs,
             seconds=round(seconds, 3),
             peak_memory_mb=peak_memory_mb,
@@ -190,7 +190,7 @@ class Publisher:
         ManifestError
             A file is missing or differs.
         """
-        folders = step.stage.inputs(step.paths, step.day)
+        folders = step.stage.reads(step.paths, step.day, decided=bool(step.decisions))
         files = [(folder, name, entry) for folder in folders for name, entry in read_manifest(folder).outputs.items()]
         n_read, n_bytes = 0, sum(entry.n_bytes for _, _, entry in files)
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import START, Block
+from closedloop.artifacts.amended.decided import SAID, decided
+from closedloop.artifacts.amended.protocols import protocol_hashes, protocol_of_day
+from closedloop.artifacts.amended.sequence import START, Block, BlockSequence, block_of_folder, sequence_of
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
-from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
-from closedloop.study.edits.protocol import protocols_gone_by
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.study import BROUGHT, START_DAY, StudyDocument, StudyPaths
 from closedloop.study.ledger import ledger_key
 from closedloop.study.table import Stage, StageTable
+
+MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day"})
+"""Kinds of decision that have stages after a session made again, and by them models that later days were made with."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,12 @@ class Step:
         Where it is published.
     working
         Where it is made.
+    protocol
+        The one that it goes by: of its day, with what was amended.
     inputs
         sha256 of every file it reads now, by path relative to the study.
+    decisions
+        What people decided of it up to now, by the decision's name.
     input_hash
         sha256 over all that decides its result.
     older_input_hash
@@ -43,7 +54,9 @@ class Step:
     day: int
     folder: Path
     working: Path
+    protocol: Protocol
     inputs: dict[str, str]
+    decisions: dict[str, str]
     input_hash: str
     older_input_hash: str | None
 
@@ -62,10 +75,14 @@ class Step:
         """How a person is told of it."""
         return self.stage.name if self.day == START_DAY else f"{self.block.folder_name} {self.stage.name}"
 
+    def is_of(self, manifest: Manifest) -> bool:
+        """Return whether a manifest is of what it reads and what is decided now, as this or older versions count."""
+        return manifest.input_hash in (self.input_hash, self.older_input_hash)
+
     def what_changed(self, manifest: Manifest) -> str:
-        """Return in a few words which inputs are others than those of a manifest."""
-        names = sorted(set(manifest.inputs) | set(self.inputs))
-        changed = [name for name in names if manifest.inputs.get(name) != self.inputs.get(name)]
+        """Return in a few words which inputs and decisions are others than those of a manifest."""
+        changed = [SAID.get(name, name) for name in _differing(manifest.decisions, self.decisions)]
+        changed += _differing(manifest.inputs, self.inputs)
         if not changed:
             return "the protocol or the study changed"
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -74,12 +91,33 @@ class Step:
 
 @dataclass(frozen=True)
 class Steps:
-    """All steps of a study."""
+    """All steps of a study; what was amended is read afresh at each.
+
+    Attributes
+    ----------
+    protocol
+        As in protocol.yaml: that of every day for which nothing was amended.
+    read
+        How people's decisions are read.
+    """
 
     paths: StudyPaths
     study: StudyDocument
     protocol: Protocol
     table: StageTable
+    read: Callable[[Path], tuple[Amendment, ...]] = read_amendments
+
+    def amendments(self) -> tuple[Amendment, ...]:
+        """Read what people decided so far."""
+        return self.read(self.paths.amendments)
+
+    def sequence(self) -> BlockSequence:
+        """Return which sessions there are now."""
+        return sequence_of(standing(self.amendments()))
+
+    def protocol_of(self, day: int) -> Protocol:
+        """Return the protocol that a day goes by now; the study's start goes by that of day 0."""
+        return protocol_of_day(self.protocol, self.amendments(), day)
 
     def in_order(self, n_days: int) -> Iterator[Step]:
         """Yield the steps of the first days, each made when it is asked for: by then what it reads is published.
@@ -89,7 +127,7 @@ class Steps:
         stages = {stage.name: stage for stage in (self.table.start, *self.table.day)}
         known, yielded = None, set[tuple[Block, str]]()
         while True:
-            sequence = self.paths.sequence  # people may decide on sessions while a stage is at work
+            sequence = self.sequence()  # people may decide on sessions while a stage is at work
             if sequence != known:
                 known, yielded = sequence, set()
             order = [(START, self.table.start.name), *sequence.due(n_days, [stage.name for stage in self.table.day])]
@@ -107,16 +145,48 @@ class Steps:
         """
         if manifest.input_hash == step.input_hash:
             return True
-        same_protocol = manifest.protocol_sha256 == protocol_sha256(self.protocol)
-        return (same_protocol or step.stage.is_brought(self.study)) and manifest.input_hash == step.older_input_hash
+        same_protocol = manifest.protocol_sha256 == protocol_sha256(step.protocol)
+        if (same_protocol or step.stage.is_brought(self.study)) and manifest.input_hash == step.older_input_hash:
+            return True
+        return self.stands_as_shown(step, manifest)
+
+    def stands_as_shown(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a folder is what a session was shown from, by decisions since then alone no longer followed.
+
+        A decision about earlier days (what is left out of a fit, say) may give a model that another session would have
+        been made with. What an animal saw stands nevertheless: it is as it was sealed, from the inputs and the
+        decisions that its manifest names, by today's protocol; and nothing of its own day changed.
+
+        Parameters
+        ----------
+        step
+            A stage before the session, or in it.
+        manifest
+            Of its published folder.
+        """
+        if step.stage.place == "after the session" or not _was_shown(step.paths, max(step.day, 0)):
+            return False
+        if not any(one.kind in MADE_AGAIN for one in self.amendments()):
+            return False
+        if any(not _is_of_an_earlier_session(name, step.block) for name in _differing(manifest.inputs, step.inputs)):
+            return False
+        then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
+        return manifest.input_hash in {
+            self._input_hash(
+                step.stage, step.paths, step.day, sections, inputs=manifest.inputs, decisions=manifest.decisions
+            )
+            for sections in (step.stage.deciding(self.study), then)
+        }
 
     def edited(self, step: Step, manifest: Manifest) -> str:
         """Return in a few words what was edited in a manifest that follows; empty where nothing was.
 
         What its hash is made of has to stand beside it as it was, and so does what follows from the study alone.
         """
-        if manifest.inputs != step.inputs:
+        if step.is_of(manifest) and manifest.inputs != step.inputs:  # else it stands as it was shown, see `follows`
             return f"other inputs than its input_hash is made of ({step.what_changed(manifest)})"
+        if step.is_of(manifest) and manifest.decisions != step.decisions:
+            return f"other decisions than its input_hash is made of ({step.what_changed(manifest)})"
         return self.edited_identity(manifest, stage=step.stage.name, block=step.block)
 
     def edited_identity(self, manifest: Manifest, *, stage: str, block: Block) -> str:
@@ -134,38 +204,78 @@ class Steps:
         seed = derive_seed(self.protocol.seed, self.study.subject, block.seed_name, stage)
         if manifest.seed != seed:
             return f"seed {manifest.seed} for {seed}"
-        if not self.study.simulated and manifest.protocol_sha256 not in protocols_gone_by(self.paths, self.study):
+        if not self.study.simulated and manifest.protocol_sha256 not in self._protocols_gone_by():
             return "a protocol_sha256 that is not the study's"
         if (manifest.day, manifest.block) != (None if block == START else block.day, block.number):
             return f"day {manifest.day}" + (f", block {manifest.block}" if manifest.block != block.number else "")
         return ""
 
+    def _protocols_gone_by(self) -> set[str]:
+        return {self.study.protocol_sha256, *protocol_hashes(self.amendments())}
+
     def step(self, stage: Stage, block: Block) -> Step:
-        """Return a stage of a session with the hashes of what it reads now.
+        """Return a stage of a session with the hashes of what it reads now, and with what people decided up to now.
 
         Raises
         ------
         DocumentError
-            What it reads is not published.
+            What it reads is not published, or the study's amendments are damaged.
         """
-        paths, day = self.paths.keeping(self.paths.sequence).at(block), block.day
+        paths, day = self.paths.keeping(self.sequence()).at(block), block.day
+        decisions = decided(self.amendments(), stage.decisions, session=block) if stage.decisions else {}
         inputs = {
             f"{paths.relative(folder)}/{name}": entry.sha256
-            for folder in stage.inputs(paths, day)
+            for folder in stage.reads(paths, day, decided=bool(decisions))
             for name, entry in read_manifest(folder).outputs.items()
         }
+        protocol = self.protocol_of(stage.protocol_day(paths, day))
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
+        hash_of = partial(self._input_hash, stage, paths, day, inputs=inputs, decisions=decisions)
         return Step(
             stage=stage,
             paths=paths,
             day=day,
             folder=paths.folder(stage.name, day),
             working=paths.working(stage.name, day),
+            protocol=protocol,
             inputs=inputs,
-            input_hash=self._input_hash(stage, block, now, inputs),
-            older_input_hash=self._input_hash(stage, block, then, inputs) if then != now else None,
+            decisions=decisions,
+            input_hash=hash_of(now),
+            older_input_hash=hash_of(then) if then != now else None,
         )
 
-    def _input_hash(self, stage: Stage, block: Block, sections: tuple[str, ...], inputs: dict[str, str]) -> str:
-        return input_hash(stage.name, block, study=self.study, protocol=self.protocol, sections=sections, inputs=inputs)
+    def _input_hash(
+        self,
+        stage: Stage,
+        paths: StudyPaths,
+        day: int,
+        sections: tuple[str, ...],
+        *,
+        inputs: dict[str, str],
+        decisions: dict[str, str],
+    ) -> str:
+        return input_hash(
+            stage.name,
+            paths.block(day),
+            study=self.study,
+            protocol=self.protocol_of(stage.protocol_day(paths, day)),
+            sections=sections,
+            inputs=inputs,
+            decisions=decisions,
+        )
+
+
+def _was_shown(paths: StudyPaths, day: int) -> bool:
+    """Return whether anybody brought something of a day's session: an animal has seen it, sealed or not."""
+    return any(not file.name.startswith(".") for stage in BROUGHT for file in paths.folder(stage, day).glob("*"))
+
+
+def _is_of_an_earlier_session(name: str, block: Block) -> bool:
+    """Return whether a file of the study, by its path in it, is of a session before another."""
+    of = block_of_folder(name.partition("/")[0])
+    return of is not None and of < block
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted(set(before) | set(now)) if before.get(name) != now.get(name)]

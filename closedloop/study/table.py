@@ -10,10 +10,11 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.decided import Decision
 from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
@@ -62,9 +63,15 @@ class Stage:
     opens_inputs
         Whether it reads the study's images or its base model. Their list (`artifacts.records.inputs`) decides nothing
         as long as they are what was listed, so that it is no part of what makes a stage stale.
+    for_next_day
+        Whether it makes what the day after shows, and goes by the protocol of that day.
     undeclared
         Sections that versions before November 2026 read without declaring them. A folder of such a version stands
         while the whole protocol is the one it was made with.
+    decisions
+        What people decide after the study began that decides its result, where they did.
+    decided_inputs
+        Published folders that it reads besides where they did.
     """
 
     name: str
@@ -73,15 +80,43 @@ class Stage:
     inputs: Callable[[StudyPaths, int], list[Path]]
     place: Place = "after the session"
     opens_inputs: bool = False
+    for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
         return self.place == "in the session" and not study.simulated
 
+    def reads(self, paths: StudyPaths, day: int, *, decided: bool) -> list[Path]:
+        """Return the published folders that it reads.
+
+        Parameters
+        ----------
+        paths, day
+            Of which study, on which day.
+        decided
+            Whether people decided something of it.
+        """
+        return [*self.inputs(paths, day), *(self.decided_inputs(paths, day) if decided else [])]
+
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
+
+    def protocol_day(self, paths: StudyPaths, day: int) -> int:
+        """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0.
+
+        Parameters
+        ----------
+        paths, day
+            The study, seen from the session.
+        """
+        if day == START_DAY:
+            return day + 1
+        follows = any(one > paths.block(day) for one in paths.sequence.of_day(day))
+        return day + 1 if self.for_next_day and not follows else day
 
 
 @dataclass(frozen=True)
@@ -194,6 +229,7 @@ _DAY: tuple[Stage, ...] = (
         ("images", "sites", "attack", "controls", "trial", "presentation"),
         _plan,
         _BEFORE,
+        decisions=("not_attacked",),
     ),
     Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE, opens_inputs=True),
     Stage(
@@ -213,15 +249,32 @@ _DAY: tuple[Stage, ...] = (
         _SESSION,
     ),
     Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
-    Stage("refit", work_of("closedloop.stages.refit"), ("fit", "recording"), _refit, undeclared=("recording",)),
+    Stage(
+        "refit",
+        work_of("closedloop.stages.refit"),
+        ("fit", "recording"),
+        _refit,
+        undeclared=("recording",),
+        decisions=("left_out_of_fit", "closed_until"),
+    ),
     Stage(
         "evaluate",
         work_of("closedloop.stages.evaluate.run"),
         ("evaluation", "simulation", "attack", "images", "recording"),
         _evaluate,
         undeclared=("attack", "images", "recording"),
+        decisions=("left_out_of_evaluation",),
     ),
-    Stage("queue", work_of("closedloop.stages.queue"), ("images",), _queue, opens_inputs=True),
+    Stage(
+        "queue",
+        work_of("closedloop.stages.queue"),
+        ("images",),
+        _queue,
+        opens_inputs=True,
+        for_next_day=True,
+        decisions=("closed",),
+        decided_inputs=_today("synthesize", "ingest"),
+    ),
 )
 
 STAGE_TABLE = StageTable(_START, _DAY)

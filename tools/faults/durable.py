@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_NAMELESS = " (deleted)"  # how the kernel calls a file that never had a name, or has lost it
+
 
 @dataclass(eq=False)
 class DiskNode:
@@ -82,7 +84,7 @@ def tree_of(folder: Path) -> DiskNode:
 
 
 def _play(top: DiskNode, operation: Operation, root: Path, store: Path) -> None:
-    if not operation.path.is_relative_to(root):
+    if not operation.path.is_relative_to(root) or operation.path.name.endswith(_NAMELESS):
         return
     path = operation.path.relative_to(root)
     folder = _names(top, path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import Field
@@ -102,6 +103,12 @@ class EvaluationReport(Document):
     day: int
     n_sites: int
     n_attacked: int
+    left_out: dict[str, int] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="what people left out of the evaluation, by its words: responses of a site to a presentation that "
+        "it took",
+    )
     epsilons: tuple[EpsilonEvaluation, ...]
     sigma_hz: dict[str, float | None] = Field(
         description="by neuroid_id: SD over clean images, measurement noise included (the paper's); null without any"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import Field
@@ -26,6 +27,16 @@ class FitReport(Document):
     loss_by_epoch: tuple[float, ...] = Field(
         description="mean squared error on the fitted images' z-scored responses, weighted by repetitions, averaged "
         "over each epoch while the weights moved"
+    )
+    left_out: dict[str, int] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="what people left out of the fit, by its words: responses of a site to a presentation that it took",
+    )
+    days_not_fitted: dict[str, str] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="days of which nothing was fitted, and why, by the day's number",
     )
     heldout_images: str = Field(description="which images r_heldout is computed on")
     n_heldout: int = Field(description="these images, an image of each day counted once a day")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import Field
 
+from closedloop.artifacts.day.queue import NotShown
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.layouts import Column, TableLayout
 
@@ -30,6 +32,12 @@ class DayPlan(Document):
     n_normalizers: int
     n_attacked: int
     n_controls: int
+    left_out: tuple[str, ...] = Field(
+        default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
+    )
+    not_shown_before: NotShown | None = Field(
+        default=None, exclude_if=operator.not_, description="of the day before, where it ended early"
+    )
 
 
 PLANNED_IMAGES = TableLayout(

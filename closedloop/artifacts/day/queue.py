@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import Field
@@ -17,6 +18,16 @@ class QueuedImage(Section):
     category: str
 
 
+class NotShown(Section):
+    """What a day that ended early did not show."""
+
+    day: int = Field(ge=0)
+    n_presentations: int = Field(ge=0, description="planned and not accepted")
+    n_images: int = Field(ge=0, description="clean images that were never shown, themselves or attacked")
+    n_offered: int = Field(ge=0, description="these images that the next day shows in place of others")
+    n_pairs: int = Field(ge=0, description="pairs of a changed and a clean image of which one was shown, or neither")
+
+
 class ImageQueue(Document):
     """queue.json: the clean images of one day, balanced over categories, never used; normalizers, anchors stay."""
 
@@ -25,6 +36,9 @@ class ImageQueue(Document):
     clean: tuple[QueuedImage, ...]
     anchors: tuple[QueuedImage, ...]
     normalizers: tuple[QueuedImage, ...]
+    not_shown: NotShown | None = Field(
+        default=None, exclude_if=operator.not_, description="of the day before, where it ended early"
+    )
 
 
 USES = TableLayout(

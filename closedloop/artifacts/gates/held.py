@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.amended.sequence import START, Block, block_of_folder
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import JOURNAL
@@ -243,11 +244,12 @@ def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
     protocol = read_protocol(paths.protocol)
     by_gates = holds_by_gates(StudyDocument.read(paths.study), protocol)
     if by_gates and not is_shown(paths, day):
+        amendments = read_amendments(paths.amendments)
         before = paths.sequence.before(block)
         asked: tuple[tuple[Block, Checkpoint], ...] = ((before, "intake"), (before, "review"), (block, "preflight"))
         for of, checkpoint in asked:
             if of != START:
-                _refuse_not_asked(paths.at(of), protocol, of.day, checkpoint)
+                _refuse_not_asked(paths.at(of), protocol_of_day(protocol, amendments, of.day), of.day, checkpoint)
     return study, held_before(paths, day, by_gates=by_gates)
 
 

@@ -12,6 +12,7 @@ from closedloop.artifacts.arrays import Arrays
 from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.pairs import ImagePairs, Measured
 
 _N_EXAMPLES = 6
@@ -98,7 +99,7 @@ def choose_rasters(day: DayResponses, measured: Measured, pairs: ImagePairs) -> 
         return None
     best = int(np.argmax(np.nan_to_num(raised_hz, nan=-np.inf)))
     site, base = int(largest.site_index[best]), int(largest.clean_index[best])
-    clean = day.stimuli.rows(kind="clean", role="clean")
+    clean = evaluated_clean_rows(day.stimuli)
     rates_hz = measured.rates_hz[clean, site]
     preferred = int(clean[np.nanargmax(np.where(np.isfinite(rates_hz), rates_hz, -1))])
     attacks = pairs.select(kind="attacked", site_index=site, clean_index=base).stimulus

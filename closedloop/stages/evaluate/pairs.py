@@ -13,6 +13,7 @@ from closedloop.analysis.dispersion import normalize, sigma
 from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 
 Floats = NDArray[np.float64]
@@ -49,7 +50,7 @@ def measure(day: DayResponses) -> Measured:
         rates,
         repetitions,
         np.isfinite(repetitions).sum(axis=2),
-        sigma(rates[day.stimuli.rows(kind="clean", role="clean")]),
+        sigma(rates[evaluated_clean_rows(day.stimuli)]),
     )
 
 

@@ -5,12 +5,14 @@ The hidden truth of a simulation is read here (through `hidden_truth`) and nowhe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import Exclusion, from_text, of_session
 from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
+from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
@@ -27,8 +29,9 @@ from closedloop.stages.from_protocol.recording import response_window_s
 def run(context: StageContext) -> None:
     """Write sensitivity.parquet and pairs.parquet, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
-    window_s = response_window_s(protocol.recording)
-    day = read_day_responses(context.read, context.day, window_s=window_s)
+    whole = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
+    exclusions = from_text(context.decided.get("left_out_of_evaluation", ""), place="left_out_of_evaluation")
+    day, left_out = leave_out(whole, of_session(exclusions, context.block), recording_day=context.day)
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
@@ -60,7 +63,7 @@ def run(context: StageContext) -> None:
             work=work,
         )
     pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
-    so_far = join_pairs([*_pairs_before(context, window_s=window_s), pairs])
+    so_far = join_pairs([*_pairs_before(context, exclusions), pairs])
     rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     choice = choose_rasters(day, measured, pairs)
     rasters = (
@@ -77,6 +80,7 @@ def run(context: StageContext) -> None:
         epsilons=protocol.attack.epsilons,
         sealed=sealed,
         rasters=rasters,
+        left_out=left_out,
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
@@ -84,12 +88,14 @@ def run(context: StageContext) -> None:
     context.write(catalog.EVALUATION, report)
 
 
-def _pairs_before(context: StageContext, *, window_s: float) -> Iterator[ImagePairs]:
-    """Yield the pairs of the day's sessions before this one."""
+def _pairs_before(context: StageContext, exclusions: Sequence[Exclusion]) -> Iterator[ImagePairs]:
+    """Yield the pairs of the day's sessions before this one, without what people left out."""
+    window_s = response_window_s(context.protocol.recording)
     for block in context.so_far[:-1]:
         if block.day == context.day:
             earlier = context.at(block)
-            day = read_day_responses(earlier.read, block.day, window_s=window_s)
+            whole = read_day_responses(earlier.read, block.day, window_s=window_s)
+            day, _ = leave_out(whole, of_session(exclusions, block), recording_day=block.day)
             true_rates_hz = _truth(earlier, day).rates_hz if context.simulated else None
             yield pairs_of(day, measure(day), true_rates_hz=true_rates_hz)
 

@@ -12,6 +12,7 @@ from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport, RasterExample
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.examples import find_examples
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers, Measured
 
@@ -26,6 +27,7 @@ def evaluation_report(
     epsilons: Sequence[float],
     sealed: NDArray[np.float32],
     rasters: tuple[RasterExample, ...],
+    left_out: dict[str, int],
 ) -> EvaluationReport:
     """Gather the day's other numbers.
 
@@ -41,6 +43,8 @@ def evaluation_report(
         Model t's responses to the clean images, predicted before the session, (n_clean_images, n_outputs).
     rasters
         Chosen spike trains.
+    left_out
+        What people left out, with how many responses it took away.
     """
     names = [site.neuroid_id for site in day.sites]
     return EvaluationReport(
@@ -48,6 +52,7 @@ def evaluation_report(
         day=recording_day,
         n_sites=len(day.sites),
         n_attacked=len(day.stimuli.rows(kind="attacked")),
+        left_out=left_out,
         epsilons=tuple(evaluate_epsilon(day, pairs, epsilon) for epsilon in epsilons),
         sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
         sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, measured)), strict=True)),
@@ -97,26 +102,26 @@ def _agreement(sign: Integers, change: Floats) -> float | None:
 
 
 def _sigma_corrected(day: DayResponses, measured: Measured) -> Floats:
-    return sigma_corrected(measured.repetitions_hz[day.stimuli.rows(kind="clean", role="clean")])
+    return sigma_corrected(measured.repetitions_hz[evaluated_clean_rows(day.stimuli)])
 
 
 def _r_predicted(day: DayResponses, measured: Measured, sealed: NDArray[np.float32]) -> Floats:
     """Correlate the sealed predictions of model t with the responses to the day's clean images, which it never saw."""
-    clean = day.stimuli.rows(kind="clean", role="clean")
+    clean = evaluated_clean_rows(day.stimuli)
     predicted = sealed[clean][:, : len(day.sites)].astype(np.float64)
     return correlation(predicted, measured.rates_hz[clean])
 
 
 def _random_pair(day: DayResponses, measured: Measured) -> float | None:
     """Return the mean |r(x) - r(y)| of two random clean images in sigma, over sites (Figure 1A, dashed blue)."""
-    clean = day.stimuli.rows(kind="clean", role="clean")
+    clean = evaluated_clean_rows(day.stimuli)
     change = random_pair_change(measured.rates_hz[clean]) / measured.sigma_hz
     return round(float(np.nanmean(change)), 4) if np.isfinite(change).any() else None
 
 
 def _preferred_hz(day: DayResponses, measured: Measured) -> Floats:
     """Return each site's mean response to its most preferred category; NaN for a site without any response."""
-    clean = day.stimuli.rows(kind="clean", role="clean")
+    clean = evaluated_clean_rows(day.stimuli)
     categories, category = np.unique(day.stimuli.columns["category"][clean], return_inverse=True)
     means = mean_response(measured.rates_hz[clean], category, n_images=len(categories))
     best = np.max(np.where(np.isfinite(means), means, -np.inf), axis=0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from closedloop.analysis.dispersion import sigma
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.synthesis.sources import units_file
 from closedloop.models.site_model import predict
@@ -62,7 +63,7 @@ def _rows_of(
     day: DayResponses, name: str, weights: str, *, n_units: int, steps: int, seed: int, work: AttackWork
 ) -> list[Row]:
     source = units_file(weights, layer=_LAST_STAGE)
-    clean = day.stimuli.rows(kind="clean", role="clean")
+    clean = evaluated_clean_rows(day.stimuli)
     activations = predict(source.load(), day.stimuli.images[clean])
     spread = sigma(activations.astype(float))
     items = _first_units(items_of_day(day), n_units=min(n_units, len(spread)))

@@ -70,21 +70,35 @@ def decide(
     who, reason = who_decides(by), reason_given(why)
 
     def line(amendments: tuple[Amendment, ...]) -> Amendment:
-        made = decision(amendments)
-        return Amendment(
-            kind=made.kind,
-            simulated=study.simulated,
-            day=made.day,
-            block=made.block,
-            utc=utc_now(),
-            who=who,
-            why=reason,
-            subject=made.subject,
-            before=made.before,
-            after=made.after,
-        )
+        return as_line(decision(amendments), study, who=who, why=reason)
 
     return append_decided(paths.amendments, line)
+
+
+def as_line(made: Decision, study: StudyDocument, *, who: str = "nobody", why: str = "to be looked at") -> Amendment:
+    """Return a decision as a line.
+
+    Parameters
+    ----------
+    made
+        The decision.
+    study
+        Whose.
+    who, why
+        Who decides, and the reason; nobody, where it is only to be seen what would follow from it.
+    """
+    return Amendment(
+        kind=made.kind,
+        simulated=study.simulated,
+        day=made.day,
+        block=made.block,
+        utc=utc_now(),
+        who=who,
+        why=why,
+        subject=made.subject,
+        before=made.before,
+        after=made.after,
+    )
 
 
 def who_decides(by: str | None) -> str:

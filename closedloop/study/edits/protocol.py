@@ -12,19 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from closedloop.artifacts.amended.protocols import PROTOCOL_SHA256, hashes_by_day, protocol_of_day
 from closedloop.artifacts.amended.sequence import START, Block
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
-from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.json_text import parse_json
 from closedloop.plain_text.printed import quoted
+from closedloop.study.amending.recorded import recorded_sessions
 from closedloop.study.ledger import Ledger
 from closedloop.study.table import Stage, StageTable
 
-_SHA256 = "protocol_sha256"
 _WHY = "edited in protocol.yaml; no recorded day was made with what changed"
 _ALL = ("name", "seed")  # of every stage: the study's identity, and what all random numbers derive from
 _MOST_NAMES = 3  # in one line
@@ -33,7 +34,7 @@ _MOST_NAMES = 3  # in one line
 def protocols_gone_by(paths: StudyPaths, study: StudyDocument) -> tuple[str, ...]:
     """Return the hashes of the protocols that a study went by, the one that it goes by now last."""
     edits = [one for one in read_amendments(paths.amendments) if one.kind == "edit_protocol"]
-    return (study.protocol_sha256, *(edit.after[_SHA256] for edit in edits))
+    return (study.protocol_sha256, *(edit.after[PROTOCOL_SHA256] for edit in edits))
 
 
 def check_protocol(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
@@ -104,6 +105,7 @@ def accept_edits(
     if now == before:
         ledger.remember_protocol(now, content)
         return ""
+    by_day = hashes_by_day(protocol, read_amendments(paths.amendments))
     changes = _changes(_remembered(ledger, before), protocol.model_dump(mode="json"))
     _refuse_recorded(paths, study, protocol, changes, table)
     said = ", ".join(f"{one.key} {one.before} -> {one.after}" for one in changes)
@@ -115,8 +117,8 @@ def accept_edits(
         who=getpass.getuser(),
         why=_WHY,
         subject=tuple(one.key for one in changes),
-        before={_SHA256: before, **{one.key: one.before for one in changes}},
-        after={_SHA256: now, **{one.key: one.after for one in changes}},
+        before={PROTOCOL_SHA256: before, **{one.key: one.before for one in changes}},
+        after={PROTOCOL_SHA256: now, **by_day, **{one.key: one.after for one in changes}},
     )
     append_amendment(paths.amendments, amendment)
     ledger.remember_protocol(now, content)
@@ -142,7 +144,7 @@ def _refuse_recorded(
             f"{paths.protocol}, name: expected {study.protocol_name}, by which the study is known, found "
             f"{protocol.name}. Restore it; a different experiment is a new study."
         )
-    for stage, block in _finished(paths, table, blocks=_recorded(paths)):
+    for stage, block in _finished(paths, table, blocks=recorded_sessions(paths)):
         if not _would_change(paths, study, protocol, stage, block):
             continue
         of_day = f"{block.folder_name} {stage.name}" if block != START else stage.name
@@ -163,19 +165,22 @@ def _refuse_recorded(
 
 def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, stage: Stage, block: Block) -> bool:
     """Return whether a finished stage was made with other sections than a protocol has."""
-    manifest = read_manifest(paths.at(block).folder(stage.name, block.day))
+    at = paths.at(block)
+    manifest = read_manifest(at.folder(stage.name, block.day))
+    amendments = read_amendments(paths.amendments)
+    of_day = protocol_of_day(protocol, amendments, stage.protocol_day(at, block.day))
     return manifest.input_hash not in {
-        input_hash(stage.name, block, study=study, protocol=protocol, sections=sections, inputs=manifest.inputs)
+        input_hash(
+            stage.name,
+            block,
+            study=study,
+            protocol=of_day,
+            sections=sections,
+            inputs=manifest.inputs,
+            decisions=manifest.decisions,
+        )
         for sections in (stage.deciding(study), stage.sections)  # older versions counted some for what is brought
     }
-
-
-def _recorded(paths: StudyPaths) -> list[Block]:
-    """Return the sessions of which a person has brought something, sealed or not: an animal has seen them."""
-    brought = {
-        file.parents[1].name for stage in BROUGHT for file in paths.root.glob(f"day-*/{stage}/*") if file.name[0] != "."
-    }
-    return [block for block in paths.found() if block.folder_name in brought]
 
 
 def _finished(paths: StudyPaths, table: StageTable, *, blocks: list[Block]) -> Iterator[tuple[Stage, Block]]:
@@ -187,7 +192,7 @@ def _finished(paths: StudyPaths, table: StageTable, *, blocks: list[Block]) -> I
 
 def _sessions_made_again(paths: StudyPaths, study: StudyDocument, protocol: Protocol, table: StageTable) -> str:
     """Warn of sessions that were ready to be shown and will be others."""
-    recorded = _recorded(paths)
+    recorded = recorded_sessions(paths)
     waiting = [block for block in paths.sequence.blocks(protocol.days) if block not in recorded]
     ready = [one for one in waiting if (paths.at(one).folder("schedule", one.day) / MANIFEST_NAME).is_file()]
     changed = {

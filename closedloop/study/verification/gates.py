@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_report_path
 from closedloop.artifacts.manifest import is_litter
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.amendments import whole_amendments
 from closedloop.artifacts.study import GATES_FOLDER, StudyDocument, StudyPaths
 from closedloop.plain_text.printed import quoted
 from closedloop.study.gates.checkpoints import GateKeeper
@@ -30,6 +32,7 @@ def check_gates(
     for block in paths.found():
         at, day = paths.at(block), block.day
         folder = at.day(day).root / GATES_FOLDER
+        of_day = protocol_of_day(protocol, whole_amendments(paths.amendments), day)
         places = {gate_report_path(at, day, checkpoint): checkpoint for checkpoint in CHECKPOINTS}
         for place in sorted(folder.iterdir()) if folder.is_dir() else ():
             if place not in places:
@@ -39,7 +42,7 @@ def check_gates(
             with findings.reading("gates", place):
                 findings.sha256(place)
                 report = GateReport.read(place)
-                again = gates.evaluate(at, study, protocol, day, places[place])
+                again = gates.evaluate(at, study, of_day, day, places[place])
                 _compare(findings, place, report, again, paths=paths)
 
 

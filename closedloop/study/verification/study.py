@@ -10,6 +10,7 @@ from closedloop.artifacts.amended.sequence import readable_sequence
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
+from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.study import INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
@@ -76,7 +77,7 @@ def verify_study(
         check_protocol(study, protocol, paths)
     for stage, _, folder in folders:
         check_folder(findings, study, stage, folder)
-    _check_chain(findings, Steps(paths, study, protocol, table), folders)
+    _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
     surroundings.check_images(findings, paths, study)
     surroundings.check_base_model(findings, paths)
     surroundings.check_pictures(findings, paths)
@@ -93,9 +94,14 @@ def verify_study(
 def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> None:
     """Compare what every manifest says its stage read with what is published there now."""
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
+    decided = None
+    with findings.reading("document", steps.paths.amendments):
+        decided = read_amendments(steps.paths.amendments)
     for name, block, folder in folders:
         if not (folder / MANIFEST_NAME).is_file():
             continue
+        if decided is None and name != INPUTS and stages[name].decisions:
+            continue  # nobody knows what it follows from
         if name == INPUTS:
             _check_list(findings, steps, folder)
             continue
@@ -118,9 +124,12 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
             edited = steps.edited(step, manifest)
             if edited:
                 findings.fault("document", edited_line(folder, edited))
-            elif manifest.protocol_sha256 != protocol_sha256(steps.protocol):
+            elif not step.is_of(manifest):
+                since = step.what_changed(manifest)
+                findings.notes.append(f"{folder}: stands as its session was shown; by a decision since then {since}.")
+            elif manifest.protocol_sha256 != protocol_sha256(step.protocol):
                 findings.notes.append(
-                    f"{folder / MANIFEST_NAME}: made with another protocol than protocol.yaml is now; what differs "
+                    f"{folder / MANIFEST_NAME}: made with another protocol than the day goes by now; what differs "
                     "decides nothing here."
                 )
 

@@ -115,10 +115,10 @@ class Lab:
         if stage.name == "schedule" and not context.simulated:
             write_schedule(context.working, context.day, block=context.block.number)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
-        read = [
-            sha256_file(path) for folder in stage.inputs(context.paths, context.day) for path in folder.glob("*.txt")
-        ]
-        text = json.dumps([name, context.seed(), sections, sorted(read)])
+        folders = stage.inputs(context.paths, context.day)
+        read = [sha256_file(path) for folder in folders for path in folder.glob("*.txt")]
+        told = [dict(context.decided)] if context.decided else []
+        text = json.dumps([name, context.seed(), sections, sorted(read), *told])
         (context.working / f"{stage.name}.txt").write_text(text)
 
     def edit_protocol(self, old: str, new: str) -> None:

@@ -1,0 +1,66 @@
+"""What of people's decisions decides a stage's result, as text: part of what makes it stale.
+
+A row of `study.table` names the decisions that its stage depends on. Where nothing is decided that concerns the day,
+there is nothing to hash: a study without decisions, or with all of them taken back, has the hashes it always had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+from closedloop.artifacts.amended.closing import closed_as_text, closed_until
+from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
+from closedloop.artifacts.amended.sequence import Block
+from closedloop.artifacts.records.amendments import Amendment
+
+Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until"]
+
+_Told = Callable[[Sequence[Amendment], Block], str]
+
+
+def _left_out_of_fit(amendments: Sequence[Amendment], session: Block) -> str:
+    return as_text(left_out(amendments, "fit", until_day=session.day))
+
+
+def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block) -> str:
+    day = session.day
+    return as_text(one for one in left_out(amendments, "evaluation", until_day=day) if one.covers(day))
+
+
+def _not_attacked(amendments: Sequence[Amendment], session: Block) -> str:
+    return as_text(not_attacked(amendments, day=session.day))
+
+
+_DECISIONS: Mapping[Decision, _Told] = {
+    "left_out_of_fit": _left_out_of_fit,
+    "left_out_of_evaluation": _left_out_of_evaluation,
+    "not_attacked": _not_attacked,
+    "closed": closed_as_text,
+    "closed_until": closed_until,
+}
+
+SAID: Mapping[str, str] = {
+    "left_out_of_fit": "what is left out of the fit",
+    "left_out_of_evaluation": "what is left out of the evaluation",
+    "not_attacked": "the sites that are attacked no longer",
+    "closed": "whether the day was closed before its end",
+    "closed_until": "which days were closed before their end",
+}
+"""What a person is told changed, by the decision's name."""
+
+
+def decided(amendments: Sequence[Amendment], names: Iterable[Decision], *, session: Block) -> dict[str, str]:
+    """Return what people decided of a stage of a session, by the decision's name; nothing where nothing was.
+
+    Parameters
+    ----------
+    amendments
+        The study's.
+    names
+        Decisions that the stage depends on.
+    session
+        Of the stage.
+    """
+    told = {name: _DECISIONS[name](amendments, session) for name in names}
+    return {name: text for name, text in told.items() if text}

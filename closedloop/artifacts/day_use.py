@@ -1,0 +1,84 @@
+"""What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
+
+The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them, normalizers and controls
+are never fitted: on the anchors days are compared, so a model must not have seen them. What people left out keeps its
+place in every table and has no response there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.amended.exclusions import Exclusion, said
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.stimulus_set import StimulusSet
+
+Rows = NDArray[np.int64]
+
+
+def fitted_rows(stimuli: StimulusSet) -> Rows:
+    """Return the stimuli that a model is fitted to: fresh clean images and the attacks on them."""
+    return stimuli.rows(kind=("clean", "attacked"), role="clean")
+
+
+def held_out_rows(stimuli: StimulusSet) -> tuple[Rows, str]:
+    """Return the clean images that no model sees, and what they are called: anchors, or normalizers without any."""
+    anchors = stimuli.rows(kind="clean", role="anchor")
+    return (anchors, "anchors") if len(anchors) else (stimuli.rows(kind="clean", role="normalizer"), "normalizers")
+
+
+def scaling_rows(stimuli: StimulusSet) -> Rows:
+    """Return the clean images by which days are put on one scale: normalizers, or all clean ones without any."""
+    normalizers = stimuli.rows(kind="clean", role="normalizer")
+    return normalizers if len(normalizers) else evaluated_clean_rows(stimuli)
+
+
+def evaluated_clean_rows(stimuli: StimulusSet) -> Rows:
+    """Return the clean images over which a site's SD, reliability and preference are evaluated: fresh ones."""
+    return stimuli.rows(kind="clean", role="clean")
+
+
+def leave_out(
+    day: DayResponses, exclusions: Iterable[Exclusion], *, recording_day: int
+) -> tuple[DayResponses, dict[str, int]]:
+    """Take away the responses of what people left out.
+
+    Parameters
+    ----------
+    day
+        What the sites answered.
+    exclusions
+        What is left out, of any day.
+    recording_day
+        Which day it is.
+
+    Returns
+    -------
+    tuple[DayResponses, dict[str, int]]
+        The day with NaN in place of what is left out, and how many responses of a site to a presentation each
+        exclusion took away, by its words.
+    """
+    rates, n_taken = day.rates_hz.copy(), dict[str, int]()
+    for one in exclusions:
+        if one.covers(recording_day):
+            taken = np.outer(_covered_presentations(day, one), _covered_sites(day, one))
+            n_taken[said(one)] = int(np.isfinite(day.rates_hz[taken]).sum())
+            rates[taken] = np.nan
+    return (replace(day, rates_hz=rates), n_taken) if n_taken else (day, {})
+
+
+def _covered_presentations(day: DayResponses, one: Exclusion) -> NDArray[np.bool_]:
+    ordinal = np.asarray(day.presentations["ordinal"], dtype=np.int64)
+    if one.first is None or one.last is None:
+        return np.ones(len(ordinal), dtype=bool)
+    return (ordinal >= one.first) & (ordinal <= one.last)
+
+
+def _covered_sites(day: DayResponses, one: Exclusion) -> NDArray[np.bool_]:
+    if one.thing in ("day", "presentations"):
+        return np.ones(len(day.sites), dtype=bool)
+    return np.array([one.covers_site(site.neuroid_id) for site in day.sites], dtype=bool)

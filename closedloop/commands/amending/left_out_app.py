@@ -1,0 +1,149 @@
+"""What does not count: the options of `exclude`, `include`, `close-day` and `reopen-day`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closedloop.plain_text.printed import printed
+
+left_out_app = typer.Typer(rich_markup_mode=None)
+
+_Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+_Why = Annotated[str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")]
+_By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
+_From = Annotated[str, typer.Option("--from", metavar="fit|evaluation|both", help="what it is left out of")]
+_Site = Annotated[
+    list[str] | None, typer.Option(metavar="SITE", help="a site's name, or its number in the model; may be repeated")
+]
+_Electrode = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ARRAY/ID", help="a site by its array and the recorder's number; may be repeated"),
+]
+_Array = Annotated[list[str] | None, typer.Option(metavar="NAME", help="all sites of an array; may be repeated")]
+_Day = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="a whole day, from 0")]
+_Presentations = Annotated[
+    str | None,
+    typer.Option(metavar="FROM-TO", help="with --day: presentations of it, both included, as its journal counts them"),
+]
+_FromDay = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="first day of sites and arrays  [default: 0]")]
+_ToDay = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="last day of sites and arrays")]
+_OneDay = Annotated[int, typer.Option("--day", min=0, metavar="DAY", help="recording day, from 0")]
+
+
+@left_out_app.command("exclude")
+def exclude(
+    study: _Study,
+    *,
+    parts: _From,
+    why: _Why,
+    site: _Site = None,
+    electrode: _Electrode = None,
+    array: _Array = None,
+    day: _Day = None,
+    presentations: _Presentations = None,
+    from_day: _FromDay = None,
+    to_day: _ToDay = None,
+    keep_attacking: Annotated[
+        bool,
+        typer.Option("--keep-attacking", help="attack sites on days to come though they are not evaluated"),
+    ] = False,
+    by: _By = None,
+) -> None:
+    """Leave sites, an array, a day or presentations out of the fit, the evaluation or both.
+
+    Fits and evaluations are made again from the same recordings; nothing is deleted. A site left out of the evaluation
+    is not attacked on days that are not planned yet. `closedloop include` with the same words takes it back. Appends a
+    line to the study's amendments.jsonl.
+    """
+    from closedloop.commands.amending.left_out import decide_of, wanted_of  # noqa: PLC0415
+    from closedloop.study.amending import exclusions  # noqa: PLC0415
+
+    wanted = wanted_of(
+        site=site,
+        electrode=electrode,
+        array=array,
+        day=day,
+        presentations=presentations,
+        from_day=from_day,
+        to_day=to_day,
+        parts=parts,
+    )
+    said = decide_of(
+        study,
+        lambda paths, document, protocol: exclusions.exclude(
+            paths, document, protocol, wanted, by=by, why=why, keep_attacking=keep_attacking
+        ),
+    )
+    typer.echo(printed(said))
+
+
+@left_out_app.command("include")
+def include(
+    study: _Study,
+    *,
+    parts: _From,
+    why: _Why,
+    site: _Site = None,
+    electrode: _Electrode = None,
+    array: _Array = None,
+    day: _Day = None,
+    presentations: _Presentations = None,
+    from_day: _FromDay = None,
+    to_day: _ToDay = None,
+    by: _By = None,
+) -> None:
+    """Take in again what `closedloop exclude` left out, named by the same words.
+
+    Appends a line to the study's amendments.jsonl.
+    """
+    from closedloop.commands.amending.left_out import decide_of, wanted_of  # noqa: PLC0415
+    from closedloop.study.amending import exclusions  # noqa: PLC0415
+
+    wanted = wanted_of(
+        site=site,
+        electrode=electrode,
+        array=array,
+        day=day,
+        presentations=presentations,
+        from_day=from_day,
+        to_day=to_day,
+        parts=parts,
+    )
+    said = decide_of(
+        study,
+        lambda paths, document, protocol: exclusions.include(paths, document, protocol, wanted, by=by, why=why),
+    )
+    typer.echo(printed(said))
+
+
+@left_out_app.command("close-day")
+def close_day(study: _Study, day: _OneDay, why: _Why, by: _By = None) -> None:
+    """Close a day whose session ended early: what was shown counts, the rest is offered to the next day.
+
+    Once the rig's output lies in the day's folder `present`. Appends a line to the study's amendments.jsonl.
+    """
+    from closedloop.commands.amending.left_out import decide_of  # noqa: PLC0415
+    from closedloop.study.amending import closing  # noqa: PLC0415
+
+    said = decide_of(
+        study, lambda paths, document, protocol: closing.close_day(paths, document, protocol, day=day, by=by, why=why)
+    )
+    typer.echo(printed(said))
+
+
+@left_out_app.command("reopen-day")
+def reopen_day(study: _Study, day: _OneDay, why: _Why, by: _By = None) -> None:
+    """Take back that a day was closed, so that its session can go on; before the day is ingested only.
+
+    Appends a line to the study's amendments.jsonl.
+    """
+    from closedloop.commands.amending.left_out import decide_of  # noqa: PLC0415
+    from closedloop.study.amending import closing  # noqa: PLC0415
+
+    said = decide_of(
+        study, lambda paths, document, protocol: closing.reopen_day(paths, document, protocol, day=day, by=by, why=why)
+    )
+    typer.echo(printed(said))
