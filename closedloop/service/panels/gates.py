@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from closedloop.artifacts.amended.sequence import Block, readable_sequence
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.held import (
     Held,
@@ -72,6 +73,12 @@ class CheckpointFindings:
     checkpoint: Checkpoint
     when: str
     findings: tuple[ShownFinding, ...]
+    block: int = 1
+
+    @property
+    def session(self) -> Block:
+        """Whose they are."""
+        return Block(self.day, self.block)
 
     @property
     def n_holds(self) -> int:
@@ -106,15 +113,15 @@ class GatesPanel:
     damaged: tuple[str, ...] = ()
 
 
-def anchor(day: int, checkpoint: str, gate: str) -> str:
+def anchor(session: Block, checkpoint: str, gate: str) -> str:
     """Return where on the page a finding stands.
 
     Parameters
     ----------
-    day, checkpoint, gate
+    session, checkpoint, gate
         Whose it is.
     """
-    return f"finding-{day}-{checkpoint}-{gate}"
+    return f"finding-{session.seed_name}-{checkpoint}-{gate}"
 
 
 def read(paths: StudyPaths) -> GatesPanel:
@@ -125,14 +132,10 @@ def read(paths: StudyPaths) -> GatesPanel:
 def _that_decide(root: Path) -> Iterable[Path]:
     paths = StudyPaths(root)
     yield from (paths.study, paths.protocol, paths.amendments)
-    for day in _days(paths):
-        yield from (gate_report_path(paths, day, checkpoint) for checkpoint in CHECKPOINTS)
-        yield from (folder / JOURNAL.name for folder in (paths.folder("present", day), paths.working("present", day)))
-
-
-def _days(paths: StudyPaths) -> list[int]:
-    names = [path.name[4:] for path in paths.root.glob("day-[0-9]*")]
-    return sorted((int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 5), reverse=True)
+    for block in paths.found():
+        at, day = paths.at(block), block.day
+        yield from (gate_report_path(at, day, checkpoint) for checkpoint in CHECKPOINTS)
+        yield from (folder / JOURNAL.name for folder in (at.folder("present", day), at.working("present", day)))
 
 
 @dataclass(frozen=True)
@@ -148,13 +151,14 @@ class _Decided:
 @while_unchanged(files=_that_decide)
 def _read(root: Path) -> GatesPanel:
     paths, damaged = StudyPaths(root), list[str]()
+    paths = paths.keeping(readable_sequence(paths.amendments))
     decided = _decided(paths, damaged)
     person = persons_hold(decided.amendments)
     found = [
         one
-        for day in _days(paths)
+        for block in reversed(paths.found())
         for checkpoint in reversed(CHECKPOINTS)
-        if (one := _findings(paths, day, checkpoint, decided, damaged))
+        if (one := _findings(paths.at(block), block.day, checkpoint, decided, damaged))
     ]
     return GatesPanel(tuple(found), decided.held_by, person.found if person else "", tuple(dict.fromkeys(damaged)))
 
@@ -185,8 +189,8 @@ def _findings(
         return None
     if report is None:
         return None
-    holding = {one.gate for one in decided.held_by if (one.day, one.checkpoint) == (day, checkpoint)}
     block = paths.block(day)
+    holding = {one.gate for one in decided.held_by if ((one.day, one.block), one.checkpoint) == (block, checkpoint)}
     stopped = block if checkpoint == "preflight" else paths.sequence.after(block, decided.n_days)
     begun = stopped is not None and is_shown(paths.at(stopped), stopped.day)
     passed = _GOES_ON if decided.goes_on else _SHOWN.format(session=stopped.said) if stopped and begun else ""
@@ -200,7 +204,7 @@ def _findings(
         for one in report.findings
     ]
     findings.sort(key=lambda one: (not one.holds, _ORDER[one.level]))
-    return CheckpointFindings(day, checkpoint, _WHEN[checkpoint], tuple(findings))
+    return CheckpointFindings(day, checkpoint, _WHEN[checkpoint], tuple(findings), block.number)
 
 
 _ORDER: Final[dict[GateLevel, int]] = {"HOLD": 0, "WARN": 1, "PASS": 2}
