@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
@@ -62,11 +63,18 @@ class PublishedFiles:
             There is no such day, it has not come as far, or the file is of another study or damaged.
         """
         number = self._checked(day, n_days=self.protocol.days + int(handed_on))
-        path = file.published(self.paths, number)
+        path = file.published(self._seen_for(file, number), number)
         if not _is_published(path):
             raise StudyError(f"{path.parent}: expected {file.name} ({file.holds}), {self._why_missing(path, number)}")
         self._check(path)
         return path
+
+    def _seen_for(self, file: StudyFile, number: int) -> StudyPaths:
+        """Return the study as a day's file is read: what is of all its sessions so far is left by the last of them."""
+        if file not in (catalog.SENSITIVITY, catalog.PAIRS) or self.paths.seen_from is not None:
+            return self.paths
+        sessions = (self.paths.at(one) for one in reversed(self.paths.sequence.of_day(number)))
+        return next((at for at in sessions if _is_published(file.published(at, number))), self.paths)
 
     def has(self, file: StudyFile, day: SupportsIndex) -> bool:
         """Return whether an optional file is there."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop import __version__
+from closedloop.artifacts.amended.sequence import START
 from closedloop.artifacts.catalog import IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest, verify_files
@@ -234,17 +235,16 @@ def _to_be_shown(paths: StudyPaths) -> set[str]:
     The pixels of the days before are in the study.
     """
     found: set[str] = set()
-    queues = [path.with_name(QUEUE.name) for path in _manifests(paths, "queue")]
-    for path in [paths.start / QUEUE.name, *queues]:
+    sequence = paths.sequence
+    for block in (START, *paths.found()):
+        path = QUEUE.left(paths.at(block), block.day) if block != START else paths.start / QUEUE.name
         if (path.parent / MANIFEST_NAME).is_file():
             queue: ImageQueue = QUEUE.read(path)
-            of_the_day = () if (paths.folder(STIMULI.stage, queue.day) / MANIFEST_NAME).is_file() else queue.clean
+            shows = sequence.shows_images_of(block)
+            is_made = (paths.at(shows).folder(STIMULI.stage, shows.day) / MANIFEST_NAME).is_file()
+            of_the_day = () if is_made else queue.clean
             found |= {image.image_id for image in (*queue.anchors, *queue.normalizers, *of_the_day)}
     return found
-
-
-def _manifests(paths: StudyPaths, stage: str) -> list[Path]:
-    return sorted(paths.root.glob(f"day-*/{stage}/{MANIFEST_NAME}"))
 
 
 def _said(folder: Path, changes: FolderChanges) -> str | None:

@@ -116,6 +116,13 @@ class BlockSequence:
         """Return the block that chose a block's images: the one before, also where its recording is lost."""
         return max((one for one in self.with_lost(block.day + 1) if one < block), default=START)
 
+    def shows_images_of(self, block: Block) -> Block:
+        """Return the session that shows the images which a block chose, whether or not the study has as many days."""
+        day = max(block.day, 0)
+        while not (later := [one for one in self.with_lost(day + 1) if one > block]):
+            day += 1
+        return min(later)
+
     def after(self, block: Block, n_days: int) -> Block | None:
         """Return the block after one; None where it is the last.
 
