@@ -19,7 +19,7 @@ from closedloop.study.loop import read_identity
 from closedloop.study.verification.study import verify_study
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 WHY = "the animal is ill"
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from closedloop.artifacts.amended.sequence import FIRST, SHOWN, Block, sequence_of
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
-from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
+from closedloop.artifacts.study import BROUGHT, QUEUE_STAGE, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line
+from closedloop.storage import remove_folder
 from closedloop.study.amending.decide import Decision, decide
 from closedloop.study.completeness.looks import list_files
+from closedloop.study.process.lock import study_lock
 
 
 def skip_day(
@@ -100,7 +104,7 @@ def unskip_day(
         was_lost = Block(day) in sequence.lost
         return Decision(kind="unskip_day", day=day, before={SHOWN: "yes" if was_lost else "no"})
 
-    return decide(paths, study, by=by, why=why, decision=decision)
+    return _decide_on_lost(paths, study, Block(day), by=by, why=why, decision=decision)
 
 
 def add_block(
@@ -153,7 +157,9 @@ def add_block(
         _refuse_shown_later(paths, protocol, amendments, block, found=f"day {day} is over")
         return Decision(kind="add_block", day=day, block=block.number)
 
-    return decide(paths, study, by=by, why=why, decision=decision)
+    known = paths.sequence.lost
+    lost = max((one for one in known if one.day == day), default=Block(day)) if again else Block(day)
+    return _decide_on_lost(paths, study, lost, by=by, why=why, decision=decision)
 
 
 def drop_block(
@@ -201,6 +207,24 @@ def drop_block(
         return Decision(kind="drop_block", day=day, block=block.number, after={SHOWN: "yes" if shown else "no"})
 
     return decide(paths, study, by=by, why=why, decision=decision)
+
+
+def _decide_on_lost(
+    paths: StudyPaths,
+    study: StudyDocument,
+    block: Block,
+    *,
+    by: str | None,
+    why: str,
+    decision: Callable[[tuple[Amendment, ...]], Decision],
+) -> Amendment:
+    """Note that a session is had after all; images that were chosen while it was lost are chosen again after it."""
+    if block not in paths.sequence.lost:
+        return decide(paths, study, by=by, why=why, decision=decision)
+    with study_lock(paths.root):  # nobody reads them meanwhile
+        noted = decide(paths, study, by=by, why=why, decision=decision)
+        remove_folder(paths.at(block).folder(QUEUE_STAGE, block.day))
+    return noted
 
 
 def _command(name: str, paths: StudyPaths, day: int) -> str:

@@ -87,7 +87,9 @@ def test_a_day_that_is_had_after_all_leaves_the_study_as_if_nobody_had_skipped_i
     skip(made, 1)
     made.run()
     assert next_stage(made.paths, 4) == NextStage(2, "present")
+    assert made.paths.folder("queue", 1).is_dir() == was_shown
     unskip(made, 1)
+    assert not made.paths.folder("queue", 1).exists()
     assert next_stage(made.paths, 4) == NextStage(1, "present")
     assert made.run().day == 1
     for one in (made, other):
