@@ -5,14 +5,15 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from closedloop.artifacts.amended.sequence import Block, BlockSequence, block_of_folder, read_sequence
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Count, ImageSide, Name, Seed
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.records.inputs import PoolDescription
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""
@@ -44,23 +45,6 @@ START_DAY = -1
 
 NsxSuffix = Literal[".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"]
 NSX_SUFFIXES: tuple[NsxSuffix, ...] = get_args(NsxSuffix)
-
-
-class PoolDescription(Section):
-    """Where clean images come from; enough to open the pool again."""
-
-    kind: Literal["procedural", "imagenet_folder", "flat_folder"]
-    folder: Annotated[str, Field(max_length=MOST_OF_PATH)] | None = None
-    orientation: Literal["stored", "applied"] = Field(
-        default="stored",
-        exclude_if=lambda value: value == "stored",
-        description="of a folder: applied where images are turned upright by their orientation tags; without it (in "
-        "studies of versions before December 2026) they are shown as they are stored",
-    )
-    side_px: ImageSide
-    seed: Seed | None = None
-    n_categories: Count | None = None
-    n_per_category: Count | None = None
 
 
 class ArrayFiles(Section):

@@ -17,7 +17,8 @@ from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
-from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.blackrock.nsx.header import NsxChannel
