@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from closedloop import __version__
-from closedloop.commands.amending.app import amending_app
-from closedloop.commands.amending.left_out_app import left_out_app
-from closedloop.commands.amending.sessions_app import sessions_app
+from closedloop.commands.amending.apps import AMENDING_APPS
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
@@ -41,10 +39,9 @@ app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
-app.add_typer(left_out_app)
 app.add_typer(serve_app)
-app.add_typer(amending_app)
-app.add_typer(sessions_app)
+for amending_app in AMENDING_APPS:
+    app.add_typer(amending_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:

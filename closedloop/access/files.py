@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
+from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest, way_back
@@ -75,6 +76,22 @@ class PublishedFiles:
             return self.paths
         sessions = (self.paths.at(one) for one in reversed(self.paths.sequence.of_day(number)))
         return next((at for at in sessions if _is_published(file.published(at, number))), self.paths)
+
+    def seen_from(self, day: int, number: int) -> PublishedFiles:
+        """Return the same study with a day meaning one of its sessions.
+
+        Raises
+        ------
+        StudyError
+            The day has no such session.
+        """
+        known = [one.number for one in self.paths.sequence.of_day(day)]
+        if number not in known:
+            sessions = " or ".join(map(str, known)) or "none, for it is skipped"
+            raise StudyError(
+                f"{self.paths.root}: expected a session of day {day}, {sessions}, found {number}. Correct it."
+            )
+        return replace(self, paths=self.paths.at(Block(day, number)))
 
     def has(self, file: StudyFile, day: SupportsIndex) -> bool:
         """Return whether an optional file is there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,12 @@ from closedloop.access.frames import Unit
 from closedloop.access.pictures import find_image, images_of_day
 from closedloop.access.spike_times import site_onsets, site_spikes
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.manifest import Manifest
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.errors import StudyError
 
 if TYPE_CHECKING:
     from closedloop.models.site_model import SiteModel
@@ -85,30 +83,6 @@ class Study:
     def days(self) -> tuple[int, ...]:
         """The days that have begun, ascending."""
         return self._files.days
-
-    def session(self, day: int, number: int) -> Study:
-        """Return the same study with a day meaning one of its sessions, where it had several; else it is the first.
-
-        `sensitivity` and `pairs` are of all sessions of a day; of a study seen from a session, of the day up to it.
-
-        Parameters
-        ----------
-        day
-            Which day.
-        number
-            Which of its sessions, from 1.
-
-        Raises
-        ------
-        StudyError
-            The day has no such session.
-        """
-        paths, block = self._files.paths, Block(day, number)
-        known = [one.number for one in paths.sequence.of_day(day)]
-        if number not in known:
-            sessions = " or ".join(map(str, known)) or "none: the day is skipped"
-            raise StudyError(f"{paths.root}: expected a session of day {day}, {sessions}, found {number}. Correct it.")
-        return Study(replace(self._files, paths=paths.at(block)))
 
     def presentations(self, day: int | None = None) -> pd.DataFrame:
         """Return every presentation: what was shown, when, and whether its response counts.

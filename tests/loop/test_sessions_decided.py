@@ -56,7 +56,7 @@ def clean_images(paths: StudyPaths, day: int) -> list[str]:
 def made_of(made: RealStudy, *days: str) -> dict[str, object]:
     """Return the bytes of all that was published on days, by hash, with what decided it."""
     manifests = (path for day in days for path in made.root.glob(f"{day}/*/{MANIFEST_NAME}"))
-    read = {path.relative_to(made.root).as_posix(): read_manifest(path) for path in manifests}
+    read = {path.relative_to(made.root).as_posix(): read_manifest(path.parent) for path in manifests}
     return {name: (one.input_hash, one.seed, one.inputs, one.outputs) for name, one in read.items()}
 
 

@@ -11,10 +11,10 @@ from closedloop.errors import visible
 
 sessions_app = typer.Typer(rich_markup_mode=None)
 
-_Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+_Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 _Day = Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")]
-_Why = Annotated[str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")]
-_By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
+_REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
+_Decider = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _WasShown = Annotated[
     bool,
     typer.Option(
@@ -24,7 +24,9 @@ _WasShown = Annotated[
 
 
 @sessions_app.command("skip-day")
-def skip_day(study: _Study, day: _Day, why: _Why, by: _By = None, was_shown: _WasShown = False) -> None:
+def skip_day(
+    study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Decider = None, was_shown: _WasShown = False
+) -> None:
     """Go on without a day: it is not shown, or its recording is lost for good.
 
     The next day begins with the last model. Images that nobody was shown are offered to the next day; those of a
@@ -37,7 +39,7 @@ def skip_day(study: _Study, day: _Day, why: _Why, by: _By = None, was_shown: _Wa
 
 
 @sessions_app.command("unskip-day")
-def unskip_day(study: _Study, day: _Day, why: _Why, by: _By = None) -> None:
+def unskip_day(study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Decider = None) -> None:
     """Have a skipped day after all, as long as no later session was shown.
 
     Appends a line to the study's amendments.jsonl.
@@ -49,10 +51,10 @@ def unskip_day(study: _Study, day: _Day, why: _Why, by: _By = None) -> None:
 
 @sessions_app.command("add-block")
 def add_block(
-    study: _Study,
+    study: _Folder,
     day: _Day,
-    why: _Why,
-    by: _By = None,
+    why: Annotated[str, _REASON],
+    by: _Decider = None,
     again: Annotated[
         bool,
         typer.Option("--again", help="the day's session that was dropped after it was shown: its recording is found"),
@@ -69,7 +71,9 @@ def add_block(
 
 
 @sessions_app.command("drop-block")
-def drop_block(study: _Study, day: _Day, why: _Why, by: _By = None, was_shown: _WasShown = False) -> None:
+def drop_block(
+    study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Decider = None, was_shown: _WasShown = False
+) -> None:
     """Go on without a day's last session, where it has more than one: it is not shown, or its recording is lost.
 
     Refused once it is ingested. Appends a line to the study's amendments.jsonl.

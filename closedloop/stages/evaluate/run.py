@@ -5,20 +5,20 @@ The hidden truth of a simulation is read here (through `hidden_truth`) and nowhe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from functools import partial
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.exclusions import Exclusion, from_text, of_session
+from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.evaluation import SENSITIVITY
-from closedloop.artifacts.day_responses import DayResponses, read_day_responses
+from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
-from closedloop.stages.evaluate.hidden_truth import HiddenTruth, read_hidden_truth
-from closedloop.stages.evaluate.pairs import ImagePairs, join_pairs, measure, pairs_of
+from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
+from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
@@ -29,9 +29,19 @@ from closedloop.stages.from_protocol.recording import response_window_s
 def run(context: StageContext) -> None:
     """Write sensitivity.parquet and pairs.parquet, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
-    whole = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
+    window_s = response_window_s(protocol.recording)
+    whole = read_day_responses(context.read, context.day, window_s=window_s)
     exclusions = from_text(context.decided.get("left_out_of_evaluation", ""), place="left_out_of_evaluation")
     day, left_out = leave_out(whole, of_session(exclusions, context.block), recording_day=context.day)
+    earlier = [context.at(block) for block in context.so_far[:-1] if block.day == context.day]
+    before = [
+        leave_out(
+            read_day_responses(one.read, one.day, window_s=window_s),
+            of_session(exclusions, one.block),
+            recording_day=one.day,
+        )[0]
+        for one in earlier
+    ]
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
@@ -40,10 +50,18 @@ def run(context: StageContext) -> None:
     work = AttackWork(protocol.attack.batch_size, context.workers, context.scratch, context.progress)
 
     measured = measure(day)
-    true_rates_hz, known_rows = None, list[Row]()
+    true_rates_hz, true_before = None, list[Floats | None]([None] * len(before))
+    known_rows = list[Row]()
     if context.simulated:
-        truth = _truth(context, day)
-        true_rates_hz = truth.rates_hz
+        truth_of = partial(
+            read_hidden_truth,
+            simulated_cortex(protocol, context.study),
+            recording_day=context.day,
+            n_processors=protocol.simulation.n_processors,
+            name=f"hidden cortex {context.seed()}",
+        )
+        truth = truth_of(day)
+        true_rates_hz, true_before = truth.rates_hz, [truth_of(one).rates_hz for one in before]
         known_rows += white_box_rows(
             truth.source,
             day,
@@ -63,7 +81,8 @@ def run(context: StageContext) -> None:
             work=work,
         )
     pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
-    so_far = join_pairs([*_pairs_before(context, exclusions), pairs])
+    of_before = [pairs_of(one, measure(one), true_rates_hz=true) for one, true in zip(before, true_before, strict=True)]
+    so_far = join_pairs([*of_before, pairs])
     rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     choice = choose_rasters(day, measured, pairs)
     rasters = (
@@ -86,25 +105,3 @@ def run(context: StageContext) -> None:
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
     context.write(catalog.PAIRS, so_far.table())
     context.write(catalog.EVALUATION, report)
-
-
-def _pairs_before(context: StageContext, exclusions: Sequence[Exclusion]) -> Iterator[ImagePairs]:
-    """Yield the pairs of the day's sessions before this one, without what people left out."""
-    window_s = response_window_s(context.protocol.recording)
-    for block in context.so_far[:-1]:
-        if block.day == context.day:
-            earlier = context.at(block)
-            whole = read_day_responses(earlier.read, block.day, window_s=window_s)
-            day, _ = leave_out(whole, of_session(exclusions, block), recording_day=block.day)
-            true_rates_hz = _truth(earlier, day).rates_hz if context.simulated else None
-            yield pairs_of(day, measure(day), true_rates_hz=true_rates_hz)
-
-
-def _truth(context: StageContext, day: DayResponses) -> HiddenTruth:
-    return read_hidden_truth(
-        simulated_cortex(context.protocol, context.study),
-        day,
-        recording_day=context.day,
-        n_processors=context.protocol.simulation.n_processors,
-        name=f"hidden cortex {context.seed()}",
-    )
