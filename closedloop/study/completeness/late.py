@@ -45,9 +45,10 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
         return
     way = "Move it out of the folder."
     if stage == "recording" and not (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
+        options = f"--day {day}{block_option(paths.block(day))}"
         way = (
             f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quoted(paths.root)} "
-            f"--day {day}{block_option(paths.block(day))} --from FOLDER --why REASON`; if not, move it out of the "
+            f"{options} --from FOLDER --why REASON`; if not, move it out of the "
             "folder."
         )
     raise StudyError(
