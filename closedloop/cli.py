@@ -326,9 +326,11 @@ def replace_recording(
     ] = 60.0,
     block: BlockOption = 1,
 ) -> None:
-    """Put a good copy of a day's recording in the place of a bad one, before the day is ingested.
+    """Put a good copy of a day's recording in the place of a bad one.
 
-    The bad one is kept in the day's folder `replaced`. Appends a line to the study's amendments.jsonl.
+    The bad one is kept in the day's folder `replaced`. What was computed from it is made again by the next run, with
+    the models of all later days; sessions that were shown stand as they were. Appends a line to the study's
+    amendments.jsonl.
     """
     require_extra("lab")
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415

@@ -147,6 +147,7 @@ def present(
     if summary.outcome == "complete":
         say(visible(f"Bring back all files of {launch.out} (journal, summary, gaze), and the recorder's files."))
     if summary.outcome == "stopped":
+        say(visible(f"If it ends here: bring all files of {launch.out}; closedloop close-day takes the short day."))
         say(f"Resume with: {resume_command(launch)}")
         raise typer.Exit(INTERRUPTED)
 

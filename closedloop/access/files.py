@@ -10,12 +10,12 @@ from typing import SupportsIndex, TypeVar
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest, way_back
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, StudyError
 from closedloop.plain_text.printed import quoted

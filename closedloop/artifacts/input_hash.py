@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import START, StudyDocument
 from closedloop.storage import sha256_bytes
 
@@ -32,7 +32,7 @@ def input_hash(
     stage
         Its name.
     block
-        The session; `amended.sequence.START` for the study's start.
+        The session; `records.sequence.START` for the study's start.
     study
         Whose.
     protocol

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.study import BROUGHT
+from closedloop.artifacts.study import BROUGHT, REPLACED
 from closedloop.errors import ManifestError
 from closedloop.plain_text.names import fault_in_name, twins
 from closedloop.storage import resolved, sha256_file
@@ -204,9 +204,9 @@ def way_back(folder: Path, *, simulated: bool) -> str:
     """Return what to do about a file of a published folder that is not what it was: the last sentence of a message.
 
     A stage of ours computes its folder again. What a person brought from the rig and the recorder cannot be made again:
-    nobody is ever told to remove it.
+    nobody is ever told to remove it. Nor what was kept of a stage that was made again.
     """
-    if folder.name in BROUGHT and not simulated:
+    if (folder.name in BROUGHT and not simulated) or folder.parent.name == REPLACED:
         return "Restore it from a copy: it cannot be made again."
     return f"Restore it from a copy, or move {folder} aside to have the stage run again."
 

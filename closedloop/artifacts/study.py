@@ -9,11 +9,11 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from closedloop.artifacts.amended.sequence import Block, BlockSequence, block_of_folder, read_sequence
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
 from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.records.sequence import Block, BlockSequence, block_of_folder, read_sequence
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""

@@ -6,11 +6,11 @@ import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import block_option
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_blocks, refuse_other_days
 from closedloop.errors import OptionError, StudyError

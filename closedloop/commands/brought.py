@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.days import refuse_other_blocks, refuse_other_days
@@ -88,7 +88,7 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None, block:
 def replace_recording(
     study: Path, *, day: int, source: Path, why: str, who: str | None, as_it_is: bool, settle_s: float, block: int = 1
 ) -> str:
-    """Put a good copy of a day's recording in the place of a bad one, which is kept; before ingest only.
+    """Put a good copy of a day's recording in the place of a bad one, which is kept.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def replace_recording(
     Raises
     ------
     ClosedLoopError
-        The study is simulated, the day is ingested, there is nothing to replace, or the good copy is not whole.
+        The study is simulated, there is nothing to replace, or the good copy is not whole.
     """
     paths, document, protocol = _real_study(study, day, block)
     reason, reporter = _reason(why, who), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
@@ -138,7 +138,8 @@ def replace_recording(
         replacement.finish()
     return (
         f"{paths.block(day).said}: the recording is the one from {source}; the one before is kept in "
-        f"{paths.replaced(day)}. Noted in {paths.amendments}. Go on with `closedloop run {quoted(paths.root)}`."
+        f"{paths.replaced(day)}. Noted in {paths.amendments}.{replacement.made_again()} "
+        f"Go on with `closedloop run {quoted(paths.root)}`."
     )
 
 

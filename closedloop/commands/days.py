@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import OptionError, StudyError
 

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from closedloop.artifacts.amended.sequence import START as NO_SESSION
-from closedloop.artifacts.amended.sequence import Block, readable_sequence, said_of_sessions, sequence_of
 from closedloop.artifacts.amended.standing import standing
+from closedloop.artifacts.amended.words import CHANGES, told
 from closedloop.artifacts.gates.held import Held, read_gate_report
 from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
+from closedloop.artifacts.records.sequence import START as NO_SESSION
+from closedloop.artifacts.records.sequence import Block, readable_sequence, said_of_sessions, sequence_of
 from closedloop.artifacts.study import STAGES, START, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done, days_to_come
 from closedloop.errors import ClosedLoopError, StudyError
@@ -54,6 +55,8 @@ class Status:
         The ledger's rows.
     despite
         By day, what makes its session no data of an animal, with who took it nevertheless.
+    does_not_count
+        What people left out of fit and evaluation, and which days ended early, a line each.
     journal_notes
         By day, what the rig's journal cannot vouch for.
     damaged
@@ -74,6 +77,8 @@ class Status:
         What gates of each checkpoint warned of when they last looked.
     progress
         How far the running stage is, and the time left.
+    decided
+        What people decided that changes the study and stands, a line each.
     waiter, waiter_since
         host:pid of the process that goes on with the study by itself (`closedloop run --wait`), and since when.
     sessions
@@ -99,9 +104,11 @@ class Status:
     held_by: tuple[Held, ...] = ()
     warned_by: tuple[Held, ...] = ()
     progress: StageProgress | None = None
+    decided: tuple[str, ...] = ()
     waiter: str | None = None
     waiter_since: str | None = None
     sessions: tuple[str, ...] = ()
+    does_not_count: tuple[str, ...] = ()
 
 
 def read_status(study: Path) -> Status:
@@ -158,9 +165,11 @@ def read_status(study: Path) -> Status:
         held_by=held_by,
         warned_by=_warned_by(paths, damaged),
         progress=progress_of(paths, records, running, n_days=n_days, simulated=document.simulated),
+        decided=_decided(paths, damaged),
         waiter=waiter.name if waiter else None,
         waiter_since=waiter.since if waiter else None,
         sessions=tuple(said_of_sessions(decided).values()),
+        does_not_count=_does_not_count(paths, damaged),
     )
 
 
@@ -170,6 +179,15 @@ def _by_day(said: Iterable[tuple[int, Iterable[str]]]) -> dict[int, tuple[str, .
     for day, lines in said:
         found[day] = (*found.get(day, ()), *lines)
     return found
+
+
+def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
+    with _noted(damaged):
+        if amendments := read_amendments(paths.amendments):
+            from closedloop.artifacts.amended.told import what_does_not_count  # noqa: PLC0415 - most studies have none
+
+            return what_does_not_count(amendments)
+    return ()
 
 
 def _ahead(
@@ -282,6 +300,14 @@ def _despite(
     return _by_day((block.day, taken.values()) for block, taken in sorted(said.items()) if taken)
 
 
+def _decided(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
+    """Return the decisions by which a study goes otherwise than it was made, those that were taken back left out."""
+    with _noted(damaged):
+        lines = told(read_amendments(paths.amendments))
+        return tuple(one.sentence for one in lines if one.line.kind in CHANGES and one.taken_back_by is None)
+    return ()
+
+
 def _qualities(
     paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]
 ) -> list[tuple[Block, IngestQuality]]:
@@ -313,8 +339,8 @@ def _noted(damaged: list[str]) -> Iterator[None]:
 def status_as_json(status: Status) -> str:
     """Return the state as JSON."""
     content = asdict(status)
-    for told, held in zip(content["held_by"], status.held_by, strict=True):
-        told["approve"] = held.approval(Path(status.study))
+    for one, held in zip(content["held_by"], status.held_by, strict=True):
+        one["approve"] = held.approval(Path(status.study))
     return json.dumps(content, indent=2)
 
 
@@ -326,6 +352,7 @@ def status_lines(status: Status) -> list[str]:
     lines += [_session_line(block, status) for block in blocks]
     lines += [f"  {line}" for line in status.sessions]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
+    lines += [f"  {line}" for line in status.does_not_count]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
     lines += [
@@ -333,6 +360,7 @@ def status_lines(status: Status) -> list[str]:
     ]
     if not status.stages:
         lines.append(f"nothing done yet: `closedloop run {quoted(Path(status.study))}` begins")
+    lines += [f"decided: {line}" for line in status.decided]
     lines += [f"damaged: {line}" for line in status.damaged]
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from closedloop.artifacts.amended.sequence import FIRST, Block
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.gates.sources import ABSENT, digest, manifest_of_folder, sources, total_bytes
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 
 Content = TypeVar("Content")

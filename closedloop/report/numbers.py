@@ -13,6 +13,7 @@ from closedloop.artifacts.catalog import SENSITIVITY_CSV, TRUTH_CSV
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
+from closedloop.report.comparable import comparable
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
 from closedloop.storage import write_bytes
 
@@ -58,6 +59,8 @@ class DayRow:
         Median over sites: the day's sealed model against clean images it never saw.
     sign_agreement_measured, sign_agreement_true
         Part of the pairs of all epsilons that moved the way the seal says, as measured and in the hidden truth.
+    signs_of
+        The epsilons whose signs are counted, where not all days have the same; empty where they have.
     n_used, n_presented
         Accepted presentations that count, and all of them.
     """
@@ -69,6 +72,7 @@ class DayRow:
     epsilons: tuple[EpsilonCell, ...]
     n_used: int | None
     n_presented: int | None
+    signs_of: tuple[float, ...] = ()
 
 
 def write_sensitivity_csv(paths: StudyPaths) -> Path:
@@ -116,21 +120,34 @@ def _fixed(value: float) -> str:
 
 
 def day_table(paths: StudyPaths) -> list[DayRow]:
-    """Return the day-by-day table of a study for the command line; days without *ingest* have no line."""
-    return day_rows(read_study(paths))
+    """Return the day-by-day table of a study for the command line; days without *ingest* have no line.
+
+    Of the same sites on all days, see `report.comparable`.
+    """
+    return day_rows(comparable(read_study(paths)).record)
 
 
 def day_rows(record: StudyRecord) -> list[DayRow]:
     """Return the day-by-day table of a study that has been read."""
-    summary = summary_rows([row for day in record.evaluated for row in day.sensitivity])
+    summary, shared = (
+        summary_rows([row for day in record.evaluated for row in day.sensitivity]),
+        _shared_epsilons(record),
+    )
     sessions: dict[int, list[DayRecord]] = {}
     for day in record.days:
         if day.quality is not None:
             sessions.setdefault(day.day, []).append(day)
-    return [_day_row(of_day, summary) for of_day in sessions.values()]
+    return [_day_row(of_day, summary, shared) for of_day in sessions.values()]
 
 
-def _day_row(sessions: Sequence[DayRecord], summary: Sequence[SensitivityRow]) -> DayRow:
+def _shared_epsilons(record: StudyRecord) -> tuple[float, ...]:
+    """Return the epsilons that all evaluated days have, where not all have the same; else none."""
+    of_days = [{one.epsilon for one in day.evaluation.epsilons} for day in record.days if day.evaluation]
+    shared = set.intersection(*of_days) if of_days else set()
+    return tuple(sorted(shared)) if any(own != shared for own in of_days) else ()
+
+
+def _day_row(sessions: Sequence[DayRecord], summary: Sequence[SensitivityRow], shared: tuple[float, ...]) -> DayRow:
     """Return the line of a day: what its last session found out, and the presentations of all."""
     day = next((one for one in reversed(sessions) if one.evaluation is not None), sessions[-1])
     found = [one.quality for one in sessions if one.quality is not None]
@@ -139,14 +156,16 @@ def _day_row(sessions: Sequence[DayRecord], summary: Sequence[SensitivityRow]) -
     }
     epsilons = sorted({epsilon for estimate, epsilon in own if estimate == "paper"})
     evaluation = day.evaluation
+    counted = [one for one in evaluation.epsilons if not shared or one.epsilon in shared] if evaluation else []
     return DayRow(
         day=day.day,
         r=median_r(evaluation) if evaluation else None,
-        sign_agreement_measured=_agreement(evaluation.epsilons, true=False) if evaluation else None,
-        sign_agreement_true=_agreement(evaluation.epsilons, true=True) if evaluation else None,
+        sign_agreement_measured=_agreement(counted, true=False),
+        sign_agreement_true=_agreement(counted, true=True),
         epsilons=tuple(EpsilonCell(e, own.get(("paper", e)), own.get(("true", e))) for e in epsilons),
         n_used=sum(quality.n_used for quality in found),
         n_presented=sum(quality.n_presented for quality in found),
+        signs_of=shared,
     )
 
 

@@ -9,16 +9,18 @@ from pathlib import Path
 from statistics import quantiles
 
 from closedloop import __version__
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
-from closedloop.report import drawing, sections
+from closedloop.report import decided, drawing, sections
 from closedloop.report.audit.page import AuditRecord, audit_page
+from closedloop.report.comparable import comparable
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.layout import Card, Link, Page, PageSection, render
+from closedloop.report.left_out import left_out
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.wording import count, number, percent, plus_minus, share
@@ -77,13 +79,15 @@ def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | No
 
 
 def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, last: DayRecord | None) -> Page:
+    compared = comparable(record)
     parts = [
         _headline(record, last) if last else None,
-        sections.days_table(record),
-        sections.sensitivity_over_days(record),
+        sections.days_table(compared.record),
+        sections.sensitivity_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
         sections.quality(record.days),
+        decided.decisions(record),
     ]
     return _page(
         record,
@@ -94,6 +98,9 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         notices=[
             *_taken_despite(record),
             *_decided(record),
+            *left_out(record),
+            *([compared.said] if compared.said else []),
+            *decided.as_shown(record),
             *_progress(record),
             *(alarm for day in record.evaluated for alarm in _alarms(record, day)),
         ],
@@ -107,6 +114,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         gaze_of_day(record, day),
         sections.model_of_day(day),
         sections.quality([day]),
+        decided.decisions_of_day(record, day),
         sections.provenance(day),
     ]
     return _page(
@@ -115,7 +123,14 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         subtitle=_planned(day),
         here=day,
         parts=parts,
-        notices=[*_taken_despite(record), *_decided(record, day), *_under_way(record, day), *_alarms(record, day)],
+        notices=[
+            *_taken_despite(record),
+            *_decided(record, day),
+            *left_out(record, day=day),
+            *filter(None, [day.as_shown]),
+            *_under_way(record, day),
+            *_alarms(record, day),
+        ],
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.quality import DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.manifest import Manifest
+from closedloop.artifacts.records.sequence import Block
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
 

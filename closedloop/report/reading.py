@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
-from closedloop.artifacts.amended.sequence import Block, said_of_sessions
+from closedloop.artifacts.amended.shown import made_from_older, said_of_older
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
@@ -22,6 +22,7 @@ from closedloop.artifacts.files.kinds import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block, said_of_sessions
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns, is_simulated
 from closedloop.errors import StudyError
@@ -74,6 +75,8 @@ class DayRecord:
         By finished stage, in the loop's order.
     despite
         What makes the session no data of an animal, with who took it nevertheless, a sentence each.
+    as_shown
+        What its session was made from, where that was made again since, in a sentence; else empty.
     block
         Which of the day's sessions.
     decided
@@ -94,6 +97,7 @@ class DayRecord:
     pairs: Columns | None
     manifests: dict[str, Manifest]
     despite: tuple[str, ...] = ()
+    as_shown: str = ""
     block: int = 1
     decided: str = ""
     is_skipped: bool = False
@@ -202,6 +206,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
         block=paths.block(number).number,
+        as_shown=said_of_older(number, made_from_older(paths, number)),
     )
 
 

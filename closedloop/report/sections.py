@@ -7,8 +7,8 @@ from statistics import median
 
 import numpy as np
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.records.sequence import Block
 from closedloop.report import curves, model_figures, preference, quality_tables, tables
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
@@ -236,7 +236,8 @@ def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show the spikes of a site to a preferred and an attacked image (Figures 2A and 2B)."""
     if day.evaluation is None or day.images is None or not day.evaluation.rasters:
         return None
-    recording = record.protocol.recording
+    protocol = record.protocol_of(day.day)
+    recording = protocol.recording
     window = f"[{recording.window_start_ms:g}, {recording.window_stop_ms:g}) ms"
     sites = sorted({example.neuroid_id for example in day.evaluation.rasters})
     return PageSection(
@@ -247,7 +248,7 @@ def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
         shown=tuple(shown(day.evaluation.rasters, day.images)),
         wide=(
             plate(
-                preference.rasters(day.evaluation.rasters, record.protocol),
+                preference.rasters(day.evaluation.rasters, protocol),
                 "Spike rasters",
                 least_width_px=_WIDE_PX,
                 caption="As the paper's Figure 2B. One row per presentation, black for clean images, blue for attacked "

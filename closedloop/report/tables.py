@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,7 @@ def day_by_day(rows: Sequence[DayRow]) -> Table:
     """Return the day-by-day table."""
     epsilons = sorted({cell.epsilon for row in rows for cell in row.epsilons})
     truths = any(cell.true is not None for row in rows for cell in row.epsilons)
+    counted = {row.signs_of for row in rows if row.signs_of}
     kinds = ("measured", "true") if truths else ("measured",)
     return Table(
         columns=(
@@ -61,9 +62,18 @@ def day_by_day(rows: Sequence[DayRow]) -> Table:
         caption="r: median over sites, the day's sealed model against clean images it never saw. Signs right: part of "
         "all attacks that moved their site in the sealed direction, by the measured change, which noise pulls towards "
         "50 %" + (", and by the simulated cortex's own" if truths else "") + ". "
+        f"{_signs_counted(counted)}"
         "Sensitivity in σ, mean ± SE over image and site pairs (clustered by image), on the anchor images where "
         "the study has them.",
     )
+
+
+def _signs_counted(epsilons: Collection[tuple[float, ...]]) -> str:
+    """Say of which epsilons signs are counted where the days have not the same."""
+    if not epsilons:
+        return ""
+    named = ", ".join(f"{epsilon:g}" for epsilon in next(iter(epsilons)))
+    return f"Signs are counted at the ε that all days have ({named}): days do not compare at the others. "
 
 
 def _day_line(row: DayRow, epsilons: Sequence[float], *, truths: bool) -> tuple[str, ...]:
@@ -91,7 +101,10 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
     summary
         Means over sites of all days.
     """
-    epsilons = sorted({row.epsilon for row in summary if row.estimate == "paper"})
+    of_first, of_last = (
+        {row.epsilon for row in summary if row.estimate == "paper" and row.day == day.day} for day in (first, last)
+    )
+    epsilons = sorted(of_first & of_last)
     return Table(
         columns=(
             "",
@@ -106,7 +119,17 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
         caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image. True "
         "growth and attained / white-box (the latter on the last day) come from the hidden cortex and exist in "
         "simulated studies only, their SE by the delta method as if the two were independent. "
-        "Attained / white-box is the figure of merit; growth depends on how bad the start was.",
+        "Attained / white-box is the figure of merit; growth depends on how bad the start was."
+        + _left_out(of_first ^ of_last),
+    )
+
+
+def _left_out(epsilons: Collection[float]) -> str:
+    """Say which epsilons are not compared, since one of the two days has none of them."""
+    if not epsilons:
+        return ""
+    return (
+        f" Left out, since one of the days has none: ε = {', '.join(f'{epsilon:g}' for epsilon in sorted(epsilons))}."
     )
 
 

@@ -10,15 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
-from closedloop.artifacts.amended.sequence import Block
-from closedloop.artifacts.files.kinds import Readable, StudyFile, Writable
+from closedloop.artifacts.documents import Document
+from closedloop.artifacts.files.kinds import DocumentFile, Readable, StudyFile, Writable
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 
 Content = TypeVar("Content")
+KeptDocument = TypeVar("KeptDocument", bound=Document)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,23 @@ class StageContext:
             It is missing, damaged, or of another kind.
         """
         return file.read(self._declared(file.published(self.paths, self.day if day is None else day)))
+
+    def read_kept(self, file: DocumentFile[KeptDocument], folder: Path) -> KeptDocument:
+        """Read a file of a folder that was kept when its stage was made again; see `artifacts.amended.kept`.
+
+        Parameters
+        ----------
+        file
+            Of `artifacts.catalog`.
+        folder
+            The kept one.
+
+        Raises
+        ------
+        DocumentError
+            It is missing, damaged, or of another kind.
+        """
+        return file.read(self._declared(folder / file.name))
 
     def write(self, file: Writable[Content], content: Content) -> None:
         """Write a file of the catalog into the working folder, atomically, with the study's mark.

@@ -9,13 +9,13 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_of_all
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 

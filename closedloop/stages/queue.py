@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import START
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
+from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool

@@ -17,10 +17,10 @@ from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.artifacts.day_use import fitted_rows, held_out_rows, leave_out, scaling_rows
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.stages.context import StageContext

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop import __version__
-from closedloop.artifacts.amended.sequence import START
 from closedloop.artifacts.catalog import IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest, verify_files
 from closedloop.artifacts.naming import derive_seed, stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.inputs import StudyInputs
+from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocument, StudyPaths
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.amended.sequence import Block, BlockSequence
+from closedloop.artifacts.records.sequence import Block, BlockSequence
 from closedloop.errors import DocumentError
 from closedloop.storage import sha256_file
 from closedloop.study.database.contents import SCHEMA_VERSION, refuse_no_file, refuse_other_contents, version_of

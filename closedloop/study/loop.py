@@ -187,6 +187,7 @@ class _Loop:
             if self.steps.amendments() != decided:
                 return None
             if not self._stands(step):
+                step = self.steps.step(step.stage, step.block)  # noqa: PLW2901 - what was kept may be among what it reads
                 if held_by := self._held_before(step):
                     return Outcome(None, step.day, held_by)
                 if step.stage.is_brought(self.steps.study):
@@ -234,6 +235,8 @@ class _Loop:
         self.ledger.mark_stale(step.day, step.key, step.input_hash, why)
         if not self.steps.study.simulated:
             self._refuse_to_lose_a_recording(step, why)
+        if self.steps.is_to_be_kept(step, manifest):
+            self.publisher.keep(step)
         self.reporter.say(f"{step.name} is stale ({why}); it runs again, and so does what follows from it.")
         return False
 
@@ -264,6 +267,8 @@ class _Loop:
                 if step.stage.place == "before the session":
                     self._foresee(step, n_days)
                 self.publisher.read_inputs(step, progress)
+                if not self.publisher.is_ready(step):
+                    self.publisher.bring_back(step)
                 if self.publisher.is_ready(step):
                     self.publisher.publish(step)
                 else:

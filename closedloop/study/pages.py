@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop import __version__
-from closedloop.artifacts.amended.sequence import block_of_folder, said_of_sessions
-from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest, verify_files
-from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.pages import PagesRecord
+from closedloop.artifacts.records.sequence import block_of_folder
 from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, ManifestError
 from closedloop.storage import sha256_file
@@ -99,9 +97,8 @@ def _is_drawn(paths: StudyPaths) -> bool:
 
 def _sources(paths: StudyPaths) -> dict[str, str]:
     manifests = [folder / MANIFEST_NAME for stage in STAGES for folder in _published(paths, stage)]
-    decided = (paths.amendments,) if said_of_sessions(standing(read_amendments(paths.amendments))) else ()
-    sources = (paths.study, paths.protocol, *manifests, *decided)
-    return {paths.relative(path): sha256_file(path) for path in sources}
+    decided = [paths.amendments] if paths.amendments.is_file() else []
+    return {paths.relative(path): sha256_file(path) for path in (paths.study, paths.protocol, *decided, *manifests)}
 
 
 def _published(paths: StudyPaths, stage: str) -> list[Path]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop import __version__
+from closedloop.artifacts.amended.kept import kept_folders, next_kept
 from closedloop.artifacts.manifest import (
     MANIFEST_NAME,
     FileEntry,
@@ -24,11 +25,13 @@ from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, ManifestError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.storage import (
+    copy_file,
     make_folder,
     publish_folder,
     read_bytes,
     remove_file,
     remove_folder,
+    storage_errors,
     sweep,
     sync_folder,
     sync_tree,
@@ -82,6 +85,31 @@ class Publisher:
 
     def _kept(self, step: Step) -> set[str | None]:
         return {step.input_hash} if self.study.simulated else {step.input_hash, step.older_input_hash}
+
+    def keep(self, step: Step) -> None:
+        """Copy a published folder aside before it is made again: what was shown follows from it."""
+        manifest = read_manifest(step.folder)
+        verify_files(step.folder, manifest)
+        if any(read_manifest(kept) == manifest for kept in kept_folders(step.folder)):
+            return
+        place = next_kept(step.folder)
+        with storage_errors(place):
+            copying = place.with_name(f".{place.name}.partial")
+            remove_folder(copying)
+            _copy_folder(step.folder, copying, manifest)
+            publish_folder(copying, place)
+
+    def bring_back(self, step: Step) -> None:
+        """Copy what was kept of the same inputs into the working folder, ready to be published: nothing is computed."""
+        for kept in kept_folders(step.folder):
+            manifest = read_manifest(kept)
+            if manifest.input_hash == step.input_hash and manifest.inputs == step.inputs:
+                verify_files(kept, manifest)
+                remove_folder(step.working)
+                with storage_errors(step.working):
+                    _copy_folder(kept, step.working, manifest)
+                    sync_tree(step.working)
+                return
 
     def finish(self, step: Step, *, seconds: float, peak_memory_mb: float) -> None:
         """Give the finished work of a stage its manifest, and publish it.
@@ -217,3 +245,11 @@ class Publisher:
 def _finished_files(working: Path) -> list[str]:
     """List the files of a working folder that will be published: nothing hidden, nor what is in a hidden folder."""
     return [name for name in relative_files(working) if not any(part.startswith(".") for part in name.split("/"))]
+
+
+def _copy_folder(source: Path, target: Path, manifest: Manifest) -> None:
+    """Copy a published folder's files, its manifest last: by then all others are there."""
+    make_folder(target)
+    for name in (*manifest.outputs, MANIFEST_NAME):
+        make_folder((target / name).parent)
+        copy_file(source / name, target / name)

@@ -1,4 +1,4 @@
-"""A bad copy of a recording gives way to a good one, before anything was computed from it; the bad one is kept.
+"""A bad copy of a recording gives way to a good one; the bad one is kept, and what was computed from it is made again.
 
 Killed at any point, the day has the old recording or the new one, whole: the new one is copied beside it and compared,
 what is going to happen is written down, and only then folders change names. Whoever holds the study next finishes what
@@ -33,6 +33,7 @@ from closedloop.storage import (
     sync_tree,
     write_bytes,
 )
+from closedloop.study.amending.recorded import recorded_sessions
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import count_as_settled, list_files, memory_name
 
@@ -93,26 +94,42 @@ class Replacement:
         return f" (closedloop: not as they were sealed: {', '.join(names)}; kept as found)" if names else ""
 
     def refuse(self, source: Path) -> None:
-        """Stop where there is nothing to replace, or too late.
+        """Stop where there is nothing to replace.
 
         Raises
         ------
         StudyError
-            The day has no recording, or is ingested; or the new files lie in the study.
+            The day has no recording; or the new files lie in the study, and are none that it kept.
         """
-        if (self.paths.folder("ingest", self.day) / MANIFEST_NAME).is_file():
-            raise StudyError(
-                f"{self.recording}: expected a recording from which nothing was computed, found day {self.day} "
-                "ingested. It stays as it is; restore a damaged file from a copy."
-            )
         if not self.recording.is_dir() or not list_files(self.recording):
             raise StudyError(
                 f"{self.recording}: expected a recording to replace, found none. Copy the files there, and go on with "
                 f"`closedloop run {quoted(self.paths.root)}`."
             )
-        if not source.is_dir() or resolved(source).is_relative_to(resolved(self.paths.root)):
+        in_the_study = resolved(source).is_relative_to(resolved(self.paths.root))
+        was_kept = resolved(source).parent == resolved(self.paths.replaced(self.day)) and _KEPT.fullmatch(source.name)
+        if not source.is_dir() or (in_the_study and not was_kept):
             found = "one in the study itself" if source.is_dir() else "none"
             raise StudyError(f"{source}: expected a folder with the recorder's files, found {found}. Correct --from.")
+
+    def made_again(self) -> str:
+        """Say what is made again of this day and later ones, and what stands as it was shown; empty before ingest."""
+        if not (self.paths.folder("ingest", self.day) / MANIFEST_NAME).is_file():
+            return ""
+        own, sequence = self.paths.block(self.day), self.paths.sequence
+        shown = [one for one in recorded_sessions(self.paths) if one > own]
+        planned = [
+            one
+            for one in self.paths.found()
+            if (self.paths.at(one).folder("schedule", one.day) / MANIFEST_NAME).is_file()
+            and one in sequence.of_day(one.day)
+        ]
+        names = [str(one.seed_name) for one in shown]
+        stands = f" Days {', '.join(names)} stand as they were shown." if len(shown) > 1 else ""
+        stands = f" Day {names[0]} stands as it was shown." if len(shown) == 1 else stands
+        waiting = [one for one in planned if one > own and one not in shown]
+        anew = f" The session of {waiting[0].said} is made anew: if it was shown, bring it first." if waiting else ""
+        return f" What was computed from it since, later models among it, is made again.{stands}{anew}"
 
     def copy(self, source: Path, progress: Callable[[int, int], None]) -> dict[str, str]:
         """Copy a recording beside the old one and read it back; return the sha256 of its files by name.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.amended.sequence import block_option
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
 from closedloop.artifacts.day.doubts import doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, check_summary, planned_session
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import quoted

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop.artifacts.amended.decided import SAID, decided
+from closedloop.artifacts.amended.kept import folders_that_differ, of_folder, outputs_of, source_of
 from closedloop.artifacts.amended.protocols import protocol_hashes, protocol_of_day
-from closedloop.artifacts.amended.sequence import START, Block, BlockSequence, block_of_folder, sequence_of
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.input_hash import input_hash
-from closedloop.artifacts.manifest import Manifest, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import START, Block, BlockSequence, block_of_folder, sequence_of
 from closedloop.artifacts.study import BROUGHT, START_DAY, StudyDocument, StudyPaths
 from closedloop.study.ledger import ledger_key
 from closedloop.study.table import Stage, StageTable
 
-MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day"})
+MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day", "replace_recording"})
 """Kinds of decision that have stages after a session made again, and by them models that later days were made with."""
 
 
@@ -91,7 +91,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Steps:
-    """All steps of a study; what was amended is read afresh at each.
+    """All steps of a study; what people decided is read afresh at each.
 
     Attributes
     ----------
@@ -114,10 +114,6 @@ class Steps:
     def sequence(self) -> BlockSequence:
         """Return which sessions there are now."""
         return sequence_of(standing(self.amendments()))
-
-    def protocol_of(self, day: int) -> Protocol:
-        """Return the protocol that a day goes by now; the study's start goes by that of day 0."""
-        return protocol_of_day(self.protocol, self.amendments(), day)
 
     def in_order(self, n_days: int) -> Iterator[Step]:
         """Yield the steps of the first days, each made when it is asked for: by then what it reads is published.
@@ -153,28 +149,64 @@ class Steps:
     def stands_as_shown(self, step: Step, manifest: Manifest) -> bool:
         """Return whether a folder is what a session was shown from, by decisions since then alone no longer followed.
 
-        A decision about earlier days (what is left out of a fit, say) may give a model that another session would have
-        been made with. What an animal saw stands nevertheless: it is as it was sealed, from the inputs and the
-        decisions that its manifest names, by today's protocol; and nothing of its own day changed.
+        A decision about earlier days (what is left out of a fit, another recording) may give a model that another
+        session would have been made with. What an animal saw stands nevertheless: it is as it was sealed, from the
+        inputs and the decisions that its manifest names, by today's protocol; what was made again of its inputs is kept
+        as it was; and nothing of its own day changed.
 
         Parameters
         ----------
         step
-            A stage before the session, or in it.
+            A stage before a session, or in it.
         manifest
             Of its published folder.
         """
-        if step.stage.place == "after the session" or not _was_shown(step.paths, max(step.day, 0)):
+        shown_in = step.stage.shown_in(step.paths, step.day)
+        if shown_in is None or not was_shown(self.paths.at(shown_in), shown_in.day):
             return False
         if not any(one.kind in MADE_AGAIN for one in self.amendments()):
             return False
-        if any(not _is_of_an_earlier_session(name, step.block) for name in _differing(manifest.inputs, step.inputs)):
+        if any(not _is_of_an_earlier_session(name, shown_in) for name in _differing(manifest.inputs, step.inputs)):
             return False
+        folders = folders_that_differ(manifest.inputs, step.inputs)
+        return self._is_of_its_inputs(step, manifest) and all(
+            source_of(self.paths, manifest.inputs, folder) for folder in folders
+        )
+
+    def is_to_be_kept(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a folder that is to be made again was what a session was made from that an animal has seen.
+
+        Not where the protocol has another made: then what was made from it is made again too, or refused.
+
+        Parameters
+        ----------
+        step
+            Which no longer follows from its inputs, or from what people decided.
+        manifest
+            Of its published folder.
+        """
+        if not any(one.kind in MADE_AGAIN for one in self.amendments()) or not self._is_of_its_inputs(step, manifest):
+            return False
+        folder, now = self.paths.relative(step.folder), outputs_of(self.paths, step.folder, manifest)
+        return any(
+            of_folder(read_manifest(shown).inputs, folder) == now
+            for shown in self._shown_folders()
+            if (shown / MANIFEST_NAME).is_file()
+        )
+
+    def _shown_folders(self) -> Iterator[Path]:
+        for stage in self.table.day:
+            for block in self.paths.found():
+                at = self.paths.at(block)
+                shown_in = stage.shown_in(at, block.day)
+                if shown_in is not None and was_shown(self.paths.at(shown_in), shown_in.day):
+                    yield at.folder(stage.name, block.day)
+
+    def _is_of_its_inputs(self, step: Step, manifest: Manifest) -> bool:
+        """Return whether a manifest is of the inputs and the decisions that it names, by today's protocol."""
         then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
         return manifest.input_hash in {
-            self._input_hash(
-                step.stage, step.paths, step.day, sections, inputs=manifest.inputs, decisions=manifest.decisions
-            )
+            self._input_hash(step, sections, manifest.inputs, manifest.decisions)
             for sections in (step.stage.deciding(self.study), then)
         }
 
@@ -221,18 +253,18 @@ class Steps:
         DocumentError
             What it reads is not published, or the study's amendments are damaged.
         """
+        amendments = self.amendments()
         paths, day = self.paths.keeping(self.sequence()).at(block), block.day
-        decisions = decided(self.amendments(), stage.decisions, session=block) if stage.decisions else {}
+        protocol = protocol_of_day(self.protocol, amendments, stage.protocol_day(paths, day))
+        decisions = decided(amendments, stage.decisions, session=block)
         inputs = {
             f"{paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.reads(paths, day, decided=bool(decisions))
             for name, entry in read_manifest(folder).outputs.items()
         }
-        protocol = self.protocol_of(stage.protocol_day(paths, day))
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
-        hash_of = partial(self._input_hash, stage, paths, day, inputs=inputs, decisions=decisions)
-        return Step(
+        step = Step(
             stage=stage,
             paths=paths,
             day=day,
@@ -241,32 +273,30 @@ class Steps:
             protocol=protocol,
             inputs=inputs,
             decisions=decisions,
-            input_hash=hash_of(now),
-            older_input_hash=hash_of(then) if then != now else None,
+            input_hash="",
+            older_input_hash=None,
+        )
+        return replace(
+            step,
+            input_hash=self._input_hash(step, now, inputs, decisions),
+            older_input_hash=self._input_hash(step, then, inputs, decisions) if then != now else None,
         )
 
     def _input_hash(
-        self,
-        stage: Stage,
-        paths: StudyPaths,
-        day: int,
-        sections: tuple[str, ...],
-        *,
-        inputs: dict[str, str],
-        decisions: dict[str, str],
+        self, step: Step, sections: tuple[str, ...], inputs: Mapping[str, str], decisions: Mapping[str, str]
     ) -> str:
         return input_hash(
-            stage.name,
-            paths.block(day),
+            step.stage.name,
+            step.block,
             study=self.study,
-            protocol=self.protocol_of(stage.protocol_day(paths, day)),
+            protocol=step.protocol,
             sections=sections,
             inputs=inputs,
             decisions=decisions,
         )
 
 
-def _was_shown(paths: StudyPaths, day: int) -> bool:
+def was_shown(paths: StudyPaths, day: int) -> bool:
     """Return whether anybody brought something of a day's session: an animal has seen it, sealed or not."""
     return any(not file.name.startswith(".") for stage in BROUGHT for file in paths.folder(stage, day).glob("*"))
 

@@ -11,9 +11,10 @@ from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.decided import Decision
-from closedloop.artifacts.amended.sequence import FIRST
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
@@ -105,6 +106,18 @@ class Stage:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
 
+    def shown_in(self, paths: StudyPaths, day: int) -> Block | None:
+        """Return the session in which what it makes is shown; None where it is made from the session.
+
+        Parameters
+        ----------
+        paths, day
+            The study, seen from the session that the stage is of.
+        """
+        if self.for_next_day:
+            return paths.sequence.shows_images_of(paths.block(day))
+        return None if self.place == "after the session" else max(paths.block(day), FIRST)
+
     def protocol_day(self, paths: StudyPaths, day: int) -> int:
         """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0.
 
@@ -187,7 +200,9 @@ def _synthesize(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _ingest(paths: StudyPaths, day: int) -> list[Path]:
-    return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *_site_table(paths, day)]
+    as_shown = sites_as_shown(paths) if paths.block(day) == FIRST else None
+    chosen = [as_shown] if as_shown else _site_table(paths, day)
+    return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *chosen]
 
 
 def _refit(paths: StudyPaths, day: int) -> list[Path]:
@@ -248,7 +263,7 @@ _DAY: tuple[Stage, ...] = (
         _today("schedule", "present"),
         _SESSION,
     ),
-    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest),
+    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest, decisions=("closed",)),
     Stage(
         "refit",
         work_of("closedloop.stages.refit"),

@@ -84,8 +84,9 @@ class RealStudy:
         clock: ClockKind = "real",
         codes: CodeTransport = "parallel",
         stops: Sequence[int] = (),
+        for_good: bool = False,
     ) -> Path:
-        """Present a day's session to its end and return the folder with what the rig leaves.
+        """Present a day's session, to its end unless said, and return the folder with what the rig leaves.
 
         Parameters
         ----------
@@ -95,13 +96,19 @@ class RealStudy:
             What the journal says of the launch.
         stops
             Trials after which the operator stops; the session goes on with another launch.
+        for_good
+            Whether it does not go on after the last stop.
         """
         session = open_session(self.paths.folder("schedule", day))
         out = self.paths.folder("present", day)
-        for stop_after in (*stops, None):
+        for stop_after in stops if for_good else (*stops, None):
             PretendedLab(session, gaze, display, clock, codes).launch(out, stop_after=stop_after)
         summarize(session.document, read_journal(out / catalog.JOURNAL.name)).write(out / catalog.SUMMARY.name)
         return out
+
+    def resume(self, day: int = 0) -> Path:
+        """Go on with a session that was stopped, to its end."""
+        return self.present(day)
 
     def record(self, day: int = 0) -> Path:
         """Put the recorder's files of a presented session where the study waits for them; return their folder."""

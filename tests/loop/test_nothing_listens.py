@@ -49,7 +49,8 @@ child.communicate(b"\\n")
 """
 
 # Each command with arguments that have it do what it is for. {done}: a finished study of two days, {played}: one of an
-# animal whose session was a pilot, {recorded}: one whose session was recorded as well, {copy}: its recording
+# animal whose session was a pilot, {stopped}: one whose session was stopped, {recorded}: one whose session was recorded
+# as well, {copy}: its recording
 LINES = (
     "closedloop dry-run {done}",
     "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
@@ -65,6 +66,10 @@ LINES = (
     "closedloop unskip-day {played} --day 1 --by ada --why well",
     "closedloop add-block {played} --day 0 --by ada --why rested",
     "closedloop drop-block {played} --day 0 --by ada --why tired",
+    "closedloop exclude {done} --site 0 --from fit --by ada --why dead",
+    "closedloop include {done} --site 0 --from fit --by ada --why alive",
+    "closedloop close-day {stopped} --day 0 --why tired",
+    "closedloop reopen-day {stopped} --day 0 --why rested",
     "closedloop verify {done}",
     "closedloop report {done}",
     "closedloop doctor",
@@ -280,6 +285,13 @@ def filled(
             study = real("played")
             study.present(gaze="mouse")
             places["played"] = study.root
+        if "{stopped}" in line:
+            study = real("stopped")
+            study.present(stops=(4,), for_good=True)
+            places["stopped"] = study.root
+            if "reopen" in line:
+                words = ("close-day", study.root, "--day", "0", "--why", "tired")
+                assert run_closedloop(*words).returncode == 0
         if "{held}" in line:
             places["held"] = real("held").root
             assert run_closedloop("hold", places["held"], "--by", "ada", "--reason", "pause").returncode == 0

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
 
 JOURNAL = "journal_sha256"
@@ -60,7 +60,7 @@ def closed_days(amendments: Sequence[Amendment]) -> tuple[ClosedDay, ...]:
     closed = dict[Block, ClosedDay]()
     for one in standing(amendments):
         if one.day is not None and one.kind == "close_day":
-            closed[Block(one.day, one.block)] = _closed(one, one.day)
+            closed[Block(one.day, one.block)] = closed_by(one, one.day)
         elif one.day is not None and one.kind == "reopen_day":
             closed.pop(Block(one.day, one.block), None)
     return tuple(closed[session] for session in sorted(closed))
@@ -83,7 +83,14 @@ def closed_as_text(amendments: Sequence[Amendment], session: Block) -> str:
     return json.dumps({name: getattr(found, name) for name in _COUNTS}, sort_keys=True) if found else ""
 
 
-def _closed(line: Amendment, day: int) -> ClosedDay:
+def closed_by(line: Amendment, day: int) -> ClosedDay:
+    """Return what a line says of the day that it closes.
+
+    Raises
+    ------
+    DocumentError
+        It does not say what was closed.
+    """
     counts = [line.after.get(name, "") for name in _COUNTS]
     if JOURNAL not in line.after or not all(count.isdecimal() for count in counts):
         raise DocumentError(

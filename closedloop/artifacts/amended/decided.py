@@ -11,8 +11,8 @@ from typing import Literal
 
 from closedloop.artifacts.amended.closing import closed_as_text, closed_until
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 
 Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until"]
 

@@ -12,10 +12,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 
@@ -60,9 +60,9 @@ def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
     out = set[Exclusion]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            out |= set(_things(one.after))
+            out |= set(things_in(one.after))
         elif one.kind == "include":
-            out -= set(_things(one.before))
+            out -= set(things_in(one.before))
     return _in_order(out)
 
 
@@ -99,9 +99,9 @@ def not_attacked(amendments: Sequence[Amendment], *, day: int) -> tuple[Exclusio
     first = dict[Exclusion, int]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            first = {thing: from_day for thing, from_day in first.items() if thing not in _things(one.after)}
+            first = {thing: from_day for thing, from_day in first.items() if thing not in things_in(one.after)}
             if _NOT_ATTACKED in one.after:
-                first |= dict.fromkeys(_things(one.after), _number(one.after[_NOT_ATTACKED]))
+                first |= dict.fromkeys(things_in(one.after), _number(one.after[_NOT_ATTACKED]))
     return tuple(
         one
         for one in exclusions(amendments)
@@ -174,7 +174,8 @@ def said_of_all(things: Iterable[Exclusion]) -> tuple[str, ...]:
     return tuple(f"{words}: left out of {' and '.join(sorted(of, reverse=True))}" for words, of in parts.items())
 
 
-def _things(values: dict[str, str]) -> tuple[Exclusion, ...]:
+def things_in(values: dict[str, str]) -> tuple[Exclusion, ...]:
+    """Return the things that an amendment states, as `noted` did."""
     return from_text(values.get(_THINGS, ""), place=f"amendments.jsonl, {_THINGS}")
 
 

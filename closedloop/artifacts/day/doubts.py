@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import SessionError
 
 Doubt = Literal["headless-display", "virtual-clock", "scripted-gaze", "mouse-gaze", "no-gaze", "file-codes"]

@@ -95,6 +95,9 @@ class IngestQuality(Document):
     )
     n_used: int
     set_aside: dict[str, int] = Field(description="accepted presentations that are not used, by reason")
+    about_sites: str = Field(
+        default="", exclude_if=operator.not_, description="how the sites were chosen, where not by their reliability"
+    )
     codes_sent: int = Field(description="this and the numbers of codes, clock and photodiode are the first device's")
     codes_received: int
     codes_matched: int

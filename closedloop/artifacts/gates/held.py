@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.amended.protocols import protocol_of_day
-from closedloop.artifacts.amended.sequence import START, Block, block_of_folder
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
@@ -19,6 +18,7 @@ from closedloop.artifacts.gates.sources import follows_from_files
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import START, Block, block_of_folder
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.plain_text.printed import command_line

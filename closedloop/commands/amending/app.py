@@ -9,6 +9,7 @@ import typer
 
 from closedloop.commands.extras import require_extra
 from closedloop.errors import visible
+from closedloop.plain_text.printed import printed
 
 amending_app = typer.Typer(rich_markup_mode=None)
 
@@ -54,3 +55,15 @@ def withdraw(
     from closedloop.commands.amending.protocol import withdraw_line  # noqa: PLC0415
 
     typer.echo(visible(withdraw_line(study, number=line, by=by, why=why)))
+
+
+@amending_app.command("history")
+def history(study: _Study, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Tell what happened to a study, in order, with the time in UTC: days made, shown and recorded, gates, decisions.
+
+    Decisions have the number of their line in amendments.jsonl, which `closedloop withdraw` takes.
+    """
+    from closedloop.commands.amending.history import history_as_json, history_lines, read_history  # noqa: PLC0415
+
+    found = read_history(study)
+    typer.echo(history_as_json(found) if json else printed(history_lines(found)))

@@ -75,4 +75,5 @@ def withdraw_line(study: Path, *, number: int, by: str | None, why: str) -> str:
     paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     line = withdraw(paths, document, protocol, number=number, by=by, why=why)
-    return f"Taken back: {said(line)}. Noted in {paths.amendments}.{planned_anew(paths, line.day or 0, line.subject)}"
+    anew = planned_anew(paths, line.day or 0, line.subject, remedy="amend it again")
+    return f"Taken back: {said(line)}. Noted in {paths.amendments}.{anew}"

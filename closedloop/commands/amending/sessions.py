@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.amended.sequence import SHOWN, Block
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import SHOWN, Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.plain_text.printed import command_line

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.amended.words import told
 from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
 from closedloop.artifacts.study import GATES_FOLDER, START, START_DAY, StudyPaths
@@ -20,19 +21,6 @@ EntryKind = Literal["decision", "gate", "fault", "stale", "wait", "stage"]
 
 MOST_EVENTS = 20_000  # of a ledger: a study of six days has some hundred
 
-_DECISIONS = {
-    "accept_session": "took the session as data, despite what the journal says",
-    "accept_recording": "took the recording, despite what is missing",
-    "replace_recording": "replaced the recording",
-    "edit_protocol": "edited the protocol",
-    "approve_gate": "approved what a gate found",
-    "hold": "held the study: nothing is shown until it is released",
-    "release": "released the study",
-    "skip_day": "skipped the day",
-    "unskip_day": "had the day after all, which was skipped",
-    "add_block": "added a session to the day",
-    "drop_block": "dropped the day's last session",
-}
 _FIRST_ATTEMPT = "attempt 1"  # as the ledger says it
 _SHA256 = re.compile("[0-9a-f]{64}")
 _SHOWN_OF_HASH = 12
@@ -99,20 +87,19 @@ def read_entries(paths: StudyPaths) -> tuple[tuple[Entry, ...], tuple[str, ...]]
 @while_unchanged()
 def _decisions(path: Path) -> tuple[tuple[Entry, ...], str]:
     amendments, fault = read_whole_amendments(path)
-    entries = tuple(_decision(one) for one in reversed(amendments))
+    entries = tuple(_decision(one.line, one.words) for one in reversed(told(amendments)))
     if fault:
         fault = f"{fault} The {len(amendments)} lines before it are shown; what comes from it on is not vouched for."
     return entries, fault
 
 
-def _decision(amendment: Amendment) -> Entry:
-    kind = str(amendment.kind)
+def _decision(amendment: Amendment, words: str) -> Entry:
     others = [one for one in amendment.subject if one not in amendment.before and one not in amendment.after]
     return Entry(
         utc=_utc(amendment.utc),
         kind="decision",
         day=amendment.day,
-        what=_DECISIONS.get(kind, kind.replace("_", " ")),
+        what=words,
         who=amendment.who,
         why=amendment.why,
         details=(

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import FIRST, block_of_folder, readable_sequence
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.records.sequence import FIRST, block_of_folder, readable_sequence
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.service.over_days.numbers import attempt

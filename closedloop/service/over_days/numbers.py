@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import FIRST, block_of_folder, readable_sequence
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.quality import IngestQuality
@@ -17,6 +16,7 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import FIRST, block_of_folder, readable_sequence
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.report.reading import DayRecord, PublishedDay, SensitivityRow, reported_sessions

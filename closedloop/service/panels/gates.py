@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from closedloop.artifacts.amended.sequence import Block, readable_sequence
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.held import (
     Held,
@@ -26,6 +25,7 @@ from closedloop.artifacts.gates.report import (
 )
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.unchanged import while_unchanged

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import FIRST, Block, block_of_folder
 from closedloop.artifacts.catalog import JOURNAL, ONSETS, QUALITY, RESPONSES
 from closedloop.artifacts.day.quality import DeviceQuality, IngestQuality
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import FIRST, Block, block_of_folder
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.charts import Chart, ChartLine

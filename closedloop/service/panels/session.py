@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.catalog import GAZE, SESSION
 from closedloop.artifacts.day.journal_rows import Continued, LaunchOpened, Paused, RecordingNoted
 from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.description import read_rig
 from closedloop.artifacts.study import StudyPaths

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.amended.sequence import Block, BlockSequence, readable_sequence
 from closedloop.artifacts.gates.held import PERSON, Held
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import Block, BlockSequence, readable_sequence
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels import gates

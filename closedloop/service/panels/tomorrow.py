@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import Block
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import kept, n_beyond_budget, shift

@@ -9,10 +9,10 @@ from functools import partial
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext

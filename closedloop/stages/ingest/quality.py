@@ -33,6 +33,7 @@ def quality_of(
     sites: SiteTable,
     first: SiteTable | None,
     agreement: tuple[RawAgreement, ...],
+    about_sites: str,
 ) -> IngestQuality:
     """Gather the day's quality report.
 
@@ -56,6 +57,8 @@ def quality_of(
         The day's sites and those of day 0; None on day 0 itself.
     agreement
         How well offline detection finds the recorder's threshold crossings.
+    about_sites
+        How they were chosen, where it was not by their reliability.
     """
     used = onsets.used
     twins = minutes_to_twin(onsets.image_index[used], onsets.time_s[used], clean_index)
@@ -87,6 +90,7 @@ def quality_of(
         n_not_recorded=sum(row.reason == "not_recorded" for row in journal.presentations),
         n_used=int(used.sum()),
         set_aside=onsets.set_aside(),
+        about_sites=about_sites,
         codes_sent=found.n_sent,
         codes_received=leading.codes_received,
         codes_matched=leading.codes_matched,

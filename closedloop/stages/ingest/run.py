@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from closedloop.alignment.alignment import Alignment, align_devices
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import FIRST
+from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
 from closedloop.recording.banks import BankActivity
@@ -61,6 +62,8 @@ def run(context: StageContext) -> None:
     amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
     first = None if context.block == FIRST else context.at(FIRST).read(catalog.SITES)
+    if first is None and (as_shown := sites_as_shown(context.paths)):  # which later days were shown by
+        first = context.read_kept(catalog.SITES, as_shown)
     arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
@@ -103,18 +106,20 @@ def run(context: StageContext) -> None:
         seed=context.seed("reliability"),
     )
     chosen = context.protocol.sites
-    site_index = (
-        sites_of_day_0(first)
+    ended_early = "closed" in context.decided
+    site_index, about_sites = (
+        (sites_of_day_0(first), "")
         if first
         else choose_sites(
             electrodes,
-            found.reliability,
+            found,
             n_sites=chosen.n_sites,
             min_reliability=chosen.min_reliability,
             folder=folder,
+            ended_early=ended_early,
         )
     )
-    if first is None:
+    if first is None and not ended_early:  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
         refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
@@ -136,6 +141,7 @@ def run(context: StageContext) -> None:
         sites=sites,
         first=first,
         agreement=agreement,
+        about_sites=about_sites,
     )
 
     context.write(catalog.RESPONSES, onsets.table())

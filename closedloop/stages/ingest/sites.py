@@ -66,30 +66,54 @@ def electrode_statistics(
 
 
 def choose_sites(
-    electrodes: Sequence[MappedElectrode], reliability: Floats, *, n_sites: int, min_reliability: float, folder: Path
-) -> dict[str, int]:
+    electrodes: Sequence[MappedElectrode],
+    found: ElectrodeStatistics,
+    *,
+    n_sites: int,
+    min_reliability: float,
+    folder: Path,
+    ended_early: bool = False,
+) -> tuple[dict[str, int], str]:
     """Choose the most reliable electrodes: outputs of the model, by the electrode's name.
+
+    Of a first day that people closed early, perhaps before any image came twice, the electrodes are taken whose
+    responses differ most among images, where none is reliable enough; that is said.
 
     Parameters
     ----------
     electrodes
         All of the day.
-    reliability
-        Of each, (n_electrodes,).
+    found
+        How each answered.
     n_sites
         At most so many are chosen.
     min_reliability
         None below it is.
     folder
         The recording's, for the message.
+    ended_early
+        Whether people closed the day before its end.
+
+    Returns
+    -------
+    tuple[dict[str, int], str]
+        The choice, and what is to be known of it; empty where it is as always.
 
     Raises
     ------
     RecordingError
         No electrode is reliable enough.
     """
+    reliability, said = found.reliability, ""
     order = np.argsort(-np.nan_to_num(reliability, nan=-1.0), kind="stable")
     fit = [int(place) for place in order if reliability[place] >= min_reliability][:n_sites]
+    if not fit and ended_early:
+        order = np.argsort(-np.nan_to_num(found.sigma_hz, nan=-1.0), kind="stable")
+        fit = [int(place) for place in order if found.sigma_hz[place] > 0][:n_sites]
+        said = (
+            f"The day ended before any electrode was seen to have a reliability of {min_reliability:g}: the sites are "
+            "the electrodes whose responses differed most among the images that were shown."
+        )
     if not fit:
         best = np.max(np.nan_to_num(reliability, nan=-1.0), initial=-1.0)
         raise RecordingError(
@@ -97,7 +121,7 @@ def choose_sites(
             f"{min_reliability:g}, found none (best {best:.2f}). Check the recording, "
             "show more repetitions, or lower sites.min_reliability."
         )
-    return {electrodes[place].neuroid_id: index for index, place in enumerate(fit)}
+    return {electrodes[place].neuroid_id: index for index, place in enumerate(fit)}, said
 
 
 def refuse_a_day_without_differences(counts: Floats, image_index: Integers, stimuli: Columns, *, folder: Path) -> None:

@@ -87,10 +87,16 @@ def close_day(
 
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), paths.block(day))
-    return [
+    lines = [
         f"{closed.said[0].upper()}{closed.said[1:]}; they count." if closed else "",
         "Images that were never shown are offered to the next day.",
     ]
+    if day == 0:
+        lines.append(
+            "Day 0 chooses the sites of all days: from few images the choice is poor. Going on with the session on "
+            "another day (`closedloop reopen-day`, `rig present --resume`) gives a better one."
+        )
+    return lines
 
 
 def reopen_day(

@@ -251,16 +251,12 @@ def _things(one: _Study, wanted: Wanted) -> tuple[Exclusion, ...]:
     found += [{"thing": "site", "name": one.electrode(name), **days} for name in wanted.electrodes]
     found += [{"thing": "array", "name": one.array(name), **days} for name in wanted.arrays]
     if wanted.day is not None:
-        day = {"from_day": wanted.day, "to_day": wanted.day}
-        found += [
-            {"thing": "presentations", **day, **_stretch(one, wanted)}
-            if wanted.presentations
-            else {"thing": "day", **day}
-        ]
+        of_day = {"from_day": wanted.day, "to_day": wanted.day}
+        stretch = _stretch(one, wanted)
+        found.append({"thing": "presentations" if stretch else "day", **of_day, **stretch})
     if not found:
         raise OptionError(
-            "closedloop exclude: expected --site, --electrode, --array, --day or --presentations, found none. "
-            "Say what is left out."
+            "What is meant: expected --site, --electrode, --array, --day or --presentations, found none. Name it."
         )
     return tuple(Exclusion.model_validate({"part": part, **thing}) for thing in found for part in wanted.parts)
 

@@ -110,11 +110,11 @@ def amended_line(paths: StudyPaths, line: Amendment, *, number: int) -> str:
     earlier = f" Days before {line.day} keep what they had." if line.day else ""
     return (
         f"{said(line)[:1].upper()}{said(line)[1:]}. Noted as line {number} in {paths.amendments}."
-        f"{earlier}{planned_anew(paths, line.day or 0, line.subject)}"
+        f"{earlier}{planned_anew(paths, line.day or 0, line.subject, remedy='take this back')}"
     )
 
 
-def planned_anew(paths: StudyPaths, first: int, keys: tuple[str, ...]) -> str:
+def planned_anew(paths: StudyPaths, first: int, keys: tuple[str, ...], *, remedy: str) -> str:
     """Warn of sessions that were ready to be shown and will be others; empty where there is none.
 
     Parameters
@@ -125,6 +125,8 @@ def planned_anew(paths: StudyPaths, first: int, keys: tuple[str, ...]) -> str:
         The first day that goes by another protocol.
     keys
         What changed in it.
+    remedy
+        What to do where the session from before was shown.
     """
     if not any(key.split(".")[0] in _SEEN_WHEN_PLANNED for key in keys):
         return ""
@@ -133,7 +135,7 @@ def planned_anew(paths: StudyPaths, first: int, keys: tuple[str, ...]) -> str:
     )
     return next(
         (
-            f" The session of day {day} is made anew: if the one from before was shown, take this back."
+            f" The session of day {day} is made anew: if the one from before was shown, {remedy}."
             for day in ready
             if day >= first
         ),

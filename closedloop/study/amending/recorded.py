@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.gates.held import is_shown
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, StudyPaths
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from closedloop.artifacts.amended.sequence import FIRST, SHOWN, Block, sequence_of
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import FIRST, SHOWN, Block, sequence_of
 from closedloop.artifacts.study import BROUGHT, QUEUE_STAGE, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line

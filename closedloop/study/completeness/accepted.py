@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.completeness.recording import recorded

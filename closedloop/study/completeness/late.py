@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import block_option
-from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
+from closedloop.artifacts.manifest import Manifest
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import quoted
@@ -44,7 +44,7 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
     if name is None:
         return
     way = "Move it out of the folder."
-    if stage == "recording" and not (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
+    if stage == "recording":
         options = f"--day {day}{block_option(paths.block(day))}"
         way = (
             f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quoted(paths.root)} "

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.amended.sequence import block_option
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from closedloop.artifacts.amended.protocols import PROTOCOL_SHA256, hashes_by_day, protocol_of_day
-from closedloop.artifacts.amended.sequence import START, Block
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
+from closedloop.artifacts.records.sequence import START, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.json_text import parse_json

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from closedloop.artifacts.study import GATES_FOLDER, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, REPLACED, StudyPaths
 from closedloop.storage import remove_file, remove_folder
 
 _HALF_WRITTEN = re.compile(r"\..+\.(\d+)\.tmp")  # what `storage.atomic_file` calls a file until it is whole
@@ -21,6 +21,8 @@ def is_leftover(path: Path) -> bool:
 
 def sweep_leftovers(paths: StudyPaths) -> None:
     """Remove what was left in a study's folder, its days', its gates' and its report's; nobody else works on it now."""
+    for copying in paths.root.glob(f"day-*/{REPLACED}/.*.partial"):
+        remove_folder(copying)
     gates = paths.root.glob(f"day-*/{GATES_FOLDER}")
     for folder in (paths.root, paths.report, *paths.root.glob("day-*"), *gates):
         for path in sorted(folder.glob(".*")) if folder.is_dir() else ():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.amended.sequence import Block, readable_sequence
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.plain_text.printed import in_words
 from closedloop.study.ledger import StageRecord

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from closedloop.artifacts.amended.sequence import Block
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.plain_text.printed import quoted
 from closedloop.study.ledger import StageRecord

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from closedloop.artifacts.amended.sequence import START, block_of_folder
+from closedloop.artifacts.records.sequence import START, block_of_folder
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.study.process.lock import holder_of
 from closedloop.study.process.notes import NOTE_ENDING, ProgressNote, read_note

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.amended import sequence
-from closedloop.artifacts.amended.sequence import Block
+from closedloop.artifacts.amended.kept import kept_folders
 from closedloop.artifacts.arrays import check_arrays
 from closedloop.artifacts.catalog import CATALOG, files_of
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, JournalFile, StudyFile, TableFile
@@ -18,6 +17,8 @@ from closedloop.artifacts.manifest import (
     unlisted_files,
     way_back,
 )
+from closedloop.artifacts.records import sequence
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, INPUTS, STAGES, START, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import is_simulated
 from closedloop.study.verification.findings import Findings
@@ -57,6 +58,24 @@ def check_folder(findings: Findings, study: StudyDocument, stage: str, folder: P
             findings.fault(
                 "leftover", f"{path}: expected nothing hidden in a published folder, found this. Move it away."
             )
+
+
+def check_kept(findings: Findings, study: StudyDocument, paths: StudyPaths) -> None:
+    """Read the folders that were kept when their stage was made again: what later days were shown by follows from them.
+
+    Recordings that were replaced are compared with what was noted of them, elsewhere.
+
+    Parameters
+    ----------
+    findings
+        Grow by what is found.
+    study, paths
+        Whose.
+    """
+    for stage in (name for name in STAGES if name not in BROUGHT):
+        for folder in sorted(paths.root.glob(f"day-[0-9]*/{stage}")):
+            for kept in kept_folders(folder):
+                check_folder(findings, study, stage, kept)
 
 
 def _without_manifest(findings: Findings, study: StudyDocument, stage: str, folder: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import START as NO_SESSION
-from closedloop.artifacts.amended.sequence import readable_sequence
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
+from closedloop.artifacts.records.sequence import START as NO_SESSION
+from closedloop.artifacts.records.sequence import readable_sequence
 from closedloop.artifacts.study import INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
@@ -23,7 +23,7 @@ from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 from closedloop.study.verification import surroundings
 from closedloop.study.verification.findings import Findings, StudyFault
-from closedloop.study.verification.folders import Folder, check_folder, published_folders
+from closedloop.study.verification.folders import Folder, check_folder, check_kept, published_folders
 from closedloop.study.verification.gates import check_gates
 
 
@@ -83,6 +83,7 @@ def verify_study(
     surroundings.check_pictures(findings, paths)
     surroundings.check_journals(findings, paths, study)
     surroundings.check_amendments(findings, paths)
+    check_kept(findings, study, paths)
     check_gates(findings, paths, study, protocol, gates=table.gates)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)

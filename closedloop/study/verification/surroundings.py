@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
@@ -153,6 +153,11 @@ def check_report(findings: Findings, paths: StudyPaths) -> None:
         record = REPORT_RECORD.read(path)
         for name, digest in record.drawn_from.items():
             source = paths.root / name
+            if source == paths.amendments and source.is_file() and sha256_file(source) != digest:
+                findings.notes.append(
+                    f"{path}: drawn before the last decision; `closedloop run` draws the pages again."
+                )
+                continue
             found = "no file" if not source.is_file() else "other bytes" if sha256_file(source) != digest else ""
             if found:
                 findings.fault(

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.amended.sequence import START, Block, readable_sequence
 from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.records.sequence import START, Block, readable_sequence
 from closedloop.artifacts.study import BROUGHT, StudyPaths
 from closedloop.study.completeness.looks import SeenFile, list_files
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
@@ -17,6 +16,7 @@ from closedloop.artifacts.files.kinds import StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns
 from tests.unit.days import context, pixels, stimulus, stimulus_columns

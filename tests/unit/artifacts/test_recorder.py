@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import DocumentError
 from tests.unit.days import context

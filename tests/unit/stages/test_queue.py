@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from closedloop.artifacts.catalog import QUEUE
 from closedloop.artifacts.day.plan import PLANNED_ITEMS
@@ -13,7 +16,7 @@ from closedloop.errors import ImageError
 from closedloop.stages import queue as queue_images
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
-from tests.unit.days import context
+from tests.unit.days import context, stimulus, write_responses, write_stimuli
 from tests.unit.messages import refused
 
 Use = tuple[str, int, str, bool]
@@ -109,3 +112,35 @@ def test_an_exhausted_pool_says_for_which_day(tmp_path: Path) -> None:
     """A pool of 16 images: 11 are used on day 0, 5 are left for a day of 8."""
     with refused(ImageError, "image pool:", "expected 8 unused images for day 1, found 5 of 16"):
         queued_today(tmp_path, n_per_category=4)
+
+
+def test_images_of_a_day_that_ended_early_are_offered_again_where_nothing_of_them_was_shown(tmp_path: Path) -> None:
+    """Of eight clean images the last three were not shown, one of which was shown attacked."""
+    made = context(tmp_path, "queue", images={"clean_per_day": 8})
+    images = pool_images(made)
+    today = ImageQueue(simulated=True, day=0, anchors=images[:2], normalizers=images[2:3], clean=images[4:12])
+    today.write(QUEUE.published(made.paths, 0))
+    items = [item("attacked", today.clean[7], "clean"), item("attacked", today.clean[5], "clean")]
+    file = made.published("plan") / "items.parquet"
+    write_table(file, PLANNED_ITEMS, as_columns(items, PLANNED_ITEMS), simulated=True)
+    rows = [
+        *(stimulus("clean", "clean", place, image_id=image.image_id) for place, image in enumerate(today.clean)),
+        stimulus("attacked", "clean", 7, image_id=today.clean[7].image_id, site_index=0, epsilon=1.0),
+        stimulus("attacked", "clean", 5, image_id=today.clean[5].image_id, site_index=0, epsilon=1.0),
+    ]
+    write_stimuli(made.paths, 0, rows)
+    shown = [0, 1, 2, 3, 4, 8]
+    write_responses(made.paths, 0, image_index=shown, counts=np.ones((len(shown), 1)), index_of={1: 0})
+    queue_images.run(replace(made, decided={"closed": '{"n_not_shown": 14, "n_shown": 6}'}))
+
+    tomorrow = ImageQueue.read(made.output(QUEUE))
+    again = {today.clean[5].image_id, today.clean[6].image_id}
+    assert {image.image_id for image in tomorrow.clean[:2]} == again
+    assert len({image.image_id for image in tomorrow.clean}) == 8
+    assert not {image.image_id for image in tomorrow.clean[2:]} & {image.image_id for image in today.clean}
+    missed = tomorrow.not_shown
+    assert missed is not None
+    assert (missed.day, missed.n_presentations, missed.n_images, missed.n_offered, missed.n_pairs) == (0, 14, 2, 2, 2)
+    table = read_table(made.working / "uses.parquet", USES)
+    assert not again & set(table["image_id"])
+    assert {today.clean[7].image_id, today.clean[0].image_id} <= set(table["image_id"])

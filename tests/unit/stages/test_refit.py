@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from closedloop.artifacts.amended.exclusions import Exclusion, as_text
 from closedloop.artifacts.catalog import COUNTS, FIT, MODEL
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses
@@ -41,11 +43,17 @@ def answer(image_index: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def refitted(
-    root: Path, *, day: int = 0, index_of: dict[int, int | None] = BOUND, **fit: Any
+    root: Path,
+    *,
+    day: int = 0,
+    index_of: dict[int, int | None] = BOUND,
+    decided: dict[str, str] | None = None,
+    shown: slice = slice(None),
+    **fit: Any,
 ) -> tuple[StageContext, SiteModel]:
-    """Show everything twice on every day so far; return the stage's surroundings and model t."""
-    made = context(root, "refit", day=day, fit=STILL | fit)
-    image_index = np.repeat(np.arange(len(ROWS)), 2)
+    """Show everything twice on every day so far, or a part; return the stage's surroundings and model t."""
+    made = replace(context(root, "refit", day=day, fit=STILL | fit), decided=decided or {})
+    image_index = np.repeat(np.arange(len(ROWS)), 2)[shown]
     for past in range(day + 1):
         write_stimuli(made.paths, past, ROWS)
         counts = answer(image_index)
@@ -156,3 +164,49 @@ def test_the_held_out_images_are_named_as_what_they_are(role: str) -> None:
     stimuli = StimulusSet(stimulus_columns(rows), pixels(3))
     day = DayResponses(stimuli, sites=(), presentations={}, rates_hz=np.zeros((0, 0)))
     assert refit._held_out_images([day, day]) == f"{role}s of all days so far, never fitted"
+
+
+def left_out(**values: Any) -> dict[str, str]:
+    return {"left_out_of_fit": as_text([Exclusion.model_validate({"part": "fit", "from_day": 0} | values)])}
+
+
+def test_a_site_that_is_left_out_keeps_its_place_and_is_not_fitted(tmp_path: Path) -> None:
+    made, before = refitted(
+        tmp_path, decided=left_out(thing="site", name="array1-005"), readout_learning_rate=0.1, weight_decay=0.0
+    )
+    found, after = report(made), load_site_model(made.output(MODEL))
+    assert found.left_out == {"site array1-005": 2 * len(ROWS) - 1}
+    assert (found.r_fitted[0], found.r_heldout[0]) == (None, None)
+    assert found.r_fitted[1] is not None
+    moved = np.abs(readout(after) - readout(before)).max(axis=1)
+    assert moved[0] == pytest.approx(0, abs=1e-6)
+    assert moved[1] > 1e-3
+
+
+def test_a_day_that_is_left_out_is_not_fitted_and_the_others_are(tmp_path: Path) -> None:
+    made, _ = refitted(tmp_path, day=1, decided=left_out(thing="day", from_day=0, to_day=0))
+    found = report(made)
+    assert found.n_fitted_by_day == (0, 8)
+    assert list(found.left_out) == ["day 0"]
+
+
+@pytest.mark.parametrize(("shown", "fitted"), [(slice(0, 22), False), (slice(0, 24), True)])
+def test_of_a_day_that_ended_before_half_of_the_normalizers_nothing_is_fitted_and_the_model_stays(
+    tmp_path: Path, shown: slice, fitted: bool
+) -> None:
+    """Rows 10 to 12 are the normalizers, each shown twice in a row."""
+    made, before = refitted(tmp_path, decided={"closed_until": "[0]"}, shown=shown, readout_learning_rate=0.1)
+    found, after = report(made), load_site_model(made.output(MODEL))
+    assert (found.n_fitted_by_day[0] > 0) == fitted
+    assert bool(found.days_not_fitted) != fitted
+    if not fitted:
+        assert found.days_not_fitted["0"].startswith("1 of the 3 images")
+        assert found.loss_by_epoch == ()
+        np.testing.assert_array_equal(readout(after), readout(before))
+
+
+def test_the_closed_form_start_waits_for_the_first_day_that_is_fitted(tmp_path: Path) -> None:
+    day_0 = left_out(thing="day", from_day=0, to_day=0)
+    made, before = refitted(tmp_path, day=1, decided=day_0, readout_start="closed_form")
+    after = load_site_model(made.output(MODEL))
+    assert np.abs(readout(after)[:2] - readout(before)[:2]).max() > 1e-3

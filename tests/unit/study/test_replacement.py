@@ -111,15 +111,16 @@ def test_an_array_that_came_late_is_asked_for_and_taken_in_by_the_named_command(
     assert "array2.nev" in read_manifest(folder).outputs
 
 
-def test_after_ingest_a_late_file_is_moved_out_and_nothing_is_replaced(made: Lab) -> None:
+def test_after_ingest_too_a_late_file_is_moved_out_or_all_are_brought_anew(made: Lab) -> None:
     folder = bring_bad_copy(made)
     made.run()
-    with refused(StudyError, folder, "found day 0 ingested"):
-        replace(made)
     (folder / "array2.nev").touch()
-    with refused(StudyError, folder / "array2.nev", "Move it out of the folder") as caught:
+    with refused(StudyError, folder / "array2.nev", "replace-recording", "move it out of the folder"):
         made.run()
-    assert "replace-recording" not in str(caught.value)
+    (folder / "array2.nev").unlink()
+    assert "is made again" in replace(made)
+    assert made.run() == Outcome(None, 0)
+    assert made.ran == ["0 ingest", "0 refit", "0 evaluate"]
 
 
 def test_what_a_desktop_leaves_in_a_sealed_folder_stops_nothing(made: Lab) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.records.pages import PagesRecord
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ManifestError, StudyError
 from closedloop.storage import sha256_file

@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.catalog import SESSION_IMAGES
 from closedloop.artifacts.files.session_images import read_session_images
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.service.png import png

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from closedloop.artifacts.amended.sequence import Block, readable_sequence
 from closedloop.artifacts.catalog import JOURNAL, SESSION
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import REPLACED, StudyPaths
 from closedloop.service.reading.session.journal import JournalLook, JournalReader
 from closedloop.service.reading.session.kept import ShownOnset

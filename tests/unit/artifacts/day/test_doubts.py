@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.day.doubts import (
     DOUBTS,
     doubts_and_who_took_them,
@@ -17,6 +16,7 @@ from closedloop.artifacts.day.doubts import (
 )
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import FIRST
 from tests.unit.study.sessions import launch
 
 

@@ -105,13 +105,30 @@ def test_sites_that_appear_and_vanish_since_day_0_are_named() -> None:
 
 def choose(recording: DayRecording, *, n_sites: int = 9, min_reliability: float = 0.2) -> dict[str, int]:
     """Choose among four electrodes with reliabilities of .3, .9, none and .5."""
-    return choose_sites(
+    chosen, said = choose_sites(
         electrodes(recording),
-        np.array([0.3, 0.9, np.nan, 0.5]),
+        ElectrodeStatistics(np.array([0.3, 0.9, np.nan, 0.5]), np.full(4, 20.0), np.full(4, 5.0)),
         n_sites=n_sites,
         min_reliability=min_reliability,
         folder=recording.folder,
     )
+    assert said == ""
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("reliability", "chosen"),
+    [([np.nan] * 4, {"array2-001": 0, "array1-001": 1}), ([0.1, np.nan, 0.4, np.nan], {"array2-001": 0})],
+)
+def test_on_a_day_that_ended_early_sites_are_what_differs_most_where_none_is_reliable(
+    recording: DayRecording, reliability: list[float], chosen: dict[str, int]
+) -> None:
+    found = ElectrodeStatistics(np.array(reliability), np.full(4, 20.0), np.array([2.0, np.nan, 3.0, 0.0]))
+    sites, said = choose_sites(
+        electrodes(recording), found, n_sites=9, min_reliability=0.2, folder=recording.folder, ended_early=True
+    )
+    assert sites == chosen
+    assert ("differed most among the images" in said) == bool(np.isnan(reliability).all())
 
 
 def test_sites_are_the_most_reliable_electrodes_in_that_order(recording: DayRecording) -> None:

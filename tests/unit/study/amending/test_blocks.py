@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.amended.sequence import Block, BlockSequence, block_of_folder
 from closedloop.artifacts.catalog import SESSION
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.records.sequence import Block, BlockSequence, block_of_folder
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.study.amending.sessions import add_block, drop_block

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.amended.sequence import Block
 from closedloop.artifacts.gates.held import held_in_its_study
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.amending.sessions import skip_day
 from closedloop.study.loop import Outcome, read_identity

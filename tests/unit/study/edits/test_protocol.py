@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from closedloop.artifacts.amended.sequence import FIRST
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import ProtocolError
 from closedloop.stages.context import StageContext

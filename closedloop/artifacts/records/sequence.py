@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
+from closedloop.artifacts.records.standing import standing
 
 SHOWN = "shown"
 """Under this name a skipped day, or a dropped block, keeps whether its session was shown: `yes` or `no`."""

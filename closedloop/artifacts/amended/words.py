@@ -1,0 +1,122 @@
+"""What people decided, in words: history, report, status and page say it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from closedloop.artifacts.amended import protocols
+from closedloop.artifacts.amended.closing import closed_by
+from closedloop.artifacts.amended.exclusions import said_of_all, things_in
+from closedloop.artifacts.amended.standing import withdrawals
+from closedloop.artifacts.records.amendments import Amendment
+
+_FOUND: Final = "found"
+
+
+def _amended(line: Amendment) -> str:
+    return f"amended the protocol {protocols.said(line)}"
+
+
+def _withdrawn(line: Amendment) -> str:
+    number, *kind = line.subject
+    of_what = f", {kind[0].replace('_', ' ')}" if kind else ""
+    return f"took back line {number}{of_what}"
+
+
+def _approved(line: Amendment) -> str:
+    gate = line.subject[-1].replace("_", " ") if line.subject else "a gate"
+    found = line.before.get(_FOUND, "").rstrip(".")
+    return f"approved what {gate} found" + (f": {found}" if found else "")
+
+
+def _edited(line: Amendment) -> str:
+    changes = [f"{key} {line.before.get(key, '?')} -> {line.after.get(key, '?')}" for key in line.subject]
+    return "edited the protocol" + (f": {', '.join(changes)}" if changes else "")
+
+
+def _left_out(line: Amendment) -> str:
+    return f"left out what does not count: {'; '.join(said_of_all(things_in(line.after)))}"
+
+
+def _taken_in(line: Amendment) -> str:
+    return f"took in again: {'; '.join(said_of_all(things_in(line.before)))}"
+
+
+def _closed(line: Amendment) -> str:
+    return f"closed the day: {closed_by(line, line.day or 0).said}"
+
+
+_WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
+    "accept_session": lambda line: f"took the session as data, despite {', '.join(line.subject) or 'its journal'}",
+    "accept_recording": lambda _line: "took the recording, despite what is missing",
+    "replace_recording": lambda _line: "replaced the recording",
+    "edit_protocol": _edited,
+    "approve_gate": _approved,
+    "hold": lambda _line: "held the study: nothing is shown until it is released",
+    "release": lambda _line: "released the study",
+    "amend_protocol": _amended,
+    "withdraw": _withdrawn,
+    "exclude": _left_out,
+    "include": _taken_in,
+    "close_day": _closed,
+    "skip_day": lambda _line: "skipped the day",
+    "unskip_day": lambda _line: "had the day after all, which was skipped",
+    "add_block": lambda line: f"added session {line.block} to the day",
+    "drop_block": lambda line: f"dropped session {line.block} of the day",
+    "reopen_day": lambda _line: "opened the day again, so that its session can go on",
+}
+
+
+CHANGES: Final = frozenset({"add_images", "amend_protocol", "change_rig", "move_study", "replace_recording"})
+"""Kinds by which a study goes otherwise than it was made, and that nothing else tells in `status`."""
+
+
+def in_words(line: Amendment) -> str:
+    """Return what a line decided, in a few words, as what somebody did."""
+    return _WORDS[line.kind](line) if line.kind in _WORDS else line.kind.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line of the amendments, to be told.
+
+    Attributes
+    ----------
+    number
+        Of the line, from 1; `closedloop withdraw` takes it.
+    taken_back_by
+        Number of the line that took it back; None where it stands.
+    """
+
+    number: int
+    line: Amendment
+    taken_back_by: int | None
+
+    @property
+    def words(self) -> str:
+        """What was decided, and whether it still stands."""
+        back = f" (taken back by line {self.taken_back_by})" if self.taken_back_by else ""
+        return f"{in_words(self.line)}{back}"
+
+    @property
+    def of_day(self) -> str:
+        """Which day it is about."""
+        return "the whole study" if self.line.day is None else f"day {self.line.day}"
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line: when, which day, who, what and why."""
+        when = self.line.utc[:16].replace("T", " ")
+        return f"{when} UTC, {self.of_day}, line {self.number}: {self.line.who} {self.words}. Why: {self.line.why}"
+
+
+def told(amendments: Sequence[Amendment]) -> tuple[Told, ...]:
+    """Return all lines of a study with their numbers, in order."""
+    back = withdrawals(amendments)
+    numbers = {id(line): number for number, line in enumerate(amendments, start=1)}
+    return tuple(
+        Told(number, line, numbers[id(back[number])] if number in back else None)
+        for number, line in enumerate(amendments, start=1)
+    )

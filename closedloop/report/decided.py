@@ -1,0 +1,49 @@
+"""What people decided about a study, on its pages: every line of its amendments, in words."""
+
+from __future__ import annotations
+
+from closedloop.artifacts.amended.words import Told, told
+from closedloop.report.layout import PageSection
+from closedloop.report.reading import DayRecord, StudyRecord
+from closedloop.report.tables import Table
+
+
+def decisions(record: StudyRecord) -> PageSection | None:
+    """Show all decisions, the first one first; None where nobody decided anything."""
+    return _section(told(record.amendments), "What was decided")
+
+
+def decisions_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
+    """Show the decisions about a day, and those that hold from an earlier day on.
+
+    Parameters
+    ----------
+    record
+        The study.
+    day
+        One of its days.
+    """
+    lines = [one for one in told(record.amendments) if _concerns(one, day.day)]
+    return _section(tuple(lines), f"What was decided about day {day.day}")
+
+
+def as_shown(record: StudyRecord) -> list[str]:
+    """Return what sessions were made from that was made again since, a sentence a day."""
+    return [day.as_shown for day in record.days if day.as_shown]
+
+
+def _concerns(one: Told, day: int) -> bool:
+    since = one.line.kind in ("amend_protocol", "withdraw", "change_rig") and one.line.day is not None
+    return one.line.day == day or (since and (one.line.day or 0) <= day)
+
+
+def _section(lines: tuple[Told, ...], heading: str) -> PageSection | None:
+    if not lines:
+        return None
+    rows = tuple(
+        (f"line {one.number}", one.line.utc[:16].replace("T", " "), one.of_day, one.line.who, one.words, one.line.why)
+        for one in lines
+    )
+    caption = "Of the study's amendments.jsonl, in order; times in UTC. Days that were recorded stand as they were."
+    table = Table(columns=("", "when", "about", "who", "what", "why"), rows=rows, caption=caption, prose=True)
+    return PageSection("decisions", heading, tables=(table,))

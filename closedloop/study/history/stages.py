@@ -1,0 +1,136 @@
+"""What the stages of a study did, and when: the ledger has the time of each, the folders what is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from closedloop.artifacts.catalog import DAY_PLAN, EVALUATION, FIT, QUALITY, STUDY_INPUTS, SUMMARY
+from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError
+from closedloop.study.database.events import StageEvent, read_events
+from closedloop.study.history.entry import Entry, EntryKind
+
+MOST_EVENTS: Final = 20_000  # of a ledger: a study of six days has some hundred
+_DONE: Final = {
+    START: "model 0 and the first images were made",
+    "plan": "was planned",
+    "synthesize": "attacks were made",
+    "schedule": "session was ready to be shown",
+    "present": "session was taken over",
+    "recording": "recording was taken over",
+    "ingest": "was ingested",
+    "refit": "model was fitted",
+    "evaluate": "was evaluated",
+    "queue": "images for the next day were drawn",
+}
+
+
+def stage_entries(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
+    """Return what the stages did, and what could not be read, a line each.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    """
+    faults: list[str] = []
+    events: Sequence[StageEvent] = ()
+    if paths.ledger.exists():
+        try:
+            events = read_events(paths.ledger, most=MOST_EVENTS)
+        except (ClosedLoopError, OSError) as error:
+            faults.append(str(error))
+    entries = list(_of_events(paths, events, faults))
+    known = {(event.day, event.stage) for event in events if event.event == "done"}
+    for stage, day, folder in _published(paths):
+        if (day, stage) not in known:  # a ledger that was lost: the folder itself says when
+            when = _utc((folder / MANIFEST_NAME).stat().st_mtime)
+            entries.append(Entry(when, "stage", day, _DONE[stage], details=_numbers(paths, stage, day, faults)))
+    return entries, faults
+
+
+def made_entry(paths: StudyPaths, study: StudyDocument) -> Entry:
+    """Return the study's beginning.
+
+    Parameters
+    ----------
+    paths, study
+        The study.
+    """
+    kind = "a simulated animal" if study.simulated else "an animal"
+    details = [f"closedloop {study.code_version}, base model {study.base_model}"]
+    if study.pool.folder:
+        details.append(f"images of {study.pool.folder}")
+    if (paths.inputs / STUDY_INPUTS.name).is_file():
+        try:
+            recorded = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
+        except ClosedLoopError:
+            recorded = None
+        if recorded and recorded.n_images:
+            details.append(f"{recorded.n_images:,} images listed")
+    what = f"study of {study.subject}, {kind}, was made by protocol {study.protocol_name}"
+    return Entry(_utc(paths.study.stat().st_mtime), "made", None, what, details=tuple(details))
+
+
+def _of_events(paths: StudyPaths, events: Sequence[StageEvent], faults: list[str]) -> Iterator[Entry]:
+    last = {(event.day, event.stage): event.number for event in events if event.event == "done"}
+    seen: set[tuple[int | None, str]] = set()
+    for event in events:
+        place = (event.day, event.stage)
+        if event.event == "done" and event.stage in _DONE and event.day is not None:
+            again = " again" if place in seen else ""
+            is_last = last[place] == event.number
+            details = _numbers(paths, event.stage, event.day, faults) if is_last else ()
+            seen.add(place)
+            yield Entry(_utc(event.time), "stage", event.day, f"{_DONE[event.stage]}{again}", details=details)
+        elif event.event in ("stale", "failed"):
+            what = "no longer follows from its inputs" if event.event == "stale" else "failed"
+            kind: EntryKind = "stale" if event.event == "stale" else "failed"
+            yield Entry(_utc(event.time), kind, event.day, f"{event.stage} {what}", why=event.detail)
+
+
+def _numbers(paths: StudyPaths, stage: str, day: int, faults: list[str]) -> tuple[str, ...]:
+    """Return what a stage's own document says of it, as it is now."""
+    try:
+        return tuple(_numbers_of(paths, stage, day))
+    except (ClosedLoopError, OSError) as error:
+        faults.append(str(error))
+        return ()
+
+
+def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
+    if stage == "plan" and (place := DAY_PLAN.published(paths, day)).is_file():
+        plan = DAY_PLAN.read(place)
+        yield f"{plan.budget.n_presentations:,} presentations, {plan.budget.hours:.2f} h; {plan.n_attacked:,} attacked"
+    elif stage == "present" and (place := SUMMARY.published(paths, day)).is_file():
+        shown = SUMMARY.read(place)
+        yield f"{shown.n_accepted:,} presentations accepted, {shown.duration_s / 3600:.2f} h, {shown.outcome}"
+    elif stage == "ingest" and (place := QUALITY.published(paths, day)).is_file():
+        quality = QUALITY.read(place)
+        yield f"{quality.n_used:,} of {quality.n_presented:,} presentations used"
+    elif stage == "refit" and (place := FIT.published(paths, day)).is_file():
+        fit = FIT.read(place)
+        known = [r for r in fit.r_heldout if r is not None]
+        yield f"{fit.n_stimuli:,} images fitted" + (f", r {sum(known) / len(known):.2f}" if known else "")
+    elif stage == "evaluate" and (place := EVALUATION.published(paths, day)).is_file():
+        EVALUATION.read(place)
+
+
+def _published(paths: StudyPaths) -> Iterator[tuple[str, int, Path]]:
+    days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
+    folders = [
+        (START, START_DAY, paths.start),
+        *((name, day, paths.folder(name, day)) for day in days for name in STAGES),
+    ]
+    yield from (one for one in folders if (one[2] / MANIFEST_NAME).is_file())
+
+
+def _utc(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
