@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from closedloop import __version__
-from closedloop.commands.amending.apps import AMENDING_APPS
+from closedloop.commands.amending.apps import all_amending_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.extras import INSTALL, require_extra
@@ -40,8 +40,7 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 app.add_typer(serve_app)
-for amending_app in AMENDING_APPS:
-    app.add_typer(amending_app)
+app.add_typer(all_amending_app)
 
 
 def _complete_protocol(incomplete: str) -> list[str]:
@@ -73,7 +72,6 @@ WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept
 BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
-ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 ProtocolOption = Annotated[
     str,
     typer.Option(
@@ -244,7 +242,7 @@ def approve(
         str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it; or hold")
     ],
     reason: Annotated[str, _REASON],
-    by: ByOption = None,
+    by: WhoOption = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
@@ -259,7 +257,7 @@ def approve(
 
 
 @app.command()
-def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: ByOption = None) -> None:
+def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
     Appends a line to the study's amendments.jsonl. `closedloop approve STUDY hold` releases it.
