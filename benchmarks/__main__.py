@@ -14,8 +14,12 @@ NAMES = {
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
     "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",
+    "gates_paper_day": "how long each gate takes on a day of the paper's size, made up",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
+    "site_identity": "steady sites called changed, and exchanged, dead and retuned ones found, over simulated subjects",
+    "page_hour": "what a page and its service grow by in an hour, by the clock, over 3,000 presentations (an hour)",
+    "plan_expectations": "what `closedloop plan` expects against simulated days: standard errors, power to see growth",
     "service_at_rest": "memory and processor time of the service while several studies wait, with a page open",
     "transfer": "what the simulated cortex really does under attacks by each gradient, at equal numbers of gradients",
     "nsx_reading": "raw voltage from an NSx file against neo",
@@ -27,7 +31,7 @@ def main() -> None:
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:<15} {what}" for name, what in NAMES.items()),
+        epilog="\n".join(f"  {name:<18} {what}" for name, what in NAMES.items()),
     )
     parser.add_argument("name", nargs="?", default="first_light", choices=NAMES, metavar="NAME", help="see below")
     options, rest = parser.parse_known_args()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.gates.report import Checkpoint, GateReport
+from closedloop.artifacts.gates.report import Checkpoint, GateLevel, GateReport
 from closedloop.artifacts.manifest import MANIFEST_NAME, describe_files, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.study import StudyPaths
@@ -29,6 +29,7 @@ from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.damage.nev import cut_off, drop_codes
 from closedloop.simulation.damage.set_up import (
     delay_codes,
+    lend_spikes,
     move_light,
     renumber_electrodes,
     scatter_spikes,
@@ -53,7 +54,7 @@ class Fault:
     Attributes
     ----------
     gate
-        The gate that has to hold.
+        The gate that has to say something.
     made
         What was done, in a few words.
     changed
@@ -62,6 +63,8 @@ class Fault:
         Changes a day's files.
     until
         The last stage that is made anew.
+    level
+        What the gate has to say.
     """
 
     gate: str
@@ -69,6 +72,7 @@ class Fault:
     changed: str
     change: Change
     until: str = "ingest"
+    level: GateLevel = "HOLD"
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -216,6 +220,29 @@ def _exchange_two(paths: StudyPaths, day: int) -> None:
     renumber_electrodes(_file(paths, day, ".nev"), {one: other, other: one})
 
 
+def _silence_one(paths: StudyPaths, day: int) -> None:
+    chosen = catalog.SITES.read(catalog.SITES.published(paths, 0)).chosen()
+    dead = next(site.electrode_id for site in chosen if site.processor == 1)
+    thin_spikes(_file(paths, day, ".nev"), kept=0.0, electrodes=[dead])
+
+
+def _retune_one(paths: StudyPaths, day: int) -> None:
+    """Give a site a part of the spikes of the three electrodes least like it, in place of its own: other cells."""
+    sites = [one for one in catalog.SITES.read(catalog.SITES.published(paths, 0)).sites if one.processor == 1]
+    counts = catalog.COUNTS.read(catalog.COUNTS.published(paths, 0))["counts"]
+    own = next(place for place, site in enumerate(sites) if site.site_index is not None)
+    spare = [e for e, site in enumerate(sites) if site.site_index is None and (site.reliability or 0.0) > 0.5]
+    known = counts[:, [own, *spare]]
+    likeness = np.corrcoef(known[np.isfinite(known).all(axis=1)], rowvar=False)[0, 1:]
+    others = [spare[place] for place in np.argsort(likeness, kind="stable")[:3].tolist()]
+    lend_spikes(
+        _file(paths, day, ".nev"),
+        part=0.4,
+        electrodes=[sites[place].electrode_id for place in others],
+        to=sites[own].electrode_id,
+    )
+
+
 def _exchange_arrays(paths: StudyPaths, day: int) -> None:
     for suffix in (".nev", ".ns6"):
         one, other = (_file(paths, day, suffix, processor=number) for number in (1, 2))
@@ -326,6 +353,8 @@ INTAKE_FAULTS = (
     Fault("site_identity", "two headstages exchanged", "recording", _exchange_headstages),
     Fault("site_identity", "every channel one number on", "recording", _shift_channels),
     Fault("site_identity", "two sites exchanged", "recording", _exchange_two),
+    Fault("site_identity", "one site fallen silent", "recording", _silence_one, level="WARN"),
+    Fault("site_identity", "one site with other cells", "recording", _retune_one, level="WARN"),
     Fault("twins_shown", "a session in the order of its clean images", "schedule", _show_twins_together),
 )
 """Faults that the intake has to find, whatever the number of arrays."""

@@ -1,7 +1,8 @@
 """What `closedloop serve` costs while nothing happens: several real studies that wait for their sessions, a page open.
 
-Run: ``python -m benchmarks service_at_rest --studies 5 --seconds 120``. Memory is the service's own resident set and
-that of its loops; processor time is counted over the seconds after all of them have come to rest.
+Run: ``python -m benchmarks service_at_rest --studies 1 --seconds 120``. Memory is that of the service and of every
+process that it started, its loops and those that read files, resident (RSS) and proportional (PSS: what two of them
+share is counted once); processor time is counted over the seconds after all of them have come to rest.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ import httpx
 import psutil
 from PIL import Image
 
+from benchmarks.process_memory import Memory, memory_of, memory_of_tree, tree
 from closedloop.stimuli.procedural import ProceduralPool
 
 PROTOCOL = Path(__file__).parents[1] / "protocols" / "smoke.yaml"
-WAITS = re.compile(r": waiting, day 0 present")
+WAITS = re.compile(r": waiting: day 0")
+SETTLE_S = 30.0  # until processes that were needed for a moment have ended
 ADDRESS = re.compile(r"Open (http://\S+)/#token")
 
 
@@ -88,19 +91,25 @@ def measure(
         events = f"{address}/study/{studies[0].name}/events"
         threading.Thread(target=listen, args=(events, over), daemon=True).start()
         httpx.get(f"{address}/study/{studies[0].name}", timeout=60)
-    time.sleep(10)
-    own = psutil.Process(service.pid)
-    loops = own.children(recursive=True)
+    time.sleep(SETTLE_S)
+    own, *loops = tree(service.pid)
     before, before_loops, began = used_s([own]), used_s(loops), time.monotonic()
     time.sleep(seconds)
     over_s = time.monotonic() - began
     over.set()
+    service_mb, all_mb = memory_of(service.pid), memory_of_tree(service.pid)
+    loops_mb = sum((memory_of(one.pid) for one in loops), Memory())
     figures = {
         "studies": len(studies),
         "pages": n_pages,
-        "service_mb": round(own.memory_info().rss / 2**20, 1),
+        "processes": len(tree(service.pid)),
+        "all_rss_mb": round(all_mb.rss_mb, 1),
+        "all_pss_mb": round(all_mb.pss_mb, 1),
+        "service_rss_mb": round(service_mb.rss_mb, 1),
+        "service_pss_mb": round(service_mb.pss_mb, 1),
         "service_cpu_percent": round(100 * (used_s([own]) - before) / over_s, 2),
-        "loops_mb_each": round(sum(one.memory_info().rss for one in loops) / len(studies) / 2**20, 1),
+        "loops_rss_mb_each": round(loops_mb.rss_mb / len(studies), 1),
+        "loops_pss_mb_each": round(loops_mb.pss_mb / len(studies), 1),
         "loops_cpu_percent": round(100 * (used_s(loops) - before_loops) / over_s, 2),
         "seconds": round(over_s, 1),
     }

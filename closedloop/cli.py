@@ -12,8 +12,14 @@ from closedloop import __version__
 from closedloop.commands.amending.apps import all_amending_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
+from closedloop.commands.completion import complete_protocol
 from closedloop.commands.extras import INSTALL, require_extra
+from closedloop.commands.looks import looks_app
+from closedloop.commands.new.app import new_app
+from closedloop.commands.planned.app import plan_app
 from closedloop.commands.recording_files.app import recording_app
+from closedloop.commands.rehearse.app import rehearse_app
+from closedloop.commands.replay.app import replay_app
 from closedloop.commands.serve.app import serve_app
 from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
@@ -39,14 +45,13 @@ app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
+app.add_typer(replay_app)
+app.add_typer(new_app)
+app.add_typer(rehearse_app)
 app.add_typer(serve_app)
 app.add_typer(all_amending_app)
-
-
-def _complete_protocol(incomplete: str) -> list[str]:
-    from closedloop.artifacts.protocol.shipped import shipped_protocols  # noqa: PLC0415
-
-    return [name for name in shipped_protocols() if name.startswith(incomplete)]
+app.add_typer(plan_app)
+app.add_typer(looks_app)
 
 
 _A_DAY_S = 86_400
@@ -72,12 +77,10 @@ WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept
 BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
-ProtocolOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=_complete_protocol
-    ),
-]
+_PROTOCOL = typer.Option(
+    metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
+)
+ProtocolOption = Annotated[str, _PROTOCOL]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -111,6 +114,9 @@ def dry_run(
     base_model: BaseModelOption = None,
     skip_unreadable: SkipUnreadableOption = False,
     workers: WorkersOption = None,
+    chaos: Annotated[
+        int | None, typer.Option(min=0, metavar="SEED", help="let things go wrong, drawn by this seed, and tell of all")
+    ] = None,
 ) -> None:
     """Run the whole experiment on a simulated monkey.
 
@@ -120,30 +126,29 @@ def dry_run(
     from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
+    wanted = Request(study, subject, True, protocol, images, base_model, days=days, skip_unreadable=skip_unreadable)
+    if chaos is not None:
+        from closedloop.commands.chaos import run_chaos_study  # noqa: PLC0415
+
+        return run_chaos_study(wanted, seed=chaos, workers=workers)
     if not (study / "study.json").exists():
-        request = Request(
-            root=study,
-            subject=subject,
-            simulated=True,
-            protocol=protocol,
-            images=images,
-            base_model=base_model,
-            days=days,
-            skip_unreadable=skip_unreadable,
-        )
-        create(request, workers=workers)
+        create(wanted, workers=workers)
     else:
         given = [name for name in context.params if "COMMANDLINE" in str(context.get_parameter_source(name))]
         refuse_other_study(study, given, protocol=protocol, subject=subject, images=images, base_model=base_model)
-    _end_if_held(_advance(study, days=days, workers=workers))
+    return _end_if_held(_advance(study, days=days, workers=workers))
 
 
 @app.command()
 def init(
     study: StudyArgument,
-    protocol: ProtocolOption,
     subject: Annotated[str, typer.Option(metavar="NAME", help="the animal's name")],
-    images: Annotated[Path, _IMAGES],
+    protocol: Annotated[str | None, _PROTOCOL] = None,
+    images: ImagesOption = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="take what is not given from another study: a second subject"),
+    ] = None,
     skip_unreadable: SkipUnreadableOption = False,
     base_model: BaseModelOption = None,
     array: Annotated[
@@ -165,17 +170,22 @@ def init(
 ) -> None:
     """Create a study of a real animal and prepare its first session.
 
-    Runs day 0 up to the session folder for the rig.
+    Runs day 0 up to the session folder for the rig. --protocol and --images are needed unless --like names a study that
+    has them.
     """
+    for option, given in (("--protocol", protocol), ("--images", images)):
+        if given is None and like is None:
+            raise OptionError(f"{option}: expected it, or --like with another study, found neither. Give one.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.study.amending.second_subject import like as request_like  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
 
     request = Request(
         root=study,
         subject=subject,
         simulated=False,
-        protocol=protocol,
+        protocol=protocol or "",
         images=images,
         base_model=base_model,
         arrays=tuple(array or ()),
@@ -183,7 +193,7 @@ def init(
         nsx=tuple(nsx or ()),
         skip_unreadable=skip_unreadable,
     )
-    create(request)
+    create(request if like is None else request_like(request, like))
     _end_if_held(_advance(study, days=None))
 
 
@@ -238,16 +248,14 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 @app.command()
 def approve(
     study: StudyArgument,
-    gate: Annotated[
-        str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it; or hold")
-    ],
+    gate: Annotated[str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it")],
     reason: Annotated[str, _REASON],
     by: WhoOption = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
 ) -> None:
-    """Let a study go on despite what a gate found, or release it where somebody holds it.
+    """Let a study go on despite what a gate found.
 
     Appends a line to the study's amendments.jsonl. The approval is void once the gate finds something else.
     """
@@ -260,11 +268,22 @@ def approve(
 def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
-    Appends a line to the study's amendments.jsonl. `closedloop approve STUDY hold` releases it.
+    Appends a line to the study's amendments.jsonl. `closedloop release STUDY` releases it.
     """
     from closedloop.commands.gates import hold_study  # noqa: PLC0415
 
     typer.echo(visible(hold_study(study, by=by, reason=reason)))
+
+
+@app.command()
+def release(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
+    """Release a study that somebody holds.
+
+    Appends a line to the study's amendments.jsonl. What a gate holds is approved: `closedloop approve`.
+    """
+    from closedloop.commands.gates import release_study  # noqa: PLC0415
+
+    typer.echo(printed(release_study(study, by=by, reason=reason)))
 
 
 @app.command("accept-session")
@@ -335,45 +354,6 @@ def replace_recording(
 
     done = replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle, block=block)
     typer.echo(visible(done))
-
-
-@app.command()
-def verify(study: StudyArgument, json: JsonOption = False) -> None:
-    """Read a study from its first byte to its last, and print a line for every fault; exit code 1 if there is one.
-
-    Reads every published file, recordings too, the images, the base model and the journals; nothing is written.
-    """
-    require_extra("lab")
-    from closedloop.commands.verify import verify as verify_on_a_terminal  # noqa: PLC0415
-
-    verify_on_a_terminal(study, as_json=json)
-
-
-@app.command()
-def report(study: StudyArgument) -> None:
-    """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
-    require_extra("lab")
-    from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
-    from closedloop.study.loop import read_identity  # noqa: PLC0415
-    from closedloop.study.pages import draw_pages  # noqa: PLC0415
-
-    paths = StudyPaths(Path(os.path.realpath(study)))  # resolve() breaks at a link to itself
-    read_identity(paths)
-    typer.echo(visible(f"Open {draw_pages(paths)}"))
-
-
-@app.command()
-def doctor(json: JsonOption = False) -> None:
-    """Check that this machine can run closedloop.
-
-    Covers libraries, disk space, display, and writing and reading back each kind of file.
-    """
-    from closedloop.commands.doctor import check_machine, checks_as_json, checks_lines  # noqa: PLC0415
-
-    checks = check_machine()
-    typer.echo(checks_as_json(checks) if json else printed(checks_lines(checks)))
-    if any(check.result == "FAIL" for check in checks):
-        raise typer.Exit(1)
 
 
 def _advance(study: Path, *, days: int | None, workers: str | None = None) -> Outcome:

@@ -36,7 +36,7 @@ gate finds something else later, it holds again. To hold a study yourself, and t
 
 ```sh
 closedloop hold runs/monkey-a --by Ada --reason "the animal is ill"
-closedloop approve runs/monkey-a hold --by Ada --reason "it is well again"
+closedloop release runs/monkey-a --by Ada --reason "it is well again"
 ```
 
 Both may be given while a loop is at work. A session that is being shown is not interrupted by a hold: the day after is

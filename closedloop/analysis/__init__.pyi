@@ -1,6 +1,9 @@
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
+from .expected_error import PlannedPairs, expected_standard_error, sigma_error
+from .identity import ElectrodeIdentity, IdentityComparison, IdentityRules, compare_identity
 from .normalizers import z_score
+from .power import power_of_mean, smallest_effect
 from .predictivity import correlation
 from .psth import rate_over_time, spikes_around
 from .reliability import (
@@ -20,15 +23,26 @@ from .sensitivity import (
     paired_difference,
     paper_estimate,
 )
+from .signatures import DayAnswers
 from .units import UnitMean, mean_over_units
+from .variance_parts import PairVariance, RepeatedPairs, pair_variance
 
 __all__ = [
+    "DayAnswers",
+    "ElectrodeIdentity",
     "Estimate",
+    "IdentityComparison",
+    "IdentityRules",
+    "PairVariance",
+    "PlannedPairs",
+    "RepeatedPairs",
     "UnitMean",
     "by_site",
+    "compare_identity",
     "correlation",
     "cross_fitted_estimate",
     "cross_fitted_size",
+    "expected_standard_error",
     "explained_fraction",
     "mean_over_pairs",
     "mean_over_units",
@@ -38,13 +52,17 @@ __all__ = [
     "noiseless_mean_absolute",
     "noiseless_square",
     "normalize",
+    "pair_variance",
     "paired_difference",
     "paper_estimate",
+    "power_of_mean",
     "random_pair_change",
     "rate_over_time",
     "repetitions_of",
     "sigma",
     "sigma_corrected",
+    "sigma_error",
+    "smallest_effect",
     "spearman_brown",
     "spikes_around",
     "split_half_means",

@@ -18,22 +18,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.documents import FORMAT_VERSION, refuse_other_version
-from closedloop.artifacts.foreign.hdf5 import locate
 from closedloop.artifacts.foreign.places import DatasetPlace, dataset_places, open_plain
 from closedloop.artifacts.layouts import ArrayLayout, Dataset
 from closedloop.confined.asking import run_confined
-from closedloop.confined.protocol import ConfinedError, Limits
+from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import DocumentError
 from closedloop.storage import atomic_file, change_in_place, is_failing_disk, open_new, storage_errors
 
+if TYPE_CHECKING:
+    import h5py
+
 Arrays = dict[str, NDArray[Any]]
+
+_LOCATE = FunctionPlace("closedloop.artifacts.foreign.hdf5", "locate")
 
 _APPENDED_CHUNK = 1 << 16  # rows
 _MOST_IN_MEMORY_BYTES = 1 << 26
@@ -180,6 +183,8 @@ def _begin(
 def _write_from_memory(
     temporary: Path, begin: Callable[[h5py.File], None], parts: Sequence[Mapping[str, NDArray[Any]]]
 ) -> None:
+    import h5py  # noqa: PLC0415 - whoever only reads does without
+
     with h5py.File(temporary, "w", driver="core", backing_store=False, track_order=True) as file:
         begin(file)
         for part in parts:
@@ -193,6 +198,8 @@ def _write_from_memory(
 @contextmanager
 def _large_file(temporary: Path) -> Iterator[h5py.File]:
     """Let HDF5 write a file itself, all of it before it is closed; what then fails ends the process."""
+    import h5py  # noqa: PLC0415 - likewise
+
     with h5py.File(temporary, "w", track_order=True) as file:
         try:
             with _nothing_lost():
@@ -362,7 +369,7 @@ def _places(path: Path, layout: ArrayLayout, status: os.stat_result) -> dict[str
         return _known[identity]
     declared = {name: (declared.dtype, len(declared.dimensions)) for name, declared in layout.datasets.items()}
     limits = Limits.of_file(status.st_size, bytes_per_s=_LOCATED_BYTES_PER_S, growth=_LOCATED_GROWTH)
-    found, chunks = run_confined(locate, str(path), declared, limits=limits)
+    found, chunks = run_confined(_LOCATE, str(path), declared, limits=limits)
     _check(path, layout, found)
     places = dataset_places(found["datasets"], layout, chunks)
     if time.time() - status.st_mtime > _SETTLED_S:

@@ -13,6 +13,7 @@ from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
@@ -24,12 +25,14 @@ from closedloop.artifacts.day.responses import ONSETS as ONSETS_LAYOUT
 from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_LAYOUT
 from closedloop.artifacts.day.responses import SPIKES as SPIKES_LAYOUT
+from closedloop.artifacts.day.responses import WAVEFORMS as WAVEFORMS_LAYOUT
 from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
+from closedloop.artifacts.records.inputs import ADDED_IMAGES as ADDED_IMAGES_LAYOUT
 from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.pages import PagesRecord
@@ -45,6 +48,14 @@ IMAGE_LIST = TableFile(
     holds="every image of the folder, by hash",
     optional=True,  # where images are computed
     layout=IMAGE_LIST_LAYOUT,
+)
+
+ADDED_IMAGES = TableFile(
+    INPUTS,
+    "added.parquet",
+    holds="images that were added later, by hash",
+    optional=True,  # where nobody added any
+    layout=ADDED_IMAGES_LAYOUT,
 )
 
 QUEUE = DocumentFile(
@@ -105,6 +116,20 @@ ONSETS = ArrayFile(
     layout=ONSETS_LAYOUT,
 )
 SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=SiteTable)
+IDENTITY = DocumentFile(
+    "ingest",
+    "identity.json",
+    holds="which electrode still is the one it was on day 0",
+    optional=True,  # on day 0, and of versions before December 2026
+    document=IdentityTable,
+)
+WAVEFORMS = ArrayFile(
+    "ingest",
+    "waveforms.h5",
+    holds="mean spike waveforms, by a sample of the recorder's",
+    optional=True,  # where a recorder stores none, and of versions before December 2026
+    layout=WAVEFORMS_LAYOUT,
+)
 QUALITY = DocumentFile(
     "ingest", "quality.json", holds="what was found in journal and recording", document=IngestQuality
 )
@@ -177,7 +202,7 @@ def tree() -> str:
         lines += [_line(2, f"{stage}/", _FOLDERS.get(stage, "")), *_files(3, stage)]
     lines.append(_line(2, f"{GATES_FOLDER}/", "go or no-go, of no stage"))
     lines += [_line(3, name, holds) for name, holds in _GATE_REPORTS.items()]
-    lines.append(_line(2, "replaced/", "recordings that a better copy took the place of, as they were"))
+    lines.append(_line(2, "replaced/", "recordings that were replaced, and what was made again after it was shown"))
     return "\n".join([*lines, _line(1, f"{REPORT_PAGES}/", ""), *_files(2, REPORT_PAGES)]) + "\n"
 
 
@@ -185,6 +210,10 @@ _STUDY = StudyPaths(Path())
 _STUDY_FILES = (
     (_STUDY.protocol.name, "the experiment, as the study was made with it"),
     (_STUDY.study.name, "subject, simulated or real, versions"),
+    (_STUDY.metadata.name, "animal, arrays, people; by `closedloop new` or by hand"),
+    (_STUDY.checklist.name, "what the first day needs, by `closedloop new`"),
+    (_STUDY.answers.name, "what it was told"),
+    (_STUDY.rehearsal.name, "what the copy rehearses; only in one of `closedloop rehearse`"),
     (_STUDY.amendments.name, "what people decided since: who, when, why"),
     (_STUDY.ledger.name, "which stage of which day is done, from which inputs"),
 )

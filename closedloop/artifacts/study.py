@@ -39,6 +39,12 @@ REPLACED = "replaced"
 GATES_FOLDER = "gates"
 """The folder of a day that holds what its gates found; it is no stage's."""
 
+METADATA_NAME, CHECKLIST_NAME, ANSWERS_NAME = "metadata.json", "checklist.md", "answers.yaml"
+"""What `closedloop new` writes into a study beside what `init` does; no stage reads it."""
+
+REHEARSAL_NAME = "rehearsal.json"
+"""The file by which a copy of a study is known for a rehearsal."""
+
 START_DAY = -1
 """Where a day is asked for, the day of the study's start."""
 
@@ -79,6 +85,11 @@ class StudyDocument(Document):
         default=(),
         exclude_if=operator.not_,
         description="files that each array's recording has besides its .nev: a day without them is not complete",
+    )
+    sessions_are_brought: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="of a simulated study: whether its sessions and recordings are brought into it, as an animal's are",
     )
     pool: PoolDescription
     base_model: str = Field(
@@ -152,6 +163,26 @@ class StudyPaths:
     def study(self) -> Path:
         """The study's identity."""
         return self.root / "study.json"
+
+    @property
+    def metadata(self) -> Path:
+        """Animal, arrays and people; where `closedloop new` made the study, or somebody wrote it."""
+        return self.root / METADATA_NAME
+
+    @property
+    def checklist(self) -> Path:
+        """What the first day needs, for people to read."""
+        return self.root / CHECKLIST_NAME
+
+    @property
+    def answers(self) -> Path:
+        """What `closedloop new` was told."""
+        return self.root / ANSWERS_NAME
+
+    @property
+    def rehearsal(self) -> Path:
+        """What the study rehearses, in a copy that `closedloop rehearse` made; no other has it."""
+        return self.root / REHEARSAL_NAME
 
     @property
     def amendments(self) -> Path:

@@ -10,9 +10,11 @@ import typer
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.interrupts import interruptible
+from closedloop.commands.planned.command import protocol_can_show
 from closedloop.errors import StudyError
 from closedloop.execution.found import find_workers
 from closedloop.execution.progress import bar
+from closedloop.plain_text.printed import printed
 from closedloop.storage import resolved
 from closedloop.study.create import Request, create_study, find_protocol
 from closedloop.study.foresight.weights import base_model_named
@@ -20,7 +22,7 @@ from closedloop.study.loop import read_identity
 
 
 def create(request: Request, *, workers: str | None = None) -> None:
-    """Make the study that is asked for.
+    """Make the study that is asked for; of an animal's, say what its protocol can show.
 
     Parameters
     ----------
@@ -40,7 +42,9 @@ def create(request: Request, *, workers: str | None = None) -> None:
         find_workers(workers)
     stopped = "Stopped; no study was made. Run the same command again: what was read of the images is remembered."
     with interruptible(stopped), bar("reading the images") as progress:
-        create_study(request, progress=progress, tell=typer.echo)
+        paths = create_study(request, progress=progress, tell=typer.echo)
+    if not request.simulated:
+        typer.echo(printed(protocol_can_show(paths.root)))
 
 
 def refuse_other_study(

@@ -1,4 +1,4 @@
-"""`closedloop approve` and `closedloop hold`: a person's decision, noted with the reason."""
+"""`closedloop approve`, `hold` and `release`: a person's decision, noted with the reason."""
 
 from __future__ import annotations
 
@@ -56,6 +56,31 @@ def approve_gate(study: Path, *, gate: str, day: int | None, by: str | None, rea
     if waiter := waiter_of(paths.root):
         return [*lines, f"The study goes on by itself: {waiter.name} waits on it."]
     return [*lines, f"Go on with `{command_line('closedloop', 'run', paths.root)}`."]
+
+
+def release_study(study: Path, *, by: str | None, reason: str) -> list[str]:
+    """Append the amendment that ends a person's hold.
+
+    Parameters
+    ----------
+    study
+        Study folder.
+    by
+        Who decides; None: the name of the account.
+    reason
+        Why.
+
+    Returns
+    -------
+    list of str
+        What was done, a line each.
+
+    Raises
+    ------
+    ClosedLoopError
+        Nobody holds the study, or no reason is given.
+    """
+    return approve_gate(study, gate=PERSON, day=None, by=by, reason=reason)
 
 
 def hold_study(study: Path, *, by: str | None, reason: str) -> str:

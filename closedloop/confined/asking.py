@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import closedloop.errors
@@ -28,6 +28,7 @@ from closedloop.confined.protocol import (
     OUT_OF_MEMORY,
     Answer,
     ConfinedError,
+    FunctionPlace,
     Limits,
 )
 from closedloop.errors import ExecutionError
@@ -49,10 +50,11 @@ _QUIET = {
 
 @dataclass
 class _Helper:
-    """The helper of this process, and the way to it."""
+    """The helper of this process, the way to it, and when it was asked last."""
 
     process: subprocess.Popen[bytes]
     channel: socket.socket
+    asked_at: float = field(default_factory=time.monotonic)
 
     def stop(self) -> None:
         """End it, and the child it has."""
@@ -66,13 +68,15 @@ _lock = threading.Lock()
 _helpers: list[_Helper] = []  # none or one
 
 
-def run_confined(function: Callable[..., Answer], *arguments: Any, limits: Limits) -> tuple[Any, list[memoryview]]:
+def run_confined(
+    function: Callable[..., Answer] | FunctionPlace, *arguments: Any, limits: Limits
+) -> tuple[Any, list[memoryview]]:
     """Call a function in a child of the helper and return its answer: the value, and the parts.
 
     Parameters
     ----------
     function
-        At the top of a module; it is found by its name.
+        At the top of a module; it is found by its name, which does where the module is not to be loaded here.
     arguments
         JSON-able.
     limits
@@ -90,7 +94,7 @@ def run_confined(function: Callable[..., Answer], *arguments: Any, limits: Limit
         The helper cannot be started.
     """
     request = {
-        "function": [function.__module__, function.__qualname__],
+        "function": function if isinstance(function, FunctionPlace) else FunctionPlace.of(function),
         "arguments": arguments,
         "limits": [limits.cpu_s, limits.wall_s, limits.memory_bytes],
     }
@@ -103,6 +107,23 @@ def run_confined(function: Callable[..., Answer], *arguments: Any, limits: Limit
         except BaseException:  # the helper may be at any point of its work: the next question gets a new one
             _stop()
             raise
+        finally:
+            for helper in _helpers:
+                helper.asked_at = time.monotonic()
+
+
+def end_idle_helper(*, after_s: float) -> None:
+    """End the helper where it was asked nothing for so long: a process that waits for days keeps no other in memory.
+
+    The next question starts another one. While one is being answered nothing is done.
+    """
+    if not _lock.acquire(blocking=False):
+        return
+    try:
+        if any(time.monotonic() - helper.asked_at >= after_s for helper in _helpers):
+            _stop()
+    finally:
+        _lock.release()
 
 
 def _ask_twice(request: bytes, limits: Limits) -> tuple[Any, list[memoryview]]:

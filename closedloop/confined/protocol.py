@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Answer = tuple[Any, Iterable[Any]]
 """What a confined function returns: a JSON-able value, and buffers of bytes that are sent as they are made."""
+
+
+class FunctionPlace(NamedTuple):
+    """A function that answers, by where it stands: who asks it need not load what answering takes."""
+
+    module: str
+    name: str
+
+    @classmethod
+    def of(cls, function: Callable[..., Answer]) -> FunctionPlace:
+        """Return where a function at the top of a module stands."""
+        return cls(function.__module__, function.__qualname__)
+
 
 MOST_REQUEST_BYTES = 1 << 16
 LENGTH_BYTES = 8  # before every frame of an answer, little-endian

@@ -26,6 +26,7 @@ from closedloop.recording.codes import Edges, ReceivedCodes
 from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
+from closedloop.recording.waveform_means import MeanWaveform
 
 _MICROSECONDS = 1_000_000  # the clock of a device without a stream of samples
 Integers = NDArray[np.int64]
@@ -96,6 +97,10 @@ class NeoPart:
         if self.samples is not None:
             numbers = {segment.clock_segment for segment in self.own_segments}
             yield Voltage(self.samples, {number: self.first_clock_segment + number for number in sorted(numbers)})
+
+    def mean_waveforms(self) -> tuple[MeanWaveform, ...]:
+        """Return nothing: formats store waveforms in many ways, or none."""
+        return ()
 
     def file_lines(self) -> dict[str, str]:
         """Return a line on what neo opened."""

@@ -12,6 +12,7 @@ from closedloop.blackrock.nev.events import NevEvents, read_nev
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.order import in_order_of_electrode
 from closedloop.blackrock.nev.packets import is_noise, is_spike
+from closedloop.blackrock.nev.sampled_waveforms import sample_mean_waveforms
 from closedloop.blackrock.nev.survey import NevSurvey, survey_nev
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.samples import NsxSamples, open_samples
@@ -23,6 +24,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
+from closedloop.recording.waveform_means import MeanWaveform
 
 _ONE_START_S = 600.0  # all files of a recording are opened together; a recorder may round, or open one late
 _RAW_HZ = 10_000  # slower files hold field potentials, in which no spike can be seen
@@ -146,6 +148,12 @@ class RecordingPart:
             if own and samples.rate_hz >= _RAW_HZ:
                 yield Voltage(_columns(samples, own), self.clock_segment_of(samples))
             seen.update(own)
+
+    def mean_waveforms(self) -> tuple[MeanWaveform, ...]:
+        """Return the mean waveform of each electrode's spikes, by a sample of the .nev."""
+        if self.files.nev is None or self.header is None:
+            return ()
+        return sample_mean_waveforms(self.files.nev, self.header)
 
     def clock_segment_of(self, samples: NsxSamples) -> dict[int, int]:
         """Return the device's clock segment by a file's own."""

@@ -17,6 +17,7 @@ from closedloop.recording.gaps import SpikeGap
 from closedloop.recording.segments import Segment
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spikes import Spikes
+from closedloop.recording.waveform_means import MeanWaveform
 
 
 class RecordedSamples(SampleSource, Protocol):
@@ -91,6 +92,9 @@ class DevicePart(Protocol):
 
     def voltages(self) -> Iterator[Voltage]:
         """Return the files with raw voltage, the fastest first."""
+
+    def mean_waveforms(self) -> tuple[MeanWaveform, ...]:
+        """Return the mean waveform of each electrode's spikes, by a sample of them; none where they are not stored."""
 
     def file_lines(self) -> dict[str, str]:
         """Return a line on each file, by name: what it is."""

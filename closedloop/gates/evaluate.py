@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.gates.report import Checkpoint, GateReport
+from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport
 from closedloop.artifacts.gates.sources import PROTOCOL, PROTOCOL_GATES, sources
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
-from closedloop.gates.table import gates_of
+from closedloop.gates.table import GATES, gates_of
 
 
 def evaluate_checkpoint(
@@ -40,6 +40,27 @@ def evaluate_checkpoint(
         made_from=context.made_from(),
         findings=findings,
     )
+
+
+def machine_finding(
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, day: int, gate: str
+) -> GateFinding | None:
+    """Ask a gate that asks the machine as it is now; nothing is written. None of any other gate.
+
+    Parameters
+    ----------
+    paths, study, protocol
+        The study.
+    day, gate
+        Which; the stage before its checkpoint is published.
+
+    Raises
+    ------
+    DocumentError
+        A published file is missing or damaged.
+    """
+    asked = next((one for one in GATES if one.name == gate and one.is_of_this_machine), None)
+    return None if asked is None else asked.evaluate(GateContext(paths, study, protocol, day))
 
 
 def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, asks_machine: bool = True) -> bool:

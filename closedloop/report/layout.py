@@ -73,7 +73,8 @@ class Page:
     """A whole page.
 
     `source` is its last line, `numbers_file` where its figures' numbers lie, if anywhere, and `in_folder` where the
-    command is to be typed, if that matters. `made_by` says what the command does.
+    command is to be typed, if that matters. `made_by` says what the command does, `has_dark` whether the page turns
+    dark where the reader's screen is.
     """
 
     title: str
@@ -88,6 +89,7 @@ class Page:
     numbers_file: str = ""
     in_folder: str = ""
     made_by: str = "To make it again"
+    has_dark: bool = False
 
     def numbers_csv(self) -> bytes:
         """Return the numbers of all its figures, a row a point."""

@@ -13,7 +13,7 @@ from closedloop.artifacts.catalog import SENSITIVITY_CSV, TRUTH_CSV
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
-from closedloop.report.comparable import comparable
+from closedloop.report.amended.comparable import comparable
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
 from closedloop.storage import write_bytes
 
@@ -122,7 +122,7 @@ def _fixed(value: float) -> str:
 def day_table(paths: StudyPaths) -> list[DayRow]:
     """Return the day-by-day table of a study for the command line; days without *ingest* have no line.
 
-    Of the same sites on all days, see `report.comparable`.
+    Of the same sites on all days, see `report.amended.comparable`.
     """
     return day_rows(comparable(read_study(paths)).record)
 

@@ -15,12 +15,14 @@ from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
-from closedloop.report import decided, drawing, sections
+from closedloop.report import drawing, sections
+from closedloop.report.amended import decided
+from closedloop.report.amended.comparable import comparable
+from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
-from closedloop.report.comparable import comparable
 from closedloop.report.gaze.section import gaze_of_day
+from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
-from closedloop.report.left_out import left_out
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.wording import count, number, percent, plus_minus, share
@@ -86,6 +88,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         sections.sensitivity_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
+        identity_over_days(record.days),
         sections.quality(record.days),
         decided.decisions(record),
     ]
@@ -113,6 +116,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         *drawn,
         gaze_of_day(record, day),
         sections.model_of_day(day),
+        _identity_until(record, day),
         sections.quality([day]),
         decided.decisions_of_day(record, day),
         sections.provenance(day),
@@ -132,6 +136,11 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
             *_alarms(record, day),
         ],
     )
+
+
+def _identity_until(record: StudyRecord, day: DayRecord) -> PageSection | None:
+    """Show what a day's sites were until then; None where that day was not compared with day 0."""
+    return identity_over_days([one for one in record.days if one.day <= day.day]) if day.identity else None
 
 
 def _page(

@@ -14,6 +14,7 @@ from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
@@ -77,6 +78,8 @@ class DayRecord:
         What makes the session no data of an animal, with who took it nevertheless, a sentence each.
     as_shown
         What its session was made from, where that was made again since, in a sentence; else empty.
+    identity
+        Which electrode still is the one it was; None on day 0, and for a day that an older version ingested.
     block
         Which of the day's sessions.
     decided
@@ -101,6 +104,7 @@ class DayRecord:
     block: int = 1
     decided: str = ""
     is_skipped: bool = False
+    identity: IdentityTable | None = None
 
     @property
     def session(self) -> Block:
@@ -207,6 +211,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         despite=tuple(taken.values()),
         block=paths.block(number).number,
         as_shown=said_of_older(number, made_from_older(paths, number)),
+        identity=day.document(catalog.IDENTITY),
     )
 
 

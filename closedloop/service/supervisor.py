@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.confined.asking import end_idle_helper
 from closedloop.errors import ClosedLoopError
 from closedloop.service.bell import Bell
 from closedloop.service.children.keeper import Keeper
@@ -19,6 +20,7 @@ from closedloop.service.place import ServicePlace, StudyPlace
 from closedloop.service.state import Standing
 
 _TROUBLE_S = 60.0
+_HELPER_IDLE_S = 15.0  # longer than the pauses between readings of a page; another one starts in half a second
 _TICK_S = 1.0  # a loop that ended is seen at once when its pause is over; a wake-up costs a tenth of a millisecond
 
 
@@ -81,7 +83,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         for study in self.studies:
-            keeper = Keeper(study.paths, study.place.log, self.options)
+            keeper = Keeper(study.paths, study.place.log, self.options, study.document.study_id)
             self._served.append(_Served(study, keeper, ToldStates.read(study.place.told)))
 
     def retry(self, name: str) -> None:
@@ -105,6 +107,7 @@ class Supervisor:
             self._take_requests(now)
             for one in self._served:
                 self._step(one, now)
+            end_idle_helper(after_s=_HELPER_IDLE_S)
             self.bell.wait(_TICK_S)
         self._end_all()
 

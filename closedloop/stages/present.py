@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
@@ -17,17 +18,34 @@ _INTERRUPTED = 130  # the rig's exit code where it was asked to end: Ctrl-C, SIG
 
 def run(context: StageContext) -> None:
     """Write journal.jsonl and summary.json, by `rig present --display headless`; resume a journal that is there."""
-    resume = context.output(JOURNAL).exists()
-    _present(context.path(SESSION).parent, out=context.working, resume=resume)
-    summary = SUMMARY.read(context.output(SUMMARY))
+    show(context.path(SESSION).parent, out=context.working, options=["--display", "headless"])
+
+
+def show(session: Path, *, out: Path, options: Sequence[str | Path]) -> None:
+    """Have the rig show a session to its end, as a process of its own, and resume what was stopped.
+
+    Parameters
+    ----------
+    session
+        Its folder.
+    out
+        Where journal and summary go.
+    options
+        Of `rig present`, beside --out and --resume.
+
+    Raises
+    ------
+    SessionError
+        The rig ended before the session did.
+    """
+    _present(session, out=out, options=options, resume=(out / JOURNAL.name).exists())
+    summary = SUMMARY.read(out / SUMMARY.name)
     if summary.n_remaining:
-        raise SessionError(
-            f"{context.working}: expected every presentation accepted, found {summary.n_remaining} left. Run again."
-        )
+        raise SessionError(f"{out}: expected every presentation accepted, found {summary.n_remaining} left. Run again.")
 
 
-def _present(session: Path, *, out: Path, resume: bool) -> None:
-    command = [sys.executable, "-m", "rig", "present", str(session), "--display", "headless", "--out", str(out)]
+def _present(session: Path, *, out: Path, options: Sequence[str | Path], resume: bool) -> None:
+    command = [sys.executable, "-m", "rig", "present", str(session), *map(str, options), "--out", str(out)]
     if resume:
         command.append("--resume")
     finished = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"COLUMNS": "400"})

@@ -6,7 +6,6 @@ the next day shows them first.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
-from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.from_protocol.images import added_rows, open_study_pool
 from closedloop.stages.pool import draw
 from closedloop.stimuli.listed import check_drawn
 
@@ -35,7 +35,9 @@ def run(context: StageContext) -> None:
     items, not_used = context.read(catalog.PLANNED_ITEMS), {image.image_id for image in left}
     uses = _uses_until_today(before, _uses_today(today, items, day=context.day, left=not_used))
     recorded = context.read(catalog.STUDY_INPUTS)
-    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
+    decided = context.decided.get("images_added", "")
+    added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
+    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None, added)
     offered = left[: context.protocol.images.clean_per_day]
     clean = offered + draw(
         pool.images(),
@@ -48,10 +50,9 @@ def run(context: StageContext) -> None:
     context.write(catalog.USES, uses)
     not_shown = None
     if missed:
-        n_presentations = json.loads(context.decided["closed"])["n_not_shown"]
         not_shown = NotShown(
             day=context.day,
-            n_presentations=n_presentations,
+            n_presentations=n_not_shown_of(context.decided["closed"]),
             n_images=len(left),
             n_offered=len(offered),
             n_pairs=missed.n_pairs,

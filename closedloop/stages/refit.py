@@ -6,7 +6,6 @@ it out or ended a session early, the model stays the one that the day was shown 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.closing import sessions_of
 from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
@@ -105,7 +105,7 @@ def _without_too_short(
     """
     kept, why = list(days), dict[str, str]()
     names = [session.seed_name for session in sessions]
-    for name in json.loads(closed) if closed else []:
+    for name in sessions_of(closed):
         if name not in names:  # a day that was skipped after it was closed
             continue
         number = names.index(name)

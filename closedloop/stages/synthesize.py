@@ -62,7 +62,12 @@ def run(context: StageContext) -> None:
     """Write stimuli.parquet, audit.parquet, images.h5 and predictions.h5."""
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
-    pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
+    has_added = recorded.n_images and context.path(catalog.ADDED_IMAGES).exists()
+    pool = open_study_pool(
+        context.study,
+        context.read(catalog.IMAGE_LIST) if recorded.n_images else None,
+        context.read(catalog.ADDED_IMAGES) if has_added else None,
+    )
     plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])))
     model_file, attack = context.path(catalog.MODEL), context.protocol.attack
     with memory_for_batches(attack, context.paths.protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -117,7 +117,13 @@ class FolderReading:
     shorter_side_px: Mapping[str, int]
 
 
-def read_folder(pool: FolderPool, *, remembered: Path, progress: Callable[[int, int], None]) -> FolderReading:
+def read_folder(
+    pool: FolderPool,
+    *,
+    remembered: Path,
+    progress: Callable[[int, int], None],
+    only: Collection[str] | None = None,
+) -> FolderReading:
     """Read every image of a folder: its hash, its size, and whether it can be shown.
 
     Parameters
@@ -129,8 +135,10 @@ def read_folder(pool: FolderPool, *, remembered: Path, progress: Callable[[int, 
         modification time are as they were.
     progress
         Called with (images read, all images).
+    only
+        Names of the images to read; all by default.
     """
-    images = pool.images()
+    images = tuple(image for image in pool.images() if only is None or image.image_id in only)
     known = dict(_remembered(remembered))
     listed: list[ListedImage] = []
     faults: dict[str, ImageError] = {}

@@ -29,6 +29,7 @@ from closedloop.storage.files import (
     write_bytes,
 )
 from closedloop.storage.folders import (
+    link_folder,
     make_folder,
     publish_folder,
     remove_folder,
@@ -48,6 +49,7 @@ __all__ = [
     "copy_file",
     "is_failing_disk",
     "leave_note",
+    "link_folder",
     "locked",
     "make_folder",
     "open_new",

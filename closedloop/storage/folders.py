@@ -62,6 +62,14 @@ def rename(old: Path, new: Path) -> None:
             sync_folder(old.parent)
 
 
+def link_folder(link: Path, target: Path) -> None:
+    """Let a name lead to a folder elsewhere, durably; one that leads there already stays, and nothing is removed."""
+    with storage_errors(link):
+        if not link.is_symlink():
+            link.symlink_to(target, target_is_directory=True)
+            sync_folder(link.parent)
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder and all that is in it, if it is there."""
     with storage_errors(folder), suppress(FileNotFoundError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from closedloop import __version__
@@ -60,6 +60,10 @@ class Request:
         Days that will be run; None for all of the protocol.
     skip_unreadable
         Whether images that cannot be shown are left out; else they are refused.
+    content
+        The protocol itself, where it is made and no file holds it: `protocol` is only its name in messages then.
+    beside
+        Further files of the study's folder, by name: what no stage reads.
     """
 
     root: Path
@@ -73,6 +77,8 @@ class Request:
     nsx: tuple[str, ...] = ()
     days: int | None = None
     skip_unreadable: bool = False
+    content: bytes | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def find_protocol(name: str) -> Path:
@@ -141,16 +147,15 @@ def create_study(
             f"{root}: expected a place outside of the folder of images, found it in {resolved(request.images)}: what a "
             "study writes is no image to show. Choose another folder."
         )
-    array_files = _array_files(request.arrays) if any("=" in text for text in request.arrays) else ()
-    told = tuple(one.name for one in array_files) or _array_names(request.arrays)
-    nsx = _nsx(request.nsx)
+    told, array_files = parse_arrays(request.arrays)
+    nsx = parse_nsx(request.nsx)
     recorder = _recorder(request)
     if request.images is None and not request.simulated:
         raise StudyError(
             f"{root}: expected a folder of images to show an animal, found none given. Give one by --images."
         )
-    source = find_protocol(request.protocol)
-    content = read_bytes(source)
+    source = Path(request.protocol) if request.content is not None else find_protocol(request.protocol)
+    content = request.content if request.content is not None else read_bytes(source)
     protocol = parse_protocol(content, place=str(source))
     refuse_more_days(protocol, request.days)
     n_days = request.days or protocol.days
@@ -192,6 +197,8 @@ def create_study(
             tell(line)
         record_inputs(paths, study, protocol, recorded="init", reading=reading)
         write_bytes(paths.protocol, content)
+        for name, beside in request.beside.items():
+            write_bytes(paths.root / name, beside)
         study.write(paths.study)
     forget_images(study.pool)
     return StudyPaths(root)
@@ -223,40 +230,73 @@ def _simulated_arrays(protocol: Protocol) -> tuple[str, ...]:
     return tuple(f"array{number}" for number in range(1, protocol.simulation.n_processors + 1))
 
 
-def _array_names(given: Sequence[str]) -> tuple[str, ...]:
+def parse_arrays(given: Sequence[str], *, option: str = "--array") -> tuple[tuple[str, ...], tuple[ArrayFiles, ...]]:
+    """Return the arrays' names, and which files are whose where their names do not tell.
+
+    Parameters
+    ----------
+    given
+        As `Request.arrays`.
+    option
+        How they were given, for messages.
+
+    Raises
+    ------
+    OptionError
+        They do not tell whose a file is.
+    """
+    files = _array_files(given, option) if any("=" in text for text in given) else ()
+    return tuple(one.name for one in files) or _array_names(given, option), files
+
+
+def _array_names(given: Sequence[str], option: str) -> tuple[str, ...]:
     """Take names that tell the processor, as the recorder's files do; where none are given, the recording tells."""
     names = tuple(name.strip() for name in given)
     processors = [processor_of(Path(name)) if any(map(str.isdigit, name)) else 0 for name in names]
     if 0 in processors or len(set(processors)) < len(names):
         raise OptionError(
-            f"--array {', '.join(names)}: expected names that tell the processor (array1, nsp2), or patterns of their "
+            f"{option} {', '.join(names)}: expected names that tell the processor (array1, nsp2), or patterns of their "
             "files (left=LEFT*), found neither. Correct it."
         )
     return names
 
 
-def _nsx(given: Sequence[str]) -> tuple[NsxSuffix, ...]:
+def parse_nsx(given: Sequence[str], *, option: str = "--nsx") -> tuple[NsxSuffix, ...]:
+    """Return the suffixes of files that were given as "ns6" or ".NS6", in order.
+
+    Parameters
+    ----------
+    given
+        As `Request.nsx`.
+    option
+        How they were given, for messages.
+
+    Raises
+    ------
+    OptionError
+        One is none of Blackrock's.
+    """
     found = tuple(f".{suffix.strip().lower().removeprefix('.')}" for suffix in given)
     wrong = [suffix for suffix in found if suffix not in NSX_SUFFIXES]
     if wrong:
-        raise OptionError(f"--nsx {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
+        raise OptionError(f"{option} {wrong[0]}: expected one of {', '.join(NSX_SUFFIXES)}. Correct it.")
     return tuple(suffix for suffix in NSX_SUFFIXES if suffix in found)
 
 
-def _array_files(given: Sequence[str]) -> tuple[ArrayFiles, ...]:
+def _array_files(given: Sequence[str], option: str) -> tuple[ArrayFiles, ...]:
     """Read "left=LEFT*" as an array's name and the pattern of its files; the order gives the processors' numbers."""
     found = []
     for text in given:
         name, _, files = (part.strip() for part in text.partition("="))
         if not name or not files:
             raise OptionError(
-                f"--array {text}: expected an array's name and a pattern of its files, such as left=LEFT*, found no "
+                f"{option} {text}: expected an array's name and a pattern of its files, such as left=LEFT*, found no "
                 "such pair. Correct it."
             )
         found.append(ArrayFiles(name=name, files=files))
     for what, values in (("name", [one.name for one in found]), ("pattern", [one.files.lower() for one in found])):
         if len(set(values)) < len(values):
-            raise OptionError(f"--array: expected a {what} of its own for each array, found one twice. Correct it.")
+            raise OptionError(f"{option}: expected a {what} of its own for each array, found one twice. Correct it.")
     return tuple(found)
 
 

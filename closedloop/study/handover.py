@@ -37,7 +37,8 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
         What `check_session` and `check_kept_gaze` find.
     """
     if stage != "present":
-        refuse_simulated(paths.folder(stage, day))
+        if not study.simulated:
+            refuse_simulated(paths.folder(stage, day))
         refuse_another_session(paths, paths.folder(stage, day), day=day)
         return
     folder = paths.day(day).folder("present")

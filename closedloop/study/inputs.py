@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop import __version__
-from closedloop.artifacts.catalog import IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
+from closedloop.artifacts.amended.images import additions
+from closedloop.artifacts.amended.moved import as_moved
+from closedloop.artifacts.catalog import ADDED_IMAGES, IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest, verify_files
 from closedloop.artifacts.naming import derive_seed, stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
+from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocument, StudyPaths
+from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
+from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.listed import (
     FolderChanges,
     FolderPool,
@@ -117,7 +122,7 @@ def record_inputs_later(
     ImageError
         The folder is gone, or an image cannot be shown.
     """
-    pool, reading = open_folder(study), None
+    pool, reading = open_folder(paths, study), None
     if pool is not None:
         make_folder(_working(paths))
         remembered = _working(paths) / f"{_REMEMBERED}-{pool_hash(study)[:8]}"
@@ -149,20 +154,26 @@ def are_recorded(paths: StudyPaths) -> bool:
     return (paths.inputs / MANIFEST_NAME).is_file()
 
 
-def open_folder(study: StudyDocument) -> FolderPool | None:
-    """Open the study's folder of images, whatever is in it now; None where images are computed.
+def open_folder(paths: StudyPaths, study: StudyDocument) -> FolderPool | None:
+    """Open the study's folder of images where it is now, whatever is in it; None where images are computed.
+
+    Parameters
+    ----------
+    paths, study
+        The study.
 
     Raises
     ------
     ImageError
         It is gone.
     """
-    if study.pool.folder is not None and not Path(study.pool.folder).is_dir():
+    described = as_moved(study, read_amendments(paths.amendments)).pool
+    if described.folder is not None and not Path(described.folder).is_dir():
         raise ImageError(
-            f"{study.pool.folder}: expected the study's folder of images, found none. Mount the disk that it is on, or "
-            "put a link of that name to where it is now."
+            f"{described.folder}: expected the study's folder of images, found none. Mount the disk that it is on, or "
+            f"say where it is now by `closedloop move {quoted(paths.root)} --images FOLDER --why TEXT`."
         )
-    pool = open_pool(study.pool.model_dump(exclude_none=True))
+    pool = open_pool(described.model_dump(exclude_none=True))
     return pool if isinstance(pool, FolderPool) else None
 
 
@@ -176,7 +187,7 @@ def check_pictures_already_shown(paths: StudyPaths, study: StudyDocument) -> Non
     ImageError
         One is missing, or looks otherwise than on an earlier day.
     """
-    pool = open_folder(study)
+    pool = open_folder(paths, study)
     if pool is None or not (paths.start / MANIFEST_NAME).is_file():
         return
     for path in sorted(paths.root.glob(f"day-*/{STIMULI.stage}/{MANIFEST_NAME}"))[:1]:
@@ -185,7 +196,7 @@ def check_pictures_already_shown(paths: StudyPaths, study: StudyDocument) -> Non
         for image_id, shown in zip(rows["image_id"][again], rows["stimulus_id"][again], strict=True):
             if stimulus_id(pool.load(image_id)) != shown:
                 raise ImageError(
-                    f"{study.pool.folder}/{image_id}: expected the picture that was shown on an earlier day, found "
+                    f"{pool.folder}/{image_id}: expected the picture that was shown on an earlier day, found "
                     "another: the file was overwritten. Restore it from a copy."
                 )
 
@@ -201,7 +212,7 @@ def compare_inputs(paths: StudyPaths, study: StudyDocument) -> str | None:
         The list itself was changed.
     """
     verify_files(paths.inputs, read_manifest(paths.inputs))
-    pool = open_folder(study)
+    pool = open_folder(paths, study)
     if pool is None:
         return None
     left_out = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0)).left_out
@@ -218,8 +229,20 @@ def compare_inputs(paths: StudyPaths, study: StudyDocument) -> str | None:
 
 
 def read_image_list(paths: StudyPaths) -> tuple[ListedImage, ...]:
-    """Return the list of the folder's images."""
-    rows = IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))
+    """Return the list of the folder's images, with those that were added and are in force."""
+    return (*_images(IMAGE_LIST.read(IMAGE_LIST.published(paths, 0))), *read_added(paths))
+
+
+def read_added(paths: StudyPaths) -> tuple[ListedImage, ...]:
+    """Return the images that were added to the list and are in force."""
+    place = ADDED_IMAGES.published(paths, 0)
+    if not place.is_file():
+        return ()
+    rows, numbers = ADDED_IMAGES.read(place), additions(whole_amendments(paths.amendments))
+    return tuple(image for image, of in zip(_images(rows), rows["addition"], strict=True) if int(of) in numbers)
+
+
+def _images(rows: Columns) -> tuple[ListedImage, ...]:
     names = ("image_id", "sha256", "n_bytes")
     return tuple(ListedImage(str(i), str(s), int(n)) for i, s, n in zip(*(rows[name] for name in names), strict=True))
 
@@ -252,7 +275,9 @@ def _said(folder: Path, changes: FolderChanges) -> str | None:
     said = [
         f"{len(changes.gone)} images are gone ({_names(changes.gone)}): they are drawn no more" if changes.gone else "",
         f"{len(renamed)} were renamed ({_names(renamed)}): they are drawn no more" if renamed else "",
-        f"{len(changes.new)} are new ({_names(changes.new)}): they are not drawn" if changes.new else "",
+        f"{len(changes.new)} are new ({_names(changes.new)}): they are not drawn before `closedloop add-images`"
+        if changes.new
+        else "",
     ]
     parts = [part for part in said if part]
     if not parts:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from typing import Protocol as Port
 
+from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import STIMULI
 from closedloop.artifacts.gates.held import Held, held_before, holds_by_gates
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
@@ -21,6 +22,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import remove_file, storage_errors
+from closedloop.study.amending.rigs import note_another_rig
 from closedloop.study.amending.sessions import refuse_shown_though_skipped
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, forget_sealed, list_files, remember_refusal
@@ -312,7 +314,7 @@ class _Loop:
     def _context(self, step: Step, progress: ProgressCallback) -> StageContext:
         return StageContext(
             paths=step.paths,
-            study=self.steps.study,
+            study=as_moved(self.steps.study, self.steps.amendments()),
             protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
@@ -370,4 +372,6 @@ class _Loop:
         if list_files(step.folder) != outlook.look.files:
             remove_file(step.folder / MANIFEST_NAME)
             return watch.changed(brought, watch.see(brought)).missing
+        if brought.stage == "present" and (noted := note_another_rig(paths, self.steps.study, day=step.day)):
+            self.reporter.say(noted)
         return ""

@@ -72,7 +72,8 @@ def refuse_at_once(paths: StudyPaths, *, day: int) -> None:
     except ClosedLoopError:  # still being copied, perhaps: that is waited for, or said later
         return
     refuse_rehearsal(journal, place)
-    _refuse_what_no_animal_saw(paths, journal, day=day)
+    if not StudyDocument.read(paths.study).simulated:
+        _refuse_what_no_animal_saw(paths, journal, day=day)
 
 
 def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int) -> None:

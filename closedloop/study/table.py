@@ -10,7 +10,7 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.decided import Decision
+from closedloop.artifacts.amended.decided import DecisionName
 from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -83,12 +83,12 @@ class Stage:
     opens_inputs: bool = False
     for_next_day: bool = False
     undeclared: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
-        return self.place == "in the session" and not study.simulated
+        return self.place == "in the session" and (not study.simulated or study.sessions_are_brought)
 
     def reads(self, paths: StudyPaths, day: int, *, decided: bool) -> list[Path]:
         """Return the published folders that it reads.
@@ -287,7 +287,7 @@ _DAY: tuple[Stage, ...] = (
         _queue,
         opens_inputs=True,
         for_next_day=True,
-        decisions=("closed",),
+        decisions=("closed", "images_added"),
         decided_inputs=_today("synthesize", "ingest"),
     ),
 )

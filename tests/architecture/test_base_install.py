@@ -60,15 +60,15 @@ def test_a_command_that_needs_an_extra_names_it_and_leaves_nothing(tmp_path: Pat
     assert finished.returncode == 1, finished.stderr
     assert finished.stdout == ""
     (line,) = finished.stderr.splitlines()
-    assert INSTALL[line.partition(":")[0]] == "pip install 'closedloop[lab]'"
-    assert line.endswith("Install it: pip install 'closedloop[lab]'")
+    assert INSTALL[line.partition(":")[0]] == f"pip install '{ROOT}[lab]'"
+    assert line.endswith(f"Install it: pip install '{ROOT}[lab]'")
     assert not list(tmp_path.iterdir())
 
 
 def test_the_service_names_its_own_extra(tmp_path: Path) -> None:
     finished = closedloop("serve", "study", cwd=tmp_path)
     assert finished.returncode == 1
-    assert finished.stderr.endswith("Install it: pip install 'closedloop[service]'\n")
+    assert finished.stderr.endswith(f"Install it: pip install '{ROOT}[service]'\n")
     assert len(finished.stderr.splitlines()) == 1
 
 
@@ -89,7 +89,7 @@ def test_help_needs_no_extra(tmp_path: Path, command: str) -> None:
 def test_doctor_says_which_extra_is_missing(tmp_path: Path) -> None:
     finished = closedloop("doctor", cwd=tmp_path)
     assert finished.returncode == 1
-    assert "fix: torch: expected an installed library, found none. Install it: pip install 'closedloop[lab]'" in (
+    assert f"fix: torch: expected an installed library, found none. Install it: pip install '{ROOT}[lab]'" in (
         " ".join(finished.stdout.split())
     )
     assert "Traceback" not in finished.stderr

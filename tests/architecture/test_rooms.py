@@ -49,13 +49,25 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         *("errors", "execution", "models", "neo_files", "plain_text", "recording", "simulation", "stimuli"),
         *("storage", "training"),
     },
+    "planning": {"analysis", "artifacts", "errors", "gates", "report", "stages"},
     "study": {
         *GROUND,
-        *("artifacts", "blackrock", "devices", "execution", "eyelink", "gates", "models", "neo_files", "plain_text"),
+        *(
+            "artifacts",
+            "blackrock",
+            "confined",
+            "devices",
+            "execution",
+            "eyelink",
+            "gates",
+            "models",
+            "neo_files",
+            "plain_text",
+        ),
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
-    "service": {*GROUND, "artifacts", "blackrock", "devices", "plain_text", "report", "study"},
+    "service": {*GROUND, "artifacts", "blackrock", "confined", "devices", "plain_text", "report", "study"},
     "commands": {
         *GROUND,
         *(
@@ -70,6 +82,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "models",
             "neo_files",
             "plain_text",
+            "planning",
         ),
         *("recording", "report", "service", "simulation", "stages", "stimuli", "study", "terminal", "training"),
     },
@@ -100,7 +113,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
-        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "stages")),
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "planning", "stages")),
         *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
         "closedloop.service.reading.recording",
         *("closedloop.storage.arrays", "rig.calibration", "rig.display", "rig.operator.views", "rig.pages"),
@@ -134,7 +147,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     ),
     "uvicorn": ("closedloop.service.web",),
     "watchfiles": ("closedloop.study.waiting.alarms",),
-    "yaml": ("closedloop.plain_text.yaml_edit", "closedloop.plain_text.yaml_text"),
+    "yaml": tuple(f"closedloop.plain_text.{module}" for module in ("yaml_edit", "yaml_text", "yaml_values")),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),
     "ctypes": (
@@ -158,7 +171,8 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
     "subprocess": (
         *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
-        *("closedloop.stages.present", "rig.operator.panel"),
+        *("closedloop.stages.present", "closedloop.study.chaos.programs", "closedloop.study.rehearsal.present"),
+        "rig.operator.panel",
     ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
     **dict.fromkeys(("smtplib", "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc"), ()),

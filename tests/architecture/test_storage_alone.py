@@ -39,7 +39,7 @@ PROC = {"read_text"}  # what the kernel says of the machine is no file on a disk
 ALLOWED = {
     # the homes of libraries that open their files themselves; what they write is the temporary name of `atomic_file`
     "closedloop/artifacts/arrays.py": {"h5py.File"},
-    "closedloop/artifacts/tables.py": {"pq.ParquetWriter", "pq.write_table", "csv.CSVWriter"},
+    "closedloop/artifacts/arrow.py": {"pq.ParquetWriter", "pq.write_table", "csv.CSVWriter"},
     "closedloop/models/weight_files.py": {"safe_open"},
     "closedloop/simulation/cortex/training.py": {"safe_open", "save_file"},
     "closedloop/report/drawing.py": {"savefig"},  # into memory

@@ -1,4 +1,4 @@
-"""Somebody at the terminal of `rig`, who answers what is asked."""
+"""Somebody at the terminal of `rig` or `closedloop`, who answers what is asked."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import time
 class Person:
     """Somebody at the terminal of a command, who answers what is asked."""
 
-    def __init__(self, *words, environment=None):
+    def __init__(self, *words, environment=None, module="rig", cwd=None):
         self._ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "rig", *map(str, words)]
+        command = [sys.executable, "-m", module, *map(str, words)]
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True, env=environment
+            command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True, env=environment, cwd=cwd
         )
         os.close(theirs)
         self.read = ""

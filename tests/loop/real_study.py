@@ -20,8 +20,7 @@ import numpy as np
 from PIL import Image
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import Journal, read_journal
-from closedloop.artifacts.day.journal_rows import JournalRow, Presentation
+from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.session import CodeTransport, ScriptedMonkey
 from closedloop.artifacts.day.session_summary import summarize
 from closedloop.artifacts.naming import derive_seed
@@ -30,11 +29,13 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.session_clock import since_the_start
 from closedloop.stages.from_protocol.recording import raw_electrodes_on
 from closedloop.stimuli.procedural import ProceduralPool
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.create import Request, create_study
-from closedloop.study.loop import Outcome, run_study
+from closedloop.study.gates.decisions import approve
+from closedloop.study.loop import Outcome, read_identity, run_study
 from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
 from rig.display.headless import HeadlessDisplay
 from rig.machine.apparatus import Apparatus
@@ -74,6 +75,16 @@ class RealStudy:
     def run(self) -> Outcome:
         """Advance it in this process, until a person is needed: seconds sooner than the command."""
         return run_study(self.paths, Listener(), patience=Patience(settle_s=0))
+
+    def go_on(self) -> Outcome:
+        """Advance it, and approve what its gates hold, until somebody has to act."""
+        outcome = self.run()
+        while outcome.held_by:
+            study, protocol = read_identity(self.paths)
+            for held in outcome.held_by:
+                approve(self.paths, study, protocol, held.gate, by="Ada", reason="as expected", day=held.day)
+            outcome = self.run()
+        return outcome
 
     def present(
         self,
@@ -121,7 +132,7 @@ class RealStudy:
             ArrayDay(
                 day=day,
                 session_id=session.session_id,
-                journal=_since_the_start(read_journal(catalog.JOURNAL.published(self.paths, day))),
+                journal=since_the_start(read_journal(catalog.JOURNAL.published(self.paths, day))),
                 images=np.load(catalog.SESSION_IMAGES.published(self.paths, day), mmap_mode="r"),
                 refresh_hz=session.screen.refresh_hz,
                 raw_electrodes=raw_electrodes_on(protocol.recording, day),
@@ -307,15 +318,3 @@ class PretendedScreen:
 
 def _cortex(protocol: Protocol, study: StudyDocument) -> HiddenCortex:
     return HiddenCortex(derive_seed(protocol.seed, study.subject, "hidden cortex"), protocol.simulation.n_electrodes)
-
-
-def _since_the_start(journal: Journal) -> Journal:
-    """Return a journal in seconds since its session began: the simulated recorder starts just before that."""
-    start_s = journal.launches[0].time_s
-    return replace(journal, rows=tuple(_earlier(row, start_s) for row in journal.rows))
-
-
-def _earlier(row: JournalRow, by_s: float) -> JournalRow:
-    if isinstance(row, Presentation):
-        return row.model_copy(update={"onset_s": row.onset_s - by_s, "offset_s": row.offset_s - by_s})
-    return row.model_copy(update={"time_s": row.time_s - by_s})

@@ -27,10 +27,12 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "closedloop.cli", *map(str, arguments)]
 
 
-def closedloop(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def closedloop(
+    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 600
+) -> subprocess.CompletedProcess[str]:
     """Run `closedloop` to its end."""
     return subprocess.run(
-        command(*arguments), check=False, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, timeout=600
+        command(*arguments), check=False, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, timeout=timeout_s
     )
 
 

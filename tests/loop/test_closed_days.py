@@ -11,7 +11,6 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import SessionError
-from closedloop.study.loop import Outcome
 from closedloop.study.verification.study import verify_study
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 from tests.loop.studies import closedloop
@@ -27,17 +26,6 @@ def decide(study: RealStudy, command: str, day: int) -> str:
     finished = closedloop(command, study.root, "--day", str(day), "--why", "the animal was tired")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
-
-
-def go_on(study: RealStudy) -> Outcome:
-    """Run a study, and approve what the gates hold: few presentations say little."""
-    outcome = study.run()
-    while outcome.held_by:
-        for held in outcome.held_by:
-            words = ("approve", study.root, held.gate, "--day", str(held.day), "--reason", "a short day")
-            assert closedloop(*words).returncode == 0
-        outcome = study.run()
-    return outcome
 
 
 def test_sessions_stopped_at_10_50_and_90_percent_close_and_the_days_after_run(tmp_path: Path) -> None:
@@ -64,7 +52,7 @@ def test_sessions_stopped_at_10_50_and_90_percent_close_and_the_days_after_run(t
         stimuli = catalog.STIMULI.read(catalog.STIMULI.published(study.paths, day))
         shown = catalog.JOURNAL.read(catalog.JOURNAL.published(study.paths, day)).presentations
         seen |= clean & {str(stimuli["image_id"][row.image_index]) for row in shown}
-        outcome = go_on(study)
+        outcome = study.go_on()
         assert outcome.day == min(day + 1, N_DAYS - 1)
     assert outcome.waiting_for is None
 

@@ -41,8 +41,8 @@ def test_days_without_a_fault_pass(gated: StudyPaths, day: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [*INTAKE_FAULTS, *OF_A_FIT], ids=name_of)
-def test_a_gate_holds_on_a_fault_made_for_it(gated: StudyPaths, tmp_path: Path, fault: Fault) -> None:
+def test_a_gate_holds_or_warns_on_a_fault_made_for_it(gated: StudyPaths, tmp_path: Path, fault: Fault) -> None:
     report = find(gated, fault, day=DAY, folder=tmp_path / "study")
     (found,) = [finding for finding in report.findings if finding.gate == fault.gate]
-    assert found.level == "HOLD", found
+    assert found.level == fault.level, found
     assert found.remedy

@@ -54,7 +54,7 @@ def kill_during(study: Path, day: int, stage: str, after_s: float, victim: str) 
     its kill: the loop is then killed in what it does next, so that it never runs on past later kills.
     """
     working, done = stage_folders(study, day, stage)
-    with Child(
+    with Child[bytes](
         command("dry-run", study, "--protocol", PROTOCOL),
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
@@ -107,7 +107,7 @@ def test_twenty_kills_over_all_stages_and_the_rig_change_no_byte_of_the_result(
 @pytest.mark.timeout(600)
 def test_a_loop_killed_while_its_rig_presents_finds_the_orphan_and_goes_on(undisturbed: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
-    with Child(
+    with Child[bytes](
         command("dry-run", study, "--protocol", PROTOCOL),
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,

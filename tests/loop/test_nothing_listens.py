@@ -25,6 +25,7 @@ from PIL import Image
 import closedloop.cli
 import rig.cli
 from closedloop.artifacts.rig.light import FlashesDocument, PatchFlash
+from closedloop.artifacts.study import StudyDocument
 from tests.equipment.fake_microcontroller import faking
 from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
@@ -54,14 +55,23 @@ child.communicate(b"\\n")
 LINES = (
     "closedloop dry-run {done}",
     "closedloop init new --protocol {two_days} --subject m --images {photographs} --base-model small_resnet_robust",
+    "closedloop new new --protocol {two_days} --subject m --species rhesus --sex F --birth P8Y --regions IT"
+    " --hemispheres left --images {photographs} --days 1 --experimenters 'A, B' --institution C",
+    "closedloop rehearse {played} --out new --images 20 --workers 2",
     "closedloop run {recorded} --settle 0 --workers 2",
     "closedloop status {done}",
     "closedloop serve {done} --unit",  # what it serves, on this machine alone, is looked at in test_serve.py
     "closedloop hold {played} --by ada --reason pause",
+    "closedloop release {held} --by ada --reason over",
     "closedloop approve {held} hold --by ada --reason over",
     "closedloop accept-session {played} --day 0 --despite mouse-gaze --why pilot",
     "closedloop accept-recording {recorded} --day 0 --why less",
     "closedloop replace-recording {recorded} --day 0 --from {copy} --why copy --settle 0",
+    "closedloop amend {played} {differs} --from-day 1 --by ada --why finer",
+    "closedloop withdraw {amended} 1 --by ada --why coarse",
+    "closedloop history {done}",
+    "closedloop move {played} --images {elsewhere} --by ada --why disk",
+    "closedloop add-images {grown} --by ada --why more",
     "closedloop skip-day {played} --day 1 --by ada --why ill",
     "closedloop unskip-day {played} --day 1 --by ada --why well",
     "closedloop add-block {played} --day 0 --by ada --why rested",
@@ -71,7 +81,9 @@ LINES = (
     "closedloop close-day {stopped} --day 0 --why tired",
     "closedloop reopen-day {stopped} --day 0 --why rested",
     "closedloop verify {done}",
+    "closedloop replay {done} --out new",
     "closedloop report {done}",
+    "closedloop plan {done} --day 1 --out new.html",
     "closedloop doctor",
     "closedloop recording info {made}",
     "closedloop recording detect {made}/array1.ns6 --out new.h5 --workers 2",
@@ -260,6 +272,30 @@ def write_flashes(folder: Path) -> tuple[Path, Path]:
     return folder / "flashes.json", folder / "edges.csv"
 
 
+def places_of_amendments(line: str, real: Callable[[str], RealStudy], tmp_path: Path) -> dict[str, Path]:
+    """Make what the lines on decisions about days to come name."""
+    places = {"differs": tmp_path / "differs.yaml", "elsewhere": tmp_path / "elsewhere"}
+    places["differs"].write_text("attack: {epsilons: [5, 10]}\n")
+    if "{elsewhere}" in line or "{grown}" in line:
+        listed = StudyDocument.read(real("listed").paths.study).pool.folder
+        assert listed is not None
+        shutil.copytree(listed, places["elsewhere"])
+    if "{grown}" in line:
+        places["grown"] = real("grown").root
+        image = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(image).save(next(places["elsewhere"].iterdir()) / "new.png")
+        decided("move", places["grown"], "--images", places["elsewhere"], "--why", "x")
+    if "{amended}" in line:
+        places["amended"] = real("amended").root
+        decided("amend", places["amended"], places["differs"], "--from-day", "1", "--why", "x")
+    return places
+
+
+def decided(*words: str | Path) -> None:
+    finished = run_closedloop(*words)
+    assert finished.returncode == 0, finished.stderr
+
+
 @pytest.fixture
 def filled(
     undisturbed: Path,
@@ -285,6 +321,7 @@ def filled(
             study = real("played")
             study.present(gaze="mouse")
             places["played"] = study.root
+        places |= places_of_amendments(line, real, tmp_path)
         if "{stopped}" in line:
             study = real("stopped")
             study.present(stops=(4,), for_good=True)

@@ -200,7 +200,7 @@ def compare_thumbnails(page: Page, paths: StudyPaths, day: int) -> None:
 
 def compare_stages(seen: list[dict[str, Any]]) -> None:
     """See each stage go forward and never back, at least one of them while it was at work."""
-    order = {"to come": 0, "stale": 0, "waiting": 1, "stopped": 1, "running": 1, "done": 2}
+    order = {"to come": 0, "stale": 0, "waiting": 1, "being shown": 1, "stopped": 1, "running": 1, "done": 2}
     reached: dict[str, int] = {}
     for one in seen:
         for name, state in one["stages"].items():

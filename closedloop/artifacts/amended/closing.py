@@ -10,6 +10,7 @@ from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import parse_json
 
 JOURNAL = "journal_sha256"
 _COUNTS = "n_shown", "n_not_shown"
@@ -81,6 +82,17 @@ def closed_as_text(amendments: Sequence[Amendment], session: Block) -> str:
     """Return how a day's session was closed, as JSON; empty where it was not."""
     found = closed_day(amendments, session)
     return json.dumps({name: getattr(found, name) for name in _COUNTS}, sort_keys=True) if found else ""
+
+
+def sessions_of(text: str) -> list[int | str]:
+    """Return the sessions that `closed_until` wrote, each by the day alone or as 3.2."""
+    names = parse_json(text.encode(), place="closed_until") if text else []
+    return [name if isinstance(name, int) else str(name) for name in names]
+
+
+def n_not_shown_of(text: str) -> int:
+    """Return how many presentations were not shown, of what `closed_as_text` wrote."""
+    return int(parse_json(text.encode(), place="closed")["n_not_shown"])
 
 
 def closed_by(line: Amendment, day: int) -> ClosedDay:

@@ -11,12 +11,16 @@ from typing import Literal
 
 from closedloop.artifacts.amended.closing import closed_as_text, closed_until
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
+from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
-from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.records.sequence import Block, sequence_of
+from closedloop.artifacts.records.standing import standing
 
-Decision = Literal["left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until"]
+DecisionName = Literal[
+    "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
+]
 
-_Told = Callable[[Sequence[Amendment], Block], str]
+_Says = Callable[[Sequence[Amendment], Block], str]
 
 
 def _left_out_of_fit(amendments: Sequence[Amendment], session: Block) -> str:
@@ -32,12 +36,18 @@ def _not_attacked(amendments: Sequence[Amendment], session: Block) -> str:
     return as_text(not_attacked(amendments, day=session.day))
 
 
-_DECISIONS: Mapping[Decision, _Told] = {
+def _images_added(amendments: Sequence[Amendment], session: Block) -> str:
+    shows = sequence_of(standing(amendments)).shows_images_of(session)
+    return additions_as_text(amendments, day=shows.day)
+
+
+_DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
     "closed": closed_as_text,
     "closed_until": closed_until,
+    "images_added": _images_added,
 }
 
 SAID: Mapping[str, str] = {
@@ -46,11 +56,12 @@ SAID: Mapping[str, str] = {
     "not_attacked": "the sites that are attacked no longer",
     "closed": "whether the day was closed before its end",
     "closed_until": "which days were closed before their end",
+    "images_added": "which images were added",
 }
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: Sequence[Amendment], names: Iterable[Decision], *, session: Block) -> dict[str, str]:
+def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, session: Block) -> dict[str, str]:
     """Return what people decided of a stage of a session, by the decision's name; nothing where nothing was.
 
     Parameters

@@ -19,8 +19,8 @@ from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 
-Part = Literal["fit", "evaluation"]
-PARTS: tuple[Part, ...] = ("fit", "evaluation")
+LeftOutOf = Literal["fit", "evaluation"]
+PARTS: tuple[LeftOutOf, ...] = ("fit", "evaluation")
 Thing = Literal["site", "array", "day", "presentations"]
 
 _THINGS = "things"
@@ -30,7 +30,7 @@ _NOT_ATTACKED = "not_attacked_from_day"
 class Exclusion(Section):
     """One thing that is left out of one part of the work."""
 
-    part: Part
+    part: LeftOutOf
     thing: Thing
     name: str = Field(default="", description="of the site or the array; empty for days and presentations")
     from_day: int = Field(ge=0)
@@ -79,7 +79,7 @@ def of_session(exclusions: Iterable[Exclusion], block: Block) -> tuple[Exclusion
     return tuple(one for one in exclusions if block.number == 1 or one.thing != "presentations")
 
 
-def left_out(amendments: Sequence[Amendment], part: Part, *, until_day: int) -> tuple[Exclusion, ...]:
+def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until_day: int) -> tuple[Exclusion, ...]:
     """Return what is left out of one part of the work on the first days.
 
     Parameters

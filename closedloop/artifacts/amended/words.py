@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from closedloop.artifacts.amended import protocols
+from closedloop.artifacts.amended import images, moved, protocols, rigs
 from closedloop.artifacts.amended.closing import closed_by
 from closedloop.artifacts.amended.exclusions import said_of_all, things_in
 from closedloop.artifacts.amended.standing import withdrawals
@@ -56,7 +56,10 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "approve_gate": _approved,
     "hold": lambda _line: "held the study: nothing is shown until it is released",
     "release": lambda _line: "released the study",
+    "add_images": images.said,
     "amend_protocol": _amended,
+    "change_rig": rigs.said,
+    "move_study": moved.said,
     "withdraw": _withdrawn,
     "exclude": _left_out,
     "include": _taken_in,
@@ -79,7 +82,7 @@ def in_words(line: Amendment) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class ToldLine:
     """A line of the amendments, to be told.
 
     Attributes
@@ -112,11 +115,11 @@ class Told:
         return f"{when} UTC, {self.of_day}, line {self.number}: {self.line.who} {self.words}. Why: {self.line.why}"
 
 
-def told(amendments: Sequence[Amendment]) -> tuple[Told, ...]:
+def told(amendments: Sequence[Amendment]) -> tuple[ToldLine, ...]:
     """Return all lines of a study with their numbers, in order."""
     back = withdrawals(amendments)
     numbers = {id(line): number for number, line in enumerate(amendments, start=1)}
     return tuple(
-        Told(number, line, numbers[id(back[number])] if number in back else None)
+        ToldLine(number, line, numbers[id(back[number])] if number in back else None)
         for number, line in enumerate(amendments, start=1)
     )

@@ -88,3 +88,14 @@ SPIKES = ArrayLayout(
         "time_s": Dataset("float64", ("spike",), "s"),
     },
 )
+
+
+WAVEFORMS = ArrayLayout(
+    kind="waveforms",
+    datasets={
+        "processor": Dataset("uint8", ("electrode",), ""),
+        "electrode_id": Dataset("uint16", ("electrode",), "electrodes with a spike in the sample"),
+        "n_spikes": Dataset("int64", ("electrode",), "in the sample"),
+        "mean_uv": Dataset("float64", ("electrode", "sample"), "uV; NaN after an electrode's last sample"),
+    },
+)

@@ -1,21 +1,24 @@
 """The columns of a parquet table: what Arrow is asked, in a confined process.
 
 A kilobyte of parquet may declare a billion rows, a dictionary that unpacks to gigabytes, text that is none; Arrow then
-allocates, or ends the process. What comes back is written by Arrow itself and was checked: its stream format, which
-is read without being parsed.
+allocates, or ends the process. What comes back are numbers as they lie in memory, and text with where each begins:
+who reads it needs no Arrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from closedloop.artifacts.foreign.columns import Description
 from closedloop.confined.protocol import Answer
 
 _MOST_BYTES_OF_SCHEMA = 10_000_000
-_ROWS_OF_A_PART = 1 << 16
 _MARKS = ("kind", "format_version", "simulated")
 _LONGEST_TEXT = 200
 
@@ -39,8 +42,8 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool, bool]]) -> Answer:
     Returns
     -------
     Answer
-        The marks, and under "other" what was expected and found of the columns where they are not as wanted; the parts
-        are the columns in Arrow's stream format, so many rows each.
+        The marks, and under "other" what was expected and found of the columns where they are not as wanted; else the
+        number of rows, and how each column lies in the parts, in their order (`closedloop.artifacts.foreign.columns`).
     """
     with _open(path) as file:
         schema = file.schema_arrow
@@ -57,7 +60,9 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool, bool]]) -> Answer:
     for name in names:
         if table[name].null_count and not wanted[name][2]:
             return {**marks, "other": [f"a value of {name} in every row", f"none in {table[name].null_count} rows"]}, []
-    return marks, _streams(table)
+    columns = {name: table[name].unify_dictionaries().combine_chunks() for name in names}
+    described = {name: _described(column) for name, column in columns.items()}
+    return {**marks, "rows": len(table), "columns": described}, _parts(columns.values())
 
 
 def _open(path: str) -> pq.ParquetFile:
@@ -81,12 +86,50 @@ def _types(dtype: str) -> tuple[str, ...]:
     return (dtype, "large_string") if dtype == "string" else (str(pa.type_for_alias(dtype)),)
 
 
-def _streams(table: pa.Table) -> Iterator[pa.Buffer]:
-    """Yield the table part by part, each a stream of its own: it is read where it comes to lie, without a copy."""
-    schema = table.schema.remove_metadata()
-    for batch in table.to_batches(max_chunksize=_ROWS_OF_A_PART) or [None]:
-        part = pa.BufferOutputStream()
-        with pa.ipc.new_stream(part, schema) as stream:
-            if batch is not None:
-                stream.write_batch(batch)
-        yield part.getvalue()
+def _described(column: pa.Array) -> Description:
+    """Return how a column lies in its parts."""
+    has = {"has": True} if column.null_count else {}
+    if pa.types.is_dictionary(column.type):
+        return {"labels": column.dictionary.to_pylist(), **has}
+    if _is_text(column):
+        return {"text": True, **has}
+    return {"numbers": np.dtype(column.type.to_pandas_dtype()).str, **has}
+
+
+def _parts(columns: Iterable[pa.Array]) -> Iterator[NDArray[Any]]:
+    """Yield the bytes of the columns, one after the other, as `_described` says."""
+    for column in columns:
+        if _is_text(column):
+            yield from _text(column)
+        else:
+            yield _numbers(column.indices if pa.types.is_dictionary(column.type) else column)
+        if column.null_count:
+            yield _bits(column.buffers()[0], column)
+
+
+def _is_text(column: pa.Array) -> bool:
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+
+
+def _text(column: pa.Array) -> Iterator[NDArray[Any]]:
+    """Yield where each text begins and the last one ends, then the bytes of all."""
+    _, offsets, content = column.buffers()
+    width = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    begins = np.frombuffer(offsets or b"", width)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    begins = begins if len(begins) else np.zeros(1, np.int64)  # of no row Arrow may keep none
+    yield begins - begins[0]
+    yield np.frombuffer(content or b"", np.uint8)[begins[0] : begins[-1]]
+
+
+def _numbers(column: pa.Array) -> NDArray[Any]:
+    content = column.buffers()[1]
+    if pa.types.is_boolean(column.type):
+        return _bits(content, column)
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    return np.frombuffer(content or b"", dtype)[column.offset : column.offset + len(column)]
+
+
+def _bits(content: pa.Buffer | None, column: pa.Array) -> NDArray[np.uint8]:
+    """Return bits as bytes; Arrow leaves them out where there is no row."""
+    bits = np.unpackbits(np.frombuffer(content or b"", np.uint8), bitorder="little")
+    return bits[column.offset : column.offset + len(column)]

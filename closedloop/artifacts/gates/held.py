@@ -68,6 +68,8 @@ class Held:
         if self.gate in _TAKEN_BACK:
             command, option = _TAKEN_BACK[self.gate]
             return command_line("closedloop", command, study, "--day", str(self.day)) + f" {option}"
+        if self.gate == PERSON:
+            return command_line("closedloop", "release", study) + " --by NAME --reason TEXT"
         return command_line("closedloop", "approve", study, self.gate, "--day", str(self.day)) + (
             " --by NAME --reason TEXT"
         )

@@ -126,8 +126,8 @@ class Gates(Section):
     )
     site_identity: AtLeast = Field(
         default=AtLeast(warn=0.9, hold=0.75),
-        description="part of the sites whose answers to normalizers and anchors are nearest to their own of the days "
-        "before; two that were exchanged hold by themselves",
+        description="part of the sites, of those that can be told, that answer normalizers and anchors as on day 0; "
+        "one that does not warns by itself, and holds where it answers as another electrode did",
     )
     twins_shown: AtMost = Field(
         default=AtMost(warn=0.01, hold=0.1),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -135,7 +137,8 @@ def append_amendment(path: Path, amendment: Amendment) -> None:
     DocumentError
         The lines that are there are not whole.
     """
-    append_decided(path, lambda _lines: amendment)
+    with amending(path) as append:
+        append(amendment)
 
 
 def append_decided(path: Path, decide: Callable[[tuple[Amendment, ...]], Amendment]) -> Amendment:
@@ -146,19 +149,41 @@ def append_decided(path: Path, decide: Callable[[tuple[Amendment, ...]], Amendme
     path
         The study's amendments.
     decide
-        Given all lines, returns the new one, or raises what the decision is refused with.
+        Given all lines, returns the new one, or raises what the decision is refused with. It is asked twice: before
+        anything is written, and again when nobody else can add a line.
 
     Raises
     ------
     DocumentError
         The lines that are there are not whole; or what `decide` raises.
     """
-    with locked(path.with_name(LOCK_NAME)):
+    decide(read_amendments(path))  # what is refused leaves nothing behind, not even the lock's file
+    with amending(path) as append:
         amendment = decide(read_amendments(path))
-        lines = _lines(path)
-        line, _ = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
-        write_bytes(path, b"".join(old + b"\n" for old in lines) + line)
+        append(amendment)
     return amendment
+
+
+@contextmanager
+def amending(path: Path) -> Iterator[Callable[[Amendment], None]]:
+    """Keep everybody else from deciding while the block runs: what was looked at is what is decided on.
+
+    Of two people who hold a study, or approve a gate, in the same moment the second is told what the first did.
+
+    Yields
+    ------
+    Callable
+        Adds a line, as `append_amendment` does.
+    """
+    with locked(path.with_name(LOCK_NAME)):
+        yield partial(_append, path)
+
+
+def _append(path: Path, amendment: Amendment) -> None:
+    read_amendments(path)
+    lines = _lines(path)
+    line, _ = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
+    write_bytes(path, b"".join(old + b"\n" for old in lines) + line)
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -57,3 +57,14 @@ IMAGE_LIST = TableLayout(
         "n_bytes": Column("int64", "bytes", "the file's size"),
     },
 )
+
+
+ADDED_IMAGES = TableLayout(
+    kind="added_images",
+    columns={
+        "image_id": Column("string", "", "name in the pool"),
+        "sha256": Column("string", "", "of the file's bytes"),
+        "n_bytes": Column("int64", "bytes", "the file's size"),
+        "addition": Column("int32", "", "which line `add_images` of amendments.jsonl added it, by its number there"),
+    },
+)

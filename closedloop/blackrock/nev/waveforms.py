@@ -209,6 +209,19 @@ def spike_channels(header: NevHeader) -> tuple[NevElectrode, ...]:
     return tuple(one for one in header.channels if one.electrode_id <= LARGEST_ELECTRODE)
 
 
+def readable_electrodes(header: NevHeader) -> tuple[NevElectrode, ...]:
+    """Return the electrodes whose waveforms can be read and have a scale; of two of one number the first counts."""
+    first = {one.electrode_id: one for one in reversed(header.channels)}
+    return tuple(
+        one
+        for one in header.electrodes
+        if one is first[one.electrode_id]
+        and one.bytes_per_sample in _SAMPLE_TYPES
+        and one.uv_per_bit
+        and samples_of(one, header)
+    )
+
+
 def samples_of(electrode: NevElectrode, header: NevHeader) -> int:
     """Return how many samples an electrode's waveforms have: as its header says, as far as packets hold them."""
     room = contents_bytes(header) // electrode.bytes_per_sample

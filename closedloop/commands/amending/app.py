@@ -13,14 +13,14 @@ from closedloop.plain_text.printed import printed
 
 amending_app = typer.Typer(rich_markup_mode=None)
 
-_Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+_StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 _Why = Annotated[str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")]
 _By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 
 
 @amending_app.command("amend")
 def amend(
-    study: _Study,
+    study: _StudyFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML with the protocol's keys that differ")],
     from_day: Annotated[int, typer.Option(min=0, metavar="DAY", help="first day that differs, from 0")],
     why: _Why,
@@ -40,7 +40,7 @@ def amend(
 
 @amending_app.command("withdraw")
 def withdraw(
-    study: _Study,
+    study: _StudyFolder,
     line: Annotated[
         int, typer.Argument(min=1, metavar="LINE", help="number of the line, as `closedloop history` says")
     ],
@@ -58,7 +58,7 @@ def withdraw(
 
 
 @amending_app.command("history")
-def history(study: _Study, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+def history(study: _StudyFolder, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """Tell what happened to a study, in order, with the time in UTC: days made, shown and recorded, gates, decisions.
 
     Decisions have the number of their line in amendments.jsonl, which `closedloop withdraw` takes.
@@ -67,3 +67,46 @@ def history(study: _Study, json: Annotated[bool, typer.Option("--json", help="pr
 
     found = read_history(study)
     typer.echo(history_as_json(found) if json else printed(history_lines(found)))
+
+
+@amending_app.command("move")
+def move(
+    study: _StudyFolder,
+    why: _Why,
+    images: Annotated[Path | None, typer.Option(metavar="FOLDER", help="where the folder of images is now")] = None,
+    base_model: Annotated[Path | None, typer.Option(metavar="FILE", help="where the base model's file is now")] = None,
+    by: _By = None,
+) -> None:
+    """Say where a study's images or its base model are now, after they, or the whole study, were moved or copied.
+
+    Every listed image and the base model are read, and taken where they are what they were, byte for byte; nothing is
+    made again. The study's own folder may be moved without a word. Appends a line to the study's amendments.jsonl.
+    """
+    require_extra("lab")
+    from closedloop.commands.amending.move import move_study  # noqa: PLC0415
+
+    typer.echo(visible(move_study(study, images=images, base_model=base_model, by=by, why=why)))
+
+
+@amending_app.command("add-images")
+def add_images(
+    study: _StudyFolder,
+    why: _Why,
+    from_day: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="DAY", help="first day that draws from them  [default: the first not shown yet]"),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="go on without images that cannot be shown")
+    ] = False,
+    by: _By = None,
+) -> None:
+    """Add images to those that later days draw from: put them into the study's folder of images first.
+
+    The images that were listed stay as they are. Appends a line to the study's amendments.jsonl; `closedloop withdraw`
+    takes it back.
+    """
+    require_extra("lab")
+    from closedloop.commands.amending.images import add_to_list  # noqa: PLC0415
+
+    typer.echo(visible(add_to_list(study, from_day=from_day, skip_unreadable=skip_unreadable, by=by, why=why)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.storage import resolved
-from closedloop.study.history.entry import Entry
+from closedloop.study.history.entry import StoryEntry
 from closedloop.study.history.story import read_story
 
 
@@ -17,7 +17,7 @@ class History:
     """A study's story; `damaged` is what could not be read, a line each."""
 
     study: str
-    entries: tuple[Entry, ...]
+    entries: tuple[StoryEntry, ...]
     damaged: tuple[str, ...]
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from closedloop.artifacts.amended.exclusions import PARTS, Part
+from closedloop.artifacts.amended.exclusions import PARTS, LeftOutOf
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
-from closedloop.study.amending.exclusions import Wanted
+from closedloop.study.amending.exclusions import Things
 from closedloop.study.loop import read_identity
 
 Decide = Callable[[StudyPaths, StudyDocument, Protocol], list[str]]
 
 
-def parts_of(word: str) -> tuple[Part, ...]:
+def parts_of(word: str) -> tuple[LeftOutOf, ...]:
     """Return the parts of the work that `--from` names.
 
     Raises
@@ -41,7 +41,7 @@ def wanted_of(
     from_day: int | None,
     to_day: int | None,
     parts: str,
-) -> Wanted:
+) -> Things:
     """Return what the options ask for.
 
     Parameters
@@ -63,7 +63,7 @@ def wanted_of(
             "--day: expected it alone or with --presentations, found sites or arrays with it. Use --from-day and "
             "--to-day for these, a decision each."
         )
-    return Wanted(
+    return Things(
         sites=tuple(site or ()),
         electrodes=tuple(electrode or ()),
         arrays=tuple(array or ()),

@@ -11,46 +11,48 @@ from closedloop.plain_text.printed import printed
 
 left_out_app = typer.Typer(rich_markup_mode=None)
 
-_Study = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
-_Why = Annotated[str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")]
-_By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
-_From = Annotated[str, typer.Option("--from", metavar="fit|evaluation|both", help="what it is left out of")]
-_Site = Annotated[
+_StudyOption = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
+_WHY = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
+_ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
+_FromOption = Annotated[str, typer.Option("--from", metavar="fit|evaluation|both", help="what it is left out of")]
+_SiteOption = Annotated[
     list[str] | None, typer.Option(metavar="SITE", help="a site's name, or its number in the model; may be repeated")
 ]
-_Electrode = Annotated[
+_ElectrodeOption = Annotated[
     list[str] | None,
     typer.Option(metavar="ARRAY/ID", help="a site by its array and the recorder's number; may be repeated"),
 ]
-_Array = Annotated[list[str] | None, typer.Option(metavar="NAME", help="all sites of an array; may be repeated")]
-_Day = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="a whole day, from 0")]
-_Presentations = Annotated[
+_ArrayOption = Annotated[list[str] | None, typer.Option(metavar="NAME", help="all sites of an array; may be repeated")]
+_DayOption = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="a whole day, from 0")]
+_PresentationsOption = Annotated[
     str | None,
     typer.Option(metavar="FROM-TO", help="with --day: presentations of it, both included, as its journal counts them"),
 ]
-_FromDay = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="first day of sites and arrays  [default: 0]")]
-_ToDay = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="last day of sites and arrays")]
-_OneDay = Annotated[int, typer.Option("--day", min=0, metavar="DAY", help="recording day, from 0")]
+_FromDayOption = Annotated[
+    int | None, typer.Option(min=0, metavar="DAY", help="first day of sites and arrays  [default: 0]")
+]
+_ToDayOption = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="last day of sites and arrays")]
+_OneDayOption = Annotated[int, typer.Option("--day", min=0, metavar="DAY", help="recording day, from 0")]
 
 
 @left_out_app.command("exclude")
 def exclude(
-    study: _Study,
+    study: _StudyOption,
     *,
-    parts: _From,
-    why: _Why,
-    site: _Site = None,
-    electrode: _Electrode = None,
-    array: _Array = None,
-    day: _Day = None,
-    presentations: _Presentations = None,
-    from_day: _FromDay = None,
-    to_day: _ToDay = None,
+    parts: _FromOption,
+    why: Annotated[str, _WHY],
+    site: _SiteOption = None,
+    electrode: _ElectrodeOption = None,
+    array: _ArrayOption = None,
+    day: _DayOption = None,
+    presentations: _PresentationsOption = None,
+    from_day: _FromDayOption = None,
+    to_day: _ToDayOption = None,
     keep_attacking: Annotated[
         bool,
         typer.Option("--keep-attacking", help="attack sites on days to come though they are not evaluated"),
     ] = False,
-    by: _By = None,
+    by: _ByOption = None,
 ) -> None:
     """Leave sites, an array, a day or presentations out of the fit, the evaluation or both.
 
@@ -82,18 +84,18 @@ def exclude(
 
 @left_out_app.command("include")
 def include(
-    study: _Study,
+    study: _StudyOption,
     *,
-    parts: _From,
-    why: _Why,
-    site: _Site = None,
-    electrode: _Electrode = None,
-    array: _Array = None,
-    day: _Day = None,
-    presentations: _Presentations = None,
-    from_day: _FromDay = None,
-    to_day: _ToDay = None,
-    by: _By = None,
+    parts: _FromOption,
+    why: Annotated[str, _WHY],
+    site: _SiteOption = None,
+    electrode: _ElectrodeOption = None,
+    array: _ArrayOption = None,
+    day: _DayOption = None,
+    presentations: _PresentationsOption = None,
+    from_day: _FromDayOption = None,
+    to_day: _ToDayOption = None,
+    by: _ByOption = None,
 ) -> None:
     """Take in again what `closedloop exclude` left out, named by the same words.
 
@@ -120,7 +122,7 @@ def include(
 
 
 @left_out_app.command("close-day")
-def close_day(study: _Study, day: _OneDay, why: _Why, by: _By = None) -> None:
+def close_day(study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None) -> None:
     """Close a day whose session ended early: what was shown counts, the rest is offered to the next day.
 
     Once the rig's output lies in the day's folder `present`. Appends a line to the study's amendments.jsonl.
@@ -135,7 +137,7 @@ def close_day(study: _Study, day: _OneDay, why: _Why, by: _By = None) -> None:
 
 
 @left_out_app.command("reopen-day")
-def reopen_day(study: _Study, day: _OneDay, why: _Why, by: _By = None) -> None:
+def reopen_day(study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None) -> None:
     """Take back that a day was closed, so that its session can go on; before the day is ingested only.
 
     Appends a line to the study's amendments.jsonl.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.amended.protocols import said
+from closedloop.artifacts.amended.words import in_words
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyPaths
 from closedloop.plain_text.printed import command_line
@@ -75,5 +75,6 @@ def withdraw_line(study: Path, *, number: int, by: str | None, why: str) -> str:
     paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     line = withdraw(paths, document, protocol, number=number, by=by, why=why)
-    anew = planned_anew(paths, line.day or 0, line.subject, remedy="amend it again")
-    return f"Taken back: {said(line)}. Noted in {paths.amendments}.{anew}"
+    keys = line.subject if line.kind == "amend_protocol" else ("images",)
+    anew = planned_anew(paths, line.day or 0, keys, remedy="decide it again")
+    return f"Taken back: {in_words(line)}. Noted in {paths.amendments}.{anew}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +123,8 @@ def serve(request: ServeRequest) -> None:
     ------
     ClosedLoopError
         One is no study, or another service holds it.
+    ExecutionError
+        The page broke off; the loops were ended.
     typer.Exit
         Ended by Ctrl-C or a closed terminal: code 130.
     """
@@ -132,6 +134,7 @@ def serve(request: ServeRequest) -> None:
     _check(request)
     command = _command(request)
     asked: list[int] = []
+    broke_off: list[str] = []
     place = service_place()
     with opened(studies, place) as served:
         sender = None if command is None else NoticeSender(command, _say)
@@ -146,18 +149,34 @@ def serve(request: ServeRequest) -> None:
             asked.append(number)
             supervisor.ask_to_end()
 
+        def end_without_page(why: str) -> None:
+            broke_off.append(why)
+            supervisor.ask_to_end()
+
         answer(end)
-        with _page(supervisor, served, token=place.token(), port=request.port):
+        with _page(supervisor, served, token=place.token(), port=request.port, broke_off=end_without_page):
             supervisor.run()
         if sender is not None:
             sender.close()
     _say("Ended. Nothing published is lost; the same command goes on.")
-    if asked[0] != signal.SIGTERM:
+    if asked and asked[0] != signal.SIGTERM:
         raise typer.Exit(INTERRUPTED)
+    if broke_off and not asked:  # with this code systemd starts it again
+        raise ExecutionError(
+            f"serve: expected the page to be served as long as this process runs, found that it broke off "
+            f"({broke_off[0]}). Start it again."
+        )
 
 
 @contextmanager
-def _page(supervisor: Supervisor, served: Sequence[ServedStudy], *, token: str, port: int | None) -> Iterator[None]:
+def _page(
+    supervisor: Supervisor,
+    served: Sequence[ServedStudy],
+    *,
+    token: str,
+    port: int | None,
+    broke_off: Callable[[str], None],
+) -> Iterator[None]:
     """Show the page while the block runs, at the port of the last time where nobody chose one and it is free."""
     from closedloop.service.web.app import create_app  # noqa: PLC0415 - of the extra `service`
     from closedloop.service.web.serving import serving  # noqa: PLC0415 - likewise
@@ -168,11 +187,14 @@ def _page(supervisor: Supervisor, served: Sequence[ServedStudy], *, token: str, 
     first = served[0].place
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(serving(app, port=first.last_port() if port is None else port))
+            wanted = first.last_port() if port is None else port
+            found = stack.enter_context(serving(app, port=wanted, broke_off=broke_off))
         except ExecutionError:
             if port is not None:
                 raise
-            found = stack.enter_context(serving(app))  # somebody else has the port of the last time
+            found = stack.enter_context(
+                serving(app, broke_off=broke_off)
+            )  # somebody else has the port of the last time
         first.remember_port(found)
         address = f"http://127.0.0.1:{found}"
         supervisor.url_of = lambda name: f"{address}/study/{name}"

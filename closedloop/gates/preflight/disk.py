@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
 from closedloop.artifacts.catalog import SESSION
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
+from closedloop.artifacts.protocol.session import Recording
 from closedloop.artifacts.study import STAGES, StudyDocument
 from closedloop.gates.context import GateContext
 from closedloop.gates.levels import finding, level_of
 
+ELECTRODES = 96
+"""Of a Utah array."""
+
 _GB = 1e9
 _S_PER_HOUR = 3600
-_ELECTRODES = 96  # of a Utah array
 _CROSSINGS_HZ = 30.0  # of an electrode of ours at -4 sigma: noise alone gives some ten
 _PACKET_BYTES = 8  # of a spike in a .nev, before its waveform
 _SAMPLE_BYTES = 2
@@ -61,11 +65,27 @@ def _written_before(context: GateContext) -> int:
 
 def _estimate(protocol: Protocol, study: StudyDocument, n_presentations: int) -> float:
     """Return bytes of a day's recording: crossings with their waveforms, and the samples that were asked for."""
-    recording = protocol.recording
     seconds = session_hours(protocol, n_presentations=n_presentations) * _S_PER_HOUR
-    n_electrodes = protocol.simulation.n_electrodes if study.simulated else _ELECTRODES * max(len(study.arrays), 1)
+    n_electrodes = protocol.simulation.n_electrodes if study.simulated else ELECTRODES * max(len(study.arrays), 1)
+    return recording_bytes(protocol.recording, n_electrodes=n_electrodes, nsx=study.nsx, seconds=seconds)
+
+
+def recording_bytes(recording: Recording, *, n_electrodes: int, nsx: Sequence[str], seconds: float) -> float:
+    """Estimate bytes of a recording: crossings with their waveforms, and the samples that were asked for.
+
+    Parameters
+    ----------
+    recording
+        The protocol's section: how wide a spike's packet is.
+    n_electrodes
+        Of all arrays.
+    nsx
+        Suffixes of the files of samples that each array has besides its .nev.
+    seconds
+        How long it is.
+    """
     packet = _PACKET_BYTES + recording.waveform_samples * _SAMPLE_BYTES
-    samples_hz = sum(_RAW_HZ[suffix] for suffix in study.nsx)
+    samples_hz = sum(_RAW_HZ[suffix] for suffix in nsx)
     return seconds * n_electrodes * (_CROSSINGS_HZ * packet + samples_hz * _SAMPLE_BYTES)
 
 

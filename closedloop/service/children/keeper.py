@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import StudyError
 from closedloop.service.children.leftovers import processes_of, signal_all
 from closedloop.service.children.log import LoopLog
 from closedloop.service.children.looks import StudyLook, look_at
@@ -21,6 +22,7 @@ from closedloop.service.state import LedgerReader, Standing
 from closedloop.study.process.lock import holder_of, waiter_of
 from closedloop.study.process.tree import pid_here
 from closedloop.study.process.watchdog import STUCK_S, Watched, judge, sight, watch
+from closedloop.study.waiting.place import refuse_other_study
 
 DONE, FAILED, MISUSED, WAITING, HELD = 0, 1, 2, 3, 4
 """Exit codes of ``closedloop run``."""
@@ -44,6 +46,8 @@ class Keeper:
     ----------
     paths, log, options
         The study, where its loops print, and what they are started with.
+    study_id
+        Which study it is: none is started for another one at its place. Empty: whichever lies there.
     rest
         Why no loop of ours runs now; None while one runs, or is about to.
     error
@@ -59,6 +63,7 @@ class Keeper:
     paths: StudyPaths
     log: LoopLog
     options: LoopOptions
+    study_id: str = ""
     rest: RestReason | None = None
     error: str = ""
     next_start: float | None = 0.0
@@ -210,6 +215,11 @@ class Keeper:
             return
         if self._is_held_elsewhere():
             self.rest, self.next_start = "elsewhere", now + _HELD_ELSEWHERE_S
+            return
+        try:
+            refuse_other_study(self.paths, self.study_id)
+        except StudyError as error:
+            self.rest, self.error, self.next_start = "failed", str(error), now + _HELD_ELSEWHERE_S
             return
         self._n_done, self._started = self.ledger.n_done(), now
         self._watched = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from closedloop.service.state import Standing
 
@@ -92,6 +93,7 @@ def trial_notice(*, study: str, subject: str, simulated: bool, url: str) -> Noti
 
 def _notice(state: str, standing: Standing, *, study: str, subject: str, simulated: bool, url: str) -> Notice:
     kind = "simulated study" if simulated else "study"
+    where = f"{Path(study).name} " if study else ""  # an animal has several studies
     words = "is held by a person" if standing.is_held_by_hand else _WORDS[state]
     return Notice(
         study=study,
@@ -105,5 +107,5 @@ def _notice(state: str, standing: Standing, *, study: str, subject: str, simulat
         error=standing.error,
         url=url,
         time=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        message=f"{kind} of {subject} {words}{standing.where_and_why(with_stage=False)}",
+        message=f"{kind} {where}of {subject} {words}{standing.where_and_why(with_stage=False)}",
     )

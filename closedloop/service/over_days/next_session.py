@@ -138,4 +138,7 @@ def _site_names(paths: StudyPaths, day: int) -> dict[int, str]:
 
 def _hours(paths: StudyPaths, day: int) -> str:
     plan, _ = attempt(partial(catalog.DAY_PLAN.read, catalog.DAY_PLAN.published(paths, day)))
-    return f"{plan.budget.hours:.1f} of {plan.budget.allowed_hours:g}" if plan else ""
+    if not plan:
+        return ""
+    hours, allowed = plan.budget.hours, plan.budget.allowed_hours
+    return f"{hours:.1f} of {allowed:g} hours" if hours >= 1 else f"{60 * hours:.1f} minutes of {allowed:g} hours"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,8 @@ from closedloop.artifacts.records.sequence import Block, BlockSequence, readable
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels import gates
+from closedloop.service.reading.session.under_way import SessionUnderWay, session_under_way
+from closedloop.service.stage_words import STAGE_WORDS
 from closedloop.service.unchanged import while_unchanged
 from closedloop.study.ledger import StageRecord, of_sessions, read_records
 from closedloop.study.process.lock import LockHolder, holder_of, waiter_of
@@ -25,7 +27,9 @@ from closedloop.study.process.time_left import expected_s, seconds_of
 NAME = "stages"
 TITLE = "Stages"
 
-CellState = Literal["done", "running", "stands still", "stopped", "waiting", "failed", "stale", "to come"]
+CellState = Literal[
+    "done", "running", "stands still", "stopped", "waiting", "being shown", "failed", "stale", "to come"
+]
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Need:
     Attributes
     ----------
     kind
-        Why it does not go on.
+        Why it does not go on; shown: a session is under way, and nothing is needed but its end.
     place
         The day and the stage or the checkpoint.
     said
@@ -101,7 +105,7 @@ class Need:
         Where on the page more of it stands; empty where nothing does.
     """
 
-    kind: Literal["held", "waiting", "failed"]
+    kind: Literal["held", "waiting", "failed", "shown"]
     place: str
     said: str
     remedy: str = ""
@@ -135,7 +139,7 @@ class StagesPanel:
     subject: str
     simulated: bool
     protocol: str
-    state: StudyState | Literal["unreadable"]
+    state: StudyState | Literal["unreadable", "being shown"]
     holder: str | None
     holder_since: str | None
     waiter: str | None
@@ -144,6 +148,12 @@ class StagesPanel:
     n_days: int | None
     needs: tuple[Need, ...] = ()
     damaged: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What each stage of today does."""
+        stages = self.today.stages if self.today else ()
+        return {one.name: STAGE_WORDS[one.name] for one in stages if one.name in STAGE_WORDS}
 
 
 UNREADABLE = StagesPanel("?", False, "?", "unreadable", None, None, None, None, (), None)
@@ -177,7 +187,14 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
     days = _days(records, running, progress, sequence=sequence, n_days=n_days, simulated=simulated)
     held_by = gates.read(paths).held_by
     is_held = n_days is not None and is_held_next(paths, n_days, held_by)
+    state: StudyState | Literal["unreadable", "being shown"]
     state = _state(records, running, to_do=None if n_days is None else sequence.blocks(n_days), is_held=is_held)
+    needs = (*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held))
+    shown = session_under_way(paths) if state == "waiting" else None
+    if shown and days and any(_is_shown(need, shown) for need in needs):
+        needs = tuple(_shown(need, shown) if _is_shown(need, shown) else need for need in needs)
+        if shown.doing != "stopped":
+            state, days = "being shown", tuple(_with_session(day, shown) for day in days)
     return StagesPanel(
         subject=document.subject if document else "?",
         simulated=simulated,
@@ -189,7 +206,7 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
         today=days[-1] if days else None,
         days=days,
         n_days=n_days,
-        needs=(*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held)),
+        needs=needs,
         damaged=tuple(damaged),
     )
 
@@ -288,6 +305,27 @@ def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
             yield Need("failed", place, _without(block, record.error))
         if record.state == "waiting" and not is_held:
             yield Need("waiting", place, _without(block, record.error))
+
+
+def _is_shown(need: Need, shown: SessionUnderWay) -> bool:
+    return need.kind == "waiting" and need.place == f"{shown.session.said} present"
+
+
+def _shown(need: Need, shown: SessionUnderWay) -> Need:
+    kind: Literal["waiting", "shown"] = "waiting" if shown.doing == "stopped" else "shown"
+    return replace(need, kind=kind, said=shown.line, anchor="session")
+
+
+def _with_session(day: DayStages, shown: SessionUnderWay) -> DayStages:
+    """Return a session that is being shown, with how far it is."""
+    if (day.day, day.block) != shown.session:
+        return day
+    return replace(
+        day,
+        stages=tuple(
+            replace(one, state="being shown", part=shown.part) if one.name == "present" else one for one in day.stages
+        ),
+    )
 
 
 def _without(block: Block, said: str | None) -> str:

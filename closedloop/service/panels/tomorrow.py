@@ -273,7 +273,7 @@ def _facts(session: NextSession) -> tuple[tuple[str, str], ...]:
     columns = session.columns
     kinds = [f"{count(int((columns['kind'] == kind).sum()))} {kind}" for kind in _kinds(columns)]
     facts = [("images", ", ".join(kinds)), ("presentations", count(int(columns["repetitions"].sum())))]
-    facts += [("hours", hours) for hours in (session.hours,) if hours]
+    facts += [("takes", hours) for hours in (session.hours,) if hours]
     if session.session is not None:
         side, scale = session.session.image_side_px, session.session.screen.image_scale
         facts.append(("image", f"{side} × {side} pixels, each {scale} × {scale} on the screen"))

@@ -4,6 +4,8 @@
 window.closedloopCharts = (() => {
   const drawn = new Map(); // element -> uPlot
   const texts = new WeakMap(); // element -> the chart that it shows, as text
+  const shapes = new WeakMap(); // element -> what of a chart its canvas was made for
+  const renewed = new WeakMap(); // uPlot of few x -> paints another chart of that shape
   const HEIGHT = 250;
   const FEW = 60; // x: a chart of so many is drawn with points, bars and names beside its lines
   const FONT = "12px system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
@@ -196,9 +198,14 @@ window.closedloopCharts = (() => {
     return x.filter((_, k) => k % step === 0);
   };
 
-  const few = (element, chart, axis) => {
+  const few = (element, first, axis) => {
     const places = [];
-    const step = chart.x.length > 1 ? Math.min(...chart.x.slice(1).map((x, k) => x - chart.x[k])) : 1;
+    let chart = first;
+    const ends = () => {
+      const step = chart.x.length > 1 ? Math.min(...chart.x.slice(1).map((x, k) => x - chart.x[k])) : 1;
+      return [chart.x[0] - 0.6 * step, chart.x.at(-1) + 0.6 * step];
+    };
+    const dataOf = () => [chart.x, ...chart.lines.map((line) => line.y)];
     const readout = document.createElement("p");
     readout.className = "readout";
     readout.textContent = "\u00a0";
@@ -206,7 +213,7 @@ window.closedloopCharts = (() => {
     const options = {
       width: widthOf(element), height: HEIGHT,
       series: [{}, ...chart.lines.map((line) => ({ label: line.label, paths: () => null, points: { show: false } }))],
-      scales: { x: { time: false, range: [chart.x[0] - 0.6 * step, chart.x.at(-1) + 0.6 * step] }, y: { range: rangeOf(chart) } },
+      scales: { x: { time: false, range: ends }, y: { range: () => rangeOf(chart) } },
       axes: [
         { ...axis(chart.x_label), size: 26, splits: (u) => spread(u, chart.x), values: (_, at) => at.map((x) => `${x}`), grid: { show: false } },
         { ...axis(chart.y_label), size: 54 },
@@ -214,8 +221,14 @@ window.closedloopCharts = (() => {
       padding: [10, named ? LABELS : 12, 0, 0], legend: { show: false }, cursor: { show: false },
       hooks: { draw: [(u) => paintFew(u, chart, places)] },
     };
-    const plot = new uPlot(options, [chart.x, ...chart.lines.map((line) => line.y)], element);
+    const plot = new uPlot(options, dataOf(), element);
     element.append(readout, legendOf(chart));
+    // A chart that grows is painted again in its own canvas: a new one each second is let go of by no browser in time.
+    renewed.set(plot, (later) => {
+      chart = later;
+      plot.setData(dataOf());
+      element.lastElementChild.replaceWith(legendOf(chart));
+    });
     plot.root.addEventListener("pointermove", (event) => {
       const box = plot.root.querySelector("canvas").getBoundingClientRect();
       const distance = (one) => Math.hypot(one.left - (event.clientX - box.left), one.top - (event.clientY - box.top));
@@ -252,16 +265,21 @@ window.closedloopCharts = (() => {
     return new uPlot(options, data, element);
   };
 
+  // Charts of one shape differ in their numbers alone.
+  const shapeOf = (chart) => JSON.stringify([
+    chart.x.length <= FEW, chart.x_label, chart.y_label, chart.lines.map((line) => [line.label, line.short, !!line.low?.length, line.look, line.dash, line.mark]),
+  ]);
+
   const paint = (element, chart) => {
     const text = JSON.stringify(chart);
     const known = drawn.get(element);
     if (known && texts.get(element) === text) return;
     texts.set(element, text);
     const isFew = chart.x.length <= FEW;
-    if (known && !isFew) {
-      const { data, series } = linesOf(chart);
-      if (known.series.length === series.length) { known.setData(data); return; }
-    }
+    const alike = known && shapes.get(element) === shapeOf(chart);
+    shapes.set(element, shapeOf(chart));
+    if (alike && isFew) { renewed.get(known)(chart); return; }
+    if (alike) { known.setData(linesOf(chart).data); return; }
     known?.destroy();
     element.replaceChildren();
     const ink = getComputedStyle(document.body).color;
@@ -300,7 +318,7 @@ window.closedloopCharts = (() => {
   };
 
   dark.addEventListener("change", () => {
-    for (const [element, plot] of drawn) { plot.destroy(); drawn.delete(element); element.replaceChildren(); }
+    for (const [element, plot] of drawn) { plot.destroy(); drawn.delete(element); shapes.delete(element); texts.delete(element); element.replaceChildren(); }
     draw(document);
   });
   return { draw, drawn };

@@ -90,12 +90,12 @@ def _add_pages(app: FastAPI, live: Mapping[str, LiveStudy], panels: Sequence[Pag
 
     @app.get("/")
     async def show_overview() -> Response:
-        found = await asyncio.to_thread(overview, tuple((one.study, one.paths) for one in live.values()))
+        found = await asyncio.to_thread(overview, tuple(live.values()))
         return HTMLResponse(render_page("overview.html", {"rows": found, "is_read_only": is_read_only}))
 
     @app.get("/rows")
     async def show_rows() -> Response:
-        found = await asyncio.to_thread(overview, tuple((one.study, one.paths) for one in live.values()))
+        found = await asyncio.to_thread(overview, tuple(live.values()))
         return HTMLResponse(render_page("overview_rows.html", {"rows": found}))
 
     @app.get("/study/{name}")
@@ -187,6 +187,7 @@ def _add_action(app: FastAPI, live: Mapping[str, LiveStudy], action: str, contro
             decision = await read_decision(request, action)
             if control is None:
                 raise OptionError(f"{action}: expected a page that decides, found one that only shows. Use a terminal.")
+            one.refuse_other_study()
             said = await asyncio.to_thread(act, control, one.paths, action, decision)
         except ClosedLoopError as error:
             return JSONResponse({"error": str(error)}, 409)

@@ -21,7 +21,9 @@ from starlette.types import Receive, Scope, Send
 
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels.panel import PagePanel
+from closedloop.service.unchanged import FileState, file_state
 from closedloop.service.web.render import StudyName, render_fragment, sendable
+from closedloop.study.waiting.place import refuse_other_study, study_id_of
 
 _MOST_PAGES = 64  # of a study: more is a mistake
 
@@ -71,6 +73,7 @@ class LiveStudy:
 
     def __init__(self, name: str, paths: StudyPaths, panels: Sequence[PagePanel], *, pace: ReadingPace) -> None:
         self.study = StudyName(name)
+        self._study_id = study_id_of(paths)
         self._pace = pace
         self.paths = paths
         self._panels = {panel.NAME: panel for panel in panels}
@@ -84,6 +87,7 @@ class LiveStudy:
         self._n_readings = 0
         self._reader: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._state: FileState = None  # of study.json when it was this study's
 
     @property
     def place(self) -> str:
@@ -134,6 +138,7 @@ class LiveStudy:
         began, found = time.thread_time(), dict[str, str]()
         for name, panel in self._panels.items():
             try:
+                self.refuse_other_study()
                 data = panel.read(self.paths)
                 found[name] = render_fragment(panel, data, self.study)
                 self._data[name] = data
@@ -141,6 +146,19 @@ class LiveStudy:
                 found[name] = unreadable(error)
                 self._data[name] = {"unreadable": f"{type(error).__name__}: {error}"}
         return found, time.thread_time() - began
+
+    def refuse_other_study(self) -> None:
+        """Stop where another study lies at this one's place by now.
+
+        Raises
+        ------
+        StudyError
+            One does.
+        """
+        state = file_state(self.paths.study)
+        if state != self._state:
+            refuse_other_study(self.paths, self._study_id)
+            self._state = state
 
     async def close(self) -> None:
         """End every page's stream."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import StudyError
 from closedloop.service.panels import gates, stages
+from closedloop.service.web.events import LiveStudy
 from closedloop.service.web.render import StudyName
 
 
@@ -32,15 +33,17 @@ class OverviewRow:
         return next((cell for cell in cells if cell.state not in {"done", "to come"}), None)
 
 
-def overview(studies: Sequence[tuple[StudyName, StudyPaths]]) -> list[OverviewRow]:
+def overview(studies: Sequence[LiveStudy]) -> list[OverviewRow]:
     """Return a row for each study; one that cannot be read says so."""
-    return [_row(study, paths) for study, paths in studies]
+    return [_row(one) for one in studies]
 
 
-def _row(study: StudyName, paths: StudyPaths) -> OverviewRow:
+def _row(one: LiveStudy) -> OverviewRow:
+    study, paths = one.study, one.paths
     try:
+        one.refuse_other_study()
         where, found = stages.read(paths), gates.read(paths)
     except Exception as error:  # noqa: BLE001 - one study's fault leaves the others readable, and is said
-        said = f"{paths.root}: {type(error).__name__}: {error}"
+        said = str(error) if isinstance(error, StudyError) else f"{paths.root}: {type(error).__name__}: {error}"
         return OverviewRow(study, str(paths.root), stages.UNREADABLE, (said,))
     return OverviewRow(study, str(paths.root), where, tuple(dict.fromkeys((*where.damaged, *found.damaged))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -43,7 +43,7 @@ class HeardOut(H11Protocol):
 
 
 @contextmanager
-def serving(app: FastAPI, *, port: int = 0) -> Iterator[int]:
+def serving(app: FastAPI, *, port: int = 0, broke_off: Callable[[str], None] | None = None) -> Iterator[int]:
     """Serve the page on 127.0.0.1 from a thread; yield its port.
 
     Parameters
@@ -52,6 +52,8 @@ def serving(app: FastAPI, *, port: int = 0) -> Iterator[int]:
         The page.
     port
         Where; 0 for one that is free.
+    broke_off
+        Told why where the page's thread ends though nobody asked it to: nobody would see that it is not served.
 
     Raises
     ------
@@ -75,12 +77,13 @@ def serving(app: FastAPI, *, port: int = 0) -> Iterator[int]:
             timeout_keep_alive=30,
         )
         server, loop = uvicorn.Server(config), asyncio.new_event_loop()
-        thread = threading.Thread(target=_run, args=(loop, server, door), name="page", daemon=True)
+        thread = threading.Thread(target=_run, args=(loop, server, door, broke_off), name="page", daemon=True)
         thread.start()
         try:
             yield int(door.getsockname()[1])  # it listens already: who asks before the thread is there waits for it
         finally:
-            asyncio.run_coroutine_threadsafe(_end(app, server), loop)
+            if not loop.is_closed():
+                asyncio.run_coroutine_threadsafe(_end(app, server), loop)
             thread.join(_END_S)
 
 
@@ -99,13 +102,25 @@ def _door(port: int) -> socket.socket:
     return door
 
 
-def _run(loop: asyncio.AbstractEventLoop, server: uvicorn.Server, door: socket.socket) -> None:
+def _run(
+    loop: asyncio.AbstractEventLoop,
+    server: uvicorn.Server,
+    door: socket.socket,
+    broke_off: Callable[[str], None] | None,
+) -> None:
     asyncio.set_event_loop(loop)
+    why = "it ended by itself"
     try:
         loop.run_until_complete(server.serve(sockets=[door]))
         loop.run_until_complete(loop.shutdown_default_executor())
+    except BaseException as error:
+        why = f"{type(error).__name__}: {error}"
+        if broke_off is None:
+            raise
     finally:
         loop.close()
+        if broke_off is not None and not server.should_exit:
+            broke_off(why)
 
 
 async def _end(app: FastAPI, server: uvicorn.Server) -> None:

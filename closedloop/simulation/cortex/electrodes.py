@@ -37,6 +37,9 @@ class CortexBiology:
         Angle by which an electrode's mixture turns from one day to the next.
     gain_drift
         Standard deviation over days of the logarithm of an electrode's gain.
+    retuned
+        Electrodes (from 0), each with the night (from 1: before day 1) in which it comes to hear other cells: its
+        mixtures are drawn anew, its rates and noise stay.
     """
 
     n_channels_mixed: int = 6
@@ -48,6 +51,7 @@ class CortexBiology:
     medium_share: float = 0.25
     tuning_drift_rad: float = 0.10
     gain_drift: float = 0.08
+    retuned: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,9 @@ def tuning_on(electrodes: Electrodes, biology: CortexBiology, *, seed: int, day:
         rng = _generator(seed, f"night {night}")
         mixture = _turn(mixture, biology.tuning_drift_rad, rng)
         partner = _turn(partner, biology.tuning_drift_rad, rng)
+        for electrode in [electrode for electrode, when in biology.retuned if when == night]:
+            anew = _sparse_mixtures(biology, 2, _generator(seed, f"electrode {electrode} retuned in night {night}"))
+            mixture[electrode], partner[electrode] = anew
     log_gain = biology.gain_drift * _generator(seed, f"gain of day {day}").standard_normal(len(mixture))
     return DayTuning(mixture, partner, np.exp(log_gain))
 

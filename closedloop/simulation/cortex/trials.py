@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,23 @@ def trial_rates_hz(cortex: HiddenCortex, sequence: PresentationSequence, *, day:
     NDArray
         Rates in Hz for Poisson spikes, shape (n_presentations, n_electrodes).
     """
-    truth = cortex.rates_hz(sequence.images, day=day)
+    return presented_rates_hz(cortex, cortex.rates_hz(sequence.images, day=day), sequence, day=day)
+
+
+def presented_rates_hz(cortex: HiddenCortex, truth: Floats, sequence: PresentationSequence, *, day: int) -> Floats:
+    """Return every presentation's evoked rates where the images' hidden rates are known already.
+
+    Parameters
+    ----------
+    cortex
+        The subject.
+    truth
+        Hidden rates of the sequence's images, (n_images, n_electrodes).
+    sequence
+        What it saw; its images are not looked at.
+    day
+        Recording day, counted from 0.
+    """
     gains = _trial_gains(cortex, sequence.ordinal, day=day) * slow_gain(cortex, sequence.onset_s, day=day)
     return np.asarray(truth[sequence.image_index] * gains * _adaptation(cortex, truth, sequence, day=day)[:, None])
 
@@ -150,10 +167,17 @@ def _trial_gains(cortex: HiddenCortex, ordinals: NDArray[np.int64], *, day: int)
 
 def _adaptation(cortex: HiddenCortex, truth: Floats, sequence: PresentationSequence, *, day: int) -> Floats:
     """Return each presentation's factor on its rates, from how alike the population answers the image before it."""
-    typical = cortex.rates_hz(cortex.reference_images, day=day)
-    population = (truth - typical.mean(axis=0)) / typical.std(axis=0)
+    mean, spread = _typical_rates(cortex, day)
+    population = (truth - mean) / spread
     unit = population / np.linalg.norm(population, axis=1, keepdims=True)
     shown = unit[sequence.image_index]
     likeness = np.zeros(len(shown))
     likeness[1:] = (shown[1:] * shown[:-1]).sum(axis=1)
     return np.asarray(1 - ADAPTATION * np.where(sequence.follows_previous, (1 + likeness) / 2, 0.0))
+
+
+@lru_cache(maxsize=4)
+def _typical_rates(cortex: HiddenCortex, day: int) -> tuple[Floats, Floats]:
+    """Return mean and SD of each electrode's rate over the reference images, (n_electrodes,)."""
+    typical = cortex.rates_hz(cortex.reference_images, day=day)
+    return np.asarray(typical.mean(axis=0)), np.asarray(typical.std(axis=0))

@@ -66,6 +66,32 @@ def thin_spikes(file: Path, *, kept: float, electrodes: Collection[int], seed: i
     change_packets(file, thinned)
 
 
+def lend_spikes(file: Path, *, part: float, electrodes: Collection[int], to: int, seed: int = 0) -> None:
+    """Give a part of some electrodes' spikes to another, which comes to answer as a mixture of them; its own are gone.
+
+    Parameters
+    ----------
+    file
+        The NEV.
+    part
+        Probability of each spike to be given away.
+    electrodes
+        Whose.
+    to
+        Which electrode has them then.
+    seed
+        Decides which.
+    """
+
+    def lent(packets: NDArray[np.void]) -> NDArray[np.void]:
+        packets = packets[packets["kind"] != to]
+        is_lent = np.random.default_rng(seed).random(len(packets)) < part
+        packets["kind"][is_lent & np.isin(packets["kind"], list(electrodes))] = to
+        return packets
+
+    change_packets(file, lent)
+
+
 def scatter_spikes(file: Path, *, part: float, electrodes: Collection[int], seed: int = 0) -> None:
     """Give a part of the spikes times by chance, within what the file has: noise in place of cells.
 

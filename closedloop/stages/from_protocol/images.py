@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
+
 from closedloop.artifacts.study import StudyDocument
 from closedloop.artifacts.tables import Columns
 from closedloop.stimuli.listed import FolderPool, ListedPool
 from closedloop.stimuli.pools import ImagePool, ProceduralPool, open_pool
 
 
-def open_study_pool(study: StudyDocument, listed: Columns | None) -> ImagePool:
+def open_study_pool(study: StudyDocument, listed: Columns | None, added: Columns | None = None) -> ImagePool:
     """Open the pool that the study was made with; of a folder, the images that were listed.
 
     Parameters
@@ -17,6 +21,8 @@ def open_study_pool(study: StudyDocument, listed: Columns | None) -> ImagePool:
         Whose.
     listed
         The list of the folder's images; None where images are computed.
+    added
+        Of those that were added to it later, the ones that count.
 
     Raises
     ------
@@ -28,4 +34,22 @@ def open_study_pool(study: StudyDocument, listed: Columns | None) -> ImagePool:
         return pool
     if listed is None or not isinstance(pool, FolderPool):
         raise ValueError(f"{study.pool.folder}: a folder of images is read by its list alone")
-    return ListedPool(pool, dict(zip(listed["image_id"], listed["sha256"], strict=True)))
+    lists = [listed, *([added] if added is not None else [])]
+    return ListedPool(
+        pool, {name: digest for one in lists for name, digest in zip(one["image_id"], one["sha256"], strict=True)}
+    )
+
+
+def added_rows(added: Columns, decided: str) -> Columns | None:
+    """Return the rows of images that were added by the additions that are drawn from; None where none is.
+
+    Parameters
+    ----------
+    added
+        Columns of `catalog.ADDED_IMAGES`.
+    decided
+        What was decided of them, as `artifacts.amended.images` tells it; empty where nothing was.
+    """
+    numbers = [int(one["addition"]) for one in json.loads(decided)] if decided else []
+    counts = np.isin(added["addition"], numbers)
+    return {name: values[counts] for name, values in added.items()} if counts.any() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import FIRST
+from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
 from closedloop.recording.banks import BankActivity
@@ -29,6 +32,8 @@ from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts
+from closedloop.stages.ingest.identity.table import answers, identity_table, images_of_every_day
+from closedloop.stages.ingest.identity.waveforms import mean_waveforms, waveforms_by_name
 from closedloop.stages.ingest.onsets import Onsets, onsets_of, sent_codes
 from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
@@ -39,6 +44,7 @@ from closedloop.stages.ingest.recording import (
     read_day_devices,
 )
 from closedloop.stages.ingest.sites import (
+    ElectrodeStatistics,
     choose_sites,
     describe_sites,
     electrode_statistics,
@@ -52,7 +58,10 @@ from closedloop.stages.ingest.sites import (
 
 
 def run(context: StageContext) -> None:
-    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json."""
+    """Write responses.parquet, responses.h5, onsets.h5, spikes.h5 (and spikes-2.h5), sites.json and quality.json.
+
+    Where the recorder stored waveforms also waveforms.h5, and from day 1 on identity.json.
+    """
     wanted = context.protocol.recording
     folder = context.published("recording")
     session = context.read(catalog.SESSION)
@@ -105,21 +114,8 @@ def run(context: StageContext) -> None:
         stimuli,
         seed=context.seed("reliability"),
     )
-    chosen = context.protocol.sites
-    ended_early = "closed" in context.decided
-    site_index, about_sites = (
-        (sites_of_day_0(first), "")
-        if first
-        else choose_sites(
-            electrodes,
-            found,
-            n_sites=chosen.n_sites,
-            min_reliability=chosen.min_reliability,
-            folder=folder,
-            ended_early=ended_early,
-        )
-    )
-    if first is None and not ended_early:  # nothing of a day that was too short is fitted
+    site_index, about_sites = _choose_sites(context, electrodes, found, first=first)
+    if first is None and not _ended_early(context):  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
         refuse_a_day_without_differences(counts[:, of_model], onsets.image_index, stimuli, folder=folder)
     sites = SiteTable(
@@ -158,6 +154,59 @@ def run(context: StageContext) -> None:
         )
     context.write(catalog.SITES, sites)
     context.write(catalog.QUALITY, quality.model_copy(update={"block": context.block.number}))
+    waveforms = mean_waveforms(recording)
+    if waveforms is not None:
+        context.write(catalog.WAVEFORMS, waveforms)
+    if first is not None and context.block != FIRST:
+        context.write(catalog.IDENTITY, _identity(context, waveforms, counts, onsets, first=first, today=sites))
+
+
+def _identity(
+    context: StageContext,
+    waveforms: Arrays | None,
+    counts: NDArray[np.float64],
+    onsets: Onsets,
+    *,
+    first: SiteTable,
+    today: SiteTable,
+) -> IdentityTable:
+    """Compare the session's electrodes with those of the study's first."""
+    wanted, day_0 = context.protocol.recording, context.at(FIRST)
+    window_s, stimuli = (wanted.window_stop_ms - wanted.window_start_ms) / 1000, context.read(catalog.STIMULI)
+    images, then = images_of_every_day(stimuli), day_0.read(catalog.COUNTS)["counts"]
+    stored = day_0.path(catalog.WAVEFORMS).exists()
+    return identity_table(
+        answers(first, day_0.read(catalog.RESPONSES)["stimulus_id"], then / window_s, images),
+        answers(today, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
+        first=first,
+        today=today,
+        min_reliability=context.protocol.sites.min_reliability,
+        waveforms=(
+            waveforms_by_name(day_0.read(catalog.WAVEFORMS) if stored else None, first),
+            waveforms_by_name(waveforms, today),
+        ),
+    )
+
+
+def _ended_early(context: StageContext) -> bool:
+    return "closed" in context.decided
+
+
+def _choose_sites(
+    context: StageContext, electrodes: Sequence[MappedElectrode], found: ElectrodeStatistics, *, first: SiteTable | None
+) -> tuple[dict[str, int], str]:
+    """Return the model's output of each site, and how they were chosen where that was not by their reliability."""
+    if first:
+        return sites_of_day_0(first), ""
+    wanted = context.protocol.sites
+    return choose_sites(
+        electrodes,
+        found,
+        n_sites=wanted.n_sites,
+        min_reliability=wanted.min_reliability,
+        folder=context.published("recording"),
+        ended_early=_ended_early(context),
+    )
 
 
 def _align(journal: Journal, recording: DayRecording) -> dict[str, Alignment]:

@@ -8,7 +8,7 @@ from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMAR
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, planned_session
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import OptionError, SessionError, StudyError
 from closedloop.plain_text.printed import command_line
@@ -42,7 +42,7 @@ def close_day(
         The session is not there, or is at its end; nothing of it was shown; or the day is closed already.
     """
     _refuse_other_days(protocol, day)
-    if study.simulated:
+    if study.simulated and not study.sessions_are_brought:
         raise StudyError(
             f"{paths.root}: expected a study of an animal, found a simulated one. Its sessions go to their end."
         )
@@ -85,6 +85,7 @@ def close_day(
             },
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), paths.block(day))
     lines = [
@@ -138,6 +139,7 @@ def reopen_day(
             kind="reopen_day", day=day, block=paths.block(day).number, before={JOURNAL_SHA256: before.journal_sha256}
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     with study_lock(paths.root):  # nobody takes it over meanwhile
         decide(paths, study, by=by, why=why, decision=decision)
         for stage in reversed(BROUGHT):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.amended.exclusions import Exclusion, Part, exclusions, noted, said, said_of_all
+from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, exclusions, noted, said, said_of_all
 from closedloop.artifacts.catalog import JOURNAL, SITES
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.gates.held import is_shown
@@ -18,7 +18,7 @@ from closedloop.study.amending.decide import Decision, decide
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Things:
     """What a person asks to leave out, or to take in again.
 
     Attributes
@@ -46,11 +46,11 @@ class Wanted:
     presentations: tuple[int, int] | None = None
     from_day: int = 0
     to_day: int | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[LeftOutOf, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Study:
+class _StudyNow:
     paths: StudyPaths
     document: StudyDocument
     protocol: Protocol
@@ -137,7 +137,7 @@ def exclude(
     paths: StudyPaths,
     study: StudyDocument,
     protocol: Protocol,
-    wanted: Wanted,
+    wanted: Things,
     *,
     by: str | None,
     why: str,
@@ -166,7 +166,7 @@ def exclude(
     ClosedLoopError
         There is no such thing, or it is left out already.
     """
-    one = _Study(paths, study, protocol)
+    one = _StudyNow(paths, study, protocol)
     things = _things(one, wanted)
     stops = [thing for thing in things if thing.part == "evaluation" and thing.thing in ("site", "array")]
     from_day = None if keep_attacking or not stops else one.first_not_planned()
@@ -187,12 +187,13 @@ def exclude(
             after=noted(things, not_attacked_from_day=from_day),
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
     return [*(f"{line}." for line in said_of_all(things)), *_follows(one, things, not_attacked_from=from_day)]
 
 
 def include(
-    paths: StudyPaths, study: StudyDocument, protocol: Protocol, wanted: Wanted, *, by: str | None, why: str
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, wanted: Things, *, by: str | None, why: str
 ) -> list[str]:
     """Take in again what was left out, named by the same words, and say what follows.
 
@@ -215,7 +216,7 @@ def include(
     ClosedLoopError
         It is not left out.
     """
-    one = _Study(paths, study, protocol)
+    one = _StudyNow(paths, study, protocol)
     things = _things(one, wanted)
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
@@ -233,12 +234,13 @@ def include(
             before=noted(things),
         )
 
+    decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
     words = dict.fromkeys(said(thing) for thing in things)
     return [*(f"{line}: counts again." for line in words), *_follows(one, things, not_attacked_from=None)]
 
 
-def _things(one: _Study, wanted: Wanted) -> tuple[Exclusion, ...]:
+def _things(one: _StudyNow, wanted: Things) -> tuple[Exclusion, ...]:
     days = {"from_day": wanted.from_day, "to_day": wanted.to_day}
     last = one.protocol.days - 1
     for option, day in (("--day", wanted.day), ("--from-day", wanted.from_day), ("--to-day", wanted.to_day)):
@@ -261,7 +263,7 @@ def _things(one: _Study, wanted: Wanted) -> tuple[Exclusion, ...]:
     return tuple(Exclusion.model_validate({"part": part, **thing}) for thing in found for part in wanted.parts)
 
 
-def _stretch(one: _Study, wanted: Wanted) -> dict[str, int]:
+def _stretch(one: _StudyNow, wanted: Things) -> dict[str, int]:
     if wanted.presentations is None or wanted.day is None:
         return {}
     first, last = wanted.presentations
@@ -274,7 +276,7 @@ def _stretch(one: _Study, wanted: Wanted) -> dict[str, int]:
     return {"first": first, "last": last}
 
 
-def _refuse_to_attack_nothing(one: _Study, stops: Sequence[Exclusion]) -> None:
+def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion]) -> None:
     out = [
         *stops,
         *(thing for thing in exclusions(read_amendments(one.paths.amendments)) if thing.part == "evaluation"),
@@ -287,7 +289,7 @@ def _refuse_to_attack_nothing(one: _Study, stops: Sequence[Exclusion]) -> None:
         )
 
 
-def _follows(one: _Study, things: Sequence[Exclusion], *, not_attacked_from: int | None) -> list[str]:
+def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: int | None) -> list[str]:
     parts = {thing.part for thing in things}
     lines = []
     if not_attacked_from is not None and not_attacked_from < one.protocol.days:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from closedloop.artifacts.amended.protocols import hashes_by_day
+from closedloop.artifacts.amended.protocols import PROTOCOL_SHA256, hashes_by_day
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
@@ -15,10 +15,11 @@ from closedloop.study.amending.decide import Decision, as_line, decide
 from closedloop.study.amending.protocol import refuse_begun
 from closedloop.study.foresight.days import ForeseesDays, refuse_impossible_days
 
-TAKEN_BACK: Final = ("amend_protocol",)
+TAKEN_BACK: Final = ("amend_protocol", "add_images")
 """Kinds that `closedloop withdraw` takes back."""
 
 _OTHER_WAYS: Final = {
+    "move_study": "Say where they are by `closedloop move`",
     "hold": "`closedloop approve STUDY hold` releases the study",
     "edit_protocol": "Edit protocol.yaml again, as far as nothing recorded was made with it",
     "replace_recording": "`closedloop replace-recording` puts the kept one back",
@@ -74,19 +75,24 @@ def withdraw(
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         line = _line_of(paths, amendments, number)
         taken.append(line)
-        before, after = ({key: side[key] for key in line.subject} for side in (line.after, line.before))
-        made = Decision("withdraw", line.day, (str(number), line.kind), before, after)
-        lines = (*amendments, as_line(made, study))
         first = line.day or 0
         refuse_begun(
             paths, protocol, first=first, remedy="Amend the days to come by `closedloop amend --from-day {next}`"
         )
+        before, after = (_values(side) for side in (line.after, line.before))
+        made = Decision("withdraw", line.day, (str(number), line.kind), before, after)
+        lines = (*amendments, as_line(made, study))
         place = f"{paths.amendments}, without line {number}"
         foresee(paths, study, protocol, lines, first=first, place=place)
         return Decision(made.kind, made.day, made.subject, before, after | hashes_by_day(protocol, lines))
 
     decide(paths, study, by=by, why=why, decision=decision)
     return taken[-1]
+
+
+def _values(side: dict[str, str]) -> dict[str, str]:
+    """Return what a line says, without the hashes of protocols."""
+    return {name: value for name, value in side.items() if not name.startswith(PROTOCOL_SHA256)}
 
 
 def _line_of(paths: StudyPaths, amendments: tuple[Amendment, ...], number: int) -> Amendment:

@@ -18,6 +18,7 @@ from closedloop.artifacts.study import BROUGHT
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.json_text import read_json
 from closedloop.storage import remove_file, sha256_bytes, write_bytes
+from closedloop.study.completeness.clock import WAITING_CLOCK
 
 SETTLE_S = 60.0
 _TRUSTED_S = 600.0  # the clocks of a file server and of this machine are nearer than that
@@ -36,7 +37,7 @@ class Patience:
     doubtful_s
         The same where the recording is enough for the session, but its files do not end together.
     now, sleep
-        The clock, seconds since 1970.
+        The clock, seconds since 1970; one that is not set forward, see `clock`.
     stays
         Whether whoever looks stays until the files have lain unchanged for long enough; else it comes back then.
     """
@@ -44,7 +45,7 @@ class Patience:
     settle_s: float = SETTLE_S
     trusted_s: float = _TRUSTED_S
     doubtful_s: float = 1800.0
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = WAITING_CLOCK.now
     sleep: Callable[[float], None] = time.sleep
     stays: bool = True
 

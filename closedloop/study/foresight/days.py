@@ -16,6 +16,7 @@ from closedloop.errors import ImageError
 from closedloop.stages.plan import attacked_sites
 from closedloop.study.foresight.before import asked_of
 from closedloop.study.foresight.numbers import problems, refuse_problems
+from closedloop.study.inputs import read_added
 
 
 class ForeseesDays(Port):
@@ -80,7 +81,7 @@ def _refuse_too_few(paths: StudyPaths, by_day: dict[int, Protocol], *, place: st
     wanted = images.anchors + images.normalizers + clean
     recorded = (paths.inputs / MANIFEST_NAME).is_file()
     n_listed = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0)).n_images if recorded else 0
-    n_images = n_listed or a_pool.n_categories * a_pool.n_per_category
+    n_images = n_listed + len(read_added(paths)) or a_pool.n_categories * a_pool.n_per_category
     if wanted > n_images:
         raise ImageError(
             f"{place}: expected at most {n_images:,} images for all days, as there are, found {wanted:,} "

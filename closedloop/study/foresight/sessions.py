@@ -42,6 +42,34 @@ def separation_not_kept(
         The first day to look at.
     """
     every = protocol.sites.n_sites
+    sessions = _to_come(protocol, subject, n_days=n_days, sites=sites, day=day)
+    kept_min, narrowest = _kept_by_all(sessions, protocol.presentation.twin_separation_min)
+    if narrowest is None:
+        return ""
+    n_sites = len(narrowest.sites)
+    few = f", should only {n_sites} of {every} sites be chosen" if n_sites < every else ""
+    return twins_too_near(protocol, kept_min, where=f"on day {narrowest.day}{few}")
+
+
+def separation_kept_min(protocol: Protocol, *, subject: str, n_days: int) -> float:
+    """Return how many minutes twins are kept apart on all days: as many as the protocol wants, where that can be.
+
+    Parameters
+    ----------
+    protocol, subject
+        They decide the orders.
+    n_days
+        Days that will be run.
+    """
+    sessions = _to_come(protocol, subject, n_days=n_days, sites=None, day=0)
+    return _kept_by_all(sessions, protocol.presentation.twin_separation_min)[0]
+
+
+def _to_come(
+    protocol: Protocol, subject: str, *, n_days: int, sites: ModelOutputs | None, day: int
+) -> list[_SessionToCome]:
+    """Return the sessions that have to keep twins apart, the shortest first."""
+    every = protocol.sites.n_sites
     if sites is None:
         cases: list[tuple[int, ModelOutputs]] = [
             (one, range(number))
@@ -51,13 +79,7 @@ def separation_not_kept(
     else:
         cases = [(one, sites) for one in range(day, n_days)]
     cases.sort(key=lambda case: len(case[1]))  # the shortest sessions keep least: they come first
-    sessions = [_SessionToCome(protocol, subject, that_day, chosen) for that_day, chosen in cases]
-    kept_min, narrowest = _kept_by_all(sessions, protocol.presentation.twin_separation_min)
-    if narrowest is None:
-        return ""
-    n_sites = len(narrowest.sites)
-    few = f", should only {n_sites} of {every} sites be chosen" if n_sites < every else ""
-    return twins_too_near(protocol, kept_min, where=f"on day {narrowest.day}{few}")
+    return [_SessionToCome(protocol, subject, that_day, chosen) for that_day, chosen in cases]
 
 
 def _kept_by_all(sessions: list[_SessionToCome], wanted_min: float) -> tuple[float, _SessionToCome | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from typing import Protocol as Port
 
-from closedloop.artifacts.gates.held import is_shown
+from closedloop.artifacts.gates.held import Held, is_shown
 from closedloop.artifacts.gates.report import Checkpoint, GateReport, gate_report_path
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.storage import make_folder
@@ -49,6 +50,26 @@ def _is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, as
     from closedloop.gates.evaluate import is_current  # noqa: PLC0415 - numpy with the first gate
 
     return is_current(report, paths, protocol, asks_machine=asks_machine)
+
+
+def is_changed_by_machine(paths: StudyPaths, held: Sequence[Held]) -> bool:
+    """Return whether a gate that asks the machine finds another thing by now than what holds a study; write nothing.
+
+    Somebody made room on the disk, say, and no file of the study tells.
+
+    Raises
+    ------
+    DocumentError
+        A published file is damaged.
+    """
+    from closedloop.gates.evaluate import machine_finding  # noqa: PLC0415 - numpy with the first gate
+
+    study, protocol = StudyDocument.read(paths.study), read_protocol(paths.protocol)
+    for one in held:
+        finding = machine_finding(paths, study, protocol, one.day, one.gate)
+        if finding is not None and (finding.level, finding.found) != ("HOLD", one.found):
+            return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from closedloop.artifacts.gates.held import (
     session_to_show,
 )
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
+from closedloop.artifacts.records.amendments import Amendment, amending, read_amendments, utc_now
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, command_line
@@ -55,6 +55,9 @@ def approve(
 ) -> tuple[Held, ...]:
     """Let a study go on despite what a gate found, or release a person's hold (by the name `hold`).
 
+    Who approves a gate while somebody holds the study decides two things that both stand: the gate is approved, and
+    nothing is shown until the hold is released.
+
     Parameters
     ----------
     paths, study, protocol
@@ -83,18 +86,19 @@ def approve(
         No such gate holds the study, or by other words.
     """
     who, why = _who(by), _why(reason)
-    held = held_now(paths, study, protocol)
-    approved = tuple(one for one in held if one.gate == gate and day in (None, one.day))
-    if not approved:
-        raise StudyError(_no_such_gate(paths, study, protocol, held, gate=gate, day=day))
-    for one in approved:
-        if found not in (None, one.found):
-            raise StudyError(
-                f"{paths.root}: {gate} of day {one.day}: expected what was read of it, {found}, found {one.found}. "
-                "Read it, and decide again."
-            )
-    for one in approved:
-        append_amendment(paths.amendments, _approval(one, study, who=who, why=why))
+    with amending(paths.amendments) as append:
+        held = held_now(paths, study, protocol)
+        approved = tuple(one for one in held if one.gate == gate and day in (None, one.day))
+        if not approved:
+            raise StudyError(_no_such_gate(paths, study, protocol, held, gate=gate, day=day))
+        for one in approved:
+            if found not in (None, one.found):
+                raise StudyError(
+                    f"{paths.root}: {gate} of day {one.day}: expected what was read of it, {found}, found "
+                    f"{one.found}. Read it, and decide again."
+                )
+        for one in approved:
+            append(_approval(one, study, who=who, why=why))
     return approved
 
 
@@ -126,16 +130,14 @@ def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str
     block = session_to_show(paths, protocol.days)
     if block is None:
         raise StudyError(f"{paths.root}: expected a day that is yet to be shown, found none. Nothing is left to hold.")
-    before = persons_hold(read_amendments(paths.amendments))
-    if before is not None:
-        raise StudyError(
-            f"{paths.root}: expected a study that nobody holds, found it {before.found}. Release it by "
-            f"`{before.approval(paths.root)}`."
-        )
-    append_amendment(
-        paths.amendments,
-        Amendment(kind="hold", simulated=study.simulated, day=block.day, utc=utc_now(), who=who, why=why),
-    )
+    with amending(paths.amendments) as append:
+        before = persons_hold(read_amendments(paths.amendments))
+        if before is not None:
+            raise StudyError(
+                f"{paths.root}: expected a study that nobody holds, found it {before.found}. Release it by "
+                f"`{before.approval(paths.root)}`."
+            )
+        append(Amendment(kind="hold", simulated=study.simulated, day=block.day, utc=utc_now(), who=who, why=why))
     return block.day
 
 
@@ -158,15 +160,23 @@ def _no_such_gate(
     paths: StudyPaths, study: StudyDocument, protocol: Protocol, held: tuple[Held, ...], *, gate: str, day: int | None
 ) -> str:
     of_day = "" if day is None else f" on day {day}"
+    if held and gate == PERSON:
+        ways = ", ".join(f"`{one.approval(paths.root)}`" for one in held)
+        return (
+            f"{paths.root}: expected a study that somebody holds, found that a gate does. Read what it found, and "
+            f"approve it: {ways}."
+        )
     if held:
         known = " or ".join(f"{one.gate} of day {one.day}" for one in held)
         return f"GATE: expected what holds {paths.root}, {known}, found {gate}{of_day}. Correct it."
+    run = command_line("closedloop", "run", paths.root)
+    if gate == PERSON:
+        return f"{paths.root}: expected a study that somebody holds, found that nobody does. Go on with `{run}`."
     if not holds_by_gates(study, protocol):
         return (
             f"{paths.root}: expected a study that its gates hold, found a simulated one: it goes on by itself. "
             "`gates.simulated: hold` in protocol.yaml makes it hold."
         )
-    run = command_line("closedloop", "run", paths.root)
     return f"{paths.root}: expected {gate} to hold the study{of_day}, found that nothing does. Go on with `{run}`."
 
 

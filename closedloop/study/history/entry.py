@@ -7,11 +7,11 @@ from typing import Literal
 
 from closedloop.artifacts.study import START_DAY
 
-EntryKind = Literal["made", "stage", "stale", "failed", "gate", "decision"]
+StoryKind = Literal["made", "stage", "stale", "failed", "gate", "decision"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoryEntry:
     """One thing that happened.
 
     Attributes
@@ -33,7 +33,7 @@ class Entry:
     """
 
     utc: str
-    kind: EntryKind
+    kind: StoryKind
     day: int | None
     what: str
     who: str = ""

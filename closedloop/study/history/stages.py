@@ -12,7 +12,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.study.database.events import StageEvent, read_events
-from closedloop.study.history.entry import Entry, EntryKind
+from closedloop.study.history.entry import StoryEntry, StoryKind
 
 MOST_EVENTS: Final = 20_000  # of a ledger: a study of six days has some hundred
 _DONE: Final = {
@@ -29,7 +29,7 @@ _DONE: Final = {
 }
 
 
-def stage_entries(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
+def stage_entries(paths: StudyPaths) -> tuple[list[StoryEntry], list[str]]:
     """Return what the stages did, and what could not be read, a line each.
 
     Parameters
@@ -49,11 +49,11 @@ def stage_entries(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
     for stage, day, folder in _published(paths):
         if (day, stage) not in known:  # a ledger that was lost: the folder itself says when
             when = _utc((folder / MANIFEST_NAME).stat().st_mtime)
-            entries.append(Entry(when, "stage", day, _DONE[stage], details=_numbers(paths, stage, day, faults)))
+            entries.append(StoryEntry(when, "stage", day, _DONE[stage], details=_numbers(paths, stage, day, faults)))
     return entries, faults
 
 
-def made_entry(paths: StudyPaths, study: StudyDocument) -> Entry:
+def made_entry(paths: StudyPaths, study: StudyDocument) -> StoryEntry:
     """Return the study's beginning.
 
     Parameters
@@ -73,10 +73,10 @@ def made_entry(paths: StudyPaths, study: StudyDocument) -> Entry:
         if recorded and recorded.n_images:
             details.append(f"{recorded.n_images:,} images listed")
     what = f"study of {study.subject}, {kind}, was made by protocol {study.protocol_name}"
-    return Entry(_utc(paths.study.stat().st_mtime), "made", None, what, details=tuple(details))
+    return StoryEntry(_utc(paths.study.stat().st_mtime), "made", None, what, details=tuple(details))
 
 
-def _of_events(paths: StudyPaths, events: Sequence[StageEvent], faults: list[str]) -> Iterator[Entry]:
+def _of_events(paths: StudyPaths, events: Sequence[StageEvent], faults: list[str]) -> Iterator[StoryEntry]:
     last = {(event.day, event.stage): event.number for event in events if event.event == "done"}
     seen: set[tuple[int | None, str]] = set()
     for event in events:
@@ -86,11 +86,11 @@ def _of_events(paths: StudyPaths, events: Sequence[StageEvent], faults: list[str
             is_last = last[place] == event.number
             details = _numbers(paths, event.stage, event.day, faults) if is_last else ()
             seen.add(place)
-            yield Entry(_utc(event.time), "stage", event.day, f"{_DONE[event.stage]}{again}", details=details)
+            yield StoryEntry(_utc(event.time), "stage", event.day, f"{_DONE[event.stage]}{again}", details=details)
         elif event.event in ("stale", "failed"):
             what = "no longer follows from its inputs" if event.event == "stale" else "failed"
-            kind: EntryKind = "stale" if event.event == "stale" else "failed"
-            yield Entry(_utc(event.time), kind, event.day, f"{event.stage} {what}", why=event.detail)
+            kind: StoryKind = "stale" if event.event == "stale" else "failed"
+            yield StoryEntry(_utc(event.time), kind, event.day, f"{event.stage} {what}", why=event.detail)
 
 
 def _numbers(paths: StudyPaths, stage: str, day: int, faults: list[str]) -> tuple[str, ...]:

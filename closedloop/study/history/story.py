@@ -10,12 +10,12 @@ from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_repo
 from closedloop.artifacts.records.amendments import read_whole_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, StudyError
-from closedloop.study.history.entry import Entry
+from closedloop.study.history.entry import StoryEntry
 from closedloop.study.history.stages import made_entry, stage_entries
 from closedloop.study.no_study import no_study_line
 
 
-def read_story(paths: StudyPaths) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+def read_story(paths: StudyPaths) -> tuple[tuple[StoryEntry, ...], tuple[str, ...]]:
     """Return what happened to a study, the first thing first, and what could not be read, a line each.
 
     Nothing is written or locked. Times are those of the ledger and of the amendments; of gates, those of their reports.
@@ -37,7 +37,7 @@ def read_story(paths: StudyPaths) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     stages, faults = stage_entries(paths)
     amendments, fault = read_whole_amendments(paths.amendments)
     decided = [
-        Entry(_utc(one.line.utc), "decision", one.line.day, one.words, one.line.who, one.line.why, line=one.number)
+        StoryEntry(_utc(one.line.utc), "decision", one.line.day, one.words, one.line.who, one.line.why, line=one.number)
         for one in told(amendments)
     ]
     found, gate_faults = _gates(paths)
@@ -47,9 +47,9 @@ def read_story(paths: StudyPaths) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     return (replace(made, utc=began), *entries), tuple(filter(None, (*faults, fault, *gate_faults)))
 
 
-def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
+def _gates(paths: StudyPaths) -> tuple[list[StoryEntry], list[str]]:
     """Return what the gates held and warned of when they last looked; an approval is a decision."""
-    entries: list[Entry] = []
+    entries: list[StoryEntry] = []
     faults: list[str] = []
     days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
     for day in days:
@@ -67,7 +67,7 @@ def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:
                 if one.level != "PASS":
                     what = f"{checkpoint}, {one.gate.replace('_', ' ')}: {one.level}"
                     why = f"expected {one.expected.rstrip('.')}, found {one.found.rstrip('.')}"
-                    entries.append(Entry(when, "gate", day, what, why=why))
+                    entries.append(StoryEntry(when, "gate", day, what, why=why))
     return entries, faults
 
 

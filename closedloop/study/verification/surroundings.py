@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
-from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
+from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
@@ -42,7 +44,7 @@ def check_images(findings: Findings, paths: StudyPaths, study: StudyDocument) ->
         if changed:
             findings.notes.append(changed)
     with findings.reading("images", paths.inputs):
-        pool = open_folder(study)
+        pool = open_folder(paths, study)
         if pool is None:
             return
         for image in read_image_list(paths):
@@ -58,13 +60,22 @@ def check_images(findings: Findings, paths: StudyPaths, study: StudyDocument) ->
                     )
 
 
-def check_base_model(findings: Findings, paths: StudyPaths) -> None:
-    """Read the base model's file."""
+def check_base_model(findings: Findings, paths: StudyPaths, study: StudyDocument) -> None:
+    """Read the base model's file, where it is now.
+
+    Parameters
+    ----------
+    findings
+        Grow by what is found.
+    paths, study
+        Whose.
+    """
     if not (paths.inputs / STUDY_INPUTS.name).is_file():
         return
     with findings.reading("base model", paths.inputs):
         recorded = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
-        path = weights_file(recorded.base_model)
+        moved = as_moved(study, whole_amendments(paths.amendments)).base_model
+        path = weights_file(moved if moved != study.base_model else recorded.base_model)
         if recorded.base_model_sha256 is None:
             findings.notes.append(f"{path}: nobody knows what the base model was; model 0 is in {paths.start}.")
             return
@@ -142,6 +153,13 @@ def _check_replaced(findings: Findings, folder: Path, amendment: Amendment) -> N
                 )
 
 
+def check_metadata(findings: Findings, paths: StudyPaths) -> None:
+    """Read what archives are told of the study; whoever corrected it by hand may have misspelt a key."""
+    if paths.metadata.exists():
+        with findings.reading("document", paths.metadata):
+            StudyMetadata.read(paths.metadata)
+
+
 def check_report(findings: Findings, paths: StudyPaths) -> None:
     """Compare the pages with what was drawn."""
     path = REPORT_RECORD.published(paths, 0)
@@ -190,6 +208,7 @@ def check_ledger(findings: Findings, paths: StudyPaths) -> None:
 def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     """Say what lies beside the stages' folders: half-done work, what a crash left, and what is none of the study's."""
     ours = {paths.protocol, paths.study, paths.ledger, paths.report, paths.start, paths.inputs, paths.amendments}
+    ours |= {paths.metadata, paths.checklist, paths.answers, paths.rehearsal}
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
     ours |= {paths.root / name for name in (LOOP_LOCK, WAIT_LOCK)}
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]

@@ -6,11 +6,36 @@ import os
 from pathlib import Path
 from typing import IO
 
-from closedloop.artifacts.study import StudyPaths
-from closedloop.errors import StudyError
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import command_line
 
 _GONE = " (deleted)"  # what Linux says of an open file that has no name any more
+
+
+def study_id_of(paths: StudyPaths) -> str:
+    """Return which study lies at a place; empty where that cannot be read."""
+    try:
+        return StudyDocument.read(paths.study).study_id
+    except (ClosedLoopError, OSError):
+        return ""
+
+
+def refuse_other_study(paths: StudyPaths, study_id: str) -> None:
+    """Stop where another study lies at a study's place: somebody put it there, and nobody asked to go on with it.
+
+    Raises
+    ------
+    StudyError
+        It is another one. Where none can be read, whoever needs it says so.
+    """
+    found = study_id_of(paths)
+    if study_id and found and found != study_id:
+        raise StudyError(
+            f"{paths.root}: expected the study that this process began with ({study_id}), found another one in its "
+            f"place ({found}). Put the right one there; to go on with the other one, end this process and start it "
+            "again."
+        )
 
 
 def refuse_moved(root: Path, claim: IO[str]) -> None:

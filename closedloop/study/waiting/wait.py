@@ -13,17 +13,21 @@ from math import inf
 from pathlib import Path
 from typing import IO
 
+from closedloop.artifacts.gates.held import Held
 from closedloop.artifacts.study import StudyPaths
+from closedloop.confined.asking import end_idle_helper
 from closedloop.errors import ClosedLoopError, StorageError, StudyBusyError
-from closedloop.study.completeness.looks import Patience
+from closedloop.study.completeness.looks import Patience, SeenFile
+from closedloop.study.gates.checkpoints import is_changed_by_machine
 from closedloop.study.gates.telling import held_lines
 from closedloop.study.loop import Outcome
 from closedloop.study.process.lock import holder_of, wait_lock
 from closedloop.study.waiting.alarms import POLL_S, Alarm
-from closedloop.study.waiting.place import refuse_moved
+from closedloop.study.waiting.place import refuse_moved, refuse_other_study, study_id_of
 from closedloop.study.waiting.prospects import is_refused, is_same_wait, prospect_of
 from closedloop.study.waiting.scene import Scene, folders_of, look_around
 
+ASK_MACHINE_S = 60.0  # a disk on which somebody makes room tells nobody
 _LEAST_GAP_S, _SHARE = 1.0, 10  # between looks at what changes all the time: ten times as long as they take
 
 
@@ -69,9 +73,11 @@ class _Wait:
     def __init__(self, waiter: Waiter, claim: IO[str]) -> None:
         self._waiter, self._paths, self._patience = waiter, waiter.paths, waiter.patience
         self._claim = claim
+        self._study_id = study_id_of(waiter.paths)
         self._said = ""
         self._alarm: Alarm | None = None
         self._folders: list[Path] = []
+        self._decided: tuple[SeenFile, ...] = ()
 
     def until_done(self) -> Outcome:
         while True:
@@ -83,11 +89,12 @@ class _Wait:
             after = self._look()
             if not after.is_decided_as(before):  # it went on, or somebody decided: what it saw first is old
                 continue
-            due, is_held = None, False
+            due: float | None = None
+            held: tuple[Held, ...] = ()
             if isinstance(outcome, Outcome):  # what is refused stays refused
                 due = prospect_of(self._paths, after, self._patience).next_after(began)
-                is_held = bool(outcome.held_by)
-            self._rest(before, due, is_held=is_held)
+                held = outcome.held_by
+            self._rest(before, due, held)
 
     def _run(self, before: Scene) -> Outcome | str:
         """Run, when nobody else does; return why not where what is brought was refused: others may be brought."""
@@ -110,7 +117,7 @@ class _Wait:
             self._say(f"{holder} works on the study; this process goes on when it is done.")
             self._patience.sleep(POLL_S)
 
-    def _rest(self, scene: Scene, due: float | None, *, is_held: bool) -> None:
+    def _rest(self, scene: Scene, due: float | None, held: tuple[Held, ...]) -> None:
         """Return when a run is worth while: something was decided, or what is brought may be taken over.
 
         Parameters
@@ -119,10 +126,12 @@ class _Wait:
             What the last run saw.
         due
             When to run if nothing changes, seconds since 1970; None: not at all.
-        is_held
-            Whether what is brought is not what is waited for.
+        held
+            What holds the study: what is brought is not what is waited for, and the machine is asked now and then.
         """
+        asked = self._patience.now()
         looked = self._patience.now()
+        end_idle_helper(after_s=0.0)  # a day's rest, through which a process that reads files would keep its memory
         while True:
             began = self._patience.now()
             found = self._look()
@@ -130,11 +139,15 @@ class _Wait:
                 return
             if found.brought != scene.brought:
                 scene, prospect = found, prospect_of(self._paths, found, self._patience)
-                if not is_held:
+                if not held:
                     self._say(prospect.waits_for)
                 due = prospect.next_after(began) if prospect.ready_at is None else prospect.ready_at
             elif due is not None and began >= due:
                 return
+            if held and began - asked >= ASK_MACHINE_S:
+                if self._is_changed_by_machine(held):
+                    return
+                asked = began
             looked = self._patience.now()
             self._sleep(scene, due, gap_s=max(_LEAST_GAP_S, min(_SHARE * (looked - began), POLL_S)))
 
@@ -148,12 +161,22 @@ class _Wait:
         if left_s > 0:
             self._patience.sleep(min(left_s, gap_s))
 
+    def _is_changed_by_machine(self, held: tuple[Held, ...]) -> bool:
+        try:
+            return is_changed_by_machine(self._paths, held)
+        except (ClosedLoopError, OSError):  # what is damaged is said by the run that comes upon it
+            return False
+
     def _look(self) -> Scene:
         """Look at the study; where its disk does not answer, as a server that starts anew, look again."""
         while True:
             try:
                 refuse_moved(self._paths.root, self._claim)
-                return look_around(self._paths)
+                found = look_around(self._paths)
+                if found.decided != self._decided:  # study.json is one of these files
+                    refuse_other_study(self._paths, self._study_id)
+                    self._decided = found.decided
+                return found
             except OSError as error:
                 why = error.strerror or str(error)
                 self._say(f"{self._paths.root}: does not answer ({why}); it is looked at every {POLL_S:g} s.")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from closedloop.artifacts import tables
+from closedloop.artifacts.arrow import CodedText
 from closedloop.artifacts.day.responses import RESPONSES
 from closedloop.artifacts.day.session import PRESENTATIONS
 from closedloop.artifacts.layouts import Column, TableLayout
@@ -88,8 +89,8 @@ def test_categories_in_row_groups_of_their_own_are_one_column(tmp_path: Path) ->
     layout = TableLayout("kinds", {"kind_of_event": Column("category", "", "what it is")})
     path = tmp_path / "kinds.parquet"
     with tables.table_writer(path, layout, simulated=False) as write:
-        write({"kind_of_event": tables.CodedText(np.zeros(2, np.int8), ("spike",))})
-        write({"kind_of_event": tables.CodedText(np.array([1, 0], np.int8), ("code", "comment"))})
+        write({"kind_of_event": CodedText(np.zeros(2, np.int8), ("spike",))})
+        write({"kind_of_event": CodedText(np.array([1, 0], np.int8), ("code", "comment"))})
     assert read_table(path, layout)["kind_of_event"].tolist() == ["spike", "spike", "comment", "code"]
 
 

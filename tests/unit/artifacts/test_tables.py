@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from closedloop.artifacts.arrow import CodedText
 from closedloop.artifacts.day.session import PRESENTATIONS
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.schemas import declared
 from closedloop.artifacts.tables import (
-    CodedText,
     as_columns,
     csv_writer,
     is_simulated,

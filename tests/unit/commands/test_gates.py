@@ -1,4 +1,4 @@
-"""`closedloop approve`, `closedloop hold` and the exit codes of `run`, by the command line itself."""
+"""`closedloop approve`, `hold`, `release` and the exit codes of `run`, by the command line itself."""
 
 from __future__ import annotations
 
@@ -94,16 +94,32 @@ def test_an_approval_says_what_holds_besides(held: Lab) -> None:
 def test_a_hold_says_how_it_is_released_and_holds(held: Lab) -> None:
     code, output = ran("hold", held.paths.root, "--by", "ada", "--reason", "ill")
     assert code == 0
-    assert output.startswith("Held from day 0 on: nothing is shown until it is released by `closedloop approve ")
+    assert output.startswith("Held from day 0 on: nothing is shown until it is released by `closedloop release ")
     ran("approve", held.paths.root, "lost_codes", "--reason", "seen")
     assert [one.gate for one in held.run().held_by] == ["hold"]
-    _, output = ran("approve", held.paths.root, "hold", "--by", "bob", "--reason", "well")
+    command = output.partition("`")[2].partition("`")[0].replace("NAME", "bob").replace("TEXT", "well")
+    _, output = ran(*shlex.split(command)[1:])
     assert "Released; noted in" in output
     assert held.run().held_by == ()
     assert [one.kind for one in read_amendments(held.paths.amendments)] == ["hold", "approve_gate", "release"]
 
 
-@pytest.mark.parametrize("words", [("approve", "{study}", "lost_codes"), ("hold", "{study}")])
+def test_a_hold_is_released_by_the_name_of_a_gate_too(held: Lab) -> None:
+    ran("hold", held.paths.root, "--reason", "ill")
+    _, output = ran("approve", held.paths.root, "hold", "--reason", "well")
+    assert "Released; noted in" in output
+
+
+def test_a_release_is_of_a_hold_and_of_no_gate_s(held: Lab) -> None:
+    with refused(StudyError, held.paths.root, "found that a gate does", "closedloop approve", "lost_codes"):
+        ran("release", held.paths.root, "--reason", "well")
+    ran("approve", held.paths.root, "lost_codes", "--reason", "seen")
+    with refused(StudyError, held.paths.root, "expected a study that somebody holds, found that nobody does"):
+        ran("release", held.paths.root, "--reason", "well")
+    assert [one.kind for one in read_amendments(held.paths.amendments)] == ["approve_gate"]
+
+
+@pytest.mark.parametrize("words", [("approve", "{study}", "lost_codes"), ("hold", "{study}"), ("release", "{study}")])
 def test_a_decision_needs_a_reason(held: Lab, words: tuple[str, ...]) -> None:
     given = [word.format(study=held.paths.root) for word in words]
     assert CliRunner().invoke(closedloop.cli.app, given).exit_code == 2

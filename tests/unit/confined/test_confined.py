@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from closedloop.confined.asking import run_confined
-from closedloop.confined.protocol import ConfinedError, Limits
+from closedloop.confined.asking import end_idle_helper, run_confined
+from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.execution.local import run_in_processes
 from tests.equipment.processes import Child
@@ -25,7 +26,7 @@ from tests.unit.messages import refused
 SMALL = Limits(cpu_s=1, wall_s=60.0, memory_bytes=64 << 20)
 
 
-def ask(function: Callable[..., Any], *arguments: Any, limits: Limits = SMALL) -> Any:
+def ask(function: Callable[..., Any] | FunctionPlace, *arguments: Any, limits: Limits = SMALL) -> Any:
     return run_confined(function, *arguments, limits=limits)[0]
 
 
@@ -63,6 +64,27 @@ def test_what_becomes_of_a_child_is_said_in_a_few_words_and_the_next_question_is
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert ask(questions.add, 2, 3) == 5
+
+
+def test_a_helper_that_nobody_asks_is_ended_and_the_next_question_starts_another() -> None:
+    first = ask(questions.pid)
+    end_idle_helper(after_s=1000.0)
+    assert ask(questions.pid) == first
+    end_idle_helper(after_s=0.0)
+    end_idle_helper(after_s=0.0)  # there is none
+    assert ask(questions.pid) != first
+
+
+def test_a_question_that_is_being_answered_is_answered() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.map(lambda _: ask(questions.add, 2, 3), range(20))
+        for answer in answers:
+            end_idle_helper(after_s=0.0)
+            assert answer == 5
+
+
+def test_who_asks_by_a_name_need_not_load_what_answers() -> None:
+    assert ask(FunctionPlace("tests.unit.confined.questions", "add"), 2, 3) == 5
 
 
 @pytest.mark.slow

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from closedloop.artifacts.gates.held import Held
 from closedloop.artifacts.gates.report import GateReport
+from closedloop.gates.preflight import disk
 from closedloop.gates.table import PREFLIGHT
+from closedloop.study.gates.checkpoints import is_changed_by_machine
 from tests.unit.gates.sessions_to_ask import EPSILONS, N_ANCHORS, N_PER_DAY, Ready, levels, ready
 
 FIRST_ATTACK = N_PER_DAY  # row of the stimulus set; the audit begins with it
@@ -158,6 +161,29 @@ def test_a_disk_with_room_says_no_number_that_changes_by_the_minute(tmp_path: Pa
     study.day(0)
     found = study.finding("disk")
     assert (found.level, found.found, found.values["free_gb"]) == ("PASS", "enough", None)
+
+
+def test_a_full_disk_is_asked_again_until_it_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = ready(tmp_path)
+    full_disk(study)
+    found = study.finding("disk", 1)
+    held = Held(1, "preflight", "disk", found.expected, found.found, found.remedy)
+    other = Held(1, "preflight", "hours", "few", "many", "Plan less.")
+    assert found.level == "HOLD"
+    assert not is_changed_by_machine(study.paths, (held, other))
+    monkeypatch.setattr(disk, "shutil", _Room())
+    assert is_changed_by_machine(study.paths, (other, held))
+    assert not is_changed_by_machine(study.paths, (other,))  # of files: who changed them is told by them
+
+
+class _Room:
+    """A disk with room."""
+
+    class Usage:
+        free = 10**20
+
+    def disk_usage(self, _path: Path) -> Usage:
+        return self.Usage()
 
 
 def test_what_the_last_day_wrote_is_what_this_one_needs(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.report.comparable import comparable
+from closedloop.report.amended.comparable import comparable
 from closedloop.report.numbers import day_rows
 from closedloop.report.reading import DayRecord, StudyRecord, read_study
 from tests.unit.report.conftest import EPSILONS, SITES, evaluated_study

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from closedloop.artifacts.study import StudyDocument
 from closedloop.service.children.keeper import Keeper
 from closedloop.service.children.leftovers import marked, processes_of
 from closedloop.service.children.log import LoopLog
@@ -118,6 +119,23 @@ def test_a_change_in_the_study_starts_it_again(keep: Callable[[str], Kept], code
     (kept.root / "day-00" / "recording" / "array1.nev").write_bytes(b"x")
     kept.step(1.0)
     assert len(kept.children) == 1  # it looks every five seconds
+    kept.step(5.0)
+    assert len(kept.children) == 2
+
+
+def test_another_study_in_its_place_is_told_and_left_alone(keep: Callable[[str], Kept]) -> None:
+    kept = keep("exit 3")
+    own = StudyDocument.read(kept.keeper.paths.study)
+    kept.keeper.study_id = own.study_id
+    kept.rest()
+    own.model_copy(update={"study_id": "another"}).write(kept.keeper.paths.study)
+    kept.step(5.0)
+    standing = kept.keeper.standing()
+    assert standing.state == "failed"
+    assert f"({own.study_id}), found another one in its place (another)" in standing.error
+    kept.step(100.0)
+    assert len(kept.children) == 1
+    own.write(kept.keeper.paths.study)
     kept.step(5.0)
     assert len(kept.children) == 2
 

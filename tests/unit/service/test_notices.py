@@ -52,7 +52,7 @@ def test_a_command_is_given_everything_as_json(tmp_path: Path) -> None:
         "held_by": [],
         "error": "",
         "url": "http://here",
-        "message": "study of Ada <b> waits for you: day 3 recording: no file yet",
+        "message": "study ada of Ada <b> waits for you: day 3 recording: no file yet",
     }
 
 
@@ -66,7 +66,7 @@ def test_a_command_is_given_everything_as_json(tmp_path: Path) -> None:
     ],
 )
 def test_a_message_says_the_day_once_and_who_holds_it(standing: Standing, message: str) -> None:
-    assert notice(standing).message.startswith(f"study of Ada <b> {message}")
+    assert notice(standing).message.startswith(f"study ada of Ada <b> {message}")
 
 
 def test_a_test_says_that_it_is_one() -> None:

@@ -77,8 +77,13 @@ class Lab:
     def run(self, *, days: int | None = None) -> Outcome:
         """Run the loop; `ran` and `listener` are of this run alone."""
         self.ran, self.listener, self.asked = [], Listener(), []
+        return run_study(self.paths, self.listener, days=days, table=self.small_table, patience=self.patience)
+
+    @property
+    def small_table(self) -> StageTable:
+        """The stages, each replaced."""
         day = tuple(self._fake(stage) for stage in self.table.day)
-        table = StageTable(
+        return StageTable(
             self._fake(self.table.start),
             day,
             report=lambda _paths: None,
@@ -86,7 +91,6 @@ class Lab:
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
             gates=self.gates,
         )
-        return run_study(self.paths, self.listener, days=days, table=table, patience=self.patience)
 
     @property
     def gates(self) -> GateKeeper:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.amended.exclusions import Exclusion, Part, noted
+from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, noted
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.records.amendments import Amendment, append_amendment
 from closedloop.errors import ManifestError, StudyError
@@ -120,7 +120,7 @@ def test_a_manifest_whose_decisions_were_edited_is_refused(tmp_path: Path) -> No
     [("fit", None, []), ("evaluation", None, []), ("evaluation", 2, ["2 plan", "2 synthesize", "2 schedule"])],
 )
 def test_a_site_is_attacked_no_longer_from_the_first_day_that_is_not_planned(
-    tmp_path: Path, part: Part, planned: int | None, again: list[str]
+    tmp_path: Path, part: LeftOutOf, planned: int | None, again: list[str]
 ) -> None:
     made = lab(tmp_path, days=4)
     made.run(days=2)

@@ -135,7 +135,7 @@ def test_a_clean_image_of_a_day_that_is_made_may_go(tmp_path: Path) -> None:
 def test_the_folder_that_is_gone_names_the_way_back(tmp_path: Path) -> None:
     made = made_of_photographs(tmp_path)
     (tmp_path / "images").rename(tmp_path / "moved")
-    with refused(ImageError, tmp_path / "images", "Mount the disk", "put a link of that name"):
+    with refused(ImageError, tmp_path / "images", "Mount the disk", "closedloop move"):
         made.run()
     (tmp_path / "images").symlink_to(tmp_path / "moved")
     made.run()

@@ -16,6 +16,8 @@ import pytest
 
 from closedloop.errors import DocumentError, StorageError, StudyBusyError, StudyError
 from closedloop.study.completeness.looks import SeenFile
+from closedloop.study.database import faults
+from closedloop.study.database.faults import sqlite_errors
 from closedloop.study.ledger import Ledger, StageRecord, ledger_fault, open_ledger, owner_name, read_records
 from closedloop.study.process.lock import holder_of, study_lock
 from tests.equipment.processes import Child
@@ -306,6 +308,21 @@ def test_a_full_disk_is_one_line_and_the_ledger_is_as_before(tmp_path: Path) -> 
     assert finished.stdout.startswith(f"{path}: expected a ledger that can be written, found:")
     with open_ledger(path) as ledger:
         assert only(ledger).attempt == len(events(tmp_path)) > 1
+
+
+def test_a_disk_without_room_is_no_fault_of_its_cables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite maps a file of 32 kB beside the ledger; where it does not fit it speaks of an I/O error."""
+    path = tmp_path / "ledger.sqlite"
+
+    def fail() -> None:
+        with sqlite_errors(path):
+            raise sqlite3.OperationalError("disk I/O error")
+
+    with refused(StorageError, path, "found: disk I/O error. Check the disk (or the network to it) and its cables"):
+        fail()
+    monkeypatch.setattr(faults, "_LEAST_BYTES", 1 << 62)
+    with refused(StorageError, path, "found: database or disk is full. Free some space, and run the same command"):
+        fail()
 
 
 def test_a_ledger_in_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop import __version__
+from closedloop.artifacts.arrow import CodedText
 from closedloop.artifacts.commands.recording_tables import DIGITAL_EDGES
-from closedloop.artifacts.tables import CodedText
 from closedloop.blackrock.header_fields import text
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.layout import DIGITAL_LABEL_HEADER, PARALLEL_REASON

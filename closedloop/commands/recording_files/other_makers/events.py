@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts.arrow import CodedText
 from closedloop.artifacts.commands.recording_tables import RECORDING_EVENTS
-from closedloop.artifacts.tables import CodedText, table_writer
+from closedloop.artifacts.tables import table_writer
 from closedloop.commands.recording_files.other_makers.devices import described_devices
 from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output
 from closedloop.devices.device import Device

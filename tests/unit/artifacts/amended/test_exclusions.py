@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.amended.decided import Decision, decided
+from closedloop.artifacts.amended.decided import DecisionName, decided
 from closedloop.artifacts.amended.exclusions import (
     Exclusion,
     exclusions,
@@ -40,7 +40,7 @@ def test_what_is_taken_back_leaves_nothing_behind() -> None:
     assert exclusions([excluded, line("include", before=noted(both[:1]))]) == (both[1],)
     taken_back = [excluded, line("include", before=noted(both))]
     assert exclusions(taken_back) == ()
-    names: tuple[Decision, ...] = ("left_out_of_fit", "left_out_of_evaluation", "not_attacked")
+    names: tuple[DecisionName, ...] = ("left_out_of_fit", "left_out_of_evaluation", "not_attacked")
     assert decided(taken_back, names, day=5) == {}
     assert set(decided([excluded], names, day=5)) == set(names)
 
@@ -55,7 +55,7 @@ def test_the_order_of_decisions_decides_nothing() -> None:
 def test_a_fit_has_all_days_so_far_and_an_evaluation_its_own() -> None:
     things = [site(from_day=1, to_day=1), site(from_day=1, to_day=1, part="evaluation")]
     lines = [line("exclude", after=noted(things))]
-    names: tuple[Decision, ...] = ("left_out_of_fit", "left_out_of_evaluation")
+    names: tuple[DecisionName, ...] = ("left_out_of_fit", "left_out_of_evaluation")
     assert [sorted(decided(lines, names, day=day)) for day in range(3)] == [[], sorted(names), ["left_out_of_fit"]]
     assert left_out(lines, "fit", until_day=0) == ()
 
@@ -97,7 +97,7 @@ def test_other_text_is_refused(text: str) -> None:
 def test_a_closed_day_is_told_until_it_is_opened_again() -> None:
     counts = {"journal_sha256": "a" * 64, "n_shown": "14", "n_not_shown": "126"}
     closed = line("close_day", day=1, after=counts)
-    names: tuple[Decision, ...] = ("closed", "closed_until")
+    names: tuple[DecisionName, ...] = ("closed", "closed_until")
     assert [sorted(decided([closed], names, day=day)) for day in range(3)] == [[], sorted(names), ["closed_until"]]
     assert what_does_not_count([closed]) == ("day 1 ended early: 14 of 140 presentations were shown",)
     assert decided([closed, line("reopen_day", day=1)], names, day=1) == {}

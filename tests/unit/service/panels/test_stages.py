@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from closedloop.artifacts.day.journal_rows import SessionEnded, TrialEnded
 from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument, StudyPaths
 from closedloop.service.panels import stages
 from closedloop.service.panels.stages import StageCell, StagesPanel
+from closedloop.service.stage_words import STAGE_WORDS
 from closedloop.service.web.render import StudyName, render_fragment
 from closedloop.study.ledger import Ledger, open_ledger
 from closedloop.study.process.lock import study_lock, wait_lock
 from closedloop.study.process.notes import Noting
 from tests.unit.study.labs import lab
+from tests.unit.study.sessions import N_PRESENTATIONS, PER_TRIAL, rows_of, schedule, session_id, write_journal
 
 
 def drawn(paths: StudyPaths) -> str:
@@ -132,6 +135,37 @@ def test_the_day_of_what_is_waited_for_is_said_once_and_its_command_is_code(tmp_
     (need,) = stages.read(paths).needs
     assert (need.place, need.said[:21]) == ("day 0 present", "the session is ready.")
     assert "<code>rig present &lt;folder&gt;</code>" in drawn(paths)
+
+
+def test_a_session_under_way_is_said_with_how_far_it_is_and_asks_for_nothing(tmp_path: Path) -> None:
+    paths = lab(tmp_path / "study", simulated=False).paths
+    schedule(paths, 0)
+    with open_ledger(paths.ledger) as ledger:
+        ledger.wait(0, "present", "hash", "day 0: the session is ready. Present it.")
+    assert stages.read(paths).state == "waiting"
+    rows = list(rows_of((session_id(0),)))
+    begun = next(k for k, row in enumerate(rows) if isinstance(row, TrialEnded)) + 1
+    write_journal(paths, 0, rows[:begun])
+    found = stages.read(paths)
+    (need,) = found.needs
+    assert (found.state, cell(found, "present").state) == ("being shown", "being shown")
+    assert cell(found, "present").part == pytest.approx(PER_TRIAL / N_PRESENTATIONS)
+    assert (need.kind, need.place) == ("shown", "day 0 present")
+    assert need.said.startswith(f"{PER_TRIAL} of {N_PRESENTATIONS} presentations are accepted. It is taken over once")
+    assert "A session is being shown" in drawn(paths)
+    stop = SessionEnded(outcome="stopped", n_remaining=N_PRESENTATIONS - PER_TRIAL, time_s=3.0)
+    write_journal(paths, 0, [*rows[:begun], stop])
+    found = stages.read(paths)
+    (need,) = found.needs
+    assert (found.state, need.kind) == ("waiting", "waiting")
+    assert need.said.startswith(f"The rig stopped; {PER_TRIAL} of {N_PRESENTATIONS} presentations are accepted. Launch")
+    write_journal(paths, 0, rows)
+    (need,) = stages.read(paths).needs
+    assert (need.kind, need.said) == ("waiting", "the session is ready. Present it.")  # complete: what the loop says
+
+
+def test_each_stage_of_a_day_is_explained() -> None:
+    assert tuple(STAGE_WORDS) == STAGES
 
 
 def test_a_subject_that_looks_like_a_program_is_text(tmp_path: Path) -> None:

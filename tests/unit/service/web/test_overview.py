@@ -9,12 +9,12 @@ from pathlib import Path
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels import PANELS
+from closedloop.service.web.events import LiveStudy
 from closedloop.service.web.overview import overview
-from closedloop.service.web.render import StudyName
 from closedloop.study.ledger import open_ledger
 from closedloop.study.process.lock import study_lock
 from tests.unit.service.panels.test_gates import report
-from tests.unit.service.served import served
+from tests.unit.service.served import QUICK, served
 from tests.unit.study.labs import lab
 
 
@@ -79,7 +79,8 @@ def test_every_page_of_every_study_is_shown_whatever_is_damaged(tmp_path: Path) 
 
 def test_what_nobody_thought_of_is_said_and_hides_no_other_study(tmp_path: Path) -> None:
     whole = lab(tmp_path / "one").paths
-    rows = overview([(StudyName("odd"), StudyPaths(Path("a\0b"))), (StudyName("one"), whole)])
+    studies = {"odd": StudyPaths(Path("a\0b")), "one": whole}
+    rows = overview([LiveStudy(name, paths, PANELS, pace=QUICK) for name, paths in studies.items()])
     assert [row.where.state for row in rows] == ["unreadable", "new"]
     assert rows[0].damaged
     assert rows[1].damaged == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
 import re
 import socket
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ import httpx
 import psutil
 import pytest
 
+from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import ExecutionError
+from closedloop.service.web.app import create_app
 from closedloop.service.web.security import CONTENT_POLICY, HEADERS, is_local
 from closedloop.service.web.serving import HeardOut, serving
 from tests.unit.execution.stranger import listening
@@ -186,6 +190,43 @@ def test_what_the_control_refuses_is_said(client: httpx.Client, notebook: Notebo
         409,
         {"error": "day-02: expected a gate that holds, found none. Look again."},
     )
+
+
+def test_another_study_in_its_place_is_neither_shown_nor_decided_on(tmp_path: Path) -> None:
+    paths, notebook = lab(tmp_path).paths, Notebook()
+    with served({"one": paths.root}, control=notebook) as client:
+        own = StudyDocument.read(paths.study)
+        assert own.subject in client.get("/study/one").text
+        own.model_copy(update={"study_id": "another", "subject": "Zoe"}).write(paths.study)
+        for page in ("/study/one", "/", "/rows"):
+            shown = client.get(page).text
+            assert "found another one in its place" in shown
+            assert "Zoe" not in shown
+        answer = client.post("/study/one/hold", json={"by": "Ada", "reason": "ill"}, headers=WITH_TOKEN)
+        assert answer.status_code == 409
+        assert "found another one in its place (another)" in answer.json()["error"]
+        own.write(paths.study)
+        assert own.subject in client.get("/study/one").text
+    assert notebook.asked == []
+
+
+def test_a_page_that_breaks_off_is_told(tmp_path: Path) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    app = create_app({"one": lab(tmp_path).paths}, token="", control=None)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    @app.get("/loop")
+    async def tell() -> str:
+        loops.append(asyncio.get_running_loop())
+        return "here"
+
+    with serving(app, broke_off=told.put) as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/loop", trust_env=False).status_code == 200
+        loops[0].call_soon_threadsafe(loops[0].stop)
+        assert "RuntimeError: Event loop stopped" in told.get(timeout=60)
+    with serving(create_app({}, token="", control=None), broke_off=told.put):
+        pass  # asked to end it tells nothing
+    assert told.empty()
 
 
 def test_a_page_without_a_control_only_shows(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -221,3 +222,15 @@ def test_weights_that_cannot_be_read_are_refused_with_the_remedy(content: bytes 
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"cortex\.training"):
         HiddenCortex(seed=0, weights=path).rates_hz(np.zeros((1, 32, 32, 3), dtype=np.uint8), day=0)
+
+
+def test_a_retuned_electrode_hears_other_cells_from_its_night_on_and_the_others_as_before() -> None:
+    electrodes = draw_electrodes(BIOLOGY, seed=5, n_electrodes=40)
+    retuned = replace(BIOLOGY, retuned=((7, 3),))
+    for day in range(5):
+        as_ever, found = (tuning_on(electrodes, biology, seed=5, day=day) for biology in (BIOLOGY, retuned))
+        is_equal = (as_ever.mixture == found.mixture).all(axis=1) & (as_ever.partner == found.partner).all(axis=1)
+        assert np.flatnonzero(~is_equal).tolist() == ([7] if day >= 3 else [])
+        np.testing.assert_array_equal(as_ever.gain, found.gain)
+        np.testing.assert_allclose((found.mixture**2).sum(axis=1), 1.0)
+    assert abs(float(found.mixture[7] @ as_ever.mixture[7])) < 0.5

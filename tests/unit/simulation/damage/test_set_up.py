@@ -13,6 +13,7 @@ from closedloop.blackrock.nsx.samples import open_samples
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.simulation.damage.set_up import (
     delay_codes,
+    lend_spikes,
     move_light,
     renumber_electrodes,
     scatter_spikes,
@@ -47,6 +48,17 @@ def test_thinned_electrodes_lose_spikes_and_no_others_do(tmp_path: Path) -> None
     assert 420 < n[0] < 580
     assert n[1:] == [2_000, 2_000]
     assert len(after.codes.value) == 200
+
+
+def test_lent_spikes_stand_on_the_other_electrode_whose_own_are_gone(tmp_path: Path) -> None:
+    file = recorded(tmp_path)
+    before = read_nev(file).spikes
+    lend_spikes(file, part=0.25, electrodes=[1], to=130)
+    after = read_nev(file).spikes
+    lent = after.tick[after.electrode_id == 130]
+    assert 420 < len(lent) < 580
+    assert set(lent.tolist()) <= set(before.tick[before.electrode_id == 1].tolist())
+    assert [int((after.electrode_id == one).sum()) for one in (1, 2)] == [2_000 - len(lent), 2_000]
 
 
 def test_scattered_spikes_keep_their_number_and_lose_their_times(tmp_path: Path) -> None:

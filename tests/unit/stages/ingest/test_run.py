@@ -9,8 +9,9 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.arrays import read_arrays
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.quality import IngestQuality
-from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SPIKES, SiteTable
+from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SPIKES, WAVEFORMS, SiteTable
 from closedloop.artifacts.tables import read_table
 from closedloop.errors import AlignmentError, RecordingError, StudyError
 from closedloop.stages.context import StageContext
@@ -176,6 +177,36 @@ def test_a_later_day_keeps_the_sites_of_day_0_however_it_repeats_itself(tmp_path
     run(later)
     (chosen,) = SiteTable.read(later.output(catalog.SITES)).chosen()
     assert (chosen.neuroid_id, chosen.site_index, chosen.sigma_hz) == ("array1-001", 0, 0.0)
+
+
+def test_a_later_day_says_which_electrodes_are_the_ones_of_day_0(tmp_path: Path) -> None:
+    first = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    assert not first.output(catalog.IDENTITY).exists()
+    first.working.rename(first.published("ingest"))
+    later = ingest_context(tmp_path, day=1)
+    write_day(later, WrittenDay(spikes_in_window()))
+    run(later)
+    found = IdentityTable.read(later.output(catalog.IDENTITY))
+    assert (found.day, found.n_images) == (1, 0)  # one anchor alone: nobody is told from others by it
+    assert {one.neuroid_id: one.state for one in found.electrodes} == dict.fromkeys(
+        ("array1-001", "array1-002", "array1-003"), "unknown"
+    )
+    assert [one.site_index for one in found.sites()] == [0]
+    waveforms = read_arrays(later.output(catalog.WAVEFORMS), WAVEFORMS)
+    assert waveforms["electrode_id"].tolist() == [1, 2, 3]
+    assert [one.waveform_likeness for one in found.electrodes] == [None] * 3  # these spikes are flat: nothing is alike
+
+
+def test_a_day_0_of_a_version_that_stored_no_waveforms_is_compared_without_them(tmp_path: Path) -> None:
+    first = ingested(tmp_path, WrittenDay(spikes_in_window()))
+    first.output(catalog.WAVEFORMS).unlink()
+    first.working.rename(first.published("ingest"))
+    later = ingest_context(tmp_path, day=1)
+    write_day(later, WrittenDay(spikes_in_window()))
+    run(later)
+    found = IdentityTable.read(later.output(catalog.IDENTITY))
+    assert {one.waveform_likeness for one in found.electrodes} == {None}
+    assert b"waveform" not in later.output(catalog.IDENTITY).read_bytes()
 
 
 def test_an_electrode_without_a_single_spike_all_day_is_unknown_and_not_silent(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -214,11 +216,37 @@ def test_a_person_s_hold_stops_before_anything_is_shown_until_it_is_released(tmp
     assert (one.day, one.checkpoint, one.gate) == (0, "person", "hold")
     assert one.found.startswith("held by ada since 20")
     assert one.found.endswith(": the animal is ill")
-    with refused(StudyError, tmp_path, "expected a study that nobody holds", "approve", "hold --day 0"):
+    with refused(StudyError, tmp_path, "expected a study that nobody holds", "closedloop release"):
         hold(made.paths, document, protocol, by="bob", reason="me too")
     approved(made, "hold")
     assert made.run().held_by == ()
     assert [one.kind for one in read_amendments(made.paths.amendments)] == ["hold", "release"]
+
+
+def test_of_those_who_decide_the_same_in_one_moment_one_does_and_the_others_are_told(tmp_path: Path) -> None:
+    made = real(tmp_path, preflight_0=finding("hours"))
+    made.run()
+    document, protocol = read_identity(made.paths)
+    acts = {
+        "hold": lambda: hold(made.paths, document, protocol, by="ada", reason="the animal is ill"),
+        "approve": lambda: approved(made, "hours"),
+    }
+    start = threading.Barrier(8)
+
+    def decide(name: str) -> str:
+        start.wait()
+        try:
+            acts[name]()
+        except StudyError as error:
+            return f"{name} refused: {error}"
+        return name
+
+    with ThreadPoolExecutor(8) as people:
+        said = list(people.map(decide, ["hold", "approve"] * 4))
+    assert sorted(one for one in said if "refused" not in one) == ["approve", "hold"]
+    assert all("held by ada" in one or "expected what holds" in one for one in said if "refused" in one)
+    assert sorted(one.kind for one in read_amendments(made.paths.amendments)) == ["approve_gate", "hold"]
+    assert [one.gate for one in held_now(made.paths, document, protocol)] == ["hold"]  # both stand
 
 
 def test_a_hold_while_a_day_is_shown_is_of_the_next(tmp_path: Path) -> None:

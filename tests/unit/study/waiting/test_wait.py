@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.gates.held import Held
+from closedloop.artifacts.gates.report import GateFinding
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.accept_session import accept_session
 from closedloop.commands.brought import accept_recording, replace_recording
 from closedloop.commands.gates import approve_gate, hold_study
@@ -20,6 +22,7 @@ from closedloop.errors import ManifestError, SessionError, StudyError
 from closedloop.study.completeness.looks import Patience
 from closedloop.study.loop import Outcome
 from closedloop.study.process.lock import WAIT_LOCK, study_lock, wait_lock, waiter_of
+from closedloop.study.waiting import wait
 from closedloop.study.waiting.alarms import ByLooking
 from closedloop.study.waiting.wait import Waiter
 from tests.unit.messages import refused
@@ -218,6 +221,55 @@ def test_a_study_that_is_removed_ends_the_wait(days: Days) -> None:
     assert not root.exists()
 
 
+def test_another_study_that_is_put_in_its_place_is_not_gone_on_with(days: Days, tmp_path: Path) -> None:
+    root, other = days.made.paths.root, lab(tmp_path / "other", simulated=False).paths
+    document = StudyDocument.read(other.study)
+    document.model_copy(update={"study_id": "another", "subject": "another animal"}).write(other.study)
+
+    def put() -> None:
+        shutil.rmtree(root)
+        other.root.rename(root)
+
+    days.at(100, put)
+    with refused(StudyError, root, "expected the study that this process began with", "found another one", "another"):
+        days.wait()
+    assert not list(root.glob("day-*"))  # nothing was begun in it
+    assert not any(days.ran_at)
+
+
+def test_a_study_that_is_restored_in_its_place_is_gone_on_with(days: Days, tmp_path: Path) -> None:
+    root, copy = days.made.paths.root, tmp_path / "copy"
+    days.at(100, lambda: shutil.copytree(root, copy))
+    days.at(200, lambda: shutil.rmtree(root))
+    days.at(200, lambda: copy.rename(root))
+    days.at(300, lambda: bring(days.made.paths, 0))
+    days.at(600, enough)
+    days.wait_until_enough()
+    assert days.said[-1].startswith("day 0: copy the session's .nev")
+
+
+def test_a_disk_on_which_somebody_makes_room_is_looked_at_again(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = GateFinding(gate="disk", level="HOLD", expected="room", found="too little", remedy="Make room.")
+    asked: list[float] = []
+
+    def is_changed(paths: StudyPaths, held: Sequence[Held]) -> bool:
+        assert [one.gate for one in held] == ["disk"]
+        asked.append(days.clock.now() - START_S)
+        if asked[-1] < 600:
+            return False
+        days.made.finds[0, "preflight"] = ()
+        return True
+
+    monkeypatch.setattr(wait, "is_changed_by_machine", is_changed)
+    days.made.finds[0, "preflight"] = (full,)
+    days.at(1_000, enough)
+    days.wait_until_enough()
+    assert asked[0] == pytest.approx(60, abs=3)
+    assert len(asked) == pytest.approx(10, abs=1)
+    assert [at for at in days.ran_at if at] == [asked[-1]]  # nothing runs before there is room again
+    assert days.said[-1].startswith("day 0: the session is ready")
+
+
 def test_a_disk_that_is_away_for_a_while_is_waited_for(days: Days, tmp_path: Path) -> None:
     """The folder in which the study is mounted, as it were, is empty for ten minutes."""
     paths = days.made.paths
@@ -316,7 +368,7 @@ def test_a_hold_is_waited_out_and_files_that_come_meanwhile_are_not_asked_for(da
     held = [text for at, text in days.told if 100 <= at < 2_000]
     assert len(held) == 2
     assert held[0].startswith("Held: day 0: held by Ada since ")
-    assert "`closedloop approve " in held[1]
+    assert "`closedloop release " in held[1]
     assert days.said[-1].startswith("day 0: copy the session's .nev")
 
 

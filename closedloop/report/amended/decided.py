@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.amended.words import Told, told
+from closedloop.artifacts.amended.rigs import shown_by
+from closedloop.artifacts.amended.words import ToldLine, told
 from closedloop.report.layout import PageSection
 from closedloop.report.reading import DayRecord, StudyRecord
 from closedloop.report.tables import Table
@@ -28,16 +29,16 @@ def decisions_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
 
 
 def as_shown(record: StudyRecord) -> list[str]:
-    """Return what sessions were made from that was made again since, a sentence a day."""
-    return [day.as_shown for day in record.days if day.as_shown]
+    """Return what sessions were made from that was made again since, and which rig showed which, a sentence each."""
+    return [*(day.as_shown for day in record.days if day.as_shown), *shown_by(record.amendments)]
 
 
-def _concerns(one: Told, day: int) -> bool:
+def _concerns(one: ToldLine, day: int) -> bool:
     since = one.line.kind in ("amend_protocol", "withdraw", "change_rig") and one.line.day is not None
     return one.line.day == day or (since and (one.line.day or 0) <= day)
 
 
-def _section(lines: tuple[Told, ...], heading: str) -> PageSection | None:
+def _section(lines: tuple[ToldLine, ...], heading: str) -> PageSection | None:
     if not lines:
         return None
     rows = tuple(

@@ -1,0 +1,1 @@
+"""`closedloop new`: a study by questions, from an empty folder to its first session."""

@@ -1,0 +1,1 @@
+"""`closedloop plan`: what a day will cost and can show."""

@@ -1,0 +1,1 @@
+"""`closedloop rehearse`: a real study's day around a simulated animal, on a copy."""

@@ -1,0 +1,1 @@
+"""`closedloop replay`: its options, and what stands behind them."""

@@ -1,0 +1,196 @@
+"""The numbers that a day's expectations rest on: what past days measured, else what is assumed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.analysis.estimate import Floats
+from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread, pair_variance
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.planning import assumed
+from closedloop.planning.law import ChangeLaw, SeenPairs, fit_law, uniform_law
+from closedloop.planning.observed import ObservedDay, ObservedPairs
+
+_DAY_BEFORE = 0.5  # weight of a day in parts of the next one's: the model, and with it the spread, goes on
+_MOST_CORRELATED = 0.95
+
+
+@dataclass(frozen=True)
+class FirstDay:
+    """The first day whose attacks followed a fitted model, from which growth is measured."""
+
+    day: int
+    law: ChangeLaw
+
+
+@dataclass(frozen=True)
+class DayBasis:
+    """What the expectations of a day rest on.
+
+    Attributes
+    ----------
+    law
+        Of its changes and their noise.
+    sigma_error
+        Relative standard error of each site's sigma, (n_sites,).
+    site_names
+        Of the sites, in the same order; numbers before there are any.
+    used
+        Part of the presentations that count.
+    correlation
+        Of a pair's changes on two days, over pairs.
+    first
+        None before it is evaluated.
+    days
+        Days that were observed.
+    assumptions
+        What was not observed, a line each.
+    """
+
+    law: ChangeLaw
+    sigma_error: Floats
+    site_names: tuple[str, ...]
+    used: float
+    correlation: float
+    first: FirstDay | None
+    days: tuple[int, ...]
+    assumptions: tuple[str, ...]
+
+
+def basis_of(
+    days: Sequence[ObservedDay], protocol: Protocol, *, day: int, n_sites: int, reliability: float | None = None
+) -> DayBasis:
+    """Gather what a day's expectations rest on.
+
+    Parameters
+    ----------
+    days
+        Evaluated ones, ascending.
+    protocol
+        What is planned.
+    day
+        Which is planned.
+    n_sites
+        Outputs of the model up to the last one that is attacked.
+    reliability
+        Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY`.
+    """
+    if not days:
+        return _assumed(protocol, day=day, n_sites=n_sites, reliability=reliability or assumed.RELIABILITY)
+    fitted = [one for one in days if one.is_fitted]
+    law, lines = _law_of(fitted or days), []
+    if not fitted:
+        law = _with_assumed_change(law, day)
+        lines.append(f"{_assumed_size(day)}; the noise is that of day 0.")
+    correlation = _correlation_of_days(fitted)
+    if correlation is None:
+        correlation = assumed.CORRELATION_OF_DAYS
+        lines.append(_assumed_correlation())
+    shown = {epsilon for one in days for epsilon in one.by_epsilon}
+    if new := [f"{epsilon:g}" for epsilon in protocol.attack.epsilons if epsilon not in shown]:
+        lines.append(f"Epsilon {', '.join(new)}, not shown yet: as those that were, by a power of epsilon.")
+    return DayBasis(
+        law=law,
+        sigma_error=days[-1].sigma_error,
+        site_names=days[-1].site_names,
+        used=float(np.mean([one.used for one in days])),
+        correlation=correlation,
+        first=FirstDay(fitted[0].day, _law_of(fitted[:1])) if fitted else None,
+        days=tuple(dict.fromkeys(one.day for one in days)),
+        assumptions=tuple(lines),
+    )
+
+
+def _assumed(protocol: Protocol, *, day: int, n_sites: int, reliability: float) -> DayBasis:
+    repetitions = protocol.images.clean_repetitions
+    noise = assumed.noise_of(reliability, repetitions=repetitions)
+    return DayBasis(
+        law=_with_assumed_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), day),
+        sigma_error=np.full(n_sites, 1 / math.sqrt(2 * protocol.images.clean_per_day)),
+        site_names=tuple(f"site {number}" for number in range(n_sites)),
+        used=1.0,
+        correlation=assumed.CORRELATION_OF_DAYS,
+        first=None,
+        days=(),
+        assumptions=(
+            f"Reliability of every site {reliability:g} (over {repetitions} repetitions of a clean image).",
+            f"{_assumed_size(day)}.",
+            _assumed_correlation(),
+        ),
+    )
+
+
+def _assumed_size(day: int) -> str:
+    return (
+        f"Attacks of day {day} change a site by {assumed.size_on(day):.3f} sigma a unit of epsilon (the simulated "
+        f"subject's size on day 5, {assumed.GROWTH:g} times less on day 1 as in the paper), with an SD over pairs of "
+        f"{assumed.spread_on(day):g}"
+    )
+
+
+def _assumed_correlation() -> str:
+    return f"Changes of a pair on two days correlate by {assumed.CORRELATION_OF_DAYS:g} over pairs."
+
+
+def _with_assumed_change(law: ChangeLaw, day: int) -> ChangeLaw:
+    """Keep the noise, and take the changes of a fitted model as they are assumed, the same at all sites."""
+    size, spread = assumed.size_on(day), assumed.spread_on(day) ** 2
+    n_sites = len(law.site_clean)
+    return replace(
+        law,
+        exponent=1.0,
+        size=size,
+        spread=spread,
+        shared=0.0,
+        site_size=np.full(n_sites, size),
+        site_spread=np.full(n_sites, spread),
+    )
+
+
+def _law_of(days: Sequence[ObservedDay]) -> ChangeLaw:
+    seen = [
+        SeenPairs(epsilon, own.pairs, _DAY_BEFORE ** (days[-1].day - one.day))
+        for one in days
+        for epsilon, own in one.by_epsilon.items()
+    ]
+    return fit_law(seen, n_sites=len(days[-1].site_names))
+
+
+def _correlation_of_days(fitted: Sequence[ObservedDay]) -> float | None:
+    """Return how alike a pair's changes of the first fitted day and of later ones are; None where it is not known.
+
+    Of two days ``1 - spread of the difference / (sum of both spreads)``, the parts summed over epsilons and days: it is
+    told where the changes are large.
+    """
+    of_difference = of_both = 0.0
+    for later in fitted[1:]:
+        for epsilon in fitted[0].by_epsilon.keys() & later.by_epsilon.keys():
+            before, after = _common_anchors(fitted[0].by_epsilon[epsilon], later.by_epsilon[epsilon])
+            if len(before.sign):
+                parts = difference_spread(before, after), pair_variance(before).spread, pair_variance(after).spread
+                if all(math.isfinite(part) for part in parts):
+                    of_difference += parts[0]
+                    of_both += parts[1] + parts[2]
+    if of_both <= 0:
+        return None
+    return float(np.clip(1 - of_difference / of_both, 0.0, _MOST_CORRELATED))
+
+
+def _common_anchors(before: ObservedPairs, after: ObservedPairs) -> tuple[RepeatedPairs, RepeatedPairs]:
+    """Return the anchor pairs of both days, in one order."""
+    places = []
+    for one in (before, after):
+        rows = np.flatnonzero(one.is_anchor)
+        places.append({(str(one.image_id[row]), int(one.pairs.site_index[row])): int(row) for row in rows})
+    common = sorted(places[0].keys() & places[1].keys())
+    old, new = (np.array([own[pair] for pair in common], dtype=np.int64) for own in places)
+    return _rows(before.pairs, old), _rows(after.pairs, new)
+
+
+def _rows(pairs: RepeatedPairs, rows: NDArray[np.int64]) -> RepeatedPairs:
+    return RepeatedPairs(**{field.name: getattr(pairs, field.name)[rows] for field in fields(pairs)})

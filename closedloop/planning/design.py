@@ -1,0 +1,103 @@
+"""The pairs that a day will show: which image at which site, how often, as the stage `plan` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from closedloop.analysis.expected_error import PlannedPairs
+from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.stages.plan import PlannedRows, plan_rows
+
+ALL, ANCHORS, FRESH = "all", "anchors", "fresh"  # as in sensitivity.parquet
+_ROLE_OF_SET = {ANCHORS: ("anchor",), FRESH: ("clean",), ALL: ("anchor", "clean")}
+
+
+@dataclass(frozen=True)
+class DayDesign:
+    """What a day shows.
+
+    Attributes
+    ----------
+    presentations
+        By what is shown: clean, anchors, normalizers, attacked, controls.
+    epsilons
+        Of the attacks.
+    n_clean
+        Fresh clean images, over which sigma is taken.
+    """
+
+    presentations: dict[str, int]
+    epsilons: tuple[float, ...]
+    n_clean: int
+    rows: PlannedRows
+
+    @property
+    def n_presentations(self) -> int:
+        """All of the day, repetitions included."""
+        return sum(self.presentations.values())
+
+    def pairs(self, image_set: str, *, used: float = 1.0) -> PlannedPairs:
+        """Return the pairs of one epsilon; those of all epsilons are the same.
+
+        Parameters
+        ----------
+        image_set
+            `ALL`, `ANCHORS` or `FRESH`.
+        used
+            Part of the presentations that will count.
+        """
+        roles = _ROLE_OF_SET[image_set]
+        epsilon = self.epsilons[0]
+        own = [row for row in self.rows.attacks if row["epsilon"] == epsilon and row["role"] in roles]
+        shown = {row["image_id"]: int(row["repetitions"]) for row in self.rows.images}
+        images = [str(row["image_id"]) for row in own]
+        return PlannedPairs(
+            image_index=np.unique(images, return_inverse=True)[1].astype(np.int64),
+            site_index=np.array([row["site_index"] for row in own], dtype=np.int64),
+            clean_repetitions=np.array([shown[name] for name in images], dtype=np.int64),
+            repetitions=np.array([row["repetitions"] for row in own], dtype=np.int64),
+            used=used,
+        )
+
+
+def design_day(protocol: Protocol, *, sites: Sequence[int], day: int) -> DayDesign:
+    """Return what a day will show, whichever images it will be.
+
+    Parameters
+    ----------
+    protocol
+        The experiment.
+    sites
+        Outputs of the model that are attacked.
+    day
+        Which.
+    """
+    rows = plan_rows(_queue_of_numbers(protocol, day), protocol, sites=sites, seed_of=lambda *_names: day)
+    images = protocol.images
+    presentations = {
+        "clean": images.clean_per_day * images.clean_repetitions,
+        "anchors": images.anchors * images.anchor_repetitions,
+        "normalizers": images.normalizers * images.normalizer_repetitions,
+        "attacked": sum(int(row["repetitions"]) for row in rows.attacks),
+        "controls": sum(int(row["repetitions"]) for row in rows.controls),
+    }
+    return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows)
+
+
+def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:
+    images = protocol.images
+
+    def queued(role: str, n_images: int) -> tuple[QueuedImage, ...]:
+        return tuple(QueuedImage(image_id=f"{role} {number}", category=role) for number in range(n_images))
+
+    return ImageQueue(
+        simulated=True,
+        day=day,
+        anchors=queued("anchor", images.anchors),
+        normalizers=queued("normalizer", images.normalizers),
+        clean=queued("clean", images.clean_per_day),
+    )

@@ -1,0 +1,175 @@
+"""A plan in lines: for the terminal, and the few that `closedloop init` prints of a protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from closedloop.planning.expectation import Contrast, ExpectedEpsilon
+from closedloop.planning.plan import Plan, PlannedAlternative
+from closedloop.report.wording import DASH
+
+TESTS = (
+    "Seen means: in four of five such experiments the 95 % interval of the estimate (Student's t over images, "
+    "two-sided at .05) does not hold zero. Growth: of the report's paired difference on the anchors that both days "
+    "have. Two conditions: of the difference of two means over half of the pairs each, of other images."
+)
+"""Which tests the powers are of."""
+
+_SOONEST = 0.8
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Return a plan as text."""
+    lines = [_title(plan), *cost_lines(plan), *(f"Assumed: {line}" for line in plan.assumptions), ""]
+    lines += _table(plan)
+    lines += ["", TESTS, *_growth_lines(plan)]
+    lines += _hours_lines(plan)
+    return lines
+
+
+def protocol_lines(plan: Plan) -> list[str]:
+    """Return the few lines on what a protocol can show, all of it assumed."""
+    errors = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.means[0].standard_error)}" for one in plan.epsilons)
+    growth = [one for one in plan.epsilons if one.growth is not None]
+    lines = [
+        f"A day's plan, before anything is recorded: {cost_lines(plan)[0]}",
+        f"Expected standard error of a day's sensitivity, in sigma: {errors}.",
+    ]
+    if growth:
+        smallest = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.growth.smallest)}" for one in growth if one.growth)
+        lines.append(f"Growth from one day to another that is seen in four of five experiments: {smallest}.")
+    lines += _growth_lines(plan)
+    return [*lines, *(f"Assumed: {line}" for line in plan.assumptions)]
+
+
+def cost_lines(plan: Plan) -> list[str]:
+    """Return presentations and hours."""
+    parts = ", ".join(f"{number:,} {name}" for name, number in plan.presentations.items() if number)
+    return [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+
+
+def _title(plan: Plan) -> str:
+    of = f" of {plan.subject}" if plan.subject else ""
+    seen = f"from what {days_in_words(plan.days)} measured" if plan.days else "before anything was recorded"
+    simulated = "SIMULATED, " if plan.simulated else ""
+    return f"Day {plan.day}{of}, {simulated}protocol {plan.protocol}: expected {seen}."
+
+
+def _hours(plan: Plan) -> str:
+    hours = plan.hours
+    broken = f"{hours.broken_fraction:.0%}".replace("%", " %")
+    if hours.sessions:
+        expects = f"{hours.expected_broken_fraction:.0%}".replace("%", " %")
+        pace = (
+            f"at the pace of {days_in_words(hours.sessions)} ({hours.best:.2f} to {hours.worst:.2f} h), on which "
+            f"{broken} of the trials were broken or ignored (the protocol expects {expects})"
+        )
+    else:
+        pace = f"with {broken} of the trials broken or ignored, as the protocol expects"
+    return f"{hours.expected:.2f} h {pace}; {plan.most_hours:g} h {'wanted' if plan.wanted_hours else 'allowed'}."
+
+
+def days_in_words(days: Sequence[int]) -> str:
+    """Return "day 0", "days 0 and 1", "days 0 to 3".
+
+    Examples
+    --------
+    >>> days_in_words((0,)), days_in_words((1, 2)), days_in_words((0, 1, 2, 4))
+    ('day 0', 'days 1 and 2', 'days 0, 1, 2 and 4')
+    """
+    if len(days) < 2:
+        return f"day {days[0]}" if days else "no day"
+    if len(days) > 2 and list(days) == list(range(days[0], days[-1] + 1)):
+        return f"days {days[0]} to {days[-1]}"
+    return f"days {', '.join(map(str, days[:-1]))} and {days[-1]}"
+
+
+COLUMNS = ("epsilon", "size", "SE all", "SE anchors", "SE a site", "seen from", "growth seen", "conditions seen")
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    """Yield the numbers of each epsilon in columns, all but the first in sigma."""
+    rows = [COLUMNS, *(_cells(one) for one in plan.epsilons)]
+    if plan.measured:
+        rows[0] = (*COLUMNS, "SE measured")
+        rows[1:] = [(*row, _measured(plan, one)) for row, one in zip(rows[1:], plan.epsilons, strict=True)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+    pairs = "; ".join(
+        f"{one.image_set} {one.n_pairs:,} pairs on {one.n_images:,} images" for one in plan.epsilons[0].means
+    )
+    since = f" since day {plan.growth_since}" if plan.growth_since is not None else " to a later day of this plan"
+    yield f"In sigma; {pairs}; growth{since}."
+
+
+def _cells(one: ExpectedEpsilon) -> tuple[str, ...]:
+    anchors = one.mean("anchors")
+    return (
+        f"{one.epsilon:g}",
+        _number(one.size),
+        _number(one.means[0].standard_error),
+        _number(anchors.standard_error) if anchors else DASH,
+        _number(median_error(one)),
+        _number(one.smallest_seen),
+        smallest(one.growth),
+        smallest(one.conditions),
+    )
+
+
+def median_error(one: ExpectedEpsilon) -> float:
+    """Return the median standard error of single sites; NaN where none is known."""
+    known = [site.standard_error for site in one.sites if math.isfinite(site.standard_error)]
+    return median(known) if known else float("nan")
+
+
+def smallest(contrast: Contrast | None) -> str:
+    """Return the smallest difference that is seen, a dash where there is nothing to compare."""
+    return _number(contrast.smallest) if contrast else DASH
+
+
+def _measured(plan: Plan, own: ExpectedEpsilon) -> str:
+    found = [one.standard_error for one in plan.measured if one.epsilon == own.epsilon and one.image_set == "all"]
+    return _number(found[0]) if found else DASH
+
+
+def _growth_lines(plan: Plan) -> list[str]:
+    """Say from which day on growth like the paper's is seen, at which epsilons."""
+    known = [one for one in plan.epsilons if one.by_day]
+    if not known:
+        return []
+    soonest = {
+        one.epsilon: next((day for day, power in sorted(one.by_day.items()) if power >= _SOONEST), None)
+        for one in known
+    }
+    since = min(known[0].by_day) - 1
+    seen = ", ".join(f"at epsilon {epsilon:g} from day {day} on" for epsilon, day in soonest.items() if day is not None)
+    never = ", ".join(f"{epsilon:g}" for epsilon, day in soonest.items() if day is None)
+    last = max(known[0].by_day)
+    lines = f"Growth since day {since} as in the paper (2.7 times in four days) is seen {seen or 'at no epsilon'}"
+    return [f"{lines}{f'; at epsilon {never} not up to day {last}' if never and seen else ''}."]
+
+
+def _hours_lines(plan: Plan) -> list[str]:
+    if plan.fits:
+        if plan.room:
+            return [f"It fits into {plan.most_hours:g} h, with room for some {plan.room:,} presentations more."]
+        return []
+    lines = ["", f"To fit into {plan.most_hours:g} h, one of these; standard errors in sigma over all pairs:"]
+    lines += [f"  {alternative_line(one)}" for one in plan.alternatives if one.fits]
+    if short := [one for one in plan.alternatives if not one.fits]:
+        lines += ["Not enough alone:", *(f"  {alternative_line(one)}" for one in short)]
+    return lines
+
+
+def alternative_line(one: PlannedAlternative) -> str:
+    """Return a change of the protocol with what it costs, in one line."""
+    errors = ", ".join(f"{_number(error)} at {epsilon:g}" for epsilon, error in one.standard_errors.items())
+    costs = f"; {one.costs}" if one.costs else ""
+    return f"{one.says}: {one.n_presentations:,} presentations, {one.hours:.2f} h; SE {errors}{costs}."
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else DASH

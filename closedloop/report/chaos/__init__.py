@@ -1,0 +1,1 @@
+"""The page of a study to which things went wrong on purpose."""

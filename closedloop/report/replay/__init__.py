@@ -1,0 +1,1 @@
+"""The page of days that were made again."""

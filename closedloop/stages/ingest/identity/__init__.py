@@ -1,0 +1,1 @@
+"""Which electrode still is the one it was on day 0: what ingest publishes of it."""

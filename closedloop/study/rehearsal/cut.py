@@ -1,0 +1,215 @@
+"""Cuts a protocol to what can be rehearsed in minutes: fewer sites, images, presentations, all else as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from closedloop.artifacts.protocol.protocol import Protocol, presentations_per_day
+from closedloop.artifacts.records.rehearsal import ChangedValue
+from closedloop.errors import OptionError, ProtocolError
+from closedloop.study.first_day.fitting import change_protocol, parse_changed
+from closedloop.study.foresight.sessions import separation_kept_min
+
+Values = dict[tuple[str, ...], Any]
+
+ASKED = "asked for"
+"""Why a value is another that an option of the rehearsal cut."""
+
+_DAYS, _ARRAY, _TWINS = "the days that are rehearsed", "for the simulated array", "as much as so short a session keeps"
+_LEAST_CLEAN, _LEAST_NORMALIZERS = 3, 2  # reliability, and a day's scale, need as many
+_MOST_PROCESSORS = 2  # of the simulated recorder
+_WHY = "closedloop rehearse"
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """What of a day is rehearsed; None: all of it.
+
+    Attributes
+    ----------
+    days
+        Recording days.
+    sites
+        Sites of the model.
+    images
+        Clean images of a day, anchors and normalizers counted; what is made of them is cut in proportion.
+    presentations
+        Of a day, at most.
+    steps
+        Gradient steps of each attack.
+    """
+
+    days: int = 1
+    sites: int | None = None
+    images: int | None = None
+    presentations: int | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class CutProtocol:
+    """A protocol as it is rehearsed: its file, what it says, and what is another in it."""
+
+    content: bytes
+    protocol: Protocol
+    changes: tuple[ChangedValue, ...]
+
+
+def cut_protocol(
+    content: bytes, protocol: Protocol, cuts: Cuts, *, place: str, subject: str, n_arrays: int
+) -> CutProtocol:
+    """Return a protocol cut to a rehearsal.
+
+    Parameters
+    ----------
+    content, protocol
+        The study's protocol, as a file and as what it says.
+    cuts
+        What is asked for.
+    place
+        The file's name, for messages.
+    subject
+        Of the copy; decides its orders of presentation.
+    n_arrays
+        Of the study.
+
+    Raises
+    ------
+    OptionError
+        So little makes no day.
+    ProtocolError
+        The file cannot be edited.
+    """
+    values = _of_array(protocol, cuts, n_arrays=n_arrays)
+    whys = dict.fromkeys(values, _ARRAY) | {("days",): _DAYS}
+    asked = _asked(protocol, cuts)
+    values |= asked
+    whys |= dict.fromkeys(asked, ASKED)
+    cut = _with(protocol, values)
+    kept_min = separation_kept_min(cut, subject=subject, n_days=cut.days)
+    if kept_min != protocol.presentation.twin_separation_min:
+        twins = ("presentation", "twin_separation_min")
+        values[twins], whys[twins] = kept_min, _TWINS
+    written = {path: json.dumps(value) for path, value in values.items() if _value(protocol, path) != value}
+    changed = change_protocol(content, written, place=place, why=_WHY)
+    return CutProtocol(
+        changed,
+        parse_changed(changed, {}, place=place, why=_WHY)[1],
+        tuple(
+            ChangedValue(key=".".join(path), before=json.dumps(_value(protocol, path)), after=after, why=whys[path])
+            for path, after in written.items()
+        ),
+    )
+
+
+def _of_array(protocol: Protocol, cuts: Cuts, *, n_arrays: int) -> Values:
+    """Return what the simulated array, recorder and study need beside what the real ones do."""
+    days = min(cuts.days, protocol.days)
+    values: Values = {("days",): days, ("simulation", "n_processors"): min(max(n_arrays, 1), _MOST_PROCESSORS)}
+    from_raw = protocol.recording.spikes_from == "raw"
+    kept = list(range(days)) if from_raw else [day for day in protocol.recording.raw_days if day < days]
+    values["recording", "raw_days"] = kept
+    if from_raw:
+        values["recording", "raw_electrodes"] = protocol.simulation.n_electrodes
+    if protocol.simulation.recorder_faults:
+        values["simulation", "recorder_faults"] = []
+    if protocol.gates.simulated == "hold":
+        values["gates", "simulated"] = "go_on"
+    return values
+
+
+def _asked(protocol: Protocol, cuts: Cuts) -> Values:
+    values: Values = {}
+    if cuts.sites is not None:
+        values["sites", "n_sites"] = min(cuts.sites, protocol.sites.n_sites)
+    if cuts.steps is not None:
+        values["attack", "steps"] = min(cuts.steps, protocol.attack.steps)
+    whole = _n_clean(protocol)
+    total = whole if cuts.images is None else min(cuts.images, whole)
+    least = min(_least_clean(protocol), whole)
+    if total < least:
+        raise OptionError(f"--images: expected at least {least} images of a day, found {total}. Raise it.")
+    if total < whole:
+        values |= _fewer_images(protocol, total)
+    if cuts.presentations is None:
+        return values
+    for candidate in _ever_fewer(protocol, values, total=total, least=least):
+        n_presentations = presentations_per_day(_with(protocol, candidate))
+        if n_presentations <= cuts.presentations:
+            return candidate
+    raise OptionError(
+        f"--presentations: expected at least {n_presentations} a day, without which a stage would have nothing to do, "
+        f"found {cuts.presentations}. Raise it, or cut --sites too."
+    )
+
+
+def _ever_fewer(protocol: Protocol, values: Values, *, total: int, least: int) -> Iterator[Values]:
+    """Yield the cuts of fewer and fewer images, then of fewer repetitions of the fewest."""
+    yield values
+    for number in range(total - 1, least - 1, -1):
+        values = values | _fewer_images(protocol, number)
+        yield values
+    repeated: Values = {
+        ("images", "clean_repetitions"): 2,
+        ("images", "anchor_repetitions"): 2,
+        ("images", "normalizer_repetitions"): 2,
+        ("attack", "repetitions"): 2,
+        ("controls", "repetitions"): 2,
+    }
+    yield values | {path: min(number, _value(protocol, path)) for path, number in repeated.items()}
+
+
+def _n_clean(protocol: Protocol) -> int:
+    images = protocol.images
+    return images.clean_per_day + images.anchors + images.normalizers
+
+
+def _least_clean(protocol: Protocol) -> int:
+    images = protocol.images
+    return _LEAST_CLEAN + min(images.anchors, 1) + min(images.normalizers, _LEAST_NORMALIZERS)
+
+
+def _fewer_images(protocol: Protocol, total: int) -> Values:
+    """Return a day of so many clean images, and in proportion as many attacks and controls of them."""
+    images, attack, share = protocol.images, protocol.attack, total / _n_clean(protocol)
+
+    def part(number: int, *, least: int = 1) -> int:
+        return min(number, max(least, round(share * number)))
+
+    anchors, normalizers = part(images.anchors), part(images.normalizers, least=_LEAST_NORMALIZERS)
+    while total - anchors - normalizers < min(_LEAST_CLEAN, images.clean_per_day) and anchors > 1:
+        anchors -= 1
+    clean = min(max(total - anchors - normalizers, 1), images.clean_per_day)
+    return {
+        ("images", "clean_per_day"): clean,
+        ("images", "anchors"): anchors,
+        ("images", "normalizers"): normalizers,
+        ("attack", "anchors_per_site"): min(part(attack.anchors_per_site), anchors),
+        ("attack", "fresh_images_per_site"): min(part(attack.fresh_images_per_site), clean),
+        ("controls", "n_images"): min(part(protocol.controls.n_images), anchors),
+    }
+
+
+def _with(protocol: Protocol, values: Mapping[tuple[str, ...], Any]) -> Protocol:
+    plain = protocol.model_dump(mode="json")
+    for path, value in values.items():
+        section = plain
+        for key in path[:-1]:
+            section = section[key]
+        section[path[-1]] = value
+    try:
+        return Protocol.model_validate(plain)
+    except ValueError as error:
+        raise ProtocolError(
+            f"protocol {protocol.name}: expected one that can be cut, found {error}. Cut it less."
+        ) from error
+
+
+def _value(protocol: Protocol, path: tuple[str, ...]) -> Any:
+    found: Any = protocol.model_dump(mode="json")
+    for key in path:
+        found = found[key]
+    return found
