@@ -178,8 +178,8 @@ def init(
             raise OptionError(f"{option}: expected it, or --like with another study, found neither. Give one.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
-    from closedloop.study.amending.second_subject import like as request_like  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
+    from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
 
     request = Request(
         root=study,

@@ -147,7 +147,7 @@ def _waiter(
 
 
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
-    from closedloop.report.numbers import day_table  # noqa: PLC0415 - parquet only once there is a day
+    from closedloop.report.amended.comparable import day_table  # noqa: PLC0415 - parquet only once there is a day
 
     rows = day_table(paths)
     if rows:

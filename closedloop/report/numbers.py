@@ -13,8 +13,7 @@ from closedloop.artifacts.catalog import SENSITIVITY_CSV, TRUTH_CSV
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
-from closedloop.report.amended.comparable import comparable
-from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity, read_study
+from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity
 from closedloop.storage import write_bytes
 
 CSV_COLUMNS = (
@@ -117,14 +116,6 @@ def _fixed(value: float) -> str:
     """Six decimals, and no minus before a zero: rounding noise around zero must not change the bytes' sign."""
     text = f"{value:.6f}"
     return "0.000000" if text == "-0.000000" else text
-
-
-def day_table(paths: StudyPaths) -> list[DayRow]:
-    """Return the day-by-day table of a study for the command line; days without *ingest* have no line.
-
-    Of the same sites on all days, see `report.amended.comparable`.
-    """
-    return day_rows(comparable(read_study(paths)).record)
 
 
 def day_rows(record: StudyRecord) -> list[DayRow]:

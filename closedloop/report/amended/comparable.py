@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.sensitivity import paper_estimate
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
+from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
-from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
+from closedloop.report.numbers import DayRow, day_rows
+from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 
 _ROLES = {"anchors": ("anchor",), "fresh": ("clean",), "all": ("anchor", "clean")}
 
@@ -44,6 +46,14 @@ def comparable(record: StudyRecord) -> Comparison:
     if all(of_day == common for of_day in sites.values()):
         return Comparison(record, "")
     return Comparison(replace(record, days=tuple(_of_sites(day, common) for day in record.days)), _said(sites, common))
+
+
+def day_table(paths: StudyPaths) -> list[DayRow]:
+    """Return the day-by-day table of a study for the command line, of the same sites on all days.
+
+    Days without *ingest* have no line.
+    """
+    return day_rows(comparable(read_study(paths)).record)
 
 
 def _measured_sites(pairs: Columns) -> frozenset[str]:

@@ -13,7 +13,8 @@ from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import write_table
 from closedloop.errors import DocumentError, StudyError
-from closedloop.report.numbers import CSV_COLUMNS, day_table, write_sensitivity_csv
+from closedloop.report.amended.comparable import day_table
+from closedloop.report.numbers import CSV_COLUMNS, write_sensitivity_csv
 
 UNKNOWN = dict.fromkeys(("standard_error", "interval_low", "interval_high"), float("nan"))
 ROW = {"truth": False, "image_set": "anchors", "site": "", "n_images": 56, "n_sites": 21}

@@ -15,7 +15,8 @@ import pytest
 
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.study import StudyPaths
-from closedloop.report.numbers import day_table, write_sensitivity_csv
+from closedloop.report.amended.comparable import day_table
+from closedloop.report.numbers import write_sensitivity_csv
 from closedloop.report.tables import NAMES, day_by_day
 from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.panels import days

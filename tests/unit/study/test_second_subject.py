@@ -7,8 +7,8 @@ from pathlib import Path
 
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import StudyError
-from closedloop.study.amending.second_subject import like
 from closedloop.study.create import create_study
+from closedloop.study.second_subject import like
 from tests.unit.messages import refused
 from tests.unit.study.new_studies import image_folder, request
 
