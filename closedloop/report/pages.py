@@ -140,7 +140,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
 
 def _identity_until(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show what a day's sites were until then; None where that day was not compared with day 0."""
-    return identity_over_days([one for one in record.days if one.day <= day.day]) if day.identity else None
+    return identity_over_days([one for one in record.days if one.session <= day.session]) if day.identity else None
 
 
 def _page(

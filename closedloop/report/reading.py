@@ -210,7 +210,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
         block=paths.block(number).number,
-        as_shown=said_of_older(number, made_from_older(paths, number)),
+        as_shown=said_of_older(paths.block(number), made_from_older(paths, number)),
         identity=day.document(catalog.IDENTITY),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.errors import RecordingError, SessionError, StudyError
@@ -72,7 +73,7 @@ def _refuse_unless_closed(paths: StudyPaths, *, day: int, n_remaining: int) -> N
     raise SessionError(
         f"{place.parent}: expected a session presented to its end, {found}{again}. Go on with it by `rig present "
         f"--resume`, and bring the output again; where it ended for good: `closedloop close-day {quoted(paths.root)} "
-        f"--day {day} --why TEXT`."
+        f"--day {day}{block_option(paths.block(day))} --why TEXT`."
     )
 
 

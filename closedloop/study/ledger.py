@@ -79,10 +79,16 @@ def ledger_key(stage: str, block: int) -> str:
     return stage if block == 1 else f"{stage}.{block}"
 
 
+def stage_of_key(key: str) -> tuple[str, int]:
+    """Return a stage and the number of its session, by its name in the ledger."""
+    stage, _, number = key.partition(".")
+    return (stage, int(number)) if number.isdecimal() else (key, 1)
+
+
 def _of_block(record: StageRecord) -> StageRecord:
     """Return a row as it is in the file with its stage and its session told apart."""
-    stage, _, number = record.stage.partition(".")
-    return replace(record, stage=stage, block=int(number)) if number.isdecimal() else record
+    stage, block = stage_of_key(record.stage)
+    return replace(record, stage=stage, block=block)
 
 
 def of_sessions(records: Iterable[StageRecord], sequence: BlockSequence) -> tuple[StageRecord, ...]:

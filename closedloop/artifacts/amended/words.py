@@ -11,6 +11,7 @@ from closedloop.artifacts.amended.closing import closed_by
 from closedloop.artifacts.amended.exclusions import said_of_all, things_in
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 
 _FOUND: Final = "found"
 
@@ -105,8 +106,8 @@ class ToldLine:
 
     @property
     def of_day(self) -> str:
-        """Which day it is about."""
-        return "the whole study" if self.line.day is None else f"day {self.line.day}"
+        """Which day it is about, and which of its sessions where that is not the first."""
+        return "the whole study" if self.line.day is None else Block(self.line.day, self.line.block).said
 
     @property
     def sentence(self) -> str:

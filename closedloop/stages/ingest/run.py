@@ -175,7 +175,7 @@ def _identity(
     window_s, stimuli = (wanted.window_stop_ms - wanted.window_start_ms) / 1000, context.read(catalog.STIMULI)
     images, then = images_of_every_day(stimuli), day_0.read(catalog.COUNTS)["counts"]
     stored = day_0.path(catalog.WAVEFORMS).exists()
-    return identity_table(
+    found = identity_table(
         answers(first, day_0.read(catalog.RESPONSES)["stimulus_id"], then / window_s, images),
         answers(today, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
         first=first,
@@ -186,6 +186,7 @@ def _identity(
             waveforms_by_name(waveforms, today),
         ),
     )
+    return found.model_copy(update={"block": context.block.number})
 
 
 def _ended_early(context: StageContext) -> bool:
