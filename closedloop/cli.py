@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from closedloop import __version__
-from closedloop.commands.amending.app import amending_app
-from closedloop.commands.amending.left_out_app import left_out_app
+from closedloop.commands.amending.apps import all_amending_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.completion import complete_protocol
@@ -47,11 +46,10 @@ app.add_typer(base_model_app, name="base-model")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(attack_app)
 app.add_typer(replay_app)
-app.add_typer(left_out_app)
 app.add_typer(new_app)
 app.add_typer(rehearse_app)
 app.add_typer(serve_app)
-app.add_typer(amending_app)
+app.add_typer(all_amending_app)
 app.add_typer(plan_app)
 app.add_typer(looks_app)
 
@@ -76,6 +74,7 @@ WorkersOption = Annotated[
     ),
 ]
 WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
+BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
 WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 _PROTOCOL = typer.Option(
@@ -300,6 +299,7 @@ def accept_session(
     ],
     why: Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study and shown in its report")],
     who: WhoOption = None,
+    block: BlockOption = 1,
 ) -> None:
     """Take a session as data that no animal can have seen as planned.
 
@@ -307,7 +307,7 @@ def accept_session(
     """
     from closedloop.commands.accept_session import accept_session as accept  # noqa: PLC0415
 
-    typer.echo(visible(accept(study, day=day, despite=despite, why=why, who=who)))
+    typer.echo(visible(accept(study, day=day, despite=despite, why=why, who=who, block=block)))
 
 
 @app.command("accept-recording")
@@ -316,6 +316,7 @@ def accept_recording(
     day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")],
     why: WhyOption,
     who: WhoOption = None,
+    block: BlockOption = 1,
 ) -> None:
     """Take a day's recording as it is, though something of it is missing.
 
@@ -324,7 +325,7 @@ def accept_recording(
     """
     from closedloop.commands.brought import accept_recording as accept  # noqa: PLC0415
 
-    typer.echo(visible(accept(study, day=day, why=why, who=who)))
+    typer.echo(visible(accept(study, day=day, why=why, who=who, block=block)))
 
 
 @app.command("replace-recording")
@@ -340,6 +341,7 @@ def replace_recording(
     settle: Annotated[
         float, typer.Option(min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long the copy must not have changed")
     ] = 60.0,
+    block: BlockOption = 1,
 ) -> None:
     """Put a good copy of a day's recording in the place of a bad one.
 
@@ -350,7 +352,8 @@ def replace_recording(
     require_extra("lab")
     from closedloop.commands.brought import replace_recording as replace  # noqa: PLC0415
 
-    typer.echo(visible(replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle)))
+    done = replace(study, day=day, source=source, why=why, who=who, as_it_is=as_it_is, settle_s=settle, block=block)
+    typer.echo(visible(done))
 
 
 def _advance(study: Path, *, days: int | None, workers: str | None = None) -> Outcome:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest, way_back
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, StudyError
 from closedloop.plain_text.printed import quoted
@@ -62,11 +64,34 @@ class PublishedFiles:
             There is no such day, it has not come as far, or the file is of another study or damaged.
         """
         number = self._checked(day, n_days=self.protocol.days + int(handed_on))
-        path = file.published(self.paths, number)
+        path = file.published(self._seen_for(file, number), number)
         if not _is_published(path):
             raise StudyError(f"{path.parent}: expected {file.name} ({file.holds}), {self._why_missing(path, number)}")
         self._check(path)
         return path
+
+    def _seen_for(self, file: StudyFile, number: int) -> StudyPaths:
+        """Return the study as a day's file is read: what is of all its sessions so far is left by the last of them."""
+        if file not in (catalog.SENSITIVITY, catalog.PAIRS) or self.paths.seen_from is not None:
+            return self.paths
+        sessions = (self.paths.at(one) for one in reversed(self.paths.sequence.of_day(number)))
+        return next((at for at in sessions if _is_published(file.published(at, number))), self.paths)
+
+    def seen_from(self, day: int, number: int) -> PublishedFiles:
+        """Return the same study with a day meaning one of its sessions.
+
+        Raises
+        ------
+        StudyError
+            The day has no such session.
+        """
+        known = [one.number for one in self.paths.sequence.of_day(day)]
+        if number not in known:
+            sessions = " or ".join(map(str, known)) or "none, for it is skipped"
+            raise StudyError(
+                f"{self.paths.root}: expected a session of day {day}, {sessions}, found {number}. Correct it."
+            )
+        return replace(self, paths=self.paths.at(Block(day, number)))
 
     def has(self, file: StudyFile, day: SupportsIndex) -> bool:
         """Return whether an optional file is there."""
@@ -127,7 +152,7 @@ class PublishedFiles:
             return
         wanted = input_hash(
             manifest.stage,
-            number,
+            self.paths.block(number),
             study=self.study,
             protocol=protocol,
             sections=INGEST_SECTIONS,

@@ -10,7 +10,7 @@ from closedloop.access.files import published_files
 from closedloop.access.study import Study
 
 
-def open_study(path: str | PathLike[str]) -> Study:
+def open_study(path: str | PathLike[str], *, session: tuple[int, int] | None = None) -> Study:
     """Open a study to analyse it in Python.
 
     Nothing is written and nothing is locked: the folder may be read-only, and a loop may be working on it.
@@ -19,6 +19,9 @@ def open_study(path: str | PathLike[str]) -> Study:
     ----------
     path
         The study's folder, as given to ``closedloop init`` or ``closedloop dry-run``.
+    session
+        ``(3, 2)``: day 3 means its second session, from 1, where it had several; by default it means the first. All
+        that is a day's, `sensitivity` and `pairs`, is of its sessions together, or up to the one that is given.
 
     Returns
     -------
@@ -28,7 +31,7 @@ def open_study(path: str | PathLike[str]) -> Study:
     Raises
     ------
     StudyError
-        The folder is no study.
+        The folder is no study, or it has no such session.
 
     Examples
     --------
@@ -38,4 +41,5 @@ def open_study(path: str | PathLike[str]) -> Study:
     (0,)
     """
     # Path.resolve breaks at a link to itself
-    return Study(published_files(Path(os.path.realpath(Path(path).expanduser()))))
+    files = published_files(Path(os.path.realpath(Path(path).expanduser())))
+    return Study(files if session is None else files.seen_from(*session))

@@ -1,4 +1,4 @@
-"""One hash of all that decides a stage's result: name, day, study, sections of the protocol, inputs."""
+"""One hash of all that decides a stage's result: name, session, study, sections of the protocol, inputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import START, StudyDocument
 from closedloop.storage import sha256_bytes
 
@@ -16,7 +17,7 @@ INGEST_SECTIONS = ("recording", "sites")
 
 def input_hash(
     stage: str,
-    day: int,
+    block: Block,
     *,
     study: StudyDocument,
     protocol: Protocol,
@@ -30,8 +31,8 @@ def input_hash(
     ----------
     stage
         Its name.
-    day
-        The day; `START_DAY` for the study's start.
+    block
+        The session; `records.sequence.START` for the study's start.
     study
         Whose.
     protocol
@@ -44,8 +45,10 @@ def input_hash(
         What people decided of it (`artifacts.amended.decided`); where that is nothing, nothing is hashed.
     """
     values = protocol.model_dump(mode="json", exclude_defaults=True)
-    content = [stage, day, protocol.seed, study.subject, study.simulated]
+    content = [stage, block.day, protocol.seed, study.subject, study.simulated]
     content += [{name: values[name] for name in sections}, dict(inputs)]
+    if block.number > 1:
+        content += [{"block": block.number}]
     if stage == _INGEST and study.recorder is not None:
         content += [study.recorder.model_dump(mode="json", exclude_defaults=True)]
     if stage == START:

@@ -33,6 +33,9 @@ class Manifest(Document):
     kind: Literal["manifest"] = "manifest"
     stage: str
     day: int | None = Field(description="null for folders that belong to no day")
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     seed: int
     code_version: str
     protocol_sha256: str

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Count, ImageSide, Name, Seed
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.records.sequence import Block, BlockSequence, block_of_folder, read_sequence
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""
 
 BROUGHT = ("present", "recording")
 """Stages whose files come from the rig and the recorder in a real study: they cannot be made again."""
+
+QUEUE_STAGE = STAGES[-1]
+"""The stage that chooses the images of the next session."""
 
 START = "start"
 """The stage that every study begins with; it belongs to no day."""
@@ -46,23 +51,6 @@ START_DAY = -1
 
 NsxSuffix = Literal[".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6"]
 NSX_SUFFIXES: tuple[NsxSuffix, ...] = get_args(NsxSuffix)
-
-
-class PoolDescription(Section):
-    """Where clean images come from; enough to open the pool again."""
-
-    kind: Literal["procedural", "imagenet_folder", "flat_folder"]
-    folder: Annotated[str, Field(max_length=MOST_OF_PATH)] | None = None
-    orientation: Literal["stored", "applied"] = Field(
-        default="stored",
-        exclude_if=lambda value: value == "stored",
-        description="of a folder: applied where images are turned upright by their orientation tags; without it (in "
-        "studies of versions before December 2026) they are shown as they are stored",
-    )
-    side_px: ImageSide
-    seed: Seed | None = None
-    n_categories: Count | None = None
-    n_per_category: Count | None = None
 
 
 class ArrayFiles(Section):
@@ -126,9 +114,45 @@ class DayPaths:
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """Where the files of a study lie."""
+    """Where the files of a study lie, seen from one of its sessions.
+
+    Attributes
+    ----------
+    root
+        The study's folder.
+    seen_from
+        The second or a further session of a day: that day's number means it here. Every other day's means the first.
+    fixed
+        The study's sessions as they were when something began that keeps to them; None: as they are when it is asked.
+    """
 
     root: Path
+    seen_from: Block | None = None
+    fixed: BlockSequence | None = None
+
+    def at(self, block: Block) -> StudyPaths:
+        """Return the same seen from one of a day's sessions."""
+        return replace(self, seen_from=block if block.number > 1 else None)
+
+    def keeping(self, sequence: BlockSequence) -> StudyPaths:
+        """Return the same with the study's sessions as they are now, whatever people decide from here on."""
+        return replace(self, fixed=sequence)
+
+    def block(self, day: int) -> Block:
+        """Return the session that a day's number means here."""
+        seen = self.seen_from
+        return seen if seen is not None and seen.day == day else Block(day)
+
+    @property
+    def sequence(self) -> BlockSequence:
+        """The study's sessions in order.
+
+        Raises
+        ------
+        DocumentError
+            The amendments are damaged.
+        """
+        return self.fixed if self.fixed is not None else read_sequence(self.amendments)
 
     @property
     def protocol(self) -> Path:
@@ -186,8 +210,29 @@ class StudyPaths:
         return self.root / INPUTS
 
     def day(self, day: int) -> DayPaths:
-        """Return the folders of a day."""
-        return DayPaths(self.root / f"day-{day:02d}")
+        """Return the folders of a day's session."""
+        return DayPaths(self.root / self.block(day).folder_name)
+
+    def found(self) -> tuple[Block, ...]:
+        """Return the sessions of which there is a folder, in order; also those that people decided not to have."""
+        blocks = (block_of_folder(path.name) for path in self.root.glob("day-[0-9]*") if path.is_dir())
+        return tuple(sorted(block for block in blocks if block is not None))
+
+    def handed_on(self, stage: str, day: int) -> Path:
+        """Return the published folder from which a day takes what a stage of the session before hands on.
+
+        Images are handed on by a lost session too: it used some. The session before the first is the study's start.
+
+        Parameters
+        ----------
+        stage
+            Which leaves it.
+        day
+            Which takes it.
+        """
+        block, sequence = self.block(day), self.sequence
+        before = sequence.before_in_images(block) if stage == QUEUE_STAGE else sequence.before(block)
+        return self.at(before).folder(stage, before.day)
 
     def replaced(self, day: int) -> Path:
         """Return where a day's recordings are kept that a better copy took the place of."""

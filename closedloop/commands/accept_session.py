@@ -10,8 +10,9 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.doubts import JOURNAL_KEY, doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.days import refuse_other_days
+from closedloop.commands.days import refuse_other_blocks, refuse_other_days
 from closedloop.errors import OptionError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
 from closedloop.storage import resolved, sha256_file
@@ -19,7 +20,7 @@ from closedloop.study.loop import read_identity
 from closedloop.study.process.lock import study_lock
 
 
-def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, who: str | None) -> str:
+def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, who: str | None, block: int = 1) -> str:
     """Append the amendment that takes a day's session despite what its journal says.
 
     Parameters
@@ -34,6 +35,8 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
         The reason.
     who
         The person; None: the name of the account.
+    block
+        Which of the day's sessions.
 
     Returns
     -------
@@ -50,6 +53,8 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
     if document.simulated:
         raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It needs no acceptance.")
     refuse_other_days(protocol, day)
+    paths = refuse_other_blocks(paths, day, block)
+    said, options = paths.block(day).said, f"--day {day}{block_option(paths.block(day))}"
     place = JOURNAL.published(paths, day)
     if (place.parent / MANIFEST_NAME).is_file():
         raise StudyError(
@@ -76,6 +81,7 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
                 kind="accept_session",
                 simulated=document.simulated,
                 day=day,
+                block=block,
                 utc=utc_now(),
                 who=who or getpass.getuser(),
                 why=why.strip(),
@@ -84,15 +90,15 @@ def accept_session(study: Path, *, day: int, despite: Sequence[str], why: str, w
             ),
         )
     although = "; ".join(words for name, words in found.items() if name in despite)
-    taken = taken_despite(read_amendments(paths.amendments), day=day, journal_sha256=sha256_file(place))
+    taken = taken_despite(read_amendments(paths.amendments), block=paths.block(day), journal_sha256=sha256_file(place))
     left = [name for name in found if name not in taken]
     if left:
         more = " ".join(f"--despite {name}" for name in left)
         return (
-            f"day {day}: noted in {paths.amendments}. Still against it: {', '.join(left)}; to take the session, run "
-            f"`closedloop accept-session {quoted(paths.root)} --day {day} {more} --why TEXT` too."
+            f"{said}: noted in {paths.amendments}. Still against it: {', '.join(left)}; to take the session, run "
+            f"`closedloop accept-session {quoted(paths.root)} {options} {more} --why TEXT` too."
         )
     return (
-        f"day {day}: the session will be taken as data although {although}. Noted in {paths.amendments}. "
+        f"{said}: the session will be taken as data although {although}. Noted in {paths.amendments}. "
         f"Go on with `closedloop run {quoted(paths.root)}`."
     )

@@ -10,9 +10,10 @@ from rich.console import Console
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.console import ConsoleReporter
-from closedloop.commands.days import refuse_other_days
+from closedloop.commands.days import refuse_other_blocks, refuse_other_days
 from closedloop.commands.interrupts import interruptible
 from closedloop.errors import OptionError, RecordingError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, quoted
@@ -29,7 +30,7 @@ from closedloop.study.process.lock import study_lock
 from closedloop.study.replacement import Replacement, finish_replacements
 
 
-def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str:
+def accept_recording(study: Path, *, day: int, why: str, who: str | None, block: int = 1) -> str:
     """Note that a day's recording is taken as it is, though it lacks something.
 
     Parameters
@@ -42,6 +43,8 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
         The reason.
     who
         The person; None: the name of the account.
+    block
+        Which of the day's sessions.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
     StudyError
         The study is simulated, the recording is not there or sealed already, or no reason is given.
     """
-    paths, document, protocol = _real_study(study, day)
+    paths, document, protocol = _real_study(study, day, block)
     reason, folder = _reason(why, who), paths.folder("recording", day)
     if (folder / MANIFEST_NAME).is_file():
         raise StudyError(
@@ -73,17 +76,17 @@ def accept_recording(study: Path, *, day: int, why: str, who: str | None) -> str
     lacks = watch.lacks(watch.brought(day, "recording")) or "nothing was found missing"
     with study_lock(paths.root):
         after = state_of(files)
-        amendment = _amendment("accept_recording", day, who, reason, before={}, after=after)
+        amendment = _amendment("accept_recording", paths.block(day), who, reason, before={}, after=after)
         append_amendment(paths.amendments, amendment)
     said = ", ".join(f"{name} ({size})" for name, size in after.items())
     return (
-        f"day {day}: the recording will be taken as it is, although {lacks.rstrip('.')}: {said}. Noted in "
-        f"{paths.amendments}. Go on with `closedloop run {quoted(paths.root)}`."
+        f"{paths.block(day).said}: the recording will be taken as it is, although {lacks.rstrip('.')}: {said}. "
+        f"Noted in {paths.amendments}. Go on with `closedloop run {quoted(paths.root)}`."
     )
 
 
 def replace_recording(
-    study: Path, *, day: int, source: Path, why: str, who: str | None, as_it_is: bool, settle_s: float
+    study: Path, *, day: int, source: Path, why: str, who: str | None, as_it_is: bool, settle_s: float, block: int = 1
 ) -> str:
     """Put a good copy of a day's recording in the place of a bad one, which is kept.
 
@@ -103,6 +106,8 @@ def replace_recording(
         Whether it may lack something.
     settle_s
         For how long it must not have changed.
+    block
+        Which of the day's sessions.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def replace_recording(
     ClosedLoopError
         The study is simulated, there is nothing to replace, or the good copy is not whole.
     """
-    paths, document, protocol = _real_study(study, day)
+    paths, document, protocol = _real_study(study, day, block)
     reason, reporter = _reason(why, who), ConsoleReporter(Console(stderr=True), n_days=protocol.days)
     stopped = "Stopped. The recording is as it was, or wholly replaced; run the same command again."
     with interruptible(stopped), reporter.shown(), study_lock(paths.root):
@@ -129,11 +134,12 @@ def replace_recording(
         refuse_another_session(paths, source, day=day)
         before, reason = replacement.state(), f"{reason}{replacement.overwritten()}"
         after = replacement.copy(source, reporter.begin(day, "copy", 1))
-        replacement.begin(_amendment("replace_recording", day, who, reason, before=before, after=after))
+        replacement.begin(_amendment("replace_recording", paths.block(day), who, reason, before=before, after=after))
         replacement.finish()
     return (
-        f"day {day}: the recording is the one from {source}; the one before is kept in {paths.replaced(day)}. "
-        f"Noted in {paths.amendments}.{replacement.made_again()} Go on with `closedloop run {quoted(paths.root)}`."
+        f"{paths.block(day).said}: the recording is the one from {source}; the one before is kept in "
+        f"{paths.replaced(day)}. Noted in {paths.amendments}.{replacement.made_again()} "
+        f"Go on with `closedloop run {quoted(paths.root)}`."
     )
 
 
@@ -149,13 +155,13 @@ def _refuse_incomplete(watch: Watch, brought: Brought, reporter: Reporter) -> No
         raise RecordingError(outlook.missing)
 
 
-def _real_study(study: Path, day: int) -> tuple[StudyPaths, StudyDocument, Protocol]:
+def _real_study(study: Path, day: int, block: int) -> tuple[StudyPaths, StudyDocument, Protocol]:
     paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     if document.simulated:
         raise StudyError(f"{paths.root}: expected a study of an animal, found a simulated one. It records for itself.")
     refuse_other_days(protocol, day)
-    return paths, document, protocol
+    return refuse_other_blocks(paths, day, block), document, protocol
 
 
 def _reason(why: str, who: str | None) -> str:
@@ -168,7 +174,8 @@ def _reason(why: str, who: str | None) -> str:
 
 
 def _amendment(
-    kind: str, day: int, who: str | None, why: str, *, before: dict[str, str], after: dict[str, str]
+    kind: str, block: Block, who: str | None, why: str, *, before: dict[str, str], after: dict[str, str]
 ) -> Amendment:
-    said = {"kind": kind, "simulated": False, "day": day, "utc": utc_now(), "who": who or getpass.getuser(), "why": why}
+    said = {"kind": kind, "simulated": False, "day": block.day, "block": block.number, "utc": utc_now(), "why": why}
+    said |= {"who": who or getpass.getuser()}
     return Amendment.model_validate(said | {"subject": tuple(after), "before": before, "after": after})

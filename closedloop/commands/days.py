@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.errors import StudyError
+from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import OptionError, StudyError
 
 
 def refuse_other_days(protocol: Protocol, day: int) -> None:
@@ -22,6 +24,28 @@ def refuse_other_days(protocol: Protocol, day: int) -> None:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where there are several: "no day", "1 day", "2,000 days"."""
     return f"{number:,} {noun}s" if number > 1 else f"{number or 'no'} {noun}"
+
+
+def refuse_other_blocks(paths: StudyPaths, day: int, number: int) -> StudyPaths:
+    """Return a study seen from one of a day's sessions, or refuse a number that is of none.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    day, number
+        Which.
+
+    Raises
+    ------
+    OptionError
+        The day has no such session.
+    """
+    block, known = Block(day, number), paths.sequence.of_day(day)
+    if block not in known:
+        found = " or ".join(str(one.number) for one in known) or f"none, for day {day} is skipped"
+        raise OptionError(f"--block: expected a session of day {day}, {found}, found {number}. Correct it.")
+    return paths.at(block)
 
 
 def days_to_come(n_done: int, n_days: int, *, again: str) -> str:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.amended.words import CHANGES, told
 from closedloop.artifacts.gates.held import Held, read_gate_report
-from closedloop.artifacts.gates.report import CHECKPOINTS
+from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
-from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
+from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
+from closedloop.artifacts.records.sequence import START as NO_SESSION
+from closedloop.artifacts.records.sequence import Block, readable_sequence, said_of_sessions, sequence_of
+from closedloop.artifacts.study import STAGES, START, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done, days_to_come
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import command_line, quoted
 from closedloop.storage import resolved
 from closedloop.study.gates.decisions import held_now
 from closedloop.study.gates.telling import held_lines
-from closedloop.study.ledger import StageRecord, read_records
+from closedloop.study.ledger import StageRecord, of_sessions, read_records
 from closedloop.study.no_study import no_study_line
 from closedloop.study.process.lock import holder_of, waiter_of
 from closedloop.study.process.progress import StageProgress, progress_of
@@ -78,6 +81,8 @@ class Status:
         What people decided that changes the study and stands, a line each.
     waiter, waiter_since
         host:pid of the process that goes on with the study by itself (`closedloop run --wait`), and since when.
+    sessions
+        Which days were skipped and which sessions added or dropped, by whom and why, a line each.
     """
 
     study: str
@@ -102,6 +107,7 @@ class Status:
     decided: tuple[str, ...] = ()
     waiter: str | None = None
     waiter_since: str | None = None
+    sessions: tuple[str, ...] = ()
     does_not_count: tuple[str, ...] = ()
 
 
@@ -119,7 +125,8 @@ def read_status(study: Path) -> Status:
     document = StudyDocument.read(paths.study)
     damaged: list[str] = []
     days: tuple[int, int] | None = None
-    records = _records(paths, damaged)
+    decided = standing(whole_amendments(paths.amendments))
+    records = of_sessions(_records(paths, damaged), sequence_of(decided))
     missing = _missing(paths, records, damaged, simulated=document.simulated)
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
@@ -145,7 +152,7 @@ def read_status(study: Path) -> Status:
         waiting_for=waiting_for,
         stages=records,
         despite=despite,
-        journal_notes={quality.day: quality.journal_notes for quality in qualities},
+        journal_notes=_by_day((block.day, quality.journal_notes) for block, quality in qualities),
         damaged=(*damaged, *missing),
         days_done=days[1] if is_done and days else None,
         goes_on=goes_on,
@@ -161,8 +168,17 @@ def read_status(study: Path) -> Status:
         decided=_decided(paths, damaged),
         waiter=waiter.name if waiter else None,
         waiter_since=waiter.since if waiter else None,
+        sessions=tuple(said_of_sessions(decided).values()),
         does_not_count=_does_not_count(paths, damaged),
     )
+
+
+def _by_day(said: Iterable[tuple[int, Iterable[str]]]) -> dict[int, tuple[str, ...]]:
+    """Gather what is said of each of a day's sessions."""
+    found: dict[int, tuple[str, ...]] = {}
+    for day, lines in said:
+        found[day] = (*found.get(day, ()), *lines)
+    return found
 
 
 def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
@@ -195,13 +211,15 @@ def _warned_by(paths: StudyPaths, damaged: list[str]) -> tuple[Held, ...]:
     """Return what the gates of each checkpoint warned of when they last looked; a warning stops nothing."""
     found: list[Held] = []
     for checkpoint in CHECKPOINTS:
-        files = paths.root.glob(f"day-[0-9]*/gates/{checkpoint}.json")
-        days = [int(name) for file in files if (name := file.parent.parent.name[4:]).isdecimal()]
         with _noted(damaged):
-            report = read_gate_report(paths, max(days), checkpoint) if days else None
+            asked = (b for b in paths.found() if gate_report_path(paths.at(b), b.day, checkpoint).is_file())
+            if (last := max(asked, default=None)) is None:
+                continue
+            report = read_gate_report(paths.at(last), last.day, checkpoint)
             for one in report.findings if report else ():
                 if one.level == "WARN":
-                    found.append(Held(max(days), checkpoint, one.gate, one.expected, one.found, one.remedy))
+                    said = one.expected, one.found, one.remedy
+                    found.append(Held(last.day, checkpoint, one.gate, *said, block=last.number))
     return tuple(found)
 
 
@@ -228,21 +246,25 @@ def _missing(
     for record in records:
         if record.state == "done":
             with _noted(damaged):
-                lines.append(missing_line(paths.folder(record.stage, record.day), simulated=simulated))
+                lines.append(missing_line(_folder(paths, record), simulated=simulated))
     return tuple(filter(None, lines))
 
 
+def _folder(paths: StudyPaths, record: StageRecord) -> Path:
+    return paths.at(Block(record.day, record.block)).folder(record.stage, record.day)
+
+
 def _published(paths: StudyPaths, damaged: list[str]) -> Iterator[StageRecord]:
-    days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
     folders = [
-        (START_DAY, START, paths.start),
-        *((day, stage, paths.folder(stage, day)) for day in days for stage in STAGES),
+        (NO_SESSION, START, paths.start),
+        *((block, stage, paths.at(block).folder(stage, block.day)) for block in paths.found() for stage in STAGES),
     ]
-    for day, stage, folder in folders:
+    for block, stage, folder in folders:
         if (folder / MANIFEST_NAME).is_file():
             with _noted(damaged):
                 manifest = read_manifest(folder)
-                yield StageRecord(day, stage, "done", manifest.input_hash, "", 0, None, manifest.seconds)
+                made = manifest.input_hash, "", 0, None, manifest.seconds
+                yield StageRecord(block.day, stage, "done", *made, block=block.number)
 
 
 def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> tuple[int, int] | None:
@@ -251,7 +273,9 @@ def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> tuple[int, 
         return None
     from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - not for one that is at work
 
-    return sum(record.stage == "evaluate" for record in records), read_protocol(paths.protocol).days
+    n_days, sequence = read_protocol(paths.protocol).days, readable_sequence(paths.amendments)
+    evaluated = {(record.day, record.block) for record in records if record.stage == "evaluate"}
+    return sum(evaluated.issuperset(sequence.of_day(day)) for day in range(n_days)), n_days  # a skipped day is done
 
 
 def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:
@@ -260,18 +284,20 @@ def _waiting_for(paths: StudyPaths, document: StudyDocument) -> str | None:
     return waiting_for_now(paths, document)
 
 
-def _despite(paths: StudyPaths, qualities: Sequence[IngestQuality], damaged: list[str]) -> dict[int, tuple[str, ...]]:
+def _despite(
+    paths: StudyPaths, qualities: Sequence[tuple[Block, IngestQuality]], damaged: list[str]
+) -> dict[int, tuple[str, ...]]:
     """Return what was taken despite what: by the day's quality report, or by the amendments before there is one."""
     amendments: tuple[Amendment, ...] = ()
     with _noted(damaged):
         amendments = read_amendments(paths.amendments)
-    said = {quality.day: quality.despite for quality in qualities}
+    said = {block: quality.despite for block, quality in qualities}
     if amendments:
         from closedloop.artifacts.day.doubts import taken_despite  # noqa: PLC0415 - most studies have none
 
-        days = {entry.day for entry in amendments if entry.day is not None}
-        said = {day: taken_despite(amendments, day=day) for day in days} | said
-    return {day: tuple(taken.values()) for day, taken in sorted(said.items()) if taken}
+        blocks = {Block(entry.day, entry.block) for entry in amendments if entry.day is not None}
+        said = {block: taken_despite(amendments, block=block) for block in blocks} | said
+    return _by_day((block.day, taken.values()) for block, taken in sorted(said.items()) if taken)
 
 
 def _decided(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
@@ -282,17 +308,21 @@ def _decided(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _qualities(paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]) -> list[IngestQuality]:
-    done = [record.day for record in records if record.stage == "ingest" and record.state == "done"]
+def _qualities(
+    paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str]
+) -> list[tuple[Block, IngestQuality]]:
+    ingested = [record for record in records if record.stage == "ingest" and record.state == "done"]
+    done = [Block(record.day, record.block) for record in ingested]
     if not done:
         return []
     from closedloop.artifacts.catalog import QUALITY  # noqa: PLC0415 - all documents' classes come with it
 
     qualities = []
-    for place in (QUALITY.published(paths, day) for day in done):
+    for block in done:
+        place = QUALITY.published(paths.at(block), block.day)
         if place.is_file():
             with _noted(damaged):
-                qualities.append(QUALITY.read(place))
+                qualities.append((block, QUALITY.read(place)))
     return qualities
 
 
@@ -318,13 +348,16 @@ def status_lines(status: Status) -> list[str]:
     """Return the state as text, one line per day."""
     kind = "SIMULATED study" if status.simulated else "study"
     lines = [f"{kind} of {status.subject}, protocol {status.protocol}, in {status.study}"]
-    days = sorted({record.day for record in status.stages})
-    lines += [_day_line(day, status) for day in days]
+    blocks = sorted({Block(record.day, record.block) for record in status.stages})
+    lines += [_session_line(block, status) for block in blocks]
+    lines += [f"  {line}" for line in status.sessions]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]
     lines += [f"  {line}" for line in status.does_not_count]
     lines += [f"  day {day}: {note}" for day, notes in status.journal_notes.items() for note in notes]
     told = [record for record in status.stages if record.state != "waiting"]  # what is waited for is looked at anew
-    lines += [f"  day {record.day} {record.stage}: {record.error}" for record in told if record.error]
+    lines += [
+        f"  {Block(record.day, record.block).said} {record.stage}: {record.error}" for record in told if record.error
+    ]
     if not status.stages:
         lines.append(f"nothing done yet: `closedloop run {quoted(Path(status.study))}` begins")
     lines += [f"decided: {line}" for line in status.decided]
@@ -351,9 +384,10 @@ def status_lines(status: Status) -> list[str]:
     return lines
 
 
-def _day_line(day: int, status: Status) -> str:
-    records = [record for record in status.stages if record.day == day]
-    name = "start " if day == START_DAY else f"day {day:>2}"
+def _session_line(block: Block, status: Status) -> str:
+    records = [record for record in status.stages if (record.day, record.block) == block]
+    name = "start " if block == NO_SESSION else f"day {block.day:>2}"
+    name += "" if block.number == 1 else f".{block.number}"
     words = {"running": "running" if status.holder else "stopped"}
     stages = [
         record.stage if record.state == "done" else f"{record.stage} ({words.get(record.state, record.state)})"

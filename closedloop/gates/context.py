@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.gates.sources import ABSENT, digest, manifest_of_folder, sources, total_bytes
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 
 Content = TypeVar("Content")
@@ -20,8 +21,10 @@ class GateContext:
 
     Attributes
     ----------
+    paths
+        The study, seen from the session that is asked about.
     day
-        The recording day that is asked about.
+        Its recording day.
     """
 
     paths: StudyPaths
@@ -30,6 +33,41 @@ class GateContext:
     day: int
     _contents: dict[Path, Any] = field(default_factory=dict, repr=False, compare=False)
     _asked: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    @property
+    def block(self) -> Block:
+        """The session that is asked about."""
+        return self.paths.block(self.day)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the study's first, with nothing before it."""
+        return self.block == FIRST
+
+    @property
+    def first(self) -> GateContext:
+        """The same of the study's first session, in which sites are chosen."""
+        return self.at(FIRST)
+
+    @property
+    def before(self) -> GateContext:
+        """The same of the session before; there is one, unless it is the first."""
+        return self.at(self.paths.sequence.before(self.block))
+
+    @property
+    def earlier(self) -> tuple[GateContext, ...]:
+        """The same of each session before, in order."""
+        return tuple(self.at(one) for one in self.paths.sequence.until(self.block) if one < self.block)
+
+    def at(self, block: Block) -> GateContext:
+        """Return the same of another session; what is read there is read for this one's report."""
+        return replace(self, paths=self.paths.at(block), day=block.day)
+
+    def leaves(self, file: StudyFile) -> Path:
+        """Return where the session leaves a file of the catalog; the report follows from it."""
+        place = file.left(self.paths, self.day)
+        self._asked.add(self.paths.relative(place))
+        return place
 
     def read(self, file: Readable[Content], *, day: int | None = None) -> Content:
         """Read a published file of the catalog.

@@ -45,24 +45,14 @@ class CleanRates:
         return np.asarray(padded[np.ix_(rows, columns)])
 
 
-def clean_rates(context: GateContext, *, day: int, roles: Collection[str]) -> CleanRates:
-    """Read how a day's electrodes answered the clean images of some roles.
-
-    Parameters
-    ----------
-    context
-        The gate's.
-    day
-        Whose recording.
-    roles
-        Of the images: clean, anchor, normalizer.
-    """
-    stimuli, counts = context.read(STIMULI, day=day), context.read(COUNTS, day=day)
-    image_index = np.asarray(context.read(RESPONSES, day=day)["image_index"], dtype=np.int64)
+def clean_rates(context: GateContext, *, roles: Collection[str]) -> CleanRates:
+    """Read how a session's electrodes answered the clean images of some roles: clean, anchor, normalizer."""
+    stimuli, counts = context.read(STIMULI), context.read(COUNTS)
+    image_index = np.asarray(context.read(RESPONSES)["image_index"], dtype=np.int64)
     rows = np.flatnonzero((stimuli["kind"] == "clean") & np.isin(stimuli["role"], list(roles)))
     rows = rows[np.argsort(stimuli["stimulus_id"][rows], kind="stable")]
     mean = mean_response(counts["counts"] / window_s(context), image_index, n_images=len(stimuli["kind"]))
-    recorded = context.read(SITES, day=day).sites[: mean.shape[1]]
+    recorded = context.read(SITES).sites[: mean.shape[1]]
     return CleanRates(
         np.asarray(stimuli["stimulus_id"][rows], dtype=str),
         np.array([site.neuroid_id for site in recorded], dtype=str),
@@ -76,6 +66,6 @@ def window_s(context: GateContext) -> float:
     return (recording.window_stop_ms - recording.window_start_ms) / 1000
 
 
-def model_sites(context: GateContext, *, day: int) -> tuple[Site, ...]:
-    """Return the model's sites as they were on a day, by the model's outputs; those not recorded have no rate."""
-    return context.read(SITES, day=day).chosen()
+def model_sites(context: GateContext) -> tuple[Site, ...]:
+    """Return the model's sites as they were in a session, by the model's outputs; those not recorded have no rate."""
+    return context.read(SITES).chosen()

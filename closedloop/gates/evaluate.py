@@ -35,6 +35,7 @@ def evaluate_checkpoint(
     return GateReport(
         simulated=study.simulated,
         day=day,
+        block=paths.block(day).number,
         checkpoint=checkpoint,
         made_from=context.made_from(),
         findings=findings,

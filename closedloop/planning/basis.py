@@ -101,7 +101,7 @@ def basis_of(
         used=float(np.mean([one.used for one in days])),
         correlation=correlation,
         first=FirstDay(fitted[0].day, _law_of(fitted[:1])) if fitted else None,
-        days=tuple(one.day for one in days),
+        days=tuple(dict.fromkeys(one.day for one in days)),
         assumptions=tuple(lines),
     )
 

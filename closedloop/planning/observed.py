@@ -13,6 +13,7 @@ from closedloop.analysis.expected_error import sigma_error
 from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
 from closedloop.gates.day_rates import clean_rates, model_sites
@@ -40,7 +41,7 @@ class ObservedPairs:
 
 @dataclass(frozen=True)
 class ObservedDay:
-    """What an evaluated day measured.
+    """What an evaluated session of a day measured.
 
     Attributes
     ----------
@@ -58,6 +59,8 @@ class ObservedDay:
         Of the images that reliability and sigma are of.
     used
         Part of the accepted presentations whose responses count.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -67,17 +70,18 @@ class ObservedDay:
     reliability: Floats
     clean_repetitions: int
     used: float
+    block: int = 1
 
     @property
     def is_fitted(self) -> bool:
         """Whether the model of its attacks had seen responses."""
-        return self.day > 0
+        return Block(self.day, self.block) != FIRST
 
 
 def read_observed_days(
     paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, before: int
 ) -> tuple[ObservedDay, ...]:
-    """Read the evaluated days before a day, ascending.
+    """Read the evaluated sessions before a day, in order.
 
     Parameters
     ----------
@@ -91,15 +95,15 @@ def read_observed_days(
     DocumentError
         A published file is missing or damaged.
     """
-    contexts = [GateContext(paths, study, protocol, day) for day in range(before)]
+    contexts = [GateContext(paths.at(one), study, protocol, one.day) for one in paths.sequence.blocks(before)]
     return tuple(_read_day(context) for context in contexts if context.has(catalog.EVALUATION))
 
 
 def _read_day(context: GateContext) -> ObservedDay:
     stimuli, evaluation = context.read(catalog.STIMULI), context.read(catalog.EVALUATION)
-    sites = model_sites(context, day=context.day)
+    sites = model_sites(context)
     names = np.array([site.neuroid_id for site in sites], dtype=str)
-    clean = clean_rates(context, day=context.day, roles=("clean",))
+    clean = clean_rates(context, roles=("clean",))
     quality = context.read(catalog.QUALITY)
     reliability = [evaluation.reliability.get(name) for name in names.tolist()]
     fresh = (stimuli["kind"] == "clean") & (stimuli["role"] == "clean")
@@ -112,6 +116,7 @@ def _read_day(context: GateContext) -> ObservedDay:
         reliability=np.array([np.nan if value is None else value for value in reliability], dtype=np.float64),
         clean_repetitions=int(np.median(stimuli["repetitions"][fresh])) if fresh.any() else 1,
         used=quality.n_used / quality.n_presented if quality.n_presented else 1.0,
+        block=context.block.number,
     )
 
 

@@ -82,7 +82,7 @@ def read_pace(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, be
     DocumentError
         A published summary is damaged.
     """
-    contexts = [GateContext(paths, study, protocol, day) for day in range(before)]
+    contexts = [GateContext(paths.at(one), study, protocol, one.day) for one in paths.sequence.blocks(before)]
     read = [(one.day, one.read(catalog.SUMMARY)) for one in contexts if one.has(catalog.SUMMARY)]
     return SessionPace(past_sessions(read), protocol.trial.expected_broken_fraction)
 

@@ -120,9 +120,15 @@ def _fixed(value: float) -> str:
 
 def day_rows(record: StudyRecord) -> list[DayRow]:
     """Return the day-by-day table of a study that has been read."""
-    summary = summary_rows([row for day in record.days for row in day.sensitivity])
-    shared = _shared_epsilons(record)
-    return [_day_row(day, summary, shared) for day in record.days if day.quality is not None]
+    summary, shared = (
+        summary_rows([row for day in record.evaluated for row in day.sensitivity]),
+        _shared_epsilons(record),
+    )
+    sessions: dict[int, list[DayRecord]] = {}
+    for day in record.days:
+        if day.quality is not None:
+            sessions.setdefault(day.day, []).append(day)
+    return [_day_row(of_day, summary, shared) for of_day in sessions.values()]
 
 
 def _shared_epsilons(record: StudyRecord) -> tuple[float, ...]:
@@ -132,12 +138,15 @@ def _shared_epsilons(record: StudyRecord) -> tuple[float, ...]:
     return tuple(sorted(shared)) if any(own != shared for own in of_days) else ()
 
 
-def _day_row(day: DayRecord, summary: Sequence[SensitivityRow], shared: tuple[float, ...]) -> DayRow:
+def _day_row(sessions: Sequence[DayRecord], summary: Sequence[SensitivityRow], shared: tuple[float, ...]) -> DayRow:
+    """Return the line of a day: what its last session found out, and the presentations of all."""
+    day = next((one for one in reversed(sessions) if one.evaluation is not None), sessions[-1])
+    found = [one.quality for one in sessions if one.quality is not None]
     own = {
         (row.estimate, row.epsilon): row for row in summary if row.day == day.day and row.estimate not in CONTROL_KINDS
     }
     epsilons = sorted({epsilon for estimate, epsilon in own if estimate == "paper"})
-    evaluation, quality = day.evaluation, day.quality
+    evaluation = day.evaluation
     counted = [one for one in evaluation.epsilons if not shared or one.epsilon in shared] if evaluation else []
     return DayRow(
         day=day.day,
@@ -145,8 +154,8 @@ def _day_row(day: DayRecord, summary: Sequence[SensitivityRow], shared: tuple[fl
         sign_agreement_measured=_agreement(counted, true=False),
         sign_agreement_true=_agreement(counted, true=True),
         epsilons=tuple(EpsilonCell(e, own.get(("paper", e)), own.get(("true", e))) for e in epsilons),
-        n_used=quality.n_used if quality else None,
-        n_presented=quality.n_presented if quality else None,
+        n_used=sum(quality.n_used for quality in found),
+        n_presented=sum(quality.n_presented for quality in found),
         signs_of=shared,
     )
 

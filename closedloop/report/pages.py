@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
 
@@ -11,6 +12,7 @@ from closedloop import __version__
 from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import command_line
 from closedloop.report import drawing, sections
@@ -52,13 +54,13 @@ def write_report(paths: StudyPaths) -> Path:
     record = read_study(paths)
     write_sensitivity_csv(paths)
     with drawing.style():
-        drawn = {day.day: _day_sections(record, day) for day in record.days}
+        drawn = {day.session: _day_sections(record, day) for day in record.days}
         for day in record.days:
-            _write_page(paths, _day_name(day), _day_page(record, day, drawn[day.day]))
+            _write_page(paths, _day_name(day), _day_page(record, day, drawn[day.session]))
             if _is_audited(day):
                 _write_page(paths, _stimuli_name(day), _stimuli_page(record, day))
         last = record.evaluated[-1] if record.evaluated else None
-        _write_page(paths, REPORT.name, _study_page(record, drawn[last.day] if last else (), last=last))
+        _write_page(paths, REPORT.name, _study_page(record, drawn[last.session] if last else (), last=last))
     return paths.report / REPORT.name
 
 
@@ -98,6 +100,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         parts=parts,
         notices=[
             *_taken_despite(record),
+            *_decided(record),
             *left_out(record),
             *([compared.said] if compared.said else []),
             *decided.as_shown(record),
@@ -120,12 +123,13 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
     ]
     return _page(
         record,
-        title=f"{record.study.subject}: day {day.day}",
+        title=f"{record.study.subject}: {day.session.said}",
         subtitle=_planned(day),
         here=day,
         parts=parts,
         notices=[
             *_taken_despite(record),
+            *_decided(record, day),
             *left_out(record, day=day),
             *filter(None, [day.as_shown]),
             *_under_way(record, day),
@@ -136,7 +140,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
 
 def _identity_until(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show what a day's sites were until then; None where that day was not compared with day 0."""
-    return identity_over_days([one for one in record.days if one.day <= day.day]) if day.identity else None
+    return identity_over_days([one for one in record.days if one.session <= day.session]) if day.identity else None
 
 
 def _page(
@@ -167,10 +171,14 @@ def _links(record: StudyRecord, *, here: DayRecord | None, at_stimuli: bool = Fa
     """Return the links of a page: the study, every day, and the stimuli of the page's own day."""
     links = [Link("Study", REPORT.name, here is None)]
     for day in record.days:
-        links.append(Link(f"Day {day.day}", _day_name(day), day is here and not at_stimuli))
+        links.append(Link(_label(day), _day_name(day), day is here and not at_stimuli))
         if day is here and _is_audited(day):
-            links.append(Link(f"Day {day.day}: stimuli", _stimuli_name(day), at_stimuli))
+            links.append(Link(f"{_label(day)}: stimuli", _stimuli_name(day), at_stimuli))
     return tuple(links)
+
+
+def _label(day: DayRecord) -> str:
+    return f"Day {day.day}" if day.block == 1 else f"Day {day.day}.{day.block}"
 
 
 def _is_audited(day: DayRecord) -> bool:
@@ -182,7 +190,7 @@ def _stimuli_page(record: StudyRecord, day: DayRecord) -> Page:
         raise ValueError(f"day {day.day} has no audited stimuli")
     return audit_page(
         AuditRecord(day.audit, day.images, was_shown="present" in day.manifests),
-        title=f"{record.study.subject}: stimuli of day {day.day}",
+        title=f"{record.study.subject}: stimuli of {day.session.said}",
         facts=_facts(record),
         command=_command(record),
         in_folder=_IN_FOLDER,
@@ -195,16 +203,19 @@ def _stimuli_page(record: StudyRecord, day: DayRecord) -> Page:
 
 
 def _stimuli_name(day: DayRecord) -> str:
-    return f"day-{day.day:02d}-stimuli.html"
+    return f"{day.session.folder_name}-stimuli.html"
 
 
 def _day_name(day: DayRecord) -> str:
-    return f"day-{day.day:02d}.html"
+    return f"{day.session.folder_name}.html"
 
 
 def _facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
     study, pool, attack = record.study, record.study.pool, record.protocol.attack
-    days = f"{len(record.evaluated)} evaluated of {record.protocol.days}"
+    n_skipped = sum(day.is_skipped for day in record.days)
+    days = f"{len(record.evaluated)} evaluated of {record.protocol.days}" + (
+        f", {n_skipped} skipped" if n_skipped else ""
+    )
     images = f"{pool.kind.replace('_', ' ')}, {pool.side_px} px" + (f", {pool.folder}" if pool.folder else "")
     return (
         ("Subject", f"{study.subject} ({'simulated' if study.simulated else 'real'})"),
@@ -258,9 +269,9 @@ def _made_by(record: StudyRecord) -> str:
 def _taken_despite(record: StudyRecord) -> list[str]:
     """Say on every page which sessions are no data of an animal, or were shown although a check of the rig failed."""
     return [
-        f"The session of day {day.day} is no data of an animal: {why}." for day in record.days for why in day.despite
+        f"The session of {_said(day)} is no data of an animal: {why}." for day in record.days for why in day.despite
     ] + [
-        f"The operator overrode checks of the rig in the session of day {day.day}: {', '.join(day.quality.overrides)}."
+        f"The operator overrode checks of the rig in the session of {_said(day)}: {', '.join(day.quality.overrides)}."
         for day in record.days
         if day.quality is not None and day.quality.overrides
     ]
@@ -282,11 +293,26 @@ def _progress(record: StudyRecord) -> list[str]:
     """Return which days are under way."""
     if not record.days:
         return ["No day has been planned yet."]
-    return [f"Day {day.day} is under way. {text}" for day in record.days for text in _under_way(record, day)]
+    return [f"{_capital(_said(day))} is under way. {text}" for day in record.days for text in _under_way(record, day)]
+
+
+def _decided(record: StudyRecord, day: DayRecord | None = None) -> list[str]:
+    """Say which days were skipped and which sessions added or dropped; on a day's page, what is of the day."""
+    if day is not None:
+        return [f"{_capital(one.decided)}." for one in record.days if one.decided and one.day == day.day]
+    return [f"{_capital(line)}." for line in (*(one.decided for one in record.days if one.decided), *record.dropped)]
+
+
+def _said(day: DayRecord) -> str:
+    return day.session.said
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _under_way(record: StudyRecord, day: DayRecord) -> list[str]:
-    if day.evaluation is not None:
+    if day.evaluation is not None or day.is_skipped:
         return []
     done = [stage for stage in STAGES if stage in day.manifests]
     waits = ""
@@ -297,13 +323,14 @@ def _under_way(record: StudyRecord, day: DayRecord) -> list[str]:
 
 def _alarms(record: StudyRecord, day: DayRecord) -> list[str]:
     """Warn where the model-free estimate stands far above the paper's: a wrong map or sign. Day 0 has no map."""
-    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record) if r.day == day.day}
-    if day.day == 0:
+    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record, up_to=day) if r.day == day.day}
+    if day.session == FIRST:
         return []
     return [
-        f"Day {day.day}, ε = {epsilon:g}: the cross-fitted estimate ({plus_minus(cross.mean, cross.standard_error)}) "
-        f"is far above the paper's ({plus_minus(paper.mean, paper.standard_error)}). The sites move, but not where the "
-        "model says: check the channel map, the alignment and the sign before believing this day."
+        f"{_capital(_said(day))}, ε = {epsilon:g}: the cross-fitted estimate "
+        f"({plus_minus(cross.mean, cross.standard_error)}) is far above the paper's "
+        f"({plus_minus(paper.mean, paper.standard_error)}). The sites move, but not where the model says: check the "
+        "channel map, the alignment and the sign before believing this day."
         for (estimate, epsilon), paper in rows.items()
         if estimate == "paper" and (cross := rows.get(("cross_fitted", epsilon))) and _far_above(cross, paper)
     ]
@@ -314,8 +341,8 @@ def _far_above(cross: SensitivityRow, paper: SensitivityRow) -> bool:
 
 
 def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
-    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record) if r.day == day.day}
-    (line,) = [row for row in day_rows(record) if row.day == day.day]
+    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record, up_to=day) if r.day == day.day}
+    (line,) = day_rows(replace(record, days=(day,)))
     cards = [
         Card(f"Sensitivity at ε = {epsilon:g}", f"{plus_minus(row.mean, row.standard_error)} σ", _sizes(row))
         for (estimate, epsilon), row in rows.items()
@@ -325,7 +352,7 @@ def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
         cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
         n = sum(e.n_pairs for e in day.evaluation.epsilons)
         cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true, n=n))
-    return PageSection("headline", f"Day {day.day} in short", cards=tuple(cards))
+    return PageSection("headline", f"{_capital(_said(day))} in short", cards=tuple(cards))
 
 
 def _sizes(row: SensitivityRow) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from closedloop.artifacts.day.quality import DeviceQuality, IngestQuality, RawAgreement
 from closedloop.artifacts.manifest import Manifest
+from closedloop.artifacts.records.sequence import Block
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
 
@@ -91,7 +92,7 @@ def quality(days: Sequence[IngestQuality]) -> Table:
     if any(day.journal_notes for day in days):
         lines.append(("what the rig's journal lacks", *("; ".join(day.journal_notes) or DASH for day in days)))
     return Table(
-        columns=("", *(f"day {day.day}" for day in days)),
+        columns=("", *(Block(day.day, day.block).said for day in days)),
         rows=tuple(lines),
         caption="Every accepted presentation is used or set aside with a reason. Codes are matched to the journal by "
         "order and time, never by position; the photodiode decides the onset where it was seen. From a changed image "
@@ -99,6 +100,10 @@ def quality(days: Sequence[IngestQuality]) -> Table:
         "protocol's twin_separation_min bounds the least as planned; presentations put back, and a session faster than "
         "planned, bring twins nearer.",
     )
+
+
+def _number(day: IngestQuality) -> str:
+    return str(day.day) if day.block == 1 else f"{day.day}.{day.block}"
 
 
 def devices(days: Sequence[IngestQuality]) -> Table | None:
@@ -120,7 +125,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
         ),
         rows=tuple(
             (
-                str(day.day),
+                _number(day),
                 device.name,
                 f"{device.duration_s / 60:.1f} min in {count(device.n_stretches)}",
                 count(device.n_epochs),
@@ -140,7 +145,7 @@ def devices(days: Sequence[IngestQuality]) -> Table | None:
 def site_changes(days: Sequence[IngestQuality]) -> Table | None:
     """Return the electrodes that appeared or vanished since day 0; None where there are none."""
     rows = tuple(
-        (str(day.day), kind, ", ".join(names))
+        (_number(day), kind, ", ".join(names))
         for day in days
         for kind, names in (("new", day.sites_new), ("missing", day.sites_missing))
         if names

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.amended.shown import made_from_older, said_of_older
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.day.doubts import taken_despite
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
@@ -22,6 +23,7 @@ from closedloop.artifacts.files.kinds import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block, said_of_sessions
 from closedloop.artifacts.study import STAGES, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns, is_simulated
 from closedloop.errors import StudyError
@@ -57,7 +59,7 @@ class SensitivityRow:
 
 @dataclass(frozen=True)
 class DayRecord:
-    """What one day has written so far.
+    """What one session has written so far: a day's only one, or one of several.
 
     Attributes
     ----------
@@ -67,9 +69,9 @@ class DayRecord:
         Columns of `day.stimuli.STIMULUS_AUDIT`; None before *synthesize*, and for a day that an older version
         synthesized.
     sensitivity
-        All rows of the day; empty before *evaluate*.
+        All rows of the day up to this session; empty before *evaluate*.
     pairs
-        Columns of `day.evaluation.PAIRS`; None before *evaluate*.
+        Columns of `day.evaluation.PAIRS`, of the day up to this session; None before *evaluate*.
     manifests
         By finished stage, in the loop's order.
     despite
@@ -78,6 +80,12 @@ class DayRecord:
         What its session was made from, where that was made again since, in a sentence; else empty.
     identity
         Which electrode still is the one it was; None on day 0, and for a day that an older version ingested.
+    block
+        Which of the day's sessions.
+    decided
+        That the day was skipped or the session added, by whom and why; empty where nobody decided that.
+    is_skipped
+        Whether the day was.
     """
 
     day: int
@@ -93,12 +101,20 @@ class DayRecord:
     manifests: dict[str, Manifest]
     despite: tuple[str, ...] = ()
     as_shown: str = ""
+    block: int = 1
+    decided: str = ""
+    is_skipped: bool = False
     identity: IdentityTable | None = None
+
+    @property
+    def session(self) -> Block:
+        """Which session it is."""
+        return Block(self.day, self.block)
 
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study's identity and its days, ascending.
+    """A study's identity and its days, ascending, each session of a day for itself.
 
     Attributes
     ----------
@@ -106,6 +122,8 @@ class StudyRecord:
         As in protocol.yaml: that of every day for which nothing was amended.
     amendments
         What people decided, a line each.
+    dropped
+        Sessions that people decided not to have after all, a line each.
     """
 
     paths: StudyPaths
@@ -113,11 +131,13 @@ class StudyRecord:
     protocol: Protocol
     days: tuple[DayRecord, ...]
     amendments: tuple[Amendment, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def evaluated(self) -> tuple[DayRecord, ...]:
-        """The days that have been evaluated."""
-        return tuple(day for day in self.days if day.evaluation is not None)
+        """The days that have been evaluated, each by its last session that was: it has the numbers of all of them."""
+        last = {day.day: day for day in self.days if day.evaluation is not None}
+        return tuple(last.values())
 
     def protocol_of(self, day: int) -> Protocol:
         """Return the protocol that a day goes by."""
@@ -135,34 +155,47 @@ def read_study(paths: StudyPaths) -> StudyRecord:
         A document's mark of simulated data is not the study's.
     """
     study = StudyDocument.read(paths.study)
-    days = tuple(_read_day(paths, day, simulated=study.simulated) for day in day_numbers(paths))
+    amendments = read_amendments(paths.amendments)
+    said, sessions = said_of_sessions(standing(amendments)), reported_sessions(paths)
+    days = tuple(
+        replace(
+            _read_day(paths.at(block), block.day, simulated=study.simulated),
+            decided=said.get(block, ""),
+            is_skipped=block.day in paths.sequence.skipped,
+        )
+        for block in sessions
+    )
     return StudyRecord(
         paths=paths,
         study=study,
         protocol=read_protocol(paths.protocol),
         days=days,
-        amendments=read_amendments(paths.amendments),
+        amendments=amendments,
+        dropped=tuple(line for block, line in said.items() if block not in sessions),
     )
 
 
 def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:
-    """Read the sensitivity rows of all evaluated days, ascending by day."""
+    """Read the sensitivity rows of all evaluated days, ascending by day; those of a day are of all its sessions."""
     simulated = StudyDocument.read(paths.study).simulated
-    days = [PublishedDay(paths, number, simulated=simulated) for number in day_numbers(paths)]
-    return tuple(row for day in days for row in day.sensitivity())
+    by_day: dict[int, tuple[SensitivityRow, ...]] = {}
+    for block in reported_sessions(paths):
+        rows = PublishedDay(paths.at(block), block.day, simulated=simulated).sensitivity()
+        by_day[block.day] = rows or by_day.get(block.day, ())
+    return tuple(row for rows in by_day.values() for row in rows)
 
 
-def day_numbers(paths: StudyPaths) -> list[int]:
-    """Return the days that have a folder, ascending."""
-    names = (folder.name.removeprefix("day-") for folder in paths.root.glob("day-*") if folder.is_dir())
-    return sorted(int(name) for name in names if name.isdecimal())
+def reported_sessions(paths: StudyPaths) -> tuple[Block, ...]:
+    """Return the sessions that have a folder, ascending: a skipped day's too, no second session that was dropped."""
+    added = paths.sequence.added
+    return tuple(block for block in paths.found() if block.number == 1 or block in added)
 
 
 def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
     day = PublishedDay(paths, number, simulated=simulated)
     images = catalog.IMAGES.published(paths, number)
     quality = day.document(catalog.QUALITY)
-    taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), day=number)
+    taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), block=paths.block(number))
     return DayRecord(
         day=number,
         plan=day.document(catalog.DAY_PLAN),
@@ -176,7 +209,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         pairs=day.table(catalog.PAIRS),
         manifests=_manifests(paths.day(number)),
         despite=tuple(taken.values()),
-        as_shown=said_of_older(number, made_from_older(paths, number)),
+        block=paths.block(number).number,
+        as_shown=said_of_older(paths.block(number), made_from_older(paths, number)),
         identity=day.document(catalog.IDENTITY),
     )
 

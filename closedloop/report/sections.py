@@ -7,6 +7,8 @@ from statistics import median
 
 import numpy as np
 
+from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.records.sequence import Block
 from closedloop.report import curves, model_figures, preference, quality_tables, tables
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
@@ -22,9 +24,20 @@ _FLOORED = (
 )
 
 
-def summary_of(record: StudyRecord) -> list[SensitivityRow]:
-    """Return the means over sites of all days, on the anchors where the study has them."""
-    return summary_rows([row for day in record.days for row in day.sensitivity])
+def summary_of(record: StudyRecord, *, up_to: DayRecord | None = None) -> list[SensitivityRow]:
+    """Return the means over sites of all days, on the anchors where the study has them.
+
+    Parameters
+    ----------
+    record
+        The study.
+    up_to
+        Of its day, what was known after this session; None: after the day's last one.
+    """
+    days = {day.day: day for day in record.evaluated}
+    if up_to is not None:
+        days[up_to.day] = up_to
+    return summary_rows([row for day in days.values() for row in day.sensitivity])
 
 
 def days_table(record: StudyRecord) -> PageSection | None:
@@ -39,7 +52,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
     """Show Figures 1A and 3A for one day."""
     if day.evaluation is None:
         return None
-    rows = [row for row in summary_of(record) if row.day == day.day]
+    rows = [row for row in summary_of(record, up_to=day) if row.day == day.day]
     image_set = rows[0].image_set if rows else "all"
     single = [row for row in day.sensitivity if row.site and row.estimate == "paper" and row.image_set == image_set]
     paper = curves.select(rows, "paper")
@@ -48,7 +61,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
     n = f"{max(row.n_images for row in paper)} images, {max(row.n_sites for row in paper)} sites"
     return PageSection(
         f"sensitivity-{day.day}",
-        f"How far the sites move: day {day.day}",
+        f"How far the sites move: {_of_day_so_far(day)}",
         f"Change of a site's response in units of its SD over clean images, by size of the perturbation ({n}).",
         wide=(
             plate(
@@ -180,13 +193,23 @@ def model_of_day(day: DayRecord) -> PageSection | None:
         fit, medians = day.fit, [_median(r) for r in (day.fit.r_fitted, day.fit.r_heldout)]
         caption = (
             "Mean squared error on the z-scored responses to the images that are fitted, weighted by repetitions, "
-            f"while the weights moved: no held-out error. {fit.n_stimuli:,} images of {day.day + 1} "
-            f"day{'s' if day.day else ''} with {fit.n_presentations:,} presentations; readout on day 0: "
+            f"while the weights moved: no held-out error. {fit.n_stimuli:,} images of "
+            f"{_sessions_of_fit(day, fit)} with {fit.n_presentations:,} presentations; readout on day 0: "
             f"{fit.readout_start.replace('_', ' ')}. Correlation afterwards, median over outputs: {number(medians[0])} "
             f"on these images, {number(medians[1])} on held-out ones ({fit.heldout_images}; n = {fit.n_heldout:,})."
         )
         plates.append(plate(model_figures.loss(day.fit), "The night's refit", caption=caption))
     return PageSection("model", "Sites and model", plates=tuple(plates)) if plates else None
+
+
+def _sessions_of_fit(day: DayRecord, fit: FitReport) -> str:
+    n = len(fit.n_fitted_by_day)
+    noun = "day" if (n, day.block) == (day.day + 1, 1) else "session"
+    return f"{n} {noun}{'s' if n > 1 else ''}"
+
+
+def _of_day_so_far(day: DayRecord) -> str:
+    return f"day {day.day}" if day.block == 1 else f"day {day.day}, its sessions 1 to {day.block} together"
 
 
 def _median(values: Sequence[float | None]) -> float | None:
@@ -200,7 +223,7 @@ def pictures(day: DayRecord) -> PageSection | None:
         return None
     return PageSection(
         "pictures",
-        f"What was shown: day {day.day}",
+        f"What was shown: {day.session.said}",
         "At the largest ε, the attack of median effect at each of the sites that were most reliable on day 0: typical "
         "of its site, neither best nor worst. The bytes on the screen, pixel for pixel, and mean rates over "
         "presentations, with what the attack was to do to them. The difference is magnified twenty times around "
@@ -219,7 +242,7 @@ def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
     sites = sorted({example.neuroid_id for example in day.evaluation.rasters})
     return PageSection(
         "rasters",
-        f"Spikes: day {day.day}",
+        f"Spikes: {day.session.said}",
         f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}: an extreme example, the image that an attack raised "
         "most of all, beside the site's preferred image of the day.",
         shown=tuple(shown(day.evaluation.rasters, day.images)),
@@ -240,8 +263,13 @@ def quality(days: Sequence[DayRecord]) -> PageSection | None:
     found = [day.quality for day in days if day.quality is not None]
     if not found:
         return None
-    raw = [(f"Raw voltage against NEV, day {q.day}", q.raw_agreement) for q in found if q.raw_agreement]
-    unmatched = tuple((f"day {q.day}", text) for q in found for text in q.codes_unmatched)
+    names = [Block(q.day, q.block).said for q in found]
+    raw = [
+        (f"Raw voltage against NEV, {name}", q.raw_agreement)
+        for name, q in zip(names, found, strict=True)
+        if q.raw_agreement
+    ]
+    unmatched = tuple((Block(q.day, q.block).said, text) for q in found for text in q.codes_unmatched)
     stray = tables.Table(
         ("day", "code"),
         unmatched,

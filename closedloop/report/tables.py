@@ -182,14 +182,14 @@ def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon:
 
 
 def _anchor_pairs(pairs: Columns, epsilon: float) -> dict[tuple[str, str], float]:
-    """Return predicted sign times change by (image, site)."""
+    """Return predicted sign times change by (image, site), the mean over the day's sessions."""
     rows = np.flatnonzero((pairs["kind"] == "attacked") & (pairs["role"] == "anchor") & (pairs["epsilon"] == epsilon))
-    return {
-        (str(pairs["image_id"][row]), str(pairs["neuroid_id"][row])): float(
-            np.sign(pairs["predicted_sign"][row]) * pairs["change"][row]
+    changes: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        changes.setdefault((str(pairs["image_id"][row]), str(pairs["neuroid_id"][row])), []).append(
+            float(np.sign(pairs["predicted_sign"][row]) * pairs["change"][row])
         )
-        for row in rows
-    }
+    return {pair: sum(found) / len(found) for pair, found in changes.items()}
 
 
 def _ratio(above: SensitivityRow | None, below: SensitivityRow | None) -> str:

@@ -6,7 +6,7 @@ A stage's ``run`` alone holds the context: it reads, computes with functions tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
@@ -15,6 +15,7 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile, Readable, StudyFile, Writable
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
@@ -29,6 +30,8 @@ class StageContext:
 
     Attributes
     ----------
+    paths
+        The study, seen from the session that the stage is of.
     protocol
         The sections that the stage's row of `study.table` declares; asking for another is an error, so that no stage
         depends on what would not make it stale.
@@ -59,6 +62,20 @@ class StageContext:
     workers: Workers | None = None
     inputs: tuple[Path, ...] | None = None
     decided: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def block(self) -> Block:
+        """The session: the day, and which of its sessions."""
+        return self.paths.block(self.day)
+
+    @property
+    def so_far(self) -> tuple[Block, ...]:
+        """The sessions up to this one, in order."""
+        return self.paths.sequence.until(self.block)
+
+    def at(self, block: Block) -> StageContext:
+        """Return the same seen from another session, whose files it reads as its own."""
+        return replace(self, paths=self.paths.at(block), day=block.day)
 
     @property
     def simulated(self) -> bool:
@@ -133,8 +150,8 @@ class StageContext:
         return self._declared(self.paths.day(self.day if day is None else day).folder(stage))
 
     def seed(self, *names: str | int) -> int:
-        """Derive a seed from (protocol seed, subject, day, stage, names)."""
-        return derive_seed(self.protocol.seed, self.study.subject, self.day, self.stage, *names)
+        """Derive a seed from (protocol seed, subject, day and session, stage, names)."""
+        return derive_seed(self.protocol.seed, self.study.subject, self.block.seed_name, self.stage, *names)
 
     def _declared(self, path: Path) -> Path:
         if self.inputs is not None and not any(path.is_relative_to(folder) for folder in self.inputs):

@@ -15,6 +15,7 @@ from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 
@@ -41,7 +42,7 @@ def run(context: StageContext) -> None:
     queue = context.read(catalog.QUEUE)
     not_attacked = from_text(context.decided.get("not_attacked", ""), place="not_attacked")
     sites = attacked_sites(
-        context.read(catalog.SITES, day=0) if context.day > 0 else None,
+        None if context.block == FIRST else context.at(FIRST).read(catalog.SITES),
         protocol.sites.n_sites,
         not_attacked=not_attacked,
     )

@@ -15,6 +15,7 @@ import numpy as np
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
+from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import added_rows, open_study_pool
@@ -25,14 +26,14 @@ from closedloop.stimuli.listed import check_drawn
 def run(context: StageContext) -> None:
     """Write queue.json for the day after and uses.parquet up to this day."""
     today, tomorrow = context.read(catalog.QUEUE), context.day + 1
-    before = context.read(catalog.USES, day=context.day - 1) if context.day > 0 else None
+    earlier = context.paths.sequence.before_in_images(context.block)
+    before = None if earlier == START else context.at(earlier).read(catalog.USES)
     missed = None
     if "closed" in context.decided:
         missed = _missed(today, context.read(catalog.STIMULI), context.read(catalog.RESPONSES))
     left = missed.images if missed else ()
-    uses = _uses_until_today(
-        before, _uses_today(today, context.read(catalog.PLANNED_ITEMS), left={image.image_id for image in left})
-    )
+    items, not_used = context.read(catalog.PLANNED_ITEMS), {image.image_id for image in left}
+    uses = _uses_until_today(before, _uses_today(today, items, day=context.day, left=not_used))
     recorded = context.read(catalog.STUDY_INPUTS)
     decided = context.decided.get("images_added", "")
     added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
@@ -84,7 +85,7 @@ def _uses_until_today(before: Columns | None, today: list[dict[str, Any]]) -> di
     return columns if before is None else {name: [*before[name], *columns[name]] for name in USES.columns}
 
 
-def _uses_today(today: ImageQueue, items: Columns, *, left: Collection[str]) -> list[dict[str, Any]]:
+def _uses_today(today: ImageQueue, items: Columns, *, day: int, left: Collection[str]) -> list[dict[str, Any]]:
     """List the day's uses: clean images and the attacks on them are fitted, anchors and normalizers never.
 
     Parameters
@@ -93,6 +94,8 @@ def _uses_today(today: ImageQueue, items: Columns, *, left: Collection[str]) -> 
         What the day was to show.
     items
         Its attacks and controls.
+    day
+        Which it is: a queue is handed on over days that were skipped.
     left
         Images that were never shown.
     """
@@ -107,7 +110,7 @@ def _uses_today(today: ImageQueue, items: Columns, *, left: Collection[str]) -> 
         *((target, "interpolation_target", False) for target in targets),
     ]
     return [
-        {"image_id": name, "day": today.day, "use": use, "fitted": fitted}
+        {"image_id": name, "day": day, "use": use, "fitted": fitted}
         for name, use, fitted in uses
         if name not in left or use == "interpolation_target"  # a part of it was shown, perhaps
     ]

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.closing import days_of
-from closedloop.artifacts.amended.exclusions import from_text
+from closedloop.artifacts.amended.closing import sessions_of
+from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.artifacts.day_use import fitted_rows, held_out_rows, leave_out, scaling_rows
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.stages.context import StageContext
@@ -33,9 +34,10 @@ from closedloop.training.end_to_end import Responses, held_out_correlation, refi
 def run(context: StageContext) -> None:
     """Write model.safetensors and fit.json."""
     fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
-    whole = [read_day_responses(context.read, day, window_s=window_s) for day in range(context.day + 1)]
-    days, left_out = _without_left_out(whole, context.decided.get("left_out_of_fit", ""))
-    days, not_fitted = _without_too_short(days, context.decided.get("closed_until", ""))
+    sessions = context.so_far
+    whole = [read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in sessions]
+    days, left_out = _without_left_out(whole, context.decided.get("left_out_of_fit", ""), sessions=sessions)
+    days, not_fitted = _without_too_short(days, context.decided.get("closed_until", ""), sessions=sessions)
     model = load_site_model(context.path(catalog.MODEL))
     fitted = [_fitted(day, only_usable=bool(context.decided)) for day in days]
     train = _concatenate(fitted, n_outputs=model.spec.n_sites)
@@ -82,27 +84,35 @@ def run(context: StageContext) -> None:
     )
 
 
-def _without_left_out(days: Sequence[DayResponses], text: str) -> tuple[list[DayResponses], dict[str, int]]:
+def _without_left_out(
+    days: Sequence[DayResponses], text: str, *, sessions: Sequence[Block]
+) -> tuple[list[DayResponses], dict[str, int]]:
     exclusions = from_text(text, place="left_out_of_fit")
     kept, n_taken = list[DayResponses](), dict[str, int]()
-    for number, day in enumerate(days):
-        without, taken = leave_out(day, exclusions, recording_day=number)
+    for session, day in zip(sessions, days, strict=True):
+        without, taken = leave_out(day, of_session(exclusions, session), recording_day=session.day)
         kept.append(without)
         n_taken |= {words: n_taken.get(words, 0) + n for words, n in taken.items()}
     return kept, n_taken
 
 
-def _without_too_short(days: Sequence[DayResponses], closed: str) -> tuple[list[DayResponses], dict[str, str]]:
+def _without_too_short(
+    days: Sequence[DayResponses], closed: str, *, sessions: Sequence[Block]
+) -> tuple[list[DayResponses], dict[str, str]]:
     """Leave out days that ended before half of the images were shown by which days are put on one scale.
 
     Mean and SD over the few of them that were shown would say which these are more than on what scale the day is.
     """
     kept, why = list(days), dict[str, str]()
-    for number in days_of(closed):
+    names = [session.seed_name for session in sessions]
+    for name in sessions_of(closed):
+        if name not in names:  # a day that was skipped after it was closed
+            continue
+        number = names.index(name)
         n_shown, n_planned = _n_scaling(days[number])
         if 2 * n_shown < n_planned:
             kept[number] = replace(days[number], rates_hz=np.full_like(days[number].rates_hz, np.nan))
-            why[str(number)] = f"{n_shown} of the {n_planned} images by which days are put on one scale were shown"
+            why[str(name)] = f"{n_shown} of the {n_planned} images by which days are put on one scale were shown"
     return kept, why
 
 

@@ -38,10 +38,11 @@ def run(context: StageContext) -> None:
     monkey = scripted_monkey_of(protocol.simulation, seed=context.seed("monkey"))
     session = SessionDocument(
         simulated=context.simulated,
-        session_id=f"{study.study_id}-day-{context.day:02d}",
+        session_id=f"{study.study_id}-{context.block.folder_name}",
         study_id=study.study_id,
         subject=study.subject,
         day=context.day,
+        block=context.block.number,
         seed=context.seed("put back"),  # of the requeueing; the name decides the seed and stays
         n_presentations=len(image_index),
         n_images=len(stimuli.images),

@@ -10,7 +10,8 @@ from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
 from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
-from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import NSX_SUFFIXES, ArrayFiles, NsxSuffix, StudyDocument, StudyPaths
 from closedloop.devices.files import processor_of
 from closedloop.errors import OptionError, ProtocolError, StudyError
 from closedloop.execution.progress import ProgressCallback

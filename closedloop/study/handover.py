@@ -7,6 +7,7 @@ from pathlib import Path
 from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.errors import RecordingError, SessionError, StudyError
@@ -64,7 +65,7 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
 def _refuse_unless_closed(paths: StudyPaths, *, day: int, n_remaining: int) -> None:
     """Refuse a session that was stopped, unless somebody decided that this is all of it."""
     place = JOURNAL.published(paths, day)
-    closed = closed_day(read_amendments(paths.amendments), day)
+    closed = closed_day(read_amendments(paths.amendments), paths.block(day))
     if closed and closed.journal_sha256 == sha256_file(place):
         return
     found = f"found it stopped with {n_remaining} presentations left"
@@ -72,7 +73,7 @@ def _refuse_unless_closed(paths: StudyPaths, *, day: int, n_remaining: int) -> N
     raise SessionError(
         f"{place.parent}: expected a session presented to its end, {found}{again}. Go on with it by `rig present "
         f"--resume`, and bring the output again; where it ended for good: `closedloop close-day {quoted(paths.root)} "
-        f"--day {day} --why TEXT`."
+        f"--day {day}{block_option(paths.block(day))} --why TEXT`."
     )
 
 

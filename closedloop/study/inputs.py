@@ -16,6 +16,7 @@ from closedloop.artifacts.naming import derive_seed, stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.records.inputs import StudyInputs
+from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
@@ -257,17 +258,16 @@ def _to_be_shown(paths: StudyPaths) -> set[str]:
     The pixels of the days before are in the study.
     """
     found: set[str] = set()
-    queues = [path.with_name(QUEUE.name) for path in _manifests(paths, "queue")]
-    for path in [paths.start / QUEUE.name, *queues]:
+    sequence = paths.sequence
+    for block in (START, *paths.found()):
+        path = QUEUE.left(paths.at(block), block.day) if block != START else paths.start / QUEUE.name
         if (path.parent / MANIFEST_NAME).is_file():
             queue: ImageQueue = QUEUE.read(path)
-            of_the_day = () if (paths.folder(STIMULI.stage, queue.day) / MANIFEST_NAME).is_file() else queue.clean
+            shows = sequence.shows_images_of(block)
+            is_made = (paths.at(shows).folder(STIMULI.stage, shows.day) / MANIFEST_NAME).is_file()
+            of_the_day = () if is_made else queue.clean
             found |= {image.image_id for image in (*queue.anchors, *queue.normalizers, *of_the_day)}
     return found
-
-
-def _manifests(paths: StudyPaths, stage: str) -> list[Path]:
-    return sorted(paths.root.glob(f"day-*/{stage}/{MANIFEST_NAME}"))
 
 
 def _said(folder: Path, changes: FolderChanges) -> str | None:

@@ -11,12 +11,13 @@ import re
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.records.sequence import Block, BlockSequence
 from closedloop.errors import DocumentError
 from closedloop.storage import sha256_file
 from closedloop.study.database.contents import SCHEMA_VERSION, refuse_no_file, refuse_other_contents, version_of
@@ -52,6 +53,8 @@ class StageRecord:
         How often the stage was begun with these inputs; 0 where a person did its work, or where it is stale.
     seconds
         How long it took, once done.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -62,6 +65,49 @@ class StageRecord:
     attempt: int
     error: str | None
     seconds: float | None
+    block: int = 1
+
+
+def ledger_key(stage: str, block: int) -> str:
+    """Return a stage as the ledger names it: with the number of the day's session where it is not the first.
+
+    Parameters
+    ----------
+    stage, block
+        Which.
+    """
+    return stage if block == 1 else f"{stage}.{block}"
+
+
+def stage_of_key(key: str) -> tuple[str, int]:
+    """Return a stage and the number of its session, by its name in the ledger."""
+    stage, _, number = key.partition(".")
+    return (stage, int(number)) if number.isdecimal() else (key, 1)
+
+
+def _of_block(record: StageRecord) -> StageRecord:
+    """Return a row as it is in the file with its stage and its session told apart."""
+    stage, block = stage_of_key(record.stage)
+    return replace(record, stage=stage, block=block)
+
+
+def of_sessions(records: Iterable[StageRecord], sequence: BlockSequence) -> tuple[StageRecord, ...]:
+    """Return the rows without what was waited for, or failed, in a session that people decided not to have.
+
+    What was made of such a session stays, and so does its row.
+
+    Parameters
+    ----------
+    records
+        All of them.
+    sequence
+        The study's sessions.
+    """
+    return tuple(
+        one
+        for one in records
+        if one.state == "done" or one.day < 0 or Block(one.day, one.block) in sequence.of_day(one.day)
+    )
 
 
 def owner_name() -> str:
@@ -299,7 +345,7 @@ def _records(connection: sqlite3.Connection, path: Path) -> list[StageRecord]:
         "SELECT day, stage, state, input_hash, owner, attempt, error, seconds FROM stages ORDER BY day, updated"
     ).fetchall()
     here = str(path.parent)
-    records = [StageRecord(*row) for row in rows]
+    records = [_of_block(StageRecord(*row)) for row in rows]
     return [replace(one, error=one.error.replace(_HERE, here)) if one.error else one for one in records]
 
 

@@ -7,7 +7,7 @@ its files are the bytes the manifest promises. Everything else is run, or said.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from typing import Protocol as Port
 
@@ -23,6 +23,7 @@ from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext, declared_sections
 from closedloop.storage import remove_file, storage_errors
 from closedloop.study.amending.rigs import note_another_rig
+from closedloop.study.amending.sessions import refuse_shown_though_skipped
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, forget_sealed, list_files, remember_refusal
 from closedloop.study.completeness.waiting import wait_until_whole
@@ -188,7 +189,7 @@ class _Loop:
             if self.steps.amendments() != decided:
                 return None
             if not self._stands(step):
-                step = self.steps.step(step.stage, step.day)  # noqa: PLW2901 - what was kept may be among what it reads
+                step = self.steps.step(step.stage, step.block)  # noqa: PLW2901 - what was kept may be among what it reads
                 if held_by := self._held_before(step):
                     return Outcome(None, step.day, held_by)
                 if step.stage.is_brought(self.steps.study):
@@ -205,13 +206,14 @@ class _Loop:
         checkpoint = CHECKPOINT_AFTER.get(step.stage.name)
         if checkpoint is not None:
             steps = self.steps
-            steps.table.gates.ask(steps.paths, steps.study, step.protocol, day=step.day, checkpoint=checkpoint)
+            steps.table.gates.ask(step.paths, steps.study, step.protocol, day=step.day, checkpoint=checkpoint)
 
     def _held_before(self, step: Step) -> tuple[Held, ...]:
         """Return what holds a session that is to be made or shown; say what a simulated study goes past by itself."""
-        paths, name = self.steps.paths, step.stage.name
+        paths, name = step.paths, step.stage.name
         if name not in ("schedule", "present"):
             return ()
+        refuse_shown_though_skipped(paths, before=step.block)
         until: Literal["schedule", "present"] = "schedule" if name == "schedule" else "present"
         by_gates = holds_by_gates(self.steps.study, step.protocol)
         if not by_gates:
@@ -225,14 +227,14 @@ class _Loop:
             return False
         manifest = read_manifest(step.folder)
         if step.stage.is_brought(self.steps.study):
-            refuse_late_files(self.steps.paths, step.day, step.stage.name, manifest)
+            refuse_late_files(step.paths, step.day, step.stage.name, manifest)
         self.publisher.verify(step, manifest)
         if self.steps.follows(step, manifest):
             self._refuse_edited(step, manifest)
-            self.ledger.recall(step.day, step.stage.name, step.input_hash, seconds=manifest.seconds)
+            self.ledger.recall(step.day, step.key, step.input_hash, seconds=manifest.seconds)
             return True
         why = step.what_changed(manifest)
-        self.ledger.mark_stale(step.day, step.stage.name, step.input_hash, why)
+        self.ledger.mark_stale(step.day, step.key, step.input_hash, why)
         if not self.steps.study.simulated:
             self._refuse_to_lose_a_recording(step, why)
         if self.steps.is_to_be_kept(step, manifest):
@@ -247,7 +249,7 @@ class _Loop:
 
     def _refuse_to_lose_a_recording(self, step: Step, why: str) -> None:
         day = max(step.day, 0)  # the start is what day 0 was recorded with
-        recorded = (self.steps.paths.folder("recording", day) / MANIFEST_NAME).is_file()
+        recorded = (step.paths.folder("recording", day) / MANIFEST_NAME).is_file()
         if step.stage.place != "after the session" and recorded:
             raise StudyError(
                 f"{step.folder}: expected what day {day} was recorded with, found it stale ({why}). "
@@ -255,10 +257,9 @@ class _Loop:
             )
 
     def _run(self, step: Step, n_days: int) -> None:
-        attempt = self.ledger.begin(step.day, step.stage.name, step.input_hash)
-        paths = self.steps.paths
+        attempt = self.ledger.begin(step.day, step.key, step.input_hash)
         progress = self.reporter.begin(step.day, step.stage.name, attempt)
-        progress = note = Noting(progress, paths, day=step.day, stage=step.stage.name)
+        progress = note = Noting(progress, step.paths, day=step.day, stage=step.stage.name)
         started = time.monotonic()
         forget_peak()
         try:
@@ -278,17 +279,17 @@ class _Loop:
                     step.stage.work(self._context(step, progress))
                     self.publisher.finish(step, seconds=time.monotonic() - started, peak_memory_mb=peak_mb())
         except ClosedLoopError as error:
-            self.ledger.fail(step.day, step.stage.name, step.input_hash, str(error))
+            self.ledger.fail(step.day, step.key, step.input_hash, str(error))
             raise
         self._finish(step, seconds=time.monotonic() - started)
 
     def _foresee(self, step: Step, n_days: int) -> None:
         """Refuse what would fail after hours of attacks: a look ahead costs a second at most."""
         steps = self.steps
-        steps.table.foresee(steps.paths, steps.study, step.protocol, day=step.day, n_days=n_days)
+        steps.table.foresee(step.paths, steps.study, step.protocol, day=step.day, n_days=n_days)
         if step.stage.name == STIMULI.stage and _DURATION not in self.said:
             self.said.add(_DURATION)  # of the first day that this loop comes to: the others are like it
-            said = steps.table.say_duration(steps.paths, step.protocol, self.workers, day=step.day)
+            said = steps.table.say_duration(step.paths, step.protocol, self.workers, day=step.day)
             if said:
                 self.reporter.say(said)
 
@@ -312,7 +313,7 @@ class _Loop:
 
     def _context(self, step: Step, progress: ProgressCallback) -> StageContext:
         return StageContext(
-            paths=self.steps.paths,
+            paths=step.paths,
             study=as_moved(self.steps.study, self.steps.amendments()),
             protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
@@ -321,22 +322,23 @@ class _Loop:
             progress=progress,
             workers=self.workers,
             inputs=(
-                *step.stage.reads(self.steps.paths, step.day, decided=bool(step.decisions)),
-                *((self.steps.paths.inputs,) if step.stage.opens_inputs else ()),
+                *step.stage.reads(step.paths, step.day, decided=bool(step.decisions)),
+                *((step.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
             decided=step.decisions,
         )
 
     def _finish(self, step: Step, *, seconds: float) -> None:
-        self.ledger.finish(step.day, step.stage.name, step.input_hash, seconds=seconds)
-        forget_note(self.steps.paths, step.day, step.stage.name)
+        self.ledger.finish(step.day, step.key, step.input_hash, seconds=seconds)
+        forget_note(step.paths, step.day, step.stage.name)
         self.reporter.end(step.day, step.stage.name, seconds)
 
     def _adopt(self, step: Step) -> str | None:
         """Seal what a person put into the folder; return what is missing where it is not complete."""
-        brought = self.watch.brought(step.day, "present" if step.stage.name == "present" else "recording")
+        watch = replace(self.watch, paths=step.paths)
+        brought = watch.brought(step.day, "present" if step.stage.name == "present" else "recording")
         try:
-            missing = self._seal(step, brought)
+            missing = self._seal(step, brought, watch)
         except StorageError:
             raise  # of the disk, not of the files
         except ClosedLoopError as error:
@@ -344,20 +346,20 @@ class _Loop:
             remember_refusal(brought.folder, brought.memory, str(error), decisions=decisions)
             raise
         if missing:
-            self.ledger.wait(step.day, step.stage.name, step.input_hash, missing)
+            self.ledger.wait(step.day, step.key, step.input_hash, missing)
             return missing
         remove_file(brought.memory)
         self._finish(step, seconds=0.0)
         return None
 
-    def _seal(self, step: Step, brought: Brought) -> str:
-        paths = self.steps.paths
+    def _seal(self, step: Step, brought: Brought, watch: Watch) -> str:
+        paths = step.paths
         if brought.stage == "present":  # both are copied at the same time: they lie unchanged at the same time
-            self.watch.see(self.watch.brought(step.day, "recording"))
+            watch.see(watch.brought(step.day, "recording"))
             refuse_at_once(paths, day=step.day)
         progress = self.reporter.begin(step.day, step.stage.name, 1)
         outlook = wait_until_whole(
-            self.watch,
+            watch,
             brought,
             sha256_of=lambda name: self.ledger.read_sha256(step.folder / name, paths.relative(step.folder / name)),
             tell=self.reporter.say,
@@ -369,7 +371,7 @@ class _Loop:
         self.publisher.seal(step)
         if list_files(step.folder) != outlook.look.files:
             remove_file(step.folder / MANIFEST_NAME)
-            return self.watch.changed(brought, self.watch.see(brought)).missing
+            return watch.changed(brought, watch.see(brought)).missing
         if brought.stage == "present" and (noted := note_another_rig(paths, self.steps.study, day=step.day)):
             self.reporter.say(noted)
         return ""

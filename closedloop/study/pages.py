@@ -8,6 +8,7 @@ from closedloop import __version__
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest, verify_files
 from closedloop.artifacts.records.pages import PagesRecord
+from closedloop.artifacts.records.sequence import block_of_folder
 from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, ManifestError
 from closedloop.storage import sha256_file
@@ -70,9 +71,11 @@ def _refuse_without_origin(paths: StudyPaths) -> None:
     ManifestError
         There is one.
     """
-    simulated = StudyDocument.read(paths.study).simulated
+    simulated, sequence = StudyDocument.read(paths.study).simulated, paths.sequence
     published = {stage: {folder.parent for folder in _published(paths, stage)} for stage in STAGES}
     for day in sorted(set().union(*published.values())):
+        if (block := block_of_folder(day.name)) is None or block not in sequence.of_day(block.day):
+            continue  # a session that people decided not to have is as far as it came
         last = max(number for number, stage in enumerate(STAGES) if day in published[stage])
         before = (paths.start, *(day / stage for stage in STAGES[:last]))
         # What a person brings lies there before it is sealed; what a stage makes has its name and its manifest at once.

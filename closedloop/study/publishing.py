@@ -169,7 +169,8 @@ class Publisher:
             simulated=self.study.simulated,
             stage=step.stage.name,
             day=None if step.day == START_DAY else step.day,
-            seed=derive_seed(step.protocol.seed, self.study.subject, step.day, step.stage.name),
+            block=step.block.number,
+            seed=derive_seed(step.protocol.seed, self.study.subject, step.block.seed_name, step.stage.name),
             code_version=__version__,
             protocol_sha256=protocol_sha256(step.protocol),
             input_hash=step.input_hash,
@@ -217,7 +218,7 @@ class Publisher:
         ManifestError
             A file is missing or differs.
         """
-        folders = step.stage.reads(self.paths, step.day, decided=bool(step.decisions))
+        folders = step.stage.reads(step.paths, step.day, decided=bool(step.decisions))
         files = [(folder, name, entry) for folder in folders for name, entry in read_manifest(folder).outputs.items()]
         n_read, n_bytes = 0, sum(entry.n_bytes for _, _, entry in files)
 

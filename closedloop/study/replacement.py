@@ -33,7 +33,7 @@ from closedloop.storage import (
     sync_tree,
     write_bytes,
 )
-from closedloop.study.amending.recorded import recorded_days
+from closedloop.study.amending.recorded import recorded_sessions
 from closedloop.study.completeness.accepted import state_of
 from closedloop.study.completeness.looks import count_as_settled, list_files, memory_name
 
@@ -116,15 +116,19 @@ class Replacement:
         """Say what is made again of this day and later ones, and what stands as it was shown; empty before ingest."""
         if not (self.paths.folder("ingest", self.day) / MANIFEST_NAME).is_file():
             return ""
-        shown = [day for day in recorded_days(self.paths) if day > self.day]
-        planned = sorted(
-            int(path.parents[1].name.removeprefix("day-"))
-            for path in self.paths.root.glob(f"day-*/schedule/{MANIFEST_NAME}")
-        )
-        stands = f" Days {', '.join(map(str, shown))} stand as they were shown." if len(shown) > 1 else ""
-        stands = f" Day {shown[0]} stands as it was shown." if len(shown) == 1 else stands
-        waiting = [day for day in planned if day > self.day and day not in shown]
-        anew = f" The session of day {waiting[0]} is made anew: if it was shown, bring it first." if waiting else ""
+        own, sequence = self.paths.block(self.day), self.paths.sequence
+        shown = [one for one in recorded_sessions(self.paths) if one > own]
+        planned = [
+            one
+            for one in self.paths.found()
+            if (self.paths.at(one).folder("schedule", one.day) / MANIFEST_NAME).is_file()
+            and one in sequence.of_day(one.day)
+        ]
+        names = [str(one.seed_name) for one in shown]
+        stands = f" Days {', '.join(names)} stand as they were shown." if len(shown) > 1 else ""
+        stands = f" Day {names[0]} stands as it was shown." if len(shown) == 1 else stands
+        waiting = [one for one in planned if one > own and one not in shown]
+        anew = f" The session of {waiting[0].said} is made anew: if it was shown, bring it first." if waiting else ""
         return f" What was computed from it since, later models among it, is made again.{stands}{anew}"
 
     def copy(self, source: Path, progress: Callable[[int, int], None]) -> dict[str, str]:
@@ -204,5 +208,5 @@ class Replacement:
 
 def finish_replacements(paths: StudyPaths) -> None:
     """Finish what a killed replacement began, on any day."""
-    for intent in sorted(paths.root.glob(f"day-*/{INTENT}")):
-        Replacement(paths, int(intent.parent.name.removeprefix("day-"))).finish()
+    for block in paths.found():
+        Replacement(paths.at(block), block.day).finish()

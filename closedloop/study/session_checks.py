@@ -7,6 +7,7 @@ from closedloop.artifacts.day.doubts import doubts_of, refuse_rehearsal, taken_d
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, check_summary, planned_session
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import quoted
@@ -77,14 +78,14 @@ def refuse_at_once(paths: StudyPaths, *, day: int) -> None:
 
 def _refuse_what_no_animal_saw(paths: StudyPaths, journal: Journal, *, day: int) -> None:
     place = JOURNAL.published(paths, day)
-    taken = taken_despite(read_amendments(paths.amendments), day=day, journal_sha256=sha256_file(place))
+    taken = taken_despite(read_amendments(paths.amendments), block=paths.block(day), journal_sha256=sha256_file(place))
     left = {name: words for name, words in doubts_of(journal).items() if name not in taken}
     if left:
         found = "; ".join(f"{words} ({name})" for name, words in left.items())
         despite = " ".join(f"--despite {name}" for name in left)
-        study = quoted(paths.root)
+        study, options = quoted(paths.root), f"--day {day}{block_option(paths.block(day))}"
         raise StudyError(
             f"{place}: expected a session that an animal saw, found one that is no data of an animal: {found}. "
-            f"To take it nevertheless: `closedloop accept-session {study} --day {day} {despite} --why TEXT`; "
+            f"To take it nevertheless: `closedloop accept-session {study} {options} {despite} --why TEXT`; "
             "every page of the report will say so."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +9,16 @@ from pathlib import Path
 from closedloop.artifacts.amended.decided import SAID, decided
 from closedloop.artifacts.amended.kept import folders_that_differ, of_folder, outputs_of, source_of
 from closedloop.artifacts.amended.protocols import protocol_hashes, protocol_of_day
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import START, Block, BlockSequence, block_of_folder, sequence_of
 from closedloop.artifacts.study import BROUGHT, START_DAY, StudyDocument, StudyPaths
+from closedloop.study.ledger import ledger_key
 from closedloop.study.table import Stage, StageTable
-
-_OF_DAY = re.compile(r"day-(\d+)[./]")
 
 MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day", "replace_recording"})
 """Kinds of decision that have stages after a session made again, and by them models that later days were made with."""
@@ -26,10 +26,12 @@ MADE_AGAIN = frozenset({"close_day", "exclude", "include", "reopen_day", "replac
 
 @dataclass(frozen=True)
 class Step:
-    """A stage of a day.
+    """A stage of a day's session.
 
     Attributes
     ----------
+    paths
+        The study seen from the session, with its sessions as they were when the step was made.
     folder
         Where it is published.
     working
@@ -48,6 +50,7 @@ class Step:
     """
 
     stage: Stage
+    paths: StudyPaths
     day: int
     folder: Path
     working: Path
@@ -58,9 +61,19 @@ class Step:
     older_input_hash: str | None
 
     @property
+    def block(self) -> Block:
+        """Which session."""
+        return self.paths.block(self.day)
+
+    @property
+    def key(self) -> str:
+        """The stage as the ledger names it."""
+        return ledger_key(self.stage.name, self.block.number)
+
+    @property
     def name(self) -> str:
         """How a person is told of it."""
-        return self.stage.name if self.day == START_DAY else f"day-{self.day:02d} {self.stage.name}"
+        return self.stage.name if self.day == START_DAY else f"{self.block.folder_name} {self.stage.name}"
 
     def is_of(self, manifest: Manifest) -> bool:
         """Return whether a manifest is of what it reads and what is decided now, as this or older versions count."""
@@ -98,13 +111,28 @@ class Steps:
         """Read what people decided so far."""
         return self.read(self.paths.amendments)
 
+    def sequence(self) -> BlockSequence:
+        """Return which sessions there are now."""
+        return sequence_of(standing(self.amendments()))
+
     def in_order(self, n_days: int) -> Iterator[Step]:
-        """Yield the steps of the first days, each made when it is asked for: by then what it reads is published."""
-        yield self.step(self.table.start, START_DAY)
-        for day in range(n_days):
-            for stage in self.table.day:
-                if not (stage.name == "queue" and day == n_days - 1):  # no day after it is wanted
-                    yield self.step(stage, day)
+        """Yield the steps of the first days, each made when it is asked for: by then what it reads is published.
+
+        Where people decide on another sequence of sessions meanwhile, they come again from the first.
+        """
+        stages = {stage.name: stage for stage in (self.table.start, *self.table.day)}
+        known, yielded = None, set[tuple[Block, str]]()
+        while True:
+            sequence = self.sequence()  # people may decide on sessions while a stage is at work
+            if sequence != known:
+                known, yielded = sequence, set()
+            order = [(START, self.table.start.name), *sequence.due(n_days, [stage.name for stage in self.table.day])]
+            ahead = next((one for one in order if one not in yielded), None)
+            if ahead is None:
+                return
+            yielded.add(ahead)
+            block, name = ahead
+            yield self.step(stages[name], block)
 
     def follows(self, step: Step, manifest: Manifest) -> bool:
         """Return whether a folder follows from its inputs; older versions declared other sections, see `Step`.
@@ -133,12 +161,12 @@ class Steps:
         manifest
             Of its published folder.
         """
-        shown_on = step.stage.shown_on(step.day)
-        if shown_on is None or not was_shown(self.paths, shown_on):
+        shown_in = step.stage.shown_in(step.paths, step.day)
+        if shown_in is None or not was_shown(self.paths.at(shown_in), shown_in.day):
             return False
         if not any(one.kind in MADE_AGAIN for one in self.amendments()):
             return False
-        if any(not _is_of_an_earlier_day(name, shown_on) for name in _differing(manifest.inputs, step.inputs)):
+        if any(not _is_of_an_earlier_session(name, shown_in) for name in _differing(manifest.inputs, step.inputs)):
             return False
         folders = folders_that_differ(manifest.inputs, step.inputs)
         return self._is_of_its_inputs(step, manifest) and all(
@@ -168,10 +196,11 @@ class Steps:
 
     def _shown_folders(self) -> Iterator[Path]:
         for stage in self.table.day:
-            for day in range(self.protocol.days):
-                shown_on = stage.shown_on(day)
-                if shown_on is not None and was_shown(self.paths, shown_on):
-                    yield self.paths.folder(stage.name, day)
+            for block in self.paths.found():
+                at = self.paths.at(block)
+                shown_in = stage.shown_in(at, block.day)
+                if shown_in is not None and was_shown(self.paths.at(shown_in), shown_in.day):
+                    yield at.folder(stage.name, block.day)
 
     def _is_of_its_inputs(self, step: Step, manifest: Manifest) -> bool:
         """Return whether a manifest is of the inputs and the decisions that it names, by today's protocol."""
@@ -190,9 +219,9 @@ class Steps:
             return f"other inputs than its input_hash is made of ({step.what_changed(manifest)})"
         if step.is_of(manifest) and manifest.decisions != step.decisions:
             return f"other decisions than its input_hash is made of ({step.what_changed(manifest)})"
-        return self.edited_identity(manifest, stage=step.stage.name, day=step.day)
+        return self.edited_identity(manifest, stage=step.stage.name, block=step.block)
 
-    def edited_identity(self, manifest: Manifest, *, stage: str, day: int) -> str:
+    def edited_identity(self, manifest: Manifest, *, stage: str, block: Block) -> str:
         """Return in a few words what was edited in a manifest of what follows from the study alone.
 
         The protocol of a simulated study may change after a stage that does not see what changed.
@@ -201,23 +230,23 @@ class Steps:
         ----------
         manifest
             A published folder's.
-        stage, day
+        stage, block
             Which folder's.
         """
-        seed = derive_seed(self.protocol.seed, self.study.subject, day, stage)
+        seed = derive_seed(self.protocol.seed, self.study.subject, block.seed_name, stage)
         if manifest.seed != seed:
             return f"seed {manifest.seed} for {seed}"
         if not self.study.simulated and manifest.protocol_sha256 not in self._protocols_gone_by():
             return "a protocol_sha256 that is not the study's"
-        if manifest.day != (None if day == START_DAY else day):
-            return f"day {manifest.day}"
+        if (manifest.day, manifest.block) != (None if block == START else block.day, block.number):
+            return f"day {manifest.day}" + (f", block {manifest.block}" if manifest.block != block.number else "")
         return ""
 
     def _protocols_gone_by(self) -> set[str]:
         return {self.study.protocol_sha256, *protocol_hashes(self.amendments())}
 
-    def step(self, stage: Stage, day: int) -> Step:
-        """Return a stage of a day with the hashes of what it reads now, and with what people decided up to now.
+    def step(self, stage: Stage, block: Block) -> Step:
+        """Return a stage of a session with the hashes of what it reads now, and with what people decided up to now.
 
         Raises
         ------
@@ -225,20 +254,22 @@ class Steps:
             What it reads is not published, or the study's amendments are damaged.
         """
         amendments = self.amendments()
-        protocol = protocol_of_day(self.protocol, amendments, stage.protocol_day(day))
-        decisions = decided(amendments, stage.decisions, day=day)
+        paths, day = self.paths.keeping(self.sequence()).at(block), block.day
+        protocol = protocol_of_day(self.protocol, amendments, stage.protocol_day(paths, day))
+        decisions = decided(amendments, stage.decisions, session=block)
         inputs = {
-            f"{self.paths.relative(folder)}/{name}": entry.sha256
-            for folder in stage.reads(self.paths, day, decided=bool(decisions))
+            f"{paths.relative(folder)}/{name}": entry.sha256
+            for folder in stage.reads(paths, day, decided=bool(decisions))
             for name, entry in read_manifest(folder).outputs.items()
         }
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
         step = Step(
             stage=stage,
+            paths=paths,
             day=day,
-            folder=self.paths.folder(stage.name, day),
-            working=self.paths.working(stage.name, day),
+            folder=paths.folder(stage.name, day),
+            working=paths.working(stage.name, day),
             protocol=protocol,
             inputs=inputs,
             decisions=decisions,
@@ -256,7 +287,7 @@ class Steps:
     ) -> str:
         return input_hash(
             step.stage.name,
-            step.day,
+            step.block,
             study=self.study,
             protocol=step.protocol,
             sections=sections,
@@ -270,10 +301,10 @@ def was_shown(paths: StudyPaths, day: int) -> bool:
     return any(not file.name.startswith(".") for stage in BROUGHT for file in paths.folder(stage, day).glob("*"))
 
 
-def _is_of_an_earlier_day(name: str, day: int) -> bool:
-    """Return whether a file of the study, by its path in it, is of a day before another."""
-    of_day = _OF_DAY.match(name)
-    return of_day is not None and int(of_day.group(1)) < day
+def _is_of_an_earlier_session(name: str, block: Block) -> bool:
+    """Return whether a file of the study, by its path in it, is of a session before another."""
+    of = block_of_folder(name.partition("/")[0])
+    return of is not None and of < block
 
 
 def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

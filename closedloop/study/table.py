@@ -14,6 +14,7 @@ from closedloop.artifacts.amended.decided import DecisionName
 from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
 from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
@@ -105,15 +106,30 @@ class Stage:
         """Return the sections of the protocol that decide it in a study."""
         return () if self.is_brought(study) else self.sections
 
-    def shown_on(self, day: int) -> int | None:
-        """Return the day whose session what it makes on a day is shown in; None where it is made from the session."""
-        if self.for_next_day:
-            return day + 1
-        return None if self.place == "after the session" else max(day, 0)
+    def shown_in(self, paths: StudyPaths, day: int) -> Block | None:
+        """Return the session in which what it makes is shown; None where it is made from the session.
 
-    def protocol_day(self, day: int) -> int:
-        """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0."""
-        return day + 1 if self.for_next_day or day == START_DAY else day
+        Parameters
+        ----------
+        paths, day
+            The study, seen from the session that the stage is of.
+        """
+        if self.for_next_day:
+            return paths.sequence.shows_images_of(paths.block(day))
+        return None if self.place == "after the session" else max(paths.block(day), FIRST)
+
+    def protocol_day(self, paths: StudyPaths, day: int) -> int:
+        """Return the day whose protocol it goes by on a day; the study's start goes by that of day 0.
+
+        Parameters
+        ----------
+        paths, day
+            The study, seen from the session.
+        """
+        if day == START_DAY:
+            return day + 1
+        follows = any(one > paths.block(day) for one in paths.sequence.of_day(day))
+        return day + 1 if self.for_next_day and not follows else day
 
 
 @dataclass(frozen=True)
@@ -166,9 +182,13 @@ def _model_folder(paths: StudyPaths, day: int) -> Path:
     return catalog.MODEL.published(paths, day).parent
 
 
+def _of_the_first(stage: str, paths: StudyPaths, day: int) -> list[Path]:
+    return [paths.at(FIRST).folder(stage, FIRST.day)] if paths.block(day) != FIRST else []
+
+
 def _site_table(paths: StudyPaths, day: int) -> list[Path]:
-    """Sites are chosen on day 0; later days read that choice."""
-    return [paths.day(0).folder("ingest")] if day > 0 else []
+    """Sites are chosen in the first session; later ones read that choice."""
+    return _of_the_first("ingest", paths, day)
 
 
 def _plan(paths: StudyPaths, day: int) -> list[Path]:
@@ -180,24 +200,29 @@ def _synthesize(paths: StudyPaths, day: int) -> list[Path]:
 
 
 def _ingest(paths: StudyPaths, day: int) -> list[Path]:
-    as_shown = sites_as_shown(paths) if day == 0 else None
+    as_shown = sites_as_shown(paths) if paths.block(day) == FIRST else None
     chosen = [as_shown] if as_shown else _site_table(paths, day)
     return [*_today("synthesize", "schedule", "present", "recording")(paths, day), *chosen]
 
 
 def _refit(paths: StudyPaths, day: int) -> list[Path]:
-    """All days so far: the model is refitted on everything (section 3.1)."""
-    days = [folder for past in range(day + 1) for folder in _today("synthesize", "ingest")(paths, past)]
-    return [_model_folder(paths, day), *days]
+    """All sessions so far: the model is refitted on everything (section 3.1)."""
+    so_far = paths.sequence.until(paths.block(day))
+    folders = [folder for block in so_far for folder in _today("synthesize", "ingest")(paths.at(block), block.day)]
+    return [_model_folder(paths, day), *folders]
 
 
 def _evaluate(paths: StudyPaths, day: int) -> list[Path]:
-    """Artificial units are attacked once, on day 0: later days read those rows."""
-    return [*_today("synthesize", "ingest")(paths, day), *([paths.day(0).folder("evaluate")] if day > 0 else [])]
+    """All sessions of the day, evaluated together, and the study's first, in which artificial units are attacked."""
+    of_the_day = (block for block in paths.sequence.until(paths.block(day)) if block.day == day)
+    folders = [folder for block in of_the_day for folder in _today("synthesize", "ingest")(paths.at(block), day)]
+    return [*folders, *_of_the_first("evaluate", paths, day)]
 
 
 def _queue(paths: StudyPaths, day: int) -> list[Path]:
-    return [_queue_folder(paths, day), *_today("plan", "evaluate")(paths, day)]
+    """Of a session whose recording is lost there is no evaluation."""
+    is_lost = paths.block(day) in paths.sequence.lost
+    return [_queue_folder(paths, day), *_today("plan", *(() if is_lost else ("evaluate",)))(paths, day)]
 
 
 _BEFORE: Place = "before the session"

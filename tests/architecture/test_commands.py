@@ -13,7 +13,7 @@ from tests.architecture.house import CODE
 BEGIN = re.compile(r"`(closedloop|rig) [^`]*$")
 QUOTED = re.compile(r"(quoted|command_line)\(")
 PLAIN = {  # what a command may have unquoted: numbers, and what was quoted before
-    *("day", "brought.day", "despite", "more", "study"),
+    *("day", "brought.day", "despite", "more", "study", "options"),
 }
 
 

@@ -136,7 +136,7 @@ class RealStudy:
                 images=np.load(catalog.SESSION_IMAGES.published(self.paths, day), mmap_mode="r"),
                 refresh_hz=session.screen.refresh_hz,
                 raw_electrodes=raw_electrodes_on(protocol.recording, day),
-                seed=derive_seed(protocol.seed, study.subject, day, "array"),
+                seed=derive_seed(protocol.seed, study.subject, self.paths.block(day).seed_name, "array"),
             ),
             cortex=_cortex(protocol, study),
             recording=protocol.recording,

@@ -18,7 +18,8 @@ from closedloop.artifacts.day.stimuli import STIMULI
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 from closedloop.storage import publish_folder

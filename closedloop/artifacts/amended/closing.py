@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 
@@ -27,57 +28,66 @@ class ClosedDay:
         Of the journal that was there; another one is another session.
     n_shown, n_not_shown
         Presentations that were accepted, and that were planned and are not.
+    block
+        Which of the day's sessions.
     """
 
     day: int
     journal_sha256: str
     n_shown: int
     n_not_shown: int
+    block: int = 1
+
+    @property
+    def session(self) -> Block:
+        """Which session."""
+        return Block(self.day, self.block)
 
     @property
     def said(self) -> str:
         """What is told of it: the same everywhere."""
         n_planned = self.n_shown + self.n_not_shown
-        return f"day {self.day} ended early: {self.n_shown:,} of {n_planned:,} presentations were shown"
+        return f"{self.session.said} ended early: {self.n_shown:,} of {n_planned:,} presentations were shown"
 
 
 def closed_days(amendments: Sequence[Amendment]) -> tuple[ClosedDay, ...]:
-    """Return the days that are closed now, in order.
+    """Return the days' sessions that are closed now, in order.
 
     Raises
     ------
     DocumentError
         A line does not say what was closed.
     """
-    closed = dict[int, ClosedDay]()
+    closed = dict[Block, ClosedDay]()
     for one in standing(amendments):
         if one.day is not None and one.kind == "close_day":
-            closed[one.day] = closed_by(one, one.day)
+            closed[Block(one.day, one.block)] = closed_by(one, one.day)
         elif one.day is not None and one.kind == "reopen_day":
-            closed.pop(one.day, None)
-    return tuple(closed[day] for day in sorted(closed))
+            closed.pop(Block(one.day, one.block), None)
+    return tuple(closed[session] for session in sorted(closed))
 
 
-def closed_day(amendments: Sequence[Amendment], day: int) -> ClosedDay | None:
-    """Return what is known of a day that is closed; None of one that is not."""
-    return next((one for one in closed_days(amendments) if one.day == day), None)
+def closed_day(amendments: Sequence[Amendment], session: Block) -> ClosedDay | None:
+    """Return what is known of a day's session that is closed; None of one that is not."""
+    return next((one for one in closed_days(amendments) if one.session == session), None)
 
 
-def closed_until(amendments: Sequence[Amendment], day: int) -> str:
-    """Return the days up to one that are closed, as JSON; empty where none is."""
-    days = [one.day for one in closed_days(amendments) if one.day <= day]
-    return json.dumps(days) if days else ""
+def closed_until(amendments: Sequence[Amendment], session: Block) -> str:
+    """Return the sessions up to one that are closed, as JSON by the day alone or as 3.2; empty where none is."""
+    names = [one.session.seed_name for one in closed_days(amendments) if one.session <= session]
+    return json.dumps(names) if names else ""
 
 
-def closed_as_text(amendments: Sequence[Amendment], day: int) -> str:
-    """Return how a day was closed, as JSON; empty where it was not."""
-    found = closed_day(amendments, day)
+def closed_as_text(amendments: Sequence[Amendment], session: Block) -> str:
+    """Return how a day's session was closed, as JSON; empty where it was not."""
+    found = closed_day(amendments, session)
     return json.dumps({name: getattr(found, name) for name in _COUNTS}, sort_keys=True) if found else ""
 
 
-def days_of(text: str) -> list[int]:
-    """Return the days that `closed_until` wrote."""
-    return [int(day) for day in parse_json(text.encode(), place="closed_until")] if text else []
+def sessions_of(text: str) -> list[int | str]:
+    """Return the sessions that `closed_until` wrote, each by the day alone or as 3.2."""
+    names = parse_json(text.encode(), place="closed_until") if text else []
+    return [name if isinstance(name, int) else str(name) for name in names]
 
 
 def n_not_shown_of(text: str) -> int:
@@ -99,4 +109,4 @@ def closed_by(line: Amendment, day: int) -> ClosedDay:
             f"amendments.jsonl, close_day of day {day}: expected the journal's sha256 and counts, found "
             f"{', '.join(line.after) or 'nothing'}. Restore the file."
         )
-    return ClosedDay(day, line.after[JOURNAL], int(counts[0]), int(counts[1]))
+    return ClosedDay(day, line.after[JOURNAL], int(counts[0]), int(counts[1]), line.block)

@@ -13,24 +13,32 @@ from closedloop.artifacts.amended.closing import closed_as_text, closed_until
 from closedloop.artifacts.amended.exclusions import as_text, left_out, not_attacked
 from closedloop.artifacts.amended.images import additions_as_text
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block, sequence_of
+from closedloop.artifacts.records.standing import standing
 
 DecisionName = Literal[
     "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
 ]
 
-_Says = Callable[[Sequence[Amendment], int], str]
+_Says = Callable[[Sequence[Amendment], Block], str]
 
 
-def _left_out_of_fit(amendments: Sequence[Amendment], day: int) -> str:
-    return as_text(left_out(amendments, "fit", until_day=day))
+def _left_out_of_fit(amendments: Sequence[Amendment], session: Block) -> str:
+    return as_text(left_out(amendments, "fit", until_day=session.day))
 
 
-def _left_out_of_evaluation(amendments: Sequence[Amendment], day: int) -> str:
+def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block) -> str:
+    day = session.day
     return as_text(one for one in left_out(amendments, "evaluation", until_day=day) if one.covers(day))
 
 
-def _not_attacked(amendments: Sequence[Amendment], day: int) -> str:
-    return as_text(not_attacked(amendments, day=day))
+def _not_attacked(amendments: Sequence[Amendment], session: Block) -> str:
+    return as_text(not_attacked(amendments, day=session.day))
+
+
+def _images_added(amendments: Sequence[Amendment], session: Block) -> str:
+    shows = sequence_of(standing(amendments)).shows_images_of(session)
+    return additions_as_text(amendments, day=shows.day)
 
 
 _DECISIONS: Mapping[DecisionName, _Says] = {
@@ -39,7 +47,7 @@ _DECISIONS: Mapping[DecisionName, _Says] = {
     "not_attacked": _not_attacked,
     "closed": closed_as_text,
     "closed_until": closed_until,
-    "images_added": additions_as_text,
+    "images_added": _images_added,
 }
 
 SAID: Mapping[str, str] = {
@@ -53,8 +61,8 @@ SAID: Mapping[str, str] = {
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, day: int) -> dict[str, str]:
-    """Return what people decided of a stage on a day, by the decision's name; nothing where nothing was.
+def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, session: Block) -> dict[str, str]:
+    """Return what people decided of a stage of a session, by the decision's name; nothing where nothing was.
 
     Parameters
     ----------
@@ -62,8 +70,8 @@ def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, d
         The study's.
     names
         Decisions that the stage depends on.
-    day
+    session
         Of the stage.
     """
-    told = {name: _DECISIONS[name](amendments, day) for name in names}
+    told = {name: _DECISIONS[name](amendments, session) for name in names}
     return {name: text for name, text in told.items() if text}

@@ -15,6 +15,7 @@ from pydantic import Field
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
 
@@ -63,6 +64,19 @@ def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
         elif one.kind == "include":
             out -= set(things_in(one.before))
     return _in_order(out)
+
+
+def of_session(exclusions: Iterable[Exclusion], block: Block) -> tuple[Exclusion, ...]:
+    """Return what concerns one of a day's sessions: presentations are those of the first one.
+
+    Parameters
+    ----------
+    exclusions
+        Of any day.
+    block
+        Which session.
+    """
+    return tuple(one for one in exclusions if block.number == 1 or one.thing != "presentations")
 
 
 def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until_day: int) -> tuple[Exclusion, ...]:

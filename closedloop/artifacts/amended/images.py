@@ -30,17 +30,17 @@ def additions(amendments: Sequence[Amendment], *, until_day: int | None = None) 
     )
 
 
-def additions_as_text(amendments: Sequence[Amendment], day: int) -> str:
-    """Return what is added to the images that a day draws for the next one, as JSON; empty where nothing is.
+def additions_as_text(amendments: Sequence[Amendment], *, day: int) -> str:
+    """Return what is added to the images that are drawn for a day, as JSON; empty where nothing is.
 
     Parameters
     ----------
     amendments
         The study's.
     day
-        The day that draws.
+        That will show them.
     """
-    drawn = additions(amendments, until_day=day + 1)
+    drawn = additions(amendments, until_day=day)
     lines = [line for line in standing(amendments) if line.kind == "add_images" and int(line.subject[0]) in drawn]
     told = [{"addition": line.subject[0], **line.after} for line in lines]
     return json.dumps(told, sort_keys=True) if told else ""

@@ -7,6 +7,7 @@ from typing import Final
 
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 
 RIG: Final = "rig"
 RIG_SHA256: Final = "rig_sha256"
@@ -23,12 +24,18 @@ def shown_by(amendments: Sequence[Amendment]) -> tuple[str, ...]:
     """Return which rig showed which days, a sentence each; nothing where all days were shown by one."""
     lines = sorted(
         (line for line in standing(amendments) if line.kind == "change_rig" and line.day is not None),
-        key=lambda line: line.day or 0,
+        key=_session,
     )
     if not lines:
         return ()
-    first = f"Until day {(lines[0].day or 1) - 1} sessions were shown by {_named(lines[0].before)}."
-    return (first, *(f"From day {line.day} on they were shown by {_named(line.after)}." for line in lines))
+    day, number = changed = _session(lines[0])
+    last = Block(day, number - 1) if changed.number > 1 else Block(day - 1)
+    first = f"Until {last.said} sessions were shown by {_named(lines[0].before)}."
+    return (first, *(f"From {_session(line).said} on they were shown by {_named(line.after)}." for line in lines))
+
+
+def _session(line: Amendment) -> Block:
+    return Block(line.day or 0, line.block)
 
 
 def _named(side: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from closedloop.artifacts.amended.kept import of_folder, outputs_of
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.records.sequence import Block, block_of_folder
 from closedloop.artifacts.study import StudyPaths
 
 _BEFORE: Final = ("plan", "synthesize", "schedule")
@@ -42,13 +43,13 @@ def made_from_older(paths: StudyPaths, day: int) -> tuple[str, ...]:
     return tuple(older)
 
 
-def said_of_older(day: int, folders: tuple[str, ...]) -> str:
+def said_of_older(session: Block, folders: tuple[str, ...]) -> str:
     """Return in a sentence what a shown session was made from; empty where that is what is there now.
 
     Parameters
     ----------
-    day
-        Whose session.
+    session
+        Which.
     folders
         Of `made_from_older`.
     """
@@ -57,12 +58,12 @@ def said_of_older(day: int, folders: tuple[str, ...]) -> str:
     what = [_named(folder) for folder in folders]
     were, them = ("it was", "it") if len(what) == 1 else ("they were", "them")
     return (
-        f"The session of day {day} stands as it was shown: it was made with {' and '.join(what)} as {were} before "
+        f"The session of {session.said} stands as it was shown: it was made with {' and '.join(what)} as {were} before "
         f"a decision had {them} made again."
     )
 
 
 def _named(folder: str) -> str:
-    of_day, _, stage = folder.partition("/")
-    number = of_day.removeprefix("day-")
-    return f"the {_NAMES.get(stage, stage)} of day {int(number) if number.isdecimal() else number}"
+    name, _, stage = folder.partition("/")
+    session = block_of_folder(name)
+    return f"the {_NAMES.get(stage, stage)} of {session.said if session else name}"

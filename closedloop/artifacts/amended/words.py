@@ -11,6 +11,7 @@ from closedloop.artifacts.amended.closing import closed_by
 from closedloop.artifacts.amended.exclusions import said_of_all, things_in
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 
 _FOUND: Final = "found"
 
@@ -64,6 +65,10 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "exclude": _left_out,
     "include": _taken_in,
     "close_day": _closed,
+    "skip_day": lambda _line: "skipped the day",
+    "unskip_day": lambda _line: "had the day after all, which was skipped",
+    "add_block": lambda line: f"added session {line.block} to the day",
+    "drop_block": lambda line: f"dropped session {line.block} of the day",
     "reopen_day": lambda _line: "opened the day again, so that its session can go on",
 }
 
@@ -101,8 +106,8 @@ class ToldLine:
 
     @property
     def of_day(self) -> str:
-        """Which day it is about."""
-        return "the whole study" if self.line.day is None else f"day {self.line.day}"
+        """Which day it is about, and which of its sessions where that is not the first."""
+        return "the whole study" if self.line.day is None else Block(self.line.day, self.line.block).said
 
     @property
     def sentence(self) -> str:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import SessionError
 
 Doubt = Literal["headless-display", "virtual-clock", "scripted-gaze", "mouse-gaze", "no-gaze", "file-codes"]
@@ -97,14 +98,16 @@ def overrides_of(journal: Journal) -> tuple[str, ...]:
     return tuple(sorted({name for launch in journal.launches for name in launch.overrides}))
 
 
-def taken_despite(amendments: Sequence[Amendment], *, day: int, journal_sha256: str | None = None) -> dict[str, str]:
-    """Return what a day's session was taken despite: name, and meaning with who took it, when and why.
+def taken_despite(
+    amendments: Sequence[Amendment], *, block: Block, journal_sha256: str | None = None
+) -> dict[str, str]:
+    """Return what a session was taken despite: name, and meaning with who took it, when and why.
 
     Parameters
     ----------
     amendments
         The study's.
-    day
+    block
         Which.
     journal_sha256
         Of the journal that is to be taken; None for any. An acceptance is of one journal, not of another brought later.
@@ -113,13 +116,13 @@ def taken_despite(amendments: Sequence[Amendment], *, day: int, journal_sha256: 
     return {
         name: f"{meanings.get(name, name)}; taken as data by {amendment.who}, {amendment.utc}: {amendment.why}"
         for amendment in amendments
-        if amendment.kind == "accept_session" and amendment.day == day
+        if amendment.kind == "accept_session" and (amendment.day, amendment.block) == block
         if journal_sha256 in (None, amendment.after.get(JOURNAL_KEY))
         for name in amendment.subject
     }
 
 
-def doubts_and_who_took_them(journal: Journal, amendments: Sequence[Amendment], *, day: int) -> dict[str, str]:
+def doubts_and_who_took_them(journal: Journal, amendments: Sequence[Amendment], *, block: Block) -> dict[str, str]:
     """Return what makes a session no data of an animal, with who took it nevertheless.
 
     Parameters
@@ -128,8 +131,8 @@ def doubts_and_who_took_them(journal: Journal, amendments: Sequence[Amendment], 
         Of the session.
     amendments
         The study's.
-    day
+    block
         Which.
     """
-    taken = taken_despite(amendments, day=day)
+    taken = taken_despite(amendments, block=block)
     return {name: taken.get(name, f"{words}; {_UNASKED}") for name, words in doubts_of(journal).items()}

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.records.sequence import Block
 
 IdentityState = Literal["same", "moved", "retuned", "lost", "dead", "missing", "unknown"]
 
@@ -56,12 +57,20 @@ class IdentityTable(Document):
 
     kind: Literal["site_identity"] = "site_identity"
     day: int
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     n_images: int = Field(description="normalizers and anchors that were answered on both days")
     expected: float | None = Field(
         description="median correlation over electrodes: what drift leaves; null where nobody could be compared"
     )
     electrodes: tuple[SiteIdentity, ...] = Field(description="those of day 0, in its order")
     offered: tuple[OfferedSite, ...] = Field(description="the most reliable first; never taken by the loop")
+
+    @property
+    def session(self) -> Block:
+        """Which session."""
+        return Block(self.day, self.block)
 
     def sites(self) -> tuple[SiteIdentity, ...]:
         """Return the sites of the model, by output index."""

@@ -75,6 +75,9 @@ class IngestQuality(Document):
 
     kind: Literal["ingest_quality"] = "ingest_quality"
     day: int
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     session_id: str
     files: dict[str, str] = Field(description="what each recording file is, in a line")
     spikes_from: str

@@ -137,6 +137,9 @@ class SessionDocument(Document):
     study_id: Name
     subject: Name
     day: DayNumber
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     seed: Seed = Field(description="decides where a rejected presentation is requeued")
     n_presentations: int = Field(ge=1, le=MOST_PRESENTATIONS)
     n_images: Count

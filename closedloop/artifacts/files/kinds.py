@@ -36,7 +36,7 @@ class StudyFile:
     holds
         What is in it, in a few words.
     handed_on
-        Whether a day reads what the day before left, and day 0 what the study's start left.
+        Whether a session reads what the one before left, and the first what the study's start left.
     optional
         Whether a finished stage may be without it.
     """
@@ -48,7 +48,7 @@ class StudyFile:
     optional: bool = field(default=False, kw_only=True)
 
     def published(self, paths: StudyPaths, day: int) -> Path:
-        """Return where a day's file is read: what is handed on lies in the folder of the day before.
+        """Return where a day's file is read: what is handed on lies in the folder of the session before.
 
         The report's files and those about the study's inputs belong to no day.
         """
@@ -57,7 +57,11 @@ class StudyFile:
             return of_the_study[self.stage] / self.name
         if not self.handed_on:
             return paths.folder(self.stage, day) / self.name
-        return paths.folder(self.stage, day - 1) / self.name  # the day before day 0 is the study's start
+        return paths.handed_on(self.stage, day) / self.name
+
+    def left(self, paths: StudyPaths, day: int) -> Path:
+        """Return where a day's session leaves the file, for itself or for the next one."""
+        return paths.folder(self.stage, day) / self.name
 
 
 class Readable(Protocol[Content_co]):

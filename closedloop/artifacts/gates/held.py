@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.amended.protocols import protocol_of_day
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.gates.sources import follows_from_files
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import START, Block, block_of_folder
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.plain_text.printed import command_line
@@ -24,6 +26,9 @@ from closedloop.storage import resolved
 
 PERSON = "hold"
 """What a person's own hold is called where gates have their names."""
+
+_TAKEN_BACK = {"skip_day": ("unskip-day", "--why TEXT"), "drop_block": ("add-block", "--why TEXT")}
+"""What lets a session be shown that people decided not to have, by what they decided."""
 
 FOUND = "found"
 """Under this name an approval keeps the words that it is of."""
@@ -37,6 +42,8 @@ class Held:
     ----------
     day
         Whose finding it is; a person's hold is of the day that was to be shown.
+    block
+        Of which of the day's sessions.
     """
 
     day: int
@@ -45,17 +52,22 @@ class Held:
     expected: str
     found: str
     remedy: str
+    block: int = 1
 
     @property
     def line(self) -> str:
         """What a person is told, in one line without the way to approve it."""
         expected, found = self.expected.rstrip("."), self.found.rstrip(".")
+        said = Block(self.day, self.block).said
         if self.checkpoint == "person":
-            return f"day {self.day}: {found}."
-        return f"day {self.day} {self.checkpoint}, {self.gate}: expected {expected}, found {found}."
+            return f"{said}: {found}."
+        return f"{said} {self.checkpoint}, {self.gate}: expected {expected}, found {found}."
 
     def approval(self, study: Path) -> str:
         """Return the command that lets the study go on despite it, to be pasted into a shell."""
+        if self.gate in _TAKEN_BACK:
+            command, option = _TAKEN_BACK[self.gate]
+            return command_line("closedloop", command, study, "--day", str(self.day)) + f" {option}"
         if self.gate == PERSON:
             return command_line("closedloop", "release", study) + " --by NAME --reason TEXT"
         return command_line("closedloop", "approve", study, self.gate, "--day", str(self.day)) + (
@@ -75,9 +87,9 @@ def is_shown(paths: StudyPaths, day: int) -> bool:
     return any(path.exists() for path in begun)
 
 
-def day_to_show(paths: StudyPaths, n_days: int) -> int | None:
-    """Return the first day whose session has not begun; None where all have."""
-    return next((day for day in range(n_days) if not is_shown(paths, day)), None)
+def session_to_show(paths: StudyPaths, n_days: int) -> Block | None:
+    """Return the first session that has not begun; None where all have."""
+    return next((one for one in paths.sequence.blocks(n_days) if not is_shown(paths.at(one), one.day)), None)
 
 
 def read_gate_report(paths: StudyPaths, day: int, checkpoint: Checkpoint) -> GateReport | None:
@@ -122,13 +134,14 @@ def held_by_gates(
     for checkpoint in checkpoints:
         report = read_gate_report(paths, day, checkpoint)
         for finding in report.holding if report else ():
-            if approval_of(finding, day, checkpoint, amendments) is None:
-                held.append(Held(day, checkpoint, finding.gate, finding.expected, finding.found, finding.remedy))
+            if approval_of(finding, paths.block(day), checkpoint, amendments) is None:
+                said = finding.expected, finding.found, finding.remedy
+                held.append(Held(day, checkpoint, finding.gate, *said, block=paths.block(day).number))
     return tuple(held)
 
 
 def approval_of(
-    finding: GateFinding, day: int, checkpoint: Checkpoint, amendments: Sequence[Amendment]
+    finding: GateFinding, block: Block, checkpoint: Checkpoint, amendments: Sequence[Amendment]
 ) -> Amendment | None:
     """Return the last approval of what a gate found; one of other words is void.
 
@@ -136,7 +149,7 @@ def approval_of(
     ----------
     finding
         What the gate says now.
-    day, checkpoint
+    block, checkpoint
         Of which report.
     amendments
         The study's.
@@ -146,7 +159,7 @@ def approval_of(
             one
             for one in reversed(amendments)
             if one.kind == "approve_gate"
-            and one.day == day
+            and (one.day, one.block) == block
             and one.subject == (checkpoint, finding.gate)
             and one.before.get(FOUND) == finding.found
         ),
@@ -178,7 +191,7 @@ def held_before(
 ) -> tuple[Held, ...]:
     """Return what holds a day's session; nothing does once it has begun.
 
-    What was found when the day before was ingested and evaluated holds the making of the session; what was found of
+    What was found when the session before was ingested and evaluated holds the making of the session; what was found of
     the session itself, and a person's own hold, hold its showing.
 
     Parameters
@@ -200,7 +213,9 @@ def held_before(
     if is_shown(paths, day):
         return ()
     amendments = read_amendments(paths.amendments)
-    before = held_by_gates(paths, day - 1, ("intake", "review"), amendments) if by_gates and day > 0 else ()
+    earlier = paths.sequence.before(paths.block(day))
+    asks = by_gates and earlier != START
+    before = held_by_gates(paths.at(earlier), earlier.day, ("intake", "review"), amendments) if asks else ()
     if until == "schedule":
         return before
     own = held_by_gates(paths, day, ("preflight",), amendments) if by_gates else ()
@@ -220,19 +235,41 @@ def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
         that was killed had published the session and not what the gates find of it.
     """
     folder = resolved(session)
-    study, day = folder.parent.parent, _day_of(folder.parent.name)
-    paths = StudyPaths(study)
-    if day is None or not paths.study.is_file() or folder != resolved(paths.folder("schedule", day)):
+    study, block = folder.parent.parent, block_of_folder(folder.parent.name)
+    if block is None:
         return None
+    paths, day = StudyPaths(study).at(block), block.day
+    if not paths.study.is_file() or folder != resolved(paths.folder("schedule", day)):
+        return None
+    if left_out := _left_out(paths, block):
+        return study, (left_out,)
     protocol = read_protocol(paths.protocol)
     by_gates = holds_by_gates(StudyDocument.read(paths.study), protocol)
     if by_gates and not is_shown(paths, day):
         amendments = read_amendments(paths.amendments)
-        asked: tuple[tuple[int, Checkpoint], ...] = ((day - 1, "intake"), (day - 1, "review"), (day, "preflight"))
-        for of_day, checkpoint in asked:
-            if of_day >= 0:
-                _refuse_not_asked(paths, protocol_of_day(protocol, amendments, of_day), of_day, checkpoint)
+        before = paths.sequence.before(block)
+        asked: tuple[tuple[Block, Checkpoint], ...] = ((before, "intake"), (before, "review"), (block, "preflight"))
+        for of, checkpoint in asked:
+            if of != START:
+                _refuse_not_asked(paths.at(of), protocol_of_day(protocol, amendments, of.day), of.day, checkpoint)
     return study, held_before(paths, day, by_gates=by_gates)
+
+
+def _left_out(paths: StudyPaths, block: Block) -> Held | None:
+    """Return what holds a session that people decided not to have: what was planned of it is still there."""
+    if block in paths.sequence.of_day(block.day):
+        return None
+    decided = standing(read_amendments(paths.amendments))
+    last = next((one for one in reversed(decided) if one.kind in _TAKEN_BACK and (one.day, one.block) == block), None)
+    return Held(
+        day=block.day,
+        checkpoint="person",
+        gate=last.kind if last else "drop_block",
+        expected="a session of the study",
+        found=f"skipped by {last.who} on {last.utc[:10]}: {last.why}" if last else "no session of the study",
+        remedy="Show the session that `closedloop status` names.",
+        block=block.number,
+    )
 
 
 def _refuse_not_asked(paths: StudyPaths, protocol: Protocol, day: int, checkpoint: Checkpoint) -> None:
@@ -243,8 +280,3 @@ def _refuse_not_asked(paths: StudyPaths, protocol: Protocol, day: int, checkpoin
             f"{gate_report_path(paths, day, checkpoint)}: expected what the gates find of what is there now, found "
             f"{found}. Have them asked by `{command_line('closedloop', 'run', paths.root)}`."
         )
-
-
-def _day_of(name: str) -> int | None:
-    number = name.removeprefix("day-")
-    return int(number) if number != name and number.isdecimal() else None

@@ -44,6 +44,9 @@ class GateReport(Document):
 
     kind: Literal["gate_report"] = "gate_report"
     day: DayNumber
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     checkpoint: Checkpoint
     made_from: dict[str, str] = Field(
         description="sha256 of each file that was read, by its path in the study; the bytes in a folder whose size was "

@@ -42,6 +42,10 @@ Kind = Literal[
     "reopen_day",
     "exclude",
     "include",
+    "skip_day",
+    "unskip_day",
+    "add_block",
+    "drop_block",
 ]
 
 
@@ -51,6 +55,9 @@ class Amendment(Section):
     kind: Kind
     simulated: bool
     day: int | None = Field(ge=0, description="the recording day it is about; null for the whole study")
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     utc: str = Field(description="when, ISO 8601")
     who: str = Field(min_length=1, description="the person, by the account's name unless stated")
     why: str = Field(min_length=1, description="the reason, as it was given")

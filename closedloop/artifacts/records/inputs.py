@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import operator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from closedloop.artifacts.documents import Document
+from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.layouts import Column, TableLayout
-from closedloop.artifacts.study import PoolDescription
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Count, ImageSide, Seed
+
+
+class PoolDescription(Section):
+    """Where clean images come from; enough to open the pool again."""
+
+    kind: Literal["procedural", "imagenet_folder", "flat_folder"]
+    folder: Annotated[str, Field(max_length=MOST_OF_PATH)] | None = None
+    orientation: Literal["stored", "applied"] = Field(
+        default="stored",
+        exclude_if=lambda value: value == "stored",
+        description="of a folder: applied where images are turned upright by their orientation tags; without it (in "
+        "studies of versions before December 2026) they are shown as they are stored",
+    )
+    side_px: ImageSide
+    seed: Seed | None = None
+    n_categories: Count | None = None
+    n_per_category: Count | None = None
 
 
 class StudyInputs(Document):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.records.sequence import Block
 
 
 class ReplayedValues(Section):
@@ -25,6 +26,9 @@ class ReplayedStage(Section):
     """A stage of a day that was made again."""
 
     day: int
+    block: int = Field(
+        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+    )
     stage: str
     published_by: str = Field(description="version of closedloop that published it")
     seconds: float
@@ -37,6 +41,11 @@ class ReplayedStage(Section):
     )
     same_numbers: tuple[str, ...] = Field(description="files of other bytes that hold the same")
     differences: tuple[ReplayedValues, ...]
+
+    @property
+    def session(self) -> Block:
+        """Which session."""
+        return Block(self.day, self.block)
 
     @property
     def is_same(self) -> bool:

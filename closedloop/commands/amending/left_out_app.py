@@ -32,6 +32,7 @@ _FromDayOption = Annotated[
     int | None, typer.Option(min=0, metavar="DAY", help="first day of sites and arrays  [default: 0]")
 ]
 _ToDayOption = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="last day of sites and arrays")]
+_BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
 _OneDayOption = Annotated[int, typer.Option("--day", min=0, metavar="DAY", help="recording day, from 0")]
 
 
@@ -122,30 +123,42 @@ def include(
 
 
 @left_out_app.command("close-day")
-def close_day(study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None) -> None:
+def close_day(
+    study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None, block: _BlockOption = 1
+) -> None:
     """Close a day whose session ended early: what was shown counts, the rest is offered to the next day.
 
     Once the rig's output lies in the day's folder `present`. Appends a line to the study's amendments.jsonl.
     """
     from closedloop.commands.amending.left_out import decide_of  # noqa: PLC0415
+    from closedloop.commands.days import refuse_other_blocks  # noqa: PLC0415
     from closedloop.study.amending import closing  # noqa: PLC0415
 
     said = decide_of(
-        study, lambda paths, document, protocol: closing.close_day(paths, document, protocol, day=day, by=by, why=why)
+        study,
+        lambda paths, document, protocol: closing.close_day(
+            refuse_other_blocks(paths, day, block), document, protocol, day=day, by=by, why=why
+        ),
     )
     typer.echo(printed(said))
 
 
 @left_out_app.command("reopen-day")
-def reopen_day(study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None) -> None:
+def reopen_day(
+    study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None, block: _BlockOption = 1
+) -> None:
     """Take back that a day was closed, so that its session can go on; before the day is ingested only.
 
     Appends a line to the study's amendments.jsonl.
     """
     from closedloop.commands.amending.left_out import decide_of  # noqa: PLC0415
+    from closedloop.commands.days import refuse_other_blocks  # noqa: PLC0415
     from closedloop.study.amending import closing  # noqa: PLC0415
 
     said = decide_of(
-        study, lambda paths, document, protocol: closing.reopen_day(paths, document, protocol, day=day, by=by, why=why)
+        study,
+        lambda paths, document, protocol: closing.reopen_day(
+            refuse_other_blocks(paths, day, block), document, protocol, day=day, by=by, why=why
+        ),
     )
     typer.echo(printed(said))

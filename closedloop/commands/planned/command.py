@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.days import refuse_other_days
 from closedloop.commands.recording_files.outputs import check_output
@@ -76,9 +77,10 @@ def plan_day(
 
 
 def next_day(paths: StudyPaths, protocol: Protocol) -> int:
-    """Return the first day whose session is not taken over; the last one of a study that is over."""
-    shown = [(paths.folder("present", day) / MANIFEST_NAME).is_file() for day in range(protocol.days)]
-    return shown.index(False) if False in shown else protocol.days - 1
+    """Return the first day with a session that is not taken over; the last one of a study that is over."""
+    sessions = paths.sequence.blocks(protocol.days)
+    to_come = (one for one in sessions if not (paths.at(one).folder("present", one.day) / MANIFEST_NAME).is_file())
+    return min(to_come, default=Block(protocol.days - 1)).day
 
 
 def write_page(planned: PlanAsked, out: Path, *, study: Path | None, protocol: str | None) -> None:

@@ -144,7 +144,7 @@ def _lines(found: Replay, out: Path) -> Iterator[str]:
 
 
 def _stage_lines(stage: ReplayedStage) -> Iterator[str]:
-    name = f"day-{stage.day:02d} {stage.stage}"
+    name = f"{stage.session.folder_name} {stage.stage}"
     for file in stage.edited:
         yield f"{name}: {file} is not what its manifest promises"
     if stage.refused:

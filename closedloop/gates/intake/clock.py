@@ -22,7 +22,7 @@ def recording_aligned(context: GateContext) -> GateFinding:
     spread_ms = max((run.residual_iqr_ms for found in runs.values() for run in found), default=math.nan)
     n_resets = max((len({run.epoch for run in found}) - 1 for found in runs.values()), default=0)
     drift_ppm = {name: _drift_ppm(found) for name, found in runs.items()}
-    other = _other_clocks(drift_ppm, _runs(context.read(QUALITY, day=0)))
+    other = _other_clocks(drift_ppm, _runs(context.first.read(QUALITY)))
     faults = [f"the clock began anew ({n_resets} times)"] * (n_resets > 0) + other
     drifts = ", ".join(f"{drift:.1f} ppm on {name}" for name, drift in drift_ppm.items())
     return finding(

@@ -33,7 +33,7 @@ def site_identity(context: GateContext) -> GateFinding:
     """
     limit = context.protocol.gates.site_identity
     expected = f"{bounds(limit, percent)} of the sites that can be told the ones of day 0, none of them another"
-    if context.day == 0:
+    if context.is_first:
         return finding("site_identity", "PASS", expected=expected, found=NOTHING_BEFORE, remedy="")
     if not context.has(IDENTITY):
         return identity_by_profiles(context)

@@ -18,7 +18,7 @@ def photodiode_seen(context: GateContext) -> GateFinding:
     """Count the presentations whose onset the photodiode did not tell, though it did on day 0."""
     limit, quality = context.protocol.gates.photodiode_seen, context.read(QUALITY)
     expected = f"the photodiode's edge at all but {bounds(limit, percent)} of the presentations"
-    if not (_has_light(quality) or _has_light(context.read(QUALITY, day=0))):
+    if not (_has_light(quality) or _has_light(context.first.read(QUALITY))):
         return finding("photodiode_seen", "PASS", expected=expected, found=_NONE_EVER, remedy="")
     n = max(quality.n_presented, 1)
     n_without = quality.n_without_photodiode if _has_light(quality) else quality.n_presented
@@ -38,13 +38,13 @@ def photodiode_latency(context: GateContext) -> GateFinding:
     """Compare the median time from code to light with day 0's: a display that changed shows images at another time."""
     limit = context.protocol.gates.photodiode_latency
     expected = f"the latency of day 0 within {bounds(limit, unit='ms').removeprefix('at most ')}"
-    now, then = (dict(_latencies_ms(context.read(QUALITY, day=day))) for day in (context.day, 0))
+    now, then = (dict(_latencies_ms(one.read(QUALITY))) for one in (context, context.first))
     if not now:
         return finding("photodiode_latency", "PASS", expected=expected, found="no photodiode: not known", remedy="")
     said = ", ".join(f"{plain(latency_ms)} ms on {name}" for name, latency_ms in now.items())
-    both = [name for name in now if name in then and context.day > 0]
+    both = [name for name in now if name in then and not context.is_first]
     if not both:
-        alone = "day 0: nothing before it" if context.day == 0 else "no photodiode on day 0"
+        alone = "day 0: nothing before it" if context.is_first else "no photodiode on day 0"
         found = f"{said} ({alone}, to compare with)"
         return finding("photodiode_latency", "PASS", expected=expected, found=found, remedy="", values=_values(now))
     name = max(both, key=lambda one: abs(now[one] - then[one]))

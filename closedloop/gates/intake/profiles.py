@@ -117,7 +117,7 @@ class _Resemblance:
 
 def _resemblance(context: GateContext) -> _Resemblance | None:
     """Compare profiles of electrodes that repeat themselves today and did on day 0; None where too little is known."""
-    days = [clean_rates(context, day=day, roles=_ROLES) for day in range(context.day + 1)]
+    days = [clean_rates(one, roles=_ROLES) for one in (*context.earlier, context)]
     names = np.array(sorted(_reliable(context)), dtype=str)
     images = _shown_on_all(days, names)
     if len(images) < _LEAST_IMAGES or len(names) < _LEAST_SITES:
@@ -125,7 +125,7 @@ def _resemblance(context: GateContext) -> _Resemblance | None:
     *before, now = (_profile(one.of(images, names)) for one in days)
     then = np.mean(before, axis=0)
     known = np.isfinite(now).all(axis=0) & np.isfinite(then).all(axis=0)
-    of_model = [site.neuroid_id for site in model_sites(context, day=0)]
+    of_model = [site.neuroid_id for site in model_sites(context.first)]
     is_of_model = np.isin(names[known], of_model)
     if is_of_model.sum() < _LEAST_SITES:
         return None
@@ -146,10 +146,10 @@ def _reliable(context: GateContext) -> set[str]:
     names = [
         {
             site.neuroid_id
-            for site in context.read(SITES, day=day).sites
+            for site in one.read(SITES).sites
             if site.reliability is not None and site.reliability >= _LEAST_RELIABILITY
         }
-        for day in (context.day, 0)
+        for one in (context, context.first)
     ]
     return names[0] & names[1]
 

@@ -22,9 +22,9 @@ def rate_drift(context: GateContext) -> GateFinding:
     limit = context.protocol.gates.rate_drift
     expected = f"a median change of the sites' rates since day 0 of {bounds(limit, unit='octaves')}"
     now_hz, then_hz = (
-        np.array([site.mean_rate_hz or 0.0 for site in model_sites(context, day=day)]) for day in (context.day, 0)
+        np.array([site.mean_rate_hz or 0.0 for site in model_sites(one)]) for one in (context, context.first)
     )
-    if context.day == 0:
+    if context.is_first:
         found = f"a median of {plain(float(np.median(now_hz)))} Hz over {len(now_hz)} sites ({NOTHING_BEFORE})"
         return finding("rate_drift", "PASS", expected=expected, found=found, remedy="")
     octaves = np.log2((now_hz + _FLOOR_HZ) / (then_hz + _FLOOR_HZ))
@@ -51,7 +51,7 @@ def normalizer_drift(context: GateContext) -> GateFinding:
         f"sites whose mean over the normalizers moved by {bounds(limit)} SDs since the day before, and whose SD moved "
         "by no more octaves (medians over sites)"
     )
-    if context.day == 0:
+    if context.is_first:
         return finding("normalizer_drift", "PASS", expected=expected, found=NOTHING_BEFORE, remedy="")
     now_hz, then_hz = _normalizer_rates(context)
     if len(now_hz) < 2:
@@ -70,8 +70,8 @@ def normalizer_drift(context: GateContext) -> GateFinding:
 
 def _normalizer_rates(context: GateContext) -> tuple[Floats, Floats]:
     """Return today's and yesterday's rates of the model's sites to the normalizers of both days."""
-    names = np.array([site.neuroid_id for site in model_sites(context, day=0)], dtype=str)
-    now, then = (clean_rates(context, day=day, roles=("normalizer",)) for day in (context.day, context.day - 1))
+    names = np.array([site.neuroid_id for site in model_sites(context.first)], dtype=str)
+    now, then = (clean_rates(one, roles=("normalizer",)) for one in (context, context.before))
     images = np.intersect1d(now.stimulus_id, then.stimulus_id)
     return now.of(images, names), then.of(images, names)
 

@@ -24,8 +24,8 @@ def site_yield(context: GateContext) -> GateFinding:
     Each array with a few sites is judged alone: one that died is not made good by the other.
     """
     limit, asked = context.protocol.gates.site_yield, context.protocol.sites
-    sites = model_sites(context, day=context.day)
-    if context.day == 0:
+    sites = model_sites(context)
+    if context.is_first:
         part = len(sites) / asked.n_sites
         expected = f"{bounds(limit, percent)} of {asked.n_sites} sites of reliability {asked.min_reliability:g} or more"
         found = f"{len(sites)} sites"
@@ -56,9 +56,9 @@ def site_yield(context: GateContext) -> GateFinding:
 def site_reliability(context: GateContext) -> GateFinding:
     """Compare the median reliability of the model's sites with day 0's, an array at a time."""
     limit = context.protocol.gates.site_reliability
-    now = {name: _median(own) for name, own in _by_array(model_sites(context, day=context.day)).items()}
-    then = {name: _median(own) for name, own in _by_array(model_sites(context, day=0)).items()}
-    if context.day == 0:
+    now = {name: _median(own) for name, own in _by_array(model_sites(context)).items()}
+    then = {name: _median(own) for name, own in _by_array(model_sites(context.first)).items()}
+    if context.is_first:
         return finding(
             "site_reliability",
             "PASS",

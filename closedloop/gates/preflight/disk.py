@@ -57,9 +57,9 @@ def _said(gigabytes: float) -> str:
 
 def _written_before(context: GateContext) -> int:
     """Return what the last day wrote that was ingested; 0 where there is none."""
-    for day in reversed(range(context.day)):
-        if context.n_bytes("ingest", day=day) is not None:
-            return sum(context.n_bytes(stage, day=day) or 0 for stage in STAGES)
+    for one in reversed(context.earlier):
+        if one.n_bytes("ingest") is not None:
+            return sum(one.n_bytes(stage) or 0 for stage in STAGES)
     return 0
 
 

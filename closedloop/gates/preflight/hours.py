@@ -23,8 +23,8 @@ def hours(context: GateContext) -> GateFinding:
     allowed_h = context.protocol.trial.hours_per_day
     paces_s = [
         summary.duration_s / summary.n_accepted
-        for day in range(context.day)
-        if context.has(SUMMARY, day=day) and (summary := context.read(SUMMARY, day=day)).n_accepted
+        for one in context.earlier
+        if one.has(SUMMARY) and (summary := one.read(SUMMARY)).n_accepted
     ]
     planned_h = session_hours(context.protocol, n_presentations=n_presentations)
     needed_h = n_presentations * median(paces_s) / _S_PER_HOUR if paces_s else planned_h

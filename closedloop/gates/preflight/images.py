@@ -23,13 +23,11 @@ def image_reuse(context: GateContext) -> GateFinding:
     tomorrow it is asked about the same anchors. Of a day that people closed before its end counts what was shown.
     """
     today = context.read(STIMULI)
-    closed = {one.day for one in closed_days(read_amendments(context.paths.amendments))}
-    days = [day for day in range(context.day) if context.has(STIMULI, day=day)]
+    closed = {one.session for one in closed_days(read_amendments(context.paths.amendments))}
     before = [
-        _shown(context.read(STIMULI, day=day), context.read(RESPONSES, day=day))
-        if day in closed
-        else context.read(STIMULI, day=day)
-        for day in days
+        _shown(one.read(STIMULI), one.read(RESPONSES)) if one.block in closed else one.read(STIMULI)
+        for one in context.earlier
+        if one.has(STIMULI)
     ]
     fitted = {*_pictures(today, fitted=True), *(name for past in before for name in _pictures(past, fitted=True))}
     claimed = set(_pictures(today, fitted=False))

@@ -78,7 +78,7 @@ def read_changes(context: GateContext, *, kind: str, epsilon: float) -> Measured
     epsilon
         Of the images.
     """
-    stimuli, sites = context.read(STIMULI), model_sites(context, day=context.day)
+    stimuli, sites = context.read(STIMULI), model_sites(context)
     rows = np.flatnonzero((stimuli["kind"] == kind) & (stimuli["epsilon"] == epsilon))
     own_site = np.asarray(stimuli["site_index"][rows], dtype=np.int64)
     if kind == "attacked":

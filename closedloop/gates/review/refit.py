@@ -53,7 +53,7 @@ def refit_better(context: GateContext) -> GateFinding:
         expected=expected,
         found=f"r {plain(change.r_before)} before and {plain(change.r_after)} after: {signed(change.mean)} (95 %: "
         f"{signed(low)} to {signed(high)}) over {len(rows)} images and {measured.shape[1]} sites"
-        + (" (day 0: the model before had seen no response)" if context.day == 0 else ""),
+        + (" (day 0: the model before had seen no response)" if context.is_first else ""),
         remedy="Look at what the intake found on this day: exchanged or drifted sites spoil a fit; and at the fit's "
         "losses in the report. A recording that should not count is replaced (closedloop replace-recording) before "
         "tomorrow is scheduled; the model of the day before stays where it is.",
@@ -109,8 +109,8 @@ def _held_out(context: GateContext) -> tuple[NDArray[np.int64], Floats]:
     is_clean = stimuli["kind"] == "clean"
     role = next((role for role in _HELD_OUT if (is_clean & (roles == role)).any()), _HELD_OUT[0])
     rows = np.flatnonzero(is_clean & (roles == role))
-    names = np.array([site.neuroid_id for site in model_sites(context, day=context.day)], dtype=str)
-    measured = clean_rates(context, day=context.day, roles=(role,)).of(stimuli["stimulus_id"][rows], names)
+    names = np.array([site.neuroid_id for site in model_sites(context)], dtype=str)
+    measured = clean_rates(context, roles=(role,)).of(stimuli["stimulus_id"][rows], names)
     answered = np.isfinite(measured).any(axis=1)
     return rows[answered], measured[answered]
 
@@ -125,9 +125,6 @@ def _after(context: GateContext, rows: NDArray[np.int64]) -> Floats:
     from closedloop.models.checkpoints import load_site_model  # noqa: PLC0415 - torch is needed for this gate alone
     from closedloop.models.site_model import predict  # noqa: PLC0415
 
-    tomorrow = context.day + 1  # to which the model is handed on
-    for file, day in ((MODEL, tomorrow), (IMAGES, context.day)):
-        context.has(file, day=day)  # read from, and so part of what the finding follows from
-    model = load_site_model(MODEL.published(context.paths, tomorrow))
-    images = read_rows(IMAGES.published(context.paths, context.day), IMAGES.layout, name="images", rows=rows.tolist())
+    model = load_site_model(context.leaves(MODEL))
+    images = read_rows(context.leaves(IMAGES), IMAGES.layout, name="images", rows=rows.tolist())
     return np.asarray(predict(model, images), dtype=np.float64)

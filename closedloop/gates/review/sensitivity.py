@@ -97,11 +97,11 @@ def _is_surely_less(attacks: MeasuredChanges, part: float | None) -> bool:
 
 
 def _on_later_days(context: GateContext, level: GateLevel) -> GateLevel:
-    return "PASS" if context.day == 0 else level
+    return "PASS" if context.is_first else level
 
 
 def _first(context: GateContext) -> str:
-    return f" ({_FIRST})" if context.day == 0 else ""
+    return f" ({_FIRST})" if context.is_first else ""
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,13 @@ def _numbers(day: DayRecord) -> list[str]:
 
 def _closed(day: DayRecord, amendments: tuple[Amendment, ...]) -> list[str]:
     lines = []
-    closed = closed_day(amendments, day.day)
+    closed = closed_day(amendments, day.session)
     if closed is not None:
         lines.append(f"{closed.said[0].upper()}{closed.said[1:]}.")
     if day.quality is not None and day.quality.about_sites:
         lines.append(day.quality.about_sites)
-    if day.fit is not None and str(day.day) in day.fit.days_not_fitted:
-        lines.append(f"Nothing of day {day.day} is fitted: {day.fit.days_not_fitted[str(day.day)]}.")
+    if day.fit is not None and str(day.session.seed_name) in day.fit.days_not_fitted:
+        lines.append(f"Nothing of day {day.day} is fitted: {day.fit.days_not_fitted[str(day.session.seed_name)]}.")
     missed = day.plan.not_shown_before if day.plan is not None else None
     if missed is not None:
         lines.append(

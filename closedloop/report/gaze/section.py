@@ -19,7 +19,7 @@ from closedloop.report.wording import DASH, count, number, percent
 def gaze_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show a day's gaze; None where the session kept none."""
     manifest = day.manifests.get("present")
-    gaze = measure_day(record.paths, day.day, names=tuple(manifest.outputs)) if manifest else None
+    gaze = measure_day(record.paths.at(day.session), day.day, names=tuple(manifest.outputs)) if manifest else None
     return None if gaze is None else section_of(gaze)
 
 

@@ -67,7 +67,7 @@ def strip(tables: Sequence[IdentityTable]) -> Figure:
         note_numbers(axes, name, [day for day, _ in own], [r for _, r in own])
     axes.set_xlim(-0.5, max(len(tables), 6) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xticks(range(len(tables)), [str(table.day) for table in tables])
+    axes.set_xticks(range(len(tables)), [str(table.session.seed_name) for table in tables])
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
     axes.grid(visible=False)

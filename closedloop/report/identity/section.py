@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closedloop.artifacts.day.identity import IdentityState, IdentityTable, OfferedSite, SiteIdentity
+from closedloop.artifacts.records.sequence import Block
 from closedloop.report.identity import figures
 from closedloop.report.layout import PageSection, plate
 from closedloop.report.reading import DayRecord
@@ -51,7 +52,7 @@ def identity_over_days(days: Sequence[DayRecord]) -> PageSection | None:
         if last.sites()
         else (),
         tables=tuple(table for table in (_changed(tables), _offered(last)) if table is not None),
-        folded=((f"Every electrode, day {last.day}", _every(last)),),
+        folded=((f"Every electrode, {last.session.said}", _every(last)),),
     )
 
 
@@ -64,9 +65,9 @@ def _said(table: IdentityTable) -> str:
         else f"; the electrodes' correlation with themselves is {number(table.expected)} (median)"
     )
     return (
-        f"On day {table.day}, {count(n_same)} of {count(len(sites))} sites answer the {count(table.n_images)} images "
-        f"shown every day as on day 0{drift}. A site that is another is fitted and evaluated as the one it was, until "
-        "a person leaves it out (closedloop exclude)."
+        f"On {table.session.said}, {count(n_same)} of {count(len(sites))} sites answer the {count(table.n_images)} "
+        f"images shown every day as on day 0{drift}. A site that is another is fitted and evaluated as the one it was, "
+        "until a person leaves it out (closedloop exclude)."
     )
 
 
@@ -82,7 +83,7 @@ def _changed(tables: Sequence[IdentityTable]) -> Table | None:
             (
                 one.neuroid_id + ("" if one.site_index is None else f" (site {one.site_index})"),
                 _WORDS[one.state],
-                f"day {_since(tables, one.neuroid_id)}",
+                _since(tables, one.neuroid_id).said,
                 one.partner or DASH,
                 plus_minus(one.correlation, one.standard_error),
                 number(one.partner_correlation),
@@ -111,14 +112,14 @@ def _is_told(one: SiteIdentity) -> bool:
     return one.state == "moved" or (one.site_index is not None and one.state != "same")
 
 
-def _since(tables: Sequence[IdentityTable], name: str) -> int:
-    day = tables[-1].day
+def _since(tables: Sequence[IdentityTable], name: str) -> Block:
+    since = tables[-1].session
     for table in reversed(tables):
         state = next((one.state for one in table.electrodes if one.neuroid_id == name), "same")
         if state == "same":
             break
-        day = table.day
-    return day
+        since = table.session
+    return since
 
 
 def _offered(table: IdentityTable) -> Table | None:

@@ -114,7 +114,7 @@ def _values(stage: ReplayedStage) -> Table:
 
 
 def _name(stage: ReplayedStage) -> str:
-    return f"day {stage.day} {stage.stage}"
+    return f"{stage.session.said} {stage.stage}"
 
 
 def _what_ifs(found: Replay) -> Iterator[PageSection]:

@@ -190,7 +190,8 @@ def _ended(event: StageEvent, begun: StageEvent | None) -> Entry:
 
 
 def _stage(event: StageEvent) -> str:
-    return START if event.day == START_DAY else event.stage
+    stage, _, number = event.stage.partition(".")
+    return START if event.day == START_DAY else f"{stage}, session {number}" if number else stage
 
 
 def _gates(paths: StudyPaths) -> tuple[list[Entry], list[str]]:

@@ -13,9 +13,9 @@ import numpy as np
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.records.sequence import FIRST, block_of_folder, readable_sequence
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
-from closedloop.report.reading import day_numbers
 from closedloop.service.over_days.numbers import attempt
 from closedloop.service.unchanged import while_unchanged
 
@@ -45,6 +45,8 @@ class NextSession:
         Whether there is an audit: old versions wrote none.
     hours
         What the plan says it takes, in words; empty where it cannot be read.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -55,6 +57,7 @@ class NextSession:
     session: SessionDocument | None
     is_audited: bool
     hours: str
+    block: int = 1
 
     def row_of(self, stimulus_id: str) -> int | None:
         """Return the row of the first stimulus of this name."""
@@ -63,10 +66,12 @@ class NextSession:
 
 
 def find_next_session(paths: StudyPaths) -> tuple[NextSession | None, tuple[str, ...]]:
-    """Return the stimuli of the last day that has some, and what could not be read; None where no day has any."""
-    for day in reversed(day_numbers(paths)):
-        if (paths.day(day).folder("synthesize") / MANIFEST_NAME).is_file():
-            found, faults = _session(paths.day(day).root)
+    """Return the stimuli of the last session that has some, and what could not be read; None where none has any."""
+    sequence = readable_sequence(paths.amendments)
+    for block in reversed(paths.found()):
+        day = paths.at(block).day(block.day)
+        if block in sequence.of_day(block.day) and (day.folder("synthesize") / MANIFEST_NAME).is_file():
+            found, faults = _session(day.root)
             return found, faults
     return None, ()
 
@@ -81,7 +86,8 @@ def _files(folder: Path) -> Iterable[Path]:
 
 @while_unchanged(most=4, files=_files)
 def _session(folder: Path) -> tuple[NextSession | None, tuple[str, ...]]:
-    paths, day = StudyPaths(folder.parent), int(folder.name.removeprefix("day-"))
+    day, number = block = block_of_folder(folder.name) or FIRST
+    paths = StudyPaths(folder.parent).at(block)
     columns, fault = attempt(lambda: catalog.STIMULI.read(catalog.STIMULI.published(paths, day)))
     if columns is None:
         return None, (fault,)
@@ -104,6 +110,7 @@ def _session(folder: Path) -> tuple[NextSession | None, tuple[str, ...]]:
             session=session,
             is_audited=audit is not None,
             hours=_hours(paths, day),
+            block=number,
         ),
         tuple(faults),
     )
@@ -122,8 +129,8 @@ def _with_audit(columns: Columns, audit: Columns | None) -> Columns:
 
 
 def _site_names(paths: StudyPaths, day: int) -> dict[int, str]:
-    for earlier in range(day - 1, -1, -1):
-        table, _ = attempt(partial(catalog.SITES.read, catalog.SITES.published(paths, earlier)))
+    for earlier in reversed([one for one in paths.found() if one < paths.block(day)]):
+        table, _ = attempt(partial(catalog.SITES.read, catalog.SITES.published(paths.at(earlier), earlier.day)))
         if table is not None:
             return {site.site_index: site.neuroid_id for site in table.chosen() if site.site_index is not None}
     return {}

@@ -16,9 +16,10 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import FIRST, block_of_folder, readable_sequence
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
-from closedloop.report.reading import DayRecord, PublishedDay, SensitivityRow, day_numbers
+from closedloop.report.reading import DayRecord, PublishedDay, SensitivityRow, reported_sessions
 from closedloop.service.unchanged import while_unchanged
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
@@ -35,6 +36,8 @@ class DayNumbers:
     ----------
     faults
         What could not be read, a line each.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -44,6 +47,7 @@ class DayNumbers:
     evaluation: EvaluationReport | None
     sensitivity: tuple[SensitivityRow, ...]
     faults: tuple[str, ...] = ()
+    block: int = 1
 
     def record(self) -> DayRecord:
         """Return the day as the report's tables take it."""
@@ -59,12 +63,16 @@ class DayNumbers:
             sensitivity=self.sensitivity,
             pairs=None,
             manifests={},
+            block=self.block,
         )
 
 
 @dataclass(frozen=True)
 class StudyNumbers:
-    """A study's days, ascending; `study` and `protocol` are None where they cannot be read."""
+    """A study's days, ascending; `study` and `protocol` are None where they cannot be read.
+
+    A day is told by its last session that was evaluated, which has the numbers of all.
+    """
 
     study: StudyDocument | None
     protocol: Protocol | None
@@ -81,11 +89,17 @@ def read_numbers(paths: StudyPaths) -> StudyNumbers:
     """Read what the days have measured; what cannot be read is said, and the rest is there all the same."""
     study, fault = study_of(paths)
     protocol, protocol_fault = _protocol(paths.protocol)
-    days: tuple[DayNumbers, ...] = ()
+    sessions: tuple[DayNumbers, ...] = ()
     if study is not None:
-        days = tuple(_day(paths.day(number).root) for number in day_numbers(paths))
+        looked_at = paths.keeping(readable_sequence(paths.amendments))
+        sessions = tuple(_day(paths.at(one).day(one.day).root) for one in reported_sessions(looked_at))
+    by_day: dict[int, DayNumbers] = {}
+    for one in sessions:
+        if one.day not in by_day or one.evaluation is not None:
+            by_day[one.day] = one
     faults = [line for line in (fault, protocol_fault) if line]
-    return StudyNumbers(study, protocol, days, (*faults, *(line for day in days for line in day.faults)))
+    lines = (*faults, *(line for one in sessions for line in one.faults))
+    return StudyNumbers(study, protocol, tuple(by_day.values()), lines)
 
 
 def study_of(paths: StudyPaths) -> tuple[StudyDocument | None, str]:
@@ -120,7 +134,8 @@ def _files_of_day(folder: Path) -> Iterable[Path]:
 
 @while_unchanged(files=_files_of_day)
 def _day(folder: Path) -> DayNumbers:
-    paths, number = StudyPaths(folder.parent), int(folder.name.removeprefix("day-"))
+    number, block = session = block_of_folder(folder.name) or FIRST
+    paths = StudyPaths(folder.parent).at(session)
     study, _ = study_of(paths)
     published = PublishedDay(paths, number, simulated=study is not None and study.simulated)
     faults: list[str] = []
@@ -140,4 +155,5 @@ def _day(folder: Path) -> DayNumbers:
         evaluation=document(catalog.EVALUATION),
         sensitivity=rows or (),
         faults=tuple(faults),
+        block=block,
     )

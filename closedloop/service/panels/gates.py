@@ -25,6 +25,7 @@ from closedloop.artifacts.gates.report import (
 )
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.unchanged import while_unchanged
@@ -72,6 +73,12 @@ class CheckpointFindings:
     checkpoint: Checkpoint
     when: str
     findings: tuple[ShownFinding, ...]
+    block: int = 1
+
+    @property
+    def session(self) -> Block:
+        """Whose they are."""
+        return Block(self.day, self.block)
 
     @property
     def n_holds(self) -> int:
@@ -106,15 +113,15 @@ class GatesPanel:
     damaged: tuple[str, ...] = ()
 
 
-def anchor(day: int, checkpoint: str, gate: str) -> str:
+def anchor(session: Block, checkpoint: str, gate: str) -> str:
     """Return where on the page a finding stands.
 
     Parameters
     ----------
-    day, checkpoint, gate
+    session, checkpoint, gate
         Whose it is.
     """
-    return f"finding-{day}-{checkpoint}-{gate}"
+    return f"finding-{session.seed_name}-{checkpoint}-{gate}"
 
 
 def read(paths: StudyPaths) -> GatesPanel:
@@ -125,14 +132,10 @@ def read(paths: StudyPaths) -> GatesPanel:
 def _that_decide(root: Path) -> Iterable[Path]:
     paths = StudyPaths(root)
     yield from (paths.study, paths.protocol, paths.amendments)
-    for day in _days(paths):
-        yield from (gate_report_path(paths, day, checkpoint) for checkpoint in CHECKPOINTS)
-        yield from (folder / JOURNAL.name for folder in (paths.folder("present", day), paths.working("present", day)))
-
-
-def _days(paths: StudyPaths) -> list[int]:
-    names = [path.name[4:] for path in paths.root.glob("day-[0-9]*")]
-    return sorted((int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 5), reverse=True)
+    for block in paths.found():
+        at, day = paths.at(block), block.day
+        yield from (gate_report_path(at, day, checkpoint) for checkpoint in CHECKPOINTS)
+        yield from (folder / JOURNAL.name for folder in (at.folder("present", day), at.working("present", day)))
 
 
 @dataclass(frozen=True)
@@ -142,18 +145,20 @@ class _Decided:
     amendments: tuple[Amendment, ...]
     held_by: tuple[Held, ...]
     goes_on: bool
+    n_days: int = 0
 
 
 @while_unchanged(files=_that_decide)
 def _read(root: Path) -> GatesPanel:
     paths, damaged = StudyPaths(root), list[str]()
+    paths = paths.keeping(readable_sequence(paths.amendments))
     decided = _decided(paths, damaged)
     person = persons_hold(decided.amendments)
     found = [
         one
-        for day in _days(paths)
+        for block in reversed(paths.found())
         for checkpoint in reversed(CHECKPOINTS)
-        if (one := _findings(paths, day, checkpoint, decided, damaged))
+        if (one := _findings(paths.at(block), block.day, checkpoint, decided, damaged))
     ]
     return GatesPanel(tuple(found), decided.held_by, person.found if person else "", tuple(dict.fromkeys(damaged)))
 
@@ -168,7 +173,7 @@ def _decided(paths: StudyPaths, damaged: list[str]) -> _Decided:
     try:
         study, protocol = StudyDocument.read(paths.study), read_protocol(paths.protocol)
         goes_on = not holds_by_gates(study, protocol)
-        return _Decided(amendments, held_now(paths, study, protocol), goes_on)
+        return _Decided(amendments, held_now(paths, study, protocol), goes_on, protocol.days)
     except (ClosedLoopError, OSError) as error:
         damaged.append(str(error))
         return _Decided(amendments, (), goes_on)
@@ -184,25 +189,27 @@ def _findings(
         return None
     if report is None:
         return None
-    holding = {one.gate for one in decided.held_by if (one.day, one.checkpoint) == (day, checkpoint)}
-    stopped = day if checkpoint == "preflight" else day + 1
-    passed = _GOES_ON if decided.goes_on else _SHOWN.format(day=stopped) if is_shown(paths, stopped) else ""
+    block = paths.block(day)
+    holding = {one.gate for one in decided.held_by if ((one.day, one.block), one.checkpoint) == (block, checkpoint)}
+    stopped = block if checkpoint == "preflight" else paths.sequence.after(block, decided.n_days)
+    begun = stopped is not None and is_shown(paths.at(stopped), stopped.day)
+    passed = _GOES_ON if decided.goes_on else _SHOWN.format(session=stopped.said) if stopped and begun else ""
     findings = [
         _finding(
             one,
-            approval_of(one, day, checkpoint, decided.amendments),
+            approval_of(one, block, checkpoint, decided.amendments),
             holds=one.level == "HOLD" and one.gate in holding,
             passed=passed,
         )
         for one in report.findings
     ]
     findings.sort(key=lambda one: (not one.holds, _ORDER[one.level]))
-    return CheckpointFindings(day, checkpoint, _WHEN[checkpoint], tuple(findings))
+    return CheckpointFindings(day, checkpoint, _WHEN[checkpoint], tuple(findings), block.number)
 
 
 _ORDER: Final[dict[GateLevel, int]] = {"HOLD": 0, "WARN": 1, "PASS": 2}
 _GOES_ON = "a simulated study goes on by itself"
-_SHOWN = "the session of day {day} has begun: nothing holds it any more"
+_SHOWN = "the session of {session} has begun: nothing holds it any more"
 
 
 def _finding(finding: GateFinding, approval: Amendment | None, *, holds: bool, passed: str) -> ShownFinding:

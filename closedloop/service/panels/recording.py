@@ -9,12 +9,13 @@ from pathlib import Path
 from closedloop.artifacts.catalog import JOURNAL, ONSETS, QUALITY, RESPONSES
 from closedloop.artifacts.day.quality import DeviceQuality, IngestQuality
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import FIRST, Block, block_of_folder
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.reading.recording.arrivals import Arrivals, AwaitedRecording, arrivals
 from closedloop.service.reading.recording.onsets import DeviceLatency, latency_of
-from closedloop.service.reading.session.places import current_session, days_of, look_at_journal, onsets_of_journal
+from closedloop.service.reading.session.places import current_session, look_at_journal, onsets_of_journal, sessions_of
 from closedloop.service.unchanged import while_unchanged
 
 NAME = "recording"
@@ -125,7 +126,7 @@ def _arrived(paths: StudyPaths, damaged: list[str]) -> tuple[Arrivals | None, in
         counts = look_at_journal(place.journal).counts if place.journal else None
         found = arrivals(
             AwaitedRecording(
-                paths=paths,
+                paths=paths.at(place.session),
                 study=study,
                 protocol=protocol,
                 day=place.day,
@@ -156,7 +157,8 @@ def _read_quality(path: Path) -> IngestQuality:
 
 
 def _latest_quality(paths: StudyPaths, damaged: list[str]) -> IngestQuality | None:
-    place = next((file for day in days_of(paths) if (file := QUALITY.published(paths, day)).is_file()), None)
+    places = (QUALITY.published(paths.at(one), one.day) for one in sessions_of(paths))
+    place = next((file for file in places if file.is_file()), None)
     try:
         return _read_quality(place) if place is not None else None
     except (ClosedLoopError, OSError) as error:
@@ -233,8 +235,8 @@ def _ingest_files(quality: Path) -> tuple[Path, ...]:
 
 @while_unchanged(most=4, files=_ingest_files)
 def _latency(quality: Path) -> tuple[DeviceLatency, ...] | str:
-    paths = StudyPaths(quality.parents[2])
-    day = int(quality.parents[1].name[4:])
+    block = block_of_folder(quality.parents[1].name) or FIRST
+    paths, day = StudyPaths(quality.parents[2]).at(block), block.day
     try:
         return latency_of(paths, day, onsets_of_journal(JOURNAL.published(paths, day)))
     except (ClosedLoopError, OSError) as error:
@@ -242,7 +244,7 @@ def _latency(quality: Path) -> tuple[DeviceLatency, ...] | str:
 
 
 def _charts(paths: StudyPaths, quality: IngestQuality, damaged: list[str]) -> tuple[Chart, ...]:
-    found = _latency(QUALITY.published(paths, quality.day))
+    found = _latency(QUALITY.published(paths.at(Block(quality.day, quality.block)), quality.day))
     if isinstance(found, str):
         damaged.append(found)
         return ()

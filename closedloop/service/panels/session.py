@@ -10,6 +10,7 @@ from pathlib import Path
 from closedloop.artifacts.catalog import GAZE, SESSION
 from closedloop.artifacts.day.journal_rows import Continued, LaunchOpened, Paused, RecordingNoted
 from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.description import read_rig
 from closedloop.artifacts.study import StudyPaths
@@ -19,7 +20,7 @@ from closedloop.service.reading.session.counts import SessionCounts
 from closedloop.service.reading.session.gaze import RecentGaze, recent_gaze
 from closedloop.service.reading.session.journal import JournalLook
 from closedloop.service.reading.session.pictures import picture_key, session_picture
-from closedloop.service.reading.session.places import current_session, days_of, journal_of, look_at_journal
+from closedloop.service.reading.session.places import current_session, journal_of, look_at_journal, sessions_of
 from closedloop.service.unchanged import while_unchanged
 from closedloop.study.completeness.names import is_copying
 
@@ -153,6 +154,7 @@ def read(paths: StudyPaths) -> SessionPanel:
     if place is None:
         return SessionPanel()
     damaged: list[str] = []
+    paths = paths.at(place.session)
     plan = _plan(SESSION.published(paths, place.day), damaged)
     if place.journal is None:
         return SessionPanel(
@@ -160,19 +162,19 @@ def read(paths: StudyPaths) -> SessionPanel:
             session_id=plan.session_id if plan else "",
             n_planned=plan.n_presentations if plan else None,
             n_left=plan.n_presentations if plan else None,
-            before=_before(paths, place.day),
+            before=_before(paths, place.session),
             damaged=tuple(damaged),
         )
     look = look_at_journal(place.journal)
     return _panel(paths, place.day, place.journal, look, plan=plan, damaged=damaged)
 
 
-def _before(paths: StudyPaths, day: int) -> EarlierSession | None:
-    for earlier in days_of(paths):
-        journal = journal_of(paths, earlier) if earlier < day else None
+def _before(paths: StudyPaths, session: Block) -> EarlierSession | None:
+    for earlier in sessions_of(paths):
+        journal = journal_of(paths.at(earlier), earlier.day) if earlier < session else None
         if journal is not None:
             counts = look_at_journal(journal).counts
-            return EarlierSession(earlier, counts.doing, counts.n_accepted, counts.n_rejected)
+            return EarlierSession(earlier.day, counts.doing, counts.n_accepted, counts.n_rejected)
     return None
 
 
@@ -205,7 +207,9 @@ def _panel(
         rejected=tuple(RejectedFor(_WORDS.get(name, name.replace("_", " ")), n) for name, n in counts.rejected.items()),
         gaze=_gaze(journal, look, plan),
         pictures=tuple(
-            SessionPicture(picture_key(day, shown.image), shown.image, _WORDS.get(shown.reason, shown.reason))
+            SessionPicture(
+                picture_key(paths.block(day), shown.image), shown.image, _WORDS.get(shown.reason, shown.reason)
+            )
             for shown in reversed(counts.last_images)
         ),
         events=tuple(_events(look)),

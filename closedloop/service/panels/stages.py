@@ -10,13 +10,14 @@ from typing import Literal
 
 from closedloop.artifacts.gates.held import PERSON, Held
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import Block, BlockSequence, readable_sequence
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels import gates
 from closedloop.service.reading.session.under_way import SessionUnderWay, session_under_way
 from closedloop.service.stage_words import STAGE_WORDS
 from closedloop.service.unchanged import while_unchanged
-from closedloop.study.ledger import StageRecord, read_records
+from closedloop.study.ledger import StageRecord, of_sessions, read_records
 from closedloop.study.process.lock import LockHolder, holder_of, waiter_of
 from closedloop.study.process.progress import StageProgress, progress_of
 from closedloop.study.process.running import RunningStage, running_stage
@@ -66,16 +67,19 @@ class DayStages:
     ----------
     left_s
         How long until a person is needed or the day ends; None where nothing runs, or one of its stages is unknown.
+    block
+        Which of the day's sessions.
     """
 
     day: int
     stages: tuple[StageCell, ...]
     left_s: float | None = None
+    block: int = 1
 
     @property
     def label(self) -> str:
         """The day's name."""
-        return "start" if self.day == START_DAY else f"day {self.day}"
+        return "start" if self.day == START_DAY else Block(self.day, self.block).said
 
     @property
     def is_done(self) -> bool:
@@ -173,17 +177,18 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
     """
     damaged: list[str] = []
     document, protocol = _study(paths, damaged), _protocol(paths, damaged)
-    records = _ledger(paths, damaged)
+    sequence = readable_sequence(paths.amendments)
+    records = of_sessions(_ledger(paths, damaged), sequence)
     holder, waiter = _process(holder_of, paths, damaged), _process(waiter_of, paths, damaged)
     running = running_stage(paths, records, is_held=holder is not None, now=now)
     simulated = document is not None and document.simulated
     n_days = protocol.days if protocol else None
     progress = progress_of(paths, records, running, n_days=n_days, simulated=simulated, now=now)
-    days = _days(records, running, progress, n_days=n_days, simulated=simulated)
+    days = _days(records, running, progress, sequence=sequence, n_days=n_days, simulated=simulated)
     held_by = gates.read(paths).held_by
     is_held = n_days is not None and is_held_next(paths, n_days, held_by)
     state: StudyState | Literal["unreadable", "being shown"]
-    state = _state(records, running, n_days=n_days, is_held=is_held)
+    state = _state(records, running, to_do=None if n_days is None else sequence.blocks(n_days), is_held=is_held)
     needs = (*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held))
     shown = session_under_way(paths) if state == "waiting" else None
     if shown and days and any(_is_shown(need, shown) for need in needs):
@@ -260,11 +265,12 @@ def _process(of: Callable[[Path], LockHolder | None], paths: StudyPaths, damaged
 
 
 def _state(
-    records: Sequence[StageRecord], running: RunningStage | None, *, n_days: int | None, is_held: bool
+    records: Sequence[StageRecord], running: RunningStage | None, *, to_do: Sequence[Block] | None, is_held: bool
 ) -> StudyState:
     """Return the state; a loop that waits or is held may be there for hours, and is not said to run."""
     states = {record.state for record in records}
-    finished = sum(record.stage == "evaluate" and record.state == "done" for record in records)
+    done = (record for record in records if record.stage == "evaluate" and record.state == "done")
+    finished = {(record.day, record.block) for record in done}
     if running:
         return "stopped" if running.state == "stopped" else "running"
     if "failed" in states:
@@ -273,7 +279,7 @@ def _state(
         return "held"
     if "waiting" in states:
         return "waiting"
-    if n_days is not None and finished >= n_days:
+    if to_do is not None and finished.issuperset(to_do):
         return "done"
     return "stopped" if records else "new"
 
@@ -283,25 +289,26 @@ def _hold(held: Held) -> Need:
         return Need("held", "by a person", held.found, anchor=gates.NAME)
     return Need(
         "held",
-        f"day {held.day} {held.checkpoint}, {held.gate.replace('_', ' ')}",
+        f"{Block(held.day, held.block).said} {held.checkpoint}, {held.gate.replace('_', ' ')}",
         f"expected {held.expected}, found {held.found}",
         held.remedy,
-        gates.anchor(held.day, held.checkpoint, held.gate),
+        gates.anchor(Block(held.day, held.block), held.checkpoint, held.gate),
     )
 
 
 def _said(records: Sequence[StageRecord], *, is_held: bool) -> Iterator[Need]:
     """Yield what the loop said when it stopped; what a held study would wait for comes later."""
     for record in records:
-        place = record.stage if record.day == START_DAY else f"day {record.day} {record.stage}"
+        block = Block(record.day, record.block)
+        place = record.stage if record.day == START_DAY else f"{block.said} {record.stage}"
         if record.state == "failed":
-            yield Need("failed", place, _without(record.day, record.error))
+            yield Need("failed", place, _without(block, record.error))
         if record.state == "waiting" and not is_held:
-            yield Need("waiting", place, _without(record.day, record.error))
+            yield Need("waiting", place, _without(block, record.error))
 
 
 def _is_shown(need: Need, shown: SessionUnderWay) -> bool:
-    return need.kind == "waiting" and need.place == f"day {shown.day} present"
+    return need.kind == "waiting" and need.place == f"{shown.session.said} present"
 
 
 def _shown(need: Need, shown: SessionUnderWay) -> Need:
@@ -310,8 +317,8 @@ def _shown(need: Need, shown: SessionUnderWay) -> Need:
 
 
 def _with_session(day: DayStages, shown: SessionUnderWay) -> DayStages:
-    """Return a day whose session is being shown, with how far it is."""
-    if day.day != shown.day:
+    """Return a session that is being shown, with how far it is."""
+    if (day.day, day.block) != shown.session:
         return day
     return replace(
         day,
@@ -321,9 +328,9 @@ def _with_session(day: DayStages, shown: SessionUnderWay) -> DayStages:
     )
 
 
-def _without(day: int, said: str | None) -> str:
+def _without(block: Block, said: str | None) -> str:
     """Return what a loop said without the day it begins with: the page says the day before it."""
-    return (said or "").removeprefix(f"day {day}: ")
+    return (said or "").removeprefix(f"{block.said}: ")
 
 
 def _days(
@@ -331,32 +338,37 @@ def _days(
     running: RunningStage | None,
     progress: StageProgress | None,
     *,
+    sequence: BlockSequence,
     n_days: int | None,
     simulated: bool,
 ) -> tuple[DayStages, ...]:
-    by_day: dict[int, dict[str, StageRecord]] = {}
+    by_day: dict[Block, dict[str, StageRecord]] = {}
     for record in records:
-        by_day.setdefault(record.day, {})[record.stage] = record
+        by_day.setdefault(Block(record.day, record.block), {})[record.stage] = record
     taken = seconds_of(records)
     days = []
-    for day, of_day in sorted(by_day.items()):
-        at_work = progress if progress and progress.day == day else None
+    for block, of_day in sorted(by_day.items()):
+        day = block.day
+        at_work = progress if progress and (progress.day, progress.block) == block else None
+        is_last = n_days is not None and sequence.after(block, n_days) is None
+        is_over = day != START_DAY and block not in sequence.of_day(day)
         cells = tuple(
             _cell(
                 of_day.get(stage) or stage,
                 running if at_work and at_work.stage == stage else None,
                 left_s=_left_s(at_work, taken, day, stage, simulated=simulated),
             )
-            for stage in _stages(day, n_days)
+            for stage in _stages(day, is_last=is_last)
+            if stage in of_day or not is_over
         )
-        days.append(DayStages(day, cells, at_work.day_time_left_s if at_work else None))
+        days.append(DayStages(day, cells, at_work.day_time_left_s if at_work else None, block.number))
     return tuple(days)
 
 
-def _stages(day: int, n_days: int | None) -> tuple[str, ...]:
+def _stages(day: int, *, is_last: bool) -> tuple[str, ...]:
     if day == START_DAY:
         return (START,)
-    return STAGES[:-1] if day + 1 == n_days else STAGES  # the last day queues nothing
+    return STAGES[:-1] if is_last else STAGES  # the last session queues nothing
 
 
 def _left_s(

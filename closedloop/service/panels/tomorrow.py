@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import kept, n_beyond_budget, shift
@@ -208,7 +209,7 @@ def _of_row(session: NextSession, row: int) -> SessionImage:
 def _images(paths: StudyPaths, session: NextSession) -> Path:
     """Return where the bytes lie: the session folder's own, which the rig shows, as soon as there is one."""
     file = catalog.SESSION_IMAGES if session.stage == "schedule" else catalog.IMAGES
-    return file.published(paths, session.day)
+    return file.published(paths.at(Block(session.day, session.block)), session.day)
 
 
 def _first_kind(columns: Columns) -> str:

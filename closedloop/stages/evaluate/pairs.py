@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -135,6 +136,30 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
         true_change=change(true_rates_hz) if true_rates_hz is not None else np.full(len(stimulus), np.nan),
         n_repetitions=measured.n_usable[stimulus, site],
     )
+
+
+def join_pairs(sessions: Sequence[ImagePairs]) -> ImagePairs:
+    """Return the pairs of a day's sessions together, each scaled by its own session's clean images.
+
+    An image that several sessions showed is one image: `clean_index` numbers the images of all. `stimulus` stays what
+    it is in each session.
+    """
+    if len(sessions) == 1:
+        return sessions[0]
+    _, clean_index = np.unique(np.concatenate([pairs.image_id for pairs in sessions]), return_inverse=True)
+    n_repetitions = max(pairs.repetitions_clean.shape[1] for pairs in sessions)
+
+    def column(name: str) -> NDArray[Any]:
+        parts = [getattr(pairs, name) for pairs in sessions]
+        if name.startswith("repetitions_"):
+            missing = [n_repetitions - part.shape[1] for part in parts]
+            parts = [
+                np.pad(part, ((0, 0), (0, n)), constant_values=np.nan) for part, n in zip(parts, missing, strict=True)
+            ]
+        return np.concatenate(parts)
+
+    joined = {field.name: column(field.name) for field in fields(ImagePairs)}
+    return ImagePairs(**joined | {"clean_index": clean_index.astype(np.int64)})
 
 
 def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:

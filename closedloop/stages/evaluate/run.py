@@ -5,17 +5,20 @@ The hidden truth of a simulation is read here (through `hidden_truth`) and nowhe
 
 from __future__ import annotations
 
+from functools import partial
+
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.exclusions import from_text
+from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.day.evaluation import SENSITIVITY
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
-from closedloop.stages.evaluate.pairs import measure, pairs_of
+from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
@@ -24,28 +27,41 @@ from closedloop.stages.from_protocol.recording import response_window_s
 
 
 def run(context: StageContext) -> None:
-    """Write sensitivity.parquet, pairs.parquet and evaluation.json."""
+    """Write sensitivity.parquet and pairs.parquet, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
-    whole = read_day_responses(context.read, context.day, window_s=response_window_s(protocol.recording))
+    window_s = response_window_s(protocol.recording)
+    whole = read_day_responses(context.read, context.day, window_s=window_s)
     exclusions = from_text(context.decided.get("left_out_of_evaluation", ""), place="left_out_of_evaluation")
-    day, left_out = leave_out(whole, exclusions, recording_day=context.day)
+    day, left_out = leave_out(whole, of_session(exclusions, context.block), recording_day=context.day)
+    earlier = [context.at(block) for block in context.so_far[:-1] if block.day == context.day]
+    before = [
+        leave_out(
+            read_day_responses(one.read, one.day, window_s=window_s),
+            of_session(exclusions, one.block),
+            recording_day=one.day,
+        )[0]
+        for one in earlier
+    ]
     sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
-    day_0 = context.read(catalog.SENSITIVITY, day=0) if has_units and context.day > 0 else None
+    is_first = context.block == FIRST
+    day_0 = context.at(FIRST).read(catalog.SENSITIVITY) if has_units and not is_first else None
     work = AttackWork(protocol.attack.batch_size, context.workers, context.scratch, context.progress)
 
     measured = measure(day)
-    true_rates_hz, known_rows = None, list[Row]()
+    true_rates_hz, true_before = None, list[Floats | None]([None] * len(before))
+    known_rows = list[Row]()
     if context.simulated:
-        truth = read_hidden_truth(
+        truth_of = partial(
+            read_hidden_truth,
             simulated_cortex(protocol, context.study),
-            day,
             recording_day=context.day,
             n_processors=protocol.simulation.n_processors,
             name=f"hidden cortex {context.seed()}",
         )
-        true_rates_hz = truth.rates_hz
+        truth = truth_of(day)
+        true_rates_hz, true_before = truth.rates_hz, [truth_of(one).rates_hz for one in before]
         known_rows += white_box_rows(
             truth.source,
             day,
@@ -65,7 +81,9 @@ def run(context: StageContext) -> None:
             work=work,
         )
     pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
-    rows = [*measured_rows(pairs), *(truth_rows(pairs) if context.simulated else []), *known_rows]
+    of_before = [pairs_of(one, measure(one), true_rates_hz=true) for one, true in zip(before, true_before, strict=True)]
+    so_far = join_pairs([*of_before, pairs])
+    rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     choice = choose_rasters(day, measured, pairs)
     rasters = (
         draw_rasters(day, choice, spikes=context.read(catalog.spikes(day.sites[choice.site].processor)), onsets=onsets)
@@ -85,5 +103,5 @@ def run(context: StageContext) -> None:
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
-    context.write(catalog.PAIRS, pairs.table())
+    context.write(catalog.PAIRS, so_far.table())
     context.write(catalog.EVALUATION, report)

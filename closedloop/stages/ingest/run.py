@@ -14,11 +14,13 @@ from closedloop.alignment.run_search import AlignmentRules
 from closedloop.artifacts import catalog
 from closedloop.artifacts.arrays import Arrays, write_arrays
 from closedloop.artifacts.day.doubts import doubts_and_who_took_them
+from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.images import Sites
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
@@ -68,7 +70,7 @@ def run(context: StageContext) -> None:
     check_journal(journal, context.path(catalog.JOURNAL), plan=plan)
     amendments = read_amendments(context.paths.amendments)
     stimuli = context.read(catalog.STIMULI)
-    first = context.read(catalog.SITES, day=0) if context.day > 0 else context.read_as_shown(catalog.SITES)
+    first = context.read_as_shown(catalog.SITES) if context.block == FIRST else context.at(FIRST).read(catalog.SITES)
     arrays = tuple(one.files for one in context.study.array_files)
     devices = read_day_devices(
         folder,
@@ -127,7 +129,7 @@ def run(context: StageContext) -> None:
     quality = quality_of(
         recording,
         journal=journal,
-        despite={} if context.simulated else doubts_and_who_took_them(journal, amendments, day=context.day),
+        despite={} if context.simulated else doubts_and_who_took_them(journal, amendments, block=context.block),
         alignments=alignments,
         onsets=onsets,
         coverage=coverage,
@@ -152,28 +154,40 @@ def run(context: StageContext) -> None:
             attributes={"definition": recording.definition},
         )
     context.write(catalog.SITES, sites)
-    context.write(catalog.QUALITY, quality)
+    context.write(catalog.QUALITY, quality.model_copy(update={"block": context.block.number}))
     waveforms = mean_waveforms(recording)
     if waveforms is not None:
         context.write(catalog.WAVEFORMS, waveforms)
-    if first is not None:
-        window_s, images = (window_ms[1] - window_ms[0]) / 1000, images_of_every_day(stimuli)
-        shown, then = context.read(catalog.RESPONSES, day=0), context.read(catalog.COUNTS, day=0)
-        stored = context.path(catalog.WAVEFORMS, day=0).exists()
-        context.write(
-            catalog.IDENTITY,
-            identity_table(
-                answers(first, shown["stimulus_id"], then["counts"] / window_s, images),
-                answers(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
-                first=first,
-                today=sites,
-                min_reliability=context.protocol.sites.min_reliability,
-                waveforms=(
-                    waveforms_by_name(context.read(catalog.WAVEFORMS, day=0) if stored else None, first),
-                    waveforms_by_name(waveforms, sites),
-                ),
-            ),
-        )
+    if first is not None and context.block != FIRST:
+        context.write(catalog.IDENTITY, _identity(context, waveforms, counts, onsets, first=first, today=sites))
+
+
+def _identity(
+    context: StageContext,
+    waveforms: Arrays | None,
+    counts: NDArray[np.float64],
+    onsets: Onsets,
+    *,
+    first: SiteTable,
+    today: SiteTable,
+) -> IdentityTable:
+    """Compare the session's electrodes with those of the study's first."""
+    wanted, day_0 = context.protocol.recording, context.at(FIRST)
+    window_s, stimuli = (wanted.window_stop_ms - wanted.window_start_ms) / 1000, context.read(catalog.STIMULI)
+    images, then = images_of_every_day(stimuli), day_0.read(catalog.COUNTS)["counts"]
+    stored = day_0.path(catalog.WAVEFORMS).exists()
+    found = identity_table(
+        answers(first, day_0.read(catalog.RESPONSES)["stimulus_id"], then / window_s, images),
+        answers(today, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
+        first=first,
+        today=today,
+        min_reliability=context.protocol.sites.min_reliability,
+        waveforms=(
+            waveforms_by_name(day_0.read(catalog.WAVEFORMS) if stored else None, first),
+            waveforms_by_name(waveforms, today),
+        ),
+    )
+    return found.model_copy(update={"block": context.block.number})
 
 
 def _sites_of_the_model(

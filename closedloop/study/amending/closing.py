@@ -9,6 +9,7 @@ from closedloop.artifacts.day.journal_checks import check_ended, check_journal, 
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import OptionError, SessionError, StudyError
 from closedloop.plain_text.printed import command_line
@@ -68,7 +69,7 @@ def close_day(
     sha256 = sha256_file(place)
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        before = closed_day(amendments, day)
+        before = closed_day(amendments, paths.block(day))
         if before and before.journal_sha256 == sha256:
             raise StudyError(
                 f"{place.parent}: expected a day that is not closed, found that it is. Go on with "
@@ -77,6 +78,7 @@ def close_day(
         return Decision(
             kind="close_day",
             day=day,
+            block=paths.block(day).number,
             after={
                 JOURNAL_SHA256: sha256,
                 "n_shown": str(summary.n_accepted),
@@ -86,12 +88,12 @@ def close_day(
 
     decision(read_amendments(paths.amendments))  # refused before anything is written
     line = decide(paths, study, by=by, why=why, decision=decision)
-    closed = closed_day((line,), day)
+    closed = closed_day((line,), paths.block(day))
     lines = [
         f"{closed.said[0].upper()}{closed.said[1:]}; they count." if closed else "",
         "Images that were never shown are offered to the next day.",
     ]
-    if day == 0:
+    if paths.block(day) == FIRST:
         lines.append(
             "Day 0 chooses the sites of all days: from few images the choice is poor. Going on with the session on "
             "another day (`closedloop reopen-day`, `rig present --resume`) gives a better one."
@@ -131,19 +133,24 @@ def reopen_day(
         )
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        before = closed_day(amendments, day)
+        before = closed_day(amendments, paths.block(day))
         if before is None:
-            raise StudyError(f"{paths.root}: expected day {day} closed, found that it is not. Nothing is left to do.")
-        return Decision(kind="reopen_day", day=day, before={JOURNAL_SHA256: before.journal_sha256})
+            raise StudyError(
+                f"{paths.root}: expected {paths.block(day).said} closed, found that it is not. Nothing is left to do."
+            )
+        return Decision(
+            kind="reopen_day", day=day, block=paths.block(day).number, before={JOURNAL_SHA256: before.journal_sha256}
+        )
 
     decision(read_amendments(paths.amendments))  # refused before anything is written
     with study_lock(paths.root):  # nobody takes it over meanwhile
         decide(paths, study, by=by, why=why, decision=decision)
         for stage in reversed(BROUGHT):
             remove_file(paths.folder(stage, day) / MANIFEST_NAME)  # what was brought lies there, and more may come
+    said = paths.block(day).said
     return [
-        f"Day {day} is open again: go on with its session by `rig present --resume`, and bring its output and the "
-        "recording again, whole."
+        f"{said[0].upper()}{said[1:]} is open again: go on with its session by `rig present --resume`, and bring "
+        "its output and the recording again, whole."
     ]
 
 

@@ -28,6 +28,8 @@ class Decision:
         Names that the kind knows.
     before, after
         What stood before and what stands now, by name.
+    block
+        Which of the day's sessions.
     """
 
     kind: Kind
@@ -35,6 +37,7 @@ class Decision:
     subject: tuple[str, ...] = ()
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
+    block: int = 1
 
 
 def decide(
@@ -88,6 +91,7 @@ def as_line(made: Decision, study: StudyDocument, *, who: str = "nobody", why: s
         kind=made.kind,
         simulated=study.simulated,
         day=made.day,
+        block=made.block,
         utc=utc_now(),
         who=who,
         why=why,

@@ -1,17 +1,18 @@
-"""Which days an animal has seen: what decides them stays as it was."""
+"""Which sessions an animal has seen: what decides them stays as it was."""
 
 from __future__ import annotations
 
 from closedloop.artifacts.gates.held import is_shown
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, StudyPaths
 
 
-def recorded_days(paths: StudyPaths) -> list[int]:
-    """Return the days of which a person has brought something, sealed or not: an animal has seen their sessions."""
+def recorded_sessions(paths: StudyPaths) -> list[Block]:
+    """Return the sessions of which a person has brought something, sealed or not: an animal has seen them."""
     brought = {
         file.parents[1].name for stage in BROUGHT for file in paths.root.glob(f"day-*/{stage}/*") if file.name[0] != "."
     }
-    return sorted(int(name.removeprefix("day-")) for name in brought)
+    return [block for block in paths.found() if block.folder_name in brought]
 
 
 def begun_days(paths: StudyPaths, n_days: int) -> list[int]:
@@ -24,4 +25,5 @@ def begun_days(paths: StudyPaths, n_days: int) -> list[int]:
     n_days
         Days of its protocol.
     """
-    return sorted({*recorded_days(paths), *(day for day in range(n_days) if is_shown(paths, day))})
+    shown = (one.day for one in paths.found() if one.day < n_days and is_shown(paths.at(one), one.day))
+    return sorted({*(one.day for one in recorded_sessions(paths)), *shown})

@@ -7,12 +7,13 @@ from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.study.amending.decide import Decision, decide
 
 
 def note_another_rig(paths: StudyPaths, study: StudyDocument, *, day: int) -> str:
-    """Note that a session came from another rig than that of the day before, as their journals say.
+    """Note that a session came from another rig than the one before, as their journals say.
 
     Parameters
     ----------
@@ -26,17 +27,19 @@ def note_another_rig(paths: StudyPaths, study: StudyDocument, *, day: int) -> st
     str
         What was noted, in a line; empty where the rig is the same.
     """
-    before = next((one for one in range(day - 1, -1, -1) if _is_sealed(paths, one)), None)
+    session = paths.block(day)
+    earlier = (one for one in reversed(paths.sequence.until(session)) if one < session)
+    before = next((one for one in earlier if _is_sealed(paths.at(one), one.day)), None)
     if before is None:
         return ""
-    was, now = _rig_of(paths, before), _rig_of(paths, day)
-    if was == now or any(_is_noted(line, day, now) for line in standing(read_amendments(paths.amendments))):
+    was, now = _rig_of(paths.at(before), before.day), _rig_of(paths, day)
+    if was == now or any(_is_noted(line, session, now) for line in standing(read_amendments(paths.amendments))):
         return ""
-    decision = Decision("change_rig", day, (now[RIG],), was, now)
-    why = f"the journal of day {day} names another rig.yaml than that of day {before}"
+    decision = Decision("change_rig", day, (now[RIG],), was, now, session.number)
+    why = f"the journal of {session.said} names another rig.yaml than that of {before.said}"
     decide(paths, study, by=None, why=why, decision=lambda _lines: decision)
     return (
-        f"day {day}: the session was shown by rig {now[RIG]}, of another rig.yaml than day {before}'s; noted in "
+        f"{session.said}: the session was shown by rig {now[RIG]}, of another rig.yaml than {before.said}'s; noted in "
         f"{paths.amendments}."
     )
 
@@ -51,5 +54,5 @@ def _rig_of(paths: StudyPaths, day: int) -> dict[str, str]:
     return {RIG: last.rig or UNKNOWN, RIG_SHA256: last.rig_sha256 or UNKNOWN}
 
 
-def _is_noted(line: Amendment, day: int, now: dict[str, str]) -> bool:
-    return line.kind == "change_rig" and line.day == day and line.after == now
+def _is_noted(line: Amendment, session: Block, now: dict[str, str]) -> bool:
+    return line.kind == "change_rig" and (line.day, line.block) == session and line.after == now

@@ -24,6 +24,10 @@ _OTHER_WAYS: Final = {
     "edit_protocol": "Edit protocol.yaml again, as far as nothing recorded was made with it",
     "replace_recording": "`closedloop replace-recording` puts the kept one back",
     "withdraw": "Decide anew what it took back",
+    "skip_day": "`closedloop unskip-day` has the day after all",
+    "unskip_day": "`closedloop skip-day` skips the day again",
+    "add_block": "`closedloop drop-block` goes on without the session",
+    "drop_block": "`closedloop add-block` has the session again",
 }
 
 

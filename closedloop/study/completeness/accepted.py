@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.study.completeness.looks import SeenFile
 from closedloop.study.completeness.recording import recorded
@@ -23,12 +24,12 @@ def is_accepted(paths: StudyPaths, day: int, files: Sequence[SeenFile]) -> bool:
         What lies there.
     """
     now = state_of(files)
-    return any(one.day == day and one.after == now for one in _acceptances(paths))
+    return any((one.day, one.block) == paths.block(day) and one.after == now for one in _acceptances(paths))
 
 
-def accepted_days(paths: StudyPaths) -> frozenset[int]:
-    """Return the days whose recording was accepted though it lacks something."""
-    return frozenset(one.day for one in _acceptances(paths) if one.day is not None)
+def accepted_sessions(paths: StudyPaths) -> frozenset[Block]:
+    """Return the sessions whose recording was accepted though it lacks something."""
+    return frozenset(Block(one.day, one.block) for one in _acceptances(paths) if one.day is not None)
 
 
 def state_of(files: Sequence[SeenFile]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.artifacts.manifest import Manifest
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import quoted
@@ -44,10 +45,13 @@ def refuse_late_files(paths: StudyPaths, day: int, stage: str, manifest: Manifes
         return
     way = "Move it out of the folder."
     if stage == "recording":
+        options = f"--day {day}{block_option(paths.block(day))}"
         way = (
             f"If it belongs to the day, bring all files anew by `closedloop replace-recording {quoted(paths.root)} "
-            f"--day {day} --from FOLDER --why REASON`; if not, move it out of the folder."
+            f"{options} --from FOLDER --why REASON`; if not, move it out of the "
+            "folder."
         )
     raise StudyError(
-        f"{folder / name}: expected the files that were sealed on day {day}, found one that came later. {way}"
+        f"{folder / name}: expected the files that were sealed on {paths.block(day).said}, found one that came later. "
+        f"{way}"
     )

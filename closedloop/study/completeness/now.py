@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
@@ -28,12 +28,15 @@ class WaitNow:
         What a person has to do.
     is_refused
         Whether all is there, and was refused as it is.
+    block
+        Which of the day's sessions.
     """
 
     day: int
     stage: str
     line: str
     is_refused: bool = False
+    block: int = 1
 
 
 def waiting_for_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None = None) -> str | None:
@@ -77,14 +80,16 @@ def wait_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None 
 
 
 def _waiting(watch: Watch) -> WaitNow | None:
-    day = 0
-    while (watch.paths.folder("schedule", day) / MANIFEST_NAME).is_file():
+    for block in watch.paths.sequence.blocks(watch.protocol.days):
+        of_session = replace(watch, paths=watch.paths.at(block))
+        paths, day = of_session.paths, block.day
+        if not (paths.folder("schedule", day) / MANIFEST_NAME).is_file():
+            return None
         for stage in _STAGES:
-            folder = watch.paths.folder(stage, day)
+            folder = paths.folder(stage, day)
             if not (folder / MANIFEST_NAME).is_file():
-                return _outlook(watch, day, stage)
-            refuse_late_files(watch.paths, day, stage, read_manifest(folder))
-        day += 1
+                return replace(_outlook(of_session, day, stage), block=block.number)
+            refuse_late_files(paths, day, stage, read_manifest(folder))
     return None
 
 
@@ -94,10 +99,11 @@ def _outlook(watch: Watch, day: int, stage: BroughtStage) -> WaitNow:
     if outlook.missing:
         return WaitNow(day, stage, outlook.missing)
     refused = recall_refusal(outlook.look, brought.memory, decisions=watch.paths.amendments)
+    said = watch.paths.block(day).said
     if refused:
-        return WaitNow(day, stage, f"day {day} {stage} was refused as it is: {refused}", is_refused=True)
+        return WaitNow(day, stage, f"{said} {stage} was refused as it is: {refused}", is_refused=True)
     run = f"`closedloop run {quoted(watch.paths.root)}`"
     if not outlook.settles_in_s:
-        return WaitNow(day, stage, f"day {day} {stage}: all is there; run {run}.")
+        return WaitNow(day, stage, f"{said} {stage}: all is there; run {run}.")
     settles = f"takes it over once it has not changed for {watch.patience.settle_s:.0f} s"
-    return WaitNow(day, stage, f"day {day} {stage}: all is there; {run} {settles}.")
+    return WaitNow(day, stage, f"{said} {stage}: all is there; {run} {settles}.")

@@ -57,8 +57,8 @@ def settling_line(watch: Watch, brought: Brought) -> str:
         Who looks, and at what.
     """
     return (
-        f"day {brought.day} {brought.stage}: all is there; it is taken over once it has not changed for "
-        f"{watch.patience.settle_s:.0f} s."
+        f"{watch.paths.block(brought.day).said} {brought.stage}: all is there; it is taken over once it has not "
+        f"changed for {watch.patience.settle_s:.0f} s."
     )
 
 
@@ -73,7 +73,8 @@ def _wait_until_settled(
     if total_s > 0 and not (outlook.missing or watch.patience.stays):
         return replace(outlook, missing=settling_line(watch, brought))
     if total_s > 0 and not outlook.missing:
-        tell(f"day {brought.day} {brought.stage}: all is there; taken over if nothing changes for {total_s:.0f} s.")
+        said = f"{watch.paths.block(brought.day).said} {brought.stage}"
+        tell(f"{said}: all is there; taken over if nothing changes for {total_s:.0f} s.")
     while not outlook.missing and outlook.settles_in_s > 0:
         progress(round(total_s - outlook.settles_in_s), max(round(total_s), 1))
         watch.patience.sleep(min(outlook.settles_in_s, _STEP_S))

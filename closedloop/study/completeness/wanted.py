@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import DeviceFiles, find_devices, is_recording, processor_of
 
@@ -93,7 +94,7 @@ class WantedFiles:
 
 
 def wanted_files(
-    paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, excepted: frozenset[int] = frozenset()
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, excepted: frozenset[Block] = frozenset()
 ) -> WantedFiles:
     """Return what a day's recording has to have.
 
@@ -104,7 +105,7 @@ def wanted_files(
     day
         Which.
     excepted
-        Days whose recording was accepted without all of its files: they tell nothing.
+        Sessions whose recording was accepted without all of its files: they tell nothing.
     """
     patterns = array_patterns(study)
     earlier_day, earlier = _recorded_before(paths, day, excepted, patterns)
@@ -130,11 +131,13 @@ def _arrays(study: StudyDocument) -> dict[int, str]:
 
 
 def _recorded_before(
-    paths: StudyPaths, day: int, excepted: frozenset[int], patterns: tuple[str, ...]
+    paths: StudyPaths, day: int, excepted: frozenset[Block], patterns: tuple[str, ...]
 ) -> tuple[int, dict[int, frozenset[str]]]:
-    for earlier in reversed(range(day)):
-        folder = paths.folder("recording", earlier)
-        if earlier in excepted or not (folder / MANIFEST_NAME).is_file():
+    own = paths.block(day)
+    for block in reversed([one for one in paths.sequence.until(own) if one < own]):
+        earlier = block.day
+        folder = paths.at(block).folder("recording", earlier)
+        if block in excepted or not (folder / MANIFEST_NAME).is_file():
             continue
         names = [Path(name) for name in read_manifest(folder).outputs]
         files = [name for name in names if is_recording(name)]

@@ -12,11 +12,12 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, TrialStarted
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
 from closedloop.plain_text.printed import quoted
-from closedloop.study.completeness.accepted import accepted_days, is_accepted
+from closedloop.study.completeness.accepted import accepted_sessions, is_accepted
 from closedloop.study.completeness.looks import FolderLook, Patience, SeenFile, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
 from closedloop.study.completeness.other_makers import missing_of
@@ -224,7 +225,7 @@ class Watch:
             )
             return Missing(f"{pair[0]} and {pair[1]} are of one array and began in the same moment", remedy=remedy)
         wanted = wanted_files(
-            self.paths, self.study, self.protocol, day=brought.day, excepted=accepted_days(self.paths)
+            self.paths, self.study, self.protocol, day=brought.day, excepted=accepted_sessions(self.paths)
         )
         session_s = self._session_s(brought.day)
         return Missing(*missing_in_recording(brought.folder, look.files, wanted=wanted, session_s=session_s))
@@ -256,7 +257,7 @@ class Watch:
 
     def _said(self, missing: Missing, look: FolderLook, brought: Brought) -> str:
         """Say in one line what is missing, and what to do about it."""
-        day, folder = f"day {brought.day}", brought.folder
+        day, folder = self.paths.block(brought.day).said, brought.folder
         if missing == _NOTHING_YET and brought.stage == "present":
             return (
                 f"{day}: the session is ready. Record, and present it with "
@@ -282,7 +283,8 @@ class Watch:
         if missing.remedy:
             return f"{day}, {folder}: {missing.fault}. {missing.remedy}"
         study = quoted(self.paths.root)
-        accept = f"`closedloop accept-recording {study} --day {brought.day} --why REASON` takes it as it is"
+        options = f"--day {brought.day}{block_option(self.paths.block(brought.day))}"
+        accept = f"`closedloop accept-recording {study} {options} --why REASON` takes it as it is"
         return f"{day}, {folder}: {missing.fault}. Copy it again; if there is no more of it, {self.no_more or accept}."
 
 

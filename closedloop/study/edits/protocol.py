@@ -17,11 +17,12 @@ from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
-from closedloop.artifacts.study import START_DAY, StudyDocument, StudyPaths
+from closedloop.artifacts.records.sequence import START, Block
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.json_text import parse_json
 from closedloop.plain_text.printed import quoted
-from closedloop.study.amending.recorded import recorded_days
+from closedloop.study.amending.recorded import recorded_sessions
 from closedloop.study.ledger import Ledger
 from closedloop.study.table import Stage, StageTable
 
@@ -143,10 +144,10 @@ def _refuse_recorded(
             f"{paths.protocol}, name: expected {study.protocol_name}, by which the study is known, found "
             f"{protocol.name}. Restore it; a different experiment is a new study."
         )
-    for stage, day in _finished(paths, table, days=recorded_days(paths)):
-        if not _would_change(paths, study, protocol, stage, day):
+    for stage, block in _finished(paths, table, blocks=recorded_sessions(paths)):
+        if not _would_change(paths, study, protocol, stage, block):
             continue
-        of_day = f"day-{day:02d} {stage.name}" if day != START_DAY else stage.name
+        of_day = f"{block.folder_name} {stage.name}" if block != START else stage.name
         read = [one for one in changes if one.section in (*stage.sections, *_ALL)]
         if not read:
             raise ProtocolError(
@@ -157,20 +158,21 @@ def _refuse_recorded(
         more = f" and {len(read) - _MOST_NAMES} more" if len(read) > _MOST_NAMES else ""
         raise ProtocolError(
             f"{paths.protocol}, {read[0].key}: expected {read[0].before}, with which {of_day} was made and day "
-            f"{max(day, 0)} is recorded, found {read[0].after}. Restore {restore}{more}; a different experiment is a "
-            "new study."
+            f"{max(block.day, 0)} is recorded, found {read[0].after}. Restore {restore}{more}; a different experiment "
+            "is a new study."
         )
 
 
-def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, stage: Stage, day: int) -> bool:
+def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, stage: Stage, block: Block) -> bool:
     """Return whether a finished stage was made with other sections than a protocol has."""
-    manifest = read_manifest(paths.folder(stage.name, day))
+    at = paths.at(block)
+    manifest = read_manifest(at.folder(stage.name, block.day))
     amendments = read_amendments(paths.amendments)
-    of_day = protocol_of_day(protocol, amendments, stage.protocol_day(day))
+    of_day = protocol_of_day(protocol, amendments, stage.protocol_day(at, block.day))
     return manifest.input_hash not in {
         input_hash(
             stage.name,
-            day,
+            block,
             study=study,
             protocol=of_day,
             sections=sections,
@@ -181,24 +183,28 @@ def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, s
     }
 
 
-def _finished(paths: StudyPaths, table: StageTable, *, days: list[int]) -> Iterator[tuple[Stage, int]]:
-    """Yield the finished stages of days, in order; the study's start is what the first of them began with."""
-    for stage, day in [(table.start, START_DAY), *((stage, day) for day in days for stage in table.day)]:
-        if days and (paths.folder(stage.name, day) / MANIFEST_NAME).is_file():
-            yield stage, day
+def _finished(paths: StudyPaths, table: StageTable, *, blocks: list[Block]) -> Iterator[tuple[Stage, Block]]:
+    """Yield the finished stages of sessions, in order; the study's start is what the first of them began with."""
+    for stage, block in [(table.start, START), *((stage, block) for block in blocks for stage in table.day)]:
+        if blocks and (paths.at(block).folder(stage.name, block.day) / MANIFEST_NAME).is_file():
+            yield stage, block
 
 
 def _sessions_made_again(paths: StudyPaths, study: StudyDocument, protocol: Protocol, table: StageTable) -> str:
     """Warn of sessions that were ready to be shown and will be others."""
-    recorded = recorded_days(paths)
-    waiting = [day for day in range(protocol.days) if day not in recorded]
-    ready = {day for day in waiting if (paths.folder("schedule", day) / MANIFEST_NAME).is_file()}
+    recorded = recorded_sessions(paths)
+    waiting = [block for block in paths.sequence.blocks(protocol.days) if block not in recorded]
+    ready = [one for one in waiting if (paths.at(one).folder("schedule", one.day) / MANIFEST_NAME).is_file()]
     changed = {
-        day for stage, day in _finished(paths, table, days=waiting) if _would_change(paths, study, protocol, stage, day)
+        block
+        for stage, block in _finished(paths, table, blocks=waiting)
+        if _would_change(paths, study, protocol, stage, block)
     }
-    for day in sorted(ready):
-        if changed & {day, START_DAY}:
-            return f" The session of day {day} is made anew: if the one from before was shown, restore protocol.yaml."
+    for block in ready:
+        if changed & {block, START}:
+            return (
+                f" The session of {block.said} is made anew: if the one from before was shown, restore protocol.yaml."
+            )
     return ""
 
 

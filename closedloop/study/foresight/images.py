@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import PoolDescription
+from closedloop.artifacts.records.inputs import PoolDescription
 from closedloop.execution.progress import ProgressCallback
 from closedloop.stimuli.decoding import resized_side_px
 from closedloop.stimuli.folders import other_files

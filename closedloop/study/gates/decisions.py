@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import getpass
 
-from closedloop.artifacts.gates.held import FOUND, PERSON, Held, day_to_show, held_before, holds_by_gates, persons_hold
+from closedloop.artifacts.gates.held import (
+    FOUND,
+    PERSON,
+    Held,
+    held_before,
+    holds_by_gates,
+    persons_hold,
+    session_to_show,
+)
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, amending, read_amendments, utc_now
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -28,8 +36,10 @@ def held_now(paths: StudyPaths, study: StudyDocument, protocol: Protocol) -> tup
     DocumentError
         A report or an amendment is damaged.
     """
-    day = day_to_show(paths, protocol.days)
-    return () if day is None else held_before(paths, day, by_gates=holds_by_gates(study, protocol))
+    block = session_to_show(paths, protocol.days)
+    if block is None:
+        return ()
+    return held_before(paths.at(block), block.day, by_gates=holds_by_gates(study, protocol))
 
 
 def approve(
@@ -117,8 +127,8 @@ def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str
         There is no day to hold, or somebody holds it already.
     """
     who, why = _who(by), _why(reason)
-    day = day_to_show(paths, protocol.days)
-    if day is None:
+    block = session_to_show(paths, protocol.days)
+    if block is None:
         raise StudyError(f"{paths.root}: expected a day that is yet to be shown, found none. Nothing is left to hold.")
     with amending(paths.amendments) as append:
         before = persons_hold(read_amendments(paths.amendments))
@@ -127,12 +137,19 @@ def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str
                 f"{paths.root}: expected a study that nobody holds, found it {before.found}. Release it by "
                 f"`{before.approval(paths.root)}`."
             )
-        append(Amendment(kind="hold", simulated=study.simulated, day=day, utc=utc_now(), who=who, why=why))
-    return day
+        append(Amendment(kind="hold", simulated=study.simulated, day=block.day, utc=utc_now(), who=who, why=why))
+    return block.day
 
 
 def _approval(held: Held, study: StudyDocument, *, who: str, why: str) -> Amendment:
-    said = {"simulated": study.simulated, "day": held.day, "utc": utc_now(), "who": who, "why": why}
+    said = {
+        "simulated": study.simulated,
+        "day": held.day,
+        "block": held.block,
+        "utc": utc_now(),
+        "who": who,
+        "why": why,
+    }
     if held.gate == PERSON:
         return Amendment.model_validate(said | {"kind": "release"})
     subject, before = (held.checkpoint, held.gate), {FOUND: held.found}

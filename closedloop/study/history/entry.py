@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import START_DAY
 
 StoryKind = Literal["made", "stage", "stale", "failed", "gate", "decision"]
@@ -30,6 +31,8 @@ class StoryEntry:
         Numbers, a line each.
     line
         Of the amendments, from 1; None where it is no decision.
+    block
+        Which of the day's sessions.
     """
 
     utc: str
@@ -40,13 +43,14 @@ class StoryEntry:
     why: str = ""
     details: tuple[str, ...] = ()
     line: int | None = None
+    block: int = 1
 
     @property
     def day_name(self) -> str:
         """Which day it is about."""
         if self.day is None:
             return "study"
-        return "start" if self.day == START_DAY else f"day {self.day}"
+        return "start" if self.day == START_DAY else Block(self.day, self.block).said
 
     @property
     def sentence(self) -> str:

@@ -9,10 +9,13 @@ from typing import Final
 
 from closedloop.artifacts.catalog import DAY_PLAN, EVALUATION, FIT, QUALITY, STUDY_INPUTS, SUMMARY
 from closedloop.artifacts.manifest import MANIFEST_NAME
-from closedloop.artifacts.study import STAGES, START, START_DAY, StudyDocument, StudyPaths
+from closedloop.artifacts.records import sequence
+from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import STAGES, START, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.study.database.events import StageEvent, read_events
 from closedloop.study.history.entry import StoryEntry, StoryKind
+from closedloop.study.ledger import stage_of_key
 
 MOST_EVENTS: Final = 20_000  # of a ledger: a study of six days has some hundred
 _DONE: Final = {
@@ -45,11 +48,12 @@ def stage_entries(paths: StudyPaths) -> tuple[list[StoryEntry], list[str]]:
         except (ClosedLoopError, OSError) as error:
             faults.append(str(error))
     entries = list(_of_events(paths, events, faults))
-    known = {(event.day, event.stage) for event in events if event.event == "done"}
-    for stage, day, folder in _published(paths):
-        if (day, stage) not in known:  # a ledger that was lost: the folder itself says when
+    known = {_place(event) for event in events if event.event == "done"}
+    for stage, block, folder in _published(paths):
+        if (block, stage) not in known:  # a ledger that was lost: the folder itself says when
             when = _utc((folder / MANIFEST_NAME).stat().st_mtime)
-            entries.append(StoryEntry(when, "stage", day, _DONE[stage], details=_numbers(paths, stage, day, faults)))
+            numbers = _numbers(paths, stage, block, faults)
+            entries.append(StoryEntry(when, "stage", block.day, _DONE[stage], details=numbers, block=block.number))
     return entries, faults
 
 
@@ -77,26 +81,32 @@ def made_entry(paths: StudyPaths, study: StudyDocument) -> StoryEntry:
 
 
 def _of_events(paths: StudyPaths, events: Sequence[StageEvent], faults: list[str]) -> Iterator[StoryEntry]:
-    last = {(event.day, event.stage): event.number for event in events if event.event == "done"}
-    seen: set[tuple[int | None, str]] = set()
+    last = {_place(event): event.number for event in events if event.event == "done"}
+    seen: set[tuple[Block | None, str]] = set()
     for event in events:
-        place = (event.day, event.stage)
-        if event.event == "done" and event.stage in _DONE and event.day is not None:
-            again = " again" if place in seen else ""
-            is_last = last[place] == event.number
-            details = _numbers(paths, event.stage, event.day, faults) if is_last else ()
+        block, stage = place = _place(event)
+        day, number = (None, 1) if block is None else block
+        if event.event == "done" and stage in _DONE and block is not None:
+            what = _DONE[stage] + (" again" if place in seen else "")
+            details = _numbers(paths, stage, block, faults) if last[place] == event.number else ()
             seen.add(place)
-            yield StoryEntry(_utc(event.time), "stage", event.day, f"{_DONE[event.stage]}{again}", details=details)
+            yield StoryEntry(_utc(event.time), "stage", day, what, details=details, block=number)
         elif event.event in ("stale", "failed"):
             what = "no longer follows from its inputs" if event.event == "stale" else "failed"
             kind: StoryKind = "stale" if event.event == "stale" else "failed"
-            yield StoryEntry(_utc(event.time), kind, event.day, f"{event.stage} {what}", why=event.detail)
+            yield StoryEntry(_utc(event.time), kind, day, f"{stage} {what}", why=event.detail, block=number)
 
 
-def _numbers(paths: StudyPaths, stage: str, day: int, faults: list[str]) -> tuple[str, ...]:
+def _place(event: StageEvent) -> tuple[Block | None, str]:
+    """Return the session and the stage that an event is of."""
+    stage, number = stage_of_key(event.stage)
+    return None if event.day is None else Block(event.day, number), stage
+
+
+def _numbers(paths: StudyPaths, stage: str, block: Block, faults: list[str]) -> tuple[str, ...]:
     """Return what a stage's own document says of it, as it is now."""
     try:
-        return tuple(_numbers_of(paths, stage, day))
+        return tuple(_numbers_of(paths.at(block), stage, block.day))
     except (ClosedLoopError, OSError) as error:
         faults.append(str(error))
         return ()
@@ -120,11 +130,10 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         EVALUATION.read(place)
 
 
-def _published(paths: StudyPaths) -> Iterator[tuple[str, int, Path]]:
-    days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
+def _published(paths: StudyPaths) -> Iterator[tuple[str, Block, Path]]:
     folders = [
-        (START, START_DAY, paths.start),
-        *((name, day, paths.folder(name, day)) for day in days for name in STAGES),
+        (START, sequence.START, paths.start),
+        *((name, block, paths.at(block).folder(name, block.day)) for block in paths.found() for name in STAGES),
     ]
     yield from (one for one in folders if (one[2] / MANIFEST_NAME).is_file())
 

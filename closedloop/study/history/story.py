@@ -37,7 +37,16 @@ def read_story(paths: StudyPaths) -> tuple[tuple[StoryEntry, ...], tuple[str, ..
     stages, faults = stage_entries(paths)
     amendments, fault = read_whole_amendments(paths.amendments)
     decided = [
-        StoryEntry(_utc(one.line.utc), "decision", one.line.day, one.words, one.line.who, one.line.why, line=one.number)
+        StoryEntry(
+            _utc(one.line.utc),
+            "decision",
+            one.line.day,
+            one.words,
+            one.line.who,
+            one.line.why,
+            line=one.number,
+            block=one.line.block,
+        )
         for one in told(amendments)
     ]
     found, gate_faults = _gates(paths)
@@ -51,10 +60,9 @@ def _gates(paths: StudyPaths) -> tuple[list[StoryEntry], list[str]]:
     """Return what the gates held and warned of when they last looked; an approval is a decision."""
     entries: list[StoryEntry] = []
     faults: list[str] = []
-    days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
-    for day in days:
+    for block in paths.found():
         for checkpoint in CHECKPOINTS:
-            place = gate_report_path(paths, day, checkpoint)
+            place = gate_report_path(paths.at(block), block.day, checkpoint)
             if not place.is_file():
                 continue
             try:
@@ -67,7 +75,7 @@ def _gates(paths: StudyPaths) -> tuple[list[StoryEntry], list[str]]:
                 if one.level != "PASS":
                     what = f"{checkpoint}, {one.gate.replace('_', ' ')}: {one.level}"
                     why = f"expected {one.expected.rstrip('.')}, found {one.found.rstrip('.')}"
-                    entries.append(StoryEntry(when, "gate", day, what, why=why))
+                    entries.append(StoryEntry(when, "gate", block.day, what, why=why, block=block.number))
     return entries, faults
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.plain_text.printed import in_words
 from closedloop.study.ledger import StageRecord
@@ -28,6 +29,8 @@ class StageProgress:
         How long until a person is needed or the day ends; None where one of its stages is unknown.
     to_come
         The stages of the day after it until then, each with the time it takes.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -37,13 +40,14 @@ class StageProgress:
     time_left_s: float | None = None
     day_time_left_s: float | None = None
     to_come: tuple[StageTimeLeft, ...] = ()
+    block: int = 1
 
     def line(self) -> str:
         """Return what a person is told of the time, in one line; empty where nothing is known."""
         if self.time_left_s is None and all(one.left_s is None for one in self.to_come):
             return ""
         stages = ", ".join(f"{one.stage} {_words(one.left_s)}" for one in self.to_come)
-        day = "the start" if self.day == START_DAY else f"day {self.day}"
+        day = "the start" if self.day == START_DAY else Block(self.day, self.block).said
         then = f", then {stages}" if stages else ""
         whole = f"; {_words(self.day_time_left_s)} in all" if stages and self.day_time_left_s is not None else ""
         return f"time left on {day}: {self.stage} {_words(self.time_left_s)}{then}{whole}"
@@ -77,17 +81,19 @@ def progress_of(
         return None
     day, stage = running.day, running.stage
     if running.state == "stopped":
-        return StageProgress(day, stage, running.done, running.total)
+        return StageProgress(day, stage, running.done, running.total, block=running.block)
+    block = Block(day, running.block)
     left = day_left(
         records,
-        read_note(paths, day, stage),
+        read_note(paths.at(block), day, stage),
         day=day,
         stage=stage,
         now=now(),
-        is_last_day=n_days is not None and day == n_days - 1,
+        is_last_day=n_days is not None and readable_sequence(paths.amendments).after(block, n_days) is None,
         simulated=simulated,
     )
-    return StageProgress(day, stage, running.done, running.total, left.running.left_s, left.left_s, left.to_come)
+    times = left.running.left_s, left.left_s, left.to_come
+    return StageProgress(day, stage, running.done, running.total, *times, block=running.block)
 
 
 def _words(seconds: float | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.plain_text.printed import quoted
 from closedloop.study.ledger import StageRecord
@@ -31,6 +32,8 @@ class RunningStage:
         When it began, and when it last moved on, ISO 8601, UTC; None where it has said nothing.
     still_s
         Seconds since it last moved on.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -41,10 +44,11 @@ class RunningStage:
     began: str | None = None
     moved: str | None = None
     still_s: float | None = None
+    block: int = 1
 
     def line(self, study: str) -> str:
         """Return what a person is told, in one line; `study` is its folder."""
-        name = self.stage if self.day == START_DAY else f"day {self.day} {self.stage}"
+        name = self.stage if self.day == START_DAY else f"{Block(self.day, self.block).said} {self.stage}"
         at = f" at {100 * self.done / self.total:.0f} %" if self.done and self.total else ""
         if self.state == "stopped":
             return f"{name} stopped{at} (no process holds the study): `closedloop run {quoted(study)}` resumes it"
@@ -76,10 +80,10 @@ def running_stage(
     begun = [record for record in records if record.state == "running"]
     if not begun:
         return None
-    day, stage = begun[-1].day, begun[-1].stage
-    note = read_note(paths, day, stage)
+    day, stage, number = begun[-1].day, begun[-1].stage, begun[-1].block
+    note = read_note(paths.at(Block(day, number)), day, stage)
     if note is None:
-        return RunningStage(day, stage, "moving" if is_held else "stopped")
+        return RunningStage(day, stage, "moving" if is_held else "stopped", block=number)
     still_s = max(now() - note.moved, 0.0)
     return RunningStage(
         day,
@@ -90,6 +94,7 @@ def running_stage(
         began=_utc(note.began),
         moved=_utc(note.moved),
         still_s=round(still_s, 1),
+        block=number,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from closedloop.artifacts.gates.held import Held, day_to_show
+from closedloop.artifacts.gates.held import Held, session_to_show
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyPaths
 from closedloop.study.ledger import StageRecord
@@ -20,15 +20,16 @@ class NextStage:
 
     day: int
     stage: str
+    block: int = 1
 
 
 def next_stage(paths: StudyPaths, n_days: int) -> NextStage | None:
     """Return the stage that comes next; None where every day is done."""
-    order = [(START_DAY, START), *((day, stage) for day in range(n_days) for stage in STAGES)]
-    order = order[:-1]  # no day comes after the last one, for which images would be queued
-    for day, stage in order:
-        if not (paths.folder(stage, day) / MANIFEST_NAME).is_file():
-            return NextStage(day, stage)
+    if not (paths.start / MANIFEST_NAME).is_file():
+        return NextStage(START_DAY, START)
+    for block, stage in paths.sequence.due(n_days, STAGES):
+        if not (paths.at(block).folder(stage, block.day) / MANIFEST_NAME).is_file():
+            return NextStage(block.day, stage, block.number)
     return None
 
 
@@ -76,7 +77,9 @@ def is_held_next(paths: StudyPaths, n_days: int, held_by: Sequence[Held]) -> boo
     held_by
         What holds the session that is to be shown next.
     """
-    day = day_to_show(paths, n_days)
-    if not held_by or day is None:
+    block = session_to_show(paths, n_days)
+    if not held_by or block is None:
         return False
-    return day == 0 or all((paths.folder(stage, day - 1) / MANIFEST_NAME).is_file() for stage in BROUGHT)
+    before = paths.sequence.before(block)
+    folders = [paths.at(before).folder(stage, before.day) for stage in BROUGHT] if before.day != START_DAY else []
+    return all((folder / MANIFEST_NAME).is_file() for folder in folders)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.records.sequence import START, block_of_folder
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.study.process.lock import holder_of
 from closedloop.study.process.notes import NOTE_ENDING, ProgressNote, read_note
@@ -157,13 +158,13 @@ def sight(paths: StudyPaths) -> Sighting:
 def latest_note(paths: StudyPaths) -> ProgressNote | None:
     """Return the note that was left last; a loop that was killed may have left one that is older."""
     files = [*paths.root.glob(f".*{NOTE_ENDING}"), *paths.root.glob(f"day-*/.*{NOTE_ENDING}")]
-    notes = [read_note(paths, _day_of(file, paths), file.name[1 : -len(NOTE_ENDING)]) for file in files]
+    notes = [_read_note(paths, file) for file in files]
     return max((note for note in notes if note is not None), key=lambda note: note.moved, default=None)
 
 
-def _day_of(file: Path, paths: StudyPaths) -> int:
-    day = file.parent.name.removeprefix("day-")
-    return START_DAY if file.parent == paths.root or not day.isdecimal() else int(day)
+def _read_note(paths: StudyPaths, file: Path) -> ProgressNote | None:
+    block = block_of_folder(file.parent.name) or START
+    return read_note(paths.at(block), block.day, file.name[1 : -len(NOTE_ENDING)])
 
 
 def _name(note: ProgressNote | None) -> str:

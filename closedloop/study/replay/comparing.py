@@ -32,7 +32,8 @@ def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed
     DocumentError
         A file cannot be read.
     """
-    folder = study.folder(of.stage, of.day)
+    day = of.session.day
+    folder = study.at(of.session).folder(of.stage, day)
     published = read_manifest(folder)
     edited = tuple(
         name
@@ -42,7 +43,7 @@ def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed
     if of.refused:
         from_brought = tuple(name for name in sorted(published.inputs) if name in changed)
         return _stage(of, published, edited=edited, follows_from=from_brought)
-    again = read_manifest(made.folder(of.stage, of.day))
+    again = read_manifest(made.at(of.session).folder(of.stage, day))
     decided = sorted({*published.decisions, *again.decisions})
     follows_from = tuple(
         SAID.get(name, name) for name in decided if published.decisions.get(name) != again.decisions.get(name)
@@ -54,7 +55,7 @@ def compare_stage(study: StudyPaths, made: StudyPaths, of: MadeStage, *, changed
     differences: list[ReplayedValues] = []
     same: list[str] = []
     for name in sorted({*published.outputs, *again.outputs}):
-        paths = [folder.folder(of.stage, of.day) / name for folder in (study, made)]
+        paths = [root.at(of.session).folder(of.stage, day) / name for root in (study, made)]
         found = differing_files(of.stage, name, *paths, read_tensors=_tensors)
         if found is None:
             continue
@@ -82,7 +83,8 @@ def _stage(
     differences: tuple[ReplayedValues, ...] = (),
 ) -> ReplayedStage:
     return ReplayedStage(
-        day=of.day,
+        day=of.session.day,
+        block=of.session.number,
         stage=of.stage,
         published_by=published.code_version,
         seconds=seconds,

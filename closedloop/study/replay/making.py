@@ -10,6 +10,7 @@ from pathlib import Path
 from closedloop import __version__
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, read_manifest, verify_files
 from closedloop.artifacts.records.replay import ChangedFile
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, DocumentError, ExecutionError, ManifestError, StorageError
 from closedloop.execution.progress import ProgressCallback
@@ -27,9 +28,9 @@ from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 
 @dataclass(frozen=True)
 class MadeStage:
-    """A stage of a day that was made, or why it was not: today's code refuses what it reads."""
+    """A stage of a session that was made, or why it was not: today's code refuses what it reads."""
 
-    day: int
+    session: Block
     stage: str
     refused: str = ""
 
@@ -125,10 +126,10 @@ def make_stages(
     steps = Steps(tree.paths, study, tree.protocol, table, read=tree.amendments)
     with open_ledger(tree.paths.ledger) as ledger:
         maker = _Maker(steps, Publisher(tree.paths, study, ledger), published, reporter, workers)
-        for day in sorted(tree.made):
+        for session in sorted(tree.made):
             for stage in table.day:
-                if stage.name in tree.made[day]:
-                    yield maker.make(stage, day)
+                if stage.name in tree.made[session]:
+                    yield maker.make(stage, session)
 
 
 @dataclass(frozen=True)
@@ -139,18 +140,18 @@ class _Maker:
     reporter: Reporter
     workers: Workers | None
 
-    def make(self, stage: Stage, day: int) -> MadeStage:
-        paths = self.steps.paths
+    def make(self, stage: Stage, session: Block) -> MadeStage:
+        paths, day = self.steps.paths.at(session), session.day
         lacking = [one for one in stage.reads(paths, day, decided=True) if not (one / MANIFEST_NAME).is_file()]
         if lacking:
-            return MadeStage(day, stage.name, f"{paths.relative(lacking[0])} was not made")
-        step = self.steps.step(stage, day)
+            return MadeStage(session, stage.name, f"{paths.relative(lacking[0])} was not made")
+        step = self.steps.step(stage, session)
         progress = self.reporter.begin(day, stage.name, 1)
-        for folder in _reads(step, paths):
+        for folder in _reads(step):
             if folder.is_symlink() and folder.name not in BROUGHT:
                 self.published.look(resolved(folder))
         if _stands(step):
-            return MadeStage(day, stage.name)
+            return MadeStage(session, stage.name)
         started = time.monotonic()
         try:
             with storage_errors(step.working):
@@ -158,9 +159,9 @@ class _Maker:
         except (StorageError, ExecutionError):
             raise  # of the machine, not of what is made again
         except ClosedLoopError as error:
-            return MadeStage(day, stage.name, str(error))
+            return MadeStage(session, stage.name, str(error))
         self.reporter.end(day, stage.name, time.monotonic() - started)
-        return MadeStage(day, stage.name)
+        return MadeStage(session, stage.name)
 
     def _make(self, step: Step, progress: ProgressCallback) -> None:
         started = time.monotonic()
@@ -173,10 +174,9 @@ class _Maker:
         self.publisher.finish(step, seconds=time.monotonic() - started, peak_memory_mb=peak_mb())
 
     def _context(self, step: Step, progress: ProgressCallback) -> StageContext:
-        steps = self.steps
         return StageContext(
-            paths=steps.paths,
-            study=steps.study,
+            paths=step.paths,
+            study=self.steps.study,
             protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
@@ -184,15 +184,15 @@ class _Maker:
             progress=progress,
             workers=self.workers,
             inputs=(
-                *_reads(step, steps.paths),
-                *((steps.paths.inputs,) if step.stage.opens_inputs else ()),
+                *_reads(step),
+                *((step.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
             decided=step.decisions,
         )
 
 
-def _reads(step: Step, paths: StudyPaths) -> list[Path]:
-    return step.stage.reads(paths, step.day, decided=bool(step.decisions))
+def _reads(step: Step) -> list[Path]:
+    return step.stage.reads(step.paths, step.day, decided=bool(step.decisions))
 
 
 def _stands(step: Step) -> bool:

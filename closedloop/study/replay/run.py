@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.replay import Replay, WhatIfCell, WhatIfColumn, WhatIfRefusal, WhatIfRow
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.workers import Workers
@@ -103,6 +105,10 @@ def _evaluated(paths: StudyPaths, protocol: Protocol) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _is_published(paths: StudyPaths, stage: str, session: Block) -> bool:
+    return (paths.at(session).folder(stage, session.day) / MANIFEST_NAME).is_file()
+
+
 def _refuse_unpublished(paths: StudyPaths, days: Sequence[int]) -> None:
     for day in days:
         for stage in ("ingest", "evaluate"):
@@ -132,6 +138,16 @@ class _Replaying:
     def _paths(self) -> StudyPaths:
         return self.request.study
 
+    @cached_property
+    def _sessions(self) -> tuple[Block, ...]:
+        """All sessions of the days that are over, in order."""
+        of_days = (one for day in self.days for one in self._paths.sequence.of_day(day))
+        return tuple(one for one in of_days if _is_published(self._paths, "evaluate", one))
+
+    def _last_of(self, day: int) -> Block:
+        """Return the session of a day whose evaluation is of the whole day."""
+        return max(one for one in self._sessions if one.day == day)
+
     def again(self) -> Replay:
         """Make the days again by today's code, in order, and compare each stage."""
         trees = [
@@ -157,12 +173,13 @@ class _Replaying:
                 refused: dict[int, str] = {}
                 for made in self._make(tree, published):
                     if made.refused:
-                        refused.setdefault(made.day, made.refused)
+                        refused.setdefault(made.session.day, made.refused)
                 refusals += [WhatIfRefusal(day=day, column=one.name, why=why) for day, why in refused.items()]
-                for day in tree.made:
-                    if day not in refused:
-                        sites = published_sites(self._paths, day)
-                        own = measures_of(tree.paths, day, sites=sites, refitted="refit" in one.stages)
+                for session in tree.made:
+                    day = session.day
+                    if day not in refused and session == self._last_of(day):
+                        sites = published_sites(self._paths.at(session), day)
+                        own = measures_of(tree.paths.at(session), day, sites=sites, refitted="refit" in one.stages)
                         numbers[-1] |= {(day, measure): cell for measure, cell in own.items()}
         compared = {place for own in numbers for place in own}
         rows = [
@@ -174,28 +191,39 @@ class _Replaying:
                 cells=tuple(own.get((day, measure), WhatIfCell()) for own in numbers),
             )
             for day in self.days
-            for measure, cell in measures_of(self._paths, day, sites=published_sites(self._paths, day)).items()
+            for measure, cell in self._published_measures(day).items()
             if (day, measure) in compared
         ]
         return self._end(found.model_copy(update={"rows": tuple(rows), "refusals": tuple(refusals)}))
 
+    def _published_measures(self, day: int) -> dict[ComparedNumber, WhatIfCell]:
+        paths = self._paths.at(self._last_of(day))
+        return measures_of(paths, day, sites=published_sites(paths, day))
+
     def _what_if_trees(self, one: WhatIf, folder: str) -> Iterator[Tree]:
         """Return where a set of settings is made: day 0 chooses sites, and later days keep those of their seals."""
         content = one.protocol_file(self._file())
-        for name, days in ((_FIRST, [d for d in self.days if d == 0]), (_LATER, [d for d in self.days if d > 0])):
-            if days:
-                tree = self._tree(f"{folder}/{name}", one.protocol, content, one.stages, days=days)
+        first, later = [one for one in self._sessions if one == FIRST], [one for one in self._sessions if one > FIRST]
+        for name, sessions in ((_FIRST, first), (_LATER, later)):
+            if sessions:
+                tree = self._tree(f"{folder}/{name}", one.protocol, content, one.stages, sessions=sessions)
                 yield replace(tree, settings=one.as_json(), ignored=one.ignored)
 
     def _file(self) -> bytes:
         return read_bytes(self._paths.protocol)
 
     def _tree(
-        self, folder: str, protocol: Protocol, content: bytes, stages: tuple[str, ...], *, days: Sequence[int] = ()
+        self,
+        folder: str,
+        protocol: Protocol,
+        content: bytes,
+        stages: tuple[str, ...],
+        *,
+        sessions: Sequence[Block] = (),
     ) -> Tree:
         made = {
-            day: tuple(one for one in stages if (self._paths.folder(one, day) / MANIFEST_NAME).is_file())
-            for day in days or self.days
+            session: tuple(one for one in stages if _is_published(self._paths, one, session))
+            for session in sessions or self._sessions
         }
         return Tree(StudyPaths(self.request.out / folder), protocol, content, made)
 
@@ -207,10 +235,10 @@ class _Replaying:
     def _begin(self) -> tuple[PublishedFolders, Replay]:
         """Read what people brought, and write down what is asked for; refuse a folder of anything else."""
         published = PublishedFolders(self._paths)
-        for day in self.days:
+        for session in self._sessions:
             for stage in BROUGHT:
-                progress = self.reporter.begin(day, f"{stage}, being read", 1)
-                published.look_at_brought(self._paths.folder(stage, day), progress)
+                progress = self.reporter.begin(session.day, f"{stage}, being read", 1)
+                published.look_at_brought(self._paths.at(session).folder(stage, session.day), progress)
         asked = Replay(
             simulated=self.study.simulated,
             study_id=self.study.study_id,

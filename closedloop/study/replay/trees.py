@@ -10,6 +10,7 @@ from pathlib import Path
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, utc_now
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.storage import copy_file, link_folder, make_folder, read_bytes, write_bytes
 
@@ -27,7 +28,7 @@ class Tree:
     protocol
         By which its stages are made, as a file and as it is read.
     made
-        The stages that are made in it, by day.
+        The stages that are made in it, by session.
     settings
         Protocol keys and values, JSON, that every day goes by, whatever was amended.
     ignored
@@ -37,7 +38,7 @@ class Tree:
     paths: StudyPaths
     protocol: Protocol
     protocol_file: bytes
-    made: Mapping[int, tuple[str, ...]]
+    made: Mapping[Block, tuple[str, ...]]
     settings: Mapping[str, str] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
 
@@ -81,10 +82,11 @@ class Tree:
         for folder, link in ((study.start, self.paths.start), (study.inputs, self.paths.inputs)):
             if folder.is_dir():
                 link_folder(link, folder)
-        for day in range(n_days):
+        for block in study.sequence.with_lost(n_days):
+            of_study, own = study.at(block), self.paths.at(block)
             for stage in STAGES:
-                folder = study.folder(stage, day)
+                folder = of_study.folder(stage, block.day)
                 if (folder / MANIFEST_NAME).is_file():
-                    make_folder(self.paths.day(day).root)
-                    if stage not in self.made.get(day, ()):
-                        link_folder(self.paths.folder(stage, day), folder)
+                    make_folder(own.day(block.day).root)
+                    if stage not in self.made.get(block, ()):
+                        link_folder(own.folder(stage, block.day), folder)

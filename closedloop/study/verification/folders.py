@@ -17,12 +17,14 @@ from closedloop.artifacts.manifest import (
     unlisted_files,
     way_back,
 )
+from closedloop.artifacts.records import sequence
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, INPUTS, STAGES, START, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import is_simulated
 from closedloop.study.verification.findings import Findings
 
-Folder = tuple[str, int, Path]
-"""Stage, day and where its folder is published."""
+Folder = tuple[str, Block, Path]
+"""Stage, session and where its folder is published."""
 
 
 def check_folder(findings: Findings, study: StudyDocument, stage: str, folder: Path) -> None:
@@ -160,7 +162,8 @@ def _mark(file: StudyFile, path: Path) -> bool | None:
 
 def published_folders(paths: StudyPaths) -> list[Folder]:
     """Return every folder that a stage publishes and that is there, in the loop's order."""
-    of_the_study = [(INPUTS, -1, paths.inputs), (START, -1, paths.start)]
-    days = sorted(int(path.name[4:]) for path in paths.root.glob("day-[0-9]*") if path.name[4:].isdecimal())
-    folders = [*of_the_study, *((stage, day, paths.folder(stage, day)) for day in days for stage in STAGES)]
-    return [(stage, day, folder) for stage, day, folder in folders if folder.is_dir()]
+    of_the_study = [(INPUTS, sequence.START, paths.inputs), (START, sequence.START, paths.start)]
+    of_sessions = [
+        (stage, block, paths.at(block).folder(stage, block.day)) for block in paths.found() for stage in STAGES
+    ]
+    return [one for one in (*of_the_study, *of_sessions) if one[2].is_dir()]

@@ -29,11 +29,12 @@ def check_gates(
     gates
         Who asks them.
     """
-    for folder in sorted(paths.root.glob(f"day-[0-9]*/{GATES_FOLDER}")):
-        day = int(folder.parent.name.removeprefix("day-"))
+    for block in paths.found():
+        at, day = paths.at(block), block.day
+        folder = at.day(day).root / GATES_FOLDER
         of_day = protocol_of_day(protocol, whole_amendments(paths.amendments), day)
-        places = {gate_report_path(paths, day, checkpoint): checkpoint for checkpoint in CHECKPOINTS}
-        for place in sorted(folder.iterdir()):
+        places = {gate_report_path(at, day, checkpoint): checkpoint for checkpoint in CHECKPOINTS}
+        for place in sorted(folder.iterdir()) if folder.is_dir() else ():
             if place not in places:
                 if not is_litter(place.name):
                     findings.notes.append(f"{place}: none of the study's; it is not read.")
@@ -41,7 +42,7 @@ def check_gates(
             with findings.reading("gates", place):
                 findings.sha256(place)
                 report = GateReport.read(place)
-                again = gates.evaluate(paths, study, of_day, day, places[place])
+                again = gates.evaluate(at, study, of_day, day, places[place])
                 _compare(findings, place, report, again, paths=paths)
 
 
@@ -54,7 +55,7 @@ def _compare(findings: Findings, place: Path, report: GateReport, again: GateRep
         for gate in dict.fromkeys([*before, *now])
         if before.get(gate) != now.get(gate) and not (gate in of_the_machine and gate in before)
     ]
-    head = ("kind", "simulated", "day", "checkpoint", "made_from")
+    head = ("kind", "simulated", "day", "block", "checkpoint", "made_from")
     others += [name for name in head if getattr(report, name) != getattr(again, name)]
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""

@@ -9,7 +9,9 @@ from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
-from closedloop.artifacts.study import INPUTS, START_DAY, StudyPaths
+from closedloop.artifacts.records.sequence import START as NO_SESSION
+from closedloop.artifacts.records.sequence import readable_sequence
+from closedloop.artifacts.study import INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
@@ -68,6 +70,7 @@ def verify_study(
         study.json or protocol.yaml cannot be read: nothing can be said of the rest.
     """
     study, protocol = read_identity(paths)
+    paths = paths.keeping(readable_sequence(paths.amendments))  # a damaged line is one fault
     folders = published_folders(paths)
     findings = Findings(progress, _n_bytes(paths, folders))
     with findings.reading("study", paths.protocol):
@@ -96,7 +99,7 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
     decided = None
     with findings.reading("document", steps.paths.amendments):
         decided = read_amendments(steps.paths.amendments)
-    for name, day, folder in folders:
+    for name, block, folder in folders:
         if not (folder / MANIFEST_NAME).is_file():
             continue
         if decided is None and name != INPUTS and stages[name].decisions:
@@ -107,7 +110,7 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
         with findings.reading("inputs", folder):
             manifest = read_manifest(folder)
             try:
-                step = steps.step(stages[name], day)
+                step = steps.step(stages[name], block)
             except DocumentError as error:
                 raise StudyError(
                     f"{folder}: expected the folders that it was made from, found this: {error}"
@@ -142,7 +145,7 @@ def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:
         elif manifest.inputs:
             edited = "inputs, though it has none"
         elif not steps.study.simulated:  # the seed of a simulated study may change after it
-            edited = steps.edited_identity(manifest, stage=INPUTS, day=START_DAY)
+            edited = steps.edited_identity(manifest, stage=INPUTS, block=NO_SESSION)
         else:
             edited = ""
         if edited:

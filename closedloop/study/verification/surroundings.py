@@ -10,6 +10,7 @@ from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.metadata import StudyMetadata
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
@@ -116,19 +117,22 @@ def check_journals(findings: Findings, paths: StudyPaths, study: StudyDocument) 
     paths, study
         Whose.
     """
-    for path in sorted(paths.root.glob(f"day-*/present/{MANIFEST_NAME}")):
-        with findings.reading("journal", path.parent):
-            check_session(paths, study, day=int(path.parents[1].name.removeprefix("day-")))
+    for block in paths.found():
+        folder = paths.at(block).folder("present", block.day)
+        if (folder / MANIFEST_NAME).is_file():
+            with findings.reading("journal", folder):
+                check_session(paths.at(block), study, day=block.day)
 
 
 def check_amendments(findings: Findings, paths: StudyPaths) -> None:
     """Read what people decided, line by line, and the recordings that were replaced: they are kept as they were."""
     with findings.reading("document", paths.amendments):
-        times: Counter[int] = Counter()
+        times: Counter[Block] = Counter()
         for amendment in read_amendments(paths.amendments):
             if amendment.kind == "replace_recording" and amendment.day is not None:
-                times[amendment.day] += 1
-                _check_replaced(findings, paths.kept(amendment.day, times[amendment.day]), amendment)
+                block = Block(amendment.day, amendment.block)
+                times[block] += 1
+                _check_replaced(findings, paths.at(block).kept(block.day, times[block]), amendment)
 
 
 def _check_replaced(findings: Findings, folder: Path, amendment: Amendment) -> None:

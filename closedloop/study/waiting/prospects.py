@@ -91,7 +91,7 @@ def is_refused(paths: StudyPaths, scene: Scene, said: str) -> bool:
         Why.
     """
     for stage, files in scene.brought:
-        memory = paths.day(scene.day).root / memory_name(stage)
+        memory = scene.seen_in(paths).day(scene.day).root / memory_name(stage)
         if recall_refusal(FolderLook(files, 0.0), memory, decisions=paths.amendments) == said:
             return True
     return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.records.sequence import START, Block, readable_sequence
 from closedloop.artifacts.study import BROUGHT, StudyPaths
 from closedloop.study.completeness.looks import SeenFile, list_files
 
@@ -25,12 +26,15 @@ class Scene:
         The files of those that are not, by stage.
     decided
         The files in which people decide.
+    block
+        Which of the day's sessions.
     """
 
     day: int
     sealed: tuple[str, ...]
     brought: tuple[tuple[str, tuple[SeenFile, ...]], ...]
     decided: tuple[SeenFile, ...]
+    block: int = 1
 
     @property
     def awaited(self) -> str:
@@ -44,19 +48,25 @@ class Scene:
 
     def is_decided_as(self, other: Scene) -> bool:
         """Return whether nothing but files that are brought differs between two looks."""
-        return (self.day, self.sealed, self.decided) == (other.day, other.sealed, other.decided)
+        mine, others = ((one.day, one.block, one.sealed, one.decided) for one in (self, other))
+        return mine == others
+
+    def seen_in(self, paths: StudyPaths) -> StudyPaths:
+        """Return a study seen from the session."""
+        return paths.at(Block(self.day, self.block))
 
 
 def look_around(paths: StudyPaths) -> Scene:
-    """Look at a study; nothing is written, nothing opened."""
-    day = _scheduled_day(paths)
-    folders = {stage: paths.folder(stage, day) for stage in BROUGHT} if day >= 0 else {}
+    """Look at a study; nothing is written, and nothing opened but what people decided on its sessions."""
+    day, number = block = _scheduled(paths)
+    folders = {stage: paths.at(block).folder(stage, day) for stage in BROUGHT} if block != START else {}
     sealed = tuple(stage for stage, folder in folders.items() if (folder / MANIFEST_NAME).is_file())
     return Scene(
         day=day,
         sealed=sealed,
         brought=tuple((stage, list_files(folder)) for stage, folder in folders.items() if stage not in sealed),
         decided=tuple(_seen(path) for path in (paths.study, paths.protocol, paths.amendments) if path.exists()),
+        block=number,
     )
 
 
@@ -70,20 +80,25 @@ def folders_of(paths: StudyPaths, scene: Scene) -> list[Path]:
     """
     folders = [paths.root]
     if scene.day >= 0:
-        folders.append(paths.day(scene.day).root)
+        folders.append(scene.seen_in(paths).day(scene.day).root)
     for stage, _files in scene.brought:
-        folders += sorted(Path(inside) for inside, _, _ in os.walk(paths.folder(stage, scene.day)))
+        folders += sorted(Path(inside) for inside, _, _ in os.walk(scene.seen_in(paths).folder(stage, scene.day)))
     return [folder.resolve() for folder in folders]
 
 
-def _scheduled_day(paths: StudyPaths) -> int:
-    """Return the first scheduled day that waits for something that is brought, or the last scheduled one."""
-    day = -1
-    while (paths.folder("schedule", day + 1) / MANIFEST_NAME).is_file():
-        day += 1
-        if not all((paths.folder(stage, day) / MANIFEST_NAME).is_file() for stage in BROUGHT):
+def _scheduled(paths: StudyPaths) -> Block:
+    """Return the first scheduled session that waits for something that is brought, or the last scheduled one."""
+    sequence, last = readable_sequence(paths.amendments), START
+    for block in paths.found():
+        if block not in sequence.of_day(block.day):
+            continue
+        folders = {stage: paths.at(block).folder(stage, block.day) for stage in ("schedule", *BROUGHT)}
+        if not (folders["schedule"] / MANIFEST_NAME).is_file():
             break
-    return day
+        last = block
+        if not all((folders[stage] / MANIFEST_NAME).is_file() for stage in BROUGHT):
+            break
+    return last
 
 
 def _seen(path: Path) -> SeenFile:

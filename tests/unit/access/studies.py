@@ -16,6 +16,7 @@ from closedloop.artifacts.files.kinds import StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns
 from tests.unit.days import context, pixels, stimulus, stimulus_columns
@@ -69,7 +70,7 @@ class Made:
         }
         decided = input_hash(
             stage,
-            self.day,
+            Block(self.day),
             study=StudyDocument.read(self.paths.study),
             protocol=protocol,
             sections=INGEST_SECTIONS if stage == "ingest" else (),

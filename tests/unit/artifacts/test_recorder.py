@@ -8,6 +8,7 @@ import pytest
 
 from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import DocumentError
 from tests.unit.days import context
@@ -79,7 +80,7 @@ def test_another_recorder_makes_ingest_stale_and_nothing_else(tmp_path: Path) ->
     def hashes(study: StudyDocument) -> dict[str, str]:
         stages = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit")
         return {
-            stage: input_hash(stage, 0, study=study, protocol=made.protocol, sections=("sites",), inputs={})
+            stage: input_hash(stage, FIRST, study=study, protocol=made.protocol, sections=("sites",), inputs={})
             for stage in stages
         }
 

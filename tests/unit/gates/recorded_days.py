@@ -15,7 +15,8 @@ from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQual
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
 from tests.unit.days import protocol, stimulus, write_stimuli
 

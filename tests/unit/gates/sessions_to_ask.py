@@ -17,7 +17,8 @@ from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest, describe_files
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns
 from closedloop.gates.evaluate import evaluate_checkpoint
 from tests.unit.artifacts.day.test_session import SCREEN, TRIAL

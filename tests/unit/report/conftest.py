@@ -30,7 +30,8 @@ from closedloop.artifacts.day.quality import IngestQuality, RawAgreement
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, Manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import write_table
 
 EPSILONS = (1.0, 2.5, 10.0)

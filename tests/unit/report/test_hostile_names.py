@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from closedloop.artifacts.catalog import AUDIT
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.report.pages import write_report
 from tests.unit.report.conftest import audit_columns
 

@@ -17,7 +17,8 @@ from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport
 from closedloop.artifacts.manifest import describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
-from closedloop.artifacts.study import STAGES, START_DAY, PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.blackrock.nsx.header import NsxChannel
@@ -112,16 +113,15 @@ class Lab:
         return replace(stage, work=partial(self._work, stage))
 
     def _work(self, stage: Stage, context: StageContext) -> None:
-        name = stage.name if context.day == START_DAY else f"{context.day} {stage.name}"
+        name = stage.name if context.day == START_DAY else f"{context.block.seed_name} {stage.name}"
         self.ran.append(name)
         if name in self.at:
             self.at[name](context)
         if stage.name == "schedule" and not context.simulated:
-            write_schedule(context.working, context.day)
+            write_schedule(context.working, context.day, block=context.block.number)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
-        read = [
-            sha256_file(path) for folder in stage.inputs(context.paths, context.day) for path in folder.glob("*.txt")
-        ]
+        folders = stage.inputs(context.paths, context.day)
+        read = [sha256_file(path) for folder in folders for path in folder.glob("*.txt")]
         told = [dict(context.decided)] if context.decided else []
         text = json.dumps([name, context.seed(), sections, sorted(read), *told])
         (context.working / f"{stage.name}.txt").write_text(text)

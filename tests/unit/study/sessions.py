@@ -29,19 +29,20 @@ STUDY_ID = "abc"
 N_PRESENTATIONS, N_IMAGES, PER_TRIAL = 10, 5, TRIAL.presentations_per_trial
 
 
-def session_id(day: int) -> str:
+def session_id(day: int, block: int = 1) -> str:
     """Return the name of a day's session."""
-    return f"{STUDY_ID}-day-{day:02d}"
+    return f"{STUDY_ID}-day-{day:02d}" + ("" if block == 1 else f".{block}")
 
 
-def session_document(day: int) -> SessionDocument:
+def session_document(day: int, block: int = 1) -> SessionDocument:
     """Return what schedule says of a day's session with an animal."""
     return SessionDocument(
         simulated=False,
-        session_id=session_id(day),
+        session_id=session_id(day, block),
         study_id=STUDY_ID,
         subject="monkey",
         day=day,
+        block=block,
         seed=1,
         n_presentations=N_PRESENTATIONS,
         n_images=N_IMAGES,
@@ -58,10 +59,10 @@ def schedule(paths: StudyPaths, day: int) -> None:
     write_schedule(SESSION.published(paths, day).parent, day)
 
 
-def write_schedule(folder: Path, day: int) -> None:
+def write_schedule(folder: Path, day: int, *, block: int = 1) -> None:
     """Write what the rig is to show, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    session_document(day).write(folder / SESSION.name)
+    session_document(day, block).write(folder / SESSION.name)
     write_bytes(folder / PRESENTATIONS.name, planned_presentations())
 
 
@@ -97,8 +98,9 @@ def bring(paths: StudyPaths, day: int, *, segments: tuple[str, ...] | None = Non
     values
         Of the summary.
     """
-    write_journal(paths, day, list(rows_of(segments or (session_id(day),))))
-    counted = summarize(session_document(day), read_journal(JOURNAL.published(paths, day)))
+    number = paths.block(day).number
+    write_journal(paths, day, list(rows_of(segments or (session_id(day, number),))))
+    counted = summarize(session_document(day, number), read_journal(JOURNAL.published(paths, day)))
     counted.model_copy(update=values).write(SUMMARY.published(paths, day))
 
 

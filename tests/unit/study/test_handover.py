@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import DocumentError, SessionError, StudyError
 from closedloop.study.handover import adopt
 from tests.unit.messages import refused

@@ -15,7 +15,8 @@ from closedloop.artifacts.catalog import IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUT
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import as_columns
 from closedloop.errors import CheckpointError, ClosedLoopError, ImageError, ManifestError
 from closedloop.models.shipped import shipped_weights

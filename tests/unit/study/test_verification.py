@@ -15,6 +15,7 @@ import pytest
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.records.pages import PagesRecord
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ManifestError, StudyError
 from closedloop.storage import sha256_file
@@ -191,7 +192,7 @@ def test_a_study_whose_stages_declared_fewer_sections_stands_and_an_edit_of_it_i
     study, protocol = read_identity(made.paths)
     steps = Steps(made.paths, study, protocol, STAGE_TABLE)
     stage = next(stage for stage in STAGE_TABLE.day if stage.undeclared)
-    older = steps.step(stage, 0)
+    older = steps.step(stage, FIRST)
     edit(older.folder, input_hash=older.older_input_hash)
     assert faults(made) == []
     edit(older.folder, seed=7)

@@ -23,7 +23,7 @@ from closedloop.devices.files import is_recording, processor_of
 from closedloop.errors import ClosedLoopError, RecordingError
 from closedloop.plain_text.printed import quoted
 from closedloop.service.reading.recording.codes import CodesSoFar, look_at_codes
-from closedloop.study.completeness.accepted import accepted_days, is_accepted
+from closedloop.study.completeness.accepted import accepted_sessions, is_accepted
 from closedloop.study.completeness.looks import SETTLE_S, SeenFile, list_files
 from closedloop.study.completeness.names import is_copying
 from closedloop.study.completeness.recording import copied, misplaced, missing_in_recording, recorded
@@ -280,7 +280,7 @@ def _missing_of_files(folder: Path, seen: tuple[SeenFile, ...], asked: AwaitedRe
 
 
 def _wanted(asked: AwaitedRecording) -> WantedFiles:
-    excepted = accepted_days(asked.paths)
+    excepted = accepted_sessions(asked.paths)
     return wanted_files(asked.paths, asked.study, asked.protocol, day=asked.day, excepted=excepted)
 
 

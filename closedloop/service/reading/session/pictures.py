@@ -9,18 +9,19 @@ from typing import Final
 
 from closedloop.artifacts.catalog import SESSION_IMAGES
 from closedloop.artifacts.files.session_images import read_session_images
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.service.png import png
 from closedloop.service.unchanged import FileState, file_state
 
-_KEY: Final = re.compile(r"([0-9]{1,3})-([0-9]{1,7})")
+_KEY: Final = re.compile(r"(?P<day>[0-9]{1,3})(\.(?P<number>[0-9]{1,2}))?-(?P<image>[0-9]{1,7})")
 _MOST_KNOWN: Final = 96  # pictures, of 224 px: 15 MB
 
 
-def picture_key(day: int, image: int) -> str:
-    """Return what a page calls an image: its day, and its row of the session's images."""
-    return f"{day}-{image}"
+def picture_key(session: Block, image: int) -> str:
+    """Return what a page calls an image: its day and session, and its row of the session's images."""
+    return f"{session.seed_name}-{image}"
 
 
 def session_picture(paths: StudyPaths, key: str) -> bytes | None:
@@ -36,9 +37,10 @@ def session_picture(paths: StudyPaths, key: str) -> bytes | None:
     found = _KEY.fullmatch(key)
     if found is None:
         return None
-    path = SESSION_IMAGES.published(paths, int(found[1]))
+    session = Block(int(found["day"]), int(found["number"] or 1))
+    path = SESSION_IMAGES.published(paths.at(session), session.day)
     try:
-        return _picture(path, file_state(path), int(found[2]))
+        return _picture(path, file_state(path), int(found["image"]))
     except (OSError, DocumentError):
         return None
 

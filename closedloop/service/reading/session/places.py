@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from closedloop.artifacts.catalog import JOURNAL, SESSION
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import REPLACED, StudyPaths
 from closedloop.service.reading.session.journal import JournalLook, JournalReader
 from closedloop.service.reading.session.kept import ShownOnset
@@ -25,31 +26,37 @@ class SessionPlace:
 
     Attributes
     ----------
-    day
-        Whose.
+    session
+        Which.
     journal
         Its journal; None where none is there yet.
     """
 
-    day: int
+    session: Block
     journal: Path | None
 
+    @property
+    def day(self) -> int:
+        """Its recording day."""
+        return self.session.day
 
-def days_of(paths: StudyPaths) -> list[int]:
-    """Return the days that have a folder, the latest first."""
+
+def sessions_of(paths: StudyPaths) -> list[Block]:
+    """Return the sessions that have a folder, the latest first; none that people decided not to have."""
     try:
-        names = [path.name[4:] for path in paths.root.glob("day-[0-9]*")]
+        found = paths.found()
     except OSError:
         return []
-    return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+    sequence = readable_sequence(paths.amendments)
+    return [block for block in reversed(found) if block in sequence.of_day(block.day)]
 
 
 def current_session(paths: StudyPaths) -> SessionPlace | None:
-    """Return the latest day that has a journal, or a session to be shown; None before there is one."""
-    for day in days_of(paths):
-        journal = journal_of(paths, day)
-        if journal is not None or SESSION.published(paths, day).is_file():
-            return SessionPlace(day, journal)
+    """Return the latest session that has a journal, or is to be shown; None before there is one."""
+    for block in sessions_of(paths):
+        journal = journal_of(paths.at(block), block.day)
+        if journal is not None or SESSION.published(paths.at(block), block.day).is_file():
+            return SessionPlace(block, journal)
     return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.catalog import SESSION
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.reading.session.places import current_session, look_at_journal
@@ -18,15 +19,15 @@ class SessionUnderWay:
 
     Attributes
     ----------
-    day
-        Whose.
+    session
+        Which.
     doing
         What the rig does, by the journal: showing, paused, stopped.
     n_accepted, n_planned
         Presentations that count, and that are to; None where the session's plan cannot be read.
     """
 
-    day: int
+    session: Block
     doing: str
     n_accepted: int
     n_planned: int | None
@@ -56,14 +57,14 @@ def session_under_way(paths: StudyPaths) -> SessionUnderWay | None:
         counts = look_at_journal(place.journal).counts
         if counts.doing not in ("showing", "paused", "stopped"):
             return None
-        return SessionUnderWay(place.day, counts.doing, counts.n_accepted, _n_planned(paths, place.day))
+        return SessionUnderWay(place.session, counts.doing, counts.n_accepted, _n_planned(paths, place.session))
     except (ClosedLoopError, OSError):  # the session's panel says it
         return None
 
 
-def _n_planned(paths: StudyPaths, day: int) -> int | None:
+def _n_planned(paths: StudyPaths, session: Block) -> int | None:
     try:
-        return _read_n_planned(SESSION.published(paths, day))
+        return _read_n_planned(SESSION.published(paths.at(session), session.day))
     except (ClosedLoopError, OSError):
         return None
 

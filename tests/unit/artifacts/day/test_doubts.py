@@ -16,6 +16,7 @@ from closedloop.artifacts.day.doubts import (
 )
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import FIRST
 from tests.unit.study.sessions import launch
 
 
@@ -80,16 +81,16 @@ def test_overrides_of_the_rig_are_said() -> None:
 
 def test_an_acceptance_is_of_one_day_and_one_journal() -> None:
     amendments = [taken("mouse-gaze"), taken("file-codes", day=1)]
-    assert taken_despite(amendments, day=0) == {
+    assert taken_despite(amendments, block=FIRST) == {
         "mouse-gaze": "the mouse stood for the eye; taken as data by Ada, 2026-03-02T09:00:00+00:00: a pilot"
     }
-    assert list(taken_despite(amendments, day=0, journal_sha256="a")) == ["mouse-gaze"]
-    assert taken_despite(amendments, day=0, journal_sha256="b") == {}
+    assert list(taken_despite(amendments, block=FIRST, journal_sha256="a")) == ["mouse-gaze"]
+    assert taken_despite(amendments, block=FIRST, journal_sha256="b") == {}
     replaced = [taken("mouse-gaze").model_copy(update={"kind": "replace_recording"})]
-    assert taken_despite(replaced, day=0) == {}
+    assert taken_despite(replaced, block=FIRST) == {}
 
 
 def test_what_a_version_took_without_asking_is_said_too() -> None:
-    found = doubts_and_who_took_them(journal({"gaze": "mouse", "codes": "file"}), [taken("file-codes")], day=0)
+    found = doubts_and_who_took_them(journal({"gaze": "mouse", "codes": "file"}), [taken("file-codes")], block=FIRST)
     assert found["mouse-gaze"] == "the mouse stood for the eye; taken as data by a version that asked nobody"
     assert "Ada" in found["file-codes"]

@@ -15,7 +15,8 @@ from closedloop.artifacts.catalog import AUDIT, IMAGES, SESSION_IMAGES, STIMULI
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.day.stimuli import AUDIT_COLUMNS, STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.artifacts.tables import write_table
 from closedloop.storage.arrays import save_array
 from tests.unit.report.conftest import manifest_of

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
-from closedloop.stages.evaluate.pairs import ImagePairs, measure, pairs_of
+from closedloop.stages.evaluate.pairs import ImagePairs, join_pairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, absolute_rows, measured_rows, truth_rows
 from tests.unit.stages.evaluate.small_days import MEANS, RATES, SIGMA, small_day
 
@@ -164,3 +164,23 @@ def test_changes_known_without_noise_are_averaged_by_epsilon_whatever_their_sign
     )
     assert [(row["epsilon"], row["mean"], row["n_images"]) for row in rows] == [(1.0, 2.0, 2), (10.0, 5.0, 1)]
     assert {(row["estimate"], row["truth"], row["image_set"]) for row in rows} == {("white_box", True, "anchors")}
+
+
+def test_pairs_of_a_days_two_sessions_are_joined_each_in_its_own_units() -> None:
+    first = pairs()
+    second = replace(
+        first, image_id=np.array(["a", "new", "a", "a"]), change=first.change + 1, repetitions_clean=np.ones((4, 3)),
+        repetitions_changed=np.zeros((4, 3)),
+    )  # fmt: skip
+    first = replace(first, image_id=np.array(["a", "b", "a", "a"]))
+    joined = join_pairs([first, second])
+    np.testing.assert_allclose(joined.change, [*first.change, *second.change])
+    same = joined.clean_index[:, None] == joined.clean_index[None, :]
+    assert same.tolist() == (joined.image_id[:, None] == joined.image_id[None, :]).tolist()
+    assert joined.repetitions_clean.shape == (8, 3)
+    assert np.isnan(joined.repetitions_clean[:4, 2]).all()
+    row = row_of(measured_rows(joined), estimate="paper", image_set="anchors", site="")
+    assert row["mean"] == pytest.approx((first.change[0] + second.change[0]) / 2)
+    assert row["n_images"] == 1
+    assert row_of(measured_rows(joined), estimate="paper", image_set="all", site="")["n_images"] == 3
+    assert join_pairs([first]) is first

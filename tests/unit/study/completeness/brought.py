@@ -14,7 +14,8 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.journal_rows import ROW, LaunchOpened
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import PoolDescription, StudyDocument, StudyPaths
+from closedloop.artifacts.records.inputs import PoolDescription
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.simulation.sessions import MadeSession, make_session
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.looks import Patience

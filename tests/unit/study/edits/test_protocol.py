@@ -13,6 +13,7 @@ from closedloop.artifacts.input_hash import input_hash
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256, read_protocol
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import ProtocolError
 from closedloop.stages.context import StageContext
@@ -159,7 +160,7 @@ def test_a_recording_that_an_older_version_sealed_stands_as_it_was(tmp_path: Pat
     folder = made.paths.folder("recording", 0)
     manifest, protocol = read_manifest(folder), read_protocol(made.paths.protocol)
     older = input_hash(
-        "recording", 0, study=StudyDocument.read(made.paths.study), protocol=protocol,
+        "recording", FIRST, study=StudyDocument.read(made.paths.study), protocol=protocol,
         sections=("recording", "simulation"), inputs=manifest.inputs,
     )  # fmt: skip
     assert older != manifest.input_hash

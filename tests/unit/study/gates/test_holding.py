@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.gates.held import Held, day_to_show, is_shown
+from closedloop.artifacts.gates.held import Held, is_shown, session_to_show
 from closedloop.artifacts.gates.report import CHECKPOINTS, Checkpoint, GateFinding, gate_report_path
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.errors import OptionError, StudyError
@@ -95,7 +95,7 @@ def test_nothing_holds_a_session_that_has_begun(tmp_path: Path) -> None:
     assert outcome.waiting_for is not None
     assert (0, "present") in made.listener.ended
     assert is_shown(made.paths, 0)
-    assert day_to_show(made.paths, 2) == 1
+    assert session_to_show(made.paths, 2) == (1, 1)
 
 
 def test_a_half_shown_simulated_session_has_begun_too(tmp_path: Path) -> None:

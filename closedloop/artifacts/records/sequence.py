@@ -1,0 +1,217 @@
+"""Which sessions a study has, in order: a day's blocks, without days that were skipped; and what is before what.
+
+A day has one block unless people decided otherwise. Model and images are handed on from block to block: the order here
+is the one place that says which is before which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
+from closedloop.artifacts.records.standing import standing
+
+SHOWN = "shown"
+"""Under this name a skipped day, or a dropped block, keeps whether its session was shown: `yes` or `no`."""
+
+
+class Block(NamedTuple):
+    """One session: a recording day, and which of the day's sessions, from 1. The study's start is of day -1."""
+
+    day: int
+    number: int = 1
+
+    @property
+    def folder_name(self) -> str:
+        """Its folder in the study, and its name for people: day-03, and day-03.2 of a second session."""
+        return f"day-{self.day:02d}{self._suffix}"
+
+    @property
+    def seed_name(self) -> int | str:
+        """What stands for it where seeds are named: the day alone, as long as it is the day's first."""
+        return self.day if self.number == 1 else f"{self.day}{self._suffix}"
+
+    @property
+    def said(self) -> str:
+        """What it is called in a line."""
+        return f"day {self.day}" if self.number == 1 else f"day {self.day}, session {self.number}"
+
+    @property
+    def _suffix(self) -> str:
+        return "" if self.number == 1 else f".{self.number}"
+
+
+_FOLDER = re.compile(r"day-(?P<day>[0-9]{2,6})(\.(?P<number>[2-9]|[1-9][0-9]{1,3}))?")
+
+START = Block(-1)
+"""What is before a study's first session."""
+
+FIRST = Block(0)
+"""A study's first session, in which sites are chosen."""
+
+
+@dataclass(frozen=True)
+class BlockSequence:
+    """The sessions of a study.
+
+    Attributes
+    ----------
+    skipped
+        Days without a session.
+    lost
+        Sessions that were shown and whose recording is lost: nothing is computed from them, and their images count as
+        used.
+    added
+        Second and further sessions of days.
+    """
+
+    skipped: frozenset[int] = frozenset()
+    lost: frozenset[Block] = frozenset()
+    added: frozenset[Block] = frozenset()
+
+    def of_day(self, day: int) -> tuple[Block, ...]:
+        """Return a day's blocks, in order; none where it was skipped."""
+        if day in self.skipped:
+            return ()
+        return (Block(day), *sorted(block for block in self.added if block.day == day))
+
+    def blocks(self, n_days: int) -> tuple[Block, ...]:
+        """Return the blocks of the first days, in order."""
+        return tuple(block for day in range(n_days) for block in self.of_day(day))
+
+    def with_lost(self, n_days: int) -> tuple[Block, ...]:
+        """Return the blocks of the first days with those that are lost, in order."""
+        return tuple(sorted({*self.blocks(n_days), *(block for block in self.lost if block.day < n_days)}))
+
+    def due(self, n_days: int, stages: Sequence[str]) -> Iterator[tuple[Block, str]]:
+        """Yield what there is to do in the first days, in order; the last stage chooses the images of the next session.
+
+        Of a lost session only that is done: the next one is to show other images. Nobody wants it of the last session.
+
+        Parameters
+        ----------
+        n_days
+            How many days.
+        stages
+            A day's stages, in order.
+        """
+        last = max(self.blocks(n_days), default=START)
+        for block in self.with_lost(n_days):
+            of_it = stages[-1:] if block in self.lost else stages
+            yield from ((block, stage) for stage in of_it if stage != stages[-1] or block < last)
+
+    def until(self, block: Block) -> tuple[Block, ...]:
+        """Return the blocks up to one, itself included."""
+        return tuple(one for one in self.blocks(block.day + 1) if one <= block)
+
+    def before(self, block: Block) -> Block:
+        """Return the block before one: its model is the one to begin with. The start, where there is none."""
+        return max((one for one in self.blocks(block.day + 1) if one < block), default=START)
+
+    def before_in_images(self, block: Block) -> Block:
+        """Return the block that chose a block's images: the one before, also where its recording is lost."""
+        return max((one for one in self.with_lost(block.day + 1) if one < block), default=START)
+
+    def shows_images_of(self, block: Block) -> Block:
+        """Return the session that shows the images which a block chose, whether or not the study has as many days."""
+        day = max(block.day, 0)
+        while not (later := [one for one in self.with_lost(day + 1) if one > block]):
+            day += 1
+        return min(later)
+
+    def after(self, block: Block, n_days: int) -> Block | None:
+        """Return the block after one; None where it is the last.
+
+        Parameters
+        ----------
+        block
+            Which.
+        n_days
+            How many days the study has.
+        """
+        return min((one for one in self.blocks(n_days) if one > block), default=None)
+
+
+def block_option(block: Block) -> str:
+    """Return what names a day's session in a command after its day; nothing for the first."""
+    return "" if block.number == 1 else f" --block {block.number}"
+
+
+def block_of_folder(name: str) -> Block | None:
+    """Return the session that a folder of a study is of, by its name; None where it is of none."""
+    found = _FOLDER.fullmatch(name)
+    return Block(int(found["day"]), int(found["number"] or 1)) if found else None
+
+
+def sequence_of(amendments: Iterable[Amendment]) -> BlockSequence:
+    """Return a study's sessions, from what people decided.
+
+    Parameters
+    ----------
+    amendments
+        Lines that are in force, in order.
+    """
+    skipped, lost, added = set[int](), set[Block](), set[Block]()
+    for one in amendments:
+        if one.day is None:
+            continue
+        block = Block(one.day, one.block)
+        if one.kind == "skip_day":
+            skipped.add(one.day)
+        elif one.kind == "unskip_day":
+            skipped.discard(one.day)
+            lost.discard(block)
+        elif one.kind == "add_block":
+            added.add(block)
+            lost.discard(block)
+        elif one.kind == "drop_block":
+            added.discard(block)
+        if one.kind in ("skip_day", "drop_block") and one.after.get(SHOWN) == "yes":
+            lost.add(block)
+    return BlockSequence(frozenset(skipped), frozenset(lost), frozenset(added))
+
+
+def said_of_sessions(amendments: Iterable[Amendment]) -> dict[Block, str]:
+    """Return what people are told of each session that is skipped, dropped or added, in order: all places say the same.
+
+    Parameters
+    ----------
+    amendments
+        Lines that are in force, in order.
+    """
+    lines = tuple(amendments)
+    sequence, said = sequence_of(lines), dict[Block, str]()
+    for one in lines:
+        if one.day is None or one.kind not in ("skip_day", "add_block", "drop_block"):
+            continue
+        block = Block(one.day, one.block)
+        by = f"by {one.who} on {one.utc[:10]}: {one.why}"
+        if block in sequence.added:
+            if one.kind == "add_block":
+                said[block] = f"{block.said}: added {by}"
+        elif one.kind != "add_block" and (block.number > 1 or block.day in sequence.skipped):
+            images = "its session was shown, its images count as used" if block in sequence.lost else "it was not shown"
+            said[block] = f"{block.said}: {'skipped' if block.number == 1 else 'dropped'} {by} ({images})"
+        else:
+            said.pop(block, None)
+    return dict(sorted(said.items()))
+
+
+def readable_sequence(path: Path) -> BlockSequence:
+    """Read a study's sessions from the lines that are whole: for who looks on, beside what is wrong with the others."""
+    return sequence_of(standing(whole_amendments(path)))
+
+
+def read_sequence(path: Path) -> BlockSequence:
+    """Read a study's sessions from its amendments.jsonl.
+
+    Raises
+    ------
+    DocumentError
+        A line is no amendment, or was lost, doubled, moved or edited.
+    """
+    return sequence_of(standing(read_amendments(path)))

@@ -1,0 +1,84 @@
+"""`closedloop skip-day`, `add-block` and their way back: which sessions a study has, noted with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import SHOWN, Block
+from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.days import refuse_other_days
+from closedloop.plain_text.printed import command_line
+from closedloop.storage import resolved
+from closedloop.study.amending import sessions
+from closedloop.study.loop import read_identity
+from closedloop.study.process.lock import waiter_of
+
+Change = Literal["skip-day", "unskip-day", "add-block", "drop-block"]
+
+
+def change_sessions(
+    study: Path, change: Change, *, day: int, by: str | None, why: str, was_shown: bool = False, again: bool = False
+) -> str:
+    """Append the amendment by which a study has another session, or one less.
+
+    Parameters
+    ----------
+    study
+        Study folder.
+    change
+        What is decided, as its command is called.
+    day
+        Whose session.
+    by
+        Who decides; None: the name of the account.
+    why
+        The reason.
+    was_shown
+        Whether a session that falls out was shown, though nothing of it is in the study.
+    again
+        Whether a session is had again that was dropped.
+
+    Returns
+    -------
+    str
+        What was done, in a line.
+
+    Raises
+    ------
+    ClosedLoopError
+        The study cannot have it so, or no reason is given.
+    """
+    paths = StudyPaths(resolved(study))
+    document, protocol = read_identity(paths)
+    refuse_other_days(protocol, day)
+    if change == "skip-day":
+        noted = sessions.skip_day(paths, document, day=day, by=by, why=why, was_shown=was_shown)
+    elif change == "unskip-day":
+        noted = sessions.unskip_day(paths, document, protocol, day=day, by=by, why=why)
+    elif change == "add-block":
+        noted = sessions.add_block(paths, document, protocol, day=day, by=by, why=why, again=again)
+    else:
+        noted = sessions.drop_block(paths, document, day=day, by=by, why=why, was_shown=was_shown)
+    if waiter := waiter_of(paths.root):
+        go_on = f"The study goes on by itself: {waiter.name} waits on it."
+    else:
+        go_on = f"Go on with `{command_line('closedloop', 'run', paths.root)}`."
+    return f"{_said(noted)} Noted in {paths.amendments}. {go_on}"
+
+
+def _said(noted: Amendment) -> str:
+    block = Block(noted.day or 0, noted.block)
+    images = (
+        "its images count as used"
+        if noted.after.get(SHOWN) == "yes"
+        else "nobody saw it, and its images are offered to the next session"
+    )
+    said = {
+        "skip_day": f"{block.said} is skipped: {images}.",
+        "unskip_day": f"{block.said} is had after all.",
+        "add_block": f"{block.said} comes after the one before, in {block.folder_name}.",
+        "drop_block": f"{block.said} is dropped: {images}.",
+    }
+    return said[noted.kind]
