@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.study import BROUGHT, REPLACED
 from closedloop.errors import ManifestError
 from closedloop.plain_text.names import fault_in_name, twins
@@ -34,7 +35,11 @@ class Manifest(Document):
     stage: str
     day: int | None = Field(description="null for folders that belong to no day")
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     seed: int
     code_version: str

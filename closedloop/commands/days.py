@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
@@ -46,6 +49,17 @@ def refuse_other_blocks(paths: StudyPaths, day: int, number: int) -> StudyPaths:
         found = " or ".join(str(one.number) for one in known) or f"none, for day {day} is skipped"
         raise OptionError(f"--block: expected a session of day {day}, {found}, found {number}. Correct it.")
     return paths.at(block)
+
+
+def as_told(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return names and values as a dict for JSON; a day's first session has no number, as where days have but one.
+
+    Parameters
+    ----------
+    pairs
+        As `dataclasses.asdict` gives them.
+    """
+    return {name: value for name, value in pairs if (name, value) != ("block", 1)}
 
 
 def days_to_come(n_done: int, n_days: int, *, again: str) -> str:

@@ -18,7 +18,7 @@ from closedloop.artifacts.records.amendments import Amendment, read_amendments, 
 from closedloop.artifacts.records.sequence import START as NO_SESSION
 from closedloop.artifacts.records.sequence import Block, readable_sequence, said_of_sessions, sequence_of
 from closedloop.artifacts.study import STAGES, START, StudyDocument, StudyPaths
-from closedloop.commands.days import all_done, days_to_come
+from closedloop.commands.days import all_done, as_told, days_to_come
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import command_line, quoted
 from closedloop.storage import resolved
@@ -338,7 +338,7 @@ def _noted(damaged: list[str]) -> Iterator[None]:
 
 def status_as_json(status: Status) -> str:
     """Return the state as JSON."""
-    content = asdict(status)
+    content = asdict(status, dict_factory=as_told)
     for one, held in zip(content["held_by"], status.held_by, strict=True):
         one["approve"] = held.approval(Path(status.study))
     return json.dumps(content, indent=2)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.records.sequence import Block
 
 IdentityState = Literal["same", "moved", "retuned", "lost", "dead", "missing", "unknown"]
@@ -58,7 +59,11 @@ class IdentityTable(Document):
     kind: Literal["site_identity"] = "site_identity"
     day: int
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     n_images: int = Field(description="normalizers and anchors that were answered on both days")
     expected: float | None = Field(

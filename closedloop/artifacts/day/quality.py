@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 
 
 class RawAgreement(Section):
@@ -76,7 +77,11 @@ class IngestQuality(Document):
     kind: Literal["ingest_quality"] = "ingest_quality"
     day: int
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     session_id: str
     files: dict[str, str] = Field(description="what each recording file is, in a line")

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.protocol.numbers import (
+    MOST_SESSIONS,
     Count,
     DayNumber,
     FramesOfGrey,
@@ -138,7 +139,11 @@ class SessionDocument(Document):
     subject: Name
     day: DayNumber
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     seed: Seed = Field(description="decides where a rejected presentation is requeued")
     n_presentations: int = Field(ge=1, le=MOST_PRESENTATIONS)

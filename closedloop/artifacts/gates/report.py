@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.protocol.numbers import DayNumber
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS, DayNumber
 from closedloop.artifacts.study import GATES_FOLDER, StudyPaths
 
 GateLevel = Literal["PASS", "WARN", "HOLD"]
@@ -45,7 +45,11 @@ class GateReport(Document):
     kind: Literal["gate_report"] = "gate_report"
     day: DayNumber
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     checkpoint: Checkpoint
     made_from: dict[str, str] = Field(

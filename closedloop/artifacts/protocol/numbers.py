@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+MOST_SESSIONS = 9_999  # of a day: day-03.9999
 MOST_OF_PATH = 4_096
 """Characters of a path: Linux's own limit."""
 

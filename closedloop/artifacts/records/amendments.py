@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.records.chain import chain_line, read_chain
 from closedloop.errors import DocumentError
 from closedloop.plain_text.json_text import parse_json
@@ -56,7 +57,11 @@ class Amendment(Section):
     simulated: bool
     day: int | None = Field(ge=0, description="the recording day it is about; null for the whole study")
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     utc: str = Field(description="when, ISO 8601")
     who: str = Field(min_length=1, description="the person, by the account's name unless stated")

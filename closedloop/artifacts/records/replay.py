@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.records.sequence import Block
 
 
@@ -27,7 +28,11 @@ class ReplayedStage(Section):
 
     day: int
     block: int = Field(
-        default=1, ge=1, exclude_if=lambda number: number == 1, description="which of the day's sessions"
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda number: number == 1,
+        description="which of the day's sessions",
     )
     stage: str
     published_by: str = Field(description="version of closedloop that published it")

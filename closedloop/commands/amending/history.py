@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.days import as_told
 from closedloop.storage import resolved
 from closedloop.study.history.entry import StoryEntry
 from closedloop.study.history.story import read_story
@@ -35,7 +36,7 @@ def read_history(study: Path) -> History:
 
 def history_as_json(history: History) -> str:
     """Return the story as JSON."""
-    return json.dumps(asdict(history), indent=2)
+    return json.dumps(asdict(history, dict_factory=as_told), indent=2)
 
 
 def history_lines(history: History) -> list[str]:

@@ -20,6 +20,7 @@ from closedloop.artifacts.amended.exclusions import (
 )
 from closedloop.artifacts.amended.told import what_does_not_count
 from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
 from tests.unit.messages import refused
 
@@ -41,13 +42,13 @@ def test_what_is_taken_back_leaves_nothing_behind() -> None:
     taken_back = [excluded, line("include", before=noted(both))]
     assert exclusions(taken_back) == ()
     names: tuple[DecisionName, ...] = ("left_out_of_fit", "left_out_of_evaluation", "not_attacked")
-    assert decided(taken_back, names, day=5) == {}
-    assert set(decided([excluded], names, day=5)) == set(names)
+    assert decided(taken_back, names, session=Block(5)) == {}
+    assert set(decided([excluded], names, session=Block(5))) == set(names)
 
 
 def test_the_order_of_decisions_decides_nothing() -> None:
     one, other = (line("exclude", after=noted([site(name=name)])) for name in ("left-003", "left-001"))
-    texts = [decided(lines, ["left_out_of_fit"], day=0) for lines in ((one, other), (other, one))]
+    texts = [decided(lines, ["left_out_of_fit"], session=Block(0)) for lines in ((one, other), (other, one))]
     assert texts[0] == texts[1]
     assert [each["name"] for each in json.loads(texts[0]["left_out_of_fit"])] == ["left-001", "left-003"]
 
@@ -56,7 +57,11 @@ def test_a_fit_has_all_days_so_far_and_an_evaluation_its_own() -> None:
     things = [site(from_day=1, to_day=1), site(from_day=1, to_day=1, part="evaluation")]
     lines = [line("exclude", after=noted(things))]
     names: tuple[DecisionName, ...] = ("left_out_of_fit", "left_out_of_evaluation")
-    assert [sorted(decided(lines, names, day=day)) for day in range(3)] == [[], sorted(names), ["left_out_of_fit"]]
+    assert [sorted(decided(lines, names, session=Block(day))) for day in range(3)] == [
+        [],
+        sorted(names),
+        ["left_out_of_fit"],
+    ]
     assert left_out(lines, "fit", until_day=0) == ()
 
 
@@ -98,8 +103,12 @@ def test_a_closed_day_is_told_until_it_is_opened_again() -> None:
     counts = {"journal_sha256": "a" * 64, "n_shown": "14", "n_not_shown": "126"}
     closed = line("close_day", day=1, after=counts)
     names: tuple[DecisionName, ...] = ("closed", "closed_until")
-    assert [sorted(decided([closed], names, day=day)) for day in range(3)] == [[], sorted(names), ["closed_until"]]
+    assert [sorted(decided([closed], names, session=Block(day))) for day in range(3)] == [
+        [],
+        sorted(names),
+        ["closed_until"],
+    ]
     assert what_does_not_count([closed]) == ("day 1 ended early: 14 of 140 presentations were shown",)
-    assert decided([closed, line("reopen_day", day=1)], names, day=1) == {}
+    assert decided([closed, line("reopen_day", day=1)], names, session=Block(1)) == {}
     with refused(DocumentError, "amendments.jsonl, close_day of day 1", "found nothing"):
-        decided([line("close_day", day=1)], names, day=1)
+        decided([line("close_day", day=1)], names, session=Block(1))
