@@ -70,10 +70,11 @@ def _refuse_unless_closed(paths: StudyPaths, *, day: int, n_remaining: int) -> N
         return
     found = f"found it stopped with {n_remaining} presentations left"
     again = " and another journal than the one it was closed with" if closed else ""
+    options = f"--day {day}{block_option(paths.block(day))}"
     raise SessionError(
         f"{place.parent}: expected a session presented to its end, {found}{again}. Go on with it by `rig present "
         f"--resume`, and bring the output again; where it ended for good: `closedloop close-day {quoted(paths.root)} "
-        f"--day {day}{block_option(paths.block(day))} --why TEXT`."
+        f"{options} --why TEXT`."
     )
 
 

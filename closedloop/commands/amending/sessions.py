@@ -15,11 +15,18 @@ from closedloop.study.amending import sessions
 from closedloop.study.loop import read_identity
 from closedloop.study.process.lock import waiter_of
 
-Change = Literal["skip-day", "unskip-day", "add-block", "drop-block"]
+SessionChange = Literal["skip-day", "unskip-day", "add-block", "drop-block"]
 
 
 def change_sessions(
-    study: Path, change: Change, *, day: int, by: str | None, why: str, was_shown: bool = False, again: bool = False
+    study: Path,
+    change: SessionChange,
+    *,
+    day: int,
+    by: str | None,
+    why: str,
+    was_shown: bool = False,
+    again: bool = False,
 ) -> str:
     """Append the amendment by which a study has another session, or one less.
 

@@ -21,6 +21,7 @@ from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.images import Sites
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import FIRST
+from closedloop.artifacts.tables import Columns
 from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
@@ -124,8 +125,7 @@ def run(context: StageContext) -> None:
         day=context.day,
         sites=describe_sites(electrodes, found, site_index, first),
     )
-    agreement = raw_agreement(recording, definition.name)
-    check_agreement(agreement, devices, folder=folder)
+    check_agreement(agreement := raw_agreement(recording, definition.name), devices, folder=folder)
     quality = quality_of(
         recording,
         journal=journal,
@@ -159,35 +159,39 @@ def run(context: StageContext) -> None:
     if waveforms is not None:
         context.write(catalog.WAVEFORMS, waveforms)
     if first is not None and context.block != FIRST:
-        context.write(catalog.IDENTITY, _identity(context, waveforms, counts, onsets, first=first, today=sites))
+        day_0, window_s = context.at(FIRST), (window_ms[1] - window_ms[0]) / 1000
+        found_then = _Answered(
+            first,
+            day_0.read(catalog.RESPONSES)["stimulus_id"],
+            day_0.read(catalog.COUNTS)["counts"] / window_s,
+            day_0.read(catalog.WAVEFORMS) if day_0.path(catalog.WAVEFORMS).exists() else None,
+        )
+        found_now = _Answered(sites, stimuli["stimulus_id"][onsets.image_index], counts / window_s, waveforms)
+        identity = _identity(found_then, found_now, stimuli, min_reliability=context.protocol.sites.min_reliability)
+        context.write(catalog.IDENTITY, identity.model_copy(update={"block": context.block.number}))
 
 
-def _identity(
-    context: StageContext,
-    waveforms: Arrays | None,
-    counts: NDArray[np.float64],
-    onsets: Onsets,
-    *,
-    first: SiteTable,
-    today: SiteTable,
-) -> IdentityTable:
-    """Compare the session's electrodes with those of the study's first."""
-    wanted, day_0 = context.protocol.recording, context.at(FIRST)
-    window_s, stimuli = (wanted.window_stop_ms - wanted.window_start_ms) / 1000, context.read(catalog.STIMULI)
-    images, then = images_of_every_day(stimuli), day_0.read(catalog.COUNTS)["counts"]
-    stored = day_0.path(catalog.WAVEFORMS).exists()
-    found = identity_table(
-        answers(first, day_0.read(catalog.RESPONSES)["stimulus_id"], then / window_s, images),
-        answers(today, stimuli["stimulus_id"][onsets.image_index], counts / window_s, images),
-        first=first,
-        today=today,
-        min_reliability=context.protocol.sites.min_reliability,
-        waveforms=(
-            waveforms_by_name(day_0.read(catalog.WAVEFORMS) if stored else None, first),
-            waveforms_by_name(waveforms, today),
-        ),
+@dataclass(frozen=True)
+class _Answered:
+    """What a session's electrodes answered: which stimuli were shown, (presentations, electrodes) rates in Hz."""
+
+    sites: SiteTable
+    stimulus_id: NDArray[np.str_]
+    rates_hz: NDArray[np.float64]
+    waveforms: Arrays | None
+
+
+def _identity(then: _Answered, now: _Answered, stimuli: Columns, *, min_reliability: float) -> IdentityTable:
+    """Compare a session's electrodes with those of the study's first, by the images that every day shows."""
+    images = images_of_every_day(stimuli)
+    return identity_table(
+        answers(then.sites, then.stimulus_id, then.rates_hz, images),
+        answers(now.sites, now.stimulus_id, now.rates_hz, images),
+        first=then.sites,
+        today=now.sites,
+        min_reliability=min_reliability,
+        waveforms=(waveforms_by_name(then.waveforms, then.sites), waveforms_by_name(now.waveforms, now.sites)),
     )
-    return found.model_copy(update={"block": context.block.number})
 
 
 def _sites_of_the_model(
