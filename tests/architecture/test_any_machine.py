@@ -69,6 +69,8 @@ def endless(tree: ast.AST) -> Found:
     for node in ast.walk(tree):
         if isinstance(node, ast.With) and any(called(item.context_expr).endswith("Popen") for item in node.items):
             yield f"line {node.lineno}: with Popen; expected tests.equipment.processes.Child"
+        if isinstance(node, ast.Return) and node.value is not None and called(node.value).endswith("Popen"):
+            yield f"line {node.lineno}: a Popen for somebody's `with`; expected tests.equipment.processes.Child"
 
 
 CHECKS: list[Callable[[ast.AST], Found]] = [sleeps, clocks, ports, endless]
@@ -80,6 +82,7 @@ FAULTS = [
     (ports, "socket.socket().bind(('127.0.0.1', 5000))"),
     (ports, "address = 'tcp://127.0.0.1:8786'"),
     (endless, "with subprocess.Popen(['Xvfb']) as server:\n    assert server.stdout.readline()"),
+    (endless, "def begin():\n    return subprocess.Popen(['Xvfb'])"),
 ]
 
 

@@ -34,6 +34,7 @@ from rig.training.folder import read_days, training_yaml
 from rig.training.progress import count_day
 from rig.training.staircase import Staircase, after_trial, first_level
 from rig.training.train import TrainingRun, train
+from tests.equipment.processes import Child
 from tests.unit.rig.test_rehearsal import Page
 
 FIRST = datetime.date(2026, 11, 2)
@@ -260,8 +261,8 @@ COMMAND = [sys.executable, "-m", "rig", "train"]
 OPTIONS = ["--simulated", "--display", "headless", "--subject", "Nelson", "--panel", "none"]
 
 
-def begin(folder: Path, environment: dict[str, str], *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def begin(folder: Path, environment: dict[str, str], *options: str) -> Child[str]:
+    return Child(
         [*COMMAND, str(folder), *OPTIONS, *options],
         env=environment,
         text=True,
