@@ -72,6 +72,11 @@ class Replacement:
         return self.recording.with_name(memory_name("replacement"))
 
     @property
+    def is_begun(self) -> bool:
+        """Whether somebody wrote down what is going to happen, and not all of it has."""
+        return self._intent.is_file()
+
+    @property
     def _intent(self) -> Path:
         return self.recording.with_name(INTENT)
 
@@ -180,7 +185,7 @@ class Replacement:
 
     def finish(self) -> None:
         """Do what was written down, or what is left of it; nothing where nothing was."""
-        if not self._intent.is_file():
+        if not self.is_begun:
             return
         intent = validate(
             _Intent,
@@ -209,4 +214,6 @@ class Replacement:
 def finish_replacements(paths: StudyPaths) -> None:
     """Finish what a killed replacement began, on any day."""
     for block in paths.found():
-        Replacement(paths.at(block), block.day).finish()
+        replacement = Replacement(paths.at(block), block.day)
+        if replacement.is_begun:
+            replacement.finish()

@@ -15,7 +15,7 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.journal_rows import Presentation, TrialStarted
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport
-from closedloop.artifacts.manifest import describe_files, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, describe_files, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256, read_protocol
 from closedloop.artifacts.records.inputs import PoolDescription
 from closedloop.artifacts.study import STAGES, START_DAY, StudyDocument, StudyPaths
@@ -121,7 +121,7 @@ class Lab:
             write_schedule(context.working, context.day, block=context.block.number)
         sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
         folders = stage.inputs(context.paths, context.day)
-        read = [sha256_file(path) for folder in folders for path in folder.glob("*.txt")]
+        read = [sha256_file(path) for folder in folders for path in folder.glob("*.*") if path.name != MANIFEST_NAME]
         told = [dict(context.decided)] if context.decided else []
         text = json.dumps([name, context.seed(), sections, sorted(read), *told])
         (context.working / f"{stage.name}.txt").write_text(text)

@@ -26,6 +26,7 @@ def report() -> EvaluationReport:
         epsilons=(2.5,),
         sealed=SEALED.astype(np.float32),
         rasters=(),
+        left_out={},
     )
 
 

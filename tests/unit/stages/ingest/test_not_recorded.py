@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -339,7 +340,11 @@ def test_a_study_that_began_with_a_number_of_electrodes_for_a_processor_goes_on(
 
 
 def next_day(made: StageContext) -> StageContext:
-    """Return the surroundings of day 1."""
+    """Return the surroundings of day 1, with what day 0's ingest left; its sites, where a test wrote others, stay."""
+    published = made.paths.folder("ingest", 0)
+    for file in made.working.iterdir():
+        if file.is_file() and not (published / file.name).exists():
+            shutil.copy(file, published / file.name)
     later = replace(made, day=1, working=made.paths.working("ingest", 1))
     later.working.mkdir(parents=True)
     return later
