@@ -13,7 +13,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.storage import sha256_file
 from tests.equipment.processes import Child
 from tests.loop.real_study import RealStudy
-from tests.loop.studies import WAITING, closedloop, one_line_error
+from tests.loop.studies import WAITING, closedloop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -78,4 +78,8 @@ def test_a_bad_copy_is_replaced_by_command(real_study: RealStudy, tmp_path: Path
     assert replaced.returncode == 0, replaced.stderr
     assert closedloop("run", real_study.root).returncode == WAITING
     assert (real_study.paths.replaced(0) / "recording-1" / "array1.nev").is_file()
-    assert "ingested" in one_line_error(closedloop(*command, "--why", "once more"))
+    again = closedloop(*command, "--why", "once more")
+    assert again.returncode == 0, again.stderr
+    assert "is made again" in again.stdout  # day 0 is ingested by now
+    assert closedloop("run", real_study.root).returncode == WAITING
+    assert (real_study.paths.replaced(0) / "recording-2" / "array1.nev").is_file()
