@@ -52,6 +52,7 @@ START = Block(-1)
 
 FIRST = Block(0)
 """A study's first session, in which sites are chosen."""
+_QUEUE = "queue"  # the stage
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class BlockSequence:
         return tuple(sorted({*self.blocks(n_days), *(block for block in self.lost if block.day < n_days)}))
 
     def due(self, n_days: int, stages: Sequence[str]) -> Iterator[tuple[Block, str]]:
-        """Yield what there is to do in the first days, in order; the last stage chooses the images of the next session.
+        """Yield what there is to do in the first days, in order; the queue chooses the images of the next session.
 
         Of a lost session only that is done: the next one is to show other images. Nobody wants it of the last session.
 
@@ -101,8 +102,8 @@ class BlockSequence:
         """
         last = max(self.blocks(n_days), default=START)
         for block in self.with_lost(n_days):
-            of_it = stages[-1:] if block in self.lost else stages
-            yield from ((block, stage) for stage in of_it if stage != stages[-1] or block < last)
+            of_it = [stage for stage in stages if stage == _QUEUE or block not in self.lost]
+            yield from ((block, stage) for stage in of_it if stage != _QUEUE or block < last)
 
     def until(self, block: Block) -> tuple[Block, ...]:
         """Return the blocks up to one, itself included."""
