@@ -35,10 +35,10 @@ unexport PYTHONDONTWRITEBYTECODE
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
-# The display tests show images in real time, and mostly wait: two at a time, each file's on a screen of its own, and none
+# The display tests show images in real time, and mostly wait: three at a time, each file's on a screen of its own, and none
 # beside the others, which compute.
 test: $(SETUP) $(SYSTEM)
-	$(BIN)/pytest -n 2 --dist loadfile -m display tests/unit/rig
+	$(BIN)/pytest -n 3 --dist loadfile -m display tests/unit/rig
 	$(BIN)/pytest -n 2 --dist worksteal -m "not display"
 
 check: lint

@@ -323,6 +323,10 @@ def filled(
             study = real("played")
             study.present(gaze="mouse")
             places["played"] = study.root
+            if line.startswith("closedloop unskip-day"):
+                decided("skip-day", study.root, "--day", "1", "--by", "ada", "--why", "ill")
+            if line.startswith("closedloop drop-block"):
+                decided("add-block", study.root, "--day", "0", "--by", "ada", "--why", "rested")
         places |= places_of_amendments(line, real, tmp_path)
         if "{stopped}" in line:
             study = real("stopped")

@@ -9,11 +9,13 @@ from typing import Any
 from llvmlite import binding, ir
 from numba import typeof
 from numba.core import compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from closedloop.detection.loops.machine_code import MachineCode
 
 
+@global_compiler_lock  # numba's tables are read by generators, which two threads must not run at once
 def compile_kernel(loop: Any, arguments: tuple[Any, ...], *, is_float: Sequence[bool]) -> MachineCode:
     """Compile a loop for arguments of these types; it may allocate nothing.
 

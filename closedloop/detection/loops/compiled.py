@@ -76,14 +76,16 @@ class CompiledLoop:
         self._name, self._module = name, module
         self._prepared: dict[Kind, _Prepared] = {}
         self._last = _LastCall()
+        self._preparing = threading.Lock()
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it, with the loop's own arguments; what is the same object as in the last call is not looked at again."""
         call = self._last.call
         if call is None or not call.takes(arguments):
             kind = tuple(_kind(argument) for argument in arguments)
-            if kind not in self._prepared:
-                self._prepared[kind] = self._prepare(kind, arguments)
+            with self._preparing:  # once, whichever thread comes first
+                if kind not in self._prepared:
+                    self._prepared[kind] = self._prepare(kind, arguments)
             call = self._last.call = _Call(self._prepared[kind], kind, arguments)
         return call.run()
 

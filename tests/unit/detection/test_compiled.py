@@ -28,6 +28,28 @@ forward(rows, ((0.5, 0.25),), state, out, 0)
 print(out[0, 0, 0], "numba" in sys.modules)
 """
 
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from closedloop.detection.loops.called import forward, keep_late_enough
+
+def filters(kind):
+    rows, state, out = np.full((9, 16), 3, kind), np.zeros((1, 2, 16), np.float32), np.zeros((1, 9, 16), np.float32)
+    forward(rows, ((0.0, 0.0),), state, out, 0)
+    return out[0, :, 0].tolist() == [3, 3] + [0] * 7
+
+def keeps(kind):
+    kept = np.zeros(2, bool)
+    keep_late_enough(np.array([0, 10]), np.array([7, 7], np.uint16), np.full(65536, -1000), 30, kept)
+    return kept.tolist() == [True, False]
+
+sys.setswitchinterval(1e-5)
+with ThreadPoolExecutor(6) as threads:
+    calls = [threads.submit(filters, kind) for kind in (np.int16, np.float32)] + [threads.submit(keeps, None)]
+    assert all(one.result() for one in calls * 2)
+"""
+
 
 def run(folder: Path, cache: Path) -> tuple[float, bool]:
     """Run a loop of a copy of the code; give what it makes of 1 and a state of 1/4, and whether it was compiled."""
@@ -139,6 +161,15 @@ def test_a_loop_called_by_two_threads_at_once_is_right() -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(run, range(1, 9)))
+
+
+def test_threads_that_compile_loops_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """In a process of its own, where numba's tables are not filled yet and no loop is kept."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    finished = subprocess.run(
+        [sys.executable, "-c", THREADS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
 
 
 def test_a_loop_writes_into_its_arrays() -> None:
