@@ -16,8 +16,9 @@ from tests.loop.studies import closedloop, run_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-PROTOCOL = Path(__file__).with_name("five_days.yaml")
+PROTOCOL = Path(__file__).with_name("six_days.yaml")
 SEED = 1
+ASKED = ("slow_copy", "truncated_copy", "early_end", "full_disk", "skipped_day")
 
 
 def dry_run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -38,14 +39,13 @@ def test_every_event_happened_was_answered_and_stands_on_the_page(disturbed: Pat
     for number, one in enumerate(found.events, start=1):
         assert one.happened, one
         assert f"{number}: day {one.day}" in page
-    asked = {
-        one.kind: one for one in found.events if one.kind in ("slow_copy", "truncated_copy", "early_end", "full_disk")
-    }
-    assert len(asked) == 4
+    asked = {one.kind: one for one in found.events if one.kind in ASKED}
+    assert set(asked) == set(ASKED)
     for one in asked.values():  # what a person has to act on is said, and something was decided
         assert one.answers, one
         assert one.decisions, one
     assert "close-day" in asked["early_end"].decisions[0]
+    assert "skip-day" in asked["skipped_day"].decisions[0]
 
 
 def test_undamaged_days_are_the_undisturbed_ones_byte_for_byte(disturbed: Path) -> None:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from closedloop.artifacts.records.chaos import ChaosEvent, ChaosKind
+from closedloop.artifacts.records.chaos import CHAOS_KINDS, ChaosEvent, ChaosKind
 from closedloop.errors import OptionError
 
-LEAST_DAYS = 4
+LEAST_DAYS = 6  # of which each but the first two and the last may be damaged, and one of them is skipped
 _N_KILLS = 3
 _KILLED_IN = ("plan", "synthesize", "ingest", "refit", "evaluate")
 _FILLED_IN = ("synthesize", "ingest")
-_DEAD_ON, _SHORT_ON = 2, 3
+_DEAD_ON, _SHORT_ON, _SKIPPED = 2, 3, 4
 _FIRST_DAMAGED = 2
 
 
-def draw_events(seed: int, *, n_days: int, kinds: Sequence[ChaosKind]) -> tuple[ChaosEvent, ...]:
+def draw_events(seed: int, *, n_days: int) -> tuple[ChaosEvent, ...]:
     """Draw what goes wrong: each kind once, a killed loop several times, by day.
 
     Parameters
@@ -29,8 +29,6 @@ def draw_events(seed: int, *, n_days: int, kinds: Sequence[ChaosKind]) -> tuple[
         Of the draw.
     n_days
         Days of the study.
-    kinds
-        What may go wrong.
 
     Raises
     ------
@@ -42,8 +40,7 @@ def draw_events(seed: int, *, n_days: int, kinds: Sequence[ChaosKind]) -> tuple[
             f"--chaos: expected a study of at least {LEAST_DAYS} days, found {n_days}. Give a longer protocol."
         )
     random = Random(f"chaos {seed}")
-    skipped = n_days - 2 if "skipped_day" in kinds else -1
-    shown = [day for day in range(n_days) if day != skipped]
+    shown = [day for day in range(n_days) if day != _SKIPPED]
     damaged = [day for day in shown if day >= _FIRST_DAMAGED]
     places: dict[ChaosKind, tuple[Sequence[int], Sequence[str], tuple[float, float]]] = {
         "killed_loop": (shown, _KILLED_IN, (0.1, 0.8)),
@@ -57,10 +54,12 @@ def draw_events(seed: int, *, n_days: int, kinds: Sequence[ChaosKind]) -> tuple[
         "clock_reset": (damaged, ("recording",), (0.6, 0.6)),
         "dead_electrode": ((_DEAD_ON,), ("recording",), (0.0, 0.99)),
         "early_end": ((_SHORT_ON,), ("present",), (0.5, 0.9)),
-        "skipped_day": ((skipped,), ("",), (1.0, 1.0)),
+        "skipped_day": ((_SKIPPED,), ("",), (1.0, 1.0)),
     }
     found = [
-        _draw(random, kind, *places[kind]) for kind in kinds for _ in range(_N_KILLS if kind == "killed_loop" else 1)
+        _draw(random, kind, *places[kind])
+        for kind in CHAOS_KINDS
+        for _ in range(_N_KILLS if kind == "killed_loop" else 1)
     ]
     return tuple(sorted(found, key=lambda one: one.day))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.protocol import read_protocol
-from closedloop.artifacts.records.chaos import CHAOS_KINDS, Chaos, ChaosEvent, ChaosKind
+from closedloop.artifacts.records.chaos import Chaos, ChaosEvent
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.report.chaos.page import chaos_page
@@ -24,7 +24,6 @@ from closedloop.study.verification.study import verify_study
 
 CHAOS, CHAOS_PAGE = "chaos.json", "chaos.html"
 UNDISTURBED, DISTURBED = "undisturbed", "disturbed"
-KINDS: tuple[ChaosKind, ...] = tuple(kind for kind in CHAOS_KINDS if kind != "skipped_day")
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,12 @@ class ChaosRequest:
         What each of them is to be; its folder is another.
     command
         How it was asked for: the page says it.
-    kinds
-        What may go wrong.
     """
 
     root: Path
     seed: int
     study: Request
     command: str = ""
-    kinds: Sequence[ChaosKind] = KINDS
 
 
 def run_chaos(request: ChaosRequest, *, tell: Callable[[str], None], heed: Callable[[], None] = lambda: None) -> Chaos:
@@ -105,7 +101,7 @@ def _begin(request: ChaosRequest) -> Chaos:
                 document = StudyDocument.read(paths.study)
                 document.model_copy(update={"sessions_are_brought": True}).write(paths.study)
     study, protocol = read_identity(StudyPaths(request.root / DISTURBED))
-    events = draw_events(request.seed, n_days=protocol.days, kinds=request.kinds)
+    events = draw_events(request.seed, n_days=protocol.days)
     asked = Chaos(
         simulated=True,
         seed=request.seed,
