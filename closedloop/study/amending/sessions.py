@@ -98,8 +98,9 @@ def unskip_day(
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         sequence = sequence_of(standing(amendments))
         if day not in sequence.skipped:
-            skipped = ", ".join(map(str, sorted(sequence.skipped))) or "no day"
-            raise StudyError(f"--day: expected a day that is skipped, {skipped}, found {day}. Correct it.")
+            skipped = ", ".join(map(str, sorted(sequence.skipped)))
+            known = f"Skipped: {skipped}" if skipped else "No day is skipped"
+            raise StudyError(f"{paths.root}: expected a day that is skipped, found day {day}, which is not. {known}.")
         _refuse_shown_later(paths, protocol, amendments, Block(day), found=f"day {day} cannot come before it any more")
         was_lost = Block(day) in sequence.lost
         return Decision(kind="unskip_day", day=day, before={SHOWN: "yes" if was_lost else "no"})
@@ -190,10 +191,14 @@ def drop_block(
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         blocks = sequence_of(standing(amendments)).of_day(day)
-        if not blocks or blocks[-1].number == 1:
+        if not blocks:
             raise StudyError(
-                f"{paths.root}: expected a day with a second session, found day {day} with {len(blocks)}. Skip the day "
-                f"by `{_command('skip-day', paths, day)}`."
+                f"{paths.root}: expected a day with a second session, found day {day} skipped. Nothing is left to drop."
+            )
+        if blocks[-1].number == 1:
+            raise StudyError(
+                f"{paths.root}: expected a day with a second session, found day {day} with one. Skip the day by "
+                f"`{_command('skip-day', paths, day)}`."
             )
         block = blocks[-1]
         at = paths.at(block)

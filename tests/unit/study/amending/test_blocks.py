@@ -165,6 +165,8 @@ def test_some_sessions_cannot_be_added_or_dropped(tmp_path: Path) -> None:
     skip(made, 2)
     with refused(StudyError, made.paths.root, "unskip-day"):
         add(made, 2)
+    with refused(StudyError, made.paths.root, "day 2 skipped"):
+        drop(made, 2)
 
 
 def test_a_day_with_a_second_session_is_skipped_only_after_that_one_is_dropped(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_some_days_cannot_be_skipped(tmp_path: Path, day: int, message: str) -> 
 
 def test_a_decision_has_a_reason_and_a_skipped_day(tmp_path: Path) -> None:
     made = scheduled(tmp_path, day=1)
-    with refused(StudyError, "--day", "no day, found 1"):
+    with refused(StudyError, made.paths.root, "No day is skipped"):
         unskip(made, 1)
     study, _ = read_identity(made.paths)
     with refused(OptionError, "--why"):
