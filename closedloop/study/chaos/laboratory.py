@@ -14,7 +14,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.recorder_faults import RecorderFault, SimulatedFault
 from closedloop.artifacts.records.chaos import ChaosEvent, ChaosKind
-from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
+from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line
 from closedloop.simulation.damage.nev import double_codes, drop_codes
@@ -128,17 +128,19 @@ class Laboratory:
         """Run the loop to where it stops by itself; None where something stopped it."""
         kill = self._next_kill()
         disk = self._pending("full_disk", self._comes_soon)
-        most_bytes = None
+        most_bytes = 0
         if disk is not None:
             manifest = read_manifest(self.undisturbed.folder(disk.stage, disk.day))
             largest = max(entry.n_bytes for entry in manifest.outputs.values())
-            most_bytes = max(_LEAST_FILE_BYTES, round(disk.amount * largest))
+            least = min(_LEAST_FILE_BYTES, largest // 2)  # what is written has to meet it
+            most_bytes = max(least, round(disk.amount * largest))
         interference = Interference(
             kills=StageReached(self.paths, self.undisturbed, kill).is_due if kill else lambda: False,
+            fills=StageReached(self.paths, self.undisturbed, disk, at_once=True).is_due if disk else lambda: False,
             most_file_bytes=most_bytes,
         )
         ended = self._program("closedloop", "run", self.paths.root, "--settle", "0", interference=interference)
-        if disk is not None and ended.code not in (DONE, WAITING) and ended.code > 0:
+        if disk is not None and ended.was_full and ended.code not in (DONE, WAITING) and ended.code > 0:
             said = f"no file could grow beyond {most_bytes:,} bytes"
             self._happened(disk, said, answer=ended.last, decision="room was made; " + self._again(), answered=True)
             return None
@@ -153,14 +155,11 @@ class Laboratory:
         return min(left, key=lambda one: (one.day, STAGES.index(one.stage)), default=None)
 
     def _comes_soon(self, event: ChaosEvent) -> bool:
-        """Return whether the next start of the loop comes to an event's stage before a person is needed."""
-        if self._is_published(event.stage, event.day):
-            return False
-        before = STAGES[: STAGES.index(event.stage)]
-        brought = [stage for stage in before if stage in ("present", "recording")]
+        """Return whether the loop may come to the stage of an event when it next starts, or is past it."""
         skipped = {one.day for one in self.events if one.kind == "skipped_day" and one.happened}
-        days_before = all(self._is_published("recording", day) for day in range(event.day) if day not in skipped)
-        return days_before and all((self.paths.folder(stage, event.day)).is_dir() for stage in brought)
+        needed = [(day, "recording") for day in range(event.day) if day not in skipped]
+        needed += [(event.day, stage) for stage in BROUGHT if STAGES.index(stage) < STAGES.index(event.stage)]
+        return all(self.paths.folder(stage, day).is_dir() for day, stage in needed)
 
     def _where_killed(self, event: ChaosEvent) -> str:
         working = [

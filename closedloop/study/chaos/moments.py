@@ -14,11 +14,18 @@ from closedloop.storage import read_bytes
 
 @dataclass
 class StageReached:
-    """Whether the loop is as far in a stage as the event has it; where it was faster, at once."""
+    """Whether the loop is as far in a stage as the event has it; where it was faster, at once.
+
+    Attributes
+    ----------
+    at_once
+        Whether it is as soon as the stage begins.
+    """
 
     paths: StudyPaths
     undisturbed: StudyPaths
     event: ChaosEvent
+    at_once: bool = False
     since: float | None = None
 
     def is_due(self) -> bool:
@@ -27,9 +34,11 @@ class StageReached:
         if (self.paths.folder(stage, day) / MANIFEST_NAME).is_file():
             return True
         if self.since is None:
-            if self.paths.working(stage, day).is_dir():
-                self.since = time.monotonic()
-            return False
+            if not self.paths.working(stage, day).is_dir():
+                return False
+            self.since = time.monotonic()
+        if self.at_once:
+            return True
         seconds = read_manifest(self.undisturbed.folder(stage, day)).seconds
         return time.monotonic() - self.since > self.event.amount * seconds
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +31,13 @@ class Ended:
         Its exit code, below 0 by a signal.
     lines
         What it said, without how far it was.
+    was_full
+        Whether its files could not grow, in the end.
     """
 
     code: int
     lines: tuple[str, ...]
+    was_full: bool = False
 
     @property
     def last(self) -> str:
@@ -53,14 +57,17 @@ class Interference:
     ----------
     kills
         Asked again and again: True has it killed.
+    fills
+        Asked again and again: from when it is True, no file may grow beyond `most_file_bytes`.
     most_file_bytes
-        No file may grow beyond it; None for no limit.
+        Likewise.
     asks_to_end
         Whether it is asked to end (SIGTERM) instead of killed.
     """
 
     kills: Callable[[], bool] = lambda: False
-    most_file_bytes: int | None = None
+    fills: Callable[[], bool] = lambda: False
+    most_file_bytes: int = 0
     asks_to_end: bool = False
 
 
@@ -106,15 +113,12 @@ def run_program_of(
                 f"{module}: expected a program to start, found {error}. Close others, and run again."
             ) from error
         try:
-            if interference.most_file_bytes is not None:
-                limit = interference.most_file_bytes
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-            _watch(process, log, tell, interference, heed)
+            was_full = _watch(process, log, tell, interference, heed)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
-    return Ended(process.returncode, _lines(log))
+    return Ended(process.returncode, _lines(log), was_full)
 
 
 def _watch(
@@ -123,22 +127,28 @@ def _watch(
     tell: Callable[[str], None],
     interference: Interference,
     heed: Callable[[], None],
-) -> None:
-    n_told = 0
+) -> bool:
+    """Watch a program to its end; return whether its files could not grow any more."""
+    n_told, is_full = 0, False
     while process.poll() is None:
         heed()
+        if not is_full and interference.fills():
+            is_full, limit = True, interference.most_file_bytes
+            with suppress(ProcessLookupError):  # it ended meanwhile
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
         if interference.kills():
             if interference.asks_to_end:
                 process.terminate()
                 process.wait()
             else:
                 process.kill()
-            return
+            break
         lines = _lines(log)
         for line in lines[n_told:-1]:
             tell(line)
         n_told = max(n_told, len(lines) - 1)
         time.sleep(_POLL_S)
+    return is_full
 
 
 def _lines(log: Path) -> tuple[str, ...]:

@@ -35,9 +35,9 @@ def test_a_file_that_may_not_grow_is_a_full_disk_in_one_line(tmp_path: Path) -> 
         ["recording", "make", tmp_path / "new", "--seconds", "5"],
         log=tmp_path / "log.txt",
         tell=lambda _line: None,
-        interference=Interference(most_file_bytes=5_000),
+        interference=Interference(fills=lambda: True, most_file_bytes=5_000),
     )
-    assert ended.code == 1
+    assert (ended.code, ended.was_full) == (1, True)
     assert "expected room" in ended.last or "room" in ended.last, ended
 
 
