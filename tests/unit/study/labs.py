@@ -104,6 +104,7 @@ class Lab:
         return GateReport(
             simulated=study.simulated,
             day=day,
+            block=paths.block(day).number,
             checkpoint=checkpoint,
             made_from={"protocol": protocol.name},
             findings=self.finds.get((day, checkpoint), ()),
