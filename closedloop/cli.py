@@ -254,6 +254,10 @@ def approve(
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="NUMBER", help="with --day: of which session  [default: whichever holds]"),
+    ] = None,
 ) -> None:
     """Let a study go on despite what a gate found.
 
@@ -261,7 +265,7 @@ def approve(
     """
     from closedloop.commands.gates import approve_gate  # noqa: PLC0415
 
-    typer.echo(printed(approve_gate(study, gate=gate, day=day, by=by, reason=reason)))
+    typer.echo(printed(approve_gate(study, gate=gate, day=day, by=by, reason=reason, block=block)))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, START_DAY
 from closedloop.errors import visible
 from closedloop.execution.progress import ProgressCallback, ProgressLines, shows_bars
@@ -115,7 +116,7 @@ class ConsoleReporter:
         with self._progress:
             yield
 
-    def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
+    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> ProgressCallback:
         """Show a bar for a stage.
 
         Parameters
@@ -126,6 +127,8 @@ class ConsoleReporter:
             Its name.
         attempt
             Counted from 1.
+        block
+            Of which of the day's sessions.
 
         Returns
         -------
@@ -134,7 +137,7 @@ class ConsoleReporter:
         """
         end_if_asked()
         self._drop_task()
-        name = _name(day, stage) + (f"  (attempt {attempt})" if attempt > 1 else "")
+        name = _name(Block(day, block), stage) + (f"  (attempt {attempt})" if attempt > 1 else "")
         if self._progress.disable:
             return ProgressLines(name)
         task = self._progress.add_task(name, total=None, whole=partial(self._whole_left, day, stage))
@@ -146,7 +149,7 @@ class ConsoleReporter:
 
         return advance
 
-    def end(self, day: int, stage: str, seconds: float) -> None:
+    def end(self, day: int, stage: str, seconds: float, *, block: int = 1) -> None:
         """Print the line of a finished stage.
 
         Parameters
@@ -157,13 +160,16 @@ class ConsoleReporter:
             Its name.
         seconds
             How long it took.
+        block
+            Of which of the day's sessions.
         """
         self._drop_task()
         self.n_ended += 1
         self._left.note(day, stage, seconds)
         elapsed = time.monotonic() - self._started
         self._console.print(
-            f"  {_name(day, stage):<22} {seconds:7.1f} s   [dim]{_clock(elapsed)} in all[/dim]", highlight=False
+            f"  {_name(Block(day, block), stage):<22} {seconds:7.1f} s   [dim]{_clock(elapsed)} in all[/dim]",
+            highlight=False,
         )
 
     def say(self, text: str) -> None:
@@ -182,8 +188,8 @@ class ConsoleReporter:
         return words if left_s is None else f"{words}, about {_clock(left_s)} to the end"
 
 
-def _name(day: int, stage: str) -> str:
-    return stage if day == START_DAY else f"day {day}  {stage}"
+def _name(session: Block, stage: str) -> str:
+    return stage if session.day == START_DAY else f"day {session.seed_name}  {stage}"
 
 
 def _clock(seconds: float) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from closedloop.artifacts.gates.held import PERSON
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.days import refuse_other_days
+from closedloop.commands.days import refuse_other_blocks, refuse_other_days
+from closedloop.errors import OptionError
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.gates.decisions import approve, held_now, hold
@@ -15,7 +16,9 @@ from closedloop.study.loop import read_identity
 from closedloop.study.process.lock import waiter_of
 
 
-def approve_gate(study: Path, *, gate: str, day: int | None, by: str | None, reason: str) -> list[str]:
+def approve_gate(
+    study: Path, *, gate: str, day: int | None, by: str | None, reason: str, block: int | None = None
+) -> list[str]:
     """Append the amendment that lets a study go on despite a gate, or that ends a person's hold.
 
     Parameters
@@ -30,6 +33,8 @@ def approve_gate(study: Path, *, gate: str, day: int | None, by: str | None, rea
         Who decides; None: the name of the account.
     reason
         Why.
+    block
+        With `day`, of which of its sessions; None: of whichever holds.
 
     Returns
     -------
@@ -45,7 +50,11 @@ def approve_gate(study: Path, *, gate: str, day: int | None, by: str | None, rea
     document, protocol = read_identity(paths)
     if day is not None:
         refuse_other_days(protocol, day)
-    approved = approve(paths, document, protocol, gate, by=by, reason=reason, day=day)
+        if block is not None:
+            refuse_other_blocks(paths, day, block)
+    elif block is not None:
+        raise OptionError("--block: expected --day with it, found none. Say of which day it is.")
+    approved = approve(paths, document, protocol, gate, by=by, reason=reason, day=day, block=block)
     lines = [
         f"{one.line} {'Released' if one.gate == PERSON else 'Approved'}; noted in {paths.amendments}."
         for one in approved
@@ -107,9 +116,9 @@ def hold_study(study: Path, *, by: str | None, reason: str) -> str:
     """
     paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
-    day = hold(paths, document, protocol, by=by, reason=reason)
+    block = hold(paths, document, protocol, by=by, reason=reason)
     (held,) = (one for one in held_now(paths, document, protocol) if one.gate == PERSON)
     return (
-        f"Held from day {day} on: nothing is shown until it is released by `{held.approval(paths.root)}`. "
+        f"Held from {block.said} on: nothing is shown until it is released by `{held.approval(paths.root)}`. "
         f"Noted in {paths.amendments}."
     )

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from closedloop.artifacts.amended.exclusions import PARTS, LeftOutOf
+from closedloop.artifacts.amended.uncounted import Uncounted, session_to_compare_with, uncounted
 from closedloop.artifacts.files.kinds import Readable, StudyFile
+from closedloop.artifacts.gates.report import Checkpoint
 from closedloop.artifacts.gates.sources import ABSENT, digest, manifest_of_folder, sources, total_bytes
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 
@@ -51,13 +55,25 @@ class GateContext:
 
     @property
     def before(self) -> GateContext:
-        """The same of the session before; there is one, unless it is the first."""
-        return self.at(self.paths.sequence.before(self.block))
+        """The same of the session before, of those that count as a whole; there is one, unless it is the first."""
+        return self.at(session_to_compare_with(self.amendments, self.paths.sequence, self.block))
 
     @property
     def earlier(self) -> tuple[GateContext, ...]:
         """The same of each session before, in order."""
         return tuple(self.at(one) for one in self.paths.sequence.until(self.block) if one < self.block)
+
+    @property
+    def amendments(self) -> tuple[Amendment, ...]:
+        """What people decided, read once."""
+        place = self.paths.amendments
+        if place not in self._contents:
+            self._contents[place] = read_amendments(place)
+        return cast("tuple[Amendment, ...]", self._contents[place])
+
+    def uncounted(self, *parts: LeftOutOf) -> Uncounted:
+        """Return what of the session counts in none of some parts of the work; of all of them by default."""
+        return uncounted(self.amendments, self.block, parts or PARTS)
 
     def at(self, block: Block) -> GateContext:
         """Return the same of another session; what is read there is read for this one's report."""
@@ -119,6 +135,7 @@ class GateContext:
         manifest = manifest_of_folder(folder)
         return None if manifest is None else total_bytes(manifest)
 
-    def made_from(self) -> dict[str, str]:
+    def made_from(self, checkpoint: Checkpoint) -> dict[str, str]:
         """Return what was read and asked so far; see `GateReport.made_from`."""
-        return sources(self.paths, self.protocol, self._asked)
+        of = self.block, checkpoint
+        return sources(self.paths, self.protocol, self._asked, of=of, amendments=self.amendments)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from closedloop.artifacts.gates.report import Checkpoint, GateFinding, GateReport
-from closedloop.artifacts.gates.sources import PROTOCOL, PROTOCOL_GATES, sources
+from closedloop.artifacts.gates.sources import asked_of, sources
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
 from closedloop.gates.table import GATES, gates_of
@@ -29,7 +31,9 @@ def evaluate_checkpoint(
     """
     context = GateContext(paths, study, protocol, day)
     findings = tuple(
-        gate.evaluate(context).model_copy(update={"is_of_this_machine": gate.is_of_this_machine})
+        _of_what_counts(gate.evaluate(context), context, checkpoint).model_copy(
+            update={"is_of_this_machine": gate.is_of_this_machine}
+        )
         for gate in gates_of(checkpoint)
     )
     return GateReport(
@@ -37,9 +41,18 @@ def evaluate_checkpoint(
         day=day,
         block=paths.block(day).number,
         checkpoint=checkpoint,
-        made_from=context.made_from(),
+        made_from=context.made_from(checkpoint),
         findings=findings,
     )
+
+
+def _of_what_counts(finding: GateFinding, context: GateContext, checkpoint: Checkpoint) -> GateFinding:
+    """Let what was found of a recording of which nothing counts hold nothing; it is told as before, and by whom."""
+    uncounted = context.uncounted()
+    if checkpoint != "intake" or not uncounted.is_whole:
+        return finding
+    found = f"{finding.found}; nothing of {context.block.said} counts: left out by {uncounted.deciders()}"
+    return finding.model_copy(update={"found": found, "level": "WARN" if finding.level == "HOLD" else finding.level})
 
 
 def machine_finding(
@@ -81,5 +94,5 @@ def is_current(report: GateReport, paths: StudyPaths, protocol: Protocol, *, ask
         return False
     if asks_machine and any(finding.is_of_this_machine and finding.level != "PASS" for finding in report.findings):
         return False
-    asked = report.made_from.keys() - {PROTOCOL, PROTOCOL_GATES}
-    return report.made_from == sources(paths, protocol, asked)
+    of, amendments = (Block(report.day, report.block), report.checkpoint), read_amendments(paths.amendments)
+    return report.made_from == sources(paths, protocol, asked_of(report), of=of, amendments=amendments)

@@ -103,7 +103,7 @@ def _read_day(context: GateContext) -> ObservedDay:
     stimuli, evaluation = context.read(catalog.STIMULI), context.read(catalog.EVALUATION)
     sites = model_sites(context)
     names = np.array([site.neuroid_id for site in sites], dtype=str)
-    clean = clean_rates(context, roles=("clean",))
+    clean = clean_rates(context, roles=("clean",), parts=("evaluation",))
     quality = context.read(catalog.QUALITY)
     reliability = [evaluation.reliability.get(name) for name in names.tolist()]
     fresh = (stimuli["kind"] == "clean") & (stimuli["role"] == "clean")

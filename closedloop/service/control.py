@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Protocol as Port
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 
 
 class Control(Port):
     """Who acts on what a person decided on the page. Each returns one line that says what was done."""
 
-    def approve(self, paths: StudyPaths, *, day: int, gate: str, found: str, by: str, reason: str) -> str:
-        """Let a day go on over what a gate found.
+    def approve(self, paths: StudyPaths, *, session: Block, gate: str, found: str, by: str, reason: str) -> str:
+        """Let a session go on over what a gate found.
 
         Parameters
         ----------
         paths
             The study.
-        day, gate
+        session, gate
             Whose finding it is.
         found
             What it found, in the words that the person read: it may find another thing by now.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from closedloop.artifacts.gates.held import PERSON
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.study.gates.decisions import approve, hold
 from closedloop.study.loop import read_identity
@@ -29,15 +30,17 @@ class LoopControl:
     retry_now: Callable[[str], None]
     say: Callable[[str], None]
 
-    def approve(self, paths: StudyPaths, *, day: int, gate: str, found: str, by: str, reason: str) -> str:
-        """Let a day go on over what a gate found. See `Control.approve`."""
-        approve(paths, *read_identity(paths), gate, by=by, reason=reason, day=day, found=found)
-        return self._decided(paths, f"{by} approves {gate} of day {day}: {reason}")
+    def approve(self, paths: StudyPaths, *, session: Block, gate: str, found: str, by: str, reason: str) -> str:
+        """Let a session go on over what a gate found. See `Control.approve`."""
+        approve(
+            paths, *read_identity(paths), gate, by=by, reason=reason, day=session.day, block=session.number, found=found
+        )
+        return self._decided(paths, f"{by} approves {gate} of {session.said}: {reason}")
 
     def hold(self, paths: StudyPaths, *, by: str, reason: str) -> str:
         """Have nothing shown until it is released. See `Control.hold`."""
-        day = hold(paths, *read_identity(paths), by=by, reason=reason)
-        return self._decided(paths, f"{by} holds it from day {day} on: {reason}")
+        block = hold(paths, *read_identity(paths), by=by, reason=reason)
+        return self._decided(paths, f"{by} holds it from {block.said} on: {reason}")
 
     def release(self, paths: StudyPaths, *, by: str, reason: str) -> str:
         """End a person's own hold. See `Control.release`."""

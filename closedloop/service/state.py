@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.study.completeness.now import wait_now
@@ -34,6 +35,8 @@ class Standing:
         What went wrong, in one line; empty where nothing did.
     n_done
         Stages that are published: what went wrong is told again only after progress.
+    block
+        Which of the day's sessions.
     """
 
     state: ServedState
@@ -43,6 +46,7 @@ class Standing:
     held_by: tuple[str, ...] = ()
     error: str = ""
     n_done: int = 0
+    block: int = 1
 
     @property
     def is_held_by_hand(self) -> bool:
@@ -54,7 +58,7 @@ class Standing:
         why = self.waiting_for or self.error or "; ".join(self.held_by)
         if self.day is None or self.day < 0 or why.startswith(f"day {self.day}"):  # said with the day already
             return f": {why}" if why else ""
-        place = f", day {self.day}{f' {self.stage}' if with_stage and self.stage else ''}"
+        place = f", {Block(self.day, self.block).said}{f' {self.stage}' if with_stage and self.stage else ''}"
         return f"{place}: {why}" if why else place
 
 
@@ -81,29 +85,30 @@ class LedgerReader:
         """Return how many stages are published."""
         return sum(record.state == "done" for record in self.records())
 
-    def at(self) -> tuple[int | None, str | None]:
-        """Return the day and the stage that the loop came to last: it stops at one that is not done."""
+    def at(self) -> tuple[int | None, str | None, int]:
+        """Return day, stage and number of the session that the loop came to last: it stops at one that is not done."""
         undone = [record for record in self.records() if record.state != "done"]
-        return (undone[-1].day, undone[-1].stage) if undone else (None, None)
+        return (undone[-1].day, undone[-1].stage, undone[-1].block) if undone else (None, None, 1)
 
 
 def standing_at_rest(paths: StudyPaths, ledger: LedgerReader) -> Standing:
     """Return where a study stands whose loop needs a person; from files alone, nothing is written."""
-    n_done, (day, stage) = ledger.n_done(), ledger.at()
+    n_done, (day, stage, block) = ledger.n_done(), ledger.at()
     try:
         study, protocol = read_identity(paths)
         held = held_now(paths, study, protocol)
         if is_held_next(paths, protocol.days, held):
             first = held[0]
-            return Standing("held", first.day, first.checkpoint, held_by=tuple(one.line for one in held), n_done=n_done)
+            lines = tuple(one.line for one in held)
+            return Standing("held", first.day, first.checkpoint, held_by=lines, n_done=n_done, block=first.block)
         waits = wait_now(paths, study)
     except (ClosedLoopError, OSError) as error:  # of half a copy, perhaps: the loop says it once nothing changes
-        return Standing("waiting", day, stage, waiting_for=str(error), n_done=n_done)
+        return Standing("waiting", day, stage, waiting_for=str(error), n_done=n_done, block=block)
     if waits is None:
-        return Standing("running", day, stage, n_done=n_done)
+        return Standing("running", day, stage, n_done=n_done, block=block)
     if waits.is_refused:
-        return Standing("failed", waits.day, waits.stage, error=waits.line, n_done=n_done)
-    return Standing("waiting", waits.day, waits.stage, waiting_for=waits.line, n_done=n_done)
+        return Standing("failed", waits.day, waits.stage, error=waits.line, n_done=n_done, block=waits.block)
+    return Standing("waiting", waits.day, waits.stage, waiting_for=waits.line, n_done=n_done, block=waits.block)
 
 
 def _written(paths: StudyPaths, ending: str) -> tuple[int, int]:

@@ -51,7 +51,7 @@ _DURATION = "how long attacks take"
 class Reporter(Port):
     """Who is told what the loop does: the console, or nobody."""
 
-    def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
+    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> ProgressCallback:
         """Hear that a stage begins.
 
         Parameters
@@ -60,6 +60,8 @@ class Reporter(Port):
             Which; the study's start is of day -1.
         attempt
             Which attempt with these inputs it is, from 1.
+        block
+            Of which of the day's sessions.
 
         Returns
         -------
@@ -67,7 +69,7 @@ class Reporter(Port):
             Called with (done, total) as it goes.
         """
 
-    def end(self, day: int, stage: str, seconds: float) -> None:
+    def end(self, day: int, stage: str, seconds: float, *, block: int = 1) -> None:
         """Hear that a stage is published.
 
         Parameters
@@ -76,6 +78,8 @@ class Reporter(Port):
             Which.
         seconds
             How long it took.
+        block
+            Of which of the day's sessions.
         """
 
     def say(self, text: str) -> None:
@@ -258,7 +262,7 @@ class _Loop:
 
     def _run(self, step: Step, n_days: int) -> None:
         attempt = self.ledger.begin(step.day, step.key, step.input_hash)
-        progress = self.reporter.begin(step.day, step.stage.name, attempt)
+        progress = self.reporter.begin(step.day, step.stage.name, attempt, block=step.block.number)
         progress = note = Noting(progress, step.paths, day=step.day, stage=step.stage.name)
         started = time.monotonic()
         forget_peak()
@@ -331,7 +335,7 @@ class _Loop:
     def _finish(self, step: Step, *, seconds: float) -> None:
         self.ledger.finish(step.day, step.key, step.input_hash, seconds=seconds)
         forget_note(step.paths, step.day, step.stage.name)
-        self.reporter.end(step.day, step.stage.name, seconds)
+        self.reporter.end(step.day, step.stage.name, seconds, block=step.block.number)
 
     def _adopt(self, step: Step) -> str | None:
         """Seal what a person put into the folder; return what is missing where it is not complete."""
@@ -357,7 +361,7 @@ class _Loop:
         if brought.stage == "present":  # both are copied at the same time: they lie unchanged at the same time
             watch.see(watch.brought(step.day, "recording"))
             refuse_at_once(paths, day=step.day)
-        progress = self.reporter.begin(step.day, step.stage.name, 1)
+        progress = self.reporter.begin(step.day, step.stage.name, 1, block=step.block.number)
         outlook = wait_until_whole(
             watch,
             brought,

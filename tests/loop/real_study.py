@@ -82,7 +82,8 @@ class RealStudy:
         while outcome.held_by:
             study, protocol = read_identity(self.paths)
             for held in outcome.held_by:
-                approve(self.paths, study, protocol, held.gate, by="Ada", reason="as expected", day=held.day)
+                of = {"day": held.day, "block": held.block}
+                approve(self.paths, study, protocol, held.gate, by="Ada", reason="as expected", **of)
             outcome = self.run()
         return outcome
 

@@ -24,16 +24,16 @@ _Says = Callable[[Sequence[Amendment], Block], str]
 
 
 def _left_out_of_fit(amendments: Sequence[Amendment], session: Block) -> str:
-    return as_text(left_out(amendments, "fit", until_day=session.day))
+    return as_text(left_out(amendments, "fit", until=session))
 
 
 def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block) -> str:
-    day = session.day
-    return as_text(one for one in left_out(amendments, "evaluation", until_day=day) if one.covers(day))
+    known = left_out(amendments, "evaluation", until=session)
+    return as_text(one for one in known if one.covers(session.day))
 
 
 def _not_attacked(amendments: Sequence[Amendment], session: Block) -> str:
-    return as_text(not_attacked(amendments, day=session.day))
+    return as_text(not_attacked(amendments, session=session))
 
 
 def _images_added(amendments: Sequence[Amendment], session: Block) -> str:

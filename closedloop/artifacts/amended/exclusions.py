@@ -1,7 +1,8 @@
 """What is left out of the fit and of the evaluation: sites, arrays, days, presentations, as people decided.
 
 A thing is left out from a first to a last day. Taking it back (`include`) names the same thing and the same days, so
-that a study of which everything was taken back is the study without any exclusion.
+that a study of which everything was taken back is the study without any exclusion. What of it concerns one session, as
+gates and pages leave it out, stands in `uncounted.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError
@@ -37,10 +39,25 @@ class Exclusion(Section):
     to_day: int | None = Field(default=None, ge=0, description="the last day; null: every later one too")
     first: int | None = Field(default=None, ge=0, description="the first presentation of the day left out, from 0")
     last: int | None = Field(default=None, ge=0, description="the last one")
+    block: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_SESSIONS,
+        description="which of the day's sessions; null: all of them, and of presentations the first one",
+    )
 
     def covers(self, day: int) -> bool:
         """Return whether it concerns a day."""
         return self.from_day <= day and (self.to_day is None or day <= self.to_day)
+
+    def covers_session(self, session: Block) -> bool:
+        """Return whether it concerns one of a day's sessions: presentations are those of one alone."""
+        number = (self.block or 1) if self.thing == "presentations" else self.block
+        return self.covers(session.day) and number in (None, session.number)
+
+    def is_known_by(self, session: Block) -> bool:
+        """Return whether it begins with a session or with one before it."""
+        return (self.from_day, self.block or 1) <= session
 
     def covers_site(self, neuroid_id: str) -> bool:
         """Return whether it is of a site, by itself or with its array."""
@@ -57,29 +74,41 @@ def exclusions(amendments: Sequence[Amendment]) -> tuple[Exclusion, ...]:
     DocumentError
         A line's things are none.
     """
-    out = set[Exclusion]()
+    return _in_order(who_left_out(amendments))
+
+
+def who_left_out(amendments: Sequence[Amendment]) -> dict[Exclusion, str]:
+    """Return what is left out now, each with who decided it first.
+
+    Raises
+    ------
+    DocumentError
+        A line's things are none.
+    """
+    who = dict[Exclusion, str]()
     for one in standing(amendments):
         if one.kind == "exclude":
-            out |= set(things_in(one.after))
+            who = dict.fromkeys(things_in(one.after), one.who) | who
         elif one.kind == "include":
-            out -= set(things_in(one.before))
-    return _in_order(out)
+            back = set(things_in(one.before))
+            who = {thing: by for thing, by in who.items() if thing not in back}
+    return who
 
 
-def of_session(exclusions: Iterable[Exclusion], block: Block) -> tuple[Exclusion, ...]:
-    """Return what concerns one of a day's sessions: presentations are those of the first one.
+def of_session(exclusions: Iterable[Exclusion], session: Block) -> tuple[Exclusion, ...]:
+    """Return what concerns one of a day's sessions.
 
     Parameters
     ----------
     exclusions
         Of any day.
-    block
-        Which session.
+    session
+        Which.
     """
-    return tuple(one for one in exclusions if block.number == 1 or one.thing != "presentations")
+    return tuple(one for one in exclusions if one.covers_session(session))
 
 
-def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until_day: int) -> tuple[Exclusion, ...]:
+def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until: Block) -> tuple[Exclusion, ...]:
     """Return what is left out of one part of the work on the first days.
 
     Parameters
@@ -88,42 +117,55 @@ def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until_day: int
         The study's.
     part
         The fit or the evaluation.
-    until_day
-        The last day that counts.
+    until
+        The last session that counts.
     """
-    return tuple(one for one in exclusions(amendments) if one.part == part and one.from_day <= until_day)
+    return tuple(one for one in exclusions(amendments) if one.part == part and one.is_known_by(until))
 
 
-def not_attacked(amendments: Sequence[Amendment], *, day: int) -> tuple[Exclusion, ...]:
-    """Return the sites and arrays that a day attacks no longer: left out of the evaluation before it was planned."""
-    first = dict[Exclusion, int]()
+def not_attacked(amendments: Sequence[Amendment], *, session: Block) -> tuple[Exclusion, ...]:
+    """Return the sites and arrays that a session attacks no longer: left out of the evaluation before it was planned.
+
+    Parameters
+    ----------
+    amendments
+        The study's.
+    session
+        Which.
+    """
+    first, is_added = dict[Exclusion, Block](), False
     for one in standing(amendments):
         if one.kind == "exclude":
-            first = {thing: from_day for thing, from_day in first.items() if thing not in things_in(one.after)}
+            first = {thing: since for thing, since in first.items() if thing not in things_in(one.after)}
             if _NOT_ATTACKED in one.after:
-                first |= dict.fromkeys(things_in(one.after), _number(one.after[_NOT_ATTACKED]))
+                first |= dict.fromkeys(things_in(one.after), _session(one.after[_NOT_ATTACKED]))
+        elif one.kind == "add_block" and (one.day, one.block) == session and not is_added:
+            is_added = True  # nobody had planned it when these were left out
+            first = {thing: min(since, session) for thing, since in first.items()}
     return tuple(
         one
         for one in exclusions(amendments)
         if one.part == "evaluation"
         and one.thing in ("site", "array")
-        and one.covers(day)
-        and first.get(one, day + 1) <= day
+        and one.covers(session.day)
+        and one in first
+        and first[one] <= session
     )
 
 
-def noted(things: Iterable[Exclusion], *, not_attacked_from_day: int | None = None) -> dict[str, str]:
+def noted(things: Iterable[Exclusion], *, not_attacked_from: Block | None = None) -> dict[str, str]:
     """Return how an amendment states what is left out.
 
     Parameters
     ----------
     things
         What.
-    not_attacked_from_day
-        The first day that was not planned when it was decided; None where the sites are to be attacked nevertheless.
+    not_attacked_from
+        The first session that was not planned when it was decided; None where the sites are to be attacked
+        nevertheless.
     """
     values = {_THINGS: as_text(things)}
-    return values | ({_NOT_ATTACKED: str(not_attacked_from_day)} if not_attacked_from_day is not None else {})
+    return values | ({_NOT_ATTACKED: str(not_attacked_from.seed_name)} if not_attacked_from is not None else {})
 
 
 def as_text(things: Iterable[Exclusion]) -> str:
@@ -155,10 +197,11 @@ def from_text(text: str, *, place: str) -> tuple[Exclusion, ...]:
 
 def said(one: Exclusion) -> str:
     """Return in a few words what is left out, on which days: the same everywhere it is told."""
+    of_day = f"day {one.from_day}" + (f", session {one.block}" if one.block is not None else "")
     if one.thing == "day":
-        return f"day {one.from_day}"
+        return of_day
     if one.thing == "presentations":
-        return f"presentations {one.first} to {one.last} of day {one.from_day}"
+        return f"presentations {one.first} to {one.last} of {of_day}"
     if one.to_day is None:
         days = f" from day {one.from_day} on" if one.from_day else ""
     else:
@@ -179,11 +222,17 @@ def things_in(values: dict[str, str]) -> tuple[Exclusion, ...]:
     return from_text(values.get(_THINGS, ""), place=f"amendments.jsonl, {_THINGS}")
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise DocumentError(f"amendments.jsonl, {_NOT_ATTACKED}: expected a day, found {text!r:.60}. Restore the file.")
-    return int(text)
+def _session(text: str) -> Block:
+    """Return the session that `noted` wrote: by the day alone, or as 3.2."""
+    day, dot, number = text.partition(".")
+    if not day.isdecimal() or (dot and not number.isdecimal()):
+        raise DocumentError(
+            f"amendments.jsonl, {_NOT_ATTACKED}: expected a day, or a session such as 3.2, found {text!r:.60}. "
+            "Restore the file."
+        )
+    return Block(int(day), int(number or 1))
 
 
 def _in_order(things: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    return tuple(sorted(set(things), key=lambda one: one.model_dump_json()))
+    """Return them in the order that they had before there were blocks: what hashes hold of them stays."""
+    return tuple(sorted(set(things), key=lambda one: (one.model_dump_json(exclude={"block"}), one.block or 0)))

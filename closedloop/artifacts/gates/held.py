@@ -18,7 +18,7 @@ from closedloop.artifacts.gates.sources import follows_from_files
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.records.sequence import START, Block, block_of_folder
+from closedloop.artifacts.records.sequence import START, Block, block_of_folder, block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.plain_text.printed import command_line
@@ -55,10 +55,15 @@ class Held:
     block: int = 1
 
     @property
+    def session(self) -> Block:
+        """Whose finding it is."""
+        return Block(self.day, self.block)
+
+    @property
     def line(self) -> str:
         """What a person is told, in one line without the way to approve it."""
         expected, found = self.expected.rstrip("."), self.found.rstrip(".")
-        said = Block(self.day, self.block).said
+        said = self.session.said
         if self.checkpoint == "person":
             return f"{said}: {found}."
         return f"{said} {self.checkpoint}, {self.gate}: expected {expected}, found {found}."
@@ -70,9 +75,8 @@ class Held:
             return command_line("closedloop", command, study, "--day", str(self.day)) + f" {option}"
         if self.gate == PERSON:
             return command_line("closedloop", "release", study) + " --by NAME --reason TEXT"
-        return command_line("closedloop", "approve", study, self.gate, "--day", str(self.day)) + (
-            " --by NAME --reason TEXT"
-        )
+        words = command_line("closedloop", "approve", study, self.gate, "--day", str(self.day))
+        return f"{words}{block_option(self.session)} --by NAME --reason TEXT"
 
 
 def holds_by_gates(study: StudyDocument, protocol: Protocol) -> bool:
@@ -179,6 +183,7 @@ def persons_hold(amendments: Sequence[Amendment]) -> Held | None:
         expected="a day that nobody holds",
         found=f"held by {last.who} since {last.utc[:16].replace('T', ' ')} UTC: {last.why}",
         remedy="Ask whoever holds it.",
+        block=last.block,
     )
 
 
@@ -251,7 +256,8 @@ def held_in_its_study(session: Path) -> tuple[Path, tuple[Held, ...]] | None:
         asked: tuple[tuple[Block, Checkpoint], ...] = ((before, "intake"), (before, "review"), (block, "preflight"))
         for of, checkpoint in asked:
             if of != START:
-                _refuse_not_asked(paths.at(of), protocol_of_day(protocol, amendments, of.day), of.day, checkpoint)
+                of_day = protocol_of_day(protocol, amendments, of.day)
+                _refuse_not_asked(paths.at(of), of_day, amendments, of.day, checkpoint)
     return study, held_before(paths, day, by_gates=by_gates)
 
 
@@ -272,10 +278,12 @@ def _left_out(paths: StudyPaths, block: Block) -> Held | None:
     )
 
 
-def _refuse_not_asked(paths: StudyPaths, protocol: Protocol, day: int, checkpoint: Checkpoint) -> None:
+def _refuse_not_asked(
+    paths: StudyPaths, protocol: Protocol, amendments: Sequence[Amendment], day: int, checkpoint: Checkpoint
+) -> None:
     report = read_gate_report(paths, day, checkpoint)
-    if report is None or not follows_from_files(report.made_from, paths, protocol):
-        found = "none" if report is None else "one of other files or of another protocol"
+    if report is None or not follows_from_files(report, paths, protocol, amendments):
+        found = "none" if report is None else "one of other files, other decisions or another protocol"
         raise DocumentError(
             f"{gate_report_path(paths, day, checkpoint)}: expected what the gates find of what is there now, found "
             f"{found}. Have them asked by `{command_line('closedloop', 'run', paths.root)}`."

@@ -54,7 +54,8 @@ class GateReport(Document):
     checkpoint: Checkpoint
     made_from: dict[str, str] = Field(
         description="sha256 of each file that was read, by its path in the study; the bytes in a folder whose size was "
-        "asked; sha256 of the protocol, and of its section gates with all defaults"
+        "asked; sha256 of the protocol, and of its section gates with all defaults; sha256 of what people left out of "
+        "it, if anything"
     )
     findings: tuple[GateFinding, ...]
 

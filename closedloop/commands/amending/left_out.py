@@ -37,6 +37,7 @@ def wanted_of(
     electrode: list[str] | None,
     array: list[str] | None,
     day: int | None,
+    block: int | None,
     presentations: str | None,
     from_day: int | None,
     to_day: int | None,
@@ -46,7 +47,7 @@ def wanted_of(
 
     Parameters
     ----------
-    site, electrode, array, day, presentations, from_day, to_day
+    site, electrode, array, day, block, presentations, from_day, to_day
         As given; None where not.
     parts
         Of what: fit, evaluation or both.
@@ -58,16 +59,19 @@ def wanted_of(
     """
     if presentations is not None and day is None:
         raise OptionError("--presentations: expected --day with it, found none. Say of which day they are.")
+    if block is not None and day is None:
+        raise OptionError("--block: expected --day with it, found none. Say of which day it is.")
     if day is not None and (site or electrode or array or from_day is not None or to_day is not None):
         raise OptionError(
-            "--day: expected it alone or with --presentations, found sites or arrays with it. Use --from-day and "
-            "--to-day for these, a decision each."
+            "--day: expected it alone or with --block and --presentations, found sites or arrays with it. Use "
+            "--from-day and --to-day for these, a decision each."
         )
     return Things(
         sites=tuple(site or ()),
         electrodes=tuple(electrode or ()),
         arrays=tuple(array or ()),
         day=day,
+        block=block,
         presentations=_stretch(presentations) if presentations is not None else None,
         from_day=from_day or 0,
         to_day=to_day,

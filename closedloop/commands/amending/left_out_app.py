@@ -33,6 +33,15 @@ _FromDayOption = Annotated[
 ]
 _ToDayOption = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="last day of sites and arrays")]
 _BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
+_SessionOption = Annotated[
+    int | None,
+    typer.Option(
+        "--block",
+        min=1,
+        metavar="NUMBER",
+        help="with --day: which of its sessions, from 1  [default: all of the day; presentations of the first]",
+    ),
+]
 _OneDayOption = Annotated[int, typer.Option("--day", min=0, metavar="DAY", help="recording day, from 0")]
 
 
@@ -46,6 +55,7 @@ def exclude(
     electrode: _ElectrodeOption = None,
     array: _ArrayOption = None,
     day: _DayOption = None,
+    block: _SessionOption = None,
     presentations: _PresentationsOption = None,
     from_day: _FromDayOption = None,
     to_day: _ToDayOption = None,
@@ -69,6 +79,7 @@ def exclude(
         electrode=electrode,
         array=array,
         day=day,
+        block=block,
         presentations=presentations,
         from_day=from_day,
         to_day=to_day,
@@ -93,6 +104,7 @@ def include(
     electrode: _ElectrodeOption = None,
     array: _ArrayOption = None,
     day: _DayOption = None,
+    block: _SessionOption = None,
     presentations: _PresentationsOption = None,
     from_day: _FromDayOption = None,
     to_day: _ToDayOption = None,
@@ -110,6 +122,7 @@ def include(
         electrode=electrode,
         array=array,
         day=day,
+        block=block,
         presentations=presentations,
         from_day=from_day,
         to_day=to_day,

@@ -9,6 +9,7 @@ from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.day.quality import ClockRun, IngestQuality
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
+from closedloop.gates.intake.counted_quality import counted_quality
 from closedloop.gates.levels import finding, level_of, worst
 from closedloop.gates.wording import bounds, plain
 
@@ -18,7 +19,7 @@ _LEAST_CODES = 20  # of a run whose spread says something
 
 def recording_aligned(context: GateContext) -> GateFinding:
     """Judge how well the recorder's clock is known: the codes' spread around it, resets, and a drift unlike day 0's."""
-    limit, runs = context.protocol.gates.recording_aligned, _runs(context.read(QUALITY))
+    limit, runs = context.protocol.gates.recording_aligned, _runs(counted_quality(context))
     spread_ms = max((run.residual_iqr_ms for found in runs.values() for run in found), default=math.nan)
     n_resets = max((len({run.epoch for run in found}) - 1 for found in runs.values()), default=0)
     drift_ppm = {name: _drift_ppm(found) for name, found in runs.items()}

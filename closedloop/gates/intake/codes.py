@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
+from closedloop.gates.intake.counted_quality import counted_quality
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent
 
 
 def lost_codes(context: GateContext) -> GateFinding:
     """Count the codes that a processor did not receive, or received with flipped bits."""
-    quality, limit = context.read(QUALITY), context.protocol.gates.lost_codes
+    quality, limit = counted_quality(context), context.protocol.gates.lost_codes
     name, lost, changed = max(_counts(quality), key=lambda one: one[1] + one[2])
     part = (lost + changed) / max(quality.codes_sent, 1)
     return finding(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from closedloop.artifacts.amended.uncounted import Uncounted
 from closedloop.artifacts.catalog import IDENTITY
 from closedloop.artifacts.day.identity import IdentityTable, SiteIdentity
 from closedloop.artifacts.gates.report import GateFinding, GateLevel
 from closedloop.gates.context import GateContext
+from closedloop.gates.day_rates import left_out_of
 from closedloop.gates.intake.profiles import identity_by_profiles
 from closedloop.gates.levels import finding, level_of, worst
 from closedloop.gates.wording import NOTHING_BEFORE, bounds, percent, plain
@@ -29,7 +31,8 @@ def site_identity(context: GateContext) -> GateFinding:
     """Count the model's sites that are the ones they were; those that are not warn, with their names.
 
     A site that answers as another electrode did holds by itself, and so do two electrodes that were exchanged,
-    however many others are as they were. What could not be told counts neither way.
+    however many others are as they were. What could not be told counts neither way, and what people left out not at
+    all.
     """
     limit = context.protocol.gates.site_identity
     expected = f"{bounds(limit, percent)} of the sites that can be told the ones of day 0, none of them another"
@@ -37,12 +40,13 @@ def site_identity(context: GateContext) -> GateFinding:
         return finding("site_identity", "PASS", expected=expected, found=NOTHING_BEFORE, remedy="")
     if not context.has(IDENTITY):
         return identity_by_profiles(context)
-    table = context.read(IDENTITY)
+    left_out = left_out_of(context)
+    table = _that_counts(context.read(IDENTITY), context.uncounted())
     sites = table.sites()
     told = [one for one in sites if one.state in ("same", *_CHANGED)]
     if not told:
         found = f"none of the {len(sites)} sites could be told by {table.n_images} images shown every day: not known"
-        return finding("site_identity", "PASS", expected=expected, found=found, remedy="")
+        return finding("site_identity", "PASS", expected=expected, found=found + left_out, remedy="")
     changed = [one for one in told if one.state in _CHANGED]
     moved = _moved(table)
     part = 1 - len(changed) / len(told)
@@ -53,7 +57,8 @@ def site_identity(context: GateContext) -> GateFinding:
         expected=expected,
         found=f"{len(told) - len(changed)} of {len(told)} sites ({percent(part)}), by {table.n_images} images"
         + _what_changed(moved, changed)
-        + _offered(table),
+        + _offered(table)
+        + left_out,
         remedy=_remedy(context.day, moved, changed, can_be_left_out=2 * len(changed) <= len(told)),
         values={
             "part_same": part,
@@ -64,6 +69,12 @@ def site_identity(context: GateContext) -> GateFinding:
             "n_images": float(table.n_images),
         },
     )
+
+
+def _that_counts(table: IdentityTable, out: Uncounted) -> IdentityTable:
+    """Return what was found of the electrodes that people did not leave out."""
+    kept = (tuple(one for one in of if not out.covers_site(one.neuroid_id)) for of in (table.electrodes, table.offered))
+    return table.model_copy(update=dict(zip(("electrodes", "offered"), kept, strict=True))) if out.who else table
 
 
 def _moved(table: IdentityTable) -> list[SiteIdentity]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
+from closedloop.gates.intake.counted_quality import counted_quality
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent
 
@@ -13,7 +13,7 @@ _MOST_REASONS = 3
 
 def missing_presentations(context: GateContext) -> GateFinding:
     """Count the accepted presentations that were set aside, on the processor that lacks most, whatever the reason."""
-    quality, limit = context.read(QUALITY), context.protocol.gates.missing_presentations
+    quality, limit = counted_quality(context), context.protocol.gates.missing_presentations
     n = quality.n_presented
     aside = {device.name: (n - device.n_used, device.set_aside) for device in quality.devices}
     aside["the whole recording"] = (n - quality.n_used, quality.set_aside)

@@ -8,6 +8,7 @@ from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
+from closedloop.gates.intake.counted_quality import counted_quality
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent, plain
 
@@ -16,7 +17,7 @@ _NONE_EVER = "no photodiode, today and on day 0: onsets are the codes', the disp
 
 def photodiode_seen(context: GateContext) -> GateFinding:
     """Count the presentations whose onset the photodiode did not tell, though it did on day 0."""
-    limit, quality = context.protocol.gates.photodiode_seen, context.read(QUALITY)
+    limit, quality = context.protocol.gates.photodiode_seen, counted_quality(context)
     expected = f"the photodiode's edge at all but {bounds(limit, percent)} of the presentations"
     if not (_has_light(quality) or _has_light(context.first.read(QUALITY))):
         return finding("photodiode_seen", "PASS", expected=expected, found=_NONE_EVER, remedy="")
@@ -38,7 +39,7 @@ def photodiode_latency(context: GateContext) -> GateFinding:
     """Compare the median time from code to light with day 0's: a display that changed shows images at another time."""
     limit = context.protocol.gates.photodiode_latency
     expected = f"the latency of day 0 within {bounds(limit, unit='ms').removeprefix('at most ')}"
-    now, then = (dict(_latencies_ms(one.read(QUALITY))) for one in (context, context.first))
+    now, then = (dict(_latencies_ms(one)) for one in (counted_quality(context), context.first.read(QUALITY)))
     if not now:
         return finding("photodiode_latency", "PASS", expected=expected, found="no photodiode: not known", remedy="")
     said = ", ".join(f"{plain(latency_ms)} ms on {name}" for name, latency_ms in now.items())
@@ -62,7 +63,7 @@ def photodiode_latency(context: GateContext) -> GateFinding:
 
 def photodiode_jitter(context: GateContext) -> GateFinding:
     """Judge the spread of the time from code to light: a display that waits for its frames has hardly any."""
-    limit, quality = context.protocol.gates.photodiode_jitter, context.read(QUALITY)
+    limit, quality = context.protocol.gates.photodiode_jitter, counted_quality(context)
     expected = f"an interquartile range of {bounds(limit, unit='ms')} of the time from code to light"
     spreads = dict(_spreads_ms(quality))
     if not spreads:

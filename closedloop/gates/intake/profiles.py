@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.catalog import SITES
 from closedloop.artifacts.gates.report import GateFinding, GateLevel
 from closedloop.gates.context import GateContext
-from closedloop.gates.day_rates import CleanRates, Floats, clean_rates, model_sites
+from closedloop.gates.day_rates import CleanRates, Floats, clean_rates, counted_sites, left_out_of
 from closedloop.gates.levels import finding, level_of, worst
 from closedloop.gates.wording import bounds, percent, plain
 
@@ -37,7 +37,7 @@ def identity_by_profiles(context: GateContext) -> GateFinding:
     alike = _resemblance(context)
     if alike is None:
         found = f"under {_LEAST_IMAGES} images or {_LEAST_SITES} sites that answered on all days: not known"
-        return finding("site_identity", "PASS", expected=expected, found=found, remedy="")
+        return finding("site_identity", "PASS", expected=expected, found=found + left_out_of(context), remedy="")
     recognized = alike.is_recognized[alike.is_of_model]
     exchanged = alike.exchanged()
     part = float(recognized.mean())
@@ -48,7 +48,8 @@ def identity_by_profiles(context: GateContext) -> GateFinding:
         expected=expected,
         found=f"{int(recognized.sum())} of {len(recognized)} sites ({percent(part)}); the median correlation with "
         f"themselves {plain(float(np.median(alike.own[alike.is_of_model])))} over {alike.n_images} images"
-        + alike.taken_for(exchanged),
+        + alike.taken_for(exchanged)
+        + left_out_of(context),
         remedy="Compare headstages, connectors and the channel map with the photographs of day 0, and the files' "
         "channel labels. If channels were exchanged, bring the recording with the map that is true; a model fitted to "
         "exchanged sites is wrong for all of them.",
@@ -125,7 +126,7 @@ def _resemblance(context: GateContext) -> _Resemblance | None:
     *before, now = (_profile(one.of(images, names)) for one in days)
     then = np.mean(before, axis=0)
     known = np.isfinite(now).all(axis=0) & np.isfinite(then).all(axis=0)
-    of_model = [site.neuroid_id for site in model_sites(context.first)]
+    of_model = [site.neuroid_id for site in counted_sites(context.first, context)]
     is_of_model = np.isin(names[known], of_model)
     if is_of_model.sum() < _LEAST_SITES:
         return None
@@ -147,7 +148,9 @@ def _reliable(context: GateContext) -> set[str]:
         {
             site.neuroid_id
             for site in one.read(SITES).sites
-            if site.reliability is not None and site.reliability >= _LEAST_RELIABILITY
+            if site.reliability is not None
+            and site.reliability >= _LEAST_RELIABILITY
+            and not one.uncounted().covers_site(site.neuroid_id)
         }
         for one in (context, context.first)
     ]

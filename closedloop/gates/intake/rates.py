@@ -6,7 +6,7 @@ import numpy as np
 
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
-from closedloop.gates.day_rates import Floats, clean_rates, model_sites
+from closedloop.gates.day_rates import Floats, clean_rates, counted_sites, left_out_of
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import NOTHING_BEFORE, bounds, plain
 
@@ -19,13 +19,15 @@ _REMEDY = (
 
 def rate_drift(context: GateContext) -> GateFinding:
     """Compare the mean rates of the model's sites to fresh clean images with day 0's: the median change in octaves."""
-    limit = context.protocol.gates.rate_drift
+    limit, left_out = context.protocol.gates.rate_drift, left_out_of(context)
     expected = f"a median change of the sites' rates since day 0 of {bounds(limit, unit='octaves')}"
-    now_hz, then_hz = (
-        np.array([site.mean_rate_hz or 0.0 for site in model_sites(one)]) for one in (context, context.first)
-    )
+    both = (context, context.first), (context.first, context)
+    now_hz, then_hz = (np.array([site.mean_rate_hz or 0.0 for site in counted_sites(*one)]) for one in both)
+    if not len(now_hz):
+        return finding("rate_drift", "PASS", expected=expected, found=f"no site that counts{left_out}", remedy="")
     if context.is_first:
         found = f"a median of {plain(float(np.median(now_hz)))} Hz over {len(now_hz)} sites ({NOTHING_BEFORE})"
+        found += left_out
         return finding("rate_drift", "PASS", expected=expected, found=found, remedy="")
     octaves = np.log2((now_hz + _FLOOR_HZ) / (then_hz + _FLOOR_HZ))
     typical, common = float(np.median(np.abs(octaves))), float(np.median(octaves))
@@ -34,7 +36,7 @@ def rate_drift(context: GateContext) -> GateFinding:
         level_of(typical, limit),
         expected=expected,
         found=f"{plain(typical)} octaves; the median rate {plain(float(np.median(now_hz)))} Hz, "
-        f"{plain(float(np.median(then_hz)))} Hz on day 0",
+        f"{plain(float(np.median(then_hz)))} Hz on day 0{left_out}",
         remedy=_REMEDY,
         values={"octaves": typical, "common_octaves": common, "largest_octaves": float(np.abs(octaves).max())},
     )
@@ -54,15 +56,19 @@ def normalizer_drift(context: GateContext) -> GateFinding:
     if context.is_first:
         return finding("normalizer_drift", "PASS", expected=expected, found=NOTHING_BEFORE, remedy="")
     now_hz, then_hz = _normalizer_rates(context)
-    if len(now_hz) < 2:
-        found = f"{len(now_hz)} normalizers shown on both days: not known"
+    left_out = left_out_of(context)
+    if len(now_hz) < 2 or not now_hz.shape[1]:
+        n_sites = "" if now_hz.shape[1] else ", and no site that counts"
+        found = f"{len(now_hz)} normalizers shown on both days{n_sites}: not known{left_out}"
         return finding("normalizer_drift", "PASS", expected=expected, found=found, remedy="")
     moved, spread = _moved(now_hz, then_hz)
     return finding(
         "normalizer_drift",
         level_of(max(moved, spread), limit),
         expected=expected,
-        found=f"{plain(moved)} SDs, and {plain(spread)} octaves of SD, over {len(now_hz)} images",
+        found=f"{plain(moved)} SDs, and {plain(spread)} octaves of SD, over {len(now_hz)} images"
+        + _compared_with(context)
+        + left_out,
         remedy=_REMEDY,
         values={"moved_sds": moved, "spread_octaves": spread, "n_images": float(len(now_hz))},
     )
@@ -70,10 +76,17 @@ def normalizer_drift(context: GateContext) -> GateFinding:
 
 def _normalizer_rates(context: GateContext) -> tuple[Floats, Floats]:
     """Return today's and yesterday's rates of the model's sites to the normalizers of both days."""
-    names = np.array([site.neuroid_id for site in model_sites(context.first)], dtype=str)
-    now, then = (clean_rates(one, roles=("normalizer",)) for one in (context, context.before))
+    before = context.before
+    names = np.array([site.neuroid_id for site in counted_sites(context.first, context, before)], dtype=str)
+    now, then = (clean_rates(one, roles=("normalizer",)) for one in (context, before))
     images = np.intersect1d(now.stimulus_id, then.stimulus_id)
     return now.of(images, names), then.of(images, names)
+
+
+def _compared_with(context: GateContext) -> str:
+    """Say with which day it is compared where that is not the one before, which people left out."""
+    before = context.before.block
+    return "" if before == context.paths.sequence.before(context.block) else f", compared with {before.said}"
 
 
 def _moved(now_hz: Floats, then_hz: Floats) -> tuple[float, float]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from closedloop.alignment.alignment import UNEXPECTED_EDGE
 from closedloop.alignment.markers import AT_BORDER, NO_CLOCK, TOO_FAR
-from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
+from closedloop.gates.intake.counted_quality import counted_quality
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent
 from closedloop.recording.usability import NO_ONSET
@@ -21,7 +21,7 @@ _OF_ELECTRODES = re.compile(r"(\d+) of (\d+) electrodes: ")
 
 def recording_whole(context: GateContext) -> GateFinding:
     """Count the accepted presentations at which a processor's files have nothing: too short, paused, or a bank lost."""
-    quality, limit = context.read(QUALITY), context.protocol.gates.recording_whole
+    quality, limit = counted_quality(context), context.protocol.gates.recording_whole
     parts = {name: _part_not_recorded(one, quality) for name, one in _set_aside(quality).items()}
     name, part = max(parts.items(), key=lambda one: one[1])
     n_stretches = max((device.n_stretches for device in quality.devices), default=1)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from closedloop.artifacts.catalog import SITES
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
-from closedloop.gates.day_rates import model_sites
+from closedloop.gates.day_rates import counted_sites, left_out_of
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent, plain
 
@@ -21,13 +22,17 @@ _NAMED = 8
 def site_yield(context: GateContext) -> GateFinding:
     """Count the model's sites that still repeat themselves; on day 0, those that were found at all.
 
-    Each array with a few sites is judged alone: one that died is not made good by the other.
+    Each array with a few sites is judged alone: one that died is not made good by the other. Sites that people left out
+    are neither expected nor found.
     """
     limit, asked = context.protocol.gates.site_yield, context.protocol.sites
-    sites = model_sites(context)
+    sites, left_out = counted_sites(context), left_out_of(context)
+    if not sites:
+        return _nothing_counts(context, "site_yield", left_out)
     if context.is_first:
-        part = len(sites) / asked.n_sites
-        expected = f"{bounds(limit, percent)} of {asked.n_sites} sites of reliability {asked.min_reliability:g} or more"
+        n_asked = asked.n_sites - len(context.read(SITES).chosen()) + len(sites)
+        part = len(sites) / n_asked
+        expected = f"{bounds(limit, percent)} of {n_asked} sites of reliability {asked.min_reliability:g} or more"
         found = f"{len(sites)} sites"
         values = {"part": part, "n_sites": float(len(sites))}
     else:
@@ -46,7 +51,7 @@ def site_yield(context: GateContext) -> GateFinding:
         "site_yield",
         level_of(values["part"], limit),
         expected=expected,
-        found=found,
+        found=found + left_out,
         remedy="Look at connector, headstage and ground, at the thresholds, and at the animal's state. If the sites "
         "are gone for good, the model's outputs for them have nothing to learn from: think of a new study.",
         values=values,
@@ -55,15 +60,17 @@ def site_yield(context: GateContext) -> GateFinding:
 
 def site_reliability(context: GateContext) -> GateFinding:
     """Compare the median reliability of the model's sites with day 0's, an array at a time."""
-    limit = context.protocol.gates.site_reliability
-    now = {name: _median(own) for name, own in _by_array(model_sites(context)).items()}
-    then = {name: _median(own) for name, own in _by_array(model_sites(context.first)).items()}
+    limit, left_out = context.protocol.gates.site_reliability, left_out_of(context)
+    both = (context, context.first), (context.first, context)
+    now, then = ({name: _median(own) for name, own in _by_array(counted_sites(*one)).items()} for one in both)
+    if not any(counted_sites(*one) for one in both):
+        return _nothing_counts(context, "site_reliability", left_out)
     if context.is_first:
         return finding(
             "site_reliability",
             "PASS",
             expected="what later days are compared with",
-            found=f"a median reliability of {_said(now)} (day 0: nothing before it)",
+            found=f"a median reliability of {_said(now)} (day 0: nothing before it){left_out}",
             remedy="",
             values={"median": min(now.values())},
         )
@@ -73,11 +80,18 @@ def site_reliability(context: GateContext) -> GateFinding:
         "site_reliability",
         level_of(part, limit),
         expected=f"{bounds(limit, percent)} of day 0's median reliability, {plain(then[name])}",
-        found=f"{plain(now.get(name, 0.0))} ({percent(part)}) on {name}",
+        found=f"{plain(now.get(name, 0.0))} ({percent(part)}) on {name}{left_out}",
         remedy="Look for noise (ground, mains, chewing), thresholds that moved, a restless or sleepy animal, and "
         "whether the right images were counted at the right time (alignment page).",
         values={"part": part, "median": now.get(name, 0.0), "median_day_0": then[name]},
     )
+
+
+def _nothing_counts(context: GateContext, gate: str, left_out: str) -> GateFinding:
+    """Return what there is to say of a session all of whose sites people left out."""
+    n = len(context.read(SITES).chosen())
+    found = f"none of the {n} sites counts{left_out}"
+    return finding(gate, "PASS", expected="sites that count", found=found, remedy="")
 
 
 def _by_array(sites: Sequence[Site]) -> Mapping[str, Sequence[Site]]:

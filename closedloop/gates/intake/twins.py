@@ -7,6 +7,7 @@ import numpy as np
 from closedloop.artifacts.catalog import RESPONSES, STIMULI
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
+from closedloop.gates.day_rates import presentations_left_out
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.wording import bounds, percent, plain
 from closedloop.stimuli.sequences import minutes_to_twin
@@ -16,7 +17,7 @@ def twins_shown(context: GateContext) -> GateFinding:
     """Count the used presentations of changed images that came nearer to their clean image than planned."""
     limit, least_min = context.protocol.gates.twins_shown, context.protocol.presentation.twin_separation_min
     shown, stimuli = context.read(RESPONSES), context.read(STIMULI)
-    used = shown["used"]
+    used = shown["used"] & ~presentations_left_out(context, context.uncounted())
     minutes = minutes_to_twin(
         np.asarray(shown["image_index"][used], dtype=np.int64),
         shown["onset_s"][used],

@@ -11,9 +11,9 @@ from closedloop.analysis.estimate import Estimate, Floats, mean_over_pairs
 from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.repetitions import cross_fitted_size, repetitions_of
 from closedloop.analysis.sensitivity import cross_fitted_estimate, paper_estimate
-from closedloop.artifacts.catalog import COUNTS, EVALUATION, RESPONSES, SITES, STIMULI
+from closedloop.artifacts.catalog import EVALUATION, RESPONSES, SITES, STIMULI
 from closedloop.gates.context import GateContext
-from closedloop.gates.day_rates import model_sites, window_s
+from closedloop.gates.day_rates import counted_rates_hz, model_sites
 
 Integers = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ class MeasuredChanges:
 
 
 def read_changes(context: GateContext, *, kind: str, epsilon: float) -> MeasuredChanges:
-    """Read what images of a kind and epsilon did on the gate's day.
+    """Read what images of a kind and epsilon did on the gate's day; nothing of what is left out of the evaluation.
 
     Parameters
     ----------
@@ -100,9 +100,9 @@ def read_changes(context: GateContext, *, kind: str, epsilon: float) -> Measured
 
 def _in_sigma(context: GateContext, names: list[str]) -> Floats:
     """Return single responses in sigma, (n_images, n_sites, n_repetitions)."""
-    counts = context.read(COUNTS)["counts"]
-    column = {site.neuroid_id: place for place, site in enumerate(context.read(SITES).sites[: counts.shape[1]])}
-    padded = np.pad(counts / window_s(context), ((0, 0), (0, 1)), constant_values=np.nan)
+    counted = counted_rates_hz(context, parts=("evaluation",))
+    column = {site.neuroid_id: place for place, site in enumerate(context.read(SITES).sites[: counted.shape[1]])}
+    padded = np.pad(counted, ((0, 0), (0, 1)), constant_values=np.nan)
     rates_hz = padded[:, [column.get(name, -1) for name in names]]
     image_index = np.asarray(context.read(RESPONSES)["image_index"], dtype=np.int64)
     repetitions = repetitions_of(rates_hz, image_index, n_images=len(context.read(STIMULI)["kind"]))

@@ -14,7 +14,7 @@ from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.catalog import IMAGES, MODEL, PREDICTIONS, STIMULI
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.gates.context import GateContext
-from closedloop.gates.day_rates import clean_rates, model_sites
+from closedloop.gates.day_rates import clean_rates, left_out_of, model_sites
 from closedloop.gates.levels import finding, level_of, worst
 from closedloop.gates.wording import bounds, plain, signed
 
@@ -36,10 +36,15 @@ def refit_better(context: GateContext) -> GateFinding:
         f"a refit that changes the mean r on held-out images by {bounds(limit, signed)}, to {_PREDICTS:g} or more"
     )
     rows, measured = _held_out(context)
+    left_out = left_out_of(context, "fit")
     if len(rows) < _LEAST_IMAGES:
-        found = f"{len(rows)} held-out images (under {_LEAST_IMAGES}): not known"
+        found = f"{len(rows)} held-out images (under {_LEAST_IMAGES}): not known{left_out}"
         return finding("refit_better", "PASS", expected=expected, found=found, remedy="")
-    models = [predicted[:, : measured.shape[1]] for predicted in (_sealed(context, rows), _after(context, rows))]
+    counts = [not context.uncounted("fit").covers_site(site.neuroid_id) for site in model_sites(context)]
+    models = [
+        predicted[:, : measured.shape[1]][:, counts] for predicted in (_sealed(context, rows), _after(context, rows))
+    ]
+    measured = measured[:, counts]
     change = _change(models[0], models[1], measured)
     is_worse = limit.hold is not None and change.interval[1] < limit.hold
     level = worst(
@@ -53,7 +58,8 @@ def refit_better(context: GateContext) -> GateFinding:
         expected=expected,
         found=f"r {plain(change.r_before)} before and {plain(change.r_after)} after: {signed(change.mean)} (95 %: "
         f"{signed(low)} to {signed(high)}) over {len(rows)} images and {measured.shape[1]} sites"
-        + (" (day 0: the model before had seen no response)" if context.is_first else ""),
+        + (" (day 0: the model before had seen no response)" if context.is_first else "")
+        + left_out,
         remedy="Look at what the intake found on this day: exchanged or drifted sites spoil a fit; and at the fit's "
         "losses in the report. A recording that should not count is replaced (closedloop replace-recording) before "
         "tomorrow is scheduled; the model of the day before stays where it is.",
@@ -103,14 +109,14 @@ def _mean_r(predicted: Floats, measured: Floats) -> float:
 def _held_out(context: GateContext) -> tuple[NDArray[np.int64], Floats]:
     """Return today's held-out images, rows of the stimulus set, and the sites' mean rates to them, (n_images, n_sites).
 
-    Images to which no site has a response are left out.
+    Images to which no site has a response are left out; what people left out of the fit is none.
     """
     stimuli, roles = context.read(STIMULI), context.read(STIMULI)["role"]
     is_clean = stimuli["kind"] == "clean"
     role = next((role for role in _HELD_OUT if (is_clean & (roles == role)).any()), _HELD_OUT[0])
     rows = np.flatnonzero(is_clean & (roles == role))
     names = np.array([site.neuroid_id for site in model_sites(context)], dtype=str)
-    measured = clean_rates(context, roles=(role,)).of(stimuli["stimulus_id"][rows], names)
+    measured = clean_rates(context, roles=(role,), parts=("fit",)).of(stimuli["stimulus_id"][rows], names)
     answered = np.isfinite(measured).any(axis=1)
     return rows[answered], measured[answered]
 

@@ -10,6 +10,7 @@ from closedloop.analysis.intervals import half_width_95
 from closedloop.artifacts.gates.report import GateFinding, GateLevel
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.gates.context import GateContext
+from closedloop.gates.day_rates import left_out_of
 from closedloop.gates.levels import finding, level_of
 from closedloop.gates.review.changes import MeasuredChanges, read_changes
 from closedloop.gates.wording import bounds, signed
@@ -34,6 +35,7 @@ def sensitivity_controls(context: GateContext) -> GateFinding:
     sizes = {kind: own for kind, own in found_sizes.items() if _is_known(own)}
     if not (_is_known(size) and sizes):
         found = f"fewer than {_LEAST_IMAGES} anchors whose attack and control were each shown twice: not known"
+        found += left_out_of(context, "evaluation")
         return finding("sensitivity_controls", "PASS", expected=expected, found=found, remedy="")
     differences = {kind: _Difference.of(size, control) for kind, control in sizes.items()}
     nearest = min(differences, key=lambda kind: differences[kind].standard_errors)
@@ -47,7 +49,7 @@ def sensitivity_controls(context: GateContext) -> GateFinding:
         _on_later_days(context, level),
         expected=expected,
         found=f"{above.standard_errors:.1f} standard errors above {nearest} (at most {above.at_most:.2f} sigma, 95 %): "
-        f"attacks {_said(size)}, {said} sigma" + _first(context),
+        f"attacks {_said(size)}, {said} sigma" + _first(context) + left_out_of(context, "evaluation"),
         remedy="Were the images shown that were computed, at the size and place planned, and do the sites have the "
         "right numbers (site_identity)? Was the model that made them any good (refit_better of the day before)? "
         "Attacks that do no more than noise teach the model nothing.",
@@ -73,6 +75,7 @@ def estimators_agree(context: GateContext) -> GateFinding:
     by_sign, without_model = attacks.by_sign(), attacks.without_model()
     if not _is_known(without_model):
         found = f"fewer than {_LEAST_IMAGES} images whose attacks were shown twice: not known"
+        found += left_out_of(context, "evaluation")
         return finding("estimators_agree", "PASS", expected=expected, found=found, remedy="")
     level: GateLevel = "WARN" if _is_surely_less(attacks, limit.warn) else "PASS"
     level = "HOLD" if _is_surely_less(attacks, limit.hold) else level
@@ -81,7 +84,8 @@ def estimators_agree(context: GateContext) -> GateFinding:
         _on_later_days(context, level),
         expected=expected,
         found=f"{_said(by_sign)} by signs, {_said(without_model)} without a model, in sigma at epsilon {epsilon:g}"
-        + _first(context),
+        + _first(context)
+        + left_out_of(context, "evaluation"),
         remedy="Do the sites have the right numbers (site_identity)? Does the model predict held-out images "
         "(refit_better of the day before)? If both do, look for a sign that was turned round by hand.",
         values={"by_sign": by_sign.mean, "without_model": without_model.mean},

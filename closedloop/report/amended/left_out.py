@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from closedloop.artifacts.amended.closing import closed_day
-from closedloop.artifacts.amended.exclusions import exclusions, said_of_all
+from closedloop.artifacts.amended.exclusions import Exclusion, exclusions, said_of_all
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.report.reading import DayRecord, StudyRecord
 from closedloop.report.wording import count
@@ -21,7 +21,7 @@ def left_out(record: StudyRecord, *, day: DayRecord | None = None) -> list[str]:
     """
     amendments = read_amendments(record.paths.amendments)
     days = record.days if day is None else (day,)
-    things = [one for one in exclusions(amendments) if day is None or one.covers(day.day)]
+    things = [one for one in exclusions(amendments) if day is None or _concerns(one, day)]
     lines = [f"Left out by decision: {words}." for words in said_of_all(things)]
     for one in days:
         lines += _numbers(one)
@@ -29,15 +29,20 @@ def left_out(record: StudyRecord, *, day: DayRecord | None = None) -> list[str]:
     return lines
 
 
+def _concerns(one: Exclusion, day: DayRecord) -> bool:
+    """Return whether a session's numbers are without it: those of a later session of the day hold the earlier ones."""
+    return one.covers(day.day) and one.is_known_by(day.session)
+
+
 def _numbers(day: DayRecord) -> list[str]:
     """Say how many responses it took away, of the part that has been made again."""
     lines = []
     if day.evaluation is not None and day.evaluation.left_out:
         taken = ", ".join(f"{words}: {count(n)}" for words, n in day.evaluation.left_out.items())
-        lines.append(f"Responses left out of the evaluation of day {day.day}: {taken}.")
+        lines.append(f"Responses left out of the evaluation of {day.session.said}: {taken}.")
     if day.fit is not None and day.fit.left_out:
         taken = ", ".join(f"{words}: {count(n)}" for words, n in day.fit.left_out.items())
-        lines.append(f"Responses left out of the fit after day {day.day}: {taken}.")
+        lines.append(f"Responses left out of the fit after {day.session.said}: {taken}.")
     return lines
 
 
@@ -49,7 +54,7 @@ def _closed(day: DayRecord, amendments: tuple[Amendment, ...]) -> list[str]:
     if day.quality is not None and day.quality.about_sites:
         lines.append(day.quality.about_sites)
     if day.fit is not None and str(day.session.seed_name) in day.fit.days_not_fitted:
-        lines.append(f"Nothing of day {day.day} is fitted: {day.fit.days_not_fitted[str(day.session.seed_name)]}.")
+        lines.append(f"Nothing of {day.session.said} is fitted: {day.fit.days_not_fitted[str(day.session.seed_name)]}.")
     missed = day.plan.not_shown_before if day.plan is not None else None
     if missed is not None:
         lines.append(
@@ -58,5 +63,5 @@ def _closed(day: DayRecord, amendments: tuple[Amendment, ...]) -> list[str]:
             f"of which day {day.day} shows {count(missed.n_offered)}."
         )
     if day.plan is not None and day.plan.left_out:
-        lines.append(f"Not attacked on day {day.day}: {'; '.join(day.plan.left_out)}.")
+        lines.append(f"Not attacked on {day.session.said}: {'; '.join(day.plan.left_out)}.")
     return lines

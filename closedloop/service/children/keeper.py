@@ -139,12 +139,12 @@ class Keeper:
         """Return where the study stands."""
         if self.rest in ("waiting", "held") or self._resting.is_so:
             return self._resting.standing(self.ledger)
-        n_done, (day, stage) = self.ledger.n_done(), self.ledger.at()
+        n_done, (day, stage, block) = self.ledger.n_done(), self.ledger.at()
         if self.rest is not None:
-            return Standing(self.rest, day, stage, error=self.error, n_done=n_done)
+            return Standing(self.rest, day, stage, error=self.error, n_done=n_done, block=block)
         if self.stuck:
-            return Standing("stuck", day, stage, error=self.stuck, n_done=n_done)
-        return Standing("running", day, stage, n_done=n_done)
+            return Standing("stuck", day, stage, error=self.stuck, n_done=n_done, block=block)
+        return Standing("running", day, stage, n_done=n_done, block=block)
 
     def _watch(self, loop: LoopProcess, now: float) -> None:
         if self._asked_to_end is not None:

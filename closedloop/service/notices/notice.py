@@ -45,6 +45,8 @@ class Notice:
         When it was noticed, ISO 8601 in UTC.
     message
         All of it in one line, as for a mail's subject.
+    block
+        Which of the day's sessions; not sent of the first one.
     """
 
     study: str
@@ -59,10 +61,12 @@ class Notice:
     url: str
     time: str
     message: str
+    block: int = 1
 
     def as_json(self) -> bytes:
         r"""Return it as one line of JSON; a byte of a path that is no UTF-8 is written as Python's `\udc80`."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+        told = {name: value for name, value in asdict(self).items() if (name, value) != ("block", 1)}
+        return json.dumps(told, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def make_notice(standing: Standing, *, study: str, subject: str, simulated: bool, url: str) -> Notice:
@@ -108,4 +112,5 @@ def _notice(state: str, standing: Standing, *, study: str, subject: str, simulat
         url=url,
         time=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         message=f"{kind} {where}of {subject} {words}{standing.where_and_why(with_stage=False)}",
+        block=standing.block,
     )

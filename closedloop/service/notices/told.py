@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.json_text import read_json
 from closedloop.service.notices.notice import TOLD
@@ -74,4 +75,5 @@ class ToldStates:
 def key_of(standing: Standing) -> str:
     """Return what tells two states apart: of a wait not its words, which change with each file that arrives."""
     of = (standing.error if standing.state == "failed" else "", *standing.held_by)
-    return f"{standing.state} {standing.day} {standing.stage} {sha256_bytes(repr(of).encode())[:16]}"
+    day = standing.day if standing.day is None else Block(standing.day, standing.block).seed_name
+    return f"{standing.state} {day} {standing.stage} {sha256_bytes(repr(of).encode())[:16]}"

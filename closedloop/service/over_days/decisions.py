@@ -12,6 +12,7 @@ from typing import Literal
 from closedloop.artifacts.amended.words import told
 from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import GATES_FOLDER, START, START_DAY, StudyPaths
 from closedloop.service.over_days.numbers import attempt
 from closedloop.service.unchanged import file_state, while_unchanged
@@ -47,6 +48,8 @@ class Entry:
         What exactly, a line each.
     holds
         Whether a gate held the study for it.
+    block
+        Which of the day's sessions.
     """
 
     utc: str
@@ -57,6 +60,7 @@ class Entry:
     why: str
     details: tuple[str, ...] = ()
     holds: bool = False
+    block: int = 1
 
     @property
     def title(self) -> str:
@@ -66,7 +70,9 @@ class Entry:
     @property
     def day_label(self) -> str:
         """The day's name; the study's where it is about no day."""
-        return "the whole study" if self.day is None else day_name(self.day)
+        if self.day is None or self.block == 1:
+            return "the whole study" if self.day is None else day_name(self.day)
+        return Block(self.day, self.block).said
 
 
 def day_name(day: int) -> str:
@@ -99,6 +105,7 @@ def _decision(amendment: Amendment, words: str) -> Entry:
         utc=_utc(amendment.utc),
         kind="decision",
         day=amendment.day,
+        block=amendment.block,
         what=words,
         who=amendment.who,
         why=amendment.why,
@@ -224,6 +231,7 @@ def _finding(report: GateReport, finding: GateFinding, utc: str) -> Entry:
         why=f"Expected {_bare(finding.expected)}; found {_bare(finding.found)}.",
         details=(finding.remedy,) if finding.remedy else (),
         holds=finding.level == "HOLD",
+        block=report.block,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.uncounted import ALL_COUNTS, Uncounted, uncounted
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.quality import IngestQuality
@@ -16,8 +17,10 @@ from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
-from closedloop.artifacts.records.sequence import FIRST, block_of_folder, readable_sequence
+from closedloop.artifacts.records.amendments import whole_amendments
+from closedloop.artifacts.records.sequence import FIRST, Block, block_of_folder, readable_sequence
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.artifacts.tables import Columns
 from closedloop.errors import ClosedLoopError
 from closedloop.report.reading import DayRecord, PublishedDay, SensitivityRow, reported_sessions
 from closedloop.service.unchanged import while_unchanged
@@ -25,7 +28,7 @@ from closedloop.service.unchanged import while_unchanged
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 Found = TypeVar("Found")
 
-_READ = (catalog.QUALITY, catalog.SITES, catalog.FIT, catalog.EVALUATION, catalog.SENSITIVITY)
+_READ = (catalog.QUALITY, catalog.SITES, catalog.FIT, catalog.EVALUATION, catalog.SENSITIVITY, catalog.PAIRS)
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,14 @@ class DayNumbers:
 
     Attributes
     ----------
+    pairs
+        What every pair of images did; see `report.reading.DayRecord`.
     faults
         What could not be read, a line each.
     block
         Which of the day's sessions.
+    uncounted
+        What of the session counts in no part of the work.
     """
 
     day: int
@@ -46,8 +53,15 @@ class DayNumbers:
     fit: FitReport | None
     evaluation: EvaluationReport | None
     sensitivity: tuple[SensitivityRow, ...]
+    pairs: Columns | None = None
     faults: tuple[str, ...] = ()
     block: int = 1
+    uncounted: Uncounted = ALL_COUNTS
+
+    @property
+    def session(self) -> Block:
+        """Which session."""
+        return Block(self.day, self.block)
 
     def record(self) -> DayRecord:
         """Return the day as the report's tables take it."""
@@ -61,7 +75,7 @@ class DayNumbers:
             fit=self.fit,
             evaluation=self.evaluation,
             sensitivity=self.sensitivity,
-            pairs=None,
+            pairs=self.pairs,
             manifests={},
             block=self.block,
         )
@@ -92,7 +106,11 @@ def read_numbers(paths: StudyPaths) -> StudyNumbers:
     sessions: tuple[DayNumbers, ...] = ()
     if study is not None:
         looked_at = paths.keeping(readable_sequence(paths.amendments))
-        sessions = tuple(_day(paths.at(one).day(one.day).root) for one in reported_sessions(looked_at))
+        amendments = whole_amendments(paths.amendments)
+        sessions = tuple(
+            replace(_day(paths.at(one).day(one.day).root), uncounted=uncounted(amendments, one))
+            for one in reported_sessions(looked_at)
+        )
     by_day: dict[int, DayNumbers] = {}
     for one in sessions:
         if one.day not in by_day or one.evaluation is not None:
@@ -125,14 +143,15 @@ def attempt(read: Callable[[], Found]) -> tuple[Found | None, str]:
         return None, str(error)
 
 
-def _files_of_day(folder: Path) -> Iterable[Path]:
+def files_of_day(folder: Path) -> Iterable[Path]:
+    """Return the files by which a session's numbers change."""
     stages = dict.fromkeys(file.stage for file in _READ)
     yield folder.parent / "study.json"
     yield from (folder / stage / MANIFEST_NAME for stage in stages)
     yield from (folder / file.stage / file.name for file in _READ)
 
 
-@while_unchanged(files=_files_of_day)
+@while_unchanged(files=files_of_day)
 def _day(folder: Path) -> DayNumbers:
     number, block = session = block_of_folder(folder.name) or FIRST
     paths = StudyPaths(folder.parent).at(session)
@@ -147,6 +166,8 @@ def _day(folder: Path) -> DayNumbers:
 
     rows, fault = attempt(published.sensitivity)
     faults.extend([fault] if fault else [])
+    pairs, fault = attempt(lambda: published.table(catalog.PAIRS))
+    faults.extend([fault] if fault else [])
     return DayNumbers(
         day=number,
         quality=document(catalog.QUALITY),
@@ -154,6 +175,7 @@ def _day(folder: Path) -> DayNumbers:
         fit=document(catalog.FIT),
         evaluation=document(catalog.EVALUATION),
         sensitivity=rows or (),
+        pairs=pairs,
         faults=tuple(faults),
         block=block,
     )

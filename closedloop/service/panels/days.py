@@ -6,19 +6,22 @@ has none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report import tables as report_tables
+from closedloop.report.amended.comparable import comparable
 from closedloop.report.numbers import day_rows, median_r, summary_rows
 from closedloop.report.reading import SensitivityRow, StudyRecord
 from closedloop.report.tables import Table
 from closedloop.service.charts import Chart, ChartLevel, ChartLine, Dash, LineLook, Mark, known, side_by_side
-from closedloop.service.over_days.numbers import DayNumbers, StudyNumbers, read_numbers
+from closedloop.service.over_days.numbers import DayNumbers, StudyNumbers, files_of_day, read_numbers
 from closedloop.service.over_days.sections import DaysSection, NamedTable, SectionWithCharts, section_of
 from closedloop.service.panels.days_sites import SPREAD, faint_lines, median_of, sites_section
+from closedloop.service.unchanged import while_unchanged
 
 NAME = "days"
 TITLE = "Day by day"
@@ -59,10 +62,28 @@ class DaysPanel:
 
 
 def read(paths: StudyPaths) -> DaysPanel:
-    """Return what the days have measured so far."""
+    """Return what the days have measured so far; set side by side by what all of them have, as in the report."""
+    return _read(paths.root)
+
+
+def _that_decide(root: Path) -> Iterable[Path]:
+    paths = StudyPaths(root)
+    yield from (paths.study, paths.protocol, paths.amendments)
+    for block in paths.found():
+        yield from files_of_day(paths.at(block).day(block.day).root)
+
+
+@while_unchanged(most=8, files=_that_decide)
+def _read(root: Path) -> DaysPanel:
+    paths = StudyPaths(root)
     numbers = read_numbers(paths)
     days = [day for day in numbers.days if day.quality or day.sites or day.fit or day.evaluation]
-    parts = (sites_section(numbers, days), _model(numbers, days), _sensitivity(paths, numbers, days))
+    side_by_side = _comparable(paths, numbers, days)
+    parts = (
+        sites_section(numbers, days),
+        _model(numbers, days, side_by_side),
+        _sensitivity(numbers, days, side_by_side),
+    )
     there = [part for part in parts if part is not None]
     return DaysPanel(
         simulated=numbers.simulated,
@@ -73,15 +94,50 @@ def read(paths: StudyPaths) -> DaysPanel:
     )
 
 
-def _model(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> SectionWithCharts | None:
-    told = [day for day in days if day.evaluation or day.fit]
+@dataclass(frozen=True)
+class _SideBySide:
+    """The days with the numbers that may be compared between them.
+
+    Attributes
+    ----------
+    record
+        The same as the report's tables take it; None where study or protocol cannot be read.
+    said
+        What is left out for it, in a sentence; empty where nothing is.
+    """
+
+    days: tuple[DayNumbers, ...]
+    record: StudyRecord | None = None
+    said: str = ""
+
+    def told(self, intro: str) -> str:
+        """Return what stands above a section, with what its days are compared without."""
+        return f"{intro} {self.said}" if self.said else intro
+
+
+def _comparable(paths: StudyPaths, numbers: StudyNumbers, days: Sequence[DayNumbers]) -> _SideBySide:
+    if numbers.study is None or numbers.protocol is None:
+        return _SideBySide(tuple(days))
+    found = comparable(StudyRecord(paths, numbers.study, numbers.protocol, tuple(day.record() for day in days)))
+    return _SideBySide(
+        tuple(
+            replace(day, sensitivity=of_day.sensitivity, evaluation=of_day.evaluation)
+            for day, of_day in zip(days, found.record.days, strict=True)
+        ),
+        found.record,
+        found.said,
+    )
+
+
+def _model(numbers: StudyNumbers, days: Sequence[DayNumbers], side_by_side: _SideBySide) -> SectionWithCharts | None:
+    told = [day for day in side_by_side.days if day.evaluation or day.fit]
     if not told:
         return None
-    last = next((day.evaluation for day in reversed(told) if day.evaluation), None)
+    last = next((day.evaluation for day in reversed(days) if day.evaluation), None)
     return section_of(
         "model",
         "The model against the spikes",
-        "What the model said before the recording, against what was recorded.",
+        side_by_side.told("What the model said before the recording, against what was recorded."),
         charts=(_predictions(told), *_signs(told, simulated=numbers.simulated)),
         folded=(NamedTable(f"The sites on day {last.day}", report_tables.sites(last)),) if last else (),
     )
@@ -166,22 +222,25 @@ def _marks(n: int) -> tuple[Mark, ...]:
     return tuple(marks[place % len(marks)] for place in range(n))
 
 
-def _sensitivity(paths: StudyPaths, numbers: StudyNumbers, days: Sequence[DayNumbers]) -> SectionWithCharts | None:
-    rows = summary_rows([row for day in days for row in day.sensitivity])
-    if not rows or numbers.study is None or numbers.protocol is None:
+def _sensitivity(
+    numbers: StudyNumbers, days: Sequence[DayNumbers], side_by_side: _SideBySide
+) -> SectionWithCharts | None:
+    rows = summary_rows([row for day in side_by_side.days for row in day.sensitivity])
+    if not rows or side_by_side.record is None:
         return None
-    record = StudyRecord(paths, numbers.study, numbers.protocol, tuple(day.record() for day in days))
     last = max(row.day for row in rows)
     every = _named(report_tables.every_number([row for day in days if day.day == last for row in day.sensitivity]))
     simulated = numbers.simulated
     return section_of(
         "sensitivity",
         "How far the sites move",
-        "Change of a site's response in units of its SD over clean images (σ), by day and size of the perturbation, "
-        "beside the controls that no model made. Bars: 95 % intervals."
-        + (f" Dashed and dotted open marks: {HIDDEN_TRUTH}, which no real study has." if simulated else ""),
+        side_by_side.told(
+            "Change of a site's response in units of its SD over clean images (σ), by day and size of the "
+            "perturbation, beside the controls that no model made. Bars: 95 % intervals."
+            + (f" Dashed and dotted open marks: {HIDDEN_TRUTH}, which no real study has." if simulated else "")
+        ),
         charts=tuple(_at_epsilon(rows, epsilon) for epsilon in sorted({row.epsilon for row in rows})),
-        tables=(_told(report_tables.day_by_day(day_rows(record))),),
+        tables=(_told(report_tables.day_by_day(day_rows(side_by_side.record))),),
         folded=(NamedTable(f"Every number of day {last}", every),),
     )
 

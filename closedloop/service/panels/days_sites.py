@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 from closedloop.artifacts.day.responses import Site
@@ -24,7 +24,7 @@ def sites_section(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> SectionW
     return section_of(
         "sites",
         "Sites and recording",
-        "The sites of the model, chosen on day 0, as each day recorded them.",
+        " ".join(("The sites of the model, chosen on day 0, as each day recorded them.", *_left_out(recorded))),
         charts=(
             _by_site(
                 recorded,
@@ -42,7 +42,19 @@ def sites_section(numbers: StudyNumbers, days: Sequence[DayNumbers]) -> SectionW
 
 
 def _chosen(day: DayNumbers) -> tuple[Site, ...]:
-    return day.sites.chosen() if day.sites else ()
+    """Return the model's sites that count on a day."""
+    sites = day.sites.chosen() if day.sites else ()
+    return tuple(site for site in sites if not day.uncounted.covers_site(site.neuroid_id))
+
+
+def _left_out(days: Sequence[DayNumbers]) -> Iterator[str]:
+    """Say of each day what of it does not count, and who decided so."""
+    for day in days:
+        note = day.uncounted.note(site.neuroid_id for site in (day.sites.chosen() if day.sites else ()))
+        words = [f"{note[0].upper()}{note[1:]} on {day.session.said}."] if note else []
+        if day.uncounted.is_whole:
+            words = [f"Nothing of {day.session.said} counts: left out by {day.uncounted.deciders()}."]
+        yield from words
 
 
 def _by_site(

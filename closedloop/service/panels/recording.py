@@ -76,6 +76,12 @@ class IngestedDay:
     set_aside: tuple[SetAsideFor, ...]
     arrays: tuple[IngestedArray, ...]
     notes: tuple[str, ...] = ()
+    block: int = 1
+
+    @property
+    def said(self) -> str:
+        """What the session is called."""
+        return Block(self.day, self.block).said
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,7 @@ def _ingested(quality: IngestQuality) -> IngestedDay:
         set_aside=_reasons(quality.set_aside),
         arrays=arrays or (_only_array(quality),),
         notes=(*quality.journal_notes, *quality.despite.values()),
+        block=quality.block,
     )
 
 
@@ -248,14 +255,16 @@ def _charts(paths: StudyPaths, quality: IngestQuality, damaged: list[str]) -> tu
     if isinstance(found, str):
         damaged.append(found)
         return ()
-    return tuple(_latency_chart(place, one, quality.day) for place, one in enumerate(found) if one.bins)
+    return tuple(
+        _latency_chart(place, one, Block(quality.day, quality.block)) for place, one in enumerate(found) if one.bins
+    )
 
 
-def _latency_chart(place: int, latency: DeviceLatency, day: int) -> Chart:
+def _latency_chart(place: int, latency: DeviceLatency, session: Block) -> Chart:
     bins = latency.bins
     return Chart(
         name=f"latency{place}",
-        title=f"Light after its digital code, day {day}, {latency.name} (bars: 90 % of the presentations)",
+        title=f"Light after its digital code, {session.said}, {latency.name} (bars: 90 % of the presentations)",
         x_label="presentation",
         y_label="latency (ms)",
         x=tuple(float(one.ordinal) for one in bins),

@@ -88,6 +88,12 @@ class EarlierSession:
     doing: str
     n_accepted: int
     n_rejected: int
+    block: int = 1
+
+    @property
+    def said(self) -> str:
+        """What it is called."""
+        return Block(self.day, self.block).said
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class SessionPanel:
         The session of the day before, where this one was not begun.
     damaged, notes
         What cannot be read, or is of another session; and what a reader should know.
+    block
+        Which of the day's sessions.
     """
 
     day: int | None = None
@@ -146,6 +154,12 @@ class SessionPanel:
     damaged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
+    block: int = 1
+
+    @property
+    def said(self) -> str:
+        """What the session is called."""
+        return Block(self.day or 0, self.block).said
 
 
 def read(paths: StudyPaths) -> SessionPanel:
@@ -159,6 +173,7 @@ def read(paths: StudyPaths) -> SessionPanel:
     if place.journal is None:
         return SessionPanel(
             day=place.day,
+            block=place.session.number,
             session_id=plan.session_id if plan else "",
             n_planned=plan.n_presentations if plan else None,
             n_left=plan.n_presentations if plan else None,
@@ -174,7 +189,7 @@ def _before(paths: StudyPaths, session: Block) -> EarlierSession | None:
         journal = journal_of(paths.at(earlier), earlier.day) if earlier < session else None
         if journal is not None:
             counts = look_at_journal(journal).counts
-            return EarlierSession(earlier.day, counts.doing, counts.n_accepted, counts.n_rejected)
+            return EarlierSession(earlier.day, counts.doing, counts.n_accepted, counts.n_rejected, earlier.number)
     return None
 
 
@@ -193,6 +208,7 @@ def _panel(
     damaged += [line for line in (look.fault, *_of_another_session(look, plan, journal)) if line]
     return SessionPanel(
         day=day,
+        block=paths.block(day).number,
         doing=counts.doing,
         session_id=launches[-1].session_id if launches else plan.session_id if plan else "",
         is_virtual=bool(launches) and launches[-1].clock == "virtual",

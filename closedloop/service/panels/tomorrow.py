@@ -101,9 +101,12 @@ class TomorrowPanel:
         How many stimuli the filters leave, which page of them this is, from 1, and of how many.
     damaged
         What could not be read, a line each.
+    said
+        What the session is called; empty where there is none.
     """
 
     day: int | None = None
+    said: str = ""
     state: str = "No stimuli have been made yet."
     facts: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
@@ -162,6 +165,7 @@ def show(paths: StudyPaths, wanted: AskedStimuli) -> TomorrowPanel:
     changed = {name: values[columns["kind"] != "clean"] for name, values in columns.items()}
     return TomorrowPanel(
         day=session.day,
+        said=Block(session.day, session.block).said,
         state=_state(session),
         facts=_facts(session),
         notices=_notices(changed),

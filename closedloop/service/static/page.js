@@ -98,7 +98,7 @@
   };
 
   const ask = (button) => {
-    const { action, gate, day, found, about } = button.dataset;
+    const { action, gate, day, block, found, about } = button.dataset;
     const dialog = template.content.cloneNode(true).firstElementChild;
     const form = dialog.querySelector("form");
     const submit = form.querySelector("[type=submit]");
@@ -116,7 +116,7 @@
       event.preventDefault();
       submit.disabled = true;
       const sent = { by: by.textContent, reason: reason.innerText };
-      if (gate) Object.assign(sent, { gate, day: Number(day), found });
+      if (gate) Object.assign(sent, { gate, day: Number(day), block: Number(block), found });
       try {
         said.textContent = await post(action, sent);
         localStorage.setItem("closedloop-by", sent.by);

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import OptionError
 from closedloop.plain_text.json_text import parse_json
@@ -25,14 +28,14 @@ class PostedDecision:
     ----------
     by, reason
         The person, and why.
-    gate, day, found
+    gate, session, found
         What is approved, and the words that the person read of it; empty and None otherwise.
     """
 
     by: str
     reason: str
     gate: str = ""
-    day: int | None = None
+    session: Block | None = None
     found: str = ""
 
 
@@ -56,14 +59,20 @@ async def read_decision(request: Request, action: str) -> PostedDecision:
         raise OptionError(f"{action}: expected names with values, found {said!r:.40}. Decide on the page itself.")
     if action != "approve":
         return PostedDecision(_words(said, "by", action), _words(said, "reason", action))
-    day = said.get("day")
-    if not isinstance(day, int) or isinstance(day, bool) or not 0 <= day < 10_000:
-        raise OptionError(f"{action}: day: expected a day's number, found {day!r:.40}. Decide on the page itself.")
+    day = _number(said, "day", "a day's number", action, least=0)
+    block = _number({"block": 1} | said, "block", "a session's number", action, least=1)
     found = said.get("found")
     if not isinstance(found, str) or not found:
         raise OptionError(f"{action}: found: expected what the gate found, found {found!r:.40}. Load the page again.")
     by, reason, gate = (_words(said, name, action) for name in ("by", "reason", "gate"))
-    return PostedDecision(by, reason, gate=gate, day=day, found=found)
+    return PostedDecision(by, reason, gate=gate, session=Block(day, block), found=found)
+
+
+def _number(said: Mapping[str, object], name: str, what: str, action: str, *, least: int) -> int:
+    value = said.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST_SESSIONS:
+        raise OptionError(f"{action}: {name}: expected {what}, found {value!r:.40}. Decide on the page itself.")
+    return value
 
 
 def _words(said: dict[str, object], name: str, action: str) -> str:
@@ -99,8 +108,8 @@ def act(control: Control, paths: StudyPaths, action: str, decision: PostedDecisi
         It cannot be done.
     """
     if action == "approve":
-        day = 0 if decision.day is None else decision.day
+        session = decision.session or FIRST
         said = {"by": decision.by, "reason": decision.reason}
-        return control.approve(paths, day=day, gate=decision.gate, found=decision.found, **said)
+        return control.approve(paths, session=session, gate=decision.gate, found=decision.found, **said)
     acts = {"hold": control.hold, "release": control.release, "retry": control.retry}
     return acts[action](paths, by=decision.by, reason=decision.reason)

@@ -12,6 +12,7 @@ from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.amending.decide import Decision, decide
@@ -33,6 +34,8 @@ class Things:
         Of `presentations`; else the whole of it is meant.
     presentations
         The first and the last one, as the journal counts them from 0.
+    block
+        With `day`, which of its sessions; None: all of the day, or presentations of its first session.
     from_day, to_day
         Days on which sites and arrays are meant; to the end without a last one.
     parts
@@ -44,6 +47,7 @@ class Things:
     arrays: tuple[str, ...] = ()
     day: int | None = None
     presentations: tuple[int, int] | None = None
+    block: int | None = None
     from_day: int = 0
     to_day: int | None = None
     parts: tuple[LeftOutOf, ...] = ()
@@ -55,18 +59,21 @@ class _StudyNow:
     document: StudyDocument
     protocol: Protocol
 
-    def first_not_planned(self) -> int:
-        """Return the first day that has no plan yet; the day after the last one where all have."""
-        days = range(self.protocol.days)
-        return next((day for day in days if not self._has("plan", day)), self.protocol.days)
+    def first_not_planned(self) -> Block:
+        """Return the first session that has no plan yet; the day after the last one where all have."""
+        n_days = self.protocol.days
+        blocks = self.paths.sequence.blocks(n_days)
+        return next((one for one in blocks if not self._has("plan", one)), Block(n_days))
 
-    def ready(self) -> int | None:
-        """Return the day whose session is ready and was not shown; None where there is none."""
-        days = range(self.protocol.days)
-        return next((day for day in days if self._has("schedule", day) and not is_shown(self.paths, day)), None)
+    def ready(self) -> Block | None:
+        """Return the session that is ready and was not shown; None where there is none."""
+        blocks = self.paths.sequence.blocks(self.protocol.days)
+        return next(
+            (one for one in blocks if self._has("schedule", one) and not is_shown(self.paths.at(one), one.day)), None
+        )
 
-    def _has(self, stage: str, day: int) -> bool:
-        return (self.paths.folder(stage, day) / MANIFEST_NAME).is_file()
+    def _has(self, stage: str, session: Block) -> bool:
+        return (self.paths.at(session).folder(stage, session.day) / MANIFEST_NAME).is_file()
 
     def sites(self) -> tuple[Site, ...]:
         """Read the sites, which day 0 chose.
@@ -76,7 +83,7 @@ class _StudyNow:
         StudyError
             It has not chosen yet.
         """
-        if not self._has("ingest", 0):
+        if not self._has("ingest", FIRST):
             raise StudyError(
                 f"{self.paths.root}: expected sites, which day 0 chooses, found day 0 without a recording that was "
                 "taken in. Leave them out once they are known."
@@ -117,20 +124,35 @@ class _StudyNow:
         return name
 
     def _sites_or_none(self) -> tuple[Site, ...]:
-        return self.sites() if self._has("ingest", 0) else ()
+        return self.sites() if self._has("ingest", FIRST) else ()
 
-    def n_presentations(self, day: int) -> int:
-        """Return how many presentations a day's journal has.
+    def n_presentations(self, session: Block) -> int:
+        """Return how many presentations a session's journal has.
 
         Raises
         ------
         StudyError
             It has no journal yet.
         """
-        place = JOURNAL.published(self.paths, day)
+        place = JOURNAL.published(self.paths.at(session), session.day)
         if not place.is_file():
-            raise StudyError(f"{place}: expected the journal of day {day}, found none. Nothing of it can be left out.")
+            raise StudyError(
+                f"{place}: expected the journal of {session.said}, found none. Nothing of it can be left out."
+            )
         return len(JOURNAL.read(place).presentations)
+
+    def refuse_other_sessions(self, day: int, block: int) -> None:
+        """Refuse a number that is of none of a day's sessions.
+
+        Raises
+        ------
+        OptionError
+            The day has no such session.
+        """
+        known = self.paths.sequence.of_day(day)
+        if Block(day, block) not in known:
+            found = " or ".join(str(one.number) for one in known) or f"none, for day {day} is skipped"
+            raise OptionError(f"--block: expected a session of day {day}, {found}, found {block}. Correct it.")
 
 
 def exclude(
@@ -169,8 +191,8 @@ def exclude(
     one = _StudyNow(paths, study, protocol)
     things = _things(one, wanted)
     stops = [thing for thing in things if thing.part == "evaluation" and thing.thing in ("site", "array")]
-    from_day = None if keep_attacking or not stops else one.first_not_planned()
-    if from_day is not None:
+    not_attacked_from = None if keep_attacking or not stops else one.first_not_planned()
+    if not_attacked_from is not None:
         _refuse_to_attack_nothing(one, stops)
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
@@ -183,13 +205,14 @@ def exclude(
         return Decision(
             kind="exclude",
             day=wanted.day,
+            block=wanted.block or 1,
             subject=tuple(dict.fromkeys(said(thing) for thing in things)),
-            after=noted(things, not_attacked_from_day=from_day),
+            after=noted(things, not_attacked_from=not_attacked_from),
         )
 
     decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
-    return [*(f"{line}." for line in said_of_all(things)), *_follows(one, things, not_attacked_from=from_day)]
+    return [*(f"{line}." for line in said_of_all(things)), *_follows(one, things, not_attacked_from=not_attacked_from)]
 
 
 def include(
@@ -230,6 +253,7 @@ def include(
         return Decision(
             kind="include",
             day=wanted.day,
+            block=wanted.block or 1,
             subject=tuple(dict.fromkeys(said(thing) for thing in things)),
             before=noted(things),
         )
@@ -253,8 +277,11 @@ def _things(one: _StudyNow, wanted: Things) -> tuple[Exclusion, ...]:
     found += [{"thing": "site", "name": one.electrode(name), **days} for name in wanted.electrodes]
     found += [{"thing": "array", "name": one.array(name), **days} for name in wanted.arrays]
     if wanted.day is not None:
-        of_day = {"from_day": wanted.day, "to_day": wanted.day}
+        if wanted.block is not None:
+            one.refuse_other_sessions(wanted.day, wanted.block)
         stretch = _stretch(one, wanted)
+        block = None if stretch and wanted.block == 1 else wanted.block  # presentations are the first one's unless said
+        of_day = {"from_day": wanted.day, "to_day": wanted.day, "block": block}
         found.append({"thing": "presentations" if stretch else "day", **of_day, **stretch})
     if not found:
         raise OptionError(
@@ -267,10 +294,11 @@ def _stretch(one: _StudyNow, wanted: Things) -> dict[str, int]:
     if wanted.presentations is None or wanted.day is None:
         return {}
     first, last = wanted.presentations
-    n = one.n_presentations(wanted.day)
+    session = Block(wanted.day, wanted.block or 1)
+    n = one.n_presentations(session)
     if not 0 <= first <= last < n:
         raise OptionError(
-            f"--presentations: expected FROM-TO within 0-{n - 1}, which day {wanted.day} has, found {first}-{last}. "
+            f"--presentations: expected FROM-TO within 0-{n - 1}, which {session.said} has, found {first}-{last}. "
             "Correct it."
         )
     return {"first": first, "last": last}
@@ -281,7 +309,8 @@ def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion]) -> Non
         *stops,
         *(thing for thing in exclusions(read_amendments(one.paths.amendments)) if thing.part == "evaluation"),
     ]
-    chosen = [site.neuroid_id for site in one.sites() if site.site_index is not None] if one.first_not_planned() else []
+    is_chosen = one.first_not_planned() > FIRST
+    chosen = [site.neuroid_id for site in one.sites() if site.site_index is not None] if is_chosen else []
     if chosen and all(any(thing.covers_site(name) for thing in out) for name in chosen):
         raise StudyError(
             f"{one.paths.root}: expected a site that is still attacked, found that all {len(chosen)} would be left "
@@ -289,15 +318,15 @@ def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion]) -> Non
         )
 
 
-def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: int | None) -> list[str]:
+def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: Block | None) -> list[str]:
     parts = {thing.part for thing in things}
     lines = []
-    if not_attacked_from is not None and not_attacked_from < one.protocol.days:
-        lines.append(f"Attacked no longer from day {not_attacked_from} on, the first that is not planned.")
+    if not_attacked_from is not None and not_attacked_from.day < one.protocol.days:
+        lines.append(f"Attacked no longer from {not_attacked_from.said} on, the first that is not planned.")
     ready = one.ready()
-    if ready is not None and "fit" in parts and any(thing.from_day < ready for thing in things):
+    if ready is not None and "fit" in parts and any((thing.from_day, thing.block or 1) < ready for thing in things):
         lines.append(
-            f"The session of day {ready}, which was ready, is made anew with another model: take the new one to the "
+            f"The session of {ready.said}, which was ready, is made anew with another model: take the new one to the "
             "rig. If the old one was shown meanwhile, take this decision back first."
         )
     again = {"fit": "the fits", "evaluation": "the evaluations"}

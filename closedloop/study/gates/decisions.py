@@ -18,6 +18,7 @@ from closedloop.artifacts.gates.held import (
 )
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, amending, read_amendments, utc_now
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError, StudyError
 from closedloop.plain_text.printed import check_given_name, check_given_text, command_line
@@ -51,6 +52,7 @@ def approve(
     by: str | None,
     reason: str,
     day: int | None = None,
+    block: int | None = None,
     found: str | None = None,
 ) -> tuple[Held, ...]:
     """Let a study go on despite what a gate found, or release a person's hold (by the name `hold`).
@@ -68,8 +70,8 @@ def approve(
         Who decides; None: the name of the account.
     reason
         Why.
-    day
-        Whose finding; None: where the gate holds now.
+    day, block
+        Whose finding, and of which of the day's sessions; None: where the gate holds now.
     found
         The words that were read of it; None: whatever it finds now.
 
@@ -88,13 +90,15 @@ def approve(
     who, why = _who(by), _why(reason)
     with amending(paths.amendments) as append:
         held = held_now(paths, study, protocol)
-        approved = tuple(one for one in held if one.gate == gate and day in (None, one.day))
+        approved = tuple(
+            one for one in held if one.gate == gate and day in (None, one.day) and block in (None, one.block)
+        )
         if not approved:
-            raise StudyError(_no_such_gate(paths, study, protocol, held, gate=gate, day=day))
+            raise StudyError(_no_such_gate(paths, study, protocol, held, gate=gate, day=day, block=block))
         for one in approved:
             if found not in (None, one.found):
                 raise StudyError(
-                    f"{paths.root}: {gate} of day {one.day}: expected what was read of it, {found}, found "
+                    f"{paths.root}: {gate} of {one.session.said}: expected what was read of it, {found}, found "
                     f"{one.found}. Read it, and decide again."
                 )
         for one in approved:
@@ -102,7 +106,7 @@ def approve(
     return approved
 
 
-def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str | None, reason: str) -> int:
+def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str | None, reason: str) -> Block:
     """Hold a study: nothing is shown until somebody releases it. What has begun to be shown goes on.
 
     Parameters
@@ -116,8 +120,8 @@ def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str
 
     Returns
     -------
-    int
-        The first day that is not shown.
+    Block
+        The first session that is not shown.
 
     Raises
     ------
@@ -137,8 +141,18 @@ def hold(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, by: str
                 f"{paths.root}: expected a study that nobody holds, found it {before.found}. Release it by "
                 f"`{before.approval(paths.root)}`."
             )
-        append(Amendment(kind="hold", simulated=study.simulated, day=block.day, utc=utc_now(), who=who, why=why))
-    return block.day
+        append(
+            Amendment(
+                kind="hold",
+                simulated=study.simulated,
+                day=block.day,
+                block=block.number,
+                utc=utc_now(),
+                who=who,
+                why=why,
+            )
+        )
+    return block
 
 
 def _approval(held: Held, study: StudyDocument, *, who: str, why: str) -> Amendment:
@@ -157,9 +171,16 @@ def _approval(held: Held, study: StudyDocument, *, who: str, why: str) -> Amendm
 
 
 def _no_such_gate(
-    paths: StudyPaths, study: StudyDocument, protocol: Protocol, held: tuple[Held, ...], *, gate: str, day: int | None
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    held: tuple[Held, ...],
+    *,
+    gate: str,
+    day: int | None,
+    block: int | None,
 ) -> str:
-    of_day = "" if day is None else f" on day {day}"
+    of_day = "" if day is None else f" on {Block(day, block or 1).said}"
     if held and gate == PERSON:
         ways = ", ".join(f"`{one.approval(paths.root)}`" for one in held)
         return (
@@ -167,7 +188,7 @@ def _no_such_gate(
             f"approve it: {ways}."
         )
     if held:
-        known = " or ".join(f"{one.gate} of day {one.day}" for one in held)
+        known = " or ".join(f"{one.gate} of {one.session.said}" for one in held)
         return f"GATE: expected what holds {paths.root}, {known}, found {gate}{of_day}. Correct it."
     run = command_line("closedloop", "run", paths.root)
     if gate == PERSON:

@@ -146,7 +146,7 @@ class _Maker:
         if lacking:
             return MadeStage(session, stage.name, f"{paths.relative(lacking[0])} was not made")
         step = self.steps.step(stage, session)
-        progress = self.reporter.begin(day, stage.name, 1)
+        progress = self.reporter.begin(day, stage.name, 1, block=session.number)
         for folder in _reads(step):
             if folder.is_symlink() and folder.name not in BROUGHT:
                 self.published.look(resolved(folder))
@@ -160,7 +160,7 @@ class _Maker:
             raise  # of the machine, not of what is made again
         except ClosedLoopError as error:
             return MadeStage(session, stage.name, str(error))
-        self.reporter.end(day, stage.name, time.monotonic() - started)
+        self.reporter.end(day, stage.name, time.monotonic() - started, block=session.number)
         return MadeStage(session, stage.name)
 
     def _make(self, step: Step, progress: ProgressCallback) -> None:

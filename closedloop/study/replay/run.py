@@ -237,7 +237,7 @@ class _Replaying:
         published = PublishedFolders(self._paths)
         for session in self._sessions:
             for stage in BROUGHT:
-                progress = self.reporter.begin(session.day, f"{stage}, being read", 1)
+                progress = self.reporter.begin(session.day, f"{stage}, being read", 1, block=session.number)
                 published.look_at_brought(self._paths.at(session).folder(stage, session.day), progress)
         asked = Replay(
             simulated=self.study.simulated,

@@ -12,6 +12,7 @@ from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_repo
 from closedloop.artifacts.gates.sources import sources
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, utc_now
+from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import SessionError
 from rig.apparatus import Launch
@@ -41,7 +42,7 @@ def study(tmp_path: Path) -> StudyPaths:
 def of_now(study: StudyPaths) -> dict[str, str]:
     """Return what a report of the session at hand says that it was made from."""
     files = [f"day-00/schedule/{name}" for name in ("session.json", "trials.parquet")]
-    return sources(study, read_protocol(study.protocol), files)
+    return sources(study, read_protocol(study.protocol), files, of=(FIRST, "preflight"), amendments=())
 
 
 def find(study: StudyPaths, *, level: str = "HOLD", checkpoint: str = "preflight", day: int = 0) -> None:

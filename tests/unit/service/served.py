@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
 from closedloop.service.control import Control
@@ -31,8 +32,8 @@ class Notebook:
     asked: list[tuple[object, ...]] = field(default_factory=list)
     refuses: str = ""
 
-    def approve(self, paths: StudyPaths, *, day: int, gate: str, found: str, by: str, reason: str) -> str:
-        return self._note("approve", paths.root, day, gate, found, by, reason)
+    def approve(self, paths: StudyPaths, *, session: Block, gate: str, found: str, by: str, reason: str) -> str:
+        return self._note("approve", paths.root, session, gate, found, by, reason)
 
     def hold(self, paths: StudyPaths, *, by: str, reason: str) -> str:
         return self._note("hold", paths.root, by, reason)

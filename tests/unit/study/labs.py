@@ -48,11 +48,11 @@ class Listener:
     ended: list[tuple[int, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
+    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> ProgressCallback:
         self.begun.append((day, stage, attempt))
         return lambda _done, _total: None
 
-    def end(self, day: int, stage: str, seconds: float) -> None:
+    def end(self, day: int, stage: str, seconds: float, *, block: int = 1) -> None:
         assert seconds >= 0
         self.ended.append((day, stage))
 
@@ -104,6 +104,7 @@ class Lab:
         return GateReport(
             simulated=study.simulated,
             day=day,
+            block=paths.block(day).number,
             checkpoint=checkpoint,
             made_from={"protocol": protocol.name},
             findings=self.finds.get((day, checkpoint), ()),

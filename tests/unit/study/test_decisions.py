@@ -9,6 +9,7 @@ import pytest
 from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, noted
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.records.amendments import Amendment, append_amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import ManifestError, StudyError
 from closedloop.storage import sha256_file
 from closedloop.study.verification.study import verify_study
@@ -28,7 +29,7 @@ def run_recorded(made: Lab, *, days: int) -> None:
     assert made.run(days=days).waiting_for is None
 
 
-def decide(made: Lab, kind: str, *things: Exclusion, **values: int) -> None:
+def decide(made: Lab, kind: str, *things: Exclusion, **values: Block) -> None:
     said = noted(things, **values)
     line = {"kind": kind, "simulated": True, "day": None, "utc": "2026-11-29T07:00:00+00:00", "who": "A", "why": "dead"}
     amendment = Amendment.model_validate(line | {"after" if kind == "exclude" else "before": said})
@@ -125,7 +126,7 @@ def test_a_site_is_attacked_no_longer_from_the_first_day_that_is_not_planned(
     made = lab(tmp_path, days=4)
     made.run(days=2)
     one = SITE.model_copy(update={"part": part, "from_day": 1})
-    decide(made, "exclude", one, **({"not_attacked_from_day": planned} if planned is not None else {}))
+    decide(made, "exclude", one, **({"not_attacked_from": Block(planned)} if planned is not None else {}))
     made.run(days=2)
     assert made.ran == [f"1 {'refit' if part == 'fit' else 'evaluate'}"]
     made.run(days=3)

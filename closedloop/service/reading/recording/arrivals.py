@@ -17,6 +17,7 @@ from typing import Final, Literal
 from closedloop.artifacts.catalog import QUALITY
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.ends import read_ends
 from closedloop.devices.files import is_recording, processor_of
@@ -98,6 +99,8 @@ class Arrivals:
         Of each array; none where ingest has found all of them.
     awaited
         What is still awaited, as a sentence; empty where nothing is.
+    block
+        Which of the day's sessions.
     """
 
     day: int
@@ -108,6 +111,12 @@ class Arrivals:
     n_bytes: int = 0
     codes: tuple[ArrayCodes, ...] = ()
     awaited: str = ""
+    block: int = 1
+
+    @property
+    def said(self) -> str:
+        """What the session is called."""
+        return Block(self.day, self.block).said
 
 
 @dataclass(frozen=True)
@@ -132,18 +141,24 @@ class AwaitedRecording:
     is_ended: bool
     now: float
 
+    @property
+    def session(self) -> Block:
+        """Which session."""
+        return self.paths.block(self.day)
+
 
 def arrivals(asked: AwaitedRecording) -> Arrivals:
     """Return what came of a recording so far, and what is awaited."""
-    folder = _folder(asked)
+    folder, block = _folder(asked), asked.session.number
     is_sealed = (folder / MANIFEST_NAME).is_file()
     try:
         seen = list_files(folder)
     except OSError as error:
-        return Arrivals(asked.day, asked.paths.relative(folder), "awaited", awaited=f"{folder}: {error.strerror}")
+        said = f"{folder}: {error.strerror}"
+        return Arrivals(asked.day, asked.paths.relative(folder), "awaited", awaited=said, block=block)
     place = asked.paths.relative(folder)
     if not seen:
-        return Arrivals(asked.day, place, "awaited", awaited=_nothing_yet(asked, folder))
+        return Arrivals(asked.day, place, "awaited", awaited=_nothing_yet(asked, folder), block=block)
     patterns = array_patterns(asked.study)
     files = tuple(_arrived(folder, one, asked, patterns, is_sealed=is_sealed) for one in seen[:_MOST_FILES])
     growing = any(_grows(one, asked.now) for one in seen) and not is_sealed
@@ -156,6 +171,7 @@ def arrivals(asked: AwaitedRecording) -> Arrivals:
         n_bytes=sum(one.n_bytes for one in seen),
         codes=() if QUALITY.published(asked.paths, asked.day).is_file() else _codes(folder, seen, asked, patterns),
         awaited="" if is_sealed else _awaited(folder, seen, asked, growing=growing),
+        block=block,
     )
 
 
@@ -235,9 +251,9 @@ def _nothing_yet(asked: AwaitedRecording, folder: Path) -> str:
     if asked.study.simulated:
         return "The simulated recorder writes its files once the session has been shown."
     if not asked.codes_s:
-        return f"Comes after the session of day {asked.day}, which was not shown yet; it goes to {folder}."
+        return f"Comes after the session of {asked.session.said}, which was not shown yet; it goes to {folder}."
     what = "recording" if asked.study.recorder else ".nev (and .nsx) files"
-    return f"The session's {what} of day {asked.day} are awaited: copy them into {folder}."
+    return f"The session's {what} of {asked.session.said} are awaited: copy them into {folder}."
 
 
 def _awaited(folder: Path, seen: Sequence[SeenFile], asked: AwaitedRecording, *, growing: bool) -> str:

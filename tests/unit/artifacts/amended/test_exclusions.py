@@ -36,7 +36,7 @@ def site(**values: Any) -> Exclusion:
 
 def test_what_is_taken_back_leaves_nothing_behind() -> None:
     both = [site(), site(part="evaluation")]
-    excluded = line("exclude", after=noted(both, not_attacked_from_day=2))
+    excluded = line("exclude", after=noted(both, not_attacked_from=Block(2)))
     assert set(exclusions([excluded])) == set(both)
     assert exclusions([excluded, line("include", before=noted(both[:1]))]) == (both[1],)
     taken_back = [excluded, line("include", before=noted(both))]
@@ -62,15 +62,15 @@ def test_a_fit_has_all_days_so_far_and_an_evaluation_its_own() -> None:
         sorted(names),
         ["left_out_of_fit"],
     ]
-    assert left_out(lines, "fit", until_day=0) == ()
+    assert left_out(lines, "fit", until=Block(0)) == ()
 
 
 def test_a_site_is_attacked_until_the_day_that_was_not_planned_and_again_where_that_is_decided() -> None:
     out = site(part="evaluation", from_day=1)
-    stops, goes_on = (line("exclude", after=noted([out], not_attacked_from_day=day)) for day in (3, None))
-    assert [len(not_attacked([stops], day=day)) for day in range(5)] == [0, 0, 0, 1, 1]
-    assert not_attacked([stops, goes_on], day=4) == ()
-    assert not_attacked([stops, line("include", before=noted([out]))], day=4) == ()
+    stops, goes_on = (line("exclude", after=noted([out], not_attacked_from=since)) for since in (Block(3), None))
+    assert [len(not_attacked([stops], session=Block(day))) for day in range(5)] == [0, 0, 0, 1, 1]
+    assert not_attacked([stops, goes_on], session=Block(4)) == ()
+    assert not_attacked([stops, line("include", before=noted([out]))], session=Block(4)) == ()
 
 
 def test_an_array_covers_its_sites_alone() -> None:

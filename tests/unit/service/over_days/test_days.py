@@ -11,9 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, noted
 from closedloop.artifacts.day.responses import Site
+from closedloop.artifacts.records.amendments import Amendment, append_amendment
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report.amended.comparable import day_table
 from closedloop.report.numbers import write_sensitivity_csv
@@ -22,7 +26,7 @@ from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.panels import days
 from closedloop.service.panels.days import HIDDEN_TRUTH, DaysPanel, read
 from closedloop.service.web.render import StudyName, render_fragment, render_json
-from tests.unit.report.conftest import SITES, evaluated_study
+from tests.unit.report.conftest import SITES, evaluated_study, manifest_of
 from tests.unit.service.over_days.stimuli import publish_sites, small_study
 
 
@@ -59,6 +63,14 @@ def study(template: Path, tmp_path: Path) -> StudyPaths:
 @pytest.fixture
 def real_study(template: Path, tmp_path: Path) -> StudyPaths:
     return StudyPaths(shutil.copytree(template / "real", tmp_path / "real"))
+
+
+def leave_out(paths: StudyPaths, *names: str) -> None:
+    """Leave sites out of both parts from day 2 on."""
+    parts: tuple[LeftOutOf, ...] = ("fit", "evaluation")
+    things = [Exclusion(part=part, thing="site", name=name, from_day=2) for name in names for part in parts]
+    said = {"kind": "exclude", "simulated": True, "day": None, "utc": "2026-11-29T07:00:00+00:00", "why": "dead"}
+    append_amendment(paths.amendments, Amendment.model_validate({**said, "who": "Ada", "after": noted(things)}))
 
 
 def chart_of(panel: DaysPanel, name: str) -> Chart:
@@ -107,6 +119,30 @@ def test_the_day_by_day_table_is_the_reports(study: StudyPaths) -> None:
     (table,) = section.tables
     assert table.rows == day_by_day(day_table(study)).rows
     assert len(table.rows) == 5
+
+
+def test_days_are_set_side_by_side_by_the_sites_that_all_have_as_in_the_report(study: StudyPaths) -> None:
+    lost = SITES[:2]
+    before = read(study)
+    place = study.day(2).folder("evaluate") / "pairs.parquet"
+    pairs = catalog.PAIRS.read(place)
+    pairs["change"] = np.where(np.isin(pairs["neuroid_id"], lost), np.nan, pairs["change"])
+    catalog.PAIRS.write(place, pairs, simulated=True)
+    manifest_of(study, 2, "evaluate", simulated=True)
+    leave_out(study, *lost)
+    panel = read(study)
+    section = next(one for one in panel.sections if one.anchor == "sensitivity")
+    assert f"{lost[0]} (not on day 2)" in section.intro
+    assert section.tables[0].rows == day_by_day(day_table(study)).rows
+    assert section.tables[0].rows != next(one for one in before.sections if one.anchor == "sensitivity").tables[0].rows
+    predictions = chart_of(panel, "predictions")
+    assert not {line.label for line in predictions.lines} & set(lost)
+    sites = next(one for one in panel.sections if one.anchor == "sites")
+    assert "2 left out by Ada on day 2." in sites.intro
+    recorded = line_of(chart_of(panel, "yield"), "recorded")
+    assert [recorded.y[day] for day in (1, 2)] == [len(SITES), len(SITES) - 2]
+    of_lost = line_of(chart_of(panel, "rates"), lost[0])
+    assert [value is None for value in of_lost.y] == [False, False, True, True, True]
 
 
 def test_the_numbers_behind_a_chart_are_the_numbers_of_the_chart(study: StudyPaths) -> None:

@@ -70,7 +70,7 @@ def test_what_holds_comes_first_then_what_warns(tmp_path: Path) -> None:
     assert (one.n_holds, one.worst, one.when) == (1, "HOLD", "before the session is shown")
     text = drawn(paths)
     assert text.count('data-action="approve"') == 1
-    assert 'data-gate="twins" data-day="0"' in text
+    assert 'data-gate="twins" data-day="0" data-block="1"' in text
     assert "2 pass" in text
     assert "disk, reuse" in text
 

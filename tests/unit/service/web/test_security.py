@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import ExecutionError
 from closedloop.service.web.app import create_app
@@ -124,8 +125,10 @@ def test_the_page_itself_does_what_it_is_told(client: httpx.Client, notebook: No
     assert (action, Path(str(root)).name, rest) == (
         "approve",
         "one",
-        [2, "reliability", "2  of 9", "Ada", "seen on the scope"],
+        [Block(2), "reliability", "2  of 9", "Ada", "seen on the scope"],
     )
+    client.post("/study/one/approve", json=sent | {"block": 2}, headers=WITH_TOKEN | of_page)
+    assert notebook.asked.pop()[2] == Block(2, 2)
     for action in ("hold", "release", "retry"):
         assert client.post(f"/study/one/{action}", json=WHO, headers=WITH_TOKEN).json() == {"said": f"done: {action}"}
     assert [(one[0], *one[2:]) for one in notebook.asked[1:]] == [
@@ -162,6 +165,15 @@ def test_an_approval_names_a_day(client: httpx.Client, notebook: Notebook, day: 
     answer = client.post("/study/one/approve", json=WHO | {"gate": "g", "day": day}, headers=WITH_TOKEN)
     assert answer.status_code == 409
     assert answer.json()["error"].startswith("approve: day: expected a day's number")
+    assert notebook.asked == []
+
+
+@pytest.mark.parametrize("block", [None, 0, True, "2", 2.0, 10_000])
+def test_an_approval_names_a_session_that_can_be_one(client: httpx.Client, notebook: Notebook, block: object) -> None:
+    sent = WHO | {"gate": "g", "day": 0, "block": block, "found": "2 of 9"}
+    answer = client.post("/study/one/approve", json=sent, headers=WITH_TOKEN)
+    assert answer.status_code == 409
+    assert answer.json()["error"].startswith("approve: block: expected a session's number")
     assert notebook.asked == []
 
 

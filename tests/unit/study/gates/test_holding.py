@@ -15,6 +15,7 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.gates.held import Held, is_shown, session_to_show
 from closedloop.artifacts.gates.report import CHECKPOINTS, Checkpoint, GateFinding, gate_report_path
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.gates.decisions import approve, held_now, hold
 from closedloop.study.loop import Outcome, read_identity
@@ -210,7 +211,7 @@ def test_a_simulated_study_that_goes_on_has_nothing_to_approve(tmp_path: Path) -
 def test_a_person_s_hold_stops_before_anything_is_shown_until_it_is_released(tmp_path: Path, simulated: bool) -> None:
     made = lab(tmp_path, simulated=simulated)
     document, protocol = read_identity(made.paths)
-    assert hold(made.paths, document, protocol, by="ada", reason="the animal is ill") == 0
+    assert hold(made.paths, document, protocol, by="ada", reason="the animal is ill") == Block(0)
     (one,) = made.run().held_by
     assert made.ran[-1] == "0 schedule"
     assert (one.day, one.checkpoint, one.gate) == (0, "person", "hold")
@@ -254,7 +255,7 @@ def test_a_hold_while_a_day_is_shown_is_of_the_next(tmp_path: Path) -> None:
     made.run()
     bring(made.paths, 0)
     document, protocol = read_identity(made.paths)
-    assert hold(made.paths, document, protocol, by="ada", reason="enough for now") == 1
+    assert hold(made.paths, document, protocol, by="ada", reason="enough for now") == Block(1)
     outcome = made.run()
     assert outcome.held_by == ()
     assert outcome.waiting_for
