@@ -42,6 +42,24 @@ closedloop release runs/monkey-a --by Ada --reason "it is well again"
 Both may be given while a loop is at work. A session that is being shown is not interrupted by a hold: the day after is
 held.
 
+Of a day with a second session each session has findings of its own: the command that approves names the session by
+`--block 2`, and the page's button is of that session alone.
+
+## What people left out
+
+What `closedloop exclude` took out of both the fit and the evaluation counts in no gate, neither in what is expected nor
+in what is found: a lost array is approved once, by excluding it, and not on every day. What is left out of the fit alone
+counts in no `refit_better`, what is left out of the evaluation alone in no `sensitivity_controls` and no
+`estimators_agree`; the gates of the intake look at all that still counts in one of them. The words of a gate say how many
+sites were left out and by whom. A processor none of whose sites counts may lack what it lacks. Of a day that is left out
+as a whole the intake is told as before and holds nothing, and the day after is compared with the last one that counts.
+Taking something in again gives the report as it was.
+
+Presentations that are left out are missing in no count of presentations; digital codes, clocks and what `site_identity`
+says are those of the whole recording.
+
+## At the rig
+
 `rig check` and `rig present` refuse a session folder that lies in its study and is held there, or whose gates were not
 asked of what is there now (a loop was killed in between, or a report was removed): `closedloop run` asks them. **A
 session folder that was copied to the rig's computer knows nothing of its study**: copy it after `closedloop status`

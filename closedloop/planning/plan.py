@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import not_attacked
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
@@ -162,11 +163,12 @@ def plan_of_study(
         A published file is missing or damaged.
     """
     table = GateContext(paths, study, own, 0)
-    known = day > 0 and table.has(catalog.SITES)
+    known = table.read(catalog.SITES) if day > 0 and table.has(catalog.SITES) else None
+    out = not_attacked(table.amendments, session=paths.block(day))
     past = Past(
         days=read_observed_days(paths, study, own, before=day),
         pace=SessionPace(read_pace(paths, study, own, before=day).sessions, protocol.trial.expected_broken_fraction),
-        sites=attacked_sites(table.read(catalog.SITES) if known else None, protocol.sites.n_sites),
+        sites=attacked_sites(known, protocol.sites.n_sites, not_attacked=out),
         first_protocol=own,
         measured=_measured(GateContext(paths, study, own, day)),
     )

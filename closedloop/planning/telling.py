@@ -72,13 +72,16 @@ def _hours(plan: Plan) -> str:
 
 
 def days_in_words(days: Sequence[int]) -> str:
-    """Return "day 0", "days 0 and 1", "days 0 to 3".
+    """Return "day 0", "days 0 and 1", "days 0 to 3"; a day of two sessions is told once.
 
     Examples
     --------
     >>> days_in_words((0,)), days_in_words((1, 2)), days_in_words((0, 1, 2, 4))
     ('day 0', 'days 1 and 2', 'days 0, 1, 2 and 4')
+    >>> days_in_words((0, 1, 1))
+    'days 0 and 1'
     """
+    days = list(dict.fromkeys(days))
     if len(days) < 2:
         return f"day {days[0]}" if days else "no day"
     if len(days) > 2 and list(days) == list(range(days[0], days[-1] + 1)):

@@ -88,7 +88,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         sections.sensitivity_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
-        identity_over_days(record.days),
+        identity_over_days(record.days, record.amendments),
         sections.quality(record.days),
         decided.decisions(record),
     ]
@@ -140,7 +140,8 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
 
 def _identity_until(record: StudyRecord, day: DayRecord) -> PageSection | None:
     """Show what a day's sites were until then; None where that day was not compared with day 0."""
-    return identity_over_days([one for one in record.days if one.session <= day.session]) if day.identity else None
+    days = [one for one in record.days if one.session <= day.session]
+    return identity_over_days(days, record.amendments) if day.identity else None
 
 
 def _page(

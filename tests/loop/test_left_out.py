@@ -10,10 +10,13 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.manifest import read_manifest
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import REPLACED, StudyPaths
 from closedloop.study.verification.study import verify_study
 from tests.loop.real_study import RealStudy
 from tests.loop.studies import closedloop
+
+SECOND = Block(1, 2)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -112,3 +115,44 @@ def test_presentations_and_a_whole_day_are_left_out(study: RealStudy) -> None:
     decide(study, "include", "--day", "1", "--presentations", "0-49", "--from", "evaluation")
     study.run()
     assert published(study) == before
+
+
+def test_presentations_of_a_second_session_and_the_whole_of_it_are_left_out(study: RealStudy) -> None:
+    decide(study, "add-block", "--day", "1")
+    assert (study.run().waiting_for or "").startswith("day 1, session 2: the session is ready")
+    second = RealStudy(study.paths.at(SECOND))
+    second.day_of_data(1)
+    assert study.run().waiting_for is None
+    before = published(study)
+    of_second = {"day-01.2/refit", "day-01.2/evaluate"}
+
+    stretch = ("--day", "1", "--block", "2", "--presentations", "0-49", "--from", "both")
+    said = decide(study, "exclude", *stretch)
+    assert "presentations 0 to 49 of day 1, session 2: left out of the fit and the evaluation." in said
+    study.run()
+    assert made_again(before, study) == of_second
+    evaluation = catalog.EVALUATION.read(catalog.EVALUATION.published(second.paths, 1))
+    assert evaluation.left_out == {"presentations 0 to 49 of day 1, session 2": 50 * evaluation.n_sites}
+    fit = catalog.FIT.read(catalog.FIT.published(second.paths, 1))
+    assert set(fit.left_out) == set(evaluation.left_out)
+    pages = {page.name: page.read_text() for page in study.paths.report.glob("day-01*.html")}
+    words = "presentations 0 to 49 of day 1, session 2"
+    left_out = [f"Left out by decision: {words}" in pages[name] for name in ("day-01.html", "day-01.2.html")]
+    assert left_out == [False, True]  # the first one's page tells the decision about its day, and has all it had
+    for told in ("status", "history"):
+        assert words in closedloop(told, study.root).stdout
+    assert verify_study(study.paths).faults == ()
+
+    decide(study, "exclude", "--day", "1", "--block", "2", "--from", "both")
+    study.run()
+    assert made_again(before, study) == of_second
+    fit = catalog.FIT.read(catalog.FIT.published(second.paths, 1))
+    assert [n > 0 for n in fit.n_fitted_by_day] == [True, True, False]
+    decide(study, "include", *stretch)
+    decide(study, "include", "--day", "1", "--block", "2", "--from", "both")
+    assert study.run().waiting_for is None
+    assert published(study) == before
+
+    refused = closedloop("exclude", study.root, "--day", "0", "--block", "2", "--from", "both", "--why", "x")
+    assert refused.returncode == 1
+    assert "--block: expected a session of day 0, 1, found 2. Correct it." in refused.stderr

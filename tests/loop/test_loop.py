@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -13,9 +14,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from closedloop.artifacts.study import StudyDocument
+from closedloop.artifacts.catalog import PAIRS, PLANNED_IMAGES
+from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from tests.equipment.processes import Child
 from tests.loop.studies import ENVIRONMENT, PROTOCOL, closedloop, command, dry_run, one_line_error, sensitivity
 
@@ -218,3 +222,26 @@ def test_a_used_folder_is_not_taken_for_a_new_study(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert "new or empty folder" in one_line_error(dry_run(tmp_path))
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_simulated_subject_plays_a_second_session(undisturbed: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    assert dry_run(study, "--days", "1").returncode == 0
+    sealed = (study / "day-00" / "evaluate" / "pairs.parquet").read_bytes()
+    assert closedloop("add-block", study, "--day", "0", "--why", "it works on").returncode == 0
+    finished = closedloop("run", study)
+    assert finished.returncode == 0, finished.stderr
+    assert re.search(r"day 0\.2  evaluate ", finished.stdout)
+    assert "All 2 days are done." in finished.stdout
+    at = {block: StudyPaths(study).at(block) for block in (Block(0), Block(0, 2))}
+    images = {
+        block: set(PLANNED_IMAGES.read(PLANNED_IMAGES.published(paths, 0))["image_id"]) for block, paths in at.items()
+    }
+    assert images[Block(0)] != images[Block(0, 2)]
+    pairs = {block: PAIRS.read(PAIRS.published(paths, 0)) for block, paths in at.items()}
+    assert len(pairs[Block(0, 2)]["change"]) > len(pairs[Block(0)]["change"])
+    assert np.isfinite(pairs[Block(0, 2)]["true_change"]).all()  # the hidden truth of both
+    assert (study / "day-00" / "evaluate" / "pairs.parquet").read_bytes() == sealed
+    assert closedloop("verify", study).returncode == 0
+    late = closedloop("add-block", study, "--day", "0", "--why", "too late")
+    assert "day 1 was shown: day 0 is over" in one_line_error(late)

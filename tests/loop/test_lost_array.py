@@ -17,7 +17,7 @@ from tests.loop.studies import closedloop
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 ARRAY = ("--array", "array2", "--from-day", "2", "--from", "both")
-OF_SITES = {"site_yield", "site_reliability", "site_identity"}
+OF_SITES = {"site_yield", "site_reliability", "site_identity", "rate_drift", "normalizer_drift"}
 REVIEW_WARNS = """
 gates:  # of so few images the reviews hold by chance
   refit_better: {warn: -0.01, hold: null}

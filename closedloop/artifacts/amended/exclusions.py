@@ -124,7 +124,7 @@ def left_out(amendments: Sequence[Amendment], part: LeftOutOf, *, until: Block) 
 
 
 def not_attacked(amendments: Sequence[Amendment], *, session: Block) -> tuple[Exclusion, ...]:
-    """Return the sites and arrays that a session attacks no longer: left out of the evaluation before it was planned.
+    """Return the sites and arrays that a session attacks no longer: left out of the evaluation before it was made.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def not_attacked(amendments: Sequence[Amendment], *, session: Block) -> tuple[Ex
             if _NOT_ATTACKED in one.after:
                 first |= dict.fromkeys(things_in(one.after), _session(one.after[_NOT_ATTACKED]))
         elif one.kind == "add_block" and (one.day, one.block) == session and not is_added:
-            is_added = True  # nobody had planned it when these were left out
+            is_added = True  # nobody had made it when these were left out
             first = {thing: min(since, session) for thing, since in first.items()}
     return tuple(
         one
@@ -161,7 +161,7 @@ def noted(things: Iterable[Exclusion], *, not_attacked_from: Block | None = None
     things
         What.
     not_attacked_from
-        The first session that was not planned when it was decided; None where the sites are to be attacked
+        The first session that was still to be made when it was decided; None where the sites are to be attacked
         nevertheless.
     """
     values = {_THINGS: as_text(things)}

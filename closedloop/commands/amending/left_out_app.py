@@ -68,8 +68,8 @@ def exclude(
     """Leave sites, an array, a day or presentations out of the fit, the evaluation or both.
 
     Fits and evaluations are made again from the same recordings; nothing is deleted. A site left out of the evaluation
-    is not attacked on days that are not planned yet. `closedloop include` with the same words takes it back. Appends a
-    line to the study's amendments.jsonl.
+    is not attacked in sessions that are still to be made. `closedloop include` with the same words takes it back.
+    Appends a line to the study's amendments.jsonl.
     """
     from closedloop.commands.amending.left_out import decide_of, wanted_of  # noqa: PLC0415
     from closedloop.study.amending import exclusions  # noqa: PLC0415

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from closedloop.artifacts.amended.uncounted import Uncounted, uncounted
 from closedloop.artifacts.day.identity import IdentityState, IdentityTable, OfferedSite, SiteIdentity
+from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block
 from closedloop.report.identity import figures
 from closedloop.report.layout import PageSection, plate
@@ -25,22 +27,25 @@ _LEGEND = ", ".join(f"{letter} {_WORDS[state]}" for state, letter in figures.LET
 _LEAST_PX = 420
 
 
-def identity_over_days(days: Sequence[DayRecord]) -> PageSection | None:
+def identity_over_days(days: Sequence[DayRecord], amendments: Sequence[Amendment] = ()) -> PageSection | None:
     """Show the sites by days, those that are others now, and the electrodes that could be sites; None before day 1.
 
     Parameters
     ----------
     days
         Ascending; the tables are of the last that was compared with day 0.
+    amendments
+        What people decided: sites that they left out count neither way, and are marked.
     """
     tables = [day.identity for day in days if day.identity is not None]
     if not tables:
         return None
     last = tables[-1]
+    out = uncounted(amendments, last.session)
     return PageSection(
         "identity",
         "Are the sites the ones they were?",
-        _said(last),
+        _said(last, out),
         plates=(
             plate(
                 figures.strip(tables),
@@ -51,13 +56,15 @@ def identity_over_days(days: Sequence[DayRecord]) -> PageSection | None:
         )
         if last.sites()
         else (),
-        tables=tuple(table for table in (_changed(tables), _offered(last)) if table is not None),
+        tables=tuple(table for table in (_changed(tables, out), _offered(last)) if table is not None),
         folded=((f"Every electrode, {last.session.said}", _every(last)),),
     )
 
 
-def _said(table: IdentityTable) -> str:
-    sites = table.sites()
+def _said(table: IdentityTable, out: Uncounted) -> str:
+    sites = [one for one in table.sites() if not out.covers_site(one.neuroid_id)]
+    note = out.note(one.neuroid_id for one in table.sites())
+    left_out = f"; {note}" if note else ""
     n_same = sum(one.state == "same" for one in sites)
     drift = (
         ""
@@ -66,12 +73,12 @@ def _said(table: IdentityTable) -> str:
     )
     return (
         f"On {table.session.said}, {count(n_same)} of {count(len(sites))} sites answer the {count(table.n_images)} "
-        f"images shown every day as on day 0{drift}. A site that is another is fitted and evaluated as the one it was, "
-        "until a person leaves it out (closedloop exclude)."
+        f"images shown every day as on day 0{drift}{left_out}. A site that is another is fitted and evaluated as the "
+        "one it was, until a person leaves it out (closedloop exclude)."
     )
 
 
-def _changed(tables: Sequence[IdentityTable]) -> Table | None:
+def _changed(tables: Sequence[IdentityTable], out: Uncounted) -> Table | None:
     """Return what is not the same on the last day, and since when without a day on which it was."""
     last = tables[-1]
     rows = [one for one in last.electrodes if _is_told(one)]
@@ -82,7 +89,7 @@ def _changed(tables: Sequence[IdentityTable]) -> Table | None:
         rows=tuple(
             (
                 one.neuroid_id + ("" if one.site_index is None else f" (site {one.site_index})"),
-                _WORDS[one.state],
+                _WORDS[one.state] + (" (left out)" if out.covers_site(one.neuroid_id) else ""),
                 _since(tables, one.neuroid_id).said,
                 one.partner or DASH,
                 plus_minus(one.correlation, one.standard_error),

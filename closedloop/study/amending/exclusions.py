@@ -59,11 +59,28 @@ class _StudyNow:
     document: StudyDocument
     protocol: Protocol
 
-    def first_not_planned(self) -> Block:
-        """Return the first session that has no plan yet; the day after the last one where all have."""
+    def first_to_make(self, things: Sequence[Exclusion] = ()) -> Block:
+        """Return the first session that is still to be made, or is made anew; the day after the last one where none is.
+
+        One that is ready stands, unless another model comes of what is left out: its attacks are then made anew.
+        Attacks that no session shows yet are made anew rather than shown to a site that is gone.
+
+        Parameters
+        ----------
+        things
+            What is left out.
+        """
         n_days = self.protocol.days
-        blocks = self.paths.sequence.blocks(n_days)
-        return next((one for one in blocks if not self._has("plan", one)), Block(n_days))
+        fitted = [thing for thing in things if thing.part == "fit"]
+        return next(
+            (
+                one
+                for one in self.paths.sequence.blocks(n_days)
+                if not is_shown(self.paths.at(one), one.day)
+                and (not self._has("schedule", one) or any(_is_fitted_before(thing, one) for thing in fitted))
+            ),
+            Block(n_days),
+        )
 
     def ready(self) -> Block | None:
         """Return the session that is ready and was not shown; None where there is none."""
@@ -191,7 +208,7 @@ def exclude(
     one = _StudyNow(paths, study, protocol)
     things = _things(one, wanted)
     stops = [thing for thing in things if thing.part == "evaluation" and thing.thing in ("site", "array")]
-    not_attacked_from = None if keep_attacking or not stops else one.first_not_planned()
+    not_attacked_from = None if keep_attacking or not stops else one.first_to_make(things)
     if not_attacked_from is not None:
         _refuse_to_attack_nothing(one, stops)
 
@@ -264,6 +281,11 @@ def include(
     return [*(f"{line}: counts again." for line in words), *_follows(one, things, not_attacked_from=None)]
 
 
+def _is_fitted_before(thing: Exclusion, session: Block) -> bool:
+    """Return whether what is left out of the fit changes the model that a session begins with."""
+    return (thing.from_day, thing.block or 1) < session
+
+
 def _things(one: _StudyNow, wanted: Things) -> tuple[Exclusion, ...]:
     days = {"from_day": wanted.from_day, "to_day": wanted.to_day}
     last = one.protocol.days - 1
@@ -309,7 +331,7 @@ def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion]) -> Non
         *stops,
         *(thing for thing in exclusions(read_amendments(one.paths.amendments)) if thing.part == "evaluation"),
     ]
-    is_chosen = one.first_not_planned() > FIRST
+    is_chosen = one.first_to_make() > FIRST
     chosen = [site.neuroid_id for site in one.sites() if site.site_index is not None] if is_chosen else []
     if chosen and all(any(thing.covers_site(name) for thing in out) for name in chosen):
         raise StudyError(
@@ -322,9 +344,11 @@ def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: 
     parts = {thing.part for thing in things}
     lines = []
     if not_attacked_from is not None and not_attacked_from.day < one.protocol.days:
-        lines.append(f"Attacked no longer from {not_attacked_from.said} on, the first that is not planned.")
+        lines.append(
+            f"Attacked no longer from {not_attacked_from.said} on, the first session that is still to be made."
+        )
     ready = one.ready()
-    if ready is not None and "fit" in parts and any((thing.from_day, thing.block or 1) < ready for thing in things):
+    if ready is not None and any(thing.part == "fit" and _is_fitted_before(thing, ready) for thing in things):
         lines.append(
             f"The session of {ready.said}, which was ready, is made anew with another model: take the new one to the "
             "rig. If the old one was shown meanwhile, take this decision back first."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.gates.report import CHECKPOINTS, GateReport, gate_report_path
+from closedloop.artifacts.gates.sources import LEFT_OUT
 from closedloop.artifacts.manifest import is_litter
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import whole_amendments
@@ -55,6 +56,12 @@ def _compare(findings: Findings, place: Path, report: GateReport, again: GateRep
         for gate in dict.fromkeys([*before, *now])
         if before.get(gate) != now.get(gate) and not (gate in of_the_machine and gate in before)
     ]
+    if report.made_from.get(LEFT_OUT) != again.made_from.get(LEFT_OUT):
+        findings.notes.append(
+            f"{place}: made before it was decided what is left out of it; `closedloop run {quoted(paths.root)}` makes "
+            "it again."
+        )
+        return
     head = ("kind", "simulated", "day", "block", "checkpoint", "made_from")
     others += [name for name in head if getattr(report, name) != getattr(again, name)]
     if others:

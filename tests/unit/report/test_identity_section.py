@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, noted
 from closedloop.artifacts.day.identity import IdentityTable, OfferedSite, SiteIdentity
+from closedloop.artifacts.records.amendments import Amendment
 from closedloop.report import drawing
 from closedloop.report.identity.figures import strip
 from closedloop.report.identity.section import identity_over_days
@@ -64,6 +66,22 @@ def days(*tables: IdentityTable) -> list[DayRecord]:
 
 def test_there_is_nothing_to_say_before_a_day_was_compared() -> None:
     assert identity_over_days([record(0, None), record(1, None)]) is None
+
+
+def test_sites_that_people_left_out_count_neither_way_and_are_marked() -> None:
+    parts: tuple[LeftOutOf, ...] = ("fit", "evaluation")
+    things = [Exclusion(part=part, thing="site", name=name(0), from_day=2) for part in parts]
+    said = {"kind": "exclude", "simulated": True, "day": None, "utc": "2026-11-29T07:00:00+00:00", "why": "dead"}
+    line = Amendment.model_validate({**said, "who": "Ada", "after": noted(things)})
+    dead = {0: ("dead", "")}
+    with drawing.style():
+        before, after = (identity_over_days(days(table(day, dead)), [line]) for day in (1, 2))
+    assert before is not None
+    assert after is not None
+    assert "3 of 4 sites answer" in before.intro
+    assert "3 of 3 sites answer" in after.intro
+    assert "; 1 left out by Ada." in after.intro
+    assert [section.tables[0].rows[0][1] for section in (before, after)] == ["fell silent", "fell silent (left out)"]
 
 
 def test_sites_that_are_others_are_named_with_the_day_since_when() -> None:

@@ -248,6 +248,17 @@ def test_what_gates_found_is_computed_again(tmp_path: Path, change: dict[str, ob
     assert faults(made) == []
 
 
+def test_a_report_of_before_a_decision_is_no_fault(tmp_path: Path) -> None:
+    made = lab(tmp_path, days=1)
+    made.finds[0, "intake"] = (GateFinding(gate="hours", level="PASS", expected="few", found="few", remedy=""),)
+    made.run()
+    place = gate_report_path(made.paths, 0, "intake")
+    report = GateReport.read(place)
+    report.model_copy(update={"made_from": report.made_from | {"left out": "a" * 64}, "findings": ()}).write(place)
+    assert faults(made) == []
+    assert any(note.startswith(f"{place}: made before it was decided") for note in verified(made).notes)
+
+
 def test_what_a_gate_asked_the_machine_is_not_computed_again(tmp_path: Path) -> None:
     made = lab(tmp_path, days=1)
     disk = GateFinding(gate="disk", level="PASS", expected="room", found="room", remedy="", is_of_this_machine=True)
